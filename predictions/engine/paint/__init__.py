@@ -1,0 +1,1 @@
+"""The procedural painter: a picture from words, without weights."""
