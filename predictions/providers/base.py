@@ -1,0 +1,172 @@
+"""The contract between Darkroom and whatever can do the work.
+
+A provider is the embedded engine or an upstream service. Darkroom hands it an `Order`, keeps the `Job` that comes back,
+asks for `Update`s until one is final, reads each output through `fetch`, and says `release` when it has everything.
+Nothing in here knows about databases, settings or HTTP; a provider turns its own troubles into `ProviderError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Kind = Literal["starting", "processing", "succeeded", "failed", "canceled", "lost"]
+
+FINAL: frozenset[Kind] = frozenset({"succeeded", "failed", "canceled", "lost"})
+"""Kinds after which a job never changes again."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One piece of work to be started.
+
+    `input` is what the caller sent, validated, with defaults NOT filled in and no null values: every provider knows the
+    defaults of the models that it serves, and an upstream must see exactly what the caller wrote.
+    """
+
+    key: str
+    """Idempotency key: public id, a hyphen, the run number. Letters, digits, `-` and `_`, at most 100."""
+    model: str
+    """`owner/name`."""
+    version: str
+    """64 hexadecimal digits, or "" for a model without versions."""
+    input: dict[str, Any]
+    deadline_s: float
+    """Seconds of work allowed, counted from the moment the work itself begins (waiting for a slot is not work)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where the work of one order went. Store both parts; hand them back unchanged."""
+
+    id: str
+    """The provider's own id of the job."""
+    instance: str = ""
+    """Which start of the engine took it (its boot id); "" for upstreams."""
+
+
+@dataclass(frozen=True)
+class OutputRef:
+    """One file that a job has made, readable through `Provider.fetch` until the job is released."""
+
+    name: str
+    """File name as published for the model, such as `out-0.png`."""
+    content_type: str
+    address: str
+    """Opaque to everybody but the provider that gave it."""
+    size: int | None = None
+    """Bytes, where known beforehand."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """The state of a job as its provider sees it now. Kinds in `FINAL` never change again.
+
+    `lost` means: the provider does not know this job (any more), so the work is neither done nor under way there.
+    """
+
+    kind: Kind
+    logs: str = ""
+    """Everything logged so far, not only what is new; lines parted by line feeds."""
+    progress: float | None = None
+    """0 to 1 and never falling, or None where the provider cannot tell."""
+    output: Any = None
+    """A list of `OutputRef` for files, otherwise the model's JSON. While `processing` it holds what is already whole."""
+    error: str | None = None
+    """One plain sentence; set exactly when `kind` is `failed`."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """`predict_time` in seconds once ended; more keys as the provider likes."""
+    preview: bytes | None = None
+    """The newest look at the unfinished picture: a small JPEG (longest side at most 128 px), only while `processing`."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended, in whatever way."""
+        return self.kind in FINAL
+
+
+class ProviderError(Exception):
+    """The provider could not be asked, or refused. Its text is for operators and never holds a secret.
+
+    refused: the order was surely not started, so it may go elsewhere, or here again later.
+    permanent: the same request will fail again; do not repeat it at this provider.
+    retry_after: seconds that the provider asked to be left alone, where it said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool,
+        refused: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.refused = refused
+        self.retry_after = retry_after
+
+
+class AnswerLost(ProviderError):
+    """The order was sent and its answer never came: it may or may not be running.
+
+    Repeat it with the same key where `start_is_idempotent`; never send it to another provider.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False, refused=False)
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """What Darkroom asks of every provider. All methods raise only `ProviderError` and `asyncio.CancelledError`."""
+
+    name: str
+    """The name under which the operator configured it; unique in the registry."""
+    start_is_idempotent: bool
+    """Whether a repeated `start` with the same key finds the first job again instead of starting a second."""
+    limit: int
+    """Jobs that it may have under way at once."""
+
+    def serves(self, model: str) -> bool:
+        """Whether it can work on `owner/name`. Answers from configuration, without asking anybody."""
+        ...
+
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Keep connections open inside the block, for the tasks that start in it; belongs to one event loop.
+
+        Optional: outside a session each call opens and closes its own connection. Sessions nest.
+        """
+        ...
+
+    async def start(self, order: Order) -> Job | Update:
+        """Hand the work over. A provider that works while it answers gives the final `Update` at once.
+
+        Raises `ProviderError` (with `refused` where nothing was started) or `AnswerLost`.
+        """
+        ...
+
+    async def check(self, job: Job) -> Update:
+        """The job's present state. Raises `ProviderError` where the provider cannot be asked right now."""
+        ...
+
+    async def cancel(self, job: Job) -> bool:
+        """Ask the provider to stop. True: the job is surely no longer running (stopped, ended before, or unknown).
+
+        False: it was told and has not confirmed yet; ask again.
+        """
+        ...
+
+    def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
+        """The bytes of one output, in chunks.
+
+        Raises `ProviderError` while iterating: `permanent` where the file is gone for good, otherwise try again from
+        the beginning. A short read is an error, never a quiet end.
+        """
+        ...
+
+    async def release(self, job: Job) -> None:
+        """Darkroom has what it needs: the provider may delete the job's files. Unknown jobs are no error."""
+        ...
