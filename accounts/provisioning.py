@@ -1,0 +1,33 @@
+"""Every user gets an account of their own, whichever door they came in by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_save
+
+from accounts.models import Account, Membership, User
+
+
+def ensure_account(user: User) -> Account:
+    """The account the user acts for, made with an owner's membership where there is none yet."""
+    if user.account_id:
+        assert user.account is not None  # noqa: S101 (for the type checker)
+        return user.account
+    with transaction.atomic():
+        account = Account.objects.create(name=user.username)
+        Membership.objects.create(account=account, user=user, role=Membership.Role.OWNER)
+        User.objects.filter(pk=user.pk, account__isnull=True).update(account=account)
+    user.account = account
+    return account
+
+
+def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    if created and not raw:
+        ensure_account(instance)
+
+
+def connect() -> None:
+    """Connect the receiver; called once when the app is ready."""
+    post_save.connect(_user_saved, sender=User, dispatch_uid="accounts.provisioning")

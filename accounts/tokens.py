@@ -1,0 +1,61 @@
+"""API tokens: issue, look up, revoke. A token is 240 random bits, so an unsalted SHA-256 keeps it safe."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+from datetime import timedelta
+
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.models import ApiToken, User
+
+_ALPHABET = string.ascii_letters + string.digits
+_FORM = re.compile(r"dr_[A-Za-z0-9]{40}")
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+def issue(user: User, name: str) -> tuple[ApiToken, str]:
+    """Make a token for the account the user acts for. The second value is the token itself, to be shown once."""
+    plain = "dr_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
+    token = ApiToken.objects.create(
+        user=user,
+        account_id=user.account_id,
+        name=name.strip()[:80] or "token",
+        prefix=plain[:7],
+        digest=digest(plain),
+    )
+    return token, plain
+
+
+def digest(plain: str) -> str:
+    """The hash under which a token is kept, 64 hex digits."""
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def look_up(plain: str) -> ApiToken | None:
+    """The usable token of that text with its user and account, or None. Unknown, revoked and expired look alike."""
+    if not _FORM.fullmatch(plain):
+        return None
+    token = ApiToken.objects.usable().select_related("user", "account").filter(digest=digest(plain)).first()
+    if token is not None:
+        _touch(token)
+    return token
+
+
+def revoke(token: ApiToken) -> None:
+    """Close the door for good; the row stays as history."""
+    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now())
+
+
+def _touch(token: ApiToken) -> None:
+    # At most one write a minute: a poller must not turn every read into a write.
+    if token.last_used_at is None or token.last_used_at < timezone.now() - _TOUCH_EVERY:
+        before = timezone.now() - _TOUCH_EVERY
+        ApiToken.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=before), pk=token.pk).update(
+            last_used_at=Now()
+        )

@@ -1,0 +1,13 @@
+"""The floor that wires the house together."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+    label = "house"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401 (registers the system checks)

@@ -1,0 +1,53 @@
+"""Combinations of settings that would break an invariant stop the start, with ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+
+@register()
+def queue_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A task must not be handed out again while it still runs."""
+    found: list[CheckMessage] = []
+    clusters = {"work": settings.Q_CLUSTER, **settings.Q_CLUSTER.get("ALT_CLUSTERS", {})}
+    for name, cluster in clusters.items():
+        timeout, retry = cluster.get("timeout") or 0, cluster.get("retry") or 0
+        waits = timeout * (1 + cluster["queue_limit"] / cluster["workers"]) + 3
+        if not timeout or retry <= waits:
+            found.append(
+                Error(
+                    f"Cluster {name}: retry ({retry} s) must be more than {waits:.0f} s.", id="darkroom.E001"
+                )
+            )
+    if settings.Q_CLUSTER.get("scheduler"):
+        found.append(Error("django-q2's scheduler must be off: the sweep has its own clock.", id="darkroom.E002"))
+    return found
+
+
+@register()
+def pool_only_in_web(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A connection pool made before a fork would be shared by the workers."""
+    options = settings.DATABASES["default"].get("OPTIONS", {})
+    if options.get("pool") and settings.PROCESS_ROLE != "web":
+        return [Error("A connection pool belongs to web processes only.", id="darkroom.E003")]
+    return []
+
+
+@register()
+def outputs_are_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Pictures are reached through a view that checks, never by their place."""
+    if settings.STORAGES["outputs"].get("OPTIONS", {}).get("base_url"):
+        return [Error("The storage `outputs` must have no base_url.", id="darkroom.E004")]
+    return []
+
+
+@register(deploy=True)
+def public_url_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Over plain http on a public address the clients hand out strings instead of files, and tokens travel in clear."""
+    url = settings.PUBLIC_URL
+    if url.startswith("http://") and not any(host in url for host in ("//127.", "//localhost", "//[::1]")):
+        return [Warning("DARKROOM_PUBLIC_URL is plain http and not loopback; put TLS in front.", id="darkroom.W001")]
+    return []

@@ -1,0 +1,143 @@
+"""Typed readers for the environment. A wrong value stops the start with a sentence that names the variable."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class SettingError(Exception):
+    """A setting has a value that cannot be used; the message names the variable, never a secret's value."""
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable as it is, stripped; or the default where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def boolean(name: str, default: bool = False) -> bool:
+    """`1`, `true`, `yes`, `on` or `0`, `false`, `no`, `off`, in any case; anything else is an error."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise SettingError(f"{name} must be true or false.")
+
+
+def integer(name: str, default: int, *, minimum: int | None = None, maximum: int | None = None) -> int:
+    """A whole number within the limits."""
+    value = text(name)
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise SettingError(f"{name} must be a whole number.") from None
+    if minimum is not None and number < minimum:
+        raise SettingError(f"{name} must be at least {minimum}.")
+    if maximum is not None and number > maximum:
+        raise SettingError(f"{name} must be at most {maximum}.")
+    return number
+
+
+def duration(name: str, default: float) -> float:
+    """Seconds, from forms such as `90`, `30s`, `5m`, `1h30m`."""
+    value = text(name)
+    if not value:
+        return default
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", value)
+    if not match:
+        raise SettingError(f"{name} must be a duration such as 90, 30s, 5m or 1h30m.")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def items(name: str, default: list[str] | None = None) -> list[str]:
+    """A comma-separated list, blanks ignored."""
+    value = text(name)
+    if not value:
+        return list(default or [])
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def secret(name: str, default: str = "") -> str:
+    """The variable, or the content of the file that `NAME_FILE` names."""
+    path = text(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingError(f"{name}_FILE cannot be read: {error.strerror}.") from None
+    return text(name, default)
+
+
+def kept_secret(name: str, path: Path, length: int = 50) -> str:
+    """The secret of that name; where it is set nowhere, one made once and kept in `path` with mode 0600."""
+    value = secret(name)
+    if value:
+        return value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # O_EXCL: of several processes that start together exactly one makes the secret.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_when_written(path, name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        value = secrets.token_urlsafe(length)
+        file.write(value)
+    return value
+
+
+def _read_when_written(path: Path, name: str) -> str:
+    import time
+
+    for _ in range(50):
+        value = path.read_text(encoding="utf-8").strip()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise SettingError(f"{name}: the file {path.name} in the data folder is empty; remove it to make a new one.")
+
+
+def database(url: str, sqlite_path: Path) -> dict[str, object]:
+    """Django's DATABASES entry for `postgres://user:password@host:port/name?option=value`, or SQLite at `sqlite_path`."""
+    if not url:
+        return _sqlite(sqlite_path)
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return _sqlite(Path(unquote(parts.path)))
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise SettingError("DARKROOM_DATABASE_URL must begin with postgres:// or sqlite://.")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or "") or secret("DARKROOM_DATABASE_PASSWORD"),
+        "HOST": query.pop("host", unquote(parts.hostname or "")),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": dict(query),
+    }
+
+
+def _sqlite(path: Path) -> dict[str, object]:
+    # IMMEDIATE: a transaction that reads first and then writes would otherwise fail at once with "locked".
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        },
+    }

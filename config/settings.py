@@ -1,0 +1,254 @@
+"""One settings module. Every value comes from the environment as `DARKROOM_*` through the typed readers of `env`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from config import env
+from config.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA = Path(env.text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
+DATA.mkdir(parents=True, exist_ok=True)
+
+SECRET_KEY = env.kept_secret("DARKROOM_SECRET_KEY", DATA / "secret_key")
+DEBUG = env.boolean("DARKROOM_DEBUG", False)
+CONFORMANCE = env.boolean("DARKROOM_CONFORMANCE", False)
+# Set by the processes themselves: "web" where requests are served, so that only they keep a connection pool.
+PROCESS_ROLE = os.environ.get("DARKROOM_PROCESS_ROLE", "")
+
+# -- Where it is reached -------------------------------------------------------------------------------------
+PUBLIC_URL = env.text("DARKROOM_PUBLIC_URL").rstrip("/")
+ALLOWED_HOSTS = env.items("DARKROOM_HOSTS", ["*"] if not PUBLIC_URL else [PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0], "127.0.0.1", "localhost", "[::1]"])  # fmt: skip
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+BEHIND_TLS = PUBLIC_URL.startswith("https://")
+if env.boolean("DARKROOM_TRUST_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# No redirect may ever answer a POST: official clients raise on it or lose the body.
+APPEND_SLASH = False
+
+# -- Apps ----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "django_q",
+    "accounts",
+    "predictions",
+    "gallery",
+    "config.apps.ConfigConfig",
+]
+MIDDLEWARE = [
+    "config.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context.account",
+            ],
+        },
+    }
+]
+
+# -- Database and cache --------------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.database(env.secret("DARKROOM_DATABASE_URL"), DATA / "darkroom.sqlite3")
+}
+ON_POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
+if ON_POSTGRES and PROCESS_ROLE == "web":
+    # psycopg's default is 4 in all; and a pool made before django-q forks would be shared by its workers.
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 2,
+        "max_size": env.integer("DARKROOM_DATABASE_POOL", 10, minimum=2, maximum=200),
+        "timeout": 10,
+    }
+elif ON_POSTGRES:
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.secret("DARKROOM_REDIS_URL")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# -- Files ---------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = DATA / "media"
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(DATA / "uploads")}},
+    "outputs": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # No base_url: a file is reached through the view that checks its row, never by its place on the disk.
+        "OPTIONS": {"location": str(MEDIA_ROOT), "base_url": None, "allow_overwrite": True},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}  # fmt: skip
+WHITENOISE_MAX_AGE = 3600
+TEMPORARY = DATA / "tmp"
+# Below this much free space new work is refused with a clear sentence, before anything is held.
+FREE_DISK_MINIMUM = env.integer("DARKROOM_FREE_DISK_MB", 512, minimum=0) * 1024 * 1024
+# A JSON body may carry a picture as a data URI.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+FILE_UPLOAD_TEMP_DIR = None
+
+# -- Language and time ---------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# -- Accounts ------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = str(DATA / "mail")
+if EMAIL_URL:
+    from urllib.parse import unquote, urlsplit
+
+    _mail = urlsplit(EMAIL_URL)
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = _mail.hostname or "localhost"
+    EMAIL_PORT = _mail.port or (465 if _mail.scheme == "smtps" else 25)
+    EMAIL_HOST_USER = unquote(_mail.username or "")
+    EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
+    EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("DARKROOM_EMAIL_FROM", "Darkroom <darkroom@localhost>")
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+# Where no mail server is set, mails go to the folder `mail` of the data folder and nobody is locked out.
+ACCOUNT_EMAIL_VERIFICATION = env.text("DARKROOM_EMAIL_VERIFICATION", "mandatory" if EMAIL_URL else "optional")
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "api", "darkroom", "moderator", "root", "system"]
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Darkroom: "
+ACCOUNT_LOGOUT_ON_GET = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/studio/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+REGISTRATION_OPEN = env.boolean("DARKROOM_REGISTRATION", True)
+WELCOME_CREDITS = env.integer("DARKROOM_WELCOME_CREDITS", 50, minimum=0, maximum=1_000_000)
+CREDIT_NAME = env.text("DARKROOM_CREDIT_NAME")
+
+# -- Work ----------------------------------------------------------------------------------------------------
+CORES = os.cpu_count() or 1
+ENGINE = {
+    "enabled": env.boolean("DARKROOM_ENGINE", True),
+    "slots": env.integer("DARKROOM_ENGINE_SLOTS", max(1, min(CORES, 8)), minimum=1, maximum=64),
+    "folder": DATA / "engine",
+}
+IN_FLIGHT_PER_ACCOUNT = env.integer("DARKROOM_IN_FLIGHT_PER_ACCOUNT", 4, minimum=1, maximum=10_000)
+WORK_LIMIT = env.duration("DARKROOM_WORK_LIMIT", 600)
+QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
+HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 5000, minimum=0)
+WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
+Q_CLUSTER: dict[str, Any] = {
+    "name": "work",
+    "orm": "default",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "bulk": 1,
+    "timeout": 60,
+    # More than timeout: a task must never be handed out again while it still runs.
+    "retry": 180,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "scheduler": False,
+    "poll": 0.1,
+    "guard_cycle": 0.2,
+    "recycle": 100_000,
+    "log_level": "WARNING",
+    "label": "Queue",
+    "catch_up": False,
+    "ALT_CLUSTERS": {"post": {"workers": 2, "queue_limit": 2, "timeout": 60, "retry": 180}},
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# -- API -----------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Darkroom",
+    "DESCRIPTION": "Darkroom's own API for frontends. The Replicate dialect lives under /v1 and /replicate/v1.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "PREPROCESSING_HOOKS": ["config.api.only_own_api"],
+}
+
+from config.admin_look import UNFOLD as UNFOLD  # noqa: E402 (data only, kept apart for its length)
+
+LOGGING = logging_config(env.text("DARKROOM_LOG_LEVEL", "INFO"), json=env.boolean("DARKROOM_LOG_JSON", False))

@@ -1,0 +1,15 @@
+"""The gallery app: keeps finished outputs for browsing and sharing."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class GalleryConfig(AppConfig):
+    name = "gallery"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from gallery import publish
+
+        publish.connect()

@@ -1,0 +1,15 @@
+"""The predictions app: accepts requests, runs them, ends them."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PredictionsConfig(AppConfig):
+    name = "predictions"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from predictions.running import queue
+
+        queue.connect()

@@ -1,0 +1,120 @@
+"""What can be asked for: models, their versions with the schemas that Cog publishes, and their prices."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class HostedModel(models.Model):
+    """A catalogue entry `owner/name`. Never called Model, so that nobody mistakes it for Django's."""
+
+    class Kind(models.TextChoices):
+        TEXT_TO_IMAGE = "text-to-image", _("text to image")
+        IMAGE_TO_IMAGE = "image-to-image", _("image to image")
+        INPAINTING = "inpainting", _("inpainting")
+        VIDEO = "video", _("video")
+        OBJECT_REMOVAL = "object-removal", _("object removal")
+        BACKGROUND_REMOVAL = "background-removal", _("background removal")
+        TEXT = "text", _("text")
+
+    owner = models.CharField(_("owner"), max_length=100)
+    name = models.CharField(_("name"), max_length=100)
+    description = models.TextField(_("description"), blank=True, default="")
+    kind = models.CharField(_("kind"), max_length=32, choices=Kind, default=Kind.TEXT_TO_IMAGE)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    is_official = models.BooleanField(_("official"), default=False)
+    github_url = models.URLField(blank=True, default="")
+    paper_url = models.URLField(blank=True, default="")
+    license_url = models.URLField(blank=True, default="")
+    cover_image_url = models.URLField(blank=True, default="")
+    position = models.PositiveIntegerField(_("place in lists"), default=100)
+    work_limit = models.PositiveIntegerField(
+        _("time limit"), null=True, blank=True, help_text=_("Seconds of work; empty: the server's default.")
+    )
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        ordering: ClassVar = ["position", "owner", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(name="model_owner_name_once", fields=["owner", "name"])]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        """`owner/name`, as callers write it."""
+        return f"{self.owner}/{self.name}"
+
+
+class Version(models.Model):
+    """One version of a model: a 64-hex id with its input and output schema."""
+
+    id = models.CharField(_("id"), max_length=64, primary_key=True)
+    model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="versions")
+    input_schema = models.JSONField(_("input schema"))
+    output_schema = models.JSONField(_("output schema"))
+    example_input = models.JSONField(_("example"), default=dict, blank=True)
+    cog_version = models.CharField(max_length=20, default="0.9.0")
+    source = models.TextField(_("source"), blank=True, default="", help_text=_("Where the schema was read."))
+    enabled = models.BooleanField(_("enabled"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        ordering: ClassVar = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.id[:12]
+
+    @property
+    def properties(self) -> dict[str, dict[str, Any]]:
+        """The inputs by name, as JSON Schema."""
+        found: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
+        return found
+
+    @property
+    def gives_files(self) -> bool:
+        """Whether the output is one or several files (and not text or JSON)."""
+        schema = self.output_schema
+        inner = schema.get("items", schema) if schema.get("type") == "array" else schema
+        return bool(inner.get("format") == "uri")
+
+    @property
+    def gives_list(self) -> bool:
+        """Whether the output is a list."""
+        return bool(self.output_schema.get("type") == "array")
+
+
+class Price(models.Model):
+    """What a model costs from a moment on. Rows are added, never changed: an old prediction keeps its price."""
+
+    class Unit(models.TextChoices):
+        OUTPUT = "output", _("per output file")
+        RUN = "run", _("per run")
+
+    model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="prices")
+    number = models.PositiveIntegerField(_("version of the price"))
+    unit = models.CharField(_("unit"), max_length=16, choices=Unit)
+    amount = models.BigIntegerField(_("amount"), help_text=_("micro-credits"))
+    source = models.CharField(_("source"), max_length=300, blank=True, default="")
+    created_at = models.DateTimeField(_("valid from"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("price")
+        verbose_name_plural = _("prices")
+        ordering: ClassVar = ["model", "-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="price_number_once", fields=["model", "number"]),
+            models.CheckConstraint(name="price_not_negative", condition=Q(amount__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} · {self.number}"

@@ -1,0 +1,75 @@
+"""Files: a row for every stored file before it exists and until after it is gone, and the outputs that own them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class StoredFile(models.Model):
+    """One file in the storage `outputs`. Written by `predictions.files.media` alone.
+
+    `pending` before its bytes are written, `kept` once something owns it, `doomed` once nothing does: the sweep removes
+    the bytes of doomed and of stale pending files, then the row.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("being written")
+        KEPT = "kept", _("kept")
+        DOOMED = "doomed", _("to be removed")
+
+    key = models.CharField(_("place"), max_length=200, unique=True)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.PENDING)
+    size = models.BigIntegerField(_("bytes"), default=0)
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    content_type = models.CharField(_("type"), max_length=100, blank=True, default="")
+    width = models.PositiveIntegerField(_("width"), null=True)
+    height = models.PositiveIntegerField(_("height"), null=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("stored file")
+        verbose_name_plural = _("stored files")
+        constraints: ClassVar = [
+            models.CheckConstraint(name="stored_file_state", condition=Q(state__in=["pending", "kept", "doomed"])),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                name="stored_file_not_kept", fields=["state", "created_at"], condition=~Q(state="kept")
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Output(models.Model):
+    """One file that a prediction made. Its token is the unguessable part of its own address."""
+
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.PROTECT, related_name="outputs")
+    index = models.PositiveIntegerField(_("index"))
+    name = models.CharField(_("file name"), max_length=100)
+    token = models.CharField(max_length=40, unique=True)
+    file = models.OneToOneField(StoredFile, on_delete=models.PROTECT, related_name="output")
+    small = models.OneToOneField(StoredFile, on_delete=models.PROTECT, related_name="+", null=True)
+    medium = models.OneToOneField(StoredFile, on_delete=models.PROTECT, related_name="+", null=True)
+    colour = models.CharField(_("dominant colour"), max_length=7, blank=True, default="", help_text="#rrggbb")
+    blur = models.TextField(
+        blank=True, default="", help_text=_("A tiny blurred picture as a data URI, shown while loading.")
+    )
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("output")
+        verbose_name_plural = _("outputs")
+        ordering: ClassVar = ["prediction", "index"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="output_index_once", fields=["prediction", "index"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

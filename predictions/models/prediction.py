@@ -1,0 +1,185 @@
+"""One request for work, with Replicate's fields and statuses, and what our own processes need to run it once."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, ApiToken
+from predictions.models.catalogue import HostedModel, Price, Version
+
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def new_public_id() -> str:
+    """26 lower-case letters and digits, 134 random bits."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(26))
+
+
+class Status(models.TextChoices):
+    """What callers see. `aborted` (canceled before anything was claimed) is shown as `canceled`."""
+
+    STARTING = "starting", _("starting")
+    PROCESSING = "processing", _("processing")
+    SUCCEEDED = "succeeded", _("succeeded")
+    FAILED = "failed", _("failed")
+    CANCELED = "canceled", _("canceled")
+    ABORTED = "aborted", _("canceled before it ran")
+
+
+LIVE = (Status.STARTING, Status.PROCESSING)
+ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED)
+
+
+class Phase(models.TextChoices):
+    """Where our own work on it stands; finer than the status, and never shown to callers."""
+
+    WAITING = "waiting", _("waiting for a slot")
+    CLAIMED = "claimed", _("being handed to a provider")
+    RUNNING = "running", _("at the provider")
+    RESULT = "result", _("result to be fetched")
+    COLLECTING = "collecting", _("result being fetched")
+    ENDED = "ended", _("ended")
+
+
+class PredictionQuerySet(models.QuerySet["Prediction"]):
+    def owned_by(self, account: Account) -> PredictionQuerySet:
+        """Those of one account."""
+        return self.filter(account=account)
+
+    def live(self) -> PredictionQuerySet:
+        """Not ended yet."""
+        return self.filter(status__in=LIVE)
+
+
+class Prediction(models.Model):
+    """Status, phase and everything under "running" are written by `predictions.lifecycle` alone."""
+
+    public_id = models.CharField(max_length=26, unique=True, default=new_public_id, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="predictions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="predictions")
+    token = models.ForeignKey(ApiToken, on_delete=models.PROTECT, null=True, related_name="+")
+    model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="predictions")
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="predictions")
+    source = models.CharField(_("source"), max_length=3, choices=[("api", "api"), ("web", "web")], default="api")
+    input = models.JSONField(_("input"), default=dict)
+
+    # What callers see
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.STARTING)
+    output = models.JSONField(_("output"), null=True, blank=True)
+    error = models.TextField(_("error"), null=True, blank=True)
+    logs = models.TextField(_("logs"), blank=True, default="")
+    progress = models.FloatField(_("progress"), null=True, help_text=_("0 to 1, as far as the provider says."))
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    data_removed = models.BooleanField(_("data removed"), default=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    started_at = models.DateTimeField(_("started"), null=True)
+    completed_at = models.DateTimeField(_("ended"), null=True)
+    deadline = models.DateTimeField(_("deadline"), null=True, help_text=_("As the caller asked by Cancel-After."))
+    revision = models.PositiveIntegerField(default=0, help_text=_("Grows with every change that a reader may see."))
+    stream_token = models.CharField(max_length=40, unique=True, default=secrets.token_urlsafe, editable=False)
+
+    # Money
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
+    ceiling = models.BigIntegerField(_("most it can cost"), help_text=_("micro-credits"))
+    charge = models.BigIntegerField(_("charged"), null=True, help_text=_("micro-credits"))
+
+    # Running
+    phase = models.CharField(_("phase"), max_length=12, choices=Phase, default=Phase.WAITING)
+    claim = models.CharField(max_length=32, blank=True, default="")
+    lease_until = models.DateTimeField(_("lease"), null=True)
+    start_attempts = models.PositiveSmallIntegerField(_("starts"), default=0)
+    collect_attempts = models.PositiveSmallIntegerField(_("fetches"), default=0)
+    run = models.PositiveSmallIntegerField(_("run"), default=0, help_text=_("Part of the key sent to the provider."))
+    not_before = models.DateTimeField(_("not before"), null=True)
+    look_at = models.DateTimeField(_("next look"), null=True)
+    provider = models.CharField(_("provider"), max_length=64, blank=True, default="")
+    job_id = models.CharField(_("job"), max_length=200, blank=True, default="")
+    job_instance = models.CharField(max_length=64, blank=True, default="")
+    job_seen_at = models.DateTimeField(null=True)
+    upstream_open = models.BooleanField(
+        default=False, help_text=_("The provider may still be working on it; its slot is taken.")
+    )
+    result = models.JSONField(_("result"), null=True, blank=True)
+    must_end_by = models.DateTimeField(_("must end by"))
+
+    objects = PredictionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("prediction")
+        verbose_name_plural = _("predictions")
+        ordering: ClassVar = ["-created_at", "-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="prediction_status_known", condition=Q(status__in=Status.values)),
+            models.CheckConstraint(name="prediction_phase_known", condition=Q(phase__in=Phase.values)),
+            models.CheckConstraint(
+                name="prediction_ended_has_time",
+                condition=Q(status__in=LIVE, completed_at__isnull=True)
+                | (Q(completed_at__isnull=False) & ~Q(status__in=LIVE)),
+            ),
+            models.CheckConstraint(
+                name="prediction_ended_in_phase",
+                condition=Q(status__in=LIVE) & ~Q(phase="ended") | ~Q(status__in=LIVE) & Q(phase="ended"),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="prediction_of_account", fields=["account", "-created_at", "-id"]),
+            models.Index(name="prediction_waiting", fields=["account", "model", "id"], condition=Q(phase="waiting")),
+            models.Index(name="prediction_live", fields=["phase", "account"], condition=~Q(phase="ended")),
+            models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),
+            models.Index(name="prediction_open", fields=["provider"], condition=Q(upstream_open=True)),
+            models.Index(name="prediction_must_end", fields=["must_end_by"], condition=~Q(phase="ended")),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def shown_status(self) -> str:
+        """The status as it may leave the API: one of Replicate's five."""
+        return Status.CANCELED.value if self.status == Status.ABORTED else self.status
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it has ended, for good."""
+        return self.status in ENDED
+
+    @property
+    def prompt(self) -> str:
+        """The words it was asked with, for lists and titles; empty where there are none."""
+        for name in ("prompt", "prompt_start", "objects_to_remove"):
+            words = self.input.get(name)
+            if isinstance(words, str) and words:
+                return words
+        return ""
+
+    @property
+    def provider_key(self) -> str:
+        """The idempotency key of the present run at the provider."""
+        return f"{self.public_id}-{self.run}"
+
+    def seed(self) -> int | None:
+        """The seed that was used: the caller's, or the one that the log names."""
+        given = self.input.get("seed")
+        if isinstance(given, int):
+            return given
+        for line in self.logs.splitlines():
+            if line.startswith("Using seed: "):
+                rest = line.removeprefix("Using seed: ").strip()
+                return int(rest) if rest.lstrip("-").isdigit() else None
+        return None
+
+    def settings(self) -> dict[str, Any]:
+        """The inputs beside the words and the pictures: what a reader copies to make it again."""
+        hidden = {"prompt", "negative_prompt", "n_prompt", "prompt_start", "prompt_end"}
+        return {name: value for name, value in self.input.items() if name not in hidden and not _is_file(value)}
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("data:", "http://", "https://"))

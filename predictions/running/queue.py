@@ -1,0 +1,67 @@
+"""The only door to the queue (django-q2). The queue carries wake-ups, not tickets: what is due stands in rows.
+
+A wake-up is written inside the transaction that makes the row due, so both are there or neither is. A lost one costs a
+second (the sweep wakes again), a doubled one nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+from django_q.signals import post_execute
+from django_q.tasks import async_task
+
+Kind = Literal["start", "collect", "cancel"]
+
+_PATHS: dict[str, str] = {
+    "start": "predictions.running.tasks.start",
+    "collect": "predictions.running.tasks.collect",
+    "cancel": "predictions.running.tasks.cancel",
+    "beat": "predictions.running.tasks.beat",
+}
+
+
+def wake(kind: Kind) -> None:
+    """Tell the workers that something of that kind is due."""
+    _enqueue(kind, "work")
+
+
+def knock(cluster: str) -> None:
+    """Ask a cluster for a sign of life: its beat proves broker, pusher, worker, results and monitor together."""
+    if not OrmQ.objects.filter(key=cluster)[:200].count() >= 200:
+        _enqueue("beat", cluster)
+
+
+def depth(cluster: str = "work") -> int:
+    """Wake-ups that no worker took yet."""
+    return OrmQ.objects.filter(key=cluster).count()
+
+
+def oldest_age(cluster: str = "work") -> Any:
+    """The time since which the oldest wake-up stands there, or None."""
+    return OrmQ.objects.filter(key=cluster).aggregate(oldest=models.Min("lock"))["oldest"]
+
+
+def _enqueue(kind: str, cluster: str) -> None:
+    async_task(_PATHS[kind], cluster=cluster, task_name=kind)
+
+
+def _executed(sender: str, task: dict[str, Any], **kwargs: Any) -> None:
+    """Runs in the cluster's monitor after result and acknowledgement."""
+    from predictions.models import Beat
+
+    cluster = task.get("cluster") or "work"
+    instance = os.environ.get("DARKROOM_INSTANCE", "local")
+    with transaction.atomic():
+        Beat.objects.update_or_create(
+            kind=f"cluster-{cluster}", instance=instance, defaults={"at": Now()}
+        )
+
+
+def connect() -> None:
+    """Connect the beat; called once when the app is ready."""
+    post_execute.connect(_executed, dispatch_uid="predictions.running.queue.beat")
