@@ -1,0 +1,84 @@
+"""What every test may use: Alice (owner), Bob (another), Charlie (stranger), a version, clean storage."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from predictions.models import Version
+from tests import factories
+
+
+@pytest.fixture(autouse=True)
+def _clean_house() -> Iterator[None]:
+    """No file and no cached value of one test is seen by the next."""
+    yield
+    cache.clear()
+    for folder in (Path(settings.MEDIA_ROOT), Path(settings.TEMPORARY)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """The owner, with 100 credits."""
+    return factories.make_user("alice", credit=100)
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Another member, with 100 credits."""
+    return factories.make_user("bob", credit=100)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """The stranger, without credits."""
+    return factories.make_user("charlie")
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """An administrator with every permission."""
+    return factories.make_staff()
+
+
+@pytest.fixture
+def version(db: None) -> Version:
+    """A version that takes a prompt and gives a list of pictures at one credit each."""
+    return factories.make_version()
+
+
+@pytest.fixture
+def grant() -> Callable[[User, float], Any]:
+    """A function that adds credits (not micro-credits) to a user's account."""
+    return factories.give
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """A function that answers a browser signed in as that user."""
+
+    def make(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return make
+
+
+@pytest.fixture
+def bearer() -> Callable[[User], dict[str, str]]:
+    """A function that answers the headers of a request with a fresh API token of that user."""
+
+    def make(user: User) -> dict[str, str]:
+        return {"Authorization": f"Bearer {factories.make_token(user)}"}
+
+    return make
