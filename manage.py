@@ -9,6 +9,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if sys.argv[1:2] == ["web"]:
+        # Before the settings are read: only a web process keeps a connection pool.
+        os.environ["DARKROOM_PROCESS_ROLE"] = "web"
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

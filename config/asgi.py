@@ -7,6 +7,10 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("DARKROOM_PROCESS_ROLE", "web")
 
-from django.core.asgi import get_asgi_application  # noqa: E402
+import django
 
-application = get_asgi_application()
+django.setup(set_prefix=False)
+
+from config.serving import LeanHandler  # noqa: E402
+
+application = LeanHandler()

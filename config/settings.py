@@ -26,7 +26,8 @@ PUBLIC_URL = env.text("DARKROOM_PUBLIC_URL").rstrip("/")
 ALLOWED_HOSTS = env.items("DARKROOM_HOSTS", ["*"] if not PUBLIC_URL else [PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0], "127.0.0.1", "localhost", "[::1]"])  # fmt: skip
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
-if env.boolean("DARKROOM_TRUST_PROXY", False):
+TRUST_PROXY = env.boolean("DARKROOM_TRUST_PROXY", False)
+if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
@@ -199,6 +200,8 @@ ENGINE = {
 IN_FLIGHT_PER_ACCOUNT = env.integer("DARKROOM_IN_FLIGHT_PER_ACCOUNT", 4, minimum=1, maximum=10_000)
 WORK_LIMIT = env.duration("DARKROOM_WORK_LIMIT", 600)
 QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
+# Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
+WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
 HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 5000, minimum=0)
 WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {

@@ -1,0 +1,35 @@
+"""`manage.py web`: the web process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Serve the pages and the API."
+    requires_system_checks: list[str] = []  # noqa: RUF012 (Django's name); the supervisor has run them
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--fd", type=int, help="An inherited listening socket, in place of host and port."
+        )
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from config import webserver
+
+        if settings.PROCESS_ROLE != "web":
+            raise CommandError("Start it as `manage.py web`, or with DARKROOM_PROCESS_ROLE=web.")
+        try:
+            webserver.serve(
+                host=options["host"],
+                port=options["port"],
+                fd=options["fd"],
+                trust_proxy=settings.TRUST_PROXY,
+            )
+        except OSError as error:
+            raise CommandError(f"Cannot listen there: {error.strerror or error}.") from None

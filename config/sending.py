@@ -1,0 +1,136 @@
+"""Answers on their way out: encoding their head, sending them whole or in parts, noticing that the client left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import close_old_connections
+from django.http.response import HttpResponseBase
+
+from config.threads import Threads
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Result = TypeVar("Result")
+BLOCK = 64 * 1024
+# One hop into a thread takes about so much from a stream (bytes), or lasts about so long (seconds): few hops for a
+# file, no waiting for a slow generator.
+BATCH_BYTES = 4 * BLOCK
+BATCH_SECONDS = 0.02
+
+
+class ClientLeft(Exception):
+    """The connection ended while an answer was awaited or sent."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a thread made of a request: all of it in `body`, or, where `response` is kept, the beginning."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    response: Any = None
+    parts: Iterator[bytes] | None = None
+    context: contextvars.Context | None = None
+
+
+def encoded_headers(response: HttpResponseBase) -> Headers:
+    """Headers and cookies as ASGI wants them, in the order and spelling of the response."""
+    headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
+    headers += [
+        (b"Set-Cookie", cookie.output(header="").encode("ascii").strip())
+        for cookie in response.cookies.values()
+    ]
+    return headers
+
+
+def batch(parts: Iterator[bytes]) -> tuple[bytes, bool]:
+    """The next parts of a stream together, and whether it has ended. Gives back the thread's connection."""
+    taken: list[bytes] = []
+    size, until = 0, time.monotonic() + BATCH_SECONDS
+    try:
+        for part in parts:
+            taken.append(part)
+            size += len(part)
+            if size >= BATCH_BYTES or time.monotonic() >= until:
+                return b"".join(taken), False
+        return b"".join(taken), True
+    finally:
+        close_old_connections()
+
+
+async def send_whole(answer: Answer, send: Send) -> None:
+    """Send an answer that is complete."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def send_stream(answer: Answer, threads: Threads, receive: Receive, send: Send) -> None:
+    """Send an answer in parts, as fast as the client takes them, and close it whatever happens. Raises ClientLeft."""
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        if answer.parts is None:
+            await unless_gone(_asynchronous_parts(answer.response, send), receive)
+        else:
+            await _synchronous_parts(answer, threads, receive, send)
+        await send({"type": "http.response.body"})
+    finally:
+        await asyncio.shield(threads.run(_in_context(answer), answer.response.close))
+
+
+async def unless_gone(work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
+    """The result of `work`, which is cancelled when the client leaves. Raises ClientLeft."""
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_left(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientLeft
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _asynchronous_parts(response: Any, send: Send) -> None:
+    async with aclosing(aiter(response)) as parts:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def _synchronous_parts(answer: Answer, threads: Threads, receive: Receive, send: Send) -> None:
+    # The iterator may be at work in a thread when the client leaves, so it is not cancelled but asked after each
+    # batch; waiting for a slow client ends by itself when it leaves.
+    gone = asyncio.create_task(_left(receive))
+    run = _in_context(answer)
+    part, ended = answer.body, False
+    try:
+        while True:
+            if part:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            if gone.done():
+                raise ClientLeft
+            if ended:
+                return
+            part, ended = await threads.run(run, batch, answer.parts)
+    finally:
+        gone.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _in_context(answer: Answer) -> Callable[..., Any]:
+    return answer.context.run if answer.context is not None else contextvars.Context().run

@@ -1,0 +1,195 @@
+"""How web requests are served: Django's synchronous core in kept threads, its answers sent from the event loop.
+
+Measured against Django's own ASGI handler and against WSGI in threads (docs/benchmarks.md). A request is one hop into a
+thread and one out of it: the whole middleware chain, the view, `request_started` and `request_finished` happen there.
+Only what takes long by nature stays outside of threads: held answers (`predictions.running.holding`), asynchronous
+streams, and a slow client's connection.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable
+from typing import IO, Any
+
+from django.conf import settings
+from django.core import signals
+from django.core.handlers.asgi import ASGIRequest, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.db import close_old_connections
+from django.http import (
+    FileResponse,
+    HttpResponse,
+    HttpResponseBadRequest,
+    JsonResponse,
+)
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from config import bodies, sending
+from config.sending import Answer, Receive, Send
+from config.threads import Threads
+from predictions.running.holding import HeldResponse, set_runner
+
+log = logging.getLogger("django.request")
+Scope = dict[str, Any]
+# Under these every error is told as application/problem+json.
+PROBLEM_PATHS = ("/v1/", "/replicate/v1/")
+# A later answer to a held request says these itself.
+OWN_HEADERS = {"content-length", "content-type"}
+
+
+class LeanHandler(BaseHandler):
+    """An ASGI application for Django with synchronous middleware and views; see the module."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        super().__init__()
+        self.load_middleware(is_async=False)
+        self.threads = Threads(threads or settings.WEB_THREADS)
+        set_runner(self.threads.run)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"Only HTTP is served, not {scope['type']}.")
+        try:
+            body = await bodies.read(scope, receive)
+        except bodies.ClientLeft:
+            return
+        answer = await self.threads.run(self._answer, scope, body)
+        try:
+            if isinstance(answer.response, HeldResponse):
+                answer = await self._held(answer.response, scope, receive)
+            if answer.response is None:
+                await sending.send_whole(answer, send)
+            else:
+                await sending.send_stream(answer, self.threads, receive, send)
+        except sending.ClientLeft:
+            return
+
+    async def _held(self, held: HeldResponse, scope: Scope, receive: Receive) -> Answer:
+        """The answer that a held request gets in the end. Raises ClientLeft."""
+        try:
+            final = await sending.unless_gone(_awaited(held.until), receive)
+        except sending.ClientLeft:
+            raise
+        except Exception:
+            log.exception("Internal Server Error (held): %s", scope["path"], extra={"status_code": 500})
+            final = _server_error(scope["path"])
+        return await self.threads.run(contextvars.Context().run, self._later, held, final, scope)
+
+    # -- In a thread -----------------------------------------------------------------------------------------
+
+    def _answer(self, scope: Scope, body: IO[bytes]) -> Answer:
+        # A context of its own: what one request leaves in context variables (language, fields of the log) never
+        # reaches the next one in the same thread.
+        context = contextvars.Context()
+        answer = context.run(self._respond, scope, body)
+        answer.context = context
+        return answer
+
+    def _respond(self, scope: Scope, body: IO[bytes]) -> Answer:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        try:
+            request = ASGIRequest(scope, body)
+        except UnicodeDecodeError:
+            log.warning("Bad Request (UnicodeDecodeError)", exc_info=True, extra={"status_code": 400})
+            body.close()
+            return self._finish(HttpResponseBadRequest(), scope)
+        try:
+            response: HttpResponseBase = self.get_response(request)
+        except Exception:
+            # Middleware turns exceptions into answers; here even the project's page for an error has failed.
+            log.exception("Internal Server Error: %s", scope["path"], extra={"status_code": 500})
+            request.close()
+            response = _server_error(scope["path"])
+        if response.status_code == 400 and isinstance(body, bodies.TooLarge):
+            # Nobody closer to the caller answered for it, and Django's own answer would be 400.
+            response = _in_place_of(response, _too_large(scope["path"]))
+        return self._finish(response, scope)
+
+    def _finish(self, response: Any, scope: Scope) -> Answer:
+        response._handler_class = self.__class__
+        answer = Answer(response.status_code, sending.encoded_headers(response))
+        if isinstance(response, HeldResponse) and response.until is not None:
+            # For Django the request is over: neither a connection nor the body is kept while it is held.
+            answer.response = response
+            response.close()
+        elif response.streaming and scope["method"] != "HEAD":
+            self._begin_stream(response, answer, scope["path"])
+        else:
+            answer.body = b"" if response.streaming else response.content
+            response.close()
+        return answer
+
+    def _begin_stream(self, response: Any, answer: Answer, path: str) -> None:
+        if response.is_async:
+            # It may last for hours, and on the event loop: the connection of this thread is not for it.
+            answer.response = response
+            close_old_connections()
+            return
+        if isinstance(response, FileResponse):
+            response.block_size = sending.BLOCK
+        parts = iter(response)
+        try:
+            answer.body, ended = sending.batch(parts)
+        except Exception:
+            log.exception("Internal Server Error (stream): %s", path, extra={"status_code": 500})
+            response.close()
+            failed = _server_error(path)
+            answer.status, answer.headers = failed.status_code, sending.encoded_headers(failed)
+            answer.body = failed.content
+            return
+        if ended:
+            response.close()
+        else:
+            answer.response, answer.parts = response, parts
+
+    def _later(self, held: HeldResponse, final: Any, scope: Scope) -> Answer:
+        """The later answer with what middleware had put on the held one."""
+        # A second beginning to Django: the first one has ended and given everything back.
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        if hasattr(final, "render") and not final.is_rendered:
+            final = final.render()
+        for name, value in held.items():
+            if name.lower() not in OWN_HEADERS:
+                final.headers.setdefault(name, value)
+        for name, cookie in held.cookies.items():
+            if name not in final.cookies:
+                final.cookies[name] = cookie
+        if not final.streaming:
+            final.headers.setdefault("Content-Length", str(len(final.content)))
+        if isinstance(final, HeldResponse):
+            final.until = None
+        return self._finish(final, scope)
+
+
+async def _awaited(until: Callable[[], Awaitable[HttpResponseBase]] | None) -> Any:
+    return await until() if until is not None else None
+
+
+def _in_place_of(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:
+    for closer in old._resource_closers:  # type: ignore[attr-defined]
+        new._resource_closers.append(closer)  # type: ignore[attr-defined]
+    for name, value in old.items():
+        if name.lower() not in OWN_HEADERS:
+            new.headers.setdefault(name, value)
+    new.headers["Content-Length"] = str(len(new.content))
+    return new
+
+
+def _too_large(path: str) -> HttpResponse:
+    limit = bodies.limit_for(path) // (1024 * 1024)
+    return _refusal(path, 413, "Content too large", f"The request body must be at most {limit} MiB.")
+
+
+def _server_error(path: str) -> HttpResponse:
+    return _refusal(path, 500, "Internal server error", "Something went wrong on our side.")
+
+
+def _refusal(path: str, status: int, title: str, detail: str) -> HttpResponse:
+    if not path.startswith(PROBLEM_PATHS):
+        return HttpResponse(f"{title}. {detail}\n", status=status, content_type="text/plain; charset=utf-8")
+    problem = {"title": title, "detail": detail, "status": status}
+    return JsonResponse(problem, status=status, content_type="application/problem+json")

@@ -1,0 +1,76 @@
+"""Answers that come later. A view stays synchronous; what it wants to wait for is awaited outside of it.
+
+While a request is held it has neither a thread nor a database connection: the server gives both back as soon as the
+view has returned its `HeldResponse`, waits on its event loop, and sends what `until` yields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from predictions.running import waiting
+
+Result = TypeVar("Result")
+Runner = Callable[..., Awaitable[Any]]
+_runner: Runner | None = None
+
+
+class HeldResponse(HttpResponse):
+    """The answer for the case that nothing may be held, and in `until` how a later one comes about.
+
+    Whatever middleware puts on it (headers, cookies) is put on the later answer too, where that does not say otherwise.
+    `until` runs on the server's event loop: it must not touch the database but through `in_thread`.
+    """
+
+    def __init__(
+        self, *args: Any, until: Callable[[], Awaitable[HttpResponseBase]] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.until = until
+
+
+def held_until_ended(
+    now: HttpResponse, public_id: str, seconds: float, answer: Callable[[], HttpResponseBase]
+) -> HeldResponse:
+    """`now`, held until the prediction ends or `seconds` have passed; `answer` then makes the answer, in a thread."""
+
+    async def until() -> HttpResponseBase:
+        await waiting.until_ended(public_id, seconds)
+        return await in_thread(answer)
+
+    held = HeldResponse(now.content, until=until, status=now.status_code)
+    held.headers = now.headers
+    held.cookies = now.cookies
+    return held
+
+
+async def in_thread(function: Callable[..., Result], *args: Any) -> Result:
+    """Call synchronous code that may use the database from the event loop; its connection is given back after it."""
+    run = _runner or partial(_without_server)
+    result: Result = await run(_with_clean_connections, function, *args)
+    return result
+
+
+def set_runner(runner: Runner | None) -> None:
+    """Name the server's threads, `runner(function, *args)`, for `in_thread`; without one a thread is made each time."""
+    global _runner
+    _runner = runner
+
+
+async def _without_server(function: Callable[..., Result], *args: Any) -> Result:
+    return await sync_to_async(function, thread_sensitive=False)(*args)
+
+
+def _with_clean_connections(function: Callable[..., Result], *args: Any) -> Result:
+    close_old_connections()
+    try:
+        return function(*args)
+    finally:
+        close_old_connections()
