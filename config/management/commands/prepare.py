@@ -1,0 +1,90 @@
+"""`manage.py prepare`: everything that an installation needs before its first request; safe to run again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection, transaction
+
+from accounts import first_admin
+from predictions import catalogue
+from predictions.running import leash
+
+FIRST_START = "first_start.json"
+_ADVISORY_KEY = 0x6461726B  # any number that means "Darkroom is being prepared" on this database
+
+
+class Command(BaseCommand):
+    help = "Migrate, fill the catalogue, collect static files, and make the first administrator; safe to run again."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        leash.arm()
+        with _one_at_a_time():
+            call_command("migrate", interactive=False, verbosity=0)
+            catalogue.load()
+            _make_first_admin()
+        _collect_static()
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Several machines on one PostgreSQL must not migrate at once. On SQLite the server's lock has seen to it."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_KEY])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_KEY])
+
+
+def _make_first_admin() -> None:
+    """Make the administrator, and leave name, password and token in a 0600 file until they have been shown.
+
+    The file is written before the transaction commits: a kill in between leaves a file without an administrator,
+    which the next start overwrites, never an administrator whose password nobody has seen.
+    """
+    path = Path(settings.DATA) / FIRST_START
+    with transaction.atomic():
+        made = first_admin.create()
+        if made is None:
+            return
+        text = json.dumps({"username": made.username, "password": made.password, "token": made.token})
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _collect_static() -> None:
+    """Collecting hashes and compresses a thousand files, so it is done only when something changed."""
+    root = Path(settings.STATIC_ROOT)
+    stamp, wanted = root / ".collected", _fingerprint()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(wanted)
+
+
+def _fingerprint() -> str:
+    """Changes whenever a requirement or one of our own static files does."""
+    digest = hashlib.sha256((settings.BASE_DIR / "requirements" / "base.txt").read_bytes())
+    for folder in settings.STATICFILES_DIRS:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                facts = path.stat()
+                digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

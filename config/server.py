@@ -1,0 +1,219 @@
+"""Where `script/server` ends: prepares the house, opens the door, and supervises web and work.
+
+Plain Python without Django, so that the process at the top stays small: `python -m config.server`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import http.client
+import json
+import logging
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from predictions.running import leash
+from predictions.running.supervisor import Part, Supervisor
+
+BASE = Path(__file__).resolve().parent.parent
+EXAMPLE = {
+    "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
+    "input": {"prompt": "an astronaut riding a horse on mars, hd, dramatic lighting"},
+}
+
+
+class CannotStart(Exception):
+    """The server cannot start; the text is one sentence for the person who started it."""
+
+
+def main() -> int:
+    """Run until stopped; the process's exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    # Until the supervisor takes the signals over, a request to stop ends the start at once.
+    signal.signal(signal.SIGTERM, _give_up)
+    signal.signal(signal.SIGINT, _give_up)
+    leash.arm()
+    try:
+        data = _data_folder()
+        with _alone(data), _door() as door:
+            _prepare()
+            _supervise(door, data)
+    except CannotStart as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _give_up(number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _data_folder() -> Path:
+    data = Path(os.environ.get("DARKROOM_DATA", "").strip() or BASE / "var").resolve()
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"The data folder {data} cannot be made: {error.strerror}.") from None
+    os.environ["DARKROOM_DATA"] = str(data)
+    return data
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the data folder. The lock is the kernel's and ends with this process, however it ends."""
+    try:
+        file = (data / "server.lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CannotStart(f"The data folder {data} cannot be written: {error.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            other = file.read().strip() or "unknown"
+            raise CannotStart(
+                f"Another Darkroom server (process {other}) already uses the data folder {data}; "
+                "stop it first, or set DARKROOM_DATA to another folder."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def _door() -> Iterator[socket.socket]:
+    """The listening socket. It lives in this process: a web server that is killed refuses nobody, callers only wait."""
+    host = os.environ.get("HOST", "").strip() or "127.0.0.1"
+    port = _port()
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError:
+        raise CannotStart(f"HOST {host!r} is no address of this machine.") from None
+    door = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+        door.listen(1024)
+    except OSError as error:
+        door.close()
+        raise CannotStart(_why_not(error, host, port)) from None
+    with door:
+        yield door
+
+
+def _port() -> int:
+    text = os.environ.get("PORT", "").strip() or "8000"
+    if not text.isdigit() or int(text) > 65535:
+        raise CannotStart(f"PORT must be a number from 0 (any free port) to 65535, not {text!r}.")
+    return int(text)
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is in use by another program; "
+            f"choose another one, for example: PORT={port + 1} script/server"
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} may not be opened by this user; choose one above 1023, such as PORT=8000"
+    return f"Cannot listen on {host} port {port}: {error.strerror}."
+
+
+def _prepare() -> None:
+    """Migrations, catalogue, static files, first administrator: in a child, so that nothing of Django stays here."""
+    before, after = os.pipe()
+    with os.fdopen(after, "w"):
+        child = subprocess.run(
+            [sys.executable, str(BASE / "manage.py"), "prepare"],
+            env={**os.environ, leash.VARIABLE: str(before)},
+            pass_fds=(before,),
+            stdout=sys.stderr.fileno(),
+            check=False,
+        )
+    os.close(before)
+    if child.returncode:
+        raise CannotStart("Darkroom could not be prepared; the lines above say why.")
+
+
+def _supervise(door: socket.socket, data: Path) -> None:
+    fd = door.fileno()
+    manage = [sys.executable, str(BASE / "manage.py")]
+    role = {"DARKROOM_PROCESS_ROLE": "web"}
+    supervisor = Supervisor(
+        [
+            Part("web", [*manage, "web", "--fd", str(fd)], role, fds=(fd,), stage=0, grace_s=9.0),
+            Part("work", [*manage, "work"], stage=1, grace_s=8.0),
+        ]
+    )
+    url = _url(door)
+    threading.Thread(target=_announce, args=(url, data), name="announce", daemon=True).start()
+    supervisor.run()
+
+
+def _url(door: socket.socket) -> str:
+    """Where this machine reaches it: a server on every address is named by the loopback one."""
+    host, port = door.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announce(url: str, data: Path) -> None:
+    """Say once that Darkroom is ready, as soon as its web server answers and its workers give signs of life."""
+    began, patience = time.monotonic(), 30.0
+    while (health := _health(url)) is None or health[0] != 200:
+        if time.monotonic() - began > patience:
+            patience *= 2
+            logging.getLogger("darkroom.server").warning(
+                "Not ready yet: %s", health[1] if health else "no answer"
+            )
+        time.sleep(0.1)
+    _print(f"Darkroom is ready: {url}")
+    first = data / "first_start.json"
+    if first.is_file():
+        for line in _first_words(url, json.loads(first.read_text(encoding="utf-8"))):
+            _print(line)
+        first.unlink()
+
+
+def _health(url: str) -> tuple[int, str] | None:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        return answer.status, answer.read(10_000).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _first_words(url: str, made: dict[str, Any]) -> list[str]:
+    """What only the first start tells: the administrator, and a first request to paste."""
+    body = shlex.quote(json.dumps(EXAMPLE))
+    return [
+        f"Administrator: {made['username']} {made['password']}",
+        f"curl -X POST {url}/replicate/v1/predictions -H 'Authorization: Bearer {made['token']}' "
+        f"-H 'Content-Type: application/json' -d {body}",
+    ]
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

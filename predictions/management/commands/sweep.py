@@ -1,0 +1,17 @@
+"""`manage.py sweep`: finds lost work, ends what is overdue, removes what is doomed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from predictions.running import alone, sweep
+
+
+class Command(BaseCommand):
+    help = "Find lost work, end what is overdue, remove what is doomed; two at once do no harm."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        alone.until_stopped(sweep.run)

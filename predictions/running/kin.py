@@ -1,0 +1,58 @@
+"""Which processes belong together, and how to end them all (Linux; elsewhere the process group has to do)."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+_PROC = Path("/proc")
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def session_members(leader: int) -> list[int]:
+    """The processes of the session that `leader` opened, whatever process group they moved to; none without /proc."""
+    return [pid for pid, _parent, session in _table() if session == leader]
+
+
+def children(parent: int) -> list[int]:
+    """The direct children of a process; none without /proc."""
+    return [pid for pid, ppid, _session in _table() if ppid == parent]
+
+
+def kill_session(leader: int) -> None:
+    """SIGKILL for the whole session of `leader`, which the caller must not have reaped yet (its id could be reused)."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in session_members(leader):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """From now on orphaned descendants become children of this process, so that it can see and end every one."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap_orphans(known: set[int]) -> None:
+    """Take leave of dead children that nobody waits for, sparing the process ids in `known`."""
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):
+        while (dead := os.waitid(os.P_ALL, 0, flags)) is not None and dead.si_pid not in known:
+            os.waitpid(dead.si_pid, os.WNOHANG)
+
+
+def _table() -> list[tuple[int, int, int]]:
+    """(process id, parent, session) of every process that can be seen."""
+    found = []
+    for entry in _PROC.iterdir() if _PROC.is_dir() else ():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                # The name stands in brackets and may itself hold blanks and brackets.
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                found.append((int(entry.name), int(fields[1]), int(fields[3])))
+    return found

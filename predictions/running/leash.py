@@ -1,0 +1,69 @@
+"""No orphans: every descendant of a supervisor ends when the supervisor is gone, however it went.
+
+A supervisor gives each part the read end of a pipe of its own and names it in `DARKROOM_LEASH_FD`. Nothing is ever
+written to it: its end of file means that the holder has died or lets go, and ends whoever reads it. Forked
+children are armed again after the fork; programs started by `subprocess` inherit it through `pass_fds=leash.fds()`.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+
+VARIABLE = "DARKROOM_LEASH_FD"
+_PR_SET_PDEATHSIG = 1
+_armed = False
+
+
+def descriptor() -> int | None:
+    """The inherited end of the leash; None where there is none, or where it is not open."""
+    text = os.environ.get(VARIABLE, "")
+    if not text.isdigit():
+        return None
+    try:
+        os.fstat(int(text))
+    except OSError:
+        return None
+    return int(text)
+
+
+def fds() -> tuple[int, ...]:
+    """What to hand to `subprocess` as `pass_fds`, so that the grandchildren hang on the leash too."""
+    fd = descriptor()
+    return () if fd is None else (fd,)
+
+
+def arm() -> None:
+    """End this process, and what it forks from now on, once the leash is let go. Without a leash nothing happens."""
+    global _armed
+    fd = descriptor()
+    if fd is None or _armed:
+        return
+    _armed = True
+    _die_with_parent()
+    os.register_at_fork(after_in_child=_watch)
+    _watch()
+
+
+def _watch() -> None:
+    fd = descriptor()
+    if fd is not None:
+        # A bare thread: nothing joins it, and it costs nothing at the interpreter's end.
+        _thread.start_new_thread(_wait_for_end, (fd,))
+
+
+def _wait_for_end(fd: int) -> None:
+    with contextlib.suppress(OSError):
+        while os.read(fd, 1):
+            pass
+    os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """The second belt, for a process whose threads cannot run: the kernel's parent-death signal, one level deep."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
