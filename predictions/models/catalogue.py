@@ -42,7 +42,9 @@ class HostedModel(models.Model):
         verbose_name = _("model")
         verbose_name_plural = _("models")
         ordering: ClassVar = ["position", "owner", "name"]
-        constraints: ClassVar = [models.UniqueConstraint(name="model_owner_name_once", fields=["owner", "name"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="model_owner_name_once", fields=["owner", "name"])
+        ]
 
     def __str__(self) -> str:
         return self.ref

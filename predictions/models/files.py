@@ -35,7 +35,9 @@ class StoredFile(models.Model):
         verbose_name = _("stored file")
         verbose_name_plural = _("stored files")
         constraints: ClassVar = [
-            models.CheckConstraint(name="stored_file_state", condition=Q(state__in=["pending", "kept", "doomed"])),
+            models.CheckConstraint(
+                name="stored_file_state", condition=Q(state__in=["pending", "kept", "doomed"])
+            ),
         ]
         indexes: ClassVar = [
             models.Index(

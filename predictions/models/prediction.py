@@ -67,7 +67,9 @@ class Prediction(models.Model):
     token = models.ForeignKey(ApiToken, on_delete=models.PROTECT, null=True, related_name="+")
     model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="predictions")
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="predictions")
-    source = models.CharField(_("source"), max_length=3, choices=[("api", "api"), ("web", "web")], default="api")
+    source = models.CharField(
+        _("source"), max_length=3, choices=[("api", "api"), ("web", "web")], default="api"
+    )
     input = models.JSONField(_("input"), default=dict)
 
     # What callers see
@@ -75,14 +77,20 @@ class Prediction(models.Model):
     output = models.JSONField(_("output"), null=True, blank=True)
     error = models.TextField(_("error"), null=True, blank=True)
     logs = models.TextField(_("logs"), blank=True, default="")
-    progress = models.FloatField(_("progress"), null=True, help_text=_("0 to 1, as far as the provider says."))
+    progress = models.FloatField(
+        _("progress"), null=True, help_text=_("0 to 1, as far as the provider says.")
+    )
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
     data_removed = models.BooleanField(_("data removed"), default=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True)
     completed_at = models.DateTimeField(_("ended"), null=True)
-    deadline = models.DateTimeField(_("deadline"), null=True, help_text=_("As the caller asked by Cancel-After."))
-    revision = models.PositiveIntegerField(default=0, help_text=_("Grows with every change that a reader may see."))
+    deadline = models.DateTimeField(
+        _("deadline"), null=True, help_text=_("As the caller asked by Cancel-After.")
+    )
+    revision = models.PositiveIntegerField(
+        default=0, help_text=_("Grows with every change that a reader may see.")
+    )
     stream_token = models.CharField(max_length=40, unique=True, default=secrets.token_urlsafe, editable=False)
 
     # Money
@@ -96,7 +104,9 @@ class Prediction(models.Model):
     lease_until = models.DateTimeField(_("lease"), null=True)
     start_attempts = models.PositiveSmallIntegerField(_("starts"), default=0)
     collect_attempts = models.PositiveSmallIntegerField(_("fetches"), default=0)
-    run = models.PositiveSmallIntegerField(_("run"), default=0, help_text=_("Part of the key sent to the provider."))
+    run = models.PositiveSmallIntegerField(
+        _("run"), default=0, help_text=_("Part of the key sent to the provider.")
+    )
     not_before = models.DateTimeField(_("not before"), null=True)
     look_at = models.DateTimeField(_("next look"), null=True)
     provider = models.CharField(_("provider"), max_length=64, blank=True, default="")
@@ -130,7 +140,9 @@ class Prediction(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(name="prediction_of_account", fields=["account", "-created_at", "-id"]),
-            models.Index(name="prediction_waiting", fields=["account", "model", "id"], condition=Q(phase="waiting")),
+            models.Index(
+                name="prediction_waiting", fields=["account", "model", "id"], condition=Q(phase="waiting")
+            ),
             models.Index(name="prediction_live", fields=["phase", "account"], condition=~Q(phase="ended")),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),
             models.Index(name="prediction_open", fields=["provider"], condition=Q(upstream_open=True)),
@@ -178,7 +190,9 @@ class Prediction(models.Model):
     def settings(self) -> dict[str, Any]:
         """The inputs beside the words and the pictures: what a reader copies to make it again."""
         hidden = {"prompt", "negative_prompt", "n_prompt", "prompt_start", "prompt_end"}
-        return {name: value for name, value in self.input.items() if name not in hidden and not _is_file(value)}
+        return {
+            name: value for name, value in self.input.items() if name not in hidden and not _is_file(value)
+        }
 
 
 def _is_file(value: Any) -> bool:

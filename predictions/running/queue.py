@@ -57,9 +57,7 @@ def _executed(sender: str, task: dict[str, Any], **kwargs: Any) -> None:
     cluster = task.get("cluster") or "work"
     instance = os.environ.get("DARKROOM_INSTANCE", "local")
     with transaction.atomic():
-        Beat.objects.update_or_create(
-            kind=f"cluster-{cluster}", instance=instance, defaults={"at": Now()}
-        )
+        Beat.objects.update_or_create(kind=f"cluster-{cluster}", instance=instance, defaults={"at": Now()})
 
 
 def connect() -> None:

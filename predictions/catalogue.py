@@ -1,0 +1,146 @@
+"""Fills the catalogue from the schemas we ship, and finds a version by what a caller wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import MICRO
+from predictions.models import HostedModel, Price, Version
+
+DATA = Path(__file__).parent / "data" / "models"
+CENTS_PER_DOLLAR = 100
+# Order of the shop window; also the order of creation times, so that lists by date look the same.
+ORDER = (
+    "stability-ai/stable-diffusion",
+    "stability-ai/sdxl",
+    "lucataco/flux-schnell-lora",
+    "lucataco/flux-dev-lora",
+    "stability-ai/stable-diffusion-img2img",
+    "stability-ai/stable-diffusion-inpainting",
+    "andreasjansson/stable-diffusion-animation",
+    "lucataco/animate-diff",
+    "sujaykhandekar/object-removal",
+    "cjwbw/rembg",
+)
+# Prices of our own, in credits, where none was published.
+OWN_PRICES = {"cjwbw/rembg": Decimal("0.22"), "sujaykhandekar/object-removal": Decimal("0.05")}
+PICTURE_KINDS = {"text-to-image", "image-to-image", "inpainting"}
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_HEX64 = re.compile(r"[0-9a-f]{64}")
+_REF = re.compile(r"([^/:\s]{1,100})/([^/:\s]{1,100})(?::([0-9a-f]{64}))?")
+
+
+def load() -> int:
+    """Add what is missing: models, versions, first prices. Returns how many models were added.
+
+    What an operator changed (enabled, position, later prices) stays as it is.
+    """
+    added = 0
+    for path in sorted(DATA.glob("*.json")):
+        with transaction.atomic():
+            added += _load_one(json.loads(path.read_text(encoding="utf-8")))
+    return added
+
+
+def _load_one(entry: dict[str, Any]) -> bool:
+    ref = f"{entry['owner']}/{entry['name']}"
+    position = ORDER.index(ref) if ref in ORDER else len(ORDER)
+    created_at = _EPOCH + timedelta(hours=len(ORDER) - position)
+    model, created = HostedModel.objects.get_or_create(
+        owner=entry["owner"],
+        name=entry["name"],
+        defaults={
+            "description": entry["description"],
+            "kind": entry["kind"],
+            "position": position * 10,
+            "created_at": created_at,
+        },
+    )
+    Version.objects.get_or_create(
+        id=entry["version"],
+        defaults={
+            "model": model,
+            "input_schema": entry["input_schema"],
+            "output_schema": entry["output_schema"],
+            "example_input": entry["example_input"],
+            "source": "predictions/data/models/README.md",
+            "created_at": created_at,
+        },
+    )
+    if not model.prices.exists():
+        Price.objects.create(model=model, number=1, **_first_price(ref, entry))
+    return created
+
+
+def _first_price(ref: str, entry: dict[str, Any]) -> dict[str, Any]:
+    usd = entry.get("usd_per_run")
+    if usd is None:
+        credits, source = OWN_PRICES[ref], "Darkroom's own: none was published"
+    else:
+        credits, source = (
+            Decimal(str(usd)) * CENTS_PER_DOLLAR,
+            entry.get("figures", {}).get("usd_source") or "",
+        )
+    unit = Price.Unit.OUTPUT if entry["kind"] in PICTURE_KINDS else Price.Unit.RUN
+    return {"unit": unit, "amount": int(credits * MICRO), "source": source[:300]}
+
+
+def find_version(text: str) -> Version | None:
+    """The enabled version for `64-hex`, `owner/name:64-hex` or `owner/name` (its newest); None where there is none."""
+    usable = Version.objects.filter(enabled=True, model__enabled=True).select_related("model")
+    if _HEX64.fullmatch(text):
+        return usable.filter(pk=text).first()
+    match = _REF.fullmatch(text)
+    if not match:
+        return None
+    owner, name, version = match.groups()
+    of_model = usable.filter(model__owner=owner, model__name=name)
+    if version:
+        return of_model.filter(pk=version).first()
+    return of_model.order_by("-created_at", "id").first()
+
+
+@lru_cache(maxsize=256)
+def _openapi(version_id: str, input_json: str, output_json: str) -> dict[str, Any]:
+    return _build_openapi(json.loads(input_json), json.loads(output_json))
+
+
+def openapi_schema(version: Version) -> dict[str, Any]:
+    """The OpenAPI document of a version as Cog publishes it: choices as `$ref` to a named component."""
+    return _openapi(version.pk, json.dumps(version.input_schema), json.dumps(version.output_schema))
+
+
+def _build_openapi(input_schema: dict[str, Any], output_schema: dict[str, Any]) -> dict[str, Any]:
+    schemas: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    for name, given in input_schema.get("properties", {}).items():
+        rule = dict(given)
+        if "enum" in rule:
+            schemas[name] = {
+                "enum": rule.pop("enum"),
+                "type": rule.pop("type", "string"),
+                "title": name,
+                "description": "An enumeration.",
+            }
+            rule.pop("title", None)
+            rule = {"allOf": [{"$ref": f"#/components/schemas/{name}"}], **rule}
+        properties[name] = rule
+    published: dict[str, Any] = {"type": "object", "title": "Input", "properties": properties}
+    if input_schema.get("required"):
+        published["required"] = input_schema["required"]
+    schemas["Input"] = published
+    schemas["Output"] = output_schema
+    return {
+        "openapi": "3.0.2",
+        "info": {"title": "Cog", "version": "0.1.0"},
+        "paths": {},
+        "components": {"schemas": schemas},
+    }

@@ -1,0 +1,23 @@
+"""Times are compared by the database's clock alone, never by a process's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now
+
+START_LEASE = 15.0
+"""Seconds a worker has to hand a prediction to its provider; more than the time limits of the calls that it covers."""
+COLLECT_LEASE = 45.0
+"""Seconds a worker has to fetch one output before it must renew."""
+LOOK_LEASE = 10.0
+"""Seconds a watcher has to answer for a row before another watcher looks at it."""
+MAX_STARTS = 3
+MAX_COLLECTS = 3
+
+
+def after(seconds: float) -> Any:
+    """The database's now, plus so many seconds, as an expression."""
+    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())

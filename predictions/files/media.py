@@ -1,0 +1,285 @@
+"""Where files are kept and how they are sent. The only writer of `StoredFile`.
+
+A row stands before its bytes are written and until after they are removed, so a crash at any step leaves nothing that
+the sweep does not know: `pending` (being written), `kept` (owned), `doomed` (to be removed).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import Storage, storages
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
+from django.utils.cache import patch_cache_control
+
+from predictions.clock import after
+from predictions.models import StoredFile
+
+CHUNK = 64 * 1024
+STALE_PENDING_S = 3600.0
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_INLINE = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4", "text/plain"}
+_SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+class DiskFull(Exception):
+    """There is less free space than the operator keeps in reserve."""
+
+
+def storage() -> Storage:
+    """The private storage of outputs."""
+    return storages["outputs"]
+
+
+def new_token() -> str:
+    """The unguessable part of an address: 160 random bits, lower-case letters and digits."""
+    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(31))
+
+
+def output_path(token: str, name: str) -> str:
+    """An output's own address on this server, without the origin; it ends in a file name, as clients expect."""
+    return f"/f/{token}/{quote(name)}"
+
+
+def has_room(size: int = 0) -> bool:
+    """Whether so many bytes fit with the operator's reserve left free (where the disk is ours to measure)."""
+    folder = settings.DATA
+    return shutil.disk_usage(folder).free - size >= settings.FREE_DISK_MINIMUM
+
+
+def reserve(extension: str) -> StoredFile:
+    """A pending row with a fresh, unguessable place. Commit it before the bytes are written."""
+    name = new_token()
+    with transaction.atomic():
+        return StoredFile.objects.create(key=f"{name[:2]}/{name[2:4]}/{name}.{extension}")
+
+
+class Writing:
+    """Bytes on their way into the storage: into a temporary file first, hashed on the way, then moved whole."""
+
+    def __init__(self, maximum: int) -> None:
+        settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
+        handle, path = tempfile.mkstemp(dir=settings.TEMPORARY, prefix="in-")
+        self.path = Path(path)
+        self._file: IO[bytes] = os.fdopen(handle, "wb")
+        self._digest = hashlib.sha256()
+        self._maximum = maximum
+        self.size = 0
+
+    def __enter__(self) -> Writing:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def write(self, chunk: bytes) -> None:
+        """Take one chunk. Raises ValueError where the file grows past its limit, DiskFull where space ends."""
+        self.size += len(chunk)
+        if self.size > self._maximum:
+            raise ValueError(f"The file is larger than {self._maximum // (1024 * 1024)} MiB.")
+        if self.size // (8 * 1024 * 1024) != (self.size - len(chunk)) // (8 * 1024 * 1024) and not has_room():
+            raise DiskFull
+        self._digest.update(chunk)
+        self._file.write(chunk)
+
+    def finished(self) -> str:
+        """Flush everything to disk and return the SHA-256, 64 hex digits."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return self._digest.hexdigest()
+
+
+class _Movable(File):
+    """A file that a local storage may move into place instead of copying."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb"), name=path.name)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
+
+    def close(self) -> None:
+        # The storage has moved it: only the handle is left to close.
+        if self.file:
+            self.file.close()
+
+
+def store(
+    row: StoredFile,
+    path: Path,
+    *,
+    sha256: str,
+    content_type: str,
+    width: int | None = None,
+    height: int | None = None,
+) -> StoredFile:
+    """Move a finished temporary file to its reserved place and note what it is. The row stays pending."""
+    size = path.stat().st_size
+    os.chmod(path, 0o600)
+    with _Movable(path) as file:
+        saved = storage().save(row.key, file)
+    if saved != row.key:  # pragma: no cover (keys are random; a storage that renames would lose the file)
+        storage().delete(saved)
+        raise RuntimeError("The storage renamed a file.")
+    with transaction.atomic():
+        StoredFile.objects.filter(pk=row.pk).update(
+            size=size, sha256=sha256, content_type=content_type, width=width, height=height
+        )
+    row.size, row.sha256, row.content_type, row.width, row.height = size, sha256, content_type, width, height
+    return row
+
+
+def keep(files: list[StoredFile]) -> None:
+    """Own these files now. Call it inside the transaction that inserts their owner; raises where one is gone."""
+    changed = StoredFile.objects.filter(
+        pk__in=[file.pk for file in files], state=StoredFile.State.PENDING
+    ).update(state=StoredFile.State.KEPT)
+    if changed != len(files):
+        raise RuntimeError("A file to be kept was removed before its owner came.")
+
+
+def doom(files: list[StoredFile]) -> None:
+    """Nobody owns these any more. Call it inside the transaction that removes their owner; the sweep does the rest."""
+    StoredFile.objects.filter(pk__in=[file.pk for file in files]).update(state=StoredFile.State.DOOMED)
+
+
+def remove_unowned(most: int = 200) -> int:
+    """Remove the bytes, then the row, of doomed files and of pending ones that nobody came for. Returns how many."""
+    rows = StoredFile.objects.filter(
+        Q(state=StoredFile.State.DOOMED)
+        | Q(state=StoredFile.State.PENDING, created_at__lte=after(-STALE_PENDING_S))
+    ).order_by("pk")[:most]
+    removed = 0
+    for row in list(rows):
+        if row.state == StoredFile.State.PENDING:
+            # From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes.
+            if not StoredFile.objects.filter(pk=row.pk, state=row.state).update(
+                state=StoredFile.State.DOOMED
+            ):
+                continue
+        storage().delete(row.key)
+        StoredFile.objects.filter(pk=row.pk, state=StoredFile.State.DOOMED).delete()
+        removed += 1
+    return removed
+
+
+def remove_old_temporary(age_s: float = 3600.0) -> int:
+    """Remove work files that a killed process left behind. Returns how many."""
+    import time
+
+    removed = 0
+    folder = settings.TEMPORARY
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        try:
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > age_s:
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+                removed += 1
+        except FileNotFoundError:
+            continue
+    return removed
+
+
+def send(
+    request: HttpRequest,
+    file: StoredFile,
+    *,
+    filename: str,
+    max_age: int = 0,
+    attachment: bool = False,
+    revalidate: bool = False,
+) -> HttpResponse:
+    """The bytes themselves, never a redirect: with ETag, one range, HEAD, and headers that keep them harmless.
+
+    `max_age` in seconds for private caches; `revalidate`: caches must ask again each time (what can be withdrawn).
+    """
+    etag = f'"{file.sha256}"'
+    if _known(request, etag):
+        answer: HttpResponse = HttpResponseNotModified()
+    else:
+        answer = _body(request, file, etag)
+    answer["ETag"] = etag
+    answer["Accept-Ranges"] = "bytes"
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer["Access-Control-Allow-Origin"] = "*"
+    how = "inline" if not attachment and file.content_type in _INLINE else "attachment"
+    name = filename if _SAFE_NAME.fullmatch(filename) else "file"
+    answer["Content-Disposition"] = f'{how}; filename="{name}"'
+    if revalidate:
+        patch_cache_control(answer, private=True, no_cache=True)
+    else:
+        patch_cache_control(answer, private=True, max_age=max_age)
+    return answer
+
+
+def _known(request: HttpRequest, etag: str) -> bool:
+    given = request.headers.get("If-None-Match", "")
+    return given.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in given.split(",")]
+
+
+def _body(request: HttpRequest, file: StoredFile, etag: str) -> HttpResponse:
+    wanted = _range(request, file.size, etag)
+    if wanted is not None and wanted[0] >= file.size:
+        refused = HttpResponse(status=416)
+        refused["Content-Range"] = f"bytes */{file.size}"
+        return refused
+    start, end = wanted or (0, file.size - 1)
+    length = max(0, end - start + 1)
+    if request.method == "HEAD":
+        answer = HttpResponse(content_type=file.content_type)
+    else:
+        answer = StreamingHttpResponse(_chunks(file.key, start, length), content_type=file.content_type)  # type: ignore[assignment]
+    answer["Content-Length"] = str(length)
+    if wanted is not None:
+        answer.status_code = 206
+        answer["Content-Range"] = f"bytes {start}-{end}/{file.size}"
+    return answer
+
+
+def _range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
+    """First and last byte of the one range asked for; None where the whole file is to be sent."""
+    header = request.headers.get("Range", "")
+    condition = request.headers.get("If-Range")
+    match = _RANGE.fullmatch(header.replace(" ", ""))
+    if not match or (condition is not None and condition.strip() != etag):
+        return None
+    first, last = match.groups()
+    if not first and not last:
+        return None
+    if not first:
+        if int(last) == 0:
+            return size, size
+        return max(0, size - int(last)), size - 1
+    start = int(first)
+    end = min(int(last), size - 1) if last else size - 1
+    if last and int(last) < start:
+        return None
+    return start, end
+
+
+def _chunks(key: str, start: int, length: int) -> Iterator[bytes]:
+    with storage().open(key, "rb") as file:
+        file.seek(start)
+        left = length
+        while left > 0:
+            chunk: Any = file.read(min(CHUNK, left))
+            if not chunk:
+                return
+            left -= len(chunk)
+            yield bytes(chunk)

@@ -1,0 +1,48 @@
+"""Every change of a prediction's status and phase. Nobody else writes them.
+
+    starting ──► processing ──► succeeded | failed | canceled        (what callers see)
+    waiting ─► claimed ─► running ─► result ─► collecting ─► ended     (where our own work stands)
+
+Each function is one short transaction of conditional UPDATEs. What must happen afterwards (a wake-up) is written in the
+same transaction, so a process may be killed between any two lines. A late worker harms nobody: every write of a task
+carries its claim, and a write that changes no row changes nothing else either.
+"""
+
+from __future__ import annotations
+
+from predictions.lifecycle.claims import (
+    Claimed,
+    begin,
+    claim_results,
+    claim_starts,
+    claim_strays,
+    release,
+    renew,
+    stray_closed,
+    take_back,
+)
+from predictions.lifecycle.ending import cancel, expire, fail, fail_running, remove_data, succeed
+from predictions.lifecycle.progress import claim_looks, look_again, lost, note, store_result
+
+__all__ = [
+    "Claimed",
+    "begin",
+    "cancel",
+    "claim_looks",
+    "claim_results",
+    "claim_starts",
+    "claim_strays",
+    "expire",
+    "fail",
+    "fail_running",
+    "look_again",
+    "lost",
+    "note",
+    "release",
+    "remove_data",
+    "renew",
+    "store_result",
+    "stray_closed",
+    "succeed",
+    "take_back",
+]

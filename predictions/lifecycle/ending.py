@@ -1,0 +1,191 @@
+"""T5: the one place where predictions end. Once, whoever comes first; settled in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Now
+
+from accounts import credits
+from predictions import pricing
+from predictions.files import media
+from predictions.models import Output, Phase, Prediction, Status, StoredFile
+from predictions.models.prediction import LIVE
+from predictions.running import queue
+from predictions.signals import prediction_succeeded
+
+QUARANTINED = "This prediction stopped its workers several times and was set aside. Nothing was charged."
+TOO_LONG = "The work took longer than this server allows and was stopped. Nothing was charged."
+WAITED_TOO_LONG = "Nothing could take this prediction in time. Nothing was charged."
+
+
+@dataclass(frozen=True)
+class PreparedOutput:
+    """An output whose bytes are stored already, under a pending row; the end makes it kept."""
+
+    index: int
+    name: str
+    token: str
+    file: StoredFile
+    small: StoredFile | None
+    medium: StoredFile | None
+    colour: str
+    blur: str
+
+    @property
+    def path(self) -> str:
+        """Its own address on this server, without the origin."""
+        return media.output_path(self.token, self.name)
+
+    def files(self) -> list[StoredFile]:
+        """All its files."""
+        return [file for file in (self.file, self.small, self.medium) if file is not None]
+
+
+def succeed(prediction: Prediction, claim: str, outputs: list[PreparedOutput], value: Any) -> bool:
+    """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
+
+    False where the claim lost: somebody else ended it, and the files stay pending for the sweep.
+    """
+    output = _shown_output(prediction, outputs, value)
+    delivered = len(outputs) if prediction.version.gives_files else 1
+    charge = min(pricing.charge(prediction.price, delivered), prediction.ceiling)
+    metrics = dict((prediction.result or {}).get("metrics") or {})
+    with transaction.atomic():
+        ended = _end(
+            Q(pk=prediction.pk, phase=Phase.COLLECTING, claim=claim),
+            Status.SUCCEEDED,
+            output=output,
+            metrics=metrics,
+            charge=charge,
+            progress=1.0,
+        )
+        if not ended:
+            return False
+        rows = Output.objects.bulk_create(_output_row(prediction, output) for output in outputs)
+        media.keep([file for output in outputs for file in output.files()])
+        if rows:
+            prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
+        _settled(prediction.account_id, prediction.public_id, charge)
+    return True
+
+
+def fail(prediction_id: int, error: str, *, claim: str = "") -> bool:
+    """End as failed with one line for people; the hold goes back. With `claim`: only while it is the row's."""
+    where = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
+    with transaction.atomic():
+        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
+        ended = _end(where, Status.FAILED, error=_one_line(error), charge=0)
+        if ended:
+            _settled(row["account_id"], row["public_id"], 0)
+    return ended
+
+
+def fail_running(prediction: Prediction, error: str, *, logs: str = "") -> bool:
+    """End as failed because the provider says so: it works on it no more, so its slot is free at once."""
+    values: dict[str, Any] = {"error": _one_line(error), "charge": 0, "upstream_open": False}
+    if logs:
+        values["logs"] = logs.replace("\x00", "")
+    with transaction.atomic():
+        ended = _end(Q(pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run), Status.FAILED, **values)
+        if ended:
+            _settled(prediction.account_id, prediction.public_id, 0)
+    return ended
+
+
+def cancel(public_id: str, *, error: str | None = None) -> Prediction:
+    """End as canceled at once, from any live status, the hold returned; or leave it as it is where it has ended.
+
+    Too late once a successful result is stored: then the present state is the answer.
+    """
+    with transaction.atomic():
+        row = Prediction.objects.filter(public_id=public_id).values("pk", "account_id").get()
+        too_late = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
+        ended = _end(
+            Q(pk=row["pk"]) & ~too_late,
+            Case(
+                When(phase=Phase.WAITING, start_attempts=0, then=Value(Status.ABORTED.value)),
+                default=Value(Status.CANCELED.value),
+            ),
+            charge=0,
+            error=error,
+        )
+        if ended:
+            _settled(row["account_id"], public_id, 0)
+    return Prediction.objects.select_related("model", "version", "price").get(pk=row["pk"])
+
+
+def expire() -> int:
+    """End what passed its deadline (canceled, as the caller asked) or its limit (failed). Returns how many."""
+    late = Prediction.objects.filter(status__in=LIVE).exclude(phase=Phase.ENDED)
+    asked = list(late.filter(deadline__lte=Now()).values_list("public_id", flat=True)[:200])
+    for public_id in asked:
+        cancel(public_id, error="The deadline that was asked for has passed.")
+    limit = list(late.filter(must_end_by__lte=Now()).values_list("pk", "phase")[:200])
+    for pk, phase in limit:
+        fail(pk, WAITED_TOO_LONG if phase == Phase.WAITING else TOO_LONG)
+    return len(asked) + len(limit)
+
+
+def remove_data(prediction_id: int) -> bool:
+    """Forget input, output and logs of an ended prediction; money and times stay."""
+    with transaction.atomic():
+        changed = Prediction.objects.filter(pk=prediction_id, phase=Phase.ENDED, data_removed=False).update(
+            data_removed=True, input={}, output=None, logs="", result=None, revision=F("revision") + 1
+        )
+    return changed == 1
+
+
+def _end(where: Q, status: Any, **values: Any) -> bool:
+    """The conditional UPDATE from a live status. True where this call is the one that ended it."""
+    changed = Prediction.objects.filter(where, status__in=LIVE).update(
+        status=status,
+        phase=Phase.ENDED,
+        completed_at=Now(),
+        claim="",
+        lease_until=None,
+        look_at=None,
+        not_before=None,
+        result=None,
+        revision=F("revision") + 1,
+        **values,
+    )
+    return changed == 1
+
+
+def _settled(account_id: int, reference: str, charge: int) -> None:
+    """Wake who is affected, then settle: the account's row is locked last, everywhere."""
+    from predictions.lifecycle.claims import wake_waiting
+
+    if Prediction.objects.filter(public_id=reference, upstream_open=True).exists():
+        queue.wake("cancel")
+    wake_waiting()
+    credits.settle(account_id, reference, charge)
+
+
+def _shown_output(prediction: Prediction, outputs: list[PreparedOutput], value: Any) -> Any:
+    if not prediction.version.gives_files:
+        return value
+    paths = [output.path for output in outputs]
+    return paths if prediction.version.gives_list else paths[0]
+
+
+def _output_row(prediction: Prediction, output: PreparedOutput) -> Output:
+    return Output(
+        prediction=prediction,
+        index=output.index,
+        name=output.name,
+        token=output.token,
+        file=output.file,
+        small=output.small,
+        medium=output.medium,
+        colour=output.colour,
+        blur=output.blur,
+    )
+
+
+def _one_line(error: str) -> str:
+    return " ".join(error.replace("\x00", "").split())[:2000] or "The run failed without a reason."

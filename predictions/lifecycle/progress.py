@@ -1,0 +1,150 @@
+"""What the watcher learns while a provider works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from predictions.clock import LOOK_LEASE, MAX_STARTS, after
+from predictions.lifecycle import ending
+from predictions.lifecycle.claims import wake_waiting
+from predictions.models import Phase, Prediction
+from predictions.models.prediction import LIVE
+from predictions.providers.base import OutputRef, Update
+from predictions.running import queue
+
+MAX_LOGS = 1024 * 1024
+_CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
+
+
+def claim_looks(most: int = 500) -> list[Prediction]:
+    """Running predictions that are due for a look. Moving `look_at` forward is the claim, so any number may watch."""
+    with transaction.atomic():
+        due = list(
+            Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
+            .order_by("look_at")
+            .values_list("pk", "look_at")[:most]
+        )
+        taken = [
+            pk
+            for pk, look_at in due
+            if Prediction.objects.filter(pk=pk, phase=Phase.RUNNING, look_at=look_at).update(
+                look_at=after(LOOK_LEASE)
+            )
+        ]
+    return list(
+        Prediction.objects.filter(pk__in=taken, phase=Phase.RUNNING).select_related("model", "version")
+    )
+
+
+def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
+    """Nothing new: look again in so many seconds. `seen`: the provider answered and knows the job."""
+    values: dict[str, Any] = {"look_at": after(seconds)}
+    if seen:
+        values["job_seen_at"] = Now()
+    with transaction.atomic():
+        _running(prediction).update(**values)
+
+
+def note(prediction: Prediction, update: Update, seconds: float) -> bool:
+    """T4: write what changed (logs and progress only grow) and look again in so many seconds."""
+    logs = _grown(prediction.logs, update.logs)
+    progress = (
+        max(prediction.progress or 0.0, update.progress)
+        if update.progress is not None
+        else prediction.progress
+    )
+    if logs == prediction.logs and progress == prediction.progress:
+        look_again(prediction, seconds, seen=True)
+        return False
+    with transaction.atomic():
+        changed = (
+            _running(prediction)
+            .filter(revision=prediction.revision)
+            .update(
+                logs=logs,
+                progress=progress,
+                revision=F("revision") + 1,
+                look_at=after(seconds),
+                job_seen_at=Now(),
+            )
+        )
+    return changed == 1
+
+
+def store_result(prediction: Prediction, update: Update) -> bool:
+    """The provider succeeded: keep where its files are, free its slot, and wake who fetches them."""
+    files = (
+        [ref for ref in update.output if isinstance(ref, OutputRef)]
+        if isinstance(update.output, list)
+        else []
+    )
+    result = {
+        "files": [_ref_json(ref) for ref in files],
+        "value": None if files else update.output,
+        "metrics": update.metrics,
+    }
+    with transaction.atomic():
+        changed = _running(prediction).update(
+            phase=Phase.RESULT,
+            result=result,
+            logs=_grown(prediction.logs, update.logs),
+            progress=1.0,
+            look_at=None,
+            upstream_open=False,
+            revision=F("revision") + 1,
+        )
+        if changed:
+            queue.wake("collect")
+            wake_waiting()
+    return changed == 1
+
+
+def lost(prediction: Prediction, claim: str = "") -> None:
+    """The provider knows nothing of the job, or lost its files: run it again under a new key, or give up.
+
+    Only for providers whose starts are idempotent by key. From running (no claim), or from collecting (with the claim).
+    """
+    if prediction.start_attempts >= MAX_STARTS:
+        ending.fail(prediction.pk, ending.QUARANTINED, claim=claim)
+        return
+    where = _running(prediction) if not claim else Prediction.objects.filter(
+        pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE
+    )  # fmt: skip
+    with transaction.atomic():
+        changed = where.update(
+            phase=Phase.WAITING,
+            run=F("run") + 1,
+            claim="",
+            lease_until=None,
+            provider="",
+            job_id="",
+            job_instance="",
+            look_at=None,
+            result=None,
+            upstream_open=False,
+            revision=F("revision") + 1,
+        )
+        if changed:
+            queue.wake("start")
+
+
+def _running(prediction: Prediction) -> Any:
+    return Prediction.objects.filter(
+        pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE
+    )
+
+
+def _grown(before: str, now: str) -> str:
+    """Logs only grow. A new run begins its own log; what an earlier run had printed is replaced by it."""
+    text = now.replace("\x00", "")
+    if len(text) > MAX_LOGS:
+        text = text[:MAX_LOGS] + _CUT
+    return text or before
+
+
+def _ref_json(ref: OutputRef) -> dict[str, Any]:
+    return {"name": ref.name, "content_type": ref.content_type, "address": ref.address, "size": ref.size}

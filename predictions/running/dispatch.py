@@ -1,0 +1,236 @@
+"""Who is next: fair over accounts, within the limits of accounts and providers, exactly.
+
+Choice and claim happen under one lock (an advisory transaction lock on PostgreSQL; on SQLite an IMMEDIATE transaction is
+one), because counts that stand in an UPDATE are not rechecked. Call `choose` inside the transaction that claims.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Q
+from django.db.models.functions import Now
+
+from accounts.models import Account
+from predictions.models import HostedModel, Phase, Prediction, Status
+from predictions.providers.base import Provider
+from predictions.running import providers
+
+_LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
+ALONE_FROM = 2
+IN_FLIGHT = (Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One prediction to be claimed, and the provider that gets it."""
+
+    prediction_id: int
+    provider: str
+
+
+@dataclass
+class _Lane:
+    """The waiting predictions of one user for one model, oldest first."""
+
+    account_id: int
+    user_id: int
+    model_id: int
+    pinned: str
+    head: int
+    ids: list[int] = field(default_factory=list)
+    taken: int = 0
+
+    def candidate(self, most: int) -> int | None:
+        if not self.ids:
+            self.ids = list(
+                _waiting()
+                .filter(
+                    account_id=self.account_id,
+                    user_id=self.user_id,
+                    model_id=self.model_id,
+                    provider=self.pinned,
+                )
+                .filter(start_attempts__lt=ALONE_FROM)
+                .order_by("id")
+                .values_list("pk", flat=True)[:most]
+            )
+        return self.ids[self.taken] if self.taken < len(self.ids) else None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a waiting prediction stands: 1 is next. `seconds` is an estimate from recent runs, or None."""
+
+    number: int
+    seconds: float | None
+
+
+def choose(most: int) -> list[Choice]:
+    """The predictions that free slots go to, fewest in flight first, then the oldest. Inside a transaction only."""
+    _lock()
+    everyone = providers.all_providers()
+    free = _free_slots(everyone)
+    chosen = _suspects(everyone, free)
+    if not any(count > 0 for count in free.values()):
+        return chosen
+    models = {model.pk: model.ref for model in HostedModel.objects.filter(enabled=True)}
+    lanes = _lanes()
+    if not lanes:
+        return chosen
+    in_flight, by_user = _in_flight()
+    limits = _limits({lane.account_id for lane in lanes})
+    for choice in chosen:
+        account_id = Prediction.objects.values_list("account_id", flat=True).get(pk=choice.prediction_id)
+        in_flight[account_id] += 1
+    while len(chosen) < most:
+        picked = _pick(lanes, free, everyone, models, in_flight, by_user, limits, most)
+        if picked is None:
+            break
+        chosen.append(picked)
+    return chosen
+
+
+def _pick(
+    lanes: list[_Lane],
+    free: dict[str, int],
+    everyone: list[Provider],
+    models: dict[int, str],
+    in_flight: dict[int, int],
+    by_user: dict[tuple[int, int], int],
+    limits: dict[int, int],
+    most: int,
+) -> Choice | None:
+    def rank(lane: _Lane) -> tuple[int, int, int]:
+        return in_flight[lane.account_id], by_user[lane.account_id, lane.user_id], lane.head
+
+    for lane in sorted(lanes, key=rank):
+        if in_flight[lane.account_id] >= limits[lane.account_id]:
+            continue
+        name = _provider_for(lane, free, everyone, models)
+        if name is None:
+            continue
+        pk = lane.candidate(most)
+        if pk is None:
+            lanes.remove(lane)
+            continue
+        lane.taken += 1
+        lane.head = lane.ids[lane.taken] if lane.taken < len(lane.ids) else pk
+        free[name] -= 1
+        in_flight[lane.account_id] += 1
+        by_user[lane.account_id, lane.user_id] += 1
+        return Choice(pk, name)
+    return None
+
+
+def _provider_for(
+    lane: _Lane, free: dict[str, int], everyone: list[Provider], models: dict[int, str]
+) -> str | None:
+    ref = models.get(lane.model_id)
+    if ref is None:
+        return None
+    for provider in everyone:
+        if lane.pinned and provider.name != lane.pinned:
+            continue
+        if free[provider.name] > 0 and provider.serves(ref):
+            return provider.name
+    return None
+
+
+def _lock() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _waiting() -> Any:
+    return Prediction.objects.filter(phase=Phase.WAITING).filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    )
+
+
+def _free_slots(everyone: list[Provider]) -> dict[str, int]:
+    rows = Prediction.objects.filter(upstream_open=True).values_list("provider").annotate(n=Count("pk"))
+    taken: dict[str, int] = {str(name): int(n) for name, n in rows}
+    return {provider.name: provider.limit - taken.get(provider.name, 0) for provider in everyone}
+
+
+def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[Choice]:
+    """What was started twice without an answer runs alone: its provider first drains, and takes nothing beside it."""
+    chosen: list[Choice] = []
+    running = Prediction.objects.filter(upstream_open=True, start_attempts__gte=ALONE_FROM).exclude(
+        phase=Phase.ENDED
+    )
+    for name in set(running.values_list("provider", flat=True)):
+        if name in free:
+            free[name] = 0
+    rows = _waiting().filter(start_attempts__gte=ALONE_FROM).order_by("id").select_related("model")[:16]
+    for row in rows:
+        for provider in everyone:
+            if not provider.serves(row.model.ref) or (row.provider and row.provider != provider.name):
+                continue
+            if free[provider.name] == provider.limit:
+                chosen.append(Choice(row.pk, provider.name))
+            free[provider.name] = 0
+            break
+    return chosen
+
+
+def _lanes() -> list[_Lane]:
+    rows = (
+        _waiting().order_by().values("account_id", "user_id", "model_id", "provider").annotate(head=Min("pk"))
+    )
+    return [
+        _Lane(row["account_id"], row["user_id"], row["model_id"], row["provider"], row["head"])
+        for row in rows
+    ]
+
+
+def _in_flight() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
+    by_account: dict[int, int] = defaultdict(int)
+    by_user: dict[tuple[int, int], int] = defaultdict(int)
+    rows = Prediction.objects.filter(phase__in=IN_FLIGHT).order_by().values_list("account_id", "user_id")
+    for account_id, user_id, count in rows.annotate(n=Count("pk")):
+        by_account[account_id] += count
+        by_user[account_id, user_id] += count
+    return by_account, by_user
+
+
+def _limits(account_ids: set[int]) -> dict[int, int]:
+    default = settings.IN_FLIGHT_PER_ACCOUNT
+    rows = Account.objects.filter(pk__in=account_ids, in_flight_limit__isnull=False)
+    own = dict(rows.values_list("pk", "in_flight_limit"))
+    return {pk: own.get(pk) or default for pk in account_ids}
+
+
+def place(prediction: Prediction) -> Place | None:
+    """The place in the queue that `choose` will give, counted over all accounts; None where it does not wait."""
+    if prediction.phase != Phase.WAITING:
+        return None
+    in_flight, _users = _in_flight()
+    waiting = Prediction.objects.filter(phase=Phase.WAITING)
+    mine = waiting.filter(account_id=prediction.account_id, pk__lte=prediction.pk).count()
+    turn = in_flight[prediction.account_id] + mine
+    others = waiting.exclude(account_id=prediction.account_id).order_by().values_list("account_id")
+    # In each turn every account is served once: of another account so many come before mine.
+    before = sum(min(n, max(0, turn - in_flight[pk])) for pk, n in others.annotate(n=Count("pk")))
+    number = before + mine
+    return Place(number, _estimate(prediction, number))
+
+
+def _estimate(prediction: Prediction, number: int) -> float | None:
+    recent = Prediction.objects.filter(
+        model_id=prediction.model_id, status=Status.SUCCEEDED, started_at__isnull=False
+    ).order_by("-id")[:30]
+    took = ExpressionWrapper(F("completed_at") - F("started_at"), output_field=DurationField())
+    average = Prediction.objects.filter(pk__in=[row.pk for row in recent.only("pk")]).aggregate(s=Avg(took))[
+        "s"
+    ]
+    slots = sum(p.limit for p in providers.all_providers() if p.serves(prediction.model.ref))
+    if average is None or not slots:
+        return None
+    return float(average.total_seconds() * (1 + number / slots))

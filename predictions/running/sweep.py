@@ -1,0 +1,84 @@
+"""Finds lost work and wakes or ends it; removes what nobody owns. Every second; two sweeps do no harm."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from django.db import close_old_connections, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from predictions import lifecycle
+from predictions.files import media
+from predictions.models import Beat, Phase, Prediction
+from predictions.running import queue
+
+log = structlog.get_logger(__name__)
+
+ROUND_S = 1.0
+SLOW_ROUND_S = 60.0
+JUMP_S = 30.0
+BEATS_KEPT = timedelta(days=1)
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep until `stop` is set."""
+    slow_at, offset = 0.0, time.time() - time.monotonic()
+    while not stop.wait(ROUND_S):
+        drift = time.time() - time.monotonic() - offset
+        if abs(drift) > JUMP_S:
+            # Leases and limits compare with the clock: after a jump one round is left out.
+            log.error("clock_jumped", seconds=round(drift))
+            offset += drift
+            continue
+        once()
+        if time.monotonic() >= slow_at:
+            slow_at = time.monotonic() + SLOW_ROUND_S
+            _step(media.remove_old_temporary)
+            _step(_prune)
+
+
+def once() -> None:
+    """One round: each step on its own, so that one that breaks stops no other."""
+    for step in (_beat, lifecycle.take_back, lifecycle.expire, wake_due, media.remove_unowned):
+        _step(step)
+    close_old_connections()
+
+
+def _step(step: Callable[[], object]) -> None:
+    try:
+        step()
+    except Exception:
+        log.exception("sweep_step_broke", step=step.__name__)
+        close_old_connections()
+
+
+def wake_due() -> None:
+    """Wake the workers for what is due and unclaimed; at most one wake-up of a kind a round."""
+    if queue.depth() > 50:
+        return
+    due = Prediction.objects.filter(phase=Phase.WAITING).filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    )
+    if due.exists():
+        queue.wake("start")
+    if Prediction.objects.filter(phase=Phase.RESULT).exists():
+        queue.wake("collect")
+    strays = Prediction.objects.filter(upstream_open=True, phase=Phase.ENDED)
+    if strays.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now())).exists():
+        queue.wake("cancel")
+
+
+def _beat() -> None:
+    instance = os.environ.get("DARKROOM_INSTANCE", "local")
+    with transaction.atomic():
+        Beat.objects.update_or_create(kind="sweep", instance=instance, defaults={"at": Now()})
+
+
+def _prune() -> None:
+    Beat.objects.filter(at__lt=Now() - BEATS_KEPT).delete()

@@ -1,0 +1,204 @@
+"""Bodies of the queue's tasks. A task carries nothing but its kind: it looks what is due, claims it, does it, reports it.
+
+Each is safe to run twice and ends far below the queue's own time limit, because every call inside has a smaller one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.db import close_old_connections
+
+from predictions import lifecycle
+from predictions.lifecycle import Claimed
+from predictions.lifecycle.claims import work_limit
+from predictions.models import Phase, Prediction
+from predictions.providers.base import AnswerLost, Job, Order, Provider, ProviderError, Update
+from predictions.providers.registry import UnknownProvider
+from predictions.running import collecting, providers
+
+log = structlog.get_logger(__name__)
+
+ROUND_S = 30.0
+BATCH = 16
+BUSY_S = 1.0
+
+
+def start() -> None:
+    """Hand waiting predictions to their providers until none is due or the round is over."""
+    _rounds(_start_round)
+
+
+def collect() -> None:
+    """Fetch and store results until none is due or the round is over."""
+    _rounds(_collect_round)
+
+
+def cancel() -> None:
+    """Call off what ended while its provider may still be working on it."""
+    for prediction in lifecycle.claim_strays():
+        if asyncio.run(_call_off(prediction)):
+            lifecycle.stray_closed(prediction)
+
+
+def beat() -> None:
+    """Nothing: that it was taken, run and acknowledged is the sign of life."""
+
+
+def _rounds(one: Callable[[], bool]) -> None:
+    until = time.monotonic() + ROUND_S
+    try:
+        while time.monotonic() < until and one():
+            pass
+    finally:
+        close_old_connections()
+
+
+# -- start ---------------------------------------------------------------------------------------------------
+
+
+def _start_round() -> bool:
+    claimed = lifecycle.claim_starts(BATCH)
+    if not claimed:
+        return False
+    for one, outcome in zip(claimed, asyncio.run(_start_all(claimed)), strict=True):
+        _report_start(one, outcome)
+    return True
+
+
+async def _start_all(claimed: list[Claimed]) -> list[Job | Update | BaseException]:
+    return await asyncio.gather(*(_start_one(one.prediction) for one in claimed), return_exceptions=True)
+
+
+async def _start_one(prediction: Prediction) -> Job | Update:
+    provider = providers.provider(prediction.provider)
+    order = Order(
+        key=prediction.provider_key,
+        model=prediction.model.ref,
+        version=prediction.version_id,
+        input={name: value for name, value in prediction.input.items() if value is not None},
+        deadline_s=work_limit(prediction),
+    )
+    return await provider.start(order)
+
+
+def _report_start(one: Claimed, outcome: Job | Update | BaseException) -> None:
+    prediction, claim = one.prediction, one.claim
+    if isinstance(outcome, Job):
+        if not lifecycle.begin(prediction, claim, outcome, work_limit(prediction)):
+            log.info("start_came_late", prediction=prediction.public_id)
+    elif isinstance(outcome, Update):
+        _report_finished_start(prediction, claim, outcome)
+    elif isinstance(outcome, AnswerLost):
+        # The claim stays: when its lease ends, the same key is sent again to the same provider.
+        log.warning("start_answer_lost", prediction=prediction.public_id, provider=prediction.provider)
+    elif isinstance(outcome, ProviderError) and not outcome.permanent:
+        lifecycle.release(prediction, claim, outcome.retry_after or BUSY_S)
+    elif isinstance(outcome, ProviderError):
+        log.warning("start_refused", prediction=prediction.public_id, reason=str(outcome))
+        lifecycle.fail(
+            prediction.pk, "The provider did not accept this request. Nothing was charged.", claim=claim
+        )
+    elif isinstance(outcome, UnknownProvider):
+        lifecycle.release(prediction, claim, BUSY_S)
+    else:
+        # The claim stays and counts: what breaks its worker three times is set aside.
+        log.error("start_broke", prediction=prediction.public_id, exc_info=outcome)
+
+
+def _report_finished_start(prediction: Prediction, claim: str, update: Update) -> None:
+    """A provider that works while it answers: begin, then what the watcher would have done."""
+    job = Job(id=prediction.provider_key)
+    if lifecycle.begin(prediction, claim, job, work_limit(prediction)):
+        prediction.phase = Phase.RUNNING
+        finish(prediction, update)
+
+
+def finish(prediction: Prediction, update: Update) -> None:
+    """Report a final update of a running prediction."""
+    if update.kind == "succeeded":
+        lifecycle.store_result(prediction, update)
+    elif update.kind == "lost":
+        lifecycle.lost(prediction)
+    elif update.kind == "failed":
+        lifecycle.fail_running(prediction, update.error or "The run failed.", logs=update.logs)
+    else:
+        lifecycle.fail_running(
+            prediction, "The provider canceled the run. Nothing was charged.", logs=update.logs
+        )
+
+
+# -- collect -------------------------------------------------------------------------------------------------
+
+
+def _collect_round() -> bool:
+    claimed = lifecycle.claim_results(1)
+    for one in claimed:
+        _collect_one(one)
+    return bool(claimed)
+
+
+def _collect_one(one: Claimed) -> None:
+    prediction, claim = one.prediction, one.claim
+    provider = _provider_of(prediction)
+    try:
+        prepared = collecting.prepare(prediction, claim, provider)
+    except collecting.Gone:
+        if provider is not None and provider.start_is_idempotent:
+            lifecycle.lost(prediction, claim)
+        else:
+            lifecycle.fail(
+                prediction.pk, "The finished files were gone before they could be stored.", claim=claim
+            )
+        return
+    except collecting.Unusable as error:
+        lifecycle.fail(
+            prediction.pk, f"The result could not be used: {error}. Nothing was charged.", claim=claim
+        )
+        return
+    except ProviderError as error:
+        # The lease ends soon and the result is fetched again; the third time it is failed.
+        log.warning("collect_interrupted", prediction=prediction.public_id, reason=str(error))
+        return
+    value = (prediction.result or {}).get("value")
+    if lifecycle.succeed(prediction, claim, prepared, value) and provider is not None:
+        asyncio.run(_release(provider, _job(prediction)))
+
+
+def _provider_of(prediction: Prediction) -> Provider | None:
+    try:
+        return providers.provider(prediction.provider)
+    except UnknownProvider:
+        return None
+
+
+async def _release(provider: Provider, job: Job) -> None:
+    try:
+        await provider.release(job)
+    except ProviderError as error:
+        log.info("release_failed", reason=str(error))
+
+
+# -- cancel --------------------------------------------------------------------------------------------------
+
+
+async def _call_off(prediction: Prediction) -> bool:
+    provider = _provider_of(prediction)
+    if provider is None:
+        return True
+    try:
+        stopped = await provider.cancel(_job(prediction))
+        if stopped:
+            await _release(provider, _job(prediction))
+    except ProviderError as error:
+        log.info("cancel_failed", prediction=prediction.public_id, reason=str(error))
+        return False
+    return stopped
+
+
+def _job(prediction: Prediction) -> Any:
+    return Job(id=prediction.job_id or prediction.provider_key, instance=prediction.job_instance)

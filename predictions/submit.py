@@ -1,0 +1,191 @@
+"""The one door for new work: checks in the contract's order, quotes, holds, inserts (T1). All doors use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from accounts import credits
+from accounts.models import Account, ApiToken, User
+from predictions import availability, policy, pricing, validation
+from predictions.clock import after
+from predictions.files import media
+from predictions.models import Prediction, Version
+from predictions.models.prediction import new_public_id
+from predictions.running import queue
+from predictions.validation import Fault
+
+
+class Refused(Exception):
+    """A request that was not accepted: nothing is held, stored or queued. Carries what a dialect needs to say so."""
+
+    status = 422
+    title = "Refused"
+    detail = "The request was refused."
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
+
+
+class InvalidInput(Refused):
+    """The input does not fit the version's schema."""
+
+    title = "Input validation failed"
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__("".join(fault.line for fault in faults))
+
+
+class PromptNotAllowed(InvalidInput):
+    """A rule of this server refuses the words or the files."""
+
+    title = "Prompt not allowed"
+
+
+class ModelNotAvailable(Refused):
+    """No provider can serve this model at present, or it has no price."""
+
+    title = "Model not available"
+    detail = "No provider can serve this model at present. Nothing was charged."
+
+
+class InsufficientCredit(Refused):
+    """The account has less than the most this can cost."""
+
+    status = 402
+    title = "Insufficient credit"
+    detail = "You have insufficient credit to run this model. Add credit to your account and try again."
+
+
+class AccountSuspended(Refused):
+    """The account takes no new work."""
+
+    status = 403
+    title = "Forbidden"
+    detail = "This account is closed to new predictions."
+
+
+class ServerFull(Refused):
+    """The disk is nearly full: new work would end without a place for its pictures."""
+
+    status = 503
+    title = "Service unavailable"
+    detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish, as a dialect or a page understood it. `input` has no nulls dropped yet."""
+
+    account: Account
+    user: User
+    version: Version
+    input: dict[str, Any]
+    token: ApiToken | None = None
+    source: Literal["api", "web"] = "api"
+    deadline_s: float | None = None
+    """Seconds after creation at which the caller wants it canceled."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A request that passed every check but credit: what will be held, and what is inserted."""
+
+    request: Request
+    price: Any
+    ceiling: int
+    input: dict[str, Any] = field(repr=False)
+
+
+def quote(version: Version, given: dict[str, Any]) -> int:
+    """The most a prediction with this input can cost, in micro-credits. Raises ModelNotAvailable."""
+    try:
+        return pricing.ceiling(pricing.current_price(version.model), version, validation.without_nulls(given))
+    except pricing.NoPrice:
+        raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
+
+
+def check(request: Request) -> Offer:
+    """Everything that can be refused before money is touched, in the contract's order. Raises Refused."""
+    given = validation.without_nulls(request.input)
+    faults = validation.check(request.version, given)
+    if faults:
+        raise InvalidInput(faults)
+    objections = policy.objections(given)
+    if objections:
+        raise PromptNotAllowed(objections)
+    if not availability.can_serve(request.version.model):
+        raise ModelNotAvailable
+    try:
+        price = pricing.current_price(request.version.model)
+    except pricing.NoPrice:
+        raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
+    if not media.has_room():
+        raise ServerFull
+    return Offer(request, price, pricing.ceiling(price, request.version, given), _redacted(request, given))
+
+
+def accept(request: Request) -> Prediction:
+    """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused."""
+    offer = check(request)
+    public_id = new_public_id()
+    prediction = _row(offer, public_id)
+    try:
+        with transaction.atomic():
+            # The account's row is the last lock in every other transaction; here it is the only shared one.
+            credits.hold(request.account.pk, offer.ceiling, public_id)
+            prediction.save(force_insert=True)
+            queue.wake("start")
+    except credits.InsufficientCredits:
+        raise InsufficientCredit from None
+    except credits.AccountClosed:
+        raise AccountSuspended from None
+    prediction.refresh_from_db(fields=["created_at", "deadline", "must_end_by"])
+    return prediction
+
+
+def _row(offer: Offer, public_id: str) -> Prediction:
+    request = offer.request
+    prediction = Prediction(
+        public_id=public_id,
+        account=request.account,
+        user=request.user,
+        token=request.token,
+        model=request.version.model,
+        version=request.version,
+        source=request.source,
+        input=offer.input,
+        price=offer.price,
+        ceiling=offer.ceiling,
+        must_end_by=after(settings.QUEUE_LIMIT),
+        created_at=Now(),
+    )
+    if request.deadline_s is not None:
+        prediction.deadline = Now() + timedelta(seconds=request.deadline_s)  # type: ignore[assignment]
+    return prediction
+
+
+def _redacted(request: Request, given: dict[str, Any]) -> dict[str, Any]:
+    """A client's fault must not keep its token in our rows: any string equal to it is blotted out."""
+    if request.token is None:
+        return given
+    return {key: _blot(value, request.token.digest) for key, value in given.items()}
+
+
+def _blot(value: Any, digest: str) -> Any:
+    from accounts import tokens
+
+    if isinstance(value, str):
+        return "[redacted]" if value.startswith("dr_") and tokens.digest(value) == digest else value
+    if isinstance(value, dict):
+        return {key: _blot(inner, digest) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_blot(inner, digest) for inner in value]
+    return value
