@@ -10,6 +10,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import provisioning
+        from accounts import provisioning, signup
 
         provisioning.connect()
+        signup.connect()

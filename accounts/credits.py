@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from accounts.models import Account, LedgerEntry, User
+from accounts.models import MICRO, Account, LedgerEntry, User
+
+LARGEST = 1_000_000_000 * MICRO
+"""The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
 
 
 class InsufficientCredits(Exception):
@@ -33,13 +36,18 @@ class Balance:
 def grant(
     account: Account, amount: int, *, reason: str = "", actor: User | None = None, reference: str = ""
 ) -> LedgerEntry:
-    """Add credits. `reference` makes it happen once: a second grant with the same one is an IntegrityError."""
+    """Add credits.
+
+    `reference` makes it happen once: a second grant with the same one is an IntegrityError.
+    """
     if amount <= 0:
         raise ValueError("A grant is more than nothing; to take credits away, adjust.")
     return _post_by_hand(LedgerEntry.Kind.GRANT, account, amount, reason, actor, reference)
 
 
-def adjust(account: Account, delta: int, *, reason: str, actor: User | None, reference: str = "") -> LedgerEntry:
+def adjust(
+    account: Account, delta: int, *, reason: str, actor: User | None, reference: str = ""
+) -> LedgerEntry:
     """Correct a balance by a signed amount, with a reason. Never below zero: InsufficientCredits."""
     if delta == 0:
         raise ValueError("An adjustment changes something.")
@@ -64,9 +72,11 @@ def hold(account_id: int, amount: int, reference: str) -> LedgerEntry:
 
 
 def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
-    """End a hold: capture at most what was held, release the rest. Once for each reference, by the database's word.
+    """End a hold: capture at most what was held, release the rest. Once for each reference, by the database's
+    word.
 
-    Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's loss.
+    Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's
+    loss.
     """
     held = LedgerEntry.objects.values_list("held_delta", flat=True).get(
         reference=reference, kind=LedgerEntry.Kind.HOLD, account_id=account_id
@@ -77,22 +87,35 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     if after is None:
         raise InsufficientCredits("More is to be settled than the account holds; run the audit.")
     return _record(
-        account_id, LedgerEntry.Kind.SETTLE, reference, released, -held, after, captured=captured, released=released
+        account_id,
+        LedgerEntry.Kind.SETTLE,
+        reference,
+        released,
+        -held,
+        after,
+        captured=captured,
+        released=released,
     )
 
 
 def _post_by_hand(
     kind: LedgerEntry.Kind, account: Account, delta: int, reason: str, actor: User | None, reference: str
 ) -> LedgerEntry:
+    if abs(delta) > LARGEST:
+        raise ValueError("The amount is too large.")
     with transaction.atomic():
         after = _move(account.pk, balance_delta=delta, held_delta=0)
         if after is None:
             raise InsufficientCredits
         reference = reference or f"{kind}-{secrets.token_hex(12)}"
-        return _record(account.pk, kind, reference, delta, 0, after, reason=reason[:300], actor=actor)
+        # PostgreSQL stores no NUL.
+        reason = reason.replace("\x00", "").strip()[:300]
+        return _record(account.pk, kind, reference, delta, 0, after, reason=reason, actor=actor)
 
 
-def _move(account_id: int, *, balance_delta: int, held_delta: int, only_active: bool = False) -> Balance | None:
+def _move(
+    account_id: int, *, balance_delta: int, held_delta: int, only_active: bool = False
+) -> Balance | None:
     """One guarded UPDATE that answers what is there afterwards; None where a guard refused it."""
     table = connection.ops.quote_name(Account._meta.db_table)
     active = "AND status = 'active' " if only_active else ""

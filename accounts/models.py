@@ -38,7 +38,10 @@ class User(AbstractUser):
 
 
 class Account(models.Model):
-    """Owns predictions, files and items; has the balance. Apart from the user, so that several can share one."""
+    """Owns predictions, files and items; has the balance.
+
+    Apart from the user, so that several can share one.
+    """
 
     class Kind(models.TextChoices):
         USER = "user", _("personal")
@@ -110,8 +113,9 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
 class LedgerEntry(models.Model):
     """One movement of credits. Append-only: balance and held are the sums of these rows, always.
 
-    `reference` is opaque here (a prediction's public id, a grant's own id), so that this app depends on nobody above it.
-    A prediction has exactly one `hold` and, once ended, exactly one `settle`: what it captured and what it released.
+    `reference` is opaque here (a prediction's public id, a grant's own id), so that this app depends on
+    nobody above it. A prediction has exactly one `hold` and, once ended, exactly one `settle`: what it
+    captured and what it released.
     """
 
     class Kind(models.TextChoices):
@@ -145,7 +149,8 @@ class LedgerEntry(models.Model):
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [models.Index(name="ledger_of_account", fields=["account", "-id"])]
         constraints: ClassVar = [
-            # One settle row, not a capture and a release row: with two kinds a success and a cancel could both move the hold.
+            # One settle row, not a capture and a release row: with two kinds a success and a cancel could
+            # both move the hold.
             models.UniqueConstraint(name="ledger_reference_kind_once", fields=["reference", "kind"]),
             models.CheckConstraint(
                 name="ledger_settle_adds_up",
@@ -182,7 +187,9 @@ class LedgerEntry(models.Model):
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self) -> ApiTokenQuerySet:
         """Neither revoked nor expired."""
-        return self.filter(revoked_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
+        return self.filter(revoked_at__isnull=True).filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
+        )
 
 
 class ApiToken(models.Model):

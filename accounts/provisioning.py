@@ -13,7 +13,7 @@ from accounts.models import Account, Membership, User
 def ensure_account(user: User) -> Account:
     """The account the user acts for, made with an owner's membership where there is none yet."""
     if user.account_id:
-        assert user.account is not None  # noqa: S101 (for the type checker)
+        assert user.account is not None
         return user.account
     with transaction.atomic():
         account = Account.objects.create(name=user.username)

@@ -6,30 +6,54 @@ import hashlib
 import re
 import secrets
 import string
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from accounts.models import ApiToken, User
+from accounts.models import Account, ApiToken, User
+from accounts.provisioning import ensure_account
+
+LIMIT = 100
+"""Usable tokens that one user may have: more is a leak or a loop, never a need."""
 
 _ALPHABET = string.ascii_letters + string.digits
 _FORM = re.compile(r"dr_[A-Za-z0-9]{40}")
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
-def issue(user: User, name: str) -> tuple[ApiToken, str]:
-    """Make a token for the account the user acts for. The second value is the token itself, to be shown once."""
+class CannotIssue(Exception):
+    """No token is made; the message says why, in words for the user."""
+
+
+def issue(user: User, name: str, *, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
+    """Make a token for the account the user acts for. The second value is the token itself, to be shown once.
+
+    Raises CannotIssue for a suspended account, a date that has passed or too many tokens.
+    """
+    account = ensure_account(user)
+    _may_issue(user, account, expires_at)
     plain = "dr_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
     token = ApiToken.objects.create(
         user=user,
-        account_id=user.account_id,
-        name=name.strip()[:80] or "token",
+        account=account,
+        name=name.replace("\x00", "").strip()[:80] or "token",
         prefix=plain[:7],
         digest=digest(plain),
+        expires_at=expires_at,
     )
     return token, plain
+
+
+def _may_issue(user: User, account: Account, expires_at: datetime | None) -> None:
+    if not user.is_active or account.status != Account.Status.ACTIVE:
+        raise CannotIssue(_("This account is suspended."))
+    if expires_at is not None and expires_at <= timezone.now():
+        raise CannotIssue(_("The date has passed."))
+    if ApiToken.objects.usable().filter(user=user).count() >= LIMIT:
+        raise CannotIssue(_("There are %(limit)s tokens already; revoke one first.") % {"limit": LIMIT})
 
 
 def digest(plain: str) -> str:
@@ -38,7 +62,10 @@ def digest(plain: str) -> str:
 
 
 def look_up(plain: str) -> ApiToken | None:
-    """The usable token of that text with its user and account, or None. Unknown, revoked and expired look alike."""
+    """The usable token of that text with its user and account, or None.
+
+    Unknown, revoked and expired look alike.
+    """
     if not _FORM.fullmatch(plain):
         return None
     token = ApiToken.objects.usable().select_related("user", "account").filter(digest=digest(plain)).first()
@@ -47,15 +74,15 @@ def look_up(plain: str) -> ApiToken | None:
     return token
 
 
-def revoke(token: ApiToken) -> None:
-    """Close the door for good; the row stays as history."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now())
+def revoke(token: ApiToken) -> bool:
+    """Close the door for good; the row stays as history. False where it was closed already."""
+    return bool(ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()))
 
 
 def _touch(token: ApiToken) -> None:
     # At most one write a minute: a poller must not turn every read into a write.
     if token.last_used_at is None or token.last_used_at < timezone.now() - _TOUCH_EVERY:
         before = timezone.now() - _TOUCH_EVERY
-        ApiToken.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lt=before), pk=token.pk).update(
-            last_used_at=Now()
-        )
+        ApiToken.objects.filter(
+            Q(last_used_at__isnull=True) | Q(last_used_at__lt=before), pk=token.pk
+        ).update(last_used_at=Now())

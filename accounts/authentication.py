@@ -1,0 +1,65 @@
+"""Who asks, by the API token in the `Authorization` header."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from accounts import tokens
+from accounts.models import Account, ApiToken, User
+
+UNAUTHENTICATED = "You did not pass a valid authentication token"
+"""One sentence for a missing, malformed, unknown, expired and revoked token, so that nobody can tell them
+apart.
+"""
+
+_SCHEMES = {"bearer", "token"}
+
+
+class AccountBarred(PermissionDenied):
+    """The token is good, but its user is banned or its account suspended: 403."""
+
+    default_detail = _("This account is suspended.")
+
+
+def authenticate_header_value(header: str) -> ApiToken | None:
+    """The token that an `Authorization` header names, with its user and account; None where it opens nothing.
+
+    `Bearer TOKEN` and `Token TOKEN` in any case, blanks around ignored. Raises AccountBarred for a banned
+    user or a suspended account.
+    """
+    parts = header.split()
+    if len(parts) != 2 or parts[0].lower() not in _SCHEMES:
+        return None
+    token = tokens.look_up(parts[1])
+    if token is not None and is_barred(token.user, token.account):
+        raise AccountBarred
+    return token
+
+
+def is_barred(user: User, account: Account | None) -> bool:
+    """Whether the user is banned or the account suspended."""
+    return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`request.user` is the token's user and `request.auth` the ApiToken, whose account pays."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        """None without a token header, so that the session may speak; AuthenticationFailed (401) for a bad
+        one.
+        """
+        header = request.headers.get("Authorization", "")
+        scheme = header.split(maxsplit=1)[0].lower() if header.strip() else ""
+        if scheme not in _SCHEMES:
+            return None
+        token = authenticate_header_value(header)
+        if token is None:
+            raise AuthenticationFailed(UNAUTHENTICATED)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes DRF answer 401, not 403, and names the scheme."""
+        return "Bearer"

@@ -1,0 +1,27 @@
+"""`manage.py createadmin`: the first administrator of a fresh installation."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts import first_admin
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a funded administrator and print `Administrator: NAME PASSWORD`; does nothing where one exists."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--token", action="store_true", help="print a second line, `Token: TOKEN`")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        made = first_admin.create()
+        if made is None:
+            return
+        self.stdout.write(f"Administrator: {made.username} {made.password}")
+        if options["token"]:
+            self.stdout.write(f"Token: {made.token}")

@@ -1,0 +1,46 @@
+"""`manage.py grant USER CREDITS`: add credits to an account."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError
+
+from accounts import amounts, credits
+from accounts.management.commands._users import user_named
+from accounts.provisioning import ensure_account
+
+
+class Command(BaseCommand):
+    help = "Add credits to the account of a user. CREDITS may have decimals."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", metavar="USER", help="the username")
+        parser.add_argument("credits", metavar="CREDITS", help="how many, such as 100 or 0.5")
+        parser.add_argument("--reason", default="Granted by the operator", help="shown in the statement")
+        parser.add_argument("--reference", default="", help="makes it happen once, however often it is run")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = user_named(options["user"])
+        try:
+            amount = amounts.parse(options["credits"])
+        except amounts.NotAnAmount as error:
+            raise CommandError(str(error)) from None
+        if amount <= 0:
+            raise CommandError(
+                "A grant is more than nothing; to take credits away, adjust in the admin panel."
+            )
+        try:
+            entry = credits.grant(
+                ensure_account(user), amount, reason=options["reason"], reference=options["reference"][:64]
+            )
+        except IntegrityError:
+            raise CommandError(
+                f"A grant with the reference {options['reference']} was made before."
+            ) from None
+        self.stdout.write(
+            f"{user.username} has {amounts.decimal_text(entry.balance_after)} credits"
+            f" ({amounts.decimal_text(amount)} added)."
+        )

@@ -1,0 +1,82 @@
+"""Darkroom's own API: its base view, and errors in one shape, `{"title", "detail", "status"}`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.serializers import CharField, DictField, IntegerField, Serializer
+from rest_framework.views import APIView, exception_handler
+
+from accounts.models import User
+
+
+class Refused(exceptions.APIException):
+    """An understood request that cannot be honoured; `detail` says why."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_code = "refused"
+
+
+class ProblemSerializer(Serializer[Any]):
+    """The shape of every error; `faults` names the fields of a bad body."""
+
+    title = CharField()
+    detail = CharField()
+    status = IntegerField()
+    faults = DictField(required=False)
+
+
+class OwnApiView(APIView):
+    """Base of every view under `/api/`: token or session, a signed-in user, errors in our shape."""
+
+    def get_exception_handler(self) -> Any:
+        return as_problem
+
+    @property
+    def user(self) -> User:
+        """The signed-in user; the permission classes have made sure of one."""
+        return cast(User, self.request.user)
+
+
+def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's handler with our body. Errors that are not the caller's go on to Django."""
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    data = response.data
+    response.data = problem(response.status_code, _sentence(error, data))
+    if isinstance(error, exceptions.ValidationError):
+        response.data["faults"] = data if isinstance(data, dict) else {"body": data}
+    return response
+
+
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """The body of an error."""
+    return {"title": HTTPStatus(status).phrase, "detail": detail, "status": status}
+
+
+def not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
+    """Every address under the mount that is nobody's."""
+    return JsonResponse(problem(404, "There is nothing at this address."), status=404)
+
+
+def _sentence(error: Exception, data: Any) -> str:
+    if isinstance(error, exceptions.ValidationError):
+        return "The request has errors: " + "; ".join(_faults(data)) + "."
+    if isinstance(error, Http404):
+        return "There is no such thing, or it is not yours."
+    if isinstance(error, PermissionDenied):
+        return "You may not do this."
+    detail = data.get("detail", "") if isinstance(data, dict) else ""
+    return str(detail) or HTTPStatus.BAD_REQUEST.phrase
+
+
+def _faults(data: Any) -> list[str]:
+    if isinstance(data, dict):
+        return [f"{name}: {' '.join(map(str, words)).rstrip('.')}" for name, words in data.items()]
+    return [str(words).rstrip(".") for words in data]

@@ -1,0 +1,27 @@
+"""Darkroom's own API under `/api/`: each app's share of it, its schema and its reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from accounts import api as accounts_api
+from accounts import schema as schema  # registers the token header
+from accounts.problems import not_found
+
+_MOUNT = "/api/"
+
+
+def only_own_api(endpoints: list[tuple[Any, ...]], **kwargs: Any) -> list[tuple[Any, ...]]:
+    """Keep the dialects out of the schema: their contracts are other people's."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith(_MOUNT)]
+
+
+urlpatterns = [
+    *accounts_api.urlpatterns,
+    path("schema", SpectacularAPIView.as_view(), name="api_schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    re_path(r"^.*$", not_found),
+]
