@@ -1,0 +1,86 @@
+"""`grant`, `token` and `createadmin`."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts import tokens
+from accounts.models import MICRO, LedgerEntry, User
+from tests import factories
+
+
+def run(*args: str, **options: object) -> str:
+    out = io.StringIO()
+    call_command(*args, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_it_grants_credits_with_decimals(charlie: User) -> None:
+    assert "12.50 credits" in run("grant", "charlie", "12.5")
+    assert factories.account_of(charlie).balance == 12_500_000
+    assert LedgerEntry.objects.get(account=charlie.account).kind == LedgerEntry.Kind.GRANT
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "many", "0.0000001", "1e9"])
+def test_it_refuses_an_amount_that_is_none(charlie: User, amount: str) -> None:
+    with pytest.raises(CommandError):
+        run("grant", "charlie", "--", amount)
+    assert factories.account_of(charlie).balance == 0
+
+
+def test_it_names_the_user_that_was_meant(charlie: User) -> None:
+    with pytest.raises(CommandError, match="Did you mean charlie"):
+        run("grant", "Charlie", "5")
+
+
+def test_it_grants_a_reference_once(charlie: User) -> None:
+    run("grant", "charlie", "5", "--reference", "invoice-7")
+    with pytest.raises(CommandError, match="invoice-7"):
+        run("grant", "charlie", "5", "--reference", "invoice-7")
+    assert factories.account_of(charlie).balance == 5 * MICRO
+
+
+def test_it_prints_the_token_and_nothing_else(alice: User) -> None:
+    printed = run("token", "alice", "--name", "laptop")
+    found = tokens.look_up(printed.removesuffix("\n"))
+    assert found is not None
+    assert (found.user, found.name) == (alice, "laptop")
+
+
+@pytest.mark.django_db
+def test_it_makes_no_token_for_nobody() -> None:
+    with pytest.raises(CommandError, match="no user"):
+        run("token", "nobody")
+
+
+@pytest.mark.django_db
+def test_the_first_administrator_can_sign_in_pay_and_call(client: Client) -> None:
+    lines = run("createadmin", "--token").splitlines()
+    _word, name, password = lines[0].split(" ")
+    answer = client.post("/accounts/login/", {"login": name, "password": password})
+    assert (answer.status_code, answer["Location"]) == (302, "/studio/")
+    assert client.get("/admin/").status_code == 200
+    me = (
+        Client()
+        .get("/api/me", headers={"Authorization": f"Bearer {lines[1].removeprefix('Token: ')}"})
+        .json()
+    )
+    assert (me["username"], me["balance"]) == (name, 10_000 * MICRO)
+
+
+@pytest.mark.django_db
+def test_a_second_start_makes_no_second_administrator() -> None:
+    run("createadmin")
+    assert run("createadmin", "--token") == ""
+    assert User.objects.filter(is_superuser=True).count() == 1
+
+
+@pytest.mark.django_db
+def test_a_member_called_admin_is_not_made_administrator() -> None:
+    factories.make_user("admin")
+    assert run("createadmin").startswith("Administrator: admin2 ")
+    assert not User.objects.get(username="admin").is_superuser

@@ -1,0 +1,95 @@
+"""Signing up, in, out, checking the e-mail and resetting the password, through the pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.test import Client, override_settings
+
+from accounts import signup
+from accounts.models import MICRO, LedgerEntry, Membership, User
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+WORDS = "a long unusual phrase 7"
+
+
+def sign_up(client: Client, username: str = "dora") -> User:
+    form = {"username": username, "email": f"{username}@example.org", "password1": WORDS, "password2": WORDS}
+    answer = client.post("/accounts/signup/", form)
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    return User.objects.get(username=username)
+
+
+def test_a_new_member_has_an_account_and_the_welcome_credits(client: Client) -> None:
+    user = sign_up(client)
+    assert factories.account_of(user).balance == settings.WELCOME_CREDITS * MICRO
+    assert Membership.objects.get(user=user).role == Membership.Role.OWNER
+    assert LedgerEntry.objects.get(account=user.account).reference == f"welcome-{user.pk}"
+
+
+def test_the_welcome_is_given_once(client: Client) -> None:
+    user = sign_up(client)
+    assert signup.welcome(user) is None
+    assert factories.account_of(user).balance == settings.WELCOME_CREDITS * MICRO
+
+
+@override_settings(WELCOME_CREDITS=0)
+def test_no_welcome_leaves_no_row(client: Client) -> None:
+    assert not LedgerEntry.objects.filter(account=sign_up(client).account).exists()
+
+
+@override_settings(REGISTRATION_OPEN=False)
+def test_registration_can_be_closed(client: Client) -> None:
+    form = {"username": "dora", "email": "d@example.org", "password1": WORDS, "password2": WORDS}
+    assert client.post("/accounts/signup/", form).status_code == 200
+    assert not User.objects.filter(username="dora").exists()
+
+
+def test_reserved_names_are_nobodys(client: Client) -> None:
+    form = {"username": "moderator", "email": "m@example.org", "password1": WORDS, "password2": WORDS}
+    assert client.post("/accounts/signup/", form).status_code == 200
+    assert not User.objects.filter(username="moderator").exists()
+
+
+@pytest.mark.parametrize("name", ["alice", "alice@example.org"])
+def test_signing_in_takes_username_or_email(client: Client, alice: User, name: str) -> None:
+    answer = client.post("/accounts/login/", {"login": name, "password": "correct horse"})
+    assert (answer.status_code, answer["Location"]) == (302, "/studio/")
+
+
+def test_a_wrong_password_opens_nothing(client: Client, alice: User) -> None:
+    assert client.post("/accounts/login/", {"login": "alice", "password": "wrong"}).status_code == 200
+    assert client.get("/account/").status_code == 302
+
+
+def test_a_banned_user_cannot_sign_in(client: Client, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    client.post("/accounts/login/", {"login": "alice", "password": "correct horse"})
+    assert client.get("/account/").status_code == 302
+
+
+def test_signing_out_ends_the_session(client: Client, alice: User) -> None:
+    client.force_login(alice, backend=settings.AUTHENTICATION_BACKENDS[0])
+    assert client.post("/accounts/logout/").status_code == 302
+    assert client.get("/account/").status_code == 302
+
+
+def test_the_email_is_checked_by_a_link(client: Client) -> None:
+    user = sign_up(client)
+    link = re.search(r"/accounts/confirm-email/[^/\s]+/", str(mail.outbox[0].body))
+    assert link is not None
+    assert client.post(link.group()).status_code == 302
+    assert user.emailaddress_set.get().verified  # type: ignore[attr-defined]
+
+
+def test_a_forgotten_password_is_set_anew_by_a_link(client: Client, alice: User) -> None:
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    link = re.search(r"/accounts/password/reset/key/\S+", str(mail.outbox[0].body))
+    assert link is not None
+    form_url = client.get(link.group())["Location"]
+    assert client.post(form_url, {"password1": WORDS, "password2": WORDS}).status_code == 302
+    assert client.login(username="alice", password=WORDS)
