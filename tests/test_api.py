@@ -1,0 +1,149 @@
+"""Darkroom's own API: who I am, what moved, my tokens; its schema; its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts import credits, tokens
+from accounts.models import MICRO, ApiToken, User
+from tests import factories
+
+Bearer = Callable[[User], dict[str, str]]
+ClientOf = Callable[[User], Client]
+
+
+def test_it_says_who_i_am(client: Client, alice: User, bearer: Bearer) -> None:
+    factories.make_prediction(alice, ceiling=2 * MICRO)
+    answer = client.get("/api/me", headers=bearer(alice))
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "username": "alice",
+        "name": "alice",
+        "email": "alice@example.org",
+        "balance": 98 * MICRO,
+        "held": 2 * MICRO,
+        "account": {"id": alice.account_id, "name": "alice", "kind": "user", "status": "active"},
+    }
+
+
+def test_a_session_is_as_good_as_a_token(alice: User, client_of: ClientOf) -> None:
+    assert client_of(alice).get("/api/me").json()["username"] == "alice"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/me", "/api/ledger", "/api/tokens"])
+def test_a_visitor_is_unauthenticated(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.json()["title"] == "Unauthorized" and answer.json()["status"] == 401
+
+
+def test_the_ledger_is_paged_to_its_end(client: Client, alice: User, bearer: Bearer) -> None:
+    for _number in range(4):
+        credits.grant(factories.account_of(alice), MICRO)
+    headers, url, seen = bearer(alice), "/api/ledger?limit=2&kind=grant", []
+    while url:
+        page: dict[str, Any] = client.get(url, headers=headers).json()
+        assert len(page["results"]) <= 2
+        seen += page["results"]
+        url = page["next"]
+    assert len({row["id"] for row in seen}) == 5
+    assert sum(row["balance_delta"] for row in seen) == 104 * MICRO == seen[0]["balance_after"]
+
+
+def test_the_ledger_holds_only_my_rows(client: Client, alice: User, charlie: User, bearer: Bearer) -> None:
+    assert client.get("/api/ledger", headers=bearer(charlie)).json() == {"results": [], "next": None}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=forged", "kind=theft"])
+def test_a_bad_query_is_named(client: Client, alice: User, bearer: Bearer, query: str) -> None:
+    answer = client.get(f"/api/ledger?{query}", headers=bearer(alice))
+    assert answer.status_code == 400
+    assert list(answer.json()["faults"]) == [query.split("=")[0]]
+
+
+def test_a_token_is_made_listed_and_revoked(client: Client, alice: User, bearer: Bearer) -> None:
+    headers = bearer(alice)
+    made = client.post("/api/tokens", {"name": "phone"}, content_type="application/json", headers=headers)
+    assert (made.status_code, made["Cache-Control"]) == (201, "no-store")
+    plain = made.json()["token"]
+    found = tokens.look_up(plain)
+    assert found is not None and found.name == "phone"
+    listed = client.get("/api/tokens", headers=headers)
+    assert [row["name"] for row in listed.json()["results"]] == ["phone", "test"]
+    assert plain not in listed.content.decode() and found.digest not in listed.content.decode()
+    assert client.delete(f"/api/tokens/{found.pk}", headers=headers).status_code == 204
+    assert tokens.look_up(plain) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{}", 400), ('{"name": ""}', 400), ('{"name": "a\\u0000b"}', 400), ("[1]", 400), ("not json", 400),
+        ('{"name": "late", "expires_at": "2001-01-01T00:00:00Z"}', 422), ('{"name": ["x"]}', 400),
+    ],
+)  # fmt: skip
+def test_a_bad_body_makes_no_token(
+    client: Client, alice: User, bearer: Bearer, body: str, status: int
+) -> None:
+    headers = bearer(alice)
+    answer = client.post("/api/tokens", body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.json()["title"] and answer.json()["detail"]
+    assert ApiToken.objects.filter(user=alice).count() == 1
+
+
+def test_a_stranger_cannot_revoke_my_token(
+    client: Client, alice: User, charlie: User, bearer: Bearer
+) -> None:
+    row, plain = tokens.issue(alice, "mine")
+    answer = client.delete(f"/api/tokens/{row.pk}", headers=bearer(charlie))
+    assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
+    assert tokens.look_up(plain) is not None
+
+
+def test_a_session_needs_the_csrf_token_to_change_things(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice, backend=settings.AUTHENTICATION_BACKENDS[0])
+    answer = client.post("/api/tokens", {"name": "stolen"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden")
+    assert not ApiToken.objects.filter(user=alice).exists()
+
+
+def test_a_token_needs_no_csrf_token(alice: User, bearer: Bearer) -> None:
+    client = Client(enforce_csrf_checks=True)
+    made = client.post("/api/tokens", {"name": "ok"}, content_type="application/json", headers=bearer(alice))
+    assert made.status_code == 201
+
+
+def test_an_unknown_method_is_a_problem_too(client: Client, alice: User, bearer: Bearer) -> None:
+    answer = client.put("/api/me", headers=bearer(alice))
+    assert (answer.status_code, answer.json()["title"]) == (405, "Method Not Allowed")
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/", "/api/me/"])
+def test_an_unknown_address_is_a_problem_too(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
+
+
+@pytest.mark.django_db
+def test_the_schema_describes_the_own_api_and_nothing_else(client: Client) -> None:
+    schema = client.get("/api/schema", headers={"Accept": "application/json"}).json()
+    assert schema["openapi"].startswith("3.1")
+    assert {"/api/me", "/api/ledger", "/api/tokens", "/api/tokens/{token_id}"} <= set(schema["paths"])
+    assert all(path.startswith("/api/") for path in schema["paths"])
+    assert {"token": []} in schema["paths"]["/api/me"]["get"]["security"]
+    assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+@pytest.mark.django_db
+def test_the_docs_load_nothing_from_elsewhere(client: Client) -> None:
+    page = client.get("/api/docs").content.decode()
+    assert "/api/schema" in page
+    assert "cdn." not in page and "https://" not in page.replace("https://www.w3.org", "")
