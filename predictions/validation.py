@@ -64,17 +64,29 @@ def _named(fault: Fault) -> str:
 
 
 def _nul_faults(value: Any, path: str) -> Iterator[Fault]:
-    if isinstance(value, str) and "\x00" in value:
-        yield Fault("format", path, "Does not match format 'text': it holds a NUL character")
+    if isinstance(value, str):
+        if "\x00" in value:
+            yield Fault("format", path, "Does not match format 'text': it holds a NUL character")
+        elif not is_unicode(value):
+            yield Fault("format", path, "Does not match format 'text': it holds half of a surrogate pair")
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if "\x00" in key:
-                yield Fault("format", path, "Does not match format 'text': a key holds a NUL character")
+            if "\x00" in key or not is_unicode(key):
+                yield Fault("format", path, "Does not match format 'text': a key holds a NUL or half a character")
             else:
                 yield from _nul_faults(inner, f"{path}.{key}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _nul_faults(inner, f"{path}.{index}")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can be written as UTF-8 (JSON's escapes can name halves of a surrogate pair)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _translate(error: ValidationError) -> Iterator[Fault]:

@@ -21,7 +21,8 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
 
@@ -155,7 +156,28 @@ def keep(files: list[StoredFile]) -> None:
 
 def doom(files: list[StoredFile]) -> None:
     """Nobody owns these any more. Call it inside the transaction that removes their owner; the sweep does the rest."""
-    StoredFile.objects.filter(pk__in=[file.pk for file in files]).update(state=StoredFile.State.DOOMED)
+    StoredFile.objects.filter(pk__in=[file.pk for file in files]).update(
+        state=StoredFile.State.DOOMED, doomed_at=Now()
+    )
+
+
+def doom_orphan(key: str) -> bool:
+    """Give bytes that no row knows a doomed row: the sweep removes them. False where a row has come meanwhile."""
+    with transaction.atomic():
+        _row, made = StoredFile.objects.get_or_create(
+            key=key, defaults={"state": StoredFile.State.DOOMED, "doomed_at": Now()}
+        )
+    return made
+
+
+def forget_missing(file: StoredFile) -> bool:
+    """Remove the row of a stale pending file that has no bytes. False where it is neither, or somebody came for it."""
+    if storage().exists(file.key):
+        return False
+    stale = StoredFile.objects.filter(
+        pk=file.pk, state=StoredFile.State.PENDING, created_at__lte=after(-STALE_PENDING_S)
+    )
+    return bool(stale.delete()[0])
 
 
 def remove_unowned(most: int = 200) -> int:
@@ -166,12 +188,11 @@ def remove_unowned(most: int = 200) -> int:
     ).order_by("pk")[:most]
     removed = 0
     for row in list(rows):
-        if row.state == StoredFile.State.PENDING:
-            # From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes.
-            if not StoredFile.objects.filter(pk=row.pk, state=row.state).update(
-                state=StoredFile.State.DOOMED
-            ):
-                continue
+        # From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes.
+        if not StoredFile.objects.filter(pk=row.pk, state=row.state).update(
+            state=StoredFile.State.DOOMED, doomed_at=Coalesce(F("doomed_at"), Now())
+        ):
+            continue
         storage().delete(row.key)
         StoredFile.objects.filter(pk=row.pk, state=StoredFile.State.DOOMED).delete()
         removed += 1

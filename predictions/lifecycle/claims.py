@@ -47,7 +47,7 @@ def claim_starts(most: int = 16) -> list[Claimed]:
 
 
 def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float) -> bool:
-    """T3: the provider took it. False where the claim is no longer the row's: then the caller reads what became of it."""
+    """T3: the provider took it. False where the claim is no longer the row's."""
     with transaction.atomic():
         changed = Prediction.objects.filter(
             pk=prediction.pk, phase=Phase.CLAIMED, claim=claim, status__in=LIVE

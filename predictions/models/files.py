@@ -30,6 +30,11 @@ class StoredFile(models.Model):
     width = models.PositiveIntegerField(_("width"), null=True)
     height = models.PositiveIntegerField(_("height"), null=True)
     created_at = models.DateTimeField(_("created"), db_default=Now())
+    doomed_at = models.DateTimeField(
+        _("doomed"),
+        null=True,
+        help_text=_("Since when nothing owns it; the audit asks whether the sweep came."),
+    )
 
     class Meta:
         verbose_name = _("stored file")
@@ -62,6 +67,11 @@ class Output(models.Model):
     colour = models.CharField(_("dominant colour"), max_length=7, blank=True, default="", help_text="#rrggbb")
     blur = models.TextField(
         blank=True, default="", help_text=_("A tiny blurred picture as a data URI, shown while loading.")
+    )
+    withheld = models.BooleanField(
+        _("withheld"),
+        default=False,
+        help_text=_("Hidden by a moderator: only its owner still gets the file."),
     )
     created_at = models.DateTimeField(_("created"), db_default=Now())
 

@@ -141,7 +141,7 @@ class Prediction(models.Model):
         indexes: ClassVar = [
             models.Index(name="prediction_of_account", fields=["account", "-created_at", "-id"]),
             models.Index(
-                name="prediction_waiting", fields=["account", "model", "id"], condition=Q(phase="waiting")
+                name="prediction_waiting", fields=["account", "user", "model", "provider", "not_before", "start_attempts", "id"], condition=Q(phase="waiting")
             ),
             models.Index(name="prediction_live", fields=["phase", "account"], condition=~Q(phase="ended")),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),

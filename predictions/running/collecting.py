@@ -1,4 +1,4 @@
-"""Fetches the files of a result, stores them and makes their thumbnails. Resumable, bounded, no transaction around it."""
+"""Fetches the files of a result, stores them, makes their thumbnails. Bounded; no transaction around it."""
 
 from __future__ import annotations
 

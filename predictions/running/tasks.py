@@ -1,4 +1,4 @@
-"""Bodies of the queue's tasks. A task carries nothing but its kind: it looks what is due, claims it, does it, reports it.
+"""Bodies of the queue's tasks. A task carries only its kind: it looks what is due, claims, does, reports.
 
 Each is safe to run twice and ends far below the queue's own time limit, because every call inside has a smaller one.
 """

@@ -1,0 +1,80 @@
+"""`/health`: 200 or 503 with the state of each part, from the signs of life that the processes leave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import Max
+from django.db.models.functions import Now
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from predictions.files import media
+from predictions.models import Beat, Phase, Prediction
+from predictions.running import queue
+
+log = structlog.get_logger(__name__)
+FRESH = {
+    "queue": ("cluster-work", timedelta(seconds=60)),
+    "watcher": ("watcher", timedelta(seconds=30)),
+    "sweep": ("sweep", timedelta(seconds=30)),
+}
+
+
+@csrf_exempt
+@never_cache
+def health(request: HttpRequest) -> JsonResponse:
+    """Each part `ok` or what is wrong with it; depth of the queue and age of the oldest waiting prediction beside."""
+    parts: dict[str, dict[str, Any]] = {}
+    try:
+        parts["database"] = {"ok": True, "engine": connection.vendor}
+        parts |= _beats()
+        numbers = _numbers()
+    except DatabaseError as error:
+        log.error("health_database", exc_info=error)
+        parts["database"] = {"ok": False, "detail": "cannot be reached"}
+        parts |= {name: {"ok": False, "detail": "unknown"} for name in FRESH if name not in parts}
+        numbers = {}
+    parts["storage"] = _storage()
+    ok = all(part["ok"] for part in parts.values() if not part.get("optional"))
+    for part in parts.values():
+        part["state"] = "ok" if part["ok"] else "down"
+    body = {"status": "ok" if ok else "unavailable", **parts, **numbers}
+    return JsonResponse(body, status=200 if ok else 503)
+
+
+def _beats() -> dict[str, dict[str, Any]]:
+    latest = dict(Beat.objects.order_by().values_list("kind").annotate(at=Max("at")))
+    found: dict[str, dict[str, Any]] = {}
+    for part, (kind, fresh) in FRESH.items():
+        alive = Beat.objects.filter(kind=kind, at__gte=Now() - fresh).exists()
+        at = latest.get(kind)
+        found[part] = {"ok": alive, "last_sign": at.isoformat() if at else None}
+    if settings.ENGINE["enabled"]:
+        alive = Beat.objects.filter(kind="engine", at__gte=Now() - timedelta(seconds=30)).exists()
+        found["engine"] = {"ok": alive, "optional": True}
+    return found
+
+
+def _numbers() -> dict[str, Any]:
+    waiting = Prediction.objects.filter(phase=Phase.WAITING)
+    oldest = waiting.order_by("id").values_list("created_at", flat=True).first()
+    return {
+        "waiting": waiting.count(),
+        "oldest_waiting": oldest.isoformat() if oldest else None,
+        "in_flight": Prediction.objects.exclude(phase__in=[Phase.WAITING, Phase.ENDED]).count(),
+        "wake_ups": queue.depth(),
+    }
+
+
+def _storage() -> dict[str, Any]:
+    try:
+        room = media.has_room()
+    except OSError:
+        return {"ok": False, "detail": "cannot be reached"}
+    return {"ok": room} if room else {"ok": False, "detail": "too little free space"}

@@ -1,0 +1,23 @@
+"""Who the token speaks for."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from predictions.dialects.replicate.addresses import addresses_of
+from predictions.dialects.replicate.endpoint import TokenRequest
+from predictions.dialects.replicate.views import answer
+
+
+def get_account(request: TokenRequest) -> HttpResponse:
+    """GET /account."""
+    token = request.api_token
+    return answer(
+        {
+            "type": token.account.kind,
+            "username": token.user.username,
+            "name": token.user.shown_name,
+            "github_url": None,
+            "avatar_url": addresses_of(request).own("/static/img/mark.svg"),
+        }
+    )

@@ -1,0 +1,139 @@
+"""Bodies of requests, parsed as hostile: size, encoding, depth, then use."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from django.http import HttpRequest
+
+from predictions.dialects.replicate import errors
+from predictions.validation import Fault, is_unicode
+
+MAX_DEPTH = 64
+EVENTS = ("start", "output", "logs", "completed")
+_KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
+_NO_WEBHOOKS = "Webhooks are not delivered by this server yet; poll urls.get instead"
+
+
+@dataclass(frozen=True)
+class CreateBody:
+    """The body of a create. `version` is None at the models path."""
+
+    version: str | None
+    input: dict[str, Any]
+
+
+def parse_json(request: HttpRequest) -> Any:
+    """The body as JSON, whatever its label says. Raises Problem 400, or RequestDataTooBig (413)."""
+    raw = request.body
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise errors.bad_request("The body is not UTF-8.") from None
+    try:
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise errors.bad_request(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
+    except ValueError:
+        raise errors.bad_request("The body is not JSON.") from None
+    if _too_deep(value):
+        raise errors.bad_request(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    return value
+
+
+def parse_create(request: HttpRequest, *, with_version: bool) -> CreateBody:
+    """The body of a create, its own shape checked. Raises Problem 400 or 422."""
+    body = parse_json(request)
+    if not isinstance(body, dict):
+        raise errors.faults([_type_fault("", "object", body)])
+    found = list(_body_faults(body, with_version))
+    if found:
+        raise errors.faults(found)
+    return CreateBody(body.get("version"), body["input"])
+
+
+def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:
+    found: list[Fault] = []
+    known = _KNOWN if with_version else _KNOWN - {"version"}
+    if with_version:
+        found += _required(body, "version", str, "string")
+    found += _required(body, "input", dict, "object")
+    for name in body:
+        if name not in known:
+            shown = name if is_unicode(name) and "\x00" not in name else "?"
+            found.append(
+                Fault(
+                    "additional_property_not_allowed",
+                    "",
+                    f"Additional property {shown[:100]} is not allowed",
+                )
+            )
+    found += _webhook_faults(body)
+    stream = body.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        found.append(_type_fault("stream", "boolean", stream))
+    return found
+
+
+def _webhook_faults(body: dict[str, Any]) -> list[Fault]:
+    """What cannot be honoured is refused by name, never dropped in silence."""
+    found = [
+        Fault("format", name, _NO_WEBHOOKS)
+        for name in ("webhook", "webhook_completed")
+        if body.get(name) is not None
+    ]
+    events = body.get("webhook_events_filter")
+    if events is not None:
+        if not isinstance(events, list):
+            found.append(_type_fault("webhook_events_filter", "array", events))
+        elif any(event not in EVENTS for event in events):
+            choices = ", ".join(f'"{event}"' for event in EVENTS)
+            text = f"webhook_events_filter must be one of the following: {choices}"
+            found.append(Fault("enum", "webhook_events_filter", text))
+    return found
+
+
+def _required(body: dict[str, Any], name: str, kind: type, shown: str) -> list[Fault]:
+    if name not in body:
+        return [Fault("required", "", f"{name} is required")]
+    value = body[name]
+    if not isinstance(value, kind):
+        return [_type_fault(name, shown, value)]
+    if isinstance(value, str) and ("\x00" in value or not is_unicode(value)):
+        return [Fault("format", name, "Does not match format 'text': it holds a NUL or half a character")]
+    return []
+
+
+def _type_fault(field: str, expected: str, given: Any) -> Fault:
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+    shown = names.get(type(given), "null")
+    return Fault("invalid_type", field, f"Invalid type. Expected: {expected}, given: {shown}")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _depth in range(MAX_DEPTH + 1):
+        deeper: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                deeper += one.values()
+            elif isinstance(one, list):
+                deeper += one
+        level = [one for one in deeper if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,96 @@
+"""Rows as the JSON that Replicate's clients read. Pure: rows in, dictionaries out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import MICRO
+from predictions import catalogue
+from predictions.dialects.replicate.addresses import Addresses
+from predictions.models import HostedModel, Prediction, Version
+
+
+def time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC with `Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+
+
+def prediction_json(
+    prediction: Prediction, addresses: Addresses, *, as_starting: bool = False
+) -> dict[str, Any]:
+    """The prediction object.
+
+    `as_starting`: a hold that ran out shows `starting` and no output, whatever is true by now; clients poll only then.
+    """
+    shown: dict[str, Any] = {
+        "id": prediction.public_id,
+        "model": prediction.model.ref,
+        "version": prediction.version_id,
+        "input": prediction.input,
+        "logs": prediction.logs,
+        "output": _output(prediction, addresses),
+        "data_removed": prediction.data_removed,
+        "error": prediction.error,
+        "status": prediction.shown_status,
+        "source": prediction.source,
+        "created_at": time(prediction.created_at),
+        "started_at": time(prediction.started_at),
+        "completed_at": time(prediction.completed_at),
+        "deadline": time(prediction.deadline),
+        "metrics": _metrics(prediction),
+        "urls": addresses.prediction(prediction),
+    }
+    if as_starting and not prediction.is_ended:
+        shown |= {"status": "starting", "output": None, "started_at": None}
+    return shown
+
+
+def _output(prediction: Prediction, addresses: Addresses) -> Any:
+    output = prediction.output
+    if not prediction.version.gives_files or output is None:
+        return output
+    return [addresses.own(path) for path in output] if isinstance(output, list) else addresses.own(output)
+
+
+def _metrics(prediction: Prediction) -> dict[str, Any]:
+    if prediction.completed_at is None:
+        return {}
+    began = prediction.started_at or prediction.completed_at
+    shown = dict(prediction.metrics)
+    shown.setdefault("predict_time", max(0.0, (prediction.completed_at - began).total_seconds()))
+    shown["total_time"] = max(0.0, (prediction.completed_at - prediction.created_at).total_seconds())
+    shown["credits"] = (prediction.charge or 0) / MICRO
+    return shown
+
+
+def model_json(
+    model: HostedModel, addresses: Addresses, *, run_count: int, latest: Version | None
+) -> dict[str, Any]:
+    """The model object."""
+    return {
+        "url": addresses.own(f"/studio/?model={model.ref}"),
+        "owner": model.owner,
+        "name": model.name,
+        "description": model.description or None,
+        "visibility": "public",
+        "is_official": model.is_official,
+        "github_url": model.github_url or None,
+        "paper_url": model.paper_url or None,
+        "license_url": model.license_url or None,
+        "cover_image_url": model.cover_image_url or None,
+        "run_count": run_count,
+        "created_at": time(model.created_at),
+        "default_example": None,
+        "latest_version": version_json(latest) if latest else None,
+    }
+
+
+def version_json(version: Version) -> dict[str, Any]:
+    """The version object, with the OpenAPI document that Cog would publish."""
+    return {
+        "id": version.pk,
+        "created_at": time(version.created_at),
+        "cog_version": version.cog_version,
+        "openapi_schema": catalogue.openapi_schema(version),
+    }

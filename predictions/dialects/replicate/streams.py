@@ -1,0 +1,107 @@
+"""Server-sent events of one prediction, at its capability address: what a client shows while it waits.
+
+Events are `logs` (the new text), `output` (one for each file or the text), `error` and, always last, `done`.
+Their ids are positions in what the row holds, so that a client that comes late or again gets all it has not seen.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from predictions.dialects.replicate.addresses import Addresses, addresses_of
+from predictions.models import Prediction
+from predictions.running import waiting
+from predictions.running.holding import in_thread
+
+KEEP_ALIVE_S = 12.0
+_BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
+_ID = re.compile(r"(\d{1,9})-(\d{1,9})-(\d)")
+
+
+@dataclass
+class _Seen:
+    """How far a client is: characters of the log, outputs, and whether the end was told."""
+
+    logs: int = 0
+    outputs: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.logs}-{self.outputs}"
+
+
+def stream(request: HttpRequest, token: str) -> HttpResponseBase:
+    """GET the stream: works without a token, replays from the start or after `Last-Event-ID`."""
+    prediction = _read(token)
+    if prediction is None:
+        raise Http404
+    match = _ID.fullmatch(request.headers.get("Last-Event-ID", ""))
+    seen = _Seen(int(match.group(1)), int(match.group(2))) if match else _Seen()
+    response = StreamingHttpResponse(
+        _events(prediction, seen, addresses_of(request)), content_type="text/event-stream"
+    )
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _read(token: str) -> Prediction | None:
+    return Prediction.objects.select_related("model", "version").filter(stream_token=token).first()
+
+
+async def _events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> AsyncIterator[bytes]:
+    while True:
+        for event in _new(prediction, seen, addresses):
+            yield event
+        if prediction.is_ended:
+            return
+        if not waiting.has_room():
+            # Full, or about to end: the client comes again with the last id and misses nothing.
+            return
+        revision = await waiting.changed(prediction.public_id, prediction.revision, KEEP_ALIVE_S)
+        if revision == prediction.revision:
+            yield b": hb\n\n"
+            continue
+        again = await in_thread(_read, prediction.stream_token)
+        if again is None:
+            return
+        prediction = again
+
+
+def _new(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+    found: list[bytes] = []
+    if len(prediction.logs) > seen.logs:
+        text, seen.logs = prediction.logs[seen.logs :], len(prediction.logs)
+        found.append(_event("logs", text, f"{seen.id}-1"))
+    for text in _outputs(prediction, addresses)[seen.outputs :]:
+        seen.outputs += 1
+        found.append(_event("output", text, f"{seen.id}-2"))
+    if prediction.is_ended:
+        if prediction.shown_status == "failed":
+            detail = json.dumps({"detail": prediction.error or "failed"}, ensure_ascii=False)
+            found.append(_event("error", detail, f"{seen.id}-3"))
+        reasons = {"failed": {"reason": "error"}, "canceled": {"reason": "canceled"}}
+        found.append(_event("done", json.dumps(reasons.get(prediction.shown_status, {})), f"{seen.id}-4"))
+    return found
+
+
+def _outputs(prediction: Prediction, addresses: Addresses) -> list[str]:
+    output = prediction.output
+    if output is None:
+        return []
+    parts = output if isinstance(output, list) else [output]
+    texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
+    return [addresses.own(text) for text in texts] if prediction.version.gives_files else texts
+
+
+def _event(name: str, data: str, identity: str) -> bytes:
+    # Clients split lines at more characters than the standard says: each becomes a line of its own here.
+    lines = "".join(f"data: {line}\n" for line in _BREAKS.split(data))
+    return f"event: {name}\nid: {identity}\n{lines}\n".encode()

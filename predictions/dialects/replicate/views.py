@@ -1,0 +1,123 @@
+"""Predictions: create, list, get, cancel. Views authenticate, parse, call one verb, render."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+
+from predictions import catalogue, lifecycle, submit
+from predictions.dialects.replicate import bodies, errors, live, paging
+from predictions.dialects.replicate.addresses import Addresses, addresses_of
+from predictions.dialects.replicate.endpoint import TokenRequest
+from predictions.dialects.replicate.serializers import prediction_json
+from predictions.models import Prediction, Version
+from predictions.running.holding import held_until_ended
+
+
+def answer(value: Any, status: int = 200) -> HttpResponse:
+    """A JSON answer."""
+    return HttpResponse(json.dumps(value, ensure_ascii=False), status=status, content_type="application/json")
+
+
+def create(request: TokenRequest, *, created: int, waiting: int) -> HttpResponseBase:
+    """POST /predictions. `created` and `waiting` are the mount's status codes (201 and 202, or 200 and 200)."""
+    body = bodies.parse_create(request, with_version=True)
+    version = catalogue.find_version(body.version or "")
+    if version is None:
+        raise errors.unknown_version()
+    return _create(request, version, body.input, created=created, waiting=waiting)
+
+
+def create_for_model(
+    request: TokenRequest, owner: str, name: str, *, created: int, waiting: int
+) -> HttpResponseBase:
+    """POST /models/{owner}/{name}/predictions."""
+    body = bodies.parse_create(request, with_version=False)
+    version = catalogue.find_version(f"{owner}/{name}")
+    if version is None:
+        raise errors.not_found()
+    return _create(request, version, body.input, created=created, waiting=waiting)
+
+
+def _create(
+    request: TokenRequest, version: Version, given: dict[str, Any], *, created: int, waiting: int
+) -> HttpResponseBase:
+    token, addresses = request.api_token, addresses_of(request)
+    preference = live.Preference(request.headers.get("Prefer", ""))
+    prediction = submit.accept(
+        submit.Request(
+            account=token.account,
+            user=token.user,
+            token=token,
+            version=version,
+            input=given,
+            deadline_s=live.cancel_after(request),
+        )
+    )
+    if preference.wait is None:
+        return _created(prediction, addresses, waiting if preference.asynchronous else created)
+    now = _created(prediction, addresses, waiting, preference)
+
+    def later() -> HttpResponse:
+        present = _read(prediction.public_id)
+        return _created(present, addresses, created if present.is_ended else waiting, preference)
+
+    return held_until_ended(now, prediction.public_id, preference.hold(request), later)
+
+
+def _created(
+    prediction: Prediction, addresses: Addresses, status: int, preference: live.Preference | None = None
+) -> HttpResponse:
+    shown = prediction_json(prediction, addresses, as_starting=True)
+    response = answer(shown, status)
+    response["Location"] = shown["urls"]["get"]
+    if preference is not None:
+        response["Preference-Applied"] = preference.applied
+    return response
+
+
+def list_predictions(request: TokenRequest) -> HttpResponse:
+    """GET /predictions: the account's own, newest first."""
+    rows = Prediction.objects.owned_by(request.api_token.account).select_related("model", "version")
+    after, before = paging.parse_time(request, "created_after"), paging.parse_time(request, "created_before")
+    if after is not None:
+        rows = rows.filter(created_at__gte=after)
+    if before is not None:
+        rows = rows.filter(created_at__lt=before)
+    source = request.GET.get("source")
+    if source is not None:
+        if source != "web":
+            raise errors.bad_request("source can only be web.")
+        rows = rows.filter(source="web")
+    addresses = addresses_of(request)
+    return answer(paging.page(request, rows, addresses, lambda row: prediction_json(row, addresses)))
+
+
+def get(request: TokenRequest, public_id: str) -> HttpResponse:
+    """GET /predictions/{id}."""
+    return answer(prediction_json(_own(request, public_id), addresses_of(request)))
+
+
+def cancel(request: TokenRequest, public_id: str) -> HttpResponse:
+    """POST /predictions/{id}/cancel: 200 and the state, also where it has ended already."""
+    _own(request, public_id)
+    return answer(prediction_json(lifecycle.cancel(public_id), addresses_of(request)))
+
+
+def _own(request: TokenRequest, public_id: str) -> Prediction:
+    prediction = (
+        Prediction.objects.owned_by(request.api_token.account)
+        .select_related("model", "version")
+        .filter(public_id=public_id)
+        .first()
+    )
+    if prediction is None:
+        raise Http404
+    return prediction
+
+
+def _read(public_id: str) -> Prediction:
+    return Prediction.objects.select_related("model", "version").get(public_id=public_id)

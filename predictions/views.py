@@ -1,0 +1,38 @@
+"""Output files at their own addresses: for clients with a token, without one, and with one they do not need."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from accounts.authentication import AccountBarred, authenticate_header_value
+from predictions.dialects.replicate.endpoint import public
+from predictions.files import media
+from predictions.models import Output
+
+MAX_AGE_S = 3600
+
+
+@public
+def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
+    """GET /f/{token}/{name}: the bytes, never a redirect. Gone at once when the item is deleted or hidden."""
+    output = Output.objects.select_related("file", "prediction").filter(token=token, name=name).first()
+    if output is None or (output.withheld and not _is_owner(request, output)):
+        raise Http404
+    # What can be withheld or deleted must be asked for again; the ETag makes the second answer a small one.
+    answer: HttpResponse = media.send(
+        request, output.file, filename=output.name, revalidate=output.withheld, max_age=MAX_AGE_S
+    )
+    return answer
+
+
+def _is_owner(request: HttpRequest, output: Output) -> bool:
+    account_id = output.prediction.account_id
+    try:
+        token = authenticate_header_value(request.headers.get("Authorization", ""))
+    except AccountBarred:
+        token = None
+    if token is not None:
+        return token.account_id == account_id
+    user = getattr(request, "user", None)
+    return bool(user and user.is_authenticated and user.account_id == account_id)
