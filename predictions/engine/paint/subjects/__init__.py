@@ -1,0 +1,58 @@
+"""Subjects: figures of clay, metal and cloth, drawn from tables of shapes in the light of a scene."""
+
+from __future__ import annotations
+
+from predictions.engine.paint.streams import Streams
+
+from .catalogue import ALIASES, NATURAL, TABLES
+from .design import Rgb, Whim, hex_rgb
+from .placing import Figure, corner, glow, place
+from .rendering import Light, finish, new_canvas, paint
+
+NAMES = frozenset(TABLES)
+
+__all__ = ["ALIASES", "NAMES", "NATURAL", "Figure", "Light", "corner", "glow", "place", "render"]
+
+
+def render(
+    name: str,
+    *,
+    streams: Streams,
+    height_px: int,
+    light: Light,
+    colour: Rgb | None = None,
+    facing: int = 1,
+) -> Figure:
+    """Draw subject `name` (one of NAMES or ALIASES, or `cat:face` for its close-up) `height_px` high.
+
+    `colour` (sRGB 0..1) replaces the main material's and nothing else; the outline is the same for any
+    colour. `facing` is 1 for right, -1 for left. Raises KeyError for an unknown name.
+    """
+    plain, _, view = name.partition(":")
+    plain = ALIASES.get(plain, plain)
+    design = TABLES[plain](Whim(streams, plain))
+    palette = {key: hex_rgb(value) for key, value in design.palette.items()}
+    if colour is not None:
+        palette["main"] = colour
+    close = design.close if view == "face" else None
+    left, top, right, bottom = close or design.bounds()
+    air = 0.012 * (bottom - top)
+    box = (left - air, top - air, right + air, bottom if close else bottom + air)
+    canvas = new_canvas(design, box, max(8, height_px), (streams, plain))
+    x, y, z = light.direction
+    turned = Light((x * facing, y, z), light.sun, light.ambient, light.rim)
+    paint(canvas, design, palette, turned)
+    rgba, emissive = finish(canvas)
+    ground = bottom if close or design.ground is None else design.ground
+    middle = (left + right) / 2 if close else design.stands
+    base = ((middle - box[0]) * canvas.scale, (ground - box[1]) * canvas.scale)
+    seat = None
+    if design.seat and not close:
+        seat = ((design.seat[0] - box[0]) * canvas.scale, (design.seat[1] - box[1]) * canvas.scale)
+    if facing < 0:
+        width = rgba.shape[1]
+        rgba = rgba[:, ::-1].copy()
+        emissive = None if emissive is None else emissive[:, ::-1].copy()
+        base = (width - base[0], base[1])
+        seat = None if seat is None else (width - seat[0], seat[1])
+    return Figure(rgba, base, seat, emissive)

@@ -1,0 +1,365 @@
+"""A person as a clay bust. Skin and hair come from the seed alone, never from a word in the prompt."""
+
+from __future__ import annotations
+
+from .design import Design, Layer, Mark, Whim
+from .parts import blush, line
+from .shapes import Ellipse, Polygon, Shape, outline, pair, stroke
+
+SKINS = (
+    {"skin": "#f2c9a8", "lip": "#c9706a", "brow": "#7a5238"},
+    {"skin": "#e3ae85", "lip": "#bd6658", "brow": "#4a3222"},
+    {"skin": "#c98d62", "lip": "#a85a4e", "brow": "#2e2018"},
+    {"skin": "#9c6644", "lip": "#8c4a44", "brow": "#1e1512"},
+    {"skin": "#6e4530", "lip": "#7c423e", "brow": "#140f0d"},
+)
+
+
+HAIRS = ("#1d1614", "#3b2418", "#6a3f22", "#a8662f", "#d3a45a", "#8d8a88", "#5a2a1c")
+
+
+CLOTHES = ("#b5483f", "#3c6a9a", "#4c7d5a", "#8a5a8c", "#c4913e", "#41566b")
+
+
+def bust(whim: Whim) -> Design:
+    """Head and shoulders of a person; the main material is the clothing."""
+    skin = whim.choose("skin", SKINS)
+    style = whim.pick("hair style", ("long", "short", "bun", "curls", "bob"))
+    palette = {
+        **skin,
+        "hair": whim.pick("hair", HAIRS),
+        "main": whim.pick("clothes", CLOTHES),
+        "iris": whim.pick("iris", ("#5a3a20", "#3f6a8a", "#5d7a3a", "#3a2a1e", "#7a5a2c")),
+    }
+    behind, above = _hair(style, whim)
+    return Design(
+        (*behind, *_shoulders(), *_neck_and_head(), *_features(palette["iris"]), *above),
+        palette,
+        close=None,
+        ground=1.0,
+    )
+
+
+def _shoulders() -> tuple[Layer, ...]:
+    torso = Layer(
+        (
+            outline(
+                (-0.46, 1.02),
+                (-0.44, 0.90),
+                (-0.36, 0.815),
+                (-0.20, 0.765),
+                (-0.09, 0.74),
+                (0.09, 0.74),
+                (0.20, 0.765),
+                (0.36, 0.815),
+                (0.44, 0.90),
+                (0.46, 1.02),
+                bevel=0.16,
+                depth=0.14,
+            ),
+        ),
+        "main",
+        "cloth",
+        soft=1.6,
+        cuts=(Polygon(((-1, 1.0), (1, 1.0), (1, 2), (-1, 2))),),
+    )
+    return (torso,)
+
+
+def _neck_and_head() -> tuple[Layer, ...]:
+    neck = Layer(
+        (stroke((0, 0.55, 0.098), (0, 0.70, 0.098), (0, 0.765, 0.115)),),
+        "skin",
+        "skin",
+        marks=(Mark((Ellipse(0, 0.615, 0.13, 0.055),), "skin:0.72", soft=0.07),),
+    )
+    collar = Layer(
+        (
+            stroke(
+                (-0.155, 0.745, 0.026),
+                (-0.08, 0.808, 0.028),
+                (0, 0.83, 0.028),
+                (0.08, 0.808, 0.028),
+                (0.155, 0.745, 0.026),
+            ),
+        ),
+        "main:0.86",
+        "cloth",
+    )
+    ears = Layer(
+        pair(Ellipse(0.212, 0.375, 0.034, 0.055, -8, depth=0.03)),
+        "skin:0.95",
+        "skin",
+        marks=(Mark(pair(Ellipse(0.214, 0.378, 0.014, 0.030, -8)), "skin:0.7", soft=0.016),),
+    )
+    head = Layer(
+        (
+            Ellipse(0, 0.315, 0.205, 0.215, depth=0.19),
+            Ellipse(0, 0.425, 0.178, 0.175, depth=0.17),
+            Ellipse(0, 0.535, 0.085, 0.065, depth=0.10),
+        ),
+        "skin",
+        "skin",
+        blend=0.08,
+        shade=1.2,
+        marks=(
+            blush(-0.115, 0.455, 0.045, "lip", 0.42),
+            blush(0.115, 0.455, 0.045, "lip", 0.42),
+            *(
+                Mark((Ellipse(s * 0.085, 0.355, 0.052, 0.038),), "skin:0.78", soft=0.05, strength=0.6)
+                for s in (-1, 1)
+            ),
+        ),
+    )
+    return (neck, collar, ears, head)
+
+
+def _features(iris: str) -> tuple[Layer, ...]:
+    eyes = tuple(layer for side in (-1, 1) for layer in _almond(side * 0.085, 0.365, iris, side))
+    brows = Layer(
+        pair(stroke((0.035, 0.303, 0.009), (0.085, 0.285, 0.012), (0.138, 0.302, 0.005))),
+        "brow",
+        "mane",
+        flow=0.0,
+        shade=0.4,
+    )
+    nose = Layer(
+        (
+            stroke((0, 0.36, 0.012), (0, 0.42, 0.020), (0, 0.452, 0.026)),
+            *pair(Ellipse(0.022, 0.458, 0.017, 0.014, depth=0.015)),
+        ),
+        "skin:1.04",
+        "skin",
+        blend=0.02,
+        shade=0.7,
+        joints=((0, 0.35, 0.07),),
+        marks=(blush(0, 0.452, 0.014, "lip", 0.3),),
+    )
+    nostrils = Layer(pair(Ellipse(0.014, 0.4665, 0.0065, 0.004, 15)), "skin:0.35", "ink", shade=0)
+    lips = Layer(
+        (
+            outline(
+                (-0.066, 0.517),
+                (-0.030, 0.503),
+                (-0.011, 0.498),
+                (0, 0.502),
+                (0.011, 0.498),
+                (0.030, 0.503),
+                (0.066, 0.517),
+                (0.034, 0.541),
+                (0, 0.547),
+                (-0.034, 0.541),
+                smooth=4,
+                bevel=0.016,
+                depth=0.014,
+            ),
+        ),
+        "lip",
+        "skin",
+        shade=0.5,
+        soft=0.5,
+        marks=(
+            Mark(
+                (
+                    stroke(
+                        (-0.068, 0.514, 0.002),
+                        (-0.025, 0.522, 0.003),
+                        (0, 0.520, 0.003),
+                        (0.025, 0.522, 0.003),
+                        (0.068, 0.514, 0.002),
+                    ),
+                ),
+                "lip:0.45",
+                soft=0.005,
+            ),
+        ),
+    )
+    corners = line("skin:0.55", (-0.074, 0.508, 0.001), (-0.068, 0.515, 0.003), (-0.060, 0.518, 0.001))
+    other = line("skin:0.55", (0.074, 0.508, 0.001), (0.068, 0.515, 0.003), (0.060, 0.518, 0.001))
+    return (*eyes, brows, nose, nostrils, lips, corners, other)
+
+
+def _almond(x: float, y: float, iris: str, side: int) -> tuple[Layer, ...]:
+    """A human eye: the ball, cut to an almond, under a lid with lashes."""
+    w, h = 0.050, 0.027
+    almond = outline(
+        (x - w, y + 0.004),
+        (x - w * 0.4, y - h),
+        (x + w * 0.4, y - h),
+        (x + w, y + 0.002),
+        (x + w * 0.45, y + h * 0.82),
+        (x - w * 0.45, y + h * 0.82),
+        smooth=4,
+        bevel=0.02,
+        depth=0.016,
+    )
+    ball = Layer(
+        (almond,),
+        "#f8f3ea",
+        "eye",
+        shade=0.3,
+        soft=0.5,
+        marks=(
+            Mark((Ellipse(x, y - 0.001, 0.0255, 0.0265),), "iris:0.4", soft=0.004),
+            Mark((Ellipse(x, y - 0.001, 0.0225, 0.0235),), "iris", soft=0.006),
+            Mark((Ellipse(x, y + 0.009, 0.014, 0.010),), "iris:1.4", soft=0.012, strength=0.8),
+            Mark((Ellipse(x, y - 0.001, 0.0115, 0.0120),), "#0a0807", soft=0.003),
+            Mark((Ellipse(x, y - h * 1.05, w * 1.1, h * 0.55),), "#3a2a22", soft=0.016, strength=0.55),
+        ),
+    )
+    glint = Layer((Ellipse(x - 0.008, y - 0.010, 0.0062, 0.0062),), "#ffffff", "glint", shade=0)
+    lid = Layer(
+        (
+            stroke(
+                (x - w * 1.04, y + 0.004, 0.003),
+                (x - w * 0.45, y - h * 1.10, 0.0075),
+                (x + w * 0.45, y - h * 1.10, 0.0075),
+                (x + w * 1.04, y + 0.002, 0.003),
+            ),
+        ),
+        "skin:0.86",
+        "skin",
+        shade=0.6,
+    )
+    lash = line(
+        "brow:0.6",
+        (x - side * w * 0.98, y + 0.003, 0.0015),
+        (x - side * w * 0.4, y - h * 0.92, 0.0038),
+        (x + side * w * 0.45, y - h * 0.92, 0.0045),
+        (x + side * w * 1.14, y - 0.006, 0.0012),
+    )
+    return (ball, glint, lid, lash)
+
+
+def _hair(style: str, whim: Whim) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """The hair behind and in front of the head."""
+    part = whim.between("parting", -0.07, 0.07)
+    fringe = Layer(
+        (
+            outline(
+                (-0.228, 0.40),
+                (-0.245, 0.26),
+                (-0.20, 0.12),
+                (-0.10, 0.055),
+                (0.02, 0.045),
+                (0.13, 0.075),
+                (0.215, 0.15),
+                (0.245, 0.27),
+                (0.228, 0.40),
+                (0.205, 0.315),
+                (0.165, 0.235),
+                (part + 0.05, 0.175),
+                (part, 0.155),
+                (part - 0.05, 0.185),
+                (-0.16, 0.245),
+                (-0.205, 0.315),
+                smooth=4,
+                bevel=0.07,
+                depth=0.07,
+            ),
+        ),
+        "hair",
+        "mane",
+        flow=(part, 0.08),
+    )
+    if style == "long":
+        back = (
+            outline(
+                (0, 0.05),
+                (0.20, 0.11),
+                (0.275, 0.30),
+                (0.285, 0.55),
+                (0.31, 0.78),
+                (0.22, 0.88),
+                (0, 0.84),
+                (-0.22, 0.88),
+                (-0.31, 0.78),
+                (-0.285, 0.55),
+                (-0.275, 0.30),
+                (-0.20, 0.11),
+                bevel=0.09,
+                depth=0.08,
+            ),
+        )
+        locks = Layer(
+            pair(
+                stroke(
+                    (0.205, 0.22, 0.030),
+                    (0.238, 0.38, 0.040),
+                    (0.232, 0.56, 0.048),
+                    (0.262, 0.74, 0.044),
+                    (0.235, 0.86, 0.010),
+                )
+            ),
+            "hair",
+            "mane",
+            flow=88.0,
+        )
+        return (Layer(back, "hair:0.8", "mane"),), (locks, fringe)
+    if style == "bob":
+        back = (
+            outline(
+                (0, 0.045),
+                (0.20, 0.10),
+                (0.275, 0.28),
+                (0.285, 0.50),
+                (0.25, 0.61),
+                (0, 0.60),
+                (-0.25, 0.61),
+                (-0.285, 0.50),
+                (-0.275, 0.28),
+                (-0.20, 0.10),
+                bevel=0.09,
+                depth=0.08,
+            ),
+        )
+        sides = Layer(
+            pair(
+                stroke((0.195, 0.20, 0.030), (0.243, 0.36, 0.040), (0.238, 0.52, 0.042), (0.20, 0.60, 0.012))
+            ),
+            "hair",
+            "mane",
+            flow=95.0,
+        )
+        return (Layer(back, "hair:0.8", "mane"),), (sides, fringe)
+    if style == "bun":
+        knot = Layer((Ellipse(0, 0.055, 0.105, 0.085),), "hair", "mane", flow=20.0)
+        tie = Layer((Ellipse(0, 0.115, 0.075, 0.030),), "main", "cloth")
+        cap = (Ellipse(0, 0.27, 0.235, 0.20),)
+        return (knot, tie, Layer(cap, "hair:0.85", "mane")), (fringe,)
+    if style == "curls":
+        ring: tuple[Shape, ...] = tuple(
+            Ellipse(x, y, 0.075, 0.070)
+            for x, y in (
+                (-0.235, 0.44),
+                (-0.262, 0.34),
+                (-0.255, 0.24),
+                (-0.215, 0.15),
+                (-0.14, 0.085),
+                (-0.05, 0.06),
+                (0.05, 0.06),
+                (0.14, 0.085),
+                (0.215, 0.15),
+                (0.255, 0.24),
+                (0.262, 0.34),
+                (0.235, 0.44),
+            )
+        )
+        crown: tuple[Shape, ...] = tuple(
+            Ellipse(x, y, 0.062, 0.052)
+            for x, y in (
+                (-0.16, 0.20),
+                (-0.085, 0.145),
+                (0.0, 0.125),
+                (0.085, 0.145),
+                (0.16, 0.20),
+                (-0.20, 0.27),
+                (0.20, 0.27),
+            )
+        )
+        return (
+            (Layer((Ellipse(0, 0.28, 0.25, 0.22), *ring), "hair:0.85", "fur", blend=0.01, flow=(0.0, 0.3)),),
+            (Layer(crown, "hair", "fur", blend=0.005, flow=(0.0, 0.3)),),
+        )
+    cap = (Ellipse(0, 0.27, 0.228, 0.205),)
+    return (Layer(cap, "hair:0.85", "mane"),), (fringe,)
