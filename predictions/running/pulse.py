@@ -41,6 +41,8 @@ class _Watched:
     seen: datetime | None = None
     process: int | None = None
     since: float = 0.0
+    awaited: bool = True
+    """It was started and has not given a sign of life since."""
 
     def fresh(self, now: float) -> None:
         self.since = now
@@ -109,6 +111,7 @@ class Pulse:
     def _look(self, watched: _Watched, seen: datetime | None, now: float) -> None:
         process = self._supervisor.process_id(watched.part)
         if process != watched.process or seen != watched.seen:
+            watched.awaited = seen == watched.seen
             watched.process, watched.seen = process, seen
             watched.fresh(now)
         silent = now - watched.since
@@ -119,7 +122,7 @@ class Pulse:
             self._knock(watched, silent, now)
 
     def _knock(self, watched: _Watched, silent: float, now: float) -> None:
-        every = TICK_S if silent > FROZEN_AFTER_S / 2 or watched.seen is None else KNOCK_EVERY_S
+        every = TICK_S if watched.awaited or silent > FROZEN_AFTER_S / 2 else KNOCK_EVERY_S
         if now - self._last_knock.get(watched.part, -KNOCK_EVERY_S) >= every:
             self._last_knock[watched.part] = now
             queue.knock(watched.part.removeprefix("cluster-"))
