@@ -1,8 +1,9 @@
 """The contract between Darkroom and whatever can do the work.
 
-A provider is the embedded engine or an upstream service. Darkroom hands it an `Order`, keeps the `Job` that comes back,
-asks for `Update`s until one is final, reads each output through `fetch`, and says `release` when it has everything.
-Nothing in here knows about databases, settings or HTTP; a provider turns its own troubles into `ProviderError`.
+A provider is the embedded engine or an upstream service. Darkroom hands it an `Order`, keeps the `Job` that
+comes back, asks for `Update`s until one is final, reads each output through `fetch`, and says `release` when
+it has everything. Nothing in here knows about databases, settings or HTTP; a provider turns its own troubles
+into `ProviderError`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ FINAL: frozenset[Kind] = frozenset({"succeeded", "failed", "canceled", "lost"})
 class Order:
     """One piece of work to be started.
 
-    `input` is what the caller sent, validated, with defaults NOT filled in and no null values: every provider knows the
-    defaults of the models that it serves, and an upstream must see exactly what the caller wrote.
+    `input` is what the caller sent, validated, with defaults NOT filled in and no null values: every provider
+    knows the defaults of the models that it serves, and an upstream must see exactly what the caller wrote.
     """
 
     key: str
@@ -34,7 +35,7 @@ class Order:
     """64 hexadecimal digits, or "" for a model without versions."""
     input: dict[str, Any]
     deadline_s: float
-    """Seconds of work allowed, counted from the moment the work itself begins (waiting for a slot is not work)."""
+    """Seconds of work allowed, counted from when the work itself begins (waiting for a slot is not work)."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class OutputRef:
 class Update:
     """The state of a job as its provider sees it now. Kinds in `FINAL` never change again.
 
-    `lost` means: the provider does not know this job (any more), so the work is neither done nor under way there.
+    `lost` means: the provider does not know this job (any more), so it is neither done nor under way there.
     """
 
     kind: Kind
@@ -73,13 +74,13 @@ class Update:
     progress: float | None = None
     """0 to 1 and never falling, or None where the provider cannot tell."""
     output: Any = None
-    """A list of `OutputRef` for files, otherwise the model's JSON. While `processing` it holds what is already whole."""
+    """A list of `OutputRef` for files, else the model's JSON. While `processing`: what is whole already."""
     error: str | None = None
     """One plain sentence; set exactly when `kind` is `failed`."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """`predict_time` in seconds once ended; more keys as the provider likes."""
     preview: bytes | None = None
-    """The newest look at the unfinished picture: a small JPEG (longest side at most 128 px), only while `processing`."""
+    """The newest look at the unfinished picture: a JPEG of at most 128 px a side, only while `processing`."""
 
     @property
     def is_final(self) -> bool:
@@ -121,7 +122,7 @@ class AnswerLost(ProviderError):
 
 @runtime_checkable
 class Provider(Protocol):
-    """What Darkroom asks of every provider. All methods raise only `ProviderError` and `asyncio.CancelledError`."""
+    """What Darkroom asks of a provider. Methods raise `ProviderError` and `asyncio.CancelledError` only."""
 
     name: str
     """The name under which the operator configured it; unique in the registry."""
@@ -153,7 +154,7 @@ class Provider(Protocol):
         ...
 
     async def cancel(self, job: Job) -> bool:
-        """Ask the provider to stop. True: the job is surely no longer running (stopped, ended before, or unknown).
+        """Ask the provider to stop. True: surely no longer running (stopped, ended before, or unknown).
 
         False: it was told and has not confirmed yet; ask again.
         """
@@ -162,8 +163,9 @@ class Provider(Protocol):
     def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
         """The bytes of one output, in chunks.
 
-        Raises `ProviderError` while iterating: `permanent` where the file is gone for good, otherwise try again from
-        the beginning. A short read is an error, never a quiet end.
+        Raises `ProviderError` while iterating: `permanent` where the file is gone for good (then `check` says
+        what became of the job), otherwise try again from the beginning. A short read is an error, never a
+        quiet end.
         """
         ...
 

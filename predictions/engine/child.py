@@ -1,0 +1,97 @@
+"""One painting child: forked from the zygote, paints one prediction, ends.
+
+It is a process of its own so that a crash, a memory hog or a cancel touches this prediction only.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from predictions.engine import paint
+from predictions.engine.desk import ORDER_FILE, Desk
+from predictions.engine.leash import die_with_parent, hold_leash
+from predictions.engine.limits import apply_limits
+from predictions.engine.models import find
+from predictions.engine.refusal import Refusal
+from predictions.engine.settings import understand_input
+from predictions.engine.text_to_image import perform
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the zygote knows of a child's work: where it is and what it may use."""
+
+    folder: Path
+    memory_bytes: int
+    cpu_seconds: int
+    threads: int
+    drawn_seed: int
+
+
+def become_child(assignment: Assignment, pipe: int, zygote: int) -> None:
+    """Run in the freshly forked process; never returns.
+
+    1. A group of its own and ordinary signals, so that a cancel reaches it and everything that it starts.
+    2. The leash, before any work: nothing may outlive the engine.
+    3. The limits, then the work; whatever happens becomes one sentence on the pipe.
+    """
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        die_with_parent(zygote)
+        hold_leash()
+        desk = Desk(pipe, assignment.folder)
+        apply_limits(assignment.memory_bytes, assignment.cpu_seconds)
+        cv2.setNumThreads(assignment.threads)
+        code = _work(assignment, desk)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _work(assignment: Assignment, desk: Desk) -> int:
+    """Do the order in the folder. Exit code 0, or 1 after a sentence has been sent."""
+    try:
+        order: dict[str, Any] = json.loads((assignment.folder / ORDER_FILE).read_bytes())
+        model = find(order["model"])
+        settings = understand_input(model, order["input"], drawn_seed=assignment.drawn_seed)
+        perform(model, settings, desk, paint)
+    except Exception as error:
+        desk.fail(_sentence(error, assignment))
+        return 1
+    desk.done()
+    return 0
+
+
+def _sentence(error: Exception, assignment: Assignment) -> str:
+    """What a member reads. Details go to the engine's own stderr, for the operator."""
+    if isinstance(error, Refusal):
+        return str(error)
+    if isinstance(error, MemoryError) or _is_opencv_out_of_memory(error):
+        size = assignment.memory_bytes / 1024**3
+        return f"The painter needed more than {size:.3g} GB of memory and was stopped."
+    traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The engine has no disk space left for the picture."
+    return "The painter could not finish this picture."
+
+
+def _is_opencv_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, cv2.error) and (
+        getattr(error, "code", None) == cv2.Error.StsNoMem or "bad_alloc" in str(error)
+    )

@@ -1,0 +1,71 @@
+"""The painting child's desk: where its log lines, progress, previews and finished files go.
+
+Everything leaves as one JSON object a line on a pipe that the engine reads. Files are written into the job's
+own folder under a temporary name and renamed when whole; only then are they announced.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+ORDER_FILE = "order.json"
+"""Where a child finds its order, in the job's folder."""
+MAX_LINE = 4000
+"""Characters of one log line; a prompt may be far longer."""
+
+
+class Desk:
+    """What a model's code may tell the world. Not thread-safe; a child paints in one thread."""
+
+    def __init__(self, pipe: int, folder: Path) -> None:
+        self._pipe = pipe
+        self._folder = folder
+        self._progress = 0.0
+
+    def log(self, text: str) -> None:
+        """Add a line to the prediction's log."""
+        self._send({"log": text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"})
+
+    def progress(self, fraction: float) -> None:
+        """Say how much of everything is done, 0 to 1; what would fall is not sent."""
+        fraction = min(1.0, max(0.0, float(fraction)))
+        if fraction > self._progress:
+            self._progress = fraction
+            self._send({"progress": round(fraction, 4)})
+
+    def preview(self, jpeg: bytes) -> None:
+        """Show a small JPEG of the unfinished work in place of the one before."""
+        self._send({"preview": base64.b64encode(jpeg).decode()})
+
+    def save(self, name: str, content_type: str, data: bytes) -> None:
+        """Add a finished file to the outputs. `name` is a plain file name, unique within the job."""
+        unfinished = self._folder / f".{name}.part"
+        unfinished.write_bytes(data)
+        unfinished.rename(self._folder / name)
+        digest = hashlib.sha256(data).hexdigest()
+        self._send(
+            {"output": {"name": name, "content_type": content_type, "size": len(data), "sha256": digest}}
+        )
+
+    def metric(self, name: str, value: Any) -> None:
+        """Add one JSON value to the prediction's metrics."""
+        self._send({"metric": [name, value]})
+
+    def fail(self, error: str) -> None:
+        """End as failed with one plain sentence."""
+        self._send({"error": error[:MAX_LINE]})
+
+    def done(self) -> None:
+        """End as succeeded."""
+        self._send({"done": True})
+
+    def _send(self, event: dict[str, Any]) -> None:
+        # ASCII only, so that a lone surrogate in a prompt cannot break the line.
+        data = memoryview(json.dumps(event).encode() + b"\n")
+        while data:
+            data = data[os.write(self._pipe, data) :]

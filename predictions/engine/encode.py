@@ -1,0 +1,89 @@
+"""Writing pictures: PNG, JPEG and WebP bytes that say in their metadata how they were made.
+
+The same pixels, labels and settings give the same bytes on the same machine: no time of day enters a file.
+The prompt does not enter it either, because a member may share a picture and keep the prompt to themselves.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+Format = Literal["png", "jpg", "webp"]
+
+CONTENT_TYPES: dict[Format, str] = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
+"""The IPTC term for media made purely by an algorithm, without training data."""
+ENGINE = "procedural, no neural network"
+NAMESPACE = "urn:darkroom:engine:1/"
+PREVIEW_SIDE = 128
+
+_XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:darkroom="{namespace}"
+ {attributes}/>
+</rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>"""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a file says about its making."""
+
+    model: str
+    painter: str
+    """Version of the painter."""
+    seed: int
+    settings: dict[str, Any]
+    """Everything else that is needed to repeat it, the prompt excepted."""
+
+
+def xmp_packet(label: Label) -> bytes:
+    """The XMP packet for a file with this label, UTF-8."""
+    attributes = {
+        "Iptc4xmpExt:DigitalSourceType": SOURCE_TYPE,
+        "xmp:CreatorTool": f"Darkroom embedded engine, procedural painter {label.painter}",
+        "darkroom:engine": ENGINE,
+        "darkroom:model": label.model,
+        "darkroom:version": label.painter,
+        "darkroom:seed": str(label.seed),
+        "darkroom:settings": json.dumps(label.settings, sort_keys=True, ensure_ascii=False),
+    }
+    listed = "\n ".join(f"{name}={quoteattr(value)}" for name, value in attributes.items())
+    return _XMP.format(namespace=NAMESPACE, attributes=listed).encode()
+
+
+def encode(pixels: NDArray[np.uint8], fmt: Format, quality: int, label: Label) -> bytes:
+    """One picture file. `pixels` is height x width x 3, sRGB; `quality` 0 to 100 means nothing for PNG."""
+    image = Image.fromarray(pixels)
+    packet = xmp_packet(label)
+    out = io.BytesIO()
+    if fmt == "png":
+        # Level 3 halves the time of the default and costs 5 % in size.
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", packet.decode(), zip=False)
+        image.save(out, "PNG", compress_level=3, pnginfo=info)
+    elif fmt == "jpg":
+        # Thin coloured lines bleed under halved chroma; who asks for 90 and more wants them kept.
+        subsampling = "4:4:4" if quality >= 90 else "4:2:0"
+        image.save(out, "JPEG", quality=quality, subsampling=subsampling, xmp=packet)
+    else:
+        image.save(out, "WEBP", quality=quality, method=2, xmp=packet)
+    return out.getvalue()
+
+
+def encode_preview(pixels: NDArray[np.uint8]) -> bytes:
+    """A small JPEG of unfinished work, its longest side at most 128 pixels."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=70)
+    return out.getvalue()

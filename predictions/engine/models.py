@@ -1,0 +1,168 @@
+"""The models that the engine serves, and what their inputs mean to it. Plain data and arithmetic, no imaging.
+
+Imported by the web processes (which only need the names), so this module stays free of NumPy and OpenCV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from predictions.engine.refusal import Refusal
+
+SD_SIZES = frozenset(range(64, 1025, 64))
+MIN_SIDE, MAX_SIDE = 64, 2048
+
+RATIOS: dict[str, tuple[int, int]] = {
+    "1:1": (1024, 1024),
+    "16:9": (1344, 768),
+    "21:9": (1536, 640),
+    "3:2": (1216, 832),
+    "2:3": (832, 1216),
+    "4:5": (896, 1088),
+    "5:4": (1088, 896),
+    "3:4": (896, 1152),
+    "4:3": (1152, 896),
+    "9:16": (768, 1344),
+    "9:21": (640, 1536),
+}
+"""Width and height in pixels of each published aspect ratio."""
+
+Shape = Literal["enum", "free", "ratio"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A published model as the engine sees it: defaults, limits, and which inputs it can do nothing with."""
+
+    name: str
+    defaults: dict[str, Any]
+    shape: Shape
+    """How the size is given: an enum of multiples of 64, free multiples of 8, or an aspect ratio."""
+    max_steps: int
+    extra_logs: bool
+    """Whether the published model logs `Prompt: …` and its mode after the seed."""
+    meaningless: tuple[str, ...] = ()
+    """Inputs of the published schema without meaning to this engine; each is named in the log when given."""
+    only_with_image: tuple[str, ...] = ()
+    """Inputs that matter only together with `image`."""
+    image_inputs: tuple[str, ...] = ()
+    lora_input: str | None = None
+    empty_lora_is_none: bool = True
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every input name of the published schema."""
+        named = {*self.defaults, *self.meaningless, *self.only_with_image, *self.image_inputs, "seed"}
+        return frozenset(named | ({self.lora_input} if self.lora_input else set()))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One request, understood: what to paint and how to write it down. Pixels, and ratios to the defaults."""
+
+    model: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    count: int
+    steps: int
+    quality: float
+    """Steps divided by the model's default steps."""
+    guidance: float
+    """Guidance divided by the model's default guidance; 1.0 for a model without guidance."""
+    guidance_scale: float | None
+    seed: int
+    format: Literal["png", "jpg", "webp"]
+    encoder_quality: int
+    lora: str | None = None
+    notes: tuple[str, ...] = field(default=())
+    """Log lines about inputs that were given and do nothing."""
+
+
+_FLUX = {
+    "prompt": None,
+    "aspect_ratio": "1:1",
+    "num_outputs": 1,
+    "output_format": "webp",
+    "output_quality": 80,
+}
+
+_SD = Model(
+    name="stability-ai/stable-diffusion",
+    defaults={
+        "prompt": "a vision of paradise. unreal engine",
+        "negative_prompt": "",
+        "width": 768,
+        "height": 768,
+        "num_outputs": 1,
+        "num_inference_steps": 50,
+        "guidance_scale": 7.5,
+    },
+    shape="enum",
+    max_steps=500,
+    extra_logs=False,
+    meaningless=("scheduler",),
+)
+_SDXL = Model(
+    name="stability-ai/sdxl",
+    defaults={
+        "prompt": "An astronaut riding a rainbow unicorn",
+        "negative_prompt": "",
+        "width": 1024,
+        "height": 1024,
+        "num_outputs": 1,
+        "num_inference_steps": 50,
+        "guidance_scale": 7.5,
+    },
+    shape="free",
+    max_steps=500,
+    extra_logs=True,
+    meaningless=(
+        "scheduler",
+        "refine",
+        "high_noise_frac",
+        "refine_steps",
+        "apply_watermark",
+        "lora_scale",
+        "disable_safety_checker",
+    ),
+    only_with_image=("prompt_strength", "mask"),
+    image_inputs=("image",),
+    lora_input="replicate_weights",
+)
+_SCHNELL = Model(
+    name="lucataco/flux-schnell-lora",
+    defaults={**_FLUX, "num_inference_steps": 4},
+    shape="ratio",
+    max_steps=12,
+    extra_logs=True,
+    meaningless=("lora_scale", "disable_safety_checker"),
+    only_with_image=("prompt_strength",),
+    image_inputs=("image",),
+    lora_input="hf_lora",
+    empty_lora_is_none=False,
+)
+_DEV = Model(
+    name="lucataco/flux-dev-lora",
+    defaults={**_FLUX, "num_inference_steps": 28, "guidance_scale": 3.5},
+    shape="ratio",
+    max_steps=50,
+    extra_logs=True,
+    meaningless=("lora_scale", "disable_safety_checker"),
+    only_with_image=("prompt_strength",),
+    image_inputs=("image",),
+    lora_input="hf_lora",
+)
+
+MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _SCHNELL, _DEV)}
+"""Every model that the engine serves, by `owner/name`."""
+
+
+def find(name: str) -> Model:
+    """The model called `owner/name`. Raises `Refusal` where the engine does not serve it."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise Refusal(f"The embedded engine does not serve {name[:200]}.") from None

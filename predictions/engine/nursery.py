@@ -1,0 +1,182 @@
+"""The engine's side of the zygote: keeps one alive, has it fork children, hears how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import predictions
+from predictions.engine.leash import leash_fd
+from predictions.engine.limits import thread_environment
+
+PACKET = 65536
+READY_WITHIN_S = 60.0
+MAX_BACKOFF_S = 10.0
+
+
+class ZygoteLost(Exception):
+    """The process that forks painters died, and with it the child that was asked about."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One child to be forked: its id, its folder and what it may use."""
+
+    run: str
+    folder: str
+    memory_bytes: int
+    cpu_seconds: int
+    threads: int
+    drawn_seed: int
+
+
+class Nursery:
+    """Starts the zygote, restarts it when it dies, and turns its messages into awaitable ends of children."""
+
+    def __init__(self) -> None:
+        self.painter = ""
+        """Version of the painter, known once the zygote has been ready."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._ready = asyncio.Event()
+        self._ends: dict[str, asyncio.Future[int]] = {}
+        self._pids: dict[str, int] = {}
+        self._keeper: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Start keeping a zygote alive; returns before it is ready."""
+        self._keeper = asyncio.create_task(self._keep(), name="zygote keeper")
+
+    async def close(self) -> None:
+        """End the zygote and every child."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        self._bury()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a child could be forked right now."""
+        return self._ready.is_set()
+
+    async def ready(self) -> None:
+        """Return as soon as a child can be forked."""
+        await self._ready.wait()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process id (and group) of every child under way, by job id."""
+        return dict(self._pids)
+
+    async def fork(self, errand: Errand, pipe: int) -> asyncio.Future[int]:
+        """Fork a child that owns `pipe`'s other half; its end arrives in the future as an exit code.
+
+        A negative code is a signal, as in `subprocess`. The future raises `ZygoteLost` where the zygote died
+        first.
+        """
+        await self._ready.wait()
+        end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._ends[errand.run] = end
+        self._send(asdict(errand), [pipe])
+        return end
+
+    def kill(self, job: str, number: int) -> None:
+        """Signal the whole process group of a job's child; nothing happens where it has ended."""
+        if job in self._ends:
+            self._send({"kill": job, "signal": number})
+
+    def _send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
+        # Packets are tiny and read at once, so the socket's buffer never fills; where it did, or where the
+        # zygote is gone, its keeper sees that and fails the futures.
+        if self._control is not None:
+            try:
+                socket.send_fds(self._control, [json.dumps(message).encode()], fds or [])
+            except OSError:
+                self.replace_zygote()
+
+    async def _keep(self) -> None:
+        """Start, listen, start again: at once after a death in service, else after growing pauses."""
+        pause = 0.1
+        while True:
+            self._start()
+            served = await self._listen()
+            self._bury()
+            pause = 0.1 if served else min(MAX_BACKOFF_S, pause * 2)
+            if not served:
+                print("engine: the painter's process could not be started", file=sys.stderr, flush=True)  # noqa: T201
+            await asyncio.sleep(pause)
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        leash = leash_fd()
+        root = str(Path(predictions.__file__).resolve().parent.parent)
+        # One BLAS thread: its threads would be started by the import, and a process with threads must not
+        # fork.
+        environment = {**os.environ, **thread_environment(1)}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "predictions.engine.zygote", str(theirs.fileno()), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
+            env=environment,
+        )
+        theirs.close()
+        self._control = ours
+
+    async def _listen(self) -> bool:
+        """Handle messages until the zygote is gone. Returns whether it was ever ready."""
+        assert self._control is not None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(READY_WITHIN_S) as patience:
+                while data := await loop.sock_recv(self._control, PACKET):
+                    if self._hear(json.loads(data)):
+                        patience.reschedule(None)
+        except (OSError, TimeoutError):
+            pass
+        return self._ready.is_set()
+
+    def _hear(self, message: dict[str, Any]) -> bool:
+        """Act on one message; True where it says that the zygote is ready."""
+        if "ready" in message:
+            self.painter = message["painter"]
+            self._ready.set()
+            return True
+        if "started" in message:
+            self._pids[message["started"]] = message["pid"]
+        elif "ended" in message:
+            self._pids.pop(message["ended"], None)
+            end = self._ends.pop(message["ended"], None)
+            if end is not None and not end.done():
+                end.set_result(message["code"])
+        return False
+
+    def replace_zygote(self) -> None:
+        """Kill a zygote that no longer does its work, and with it its children; a new one follows at once."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+
+    def _bury(self) -> None:
+        """Make sure that nothing of the last zygote is left, and tell who waits for its children."""
+        self._ready.clear()
+        self.replace_zygote()
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        self._pids.clear()
+        ends, self._ends = self._ends, {}
+        for end in ends.values():
+            if not end.done():
+                end.set_exception(ZygoteLost("the painter's process was lost"))

@@ -1,0 +1,243 @@
+"""Takes waiting jobs, has each painted by a child of its own, and decides how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from predictions.engine.desk import ORDER_FILE
+from predictions.engine.jobs import Book, Job
+from predictions.engine.limits import Limits, threads_per_child
+from predictions.engine.nursery import Errand, Nursery, ZygoteLost
+
+MAX_EVENT = 1024 * 1024
+DRAIN_S = 2.0
+DEAF_ZYGOTE_S = 3.0
+MAX_RUNS = 3
+PRUNE_EVERY_S = 30.0
+
+
+@dataclass
+class _Run:
+    """What one child has told so far."""
+
+    job: Job
+    known_lines: int
+    """Log lines that an earlier run of the job has shown; a repeated run prints the same ones first."""
+    known_outputs: int
+    lines: int = 0
+    outputs: int = 0
+    done: bool = False
+    error: str | None = None
+
+    def hear(self, event: dict[str, Any]) -> None:
+        job = self.job
+        if "log" in event:
+            self.lines += 1
+            if self.lines > self.known_lines:
+                job.log(event["log"])
+        elif "progress" in event:
+            job.progress = max(job.progress or 0.0, event["progress"])
+        elif "preview" in event:
+            job.preview = base64.b64decode(event["preview"])
+        elif "output" in event:
+            self.outputs += 1
+            if self.outputs > self.known_outputs:
+                job.outputs.append(event["output"])
+        elif "metric" in event:
+            name, value = event["metric"]
+            job.metrics[name] = value
+        elif "error" in event:
+            self.error = event["error"]
+        elif "done" in event:
+            self.done = True
+
+
+def drawn_seed(id: str) -> int:
+    """A seed for a request without one, 0 to 65535: from the job's id, so a repeated start draws it again."""
+    return int.from_bytes(hashlib.sha256(f"seed {id}".encode()).digest()[:2], "big")
+
+
+class Runner:
+    """`slots` workers over one `Book` and one `Nursery`."""
+
+    def __init__(self, book: Book, nursery: Nursery, limits: Limits, slots: int) -> None:
+        self._book = book
+        self._nursery = nursery
+        self._limits = limits
+        self._slots = slots
+        self._threads = threads_per_child(slots)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        """Start working."""
+        self._nursery.open()
+        names = [f"slot {number}" for number in range(self._slots)]
+        self._tasks = [asyncio.create_task(self._work(), name=name) for name in names]
+        self._tasks.append(asyncio.create_task(self._prune(), name="prune"))
+
+    async def close(self) -> None:
+        """Stop working; children under way are killed."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._nursery.close()
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job: at once where it waits, otherwise as soon as its processes are gone."""
+        if job.status == "starting":
+            self._book.withdraw(job)
+        elif not job.ended.is_set() and not job.cancel_asked:
+            job.cancel_asked = True
+            self._stop(job)
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._book.next()
+            await self._nursery.ready()
+            if job.ended.is_set():
+                continue
+            try:
+                await self._run(job)
+            except Exception:
+                # One job that cannot be started (a full disk, say) must not cost a slot.
+                traceback.print_exc()
+                job.end("failed", "The engine could not start the painter.")
+            if job.status in ("failed", "canceled"):
+                shutil.rmtree(job.folder, ignore_errors=True)
+
+    async def _run(self, job: Job) -> None:
+        """Paint one job; where the zygote died under it, once more, silently."""
+        job.begin()
+        for _ in range(MAX_RUNS):
+            shutil.rmtree(job.folder, ignore_errors=True)
+            job.folder.mkdir(mode=0o700)
+            run = _Run(job, known_lines=len(job.logs), known_outputs=len(job.outputs))
+            try:
+                code = await self._paint(run)
+            except ZygoteLost:
+                await self._nursery.ready()
+                if job.cancel_asked:
+                    job.end("canceled")
+                    return
+                continue
+            except TimeoutError:
+                job.end(
+                    "failed",
+                    f"The prediction ran longer than {_seconds(self._deadline(job))} and was stopped.",
+                )
+                return
+            self._conclude(run, code)
+            return
+        job.end("failed", "The painter's process was lost several times.")
+
+    async def _paint(self, run: _Run) -> int:
+        """Fork, listen until the child has ended, return its exit code. Raises TimeoutError when late."""
+        job = run.job
+        order = {"model": job.model, "version": job.version, "input": job.input}
+        (job.folder / ORDER_FILE).write_text(json.dumps(order))
+        reading, writing = os.pipe()
+        ears = asyncio.create_task(self._listen(run, reading))
+        try:
+            try:
+                end = await self._nursery.fork(self._errand(job), writing)
+            finally:
+                os.close(writing)
+            if job.cancel_asked:
+                self._stop(job)
+            return await self._wait(job, end)
+        finally:
+            # The group is dead, so the pipe ends; the limit is for a descendant that left its group.
+            await asyncio.wait([ears], timeout=DRAIN_S)
+            ears.cancel()
+
+    async def _wait(self, job: Job, end: asyncio.Future[int]) -> int:
+        try:
+            return await asyncio.wait_for(asyncio.shield(end), self._deadline(job))
+        except TimeoutError:
+            self._nursery.kill(job.id, signal.SIGKILL)
+            await self._surely_gone(end)
+            raise
+
+    def _stop(self, job: Job) -> None:
+        """SIGTERM to the group now, SIGKILL after the grace, a new zygote where even that is not heard."""
+        self._nursery.kill(job.id, signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._limits.cancel_grace_s, self._nursery.kill, job.id, signal.SIGKILL)
+        loop.call_later(DEAF_ZYGOTE_S, self._replace_if_running, job)
+
+    def _replace_if_running(self, job: Job) -> None:
+        if not job.ended.is_set():
+            self._nursery.replace_zygote()
+
+    async def _surely_gone(self, end: asyncio.Future[int]) -> None:
+        done, _ = await asyncio.wait([end], timeout=DEAF_ZYGOTE_S)
+        if not done:
+            self._nursery.replace_zygote()
+            await asyncio.wait([end])
+        if not end.cancelled():
+            end.exception()  # taken note of: how it ended no longer matters
+
+    async def _listen(self, run: _Run, reading: int) -> None:
+        reader = asyncio.StreamReader(limit=MAX_EVENT)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+        )
+        try:
+            while line := await reader.readline():
+                if line.endswith(b"\n"):  # a killed child may leave half a line
+                    run.hear(json.loads(line))
+        finally:
+            transport.close()
+
+    def _errand(self, job: Job) -> Errand:
+        return Errand(
+            run=job.id,
+            folder=str(job.folder),
+            memory_bytes=self._limits.memory_bytes,
+            cpu_seconds=self._limits.cpu_seconds(self._deadline(job), self._threads),
+            threads=self._threads,
+            drawn_seed=drawn_seed(job.id),
+        )
+
+    def _deadline(self, job: Job) -> float:
+        return min(job.deadline_s, self._limits.max_deadline_s)
+
+    def _conclude(self, run: _Run, code: int) -> None:
+        job = run.job
+        if run.done and code == 0:
+            job.end("succeeded")
+        elif job.cancel_asked:
+            job.end("canceled")
+        elif run.error is not None:
+            job.end("failed", run.error)
+        elif code == -signal.SIGXCPU:
+            limit = self._limits.cpu_seconds(self._deadline(job), self._threads)
+            job.end(
+                "failed", f"The painter used more than {_seconds(limit)} of processor time and was stopped."
+            )
+        elif code < 0:
+            job.end("failed", f"The painter stopped unexpectedly (signal {-code}).")
+        else:
+            job.end("failed", f"The painter stopped unexpectedly (exit code {code}).")
+        if job.status == "failed":
+            print(f"engine: job {job.id} failed: {job.error}", file=sys.stderr, flush=True)  # noqa: T201
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(PRUNE_EVERY_S)
+            self._book.prune()
+
+
+def _seconds(value: float) -> str:
+    return "1 second" if value == 1 else f"{value:g} seconds"

@@ -1,0 +1,155 @@
+"""From a request's input to `Settings`: defaults filled, limits checked, what does nothing written down.
+
+The API has checked the input against the published schema already. What is checked again here are the limits
+that the published models find only at run time, and types, because the engine must not depend on its caller's
+care.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from predictions.engine.models import MAX_SIDE, MIN_SIDE, RATIOS, SD_SIZES, Model, Settings
+from predictions.engine.refusal import Refusal
+
+FORMATS = ("png", "jpg", "webp")
+MAX_NOTED = 12
+_LORA_FORMS = (
+    re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+"),
+    re.compile(r"https?://huggingface\.co/[\w.-]+/[\w.-]+\S*"),
+    re.compile(r"https?://replicate\.delivery/\S+/trained_model\.tar"),
+    re.compile(r"https?://civitai\.com/api/download/models/\d+\S*"),
+    re.compile(r"https?://\S+\.safetensors"),
+)
+_LORA_REFUSED = (
+    "Invalid lora, must be either a: HuggingFace path, Replicate model.tar URL, "
+    "or a URL to a .safetensors file: "
+)
+
+
+def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) -> Settings:
+    """What `given` asks of `model`. `drawn_seed` is used where the caller gave none.
+
+    Null counts as left out. Raises `Refusal` with the published text, or with one plain sentence of ours.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in model.image_inputs:
+        if given.get(name):
+            raise Refusal("Image inputs are not served by the embedded engine yet.")
+    asked = _Asked({**model.defaults, **given})
+    width, height = _size(model, asked)
+    steps = asked.integer("num_inference_steps", 1, model.max_steps)
+    scale = asked.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
+    return Settings(
+        model=model.name,
+        prompt=asked.text("prompt"),
+        negative_prompt=asked.text("negative_prompt") if "negative_prompt" in model.defaults else "",
+        width=width,
+        height=height,
+        count=asked.integer("num_outputs", 1, 4),
+        steps=steps,
+        quality=steps / model.defaults["num_inference_steps"],
+        guidance=1.0 if scale is None else scale / model.defaults["guidance_scale"],
+        guidance_scale=scale,
+        seed=asked.integer("seed") if "seed" in given else drawn_seed,
+        format=_format(model, asked),
+        encoder_quality=asked.integer("output_quality", 0, 100) if "output_quality" in model.defaults else 80,
+        lora=_lora(model, given),
+        notes=tuple(_notes(model, given)),
+    )
+
+
+class _Asked:
+    """Typed reading of one input object."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name)
+        if not isinstance(value, str):
+            raise Refusal(f"Input {name} must be a text.")
+        return value
+
+    def integer(self, name: str, low: int | None = None, high: int | None = None) -> int:
+        value = self._values.get(name)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Refusal(f"Input {name} must be a whole number.")
+        self._within(name, value, low, high)
+        return value
+
+    def number(self, name: str, low: float, high: float) -> float:
+        value = self._values.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Refusal(f"Input {name} must be a number.")
+        self._within(name, value, low, high)
+        return float(value)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name)
+        if value not in choices:
+            raise Refusal(f"Input {name} must be one of {', '.join(choices)}.")
+        return value
+
+    @staticmethod
+    def _within(name: str, value: float, low: float | None, high: float | None) -> None:
+        # Written so that NaN, which compares false with everything, is refused too.
+        if low is not None and high is not None and not low <= value <= high:
+            raise Refusal(f"Input {name} must lie between {low} and {high}.")
+
+
+def _size(model: Model, asked: _Asked) -> tuple[int, int]:
+    if model.shape == "ratio":
+        return RATIOS[asked.choice("aspect_ratio", tuple(RATIOS))]
+    width, height = asked.integer("width"), asked.integer("height")
+    if model.shape == "enum" and not {width, height} <= SD_SIZES:
+        raise Refusal("Inputs width and height must be multiples of 64 between 64 and 1024.")
+    if width % 8 or height % 8:
+        raise Refusal(f"`height` and `width` have to be divisible by 8 but are {height} and {width}.")
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise Refusal(
+            f"The embedded engine paints {MIN_SIDE} to {MAX_SIDE} pixels a side, not {width} x {height}."
+        )
+    return width, height
+
+
+def _format(model: Model, asked: _Asked) -> Any:
+    return asked.choice("output_format", FORMATS) if "output_format" in model.defaults else "png"
+
+
+def _lora(model: Model, given: dict[str, Any]) -> str | None:
+    """The LoRA asked for, checked by the published grammar where the model has one."""
+    if model.lora_input is None or model.lora_input not in given:
+        return None
+    value = given[model.lora_input]
+    if not isinstance(value, str):
+        raise Refusal(f"Input {model.lora_input} must be a text.")
+    if value == "" and model.empty_lora_is_none:
+        return None
+    if model.lora_input == "hf_lora" and not any(form.fullmatch(value) for form in _LORA_FORMS):
+        raise Refusal(_LORA_REFUSED + value[:500])
+    return value
+
+
+def _notes(model: Model, given: dict[str, Any]) -> list[str]:
+    """One log line for each input that was given and changes nothing, in the order given."""
+    notes = []
+    for name in given:
+        if name in model.meaningless:
+            notes.append(f"Input {name} has no meaning to this engine and was ignored.")
+        elif name in model.only_with_image:
+            notes.append(f"Input {name} matters only together with image and was ignored.")
+        elif name == "output_quality" and given.get("output_format") == "png":
+            notes.append("Input output_quality has no effect on png and was ignored.")
+        elif name not in model.known:
+            notes.append(f"Input {_printable(name)} is unknown to {model.name} and was ignored.")
+    if len(notes) > MAX_NOTED:
+        notes[MAX_NOTED:] = [f"{len(notes) - MAX_NOTED} more inputs were ignored."]
+    return notes
+
+
+def _printable(name: object) -> str:
+    return cast(str, name)[:60].encode("unicode_escape").decode("ascii")

@@ -1,0 +1,148 @@
+"""Text to image: one request from `Settings` to finished files and an honest log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictions.engine.desk import Desk
+from predictions.engine.encode import CONTENT_TYPES, Label, encode, encode_preview
+from predictions.engine.models import Model, Settings
+from predictions.engine.progress import Bar
+
+PAINTING = 0.92
+"""Share of one picture's work that is painting; the rest is encoding and writing."""
+WORDS_LISTED = 40
+
+Preview = NDArray[np.uint8] | None
+
+
+class Painter(Protocol):
+    """What this module needs of `predictions.engine.paint`; tests hand in a small double."""
+
+    VERSION: str
+
+    def understand(self, prompt: str, negative_prompt: str = "") -> Any:
+        """Something with `known` and `unknown` words."""
+        ...
+
+    def paint(
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str = "",
+        width: int,
+        height: int,
+        seed: int,
+        quality: float = 1.0,
+        guidance: float = 1.0,
+        progress: Callable[[float, Preview], None] | None = None,
+    ) -> Any:
+        """Something with `pixels`, uint8, height x width x 3."""
+        ...
+
+
+def perform(model: Model, settings: Settings, desk: Desk, painter: Painter) -> None:
+    """Paint, encode and save every picture asked for; picture k takes seed + k and is `out-k`.
+
+    Raises whatever the painter raises; `MemoryError` is the caller's to name.
+    """
+    _say(model, settings, desk, painter)
+    desk.metric("engine", "procedural")
+    desk.metric("painter", painter.VERSION)
+    bar = Bar(settings.steps, desk.log)
+    for index in range(settings.count):
+        one = replace(settings, seed=settings.seed + index)
+        told = _teller(desk, bar, index, settings.count)
+        pixels = _paint(one, painter, told)
+        name = f"out-{index}.{settings.format}"
+        data = encode(pixels, settings.format, settings.encoder_quality, _label(one, painter.VERSION))
+        desk.save(name, CONTENT_TYPES[settings.format], data)
+        told(1.0, None)
+
+
+def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview], None]) -> NDArray[np.uint8]:
+    picture = painter.paint(
+        settings.prompt,
+        negative_prompt=settings.negative_prompt,
+        width=settings.width,
+        height=settings.height,
+        seed=settings.seed,
+        quality=settings.quality,
+        guidance=settings.guidance,
+        progress=lambda fraction, preview: told(fraction * PAINTING, preview),
+    )
+    pixels: NDArray[np.uint8] = picture.pixels
+    if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
+        raise ValueError(f"the painter returned {pixels.shape} {pixels.dtype}")
+    return pixels
+
+
+def _teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float, Preview], None]:
+    """A progress callback for picture `index` of `count`, mapped onto the whole request."""
+
+    def told(fraction: float, preview: Preview) -> None:
+        # Clipped below the end, so that only the saved last file makes the bar reach 100 %.
+        overall = (index + min(max(fraction, 0.0), 1.0)) / count
+        if preview is not None:
+            desk.preview(encode_preview(np.ascontiguousarray(preview)))
+        desk.progress(overall)
+        bar.at(overall)
+
+    return told
+
+
+def _say(model: Model, settings: Settings, desk: Desk, painter: Painter) -> None:
+    """The log up to the first bar. The seed comes first: clients parse it back out."""
+    desk.log(f"Using seed: {settings.seed}")
+    desk.log(
+        f"Embedded engine: procedural painter {painter.VERSION}. "
+        "No neural network, no weights; it draws from a word list."
+    )
+    understanding = painter.understand(settings.prompt, settings.negative_prompt)
+    desk.log(_understood(understanding.known, understanding.unknown))
+    if settings.lora is not None:
+        desk.log(f"LoRA {_without_query(settings.lora)} not loaded: this engine has no weights.")
+    for note in settings.notes:
+        desk.log(note)
+    if model.extra_logs:
+        desk.log(f"Prompt: {settings.prompt}")
+        desk.log("txt2img mode")
+
+
+def _understood(known: Sequence[str], unknown: Sequence[str]) -> str:
+    text = f"Understood: {_listed(known) or 'nothing'}."
+    return f"{text} No meaning here: {_listed(unknown)}." if unknown else text
+
+
+def _listed(words: Sequence[str]) -> str:
+    once = list(dict.fromkeys(words))
+    more = f" and {len(once) - WORDS_LISTED} more" if len(once) > WORDS_LISTED else ""
+    return ", ".join(once[:WORDS_LISTED]) + more
+
+
+def _without_query(name: str) -> str:
+    """Addresses of weights often carry a token in their query, and a log has more readers than its owner."""
+    if "://" not in name:
+        return name
+    parts = urlsplit(name)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+def _label(settings: Settings, version: str) -> Label:
+    chosen: dict[str, Any] = {
+        "width": settings.width,
+        "height": settings.height,
+        "num_inference_steps": settings.steps,
+        "output_format": settings.format,
+    }
+    if settings.guidance_scale is not None:
+        chosen["guidance_scale"] = settings.guidance_scale
+    if settings.format != "png":
+        chosen["output_quality"] = settings.encoder_quality
+    return Label(model=settings.model, painter=version, seed=settings.seed, settings=chosen)

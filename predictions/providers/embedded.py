@@ -1,0 +1,213 @@
+"""The provider that talks to Darkroom's own engine over its Unix socket."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from typing import Any
+
+import httpx
+
+from predictions.providers.base import (
+    AnswerLost,
+    Job,
+    Kind,
+    Order,
+    OutputRef,
+    ProviderError,
+    Update,
+)
+
+BOOT = "engine-boot"
+CONNECT_S = 2.0
+ANSWER_S = 15.0
+_KINDS: dict[str, Kind] = {
+    "starting": "starting",
+    "processing": "processing",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "canceled",
+}
+
+
+class EmbeddedEngine:
+    """One engine on this machine.
+
+    Holds configuration only. Connections belong to an event loop, so they are opened per call, or kept for the
+    length of an `async with provider.session():` block and used by the tasks started inside it. One instance may
+    therefore serve any number of loops and threads, one after another or at once.
+    """
+
+    start_is_idempotent = True
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        socket_path: str,
+        secret: str,
+        limit: int,
+        models: frozenset[str],
+    ) -> None:
+        """`limit` is the engine's number of slots; `models` what it serves, as `owner/name`."""
+        self.name = name
+        self.limit = limit
+        self._socket_path = socket_path
+        self._headers = {"authorization": f"Bearer {secret}"}
+        self._models = models
+        self._open: ContextVar[httpx.AsyncClient | None] = ContextVar(f"engine client {name}", default=None)
+
+    def serves(self, model: str) -> bool:
+        """Whether the engine knows `owner/name`."""
+        return model in self._models
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Keep one client, and its connections, for every call made inside the block."""
+        if self._open.get() is not None:
+            yield
+            return
+        async with self._client() as client:
+            token = self._open.set(client)
+            try:
+                yield
+            finally:
+                self._open.reset(token)
+
+    async def start(self, order: Order) -> Job | Update:
+        """Hand the order to the engine; a known key finds its job again."""
+        body = {
+            "model": order.model,
+            "version": order.version,
+            "input": order.input,
+            "deadline_s": order.deadline_s,
+        }
+        try:
+            async with self._lent() as client:
+                answer = await client.put(f"/predictions/{order.key}", json=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            # Nothing was sent: the engine is being restarted, or is not running at all.
+            raise ProviderError("The engine is not listening.", permanent=False, refused=True) from error
+        except httpx.TransportError as error:
+            raise AnswerLost(f"The engine's answer was lost: {type(error).__name__}.") from error
+        if answer.status_code == 202:
+            return Job(id=order.key, instance=answer.headers[BOOT])
+        raise _refusal(answer, refused=answer.status_code < 500 or answer.status_code == 503)
+
+    async def check(self, job: Job) -> Update:
+        """The job's state; `lost` where the engine has been started anew since, or has forgotten it."""
+        answer = await self._ask("GET", f"/predictions/{job.id}")
+        if self._is_lost(job, answer):
+            return Update("lost")
+        return _update(job, answer.json())
+
+    async def cancel(self, job: Job) -> bool:
+        """Stop the job; the engine answers when its processes are gone, or after a second."""
+        answer = await self._ask("POST", f"/predictions/{job.id}/cancel")
+        return self._is_lost(job, answer) or answer.json()["status"] not in ("starting", "processing")
+
+    async def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
+        """The bytes of one finished file, in chunks."""
+        size = 0
+        try:
+            async with self._lent() as client, client.stream("GET", ref.address) as answer:
+                if answer.headers.get(BOOT) != job.instance or answer.status_code == 404:
+                    raise ProviderError("The engine no longer has this file.", permanent=True)
+                if answer.status_code != 200:
+                    raise _refusal(answer)
+                async for chunk in answer.aiter_raw():
+                    size += len(chunk)
+                    yield chunk
+        except httpx.TransportError as error:
+            raise _unreachable(error) from error
+        if ref.size is not None and size != ref.size:
+            raise ProviderError(f"The engine sent {size} of {ref.size} bytes.", permanent=False)
+
+    async def release(self, job: Job) -> None:
+        """Let the engine delete the job and its files."""
+        answer = await self._ask("DELETE", f"/predictions/{job.id}", accept_conflict=True)
+        if answer.status_code == 409:
+            raise _refusal(answer)
+
+    def _is_lost(self, job: Job, answer: httpx.Response) -> bool:
+        # The boot id decides first: another start of the engine may have been given the same key again.
+        return answer.headers.get(BOOT) != job.instance or answer.status_code == 404
+
+    async def _ask(self, method: str, path: str, *, accept_conflict: bool = False) -> httpx.Response:
+        """One request whose answer is 2xx or 404 (or 409 where that is expected); else `ProviderError`."""
+        try:
+            async with self._lent() as client:
+                answer = await client.request(method, path)
+        except httpx.TransportError as error:
+            raise _unreachable(error) from error
+        expected = answer.is_success or answer.status_code == 404
+        if not expected and not (accept_conflict and answer.status_code == 409):
+            raise _refusal(answer)
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def _lent(self) -> AsyncIterator[httpx.AsyncClient]:
+        """The session's client, or one for this call."""
+        client = self._open.get()
+        if client is not None:
+            yield client
+            return
+        async with self._client() as client:
+            yield client
+
+    def _client(self) -> httpx.AsyncClient:
+        # trust_env off: a proxy in the environment must never see what goes to the engine.
+        return httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=self._socket_path),
+            base_url="http://engine",
+            headers=self._headers,
+            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+            trust_env=False,
+        )
+
+
+def _update(job: Job, state: dict[str, Any]) -> Update:
+    preview = state["preview"]
+    return Update(
+        kind=_KINDS[state["status"]],
+        logs=state["logs"],
+        progress=state["progress"],
+        output=[_reference(job, output) for output in state["output"]],
+        error=state["error"],
+        metrics=state["metrics"],
+        preview=base64.b64decode(preview) if preview is not None else None,
+    )
+
+
+def _reference(job: Job, output: dict[str, Any]) -> OutputRef:
+    return OutputRef(
+        name=output["name"],
+        content_type=output["content_type"],
+        address=f"/predictions/{job.id}/files/{output['name']}",
+        size=output["size"],
+    )
+
+
+def _refusal(answer: httpx.Response, *, refused: bool = False) -> ProviderError:
+    """The engine's own refusal. What it cannot understand or does not allow will fail again."""
+    status = answer.status_code
+    text = answer.headers.get("retry-after", "")
+    return ProviderError(
+        f"The engine answered {status}: {_detail(answer)}",
+        permanent=400 <= status < 500 and status not in (409, 429),
+        refused=refused,
+        retry_after=float(text) if text.isdigit() else None,
+    )
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])[:500]
+    except (ValueError, KeyError, TypeError, httpx.ResponseNotRead):
+        return answer.reason_phrase
+
+
+def _unreachable(error: httpx.TransportError) -> ProviderError:
+    return ProviderError(f"The engine cannot be reached: {type(error).__name__}.", permanent=False)

@@ -1,0 +1,75 @@
+"""From a name to the provider that was configured under it.
+
+Configuration is passed in, never read from settings or the environment: whoever starts a process decides which
+engines and upstreams it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from predictions.engine.models import MODELS
+from predictions.providers.base import Provider
+from predictions.providers.embedded import EmbeddedEngine
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Where an embedded engine listens. Two machines' engines are two providers with names of their own."""
+
+    socket_path: str
+    secret: str
+    slots: int
+    """Jobs that it paints at once; at least 1."""
+    name: str = "embedded"
+
+    def __repr__(self) -> str:
+        """Without the secret: configurations end up in logs."""
+        return f"EngineConfig(name={self.name!r}, socket_path={self.socket_path!r}, slots={self.slots})"
+
+
+class UnknownProvider(LookupError):
+    """No provider is configured under this name (any more)."""
+
+
+class Registry:
+    """The configured providers, in order of preference."""
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        """Raises `ValueError` where two share a name."""
+        self._providers: dict[str, Provider] = {}
+        for provider in providers:
+            if provider.name in self._providers:
+                raise ValueError(f"Two providers are called {provider.name}.")
+            self._providers[provider.name] = provider
+
+    def __iter__(self) -> Iterator[Provider]:
+        return iter(self._providers.values())
+
+    def get(self, name: str) -> Provider:
+        """The provider called `name`. Raises `UnknownProvider`."""
+        try:
+            return self._providers[name]
+        except KeyError:
+            raise UnknownProvider(f"No provider is called {name}.") from None
+
+    def serving(self, model: str) -> list[Provider]:
+        """Every provider that serves `owner/name`, the preferred first; empty where nobody does."""
+        return [provider for provider in self if provider.serves(model)]
+
+
+def build_registry(engines: Iterable[EngineConfig]) -> Registry:
+    """A registry of embedded engines."""
+    return Registry(embedded_engine(config) for config in engines)
+
+
+def embedded_engine(config: EngineConfig) -> EmbeddedEngine:
+    """The provider for one engine, serving every model that this release's engine knows."""
+    return EmbeddedEngine(
+        name=config.name,
+        socket_path=config.socket_path,
+        secret=config.secret,
+        limit=config.slots,
+        models=frozenset(MODELS),
+    )
