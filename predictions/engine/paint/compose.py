@@ -1,0 +1,204 @@
+"""Putting a picture together, back to front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import finish
+from .actors import paint_subjects
+from .city import paint_city
+from .land import paint_land
+from .noise import Plane
+from .palette import COLOURS, palette_for, time_of
+from .sky import paint_sky
+from .space import paint_space
+from .stage import Frame, Stage
+from .streams import Streams
+from .studio import paint_studio
+from .trees import paint_trees
+from .understand import Understanding, understand
+from .water import paint_water
+from .weather import paint_far_weather, paint_near_weather, paint_underwater
+
+Pixels = NDArray[np.uint8]
+Progress = Callable[[float, Pixels | None], None]
+
+VERSION = "1.0"
+
+_HORIZONS = {
+    "mountain": 0.60, "hills": 0.56, "lake": 0.54, "sea": 0.58, "desert": 0.58, "forest": 0.66, "city": 0.70,
+    "studio": 0.78, "space": 0.62, "underwater": 0.6,
+}  # fmt: skip
+_PREVIEW = 128
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished picture: `pixels` uint8 H x W x 3 sRGB; `subject_mask` uint8 H x W, or None without a subject."""
+
+    pixels: Pixels
+    subject_mask: Pixels | None
+
+
+class _Teller:
+    """Reports progress that never falls, with a small preview of the canvas."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.last = 0.0
+
+    def __call__(self, fraction: float, image: Plane | None = None) -> None:
+        if self.progress is None:
+            return
+        self.last = max(self.last, fraction)
+        self.progress(self.last, None if image is None else _preview(image))
+
+
+def _preview(image: Plane) -> Pixels:
+    h, w = image.shape[:2]
+    scale = min(1.0, _PREVIEW / max(h, w))
+    size = (max(1, round(w * scale)), max(1, round(h * scale)))
+    small = cv2.resize(np.clip(image, 0, 1), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small * 255 + 0.5, np.uint8)
+
+
+def paint(
+    prompt: str,
+    *,
+    negative_prompt: str = "",
+    width: int,
+    height: int,
+    seed: int,
+    quality: float = 1.0,
+    guidance: float = 1.0,
+    progress: Progress | None = None,
+) -> Picture:
+    """Paint `prompt` at exactly `width` x `height` pixels.
+
+    `quality` is steps over the model's default, `guidance` likewise (held to 0..2); the same arguments give
+    the same bytes. `progress` gets a fraction 0..1 that never falls and a small RGB preview or None.
+    Raises ValueError for a picture of less than one pixel.
+    """
+    if width < 1 or height < 1:
+        raise ValueError(f"A picture needs at least one pixel, not {width} x {height}.")
+    meant = understand(prompt, negative_prompt)
+    streams = Streams(meant.layout_key, seed)
+    guidance = float(np.clip(guidance, 0.0, 2.0))
+    tell = _Teller(progress)
+    tell(0.0)
+    if meant.scene == "abstract" and not meant.subjects:
+        image, mask = _abstract(meant, streams, width, height, quality, guidance, tell), None
+    else:
+        stage = _set_stage(meant, streams, width, height, quality, guidance)
+        image = _scene(stage, quality, guidance, tell)
+        mask = None if stage.mask is None else (np.clip(stage.mask, 0, 1) * 255 + 0.5).astype(np.uint8)
+    pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    tell(1.0, image)
+    return Picture(pixels, mask)
+
+
+def octaves_of(quality: float) -> int:
+    """Detail octaves 2..8 for a quality relative to the model's default steps."""
+    return round(2 + 6 * min(1.0, max(0.0, quality)))
+
+
+def _set_stage(
+    meant: Understanding, streams: Streams, width: int, height: int, quality: float, guidance: float
+) -> Stage:
+    time = time_of(meant, streams)
+    palette = palette_for(meant, time, guidance)
+    horizon = _HORIZONS.get(meant.scene, 0.58) * height
+    eye = 0.5 if meant.scene == "forest" else 0.35
+    frame = Frame(width, height, horizon, 0.95 * math.sqrt(width * height), eye)
+    sun_x = float(streams.rng("sun").uniform(0.2, 0.8)) * width
+    sun_y = horizon * (1 - (palette.elevation * 0.86 + 0.02))
+    canvas = np.zeros((height, width, 3), np.float32)
+    depth = np.full((height, width), np.inf, np.float32)
+    return Stage(meant, time, palette, streams, frame, octaves_of(quality), (sun_x, sun_y), canvas, depth)
+
+
+def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plane:
+    _backdrop(stage, tell)
+    paint_far_weather(stage)
+    finish.pull_colours(stage, guidance)
+    tell(0.66, stage.canvas)
+    paint_subjects(stage)
+    tell(0.78, stage.canvas)
+    paint_near_weather(stage)
+    tell(0.84, stage.canvas)
+    image = finish.tone(stage.canvas, guidance, stage.dark)
+    tell(0.90, image)
+    return _styled(stage.meant, stage.streams, image, quality, tell)
+
+
+def _backdrop(stage: Stage, tell: _Teller) -> None:
+    """Everything behind the subjects."""
+    simple = {"studio": paint_studio, "space": paint_space, "underwater": paint_underwater}
+    if stage.meant.scene in simple:
+        simple[stage.meant.scene](stage)
+        tell(0.5, stage.canvas)
+        return
+    tell(0.04)
+    paint_sky(stage)
+    tell(0.18, stage.canvas)
+    if stage.meant.scene == "city":
+        paint_city(stage)
+        tell(0.40, stage.canvas)
+    else:
+        ground = paint_land(stage)
+        stage.ground["h"] = ground.h
+        tell(0.38, stage.canvas)
+        paint_trees(stage, ground)
+        tell(0.52, stage.canvas)
+    paint_water(stage)
+    tell(0.60, stage.canvas)
+
+
+def _styled(meant: Understanding, streams: Streams, image: Plane, quality: float, tell: _Teller) -> Plane:
+    image = finish.brushwork(image, quality)
+    tell(0.94, image)
+    if not meant.style:
+        return finish.grain(streams, image)
+    from .styles import STYLES, apply
+
+    if meant.style in STYLES:
+        image = np.asarray(apply(meant.style, image, streams=streams, quality=quality), np.float32)
+    tell(0.98, image)
+    return image
+
+
+def _abstract(
+    meant: Understanding,
+    streams: Streams,
+    width: int,
+    height: int,
+    quality: float,
+    guidance: float,
+    tell: _Teller,
+) -> Plane:
+    from .abstract import paint_abstract
+
+    colours = [COLOURS[c] for c, _ in meant.colours if c in COLOURS]
+    tell(0.1)
+    image = paint_abstract(
+        streams, width, height, palette=colours or _own_palette(streams), octaves=octaves_of(quality)
+    )
+    tell(0.8, image)
+    image = np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1)
+    return _styled(meant, streams, image, quality, tell)
+
+
+def _own_palette(streams: Streams) -> list[tuple[float, float, float]]:
+    """Four colours for an abstract picture whose words name none: hues spread around a random start."""
+    rng = streams.rng("palette")
+    start, spread = float(rng.uniform(0, 360)), float(rng.choice((35.0, 120.0, 165.0)))
+    hues = [(start + k * spread) % 360 for k in range(4)]
+    value, full = rng.uniform(0.35, 0.98, 4), rng.uniform(0.45, 0.9, 4)
+    hsv = np.array([[h, s, v] for h, s, v in zip(hues, full, value, strict=True)], np.float32)[None]
+    return [(float(r), float(g), float(b)) for r, g, b in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]]

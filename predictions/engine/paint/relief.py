@@ -1,0 +1,192 @@
+"""Heights of the land, one function per kind of scene, over slices of the view."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .noise import Plane
+from .project import Slices, cut
+from .stage import Frame, Stage, smooth
+from .tiles import Tile
+
+
+def slices_for(scene: str, frame: Frame, octaves: int) -> Slices:
+    """Slices dense where the scene has its slopes; fewer of them when little detail is asked for."""
+    below = max(frame.height - frame.horizon, frame.height * 0.1)
+    near = max(0.12, 0.55 * frame.focal * frame.eye / below)
+    fine = float(np.clip(frame.height / 512, 0.35, 1.4)) * (0.6 + 0.05 * octaves)
+    spans = {
+        "mountain": [(near, 7.0, 150), (7.0, 30.0, 330), (30.0, 70.0, 60)],
+        "hills": [(near, 3.0, 150), (3.0, 26.0, 260), (26.0, 90.0, 60)],
+        "desert": [(near, 4.0, 200), (4.0, 40.0, 260), (40.0, 120.0, 50)],
+        "forest": [(near, 30.0, 220)],
+        "city": [(near, 60.0, 90), (60.0, 600.0, 10)],
+        "sea": [(near, 5.0, 160), (5.0, 40.0, 160), (40.0, 900.0, 40)],
+    }
+    return cut(frame, [(a, b, max(8, int(n * fine))) for a, b, n in spans.get(scene, spans["hills"])])
+
+
+def mountain(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """A range behind a plain or a lake, lower in the middle so that the valley leads away."""
+    rng = stage.streams.rng("mountain shape")
+    octaves = stage.octaves
+    bend = tile.fbm("bend", s.x, s.z, cell=6.0, octaves=3, spacing=s.spacing)
+    side = tile.fbm("bend side", s.x, s.z, cell=6.0, octaves=3, spacing=s.spacing)
+    x, z = s.x + 1.8 * bend, s.z + 1.8 * side
+    crest = tile.ridges("range", x, z, cell=6.5, octaves=octaves, gain=0.46, spacing=s.spacing)
+    base = tile.fbm("range base", s.x, s.z, cell=9.0, octaves=3, spacing=s.spacing)
+    start = 8.0 + 4.0 * base
+    rise = smooth(0, 9.0, s.z - start)
+    gap = float(rng.uniform(-0.22, 0.22))
+    valley = 0.42 + 0.58 * np.clip(np.abs(s.x / (s.z * 0.62) - gap), 0, 1)
+    size = float(rng.uniform(4.2, 5.8))
+    range_height = (
+        rise * valley * size * (0.62 * crest + 0.55 * (base + 0.35)) * (1 + 0.5 * smooth(18, 40, s.z))
+    )
+    plain = 0.10 + 0.30 * tile.fbm(
+        "plain", s.x, s.z, cell=2.6, octaves=max(2, octaves - 2), gain=0.42, spacing=s.spacing
+    )
+    plain += 0.035 * np.clip(s.z - 2.0, 0, 6)
+    if "volcano" in stage.meant.features:
+        range_height = 0.35 * range_height + _cone(stage, s, crest)
+    return np.asarray(plain + range_height, np.float32)
+
+
+def _cone(stage: Stage, s: Slices, crest: Plane) -> Plane:
+    """A single volcano with a crater."""
+    centre = float(stage.streams.rng("cone").uniform(-4.0, 4.0))
+    away = np.sqrt((s.x - centre) ** 2 + (s.z - 22.0) ** 2)
+    slope = np.exp(-away / 5.2) * 8.6
+    lip = 6.6
+    return np.asarray(
+        np.minimum(slope, lip - 0.35 * np.clip(slope - lip, 0, 1)) + 0.5 * crest * np.exp(-away / 7.0),
+        np.float32,
+    )
+
+
+def hills(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """Rolling green land that grows calmer toward the viewer, with a blue range far behind."""
+    roll = tile.fbm("roll", s.x, s.z, cell=5.5, octaves=min(5, stage.octaves), gain=0.36, spacing=s.spacing)
+    swell = tile.fbm("swell", s.x, s.z, cell=14.0, octaves=2, spacing=s.spacing)
+    grow = 0.14 + smooth(1.0, 9.0, s.z) * 1.7
+    far = smooth(24, 48, s.z) * (
+        2.2 + 3.2 * tile.ridges("far", s.x, s.z, cell=16.0, octaves=5, gain=0.42, spacing=s.spacing)
+    )
+    return np.asarray(
+        0.05 + roll * grow + swell * smooth(3, 16, s.z) * 3.4 + 0.05 * np.clip(s.z - 3, 0, 12) + 0.75 * far,
+        np.float32,
+    )
+
+
+def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """Dunes: asymmetric waves with sharp winding crests, soft swells between them."""
+    wander = tile.fbm("wander", s.x, s.z, cell=7.0, octaves=3, gain=0.45, spacing=s.spacing)
+    turn = float(stage.streams.rng("wind").uniform(-0.6, 0.6))
+    phase = (s.z + turn * s.x) / 4.6 + 2.6 * wander
+    wave = phase - np.floor(phase)
+    slope = np.where(wave < 0.72, wave / 0.72, (1 - wave) / 0.28)
+    dune = slope * slope * (3 - 2 * slope) * 0.55 + slope * 0.45
+    size = 0.35 + np.clip(
+        tile.fbm("dune size", s.x, s.z, cell=9.0, octaves=2, spacing=s.spacing) + 0.55, 0, 1.4
+    )
+    land = dune * size * (0.10 + 1.35 * smooth(1.2, 7.0, s.z))
+    land += 0.5 * smooth(2, 12, s.z) * tile.fbm("swell", s.x, s.z, cell=13.0, octaves=2, spacing=s.spacing)
+    if {"mesa", "mars"} & stage.meant.features:
+        rock = tile.fbm(
+            "mesa", s.x, s.z, cell=11.0, octaves=max(3, stage.octaves - 2), gain=0.5, spacing=s.spacing
+        )
+        land = 0.45 * land + smooth(0.10, 0.17, rock) * smooth(9, 15, s.z) * (2.6 + 1.2 * rock)
+        land += smooth(0.24, 0.28, rock) * smooth(9, 15, s.z) * 1.1
+    return np.asarray(land + 0.05 * smooth(20, 60, s.z) * s.z * 0.5, np.float32)
+
+
+def lunar(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """A grey plain with craters of all sizes."""
+    land = 0.25 * tile.fbm("regolith", s.x, s.z, cell=3.0, octaves=stage.octaves, gain=0.5, spacing=s.spacing)
+    rng = stage.streams.rng("craters")
+    for _ in range(70):
+        z = float(rng.uniform(0.6, 5.5) ** 2)
+        x, radius = float(rng.uniform(-0.7, 0.7) * z), float(0.12 * z**0.8 * rng.uniform(0.3, 1.3))
+        d = np.sqrt((s.x - x) ** 2 + (s.z - z) ** 2) / np.float32(radius)
+        land += np.float32(radius * 0.45) * (np.exp(-((d - 1) ** 2) * 9) * 0.55 - np.exp(-((d * 1.15) ** 4)))
+    land += (
+        smooth(18, 30, s.z)
+        * 1.6
+        * tile.ridges("rim", s.x, s.z, cell=9.0, octaves=5, gain=0.4, spacing=s.spacing)
+    )
+    return np.asarray(land, np.float32)
+
+
+def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """Water to the horizon with what the words put into it: islands, a cliff, a beach in front."""
+    features, rng = stage.meant.features, stage.streams.rng("sea shape")
+    rough = tile.fbm("rough", s.x, s.z, cell=2.4, octaves=stage.octaves, gain=0.5, spacing=s.spacing)
+    crag = tile.ridges("crag", s.x, s.z, cell=2.6, octaves=stage.octaves, gain=0.45, spacing=s.spacing)
+    land = np.full(s.x.shape, -1.0, np.float32)
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    if "island" in features:
+        for k, (place, size) in enumerate(((0.16 * side, 1.7), (-0.30 * side, 0.9))):
+            z = 9.0 + 7.0 * k
+            d = np.sqrt(((s.x - place * z) / (1.9 * size)) ** 2 + ((s.z - z) / (1.2 * size)) ** 2)
+            land = np.maximum(land, (1.05 - d) * 0.8 * size + 0.6 * rough + 0.5 * crag * (d < 1.6) - 0.15)
+    elif not features & {"cliff"}:
+        z, place = float(rng.uniform(26, 40)), float(rng.uniform(0.16, 0.36)) * side
+        d = np.sqrt(((s.x - place * z) / 4.6) ** 2 + ((s.z - z) / 2.2) ** 2)
+        land = np.maximum(land, (1 - d) * 1.3 + 0.8 * rough + 0.3 * crag * (d < 1.5) - 0.3)
+    if "cliff" in features:
+        # Land grows from the side the farther it lies, up to a headland with a steep wall toward the water.
+        shore = s.x * side - 0.9 - 0.8 * rough + 0.55 * np.abs(s.z - 8.2)
+        wall = smooth(0.0, 0.16, shore) * smooth(13.5, 12.0, s.z) * smooth(3.2, 4.2, s.z)
+        top = 0.95 + 0.22 * np.clip(shore, 0, 3) + 0.35 * rough
+        land = np.maximum(land, wall * (top + 0.25 * crag) - 0.25 * (1 - wall) + 0.1 * crag)
+    if "beach" in features:
+        lean = (s.x * side + 0.6 * rough) * 0.55
+        land = np.maximum(land, (1.9 + lean - s.z) * 0.085 + 0.012 * rough)
+    return np.asarray(land, np.float32)
+
+
+def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:
+    """Sink a lake or a river into the land, with a bank on one side of the foreground."""
+    features = stage.meant.features
+    shape = tile.fbm("shore", s.x, s.z, cell=2.8, octaves=5, gain=0.5, spacing=s.spacing)
+    if "lake" in features:
+        rng = stage.streams.rng("lake shape")
+        side = 1.0 if rng.random() < 0.5 else -1.0
+        bank = smooth(0.10, 0.55, s.x * side / s.z + 0.35 * shape + 0.04) * smooth(2.4, 1.0, s.z)
+        basin = smooth(9.5, 6.0, s.z + 4.0 * shape) * (1 - bank)
+        return np.asarray(land * (1 - basin) - basin * 0.20 + bank * 0.05 * (1 + shape), np.float32)
+    rng = stage.streams.rng("river shape")
+    swing, phase = float(rng.uniform(0.35, 0.6)), float(rng.uniform(0, 6.28))
+    middle = swing * np.sin(s.z * 0.62 + phase) * (0.4 + 0.16 * s.z) + 0.5 * shape
+    width = 0.34 + 0.05 * s.z
+    bed = np.exp(-(((s.x - middle) / width) ** 4)) * smooth(16, 9, s.z)
+    valley = np.exp(-(((s.x - middle) / (width * 3.2)) ** 2)) * smooth(18, 10, s.z)
+    return np.asarray(land * (1 - 0.85 * valley) + 0.02 - bed * 0.28, np.float32)
+
+
+def height_of(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """Height field of the stage's scene, S x W; below 0 is water where the scene has any."""
+    makers = {
+        "mountain": mountain,
+        "hills": hills,
+        "desert": desert,
+        "sea": sea,
+        "lake": _lakeside,
+        "forest": hills,
+    }
+    features = stage.meant.features
+    land = (lunar if "lunar" in features else makers.get(stage.meant.scene, hills))(stage, tile, s)
+    if has_water(stage) and stage.meant.scene != "sea":
+        land = flood(stage, tile, s, land)
+    elif stage.meant.scene != "sea":
+        land = np.maximum(land, 0.02)
+    return land
+
+
+def _lakeside(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    return hills(stage, tile, s) + smooth(7, 12, s.z) * 0.35
+
+
+def has_water(stage: Stage) -> bool:
+    """Whether anything of the scene lies under water."""
+    return stage.meant.scene in ("sea", "lake") or bool(stage.meant.features & {"lake", "river"})

@@ -1,0 +1,205 @@
+"""Plants drawn once, without colour: sprites of tone, light and wood that are set many times afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .streams import Streams
+
+SIDE = 640  # sprites are drawn at this height, with two drawn pixels for each
+
+# Channels of a sprite: tone (dark to light leaf), lit 0..1, wood 0..1, cover 0..1 (premultiplied by cover).
+Sprite = NDArray[np.float32]
+
+
+@dataclass
+class _Pad:
+    """A drawing surface in tree units: x -0.5..0.5 (0 is the stem), y 0 (root) .. 1 (top)."""
+
+    image: NDArray[np.uint8]
+    rng: np.random.Generator
+
+    def point(self, x: float, y: float) -> tuple[int, int]:
+        n = self.image.shape[0]
+        return round((x + 0.5) * n), round((0.985 - 0.97 * y) * n)
+
+    def line(
+        self, a: tuple[float, float], b: tuple[float, float], width: float, ink: tuple[float, float, float]
+    ) -> None:
+        n = self.image.shape[0]
+        cv2.line(self.image, self.point(*a), self.point(*b), _ink(ink), max(1, round(width * n)))
+
+    def dab(
+        self, x: float, y: float, rx: float, ry: float, angle: float, ink: tuple[float, float, float]
+    ) -> None:
+        n = self.image.shape[0]
+        axes = (max(1, round(rx * n)), max(1, round(ry * n)))
+        cv2.ellipse(self.image, self.point(x, y), axes, angle, 0, 360, _ink(ink), -1)
+
+
+def _ink(ink: tuple[float, float, float]) -> tuple[int, int, int, int]:
+    tone, lit, wood = (int(np.clip(v, 0, 1) * 255) for v in ink)
+    return tone, lit, wood, 255
+
+
+def sprite(
+    streams: Streams, kind: str, number: int, light: tuple[float, float, float], detail: float
+) -> Sprite:
+    """Draw tree `number` of a kind (conifer, leafy, birch, palm, bush, tuft); `detail` 0..1 thins the dabs out."""
+    rng = streams.rng(f"tree {kind} {number}")
+    side = int((160 if kind == "tuft" else SIDE) * (0.6 + 0.4 * detail)) * 2
+    pad = _Pad(np.zeros((side, side, 4), np.uint8), rng)
+    {"conifer": _conifer, "leafy": _leafy, "birch": _birch, "palm": _palm, "bush": _bush, "tuft": _tuft}[
+        kind
+    ](pad, light)
+    whole = pad.image.astype(np.float32) / 255.0
+    whole[..., :3] *= whole[..., 3:]
+    return cv2.resize(whole, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+
+
+def _conifer(pad: _Pad, light: tuple[float, float, float]) -> None:
+    """Whorls of drooping branches, each a fan of needle strokes, shorter toward the top."""
+    rng = pad.rng
+    pad.line((0, 0), (0, 0.97), 0.011, (0.3, 0.4, 1.0))
+    pad.line((0, 0), (0, 0.35), 0.020, (0.3, 0.45, 1.0))
+    wide = float(rng.uniform(0.17, 0.23))
+    levels = 30
+    for k in range(levels):
+        y = 0.10 + 0.88 * (k / (levels - 1)) ** 0.92
+        reach = wide * (1 - y) ** 0.82 * float(rng.uniform(0.72, 1.12)) + 0.006
+        for _ in range(int(10 + 26 * (1 - y))):
+            turn = float(rng.uniform(-1, 1))
+            x1 = reach * turn
+            droop = reach * float(rng.uniform(0.25, 0.60)) * abs(turn)
+            lit = 0.42 + 0.55 * turn * light[0] + 0.25 * light[1] + float(rng.uniform(-0.22, 0.22))
+            tone = 0.30 + 0.35 * abs(turn) + float(rng.uniform(-0.2, 0.25))
+            start = (x1 * 0.15, y + 0.012)
+            pad.line(start, (x1, y - droop), float(rng.uniform(0.003, 0.0065)), (tone, lit, 0))
+            for twig in (0.55, 0.8):
+                px, py = x1 * twig, y + 0.012 - (droop + 0.012) * twig
+                pad.line(
+                    (px, py), (px + 0.018 * np.sign(turn), py - 0.022), 0.003, (tone + 0.1, lit + 0.06, 0)
+                )
+
+
+def _limbs(
+    pad: _Pad, x: float, y: float, angle: float, length: float, width: float, tips: list[tuple[float, float]]
+) -> None:
+    """Branches that fork until they are thin; their ends are gathered in `tips`."""
+    rng = pad.rng
+    x1, y1 = x + np.sin(angle) * length, y + np.cos(angle) * length
+    pad.line((x, y), (x1, y1), width, (0.35, 0.5 + 0.2 * float(rng.uniform(-1, 1)), 1.0))
+    if width < 0.007:
+        tips.append((x1, y1))
+        return
+    for side in (-1, 1):
+        spread = float(rng.uniform(0.22, 0.62)) * side
+        _limbs(pad, x1, y1, angle * 0.8 + spread, length * float(rng.uniform(0.66, 0.84)), width * 0.62, tips)
+
+
+def _crown(
+    pad: _Pad, tips: list[tuple[float, float]], light: tuple[float, float, float], size: float, dab: float
+) -> None:
+    """Clumps of leaves around the branch ends, lit where they face the light, dark underneath."""
+    rng = pad.rng
+    centre_x = float(np.mean([t[0] for t in tips]))
+    centre_y = float(np.mean([t[1] for t in tips]))
+    clumps = [(x + float(rng.normal(0, 0.02)), y + float(rng.normal(0, 0.02))) for x, y in tips]
+    clumps.sort(key=lambda c: c[1] + 0.3 * abs(c[0]), reverse=False)
+    for cx, cy in clumps:
+        radius = size * float(rng.uniform(0.7, 1.25))
+        place = 0.55 * (cx - centre_x) * light[0] / 0.3 + 0.55 * (cy - centre_y) / 0.3
+        for _ in range(34):
+            a, r = float(rng.uniform(0, 6.283)), float(np.sqrt(rng.random()))
+            dx, dy = np.cos(a) * r, np.sin(a) * r
+            lit = (
+                0.42
+                + 0.38 * (dx * light[0] + dy * max(light[1], 0.4))
+                + 0.30 * place
+                + float(rng.uniform(-0.14, 0.14))
+            )
+            tone = 0.45 + 0.25 * dy + float(rng.uniform(-0.28, 0.28))
+            ry = dab * float(rng.uniform(0.5, 0.9))
+            pad.dab(
+                cx + dx * radius, cy + dy * radius * 0.85, dab, ry, float(rng.uniform(0, 180)), (tone, lit, 0)
+            )
+
+
+def _leafy(pad: _Pad, light: tuple[float, float, float]) -> None:
+    tips: list[tuple[float, float]] = []
+    lean = float(pad.rng.uniform(-0.08, 0.08))
+    _limbs(pad, 0, 0, lean, 0.25, 0.040, tips)
+    pad.line((-0.006, 0.0), (np.sin(lean) * 0.2, 0.2), 0.03, (0.3, 0.4, 1.0))
+    _crown(pad, tips, light, 0.098, 0.016)
+
+
+def _birch(pad: _Pad, light: tuple[float, float, float]) -> None:
+    rng = pad.rng
+    bend = float(rng.uniform(-0.04, 0.04))
+    for k in range(20):
+        y = k / 20 * 0.92
+        width = 0.024 * (1 - 0.75 * y)
+        pad.line((bend * y, y), (bend * (y + 0.05), y + 0.05), width, (1.0, 0.85 + 0.1 * light[0], 0.55))
+        if rng.random() < 0.6:
+            side = width * float(rng.uniform(-0.5, 0.2))
+            pad.line((bend * y + side, y), (bend * y + side + 0.010, y), 0.004, (0.1, 0.2, 1.0))
+    tips = [(bend + float(rng.normal(0, 0.085)) * (1.25 - y), y) for y in rng.uniform(0.36, 0.93, 36)]
+    _crown(pad, tips, light, 0.046, 0.010)
+
+
+def _palm(pad: _Pad, light: tuple[float, float, float]) -> None:
+    """A bowed stem and a rosette of feathered fronds."""
+    rng = pad.rng
+    bend = float(rng.choice((-1, 1)) * rng.uniform(0.10, 0.22))
+    stem = [(bend * t * t - 0.35 * bend, 0.80 * t) for t in np.linspace(0, 1, 22)]
+    for k, (a, b) in enumerate(zip(stem, stem[1:], strict=False)):
+        lit = 0.45 + 0.25 * np.sign(light[0]) * (k % 2) + 0.1
+        pad.line(a, b, 0.021 - 0.0004 * k, (0.40 + 0.15 * (k % 2), lit, 1.0))
+    top = stem[-1]
+    for k in range(17):
+        angle = float(np.pi * (k + 0.5) / 17 * 2 + rng.uniform(-0.15, 0.15))
+        reach = float(rng.uniform(0.20, 0.28))
+        _frond(pad, top, np.cos(angle) * reach, np.sin(angle) * reach * 0.55 + 0.05, light)
+
+
+def _frond(
+    pad: _Pad, top: tuple[float, float], dx: float, dy: float, light: tuple[float, float, float]
+) -> None:
+    fall = 0.12 + 0.35 * abs(dx)
+    lit = 0.5 + 1.2 * dx * light[0] + 0.9 * dy + float(pad.rng.uniform(-0.15, 0.15))
+    before = top
+    for t in np.linspace(0.08, 1, 15):
+        here = (top[0] + dx * t, top[1] + dy * t + 0.05 * t - fall * t * t)
+        pad.line(before, here, 0.005, (0.4, lit, 0.1))
+        leaf = 0.075 * (1 - 0.75 * t) + 0.012
+        for side in (-1.0, 1.0):
+            tip = (here[0] + dx * 0.16 + side * leaf * 0.30, here[1] - leaf * (0.95 if side > 0 else 0.8))
+            pad.line(here, tip, 0.0045, (0.45 + 0.2 * side, lit + 0.12 * side, 0))
+        before = here
+
+
+def _bush(pad: _Pad, light: tuple[float, float, float]) -> None:
+    rng = pad.rng
+    tips = [(float(rng.normal(0, 0.15)), 0.08 + abs(float(rng.normal(0, 0.14)))) for _ in range(16)]
+    _crown(pad, tips, light, 0.10, 0.018)
+
+
+def _tuft(pad: _Pad, light: tuple[float, float, float]) -> None:
+    """A fan of grass blades, bent outward."""
+    rng = pad.rng
+    for _ in range(46):
+        x, lean = float(rng.normal(0, 0.15)), float(rng.normal(0, 0.20))
+        tall = float(rng.uniform(0.35, 0.95)) * (1 - min(0.6, abs(x)))
+        before = (x, 0.0)
+        tone, lit = (
+            float(rng.uniform(0.15, 0.9)),
+            0.45 + 0.6 * lean * light[0] + float(rng.uniform(-0.2, 0.25)),
+        )
+        for t in (0.35, 0.7, 1.0):
+            here = (x + lean * t * t, tall * t)
+            pad.line(before, here, 0.022 * (1.15 - t), (tone, lit + 0.25 * (t - 0.5), 0))
+            before = here

@@ -1,0 +1,146 @@
+"""Water: each column mirrors what stands over its own shoreline, broken by waves, tinted and glittering."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .lexicon import COLOURS
+from .noise import Plane
+from .palette import tint_image
+from .stage import Stage, mix, smooth
+from .tiles import Tile
+
+
+def paint_water(stage: Stage) -> None:
+    """Paint every wet pixel of the stage from the canvas above it."""
+    if stage.wet is None or not (stage.wet > 0).any():
+        return
+    frame = stage.frame
+    start = int(np.argmax((stage.wet > 0).any(axis=1)))
+    x, z = _plane(stage, start)
+    wave, tilt = _waves(stage, x, z)
+    image = _mirror(stage, start, wave, tilt)
+    below = (frame.rows()[start:] - frame.horizon) / max(1.0, frame.height - frame.horizon)
+    look = np.clip(1.0 - below, 0, 1) ** 1.5
+    fresnel = np.clip(0.34 + 0.58 * look + 0.35 * tilt, 0.1, 0.97)[..., None]
+    colour = mix(_body(stage, wave, start), image, fresnel)
+    colour = _glitter(stage, colour, wave, tilt, start)
+    colour = _foam(stage, colour, x, z, wave, start)
+    stage.canvas[start:] = mix(stage.canvas[start:], colour, stage.wet[start:, :, None])
+
+
+def rough(stage: Stage) -> float:
+    """How high the waves go: 0.25 on a lake, 1 at sea, more in a storm."""
+    calm = 0.30 if stage.meant.scene != "sea" else 0.9
+    for name, factor in (("storm", 2.4), ("rain", 1.5), ("fog", 0.7)):
+        if name in stage.meant.weather:
+            calm *= factor
+    return calm
+
+
+def _plane(stage: Stage, start: int) -> tuple[Plane, Plane]:
+    """World x and z of the water under each pixel row from `start` down."""
+    frame = stage.frame
+    below = np.maximum(frame.rows()[start:] - frame.horizon, 0.35)
+    z = np.float32(frame.focal * frame.eye) / below
+    return (frame.columns() - frame.width / 2) / np.float32(frame.focal) * z, z
+
+
+def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
+    """Wave height and slope toward the viewer, each around 0; waves too far to be seen fade out."""
+    tile = Tile.make(stage.streams.child("water"))
+    pixel = z * z / np.float32(stage.frame.focal * stage.frame.eye)
+    height = np.zeros(np.broadcast_shapes(x.shape, z.shape), np.float32)
+    cell = 0.62 if stage.meant.scene == "sea" else 0.40
+    for k in range(max(2, min(6, stage.octaves - 1))):
+        size = cell / 1.9**k
+        weight = np.clip(size / pixel * 0.9 - 0.25, 0, 1)
+        # Crests lie across the view: stretched sideways, short along it.
+        height += (tile.sample(f"wave/{k}", x * 0.42, z, size) - 0.5) * weight * np.float32(0.68**k)
+    tilt = np.empty_like(height)
+    tilt[1:] = height[1:] - height[:-1]
+    tilt[0] = 0
+    return height, tilt * np.clip(stage.frame.height / 512.0, 0.2, 4)
+
+
+def _mirror(stage: Stage, start: int, wave: Plane, tilt: Plane) -> Plane:
+    """The canvas mirrored about each pixel's own shore, displaced by the waves."""
+    assert stage.wet is not None
+    frame = stage.frame
+    h, w = frame.height, frame.width
+    row = np.arange(h, dtype=np.float32)[:, None]
+    shore = np.maximum.accumulate(np.where(stage.wet < 0.5, row, -1.0), axis=0)[start:] + 0.5
+    shore = np.maximum(shore, np.float32(start - 0.5))
+    depth = row[start:] - shore
+    shake = rough(stage) * h
+    up = shore - depth * (1.0 + 0.10 * wave) + 0.035 * shake * wave * np.clip(depth / (0.10 * h), 0.05, 1)
+    across = np.arange(w, dtype=np.float32)[None, :] + 0.020 * shake * wave * np.clip(
+        depth / (0.14 * h), 0.0, 1
+    )
+    up = np.minimum(up, shore - 0.5)
+    source = np.where((stage.wet > 0.5)[..., None], 0, stage.canvas) if False else stage.canvas
+    # Where the mirror would need sky beyond the picture, it folds back into it.
+    up = np.abs(up)
+    image = cv2.remap(
+        source,
+        across.astype(np.float32),
+        up.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return np.clip(image, 0, 1.2) * (0.93 + 0.10 * wave[..., None])
+
+
+def _body(stage: Stage, wave: Plane, start: int) -> Plane:
+    """The water's own colour, lighter and greener where it is shallow and warm."""
+    p = stage.palette
+    deep = np.array((0.05, 0.20, 0.29), np.float32)
+    if {"beach", "island", "palms"} & stage.meant.features:
+        deep = np.array((0.03, 0.44, 0.50), np.float32)
+    light = 0.75 * np.array(p.ambient, np.float32) + 0.30 * np.array(p.light, np.float32)
+    colour = np.broadcast_to(deep * light * 1.5, (*wave.shape, 3)) * (1 + 0.55 * wave[..., None])
+    for name in stage.meant.colours_of("water")[:1]:
+        if name in COLOURS:
+            colour = tint_image(np.clip(colour + 0.06, 0, 1).astype(np.float32), name, 0.8)
+    return np.asarray(colour, np.float32)
+
+
+def _glitter(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) -> Plane:
+    """A path of light under the sun or moon, made of wave facets."""
+    if not stage.sun_visible or stage.palette.elevation < -0.02:
+        return colour
+    frame = stage.frame
+    below = (frame.rows()[start:] - frame.horizon) / frame.height
+    reach = 0.018 + 0.20 * np.clip(below, 0, 1) + 0.05 * rough(stage)
+    aside = np.abs(frame.columns() - stage.sun[0]) / frame.height
+    path = np.exp(-((aside / reach) ** 2)) * (0.35 + 0.65 * np.exp(-np.clip(below, 0, 1) * 2.2))
+    facet = smooth(0.06, 0.34, wave + 0.5 * tilt + 0.10 * np.exp(-np.clip(below, 0, 1) * 30))
+    strength = path * facet * (1.15 if stage.palette.elevation < 0.4 or stage.dark else 0.55)
+    return colour + (strength * 0.85)[..., None] * np.array(stage.palette.sun, np.float32)
+
+
+def _foam(stage: Stage, colour: Plane, x: Plane, z: Plane, wave: Plane, start: int) -> Plane:
+    """White caps in heavy weather and a lace of foam along a beach or a cliff."""
+    amount = np.zeros(wave.shape, np.float32)
+    if "storm" in stage.meant.weather and stage.meant.scene == "sea":
+        amount += smooth(0.36, 0.56, wave) * 0.55
+    ground = stage.ground.get("h")
+    if ground is not None and stage.meant.scene == "sea":
+        shallow = ground[start:]
+        lace = smooth(-0.075, -0.004, shallow + 0.05 * wave) * smooth(
+            -0.10, 0.12, wave + 0.9 * (shallow + 0.03)
+        )
+        line = np.exp(-(((shallow + 0.012 + 0.018 * wave) / 0.008) ** 2))
+        amount += np.clip(0.55 * lace + 0.8 * line, 0, 0.9)
+        clear = smooth(-0.16, 0.0, shallow)[..., None] * (0.45 if "beach" in stage.meant.features else 0.0)
+        light = np.array(stage.palette.ambient, np.float32) * 0.6 + 0.45 * np.array(
+            stage.palette.light, np.float32
+        )
+        colour = mix(colour, np.array((0.50, 0.86, 0.80), np.float32) * light, clear)
+    white = np.clip(
+        np.array(stage.palette.ambient, np.float32) * 0.7 + np.array(stage.palette.light, np.float32) * 0.62,
+        0,
+        1,
+    )
+    return mix(colour, white, np.clip(amount, 0, 1)[..., None])
