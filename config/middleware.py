@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestIdMiddleware:
-    """Takes a well-formed `X-Request-Id` from a proxy, or makes one; answers with it."""
+    """Takes a well-formed `X-Request-Id` from a proxy, or makes one; answers with it. Works in both modes of Django."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
-        request.request_id = request_id  # type: ignore[attr-defined]
+    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        request_id = _request_id(request)
+        if iscoroutinefunction(self):
+            return self._later(request, request_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
+            response = cast(HttpResponse, self.get_response(request))
         response["X-Request-Id"] = request_id
         return response
+
+    async def _later(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = cast(HttpResponse, await self.get_response(request))
+        response["X-Request-Id"] = request_id
+        return response
+
+
+def _request_id(request: HttpRequest) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    request_id = given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    request.request_id = request_id  # type: ignore[attr-defined]
+    return request_id

@@ -64,6 +64,8 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
             look_at=Now(),
             revision=F("revision") + 1,
         )
+    if changed == 1:
+        prediction.phase = Phase.RUNNING
     return changed == 1
 
 

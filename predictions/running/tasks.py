@@ -114,7 +114,6 @@ def _report_finished_start(prediction: Prediction, claim: str, update: Update) -
     """A provider that works while it answers: begin, then what the watcher would have done."""
     job = Job(id=prediction.provider_key)
     if lifecycle.begin(prediction, claim, job, work_limit(prediction)):
-        prediction.phase = Phase.RUNNING
         finish(prediction, update)
 
 

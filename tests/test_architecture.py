@@ -1,0 +1,102 @@
+"""The rules of the house: who may import whom, and who may write what."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from tests import rules
+from tests.rules import source, sources
+
+LIFECYCLE = ("predictions/lifecycle",)
+
+
+def test_it_keeps_every_import_contract() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [program, "--no-cache"], cwd=rules.ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_it_changes_the_status_of_a_prediction_in_lifecycle_alone() -> None:
+    found = [line for one in sources() for line in rules.column_writes(one, {"status", "phase"}, LIFECYCLE)]
+    assert found == []
+
+
+def test_it_makes_predictions_in_submit_and_lifecycle_alone() -> None:
+    owners = ("predictions/submit", *LIFECYCLE)
+    assert [line for one in sources() for line in rules.constructions(one, "Prediction", owners)] == []
+
+
+def test_it_writes_balances_in_credits_alone() -> None:
+    owners = ("accounts/credits.py",)
+    assert [line for one in sources() for line in rules.column_writes(one, {"balance", "held"}, owners)] == []
+
+
+def test_it_writes_the_ledger_in_credits_alone() -> None:
+    owners = ("accounts/credits.py",)
+    assert [line for one in sources() for line in rules.constructions(one, "LedgerEntry", owners)] == []
+
+
+def test_it_writes_stored_files_in_media_alone() -> None:
+    owners = ("predictions/files/media.py",)
+    found = [line for one in sources() for line in rules.constructions(one, "StoredFile", owners)]
+    found += [line for one in sources() for line in rules.column_writes(one, {"doomed_at"}, owners)]
+    assert found == []
+
+
+def test_it_calls_nobody_outside_inside_a_transaction() -> None:
+    assert [line for one in sources() for line in rules.outside_calls_in_transactions(one)] == []
+
+
+def test_it_postpones_annotations_everywhere() -> None:
+    assert [one.path for one in sources() if rules.lacks_postponed_annotations(one)] == []
+
+
+def test_its_own_middleware_is_async_capable() -> None:
+    own = [import_string(path) for path in settings.MIDDLEWARE if path.split(".")[0] in rules.FLOORS]
+    assert own
+    assert [one for one in own if not getattr(one, "async_capable", False)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prediction.status = 'failed'",
+        "a, row.phase = 1, 2",
+        "Prediction.objects.filter(pk=1).update(status='failed')",
+        "Prediction.objects.update_or_create(pk=1, defaults={'phase': 'ended'})",
+        "Prediction.objects.bulk_update(rows, ['status'])",
+    ],
+)
+def test_it_would_notice_a_status_written_elsewhere(text: str) -> None:
+    assert list(rules.column_writes(source(text), {"status", "phase"}, LIFECYCLE))
+    assert not list(
+        rules.column_writes(source(text, "predictions/lifecycle/x.py"), {"status", "phase"}, LIFECYCLE)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with transaction.atomic():\n    await_(provider.start(order))",
+        "@transaction.atomic\ndef f():\n    storage.save(name, content)",
+        "with atomic():\n    if x:\n        storages['outputs'].delete(name)",
+        "with transaction.atomic(using='x'):\n    httpx.get(url)",
+        "def far():\n    asyncio.run(go())\nwith transaction.atomic():\n    far()",
+        "with transaction.atomic():\n    self._provider.cancel(job)",
+    ],
+)
+def test_it_would_notice_a_call_outside_in_a_transaction(text: str) -> None:
+    assert list(rules.outside_calls_in_transactions(source(text)))
+
+
+def test_it_would_notice_rows_made_elsewhere() -> None:
+    text = "StoredFile.objects.filter(pk=1).update(state='doomed')\nStoredFile(key='x')\nStoredFile.objects.get(pk=1)"
+    assert len(list(rules.constructions(source(text), "StoredFile", ("predictions/files/media.py",)))) == 2
