@@ -1,0 +1,82 @@
+"""Checks that every prediction is held for, settled once and charged as it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from accounts.amounts import decimal_text
+from accounts.audit import Breach, confirmed
+from accounts.models import LedgerEntry
+from predictions import audit_files
+from predictions.models import Prediction, Status
+from predictions.models.prediction import ENDED, LIVE
+
+
+def breaches(*, quick: bool = False) -> Iterator[Breach]:
+    """What is wrong with predictions' money and files. `quick` leaves the files' digests out."""
+    yield from _holds()
+    yield from _settles()
+    yield from _stuck_holds()
+    yield from audit_files.breaches(quick=quick)
+
+
+def checked() -> dict[str, int]:
+    """How much there was to check."""
+    return {"predictions": Prediction.objects.count(), **audit_files.checked()}
+
+
+def _ledger(kind: str, field: str) -> Subquery:
+    rows = LedgerEntry.objects.filter(kind=kind, reference=OuterRef("public_id"), account=OuterRef("account"))
+    return Subquery(rows.values(field)[:1])
+
+
+def _predictions() -> QuerySet[Any]:
+    return Prediction.objects.annotate(
+        hold=_ledger(LedgerEntry.Kind.HOLD, "held_delta"),
+        captured=_ledger(LedgerEntry.Kind.SETTLE, "captured"),
+    )
+
+
+def _account(prediction: Prediction) -> int:
+    return prediction.account_id
+
+
+def _holds() -> Iterator[Breach]:
+    wrong = _predictions().filter(Q(hold__isnull=True) | ~Q(hold=F("ceiling")))
+    for prediction in confirmed(wrong, _account):
+        held = "nothing" if prediction.hold is None else decimal_text(prediction.hold)
+        words = f"may cost {decimal_text(prediction.ceiling)}, but {held} was held for it"
+        yield Breach("hold", prediction.public_id, words)
+
+
+def _settles() -> Iterator[Breach]:
+    live = Q(status__in=LIVE, captured__isnull=False)
+    unsettled = Q(status__in=ENDED, captured__isnull=True)
+    # A charge that is not there compares as unknown in SQL, which a plain inequality would let pass.
+    differs = Q(captured__isnull=False) & (Q(charge__isnull=True) | ~Q(charge=F("captured")))
+    free = Q(status__in=[Status.FAILED, Status.CANCELED, Status.ABORTED], captured__gt=0)
+    for prediction in confirmed(_predictions().filter(live | unsettled | differs | free), _account):
+        yield Breach("settle", prediction.public_id, _settle_words(prediction))
+
+
+def _settle_words(prediction: Any) -> str:
+    if prediction.captured is None:
+        return f"is {prediction.status} but was never settled"
+    if prediction.status in LIVE:
+        return f"is {prediction.status} but was settled already"
+    if prediction.charge != prediction.captured:
+        charge = "no charge" if prediction.charge is None else decimal_text(prediction.charge)
+        return f"says {charge}, but {decimal_text(prediction.captured)} was captured"
+    return f"is {prediction.status} but was charged {decimal_text(prediction.captured)}"
+
+
+def _stuck_holds() -> Iterator[Breach]:
+    settled = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.SETTLE, reference=OuterRef("reference"))
+    owner = Prediction.objects.filter(public_id=OuterRef("reference"))
+    holds = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.HOLD)
+    stuck = holds.filter(~Exists(settled), ~Exists(owner))
+    for entry in confirmed(stuck, lambda row: row.account_id):
+        yield Breach("hold", entry.reference, f"holds {decimal_text(entry.held_delta)} for no prediction")
