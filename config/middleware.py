@@ -21,12 +21,13 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._awaits = iscoroutinefunction(get_response)
+        if self._awaits:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         request_id = _request_id(request)
-        if iscoroutinefunction(self):
+        if self._awaits:
             return self._later(request, request_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = cast(HttpResponse, self.get_response(request))
