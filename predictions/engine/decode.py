@@ -1,0 +1,143 @@
+"""Opening pictures that strangers send, without believing anything about them.
+
+Order matters: the number of bytes, then what the first bytes say, then the size the header claims, and only then a
+decoder. Every refusal is one plain sentence that says what to send instead. Meant to run in a process with limits;
+nothing here should be called in a web process.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from predictions.engine.refusal import Refusal
+
+MAX_BYTES: Final = 25 * 1024 * 1024
+MAX_PIXELS: Final = 40_000_000
+MAX_SIDE: Final = 2048
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""The only readers that are ever tried; Pillow's other forty stay shut."""
+
+SIDEWAYS: Final = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
+
+_INSTEAD = "send a PNG, JPEG or WebP picture instead"
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture made safe: RGB or RGBA, right way up, its longest side at most 2048 pixels."""
+
+    image: Image.Image
+    """Mode RGBA where some pixel is not opaque, otherwise RGB."""
+    original_size: tuple[int, int]
+    """Width and height as shown, before any reduction, in pixels."""
+    notes: tuple[str, ...] = ()
+    """Log lines about what was left out, such as the later frames of an animation."""
+
+
+def decode(data: bytes) -> Decoded:
+    """The picture in `data`. Raises `Refusal` for anything that is not one, is broken, or is too large."""
+    _check_bytes(data)
+    try:
+        # Pillow warns about sizes that are refused below anyway.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(data)
+    except Refusal:
+        raise
+    except UnidentifiedImageError:
+        raise Refusal(f"The file is not a picture that can be read here; {_INSTEAD}.") from None
+    except Image.DecompressionBombError:
+        raise Refusal(_too_large(None)) from None
+    except MemoryError:
+        raise
+    except Exception:  # a decoder may raise anything at all on a broken file
+        raise Refusal(f"The picture is damaged or cut short; save it anew and {_INSTEAD}.") from None
+
+
+def _check_bytes(data: bytes) -> None:
+    if not data:
+        raise Refusal(f"The file is empty; {_INSTEAD}.")
+    if len(data) > MAX_BYTES:
+        raise Refusal(f"The file is larger than {MAX_BYTES // 1024**2} MB; send a smaller picture instead.")
+    kind = _refused_kind(data)
+    if kind is not None:
+        raise Refusal(f"{kind} files cannot be read here; {_INSTEAD}.")
+
+
+def _refused_kind(data: bytes) -> str | None:
+    """The name of a well-known kind of file that is not taken, judged by its first bytes."""
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    lower = head.lower()
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        # An AVIF file may name mif1 first and avif among its compatible brands.
+        return None if b"avif" in data[8:64] else "HEIC"
+    if lower.startswith(b"<svg") or (lower.startswith(b"<?xml") and b"<svg" in lower):
+        return "SVG"
+    if lower.startswith((b"<!doctype html", b"<html")):
+        return "HTML"
+    for magic, name in ((b"%PDF", "PDF"), (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"8BPS", "PSD")):
+        if head.startswith(magic):
+            return name
+    return None
+
+
+def _decode(data: bytes) -> Decoded:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise Refusal(_too_large((width, height)))
+        notes = _note_frames(picture)
+        if picture.format == "JPEG":
+            # The decoder itself can leave out pixels of a big picture; it never goes below what is kept.
+            picture.draft(None, (MAX_SIDE, MAX_SIDE))
+        picture.load()
+        if picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS:
+            width, height = height, width
+        ImageOps.exif_transpose(picture, in_place=True)
+        plain = _plain(_eight_bits(picture))
+    plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return Decoded(plain, (width, height), notes)
+
+
+def _note_frames(picture: Image.Image) -> tuple[str, ...]:
+    frames = getattr(picture, "n_frames", 1)
+    return (f"The picture has {frames} frames; only the first was used.",) if frames > 1 else ()
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey pictures of 16 or 32 bits or of floats as 8-bit grey; everything else as it is.
+
+    Pillow itself would clip these at 255 and give a white picture.
+    """
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+    peak = float(values.max(initial=0.0))
+    if picture.mode == "F":
+        full = 1.0 if peak <= 1.0 else 255.0 if peak <= 255.0 else peak
+    else:
+        full = 65535.0 if peak <= 65535.0 else peak
+    return Image.fromarray(np.clip(values / full * 255.0 + 0.5, 0, 255).astype(np.uint8))
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """The same picture as RGB, or as RGBA where something in it is not opaque."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    whole = picture.convert("RGBA")
+    lowest, _ = whole.getchannel("A").getextrema()
+    return whole.convert("RGB") if lowest == 255 else whole
+
+
+def _too_large(size: tuple[int, int] | None) -> str:
+    claimed = f" of {size[0]} x {size[1]} pixels" if size else ""
+    limit = MAX_PIXELS // 1_000_000
+    return f"The picture{claimed} is too large; send one of at most {limit} million pixels instead."
