@@ -45,9 +45,7 @@ class Command(BaseCommand):
         for part in PARTS:
             counts.update(part.checked())
         checked = ", ".join(f"{number} {name}" for name, number in counts.items())
-        return (
-            f"Everything adds up ({checked})." if not found else f"{found} breaches, all mended ({checked})."
-        )
+        return f"{_counted(found)}, all mended ({checked})." if found else f"Everything adds up ({checked})."
 
 
 def _counted(number: int) -> str:
