@@ -91,7 +91,7 @@ class Prediction(models.Model):
     revision = models.PositiveIntegerField(
         default=0, help_text=_("Grows with every change that a reader may see.")
     )
-    stream_token = models.CharField(max_length=40, unique=True, default=secrets.token_urlsafe, editable=False)
+    stream_token = models.CharField(max_length=43, unique=True, default=secrets.token_urlsafe, editable=False)
 
     # Money
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
