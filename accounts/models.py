@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from accounts.clock import Now
 
 MICRO = 1_000_000
 """Micro-credits in one credit."""

@@ -9,10 +9,10 @@ import string
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.provisioning import ensure_account
 

@@ -73,6 +73,6 @@ def logging_config(level: str, *, json: bool) -> dict[str, Any]:
             "httpcore": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
             "uvicorn.access": {"level": "WARNING"},
-            "django-q": {"handlers": [], "propagate": True},
+            "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
         },
     }

@@ -8,10 +8,10 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.clock import Now
 from accounts.models import Account
 from predictions.models import HostedModel, Output
 
@@ -51,7 +51,9 @@ class Item(models.Model):
     show_prompt = models.BooleanField(_("show the prompt"), default=True)
     width = models.PositiveIntegerField(_("width"), default=1)
     height = models.PositiveIntegerField(_("height"), default=1)
-    visibility = models.CharField(_("visibility"), max_length=8, choices=Visibility, default=Visibility.PRIVATE)
+    visibility = models.CharField(
+        _("visibility"), max_length=8, choices=Visibility, default=Visibility.PRIVATE
+    )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     hidden_at = models.DateTimeField(_("hidden by a moderator"), null=True, blank=True)
     hidden_reason = models.CharField(_("reason"), max_length=200, blank=True, default="")

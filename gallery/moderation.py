@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models.functions import Now
 
+from accounts.clock import Now
 from gallery.models import Item
 from predictions.models import Output
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper
-from django.db.models.functions import Now
+
+from accounts.clock import Now
 
 START_LEASE = 15.0
 """Seconds a worker has to hand a prediction to its provider; more than the time limits of the calls that it covers."""

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
 
 from accounts import credits
+from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from predictions import availability, policy, pricing, validation
 from predictions.clock import after

@@ -53,7 +53,13 @@ def check(version: Version, given: dict[str, Any]) -> list[Fault]:
     errors = [error for error in validator.iter_errors(given) if error.validator != "additionalProperties"]
     order = {name: rule.get("x-order", 0) for name, rule in version.properties.items()}
     found = [fault for error in errors for fault in _translate(error)]
-    faults += [fault for fault in found if fault.field not in faulty]
+    # A value of the wrong type has that one fault: its limits and choices say nothing more.
+    mistyped = {fault.field for fault in found if fault.type == "invalid_type"}
+    faults += [
+        fault
+        for fault in found
+        if fault.field not in faulty and (fault.type == "invalid_type" or fault.field not in mistyped)
+    ]
     return sorted(faults, key=lambda fault: order.get(_named(fault), -1))
 
 

@@ -4,9 +4,9 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.db.models.expressions
-import django.db.models.functions.datetime
 import django.utils.timezone
 from django.conf import settings
+import accounts.clock
 from django.db import migrations, models
 
 
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('balance', models.BigIntegerField(default=0, editable=False, help_text='micro-credits', verbose_name='balance')),
                 ('held', models.BigIntegerField(default=0, editable=False, help_text='micro-credits', verbose_name='on hold')),
                 ('in_flight_limit', models.PositiveIntegerField(blank=True, help_text="Empty: the server's default.", null=True, verbose_name='predictions at once')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'account',
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80, verbose_name='name')),
                 ('prefix', models.CharField(editable=False, max_length=12, verbose_name='begins with')),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
                 ('last_used_at', models.DateTimeField(editable=False, null=True, verbose_name='last used')),
                 ('revoked_at', models.DateTimeField(editable=False, null=True, verbose_name='revoked')),
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('balance_after', models.BigIntegerField(verbose_name='balance after')),
                 ('held_after', models.BigIntegerField(verbose_name='on hold after')),
                 ('reason', models.CharField(blank=True, default='', max_length=300, verbose_name='reason')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger', to='accounts.account')),
                 ('actor', models.ForeignKey(help_text='Who did it by hand; empty for what the system did.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
             ],
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('owner', 'owner'), ('billing', 'billing'), ('member', 'member')], default='owner', max_length=16, verbose_name='role')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='accounts.account')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
             ],

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 
+from accounts.clock import Now
 from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.lifecycle import ending
 from predictions.models import Phase, Prediction, Status

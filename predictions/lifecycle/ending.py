@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Now
 
 from accounts import credits
+from accounts.clock import Now
 from predictions import pricing
 from predictions.files import media
 from predictions.models import Output, Phase, Prediction, Status, StoredFile

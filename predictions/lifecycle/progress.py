@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
+from accounts.clock import Now
 from predictions.clock import LOOK_LEASE, MAX_STARTS, after
 from predictions.lifecycle import ending
 from predictions.lifecycle.claims import wake_waiting
@@ -23,18 +23,10 @@ _CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
 def claim_looks(most: int = 500) -> list[Prediction]:
     """Running predictions that are due for a look. Moving `look_at` forward is the claim, so any number may watch."""
     with transaction.atomic():
-        due = list(
-            Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
-            .order_by("look_at")
-            .values_list("pk", "look_at")[:most]
-        )
-        taken = [
-            pk
-            for pk, look_at in due
-            if Prediction.objects.filter(pk=pk, phase=Phase.RUNNING, look_at=look_at).update(
-                look_at=after(LOOK_LEASE)
-            )
-        ]
+        # A condition again, not the value read: SQLite keeps times as text, in more than one form.
+        running = Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
+        due = list(running.order_by("look_at").values_list("pk", flat=True)[:most])
+        taken = [pk for pk in due if running.filter(pk=pk).update(look_at=after(LOOK_LEASE))]
     return list(
         Prediction.objects.filter(pk__in=taken, phase=Phase.RUNNING).select_related("model", "version")
     )

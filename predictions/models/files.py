@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from accounts.clock import Now
 
 
 class StoredFile(models.Model):

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.clock import Now
 from accounts.models import Account, ApiToken
 from predictions.models.catalogue import HostedModel, Price, Version
 

@@ -13,8 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Q
-from django.db.models.functions import Now
 
+from accounts.clock import Now
 from accounts.models import Account
 from predictions.models import HostedModel, Phase, Prediction, Status
 from predictions.providers.base import Provider

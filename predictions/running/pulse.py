@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from django.db import close_old_connections, connection, transaction
-from django.db.models.functions import Now
 
+from accounts.clock import Now
 from predictions.models import Beat
 from predictions.running import queue
 from predictions.running.supervisor import Supervisor

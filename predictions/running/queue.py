@@ -10,10 +10,11 @@ import os
 from typing import Any, Literal
 
 from django.db import models, transaction
-from django.db.models.functions import Now
 from django_q.models import OrmQ
 from django_q.signals import post_execute
 from django_q.tasks import async_task
+
+from accounts.clock import Now
 
 Kind = Literal["start", "collect", "cancel"]
 

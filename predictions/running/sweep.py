@@ -11,8 +11,8 @@ from datetime import timedelta
 import structlog
 from django.db import close_old_connections, transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
+from accounts.clock import Now
 from predictions import lifecycle
 from predictions.files import media
 from predictions.models import Beat, Phase, Prediction

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import structlog
 from django.db import close_old_connections, transaction
-from django.db.models.functions import Now
 
+from accounts.clock import Now
 from predictions import lifecycle
 from predictions.models import Beat, Prediction
 from predictions.providers.base import Job, Provider, ProviderError, Update

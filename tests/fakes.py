@@ -1,0 +1,114 @@
+"""A provider that does what a test tells it, and workers that a test calls by hand."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
+from predictions.providers.registry import Registry
+from predictions.running import providers, tasks, watcher
+from tests import factories
+
+PICTURE = OutputRef(name="out-0.png", content_type="image/png", address="0")
+
+
+@dataclass
+class FakeProvider:
+    """Answers each start with a Job, or with what `starts` holds; each check with the next of `updates`."""
+
+    name: str = "fake"
+    limit: int = 4
+    start_is_idempotent: bool = True
+    models: set[str] | None = None
+    starts: list[Any] = field(default_factory=list)
+    updates: list[Any] = field(default_factory=list)
+    files: dict[str, bytes | Exception] = field(default_factory=lambda: {"0": factories.picture()})
+    orders: list[Order] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    cancel_answer: bool | Exception = True
+
+    def serves(self, model: str) -> bool:
+        return self.models is None or model in self.models
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        yield
+
+    async def start(self, order: Order) -> Job | Update:
+        self.orders.append(order)
+        return _answer(self.starts.pop(0) if self.starts else Job(id=order.key, instance="boot"))
+
+    async def check(self, job: Job) -> Update:
+        return _answer(self.updates.pop(0) if self.updates else done())
+
+    async def cancel(self, job: Job) -> bool:
+        self.canceled.append(job.id)
+        return _answer(self.cancel_answer)
+
+    async def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
+        content = self.files.get(ref.address, ProviderError("gone", permanent=True))
+        yield _answer(content)
+
+    async def release(self, job: Job) -> None:
+        self.released.append(job.id)
+
+
+def done(count: int = 1, **fields: Any) -> Update:
+    """A success with so many pictures."""
+    refs = [OutputRef(name=f"out-{n}.png", content_type="image/png", address="0") for n in range(count)]
+    values: dict[str, Any] = {
+        "output": refs,
+        "logs": "Using seed: 7\n",
+        "metrics": {"predict_time": 0.5},
+        **fields,
+    }
+    return Update("succeeded", **values)
+
+
+def _answer(value: Any) -> Any:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def use(monkeypatch: pytest.MonkeyPatch, *fakes: FakeProvider) -> None:
+    """Let the house know these providers and no others."""
+    registry = Registry(fakes)
+    monkeypatch.setattr(providers, "registry", lambda: registry)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    """The only provider of the house: serves every model, four at a time."""
+    fake = FakeProvider()
+    use(monkeypatch, fake)
+    yield fake
+
+
+def watch_once() -> None:
+    """One look of the watcher at everything that is due."""
+    import asyncio
+
+    from predictions import lifecycle
+
+    for prediction in lifecycle.claim_looks():
+        try:
+            update = asyncio.run(watcher._check(prediction))
+        except ProviderError:
+            lifecycle.look_again(prediction, 0, seen=False)
+            continue
+        watcher._report(prediction, update)
+
+
+def work_off() -> None:
+    """What the workers and the watcher would do: start, look, fetch, once each."""
+    tasks.start()
+    watch_once()
+    tasks.collect()
+    tasks.cancel()

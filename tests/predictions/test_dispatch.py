@@ -1,0 +1,93 @@
+"""Who is next."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+
+from accounts.models import User
+from predictions import lifecycle
+from predictions.models import Prediction, Version
+from predictions.running import dispatch
+from tests import factories, fakes, races
+from tests.fakes import FakeProvider
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def waiting(user: User, version: Version, count: int) -> list[Prediction]:
+    return [factories.make_prediction(user, version, ceiling=0) for _ in range(count)]
+
+
+def test_a_newcomer_is_served_among_the_next_few(
+    alice: User, bob: User, version: Version, provider: FakeProvider
+) -> None:
+    waiting(alice, version, 200)
+    newcomer = waiting(bob, version, 1)[0]
+    chosen = [one.prediction.pk for one in lifecycle.claim_starts(2)]
+    assert newcomer.pk in chosen
+
+
+def test_within_an_account_the_oldest_goes_first(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    rows = waiting(alice, version, 6)
+    chosen = sorted(one.prediction.pk for one in lifecycle.claim_starts(3))
+    assert chosen == [row.pk for row in rows[:3]]
+
+
+def test_an_account_has_no_more_in_flight_than_its_limit(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    waiting(alice, version, 6)
+    alice.account.__class__.objects.filter(pk=alice.account_id).update(in_flight_limit=2)
+    assert len(lifecycle.claim_starts(16)) == 2
+    assert lifecycle.claim_starts(16) == []
+
+
+def test_a_model_that_no_free_provider_serves_blocks_nobody(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = factories.make_version()
+    fakes.use(monkeypatch, FakeProvider(models={version.model.ref}))
+    waiting(alice, other, 3)
+    served = waiting(alice, version, 1)[0]
+    assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [served.pk]
+
+
+def test_eight_workers_fill_forty_slots_and_exceed_none(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.use(monkeypatch, FakeProvider(limit=40))
+    users = [factories.make_user(credit=1) for _ in range(60)]
+    for user in users:
+        waiting(user, version, 2)
+    with override_settings(IN_FLIGHT_PER_ACCOUNT=1):
+        claimed = races.together([lambda: [one.prediction for one in lifecycle.claim_starts(16)]] * 8)
+    rows = [row for batch in claimed for row in batch]
+    assert len(rows) == len({row.pk for row in rows}) == 40
+    assert len({row.account_id for row in rows}) == 40
+
+
+def test_the_place_counts_every_account_in_turn(
+    alice: User, bob: User, version: Version, provider: FakeProvider
+) -> None:
+    rows = waiting(alice, version, 5)
+    other = waiting(bob, version, 1)[0]
+    assert dispatch.place(rows[0]).number in {1, 2}
+    assert dispatch.place(other).number <= 2
+    assert dispatch.place(rows[4]).number == 6
+
+
+def test_the_estimate_comes_from_recent_runs(alice: User, version: Version, provider: FakeProvider) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    now = timezone.now()
+    for _ in range(3):
+        factories.make_prediction(
+            alice, version, status="succeeded", started_at=now - timedelta(seconds=8), completed_at=now
+        )
+    place = dispatch.place(waiting(alice, version, 1)[0])
+    assert place.seconds == pytest.approx(10, abs=0.5)
