@@ -126,7 +126,7 @@ def _height(stage: Stage, name: str, count: int, light: Light) -> float:
     if name.endswith(":face"):
         share = 0.82
     elif stage.meant.scene in ("studio", "space", "underwater") and SIZES[plain][1] != "frame":
-        share = min(0.70, share * 1.45)
+        share = min(0.74, share * 1.6)
     trial = render(name, streams=stage.streams, height_px=48, light=light)
     aspect = trial.rgba.shape[1] / trial.rgba.shape[0]
     room = 0.86 if count == 1 else 0.92 / count

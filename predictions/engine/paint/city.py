@@ -85,6 +85,8 @@ def _paint_tower(stage: Stage, tower: _Tower, layer: int, base: int, air: Plane)
         boxes.insert(0, (left + inset, right - inset, top - rise))
     for x0, x1, y0 in boxes:
         _box(stage, tower, rng, (max(x0, 0), min(x1, frame.width), y0), (x0, x1), base, haze, air, layer)
+    if _is_neon(stage) and layer >= 1:
+        _sign(stage, rng, (left, right, top), base, haze)
     if shape in (1, 3):
         middle, mast = (left + right) // 2, round(frame.height * float(rng.uniform(0.03, 0.08)))
         tip = boxes[0][2]
@@ -94,6 +96,32 @@ def _paint_tower(stage: Stage, tower: _Tower, layer: int, base: int, air: Plane)
             stage.canvas[max(0, tip - mast) : max(0, tip), middle : middle + thick] = dark
             if stage.dark and tip - mast > 0:
                 stage.canvas[tip - mast : tip - mast + thick, middle : middle + thick] = (1.4, 0.25, 0.2)
+
+
+def _is_neon(stage: Stage) -> bool:
+    return stage.dark and ("neon" in stage.meant.features or stage.meant.style == "neon")
+
+
+def _sign(stage: Stage, rng: np.random.Generator, box: tuple[int, int, int], base: int, haze: float) -> None:
+    """Neon on a tower: a tube along an edge or the roof, or a board with bars of light."""
+    left, right, top = box
+    frame = stage.frame
+    hue = np.array(_NEON[int(rng.integers(len(_NEON)))], np.float32) * np.float32(1.25 * (1 - 0.7 * haze))
+    thick = max(1, round(0.004 * frame.height))
+    kind, at, reach = int(rng.integers(3)), float(rng.uniform(0.1, 0.7)), float(rng.uniform(0.3, 0.8))
+    end = int(top + (base - top) * reach)
+    top = max(0, top)
+    if kind == 0:
+        column = min(max(left if at < 0.4 else right - thick, 0), frame.width - 1)
+        stage.canvas[top:end, column : column + thick] = hue
+    elif kind == 1:
+        stage.canvas[top : top + thick, max(0, left) : max(0, right)] = hue
+    else:
+        wide = max(2, round((right - left) * 0.26))
+        x0 = max(0, left + round((right - left) * at))
+        rows = np.arange(top, max(top, end - (end - top) // 3))
+        bars = rng.random(24)[((rows - top) * 24 // max(1, len(rows)))] > 0.28
+        stage.canvas[rows[bars], x0 : x0 + wide] = hue
 
 
 def _box(

@@ -21,7 +21,7 @@ from .space import paint_space
 from .stage import Frame, Stage
 from .streams import Streams
 from .studio import paint_studio
-from .trees import paint_trees
+from .trees import paint_near_plants, paint_trees
 from .understand import Understanding, understand
 from .water import paint_water
 from .weather import paint_far_weather, paint_near_weather, paint_underwater
@@ -150,20 +150,24 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
     if stage.meant.scene == "city":
         paint_city(stage)
         tell(0.40, stage.canvas)
+        paint_water(stage)
     else:
         ground = paint_land(stage)
         stage.ground["h"] = ground.h
         tell(0.38, stage.canvas)
         paint_trees(stage, ground)
-        tell(0.52, stage.canvas)
-    paint_water(stage)
+        tell(0.48, stage.canvas)
+        paint_water(stage)
+        tell(0.54, stage.canvas)
+        paint_near_plants(stage, ground)
     tell(0.60, stage.canvas)
 
 
 def _styled(meant: Understanding, streams: Streams, image: Plane, quality: float, tell: _Teller) -> Plane:
     image = finish.brushwork(image, quality)
     tell(0.94, image)
-    if not meant.style:
+    # A neon city is painted with its own tubes and signs; drawing neon outlines over them would hide it.
+    if not meant.style or (meant.style == "neon" and meant.scene == "city"):
         return finish.grain(streams, image)
     from .styles import STYLES, apply
 

@@ -90,13 +90,13 @@ def _lit(stage: Stage, ground: Ground, colour: Plane) -> Plane:
     p = stage.palette
     sky = np.array(p.ambient, np.float32) * (0.62 + 0.38 * ground.flat)[..., None] * ground.open[..., None]
     sun = np.array(p.light, np.float32) * ground.lit[..., None]
-    return np.asarray(colour * (1.15 * sky + 0.95 * sun), np.float32)
+    return np.asarray(colour * (1.05 * sky + 0.86 * sun), np.float32)
 
 
 def haze_at(stage: Stage, z: Plane) -> Plane:
     """How much the air hides at a distance, 0..0.94."""
     reach = 34.0
-    for name, far in (("fog", 4.6), ("rain", 15.0), ("snow", 15.0), ("storm", 18.0)):
+    for name, far in (("fog", 6.5), ("rain", 15.0), ("snow", 24.0), ("storm", 18.0)):
         if name in stage.meant.weather:
             reach = min(reach, far)
     if "lunar" in stage.meant.features:

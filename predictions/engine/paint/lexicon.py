@@ -22,8 +22,11 @@ ENGLISH: dict[str, str] = {
     "scene:mountain weather:snow": "antarctica arctic tundra siberia north_pole iceberg",
     "scene:hills": "hill hills hillside valley meadow field grassland prairie farmland countryside pasture plain plains "
     "grass steppe tuscany shire lawn garden park savanna savannah farm vineyard outdoors orchard rural glade",
-    "scene:hills feature:flowers": "wildflower wildflowers lavender poppies tulips flower_field flower_meadow "
-    "field_of_flowers sunflower_field lavender_field tulip_field",
+    "scene:hills feature:flowers": "wildflower wildflowers flower_field flower_meadow field_of_flowers tulips tulip_field "
+    "field_of_tulips",
+    "scene:hills feature:flowers feature:lavender": "lavender lavender_field field_of_lavender provence",
+    "scene:hills feature:flowers feature:poppies": "poppies poppy_field field_of_poppies",
+    "scene:hills feature:flowers feature:sunflowers": "sunflowers sunflower_field field_of_sunflowers",
     "scene:hills feature:wheat": "wheat wheat_field cornfield hay barley harvest golden_field",
     "scene:hills feature:village": "village hamlet town cottages settlement",
     "scene:hills feature:road": "road path highway trail street_road country_road lane route",
@@ -169,7 +172,9 @@ CHINESE: dict[str, str] = {
     "scene:mountain feature:river": "瀑布 峡谷 三峡",
     "scene:mountain weather:snow": "南极 北极 冰原 冰山",
     "scene:hills": "丘陵 小山 山坡 草地 草原 田野 原野 牧场 乡村 乡间 田园 农田 花园 公园 农场 野外 户外 稻田 梯田 平原",
-    "scene:hills feature:flowers": "花海 花田 薰衣草 油菜花 向日葵田",
+    "scene:hills feature:flowers": "花海 花田",
+    "scene:hills feature:flowers feature:lavender": "薰衣草 薰衣草田",
+    "scene:hills feature:flowers feature:sunflowers": "油菜花 油菜花田 向日葵田",
     "scene:hills feature:wheat": "麦田 稻浪",
     "scene:hills feature:village": "村庄 村落 小镇 村子 小村",
     "scene:hills feature:road": "公路 小路 道路 马路 乡间小路",

@@ -56,7 +56,7 @@ TIMES: dict[str, Palette] = {
     ),
     "sunset": Palette(
         zenith=(0.14, 0.14, 0.36), middle=(0.44, 0.25, 0.48), low=(0.88, 0.40, 0.36), horizon=(1.0, 0.66, 0.26),
-        sun=(1.0, 0.86, 0.52), light=(1.15, 0.68, 0.40), ambient=(0.36, 0.29, 0.42), haze=(0.84, 0.48, 0.40),
+        sun=(1.0, 0.86, 0.52), light=(1.18, 0.72, 0.44), ambient=(0.46, 0.39, 0.50), haze=(0.84, 0.48, 0.40),
         cloud_lit=(1.0, 0.62, 0.40), cloud_dark=(0.42, 0.27, 0.42), elevation=0.09, glow=1.0,
     ),
     "dusk": Palette(
@@ -70,6 +70,16 @@ TIMES: dict[str, Palette] = {
         cloud_lit=(0.28, 0.33, 0.46), cloud_dark=(0.05, 0.07, 0.13), elevation=0.70, stars=1.0, glow=0.25,
     ),
 }  # fmt: skip
+
+_ELECTRIC: dict[str, Rgb] = {
+    "zenith": (0.03, 0.015, 0.10), "middle": (0.10, 0.035, 0.24), "low": (0.32, 0.07, 0.42),
+    "horizon": (0.74, 0.20, 0.58), "haze": (0.36, 0.10, 0.44), "ambient": (0.17, 0.12, 0.32),
+    "cloud_lit": (0.44, 0.16, 0.50), "cloud_dark": (0.08, 0.04, 0.18),
+}  # fmt: skip
+_TOWN_GLOW: dict[str, Rgb] = {
+    "low": (0.13, 0.13, 0.25), "horizon": (0.36, 0.27, 0.30), "haze": (0.17, 0.16, 0.26),
+}  # fmt: skip
+"""How a city's own light changes its night: electric in a neon city, a warm glow elsewhere."""
 
 _CHANCES = (("day", 0.40), ("golden", 0.25), ("sunset", 0.18), ("dawn", 0.17))
 _COLOUR_FIELDS = tuple(f.name for f in fields(Palette) if f.name not in ("elevation", "stars", "glow"))
@@ -94,6 +104,10 @@ def palette_for(meant: Understanding, time: str, guidance: float) -> Palette:
     palette = TIMES[time]
     if "mars" in meant.features:
         palette = _martian(palette, time)
+    if meant.scene == "city" and time in ("night", "dusk"):
+        palette = replace(
+            palette, **(_ELECTRIC if "neon" in meant.features or meant.style == "neon" else _TOWN_GLOW)
+        )
     if "lunar" in meant.features:
         palette = _airless(palette)
     palette = _weathered(palette, meant.weather)

@@ -18,7 +18,7 @@ def slices_for(scene: str, frame: Frame, octaves: int) -> Slices:
     spans = {
         "mountain": [(near, 7.0, 150), (7.0, 30.0, 330), (30.0, 70.0, 60)],
         "hills": [(near, 3.0, 150), (3.0, 26.0, 260), (26.0, 90.0, 60)],
-        "desert": [(near, 4.0, 200), (4.0, 40.0, 260), (40.0, 120.0, 50)],
+        "desert": [(near, 4.0, 180), (4.0, 40.0, 400), (40.0, 120.0, 40)],
         "forest": [(near, 30.0, 220)],
         "city": [(near, 60.0, 90), (60.0, 600.0, 10)],
         "sea": [(near, 5.0, 160), (5.0, 40.0, 160), (40.0, 900.0, 40)],
@@ -39,7 +39,7 @@ def mountain(stage: Stage, tile: Tile, s: Slices) -> Plane:
     rise = smooth(0, 9.0, s.z - start)
     gap = float(rng.uniform(-0.22, 0.22))
     valley = 0.42 + 0.58 * np.clip(np.abs(s.x / (s.z * 0.62) - gap), 0, 1)
-    size = float(rng.uniform(4.2, 5.8))
+    size = float(rng.uniform(6.0, 8.0))
     range_height = (
         rise * valley * size * (0.62 * crest + 0.55 * (base + 0.35)) * (1 + 0.5 * smooth(18, 40, s.z))
     )
@@ -68,14 +68,21 @@ def hills(stage: Stage, tile: Tile, s: Slices) -> Plane:
     """Rolling green land that grows calmer toward the viewer, with a blue range far behind."""
     roll = tile.fbm("roll", s.x, s.z, cell=5.5, octaves=min(5, stage.octaves), gain=0.36, spacing=s.spacing)
     swell = tile.fbm("swell", s.x, s.z, cell=14.0, octaves=2, spacing=s.spacing)
-    grow = 0.14 + smooth(1.0, 9.0, s.z) * 1.7
+    grow = 0.14 + smooth(1.0, 9.0, s.z) * 2.6
     far = smooth(24, 48, s.z) * (
         2.2 + 3.2 * tile.ridges("far", s.x, s.z, cell=16.0, octaves=5, gain=0.42, spacing=s.spacing)
     )
     return np.asarray(
-        0.05 + roll * grow + swell * smooth(3, 16, s.z) * 3.4 + 0.05 * np.clip(s.z - 3, 0, 12) + 0.75 * far,
+        0.05 + roll * grow + swell * smooth(3, 16, s.z) * 4.6 + 0.085 * np.clip(s.z - 3, 0, 14) + 0.75 * far,
         np.float32,
     )
+
+
+def _dune(phase: Plane) -> Plane:
+    """One dune per unit of phase: a long windward slope, a crest, a short lee."""
+    wave = phase - np.floor(phase)
+    slope = np.where(wave < 0.72, wave / 0.72, (1 - wave) / 0.28)
+    return np.asarray(slope * slope * (3 - 2 * slope) * 0.55 + slope * 0.45, np.float32)
 
 
 def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
@@ -83,13 +90,13 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     wander = tile.fbm("wander", s.x, s.z, cell=7.0, octaves=3, gain=0.45, spacing=s.spacing)
     turn = float(stage.streams.rng("wind").uniform(-0.6, 0.6))
     phase = (s.z + turn * s.x) / 4.6 + 2.6 * wander
-    wave = phase - np.floor(phase)
-    slope = np.where(wave < 0.72, wave / 0.72, (1 - wave) / 0.28)
-    dune = slope * slope * (3 - 2 * slope) * 0.55 + slope * 0.45
+    # Between two slices a sharp crest would flicker from column to column: it is averaged over their gap.
+    gap = np.gradient(s.z[:, 0])[:, None].astype(np.float32) / 4.6
+    dune = sum(_dune(phase + gap * shift) for shift in (-0.6, -0.2, 0.2, 0.6)) / 4
     size = 0.35 + np.clip(
         tile.fbm("dune size", s.x, s.z, cell=9.0, octaves=2, spacing=s.spacing) + 0.55, 0, 1.4
     )
-    land = dune * size * (0.10 + 1.35 * smooth(1.2, 7.0, s.z))
+    land = dune * size * (0.12 + 1.75 * smooth(1.2, 7.0, s.z))
     land += 0.5 * smooth(2, 12, s.z) * tile.fbm("swell", s.x, s.z, cell=13.0, octaves=2, spacing=s.spacing)
     if {"mesa", "mars"} & stage.meant.features:
         rock = tile.fbm(
@@ -135,9 +142,9 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
         land = np.maximum(land, (1 - d) * 1.3 + 0.8 * rough + 0.3 * crag * (d < 1.5) - 0.3)
     if "cliff" in features:
         # Land grows from the side the farther it lies, up to a headland with a steep wall toward the water.
-        shore = s.x * side - 0.9 - 0.8 * rough + 0.55 * np.abs(s.z - 8.2)
-        wall = smooth(0.0, 0.16, shore) * smooth(13.5, 12.0, s.z) * smooth(3.2, 4.2, s.z)
-        top = 0.95 + 0.22 * np.clip(shore, 0, 3) + 0.35 * rough
+        shore = s.x * side - 0.6 - 0.9 * rough - 0.5 * crag + 0.9 * (1.6 - np.abs(s.z - 10.5))
+        wall = smooth(0.0, 0.22, shore) * smooth(15.0, 13.5, s.z) * smooth(6.8, 7.6, s.z + 0.8 * rough)
+        top = 0.62 + 0.16 * np.clip(shore, 0, 4) + 0.4 * rough
         land = np.maximum(land, wall * (top + 0.25 * crag) - 0.25 * (1 - wall) + 0.1 * crag)
     if "beach" in features:
         lean = (s.x * side + 0.6 * rough) * 0.55

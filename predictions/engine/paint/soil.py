@@ -12,6 +12,15 @@ from .stage import Stage, mix, smooth
 from .tiles import Tile
 
 
+PETALS = {
+    "lavender": ((0.46, 0.32, 0.78), (0.58, 0.42, 0.88), (0.36, 0.24, 0.66)),
+    "poppies": ((0.86, 0.10, 0.10), (0.94, 0.22, 0.14), (0.80, 0.08, 0.14)),
+    "sunflowers": ((0.98, 0.78, 0.12), (0.95, 0.66, 0.08), (1.0, 0.86, 0.30)),
+    "mixed": ((0.86, 0.16, 0.20), (0.98, 0.82, 0.20), (0.94, 0.92, 0.96), (0.58, 0.36, 0.82)),
+}
+"""Petal colours of a field of flowers when no colour word names them."""
+
+
 def mottle(stage: Stage, tile: Tile, name: str, x: Plane, z: Plane, *, cell: float, octaves: int) -> Plane:
     """Noise around 0 on the ground of each pixel; grains too small for their distance fade away."""
     total = np.zeros(z.shape, np.float32)
@@ -55,14 +64,14 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
         colour = mix(colour, (0.42, 0.37, 0.28), (0.75 * shore)[..., None])
     for name in stage.meant.colours_of("ground")[:1]:
         if name in COLOURS:
-            colour = tint_image(np.clip(colour, 0, 1), name, 0.75)
+            colour = tint_image(np.clip(colour, 0, 1), name, 0.55)
     return np.asarray(colour, np.float32)
 
 
 def _grass(stage: Stage, tone: Plane) -> Plane:
     """From dark to light grass for the season."""
     features = stage.meant.features
-    dark, light = (0.13, 0.25, 0.07), (0.48, 0.56, 0.20)
+    dark, light = (0.16, 0.28, 0.08), (0.50, 0.58, 0.22)
     if "autumn" in features:
         dark, light = (0.30, 0.21, 0.07), (0.68, 0.50, 0.19)
     elif "wheat" in features:
@@ -103,12 +112,9 @@ def _meadow(
 def _flowers(stage: Stage, tile: Tile, x: Plane, z: Plane, grass: Plane) -> Plane:
     """Bands and specks of blossom; far away they melt into one colour."""
     names = [c for c in stage.meant.colours_of("ground") if c in COLOURS]
-    petals = [COLOURS[c] for c in names] or [
-        (0.86, 0.16, 0.20),
-        (0.98, 0.82, 0.20),
-        (0.94, 0.92, 0.96),
-        (0.58, 0.36, 0.82),
-    ]
+    petals = [COLOURS[c] for c in names] or next(
+        (list(p) for feature, p in PETALS.items() if feature in stage.meant.features), list(PETALS["mixed"])
+    )
     for k, petal in enumerate(petals[:4]):
         field = tile.sample(f"petal field {k}", x, z, 2.4)
         speck = tile.sample(f"petal {k}", x, z, 0.022)
@@ -153,7 +159,7 @@ def _sand(
 ) -> Plane:
     red = bool({"mars", "mesa"} & stage.meant.features)
     dark, light = (
-        ((0.46, 0.20, 0.10), (0.86, 0.46, 0.25)) if red else ((0.66, 0.47, 0.26), (0.97, 0.80, 0.54))
+        ((0.46, 0.20, 0.10), (0.86, 0.46, 0.25)) if red else ((0.58, 0.40, 0.22), (0.86, 0.67, 0.42))
     )
     turn = float(stage.streams.rng("ripples").uniform(-0.5, 0.5))
     bend = tile.sample("ripple bend", x, z, 0.8) * 3.0 + patch * 4

@@ -12,8 +12,23 @@ from .streams import Streams
 
 SIDE = 640  # sprites are drawn at this height, with two drawn pixels for each
 
-# Channels of a sprite: tone (dark to light leaf), lit 0..1, wood 0..1, cover 0..1 (premultiplied by cover).
-Sprite = NDArray[np.float32]
+Plate = NDArray[
+    np.float32
+]  # tone (dark to light leaf), lit 0..1, wood 0..1, cover 0..1; premultiplied by cover
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A plant in several sizes, largest first, each cut to the columns `left`..`right` (shares of its height)."""
+
+    plates: tuple[Plate, ...]
+    left: float
+    right: float
+
+    def plate_for(self, height: float) -> Plate:
+        """The smallest plate that need not be enlarged."""
+        fitting = [p for p in self.plates if p.shape[0] >= height]
+        return fitting[-1] if fitting else self.plates[0]
 
 
 @dataclass
@@ -42,7 +57,7 @@ class _Pad:
 
 
 def _ink(ink: tuple[float, float, float]) -> tuple[int, int, int, int]:
-    tone, lit, wood = (int(np.clip(v, 0, 1) * 255) for v in ink)
+    tone, lit, wood = (int(min(max(v, 0.0), 1.0) * 255) for v in ink)
     return tone, lit, wood, 255
 
 
@@ -58,7 +73,14 @@ def sprite(
     ](pad, light)
     whole = pad.image.astype(np.float32) / 255.0
     whole[..., :3] *= whole[..., 3:]
-    return cv2.resize(whole, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+    whole = cv2.resize(whole, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+    used = np.flatnonzero(whole[..., 3].max(axis=0) > 0.004)
+    first, last = int(used[0]), int(used[-1]) + 1
+    plates = [np.ascontiguousarray(whole[:, first:last])]
+    while plates[-1].shape[0] > 24 and plates[-1].shape[1] > 3:
+        h, w = plates[-1].shape[:2]
+        plates.append(cv2.resize(plates[-1], (max(1, w // 2), h // 2), interpolation=cv2.INTER_AREA))
+    return Sprite(tuple(plates), first / (side // 2) - 0.5, last / (side // 2) - 0.5)
 
 
 def _conifer(pad: _Pad, light: tuple[float, float, float]) -> None:
@@ -108,33 +130,38 @@ def _crown(
     rng = pad.rng
     centre_x = float(np.mean([t[0] for t in tips]))
     centre_y = float(np.mean([t[1] for t in tips]))
-    clumps = [(x + float(rng.normal(0, 0.02)), y + float(rng.normal(0, 0.02))) for x, y in tips]
-    clumps.sort(key=lambda c: c[1] + 0.3 * abs(c[0]), reverse=False)
-    for cx, cy in clumps:
-        radius = size * float(rng.uniform(0.7, 1.25))
-        place = 0.55 * (cx - centre_x) * light[0] / 0.3 + 0.55 * (cy - centre_y) / 0.3
-        for _ in range(34):
-            a, r = float(rng.uniform(0, 6.283)), float(np.sqrt(rng.random()))
-            dx, dy = np.cos(a) * r, np.sin(a) * r
-            lit = (
-                0.42
-                + 0.38 * (dx * light[0] + dy * max(light[1], 0.4))
-                + 0.30 * place
-                + float(rng.uniform(-0.14, 0.14))
-            )
-            tone = 0.45 + 0.25 * dy + float(rng.uniform(-0.28, 0.28))
-            ry = dab * float(rng.uniform(0.5, 0.9))
+    clumps = [(x + float(rng.normal(0, 0.022)), y + float(rng.normal(0, 0.018))) for x, y in [*tips, *tips]]
+    # Inner clumps are dark and close the crown, so that the sky does not show through its middle.
+    inner = [(0.65 * x + 0.35 * centre_x, 0.65 * y + 0.35 * centre_y) for x, y in tips[::2]]
+    clumps = [(*c, -0.22) for c in inner] + [
+        (*c, 0.0) for c in sorted(clumps, key=lambda c: c[1] + 0.3 * abs(c[0]))
+    ]
+    for cx, cy, darker in clumps:
+        radius = size * float(rng.uniform(0.7, 1.2))
+        place = 0.55 * (cx - centre_x) * light[0] / 0.3 + 0.62 * (cy - centre_y) / 0.3 + darker
+        turns, reach = rng.uniform(0, 6.283, 40), np.sqrt(rng.random(40))
+        noise = rng.uniform(-1, 1, (40, 3))
+        for dx, dy, extra in zip(np.cos(turns) * reach, np.sin(turns) * reach, noise, strict=True):
+            lit = 0.44 + 0.36 * (dx * light[0] + dy * max(light[1], 0.4)) + 0.30 * place + 0.14 * extra[0]
+            tone = 0.45 + 0.25 * dy + 0.28 * extra[1]
+            ry = dab * (0.7 + 0.2 * extra[2])
             pad.dab(
-                cx + dx * radius, cy + dy * radius * 0.85, dab, ry, float(rng.uniform(0, 180)), (tone, lit, 0)
+                cx + dx * radius, cy + dy * radius * 0.85, dab, ry, 90 * (extra[0] + extra[1]), (tone, lit, 0)
             )
 
 
 def _leafy(pad: _Pad, light: tuple[float, float, float]) -> None:
+    """A forked stem under a round crown."""
+    rng = pad.rng
     tips: list[tuple[float, float]] = []
-    lean = float(pad.rng.uniform(-0.08, 0.08))
-    _limbs(pad, 0, 0, lean, 0.25, 0.040, tips)
-    pad.line((-0.006, 0.0), (np.sin(lean) * 0.2, 0.2), 0.03, (0.3, 0.4, 1.0))
-    _crown(pad, tips, light, 0.098, 0.016)
+    lean = float(rng.uniform(-0.08, 0.08))
+    _limbs(pad, 0, 0, lean, 0.20, 0.036, tips)
+    pad.line((-0.004, 0.0), (np.sin(lean) * 0.16, 0.16), 0.028, (0.3, 0.4, 1.0))
+    # The limbs end in a flat umbrella; ends of their own fill it up to a dome.
+    wide, tall = float(rng.uniform(0.26, 0.34)), float(rng.uniform(0.24, 0.30))
+    for angle, reach in zip(rng.uniform(0, 6.283, 20), np.sqrt(rng.random(20)), strict=True):
+        tips.append((np.sin(lean) * 0.4 + np.cos(angle) * reach * wide, 0.63 + np.sin(angle) * reach * tall))
+    _crown(pad, tips, light, 0.088, 0.0105)
 
 
 def _birch(pad: _Pad, light: tuple[float, float, float]) -> None:
@@ -148,7 +175,7 @@ def _birch(pad: _Pad, light: tuple[float, float, float]) -> None:
             side = width * float(rng.uniform(-0.5, 0.2))
             pad.line((bend * y + side, y), (bend * y + side + 0.010, y), 0.004, (0.1, 0.2, 1.0))
     tips = [(bend + float(rng.normal(0, 0.085)) * (1.25 - y), y) for y in rng.uniform(0.36, 0.93, 36)]
-    _crown(pad, tips, light, 0.046, 0.010)
+    _crown(pad, tips, light, 0.046, 0.0075)
 
 
 def _palm(pad: _Pad, light: tuple[float, float, float]) -> None:
@@ -185,7 +212,7 @@ def _frond(
 def _bush(pad: _Pad, light: tuple[float, float, float]) -> None:
     rng = pad.rng
     tips = [(float(rng.normal(0, 0.15)), 0.08 + abs(float(rng.normal(0, 0.14)))) for _ in range(16)]
-    _crown(pad, tips, light, 0.10, 0.018)
+    _crown(pad, tips, light, 0.10, 0.013)
 
 
 def _tuft(pad: _Pad, light: tuple[float, float, float]) -> None:

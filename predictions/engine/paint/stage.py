@@ -83,6 +83,9 @@ class Stage:
         x = (self.sun[0] / self.frame.width - 0.5) * 2.4
         y = 0.30 + 0.85 * max(0.0, self.palette.elevation)
         z = 0.55
+        if self.meant.scene == "desert":
+            # A high sun flattens dunes: their shape lives from raking light.
+            x, y, z = (1.1 if x > 0 else -1.1), 0.30 + 0.3 * y, 0.25
         length = math.sqrt(x * x + y * y + z * z)
         return x / length, y / length, z / length
 

@@ -8,7 +8,7 @@ import numpy as np
 from .land import Ground, haze_at, haze_colour
 from .lexicon import COLOURS
 from .noise import Plane
-from .sprites import Sprite, sprite
+from .sprites import sprite
 from .stage import Stage
 
 Tones = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -25,72 +25,50 @@ LEAVES: dict[str, list[Tones]] = {
         ((0.48, 0.30, 0.04), (1.00, 0.83, 0.24)),
         ((0.30, 0.24, 0.06), (0.72, 0.62, 0.18)),
     ],
-    "tuft": [((0.10, 0.20, 0.05), (0.46, 0.56, 0.18)), ((0.12, 0.20, 0.06), (0.55, 0.56, 0.24))],
+    "tuft": [((0.07, 0.17, 0.04), (0.33, 0.47, 0.13)), ((0.08, 0.17, 0.05), (0.40, 0.47, 0.16))],
     "blossom": [((0.70, 0.36, 0.48), (1.00, 0.84, 0.90)), ((0.78, 0.44, 0.56), (1.00, 0.92, 0.95))],
 }  # fmt: skip
 
 
-def coloured(stage: Stage, tree: Sprite, tones: Tones, haze: float, air: Plane) -> Plane:
-    """RGBA of a sprite (premultiplied) in the stage's light, `haze` 0..1 of the way to the colour of the air."""
-    cover = np.maximum(tree[..., 3:], 1e-4)
-    tone, lit, wood = (tree[..., k : k + 1] / cover for k in range(3))
-    leaf = (
-        np.array(tones[0], np.float32)
-        + (np.array(tones[1], np.float32) - np.array(tones[0], np.float32)) * tone
-    )
-    bark = np.where(
-        wood < 0.8, np.array((0.80, 0.78, 0.74), np.float32), np.array((0.20, 0.14, 0.10), np.float32)
-    )
-    albedo = leaf + (bark * (0.5 + 0.8 * tone) - leaf) * (wood > 0.3)
+def _coloured(stage: Stage, plate: Plane, tones: Tones, haze: float, air: Plane) -> Plane:
+    """Premultiplied colour of a plate in the stage's light, `haze` 0..1 of the way to the colour of the air."""
+    cover = plate[..., 3:]
+    scale = 1.0 / np.maximum(cover, 1e-3)
+    tone, lit, wood = (plate[..., k : k + 1] * scale for k in range(3))
+    dark, light = np.array(tones[0], np.float32), np.array(tones[1], np.float32)
+    bark = np.where(wood < 0.8, np.float32(0.80), np.float32(0.17)) * np.array((1.0, 0.88, 0.74), np.float32)
+    albedo = np.where(wood > 0.3, bark * (0.5 + 0.8 * tone), dark + (light - dark) * tone)
     p = stage.palette
-    colour = albedo * (
-        np.array(p.ambient, np.float32) * (0.55 + 0.6 * lit) + np.array(p.light, np.float32) * (1.15 * lit)
-    )
+    ambient, sun = np.array(p.ambient, np.float32), np.array(p.light, np.float32)
+    colour = albedo * (ambient * 0.55 + (ambient * 0.6 + sun * 1.15) * lit)
     if "snow" in stage.meant.weather:
         frost = np.clip((lit - 0.42) * 3.2, 0, 0.92) * (wood < 0.5)
-        white = np.array(p.ambient, np.float32) * 0.7 + np.array(p.light, np.float32) * 0.55
-        colour = colour + (white - colour) * frost
-    colour = colour + (air - colour) * np.float32(haze)
-    return np.concatenate([colour * tree[..., 3:], tree[..., 3:]], axis=-1)
-
-
-def set_down(canvas: Plane, rgba: Plane, x: float, y: float, height: float, *, flip: bool) -> None:
-    """Draw a premultiplied RGBA sprite `height` px tall with its root at pixel (x, y), clipped at the frame."""
-    n = max(2, round(height))
-    small = cv2.resize(rgba, (n, n), interpolation=cv2.INTER_AREA if n < rgba.shape[0] else cv2.INTER_LINEAR)
-    if flip:
-        small = small[:, ::-1]
-    left, top = round(x - n / 2), round(y - 0.985 * n)
-    x0, y0 = max(0, left), max(0, top)
-    x1, y1 = min(canvas.shape[1], left + n), min(canvas.shape[0], top + n)
-    if x0 >= x1 or y0 >= y1:
-        return
-    part = small[y0 - top : y1 - top, x0 - left : x1 - left]
-    canvas[y0:y1, x0:x1] = canvas[y0:y1, x0:x1] * (1 - part[..., 3:]) + part[..., :3]
+        colour += (ambient * 0.7 + sun * 0.55 - colour) * frost
+    colour += (air - colour) * np.float32(haze)
+    return colour * cover
 
 
 class Grove:
-    """A handful of sprites of some kinds, coloured once per step of haze and then set down many times."""
-
-    STEPS = 6
+    """A handful of sprites of some kinds, set down many times."""
 
     def __init__(self, stage: Stage, kinds: tuple[str, ...], each: int) -> None:
         """Draw `each` sprites of every kind for the stage's season and light."""
         self.stage = stage
-        x, y, z = stage.toward_sun()
+        light = stage.toward_sun()
         detail = min(1.0, stage.octaves / 8)
         self.plants = [
-            (kind, number, sprite(stage.streams, kind, number, (x, y, z), detail))
-            for kind in kinds
-            for number in range(each)
+            (kind, sprite(stage.streams, kind, n, light, detail)) for kind in kinds for n in range(each)
         ]
         self.air = haze_colour(stage).reshape(-1, 3).mean(axis=0)
-        self._done: dict[tuple[int, int, int], Plane] = {}
 
     def _tones(self, kind: str) -> list[Tones]:
         named = [COLOURS[c] for c in self.stage.meant.colours_of("trees") if c in COLOURS]
         if named and kind != "tuft":
             return [(_shade(c, 0.35), _shade(c, 1.1)) for c in named]
+        if kind == "tuft":
+            named = [COLOURS[c] for c in self.stage.meant.colours_of("ground") if c in COLOURS]
+            if named:
+                return [(_shade(named[0], 0.3), _shade(named[0], 0.85))]
         season = next((s for s in ("autumn", "blossom") if s in self.stage.meant.features), "")
         if season and kind in ("leafy", "birch", "bush") and not (kind == "bush" and season == "blossom"):
             return LEAVES[season]
@@ -104,17 +82,25 @@ class Grove:
         self, x: float, y: float, height: float, z: float, rng: np.random.Generator, extra: float = 0.0
     ) -> None:
         """Set a plant with its root at pixel (x, y), `height` px tall, at distance z; `extra` haze 0..1."""
-        pick, hue, flip = int(rng.integers(len(self.plants))), int(rng.integers(8)), bool(rng.random() < 0.5)
-        kind, _, plain = self.plants[pick]
+        kind, plant = self.plants[int(rng.integers(len(self.plants)))]
         tones = self._tones(kind)
+        tone = tones[int(rng.integers(64)) % len(tones)]
         haze = float(np.clip(haze_at(self.stage, np.float32(z)) + extra, 0, 0.93))
-        step = round(haze * self.STEPS)
-        key = (pick, hue % len(tones), step)
-        if key not in self._done:
-            self._done[key] = coloured(self.stage, plain, tones[key[1]], step / self.STEPS, self.air)
-        # A sprite's light comes from one side; turning it round would turn the light as well.
-        flip = flip and abs(self.stage.toward_sun()[0]) < 0.25
-        set_down(self.stage.canvas, self._done[key], x, y, height, flip=flip)
+        canvas = self.stage.canvas
+        n = max(2, round(height))
+        plate = plant.plate_for(n)
+        wide = max(1, round((plant.right - plant.left) * n))
+        left, top = round(x + plant.left * n), round(y - 0.985 * n)
+        x0, y0 = max(0, left), max(0, top)
+        x1, y1 = min(canvas.shape[1], left + wide), min(canvas.shape[0], top + n)
+        if x0 >= x1 or y0 >= y1:
+            return
+        small = cv2.resize(
+            plate, (wide, n), interpolation=cv2.INTER_AREA if n < plate.shape[0] else cv2.INTER_LINEAR
+        )
+        part = small[y0 - top : y1 - top, x0 - left : x1 - left]
+        canvas[y0:y1, x0:x1] *= 1 - part[..., 3:]
+        canvas[y0:y1, x0:x1] += _coloured(self.stage, part, tone, haze, self.air)
 
 
 def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
@@ -185,7 +171,7 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
     """Rows of trees from far to near with more air between the far ones, and a clearing in front."""
     grove = Grove(stage, kinds_for(stage), 3)
     rng = stage.streams.rng("forest")
-    misty = 0.10 if "fog" in stage.meant.weather else 0.0
+    foggy = "fog" in stage.meant.weather
     for k, (z, count) in enumerate(
         ((11.0, 34), (8.0, 24), (5.8, 17), (4.2, 12), (3.0, 8), (2.1, 5), (1.5, 3))
     ):
@@ -197,11 +183,10 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
                 x += np.sign(spread - 0.5) * 0.22 * stage.frame.width
             tall = float(rng.uniform(1.45, 2.1)) * (1.0 + 0.10 * (away > 7))
             y = stage.frame.row(float(rng.uniform(0.0, 0.03)), away)
-            extra = misty + 0.05 * (7 - k) * (0.8 if "fog" in stage.meant.weather else 0.35)
+            extra = (0.045 if foggy else 0.02) * (6 - k)
             if z < 5:
                 _shadow(stage, x, y, tall * stage.frame.focal / away)
             grove.set(x, y, tall * stage.frame.focal / away, away, rng, extra)
-    paint_grass(stage, ground, count=150, far=3.2)
 
 
 def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float) -> None:
@@ -209,7 +194,7 @@ def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float) -> None
     if "snow" in stage.meant.weather:
         return
     grove = Grove(stage, ("tuft",), 4)
-    tall = (0.05, 0.11) if "wheat" not in stage.meant.features else (0.09, 0.16)
+    tall = (0.035, 0.085) if "wheat" not in stage.meant.features else (0.09, 0.16)
     scatter(
         stage,
         ground,
@@ -223,34 +208,66 @@ def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float) -> None
 
 
 def paint_trees(stage: Stage, ground: Ground) -> None:
-    """The trees that belong to the stage's scene, if any."""
+    """The trees of the stage's scene that stand beyond any water and are mirrored in it."""
     scene, features = stage.meant.scene, stage.meant.features
     if scene == "forest":
         paint_forest(stage, ground)
-    elif scene in ("mountain", "hills", "lake") and not features & {"lunar", "mars"}:
-        grove = Grove(stage, kinds_for(stage), 2)
+    elif _grows(stage):
         many = 5.0 if "forest" in features else 1.0
-        tall = (0.55, 1.0) if kinds_for(stage) == ("conifer",) else (0.5, 0.85)
+        grove = Grove(stage, kinds_for(stage), 2)
         scatter(
-            stage, ground, grove, "trees", count=int(90 * many), near=2.6, far=16.0, size=tall, clear=0.05
+            stage,
+            ground,
+            grove,
+            "trees",
+            count=int(70 * many),
+            near=2.6,
+            far=20.0,
+            size=_tall(stage),
+            clear=0.05,
         )
-        scatter(
-            stage, ground, grove, "near trees", count=int(16 * many), near=1.1, far=3.0, size=tall, clear=0.26
-        )
-        if scene != "mountain" or "flowers" in features:
-            paint_grass(stage, ground, count=260, far=2.4)
-        else:
-            paint_grass(stage, ground, count=120, far=1.8)
     elif "palms" in features:
-        _palms(stage, ground)
+        grove = Grove(stage, ("palm",), 2)
+        scatter(stage, ground, grove, "island palms", count=160, near=4.0, far=24.0, size=(0.7, 1.1))
 
 
-def _palms(stage: Stage, ground: Ground) -> None:
-    """Palms leaning over a beach from one side, and on islands."""
-    grove = Grove(stage, ("palm",), 3)
-    scatter(stage, ground, grove, "island palms", count=160, near=4.0, far=24.0, size=(0.7, 1.1))
+def paint_near_plants(stage: Stage, ground: Ground) -> None:
+    """Trees and grass of the foreground, in front of any water."""
+    scene, features = stage.meant.scene, stage.meant.features
+    if scene == "forest":
+        paint_grass(stage, ground, count=150, far=3.2)
+    elif _grows(stage):
+        many = 3.0 if "forest" in features else 1.0
+        grove = Grove(stage, kinds_for(stage), 2)
+        scatter(
+            stage,
+            ground,
+            grove,
+            "near trees",
+            count=int(18 * many),
+            near=1.3,
+            far=2.7,
+            size=_tall(stage),
+            clear=0.27,
+        )
+        paint_grass(stage, ground, count=120 if scene == "mountain" else 220, far=1.9)
+    elif "palms" in features:
+        _palms(stage)
+
+
+def _grows(stage: Stage) -> bool:
+    return stage.meant.scene in ("mountain", "hills", "lake")
+
+
+def _tall(stage: Stage) -> tuple[float, float]:
+    return (0.55, 1.0) if kinds_for(stage) == ("conifer",) else (0.5, 0.85)
+
+
+def _palms(stage: Stage) -> None:
+    """Palms leaning over a beach from one side."""
     if "beach" not in stage.meant.features and stage.meant.scene != "desert":
         return
+    grove = Grove(stage, ("palm",), 3)
     rng = stage.streams.rng("palms")
     side = 1.0 if rng.random() < 0.5 else -1.0
     for k in range(3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .noise import Plane, fbm
+from .noise import Plane, fbm, strip
 from .stage import Stage, mix, smooth
 
 
@@ -188,7 +188,7 @@ def paint_underwater(stage: Stage) -> None:
 
 def _rays(stage: Stage, down: Plane) -> None:
     h, w = stage.frame.height, stage.frame.width
-    rays = fbm(stage.streams, "rays", 4, 512, cells=0.9, octaves=1)[1]
+    rays = strip(stage.streams, "rays", 512, cells=34, octaves=3, gain=0.6)
     x = (stage.frame.columns() / w - 0.5) / (0.45 + 0.9 * down) + 0.5 + 0.12 * down
     map_x = (np.clip(x * 0.6 + 0.2, 0, 1) * 511).astype(np.float32)
     beam = cv2.remap(
@@ -205,8 +205,8 @@ def _rays(stage: Stage, down: Plane) -> None:
 
 def _floor(stage: Stage) -> None:
     h, w = stage.frame.height, stage.frame.width
-    dunes = fbm(stage.streams, "floor", 4, w, cells=1.2, octaves=3)[1] if w else None
-    edge = h * (0.80 + 0.10 * (np.asarray(dunes, np.float32) - 0.5))[None, :]
+    dunes = strip(stage.streams, "floor", w, cells=2, octaves=3)
+    edge = h * (0.80 + 0.10 * (dunes - 0.5))[None, :]
     depth = (stage.frame.rows() - edge) / h
     ripple = fbm(stage.streams, "floor ripple", h, w, cells=26, octaves=4, gain=0.6)
     sand = (
