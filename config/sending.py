@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,10 +20,8 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 Result = TypeVar("Result")
 BLOCK = 64 * 1024
-# One hop into a thread takes about so much from a stream (bytes), or lasts about so long (seconds): few hops for a
-# file, no waiting for a slow generator.
-BATCH_BYTES = 4 * BLOCK
-BATCH_SECONDS = 0.02
+# One hop into a thread takes about so many bytes of something whose length is known.
+BATCH = 4 * BLOCK
 
 
 class ClientLeft(Exception):
@@ -53,19 +50,24 @@ def encoded_headers(response: HttpResponseBase) -> Headers:
     return headers
 
 
-def batch(parts: Iterator[bytes]) -> tuple[bytes, bool]:
-    """The next parts of a stream together, and whether it has ended. Gives back the thread's connection."""
+def batch(parts: Iterator[bytes], least: int) -> tuple[bytes, bool]:
+    """The next parts of a stream, at least so many bytes, and whether it ended. Gives the thread's connection back."""
     taken: list[bytes] = []
-    size, until = 0, time.monotonic() + BATCH_SECONDS
+    size = 0
     try:
         for part in parts:
             taken.append(part)
             size += len(part)
-            if size >= BATCH_BYTES or time.monotonic() >= until:
+            if size >= least:
                 return b"".join(taken), False
         return b"".join(taken), True
     finally:
         close_old_connections()
+
+
+def batch_size(response: HttpResponseBase) -> int:
+    """How much to take at once. Of something still being made (no length is known) each part goes out as it comes."""
+    return BATCH if response.has_header("Content-Length") else 1
 
 
 async def send_whole(answer: Answer, send: Send) -> None:
@@ -112,7 +114,7 @@ async def _synchronous_parts(answer: Answer, threads: Threads, receive: Receive,
     # The iterator may be at work in a thread when the client leaves, so it is not cancelled but asked after each
     # batch; waiting for a slow client ends by itself when it leaves.
     gone = asyncio.create_task(_left(receive))
-    run = _in_context(answer)
+    run, least = _in_context(answer), batch_size(answer.response)
     part, ended = answer.body, False
     try:
         while True:
@@ -122,7 +124,7 @@ async def _synchronous_parts(answer: Answer, threads: Threads, receive: Receive,
                 raise ClientLeft
             if ended:
                 return
-            part, ended = await threads.run(run, batch, answer.parts)
+            part, ended = await threads.run(run, batch, answer.parts, least)
     finally:
         gone.cancel()
 

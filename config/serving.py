@@ -133,7 +133,7 @@ class LeanHandler(BaseHandler):
             response.block_size = sending.BLOCK
         parts = iter(response)
         try:
-            answer.body, ended = sending.batch(parts)
+            answer.body, ended = sending.batch(parts, sending.batch_size(response))
         except Exception:
             log.exception("Internal Server Error (stream): %s", path, extra={"status_code": 500})
             response.close()

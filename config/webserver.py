@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from predictions.running import leash, waiting
+from predictions.running import leash
 
 log = logging.getLogger("darkroom.web")
 # Seconds that requests in work get when the server stops. Held ones are answered at once.
@@ -25,6 +25,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking connections, send the held answers, wait at most `GRACE` for the rest."""
+        # Only here, so that this module can be used before Django's apps are loaded, or without them.
+        from predictions.running import waiting
+
         waiting.close()
         await super().shutdown(sockets)
 

