@@ -225,7 +225,7 @@ def _order(body: bytes) -> dict[str, Any]:
     if not isinstance(given, dict) or not isinstance(given.get("input"), dict):
         raise HttpError(422, "The order needs an object called input.")
     model, version, deadline = given.get("model"), given.get("version", ""), given.get("deadline_s")
-    if model not in MODELS:
+    if not isinstance(model, str) or model not in MODELS:
         raise HttpError(422, f"The embedded engine does not serve {str(model)[:200]}.")
     if not isinstance(version, str) or len(version) > 64:
         raise HttpError(422, "The order's version must be a text of at most 64 characters.")

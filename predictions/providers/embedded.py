@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
@@ -86,7 +87,8 @@ class EmbeddedEngine:
         }
         try:
             async with self._lent() as client:
-                answer = await client.put(f"/predictions/{order.key}", json=body)
+                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
+                answer = await client.put(f"/predictions/{order.key}", content=json.dumps(body).encode())
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             # Nothing was sent: the engine is being restarted, or is not running at all.
             raise ProviderError("The engine is not listening.", permanent=False, refused=True) from error

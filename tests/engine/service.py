@@ -1,0 +1,167 @@
+"""A real engine on a real socket in a folder of its own, for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "s3cret"
+SD = "stability-ai/stable-diffusion"
+SDXL = "stability-ai/sdxl"
+SCHNELL = "lucataco/flux-schnell-lora"
+DEV = "lucataco/flux-dev-lora"
+SMALL = {"prompt": "a red cat", "width": 64, "height": 64, "num_inference_steps": 5, "seed": 3}
+LONG = {"prompt": "a forest by a lake", "width": 2048, "height": 2048, "num_outputs": 4}
+PATIENCE_S = 60.0
+
+_PROGRAM = """
+import json, sys
+from predictions.engine.limits import Limits
+from predictions.engine.server import serve
+options = json.loads(sys.argv[1])
+serve(options["socket"], options["secret"], options["work"], options["slots"], Limits(**options["limits"]))
+"""
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """The first true value of `condition`; fails the test after a minute."""
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id runs (a zombie that nobody has buried yet does not)."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Service:
+    """One engine process and a client for it."""
+
+    def __init__(self, folder: Path, *, slots: int = 2, leash: int | None = None, **limits: Any) -> None:
+        self.folder = folder
+        self.socket = folder / "run" / "engine.sock"
+        self.work = folder / "work"
+        self.errors = folder / "stderr.txt"
+        options = {
+            "socket": str(self.socket),
+            "secret": SECRET,
+            "work": str(self.work),
+            "slots": slots,
+            "limits": limits,
+        }
+        environment = {name: value for name, value in os.environ.items() if name != "DARKROOM_LEASH_FD"}
+        if leash is not None:
+            environment["DARKROOM_LEASH_FD"] = str(leash)
+        with self.errors.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, json.dumps(options)],
+                cwd=ROOT,
+                env=environment,
+                stderr=errors,
+                pass_fds=[leash] if leash is not None else [],
+            )
+        self.client = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(self.socket)),
+            base_url="http://engine",
+            headers={"authorization": f"Bearer {SECRET}"},
+            timeout=20,
+        )
+        wait_for(self._answers, "the engine to be ready")
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the engine ended: {self.errors.read_text()}")
+        try:
+            return bool(self.health()["ready"])
+        except httpx.TransportError:
+            return False
+
+    def health(self) -> dict[str, Any]:
+        return self.client.get("/health").json()
+
+    def put(
+        self, id: str, input: dict[str, Any], model: str = SDXL, deadline_s: float = 60
+    ) -> dict[str, Any]:
+        body = {"model": model, "version": "", "input": input, "deadline_s": deadline_s}
+        answer = self.client.put(f"/predictions/{id}", content=json.dumps(body).encode())
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def get(self, id: str) -> dict[str, Any]:
+        return self.client.get(f"/predictions/{id}").json()
+
+    def ended(self, id: str) -> dict[str, Any]:
+        """The final state of a prediction."""
+        return wait_for(
+            lambda: self._if(id, lambda state: state["status"] not in ("starting", "processing")), id
+        )
+
+    def painting(self, id: str) -> int:
+        """The process id of a prediction's child, as soon as it has begun to paint."""
+        wait_for(lambda: self._if(id, lambda state: "0%|" in state["logs"]), f"{id} to paint")
+        return self.pid(id)
+
+    def _if(self, id: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+        state = self.get(id)
+        return state if condition(state) else None
+
+    def pid(self, id: str) -> int:
+        return next(child["pid"] for child in self.health()["running"] if child["id"] == id)
+
+    def run(
+        self, id: str, input: dict[str, Any], model: str = SDXL, deadline_s: float = 60
+    ) -> dict[str, Any]:
+        """Start a prediction and wait for its end."""
+        self.put(id, input, model, deadline_s)
+        return self.ended(id)
+
+    def file(self, id: str, name: str = "out-0.png") -> bytes:
+        answer = self.client.get(f"/predictions/{id}/files/{name}")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def zygote(self) -> int:
+        """The process id of the process that forks painters."""
+        return psutil.Process(self.process.pid).children()[0].pid
+
+    def stop(self) -> int:
+        """End it politely; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@contextlib.contextmanager
+def running(**options: Any) -> Iterator[Service]:
+    """A service in a fresh folder; gone, with the folder, at the end. Socket paths must be short: not tmp_path."""
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))
+    service = None
+    try:
+        service = Service(folder, **options)
+        yield service
+    finally:
+        if service is not None:
+            service.client.close()
+            service.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,70 @@
+"""Files say in their metadata how they were made, and are the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from predictions.engine.encode import NAMESPACE, Format, Label, encode, encode_preview
+
+EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+FORMATS: list[Format] = ["png", "jpg", "webp"]
+LABEL = Label(
+    model="stability-ai/sdxl", painter="7.1", seed=42, settings={"steps": 5, "note": '<a> & "b" 猫'}
+)
+
+
+def scene() -> np.ndarray:
+    ramp = np.linspace(0, 255, 96).astype(np.uint8)
+    return np.stack(
+        [np.tile(ramp, (64, 1)), np.full((64, 96), 90, np.uint8), np.tile(ramp[::-1], (64, 1))], axis=2
+    )
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """The attributes of the file's XMP packet, whatever the format keeps it in."""
+    info: dict[str, Any] = Image.open(io.BytesIO(data)).info
+    packet = info.get("xmp") or info["XML:com.adobe.xmp"]
+    text = packet.decode() if isinstance(packet, bytes) else packet
+    body = text[text.index("<x:xmpmeta") : text.index("<?xpacket end")]
+    return dict(ElementTree.fromstring(body)[0][0].attrib)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_it_declares_that_an_algorithm_without_training_made_the_file(fmt: Format) -> None:
+    found = metadata(encode(scene(), fmt, 80, LABEL))
+    source = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
+    assert found[f"{EXTENSION}DigitalSourceType"] == source
+    ours = f"{{{NAMESPACE}}}"
+    assert found[f"{ours}engine"] == "procedural, no neural network"
+    assert (found[f"{ours}model"], found[f"{ours}version"]) == ("stability-ai/sdxl", "7.1")
+    assert found[f"{ours}seed"] == "42"
+    assert json.loads(found[f"{ours}settings"]) == LABEL.settings
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_it_gives_the_same_bytes_twice(fmt: Format) -> None:
+    assert encode(scene(), fmt, 80, LABEL) == encode(scene(), fmt, 80, LABEL)
+
+
+def test_it_keeps_every_pixel_of_a_png() -> None:
+    read = np.asarray(Image.open(io.BytesIO(encode(scene(), "png", 1, LABEL))))
+    assert np.array_equal(read, scene())
+
+
+@pytest.mark.parametrize("fmt", ["jpg", "webp"])
+def test_it_makes_smaller_files_of_lower_quality(fmt: Format) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    sizes = [len(encode(noise, fmt, quality, LABEL)) for quality in (0, 50, 100)]
+    assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
+
+
+def test_it_makes_previews_of_at_most_128_pixels_a_side() -> None:
+    picture = Image.open(io.BytesIO(encode_preview(np.zeros((500, 1000, 3), np.uint8))))
+    assert (picture.format, picture.size) == ("JPEG", (128, 64))

@@ -1,0 +1,194 @@
+"""Crashes, limits, cancels and deaths: each touches one prediction, and nothing outlives the engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.service import LONG, ROOT, SMALL, Service, is_alive, running, wait_for
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running() as service:
+        yield service
+
+
+def test_it_ends_the_whole_group_on_cancel_and_leaves_no_half_file(service: Service) -> None:
+    service.put("cancel-1", LONG)
+    pid = service.painting("cancel-1")
+    assert os.getpgid(pid) == pid
+    state = service.client.post("/predictions/cancel-1/cancel").json()
+    assert (state["status"], state["output"], state["error"]) == ("canceled", [], None)
+    assert not is_alive(pid)
+    wait_for(lambda: not (service.work / "cancel-1").exists(), "the folder to go")
+
+
+def test_it_cancels_a_child_that_does_not_listen(service: Service) -> None:
+    service.put("deaf-1", LONG)
+    pid = service.painting("deaf-1")
+    os.kill(pid, signal.SIGSTOP)  # a stopped process cannot act on SIGTERM
+    assert service.client.post("/predictions/deaf-1/cancel").json()["status"] == "canceled"
+    assert not is_alive(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service, number: int) -> None:
+    crashing, other = f"crash-{number}", f"other-{number}"
+    service.put(crashing, LONG)
+    service.put(other, {**LONG, "width": 512, "height": 512})
+    os.kill(service.painting(crashing), number)
+    state = service.ended(crashing)
+    assert state["status"] == "failed"
+    assert state["error"] == f"The painter stopped unexpectedly (signal {int(number)})."
+    assert service.ended(other)["status"] == "succeeded"
+
+
+def test_it_stops_a_prediction_at_its_deadline(service: Service) -> None:
+    state = service.run("late-1", LONG, deadline_s=0.3)
+    assert state["status"] == "failed"
+    assert state["error"] == "The prediction ran longer than 0.3 seconds and was stopped."
+    assert service.health()["running"] == []
+    assert service.run("late-2", SMALL)["status"] == "succeeded"
+
+
+def test_it_stops_a_painter_that_uses_too_much_memory() -> None:
+    with running(memory_bytes=450 * 1024**2) as service:
+        state = service.run("hog-1", LONG)
+        assert state["status"] == "failed"
+        assert state["error"] == "The painter needed more than 0.439 GB of memory and was stopped."
+        assert service.run("hog-2", SMALL)["status"] == "succeeded"
+
+
+def test_it_stops_a_painter_that_uses_too_much_processor_time() -> None:
+    with running(cpu_s=1) as service:
+        state = service.run("spin-1", LONG)
+        assert state["status"] == "failed"
+        assert state["error"] == "The painter used more than 1 second of processor time and was stopped."
+        assert service.run("spin-2", SMALL)["status"] == "succeeded"
+
+
+def test_it_limits_every_child(service: Service) -> None:
+    service.put("limits-1", LONG)
+    child = psutil.Process(service.painting("limits-1"))
+    wanted = {psutil.RLIMIT_AS: 2 * 1024**3, psutil.RLIMIT_CORE: 0}
+    assert {kind: child.rlimit(kind)[1] for kind in wanted} == wanted
+    assert 0 < child.rlimit(psutil.RLIMIT_CPU)[0] < 1000
+    service.client.delete("/predictions/limits-1")
+
+
+def test_it_finishes_a_picture_though_the_forking_process_was_killed() -> None:
+    with running() as service:
+        service.put("plain", {**SMALL, "width": 768, "height": 768, "num_outputs": 4})
+        service.painting("plain")
+        zygote = service.zygote()
+        os.kill(zygote, signal.SIGKILL)
+        state = service.ended("plain")
+        assert (state["status"], len(state["output"])) == ("succeeded", 4)
+        assert state["logs"].count("Using seed: 3") == 1 and state["logs"].count("0/5") == 1
+        assert service.zygote() != zygote
+
+
+def test_it_leaves_no_process_when_it_is_killed() -> None:
+    with running() as service:
+        service.put("orphan-1", LONG)
+        service.put("orphan-2", LONG)
+        pids = [service.painting("orphan-1"), service.painting("orphan-2"), service.zygote()]
+        service.process.kill()
+        service.process.wait()
+        wait_for(lambda: not any(map(is_alive, pids)), "the children to end")
+
+
+def test_it_ends_with_its_children_when_the_leash_is_let_go() -> None:
+    reading, writing = os.pipe()
+    with running(leash=reading) as service:
+        os.close(reading)
+        service.put("leashed-1", LONG)
+        pids = [service.painting("leashed-1"), service.zygote(), service.process.pid]
+        os.close(writing)
+        wait_for(lambda: not any(map(is_alive, pids)), "everything to end")
+
+
+def test_it_forgets_everything_when_it_starts_anew() -> None:
+    with running() as service:
+        boot = service.health()["boot"]
+        service.run("before-1", SMALL)
+        service.process.kill()
+        service.process.wait()
+        again = Service(service.folder)
+        assert again.health()["boot"] != boot
+        assert again.client.get("/predictions/before-1").status_code == 404
+        assert not (again.work / "before-1").exists()
+        again.client.close()
+        assert again.stop() == 0
+
+
+def test_it_stops_politely_and_takes_its_socket_away() -> None:
+    with running() as service:
+        service.put("unfinished", LONG)
+        pid = service.painting("unfinished")
+        assert service.stop() == 0
+        assert not is_alive(pid) and not service.socket.exists()
+
+
+def test_it_refuses_a_folder_that_others_may_enter() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))
+    (folder / "run").mkdir(mode=0o755)
+    try:
+        with pytest.raises(AssertionError, match="must have mode 0700"):
+            Service(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+NO_SOCKETS = """
+import sys, os
+from pathlib import Path
+import socket
+from predictions.engine import paint
+from predictions.engine.desk import Desk
+from predictions.engine.models import MODELS
+from predictions.engine.settings import understand_input
+from predictions.engine.text_to_image import perform
+
+def refuse(event, args):
+    if event.startswith("socket."):
+        raise RuntimeError(f"tried {event}")
+
+sys.addaudithook(refuse)
+try:
+    socket.socket()
+except RuntimeError:
+    pass
+else:
+    sys.exit("the hook does not work")
+for name, model in MODELS.items():
+    size = {"width": 64, "height": 64} if "width" in model.defaults else {"aspect_ratio": "9:21"}
+    folder = Path(sys.argv[1]) / name.replace("/", "-")
+    folder.mkdir()
+    given = {"prompt": "a lake", **size, "hf_lora": "owner/name"}
+    perform(model, understand_input(model, given, drawn_seed=1), Desk(os.open(os.devnull, os.O_WRONLY), folder), paint)
+    print(name, *(path.name for path in folder.iterdir()))
+"""
+
+
+def test_it_paints_every_model_without_a_network(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_SOCKETS, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert all(" out-0." in line for line in done.stdout.splitlines())
