@@ -6,11 +6,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.health import health
+from predictions.dialects.replicate.endpoint import unknown
 from predictions.dialects.replicate.urls import patterns as replicate
 
 urlpatterns = [
     # A create answers as Replicate does at /v1, and as the seeds document it at /replicate/v1. All else is equal.
     path("v1/", include((replicate(created=201, waiting=202), "replicate"), namespace="v1")),
+    path("v1", unknown),
+    path("replicate/v1", unknown),
     path("replicate/v1/", include((replicate(created=200, waiting=200), "replicate"), namespace="seeds")),
     path("", include("predictions.urls")),
     path("health", health, name="health"),

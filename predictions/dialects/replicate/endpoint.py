@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -96,6 +96,8 @@ def _problem(request: HttpRequest, error: Exception) -> errors.Problem:
             return errors.not_found()
         case RequestDataTooBig():
             return errors.too_large()
+        case SuspiciousOperation():
+            return errors.bad_request("The request is malformed.")
         case OperationalError() | InterfaceError():
             log.error("database_unreachable", exc_info=error)
             return errors.unavailable()
