@@ -1,7 +1,8 @@
 """Who is next: fair over accounts, within the limits of accounts and providers, exactly.
 
 Choice and claim happen under one lock (an advisory transaction lock on PostgreSQL; on SQLite an IMMEDIATE
-transaction is one), because counts that stand in an UPDATE are not rechecked. Call `choose` inside the transaction that claims.
+transaction is one), because counts that stand in an UPDATE are not rechecked. Call `choose`
+inside the transaction that claims.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from django.db import close_old_connections
 from predictions import lifecycle
 from predictions.lifecycle import Claimed
 from predictions.lifecycle.claims import work_limit
-from predictions.models import Phase, Prediction
+from predictions.models import Prediction
 from predictions.providers.base import AnswerLost, Job, Order, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
 from predictions.running import collecting, providers
