@@ -64,12 +64,17 @@ def kuwahara(rgb: Picture, radius_px: float) -> Picture:
     return total[..., :3] / total[..., 3:]
 
 
-def flattened(rgb: Picture, radius_px: float, keep: float = 0.30) -> Picture:
-    """Dabs of `radius_px`, but of `keep` times that where much happens close together: eyes stay eyes."""
+def busy(rgb: Picture) -> Plane:
+    """0..1: how much happens close together, at the scale of a hundredth of the height."""
     height = rgb.shape[0]
     level = luma(rgb)
-    busy = blur(np.abs(level - blur(level, 0.0065 * height)), 0.010 * height)
-    share = smoothstep(busy, 0.025, 0.075)[..., None]
+    stir = blur(np.abs(level - blur(level, 0.0065 * height)), 0.010 * height)
+    return smoothstep(stir, 0.025, 0.075)
+
+
+def flattened(rgb: Picture, radius_px: float, keep: float = 0.30) -> Picture:
+    """Dabs of `radius_px`, but of `keep` times that where much happens close together: eyes stay eyes."""
+    share = busy(rgb)[..., None]
     broad, fine = kuwahara(rgb, radius_px), kuwahara(rgb, radius_px * keep)
     return broad + share * (fine - broad)
 

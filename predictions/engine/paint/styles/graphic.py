@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from predictions.engine.paint.streams import Streams
 
-from .brush import blur, flattened, luma, saturate, smoothstep
+from .brush import blur, busy, flattened, luma, saturate, smoothstep
 
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]
@@ -80,8 +80,9 @@ def flat(rgb: Picture, streams: Streams, quality: float) -> Picture:
     height = rgb.shape[0]
     smooth = _plain(rgb, (0.012 + 0.010 * (1 - quality)) * height)
     cut = _step_lightness(smooth, levels=7, softness=0.10)
-    drawn = saturate(cut, 1.22) * (1 - np.float32(0.88) * _outlines(smooth, height)[..., None])
-    return drawn
+    # Small features would drown in ink: draw thinly where much happens.
+    lines = _outlines(smooth, height) * (1 - np.float32(0.55) * busy(rgb))
+    return saturate(cut, 1.22) * (1 - np.float32(0.88) * lines[..., None])
 
 
 def poster(rgb: Picture, streams: Streams, quality: float) -> Picture:
@@ -134,7 +135,7 @@ def lowpoly(rgb: Picture, streams: Streams, quality: float) -> Picture:
     size = np.array([width, height], np.float32)
     plane = cv2.Subdiv2D((-1, -1, width + 2, height + 2))
     plane.insert([(float(x), float(y)) for x, y in points * size])
-    triangles = plane.getTriangleList().reshape(-1, 3, 2)
+    triangles = np.asarray(plane.getTriangleList(), np.float32).reshape(-1, 3, 2)
     inside = ((triangles >= -0.5) & (triangles <= size + 0.5)).all(axis=(1, 2))
     triangles = triangles[inside]
     smooth = blur(rgb, 0.004 * height)

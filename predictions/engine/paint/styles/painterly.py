@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from predictions.engine.paint.noise import fbm
 from predictions.engine.paint.streams import Streams
 
-from .brush import blur, flattened, kuwahara, luma, relief, saturate, smoothstep, streaks, tangents
+from .brush import blur, busy, flattened, kuwahara, luma, relief, saturate, smoothstep, streaks, tangents
 
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]
@@ -24,13 +24,15 @@ def oil(rgb: Picture, streams: Streams, quality: float) -> Picture:
     broad = streaks(tx, ty, streams, "style/oil/broad", rows=130, length=0.075 * height)
     fine = streaks(tx, ty, streams, "style/oil/fine", rows=380, length=0.045 * height, steps=6)
     # Strokes carry neighbouring colour along with them, a little lighter or darker each.
-    drag = np.float32(0.010 * height) * broad
+    calm = 1 - np.float32(0.75) * busy(dabs)
+    drag = np.float32(0.009 * height) * broad * calm
     ys, xs = np.mgrid[0:height, 0 : rgb.shape[1]].astype(np.float32)
     paint = cv2.remap(dabs, xs - ty * drag, ys + tx * drag, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    paint = saturate(paint, 1.14) * (1 + np.float32(0.11) * broad[..., None])
+    paint = saturate(paint, 1.14) * (1 + np.float32(0.09) * (broad * calm)[..., None])
     ridge = blur(0.55 * broad + 0.45 * fine, 0.0011 * height)
     lit = relief(ridge, 1.1 * height / 512)
-    return paint * (1 + np.float32(0.15) * lit[..., None]) + np.float32(0.035) * np.maximum(lit, 0)[..., None]
+    lit *= 0.45 + 0.55 * calm
+    return paint * (1 + np.float32(0.12) * lit[..., None]) + np.float32(0.03) * np.maximum(lit, 0)[..., None]
 
 
 def watercolor(rgb: Picture, streams: Streams, quality: float) -> Picture:
@@ -67,13 +69,12 @@ def _rims(wash: Picture, sigma: float) -> Plane:
 
 def _ragged(streams: Streams, height: int, width: int) -> tuple[Plane, Plane]:
     """The painted area (1 inside) and the line of pooled pigment along its edge."""
-    unit = float(min(height, width))
+    unit = np.float32(min(height, width))
     y = np.arange(height, dtype=np.float32)[:, None] + 0.5
     x = np.arange(width, dtype=np.float32)[None] + 0.5
     edge = np.minimum(np.minimum(y, height - y), np.minimum(x, width - x)) / unit
-    edge = edge + 0.055 * (
-        fbm(streams, "style/wash/edge", height, width, cells=7, octaves=5, gain=0.55) - 0.5
-    )
+    tear = fbm(streams, "style/wash/edge", height, width, cells=7, octaves=5, gain=0.55) - 0.5
+    edge = edge + np.float32(0.055) * np.clip(tear, -0.5, 0.5)
     inside = smoothstep(edge, 0.034, 0.040)
     rim = smoothstep(edge, 0.066, 0.040) * inside
     return inside, rim

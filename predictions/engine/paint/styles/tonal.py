@@ -18,7 +18,8 @@ Plane = NDArray[np.float32]
 def _vignette(height: int, width: int, strength: float) -> Plane:
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    return 1 - np.float32(strength) * np.clip((x * x + y * y) / 2, 0, 1) ** np.float32(1.3)
+    falloff = np.clip((x * x + y * y) / 2, 0, 1) ** np.float32(1.3)
+    return (1 - strength * falloff).astype(np.float32)
 
 
 def mono(rgb: Picture, streams: Streams, quality: float) -> Picture:
@@ -37,9 +38,9 @@ def sketch(rgb: Picture, streams: Streams, quality: float) -> Picture:
     """Graphite on warm paper: contours by dodging, two hatchings in the shade. Almost without colour."""
     height, width = rgb.shape[:2]
     level = blur(luma(rgb), 0.0012 * height)
-    dodged = np.clip(level / np.maximum(blur(level, 0.0085 * height), 0.02), 0, 1)
+    dodged = _dodge(level, 0.0085 * height)
     lines = smoothstep(dodged, 0.99, 0.72)
-    fine = np.clip(level / np.maximum(blur(level, 0.003 * height), 0.02), 0, 1)
+    fine = _dodge(level, 0.003 * height)
     lines = np.maximum(lines, 0.8 * smoothstep(fine, 0.985, 0.86))
     tone = kuwahara(np.repeat(level[..., None], 3, axis=2), 0.012 * height)[..., 0]
     low, high = np.percentile(tone, (2, 98))
@@ -55,6 +56,11 @@ def sketch(rgb: Picture, streams: Streams, quality: float) -> Picture:
     graphite = np.clip(graphite * (1 + 1.5 * grain), 0, 0.95)[..., None]
     paper = np.array([0.972, 0.965, 0.948], np.float32) + (0.03 * grain)[..., None]
     return paper * (1 - graphite) + graphite * np.array([0.17, 0.17, 0.18], np.float32)
+
+
+def _dodge(level: Plane, sigma: float) -> Plane:
+    """1 on even ground, lower on the dark side of an edge."""
+    return np.clip(level / np.maximum(blur(level, sigma), np.float32(0.02)), 0, 1).astype(np.float32)
 
 
 def _hatching(streams: Streams, name: str, height: int, width: int, angle: float) -> Plane:
@@ -121,7 +127,21 @@ def vintage(rgb: Picture, streams: Streams, quality: float) -> Picture:
     side = streams.rng("style/vintage/leak").random() < 0.5
     leak = np.exp(-((x if side else 1 - x) ** 2) / 0.02) * np.exp(-((y - 0.35) ** 2) / 0.12)
     faded = 1 - (1 - faded) * (1 - leak[..., None] * np.array([0.34, 0.16, 0.04], np.float32))
-    dust = fbm(streams, "style/vintage/dust", height, width, cells=90, octaves=3)
-    specks = smoothstep(dust, 0.97, 1.02) * np.float32(0.25)
+    specks = _dust(streams, height, width) * np.float32(0.30)
     aged = faded * _vignette(height, width, 0.42)[..., None]
     return aged + (0.93 - aged) * specks[..., None]
+
+
+def _dust(streams: Streams, height: int, width: int) -> Plane:
+    """A few soft specks and hairs, 0..1."""
+    dust = np.zeros((height, width), np.float32)
+    rng = streams.rng("style/vintage/dust")
+    for x, y, size, bend in rng.random((46, 4)).tolist():
+        centre = (round(x * width * 16), round(y * height * 16))
+        radius = max(1, round((0.0006 + 0.0016 * size**4) * height * 16))
+        if bend < 0.12:
+            axes = (round((0.006 + 0.015 * size) * height * 16), round(0.008 * height * 16))
+            cv2.ellipse(dust, centre, axes, 360 * x, 0, 110, 0.6, 1, cv2.LINE_AA, 4)
+        else:
+            cv2.circle(dust, centre, radius, 1.0, -1, cv2.LINE_AA, 4)
+    return blur(dust, 0.0008 * height)

@@ -43,7 +43,7 @@ def render(
     turned = Light((x * facing, y, z), light.sun, light.ambient, light.rim)
     paint(canvas, design, palette, turned)
     rgba, emissive = finish(canvas)
-    ground = bottom if close or design.ground is None else design.ground
+    ground = bottom if close else design.foot()
     middle = (left + right) / 2 if close else design.stands
     base = ((middle - box[0]) * canvas.scale, (ground - box[1]) * canvas.scale)
     seat = None

@@ -270,4 +270,5 @@ def lighthouse(whim: Whim) -> Design:
         {"main": whim.pick("bands", ("#cf3530", "#2f5f9a", "#c2402f", "#2e2f36"))},
         seat=(0.0, 0.03),
         ground=0.985,
+        floor=1.01,
     )

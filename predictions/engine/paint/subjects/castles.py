@@ -26,7 +26,7 @@ def castle(whim: Whim) -> Design:
     for x, top in ((-0.40, 0.31), (0.40, 0.31)):
         layers += _tower(x, top, 0.102, 0.985, 1.0)
     layers += _gate()
-    return Design(tuple(layers), coat, seat=(0.0, 0.56), ground=0.985)
+    return Design(tuple(layers), coat, seat=(0.0, 0.56), ground=0.985, floor=0.99)
 
 
 def _masonry(shape: Shape, shade: float) -> Layer:

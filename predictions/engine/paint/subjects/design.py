@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from predictions.engine.paint.streams import Streams
 
+from .materials import MATERIALS
 from .shapes import Box, Knot, Point, Shape, mirrored, union_bounds
 
 Rgb = tuple[float, float, float]
@@ -56,13 +57,20 @@ class Layer:
     cuts: tuple[Shape, ...] = ()
     joints: tuple[Knot, ...] = ()
 
+    def bounds(self) -> Box:
+        """The box around the layer: melting swells a body beyond its shapes, hair frays its rim."""
+        left, top, right, bottom = union_bounds(self.shapes)
+        grown = 0.18 * self.blend * (len(self.shapes) > 1) + MATERIALS[self.material].ragged
+        return left - grown, top - grown, right + grown, bottom + grown
+
 
 @dataclass(frozen=True)
 class Design:
     """A figure as data. `main` in the palette is the colour that a colour word replaces.
 
     `seat` is where a rider's base goes; `close` is the box that a close-up shows; `ground` is the y on
-    which it stands (its lowest point unless told); `stands` is the x of its base.
+    which it stands (its lowest point unless told); `stands` is the x of its base; `floor` is where shapes that
+    run on below it are cut off.
     """
 
     layers: tuple[Layer, ...]
@@ -71,10 +79,20 @@ class Design:
     close: Box | None = None
     ground: float | None = None
     stands: float = 0.0
+    floor: float | None = None
+
+    def foot(self) -> float:
+        """The y on which the figure stands."""
+        if self.ground is not None:
+            return self.ground
+        return max(union_bounds(layer.shapes)[3] for layer in self.layers)
 
     def bounds(self) -> Box:
         """The box around every layer."""
-        return union_bounds([shape for layer in self.layers for shape in layer.shapes])
+        boxes = [layer.bounds() for layer in self.layers]
+        left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+        right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
+        return left, top, right, bottom if self.floor is None else min(bottom, self.floor)
 
 
 class Whim:

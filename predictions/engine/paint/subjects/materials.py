@@ -56,7 +56,7 @@ MATERIALS: dict[str, Material] = {
     "leaf": Material(spec=0.16, power=14, wrap=0.40, grain=0.13, bump=0.0016),
     "foliage": Material(spec=0.08, power=10, wrap=0.40, grain=0.30, bump=0.0060, ragged=0.014, smooth=1.2),
     "petal": Material(spec=0.10, power=10, wrap=0.50, grain=0.10, bump=0.0010, hair=True),
-    "gloss": Material(spec=0.65, power=60, wrap=0.15, mirror=0.34, grain=0.0, bump=0.0, smooth=0.8),
+    "gloss": Material(spec=0.60, power=60, wrap=0.20, mirror=0.22, grain=0.0, bump=0.0, smooth=0.8),
     "wax": Material(spec=0.45, power=40, wrap=0.30, mirror=0.08, grain=0.03, bump=0.0002),
     "metal": Material(spec=0.70, power=36, wrap=0.10, mirror=0.62, metal=0.85, grain=0.04, bump=0.0002),
     "glass": Material(spec=0.90, power=90, wrap=0.10, mirror=0.75, grain=0.0, bump=0.0, smooth=0.8),

@@ -158,7 +158,7 @@ def tree(whim: Whim) -> Design:
             clumps.append(Ellipse(x - 0.012 * shell, y, r, r * 0.86))
         layers.append(Layer(tuple(clumps), f"main:{shade}", "foliage", blend=0.012, soft=1.0, shade=0.8))
     colour = whim.pick("leaves", ("#4f8f3a", "#5f9a3c", "#3f7d42", "#74a344"))
-    return Design((layers[0], trunk, *layers[1:]), {"main": colour}, seat=(0.0, 0.12), ground=0.985)
+    return Design((layers[0], trunk, *layers[1:]), {"main": colour}, seat=(0.0, 0.12), ground=1.02)
 
 
 def mushroom(whim: Whim) -> Design:

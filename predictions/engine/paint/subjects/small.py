@@ -120,7 +120,7 @@ def fish(whim: Whim) -> Design:
     )
     smile = line("main:0.3", (0.515, 0.565, 0.004), (0.47, 0.60, 0.006), (0.42, 0.60, 0.003))
     eyes = eye(0.375, 0.43, 0.062, "#2a2018", white="#fdf9ef", pupil=0.75, look=0.25)
-    return Design((tail, fins, body, side, smile, *eyes), coat, stands=-0.1, ground=1.0)
+    return Design((tail, fins, body, side, smile, *eyes), coat, stands=-0.1)
 
 
 def butterfly(whim: Whim) -> Design:

@@ -9,7 +9,14 @@ from .shapes import Ellipse, Limb, Polygon, block, outline, pair, stroke
 def car(whim: Whim) -> Design:
     """A small rounded car driving to the right; the main material is its body."""
     coat = whim.pick("coat", ("#c8322b", "#2f6fb5", "#e0b02e", "#3f8f6a", "#e6e2da", "#7a4f9c"))
-    shadow = Layer((block(0.0, 0.86, 0.92, 0.06, rounding=0.04),), "#17171a", "rubber")
+    wells = (Ellipse(-0.62, 0.79, 0.24, 0.24, depth=0.02), Ellipse(0.63, 0.79, 0.24, 0.24, depth=0.02))
+    shadow = Layer(
+        (block(0.0, 0.86, 0.92, 0.06, rounding=0.04), *wells),
+        "#17171a",
+        "rubber",
+        blend=0,
+        cuts=(block(0, 1.42, 2.0, 0.50),),
+    )
     shell = Layer(
         (
             outline(
