@@ -24,7 +24,7 @@ _TIMED_OUT = 0
 _RECYCLED = -2
 
 
-class Sentinel(library.Sentinel):  # type: ignore[misc]
+class Sentinel(library.Sentinel):
     """Guards workers, pusher and monitor; ends them all, and itself, when one of them cannot be replaced safely."""
 
     def guard(self) -> None:
@@ -89,7 +89,7 @@ def run(name: str) -> int:
     return 0 if cluster.told_to_stop else 1
 
 
-class _Cluster(library.Cluster):  # type: ignore[misc]
+class _Cluster(library.Cluster):
     told_to_stop = False
 
     def sig_handler(self, signum: int, frame: object) -> None:

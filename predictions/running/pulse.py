@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
 
 from accounts.clock import Now
 from predictions.models import Beat
@@ -82,15 +82,21 @@ class Pulse:
 
     def _run(self) -> None:
         while not self._stop.wait(TICK_S):
-            try:
-                close_old_connections()
-                self.tick(time.monotonic())
-            except Exception as error:
-                # Without a database nobody can give a sign of life: that is no reason to kill anybody.
-                log.warning("The signs of life cannot be read: %s", error)
-                self._forgive(time.monotonic())
-                connection.close()
+            self.round(time.monotonic())
         connection.close()
+
+    def round(self, now: float) -> None:
+        """One tick that survives whatever happens in it."""
+        try:
+            close_old_connections()
+            self.tick(now)
+        except DatabaseError as error:
+            # Without a database nobody can give a sign of life: that is no reason to kill anybody.
+            log.warning("The signs of life cannot be read: %s", error)
+            self._forgive(now)
+            connection.close()
+        except Exception:
+            log.exception("The supervisor's round broke")
 
     def _forgive(self, now: float) -> None:
         for watched in self._watched:

@@ -1,0 +1,214 @@
+"""What the supervisor promises, seen from outside: real processes, real kills."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.rules import ROOT
+
+STAY = "mark('stay'); forever()"
+Start = Callable[[list[dict[str, Any]]], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a supervisor over parts; whatever the test leaves behind is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def go(parts: list[dict[str, Any]]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.supervised", str(tmp_path)],
+            cwd=ROOT, stdin=subprocess.PIPE, stderr=(tmp_path / "log").open("ab"),
+        )  # fmt: skip
+        assert process.stdin
+        process.stdin.write(json.dumps(parts).encode())
+        process.stdin.close()
+        started.append(process)
+        return process
+
+    yield go
+    for process in started:
+        with contextlib.suppress(psutil.Error):
+            for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                child.kill()
+        process.wait()
+
+
+def eventually(true: Callable[[], Any], seconds: float = 20) -> Any:
+    """The first true answer; fails the test when there is none within a generous time."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if answer := true():
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("it never came true")
+
+
+def marks(folder: Path, name: str) -> list[int]:
+    """The process ids that wrote this mark, in order."""
+    path = folder / name
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (a zombie does not)."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["sys.exit(0)", "sys.exit(3)", "os.kill(os.getpid(), 9)"])
+def test_it_starts_a_part_again_however_it_ended(start: Start, tmp_path: Path, how: str) -> None:
+    start([{"name": "a", "code": f"mark('a')\nif len((here/'a').read_text().split()) < 3: {how}\nforever()"}])
+    assert len(eventually(lambda: len(found := marks(tmp_path, "a")) >= 3 and found)) == 3
+
+
+def test_it_ends_what_a_dead_part_left_behind_whatever_group_or_session_it_moved_to(
+    start: Start, tmp_path: Path
+) -> None:
+    code = """
+mark('main')
+for name, move in (('same', lambda: None), ('group', os.setpgrp), ('session', os.setsid)):
+    if os.fork() == 0:
+        move()
+        mark(name)
+        forever()
+forever()
+"""
+    start([{"name": "a", "code": code}])
+    left = [eventually(lambda n=name: marks(tmp_path, n))[0] for name in ("same", "group", "session")]
+    kill(marks(tmp_path, "main")[0])
+    eventually(lambda: len(marks(tmp_path, "session")) >= 2)
+    eventually(lambda: not any(map(alive, left)))
+
+
+def test_it_backs_off_after_five_crashes_and_the_others_go_on(start: Start, tmp_path: Path) -> None:
+    start([{"name": "bad", "code": "mark('bad'); sys.exit(1)"}, {"name": "good", "code": STAY}])
+    states = eventually(lambda: (s := _states(tmp_path)).get("bad", {}).get("state") == "backing off" and s)
+    assert states["bad"]["crashes"] >= 5
+    assert states["good"] == {"state": "running", "starts": 1, "crashes": 0, "waits_s": 0.0}
+    assert alive(marks(tmp_path, "stay")[0])
+
+
+def _states(folder: Path) -> dict[str, Any]:
+    path = folder / "states"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def test_no_descendant_outlives_a_supervisor_that_was_killed(start: Start, tmp_path: Path) -> None:
+    code = """
+mark('child')
+if os.fork() == 0:
+    os.setsid()
+    mark('grandchild')
+    if os.fork() == 0:
+        os.setsid()
+        mark('great')
+        forever()
+    forever()
+program = ["import sys, time", "sys.path.insert(0, %r)" % sys.path[0],
+           "from predictions.running import leash", "leash.arm()", "time.sleep(600)"]
+argv = [sys.executable, "-c", chr(10).join(program)]
+other = subprocess.Popen(argv, pass_fds=leash.fds(), start_new_session=True)
+mark('program', other.pid)
+forever()
+"""
+    supervisor = start([{"name": "a", "code": code}])
+    names = ("child", "grandchild", "great", "program")
+    found = [eventually(lambda n=name: marks(tmp_path, n))[0] for name in names]
+    assert all(map(alive, found))
+    kill(supervisor.pid)
+    eventually(lambda: not any(map(alive, found)))
+
+
+def test_no_descendant_outlives_a_supervisor_of_supervisors_that_was_killed(
+    start: Start, tmp_path: Path
+) -> None:
+    inner = f"""
+from predictions.running.supervisor import Part, Supervisor
+from tests.supervised import program
+mark('inner')
+Supervisor([Part('b', program(here, {STAY!r}))]).run()
+"""
+    outer = start([{"name": "a", "code": inner}])
+    deepest = eventually(lambda: marks(tmp_path, "stay"))[0]
+    kill(outer.pid)
+    eventually(lambda: not alive(deepest))
+    assert not alive(marks(tmp_path, "inner")[0])
+
+
+def test_a_killed_inner_supervisor_comes_back_with_its_parts_and_leaves_no_old_ones(
+    start: Start, tmp_path: Path
+) -> None:
+    inner = f"""
+from predictions.running.supervisor import Part, Supervisor
+from tests.supervised import program
+mark('inner')
+Supervisor([Part('b', program(here, {STAY!r}))]).run()
+"""
+    start([{"name": "a", "code": inner}])
+    first = eventually(lambda: marks(tmp_path, "stay"))[0]
+    kill(marks(tmp_path, "inner")[0])
+    assert alive(eventually(lambda: marks(tmp_path, "stay")[1:])[0])
+    eventually(lambda: not alive(first))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_by_signal_in_stages_and_leaves_nobody(start: Start, tmp_path: Path, number: int) -> None:
+    polite = (
+        "signal.signal(signal.SIGTERM, lambda *_: (mark('{0} ends'), sys.exit(0)))\nmark('{0}'); forever()"
+    )
+    stages = {"late": 1, "early": 0}
+    parts = [{"name": name, "code": polite.format(name), "stage": stage} for name, stage in stages.items()]
+    supervisor = start(parts)
+    pids = [eventually(lambda n=name: marks(tmp_path, n))[0] for name in ("early", "late")]
+    supervisor.send_signal(number)
+    assert supervisor.wait(timeout=20) == 0
+    early, late = ((tmp_path / f"{name} ends").stat().st_mtime_ns for name in ("early", "late"))
+    assert early <= late
+    assert not any(map(alive, pids))
+
+
+def test_it_kills_what_does_not_stop_in_its_grace_and_orphans_too(start: Start, tmp_path: Path) -> None:
+    code = """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        mark('orphan')
+        forever()
+    os._exit(0)
+mark('deaf')
+forever()
+"""
+    supervisor = start([{"name": "a", "code": code, "grace_s": 0.3}])
+    pids = [eventually(lambda n=name: marks(tmp_path, n))[0] for name in ("deaf", "orphan")]
+    supervisor.terminate()
+    assert supervisor.wait(timeout=20) == 0
+    assert not any(map(alive, pids))
+
+
+def test_a_second_signal_does_not_wait_for_the_grace(start: Start, tmp_path: Path) -> None:
+    code = "signal.signal(signal.SIGTERM, lambda *_: mark('asked'))\nmark('deaf'); forever()"
+    supervisor = start([{"name": "a", "code": code, "grace_s": 150.0}])
+    eventually(lambda: marks(tmp_path, "deaf"))
+    supervisor.terminate()
+    eventually(lambda: marks(tmp_path, "asked"))
+    supervisor.terminate()
+    assert supervisor.wait(timeout=60) == 0
