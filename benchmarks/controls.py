@@ -86,8 +86,3 @@ def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
         text = value.decode("latin1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
-
-
-def of_kind(kind: str) -> Any:
-    """The control of that name."""
-    return {"bare": bare}[kind]

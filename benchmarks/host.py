@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DARKROOM_PROCESS_ROLE", "web")
@@ -11,15 +12,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 
 # With Django; the others are without any of it.
 FRAMED = ("lean", "shipped", "wsgi")
-KINDS = (*FRAMED, "bare", "replay-postgres", "replay-sqlite", "create-postgres", "create-sqlite")
+KINDS = (*FRAMED, "bare", "sqlite", "postgres")
 
 
-def application(kind: str) -> Any:
+def application(kind: str, filled: str | None, database: str) -> Any:
     """The ASGI application of that kind."""
     from benchmarks import controls
 
+    if kind == "bare":
+        return controls.bare
     if kind not in FRAMED:
-        return controls.of_kind(kind)
+        from benchmarks import replay
+
+        return replay.application(kind, Path(filled or ""), database)
     import django
 
     django.setup(set_prefix=False)
@@ -38,12 +43,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument(
+        "--filled", help="The file with what `benchmarks.fill` printed, for sqlite and postgres."
+    )
+    parser.add_argument("--database", default="", help="The file of SQLite, or the address of PostgreSQL.")
     options = parser.parse_args()
     import uvicorn
 
     from config import webserver
 
-    config = webserver.configuration(app=application(options.kind))
+    config = webserver.configuration(app=application(options.kind, options.filled, options.database))
     server = webserver.Server if options.kind in FRAMED else uvicorn.Server
     server(config).run(sockets=[webserver._bound("127.0.0.1", options.port)])
 

@@ -59,7 +59,7 @@ class LeanHandler(BaseHandler):
         answer = await self.threads.run(self._answer, scope, body)
         try:
             if isinstance(answer.response, HeldResponse):
-                answer = await self._held(answer.response, scope, receive)
+                answer = await self._held(answer, scope, receive)
             if answer.response is None:
                 await sending.send_whole(answer, send)
             else:
@@ -67,16 +67,19 @@ class LeanHandler(BaseHandler):
         except sending.ClientLeft:
             return
 
-    async def _held(self, held: HeldResponse, scope: Scope, receive: Receive) -> Answer:
+    async def _held(self, answer: Answer, scope: Scope, receive: Receive) -> Answer:
         """The answer that a held request gets in the end. Raises ClientLeft."""
+        held = answer.response
         try:
             final = await sending.unless_gone(_awaited(held.until), receive)
+            return await self.threads.run(contextvars.Context().run, self._later, held, final, scope)
         except sending.ClientLeft:
             raise
         except Exception:
-            log.exception("Internal Server Error (held): %s", scope["path"], extra={"status_code": 500})
-            final = _server_error(scope["path"])
-        return await self.threads.run(contextvars.Context().run, self._later, held, final, scope)
+            # What was asked for has been done before the wait: an error here would make clients ask a second time.
+            log.exception("Waiting failed, answered with the first state: %s", scope["path"])
+            answer.response = None
+            return answer
 
     # -- In a thread -----------------------------------------------------------------------------------------
 
@@ -114,7 +117,7 @@ class LeanHandler(BaseHandler):
         answer = Answer(response.status_code, sending.encoded_headers(response))
         if isinstance(response, HeldResponse) and response.until is not None:
             # For Django the request is over: neither a connection nor the body is kept while it is held.
-            answer.response = response
+            answer.response, answer.body = response, response.content
             response.close()
         elif response.streaming and scope["method"] != "HEAD":
             self._begin_stream(response, answer, scope["path"])

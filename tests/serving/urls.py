@@ -197,7 +197,7 @@ def held_and_broken(request: HttpRequest) -> HeldResponse:
     async def until() -> HttpResponse:
         raise RuntimeError("as the test wants it")
 
-    return HeldResponse(until=until)
+    return HeldResponse("not yet", until=until, status=202)
 
 
 def language(request: HttpRequest) -> HttpResponse:
@@ -230,6 +230,6 @@ urlpatterns = [
     path("database", database),
     path("v1/refuses-strangers", refuses_strangers),
     path("held", held),
-    path("v1/held-and-broken", held_and_broken),
+    path("held-and-broken", held_and_broken),
     path("language", language),
 ]
