@@ -35,6 +35,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "gallery.errors.csrf_failure"
 # No redirect may ever answer a POST: official clients raise on it or lose the body.
 APPEND_SLASH = False
 
@@ -192,7 +193,7 @@ CREDIT_NAME = env.text("DARKROOM_CREDIT_NAME")
 
 # -- Work ----------------------------------------------------------------------------------------------------
 CORES = os.cpu_count() or 1
-ENGINE = {
+ENGINE: dict[str, Any] = {
     "enabled": env.boolean("DARKROOM_ENGINE", True),
     "slots": env.integer("DARKROOM_ENGINE_SLOTS", max(1, min(CORES, 8)), minimum=1, maximum=64),
     "folder": DATA / "engine",

@@ -21,4 +21,10 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("account/", include("accounts.urls")),
     path("api/", include("config.api")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("gallery.urls")),
 ]
+handler400 = "gallery.errors.bad_request"
+handler403 = "gallery.errors.denied"
+handler404 = "gallery.errors.not_found"
+handler500 = "gallery.errors.server_error"

@@ -1,0 +1,89 @@
+"""Who may see or change an item. What one may not see does not exist: 404, never 403."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404
+
+from accounts.models import Account, User
+from gallery.models import Item, ItemQuerySet, ShareLink
+from predictions.models import StoredFile
+
+Size = Literal["small", "medium", "full"]
+Viewer = User | AnonymousUser
+_Row = TypeVar("_Row")
+
+
+def account_of(viewer: Viewer) -> Account | None:
+    """The account a viewer acts for; None for visitors."""
+    return viewer.account if isinstance(viewer, User) and viewer.is_authenticated else None
+
+
+def with_files(items: ItemQuerySet) -> ItemQuerySet:
+    """Items with what a page of pictures needs, in one query: output, thumbnails, model and author."""
+    return items.select_related("output__file", "output__small", "output__medium", "model", "user")
+
+
+def owned(viewer: Viewer, public_id: str) -> Item:
+    """An item of the viewer's own account, whether hidden or not; 404 otherwise."""
+    account = account_of(viewer)
+    if account is None:
+        raise Http404
+    item = with_files(Item.objects.owned_by(account)).filter(public_id=public_id).first()
+    if item is None:
+        raise Http404
+    return item
+
+
+def published(public_id: str) -> Item:
+    """An item that everybody may see now; 404 otherwise, to its owner too."""
+    item = with_files(Item.objects.public()).filter(public_id=public_id).first()
+    if item is None:
+        raise Http404
+    return item
+
+
+def visible(viewer: Viewer, public_id: str) -> Item:
+    """An item that is public, or the viewer's own; 404 otherwise."""
+    item = with_files(Item.objects.all()).filter(public_id=public_id).first()
+    account = account_of(viewer)
+    if item is None or not (item.is_public or (account is not None and item.account_id == account.pk)):
+        raise Http404
+    return item
+
+
+def shared(token: str) -> ShareLink:
+    """The open share link of that token, with its item; 404 where it is withdrawn, ended or its item is hidden."""
+    link = ShareLink.objects.open().select_related(
+        "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user"
+    ).filter(token=token).first()  # fmt: skip
+    if link is None:
+        raise Http404
+    return link
+
+
+def ended(token: str) -> ShareLink | None:
+    """A link whose time is over, so that its page can say so; None for withdrawn and unknown ones."""
+    link = ShareLink.objects.filter(
+        token=token, withdrawn_at__isnull=True, item__hidden_at__isnull=True
+    ).first()
+    return link if link is not None and not link.is_open else None
+
+
+def file_of(item: Item, size: Size) -> StoredFile:
+    """The stored file of one size; a missing thumbnail is replaced by the next larger file."""
+    output = item.output
+    if size == "small":
+        return output.small or output.medium or output.file
+    if size == "medium":
+        return output.medium or output.file
+    return output.file
+
+
+def found(row: _Row | None) -> _Row:
+    """The row, or 404 where there is none."""
+    if row is None:
+        raise Http404
+    return row

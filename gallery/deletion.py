@@ -1,0 +1,30 @@
+"""Delete an item for good: its links, its row, its output and every file of it."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from gallery.models import Item, ShareLink
+from predictions import lifecycle
+from predictions.files import media
+from predictions.models import Output, Prediction
+
+
+def delete(item: Item) -> None:
+    """Remove rows and doom files in one transaction; the sweep removes the bytes. Deleting twice does no harm.
+
+    When the prediction has no output left, its input, logs and result go too; the ledger and the bare row stay.
+    """
+    with transaction.atomic():
+        # The prediction's lock first: two outputs deleted at once must agree on which of them is the last.
+        prediction = Prediction.objects.select_for_update().get(outputs__pk=item.output_id)
+        output = Output.objects.select_related("file", "small", "medium").filter(pk=item.output_id).first()
+        if output is None:
+            return
+        ShareLink.objects.filter(item__output=output).delete()
+        Item.objects.filter(output=output).delete()
+        files = [file for file in (output.file, output.small, output.medium) if file is not None]
+        output.delete()
+        media.doom(files)
+        if not prediction.outputs.exists():
+            lifecycle.remove_data(prediction.pk)

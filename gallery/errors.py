@@ -1,0 +1,98 @@
+"""Error pages in the product's voice. They need no database, so that a broken one can still be told of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
+from django.utils.translation import gettext as _
+
+from gallery.pages import theme_of
+
+# Under these nobody reads HTML, and official clients stumble over it.
+_MACHINES = ("/v1/", "/replicate/v1/", "/openai/", "/api/")
+_PROBLEMS = {
+    400: ("Bad request", "The request could not be read."),
+    403: ("Forbidden", "You may not do this."),
+    404: ("Not found", "The requested resource could not be found."),
+    413: ("Payload too large", "The request body is larger than this server takes."),
+    429: ("Too many requests", "Too many requests at once."),
+    500: ("Internal server error", "Something broke on our side. Nothing was charged."),
+    503: ("Service unavailable", "The server takes no work at this moment."),
+}
+
+
+def error_page(
+    request: HttpRequest, status: int, *, says: str = "", retry_after: int | None = None
+) -> HttpResponse:
+    """The page of one status: a sentence, an action, the id to quote. Callers of an API get a problem in JSON."""
+    if request.path.startswith(_MACHINES):
+        return _sent(_problem(request, status), retry_after)
+    context = {
+        "status": status,
+        "says": says,
+        "retry_after": retry_after,
+        "request_id": getattr(request, "request_id", ""),
+        "chosen_theme": theme_of(request),
+        "path": request.path,
+    }
+    # No request goes to the template: the context processors would ask for the session and the account.
+    html = loader.render_to_string(f"{status}.html", context)
+    return _sent(HttpResponse(html, status=status), retry_after)
+
+
+def _problem(request: HttpRequest, status: int) -> HttpResponse:
+    title, detail = _PROBLEMS[status]
+    problem = {"title": title, "detail": detail, "status": status}
+    if status == 500:
+        problem["instance"] = getattr(request, "request_id", "")
+    return JsonResponse(problem, status=status, content_type="application/problem+json")
+
+
+def _sent(response: HttpResponse, retry_after: int | None) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400, or 413 where the body was too large."""
+    too_large = isinstance(exception, RequestDataTooBig | TooManyFilesSent)
+    return error_page(request, 413 if too_large else 400)
+
+
+def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403, for the few pages that are known to exist and not for everybody."""
+    return error_page(request, 403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 where a form was open too long or came from elsewhere."""
+    return error_page(
+        request,
+        403,
+        says=_("This form was open too long, or came from another site. Go back and send it again."),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404, also for what is not the reader's to see."""
+    return error_page(request, 404)
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """429, with the seconds to wait."""
+    return error_page(request, 429, retry_after=seconds)
+
+
+def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
+    """500, with the id to quote."""
+    return error_page(request, 500)
+
+
+def unavailable(request: HttpRequest, seconds: int = 30) -> HttpResponse:
+    """503, while the server cannot take work."""
+    return error_page(request, 503, retry_after=seconds)

@@ -1,0 +1,110 @@
+"""What is worth knowing about a picture: how it was made, what it cost, how to make it again."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from gallery import money
+from gallery.models import Item
+from gallery.studio import labels
+from predictions.models import Prediction, StoredFile
+
+# Said elsewhere on the page, or without meaning for one picture.
+_ELSEWHERE = {"width", "height", "num_outputs", "output_format", "seed"}
+_FORMS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "video/mp4": "mp4",
+}
+_NOT_IN_NAMES = re.compile(r"[^\w]+")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line: the name in the API, our word for it, and the value."""
+
+    name: str
+    label: str
+    value: str
+    copy: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The lines of an item's page, and everything as text to copy."""
+
+    lines: list[Fact]
+    recipe: str = ""
+    negative_prompt: str = ""
+
+
+def of(item: Item, *, public: bool = False) -> Facts:
+    """The facts of an item. To the public the input is told only where the prompt is shown, and the cost never."""
+    prediction = item.output.prediction
+    open_book = not public or item.show_prompt
+    lines = [
+        Fact("model", _("model"), item.model.ref),
+        Fact("size", _("size"), f"{item.width} × {item.height} {extension(item.output.file)}"),
+    ]
+    if open_book and not prediction.data_removed:
+        lines += _settings(prediction)
+    if not public:
+        lines += _run(prediction)
+    if not open_book or prediction.data_removed:
+        return Facts(lines)
+    given = {name: value for name, value in prediction.input.items() if not _is_data(value)}
+    negative = given.get("negative_prompt") or given.get("n_prompt") or ""
+    return Facts(lines, json.dumps(given, ensure_ascii=False, indent=2), str(negative))
+
+
+def _settings(prediction: Prediction) -> list[Fact]:
+    chosen = prediction.settings()
+    lines = [
+        Fact(name, labels.short(name), _shown(chosen[name]))
+        for name in labels.in_order(prediction.version, chosen)
+        if name not in _ELSEWHERE
+    ]
+    seed = prediction.seed()
+    if seed is not None:
+        lines.append(Fact("seed", labels.short("seed"), str(seed), copy=True))
+    return lines
+
+
+def _run(prediction: Prediction) -> list[Fact]:
+    lines = []
+    seconds = prediction.metrics.get("predict_time") if isinstance(prediction.metrics, dict) else None
+    if isinstance(seconds, int | float):
+        lines.append(Fact("time", _("time"), _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}))
+    pictures = len(prediction.output) if isinstance(prediction.output, list) else 1
+    if prediction.charge is not None:
+        lines.append(Fact("cost", _("cost"), money.words(prediction.charge // max(1, pictures))))
+    return lines
+
+
+def extension(file: StoredFile) -> str:
+    """The usual ending of a file's type, without the dot."""
+    return _FORMS.get(file.content_type, "bin")
+
+
+def download_name(item: Item, file: StoredFile, *, words: bool) -> str:
+    """A file name that says what it is: the title, or, where `words` may be told, how the prompt begins."""
+    text = item.title or (item.prompt if words else "")
+    return f"{_NOT_IN_NAMES.sub('-', text[:60]).strip('-_') or 'picture'}.{extension(file)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _is_data(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("data:")

@@ -1,0 +1,105 @@
+"""Justified rows: where rows of pictures break, for six widths at once, so that no script and no shift is needed.
+
+Tiles have `flex: var(--r) 1 0` and `aspect-ratio: var(--r)`; between two breaks they fill the width at equal
+height. A break is an empty full-width element that is shown in its width class alone. Breaks are chosen so that the
+heights of all rows are as near as possible to a target: least squares of log(height ÷ target), by dynamic programming.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MIN_RATIO, MAX_RATIO = 0.4, 2.6
+"""Pictures more extreme than this are cropped in rows (not on their own pages)."""
+
+
+@dataclass(frozen=True)
+class Width:
+    """One class of container widths: a typical width, the wished height of rows and the gap, in CSS pixels."""
+
+    width: int
+    target: int
+    gap: int
+
+
+# Container widths from 320, 440, 600, 840, 1150 and 1600; each laid out for a width inside its class.
+GALLERY = (
+    Width(375, 210, 3), Width(510, 215, 3), Width(710, 220, 4),
+    Width(980, 250, 6), Width(1340, 260, 6), Width(1840, 320, 8),
+)  # fmt: skip
+LIBRARY = (
+    Width(375, 120, 3), Width(510, 140, 3), Width(710, 160, 4),
+    Width(980, 185, 6), Width(1180, 196, 6), Width(1680, 232, 8),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layout:
+    """For each tile the width classes in which a row ends after it, and for each class the filler of the last row."""
+
+    breaks: list[str]
+    fillers: list[float] = field(default_factory=list)
+
+    @property
+    def filler_style(self) -> str:
+        """The fillers as CSS custom properties `--f0` to `--f5`, in units of ratio; 0 means none."""
+        return ";".join(f"--f{index}:{value:.3f}" for index, value in enumerate(self.fillers))
+
+
+def shown_ratio(ratio: float) -> float:
+    """The ratio at which a picture stands in a row."""
+    return min(MAX_RATIO, max(MIN_RATIO, ratio))
+
+
+def lay_out(ratios: Sequence[float], widths: Sequence[Width] = GALLERY, *, more: bool = False) -> Layout:
+    """Rows for pictures of these (shown) ratios. With `more` to come after them the last row is filled as well."""
+    classes: list[list[str]] = [[] for _ in ratios]
+    fillers = []
+    for index, width in enumerate(widths):
+        ends, filler = _best_breaks(ratios, width, more)
+        for end in ends[:-1]:
+            classes[end - 1].append(f"b{index}")
+        fillers.append(filler)
+    return Layout([" ".join(names) for names in classes], fillers)
+
+
+def _best_breaks(ratios: Sequence[float], width: Width, more: bool) -> tuple[list[int], float]:
+    """The ends of the rows (exclusive, the last is the number of tiles), and the filler of the last row."""
+    count = len(ratios)
+    costs = [0.0] + [math.inf] * count
+    starts = [0] * (count + 1)
+    for end in range(1, count + 1):
+        total = 0.0
+        for start in range(end - 1, -1, -1):
+            total += ratios[start]
+            height = (width.width - width.gap * (end - start - 1)) / total
+            cost = costs[start] + _cost(height, width.target, last=end == count and not more)
+            if cost < costs[end]:
+                costs[end], starts[end] = cost, start
+            # Further pictures only make a row lower; below a third of the target nothing is gained.
+            if height < width.target / 3:
+                break
+    ends = []
+    end = count
+    while end:
+        ends.append(end)
+        end = starts[end]
+    ends.reverse()
+    return ends, _filler(ratios[ends[-2] if len(ends) > 1 else 0 :], width, more) if count else 0.0
+
+
+def _cost(height: float, target: int, *, last: bool) -> float:
+    # The last row may be short: it gets a filler and costs nothing for being high.
+    return 0.0 if last and height > target else math.log(height / target) ** 2
+
+
+def _filler(ratios: Sequence[float], width: Width, more: bool) -> float:
+    """What is missing, in units of ratio, until the last row is as low as the target."""
+    total = sum(ratios)
+    height = (width.width - width.gap * (len(ratios) - 1)) / total
+    # A full row is kept full where more follows, unless so few pictures are left that it would tower.
+    if height <= width.target * (1.6 if more else 1.0):
+        return 0.0
+    return max(0.0, (width.width - width.gap * len(ratios)) / width.target - total)

@@ -1,0 +1,1 @@
+"""The studio: a prompt, the controls of a model's own schema, and what is being made."""

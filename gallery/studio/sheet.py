@@ -1,0 +1,209 @@
+"""The contact sheet: what a member asked for lately, each as a strip of frames with what is true now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Account
+from gallery import access, money, rows, tiles
+from gallery.models import Item
+from predictions import pricing
+from predictions.models import Phase, Prediction, Status
+from predictions.models.prediction import PredictionQuerySet
+from predictions.running import dispatch
+
+SHOWN = 12
+"""Batches on one sheet."""
+PLACES = 4
+"""Waiting batches whose place in the queue is counted; each costs a few queries."""
+_STEP = re.compile(r"(\d{1,4})/(\d{1,4}) \[")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture to be, or one that is. `state` names how it is drawn."""
+
+    number: int
+    state: str
+    ratio: float
+    tile: tiles.Tile | None = None
+    seed: int | None = None
+
+    @property
+    def shown_number(self) -> str:
+        """The number as on the edge of a film."""
+        return f"{self.number:02d}"
+
+    @property
+    def style(self) -> str:
+        """Ratio and placeholder."""
+        parts = f"--r:{self.ratio:.4f}"
+        return f"{parts};{tiles.placeholder(self.tile.item)}" if self.tile else parts
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One prediction on the sheet."""
+
+    prediction: Prediction
+    frames: list[Frame]
+    place: dispatch.Place | None = None
+    items: Sequence[Item] = ()
+    fresh: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Not ended yet."""
+        return not self.prediction.is_ended
+
+    @property
+    def halted(self) -> bool:
+        """Ended without a picture."""
+        return self.prediction.is_ended and self.prediction.status != Status.SUCCEEDED
+
+    @property
+    def percent(self) -> int | None:
+        """How far it is, as the provider says; never invented."""
+        progress = self.prediction.progress
+        return None if progress is None or self.waiting else min(99, int(progress * 100))
+
+    @property
+    def waiting(self) -> bool:
+        """In the queue."""
+        return self.prediction.phase == Phase.WAITING
+
+    @property
+    def step(self) -> tuple[str, str] | None:
+        """Step and number of steps, from the last line of the log that names them."""
+        found = _STEP.findall(self.prediction.logs[-2000:])
+        return found[-1] if found and not self.waiting else None
+
+    @property
+    def state_key(self) -> str:
+        """Changes whenever something of it that is shown changes; sent back by the page that has it."""
+        place = f"{self.place.number}" if self.place else ""
+        return f"{self.prediction.public_id}.{self.prediction.revision}.{place}"
+
+    @property
+    def seconds_left(self) -> int | None:
+        """The estimate while it waits, rounded so that it does not flicker."""
+        seconds = self.place.seconds if self.place else None
+        if seconds is None:
+            return None
+        return max(1, round(seconds)) if seconds < 10 else round(seconds / 5) * 5
+
+    @property
+    def done(self) -> int:
+        """Pictures that are there."""
+        return sum(frame.tile is not None for frame in self.frames)
+
+    @property
+    def came_back(self) -> int:
+        """What of the hold went back, in micro-credits; 0 while it lives."""
+        return self.prediction.ceiling - (self.prediction.charge or 0) if self.prediction.is_ended else 0
+
+    @property
+    def note(self) -> str:
+        """A sentence on what was dropped, with what it cost."""
+        dropped = sum(frame.state == "dropped" for frame in self.frames)
+        if not dropped or self.prediction.status != Status.SUCCEEDED:
+            return ""
+        return _("%(dropped)s of %(all)s were too sensitive and were dropped. %(credits)s came back.") % {
+            "dropped": dropped, "all": len(self.frames), "credits": money.words(self.came_back),
+        }  # fmt: skip
+
+
+def recent(account: Account) -> list[Batch]:
+    """The newest predictions of an account, newest first."""
+    newest = _rows(account).order_by("-created_at", "-id")[:SHOWN]
+    return _batches(list(newest))
+
+
+def some(account: Account, public_ids: Sequence[str], *, fresh: bool = False) -> list[Batch]:
+    """These predictions of the account, newest first; unknown and others' ids are left out."""
+    return _batches(
+        list(_rows(account).filter(public_id__in=public_ids).order_by("-created_at", "-id")), fresh
+    )
+
+
+def any_live(batches: Sequence[Batch]) -> bool:
+    """Whether something on the sheet still changes."""
+    return any(batch.live for batch in batches)
+
+
+def _rows(account: Account) -> PredictionQuerySet:
+    rows = Prediction.objects.owned_by(account).select_related("model", "version")
+    return rows.defer(
+        "result", "metrics", "version__output_schema", "version__example_input", "version__source"
+    )
+
+
+def _batches(predictions: list[Prediction], fresh: bool = False) -> list[Batch]:
+    items: dict[int, list[Item]] = {}
+    ended = [prediction.pk for prediction in predictions if prediction.status == Status.SUCCEEDED]
+    mine = access.with_files(Item.objects.filter(output__prediction_id__in=ended)) if ended else ()
+    for item in mine:
+        items.setdefault(item.output.prediction_id, []).append(item)
+    counted = 0
+    batches = []
+    for prediction in reversed(predictions):
+        place = None
+        if prediction.phase == Phase.WAITING and counted < PLACES:
+            place = dispatch.place(prediction)
+            counted += 1
+        of_one = sorted(items.get(prediction.pk, ()), key=lambda item: item.output.index)
+        batches.append(Batch(prediction, _frames(prediction, of_one), place, of_one, fresh))
+    batches.reverse()
+    return batches
+
+
+def _frames(prediction: Prediction, items: list[Item]) -> list[Frame]:
+    asked = pricing.asked_outputs(prediction.version, prediction.input)
+    ratio = asked_ratio(prediction)
+    seed = prediction.seed()
+    if prediction.status == Status.SUCCEEDED:
+        return _finished(prediction, items, asked, ratio, seed)
+    if prediction.status == Status.FAILED:
+        return [Frame(1, "failed", ratio)]
+    if prediction.is_ended:
+        return [Frame(1, "cancelled", ratio)]
+    state = "queued" if prediction.phase == Phase.WAITING else "developing"
+    return [Frame(index + 1, state, ratio) for index in range(asked)]
+
+
+def _finished(
+    prediction: Prediction, items: list[Item], asked: int, ratio: float, seed: int | None
+) -> list[Frame]:
+    frames = []
+    for item in items:
+        index = item.output.index
+        of_batch = None if seed is None else seed + index
+        frames.append(
+            Frame(index + 1, "done", rows.shown_ratio(item.ratio), tiles.Tile(item, own=True), of_batch)
+        )
+    delivered = len(prediction.output) if isinstance(prediction.output, list) else 1
+    if prediction.data_removed or not isinstance(prediction.output, list):
+        delivered = asked
+    missing = asked - delivered
+    frames += [Frame(delivered + extra + 1, "dropped", ratio) for extra in range(missing)]
+    return frames
+
+
+def asked_ratio(prediction: Prediction) -> float:
+    """Width by height as the input asks for them, so that a frame has its shape before the picture is there."""
+    rules = prediction.version.properties
+    given = prediction.input
+    ratio = given.get("aspect_ratio", rules.get("aspect_ratio", {}).get("default"))
+    if isinstance(ratio, str):
+        wide, _colon, high = ratio.partition(":")
+        if wide.isdigit() and high.isdigit() and int(high):
+            return rows.shown_ratio(int(wide) / int(high))
+    width = given.get("width", rules.get("width", {}).get("default"))
+    height = given.get("height", rules.get("height", {}).get("default"))
+    if isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0:
+        return rows.shown_ratio(width / height)
+    return 1.0

@@ -1,0 +1,330 @@
+"""The studio's pages and fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import access, money
+from gallery.models import Item
+from gallery.pages import account_of, member, page, user_of
+from gallery.studio import reading, sheet
+from gallery.studio.controls import Panel, panel
+from predictions import availability, catalogue, lifecycle, pricing, submit
+from predictions.models import HostedModel, Prediction, Version
+from predictions.running import providers
+
+STOP_POLLING = 286
+SAMPLES = (
+    gettext_lazy("a red balloon over green hills at sunset"),
+    gettext_lazy("a lighthouse on a cliff, storm clouds, oil painting"),
+    gettext_lazy("a snowy pine forest under northern lights"),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model in the picker, and why it cannot be chosen where it cannot."""
+
+    model: HostedModel
+    price: int | None
+    per_run: bool
+    available: bool
+    reason: str = ""
+
+
+@require_safe
+@member
+def studio(request: HttpRequest) -> HttpResponse:
+    """The studio: filled in from `?from=` (an own prediction) or `?item=` (a picture whose prompt may be read)."""
+    version, values = _wish(request)
+    return _studio_page(request, version, values)
+
+
+def _wish(request: HttpRequest) -> tuple[Version | None, dict[str, Any]]:
+    source = _source(request)
+    if source is not None:
+        return source.version, reading.as_form(source.version, source.input)
+    version = _version(request.GET.get("model", "")) or _default_version()
+    return version, {
+        name: value for name, value in request.GET.items() if name not in ("model", "from", "item")
+    }
+
+
+def _source(request: HttpRequest) -> Prediction | None:
+    if "from" in request.GET:
+        mine = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
+        return mine.filter(public_id=request.GET["from"]).first()
+    if "item" in request.GET:
+        items = Item.objects.public().filter(show_prompt=True, public_id=request.GET["item"])
+        item = items.select_related("output__prediction__version__model").first()
+        return item.output.prediction if item is not None else None
+    return None
+
+
+def _studio_page(
+    request: HttpRequest,
+    version: Version | None,
+    values: Mapping[str, Any],
+    errors: Mapping[str, str] | None = None,
+    refusal: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    batches = sheet.recent(account_of(request))
+    context = {
+        **_form_context(request, version, values, errors, refusal),
+        "batches": batches,
+        "live": sheet.any_live(batches),
+        "samples": SAMPLES,
+    }
+    return page(request, "studio/studio.html", context, status=status)
+
+
+def _form_context(
+    request: HttpRequest,
+    version: Version | None,
+    values: Mapping[str, Any],
+    errors: Mapping[str, str] | None = None,
+    refusal: str = "",
+    dropped: list[str] | None = None,
+) -> dict[str, Any]:
+    choices = _choices()
+    chosen: Panel | None = panel(version, values, errors, dropped) if version is not None else None
+    context: dict[str, Any] = {
+        "choices": choices,
+        "panel": chosen,
+        "errors": errors or {},
+        "refusal": refusal,
+    }
+    if version is not None:
+        context["choice"] = next((choice for choice in choices if choice.model.pk == version.model_id), None)
+        context["procedural"] = _embedded(version.model)
+        context |= _price(request, version, _typed(version, values))
+    return context
+
+
+def _typed(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
+    return reading.read(version, {name: str(value) for name, value in values.items()})
+
+
+def _price(request: HttpRequest, version: Version, given: dict[str, Any]) -> dict[str, Any]:
+    """What the button says: how many, what it costs, and whether there is enough."""
+    try:
+        cost = submit.quote(version, given)
+    except submit.ModelNotAvailable as refused:
+        return {"cost": None, "count": 1, "short_of": refused.detail}
+    account = account_of(request)
+    missing = ""
+    if cost > account.balance:
+        missing = _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.") % {
+            "cost": money.words(cost), "have": money.short(account.balance),
+        }  # fmt: skip
+    return {"cost": cost, "count": max(1, pricing.asked_outputs(version, given)), "short_of": missing}
+
+
+def _choices() -> list[Choice]:
+    """All models of the catalogue, those that can be used first."""
+    models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
+    served = availability.served_refs()
+    choices = [_choice(model, model.ref in served) for model in models]
+    return sorted(choices, key=lambda choice: not choice.available)
+
+
+def _choice(model: HostedModel, served: bool) -> Choice:
+    prices = sorted(model.prices.all(), key=lambda price: -price.number)
+    versions = [version for version in model.versions.all() if version.enabled]
+    text = bool(versions) and any("prompt" in version.properties for version in versions)
+    reason = ""
+    if not served:
+        reason = _("No provider serves it yet")
+    elif not prices or not versions:
+        reason = _("It has no price or no version yet")
+    elif not text:
+        reason = _("Through the API only, for now")
+    price = prices[0] if prices else None
+    return Choice(
+        model, price.amount if price else None, bool(price and price.unit == "run"), not reason, reason
+    )
+
+
+def _embedded(model: HostedModel) -> bool:
+    """Whether the painter on this server would make it."""
+    first = next((provider for provider in providers.all_providers() if provider.serves(model.ref)), None)
+    return first is not None and first.name == "embedded"
+
+
+def _version(ref: str) -> Version | None:
+    return catalogue.find_version(ref) if ref else None
+
+
+def _default_version() -> Version | None:
+    for choice in _choices():
+        if choice.available:
+            return catalogue.find_version(choice.model.ref)
+    return None
+
+
+@require_POST
+@member
+def make(request: HttpRequest) -> HttpResponse:
+    """Ask for pictures. What is wrong comes back with the form kept and a sentence under its field."""
+    version = _version(request.POST.get("model", ""))
+    if version is None:
+        return _refused(request, _default_version(), request.POST, refusal=_("Choose a model first."))
+    given = reading.read(version, request.POST)
+    if "prompt" in version.properties and not given.get("prompt", "").strip():
+        empty = {"prompt": _("Write what the picture should show.")}
+        return _refused(request, version, request.POST, errors=empty)
+    wish = submit.Request(
+        account=account_of(request), user=user_of(request), version=version, input=given, source="web"
+    )
+    try:
+        prediction = submit.accept(wish)
+    except submit.InvalidInput as refused:
+        errors = reading.sentences(version, given, refused.faults)
+        return _refused(request, version, request.POST, errors=errors)
+    except submit.Refused as refused:
+        return _refused(request, version, request.POST, refusal=_why(request, refused, version, given))
+    if request.headers.get("HX-Request") == "true":
+        return _made(request, prediction)
+    return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(request.POST, version)}")
+
+
+def _as_address(form: QueryDict, version: Version) -> str:
+    """The form as an address, so that the next picture starts from the same settings without JavaScript too."""
+    kept = QueryDict(mutable=True)
+    kept["model"] = version.model.ref
+    for name in version.properties:
+        if form.get(name):
+            kept[name] = form[name][:1000]
+    if reading.SWITCHES in form:
+        kept[reading.SWITCHES] = "1"
+    return kept.urlencode()
+
+
+def _made(request: HttpRequest, prediction: Prediction) -> HttpResponse:
+    account = account_of(request)
+    account.refresh_from_db()
+    batches = sheet.some(account, [prediction.public_id])
+    return page(request, "studio/_made.html", {"batches": batches, "live": True, "account": account})
+
+
+def _refused(
+    request: HttpRequest,
+    version: Version | None,
+    form: QueryDict,
+    *,
+    errors: Mapping[str, str] | None = None,
+    refusal: str = "",
+) -> HttpResponse:
+    values = reading.kept(version, form) if version is not None else {}
+    if request.headers.get("HX-Request") == "true":
+        context = _form_context(request, version, values, errors, refusal)
+        response = page(request, "studio/_form.html", context, status=422)
+        response["HX-Retarget"], response["HX-Reswap"] = "#form", "outerHTML"
+        return response
+    return _studio_page(request, version, values, errors, refusal, status=422)
+
+
+def _why(request: HttpRequest, refused: submit.Refused, version: Version, given: dict[str, Any]) -> str:
+    if isinstance(refused, submit.InsufficientCredit):
+        account_of(request).refresh_from_db()
+        return str(_price(request, version, given)["short_of"]) or refused.detail
+    words = {
+        submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
+        submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
+        submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
+    }
+    return words.get(type(refused), refused.detail)
+
+
+@require_POST
+@member
+def form(request: HttpRequest) -> HttpResponse:
+    """The form again for another model (`to`): settings that fit are kept, the others are named."""
+    old, new = _version(request.POST.get("model", "")), _version(request.POST.get("to", ""))
+    if new is None:
+        return HttpResponse(status=204)
+    values, dropped = reading.carry(old, new, request.POST) if old is not None else ({}, [])
+    return page(request, "studio/_form.html", _form_context(request, new, values, dropped=dropped))
+
+
+@require_POST
+@member
+def quote(request: HttpRequest) -> HttpResponse:
+    """The button with the price of the form as it stands."""
+    version = _version(request.POST.get("model", ""))
+    if version is None:
+        return HttpResponse(status=204)
+    given = reading.read(version, request.POST)
+    return page(request, "studio/_price.html", _price(request, version, given))
+
+
+@require_POST
+@member
+def live(request: HttpRequest) -> HttpResponse:
+    """What changed since the page knew it: only those strips. Says when there is nothing left to ask for."""
+    known = dict(_parse_key(key) for key in request.POST.getlist("known")[: sheet.SHOWN * 4])
+    account = account_of(request)
+    batches = sheet.some(account, list(known), fresh=True)
+    changed = [batch for batch in batches if batch.state_key != known.get(batch.prediction.public_id)]
+    more = sheet.any_live(batches)
+    context = {"batches": changed, "account": account, "settled": any(not batch.live for batch in changed)}
+    if not changed:
+        return HttpResponse(status=204 if more else STOP_POLLING)
+    return page(request, "studio/_live.html", context, status=200 if more else STOP_POLLING)
+
+
+def _parse_key(key: str) -> tuple[str, str]:
+    return key.split(".")[0][:26], key[:80]
+
+
+@require_POST
+@member
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Cancel one's own; says what came back, or that it was too late."""
+    prediction = _own(request, public_id)
+    after = lifecycle.cancel(prediction.public_id)
+    batches = sheet.some(account_of(request), [public_id])
+    if request.headers.get("HX-Request") == "true":
+        account = account_of(request)
+        account.refresh_from_db()
+        return page(request, "studio/_live.html", {"batches": batches, "account": account, "settled": True})
+    if after.is_ended and after.shown_status == "canceled":
+        words = _("Cancelled. %(credits)s came back.") % {"credits": money.words(batches[0].came_back)}
+        messages.success(request, words)
+    else:
+        messages.info(request, _("Too late to cancel: it was already done."))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+@require_POST
+@member
+def again(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make the same once more, at today's price."""
+    source = _own(request, public_id)
+    wish = submit.Request(
+        account=account_of(request),
+        user=user_of(request),
+        version=source.version,
+        input=source.input,
+        source="web",
+    )
+    try:
+        submit.accept(wish)
+    except submit.Refused as refused:
+        messages.error(request, _why(request, refused, source.version, source.input))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def _own(request: HttpRequest, public_id: str) -> Prediction:
+    mine = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
+    return access.found(mine.filter(public_id=public_id).first())

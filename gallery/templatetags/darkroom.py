@@ -1,0 +1,116 @@
+"""Small words for templates: icons, amounts, times, addresses of pictures."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import ordinal
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import get_language, pgettext
+from django.utils.translation import gettext as _
+
+from gallery import access, money, pages, tiles
+from gallery.models import Item
+
+register = template.Library()
+register.filter("credits", money.words)
+register.filter("credits_exact", money.exact)
+register.filter("credits_short", money.short)
+register.filter("credits_unit", money.unit)
+
+
+@register.simple_tag
+def icon(name: str, size: int = 18) -> SafeString:
+    """An icon of the sprite; decoration only, so it is hidden from screen readers."""
+    return format_html(
+        '<svg class="icon" width="{}" height="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        size,
+        size,
+        static("icons/sprite.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def picture_url(item: Any, size: str) -> str:
+    """The checked address of an item's picture."""
+    return tiles.picture_url(item, size)
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: dict[str, Any]) -> str:
+    """`dark` or `light` as the reader chose; empty where the system decides."""
+    request = context.get("request")
+    return pages.theme_of(request) if isinstance(request, HttpRequest) else ""
+
+
+@register.simple_tag(takes_context=True)
+def here(context: dict[str, Any], *prefixes: str) -> SafeString | str:
+    """Marks the link to the section one is in."""
+    request = context.get("request")
+    path = request.path if isinstance(request, HttpRequest) else ""
+    return SafeString(' aria-current="page"') if any(path.startswith(prefix) for prefix in prefixes) else ""
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago, in one unit: `2 minutes ago`."""
+    if moment is None:
+        return ""
+    words = timesince(moment, depth=1)
+    return _("just now") if words.startswith("0") else _("%(time)s ago") % {"time": words}
+
+
+@register.filter
+def day_name(day: date) -> str:
+    """A day as a heading: weekday, day and month."""
+    return date_format(day, pgettext("format of a day's heading", "l, j F"))
+
+
+@register.filter
+def initial(name: str) -> str:
+    """The first letter of a name, for the round sign of a person."""
+    return name[:1].upper()
+
+
+@register.filter
+def hue(name: str) -> int:
+    """A colour angle that always is the same for a name."""
+    return sum((index + 1) * ord(letter) for index, letter in enumerate(name)) * 47 % 360
+
+
+@register.simple_tag
+def placeholder(item: Any) -> str:
+    """Colour and blur that hold a picture's place, as CSS custom properties."""
+    return tiles.placeholder(item)
+
+
+@register.simple_tag
+def srcset(item: Any) -> str:
+    """The thumbnails with their widths."""
+    return tiles.srcset(item)
+
+
+@register.simple_tag
+def alt(item: Any, own: bool = False) -> str:
+    """What a picture shows, as far as the reader may know it."""
+    return tiles.words_for(item, own=own)
+
+
+@register.filter
+def ordinal_place(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, or the plain number where the language says it otherwise."""
+    return str(ordinal(number)) if (get_language() or "en").startswith("en") else str(number)
+
+
+@register.simple_tag
+def gallery_wall() -> Any:
+    """The newest public picture, for the wall beside the sign-in form; None where there is none."""
+    return access.with_files(Item.objects.public()).order_by("-published_at", "-id").first()

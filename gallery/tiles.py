@@ -1,0 +1,124 @@
+"""Pictures as tiles of justified rows: addresses, placeholders and words for those who do not see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery import rows
+from gallery.models import Item
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_BLUR = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]{1,4000}")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture in a row. `breaks` are the width classes in which the row ends after it."""
+
+    item: Item
+    own: bool
+    breaks: str = ""
+    target: int = 260
+
+    @property
+    def href(self) -> str:
+        """The page behind it: the owner's in lists of their own, else the public one."""
+        return reverse("library_item" if self.own else "gallery_item", args=[self.item.public_id])
+
+    @property
+    def ratio(self) -> str:
+        """Width by height as it stands in the row."""
+        return f"{rows.shown_ratio(self.item.ratio):.4f}"
+
+    @property
+    def style(self) -> str:
+        """Ratio, colour and blur: they hold the place until the picture is there."""
+        return f"--r:{self.ratio};{placeholder(self.item)}"
+
+    @property
+    def srcset(self) -> str:
+        """The two thumbnails with their real widths."""
+        return srcset(self.item)
+
+    @property
+    def sizes(self) -> str:
+        """How wide the tile will be, as near as can be told before layout."""
+        ratio = rows.shown_ratio(self.item.ratio)
+        phone = min(100, round(ratio * 56))
+        return f"(max-width: 640px) {phone}vw, {round(ratio * self.target)}px"
+
+    @property
+    def alt(self) -> str:
+        """What it shows, as far as the reader may know it."""
+        return words_for(self.item, own=self.own)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of pictures, with a day's heading in the library."""
+
+    tiles: list[Tile]
+    filler_style: str
+    day: date | None = None
+
+
+def picture_url(item: Item, size: str) -> str:
+    """The item's own picture address, checked at each request."""
+    return reverse("item_picture", args=[item.public_id, size])
+
+
+def srcset(item: Item) -> str:
+    """The sizes that exist, for `srcset`; empty where there are no thumbnails."""
+    found = [(name, getattr(item.output, name)) for name in ("small", "medium")]
+    return ", ".join(
+        f"{picture_url(item, name)} {file.width}w" for name, file in found if file and file.width
+    )
+
+
+def placeholder(item: Item) -> str:
+    """Dominant colour and tiny blur as CSS custom properties; what is not of the expected form is left out."""
+    output = item.output
+    parts = []
+    if _COLOUR.fullmatch(output.colour):
+        parts.append(f"--c:{output.colour}")
+    if _BLUR.fullmatch(output.blur):
+        parts.append(f"--blur:url({output.blur})")
+    return ";".join(parts)
+
+
+def words_for(item: Item, *, own: bool) -> str:
+    """Alternative text: the title, the prompt where it may be read, or whose picture it is."""
+    if item.title:
+        return item.title
+    if item.prompt and (own or item.show_prompt):
+        return item.prompt[:160]
+    return _("Picture by %(name)s") % {"name": item.user.shown_name}
+
+
+def group(
+    items: Sequence[Item], *, own: bool, widths: Sequence[rows.Width], more: bool, day: date | None = None
+) -> Group:
+    """Lay out some items as rows."""
+    layout = rows.lay_out([rows.shown_ratio(item.ratio) for item in items], widths, more=more)
+    target = widths[-2].target
+    tiles = [Tile(item, own, ends, target) for item, ends in zip(items, layout.breaks, strict=True)]
+    return Group(tiles, layout.filler_style, day)
+
+
+def groups_by_day(items: Sequence[Item], *, more: bool) -> list[Group]:
+    """A member's items by the reader's own days, newest day first."""
+    days: dict[date, list[Item]] = {}
+    for item in items:
+        days.setdefault(timezone.localtime(item.created_at).date(), []).append(item)
+    last = len(days) - 1
+    return [
+        group(of_day, own=True, widths=rows.LIBRARY, more=more and index == last, day=day)
+        for index, (day, of_day) in enumerate(days.items())
+    ]

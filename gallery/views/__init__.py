@@ -1,0 +1,1 @@
+"""Pages: each authenticates, parses, calls one verb, renders."""

@@ -1,0 +1,35 @@
+"""The front page, and the switch of the theme."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import access
+from gallery.models import Item
+from gallery.pages import THEMES, base_url, page, safe_next
+
+STRIP = 9
+"""Pictures on the film strip."""
+YEAR = 365 * 24 * 3600
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """One sentence, a strip of published pictures, three lines of code."""
+    newest = access.with_files(Item.objects.public()).order_by("-published_at", "-id")[:STRIP]
+    return page(request, "gallery/home.html", {"strip": list(newest), "base_url": base_url(request)})
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Remember dark or light in a cookie that the server reads, so that no page flashes."""
+    response = HttpResponseRedirect(safe_next(request, "/"))
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(
+            "theme", chosen, max_age=YEAR, samesite="Lax", secure=request.is_secure(), httponly=False
+        )  # fmt: skip
+    else:
+        response.delete_cookie("theme")
+    return response

@@ -1,0 +1,92 @@
+"""Items with real pictures and thumbnails, for pages that show them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from accounts.models import User
+from gallery.models import Item
+from predictions.models import Prediction, Status, StoredFile
+from tests import factories
+
+
+def paint(width: int, height: int, seed: int) -> Image.Image:
+    """A soft sky with a sun over hills, different for each seed."""
+    random = np.random.default_rng(seed)
+    top, low, land = random.integers(30, 225, (3, 3))
+    down = np.linspace(0, 1, height)[:, None, None]
+    sky = top * (1 - down) + low * down + np.zeros((height, width, 3))
+    x = np.linspace(0, 1, width)[None, :]
+    hills = 0.62 + 0.12 * np.sin(x * random.uniform(4, 11) + random.uniform(0, 6)) * np.sin(x * 5)
+    below = np.linspace(0, 1, height)[:, None] > hills
+    sun = (x - random.uniform(0.2, 0.8)) ** 2 * (width / height) ** 2 + (
+        np.linspace(0, 1, height)[:, None] - 0.4
+    ) ** 2
+    sky[sun < 0.012] = (255, 240, 200)
+    sky[below] = land * 0.7
+    return Image.fromarray(sky.clip(0, 255).astype("uint8")).filter(ImageFilter.GaussianBlur(1))
+
+
+def stored(image: Image.Image, form: str = "WEBP") -> StoredFile:
+    """The picture as a kept file."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, quality=80)
+    kind = f"image/{form.lower()}"
+    return factories.make_stored_file(
+        buffer.getvalue(), content_type=kind, width=image.width, height=image.height
+    )
+
+
+def _shrunk(image: Image.Image, side: int) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((side, side))
+    return small
+
+
+def picture_output(
+    prediction: Prediction, *, width: int = 96, height: int = 64, seed: int = 1, index: int = 0
+) -> Any:
+    """An output with both thumbnails, dominant colour and blur."""
+    image = paint(width, height, seed)
+    tiny = io.BytesIO()
+    _shrunk(image, 16).save(tiny, "WEBP", quality=40)
+    colour = "#{:02x}{:02x}{:02x}".format(*image.resize((1, 1)).getpixel((0, 0)))
+    return factories.make_output(
+        prediction,
+        file=stored(image),
+        small=stored(_shrunk(image, 320)),
+        medium=stored(_shrunk(image, 640)),
+        colour=colour,
+        blur="data:image/webp;base64," + base64.b64encode(tiny.getvalue()).decode(),
+        index=index,
+        name=f"out-{index}.webp",
+    )
+
+
+def picture_item(
+    user: User,
+    prompt: str = "a red lighthouse",
+    *,
+    prediction: Prediction | None = None,
+    width: int = 96,
+    height: int = 64,
+    seed: int = 1,
+    index: int = 0,
+    **fields: Any,
+) -> Item:
+    """An item with a real picture; `visibility="public"` publishes it."""
+    if prediction is None:
+        prediction = factories.make_prediction(
+            user,
+            status=Status.SUCCEEDED,
+            input={"prompt": prompt, "num_inference_steps": 28, "guidance_scale": 3.5, "seed": seed},
+            output=["/f/x/out-0.webp"],
+            metrics={"predict_time": 2.4},
+        )
+    output = picture_output(prediction, width=width, height=height, seed=seed, index=index)
+    return factories.make_item(user, output, prompt=prompt, **fields)
