@@ -74,7 +74,7 @@ def _ragged(streams: Streams, height: int, width: int) -> tuple[Plane, Plane]:
     x = np.arange(width, dtype=np.float32)[None] + 0.5
     edge = np.minimum(np.minimum(y, height - y), np.minimum(x, width - x)) / unit
     tear = fbm(streams, "style/wash/edge", height, width, cells=7, octaves=5, gain=0.55) - 0.5
-    edge = edge + np.float32(0.055) * np.clip(tear, -0.5, 0.5)
+    edge = edge + np.float32(0.055) * np.clip(tear, -0.42, 0.42)
     inside = smoothstep(edge, 0.034, 0.040)
     rim = smoothstep(edge, 0.066, 0.040) * inside
     return inside, rim

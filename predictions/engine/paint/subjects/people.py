@@ -15,9 +15,10 @@ SKINS = (
 )
 
 
-HAIRS = ("#1d1614", "#3b2418", "#6a3f22", "#a8662f", "#d3a45a", "#8d8a88", "#5a2a1c")
-
-
+DARK_HAIRS = ("#1d1614", "#2a1a14", "#3b2418", "#4a3a34", "#8d8a88")
+FAIR_HAIRS = ("#1d1614", "#3b2418", "#6a3f22", "#a8662f", "#d3a45a", "#8d8a88", "#5a2a1c")
+FAIR_EYES = ("#5a3a20", "#3f6a8a", "#5d7a3a", "#7a5a2c", "#4f7f8a")
+DARK_EYES = ("#5a3a20", "#3a2a1e", "#7a5a2c", "#4a3018")
 CLOTHES = ("#b5483f", "#3c6a9a", "#4c7d5a", "#8a5a8c", "#c4913e", "#41566b")
 
 
@@ -27,16 +28,16 @@ def bust(whim: Whim) -> Design:
     style = whim.pick("hair style", ("long", "short", "bun", "curls", "bob"))
     palette = {
         **skin,
-        "hair": whim.pick("hair", HAIRS),
+        "hair": whim.pick("hair", FAIR_HAIRS if skin in SKINS[:2] else DARK_HAIRS),
         "main": whim.pick("clothes", CLOTHES),
-        "iris": whim.pick("iris", ("#5a3a20", "#3f6a8a", "#5d7a3a", "#3a2a1e", "#7a5a2c")),
+        "iris": whim.pick("iris", FAIR_EYES if skin in SKINS[:2] else DARK_EYES),
     }
     behind, above = _hair(style, whim)
     return Design(
         (*behind, *_shoulders(), *_neck_and_head(), *_features(palette["iris"]), *above),
         palette,
-        close=None,
         ground=1.0,
+        floor=1.0,
     )
 
 
@@ -44,16 +45,20 @@ def _shoulders() -> tuple[Layer, ...]:
     torso = Layer(
         (
             outline(
-                (-0.46, 1.02),
-                (-0.44, 0.90),
-                (-0.36, 0.815),
-                (-0.20, 0.765),
-                (-0.09, 0.74),
-                (0.09, 0.74),
-                (0.20, 0.765),
-                (0.36, 0.815),
-                (0.44, 0.90),
-                (0.46, 1.02),
+                (-0.45, 1.22),
+                (-0.468, 1.06),
+                (-0.468, 0.945),
+                (-0.435, 0.865),
+                (-0.345, 0.805),
+                (-0.215, 0.772),
+                (-0.105, 0.735),
+                (0.105, 0.735),
+                (0.215, 0.772),
+                (0.345, 0.805),
+                (0.435, 0.865),
+                (0.468, 0.945),
+                (0.468, 1.06),
+                (0.45, 1.22),
                 bevel=0.16,
                 depth=0.14,
             ),
@@ -68,7 +73,7 @@ def _shoulders() -> tuple[Layer, ...]:
 
 def _neck_and_head() -> tuple[Layer, ...]:
     neck = Layer(
-        (stroke((0, 0.55, 0.098), (0, 0.70, 0.098), (0, 0.765, 0.115)),),
+        (stroke((0, 0.55, 0.098), (0, 0.70, 0.098), (0, 0.742, 0.102)),),
         "skin",
         "skin",
         marks=(Mark((Ellipse(0, 0.615, 0.13, 0.055),), "skin:0.72", soft=0.07),),
@@ -76,11 +81,11 @@ def _neck_and_head() -> tuple[Layer, ...]:
     collar = Layer(
         (
             stroke(
-                (-0.155, 0.745, 0.026),
+                (-0.128, 0.735, 0.018),
                 (-0.08, 0.808, 0.028),
                 (0, 0.83, 0.028),
                 (0.08, 0.808, 0.028),
-                (0.155, 0.745, 0.026),
+                (0.128, 0.735, 0.018),
             ),
         ),
         "main:0.86",
@@ -119,14 +124,15 @@ def _features(iris: str) -> tuple[Layer, ...]:
     brows = Layer(
         pair(stroke((0.035, 0.303, 0.009), (0.085, 0.285, 0.012), (0.138, 0.302, 0.005))),
         "brow",
-        "mane",
-        flow=0.0,
-        shade=0.4,
+        "plush",
+        flow=10.0,
+        bulge=0.5,
+        shade=0.3,
     )
     nose = Layer(
         (
-            stroke((0, 0.36, 0.012), (0, 0.42, 0.020), (0, 0.452, 0.026)),
-            *pair(Ellipse(0.022, 0.458, 0.017, 0.014, depth=0.015)),
+            stroke((0, 0.35, 0.014), (0, 0.42, 0.021), (0, 0.450, 0.029), flat=1.25),
+            *pair(Ellipse(0.028, 0.456, 0.020, 0.016, depth=0.018)),
         ),
         "skin:1.04",
         "skin",
@@ -135,7 +141,7 @@ def _features(iris: str) -> tuple[Layer, ...]:
         joints=((0, 0.35, 0.07),),
         marks=(blush(0, 0.452, 0.014, "lip", 0.3),),
     )
-    nostrils = Layer(pair(Ellipse(0.014, 0.4665, 0.0065, 0.004, 15)), "skin:0.35", "ink", shade=0)
+    nostrils = Layer(pair(Ellipse(0.017, 0.4685, 0.0085, 0.0045, 15)), "skin:0.35", "ink", shade=0)
     lips = Layer(
         (
             outline(
