@@ -139,15 +139,16 @@ def accept(request: Request) -> Prediction:
     prediction = _row(offer, public_id)
     try:
         with transaction.atomic():
-            # The account's row is the last lock in every other transaction; here it is the only shared one.
-            credits.hold(request.account.pk, offer.ceiling, public_id)
             prediction.save(force_insert=True)
             queue.wake("start")
+            # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
+            credits.hold(request.account.pk, offer.ceiling, public_id)
     except credits.InsufficientCredits:
         raise InsufficientCredit from None
     except credits.AccountClosed:
         raise AccountSuspended from None
-    prediction.refresh_from_db(fields=["created_at", "deadline", "must_end_by"])
+    if request.deadline_s is not None:
+        prediction.refresh_from_db(fields=["deadline"])
     return prediction
 
 
@@ -165,7 +166,6 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         price=offer.price,
         ceiling=offer.ceiling,
         must_end_by=after(settings.QUEUE_LIMIT),
-        created_at=Now(),
     )
     if request.deadline_s is not None:
         prediction.deadline = Now() + timedelta(seconds=request.deadline_s)  # type: ignore[assignment]

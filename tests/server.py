@@ -1,0 +1,91 @@
+"""A real server: `config.server`, as `script/server` starts it, with a data folder and a port of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+
+BASE = Path(__file__).resolve().parent.parent
+
+
+class RunningServer:
+    """Started on entering, stopped on leaving. `url`, `password` of `admin`, its `token`, the `curl` line."""
+
+    def __init__(self, **settings: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="darkroom-server-")
+        self.data = Path(self._folder.name)
+        self.port = _free_port()
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith(("DARKROOM_", "DJANGO_"))
+        }
+        self.environment = {**inherited, "DARKROOM_DATA": str(self.data), "PORT": str(self.port), **settings}
+        self.lines: list[str] = []
+        self.url = self.password = self.token = self.curl = ""
+
+    def __enter__(self) -> RunningServer:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "config.server"],
+            cwd=BASE,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=(self.data / "log").open("wb"),
+            text=True,
+            start_new_session=True,
+        )
+        ready = threading.Event()
+        threading.Thread(target=self._read, args=(ready,), daemon=True).start()
+        if not ready.wait(120):
+            self.__exit__(None, None, None)
+            raise AssertionError("The server was never ready:\n" + "\n".join(self.lines))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self._folder.cleanup()
+
+    def _read(self, ready: threading.Event) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if found := re.match(r"Darkroom is ready: (\S+)", line):
+                self.url = found.group(1)
+            elif found := re.match(r"Administrator: admin (\S+)", line):
+                self.password = found.group(1)
+            elif line.startswith("curl "):
+                self.curl = line.strip()
+                self.token = re.search(r"Bearer (dr_\w+)", line).group(1)  # type: ignore[union-attr]
+            if self.url and self.password and self.token:
+                ready.set()
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command beside the server."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
