@@ -143,7 +143,7 @@ class App:
     def _file(self, job: Job, name: str) -> Answer:
         # Only announced names are served, so neither half files nor paths can be asked for.
         for output in job.outputs:
-            if output["name"] == name:
+            if output["name"] == name and (job.folder / name).is_file():
                 headers = {"content-length": str(output["size"])}
                 return Answer(200, b"", output["content_type"], job.folder / name, headers)
         raise HttpError(404, "This prediction has no such file.")

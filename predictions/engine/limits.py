@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
+MAX_THREADS = 8
+"""More gain nothing on pictures of this size, and each costs address space for its stack."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -29,7 +32,7 @@ class Limits:
 
 def threads_per_child(slots: int) -> int:
     """Threads for OpenCV and BLAS in each of `slots` children that share this machine's cores."""
-    return max(1, len(os.sched_getaffinity(0)) // max(1, slots))
+    return min(MAX_THREADS, max(1, len(os.sched_getaffinity(0)) // max(1, slots)))
 
 
 def apply_limits(memory_bytes: int, cpu_seconds: int) -> None:

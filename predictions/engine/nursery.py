@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -18,8 +19,12 @@ from predictions.engine.leash import leash_fd
 from predictions.engine.limits import thread_environment
 
 PACKET = 65536
+FRUGAL = {"MALLOC_ARENA_MAX": "2"}
+"""Each thread's own malloc arena would take 64 MB of the children's limited address space."""
 READY_WITHIN_S = 60.0
 MAX_BACKOFF_S = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class ZygoteLost(Exception):
@@ -76,6 +81,10 @@ class Nursery:
         """Process id (and group) of every child under way, by job id."""
         return dict(self._pids)
 
+    def has(self, job: str) -> bool:
+        """Whether a child of this job has been asked for and has not ended."""
+        return job in self._ends
+
     async def fork(self, errand: Errand, pipe: int) -> asyncio.Future[int]:
         """Fork a child that owns `pipe`'s other half; its end arrives in the future as an exit code.
 
@@ -106,12 +115,16 @@ class Nursery:
         """Start, listen, start again: at once after a death in service, else after growing pauses."""
         pause = 0.1
         while True:
-            self._start()
-            served = await self._listen()
+            served = False
+            try:
+                self._start()
+                served = await self._listen()
+            except Exception:
+                # No memory for a process, or a message that makes no sense: whatever it is, try again.
+                log.exception("Keeping the painter's process failed")
             self._bury()
             pause = 0.1 if served else min(MAX_BACKOFF_S, pause * 2)
-            if not served:
-                print("engine: the painter's process could not be started", file=sys.stderr, flush=True)  # noqa: T201
+            log.warning("The painter's process %s", "was lost" if served else "could not be started")
             await asyncio.sleep(pause)
 
     def _start(self) -> None:
@@ -119,9 +132,8 @@ class Nursery:
         ours.setblocking(False)
         leash = leash_fd()
         root = str(Path(predictions.__file__).resolve().parent.parent)
-        # One BLAS thread: its threads would be started by the import, and a process with threads must not
-        # fork.
-        environment = {**os.environ, **thread_environment(1)}
+        # One BLAS thread: more would be started by the import, and a process with threads must not fork.
+        environment = {**os.environ, **thread_environment(1), **FRUGAL}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "predictions.engine.zygote", str(theirs.fileno()), str(os.getpid())],
@@ -149,6 +161,8 @@ class Nursery:
         """Act on one message; True where it says that the zygote is ready."""
         if "ready" in message:
             self.painter = message["painter"]
+            if message["threads"] != 1:
+                log.error("The painter's process has %d threads; forking it is not safe", message["threads"])
             self._ready.set()
             return True
         if "started" in message:

@@ -6,11 +6,10 @@ import asyncio
 import base64
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
-import sys
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,8 @@ DRAIN_S = 2.0
 DEAF_ZYGOTE_S = 3.0
 MAX_RUNS = 3
 PRUNE_EVERY_S = 30.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -63,8 +64,13 @@ class _Run:
 
 
 def drawn_seed(id: str) -> int:
-    """A seed for a request without one, 0 to 65535: from the job's id, so a repeated start draws it again."""
-    return int.from_bytes(hashlib.sha256(f"seed {id}".encode()).digest()[:2], "big")
+    """A seed for a request without one, 0 to 65535.
+
+    Drawn from the job's id without its run number, so that work that is started again, here or in a later engine,
+    gives the picture whose seed the caller may have read in the log already.
+    """
+    public = id.rpartition("-")[0] or id
+    return int.from_bytes(hashlib.sha256(f"seed {public}".encode()).digest()[:2], "big")
 
 
 class Runner:
@@ -98,7 +104,10 @@ class Runner:
             self._book.withdraw(job)
         elif not job.ended.is_set() and not job.cancel_asked:
             job.cancel_asked = True
-            self._stop(job)
+            if self._nursery.has(job.id):
+                self._stop(job)
+            else:  # between two children: nothing runs, and a child forked from now on is stopped at once
+                job.end("canceled")
 
     async def _work(self) -> None:
         while True:
@@ -110,7 +119,7 @@ class Runner:
                 await self._run(job)
             except Exception:
                 # One job that cannot be started (a full disk, say) must not cost a slot.
-                traceback.print_exc()
+                log.exception("Prediction %s could not be run", job.id)
                 job.end("failed", "The engine could not start the painter.")
             if job.status in ("failed", "canceled"):
                 shutil.rmtree(job.folder, ignore_errors=True)
@@ -125,19 +134,19 @@ class Runner:
             try:
                 code = await self._paint(run)
             except ZygoteLost:
-                await self._nursery.ready()
                 if job.cancel_asked:
                     job.end("canceled")
                     return
-                continue
+                await self._nursery.ready()
             except TimeoutError:
                 job.end(
                     "failed",
                     f"The prediction ran longer than {_seconds(self._deadline(job))} and was stopped.",
                 )
                 return
-            self._conclude(run, code)
-            return
+            else:
+                self._conclude(run, code)
+                return
         job.end("failed", "The painter's process was lost several times.")
 
     async def _paint(self, run: _Run) -> int:
@@ -231,7 +240,7 @@ class Runner:
         else:
             job.end("failed", f"The painter stopped unexpectedly (exit code {code}).")
         if job.status == "failed":
-            print(f"engine: job {job.id} failed: {job.error}", file=sys.stderr, flush=True)  # noqa: T201
+            log.info("Prediction %s failed: %s", job.id, job.error)
 
     async def _prune(self) -> None:
         while True:

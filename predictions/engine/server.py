@@ -61,6 +61,8 @@ async def _serve(listener: socket.socket, secret: str, folder: Path, slots: int,
         log_level="warning",
         access_log=False,
         server_header=False,
+        ws="none",
+        timeout_keep_alive=30,
         timeout_graceful_shutdown=1,
     )
     runner.open()

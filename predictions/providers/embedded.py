@@ -24,6 +24,8 @@ from predictions.providers.base import (
 BOOT = "engine-boot"
 CONNECT_S = 2.0
 ANSWER_S = 15.0
+# Idle connections are dropped long before the engine would (30 s), so none is used while it is being closed.
+_LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=5.0)
 _KINDS: dict[str, Kind] = {
     "starting": "starting",
     "processing": "processing",
@@ -162,7 +164,7 @@ class EmbeddedEngine:
     def _client(self) -> httpx.AsyncClient:
         # trust_env off: a proxy in the environment must never see what goes to the engine.
         return httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=self._socket_path),
+            transport=httpx.AsyncHTTPTransport(uds=self._socket_path, limits=_LIMITS),
             base_url="http://engine",
             headers=self._headers,
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),

@@ -98,6 +98,17 @@ def test_it_finishes_a_picture_though_the_forking_process_was_killed() -> None:
         assert service.zygote() != zygote
 
 
+def test_it_cancels_though_the_forking_process_is_frozen() -> None:
+    with running() as service:
+        service.put("frozen-1", LONG)
+        pid, zygote = service.painting("frozen-1"), service.zygote()
+        os.kill(zygote, signal.SIGSTOP)
+        service.client.post("/predictions/frozen-1/cancel")
+        assert service.ended("frozen-1")["status"] == "canceled"
+        wait_for(lambda: not is_alive(pid) and not is_alive(zygote), "the old processes to end")
+        assert service.run("frozen-2", SMALL)["status"] == "succeeded"
+
+
 def test_it_leaves_no_process_when_it_is_killed() -> None:
     with running() as service:
         service.put("orphan-1", LONG)
