@@ -168,7 +168,7 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         must_end_by=after(settings.QUEUE_LIMIT),
     )
     if request.deadline_s is not None:
-        prediction.deadline = Now() + timedelta(seconds=request.deadline_s)  # type: ignore[assignment]
+        prediction.deadline = Now() + timedelta(seconds=request.deadline_s)
     return prediction
 
 
