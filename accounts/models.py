@@ -66,6 +66,7 @@ class Account(models.Model):
     class Meta:
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
+        permissions: ClassVar = [("adjust_credits", "Can grant credits and adjust balances")]
         constraints: ClassVar = [
             models.CheckConstraint(name="account_balance_not_negative", condition=Q(balance__gte=0)),
             models.CheckConstraint(name="account_held_not_negative", condition=Q(held__gte=0)),

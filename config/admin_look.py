@@ -1,13 +1,100 @@
-"""How the admin panel looks and what its side bar holds. Data only."""
+"""How the admin panel looks and what its side bar holds. Data only; the figures of its first page are in `desk`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _may(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: bool(getattr(request, "user", None) and request.user.has_perm(permission))
+
+
+def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
+    """A line of the side bar, shown to whoever may see that model; `model` is `app_name`."""
+    app, name = model.split("_", 1)
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model}_changelist"),
+        "permission": _may(f"{app}.view_{name}"),
+    }
+
+
+def _group(title: Any, *entries: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": True, "items": list(entries)}
+
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Darkroom",
     "SITE_HEADER": "Darkroom",
+    "SITE_SUBHEADER": _("The desk"),
+    "SITE_SYMBOL": "photo_camera",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
-}
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "config.desk.dashboard",
+    "COLORS": {
+        # The safelight of the pages, and their warm greys, as steps of one hue.
+        "base": {
+            "50": "oklch(.988 .003 75)", "100": "oklch(.968 .006 75)", "200": "oklch(.920 .008 70)",
+            "300": "oklch(.860 .010 70)", "400": "oklch(.720 .012 60)", "500": "oklch(.560 .014 55)",
+            "600": "oklch(.455 .014 55)", "700": "oklch(.360 .012 50)", "800": "oklch(.262 .009 45)",
+            "900": "oklch(.182 .007 45)", "950": "oklch(.150 .006 45)",
+        },
+        "primary": {
+            "50": "oklch(.975 .015 42)", "100": "oklch(.945 .035 42)", "200": "oklch(.890 .075 42)",
+            "300": "oklch(.820 .120 42)", "400": "oklch(.760 .160 42)", "500": "oklch(.720 .180 42)",
+            "600": "oklch(.560 .185 36)", "700": "oklch(.500 .165 36)", "800": "oklch(.430 .140 36)",
+            "900": "oklch(.360 .110 36)", "950": "oklch(.260 .080 36)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "",
+                "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")}],
+            },
+            _group(
+                _("Work"),
+                _entry(_("Predictions"), "hourglass_top", "predictions_prediction"),
+                _entry(_("Models"), "deployed_code", "predictions_hostedmodel"),
+                _entry(_("Versions"), "history", "predictions_version"),
+            ),
+            _group(
+                _("Gallery"),
+                _entry(_("Items"), "photo_library", "gallery_item"),
+                _entry(_("Share links"), "share", "gallery_sharelink"),
+            ),
+            _group(
+                _("People"),
+                _entry(_("Users"), "person", "accounts_user"),
+                _entry(_("Groups"), "group", "auth_group"),
+                _entry(_("E-mail addresses"), "mail", "account_emailaddress"),
+                _entry(_("Memberships"), "badge", "accounts_membership"),
+                _entry(_("API tokens"), "key", "accounts_apitoken"),
+            ),
+            _group(
+                _("Money"),
+                _entry(_("Accounts"), "account_balance", "accounts_account"),
+                _entry(_("Ledger"), "receipt_long", "accounts_ledgerentry"),
+                _entry(_("Prices"), "sell", "predictions_price"),
+            ),
+            _group(
+                _("System"),
+                _entry(_("Signs of life"), "monitor_heart", "predictions_beat"),
+                _entry(_("Outputs"), "image", "predictions_output"),
+                _entry(_("Stored files"), "folder", "predictions_storedfile"),
+                _entry(_("Failed tasks"), "error", "django_q_failure"),
+            ),
+        ],
+    },
+}  # fmt: skip

@@ -1,0 +1,31 @@
+"""The queue's own tables in the panel, to be read only; found by name, for one module alone may import the queue."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.exceptions import NotRegistered
+
+from accounts.desk import HistoryDesk
+
+_TASK = ("name", "func", "cluster", "started", "stopped", "attempt_count")
+_COLUMNS = {
+    "OrmQ": ("key", "lock"),
+    "Failure": _TASK,
+    "Success": _TASK,
+    "Schedule": ("name", "func", "schedule_type", "next_run"),
+}
+
+
+def _register(name: str, columns: tuple[str, ...]) -> None:
+    model = apps.get_model("django_q", name)
+    try:
+        admin.site.unregister(model)
+    except NotRegistered:
+        return
+    fields = {"list_display": columns, "ordering": ("-pk",), "__doc__": f"{name} rows of the queue."}
+    admin.site.register(model, type(f"{name}Desk", (HistoryDesk,), fields))
+
+
+for _name, _columns in _COLUMNS.items():
+    _register(_name, _columns)

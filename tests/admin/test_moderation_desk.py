@@ -1,0 +1,149 @@
+"""What moderators and operators do from the lists: hide, ban, revoke, withdraw, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from accounts import tokens
+from accounts.models import MICRO, ApiToken, User
+from gallery.models import Item, ShareLink
+from predictions.models import Prediction, Status
+from tests import factories
+
+ClientOf = Callable[[User], Client]
+
+
+@pytest.fixture
+def desk(staff: User, client_of: ClientOf) -> Client:
+    return client_of(staff)
+
+
+def act(client: Client, model: Any, action: str, *rows: Any, **more: Any) -> Any:
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return client.post(url, {"action": action, "_selected_action": [row.pk for row in rows], **more})
+
+
+def test_hiding_asks_for_a_reason_first(desk: Client, alice: User) -> None:
+    item = factories.make_item(alice, visibility="public")
+    asked = act(desk, Item, "hide", item)
+    assert asked.status_code == 200 and 'name="reason"' in asked.content.decode()
+    assert act(desk, Item, "hide", item, answered="1", reason=" ").status_code == 422
+    assert Item.objects.public().count() == 1
+
+
+def test_hiding_takes_it_from_the_public_at_once(desk: Client, staff: User, alice: User) -> None:
+    items = [factories.make_item(alice, visibility="public") for _number in range(2)]
+    assert act(desk, Item, "hide", *items, answered="1", reason="Not ours to show").status_code == 302
+    assert Item.objects.public().count() == 0
+    assert set(Item.objects.values_list("hidden_reason", flat=True)) == {"Not ours to show"}
+    assert [entry.get_change_message() for entry in LogEntry.objects.filter(user=staff)] == [
+        "Hidden: Not ours to show"
+    ] * 2
+
+
+def test_what_was_hidden_is_shown_again(desk: Client, alice: User) -> None:
+    item = factories.make_item(alice, visibility="public")
+    act(desk, Item, "hide", item, answered="1", reason="a mistake")
+    act(desk, Item, "restore", item)
+    item = Item.objects.select_related("output").get()
+    assert item.is_public and not item.output.withheld and item.hidden_reason == ""
+
+
+def test_a_reader_may_not_hide(alice: User, client_of: ClientOf) -> None:
+    helper = factories.make_user("helper", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename="view_item"))
+    item = factories.make_item(alice, visibility="public")
+    act(client_of(helper), Item, "hide", item, answered="1", reason="because")
+    assert Item.objects.public().count() == 1
+
+
+def test_hidden_items_are_a_filter(desk: Client, alice: User) -> None:
+    hidden, _shown = factories.make_item(alice), factories.make_item(alice)
+    act(desk, Item, "hide", hidden, answered="1", reason="r")
+    found = desk.get(reverse("admin:gallery_item_changelist"), {"hidden": "yes"}).context["cl"].result_list
+    assert [item.pk for item in found] == [hidden.pk]
+
+
+def test_a_ban_closes_every_door_and_can_be_lifted(
+    desk: Client, alice: User, client_of: ClientOf, bearer: Callable[[User], dict[str, str]]
+) -> None:
+    headers, hers = bearer(alice), client_of(alice)
+    act(desk, User, "ban", alice)
+    assert Client().get("/api/me", headers=headers).status_code == 403
+    assert hers.get("/account/").status_code == 302
+    act(desk, User, "unban", alice)
+    assert Client().get("/api/me", headers=headers).status_code == 200
+    assert [entry.get_change_message() for entry in LogEntry.objects.order_by("id")] == [
+        "Banned.",
+        "Ban lifted.",
+    ]
+
+
+def test_nobody_bans_himself(desk: Client, staff: User) -> None:
+    act(desk, User, "ban", staff)
+    staff.refresh_from_db()
+    assert staff.is_active
+
+
+def test_a_helper_makes_no_administrator(staff: User, alice: User, client_of: ClientOf) -> None:
+    helper = factories.make_user("helper", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client = client_of(helper)
+    form = {
+        "username": "helper",
+        "is_active": "on",
+        "is_staff": "on",
+        "is_superuser": "on",
+        "email": "h@example.org",
+    }
+    formset = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    assert (
+        client.post(reverse("admin:accounts_user_change", args=[helper.pk]), {**form, **formset}).status_code
+        == 302
+    )
+    helper.refresh_from_db()
+    assert not helper.is_superuser
+    act(client, User, "ban", staff)
+    staff.refresh_from_db()
+    assert staff.is_active
+    assert client.get(reverse("admin:auth_user_password_change", args=[staff.pk])).status_code == 403
+
+
+def test_a_user_is_added_with_an_account(desk: Client) -> None:
+    words = "a long unusual phrase 7"
+    form = {"username": "newcomer", "password1": words, "password2": words, "usable_password": "true"}
+    assert desk.post(reverse("admin:accounts_user_add"), form).status_code == 302
+    assert User.objects.get(username="newcomer").account is not None
+
+
+def test_a_token_is_revoked(desk: Client, alice: User) -> None:
+    plain = factories.make_token(alice)
+    act(desk, ApiToken, "revoke", ApiToken.objects.get())
+    assert tokens.look_up(plain) is None
+    assert LogEntry.objects.get().get_change_message() == "Revoked."
+
+
+def test_a_share_link_is_withdrawn(desk: Client, alice: User) -> None:
+    share = factories.make_share_link(factories.make_item(alice))
+    listed = desk.get(reverse("admin:gallery_sharelink_changelist")).content.decode()
+    assert share.token not in listed
+    act(desk, ShareLink, "withdraw", share)
+    assert ShareLink.objects.open().count() == 0
+
+
+def test_live_predictions_are_canceled_and_their_holds_returned(desk: Client, alice: User) -> None:
+    live = factories.make_prediction(alice, ceiling=3 * MICRO)
+    done = factories.make_prediction(alice, status=Status.SUCCEEDED)
+    act(desk, Prediction, "cancel", live, done)
+    live.refresh_from_db()
+    done.refresh_from_db()
+    assert (live.shown_status, done.shown_status) == ("canceled", "succeeded")
+    account = factories.account_of(alice)
+    assert (account.balance, account.held) == (99 * MICRO, 0)

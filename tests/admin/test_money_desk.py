@@ -1,0 +1,153 @@
+"""Credits by hand: with a reason, by whoever may, once, on the record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import MICRO, LedgerEntry, User
+from predictions.models import HostedModel, Price
+from tests import factories
+
+ClientOf = Callable[[User], Client]
+ONCE = "0123456789abcdef01234567"
+
+
+@pytest.fixture
+def desk(staff: User, client_of: ClientOf) -> Client:
+    return client_of(staff)
+
+
+def page(user: User, verb: str) -> str:
+    return reverse(f"admin:accounts_account_{verb}_credits", args=[user.account_id])
+
+
+def send(
+    client: Client, user: User, verb: str, amount: str, reason: str = "goodwill", once: str = ONCE
+) -> int:
+    answer = client.post(page(user, verb), {"amount": amount, "reason": reason, "once": once})
+    return answer.status_code
+
+
+def rows(user: User) -> list[LedgerEntry]:
+    return list(LedgerEntry.objects.filter(account=user.account).exclude(reason="for a test").order_by("id"))
+
+
+def test_an_adjustment_is_signed_reasoned_and_on_the_record(desk: Client, staff: User, alice: User) -> None:
+    assert send(desk, alice, "adjust", "-12.5", "Charged twice on Monday") == 302
+    (entry,) = rows(alice)
+    assert (entry.kind, entry.balance_delta, entry.actor) == (LedgerEntry.Kind.ADJUST, -12_500_000, staff)
+    assert entry.reason == "Charged twice on Monday"
+    assert factories.account_of(alice).balance == 87_500_000
+    logged = LogEntry.objects.get()
+    assert logged.user == staff and "−12.50: Charged twice on Monday" in logged.get_change_message()
+
+
+def test_a_grant_adds(desk: Client, alice: User) -> None:
+    assert send(desk, alice, "grant", "5") == 302
+    assert [(entry.kind, entry.balance_delta) for entry in rows(alice)] == [("grant", 5 * MICRO)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "amount", "reason"),
+    [
+        ("adjust", "-100.01", "more than there is"), ("adjust", "0", "nothing"), ("adjust", "5", "  "),
+        ("adjust", "many", "words"), ("grant", "-5", "negative"), ("grant", "0", "nothing"), ("grant", "", "empty"),
+        ("grant", "1e9", "exponent"), ("grant", "2000000000", "too much"), ("adjust", "5", "x" * 301),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_and_nothing_moves(
+    desk: Client, alice: User, verb: str, amount: str, reason: str
+) -> None:
+    assert send(desk, alice, verb, amount, reason) == 422
+    assert rows(alice) == []
+    assert not LogEntry.objects.exists()
+
+
+def test_a_form_sent_twice_counts_once(desk: Client, alice: User) -> None:
+    answer = desk.get(page(alice, "grant"))
+    once = re.search(r'name="once" value="([0-9a-f]{24})"', answer.content.decode())
+    assert once is not None
+    assert send(desk, alice, "grant", "5", once=once.group(1)) == 302
+    assert send(desk, alice, "grant", "5", once=once.group(1)) == 302
+    assert factories.account_of(alice).balance == 105 * MICRO
+
+
+def test_two_forms_count_twice(desk: Client, alice: User) -> None:
+    send(desk, alice, "grant", "5", once="a" * 24)
+    send(desk, alice, "grant", "5", once="b" * 24)
+    assert factories.account_of(alice).balance == 110 * MICRO
+
+
+def helper_with(*permissions: str) -> User:
+    user = factories.make_user("helper", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
+def test_whoever_may_only_look_may_not_move(alice: User, client_of: ClientOf) -> None:
+    client = client_of(helper_with("view_account", "change_account", "view_ledgerentry"))
+    assert client.get(page(alice, "adjust")).status_code == 403
+    assert send(client, alice, "adjust", "5") == 403
+    assert send(client, alice, "grant", "5") == 403
+    assert (
+        page(alice, "adjust")
+        not in client.get(reverse("admin:accounts_account_change", args=[alice.account_id])).content.decode()
+    )
+    assert rows(alice) == []
+
+
+def test_the_permission_is_enough(alice: User, client_of: ClientOf) -> None:
+    client = client_of(helper_with("view_account", "adjust_credits"))
+    assert send(client, alice, "adjust", "5") == 302
+    assert factories.account_of(alice).balance == 105 * MICRO
+
+
+def test_a_balance_is_no_field_of_a_form(desk: Client, alice: User) -> None:
+    form = {
+        "name": "alice", "kind": "user", "status": "active", "in_flight_limit": "7", "balance": "999", "held": "1",
+        "ledger-TOTAL_FORMS": "0", "ledger-INITIAL_FORMS": "0", "memberships-TOTAL_FORMS": "0",
+        "memberships-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    assert (
+        desk.post(reverse("admin:accounts_account_change", args=[alice.account_id]), form).status_code == 302
+    )
+    account = factories.account_of(alice)
+    assert (account.in_flight_limit, account.balance, account.held) == (7, 100 * MICRO, 0)
+
+
+def test_an_unknown_account_is_not_found(desk: Client) -> None:
+    assert desk.get(reverse("admin:accounts_account_adjust_credits", args=[10**6])).status_code == 404
+
+
+def test_a_price_is_added_and_the_old_one_stays(desk: Client) -> None:
+    model = factories.make_version().model
+    form = {"model": model.pk, "unit": "run", "credits": "0.22", "source": "our own figure"}
+    assert desk.post(reverse("admin:predictions_price_add"), form).status_code == 302
+    prices = Price.objects.filter(model=model).order_by("number")
+    assert [(price.number, price.unit, price.amount) for price in prices] == [
+        (1, "output", MICRO),
+        (2, "run", 220_000),
+    ]
+
+
+@pytest.mark.parametrize("text", ["-1", "free", "0.0000001"])
+def test_a_price_that_is_none_is_refused(desk: Client, text: str) -> None:
+    model: HostedModel = factories.make_version().model
+    form = {"model": model.pk, "unit": "run", "credits": text}
+    assert desk.post(reverse("admin:predictions_price_add"), form).status_code == 200
+    assert Price.objects.filter(model=model).count() == 1
+
+
+def test_a_price_is_never_changed(desk: Client) -> None:
+    price = factories.make_version().model.prices.get()
+    form = {"model": price.model_id, "unit": "run", "credits": "9"}
+    assert desk.post(reverse("admin:predictions_price_change", args=[price.pk]), form).status_code == 403
+    price.refresh_from_db()
+    assert price.amount == MICRO

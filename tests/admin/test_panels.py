@@ -1,0 +1,187 @@
+"""Every panel opens, searches, and asks as little of the database for many rows as for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import credits
+from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, User
+from gallery.models import Item, ShareLink
+from predictions.models import Beat, HostedModel, Output, Prediction, Price, Status, StoredFile, Version
+from tests import factories
+
+ClientOf = Callable[[User], Client]
+OURS = [
+    model for app in ("accounts", "predictions", "gallery") for model in apps.get_app_config(app).get_models()
+]
+HISTORY = [LedgerEntry, Prediction, Output, StoredFile, Beat, Item, ShareLink, ApiToken, Membership]
+
+
+def address(model: Any, page: str = "changelist", *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def fill(name: str) -> Item:
+    """One more row of every model."""
+    user = factories.make_user(name)
+    factories.make_token(user)
+    item = factories.make_item(user)
+    factories.make_share_link(item)
+    factories.make_prediction(user, status=Status.FAILED)
+    Beat.objects.create(kind="work", instance=name, at=timezone.now())
+    return item
+
+
+@pytest.fixture
+def desk(staff: User, client_of: ClientOf) -> Client:
+    return client_of(staff)
+
+
+def test_every_model_of_ours_is_registered() -> None:
+    assert [model for model in OURS if not admin.site.is_registered(model)] == []
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda m: m._meta.label)
+def test_every_list_opens_searches_and_does_not_grow_its_queries(desk: Client, model: Any) -> None:
+    fill("first")
+    url = address(model)
+    assert desk.get(url).status_code == 200
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        desk.get(url)
+    for number in range(9):
+        fill(f"more{number}")
+    with CaptureQueriesContext(connection) as many:
+        page = desk.get(url)
+    assert len(many) <= len(few), [query["sql"][:150] for query in many.captured_queries]
+    if page.context["cl"].search_fields:
+        assert desk.get(url, {"q": "more1 'x"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda m: m._meta.label)
+def test_every_row_opens(desk: Client, model: Any) -> None:
+    fill("first")
+    row = model.objects.order_by("pk").last()
+    page = desk.get(address(model, "change", row.pk))
+    assert page.status_code == 200, page
+
+
+@pytest.mark.parametrize("model", HISTORY, ids=lambda m: m._meta.label)
+def test_history_is_neither_added_to_nor_changed_nor_deleted(desk: Client, model: Any) -> None:
+    fill("first")
+    row = model.objects.order_by("pk").last()
+    before = list(model.objects.order_by("pk").values())
+    assert desk.get(address(model, "add")).status_code == 403
+    assert desk.post(address(model, "change", row.pk), {"reason": "rewritten"}).status_code == 403
+    assert desk.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    desk.post(address(model), chosen)
+    assert list(model.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize("model", [User, Account, HostedModel, Version, Price], ids=lambda m: m._meta.label)
+def test_nothing_that_others_point_at_is_deleted(desk: Client, model: Any) -> None:
+    fill("first")
+    row = model.objects.order_by("pk").last()
+    assert desk.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/accounts/ledgerentry/", "/admin/predictions/output/1/picture/"]
+)
+def test_members_and_visitors_do_not_get_in(alice: User, client_of: ClientOf, path: str) -> None:
+    for client in (Client(), client_of(alice)):
+        answer = client.get(path)
+        assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/admin/login/")
+
+
+@pytest.mark.django_db
+def test_staff_without_permissions_sees_no_figures(client_of: ClientOf) -> None:
+    helper = factories.make_user("helper", is_staff=True)
+    client = client_of(helper)
+    assert client.get("/admin/").context["cards"] == []
+    assert client.get(address(LedgerEntry)).status_code == 403
+
+
+def test_the_first_page_counts(desk: Client, alice: User) -> None:
+    factories.make_prediction(alice, ceiling=7 * MICRO)
+    factories.make_prediction(alice, status=Status.FAILED)
+    page = desk.get("/admin/")
+    figures = {str(card["title"]): card["figure"] for card in page.context["cards"]}
+    assert (figures["Waiting"], figures["Live"], figures["Failed today"]) == (1, 1, 1)
+    assert figures["Credits on hold"] == "7.00"
+    assert page.context["days"]["rows"][0][2] == 1
+
+
+def test_the_side_bar_is_grouped(desk: Client) -> None:
+    groups = desk.get("/admin/").context["sidebar_navigation"]
+    assert [str(group["title"]) for group in groups] == ["", "Work", "Gallery", "People", "Money", "System"]
+    links = [str(item["link"]) for group in groups for item in group["items"]]
+    assert all(desk.get(link).status_code == 200 for link in links)
+
+
+def test_a_prediction_is_found_by_id_user_and_prompt(desk: Client, alice: User, bob: User) -> None:
+    mine = factories.make_prediction(alice, input={"prompt": "a glass whale over Kyoto"})
+    factories.make_prediction(bob)
+    for words in (mine.public_id, "alice", "glass Kyoto"):
+        found = desk.get(address(Prediction), {"q": words}).context["cl"].result_list
+        assert [row.pk for row in found] == [mine.pk], words
+    failed = desk.get(address(Prediction), {"status__exact": "failed"}).context["cl"].result_list
+    assert list(failed) == []
+
+
+def test_a_list_of_predictions_reads_no_pictures_out_of_the_inputs(desk: Client, alice: User) -> None:
+    factories.make_prediction(alice, input={"prompt": "p", "image": "data:image/png;base64," + "A" * 100_000})
+    page = desk.get(address(Prediction))
+    (row,) = page.context["cl"].result_list
+    assert {"input", "output", "logs", "result"} <= row.get_deferred_fields()
+    assert "AAAA" not in page.content.decode()
+
+
+def test_a_ledger_row_is_found_by_its_reference(desk: Client, alice: User) -> None:
+    prediction = factories.make_prediction(alice)
+    found = desk.get(address(LedgerEntry), {"q": prediction.public_id}).context["cl"].result_list
+    assert [row.kind for row in found] == ["hold"]
+
+
+def test_an_account_shows_its_own_ledger_only(desk: Client, alice: User, bob: User) -> None:
+    credits.adjust(factories.account_of(bob), MICRO, reason="for bob alone", actor=None)
+    page = desk.get(address(Account, "change", alice.account_id)).content.decode()
+    assert "for a test" in page and "for bob alone" not in page
+    listed = (
+        desk.get(address(LedgerEntry), {"account__id__exact": alice.account_id}).context["cl"].result_list
+    )
+    assert {row.account_id for row in listed} == {alice.account_id}
+
+
+def test_no_page_shows_a_digest(desk: Client, alice: User) -> None:
+    factories.make_token(alice)
+    token = ApiToken.objects.get()
+    for page in (address(ApiToken), address(ApiToken, "change", token.pk), address(User, "change", alice.pk)):
+        assert token.digest not in desk.get(page).content.decode()
+
+
+def test_a_picture_is_shown_to_moderators_even_when_hidden(desk: Client) -> None:
+    item = fill("first")
+    Output.objects.filter(pk=item.output_id).update(withheld=True)
+    answer: Any = desk.get(reverse("admin:predictions_output_picture", args=[item.output_id]))
+    assert b"".join(answer.streaming_content) == factories.picture()
+    assert desk.get(reverse("admin:predictions_output_picture", args=[10**6])).status_code == 404
+
+
+def test_signing_in_to_the_panel_is_written_nowhere_but_acts_are(desk: Client) -> None:
+    desk.get("/admin/")
+    assert not LogEntry.objects.exists()
