@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from PIL import Image
 
 # Before the painter is imported: whatever it computes at import must not start OpenCV's threads.
 cv2.setNumThreads(1)
@@ -46,6 +49,7 @@ class Zygote:
 
     def run(self) -> None:
         """Serve until the engine goes away."""
+        _warm_up()
         os.set_blocking(self._wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -128,6 +132,16 @@ class Zygote:
         # Where the engine is gone, the next receive sees it and ends the loop.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps(message).encode())
+
+
+def _warm_up() -> None:
+    """Load now what every child would load again: the painter's lazy parts, its word list, the encoders."""
+    for module in pkgutil.walk_packages(paint.__path__, f"{paint.__name__}."):
+        if module.name.rpartition(".")[2] not in ("sheet", "__main__"):
+            importlib.import_module(module.name)
+    importlib.import_module("numpy.random")
+    Image.init()
+    paint.understand("a word")
 
 
 def _signal_group(pid: int, number: int) -> None:
