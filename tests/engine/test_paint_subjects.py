@@ -14,7 +14,7 @@ DAY = subjects.Light()
 WANTED = {
     "cat", "dog", "horse", "unicorn", "bird", "fish", "bust", "astronaut", "robot", "dragon", "rabbit", "fox", "bear",
     "elephant", "car", "boat", "sailboat", "house", "castle", "lighthouse", "balloon", "flower", "tree", "mushroom",
-    "rocket", "butterfly", "owl",
+    "rocket", "butterfly", "owl", "person",
 }  # fmt: skip
 ALL = sorted(subjects.NAMES)
 
@@ -192,6 +192,23 @@ def test_a_close_up_shows_the_head_and_little_else(name):
     assert not np.array_equal(whole.rgba.shape, close.rgba.shape) or not np.array_equal(
         whole.rgba, close.rgba
     )
+
+
+@pytest.mark.parametrize("name", ["astronaut", "person"])
+def test_a_rider_sits_astride_with_one_leg_before_the_mount(name):
+    standing, riding = figure(name, height=240), figure(f"{name}:riding", height=240)
+
+    def legs(drawn):
+        row = drawn.rgba[round(0.93 * drawn.base[1]), :, 3] > 0.5
+        return int((np.diff(row.astype(int)) == 1).sum())
+
+    assert legs(standing) == 2
+    assert legs(riding) == 1
+    assert 0.9 * 240 < riding.base[1] <= 240
+
+
+def test_a_sitting_animal_rides_as_it_sits():
+    assert np.array_equal(figure("cat:riding").rgba, figure("cat").rgba)
 
 
 def test_a_face_is_a_bust_and_an_unknown_subject_is_an_error():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from predictions.engine.paint.streams import Streams
 
-from .catalogue import ALIASES, NATURAL, TABLES
+from .catalogue import ALIASES, NATURAL, RIDING, TABLES
 from .design import Rgb, Whim, hex_rgb
 from .placing import Figure, corner, glow, place
 from .rendering import Light, finish, new_canvas, paint
@@ -23,14 +23,18 @@ def render(
     colour: Rgb | None = None,
     facing: int = 1,
 ) -> Figure:
-    """Draw subject `name` (one of NAMES or ALIASES, or `cat:face` for its close-up) `height_px` high.
+    """Draw subject `name` (one of NAMES or ALIASES) `height_px` high.
+
+    `cat:face` is its close-up, `astronaut:riding` sits astride: there the seat of the figure lies 0.3 of its
+    height above the base, and the near leg hangs down before the mount. Other views are the plain figure.
 
     `colour` (sRGB 0..1) replaces the main material's and nothing else; the outline is the same for any
     colour. `facing` is 1 for right, -1 for left. Raises KeyError for an unknown name.
     """
     plain, _, view = name.partition(":")
     plain = ALIASES.get(plain, plain)
-    design = TABLES[plain](Whim(streams, plain))
+    table = RIDING.get(plain, TABLES[plain]) if view == "riding" else TABLES[plain]
+    design = table(Whim(streams, plain))
     palette = {key: hex_rgb(value) for key, value in design.palette.items()}
     if colour is not None:
         palette["main"] = colour

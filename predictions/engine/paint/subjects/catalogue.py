@@ -7,6 +7,7 @@ from . import (
     boats,
     buildings,
     castles,
+    figures,
     furry,
     giants,
     horses,
@@ -34,6 +35,7 @@ TABLES: dict[str, Table] = {
     "fish": small.fish,
     "butterfly": small.butterfly,
     "bust": people.bust,
+    "person": figures.person,
     "astronaut": suits.astronaut,
     "robot": suits.robot,
     "car": vehicles.car,
@@ -48,6 +50,9 @@ TABLES: dict[str, Table] = {
     "tree": plants.tree,
     "mushroom": plants.mushroom,
 }
+
+# What sits astride when it rides another subject; all others sit as they are.
+RIDING: dict[str, Table] = {"astronaut": suits.riding_astronaut, "person": figures.riding_person}
 
 ALIASES: dict[str, str] = {"face": "bust"}
 
@@ -67,6 +72,7 @@ NATURAL: dict[str, float] = {
     "fish": 0.42,
     "butterfly": 0.48,
     "bust": 0.84,
+    "person": 0.70,
     "astronaut": 0.68,
     "robot": 0.68,
     "car": 0.34,

@@ -24,25 +24,31 @@ CLOTHES = ("#b5483f", "#3c6a9a", "#4c7d5a", "#8a5a8c", "#c4913e", "#41566b")
 
 def bust(whim: Whim) -> Design:
     """Head and shoulders of a person; the main material is the clothing."""
+    behind, above = head_of(whim)
+    return Design((*behind, _shoulders(), *above), looks(whim), ground=1.0, floor=1.0)
+
+
+def looks(whim: Whim) -> dict[str, str]:
+    """The colours of a person, by the seed."""
     skin = whim.choose("skin", SKINS)
-    style = whim.pick("hair style", ("long", "short", "bun", "curls", "bob"))
-    palette = {
+    fair = skin in SKINS[:2]
+    return {
         **skin,
-        "hair": whim.pick("hair", FAIR_HAIRS if skin in SKINS[:2] else DARK_HAIRS),
+        "hair": whim.pick("hair", FAIR_HAIRS if fair else DARK_HAIRS),
         "main": whim.pick("clothes", CLOTHES),
-        "iris": whim.pick("iris", FAIR_EYES if skin in SKINS[:2] else DARK_EYES),
+        "iris": whim.pick("iris", FAIR_EYES if fair else DARK_EYES),
     }
+
+
+def head_of(whim: Whim) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """The hair behind the body, and the head with neck, face and front hair before it."""
+    style = whim.pick("hair style", ("long", "short", "bun", "curls", "bob"))
     behind, above = _hair(style, whim)
-    return Design(
-        (*behind, *_shoulders(), *_neck_and_head(), *_features(palette["iris"]), *above),
-        palette,
-        ground=1.0,
-        floor=1.0,
-    )
+    return behind, (*_neck_and_head(), *_features(), *above)
 
 
-def _shoulders() -> tuple[Layer, ...]:
-    torso = Layer(
+def _shoulders() -> Layer:
+    return Layer(
         (
             outline(
                 (-0.45, 1.22),
@@ -68,7 +74,6 @@ def _shoulders() -> tuple[Layer, ...]:
         soft=1.6,
         cuts=(Polygon(((-1, 1.0), (1, 1.0), (1, 2), (-1, 2))),),
     )
-    return (torso,)
 
 
 def _neck_and_head() -> tuple[Layer, ...]:
@@ -119,10 +124,10 @@ def _neck_and_head() -> tuple[Layer, ...]:
     return (neck, collar, ears, head)
 
 
-def _features(iris: str) -> tuple[Layer, ...]:
-    eyes = tuple(layer for side in (-1, 1) for layer in _almond(side * 0.085, 0.365, iris, side))
+def _features() -> tuple[Layer, ...]:
+    eyes = tuple(layer for side in (-1, 1) for layer in _almond(side * 0.085, 0.365, side))
     brows = Layer(
-        pair(stroke((0.035, 0.303, 0.009), (0.085, 0.285, 0.012), (0.138, 0.302, 0.005))),
+        pair(stroke((0.034, 0.294, 0.009), (0.085, 0.281, 0.012), (0.138, 0.298, 0.005))),
         "brow",
         "plush",
         flow=10.0,
@@ -145,13 +150,13 @@ def _features(iris: str) -> tuple[Layer, ...]:
     lips = Layer(
         (
             outline(
-                (-0.066, 0.517),
+                (-0.070, 0.508),
                 (-0.030, 0.503),
                 (-0.011, 0.498),
                 (0, 0.502),
                 (0.011, 0.498),
                 (0.030, 0.503),
-                (0.066, 0.517),
+                (0.070, 0.508),
                 (0.034, 0.541),
                 (0, 0.547),
                 (-0.034, 0.541),
@@ -168,11 +173,11 @@ def _features(iris: str) -> tuple[Layer, ...]:
             Mark(
                 (
                     stroke(
-                        (-0.068, 0.514, 0.002),
-                        (-0.025, 0.522, 0.003),
-                        (0, 0.520, 0.003),
-                        (0.025, 0.522, 0.003),
-                        (0.068, 0.514, 0.002),
+                        (-0.072, 0.505, 0.002),
+                        (-0.028, 0.520, 0.003),
+                        (0, 0.522, 0.003),
+                        (0.028, 0.520, 0.003),
+                        (0.072, 0.505, 0.002),
                     ),
                 ),
                 "lip:0.45",
@@ -180,12 +185,12 @@ def _features(iris: str) -> tuple[Layer, ...]:
             ),
         ),
     )
-    corners = line("skin:0.55", (-0.074, 0.508, 0.001), (-0.068, 0.515, 0.003), (-0.060, 0.518, 0.001))
-    other = line("skin:0.55", (0.074, 0.508, 0.001), (0.068, 0.515, 0.003), (0.060, 0.518, 0.001))
+    corners = line("skin:0.55", (-0.080, 0.497, 0.001), (-0.073, 0.505, 0.003), (-0.064, 0.510, 0.001))
+    other = line("skin:0.55", (0.080, 0.497, 0.001), (0.073, 0.505, 0.003), (0.064, 0.510, 0.001))
     return (*eyes, brows, nose, nostrils, lips, corners, other)
 
 
-def _almond(x: float, y: float, iris: str, side: int) -> tuple[Layer, ...]:
+def _almond(x: float, y: float, side: int) -> tuple[Layer, ...]:
     """A human eye: the ball, cut to an almond, under a lid with lashes."""
     w, h = 0.050, 0.027
     almond = outline(

@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 from .design import Design, Layer, Mark, Whim
-from .shapes import Ellipse, Polygon, Shape, block, outline, pair, stroke
+from .shapes import Ellipse, Polygon, Shape, block, mirrored, outline, pair, stroke
+
+TRIMS = ("#d9622b", "#2f6fb5", "#c23b34")
 
 
 def astronaut(whim: Whim) -> Design:
-    """An astronaut standing (or riding), one hand raised; the main material is the suit."""
+    """An astronaut standing, one hand raised; the main material is the suit."""
     wave = whim.between("wave", -0.03, 0.03)
-    trim = whim.pick("trim", ("#d9622b", "#2f6fb5", "#c23b34"))
-    pack = Layer((block(0, 0.50, 0.20, 0.17, rounding=0.05, bevel=0.06),), "#c9ccd2", "clay")
-    legs = Layer(
-        pair(stroke((0.085, 0.66, 0.088), (0.105, 0.80, 0.078), (0.11, 0.91, 0.072))),
-        "main",
-        "cloth",
-        blend=0.02,
-        marks=(
-            *(
-                Mark(
-                    pair(stroke((0.02, y, 0.004), (0.11, y + 0.012, 0.004), (0.20, y, 0.004))),
-                    "main:0.7",
-                    soft=0.010,
-                )
-                for y in (0.79, 0.82)
-            ),
-        ),
-    )
-    boots = Layer(
-        pair(Ellipse(0.118, 0.950, 0.092, 0.052), block(0.112, 0.915, 0.078, 0.035, rounding=0.02)),
-        "#d5d8dd",
-        "clay",
-        blend=0.03,
-        marks=(Mark((block(0, 0.992, 0.30, 0.016),), "#5b6068", soft=0.006),),
-    )
-    torso = Layer(
-        (
-            Ellipse(0, 0.53, 0.175, 0.17, depth=0.16),
-            Ellipse(0, 0.64, 0.165, 0.09, depth=0.15),
-        ),
-        "main",
-        "cloth",
-        blend=0.08,
-        marks=(
-            Mark((stroke((-0.2, 0.655, 0.010), (0, 0.672, 0.010), (0.2, 0.655, 0.010)),), trim, soft=0.006),
-        ),
-    )
+    trim = whim.pick("trim", TRIMS)
     arms = Layer(
         (
             stroke((-0.15, 0.45, 0.074), (-0.245, 0.555, 0.066), (-0.235, 0.665, 0.060)),
@@ -60,35 +26,113 @@ def astronaut(whim: Whim) -> Design:
             Mark((stroke((0.235, 0.43 + wave, 0.008), (0.36, 0.445 + wave, 0.008)),), trim, soft=0.006),
         ),
     )
-    gloves = Layer(
-        (
-            Ellipse(-0.232, 0.705, 0.058, 0.056),
-            stroke((-0.215, 0.70, 0.020), (-0.175, 0.715, 0.018)),
-            Ellipse(0.305, 0.315 + wave, 0.052, 0.058),
-            stroke((0.30, 0.31 + wave, 0.020), (0.248, 0.295 + wave, 0.018)),
-            stroke((0.315, 0.30 + wave, 0.020), (0.335, 0.245 + wave, 0.018)),
-            stroke((0.30, 0.30 + wave, 0.020), (0.300, 0.238 + wave, 0.019)),
+    hands = (*_mitten(-0.232, 0.705), *_waving(0.305, 0.315 + wave))
+    gloves = Layer(hands, "#8b929c", "rubber", blend=0.012)
+    legs = _suit_legs(
+        pair(stroke((0.085, 0.66, 0.088), (0.105, 0.80, 0.078), (0.11, 0.91, 0.072))),
+        pair(Ellipse(0.118, 0.950, 0.092, 0.052), block(0.112, 0.915, 0.078, 0.035, rounding=0.02)),
+        tuple(
+            shape
+            for y in (0.79, 0.82)
+            for shape in pair(stroke((0.02, y, 0.004), (0.11, y + 0.012, 0.004), (0.20, y, 0.004)))
         ),
-        "#8b929c",
-        "rubber",
-        blend=0.012,
     )
-    panel = Layer((block(0, 0.545, 0.082, 0.058, rounding=0.014, bevel=0.02),), "#c3c8d0", "clay")
-    knobs = tuple(
-        Layer((Ellipse(x, y, 0.014, 0.014),), colour, "gloss", shade=0.4, glow=0.35)
-        for x, y, colour in (
-            (-0.048, 0.528, "#e0483c"),
-            (-0.008, 0.528, "#e8b13a"),
-            (0.032, 0.528, "#4ab06a"),
-        )
+    return _suited(whim, trim, (_pack(), *legs, _suit_torso(trim), arms, gloves))
+
+
+def riding_astronaut(whim: Whim) -> Design:
+    """An astronaut astride, facing right, the near leg before the mount's flank, one hand raised."""
+    wave = whim.between("wave", -0.03, 0.03)
+    trim = whim.pick("trim", TRIMS)
+    far = Layer(
+        (stroke((0.12, 0.46, 0.070), (0.24, 0.55, 0.060), (0.33, 0.565, 0.054)),), "main:0.85", "cloth"
     )
-    slot = Layer((block(-0.005, 0.570, 0.055, 0.009, rounding=0.006),), "#4a525e", "clay", shade=0)
+    far_hand = Layer(_mitten(0.375, 0.565), "#7b828c", "rubber", blend=0.012)
+    arms = Layer(
+        (stroke((-0.15, 0.45, 0.074), (-0.262, 0.465, 0.066), (-0.30, 0.355 + wave, 0.058)),),
+        "main",
+        "cloth",
+        shade=0.8,
+        joints=((-0.13, 0.44, 0.09),),
+        marks=(
+            Mark((stroke((-0.36, 0.425 + wave, 0.008), (-0.235, 0.41 + wave, 0.008)),), trim, soft=0.006),
+        ),
+    )
+    hand = tuple(mirrored(shape) for shape in _waving(0.305, 0.295 + wave))
+    gloves = Layer(hand, "#8b929c", "rubber", blend=0.012)
+    leg = _suit_legs(
+        (stroke((0.03, 0.665, 0.098), (0.175, 0.745, 0.086), (0.150, 0.885, 0.070)),),
+        (Ellipse(0.185, 0.945, 0.092, 0.048, 4), block(0.150, 0.910, 0.074, 0.036, rounding=0.02)),
+        (stroke((0.075, 0.80, 0.004), (0.17, 0.835, 0.004), (0.26, 0.80, 0.004)),),
+    )
+    return _suited(whim, trim, (_pack(), far, far_hand, _suit_torso(trim), *leg, arms, gloves))
+
+
+def _suited(whim: Whim, trim: str, body: tuple[Layer, ...]) -> Design:
+    visor = whim.pick("visor", ("#1d2a4a", "#5a3d12", "#22303a"))
     return Design(
-        (pack, legs, boots, torso, arms, gloves, panel, *knobs, slot, *_helmet(trim)),
-        {"main": "#eceef1", "visor": whim.pick("visor", ("#1d2a4a", "#5a3d12", "#22303a"))},
-        seat=None,
+        (*body, *_chest(), *_helmet(trim)),
+        {"main": "#eceef1", "visor": visor},
         close=(-0.36, -0.03, 0.40, 0.62),
     )
+
+
+def _pack() -> Layer:
+    return Layer((block(0, 0.50, 0.20, 0.17, rounding=0.05, bevel=0.06),), "#c9ccd2", "clay")
+
+
+def _suit_torso(trim: str) -> Layer:
+    belt = stroke((-0.2, 0.655, 0.010), (0, 0.672, 0.010), (0.2, 0.655, 0.010))
+    return Layer(
+        (Ellipse(0, 0.53, 0.175, 0.17, depth=0.16), Ellipse(0, 0.64, 0.165, 0.09, depth=0.15)),
+        "main",
+        "cloth",
+        blend=0.08,
+        marks=(Mark((belt,), trim, soft=0.006),),
+    )
+
+
+def _suit_legs(
+    legs: tuple[Shape, ...], boots: tuple[Shape, ...], creases: tuple[Shape, ...]
+) -> tuple[Layer, Layer]:
+    """Trousers with creases at the knee, and boots with dark soles."""
+    foot = max(shape.bounds()[3] for shape in boots)
+    return (
+        Layer(legs, "main", "cloth", blend=0.02, marks=(Mark(creases, "main:0.7", soft=0.010),)),
+        Layer(
+            boots,
+            "#d5d8dd",
+            "clay",
+            blend=0.03,
+            marks=(Mark((block(0, foot - 0.010, 0.40, 0.016),), "#5b6068", soft=0.006),),
+        ),
+    )
+
+
+def _mitten(x: float, y: float) -> tuple[Shape, ...]:
+    """A closed glove, its thumb to the right."""
+    return Ellipse(x, y, 0.058, 0.056), stroke((x + 0.017, y - 0.005, 0.020), (x + 0.057, y + 0.010, 0.018))
+
+
+def _waving(x: float, y: float) -> tuple[Shape, ...]:
+    """An open glove, fingers up and thumb to the left."""
+    return (
+        Ellipse(x, y, 0.052, 0.058),
+        stroke((x - 0.005, y - 0.005, 0.020), (x - 0.057, y - 0.020, 0.018)),
+        stroke((x + 0.010, y - 0.015, 0.020), (x + 0.030, y - 0.070, 0.018)),
+        stroke((x - 0.005, y - 0.015, 0.020), (x - 0.005, y - 0.077, 0.019)),
+    )
+
+
+def _chest() -> tuple[Layer, ...]:
+    """The panel of knobs on the chest."""
+    panel = Layer((block(0, 0.545, 0.082, 0.058, rounding=0.014, bevel=0.02),), "#c3c8d0", "clay")
+    knobs = tuple(
+        Layer((Ellipse(x, 0.528, 0.014, 0.014),), colour, "gloss", shade=0.4, glow=0.35)
+        for x, colour in ((-0.048, "#e0483c"), (-0.008, "#e8b13a"), (0.032, "#4ab06a"))
+    )
+    slot = Layer((block(-0.005, 0.570, 0.055, 0.009, rounding=0.006),), "#4a525e", "clay", shade=0)
+    return (panel, *knobs, slot)
 
 
 def _helmet(trim: str) -> tuple[Layer, ...]:

@@ -1,0 +1,118 @@
+"""A whole person of clay, standing or astride; the head is the bust's."""
+
+from __future__ import annotations
+
+from .design import Design, Layer, Mark, Whim, shift
+from .people import head_of, looks
+from .shapes import Ellipse, Shape, outline, pair, stroke
+
+_HEAD = 0.40  # the bust's head, scaled to a body five heads high
+TROUSERS = ("#3a4a66", "#5a4a3e", "#2e3238", "#6b6a52", "#4a3f58")
+
+
+def person(whim: Whim) -> Design:
+    """A person standing, arms at ease; the main material is the shirt."""
+    arms = _sleeves(
+        pair(stroke((0.122, 0.345, 0.040), (0.178, 0.450, 0.035), (0.180, 0.545, 0.030))),
+        pair(*_hand(0.180, 0.588)),
+        ((0.11, 0.335, 0.055), (-0.11, 0.335, 0.055)),
+    )
+    legs = _legs(
+        pair(stroke((0.056, 0.585, 0.064), (0.064, 0.770, 0.050), (0.066, 0.925, 0.041))),
+        pair(Ellipse(0.082, 0.967, 0.064, 0.031), Ellipse(0.070, 0.945, 0.042, 0.034)),
+    )
+    return _clothed(whim, (), legs, arms)
+
+
+def riding_person(whim: Whim) -> Design:
+    """A person astride, facing right, hands at the reins."""
+    far = _sleeves(
+        (stroke((0.090, 0.350, 0.036), (0.175, 0.435, 0.032), (0.270, 0.425, 0.027)),),
+        (Ellipse(0.305, 0.420, 0.030, 0.027),),
+        (),
+    )
+    near = _sleeves(
+        (
+            stroke(
+                (-0.110, 0.345, 0.041), (-0.125, 0.460, 0.037), (0.020, 0.510, 0.030), (0.150, 0.480, 0.027)
+            ),
+        ),
+        (Ellipse(0.185, 0.470, 0.031, 0.029),),
+        ((-0.10, 0.335, 0.055),),
+    )
+    leg = _legs(
+        (stroke((0.015, 0.585, 0.082), (0.140, 0.665, 0.064), (0.112, 0.820, 0.043)),),
+        (Ellipse(0.150, 0.878, 0.066, 0.030, 6), Ellipse(0.118, 0.855, 0.044, 0.036)),
+    )
+    return _clothed(whim, far, leg, near, ground=0.873)
+
+
+def _clothed(
+    whim: Whim,
+    behind: tuple[Layer, ...],
+    legs: tuple[Layer, ...],
+    arms: tuple[Layer, ...],
+    ground: float | None = None,
+) -> Design:
+    back, front = head_of(whim)
+    palette = {**looks(whim), "trousers": whim.pick("trousers", TROUSERS)}
+    return Design(
+        (*shift(back, 0, 0, _HEAD), *behind, *legs, _shirt(), *arms, *shift(front, 0, 0, _HEAD)),
+        palette,
+        close=(-0.20, -0.01, 0.20, 0.42),
+        ground=ground,
+    )
+
+
+def _shirt() -> Layer:
+    return Layer(
+        (
+            outline(
+                (0, 0.285),
+                (0.075, 0.295),
+                (0.140, 0.330),
+                (0.138, 0.420),
+                (0.112, 0.520),
+                (0.122, 0.620),
+                (0, 0.635),
+                (-0.122, 0.620),
+                (-0.112, 0.520),
+                (-0.138, 0.420),
+                (-0.140, 0.330),
+                (-0.075, 0.295),
+                bevel=0.11,
+                depth=0.095,
+            ),
+        ),
+        "main",
+        "cloth",
+        soft=1.5,
+        shade=0.8,
+        marks=(
+            Mark(
+                (stroke((-0.2, 0.622, 0.004), (0, 0.634, 0.004), (0.2, 0.622, 0.004)),),
+                "main:0.6",
+                soft=0.008,
+            ),
+        ),
+    )
+
+
+def _sleeves(
+    arms: tuple[Shape, ...], hands: tuple[Shape, ...], joints: tuple[tuple[float, float, float], ...]
+) -> tuple[Layer, ...]:
+    return (
+        Layer(hands, "skin", "skin", blend=0.015),
+        Layer(arms, "main:0.96", "cloth", blend=0, shade=0.8, joints=joints),
+    )
+
+
+def _hand(x: float, y: float) -> tuple[Shape, ...]:
+    return Ellipse(x, y, 0.029, 0.036), stroke((x - 0.018, y - 0.010, 0.011), (x - 0.026, y + 0.022, 0.009))
+
+
+def _legs(trousers: tuple[Shape, ...], shoes: tuple[Shape, ...]) -> tuple[Layer, ...]:
+    return (
+        Layer(shoes, "#3a2a22", "wax", blend=0.02),
+        Layer(trousers, "trousers", "cloth", blend=0.01, shade=0.8),
+    )
