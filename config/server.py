@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from predictions.running import leash
+from predictions.running import kin, leash
 from predictions.running.supervisor import Part, Supervisor
 
 BASE = Path(__file__).resolve().parent.parent
@@ -43,6 +43,7 @@ def main() -> int:
     # Until the supervisor takes the signals over, a request to stop ends the start at once.
     signal.signal(signal.SIGTERM, _give_up)
     signal.signal(signal.SIGINT, _give_up)
+    kin.call_this_process("dr-server")
     leash.arm()
     try:
         data = _data_folder()

@@ -16,8 +16,9 @@ from typing import Any
 from django import db
 from django.conf import settings
 from django_q import cluster as library
+from django_q.signals import post_spawn
 
-from predictions.running import leash
+from predictions.running import kin, leash
 
 LOCK_PATIENCE_S = 0.05
 _TIMED_OUT = 0
@@ -26,6 +27,19 @@ _RECYCLED = -2
 
 class Sentinel(library.Sentinel):
     """Guards workers, pusher and monitor; ends them all, and itself, when one of them cannot be replaced safely."""
+
+    def start(self) -> None:
+        """Runs in the sentinel's own process, and returns when the cluster has stopped."""
+        kin.call_this_process("dr-sentinel")
+        super().start()
+
+    def spawn_monitor(self) -> BaseProcess:
+        """Start the process that takes results."""
+        return self.spawn_process(_monitor, self.result_queue, self.broker)  # type: ignore[no-any-return]
+
+    def spawn_pusher(self) -> BaseProcess:
+        """Start the process that fetches tasks."""
+        return self.spawn_process(_pusher, self.task_queue, self.event_out, self.broker)  # type: ignore[no-any-return]
 
     def guard(self) -> None:
         """Look after the children until told to stop. Unlike the library's, it never waits for a dead child's lock."""
@@ -73,6 +87,20 @@ class Sentinel(library.Sentinel):
         os._exit(1)
 
 
+def _monitor(*args: Any) -> None:
+    kin.call_this_process("dr-monitor")
+    library.monitor(*args)
+
+
+def _pusher(*args: Any) -> None:
+    kin.call_this_process("dr-pusher")
+    library.pusher(*args)
+
+
+def _worker_spawned(**kwargs: Any) -> None:
+    kin.call_this_process("dr-worker")
+
+
 def run(name: str) -> int:
     """Run the cluster that serves the queue `name` until SIGTERM or SIGINT; the exit code, 0 only after these.
 
@@ -81,7 +109,9 @@ def run(name: str) -> int:
     if os.environ.get("Q_CLUSTER_NAME") != name:
         raise RuntimeError("Q_CLUSTER_NAME must be set before Django starts.")
     leash.arm()
+    kin.call_this_process("dr-cluster")
     library.Sentinel = Sentinel
+    post_spawn.connect(_worker_spawned, dispatch_uid="predictions.running.cluster")
     cluster = _Cluster()
     cluster.start()
     while cluster.sentinel.is_alive():

@@ -1,0 +1,210 @@
+"""Real installations for tests: a data folder of their own, real processes, and a way to look inside."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.rules import ROOT
+
+PYTHON = sys.executable
+KINDS = (
+    "server", "web", "work", "cluster", "sentinel", "worker", "monitor", "pusher",
+    "watcher", "sweep", "engine", "zygote", "painter",
+)  # fmt: skip
+
+
+class House:
+    """One installation on a data folder, on SQLite or on the database named; started with `start`.
+
+    It runs what `script/server` runs once everything is installed: `python -m config.server`.
+    """
+
+    def __init__(self, data: Path, database_url: str = "", **settings: str) -> None:
+        self.data = data
+        self.env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DARKROOM_", "DJANGO_", "PYTEST_")) and name not in {"PORT", "HOST"}
+        }
+        self.env |= {"DARKROOM_DATA": str(data), "PORT": "0", **settings}
+        if database_url:
+            self.env["DARKROOM_DATABASE_URL"] = database_url
+        self.url = ""
+        self.token = ""
+        self.said: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self._seen: set[psutil.Process] = set()
+
+    @property
+    def log(self) -> str:
+        """Everything that its processes wrote to standard error."""
+        path = self.data / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self, seconds: float = 120) -> House:
+        """Start it and wait until it says that it is ready."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "log").open("a") as log:
+            self.process = subprocess.Popen(
+                [PYTHON, "-m", "config.server"],
+                cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+            )  # fmt: skip
+        self.said = []
+        threading.Thread(target=self._listen, args=(self.process, self.said), daemon=True).start()
+        eventually(
+            lambda: self._ready() or self.process.poll() is not None, seconds, lambda: self.log[-3000:]
+        )  # type: ignore[union-attr]
+        assert self._ready(), self.log[-3000:]
+        return self
+
+    @staticmethod
+    def _listen(process: subprocess.Popen[str], said: list[str]) -> None:
+        assert process.stdout
+        for line in process.stdout:
+            said.append(line.rstrip("\n"))
+
+    def _ready(self) -> bool:
+        for line in self.said:
+            if line.startswith("Darkroom is ready: "):
+                self.url = line.removeprefix("Darkroom is ready: ")
+                return True
+        return False
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60) -> list[psutil.Process]:
+        """Stop it by a signal; what is left of its processes afterwards (nothing, if all is well)."""
+        assert self.process
+        self.processes()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        self.process.wait(timeout=seconds)
+        return self.left()
+
+    def left(self) -> list[psutil.Process]:
+        """Every process of this house, also of earlier starts, that runs now."""
+        self.processes()
+        return [one for one in self._seen if _runs(one)]
+
+    def end(self) -> None:
+        """Kill whatever runs; for the end of a test."""
+        for one in [*self.processes(), *self._seen]:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            self.process.wait()
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the house: whatever has its data folder in the environment, orphans included."""
+        found = []
+        for one in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if (
+                    one.environ().get("DARKROOM_DATA") == str(self.data)
+                    and one.pid != os.getpid()
+                    and _runs(one)
+                ):
+                    found.append(one)
+        self._seen.update(found)
+        return found
+
+    def kinds(self) -> dict[str, list[psutil.Process]]:
+        """The processes by kind, as named in `KINDS`."""
+        kinds: dict[str, list[psutil.Process]] = {}
+        for one in self.processes():
+            with contextlib.suppress(psutil.Error):
+                kinds.setdefault(_kind(one), []).append(one)
+        return kinds
+
+    # -- by hand ---------------------------------------------------------------------------------------------
+    def manage(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`manage.py WORDS` in the environment of the house."""
+        return subprocess.run(
+            [PYTHON, "manage.py", *words],
+            cwd=ROOT, env=self.env, capture_output=True, text=True, check=check, timeout=120,
+        )  # fmt: skip
+
+    def python(self, code: str) -> Any:
+        """Run code inside the installation, with Django set up; it puts JSON into `answer`."""
+        program = (
+            "import django, json; django.setup(); answer = None\n" + code + "\nprint(json.dumps(answer))"
+        )
+        done = subprocess.run(
+            [PYTHON, "-c", program],
+            cwd=ROOT, env={**self.env, "DJANGO_SETTINGS_MODULE": "config.settings"},
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def request(self, path: str, body: Any = None, token: str = "", timeout: float = 30) -> tuple[int, Any]:
+        """Status and JSON of a request to the running server."""
+        data = json.dumps(body).encode() if body is not None else None
+        headers = {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data=data, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            try:
+                return error.code, json.loads(text)
+            except ValueError:
+                return error.code, text.decode(errors="replace")
+
+
+def _kind(one: psutil.Process) -> str:
+    name = one.name()
+    if name.startswith("dr-"):
+        return name.removeprefix("dr-")
+    words = one.cmdline()
+    if "predictions.engine.zygote" in words:
+        parent = one.parent()
+        return "painter" if parent and "predictions.engine.zygote" in parent.cmdline() else "zygote"
+    command = next(
+        (after for word, after in itertools.pairwise(words) if word.endswith("manage.py")), "other"
+    )
+    return {"watch": "watcher"}.get(command, command)
+
+
+def _runs(one: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def eventually(true: Callable[[], Any], seconds: float = 30, why: Callable[[], str] = lambda: "") -> Any:
+    """The first true answer; an AssertionError when there is none in a generous time."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if answer := true():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"it never came true. {why()}")
+
+
+@contextlib.contextmanager
+def house(database_url: str = "", **settings: str) -> Iterator[House]:
+    """A fresh house in a temporary folder, started; everything of it is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="dk-") as folder:
+        one = House(Path(folder), database_url, **settings)
+        try:
+            yield one.start()
+        finally:
+            one.end()

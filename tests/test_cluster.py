@@ -1,0 +1,154 @@
+"""A real house on SQLite: whatever is killed comes back, and nothing is left when it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.houses import House, eventually, house
+from tests.rules import ROOT
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+
+SLEEPERS = """
+from django_q.tasks import async_task
+for _ in range(4):
+    async_task("time.sleep", 25, cluster="work")
+"""
+LAST_SIGN = """
+from predictions.models import Beat
+answer = max(str(at) for at in Beat.objects.filter(kind="cluster-work").values_list("at", flat=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[House]:
+    with house() as one:
+        yield one
+
+
+def whole(one: House) -> dict[str, list[int]] | None:
+    """The process ids by kind once every part is up again, else None."""
+    kinds = {kind: sorted(p.pid for p in found) for kind, found in one.kinds().items()}
+    singles = (
+        "server",
+        "web",
+        "work",
+        "cluster",
+        "sentinel",
+        "monitor",
+        "pusher",
+        "watcher",
+        "sweep",
+        "engine",
+    )
+    up = all(len(kinds.get(kind, [])) == 1 for kind in singles) and len(kinds.get("worker", [])) == 4
+    return kinds if up else None
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", ["cluster", "sentinel", "worker", "monitor", "pusher"])
+def test_it_starts_the_whole_cluster_anew_when_one_of_it_dies_idle(running: House, kind: str) -> None:
+    before = eventually(lambda: whole(running))
+    last = running.python(LAST_SIGN)
+    kill(before[kind][0])
+    after = eventually(lambda: (now := whole(running)) and now["sentinel"] != before["sentinel"] and now)
+    assert not set(after["worker"]) & set(before["worker"])
+    # The sign of life is written by the monitor after a task went all the way round.
+    eventually(lambda: running.python(LAST_SIGN) > last)
+
+
+def test_it_replaces_only_the_worker_where_a_busy_one_dies(running: House) -> None:
+    before = eventually(lambda: whole(running))
+    running.python(SLEEPERS)
+    eventually(lambda: _sleeping(running, 4))
+    kill(before["worker"][0])
+    after = eventually(lambda: (now := whole(running)) and now["worker"] != before["worker"] and now)
+    assert after["sentinel"] == before["sentinel"]
+    assert len(set(after["worker"]) & set(before["worker"])) == 3
+
+
+def _sleeping(one: House, number: int) -> bool:
+    """Whether so many tasks were taken from the queue's table and are with the workers."""
+    code = "from django_q.models import OrmQ\nfrom django.utils import timezone\n"
+    code += "answer = OrmQ.objects.filter(lock__gt=timezone.now()).count()"
+    return bool(one.python(code) >= number)
+
+
+@pytest.mark.parametrize("kind", ["web", "work", "watcher", "sweep", "engine"])
+def test_it_starts_a_killed_part_again_and_keeps_the_others(running: House, kind: str) -> None:
+    before = eventually(lambda: whole(running))
+    kill(before[kind][0])
+    after = eventually(lambda: (now := whole(running)) and now[kind] != before[kind] and now)
+    changed = {name for name in ("web", "work", "watcher", "sweep", "engine") if after[name] != before[name]}
+    assert changed == ({"work", "watcher", "sweep", "engine"} if kind == "work" else {kind})
+    eventually(lambda: not any(map(psutil.pid_exists, before[kind])))
+
+
+def test_a_killed_web_server_refuses_nobody(running: House) -> None:
+    before = eventually(lambda: whole(running))
+    kill(before["web"][0])
+    # Connected while nobody answers: the door is the supervisor's, and the next web server takes the call.
+    with urllib.request.urlopen(f"{running.url}/health", timeout=60) as answer:
+        assert answer.status in {200, 503}
+
+
+def second_server(**env: str) -> subprocess.CompletedProcess[str]:
+    """What another server says before it gives up."""
+    command = [sys.executable, "-m", "config.server"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_second_server_on_the_same_folder_is_told_so_in_a_sentence(running: House) -> None:
+    again = second_server(**running.env)
+    assert again.returncode == 1
+    assert f"already uses the data folder {running.data}; stop it first" in again.stderr
+    assert len(again.stderr.splitlines()) == 1
+
+
+def test_a_port_in_use_is_told_in_a_sentence(running: House, tmp_path: Path) -> None:
+    port = running.url.rpartition(":")[2]
+    other = second_server(**{**running.env, "PORT": port, "DARKROOM_DATA": str(tmp_path)})
+    assert other.returncode == 1
+    assert other.stderr.startswith(
+        f"Port {port} on 127.0.0.1 is in use by another program; choose another one"
+    )
+    assert len(other.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("port", ["http", "70000", "-1"])
+def test_a_port_that_is_none_is_told_in_a_sentence(running: House, tmp_path: Path, port: str) -> None:
+    other = second_server(**{**running.env, "PORT": port, "DARKROOM_DATA": str(tmp_path)})
+    assert other.returncode == 1
+    assert other.stderr.startswith("PORT must be a number")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_with_no_process_left_and_runs_again_without_harm(running: House, number: int) -> None:
+    assert running.stop(number) == []
+    assert running.processes() == []
+    users = running.python("from accounts.models import User; answer = User.objects.count()")
+    running.start()
+    eventually(lambda: whole(running))
+    assert not [line for line in running.said if line.startswith("Administrator")]
+    assert running.python("from accounts.models import User; answer = User.objects.count()") == users
+
+
+def test_nothing_outlives_the_outermost_process_however_it_ends(running: House) -> None:
+    eventually(lambda: whole(running))
+    assert running.process
+    running.process.kill()
+    running.process.wait()
+    eventually(lambda: not running.left())
+    running.start()
