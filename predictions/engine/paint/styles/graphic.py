@@ -131,7 +131,7 @@ def _outlines(rgb: Picture, height: int) -> Plane:
 def lowpoly(rgb: Picture, streams: Streams, quality: float) -> Picture:
     """Facets: triangles over points that gather where the picture changes, each of one colour."""
     height, width = rgb.shape[:2]
-    points = _points(rgb, streams, round(600 + 1800 * quality))
+    points = _points(rgb, streams, round(350 + 800 * quality))
     size = np.array([width, height], np.float32)
     plane = cv2.Subdiv2D((-1, -1, width + 2, height + 2))
     plane.insert([(float(x), float(y)) for x, y in points * size])

@@ -19,7 +19,7 @@ def oil(rgb: Picture, streams: Streams, quality: float) -> Picture:
     """Thick paint: two passes of dabs, colours broken along the strokes, furrows lit from the upper left."""
     height = rgb.shape[0]
     coarse = 1.0 + 0.8 * (1 - quality)
-    dabs = flattened(kuwahara(rgb, 0.007 * height * coarse), 0.014 * height * coarse)
+    dabs = flattened(kuwahara(rgb, 0.005 * height * coarse), 0.014 * height * coarse, keep=0.24)
     tx, ty = tangents(dabs, streams, 0.012 * height)
     broad = streaks(tx, ty, streams, "style/oil/broad", rows=130, length=0.075 * height)
     fine = streaks(tx, ty, streams, "style/oil/fine", rows=380, length=0.045 * height, steps=6)
@@ -28,11 +28,13 @@ def oil(rgb: Picture, streams: Streams, quality: float) -> Picture:
     drag = np.float32(0.009 * height) * broad * calm
     ys, xs = np.mgrid[0:height, 0 : rgb.shape[1]].astype(np.float32)
     paint = cv2.remap(dabs, xs - ty * drag, ys + tx * drag, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    paint = saturate(paint, 1.14) * (1 + np.float32(0.09) * (broad * calm)[..., None])
+    paint = saturate(paint, 1.14) * (1 + np.float32(0.065) * (broad * calm)[..., None])
     ridge = blur(0.55 * broad + 0.45 * fine, 0.0011 * height)
     lit = relief(ridge, 1.1 * height / 512)
     lit *= 0.45 + 0.55 * calm
-    return paint * (1 + np.float32(0.12) * lit[..., None]) + np.float32(0.03) * np.maximum(lit, 0)[..., None]
+    return (
+        paint * (1 + np.float32(0.085) * lit[..., None]) + np.float32(0.022) * np.maximum(lit, 0)[..., None]
+    )
 
 
 def watercolor(rgb: Picture, streams: Streams, quality: float) -> Picture:
@@ -48,6 +50,8 @@ def watercolor(rgb: Picture, streams: Streams, quality: float) -> Picture:
     )
     wash = flattened(wash, 0.008 * height)
     density = -np.log(np.clip(0.06 + 0.94 * saturate(wash, 1.18), 0.02, 1))
+    # A wash is thin: a dark picture is let down with water until the paper shines through.
+    density *= np.float32(np.clip(0.52 / max(float(density.mean()), 0.05), 0.55, 1.1))
     pool = fbm(streams, "style/wash/pool", height, width, cells=5, octaves=4) - 0.5
     density *= (0.80 + np.float32(0.75) * pool)[..., None]
     density *= (1 + np.float32(2.6) * np.clip(_rims(wash, 0.010 * height), 0, 0.32))[..., None]
@@ -98,10 +102,12 @@ def ink(rgb: Picture, streams: Streams, quality: float) -> Picture:
     """Chinese ink wash on rice paper: few tones that bleed, darker brush lines, much left empty."""
     height, width = rgb.shape[:2]
     level = luma(flattened(rgb, (0.018 + 0.012 * (1 - quality)) * height))
-    low, high = np.percentile(level, (2, 98))
-    level = np.clip((level - low) / max(float(high - low), 0.05), 0, 1).astype(np.float32)
+    # Ink tells near from far, not day from night: judge each place against its surroundings.
+    level = level / (blur(level, 0.16 * height) + np.float32(0.12))
+    low, high = np.percentile(level, (3, 90))
+    level = np.clip((level - low) / max(float(high - low), 0.25), 0, 1).astype(np.float32)
     bleed = fbm(streams, "style/ink/bleed", height, width, cells=11, octaves=5, gain=0.55) - 0.5
-    tone = np.clip(1 - level + 0.20 * bleed, 0, 1)
+    tone = np.clip((1 - level) ** np.float32(1.35) + np.float32(0.16) * bleed, 0, 1)
     steps = sum(
         (smoothstep(tone, at - 0.05, at + 0.05) for at in (0.22, 0.42, 0.62, 0.80)), np.zeros_like(tone)
     )
@@ -110,12 +116,12 @@ def ink(rgb: Picture, streams: Streams, quality: float) -> Picture:
     tx, ty = tangents(rgb, streams, 0.010 * height)
     dry = streaks(tx, ty, streams, "style/ink/dry", rows=260, length=0.05 * height, steps=6)
     lines = _contours(rgb, 0.0030 * height) * smoothstep(dry, -0.9, 0.1)
-    black = np.clip(0.62 * wash + 0.9 * pooled + 0.70 * lines, 0, 0.96)
+    black = np.clip(0.80 * wash + 0.9 * pooled + 0.62 * lines, 0, 0.96)
     black *= 1 - 0.30 * np.clip(dry, 0, 1) * smoothstep(tone, 0.35, 0.75)
     fibre = fbm(streams, "style/ink/paper", height, width, cells=60, octaves=3) - 0.5
     paper = np.array([0.955, 0.935, 0.885], np.float32) + (0.030 * fibre)[..., None]
     hint = saturate(blur(rgb, 0.01 * height), 0.8)
-    wetness = (0.20 * smoothstep(tone, 0.1, 0.5) * (1 - black))[..., None]
+    wetness = (0.26 * smoothstep(tone, 0.1, 0.5) * (1 - black))[..., None]
     paper = paper * (1 - wetness) + wetness * hint
     return paper * (1 - black[..., None]) + black[..., None] * np.array([0.085, 0.085, 0.10], np.float32)
 
