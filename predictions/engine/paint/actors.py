@@ -23,7 +23,6 @@ SIZES: dict[str, tuple[float, str]] = {
     "lighthouse": (0.44, "top"), "balloon": (0.34, "air"), "flower": (0.56, "ground"), "tree": (0.62, "far"),
     "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"),
 }  # fmt: skip
-GROUNDED = frozenset(name for name, (_, where) in SIZES.items() if where == "ground")
 _MOST_OVERLAP = 0.25
 
 
@@ -89,7 +88,7 @@ def paint_subjects(stage: Stage) -> None:
 
 def _draw(stage: Stage, name: str, height: float, light: Light, facing: int) -> Figure:
     """Render a subject with the colour bound to it; `rainbow` runs all hues over its main parts."""
-    colours = stage.meant.colours_of(name)
+    colours = stage.meant.colours_of(name.removesuffix(":riding"))
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
     if plain is None and "rainbow" in colours:
@@ -134,11 +133,10 @@ def _height(stage: Stage, name: str, count: int, light: Light) -> float:
         room = 0.74 if not name.endswith(":face") else 0.95
     height = min(share * frame.height, room * frame.width / aspect)
     # In a tall picture a subject may fill more of the width than its share of the height says.
-    return float(min(height, 1.25 * share * np.sqrt(frame.width * frame.height)))
+    return float(min(height, 1.25 * share * frame.unit))
 
 
 def _cast(stage: Stage, name: str, index: int, count: int, light: Light) -> Actor:
-    frame = stage.frame
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
     height = _height(stage, name, count, light)
@@ -234,16 +232,68 @@ def _set_down(stage: Stage, actor: Actor, light: Light) -> Plane:
     if actor.where == "water" and stage.wet is not None:
         _reflect(stage, actor)
     shadow = 0.0 if floating else 1.0
+    if actor.name == "lighthouse":
+        paint_beam(stage, actor)
     mask = place(stage.canvas, actor.figure, actor.x, actor.y, light=light, shadow=shadow)
     glow(stage.canvas, actor.figure, actor.x, actor.y, 1.0 if stage.dark else 0.25)
     return mask
+
+
+def paint_village(stage: Stage, dry: Plane) -> None:
+    """A few houses among the fields, smaller with distance; `dry` is the depth of dry ground, else inf."""
+    light, rng = scene_light(stage), stage.streams.rng("village")
+    walls = [(0.93, 0.88, 0.78), (0.86, 0.72, 0.56), (0.80, 0.80, 0.82), (0.90, 0.78, 0.70)]
+    places: list[tuple[float, float, int, int]] = []
+    for u, v, _ in rng.random((60, 3)):
+        row = int(stage.frame.horizon + (0.03 + 0.30 * v) * (stage.frame.height - stage.frame.horizon))
+        column = int((0.08 + 0.84 * u) * stage.frame.width)
+        z = float(dry[min(row, stage.frame.height - 1), column])
+        free = all(abs(u - other[1]) > 0.11 for other in places)
+        if 2.6 < z < 12 and free and len(places) < 6:
+            places.append((z, u, column, row))
+    for k, (z, _, x, y) in enumerate(sorted(places, reverse=True)):
+        height = max(8, round(0.62 * stage.frame.focal / z))
+        house = render(
+            "house",
+            streams=stage.streams.child(f"house {k}"),
+            height_px=height,
+            light=light,
+            colour=walls[k % 4],
+        )
+        place(stage.canvas, house, x, y, light=light)
+        glow(stage.canvas, house, x, y, 1.0 if stage.dark else 0.0)
+
+
+def paint_beam(stage: Stage, actor: Actor) -> None:
+    """The two beams of a lighthouse's lamp in dark or hazy air."""
+    lamp = actor.figure.emissive
+    if not stage.dark or lamp is None:
+        return
+    h = lamp.shape[0]
+    strength = lamp[: h // 3].sum(axis=-1)
+    if float(strength.max()) <= 0:
+        return
+    row, column = np.unravel_index(int(np.argmax(cv2.blur(strength, (5, 5)))), strength.shape)
+    x, y = actor.x - actor.figure.base[0] + column, actor.y - actor.figure.base[1] + row
+    dx, dy = stage.frame.columns() - x, stage.frame.rows() - y
+    tilt = float(stage.streams.rng("beam").uniform(-0.10, 0.10))
+    off = np.abs(dy - tilt * dx)
+    wide = 0.010 * stage.frame.height + 0.085 * np.abs(dx)
+    away = np.abs(dx) / stage.frame.width
+    beam = np.exp(-((off / wide) ** 2)) * np.exp(-away * 2.6) * 0.55
+    halo = np.exp(-(dx * dx + dy * dy) / (0.05 * stage.frame.height) ** 2) * 0.7
+    stage.canvas += (
+        (beam + halo)[..., None]
+        * np.array((1.0, 0.92, 0.70), np.float32)
+        * (1.05 - np.clip(stage.canvas, 0, 1))
+    )
 
 
 def _mount(stage: Stage, rider: str, mount: Actor, light: Light) -> Plane:
     """The rider, smaller, with its hips on the mount's back and its legs in front of the flank."""
     tall = mount.figure.rgba.shape[0] * 0.66
     facing = 1 if mount.figure.seat is None or mount.figure.seat[0] < mount.figure.rgba.shape[1] / 2 else -1
-    figure = _draw(stage, rider, tall, light, facing)
+    figure = _draw(stage, f"{rider}:riding", tall, light, facing)
     seat = mount.figure.seat or (mount.figure.rgba.shape[1] / 2, mount.figure.rgba.shape[0] * 0.4)
     x = mount.x - mount.figure.base[0] + seat[0]
     y = mount.y - mount.figure.base[1] + seat[1] + 0.30 * figure.rgba.shape[0]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .land import haze_colour
-from .noise import Plane
+from .noise import Plane, fbm
 from .palette import COLOURS
 from .stage import Stage, mix
 
@@ -156,7 +156,7 @@ def _facade(stage: Stage, tower: _Tower, u: Plane, v: Plane, wide: float, layer:
     for name in stage.meant.colours_of("city")[:1]:
         wall = np.array(COLOURS.get(name, tower.wall), np.float32)
     light = np.array(p.ambient, np.float32) * 0.95 + np.array(p.light, np.float32) * lit[..., None] * 0.8
-    colour = wall * light
+    colour: Plane = wall * light
     if tower.glass:
         sky = mix(p.low, p.middle, np.clip(1 - v * 2.2, 0, 1)[..., None])
         colour = mix(colour, sky * (0.55 + 0.5 * lit[..., None]), 0.50)
@@ -208,3 +208,31 @@ def _quay(stage: Stage, base: int) -> None:
         cv2.circle(light, (column, base - thick), max(1, round(0.0035 * frame.height)), 1.0, -1, cv2.LINE_8)
     light = cv2.GaussianBlur(light, (0, 0), max(0.5, 0.0025 * frame.height)) * 1.6
     stage.canvas += light[..., None] * np.array((1.0, 0.78, 0.46), np.float32)
+
+
+def paint_promenade(stage: Stage) -> None:
+    """Paving in front of the water for whoever stands there, in perspective, with a low wall."""
+    frame, p = stage.frame, stage.palette
+    top = int(frame.horizon + 0.36 * (frame.height - frame.horizon))
+    rows = frame.rows()[top:]
+    z = np.float32(frame.focal * frame.eye) / np.maximum(rows - frame.horizon, 1.0)
+    x = (frame.columns() - frame.width / 2) / np.float32(frame.focal) * z
+    pixel = z / np.float32(frame.focal)
+    joint_x = np.clip(0.006 / pixel - np.abs(np.mod(x / 0.16 + 0.5, 1) - 0.5) * 0.16 / pixel, 0, 1)
+    joint_z = np.clip(0.5 - np.abs(np.mod(z / 0.16 + 0.5, 1) - 0.5) * 0.16 / (pixel * z * 4), 0, 1)
+    stone = 0.36 + 0.10 * fbm(
+        stage.streams, "paving", frame.height - top, frame.width, cells=9, octaves=5, gain=0.6
+    )
+    light = np.array(p.ambient, np.float32) * 1.0 + np.array(p.light, np.float32) * 0.6
+    paving = (stone * (1 - 0.35 * np.maximum(joint_x, joint_z)))[..., None] * light
+    # Damp stone keeps a little of what stands behind it.
+    mirror = stage.canvas[top - 1 : 2 * top - frame.height - 1 : -1] if 2 * top > frame.height + 1 else None
+    if mirror is not None and mirror.shape[0] == paving.shape[0]:
+        wet = 0.30 if stage.meant.weather & {"rain", "storm"} or stage.dark else 0.08
+        paving = mix(paving, cv2.GaussianBlur(mirror, (0, 0), max(0.5, 0.006 * frame.height)), wet)
+    stage.canvas[top:] = paving
+    wall = max(2, round(0.030 * frame.height))
+    stage.canvas[top - wall : top] = np.array((0.42, 0.41, 0.40), np.float32) * light
+    stage.canvas[top - wall : top - wall + max(1, wall // 4)] *= 1.35
+    if stage.wet is not None:
+        stage.wet[top - wall :] = 0

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import finish
-from .actors import paint_subjects
-from .city import paint_city
+from .actors import paint_subjects, paint_village
+from .city import paint_city, paint_promenade
 from .land import paint_land
 from .noise import Plane
 from .palette import COLOURS, palette_for, time_of
+from .relief import needs_ground
 from .sky import paint_sky
 from .space import paint_space
 from .stage import Frame, Stage
@@ -36,6 +37,7 @@ _HORIZONS = {
     "studio": 0.78, "space": 0.62, "underwater": 0.6,
 }  # fmt: skip
 _PREVIEW = 128
+_SMALLEST = 24
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,25 @@ def paint(
     """
     if width < 1 or height < 1:
         raise ValueError(f"A picture needs at least one pixel, not {width} x {height}.")
+    # A view of a few pixels has no slopes and no corners: paint it larger, then reduce it.
+    grow = -(-_SMALLEST // min(width, height))
     meant = understand(prompt, negative_prompt)
+    picture = _paint(
+        meant, (width * grow, height * grow), seed, quality, float(np.clip(guidance, 0, 2)), progress
+    )
+    return picture if grow == 1 else _reduced(picture, width, height)
+
+
+def _paint(
+    meant: Understanding,
+    size: tuple[int, int],
+    seed: int,
+    quality: float,
+    guidance: float,
+    progress: Progress | None,
+) -> Picture:
+    width, height = size
     streams = Streams(meant.layout_key, seed)
-    guidance = float(np.clip(guidance, 0.0, 2.0))
     tell = _Teller(progress)
     tell(0.0)
     if meant.scene == "abstract" and not meant.subjects:
@@ -100,6 +118,14 @@ def paint(
         mask = None if stage.mask is None else (np.clip(stage.mask, 0, 1) * 255 + 0.5).astype(np.uint8)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
     tell(1.0, image)
+    return Picture(pixels, mask)
+
+
+def _reduced(large: Picture, width: int, height: int) -> Picture:
+    pixels = cv2.resize(large.pixels, (width, height), interpolation=cv2.INTER_AREA)
+    mask = large.subject_mask
+    if mask is not None:
+        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
     return Picture(pixels, mask)
 
 
@@ -151,11 +177,18 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
         paint_city(stage)
         tell(0.40, stage.canvas)
         paint_water(stage)
+        if needs_ground(stage):
+            paint_promenade(stage)
     else:
         ground = paint_land(stage)
         stage.ground["h"] = ground.h
         tell(0.38, stage.canvas)
         paint_trees(stage, ground)
+        if "village" in stage.meant.features:
+            dry = ground.h > 0.01
+            paint_village(
+                stage, np.where(dry & (ground.view.cover > 0.9), ground.z, np.inf).astype(np.float32)
+            )
         tell(0.48, stage.canvas)
         paint_water(stage)
         tell(0.54, stage.canvas)

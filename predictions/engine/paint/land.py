@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .noise import Plane
-from .project import Slices, View, cut, project  # noqa: F401
+from .noise import Plane, fbm
+from .project import Slices, View, mirrored, project
 from .relief import has_water, height_of, slices_for
 from .soil import soil_colour
 from .stage import Stage, mix, smooth
@@ -43,13 +43,16 @@ def paint_land(stage: Stage) -> Ground:
     cover = view.cover[..., None]
     stage.canvas[:] = mix(stage.canvas, shaded, cover)
     _soften_rims(stage, view)
+    if "volcano" in stage.meant.features and "snowcap" not in stage.meant.features:
+        _eruption(stage, ground)
     stage.depth = np.where(view.cover > 0.5, ground.z, np.inf).astype(np.float32)
     if has_water(stage):
+        stage.ground["mirror"] = mirrored(stage.frame, slices, land, surface)
         wet = smooth(0.004, -0.004, ground.h) * (view.cover > 0.5)
         wet[stage.frame.rows()[:, 0] < stage.frame.horizon - 1] = 0
         stage.wet = wet.astype(np.float32)
         # Water mirrors what stands above it; nothing of the lake's own bed may show there.
-        stage.canvas[:] = mix(stage.canvas, before, (stage.wet > 0.5)[..., None])
+        stage.canvas[:] = mix(stage.canvas, before, (stage.wet > 0.5).astype(np.float32)[..., None])
     return ground
 
 
@@ -127,3 +130,37 @@ def _soften_rims(stage: Stage, view: View) -> None:
     soft = cv2.blur(stage.canvas, (3, 3))
     rim = cv2.dilate(view.crest.astype(np.float32), np.ones((2, 1), np.uint8))
     stage.canvas[:] = mix(stage.canvas, soft, (rim * 0.75)[..., None])
+
+
+def _eruption(stage: Stage, ground: Ground) -> None:
+    """Embers in the crater of a volcano and a plume of smoke lit from below."""
+    frame = stage.frame
+    tall = np.where((ground.z > 15) & (ground.z < 30) & (ground.view.cover > 0.5), ground.h, -1)
+    row, column = np.unravel_index(int(np.argmax(tall)), tall.shape)
+    dx, dy = (frame.columns() - column) / frame.height, (frame.rows() - row) / frame.height
+    h, w = frame.height, frame.width
+    billow = fbm(stage.streams, "plume", h, w, cells=7, octaves=6, gain=0.55)
+    bend = 0.35 * (fbm(stage.streams, "plume bend", h, w, cells=2, octaves=2) - 0.5)
+    up = np.clip(-dy, 0, 1)
+    width = 0.020 + 0.34 * up
+    smoke = (
+        np.exp(-(((dx - bend * up) / width) ** 2))
+        * smooth(0.0, 0.02, -dy)
+        * smooth(0.30, 0.62, billow + 0.18 - 0.25 * up)
+    )
+    tone = mix(
+        np.array(stage.palette.cloud_dark, np.float32) * 0.8,
+        stage.palette.cloud_lit,
+        np.clip(billow, 0, 1)[..., None] * 0.6,
+    )
+    fire = np.exp(-up / 0.07)[..., None]
+    stage.canvas[:] = mix(stage.canvas, mix(tone, (1.0, 0.42, 0.12), 0.75 * fire), (0.85 * smoke)[..., None])
+    glow = np.exp(-np.sqrt(dx * dx + dy * dy) / 0.05) * (1.0 if stage.dark else 0.55)
+    stage.canvas += glow[..., None] * np.array((1.1, 0.38, 0.08), np.float32)
+    lava = (
+        np.exp(-(((dx - 0.35 * bend * np.clip(dy, 0, 1)) / 0.010) ** 2))
+        * smooth(0.30, 0.02, dy)
+        * smooth(-0.005, 0.01, dy)
+    )
+    seen = (np.abs(ground.z - ground.z[row, column]) < 6) * lava
+    stage.canvas[:] = mix(stage.canvas, (1.25, 0.42, 0.10), (0.9 * seen)[..., None])

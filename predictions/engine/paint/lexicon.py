@@ -10,33 +10,34 @@ from __future__ import annotations
 
 ENGLISH: dict[str, str] = {
     # places
-    "scene:mountain": "mountain mount peak summit alp alps alpine himalaya himalayas everest rockies ridge crag "
-    "highland highlands landscape fantasy scenery wilderness nature yosemite patagonia dolomites andes "
-    "mountainside mountainous mountaintop massif sierra world",
+    "scene:mountain": "mountain mount peak summit alp alps alpine himalaya himalayas everest rockies "
+    "ridge crag highland highlands landscape fantasy scenery wilderness nature yosemite patagonia "
+    "dolomites andes mountainside mountainous mountaintop massif sierra world",
     "scene:mountain feature:volcano": "volcano volcanic lava eruption",
     "scene:mountain feature:volcano feature:snowcap": "fuji fujiyama",
     "scene:mountain feature:lake": "fjord fiord loch norway",
-    "scene:mountain feature:snowcap": "snowcapped snow_capped snow_covered_mountain glacier iceland snowy_peaks snowy_mountains "
-    "snowy_mountain snow_capped_mountains snow_capped_peaks",
+    "scene:mountain feature:snowcap": "snowcapped snow_capped snow_covered_mountain glacier iceland "
+    "snowy_peaks snowy_mountains snowy_mountain snow_capped_mountains snow_capped_peaks",
     "scene:mountain feature:river": "waterfall waterfalls gorge",
     "scene:mountain weather:snow": "antarctica arctic tundra siberia north_pole iceberg",
-    "scene:hills": "hill hills hillside valley meadow field grassland prairie farmland countryside pasture plain plains "
-    "grass steppe tuscany shire lawn garden park savanna savannah farm vineyard outdoors orchard rural glade",
-    "scene:hills feature:flowers": "wildflower wildflowers flower_field flower_meadow field_of_flowers tulips tulip_field "
-    "field_of_tulips",
+    "scene:hills": "hill hills hillside valley meadow field grassland prairie farmland countryside "
+    "pasture plain plains grass steppe tuscany shire lawn garden park savanna savannah farm vineyard "
+    "outdoors orchard rural glade",
+    "scene:hills feature:flowers": "wildflower wildflowers flower_field flower_meadow field_of_flowers "
+    "tulips tulip_field field_of_tulips",
     "scene:hills feature:flowers feature:lavender": "lavender lavender_field field_of_lavender provence",
     "scene:hills feature:flowers feature:poppies": "poppies poppy_field field_of_poppies",
     "scene:hills feature:flowers feature:sunflowers": "sunflowers sunflower_field field_of_sunflowers",
     "scene:hills feature:wheat": "wheat wheat_field cornfield hay barley harvest golden_field",
     "scene:hills feature:village": "village hamlet town cottages settlement",
     "scene:hills feature:road": "road path highway trail street_road country_road lane route",
-    "scene:sea": "sea ocean seascape atlantic pacific mediterranean waves wave bay gulf harbor harbour lagoon horizon "
-    "coastline seaside marine waters caribbean",
+    "scene:sea": "sea ocean seascape atlantic pacific mediterranean waves wave bay gulf harbor harbour "
+    "lagoon horizon coastline seaside marine waters caribbean",
     "scene:sea feature:beach": "beach shore seashore sand_beach surf coast_beach",
-    "scene:sea feature:beach feature:palms": "tropical tropics hawaii maldives bali caribbean_beach paradise heaven eden "
-    "tropical_beach vacation",
+    "scene:sea feature:beach feature:palms": "tropical tropics hawaii maldives bali caribbean_beach "
+    "paradise heaven eden tropical_beach vacation",
     "scene:sea feature:island feature:palms": "island islands isle archipelago atoll desert_island",
-    "scene:sea feature:cliff": "cliff cliffs coast headland rocky_coast cape promontory bluff",
+    "scene:sea feature:cliff": "cliff cliffs coast headland rocky_coast promontory bluff",
     "scene:lake feature:lake": "lake pond lakeside reservoir tarn lakeshore",
     "scene:lake feature:river": "river stream creek brook canal riverbank rivers",
     "scene:desert": "desert dune dunes sahara sand sandy arid wasteland gobi arabia oasis_desert arrakis",
@@ -45,22 +46,25 @@ ENGLISH: dict[str, str] = {
     "scene:desert feature:mars": "mars martian red_planet",
     "scene:desert feature:lunar": "lunar moonscape moon_surface surface_of_the_moon on_the_moon",
     "scene:forest": "forest wood woods woodland grove trees thicket taiga park_forest enchanted_forest",
-    "scene:forest feature:conifer": "pine pines fir firs spruce conifer conifers pine_forest redwood evergreen",
+    "scene:forest feature:conifer": "pine pines fir firs spruce conifer conifers pine_forest redwood "
+    "evergreen",
     "scene:forest feature:leafy": "jungle rainforest amazon oak_forest",
     "scene:forest feature:birch": "birch birches birch_forest",
     "scene:forest feature:autumn": "autumn_forest fall_forest",
     "scene:forest feature:blossom": "cherry_blossom cherry_blossoms sakura blossoms cherry_trees",
-    "scene:city": "city cityscape skyline downtown metropolis tokyo manhattan new_york nyc london paris shanghai "
-    "hong_kong chicago dubai skyscraper skyscrapers buildings urban street streets megacity building singapore "
-    "seoul osaka tower_blocks los_angeles",
-    "scene:city feature:neon": "cyberpunk neon_city blade_runner neon_lights cyber synthwave_city futuristic_city",
-    "scene:space": "space cosmos galaxy nebula universe outer_space interstellar cosmic galactic supernova deep_space "
-    "starfield galaxies nebulae orbit",
+    "scene:city": "city cityscape skyline downtown metropolis tokyo manhattan new_york nyc london paris "
+    "shanghai hong_kong chicago dubai skyscraper skyscrapers buildings urban street streets megacity "
+    "building singapore seoul osaka tower_blocks los_angeles",
+    "scene:city feature:neon": "cyberpunk neon_city blade_runner neon_lights cyber synthwave_city "
+    "futuristic_city",
+    "scene:space": "space cosmos galaxy nebula universe outer_space interstellar cosmic galactic "
+    "supernova deep_space starfield galaxies nebulae orbit",
     "scene:space feature:planet": "planet planets saturn jupiter exoplanet gas_giant earth_from_space",
     "scene:underwater": "underwater undersea reef coral_reef ocean_floor seabed deep_sea aquarium coral",
-    "scene:abstract": "abstract pattern marble swirl swirls fractal psychedelic texture wallpaper liquid fluid acrylic_pour "
-    "abstraction geometric",
-    "scene:studio": "studio studio_backdrop plain_background simple_background white_background studio_lighting",
+    "scene:abstract": "abstract pattern marble swirl swirls fractal psychedelic texture wallpaper liquid "
+    "fluid acrylic_pour abstraction geometric",
+    "scene:studio": "studio studio_backdrop plain_background simple_background white_background "
+    "studio_lighting",
     # features
     "feature:autumn": "autumn autumnal fall_colors fall_colours foliage fall_leaves maple",
     "feature:blossom": "spring springtime",
@@ -70,12 +74,14 @@ ENGLISH: dict[str, str] = {
     "subject:dog": "dog puppy hound corgi retriever labrador husky pup poodle shiba terrier",
     "subject:horse": "horse stallion mare pony mustang foal",
     "subject:unicorn": "unicorn",
-    "subject:bird": "bird sparrow robin parrot bluebird songbird crow raven eagle hawk seagull gull pigeon finch",
+    "subject:bird": "bird sparrow robin parrot bluebird songbird crow raven eagle hawk seagull gull "
+    "pigeon finch",
     "subject:owl": "owl owlet",
     "subject:fish": "fish goldfish koi salmon clownfish shark whale dolphin",
-    "subject:bust": "woman man girl boy person people lady gentleman 1girl 1boy human king queen princess prince wizard "
-    "witch warrior knight samurai elf child kid bust model selfie actor actress soldier monk scientist doctor "
-    "guy female male old_man young_woman goddess character mona_lisa geisha viking pirate sailor bride",
+    "subject:bust": "woman man girl boy person people lady gentleman 1girl 1boy human king queen princess "
+    "prince wizard witch warrior knight samurai elf child kid bust model selfie actor actress soldier "
+    "monk scientist doctor guy female male old_man young_woman goddess character mona_lisa geisha viking "
+    "pirate sailor bride",
     "subject:astronaut": "astronaut cosmonaut spaceman astronauts spacesuit taikonaut",
     "subject:robot": "robot android droid mech cyborg mecha automaton",
     "subject:dragon": "dragon wyvern drake",
@@ -83,31 +89,38 @@ ENGLISH: dict[str, str] = {
     "subject:fox": "fox vixen wolf coyote",
     "subject:bear": "bear panda grizzly teddy teddy_bear polar_bear",
     "subject:elephant": "elephant mammoth",
-    "subject:car": "car automobile truck van taxi vehicle sports_car racecar race_car sedan suv ferrari porsche "
-    "beetle limousine jeep convertible cab",
-    "subject:boat": "boat fishing_boat rowboat canoe ship ferry barge vessel gondola kayak steamboat fishing_boats",
-    "subject:sailboat": "sailboat yacht sailing sailing_boat sailing_ship sail sails regatta catamaran pirate_ship galleon",
+    "subject:car": "car automobile truck van taxi vehicle sports_car racecar race_car sedan suv ferrari "
+    "porsche beetle limousine jeep convertible cab",
+    "subject:boat": "boat fishing_boat rowboat canoe ship ferry barge vessel gondola kayak steamboat "
+    "fishing_boats",
+    "subject:sailboat": "sailboat yacht sailing sailing_boat sailing_ship sail sails regatta catamaran "
+    "pirate_ship galleon",
     "subject:house": "house cottage cabin hut home barn farmhouse lodge mansion chalet villa",
     "subject:castle": "castle fortress palace citadel chateau stronghold hogwarts temple",
     "subject:lighthouse": "lighthouse beacon",
     "subject:balloon": "balloon hot_air_balloon air_balloon balloons airship zeppelin",
-    "subject:flower": "flower rose tulip daisy sunflower lily blossom bouquet orchid lotus poppy peony flowers roses",
+    "subject:flower": "flower rose tulip daisy sunflower lily blossom bouquet orchid lotus poppy peony "
+    "flowers roses",
     "subject:tree": "tree oak bonsai lone_tree willow sapling",
     "subject:mushroom": "mushroom toadstool mushrooms fungus fungi",
     "subject:rocket": "rocket spaceship spacecraft starship space_shuttle shuttle missile ufo",
     "subject:butterfly": "butterfly moth butterflies",
     # time
-    "time:day": "day daytime daylight noon midday afternoon sunny blue_sky broad_daylight sunshine sunlit summer",
+    "time:day": "day daytime daylight noon midday afternoon sunny blue_sky broad_daylight sunshine sunlit "
+    "summer",
     "time:dawn": "dawn morning sunrise daybreak early_morning first_light",
     "time:sunset": "sunset sundown evening sunsets",
     "time:golden": "golden_hour golden_light warm_light late_afternoon golden_sunlight",
     "time:dusk": "dusk twilight blue_hour nightfall gloaming",
-    "time:night": "night nighttime midnight nocturnal moonlit moonlight starlit dark_night night_sky at_night",
+    "time:night": "night nighttime midnight nocturnal moonlit moonlight starlit dark_night night_sky "
+    "at_night",
     # weather and what hangs in the sky
     "weather:fog": "fog foggy mist misty haze hazy smoky ethereal_mist misty_morning",
     "weather:rain": "rain rainy raining drizzle downpour monsoon wet rainfall",
-    "weather:snow": "snow snowy snowing snowfall blizzard winter wintry frost frosty icy ice frozen snowstorm christmas",
-    "weather:storm": "storm stormy thunderstorm tempest lightning thunder hurricane tornado dramatic_sky storm_clouds",
+    "weather:snow": "snow snowy snowing snowfall blizzard winter wintry frost frosty icy ice frozen "
+    "snowstorm christmas",
+    "weather:storm": "storm stormy thunderstorm tempest lightning thunder hurricane tornado dramatic_sky "
+    "storm_clouds",
     "weather:clouds": "cloud clouds cloudy overcast cloudscape cumulus",
     "weather:clear": "clear cloudless clear_sky clear_skies",
     "sky:aurora time:night": "aurora aurora_borealis northern_lights borealis polar_lights",
@@ -119,14 +132,15 @@ ENGLISH: dict[str, str] = {
     "sky:birds": "birds flock seagulls flock_of_birds geese",
     "sky:sky": "sky skies heavens",
     # styles
-    "style:oil": "oil oil_painting oil_on_canvas impasto impressionist impressionism van_gogh monet painting painted "
-    "oil_paint canvas impressionistic expressionist renaissance rembrandt",
-    "style:watercolor": "watercolor watercolour water_color watercolors gouache aquarelle watercolor_painting",
-    "style:sketch": "sketch pencil drawing charcoal graphite pencil_drawing line_art lineart etching engraving doodle "
-    "pencil_sketch crosshatch crosshatching hand_drawn",
+    "style:oil": "oil oil_painting oil_on_canvas impasto impressionist impressionism van_gogh monet "
+    "painting painted oil_paint canvas impressionistic expressionist renaissance rembrandt",
+    "style:watercolor": "watercolor watercolour water_color watercolors gouache aquarelle "
+    "watercolor_painting",
+    "style:sketch": "sketch pencil drawing charcoal graphite pencil_drawing line_art lineart etching "
+    "engraving doodle pencil_sketch crosshatch crosshatching hand_drawn",
     "style:pixel": "pixel pixels pixelart pixel_art 8bit 8_bit 16bit 16_bit retro_game voxel pixelated",
-    "style:flat": "flat poster vector flat_design cartoon comic vector_art flat_poster cel_shaded minimalist minimal "
-    "flat_illustration screenprint stencil anime manga ghibli travel_poster",
+    "style:flat": "flat poster vector flat_design cartoon comic vector_art flat_poster cel_shaded "
+    "minimalist minimal flat_illustration screenprint stencil anime manga ghibli travel_poster",
     "style:mono": "mono monochrome black_and_white grayscale greyscale noir b_w bw black_white ansel_adams",
     "style:neon": "neon synthwave vaporwave glowing outrun retrowave fluorescent",
     "style:pastel": "pastel pastels soft_colors soft_colours chalk kawaii pastel_colors",
@@ -153,25 +167,28 @@ ENGLISH: dict[str, str] = {
     "colour:white": "white snow_white pearl",
     "colour:grey": "gray grey silver ash",
     "colour:black": "black ebony jet_black onyx",
-    "colour:rainbow": "rainbow multicolored multicoloured colorful colourful iridescent vibrant vivid prismatic",
+    "colour:rainbow": "rainbow multicolored multicoloured colorful colourful iridescent vibrant vivid "
+    "prismatic",
     # grammar
     "close:face": "face portrait headshot close_up closeup head",
     "ride:on": "riding rides ride rode ridden mounted mounting astride on_the_back_of on_top_of atop",
-    "part:clothes": "dress shirt coat jacket hat suit scarf sweater robe clothes clothing cape hoodie kimono uniform "
-    "blouse gown armor armour",
-    "part:detail": "hair eyes eye skin lips fur wheels window windows door roof feathers wings mane light lights lighting "
-    "background backdrop hue tones accents nose beard",
+    "part:clothes": "dress shirt coat jacket hat suit scarf sweater robe clothes clothing cape hoodie "
+    "kimono uniform blouse gown armor armour",
+    "part:detail": "hair eyes eye skin lips fur wheels window windows door roof feathers wings mane light "
+    "lights lighting background backdrop hue tones accents nose beard",
 }
 
 CHINESE: dict[str, str] = {
-    "scene:mountain": "山 高山 山脉 山脈 山峰 山水 山川 阿尔卑斯 喜马拉雅 珠峰 黄山 群山 山岭 山顶 风景 風景 景色 自然 奇幻 大山 山谷 世界",
+    "scene:mountain": "山 高山 山脉 山脈 山峰 山水 山川 阿尔卑斯 喜马拉雅 珠峰 黄山 群山 山岭 山顶 风景 "
+    "風景 景色 自然 奇幻 大山 山谷 世界",
     "scene:mountain feature:volcano": "火山 熔岩 岩浆",
     "scene:mountain feature:volcano feature:snowcap": "富士山",
     "scene:mountain feature:snowcap": "雪山 雪峰 冰川",
     "scene:mountain feature:lake": "峡湾 天池 湖光山色",
     "scene:mountain feature:river": "瀑布 峡谷 三峡",
     "scene:mountain weather:snow": "南极 北极 冰原 冰山",
-    "scene:hills": "丘陵 小山 山坡 草地 草原 田野 原野 牧场 乡村 乡间 田园 农田 花园 公园 农场 野外 户外 稻田 梯田 平原",
+    "scene:hills": "丘陵 小山 山坡 草地 草原 田野 原野 牧场 乡村 乡间 田园 农田 花园 公园 农场 野外 户外 "
+    "稻田 梯田 平原",
     "scene:hills feature:flowers": "花海 花田",
     "scene:hills feature:flowers feature:lavender": "薰衣草 薰衣草田",
     "scene:hills feature:flowers feature:sunflowers": "油菜花 油菜花田 向日葵田",
@@ -195,7 +212,8 @@ CHINESE: dict[str, str] = {
     "scene:forest feature:birch": "白桦林 白桦 桦树",
     "scene:forest feature:autumn": "枫林 红叶 枫叶",
     "scene:forest feature:blossom": "樱花 樱花林 桃花 桃花源 桃林 樱花树",
-    "scene:city": "城市 都市 东京 東京 上海 北京 香港 纽约 重庆 深圳 广州 伦敦 巴黎 高楼 摩天大楼 天际线 街道 大厦 建筑",
+    "scene:city": "城市 都市 东京 東京 上海 北京 香港 纽约 重庆 深圳 广州 伦敦 巴黎 高楼 摩天大楼 天际线 "
+    "街道 大厦 建筑",
     "scene:city feature:neon": "赛博朋克 霓虹 霓虹灯 未来城市 未来都市",
     "scene:space": "太空 宇宙 银河系 星云 星系 外太空 星际 深空",
     "scene:space feature:planet": "行星 土星 木星 星球",
@@ -212,7 +230,8 @@ CHINESE: dict[str, str] = {
     "subject:bird": "鸟 鳥 小鸟 麻雀 鹦鹉 老鹰 鹰 海鸥 乌鸦 喜鹊",
     "subject:owl": "猫头鹰 貓頭鷹",
     "subject:fish": "鱼 魚 金鱼 锦鲤 鲤鱼 鲸鱼 海豚 鲨鱼 鲸",
-    "subject:bust": "女人 男人 女孩 男孩 人 少女 少年 女子 男子 美女 人物 姑娘 老人 孩子 公主 王子 国王 女王 武士 骑士 巫师 小女孩 仙女",
+    "subject:bust": "女人 男人 女孩 男孩 人 少女 少年 女子 男子 美女 人物 姑娘 老人 孩子 公主 王子 国王 "
+    "女王 武士 骑士 巫师 小女孩 仙女",
     "subject:astronaut": "宇航员 太空人 航天员 宇航員",
     "subject:robot": "机器人 機器人 机甲",
     "subject:dragon": "龙 龍 巨龙 飞龙 神龙",

@@ -21,7 +21,7 @@ def scatter_stars(stage: Stage, name: str, count: int, *, low: float = 1.0) -> P
     power = (1.0 - rng.random(count)) ** -0.62 * 0.12
     heat = rng.random(count)
     light = np.zeros((frame.height, frame.width, 3), np.float32)
-    unit = np.sqrt(frame.width * frame.height) / 512.0
+    unit = frame.unit / 512.0
     for (x, y), strong, warm in zip(place, np.minimum(power, 2.2), heat, strict=True):
         radius = (0.42 + 0.85 * min(strong, 1.4)) * unit
         colour = np.array((0.72 + 0.28 * warm, 0.86, 1.06 - 0.34 * warm)) * min(1.0, 0.25 + strong)
@@ -74,7 +74,7 @@ def milky_way(stage: Stage) -> Plane:
 def paint_moon(stage: Stage) -> None:
     """A full or waxing moon with seas, lit from the side when a crescent."""
     frame = stage.frame
-    unit = np.sqrt(frame.width * frame.height)
+    unit = frame.unit
     radius = unit * (0.062 if "moon" in stage.meant.sky else 0.045)
     dx = (frame.columns() - stage.sun[0]) / radius
     dy = (frame.rows() - stage.sun[1]) / radius

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from .streams import Streams
 
-Plane = NDArray[np.float32]
+# float32 throughout; the looser type spares a cast after every product with a Python number.
+Plane = NDArray[np.floating[Any]]
 
 _FINE = 8  # a coarse lattice is first enlarged this often, so that its rim can be cut off at whole cells
 

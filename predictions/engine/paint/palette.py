@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,6 +39,11 @@ class Palette:
     stars: float = 0.0
     glow: float = 1.0
 
+    def with_colours(self, colours: Mapping[str, Rgb]) -> Palette:
+        """The same palette with some of its colours, by field name, exchanged."""
+        changed: dict[str, Any] = dict(colours)
+        return replace(self, **changed)
+
 
 TIMES: dict[str, Palette] = {
     "day": Palette(
@@ -66,7 +73,7 @@ TIMES: dict[str, Palette] = {
     ),
     "night": Palette(
         zenith=(0.012, 0.022, 0.07), middle=(0.03, 0.055, 0.14), low=(0.06, 0.10, 0.21), horizon=(0.11, 0.16, 0.28),
-        sun=(0.90, 0.93, 1.0), light=(0.34, 0.41, 0.58), ambient=(0.10, 0.13, 0.22), haze=(0.08, 0.12, 0.21),
+        sun=(0.90, 0.93, 1.0), light=(0.42, 0.50, 0.68), ambient=(0.14, 0.18, 0.29), haze=(0.08, 0.12, 0.21),
         cloud_lit=(0.28, 0.33, 0.46), cloud_dark=(0.05, 0.07, 0.13), elevation=0.70, stars=1.0, glow=0.25,
     ),
 }  # fmt: skip
@@ -105,16 +112,15 @@ def palette_for(meant: Understanding, time: str, guidance: float) -> Palette:
     if "mars" in meant.features:
         palette = _martian(palette, time)
     if meant.scene == "city" and time in ("night", "dusk"):
-        palette = replace(
-            palette, **(_ELECTRIC if "neon" in meant.features or meant.style == "neon" else _TOWN_GLOW)
-        )
+        neon = "neon" in meant.features or meant.style == "neon"
+        palette = palette.with_colours(_ELECTRIC if neon else _TOWN_GLOW)
     if "lunar" in meant.features:
         palette = _airless(palette)
     palette = _weathered(palette, meant.weather)
     wanted = [c for c in meant.colours_of("*") if c in COLOURS]
     if not wanted:
         return palette
-    return replace(palette, **_pulled(palette, wanted, guidance))
+    return palette.with_colours(_pulled(palette, wanted, guidance))
 
 
 def _weathered(palette: Palette, weather: frozenset[str]) -> Palette:
@@ -130,15 +136,22 @@ def _weathered(palette: Palette, weather: frozenset[str]) -> Palette:
             grey, dim = max(grey, g), min(dim, d)
     if grey == 0.0:
         return palette
-    changed = {}
+    if palette.stars > 0.5:
+        dim = 0.45 + 0.55 * dim  # a night is dark already: a storm may not swallow the picture
+    changed: dict[str, Rgb] = {}
     for name in _COLOUR_FIELDS:
         r, g, b = getattr(palette, name)
         luma = 0.3 * r + 0.59 * g + 0.11 * b
         cool = (luma * 0.96, luma * 1.0, luma * 1.07)
-        changed[name] = tuple(
-            float(dim * (c * (1 - grey) + k * grey)) for c, k in zip((r, g, b), cool, strict=True)
-        )
-    return replace(palette, glow=palette.glow * (1 - grey), stars=palette.stars * (1 - grey), **changed)
+        changed[name] = _blend((r, g, b), cool, grey, dim)
+    calmer = replace(palette, glow=palette.glow * (1 - grey), stars=palette.stars * (1 - grey))
+    return calmer.with_colours(changed)
+
+
+def _blend(a: Rgb, b: Rgb, k: float, level: float) -> Rgb:
+    """`level` times the mixture of a (k = 0) and b (k = 1)."""
+    x, y, z = (level * (p * (1 - k) + q * k) for p, q in zip(a, b, strict=True))
+    return x, y, z
 
 
 def _martian(palette: Palette, time: str) -> Palette:
@@ -147,13 +160,9 @@ def _martian(palette: Palette, time: str) -> Palette:
         "zenith": (0.48, 0.26, 0.20), "middle": (0.70, 0.42, 0.30), "low": (0.88, 0.60, 0.42),
         "horizon": (0.97, 0.76, 0.55), "haze": (0.86, 0.56, 0.38), "ambient": (0.52, 0.38, 0.34),
     }  # fmt: skip
-    mixed = {
-        name: tuple(
-            float(dark * (0.65 * t + 0.35 * p)) for t, p in zip(rgb, getattr(palette, name), strict=True)
-        )
-        for name, rgb in tint.items()
-    }
-    return replace(palette, **mixed)
+    return palette.with_colours(
+        {name: _blend(getattr(palette, name), rgb, 0.88, dark) for name, rgb in tint.items()}
+    )
 
 
 def _airless(palette: Palette) -> Palette:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from .noise import Plane
 from .stage import Frame
+
+_FEET = 3.0  # world units: how far the foreground reaches
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,40 @@ def project(frame: Frame, slices: Slices, height: Plane) -> View:
     y_near, y_far = np.take_along_axis(rows, near, 0), np.take_along_axis(rows, far, 0)
     gap = y_near - y_far
     share = np.where(np.abs(gap) > 1e-4, (y_near - frame.rows()) / np.where(np.abs(gap) > 1e-4, gap, 1), 1.0)
-    top = skyline[-1][None, :]
-    summit = np.argmin(rows, axis=0).astype(np.float32)[None, :]
+    top = skyline[-1]
+    # A summit is seen from the front: a step behind the crest the far side's light would shine through.
+    summit = np.maximum(np.argmin(rows, axis=0) - 1.5, 0).astype(np.float32)[None, :]
     position = np.where(hidden >= count, summit, near + np.clip(share, 0, 1)).astype(np.float32)
-    cover = np.clip(frame.rows() + 0.5 - top, 0, 1).astype(np.float32)
+    cover = _coverage(frame, top)
     column = np.ascontiguousarray(np.broadcast_to(frame.columns() - 0.5, (h, w)), dtype=np.float32)
     jump = np.zeros((h, w), dtype=bool)
     jump[1:] = np.abs(position[1:] - position[:-1]) > max(4.0, count * 0.02)
     return View(position, column, cover, jump & (cover > 0))
+
+
+def mirrored(frame: Frame, slices: Slices, land: Plane, surface: Plane) -> Plane:
+    """Where calm water finds its reflection: for every pixel row the row of the picture to show there.
+
+    The world below the mirror is the same world seen by an eye as far under the water as ours is over it,
+    upside down; what that eye sees at a pixel is looked up where our eye sees the same point.
+    """
+    below = replace(frame, eye=-frame.eye)
+    # A bank at our own feet stands before the water that mirrors; only what lies beyond is in the mirror.
+    beyond = (land > 0) & (slices.z > _FEET)
+    view = project(below, slices, np.where(beyond, surface, np.float32(-1e3)))
+    ours = np.float32(frame.horizon) - np.float32(frame.focal) * (surface - np.float32(frame.eye)) / slices.z
+    rows = frame.rows() - 0.5
+    found = np.where(view.cover > 0.5, view.see(ours.astype(np.float32)), rows)
+    flipped = np.clip(2 * frame.horizon - 1 - np.arange(frame.height), 0, frame.height - 1)
+    return np.asarray(np.clip(found[np.round(flipped).astype(np.int32)], 0, frame.height - 1), np.float32)
+
+
+def _coverage(frame: Frame, top: Plane) -> Plane:
+    """How much land each pixel holds under the skyline `top` (W rows), averaged over the pixel's width."""
+    padded = np.concatenate([top[:1], top, top[-1:]])
+    total = np.zeros((frame.height, frame.width), np.float32)
+    for share in (-1 / 3, 0.0, 1 / 3):
+        beside = padded[2:] if share > 0 else padded[:-2]
+        line = top + (beside - top) * np.float32(abs(share))
+        total += np.clip(frame.rows() + 0.5 - line[None, :], 0, 1)
+    return total / np.float32(3)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .noise import Plane
 from .project import Slices, cut
 from .stage import Frame, Stage, smooth
 from .tiles import Tile
+from .understand import GROUNDED
 
 
 def slices_for(scene: str, frame: Frame, octaves: int) -> Slices:
@@ -155,20 +158,36 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
 def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:
     """Sink a lake or a river into the land, with a bank on one side of the foreground."""
     features = stage.meant.features
+    footing = smooth(2.0, 1.5, s.z) if needs_ground(stage) else np.float32(0)
     shape = tile.fbm("shore", s.x, s.z, cell=2.8, octaves=5, gain=0.5, spacing=s.spacing)
     if "lake" in features:
         rng = stage.streams.rng("lake shape")
         side = 1.0 if rng.random() < 0.5 else -1.0
         bank = smooth(0.10, 0.55, s.x * side / s.z + 0.35 * shape + 0.04) * smooth(2.4, 1.0, s.z)
+        bank = np.maximum(bank, footing)
         basin = smooth(9.5, 6.0, s.z + 4.0 * shape) * (1 - bank)
         return np.asarray(land * (1 - basin) - basin * 0.20 + bank * 0.05 * (1 + shape), np.float32)
     rng = stage.streams.rng("river shape")
     swing, phase = float(rng.uniform(0.35, 0.6)), float(rng.uniform(0, 6.28))
     middle = swing * np.sin(s.z * 0.62 + phase) * (0.4 + 0.16 * s.z) + 0.5 * shape
     width = 0.34 + 0.05 * s.z
+    middle = middle + 3.0 * footing
     bed = np.exp(-(((s.x - middle) / width) ** 4)) * smooth(16, 9, s.z)
     valley = np.exp(-(((s.x - middle) / (width * 3.2)) ** 2)) * smooth(18, 10, s.z)
     return np.asarray(land * (1 - 0.85 * valley) + 0.02 - bed * 0.28, np.float32)
+
+
+def needs_ground(stage: Stage) -> bool:
+    """Whether a subject stands in the foreground and wants dry land under its feet."""
+    return any(name in GROUNDED for name in stage.meant.subjects)
+
+
+def road_at(stage: Stage, z: Plane) -> tuple[Plane, Plane]:
+    """World x of the middle of a winding road at distance z, and its half width."""
+    rng = stage.streams.rng("road")
+    swing, phase = float(rng.uniform(0.20, 0.34)), float(rng.uniform(0, 6.28))
+    middle = swing * np.sin(z * 0.55 + phase) * (0.3 + 0.30 * z) - swing * math.sin(phase) * 0.3
+    return np.asarray(middle, np.float32), np.asarray(0.34 + 0.0 * z, np.float32)
 
 
 def height_of(stage: Stage, tile: Tile, s: Slices) -> Plane:
@@ -183,6 +202,11 @@ def height_of(stage: Stage, tile: Tile, s: Slices) -> Plane:
     }
     features = stage.meant.features
     land = (lunar if "lunar" in features else makers.get(stage.meant.scene, hills))(stage, tile, s)
+    if "road" in features:
+        middle, half = road_at(stage, s.z)
+        level = np.take_along_axis(land, np.argmin(np.abs(s.x - middle), axis=1)[:, None], 1)
+        near = np.exp(-(((s.x - middle) / (half * 2.2)) ** 4))
+        land = np.asarray(land + (level - land) * near, np.float32)
     if has_water(stage) and stage.meant.scene != "sea":
         land = flood(stage, tile, s, land)
     elif stage.meant.scene != "sea":

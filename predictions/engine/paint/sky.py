@@ -66,7 +66,7 @@ def _warm(stage: Stage) -> Plane:
 def _from_sun(stage: Stage) -> tuple[Plane, Plane]:
     """Distance to the sun, right and down, in picture heights."""
     frame = stage.frame
-    unit = np.sqrt(frame.width * frame.height)
+    unit = frame.unit
     return (frame.columns() - stage.sun[0]) / unit, (frame.rows() - stage.sun[1]) / unit
 
 
@@ -77,7 +77,7 @@ def _disc(stage: Stage) -> None:
     dx, dy = _from_sun(stage)
     distance = np.sqrt(dx * dx + dy * dy)
     radius = 0.034 if stage.time in ("sunset", "dawn") else 0.028
-    pixel = 1.0 / np.sqrt(stage.frame.width * stage.frame.height)
+    pixel = 1.0 / stage.frame.unit
     inside = np.clip((radius - distance) / (2 * pixel) + 0.5, 0, 1)[..., None]
     core = np.minimum(np.array(stage.palette.sun, np.float32) * 1.06 + 0.06, 1.15)
     stage.canvas[:] = mix(stage.canvas, core, inside * 0.97)
@@ -127,16 +127,20 @@ def _paint_clouds(stage: Stage, amount: float) -> None:
     density, light = _cloud_map(stage)
     up = np.maximum((frame.horizon - frame.rows()[:bottom]) / frame.height, 0.0)
     z = 1.0 / (up + 0.055)
-    x = (frame.columns() - frame.width / 2) / np.sqrt(frame.width * frame.height)
+    x = (frame.columns() - frame.width / 2) / frame.unit
     # The whole sky fits the map, so no cloud is seen twice; only very wide pictures fold at its rim.
     map_x = _reflected(x * z * 50 + 0.5 * _CLOUD_MAP)
     map_y = _reflected(np.broadcast_to(z * 52 - 40, map_x.shape))
     d = cv2.remap(density, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     lit = cv2.remap(light, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     edge = 0.80 - 0.55 * amount
-    thick = smooth(edge, edge + 0.34, d) * smooth(0.0, 0.10, up)
+    thick = smooth(edge, edge + (0.30 if amount < 0.6 else 0.42), d) * smooth(0.0, 0.10, up)
     dx, dy = (a[:bottom] if a.shape[0] > 1 else a for a in _from_sun(stage))
-    near = np.exp(-np.sqrt(dx * dx + dy * dy) / 0.22)
+    distance = np.sqrt(dx * dx + dy * dy)
+    near = np.exp(-distance / 0.22)
+    if stage.sun_visible:
+        # A veil over the disc itself only makes it look dirty.
+        thick = thick * (1 - 0.85 * np.exp(-((distance / 0.075) ** 4)))
     bright = np.clip(0.62 + lit * 1.5 + 0.35 * near - 0.62 * thick * thick, 0, 1)[..., None]
     colour = mix(p.cloud_dark, p.cloud_lit, bright)
     # Thin rims near the sun let its light through.
@@ -158,7 +162,7 @@ def _reflected(position: Plane) -> Plane:
 def _rainbow(stage: Stage) -> None:
     """A rainbow opposite the sun, red outside, with the brighter sky inside it."""
     frame = stage.frame
-    unit = np.sqrt(frame.width * frame.height)
+    unit = frame.unit
     centre = frame.width * (0.72 if stage.sun[0] < frame.width / 2 else 0.28)
     dx = (frame.columns() - centre) / unit
     dy = (frame.rows() - frame.horizon - 0.12 * frame.height) / unit

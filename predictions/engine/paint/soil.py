@@ -7,10 +7,9 @@ import numpy as np
 from .lexicon import COLOURS
 from .noise import Plane
 from .palette import tint_image
-from .relief import has_water
+from .relief import has_water, road_at
 from .stage import Stage, mix, smooth
 from .tiles import Tile
-
 
 PETALS = {
     "lavender": ((0.46, 0.32, 0.78), (0.58, 0.42, 0.88), (0.36, 0.24, 0.66)),
@@ -39,6 +38,9 @@ def mottle(stage: Stage, tile: Tile, name: str, x: Plane, z: Plane, *, cell: flo
 def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Plane) -> Plane:
     """Albedo H x W x 3 for the stage's scene, with ground colour words applied."""
     scene, features = stage.meant.scene, stage.meant.features
+    x0, z0 = x, z
+    # On a steep face x and z hardly change: leaning the texture along the height keeps it from smearing.
+    x, z = x + 0.5 * h, z + (1.7 * h if scene != "desert" else 0.3 * h)
     grain = mottle(stage, tile, "grain", x, z, cell=0.9, octaves=max(2, min(6, stage.octaves - 1)))
     patch = mottle(stage, tile, "patch", x, z, cell=3.2, octaves=3)
     if "lunar" in features:
@@ -51,6 +53,8 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
         colour = _alpine(stage, h, z, flat, grain, patch)
     else:
         colour = _meadow(stage, tile, x, z, flat, grain, patch, h)
+    if "road" in features:
+        colour = _road(stage, x0, z0, grain, colour)
     if "snow" in stage.meant.weather:
         white = np.array((0.93, 0.95, 1.0), np.float32) * (0.97 + 0.16 * grain)[..., None]
         hold = (
@@ -123,6 +127,22 @@ def _flowers(stage: Stage, tile: Tile, x: Plane, z: Plane, grass: Plane) -> Plan
         shown = mix(near, 0.55 * np.ones_like(near), smooth(1.2, 5.0, z)) * crowd
         grass = mix(grass, petal, (0.92 * shown)[..., None])
     return grass
+
+
+def _road(stage: Stage, x: Plane, z: Plane, grain: Plane, colour: Plane) -> Plane:
+    """A grey road with pale shoulders and a broken line along its middle."""
+    middle, half = road_at(stage, z)
+    across = np.abs(x - middle) / half
+    pixel = np.maximum(z / np.float32(stage.frame.focal) / half, 1e-3)
+    on = np.clip((1 - across) / pixel + 0.5, 0, 1) * smooth(20, 13, z)
+    shoulder = np.clip((1.22 - across) / pixel + 0.5, 0, 1) * smooth(20, 13, z)
+    colour = mix(colour, (0.50, 0.44, 0.34), (0.75 * shoulder)[..., None])
+    colour = mix(
+        colour, np.array((0.30, 0.30, 0.32), np.float32) * (1 + 0.35 * grain)[..., None], on[..., None]
+    )
+    edge = np.clip((0.045 - np.abs(across - 0.90)) / pixel + 0.5, 0, 1)
+    dash = np.clip((0.04 - across) / pixel + 0.5, 0, 1) * (np.mod(z * 1.6, 1.0) < 0.55)
+    return mix(colour, (0.86, 0.85, 0.80), (np.maximum(edge, dash) * on * smooth(11, 6, z))[..., None])
 
 
 def _alpine(stage: Stage, h: Plane, z: Plane, flat: Plane, grain: Plane, patch: Plane) -> Plane:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -68,7 +70,7 @@ def _nebula(stage: Stage) -> None:
 def _bright_stars(stage: Stage) -> None:
     """A few stars with crossed rays."""
     frame, rng = stage.frame, stage.streams.rng("bright stars")
-    unit = np.sqrt(frame.width * frame.height)
+    unit = frame.unit
     for _ in range(9):
         x, y, size = (
             float(rng.random()) * frame.width,
@@ -97,7 +99,8 @@ def _planet(stage: Stage) -> None:
     cy = frame.height * float(rng.uniform(0.52, 0.68) if not busy else rng.uniform(0.68, 0.80))
     dx, dy = (frame.columns() - cx) / radius, (frame.rows() - cy) / radius
     tilt = float(rng.uniform(-0.5, 0.5))
-    x, y = dx * np.cos(tilt) + dy * np.sin(tilt), dy * np.cos(tilt) - dx * np.sin(tilt)
+    cos, sin = math.cos(tilt), math.sin(tilt)
+    x, y = dx * cos + dy * sin, dy * cos - dx * sin
     rings = bool(rng.random() < 0.55)
     if rings:
         _rings(stage, x, y, front=False)

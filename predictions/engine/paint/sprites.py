@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -113,7 +115,7 @@ def _limbs(
 ) -> None:
     """Branches that fork until they are thin; their ends are gathered in `tips`."""
     rng = pad.rng
-    x1, y1 = x + np.sin(angle) * length, y + np.cos(angle) * length
+    x1, y1 = x + math.sin(angle) * length, y + math.cos(angle) * length
     pad.line((x, y), (x1, y1), width, (0.35, 0.5 + 0.2 * float(rng.uniform(-1, 1)), 1.0))
     if width < 0.007:
         tips.append((x1, y1))
@@ -133,10 +135,9 @@ def _crown(
     clumps = [(x + float(rng.normal(0, 0.022)), y + float(rng.normal(0, 0.018))) for x, y in [*tips, *tips]]
     # Inner clumps are dark and close the crown, so that the sky does not show through its middle.
     inner = [(0.65 * x + 0.35 * centre_x, 0.65 * y + 0.35 * centre_y) for x, y in tips[::2]]
-    clumps = [(*c, -0.22) for c in inner] + [
-        (*c, 0.0) for c in sorted(clumps, key=lambda c: c[1] + 0.3 * abs(c[0]))
-    ]
-    for cx, cy, darker in clumps:
+    outer = sorted(clumps, key=lambda c: c[1] + 0.3 * abs(c[0]))
+    shaded = [(*c, -0.22) for c in inner] + [(*c, 0.0) for c in outer]
+    for cx, cy, darker in shaded:
         radius = size * float(rng.uniform(0.7, 1.2))
         place = 0.55 * (cx - centre_x) * light[0] / 0.3 + 0.62 * (cy - centre_y) / 0.3 + darker
         turns, reach = rng.uniform(0, 6.283, 40), np.sqrt(rng.random(40))
@@ -183,7 +184,7 @@ def _palm(pad: _Pad, light: tuple[float, float, float]) -> None:
     rng = pad.rng
     bend = float(rng.choice((-1, 1)) * rng.uniform(0.10, 0.22))
     stem = [(bend * t * t - 0.35 * bend, 0.80 * t) for t in np.linspace(0, 1, 22)]
-    for k, (a, b) in enumerate(zip(stem, stem[1:], strict=False)):
+    for k, (a, b) in enumerate(itertools.pairwise(stem)):
         lit = 0.45 + 0.25 * np.sign(light[0]) * (k % 2) + 0.1
         pad.line(a, b, 0.021 - 0.0004 * k, (0.40 + 0.15 * (k % 2), lit, 1.0))
     top = stem[-1]

@@ -27,6 +27,11 @@ class Frame:
     focal: float
     eye: float = 0.35
 
+    @property
+    def unit(self) -> float:
+        """The picture's size in pixels for things round or square: the geometric mean of its sides."""
+        return math.sqrt(self.width * self.height)
+
     def column(self, x: float, z: float) -> float:
         """Pixel column of a point at world `x`, `z`."""
         return self.width / 2 + self.focal * x / z

@@ -10,7 +10,8 @@ from .palette import tint_image
 from .stage import Stage, mix, smooth
 
 _BACKDROPS = (
-    (0.36, 0.40, 0.50), (0.50, 0.46, 0.42), (0.28, 0.42, 0.45), (0.44, 0.36, 0.46), (0.56, 0.52, 0.46), (0.33, 0.39, 0.34),
+    (0.36, 0.40, 0.50), (0.50, 0.46, 0.42), (0.28, 0.42, 0.45),
+    (0.44, 0.36, 0.46), (0.56, 0.52, 0.46), (0.33, 0.39, 0.34),
 )  # fmt: skip
 _AT_NIGHT = {"night": 0.38, "dusk": 0.6}
 
@@ -22,7 +23,7 @@ def paint_studio(stage: Stage) -> None:
     tone = np.array(_BACKDROPS[int(rng.integers(len(_BACKDROPS)))], np.float32) * _AT_NIGHT.get(
         stage.time, 1.0
     )
-    unit = np.sqrt(h * w)
+    unit = frame.unit
     dx, dy = (frame.columns() - 0.5 * w) / unit, (frame.rows() - 0.42 * h) / unit
     pool = np.exp(-(dx * dx * 1.5 + dy * dy * 2.2) / 0.24)
     cloth = fbm(stage.streams, "cloth", h, w, cells=2.5, octaves=max(3, stage.octaves - 2), gain=0.55) - 0.5

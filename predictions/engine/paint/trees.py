@@ -8,6 +8,7 @@ import numpy as np
 from .land import Ground, haze_at, haze_colour
 from .lexicon import COLOURS
 from .noise import Plane
+from .relief import road_at
 from .sprites import sprite
 from .stage import Stage
 
@@ -30,14 +31,17 @@ LEAVES: dict[str, list[Tones]] = {
 }  # fmt: skip
 
 
-def _coloured(stage: Stage, plate: Plane, tones: Tones, haze: float, air: Plane) -> Plane:
+def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, air: Plane) -> Plane:
     """Premultiplied colour of a plate in the stage's light, `haze` 0..1 of the way to the colour of the air."""
     cover = plate[..., 3:]
     scale = 1.0 / np.maximum(cover, 1e-3)
     tone, lit, wood = (plate[..., k : k + 1] * scale for k in range(3))
     dark, light = np.array(tones[0], np.float32), np.array(tones[1], np.float32)
-    bark = np.where(wood < 0.8, np.float32(0.80), np.float32(0.17)) * np.array((1.0, 0.88, 0.74), np.float32)
-    albedo = np.where(wood > 0.3, bark * (0.5 + 0.8 * tone), dark + (light - dark) * tone)
+    bark = np.array((0.66, 0.64, 0.60) if kind == "birch" else (0.17, 0.125, 0.09), np.float32) * (
+        0.5 + 0.8 * tone
+    )
+    albedo = dark + (light - dark) * tone
+    albedo += (bark - albedo) * np.minimum(wood * (1.8 if kind == "birch" else 1.0), 1)
     p = stage.palette
     ambient, sun = np.array(p.ambient, np.float32), np.array(p.light, np.float32)
     colour = albedo * (ambient * 0.55 + (ambient * 0.6 + sun * 1.15) * lit)
@@ -85,7 +89,7 @@ class Grove:
         kind, plant = self.plants[int(rng.integers(len(self.plants)))]
         tones = self._tones(kind)
         tone = tones[int(rng.integers(64)) % len(tones)]
-        haze = float(np.clip(haze_at(self.stage, np.float32(z)) + extra, 0, 0.93))
+        haze = float(np.clip(haze_at(self.stage, np.array(z, np.float32)) + extra, 0, 0.93))
         canvas = self.stage.canvas
         n = max(2, round(height))
         plate = plant.plate_for(n)
@@ -100,7 +104,7 @@ class Grove:
         )
         part = small[y0 - top : y1 - top, x0 - left : x1 - left]
         canvas[y0:y1, x0:x1] *= 1 - part[..., 3:]
-        canvas[y0:y1, x0:x1] += _coloured(self.stage, part, tone, haze, self.air)
+        canvas[y0:y1, x0:x1] += _coloured(self.stage, kind, part, tone, haze, self.air)
 
 
 def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
@@ -122,9 +126,17 @@ def kinds_for(stage: Stage) -> tuple[str, ...]:
 
 
 def scatter(
-    stage: Stage, ground: Ground, grove: Grove, name: str, *, count: int, near: float, far: float, size: tuple[float, float],
+    stage: Stage,
+    ground: Ground,
+    grove: Grove,
+    name: str,
+    *,
+    count: int,
+    near: float,
+    far: float,
+    size: tuple[float, float],
     clear: float = 0.0,
-) -> None:  # fmt: skip
+) -> None:
     """Set plants on dry land between two distances; `size` in world units; `clear` keeps the middle free.
 
     Places are drawn as shares of the picture, so every size of it has the same ones.
@@ -137,19 +149,24 @@ def scatter(
         row, column = int((stage.frame.horizon + v * (h - stage.frame.horizon)) * 0.9999), int(u * w)
         row = min(h - 1, row - int(0.06 * h * (1 - v)))
         z = float(ground.z[row, column])
-        dry = ground.h[row, column] > 0.015 and ground.view.cover[row, column] > 0.9
-        if (
-            dry
-            and near < z < far
-            and ground.flat[row, column] > 0.70
-            and abs(u - 0.5) >= clear * (1 - 0.5 * (z / far))
-        ):
+        roomy = abs(u - 0.5) >= clear * (1 - 0.5 * (z / far))
+        if near < z < far and roomy and _rootable(stage, ground, row, column, z):
             found.append((z, column + 0.5, row + 0.5, size[0] + (size[1] - size[0]) * tall, pick))
     for z, x, y, tall, pick in sorted(found, reverse=True):
         height = tall * stage.frame.focal / z
         if height >= 2:
             _shadow(stage, x, y, height)
             grove.set(x, y, height, z, np.random.default_rng(int(pick * 2**32)))
+
+
+def _rootable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> bool:
+    """Whether a plant can stand at this pixel: dry, fairly level, beside any road."""
+    if "road" in stage.meant.features:
+        middle, half = road_at(stage, np.array([[z]], np.float32))
+        if abs(float(ground.x[row, column]) - float(middle[0, 0])) < 1.35 * float(half[0, 0]):
+            return False
+    dry = ground.h[row, column] > 0.015 and ground.view.cover[row, column] > 0.9
+    return bool(dry and ground.flat[row, column] > 0.70)
 
 
 def _shadow(stage: Stage, x: float, y: float, height: float) -> None:

@@ -31,6 +31,12 @@ MOODS = {
 ANIMALS = frozenset(
     {"cat", "dog", "horse", "unicorn", "bird", "owl", "fish", "dragon", "rabbit", "fox", "bear", "elephant"}
 )
+GROUNDED = frozenset(
+    {"cat", "dog", "horse", "unicorn", "bird", "owl", "astronaut", "robot", "dragon", "rabbit", "fox", "bear"}
+    | {"elephant", "car", "flower", "mushroom", "rocket", "house", "castle", "tree"}
+)
+"""Subjects that stand on the ground."""
+_AFLOAT = frozenset({"boat", "sailboat"})
 _GROUND_SCENES = frozenset({"mountain", "hills", "desert", "forest"})
 _MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "bird"})
 _MAX_SUBJECTS = 3
@@ -106,6 +112,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Understanding:
     _close_up(found)
     scene, features = _scene(found)
     subjects = tuple(found.subjects[:_MAX_SUBJECTS])
+    features |= _footing(scene, features, subjects)
     known = tuple(dict.fromkeys(w.text for w in words if _means(w) and w.text not in idle))
     unknown = tuple(dict.fromkeys(w.text for w in words if not w.meanings or w.text in idle))
     return Understanding(
@@ -246,6 +253,19 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
         features |= {"lake"} if scene != "hills" else {"coast"}
     others = {s for s in scenes if s in ("lake", "forest", "city", "hills", "mountain") and s != scene}
     return scene, frozenset(features | (others - {"lake"} if "river" in features else others))
+
+
+def _footing(scene: str, features: frozenset[str], subjects: tuple[str, ...]) -> set[str]:
+    """What the scene must hold so that its subjects have something to stand or float on."""
+    if scene == "sea" and GROUNDED & set(subjects) and not features & {"beach", "cliff", "island"}:
+        return {"beach"}
+    if (
+        scene in ("mountain", "hills", "forest")
+        and _AFLOAT & set(subjects)
+        and not features & {"lake", "river"}
+    ):
+        return {"lake"}
+    return set()
 
 
 def _implied(found: _Found) -> tuple[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Water: each column mirrors what stands over its own shoreline, broken by waves, tinted and glittering."""
+"""Water: it mirrors what stands around it, broken by waves, tinted, glittering under the sun."""
 
 from __future__ import annotations
 
@@ -65,31 +65,41 @@ def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
 
 
 def _mirror(stage: Stage, start: int, wave: Plane, tilt: Plane) -> Plane:
-    """The canvas mirrored about each pixel's own shore, displaced by the waves."""
+    """What calm water would mirror, displaced by the waves."""
     assert stage.wet is not None
     frame = stage.frame
     h, w = frame.height, frame.width
-    row = np.arange(h, dtype=np.float32)[:, None]
-    shore = np.maximum.accumulate(np.where(stage.wet < 0.5, row, -1.0), axis=0)[start:] + 0.5
-    shore = np.maximum(shore, np.float32(start - 0.5))
-    depth = row[start:] - shore
-    shake = rough(stage) * h
-    up = shore - depth * (1.0 + 0.10 * wave) + 0.035 * shake * wave * np.clip(depth / (0.10 * h), 0.05, 1)
-    across = np.arange(w, dtype=np.float32)[None, :] + 0.020 * shake * wave * np.clip(
-        depth / (0.14 * h), 0.0, 1
+    row = np.arange(h, dtype=np.float32)[start:, None]
+    column = np.arange(w, dtype=np.float32)[None, :]
+    # Without a land of its own (a city's quay) everything mirrors about one waterline.
+    source = stage.ground.get(
+        "mirror", np.broadcast_to(2 * frame.horizon - 1 - np.arange(h)[:, None], (h, w))
     )
-    up = np.minimum(up, shore - 0.5)
-    source = np.where((stage.wet > 0.5)[..., None], 0, stage.canvas) if False else stage.canvas
-    # Where the mirror would need sky beyond the picture, it folds back into it.
-    up = np.abs(up)
+    # A shore seen edge-on can point at water; the last dry row above it is what would be seen there.
+    assert stage.wet is not None
+    dry = np.maximum.accumulate(np.where(stage.wet < 0.5, np.arange(h)[:, None], 0), axis=0)
+    nearest = np.clip(np.abs(source).astype(np.int32), 0, h - 1)
+    held = np.take_along_axis(dry, nearest, 0)
+    source = np.where((held < nearest) & (held > 0), held, np.abs(source)).astype(np.float32)
+    flat = np.ascontiguousarray(np.broadcast_to(column, (h - start, w)))
+    calm = cv2.remap(stage.canvas, flat, source[start:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    below = (row - frame.horizon) / (0.12 * h)
+    shake = rough(stage) * h * wave
+    down = (
+        row
+        - start
+        + 0.034 * shake * np.clip(below, 0.05, 1)
+        + 0.05 * rough(stage) * wave * (row - frame.horizon)
+    )
+    across = column + 0.022 * shake * np.clip(below, 0.0, 1)
     image = cv2.remap(
-        source,
+        calm,
         across.astype(np.float32),
-        up.astype(np.float32),
+        down.astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT,
     )
-    return np.clip(image, 0, 1.2) * (0.93 + 0.10 * wave[..., None])
+    return np.asarray(np.clip(image, 0, 1.2) * (0.93 + 0.10 * wave[..., None]), np.float32)
 
 
 def _body(stage: Stage, wave: Plane, start: int) -> Plane:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 
@@ -187,7 +189,7 @@ def paint_underwater(stage: Stage) -> None:
 
 
 def _rays(stage: Stage, down: Plane) -> None:
-    h, w = stage.frame.height, stage.frame.width
+    w = stage.frame.width
     rays = strip(stage.streams, "rays", 512, cells=34, octaves=3, gain=0.6)
     x = (stage.frame.columns() / w - 0.5) / (0.45 + 0.9 * down) + 0.5 + 0.12 * down
     map_x = (np.clip(x * 0.6 + 0.2, 0, 1) * 511).astype(np.float32)
@@ -235,7 +237,7 @@ def _weeds(stage: Stage) -> None:
         reds = rng.random() < 0.3
         colour = (0.72, 0.22, 0.30) if reds else (0.05, 0.36 + 0.2 * float(rng.random()), 0.22)
         layer = np.zeros((h, w), np.uint8)
-        for t, (a, b) in enumerate(zip(line, line[1:], strict=False)):
+        for t, (a, b) in enumerate(itertools.pairwise(line)):
             p, q = (round(a[0] * 8), round(a[1] * 8)), (round(b[0] * 8), round(b[1] * 8))
             cv2.line(layer, p, q, 255, max(1, round(h * 0.016 * (1 - t / 14))), cv2.LINE_AA, 3)
         stage.canvas[:] = mix(stage.canvas, colour, (layer.astype(np.float32) / 255 * 0.85)[..., None])

@@ -1,0 +1,189 @@
+"""What the painter takes from a prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from predictions.engine.paint import understand
+from predictions.engine.paint.lexicon import CHINESE, COLOURS, ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scene"),
+    [
+        ("a mountain lake at sunset", "mountain"),
+        ("a vision of paradise. unreal engine", "sea"),
+        ("an astronaut riding a horse on mars", "desert"),
+        ("A fantasy landscape, trending on artstation", "mountain"),
+        ("tokyo at night", "city"),
+        ("a lighthouse on a cliff", "sea"),
+        ("autumn leaves", "forest"),
+        ("an astronaut", "space"),
+        ("an orange cat", "studio"),
+        ("a cat in the rain", "hills"),
+        ("a beautiful castle, illustration", "mountain"),
+        ("sunset", "sea"),
+        ("northern lights", "mountain"),
+        ("zxqv blorp", "abstract"),
+        ("", "abstract"),
+        ("   \n", "abstract"),
+    ],
+)
+def test_it_finds_the_scene(prompt: str, scene: str) -> None:
+    assert understand(prompt).scene == scene
+
+
+def test_it_binds_a_colour_to_the_next_noun() -> None:
+    meant = understand("a red balloon over green hills under a purple sky")
+    assert set(meant.colours) == {("red", "balloon"), ("green", "ground"), ("purple", "sky")}
+
+
+def test_it_gives_a_colour_without_a_noun_to_the_whole_palette() -> None:
+    assert understand("a red sunset over the sea").colours == (("red", "*"),)
+    assert understand("abstract blue and gold").colours == (("blue", "*"), ("gold", "*"))
+
+
+def test_it_keeps_a_colour_inside_its_clause() -> None:
+    assert understand("a beautiful scene in blue, a car").colours_of("car") == ()
+
+
+def test_it_lets_a_colour_look_back_over_is() -> None:
+    assert understand("the car is red").colours == (("red", "car"),)
+
+
+def test_it_skips_words_between_a_colour_and_its_noun() -> None:
+    assert understand("a red vintage zxqv car").colours == (("red", "car"),)
+
+
+def test_it_does_not_paint_the_world_in_the_colour_of_eyes() -> None:
+    meant = understand("a cat with blue eyes")
+    assert meant.colours == ()
+    assert "blue" in meant.unknown
+
+
+def test_it_dresses_a_person_in_the_colour_of_the_dress() -> None:
+    assert understand("a woman in a red dress").colours == (("red", "bust"),)
+
+
+def test_it_knows_who_rides_whom() -> None:
+    assert understand("an astronaut riding a white horse").riding == ("astronaut", "horse")
+    assert understand("a cat on a horse").riding == ("cat", "horse")
+    assert understand("一个宇航员骑着马").riding == ("astronaut", "horse")
+    assert understand("a cat and a horse").riding is None
+
+
+def test_a_face_of_an_animal_is_that_animal_and_nobody_else() -> None:
+    assert understand("Face of a yellow cat, high resolution").subjects == ("cat:face",)
+    assert understand("Face of a yellow cat").colours_of("cat:face") == ("yellow",)
+
+
+def test_a_portrait_of_nobody_is_a_person() -> None:
+    assert understand("a portrait").subjects == ("bust",)
+    assert understand("portrait of a woman").subjects == ("bust",)
+
+
+def test_it_takes_out_what_the_negative_prompt_names() -> None:
+    assert "lake" in understand("mountain lake").features
+    assert "lake" not in understand("mountain lake", "lake").features
+    assert understand("a cat and a dog", "dogs, blurry").subjects == ("cat",)
+    assert understand("a red car", "red").colours == ()
+
+
+def test_it_sorts_words_into_known_and_unknown() -> None:
+    meant = understand("mountain lake at sunset, zxqv, artstation")
+    assert meant.known == ("mountain", "lake", "sunset")
+    assert meant.unknown == ("zxqv", "artstation")
+
+
+def test_it_reads_chinese_as_the_same_picture() -> None:
+    assert understand("一只猫").layout_key == understand("a cat").layout_key
+    meant = understand("日落时分的雪山和湖，一辆红色的汽车")
+    assert (meant.time, meant.scene) == ("sunset", "mountain")
+    assert ("red", "car") in meant.colours
+
+
+def test_the_layout_key_ignores_colour_time_weather_and_style() -> None:
+    plain = understand("a car in the hills").layout_key
+    for prompt in (
+        "a blue car in the hills at night",
+        "a car in foggy hills, oil painting",
+        "a car in the hills, snow",
+    ):
+        assert understand(prompt).layout_key == plain
+    assert understand("a dog in the hills").layout_key != plain
+
+
+def test_unknown_prompts_have_layouts_of_their_own() -> None:
+    assert understand("zxqv").layout_key != understand("blorp").layout_key
+
+
+def test_it_gives_subjects_something_to_stand_on() -> None:
+    assert "beach" in understand("a dog by the sea").features
+    assert "lake" in understand("a boat in the mountains").features
+
+
+def test_it_survives_odd_prompts() -> None:
+    for prompt in (
+        "\x00\x01",
+        "🙂" * 40,
+        "a" * 20_000,
+        "(cat:1.3), [dog], {bird|fish}",
+        "《》、。",
+        "\ud83d",
+        "CAFÉ à la carte",
+    ):
+        understand(prompt)
+
+
+def test_every_meaning_in_the_word_list_is_one_the_painter_handles() -> None:
+    kinds = {
+        "scene",
+        "feature",
+        "subject",
+        "time",
+        "weather",
+        "sky",
+        "style",
+        "colour",
+        "close",
+        "ride",
+        "part",
+    }
+    meanings = {m for table in (ENGLISH, CHINESE) for key in table for m in key.split()}
+    assert {m.partition(":")[0] for m in meanings} == kinds
+    colours = {m.partition(":")[2] for m in meanings if m.startswith("colour:")}
+    assert colours == set(COLOURS) | {"rainbow"}
+
+
+@pytest.mark.parametrize("table", [ENGLISH, CHINESE], ids=["english", "chinese"])
+def test_no_word_stands_in_the_list_twice(table: dict[str, str]) -> None:
+    words = [word for line in table.values() for word in line.split()]
+    assert sorted(w for w in set(words) if words.count(w) > 1) == []
+
+
+def test_every_subject_of_the_word_list_can_be_drawn() -> None:
+    from predictions.engine.paint.actors import SIZES
+    from predictions.engine.paint.subjects import NAMES
+
+    named = {
+        m.partition(":")[2]
+        for table in (ENGLISH, CHINESE)
+        for key in table
+        for m in key.split()
+        if m.startswith("subject:")
+    }
+    assert named <= set(NAMES)
+    assert named <= set(SIZES)
+
+
+def test_every_style_of_the_word_list_can_be_applied() -> None:
+    from predictions.engine.paint.styles import STYLES
+
+    named = {
+        m.partition(":")[2]
+        for table in (ENGLISH, CHINESE)
+        for key in table
+        for m in key.split()
+        if m.startswith("style:")
+    }
+    assert named <= set(STYLES)
