@@ -52,7 +52,11 @@ TABLES: dict[str, Table] = {
 }
 
 # What sits astride when it rides another subject; all others sit as they are.
-RIDING: dict[str, Table] = {"astronaut": suits.riding_astronaut, "person": figures.riding_person}
+RIDING: dict[str, Table] = {
+    "astronaut": suits.riding_astronaut,
+    "person": figures.riding_person,
+    "bust": figures.riding_person,
+}
 
 ALIASES: dict[str, str] = {"face": "bust"}
 

@@ -43,7 +43,7 @@ def rabbit(whim: Whim) -> Design:
     return Design(
         (tail, body, feet, arms, *rabbit_head(lean)),
         coat,
-        seat=(0.0, 0.6),
+        seat=(0.0, 0.22),
         close=(-0.40, -0.03, 0.40, 0.66),
     )
 
@@ -161,7 +161,7 @@ def fox(whim: Whim) -> Design:
     return Design(
         (tail, body, hind, legs, *fox_head()),
         {"main": whim.pick("coat", ("#d96a24", "#c9571d", "#e07f35")), "soft": "#fbf1e2", "dark": "#2f211c"},
-        seat=(0.0, 0.5),
+        seat=(0.0, -0.02),
         close=(-0.36, -0.03, 0.36, 0.56),
     )
 
@@ -270,7 +270,7 @@ def bear(whim: Whim) -> Design:
             ),
         ),
     )
-    return Design((body, arms, feet, *bear_head()), coat, seat=(0.0, 0.5), close=(-0.36, -0.04, 0.36, 0.58))
+    return Design((body, arms, feet, *bear_head()), coat, seat=(0.0, -0.02), close=(-0.36, -0.04, 0.36, 0.58))
 
 
 def bear_head() -> tuple[Layer, ...]:

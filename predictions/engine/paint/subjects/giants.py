@@ -143,7 +143,7 @@ def dragon(whim: Whim) -> Design:
     return Design(
         (*_dragon_wings(spread), *_dragon_body(), *_dragon_head()),
         {**coat, "horn": "#efe3c6"},
-        seat=(0.0, 0.52),
+        seat=(0.0, -0.02),
         close=(-0.38, -0.03, 0.38, 0.58),
     )
 

@@ -73,7 +73,7 @@ def cat(whim: Whim) -> Design:
             *cat_head(iris, stripes, whim.between("ears", -0.012, 0.012)),
         ),
         {"main": coat["main"], "soft": coat["soft"]},
-        seat=(0.0, 0.5),
+        seat=(0.0, -0.02),
         close=(-0.36, -0.03, 0.36, 0.55),
     )
 
@@ -207,7 +207,7 @@ def dog(whim: Whim) -> Design:
     return Design(
         (tail, body, hind, legs, toes(0.09, 0.967), band, tag, *dog_head()),
         {key: coat[key] for key in ("main", "soft", "ear")},
-        seat=(0.0, 0.5),
+        seat=(0.0, -0.02),
         close=(-0.34, -0.04, 0.34, 0.58),
     )
 

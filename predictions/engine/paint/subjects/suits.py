@@ -244,7 +244,7 @@ def robot(whim: Whim) -> Design:
             *_robot_head(lamp),
         ),
         palette,
-        seat=(0.0, 0.40),
+        seat=(0.0, 0.02),
         close=(-0.36, -0.02, 0.40, 0.62),
     )
 
