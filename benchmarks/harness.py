@@ -34,8 +34,15 @@ class Process:
 
     def memory(self) -> float:
         """Resident memory of it and its children, in MiB."""
+        return sum(one.memory_info().rss for one in self._family()) / 2**20
+
+    def cpu(self) -> float:
+        """Processor seconds that it and its children have used so far."""
+        return sum(sum(one.cpu_times()[:2]) for one in self._family())
+
+    def _family(self) -> list[psutil.Process]:
         parent = psutil.Process(self.process.pid)
-        return sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)]) / 2**20
+        return [parent, *parent.children(recursive=True)]
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """`script/benchmark serving`: hello, get, list and create beside controls that do the least work possible.
 
 Every figure is a ratio to a control measured in the same round; medians over the rounds with minimum and maximum.
+Beside it stands the processor time that the web process spends on an answer: it says the same on a busy machine.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import harness, load
-from benchmarks.harness import Process, Series
+from benchmarks.cases import COLUMNS, Case, Options, columns, compare
+from benchmarks.harness import Process
 
 CASES = ("hello", "get", "list", "create")
 # Ratio to the control that is asked for; None where none is named.
@@ -30,15 +31,6 @@ GOALS: dict[tuple[str, str], float | None] = {
     ("sqlite", "create"): 0.2,
 }
 WAYS = ("bare", "shipped", "wsgi", "lean")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How long and how often to measure."""
-
-    rounds: int
-    seconds: float
-    connections: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -78,28 +70,23 @@ def main() -> None:
 
 def ways(folder: Path, options: Options) -> dict[str, Any]:
     """The ways of serving Django that were considered, each answering hello through all middleware."""
-    env = _environment(folder / "ways", "")
-    request = load.request("GET", "/hello")
+    env, request = _environment(folder / "ways", ""), load.request("GET", "/hello")
+    rows, kept = [], {}
     with contextlib.ExitStack() as stack:
         hosts = {kind: stack.enter_context(harness.running(_host(kind), env)) for kind in WAYS}
-        for process in hosts.values():
-            load.measure(process.port, request, connections=4, seconds=0.5)
-        rows, kept = [], {}
         for connections in options.connections:
-            series = harness.rounds(
-                {
-                    kind: partial(_rate, process, request, connections, options.seconds, 200)
-                    for kind, process in hosts.items()
-                },
-                options.rounds,
-            )
-            for kind in WAYS:
-                ratio = series[kind].ratio_to(series["bare"])
-                rows.append([kind, str(connections), str(series[kind]), str(ratio)])
-                kept[f"{kind} {connections}"] = series[kind].values
+            run = {kind: Case(process, request) for kind, process in hosts.items()}
+            for case in run.values():
+                case.warm_up()
+            compare(run, connections, options)
+            for kind in WAYS[1:]:
+                rows.append([kind, str(connections), *columns(run[kind], run["bare"])])
+            kept[str(connections)] = {
+                kind: {"rates": case.rates, "cpu": case.cpu} for kind, case in run.items()
+            }
         memory = {kind: process.memory() for kind, process in hosts.items()}
-    print("\n" + harness.table(["way", "connections", "answers/s", "ratio to bare ASGI"], rows))
-    print("\nResident memory, MiB: " + ", ".join(f"{kind} {size:.0f}" for kind, size in memory.items()))
+    print("\n" + harness.table(["way", "connections", *COLUMNS], rows))
+    print("\n" + _memory(memory))
     return {"answers": kept, "memory": memory}
 
 
@@ -127,79 +114,44 @@ def house(folder: Path, database: str) -> Iterator[House]:
         )
 
 
-def measure(built: House, cases: list[str], options: Options) -> dict[str, Any]:
+def measure(built: House, names: list[str], options: Options) -> dict[str, Any]:
     """Every case at every concurrency; prints the table and gives the raw figures."""
-    for name in cases:
-        for process in (built.darkroom, built.control):
-            load.measure(
-                process.port, built.requests[name], connections=4, seconds=0.5, expected=built.statuses[name]
-            )
     idle = built.darkroom.memory()
     rows, kept = [], {}
-    for name in cases:
+    for name in names:
         for connections in options.connections:
-            times: dict[str, list[load.Load]] = {"darkroom": [], "control": []}
-            ours, control = _compare(built, name, connections, options, times)
-            ratio = ours.ratio_to(control)
-            rows.append(
-                [
-                    name,
-                    str(connections),
-                    str(ours),
-                    str(control) + (" swings" if control.swing > harness.SWING else ""),
-                    str(ratio),
-                    _goal(built.database, name),
-                    f"{_milliseconds(times['darkroom'], 0.5)} / {_milliseconds(times['darkroom'], 0.99)}",
-                ]
-            )
-            kept[f"{name} {connections}"] = {"darkroom": ours.values, "control": control.values}
+            ours, control = _pair(built, name)
+            compare({"darkroom": ours, "control": control}, connections, options)
+            rows.append([name, str(connections), *columns(ours, control), _goal(built.database, name)])
+            kept[f"{name} {connections}"] = {
+                who: {"rates": case.rates, "cpu": case.cpu}
+                for who, case in (("darkroom", ours), ("control", control))
+            }
     memory = {"darkroom, idle": idle, "darkroom": built.darkroom.memory(), "control": built.control.memory()}
-    print(f"\n{built.database}\n")
-    head = ["case", "connections", "Darkroom, answers/s", "control", "ratio", "goal", "p50 / p99, ms"]
-    print(harness.table(head, rows))
-    print("\nResident memory, MiB: " + ", ".join(f"{name} {size:.0f}" for name, size in memory.items()))
-    print(f"Load: {os.getloadavg()[0]:.1f}")
+    print(f"\n{built.database}\n\n" + harness.table(["case", "connections", *COLUMNS, "goal"], rows))
+    print("\n" + _memory(memory) + f"\nLoad at the end: {os.getloadavg()[0]:.1f}")
     return {"answers": kept, "memory": memory}
 
 
-def _compare(
-    built: House, name: str, connections: int, options: Options, times: dict[str, list[load.Load]]
-) -> tuple[Series, Series]:
-    request, expected = built.requests[name], built.statuses[name]
-
-    def one(who: str, process: Process) -> float:
-        seen = load.measure(
-            process.port, request, connections=connections, seconds=options.seconds, expected=expected
-        )
-        if seen.errors:
-            raise RuntimeError(f"{who} answered {seen.errors} of {seen.answers} with an error")
-        times[who].append(seen)
-        return seen.rate
-
+def _pair(built: House, name: str) -> tuple[Case, Case]:
     control = built.bare if name == "hello" else built.control
-    cases: dict[str, Callable[[], float]] = {
-        "darkroom": partial(one, "darkroom", built.darkroom),
-        "control": partial(one, "control", control),
-    }
-    series = harness.rounds(cases, options.rounds)
-    return series["darkroom"], series["control"]
+    request, expected = built.requests[name], built.statuses[name]
+    ours, theirs = (
+        Case(built.darkroom, request, expected),
+        Case(control, request, 200 if name == "hello" else expected),
+    )
+    ours.warm_up()
+    theirs.warm_up()
+    return ours, theirs
 
 
-def _rate(process: Process, request: bytes, connections: int, seconds: float, expected: int) -> float:
-    seen = load.measure(process.port, request, connections=connections, seconds=seconds, expected=expected)
-    if seen.errors:
-        raise RuntimeError(f"{seen.errors} of {seen.answers} answers were errors")
-    return seen.rate
+def _memory(sizes: dict[str, float]) -> str:
+    return "Resident memory, MiB: " + ", ".join(f"{name} {size:.0f}" for name, size in sizes.items())
 
 
 def _goal(database: str, name: str) -> str:
     goal = GOALS.get((database, name))
     return "" if goal is None else f"≥ {goal}"
-
-
-def _milliseconds(loads: list[load.Load], share: float) -> str:
-    middle = sorted(one.percentile(share) for one in loads)[len(loads) // 2]
-    return harness.number(middle * 1000)
 
 
 def _request(token: str, one: dict[str, Any]) -> bytes:

@@ -1,0 +1,116 @@
+"""Queries that are compiled once. For the few that every API request runs.
+
+Django builds the SQL of a queryset anew each time, which costs many times what SQLite needs to answer it
+(docs/benchmarks.md). A `Prepared` query has the queryset build it once, with marks where the values go, and only sends
+it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Model, QuerySet
+from django.db.models.query import get_related_populators
+
+Row = TypeVar("Row", bound=Model)
+_MARKS: dict[type, Callable[[int], Any]] = {
+    str: lambda number: f"\x01mark-{number}\x01",
+    int: lambda number: -2_000_000_000 - number,
+}
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    sql: str
+    params: tuple[Any, ...]
+    places: dict[int, str]
+    """Which of the parameters are values, by their names."""
+    model: type[Model]
+    attributes: list[str]
+    span: slice
+    populators: Sequence[Any]
+    converters: list[tuple[int, list[Callable[..., Any]], Any]]
+
+
+class Prepared(Generic[Row]):
+    """`Prepared(build, digest=str)` for `build(digest)`, a queryset that uses its arguments as plain values.
+
+    The queryset may use filters, `select_related`, `only`, `defer`, ordering and a slice; neither annotations nor
+    prefetching. Its rows are those that the queryset itself would give. Whatever changes from call to call must be an
+    argument or a database function (`Now()`, never the clock of this process): all else stays as at the first call.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Row]], **kinds: type) -> None:
+        self._build = build
+        self._kinds = kinds
+        self._compiled: _Compiled | None = None
+
+    def all(self, **values: Any) -> list[Row]:
+        """The rows for these values. One query. Raises TypeError where the values are not those it takes."""
+        if values.keys() != self._kinds.keys():
+            raise TypeError(f"It takes {', '.join(self._kinds)}.")
+        compiled = self._compiled or self._compile()
+        params = [
+            values[compiled.places[number]] if number in compiled.places else value
+            for number, value in enumerate(compiled.params)
+        ]
+        connection = connections[DEFAULT_DB_ALIAS]
+        with connection.cursor() as cursor:
+            cursor.execute(compiled.sql, params)
+            rows = cursor.fetchall()
+        return [_instance(compiled, list(row), connection) for row in rows]
+
+    def first(self, **values: Any) -> Row | None:
+        """The first row for these values, or None. The queryset should end in `[:1]`."""
+        found = self.all(**values)
+        return found[0] if found else None
+
+    def _compile(self) -> _Compiled:
+        marks = {name: _MARKS[kind](number) for number, (name, kind) in enumerate(self._kinds.items())}
+        queryset = self._build(**marks)
+        compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        sql, params = compiler.as_sql()
+        names = {mark: name for name, mark in marks.items()}
+        places = {number: names[value] for number, value in enumerate(params) if _is_mark(value, names)}
+        if set(places.values()) != set(marks):
+            raise ValueError("A value of the query does not reach the database as it is.")
+        self._compiled = _describe(compiler, sql, tuple(params), places)
+        return self._compiled
+
+
+def _is_mark(value: Any, names: dict[Any, str]) -> bool:
+    return isinstance(value, str | int) and value in names
+
+
+def _describe(compiler: Any, sql: str, params: tuple[Any, ...], places: dict[int, str]) -> _Compiled:
+    if compiler.annotation_col_map:
+        raise ValueError("Annotations are not supported.")
+    select, info = compiler.select, compiler.klass_info
+    fields = info["select_fields"]
+    span = slice(fields[0], fields[-1] + 1)
+    converters = compiler.get_converters([one[0] for one in select[: compiler.col_count]])
+    return _Compiled(
+        sql=sql,
+        params=params,
+        places=places,
+        model=info["model"],
+        attributes=[one[0].target.attname for one in select[span]],
+        span=span,
+        populators=get_related_populators(info, select, DEFAULT_DB_ALIAS),  # type: ignore[call-arg]
+        converters=[(number, functions, column) for number, (functions, column) in converters.items()],
+    )
+
+
+def _instance(compiled: _Compiled, row: list[Any], connection: Any) -> Any:
+    for number, functions, column in compiled.converters:
+        value = row[number]
+        for convert in functions:
+            value = convert(value, column, connection)
+        row[number] = value
+    made = compiled.model.from_db(DEFAULT_DB_ALIAS, compiled.attributes, row[compiled.span])
+    for populator in compiled.populators:
+        populator.populate(row, made)
+    return made
