@@ -102,7 +102,7 @@ def _decode(data: bytes) -> Decoded:
         if picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS:
             width, height = height, width
         ImageOps.exif_transpose(picture, in_place=True)
-        plain = _plain(_eight_bits(picture))
+        plain = _plain(_eight_bits(_coarse(picture)))
     plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return Decoded(plain, (width, height), notes)
 
@@ -110,6 +110,14 @@ def _decode(data: bytes) -> Decoded:
 def _note_frames(picture: Image.Image) -> tuple[str, ...]:
     frames = getattr(picture, "n_frames", 1)
     return (f"The picture has {frames} frames; only the first was used.",) if frames > 1 else ()
+
+
+def _coarse(picture: Image.Image) -> Image.Image:
+    """A very large picture in whole-number steps smaller, before anything copies it at full size."""
+    factor = max(picture.size) // MAX_SIDE
+    if factor < 2 or picture.mode in ("1", "P", "PA") or picture.mode.startswith("I;"):
+        return picture
+    return picture.reduce(factor)
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

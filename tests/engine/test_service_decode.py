@@ -132,6 +132,15 @@ def test_it_reduces_the_longest_side(size: tuple[int, int]) -> None:
     assert decoded.original_size == size
 
 
+def test_it_keeps_colours_beside_transparency_when_it_reduces() -> None:
+    picture = Image.new("RGBA", (4200, 64), (255, 0, 0, 255))
+    picture.paste((0, 255, 0, 0), (0, 0, 2100, 64))
+    reduced = decode(saved(picture, "PNG")).image
+    assert (reduced.mode, reduced.width) == ("RGBA", MAX_SIDE)
+    shown = np.asarray(reduced).reshape(-1, 4)
+    assert shown[shown[:, 3] > 20][:, 1].max() <= 4  # no green leaks out of what was invisible
+
+
 def test_it_refuses_a_bomb_by_its_header() -> None:
     text = refusal(png_claiming(50_000, 50_000))
     assert "too large" in text and "40 million pixels" in text
