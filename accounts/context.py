@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 
 def account(request: HttpRequest) -> dict[str, Any]:
@@ -13,7 +14,7 @@ def account(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
     return {
-        "account": user.account if signed_in and user is not None else None,
+        "account": SimpleLazyObject(lambda: user.account) if signed_in and user is not None else None,
         "registration_open": settings.REGISTRATION_OPEN,
         "request_id": getattr(request, "request_id", ""),
     }

@@ -5,6 +5,7 @@ counts.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -14,6 +15,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
@@ -109,6 +111,15 @@ def link(row: Model | None, words: str = "") -> str:
     return format_html(
         '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', address, words or str(row)
     )
+
+
+def moment(at: datetime | None) -> str:
+    """A time in the reader's zone on one line, to the minute; a dash for none."""
+    if at is None:
+        return "–"
+    local = timezone.localtime(at)
+    shown = f"{local:%Y-%m-%d %H:%M}"
+    return format_html('<time class="whitespace-nowrap" datetime="{}">{}</time>', local.isoformat(), shown)
 
 
 def thumbnail(output_id: int, words: str, side: int = 72) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, cast
 
+import structlog
 from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -13,6 +15,8 @@ from rest_framework.serializers import CharField, DictField, IntegerField, Seria
 from rest_framework.views import APIView, exception_handler
 
 from accounts.models import User
+
+log = structlog.get_logger(__name__)
 
 
 class Refused(exceptions.APIException):
@@ -43,11 +47,13 @@ class OwnApiView(APIView):
         return cast(User, self.request.user)
 
 
-def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler with our body. Errors that are not the caller's go on to Django."""
+def as_problem(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's handler with our body; an error that is not the caller's is logged and told without its words."""
     response = exception_handler(error, context)
     if response is None:
-        return None
+        log.error("api_error", exc_info=error)
+        got_request_exception.send(sender=None, request=context["request"]._request)
+        return Response(problem(500, "The server failed to answer. Nothing was lost; try again."), status=500)
     data = response.data
     response.data = problem(response.status_code, _sentence(error, data))
     if isinstance(error, exceptions.ValidationError):

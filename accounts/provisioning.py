@@ -16,9 +16,13 @@ def ensure_account(user: User) -> Account:
         assert user.account is not None
         return user.account
     with transaction.atomic():
-        account = Account.objects.create(name=user.username)
-        Membership.objects.create(account=account, user=user, role=Membership.Role.OWNER)
-        User.objects.filter(pk=user.pk, account__isnull=True).update(account=account)
+        # Of two that come at once the second waits here, and finds what the first made.
+        locked = User.objects.select_for_update().select_related(None).get(pk=user.pk)
+        account = locked.account
+        if account is None:
+            account = Account.objects.create(name=user.username)
+            Membership.objects.create(account=account, user=user, role=Membership.Role.OWNER)
+            User.objects.filter(pk=user.pk).update(account=account)
     user.account = account
     return account
 

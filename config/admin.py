@@ -1,12 +1,21 @@
-"""The queue's own tables in the panel, to be read only; found by name, for one module alone may import the queue."""
+"""One door to the panel, and the queue's own tables in it, to be read only.
+
+They are found by name, for one module alone may import the queue.
+"""
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
+from django.utils.translation import gettext_lazy as _
 
 from accounts.desk import HistoryDesk
+
+# The pages' sign-in is the only one: its rate limits and checks hold for the panel too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.index_title = _("Overview")
 
 _TASK = ("name", "func", "cluster", "started", "stopped", "attempt_count")
 _COLUMNS = {

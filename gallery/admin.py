@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
-from accounts.desk import HistoryDesk, ReasonForm, ask, link, thumbnail
+from accounts.desk import HistoryDesk, ReasonForm, ask, link, moment, thumbnail
 from gallery import moderation, sharing
 from gallery.models import Item, ShareLink
 
@@ -36,7 +36,7 @@ class HiddenFilter(admin.SimpleListFilter):
 class ItemDesk(HistoryDesk):
     """Items with their pictures. Hiding works at once and everywhere; the owner keeps the picture, and reads why."""
 
-    list_display = ("picture", "words", "user_link", "model", "state", "hidden_reason", "created_at")
+    list_display = ("picture", "words", "user_link", "model", "state", "hidden_reason", "when")
     list_filter = (HiddenFilter, "visibility", "model", "created_at")
     list_select_related = ("user", "model")
     search_fields = ("=public_id", "title", "prompt", "user__username")
@@ -50,6 +50,10 @@ class ItemDesk(HistoryDesk):
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         """Who may change items may hide them."""
         return bool(request.user.has_perm("gallery.change_item"))
+
+    @display(description=gettext_lazy("created"))
+    def when(self, item: Item) -> str:
+        return moment(item.created_at)
 
     @display(description=gettext_lazy("picture"))
     def picture(self, item: Item) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from accounts import amounts
-from accounts.desk import HistoryDesk, link, pretty, thumbnail
+from accounts.desk import HistoryDesk, link, moment, pretty, thumbnail
 from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
 from predictions import lifecycle
@@ -43,7 +43,7 @@ class PredictionDesk(HistoryDesk):
         "words",
         "cost",
         "provider",
-        "created_at",
+        "when",
     )
     list_filter = ("status", "phase", "source", "model", "created_at")
     list_select_related = ("user", "model")
@@ -51,13 +51,13 @@ class PredictionDesk(HistoryDesk):
     search_help_text = gettext_lazy("Id, user name or words of the prompt")
     actions = ("cancel",)
     readonly_fields = (
-        "public_id", "status_label", "phase", "user_link", "account_link", "token", "model", "version", "source",
+        "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "source",
         "pictures", "input_shown", "output_shown", "error", "logs", "metrics_shown", "progress", "most", "charged",
         "ledger", "price", "provider", "job_id", "start_attempts", "collect_attempts", "run", "upstream_open",
         "created_at", "started_at", "completed_at", "deadline", "must_end_by", "not_before", "lease_until",
     )  # fmt: skip
     fieldsets = (
-        (None, {"fields": ("public_id", "status_label", "user_link", "account_link", "model", "pictures", "error")}),
+        (None, {"fields": ("public_id", "status", "user_link", "account_link", "model", "pictures", "error")}),
         (gettext_lazy("Request"), {"fields": ("input_shown", "version", "source", "token"), "classes": ("tab",)}),
         (gettext_lazy("Result"), {"fields": ("output_shown", "metrics_shown", "logs"), "classes": ("tab",)}),
         (gettext_lazy("Money"), {"fields": ("most", "charged", "price", "ledger"), "classes": ("tab",)}),
@@ -94,6 +94,10 @@ class PredictionDesk(HistoryDesk):
         if len(term) == _PUBLIC_ID and term.isalnum() and term.islower():
             return queryset.filter(public_id=term), False
         return super().get_search_results(request, queryset, search_term)
+
+    @display(description=gettext_lazy("created"))
+    def when(self, prediction: Prediction) -> str:
+        return moment(prediction.created_at)
 
     @display(description=gettext_lazy("status"), label=STATUS_LABELS)
     def status_label(self, prediction: Prediction) -> tuple[str, str]:
@@ -174,7 +178,7 @@ class PredictionDesk(HistoryDesk):
 class OutputDesk(HistoryDesk):
     """Stored outputs, with their pictures for whoever may see them here."""
 
-    list_display = ("picture", "name", "prediction_link", "size", "type", "withheld", "created_at")
+    list_display = ("picture", "name", "prediction_link", "size", "type", "withheld", "when")
     list_filter = ("withheld", "created_at")
     list_select_related = ("prediction", "file")
     search_fields = ("=prediction__public_id", "=token", "name")
@@ -210,6 +214,10 @@ class OutputDesk(HistoryDesk):
             raise Http404
         file = output.file if request.GET.get("large") or output.small is None else output.small
         return media.send(request, file, filename=output.name, revalidate=True)
+
+    @display(description=gettext_lazy("created"))
+    def when(self, output: Output) -> str:
+        return moment(output.created_at)
 
     @display(description=gettext_lazy("picture"))
     def picture(self, output: Output) -> str:

@@ -147,3 +147,15 @@ def test_the_docs_load_nothing_from_elsewhere(client: Client) -> None:
     page = client.get("/api/docs").content.decode()
     assert "/api/schema" in page
     assert "cdn." not in page and "https://" not in page.replace("https://www.w3.org", "")
+
+
+def test_a_failure_of_ours_is_a_problem_without_its_words(
+    alice: User, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("secret words")
+
+    monkeypatch.setattr("accounts.api.account_of", broken)
+    answer = Client(raise_request_exception=False).get("/api/me", headers=bearer(alice))
+    assert (answer.status_code, answer.json()["title"]) == (500, "Internal Server Error")
+    assert "secret" not in answer.content.decode()

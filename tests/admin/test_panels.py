@@ -103,9 +103,20 @@ def test_nothing_that_others_point_at_is_deleted(desk: Client, model: Any) -> No
     "path", ["/admin/", "/admin/accounts/ledgerentry/", "/admin/predictions/output/1/picture/"]
 )
 def test_members_and_visitors_do_not_get_in(alice: User, client_of: ClientOf, path: str) -> None:
-    for client in (Client(), client_of(alice)):
-        answer = client.get(path)
-        assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/admin/login/")
+    answer = Client().get(path, follow=True)
+    assert answer.redirect_chain[-1][0].split("?")[0] == "/accounts/login/"
+    assert client_of(alice).get(path, follow=True).status_code == 403
+
+
+def test_the_panel_has_no_sign_in_of_its_own(staff: User) -> None:
+    client = Client()
+    client.post("/admin/login/", {"username": "boss", "password": "correct horse"})
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_user_leads_to_what_is_theirs(desk: Client, alice: User) -> None:
+    page = desk.get(address(User, "change", alice.pk)).content.decode()
+    assert f"{address(Prediction)}?q=alice" in page and f"{address(Item)}?q=alice" in page
 
 
 @pytest.mark.django_db
