@@ -16,8 +16,11 @@ def delete(item: Item) -> None:
     When the prediction has no output left, its input, logs and result go too; the ledger and the bare row stay.
     """
     with transaction.atomic():
+        owner = Output.objects.filter(pk=item.output_id).values_list("prediction_id", flat=True).first()
+        if owner is None:
+            return
         # The prediction's lock first: two outputs deleted at once must agree on which of them is the last.
-        prediction = Prediction.objects.select_for_update().get(outputs__pk=item.output_id)
+        prediction = Prediction.objects.select_for_update().only("pk").get(pk=owner)
         output = Output.objects.select_related("file", "small", "medium").filter(pk=item.output_id).first()
         if output is None:
             return

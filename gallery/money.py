@@ -1,11 +1,13 @@
-"""Amounts in words: integer micro-credits in, what people read out."""
+"""Amounts in words: integer micro-credits in, what people read out.
+
+Thousands are set apart by a comma in both of our languages, as in `1,284.6`.
+"""
 
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
 
 from django.conf import settings
-from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
 from accounts.models import MICRO
@@ -17,14 +19,13 @@ _BAR = Decimal("0.1")
 def exact(micro: int) -> str:
     """A price: up to four decimals, zeros trimmed; never rounded up."""
     value = (Decimal(micro) / MICRO).quantize(_EXACT, rounding=ROUND_DOWN).normalize()
-    places = max(0, -int(value.as_tuple().exponent))
-    return str(number_format(value, decimal_pos=places, force_grouping=True))
+    return f"{value:,f}"
 
 
 def short(micro: int) -> str:
     """A balance in the bar: one decimal, rounded down."""
     value = (Decimal(micro) / MICRO).quantize(_BAR, rounding=ROUND_DOWN)
-    return str(number_format(value, decimal_pos=1, force_grouping=True))
+    return f"{value:,f}"
 
 
 def unit(micro: int) -> str:

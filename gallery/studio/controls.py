@@ -32,6 +32,17 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """A ready pair of width and height (in pixels) for models that take both."""
+
+    label: str
+    width: int
+    height: int
+    outline: tuple[int, int]
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class Control:
     """One input as the page shows it. `kind` names the template of its body."""
 
@@ -48,6 +59,7 @@ class Control:
     error: str = ""
     options: list[Option] = field(default_factory=list)
     partner: Control | None = None
+    shapes: list[Shape] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -196,17 +208,46 @@ def _size(width: Control, height: Control) -> Control:
     }
     if not width.options:
         parts["step"] = "8"
+    parts["shapes"] = _shapes(width, height)
     return Control(**parts)
+
+
+RATIOS = ("1:1", "4:5", "3:4", "2:3", "9:16", "9:21", "5:4", "4:3", "3:2", "16:9", "21:9")
+
+
+def _shapes(width: Control, height: Control) -> list[Shape]:
+    """The usual ratios as the nearest pairs that the model takes, at about the area of its default size."""
+    side = math.sqrt(float(width.default or 1024) * float(height.default or 1024))
+    found: dict[tuple[int, int], Shape] = {}
+    for ratio in RATIOS:
+        wide, high = (int(part) for part in ratio.split(":"))
+        root = math.sqrt(wide / high)
+        pair = (_nearest(width, side * root), _nearest(height, side / root))
+        chosen = (str(pair[0]), str(pair[1])) == (width.value, height.value)
+        found.setdefault(pair, Shape(ratio, *pair, _outline(wide / high), chosen))
+    return list(found.values())
+
+
+def _nearest(control: Control, wanted: float) -> int:
+    if control.options:
+        return min((int(option.value) for option in control.options), key=lambda value: abs(value - wanted))
+    low = float(control.minimum or 64)
+    high = float(control.maximum or 2048)
+    return round(min(high, max(low, wanted)) / 64) * 64
 
 
 def _shape(ratio: object, chosen: str) -> Option:
     """An aspect ratio with its outline, drawn at about the same area for each."""
     wide, _colon, high = str(ratio).partition(":")
     value = float(wide) / float(high) if wide.isdigit() and high.isdigit() and int(high) else 1.0
-    width, height = 17 * math.sqrt(value), 17 / math.sqrt(value)
-    largest = max(width, height)
-    scale = 22 / largest if largest > 22 else 1.0
-    return Option(str(ratio), str(ratio), str(ratio) == chosen, (round(width * scale), round(height * scale)))
+    return Option(str(ratio), str(ratio), str(ratio) == chosen, _outline(value))
+
+
+def _outline(ratio: float) -> tuple[int, int]:
+    """Width and height of a small drawing of a ratio, in CSS pixels."""
+    width, height = 17 * math.sqrt(ratio), 17 / math.sqrt(ratio)
+    scale = min(1.0, 22 / max(width, height))
+    return round(width * scale), round(height * scale)
 
 
 def _step(kind: str, low: Any, high: Any) -> str:

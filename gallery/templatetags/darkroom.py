@@ -9,6 +9,7 @@ from django import template
 from django.contrib.humanize.templatetags.humanize import ordinal
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,6 +17,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
+from accounts import amounts
 from gallery import access, money, pages, tiles
 from gallery.models import Item
 
@@ -24,6 +26,7 @@ register.filter("credits", money.words)
 register.filter("credits_exact", money.exact)
 register.filter("credits_short", money.short)
 register.filter("credits_unit", money.unit)
+register.filter("credits_statement", amounts.shown)
 
 
 @register.simple_tag
@@ -72,6 +75,18 @@ def ago(moment: datetime | None) -> str:
 def day_name(day: date) -> str:
     """A day as a heading: weekday, day and month."""
     return date_format(day, pgettext("format of a day's heading", "l, j F"))
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    """Day and time, short: `20 Nov 2026, 09:14`."""
+    return date_format(timezone.localtime(at), pgettext("format of day and time", "j M Y, H:i"))
+
+
+@register.filter
+def full_day(at: datetime) -> str:
+    """A day in words: `4 December 2026`."""
+    return date_format(timezone.localtime(at), pgettext("format of a day", "j F Y"))
 
 
 @register.filter

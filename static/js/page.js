@@ -19,7 +19,7 @@ function localTimes(within) {
   for (const time of within.querySelectorAll("time[data-local]")) {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.valueOf())) {
-      time.textContent = new Intl.DateTimeFormat(root.lang, forms[time.dataset.local] ?? forms.datetime).format(moment);
+      time.textContent = new Intl.DateTimeFormat(root.lang === "en" ? "en-GB" : root.lang, forms[time.dataset.local] ?? forms.datetime).format(moment);
     }
   }
 }

@@ -15,6 +15,8 @@ function prepare(within) {
   for (const range of within.querySelectorAll("input[type=range][data-for]")) paint(range);
 }
 prepare(document);
+// With a keyboard at hand one can type at once; a touch screen would only hide the page under its own keyboard.
+if (matchMedia("(pointer: fine)").matches && !location.hash) prompt()?.focus({ preventScroll: true });
 document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
 
 document.addEventListener("input", (event) => {
@@ -30,6 +32,17 @@ document.addEventListener("input", (event) => {
       paint(range);
     }
   }
+});
+
+function markShape(box) {
+  const [width, height] = box.querySelectorAll(".size .input");
+  for (const shape of box.querySelectorAll("[data-w]")) {
+    shape.setAttribute("aria-pressed", String(shape.dataset.w === width.value && shape.dataset.h === height.value));
+  }
+}
+document.addEventListener("change", (event) => {
+  const box = event.target.closest(".kind-size");
+  if (box) markShape(box);
 });
 
 // A double click on a slider, or Escape in its number, gives the model's default back.
@@ -57,6 +70,13 @@ document.addEventListener("click", (event) => {
     const field = document.getElementById(button.dataset.clear);
     field.value = "";
     changed(field);
+  } else if (button.dataset.w) {
+    const box = button.closest(".control");
+    const [width, height] = box.querySelectorAll(".size .input");
+    width.value = button.dataset.w;
+    height.value = button.dataset.h;
+    markShape(box);
+    changed(width);
   } else if ("sample" in button.dataset) {
     prompt().value = button.textContent;
     prompt().focus();
