@@ -157,8 +157,10 @@ def main() -> None:
     """`python -m predictions.engine.zygote CONTROL_FD ENGINE_PID`, started by the engine only."""
     control, engine = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(engine)
-    # A key pressed in the terminal reaches the whole foreground group; the engine decides what it means.
+    # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; the engine decides what it
+    # means, and this process ends with the engine.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Zygote(socket.socket(fileno=control)).run()
 
 

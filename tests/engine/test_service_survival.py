@@ -161,7 +161,9 @@ def test_it_stops_politely_and_takes_its_socket_away() -> None:
     with running() as service:
         service.put("unfinished", LONG)
         pid = service.painting("unfinished")
+        os.kill(service.zygote(), signal.SIGTERM)  # as a supervisor does that signals the whole group
         assert service.stop() == 0
+        assert "was lost" not in service.errors.read_text()
         assert not is_alive(pid) and not service.socket.exists()
 
 
