@@ -157,7 +157,8 @@ def _supervise(door: socket.socket, data: Path) -> None:
     supervisor = Supervisor(
         [
             Part("web", [*manage, "web", "--fd", str(fd)], role, fds=(fd,), stage=0, grace_s=9.0),
-            Part("work", [*manage, "work"], stage=1, grace_s=8.0),
+            # The checks have just passed in `prepare`, and a start after a kill should not pay for them.
+            Part("work", [*manage, "work", "--skip-checks"], stage=1, grace_s=8.0),
         ]
     )
     url = _url(door)

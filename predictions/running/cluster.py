@@ -10,17 +10,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from django import db
 from django.conf import settings
 from django_q import cluster as library
+from django_q import pusher as library_pusher
 from django_q.signals import post_spawn
 
 from predictions.running import kin, leash
 
 LOCK_PATIENCE_S = 0.05
+DATABASE_PATIENCE_S = 0.5
 _TIMED_OUT = 0
 _RECYCLED = -2
 
@@ -35,11 +38,11 @@ class Sentinel(library.Sentinel):
 
     def spawn_monitor(self) -> BaseProcess:
         """Start the process that takes results."""
-        return self.spawn_process(_monitor, self.result_queue, self.broker)  # type: ignore[no-any-return]
+        return self.spawn_process(_monitor, self.result_queue, self.broker)
 
     def spawn_pusher(self) -> BaseProcess:
         """Start the process that fetches tasks."""
-        return self.spawn_process(_pusher, self.task_queue, self.event_out, self.broker)  # type: ignore[no-any-return]
+        return self.spawn_process(_pusher, self.task_queue, self.event_out, self.broker)
 
     def guard(self) -> None:
         """Look after the children until told to stop. Unlike the library's, it never waits for a dead child's lock."""
@@ -89,12 +92,28 @@ class Sentinel(library.Sentinel):
 
 def _monitor(*args: Any) -> None:
     kin.call_this_process("dr-monitor")
-    library.monitor(*args)
+    while True:
+        try:
+            library.monitor(*args)
+        except db.DatabaseError as error:
+            # What was not acknowledged is handed out again later, and every task is safe to run twice.
+            library.logger.warning("A result could not be noted: %s", error)
+            _wait_for_database()
+        else:
+            return
 
 
-def _pusher(*args: Any) -> None:
+def _pusher(task_queue: Any, told_to_stop: Any, broker: Any) -> None:
     kin.call_this_process("dr-pusher")
-    library.pusher(*args)
+    # The library's pusher returns when told to stop, but also, ten seconds late, when the database failed once.
+    library_pusher.sleep = lambda seconds: _wait_for_database()
+    while not told_to_stop.is_set():
+        library.pusher(task_queue, told_to_stop, broker)
+
+
+def _wait_for_database() -> None:
+    time.sleep(DATABASE_PATIENCE_S)
+    db.close_old_connections()
 
 
 def _worker_spawned(**kwargs: Any) -> None:

@@ -81,6 +81,7 @@ class Pulse:
         connection.close()
 
     def _run(self) -> None:
+        self.round(time.monotonic())
         while not self._stop.wait(TICK_S):
             self.round(time.monotonic())
         connection.close()
