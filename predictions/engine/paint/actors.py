@@ -12,6 +12,7 @@ from .noise import Plane, strip
 from .palette import Rgb
 from .stage import Stage, mix
 from .subjects import NAMES, Figure, Light, glow, place, render
+from .trees import Grove
 
 # Share of the picture's height, and where it belongs: on the ground, on water, or in the air.
 SIZES: dict[str, tuple[float, str]] = {
@@ -236,6 +237,8 @@ def _set_down(stage: Stage, actor: Actor, light: Light) -> Plane:
         paint_beam(stage, actor)
     mask = place(stage.canvas, actor.figure, actor.x, actor.y, light=light, shadow=shadow)
     glow(stage.canvas, actor.figure, actor.x, actor.y, 1.0 if stage.dark else 0.25)
+    if shadow and stage.meant.scene in ("hills", "mountain", "lake", "forest"):
+        _root(stage, actor)
     return mask
 
 
@@ -287,6 +290,19 @@ def paint_beam(stage: Stage, actor: Actor) -> None:
         * np.array((1.0, 0.92, 0.70), np.float32)
         * (1.05 - np.clip(stage.canvas, 0, 1))
     )
+
+
+def _root(stage: Stage, actor: Actor) -> None:
+    """Grass in front of the feet, so that the subject stands in the meadow and not on it."""
+    if "snow" in stage.meant.weather or "road" in stage.meant.features:
+        return
+    grove = Grove(stage, ("tuft",), 3)
+    rng = stage.streams.rng("feet " + actor.name)
+    left, right = actor.box()
+    tall = 0.040 * stage.frame.height
+    for u, down, size in rng.random((int(10 * (right - left) / tall / 8) + 4, 3)):
+        x = left + (right - left) * (0.08 + 0.84 * u)
+        grove.set(x, actor.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
 
 
 def _mount(stage: Stage, rider: str, mount: Actor, light: Light) -> Plane:

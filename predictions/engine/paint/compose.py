@@ -156,7 +156,9 @@ def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plan
     tell(0.66, stage.canvas)
     paint_subjects(stage)
     tell(0.78, stage.canvas)
-    paint_near_weather(stage)
+    if quality < 0.6:
+        stage.canvas[:] = finish.brushwork(np.clip(stage.canvas, 0, 1), quality)
+    paint_near_weather(stage, min(1.0, quality / 0.6))
     tell(0.84, stage.canvas)
     image = finish.tone(stage.canvas, guidance, stage.dark)
     tell(0.90, image)
@@ -197,8 +199,6 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
 
 
 def _styled(meant: Understanding, streams: Streams, image: Plane, quality: float, tell: _Teller) -> Plane:
-    image = finish.brushwork(image, quality)
-    tell(0.94, image)
     # A neon city is painted with its own tubes and signs; drawing neon outlines over them would hide it.
     if not meant.style or (meant.style == "neon" and meant.scene == "city"):
         return finish.grain(streams, image)
@@ -227,7 +227,8 @@ def _abstract(
         streams, width, height, palette=colours or _own_palette(streams), octaves=octaves_of(quality)
     )
     tell(0.8, image)
-    image = np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1)
+    image = finish.brushwork(np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1), quality)
+    tell(0.9, image)
     return _styled(meant, streams, image, quality, tell)
 
 

@@ -36,8 +36,8 @@ def paint_land(stage: Stage) -> Ground:
     surface = np.maximum(land, 0.0) if has_water(stage) else land
     view = project(stage.frame, slices, surface)
     ground = _seen(stage, slices, land, surface, view)
-    colour = soil_colour(stage, tile, ground.x, ground.z, ground.h, ground.flat)
-    shaded = _lit(stage, ground, colour)
+    colour, bump = soil_colour(stage, tile, ground.x, ground.z, ground.h, ground.flat)
+    shaded = _lit(stage, ground, colour, bump)
     shaded = _hazed(stage, ground, shaded)
     before = stage.canvas.copy()
     cover = view.cover[..., None]
@@ -89,10 +89,13 @@ def _cast(s: Slices, surface: Plane, lx: float, ly: float) -> Plane:
     return np.asarray(1.0 - 0.85 * np.clip(over / soft, 0, 1), np.float32)
 
 
-def _lit(stage: Stage, ground: Ground, colour: Plane) -> Plane:
+def _lit(stage: Stage, ground: Ground, colour: Plane, bump: Plane) -> Plane:
     p = stage.palette
     sky = np.array(p.ambient, np.float32) * (0.62 + 0.38 * ground.flat)[..., None] * ground.open[..., None]
-    sun = np.array(p.light, np.float32) * ground.lit[..., None]
+    sun = (
+        np.array(p.light, np.float32)
+        * np.clip(ground.lit * (1 + 1.5 * bump) + 0.25 * bump, 0, 1.25)[..., None]
+    )
     return np.asarray(colour * (1.05 * sky + 0.86 * sun), np.float32)
 
 

@@ -130,7 +130,7 @@ def _weathered(palette: Palette, weather: frozenset[str]) -> Palette:
         "storm": (0.72, 0.48),
         "rain": (0.62, 0.70),
         "fog": (0.45, 0.95),
-        "snow": (0.35, 0.97),
+        "snow": (0.22, 0.97),
     }.items():
         if name in weather:
             grey, dim = max(grey, g), min(dim, d)

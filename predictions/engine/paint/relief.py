@@ -38,7 +38,7 @@ def mountain(stage: Stage, tile: Tile, s: Slices) -> Plane:
     x, z = s.x + 1.8 * bend, s.z + 1.8 * side
     crest = tile.ridges("range", x, z, cell=6.5, octaves=octaves, gain=0.46, spacing=s.spacing)
     base = tile.fbm("range base", s.x, s.z, cell=9.0, octaves=3, spacing=s.spacing)
-    start = 8.0 + 4.0 * base
+    start = (8.0 if has_water(stage) else 6.2) + 4.0 * base
     rise = smooth(0, 9.0, s.z - start)
     gap = float(rng.uniform(-0.22, 0.22))
     valley = 0.42 + 0.58 * np.clip(np.abs(s.x / (s.z * 0.62) - gap), 0, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .heaps import paint_heaps
 from .noise import Plane, fbm
 from .palette import COLOURS, tint_image
 from .stage import Stage, mix, smooth
@@ -36,6 +37,7 @@ def paint_sky(stage: Stage) -> None:
     amount = cloud_amount(stage)
     if amount > 0:
         _paint_clouds(stage, amount)
+    paint_heaps(stage)
     if "rainbow" in stage.meant.sky:
         _rainbow(stage)
 
@@ -95,7 +97,7 @@ def cloud_amount(stage: Stage) -> float:
         return 0.22
     if stage.time == "night":
         return 0.26
-    return 0.30 + 0.28 * float(stage.streams.rng("cloud amount").random())
+    return 0.22 + 0.26 * float(stage.streams.rng("cloud amount").random())
 
 
 def _cloud_map(stage: Stage) -> tuple[Plane, Plane]:

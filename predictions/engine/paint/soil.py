@@ -35,13 +35,17 @@ def mottle(stage: Stage, tile: Tile, name: str, x: Plane, z: Plane, *, cell: flo
     return total
 
 
-def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Plane) -> Plane:
-    """Albedo H x W x 3 for the stage's scene, with ground colour words applied."""
+def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Plane) -> tuple[Plane, Plane]:
+    """Albedo H x W x 3 for the stage's scene with ground colour words applied, and the light on its grain.
+
+    The second answer, around 0, is added to the light on the land: bumps too small for the height field.
+    """
     scene, features = stage.meant.scene, stage.meant.features
     x0, z0 = x, z
     # On a steep face x and z hardly change: leaning the texture along the height keeps it from smearing.
     x, z = x + 0.5 * h, z + (1.7 * h if scene != "desert" else 0.3 * h)
     grain = mottle(stage, tile, "grain", x, z, cell=0.9, octaves=max(2, min(6, stage.octaves - 1)))
+    bump = _bump(stage, tile, x, z, grain)
     patch = mottle(stage, tile, "patch", x, z, cell=3.2, octaves=3)
     if "lunar" in features:
         colour = mix((0.36, 0.36, 0.37), (0.60, 0.59, 0.58), np.clip(0.5 + grain + patch, 0, 1)[..., None])
@@ -69,7 +73,18 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
     for name in stage.meant.colours_of("ground")[:1]:
         if name in COLOURS:
             colour = tint_image(np.clip(colour, 0, 1), name, 0.55)
-    return np.asarray(colour, np.float32)
+    if "snow" in stage.meant.weather or scene == "desert":
+        bump = bump * (0.18 if scene == "desert" and not features & {"mars", "lunar", "mesa"} else 0.55)
+    return np.asarray(colour, np.float32), bump
+
+
+def _bump(stage: Stage, tile: Tile, x: Plane, z: Plane, grain: Plane) -> Plane:
+    """How much brighter the grain's slopes toward the light are: its fall over a few pixels that way."""
+    lx, _, lz = stage.toward_sun()
+    step = 2.5 * z / np.float32(stage.frame.focal) + 0.006
+    octaves = max(2, min(6, stage.octaves - 1))
+    toward = mottle(stage, tile, "grain", x + lx * step, z - lz * step, cell=0.9, octaves=octaves)
+    return np.asarray(np.clip((grain - toward) * 1.9, -0.5, 0.5), np.float32)
 
 
 def _grass(stage: Stage, tone: Plane) -> Plane:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -66,13 +67,19 @@ def _ink(ink: tuple[float, float, float]) -> tuple[int, int, int, int]:
 def sprite(
     streams: Streams, kind: str, number: int, light: tuple[float, float, float], detail: float
 ) -> Sprite:
-    """Draw tree `number` of a kind (conifer, leafy, birch, palm, bush, tuft); `detail` 0..1 thins the dabs out."""
+    """Draw tree `number` of a kind (conifer, leafy, birch, palm, bush, tuft, bloom); `detail` 0..1 is how fine."""
     rng = streams.rng(f"tree {kind} {number}")
-    side = int((160 if kind == "tuft" else SIDE) * (0.6 + 0.4 * detail)) * 2
+    side = int((160 if kind in ("tuft", "bloom") else SIDE) * (0.6 + 0.4 * detail)) * 2
     pad = _Pad(np.zeros((side, side, 4), np.uint8), rng)
-    {"conifer": _conifer, "leafy": _leafy, "birch": _birch, "palm": _palm, "bush": _bush, "tuft": _tuft}[
-        kind
-    ](pad, light)
+    {
+        "conifer": _conifer,
+        "leafy": _leafy,
+        "birch": _birch,
+        "palm": _palm,
+        "bush": _bush,
+        "tuft": _tuft,
+        "bloom": _bloom,
+    }[kind](pad, light)
     whole = pad.image.astype(np.float32) / 255.0
     whole[..., :3] *= whole[..., 3:]
     whole = cv2.resize(whole, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
@@ -88,26 +95,38 @@ def sprite(
 def _conifer(pad: _Pad, light: tuple[float, float, float]) -> None:
     """Whorls of drooping branches, each a fan of needle strokes, shorter toward the top."""
     rng = pad.rng
-    pad.line((0, 0), (0, 0.97), 0.011, (0.3, 0.4, 1.0))
-    pad.line((0, 0), (0, 0.35), 0.020, (0.3, 0.45, 1.0))
+    pad.line((0, 0), (0, 0.97), 0.009, (0.3, 0.4, 1.0))
+    pad.line((0, 0), (0, 0.35), 0.017, (0.3, 0.45, 1.0))
     wide = float(rng.uniform(0.17, 0.23))
-    levels = 30
+    levels = 26
     for k in range(levels):
-        y = 0.10 + 0.88 * (k / (levels - 1)) ** 0.92
-        reach = wide * (1 - y) ** 0.82 * float(rng.uniform(0.72, 1.12)) + 0.006
-        for _ in range(int(10 + 26 * (1 - y))):
-            turn = float(rng.uniform(-1, 1))
-            x1 = reach * turn
-            droop = reach * float(rng.uniform(0.25, 0.60)) * abs(turn)
-            lit = 0.42 + 0.55 * turn * light[0] + 0.25 * light[1] + float(rng.uniform(-0.22, 0.22))
-            tone = 0.30 + 0.35 * abs(turn) + float(rng.uniform(-0.2, 0.25))
-            start = (x1 * 0.15, y + 0.012)
-            pad.line(start, (x1, y - droop), float(rng.uniform(0.003, 0.0065)), (tone, lit, 0))
-            for twig in (0.55, 0.8):
-                px, py = x1 * twig, y + 0.012 - (droop + 0.012) * twig
-                pad.line(
-                    (px, py), (px + 0.018 * np.sign(turn), py - 0.022), 0.003, (tone + 0.1, lit + 0.06, 0)
-                )
+        y = 0.075 + 0.905 * (k / (levels - 1)) ** 0.94
+        reach = wide * (1 - y) ** 0.84 * float(rng.uniform(0.74, 1.12)) + 0.006
+        count = int(12 + 26 * (1 - y))
+        turns = rng.uniform(-1, 1, count)
+        # The middle of a whorl points at the viewer: short, drawn last, lightest on its upper side.
+        for turn in turns[np.argsort(-np.abs(turns))]:
+            _branch(pad, float(turn), y, reach, light)
+
+
+def _branch(pad: _Pad, turn: float, y: float, reach: float, light: tuple[float, float, float]) -> None:
+    """One drooping branch of a conifer with its twigs; `turn` -1..1 is where it points across the view."""
+    rng = pad.rng
+    noise = rng.uniform(-1, 1, 4)
+    x1 = reach * turn * (0.9 + 0.1 * float(noise[0]))
+    droop = reach * (0.42 + 0.14 * float(noise[1])) * (0.35 + 0.65 * abs(turn))
+    lit = 0.34 + 0.55 * turn * light[0] + 0.22 * light[1] + 0.20 * float(noise[2])
+    tone = 0.20 + 0.45 * abs(turn) + 0.25 * float(noise[3])
+    start = (x1 * 0.12, y + 0.012)
+    pad.line(start, (x1, y - droop), 0.0034, (tone, lit - 0.12, 0))
+    for k in range(1, 6):
+        t = k / 5
+        px, py = start[0] + (x1 - start[0]) * t, start[1] + (y - droop - start[1]) * t
+        hang = (0.010 + 0.018 * (1 - y)) * (1 - 0.6 * t)
+        pad.line((px, py), (px + 0.008 * turn, py - hang), 0.0026, (tone + 0.12 * t, lit + 0.04, 0))
+        pad.line(
+            (px, py), (px + 0.012 * turn * (1.3 - t), py + 0.001), 0.0022, (tone + 0.25 * t, lit + 0.20, 0)
+        )
 
 
 def _limbs(
@@ -188,25 +207,30 @@ def _palm(pad: _Pad, light: tuple[float, float, float]) -> None:
         lit = 0.45 + 0.25 * np.sign(light[0]) * (k % 2) + 0.1
         pad.line(a, b, 0.021 - 0.0004 * k, (0.40 + 0.15 * (k % 2), lit, 1.0))
     top = stem[-1]
-    for k in range(17):
-        angle = float(np.pi * (k + 0.5) / 17 * 2 + rng.uniform(-0.15, 0.15))
-        reach = float(rng.uniform(0.20, 0.28))
-        _frond(pad, top, np.cos(angle) * reach, np.sin(angle) * reach * 0.55 + 0.05, light)
+    spread = np.linspace(-1, 1, 19)
+    pad.rng.shuffle(spread)
+    for across in spread:
+        _frond(pad, top, float(across), light)
 
 
-def _frond(
-    pad: _Pad, top: tuple[float, float], dx: float, dy: float, light: tuple[float, float, float]
-) -> None:
-    fall = 0.12 + 0.35 * abs(dx)
-    lit = 0.5 + 1.2 * dx * light[0] + 0.9 * dy + float(pad.rng.uniform(-0.15, 0.15))
+def _frond(pad: _Pad, top: tuple[float, float], across: float, light: tuple[float, float, float]) -> None:
+    """One feathered leaf: it rises, bends over and hangs; `across` -1..1 is how far it reaches to the side."""
+    rng = pad.rng
+    reach = 0.27 * across * float(rng.uniform(0.85, 1.1))
+    rise = 0.13 + 0.20 * (1 - abs(across)) * float(rng.uniform(0.4, 1.0))
+    fall = rise + 0.05 + 0.15 * float(rng.uniform(0.3, 1.0)) * (0.4 + abs(across))
+    lit = 0.46 + 0.45 * across * light[0] + float(rng.uniform(-0.15, 0.15))
     before = top
-    for t in np.linspace(0.08, 1, 15):
-        here = (top[0] + dx * t, top[1] + dy * t + 0.05 * t - fall * t * t)
-        pad.line(before, here, 0.005, (0.4, lit, 0.1))
-        leaf = 0.075 * (1 - 0.75 * t) + 0.012
-        for side in (-1.0, 1.0):
-            tip = (here[0] + dx * 0.16 + side * leaf * 0.30, here[1] - leaf * (0.95 if side > 0 else 0.8))
-            pad.line(here, tip, 0.0045, (0.45 + 0.2 * side, lit + 0.12 * side, 0))
+    for t in np.linspace(0.06, 1, 22):
+        here = (top[0] + reach * t, top[1] + rise * t - fall * t * t)
+        slope = rise - 2 * fall * t
+        pad.line(before, here, 0.0042, (0.5, lit + 0.1, 0.1))
+        leaf = 0.088 * (1 - 0.72 * t) * min(1.0, 0.3 + 4 * t)
+        run = math.copysign(0.45, across)
+        for side, gloss in ((1.0, 0.18), (-1.0, -0.10)):
+            drop = leaf * (0.72 - 0.20 * side - 0.3 * slope)
+            tip = (here[0] + leaf * (run + 0.35 * side), here[1] - drop)
+            pad.line(here, tip, 0.0030, (0.42 + gloss, lit + gloss, 0))
         before = here
 
 
@@ -231,3 +255,28 @@ def _tuft(pad: _Pad, light: tuple[float, float, float]) -> None:
             here = (x + lean * t * t, tall * t)
             pad.line(before, here, 0.022 * (1.15 - t), (tone, lit + 0.25 * (t - 0.5), 0))
             before = here
+
+
+def _bloom(pad: _Pad, light: tuple[float, float, float]) -> None:
+    """A few stems with blossoms; the blossoms take the light tone, the stems the wood's place."""
+    rng = pad.rng
+    for _ in range(7):
+        x, lean, tall = float(rng.normal(0, 0.16)), float(rng.normal(0, 0.10)), float(rng.uniform(0.45, 0.92))
+        tip = (x + lean, tall)
+        pad.line((x * 0.4, 0), tip, 0.020, (0.5, 0.45, 1.0))
+        for k in range(6):
+            a = k * 1.047
+            petal = (tip[0] + 0.050 * math.cos(a), tip[1] + 0.036 * math.sin(a))
+            pad.dab(*petal, 0.040, 0.030, 0, (0.75 + 0.2 * math.sin(a), 0.62 + 0.2 * math.sin(a), 0))
+        pad.dab(*tip, 0.026, 0.020, 0, (0.25, 0.6, 0))
+
+
+_DRAW: dict[str, Callable[[_Pad, tuple[float, float, float]], None]] = {
+    "conifer": _conifer,
+    "leafy": _leafy,
+    "birch": _birch,
+    "palm": _palm,
+    "bush": _bush,
+    "tuft": _tuft,
+    "bloom": _bloom,
+}

@@ -9,6 +9,7 @@ from .land import Ground, haze_at, haze_colour
 from .lexicon import COLOURS
 from .noise import Plane
 from .relief import road_at
+from .soil import PETALS
 from .sprites import sprite
 from .stage import Stage
 
@@ -27,6 +28,12 @@ LEAVES: dict[str, list[Tones]] = {
         ((0.30, 0.24, 0.06), (0.72, 0.62, 0.18)),
     ],
     "tuft": [((0.07, 0.17, 0.04), (0.33, 0.47, 0.13)), ((0.08, 0.17, 0.05), (0.40, 0.47, 0.16))],
+    "bloom": [
+        ((0.70, 0.58, 0.20), (0.98, 0.97, 0.94)),
+        ((0.80, 0.52, 0.06), (1.00, 0.86, 0.20)),
+        ((0.36, 0.20, 0.52), (0.68, 0.50, 0.92)),
+        ((0.62, 0.16, 0.30), (0.98, 0.52, 0.62)),
+    ],
     "blossom": [((0.70, 0.36, 0.48), (1.00, 0.84, 0.90)), ((0.78, 0.44, 0.56), (1.00, 0.92, 0.95))],
 }  # fmt: skip
 
@@ -37,9 +44,8 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, 
     scale = 1.0 / np.maximum(cover, 1e-3)
     tone, lit, wood = (plate[..., k : k + 1] * scale for k in range(3))
     dark, light = np.array(tones[0], np.float32), np.array(tones[1], np.float32)
-    bark = np.array((0.66, 0.64, 0.60) if kind == "birch" else (0.17, 0.125, 0.09), np.float32) * (
-        0.5 + 0.8 * tone
-    )
+    stem = {"birch": (0.66, 0.64, 0.60), "bloom": (0.16, 0.30, 0.08)}.get(kind, (0.17, 0.125, 0.09))
+    bark = np.array(stem, np.float32) * (0.5 + 0.8 * tone)
     albedo = dark + (light - dark) * tone
     albedo += (bark - albedo) * np.minimum(wood * (1.8 if kind == "birch" else 1.0), 1)
     p = stage.palette
@@ -67,6 +73,9 @@ class Grove:
 
     def _tones(self, kind: str) -> list[Tones]:
         named = [COLOURS[c] for c in self.stage.meant.colours_of("trees") if c in COLOURS]
+        if kind == "bloom":
+            wild = next((p for f, p in PETALS.items() if f in self.stage.meant.features), None)
+            return [(_shade(c, 0.6), _shade(c, 1.1)) for c in wild] if wild else LEAVES["bloom"]
         if named and kind != "tuft":
             return [(_shade(c, 0.35), _shade(c, 1.1)) for c in named]
         if kind == "tuft":
@@ -224,6 +233,14 @@ def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float) -> None
     )
 
 
+def paint_blossoms(stage: Stage, ground: Ground, *, count: int) -> None:
+    """Wild flowers strewn over the foreground of a warm green scene."""
+    if stage.meant.weather & {"snow", "storm"} or stage.meant.features & {"autumn", "wheat"}:
+        return
+    grove = Grove(stage, ("bloom",), 4)
+    scatter(stage, ground, grove, "blossoms", count=count, near=0.2, far=2.6, size=(0.045, 0.085))
+
+
 def paint_trees(stage: Stage, ground: Ground) -> None:
     """The trees of the stage's scene that stand beyond any water and are mirrored in it."""
     scene, features = stage.meant.scene, stage.meant.features
@@ -267,7 +284,8 @@ def paint_near_plants(stage: Stage, ground: Ground) -> None:
             size=_tall(stage),
             clear=0.27,
         )
-        paint_grass(stage, ground, count=120 if scene == "mountain" else 220, far=1.9)
+        paint_grass(stage, ground, count=160 if scene == "mountain" else 220, far=1.9)
+        paint_blossoms(stage, ground, count=220 if "flowers" in features else 60)
     elif "palms" in features:
         _palms(stage)
 

@@ -99,7 +99,21 @@ def _mirror(stage: Stage, start: int, wave: Plane, tilt: Plane) -> Plane:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT,
     )
+    if stage.sun_visible and stage.palette.elevation > 0.3:
+        image = _without_disc(stage, image, start)
     return np.asarray(np.clip(image, 0, 1.2) * (0.93 + 0.10 * wave[..., None]), np.float32)
+
+
+def _without_disc(stage: Stage, image: Plane, start: int) -> Plane:
+    """Waves break the mirrored disc of a high sun or moon into the glitter; its ghost must not float there."""
+    frame = stage.frame
+    dx = (frame.columns() - stage.sun[0]) / frame.unit
+    dy = (frame.rows()[start:] - (2 * frame.horizon - stage.sun[1])) / frame.unit
+    ghost = np.exp(-(((dx * dx + dy * dy) / 0.075**2) ** 2))
+    h, w = image.shape[:2]
+    small = cv2.resize(np.minimum(image, 0.6), (max(2, w // 8), max(2, h // 8)), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), max(0.8, 0.02 * frame.unit))
+    return mix(image, cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR), (0.9 * ghost)[..., None])
 
 
 def _body(stage: Stage, wave: Plane, start: int) -> Plane:

@@ -23,12 +23,12 @@ def paint_far_weather(stage: Stage) -> None:
         _birds(stage)
 
 
-def paint_near_weather(stage: Stage) -> None:
-    """Rain and snow in front of everything."""
+def paint_near_weather(stage: Stage, detail: float) -> None:
+    """Rain and snow in front of everything; `detail` 0..1 thins them out for a picture of few steps."""
     if stage.meant.weather & {"rain", "storm"}:
-        _rain(stage)
+        _rain(stage, detail)
     if "snow" in stage.meant.weather and stage.meant.scene not in ("space", "underwater"):
-        _snow(stage)
+        _snow(stage, detail)
     if "fog" in stage.meant.weather:
         _mist(stage, 0.20, low=0.30)
 
@@ -102,7 +102,7 @@ def _fork(
         x, y = nx, ny
 
 
-def _rain(stage: Stage) -> None:
+def _rain(stage: Stage, detail: float) -> None:
     """Slanted streaks in three depths: far ones fine and many, near ones long and few."""
     h, w = stage.frame.height, stage.frame.width
     slant = float(stage.streams.rng("rain slant").uniform(-0.30, 0.30)) - (
@@ -127,10 +127,10 @@ def _rain(stage: Stage) -> None:
     tone = np.clip(np.array(stage.palette.horizon, np.float32) * 0.6 + 0.35, 0, 1)
     if stage.time == "night":
         tone = tone * 0.72
-    stage.canvas[:] = mix(stage.canvas, tone, np.clip(sheet * 0.62, 0, 0.7)[..., None])
+    stage.canvas[:] = mix(stage.canvas, tone, np.clip(sheet * 0.62 * detail, 0, 0.7)[..., None])
 
 
-def _snow(stage: Stage) -> None:
+def _snow(stage: Stage, detail: float) -> None:
     """Flakes in four depths, the nearest large and out of focus."""
     h, w = stage.frame.height, stage.frame.width
     layer = np.zeros((h, w), np.float32)
@@ -152,7 +152,7 @@ def _snow(stage: Stage) -> None:
         0.30,
         1.0,
     )
-    stage.canvas[:] = mix(stage.canvas, tone, layer[..., None])
+    stage.canvas[:] = mix(stage.canvas, tone, (layer * detail)[..., None])
 
 
 def _birds(stage: Stage) -> None:
