@@ -97,7 +97,8 @@ def is_unicode(text: str) -> bool:
 
 def _translate(error: ValidationError) -> Iterator[Fault]:
     field = ".".join(["input", *(str(part) for part in error.absolute_path)])
-    rule, value = str(error.validator), error.validator_value
+    rule = str(error.validator)
+    value: Any = error.validator_value
     if rule == "required":
         for name in value:
             if (

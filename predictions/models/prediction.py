@@ -141,9 +141,15 @@ class Prediction(models.Model):
         indexes: ClassVar = [
             models.Index(name="prediction_of_account", fields=["account", "-created_at", "-id"]),
             models.Index(
-                name="prediction_waiting", fields=["account", "user", "model", "provider", "not_before", "start_attempts", "id"], condition=Q(phase="waiting")
+                name="prediction_waiting",
+                fields=["account", "user", "model", "provider", "not_before", "start_attempts", "id"],
+                condition=Q(phase="waiting"),
             ),
-            models.Index(name="prediction_live", fields=["phase", "account"], condition=~Q(phase="ended")),
+            models.Index(
+                name="prediction_suspect", fields=["id"], condition=Q(phase="waiting", start_attempts__gte=2)
+            ),
+            # Not partial: the planner of SQLite would not see that four phases are among those that are not the last.
+            models.Index(name="prediction_phase", fields=["phase", "account", "user"]),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),
             models.Index(name="prediction_open", fields=["provider"], condition=Q(upstream_open=True)),
             models.Index(name="prediction_must_end", fields=["must_end_by"], condition=~Q(phase="ended")),

@@ -7,8 +7,10 @@ inside the transaction that claims.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -43,24 +45,35 @@ class _Lane:
     model_id: int
     pinned: str
     head: int
-    ids: list[int] = field(default_factory=list)
-    taken: int = 0
+    later: list[int] | None = None
 
-    def candidate(self, most: int) -> int | None:
-        if not self.ids:
-            self.ids = list(
-                _waiting()
-                .filter(
-                    account_id=self.account_id,
-                    user_id=self.user_id,
-                    model_id=self.model_id,
-                    provider=self.pinned,
-                )
-                .filter(start_attempts__lt=ALONE_FROM)
-                .order_by("id")
-                .values_list("pk", flat=True)[:most]
-            )
-        return self.ids[self.taken] if self.taken < len(self.ids) else None
+    def take(self, most: int) -> int:
+        """The oldest, and move on. Only a second one of the same lane asks the database."""
+        taken = self.head
+        if self.later is None:
+            rows = _waiting().filter(account_id=self.account_id, user_id=self.user_id, model_id=self.model_id)
+            rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=taken)
+            self.later = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+        self.head = self.later.pop(0) if self.later else 0
+        return taken
+
+
+@dataclass
+class _Load:
+    """What is in flight, and how much may be: by account, by account and user, by provider."""
+
+    free: dict[str, int]
+    accounts: dict[int, int]
+    users: dict[tuple[int, int], int]
+    limits: dict[int, int]
+
+    def rank(self, lane: _Lane) -> tuple[int, int, int]:
+        """Fewest in flight first, within the account its users in turn, then the oldest."""
+        return self.accounts[lane.account_id], self.users[lane.account_id, lane.user_id], lane.head
+
+    def add(self, account_id: int, user_id: int) -> None:
+        self.accounts[account_id] += 1
+        self.users[account_id, user_id] += 1
 
 
 @dataclass(frozen=True)
@@ -76,56 +89,52 @@ def choose(most: int) -> list[Choice]:
     _lock()
     everyone = providers.all_providers()
     free = _free_slots(everyone)
-    chosen = _suspects(everyone, free)
+    suspects = _suspects(everyone, free)
+    chosen = [choice for choice, _row in suspects]
     if not any(count > 0 for count in free.values()):
         return chosen
-    models = {model.pk: model.ref for model in HostedModel.objects.filter(enabled=True)}
     lanes = _lanes()
     if not lanes:
         return chosen
     in_flight, by_user = _in_flight()
-    limits = _limits({lane.account_id for lane in lanes})
-    for choice in chosen:
-        account_id = Prediction.objects.values_list("account_id", flat=True).get(pk=choice.prediction_id)
-        in_flight[account_id] += 1
-    while len(chosen) < most:
-        picked = _pick(lanes, free, everyone, models, in_flight, by_user, limits, most)
-        if picked is None:
-            break
-        chosen.append(picked)
+    load = _Load(free, in_flight, by_user, _limits({lane.account_id for lane in lanes}))
+    for _choice, row in suspects:
+        load.add(row.account_id, row.user_id)
+    return chosen + _fill(lanes, load, everyone, most - len(chosen))
+
+
+def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) -> list[Choice]:
+    """Serve lanes by rank until no slot is free or nobody may have one.
+
+    A heap whose ranks may be out of date: a rank only grows, so a lane is looked at again when it comes up too early.
+    """
+    models = dict(_model_refs())
+    heap = [(load.rank(lane), number, lane) for number, lane in enumerate(lanes)]
+    heapq.heapify(heap)
+    chosen: list[Choice] = []
+    while heap and len(chosen) < most:
+        rank, number, lane = heapq.heappop(heap)
+        if rank != load.rank(lane):
+            heapq.heappush(heap, (load.rank(lane), number, lane))
+            continue
+        if load.accounts[lane.account_id] >= load.limits[lane.account_id]:
+            continue
+        name = _provider_for(lane, load.free, everyone, models)
+        if name is None:
+            continue
+        chosen.append(Choice(lane.take(most), name))
+        load.free[name] -= 1
+        load.add(lane.account_id, lane.user_id)
+        if lane.head:
+            heapq.heappush(heap, (load.rank(lane), number, lane))
     return chosen
 
 
-def _pick(
-    lanes: list[_Lane],
-    free: dict[str, int],
-    everyone: list[Provider],
-    models: dict[int, str],
-    in_flight: dict[int, int],
-    by_user: dict[tuple[int, int], int],
-    limits: dict[int, int],
-    most: int,
-) -> Choice | None:
-    def rank(lane: _Lane) -> tuple[int, int, int]:
-        return in_flight[lane.account_id], by_user[lane.account_id, lane.user_id], lane.head
-
-    for lane in sorted(lanes, key=rank):
-        if in_flight[lane.account_id] >= limits[lane.account_id]:
-            continue
-        name = _provider_for(lane, free, everyone, models)
-        if name is None:
-            continue
-        pk = lane.candidate(most)
-        if pk is None:
-            lanes.remove(lane)
-            continue
-        lane.taken += 1
-        lane.head = lane.ids[lane.taken] if lane.taken < len(lane.ids) else pk
-        free[name] -= 1
-        in_flight[lane.account_id] += 1
-        by_user[lane.account_id, lane.user_id] += 1
-        return Choice(pk, name)
-    return None
+def _model_refs() -> Iterator[tuple[int, str]]:
+    for pk, owner, name in (
+        HostedModel.objects.filter(enabled=True).order_by().values_list("pk", "owner", "name")
+    ):
+        yield pk, f"{owner}/{name}"
 
 
 def _provider_for(
@@ -160,9 +169,9 @@ def _free_slots(everyone: list[Provider]) -> dict[str, int]:
     return {provider.name: provider.limit - taken.get(provider.name, 0) for provider in everyone}
 
 
-def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[Choice]:
+def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[tuple[Choice, Prediction]]:
     """What was started twice without an answer runs alone: its provider first drains, and takes nothing beside it."""
-    chosen: list[Choice] = []
+    chosen: list[tuple[Choice, Prediction]] = []
     running = Prediction.objects.filter(upstream_open=True, start_attempts__gte=ALONE_FROM).exclude(
         phase=Phase.ENDED
     )
@@ -175,7 +184,7 @@ def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[Choice]:
             if not provider.serves(row.model.ref) or (row.provider and row.provider != provider.name):
                 continue
             if free[provider.name] == provider.limit:
-                chosen.append(Choice(row.pk, provider.name))
+                chosen.append((Choice(row.pk, provider.name), row))
             free[provider.name] = 0
             break
     return chosen
@@ -195,7 +204,7 @@ def _in_flight() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
     by_account: dict[int, int] = defaultdict(int)
     by_user: dict[tuple[int, int], int] = defaultdict(int)
     rows = Prediction.objects.filter(phase__in=IN_FLIGHT).order_by().values_list("account_id", "user_id")
-    for account_id, user_id, count in rows.annotate(n=Count("pk")):
+    for account_id, user_id, count in rows.annotate(n=Count("pk")).values_list("account_id", "user_id", "n"):
         by_account[account_id] += count
         by_user[account_id, user_id] += count
     return by_account, by_user
@@ -203,8 +212,8 @@ def _in_flight() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
 
 def _limits(account_ids: set[int]) -> dict[int, int]:
     default = settings.IN_FLIGHT_PER_ACCOUNT
-    rows = Account.objects.filter(pk__in=account_ids, in_flight_limit__isnull=False)
-    own = dict(rows.values_list("pk", "in_flight_limit"))
+    # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
+    own = dict(Account.objects.filter(in_flight_limit__isnull=False).values_list("pk", "in_flight_limit"))
     return {pk: own.get(pk) or default for pk in account_ids}
 
 
