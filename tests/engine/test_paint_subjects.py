@@ -50,6 +50,7 @@ def on_grey(picture):
 def test_it_knows_every_promised_subject_and_says_how_large_each_looks_right():
     assert subjects.NAMES >= WANTED
     assert set(subjects.NATURAL) == set(subjects.NAMES)
+    assert set(subjects.PLACES) < subjects.NAMES and set(subjects.PLACES.values()) == {"air", "water"}
     assert all(0.2 < share < 0.95 for share in subjects.NATURAL.values())
 
 
@@ -129,7 +130,7 @@ def test_another_seed_gives_another_cat():
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_small_and_a_large_figure_look_the_same(name):
-    small, large = figure(name, height=200), figure(name, height=600)
+    small, large = figure(name, height=150), figure(name, height=450)
     size = (small.rgba.shape[1], small.rgba.shape[0])
     reduced = cv2.resize(on_grey(large), size, interpolation=cv2.INTER_AREA)
     assert abs(large.rgba.shape[1] / 3 - size[0]) <= 1

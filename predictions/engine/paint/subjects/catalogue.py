@@ -7,16 +7,22 @@ from . import (
     boats,
     buildings,
     castles,
+    farm,
     figures,
     furry,
     giants,
     horses,
+    ocean,
     people,
     pets,
     plants,
+    pond,
     small,
+    still,
     suits,
+    transport,
     vehicles,
+    wild,
 )
 from .design import Table
 
@@ -49,6 +55,22 @@ TABLES: dict[str, Table] = {
     "flower": plants.flower,
     "tree": plants.tree,
     "mushroom": plants.mushroom,
+    "lion": wild.lion,
+    "tiger": wild.tiger,
+    "wolf": wild.wolf,
+    "panda": wild.panda,
+    "penguin": ocean.penguin,
+    "duck": farm.duck,
+    "frog": pond.frog,
+    "turtle": pond.turtle,
+    "whale": ocean.whale,
+    "pig": farm.pig,
+    "snowman": still.snowman,
+    "apple": still.apple,
+    "pumpkin": still.pumpkin,
+    "cactus": still.cactus,
+    "airplane": transport.airplane,
+    "train": transport.train,
 }
 
 # What sits astride when it rides another subject; all others sit as they are.
@@ -59,6 +81,12 @@ RIDING: dict[str, Table] = {
 }
 
 ALIASES: dict[str, str] = {"face": "bust"}
+
+# Where a subject belongs that does not stand on the ground.
+PLACES: dict[str, str] = {
+    **dict.fromkeys(("boat", "sailboat", "whale", "duck"), "water"),
+    **dict.fromkeys(("balloon", "airplane", "butterfly", "fish"), "air"),
+}
 
 # Heights, as shares of the picture's height, at which a subject standing alone looks right.
 NATURAL: dict[str, float] = {
@@ -90,4 +118,20 @@ NATURAL: dict[str, float] = {
     "flower": 0.72,
     "tree": 0.74,
     "mushroom": 0.54,
+    "lion": 0.62,
+    "tiger": 0.62,
+    "wolf": 0.6,
+    "panda": 0.62,
+    "penguin": 0.58,
+    "duck": 0.46,
+    "frog": 0.44,
+    "turtle": 0.4,
+    "whale": 0.4,
+    "pig": 0.44,
+    "snowman": 0.64,
+    "apple": 0.46,
+    "pumpkin": 0.46,
+    "cactus": 0.64,
+    "airplane": 0.38,
+    "train": 0.38,
 }

@@ -118,6 +118,12 @@ def rabbit_head(lean: float) -> tuple[Layer, ...]:
 
 def fox(whim: Whim) -> Design:
     """A fox sitting with its brush around its feet."""
+    coat = whim.pick("coat", ("#d96a24", "#c9571d", "#e07f35"))
+    return sitting_fox(whim, {"main": coat, "soft": "#fbf1e2", "dark": "#2f211c"}, "#c07a1e")
+
+
+def sitting_fox(whim: Whim, palette: dict[str, str], iris: str) -> Design:
+    """A fox, or a wolf in its own colours."""
     sweep = whim.between("tail", -0.02, 0.03)
     tail = Layer(
         (
@@ -159,14 +165,14 @@ def fox(whim: Whim) -> Design:
         marks=(Mark(pair(Ellipse(0.07, 0.94, 0.09, 0.12)), "dark", soft=0.05),),
     )
     return Design(
-        (tail, body, hind, legs, *fox_head()),
-        {"main": whim.pick("coat", ("#d96a24", "#c9571d", "#e07f35")), "soft": "#fbf1e2", "dark": "#2f211c"},
+        (tail, body, hind, legs, *fox_head(iris)),
+        palette,
         seat=(0.0, -0.02),
         close=(-0.36, -0.03, 0.36, 0.56),
     )
 
 
-def fox_head() -> tuple[Layer, ...]:
+def fox_head(iris: str) -> tuple[Layer, ...]:
     """A fox's head: broad cheeks, a pointed muzzle."""
     ears = Layer(
         pair(
@@ -221,7 +227,7 @@ def fox_head() -> tuple[Layer, ...]:
     eyes = tuple(
         layer
         for side in (-1, 1)
-        for layer in eye(side * 0.080, 0.275, 0.034, "#c07a1e", white="#c07a1e", pupil=0.6, look=-side * 0.3)
+        for layer in eye(side * 0.080, 0.275, 0.034, iris, white=iris, pupil=0.6, look=-side * 0.3)
     )
     return (ears, skull, *mouth, nose, *eyes)
 
@@ -237,6 +243,11 @@ def bear(whim: Whim) -> Design:
             {"main": "#a8743f", "soft": "#e3bf8f"},
         ),
     )
+    return sitting_bear(coat, "main", ())
+
+
+def sitting_bear(palette: dict[str, str], limb: str, patches: tuple[Mark, ...]) -> Design:
+    """A bear whose ears, arms and legs are of colour `limb`, with `patches` on its face."""
     body = Layer(
         (Ellipse(0, 0.62, 0.20, 0.26, depth=0.20), Ellipse(0, 0.78, 0.235, 0.19, depth=0.20)),
         "main",
@@ -246,7 +257,7 @@ def bear(whim: Whim) -> Design:
     )
     arms = Layer(
         pair(stroke((0.165, 0.53, 0.07), (0.235, 0.64, 0.072), (0.235, 0.755, 0.07))),
-        "main",
+        limb,
         "fur",
         flow=80.0,
         shade=0.8,
@@ -254,7 +265,7 @@ def bear(whim: Whim) -> Design:
     )
     feet = Layer(
         pair(Ellipse(0.185, 0.895, 0.11, 0.105, depth=0.10)),
-        "main",
+        limb,
         "fur",
         flow=(0.0, 0.6),
         marks=(
@@ -270,14 +281,15 @@ def bear(whim: Whim) -> Design:
             ),
         ),
     )
-    return Design((body, arms, feet, *bear_head()), coat, seat=(0.0, -0.02), close=(-0.36, -0.04, 0.36, 0.58))
+    layers = (body, arms, feet, *bear_head(limb, patches))
+    return Design(layers, palette, seat=(0.0, -0.02), close=(-0.36, -0.04, 0.36, 0.58))
 
 
-def bear_head() -> tuple[Layer, ...]:
+def bear_head(limb: str, patches: tuple[Mark, ...]) -> tuple[Layer, ...]:
     """A bear's head around (0, 0.27)."""
     ears = Layer(
         pair(Ellipse(0.155, 0.105, 0.078, 0.078, depth=0.05)),
-        "main",
+        limb,
         "fur",
         flow=(0.0, 0.25),
         marks=(Mark(pair(Ellipse(0.15, 0.115, 0.042, 0.042)), "soft", soft=0.02),),
@@ -288,6 +300,7 @@ def bear_head() -> tuple[Layer, ...]:
         "fur",
         blend=0.05,
         flow=(0.0, 0.28),
+        marks=patches,
     )
     muzzle = Layer(
         (Ellipse(0, 0.335, 0.098, 0.080, depth=0.09),), "soft", "plush", flow=(0.0, 0.30), shade=0.6

@@ -43,7 +43,7 @@ MATERIALS: dict[str, Material] = {
     "clay": Material(spec=0.14, power=20, grain=0.05, bump=0.0010),
     "skin": Material(spec=0.16, power=16, wrap=0.42, grain=0.035, bump=0.0004, smooth=1.3),
     "fur": Material(spec=0.07, power=8, wrap=0.36, grain=0.24, bump=0.0033, hair=True, ragged=0.005),
-    "coat": Material(spec=0.16, power=12, wrap=0.30, grain=0.10, bump=0.0012, hair=True, ragged=0.0015),
+    "coat": Material(spec=0.16, power=12, wrap=0.30, grain=0.075, bump=0.0009, hair=True, ragged=0.0015),
     "hide": Material(spec=0.10, power=10, wrap=0.30, grain=0.10, bump=0.0030),
     "scale": Material(spec=0.30, power=22, wrap=0.25, grain=0.07, bump=0.0012),
     "plush": Material(spec=0.03, power=6, wrap=0.40, grain=0.12, bump=0.0022, hair=True, ragged=0.003),

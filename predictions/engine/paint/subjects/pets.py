@@ -20,6 +20,15 @@ def cat(whim: Whim) -> Design:
     coat = whim.choose("coat", CAT_COATS)
     iris = whim.pick("iris", ("#7fbf3f", "#e0a82e", "#59b7a8", "#8fc65a"))
     stripes = Pattern("tabby", "main:0.62", 11, 0.75) if coat["kind"] else None
+    head = cat_head(iris, stripes, whim.between("ears", -0.012, 0.012))
+    palette = {"main": coat["main"], "soft": coat["soft"]}
+    return sitting_cat(whim, (*head, *whiskers(0, 0.36, 0.24)), palette, stripes)
+
+
+def sitting_cat(
+    whim: Whim, head: tuple[Layer, ...], palette: dict[str, str], stripes: Pattern | None, tip: str = "soft"
+) -> Design:
+    """The body of a sitting cat of any size under `head`; `tip` colours the end of its tail."""
     sweep = whim.between("tail", -0.03, 0.03)
     tail = Layer(
         (
@@ -36,7 +45,7 @@ def cat(whim: Whim) -> Design:
         "fur",
         flow=70.0,
         pattern=stripes,
-        marks=(Mark((Ellipse(0.385 + sweep, 0.615, 0.06, 0.055),), "soft", soft=0.02),),
+        marks=(Mark((Ellipse(0.385 + sweep, 0.615, 0.06, 0.055),), tip, soft=0.02),),
     )
     body = Layer(
         (
@@ -64,15 +73,8 @@ def cat(whim: Whim) -> Design:
         marks=(Mark(pair(Ellipse(0.078, 0.965, 0.075, 0.045)), "soft", soft=0.02),),
     )
     return Design(
-        (
-            tail,
-            body,
-            hind,
-            legs,
-            toes(0.078, 0.965),
-            *cat_head(iris, stripes, whim.between("ears", -0.012, 0.012)),
-        ),
-        {"main": coat["main"], "soft": coat["soft"]},
+        (tail, body, hind, legs, toes(0.078, 0.965), *head),
+        palette,
         seat=(0.0, -0.02),
         close=(-0.36, -0.03, 0.36, 0.55),
     )
@@ -155,7 +157,7 @@ def cat_head(iris: str, stripes: Pattern | None, tilt: float) -> tuple[Layer, ..
         for side in (-1, 1)
         for layer in eye(side * 0.083, 0.268, 0.047, iris, white=iris, pupil=0.60, look=-side * 0.3)
     )
-    return (ears, skull, chin, muzzle, *mouth, nose, *eyes, *whiskers(0, 0.36, 0.24))
+    return (ears, skull, chin, muzzle, *mouth, nose, *eyes)
 
 
 DOG_COATS = (
