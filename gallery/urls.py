@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from gallery.studio import views as studio
-from gallery.views import home, library, public
+from gallery.views import home, library, prediction, public
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("studio/live/", studio.live, name="studio_live"),
     path("studio/<slug:public_id>/cancel/", studio.cancel, name="studio_cancel"),
     path("studio/<slug:public_id>/again/", studio.again, name="studio_again"),
+    path("p/<slug:public_id>/", prediction.prediction, name="prediction"),
     path("library/", library.library, name="library"),
     path("library/<slug:public_id>/", library.item, name="library_item"),
     path("library/<slug:public_id>/publish/", library.publish, name="item_publish"),

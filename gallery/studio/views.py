@@ -203,8 +203,9 @@ def _as_address(form: QueryDict, version: Version) -> str:
     kept = QueryDict(mutable=True)
     kept["model"] = version.model.ref
     for name in version.properties:
-        if form.get(name):
-            kept[name] = form[name][:1000]
+        value = form.get(name)
+        if isinstance(value, str) and value:
+            kept[name] = value[:1000]
     if reading.SWITCHES in form:
         kept[reading.SWITCHES] = "1"
     return kept.urlencode()

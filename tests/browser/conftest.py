@@ -1,0 +1,109 @@
+"""A real Chromium against a real server with the test database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+# The browser's loop runs in this thread; the ORM calls beside it are ours and synchronous.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+def chromium() -> str | None:
+    """The path of an installed Chromium, or None."""
+    return next(filter(None, (shutil.which(name) for name in CHROMIUM)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        pytest.skip(f"no Chromium found (looked for {', '.join(CHROMIUM)})")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+class Window:
+    """One browser window with cookies of its own; it notes what goes wrong in its console."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.context, self.base = context, base
+        self.complaints: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({self.page.url})")
+
+    def open(self, path: str) -> Page:
+        """Go to a path of the server."""
+        self.page.goto(f"{self.base}{path}")
+        return self.page
+
+    def sign_in(self, name: str, password: str = "correct horse") -> None:
+        """Through the form, as people do."""
+        self.open("/accounts/login/")
+        self.page.fill("[name=login]", name)
+        self.page.fill("[name=password]", password)
+        self.page.click("main form button")
+        self.page.wait_for_url("**/studio/")
+
+    def sideways(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(
+            self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        )
+
+    def shift(self) -> float:
+        """The layout shift of the page so far, as Chromium counts it."""
+        return float(
+            self.page.evaluate(
+                """() => new Promise(done => { let sum = 0;
+                new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value; })
+                  .observe({type: "layout-shift", buffered: true}); setTimeout(() => done(sum), 100); })"""
+            )
+        )
+
+
+@pytest.fixture
+def window(browser: Browser, live_server: Any, transactional_db: None) -> Iterator[Callable[..., Window]]:
+    """A function that opens a window: `theme`, `width`, `scripts`, `language`."""
+    call_command("catalogue", verbosity=0)
+    opened: list[Window] = []
+
+    def make(
+        *, theme: str = "dark", width: int = 1440, scripts: bool = True, language: str = "en-US"
+    ) -> Window:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            java_script_enabled=scripts,
+            locale=language,
+            has_touch=width < 640,
+        )
+        opened.append(Window(context, live_server.url))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.context.close()

@@ -1,0 +1,231 @@
+"""What people do, in a real browser: sign up, make, publish, share, withdraw, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from gallery.models import Item, ShareLink
+from predictions import catalogue, lifecycle
+from predictions.files import media
+from predictions.models import Output, Phase, Prediction, Status
+from tests import factories
+from tests.browser.conftest import Window
+from tests.gallery.pictures import paint, picture_item, stored
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+Open = Callable[..., Window]
+
+
+def finish(prediction: Prediction) -> None:
+    """End a prediction as its collector would: with stored files, through the lifecycle."""
+    Prediction.objects.filter(pk=prediction.pk).update(
+        status=Status.PROCESSING, phase=Phase.COLLECTING, claim="c", result={"metrics": {"predict_time": 1.5}}
+    )
+    prediction = Prediction.objects.select_related("version", "price").get(pk=prediction.pk)
+    files = [stored(paint(320, 240, seed)) for seed in (1, 2, 3)]
+    for file in files:
+        file.state = "pending"
+        file.save()
+    output = lifecycle.ending.PreparedOutput(
+        index=0, name="out-0.webp", token=media.new_token(), file=files[0], small=files[1], medium=files[2],
+        colour="#804020", blur="",
+    )  # fmt: skip
+    assert lifecycle.succeed(prediction, "c", [output], None)
+
+
+def test_from_signing_up_to_a_link_that_is_withdrawn(window: Open) -> None:
+    member, stranger = window(), window()
+    page = member.open("/accounts/signup/")
+    page.fill("[name=username]", "mei")
+    page.fill("[name=email]", "mei@example.org")
+    page.fill("[name=password1]", "a quiet red lamp")
+    page.fill("[name=password2]", "a quiet red lamp")
+    page.click("main form button")
+    page.wait_for_url("**/studio/")
+
+    page.fill("#prompt", "a lighthouse in the fog")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".batch .queued")
+    assert page.input_value("#prompt") == "a lighthouse in the fog"
+    finish(Prediction.objects.get())
+    page.wait_for_selector(".batch.succeeded .frame.done img")
+
+    page.click(".frame.done a")
+    page.wait_for_url("**/library/*/")
+    page.click("[data-opens=publish]")
+    page.fill("#publish [name=title]", "Fog")
+    page.click("#publish .primary")
+    page.wait_for_selector(".badge.accent")
+
+    seen = stranger.open("/gallery/")
+    seen.click(".rows a.tile")
+    seen.wait_for_selector("h1:has-text('Fog')")
+    seen.wait_for_function("document.querySelector('.stage .print img').naturalWidth === 320")
+
+    page.click("[data-opens=share]")
+    page.click("#share .primary")
+    page.wait_for_selector("#share[open] .link-row")
+    address = page.input_value("#share .link-row input")
+    shared = stranger.page
+    shared.goto(address)
+    shared.wait_for_function("document.querySelector('.shared img').naturalWidth === 320")
+
+    page.click("#share .link-row .danger")
+    page.wait_for_selector(".toast:has-text('Withdrawn')")
+    answer = shared.goto(address)
+    assert answer is not None
+    assert answer.status == 404
+    assert member.complaints == []
+
+
+def test_progress_comes_by_itself(window: Open) -> None:
+    alice = factories.make_user("alice", credit=50)
+    version = catalogue.find_version("lucataco/flux-dev-lora")
+    prediction = factories.make_prediction(alice, version)
+    member = window()
+    member.sign_in("alice")
+    page = member.page
+    page.wait_for_selector("text=1st in the queue")
+    Prediction.objects.filter(pk=prediction.pk).update(
+        status=Status.PROCESSING, phase=Phase.RUNNING, progress=0.32, revision=1,
+        logs=" 32%|███    | 9/28 [00:05<00:11,  1.7it/s]\n",
+    )  # fmt: skip
+    page.wait_for_selector(".tray :text('32%')")
+    page.wait_for_selector("text=step 9 / 28")
+    page.fill("#prompt", "typed meanwhile")
+    lifecycle.fail(prediction.pk, "The upstream stopped.")
+    page.wait_for_selector(".batch.failed >> text=The upstream stopped.")
+    assert page.input_value("#prompt") == "typed meanwhile"
+    # Nothing lives any more, so nothing is asked any more.
+    page.wait_for_timeout(300)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(1500)
+    assert asked == []
+    assert member.complaints == []
+
+
+def test_the_price_follows_the_controls(window: Open) -> None:
+    factories.make_user("alice", credit=50)
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-schnell-lora")
+    page.click(".segmented span:text-is('4')")
+    page.wait_for_selector("#make:has-text('Make 4'):has-text('2.4 credits')")
+    page.click(".chosen")
+    page.click("#models a[data-model='lucataco/flux-dev-lora']")
+    page.wait_for_selector("#make:has-text('15.2 credits')")
+    assert page.locator(".segmented input:checked").first.input_value() == "4"
+    assert member.complaints == []
+
+
+def test_a_picture_is_deleted_with_the_keyboard_and_asks_first(window: Open) -> None:
+    alice = factories.make_user("alice")
+    older, newer = picture_item(alice, "older"), picture_item(alice, "newer")
+    member = window()
+    member.sign_in("alice")
+    page = member.open(f"/library/{newer.public_id}/")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**/{older.public_id}/")
+    page.keyboard.press("Delete")
+    page.wait_for_selector("#delete[open]")
+    page.keyboard.press("Escape")
+    assert Item.objects.count() == 2
+    page.keyboard.press("Delete")
+    page.click("#delete .danger")
+    page.wait_for_url("**/library/")
+    assert list(Item.objects.values_list("pk", flat=True)) == [newer.pk]
+    assert Output.objects.count() == 1
+
+
+def test_everything_works_without_scripts(window: Open) -> None:
+    alice = factories.make_user("alice", credit=50)
+    item = picture_item(alice, "a green valley")
+    plain = window(scripts=False)
+    plain.sign_in("alice")
+    page = plain.page
+    page.fill("#prompt", "a hut in the snow")
+    page.click("#make")
+    page.wait_for_selector(".batch >> text=a hut in the snow")
+    assert Prediction.objects.filter(input__prompt="a hut in the snow").count() == 1
+    page.click(".batch form button:has-text('Cancel')")
+    page.wait_for_selector("text=came back")
+    plain.open(f"/library/{item.public_id}/")
+    page.click("#publish .primary")
+    page.wait_for_selector(".badge.accent")
+    page.click("#share .primary")
+    page.wait_for_selector(".link-row")
+    assert ShareLink.objects.filter(item=item).count() == 1
+
+
+def test_the_theme_changes_at_once_and_is_remembered(window: Open) -> None:
+    visitor = window(theme="dark")
+    page = visitor.open("/")
+    dark = page.evaluate("getComputedStyle(document.body).color")
+    page.click(".theme-switch .sun")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert page.evaluate("getComputedStyle(document.body).color") != dark
+    assert visitor.complaints == []
+
+
+@pytest.fixture
+def full_house() -> tuple[User, Item, ShareLink]:
+    """A member with pictures of several shapes in every state."""
+    alice = factories.make_user("alice", credit=1284.6)
+    version = catalogue.find_version("lucataco/flux-dev-lora")
+    sizes = [(96, 64), (64, 96), (80, 80), (120, 51), (51, 120), (108, 88)]
+    items: list[Any] = []
+    for index in range(18):
+        width, height = sizes[index % len(sizes)]
+        prediction = factories.make_prediction(
+            alice, version, status=Status.SUCCEEDED, output=["x"], input={"prompt": "a red balloon " * 6, "seed": index}
+        )  # fmt: skip
+        items.append(
+            picture_item(
+                alice, "a red balloon " * 6, prediction=prediction, width=width, height=height, seed=index,
+                visibility="public" if index % 2 else "private",
+            )
+        )  # fmt: skip
+    factories.make_prediction(alice, version, status=Status.PROCESSING, phase=Phase.RUNNING, progress=0.4)
+    factories.make_prediction(alice, version, status=Status.FAILED, error="W" * 150)
+    return alice, items[1], factories.make_share_link(items[1])
+
+
+@pytest.mark.parametrize(
+    ("width", "theme", "language"),
+    [(360, "dark", "en-US"), (390, "light", "zh-CN"), (768, "light", "en-US"), (2560, "dark", "zh-CN")],
+)
+def test_no_page_is_wider_than_the_window_and_no_console_complains(
+    window: Open, full_house: tuple[User, Item, ShareLink], width: int, theme: str, language: str
+) -> None:
+    _alice, item, link = full_house
+    visitor = window(width=width, theme=theme, language=language)
+    for path in ("/", "/gallery/", f"/gallery/{item.public_id}/", f"/s/{link.token}/", "/accounts/login/"):
+        visitor.open(path)
+        assert visitor.sideways() <= 0, path
+    member = window(width=width, theme=theme, language=language)
+    member.sign_in("alice")
+    for path in ("/studio/", "/library/", f"/library/{item.public_id}/", "/account/", "/account/tokens/"):
+        member.open(path)
+        assert member.sideways() <= 0, path
+    assert visitor.complaints == []
+    assert member.complaints == []
+
+
+def test_rows_of_pictures_do_not_move_while_they_load(
+    window: Open, full_house: tuple[User, Item, ShareLink]
+) -> None:
+    visitor = window()
+    page = visitor.open("/gallery/")
+    page.wait_for_function("[...document.images].slice(0, 4).every(image => image.complete)")
+    assert visitor.shift() < 0.02
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.cell')].map(c => c.getBoundingClientRect().height)"
+    )
+    assert min(heights) > 100
