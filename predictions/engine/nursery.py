@@ -65,6 +65,8 @@ class Nursery:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
+        for end in self._ends.values():
+            end.cancel()  # nobody waits for these any more
         self._bury()
 
     @property
