@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
@@ -112,6 +113,7 @@ def make_version(
     )
 
 
+@transaction.atomic
 def make_prediction(
     user: User,
     version: Version | None = None,
