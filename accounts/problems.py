@@ -6,10 +6,11 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
+from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, DictField, IntegerField, Serializer
 from rest_framework.views import APIView, exception_handler
@@ -35,8 +36,28 @@ class ProblemSerializer(Serializer[Any]):
     faults = DictField(required=False)
 
 
+class OwnJSONParser(JSONParser):
+    """JSON whose faults are the caller's: nested deeper than anything of ours, or larger than the server reads."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise exceptions.ParseError("The body is nested too deeply.") from None
+
+
+class TooLarge(exceptions.APIException):
+    """The body is larger than the server reads."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is too large."
+    default_code = "too_large"
+
+
 class OwnApiView(APIView):
     """Base of every view under `/api/`: token or session, a signed-in user, errors in our shape."""
+
+    parser_classes = (OwnJSONParser,)
 
     def get_exception_handler(self) -> Any:
         return as_problem
@@ -49,6 +70,8 @@ class OwnApiView(APIView):
 
 def as_problem(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's handler with our body; an error that is not the caller's is logged and told without its words."""
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge()
     response = exception_handler(error, context)
     if response is None:
         log.error("api_error", exc_info=error)

@@ -98,6 +98,24 @@ def test_a_bad_body_makes_no_token(
     assert ApiToken.objects.filter(user=alice).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"\xff\xfe{", 400), (b"[" * 100_000, 400), (b'{"name":' * 100_000, 400), (b'{"name": NaN}', 400)],
+    ids=["not UTF-8", "deep lists", "deep objects", "not a number"],
+)
+def test_a_hostile_body_is_the_callers_fault(
+    client: Client, alice: User, bearer: Bearer, body: bytes, status: int
+) -> None:
+    answer = client.post("/api/tokens", body, content_type="application/json", headers=bearer(alice))
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+
+
+def test_a_body_of_twenty_megabytes_is_too_large(client: Client, alice: User, bearer: Bearer) -> None:
+    body = b'{"name": "' + b"a" * 20 * 1024 * 1024 + b'"}'
+    answer = client.post("/api/tokens", body, content_type="application/json", headers=bearer(alice))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "The body is too large.")
+
+
 def test_a_stranger_cannot_revoke_my_token(
     client: Client, alice: User, charlie: User, bearer: Bearer
 ) -> None:

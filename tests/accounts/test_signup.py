@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import mail
 from django.test import Client, override_settings
 
-from accounts import signup
+from accounts import first_admin, signup
 from accounts.models import MICRO, LedgerEntry, Membership, User
 from tests import factories
 
@@ -93,3 +93,18 @@ def test_a_forgotten_password_is_set_anew_by_a_link(client: Client, alice: User)
     form_url = client.get(link.group())["Location"]
     assert client.post(form_url, {"password1": WORDS, "password2": WORDS}).status_code == 302
     assert client.login(username="alice", password=WORDS)
+
+
+@override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory")
+def test_where_the_email_must_be_checked_the_first_administrator_gets_in_and_a_newcomer_does_not(
+    client: Client,
+) -> None:
+    made = first_admin.create()
+    assert made is not None
+    form = {"login": made.username, "password": made.password}
+    assert client.post("/accounts/login/", form)["Location"] == "/studio/"
+    newcomer = Client()
+    sign_up(newcomer)
+    assert newcomer.get("/account/").status_code == 302
+    answer = newcomer.post("/accounts/login/", {"login": "dora", "password": WORDS})
+    assert answer["Location"] == "/accounts/confirm-email/"
