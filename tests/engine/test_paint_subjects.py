@@ -248,6 +248,16 @@ def test_a_shadow_falls_away_from_the_sun_and_only_when_asked_for():
     assert dark[:, 270:][ground[:, 270:]].sum() > 3 * abs(dark[:, :230][ground[:, :230]].sum())
 
 
+def test_a_floating_figure_ends_at_its_waterline():
+    whole = figure("whale")
+    swimming = subjects.afloat(whole, subjects.DRAUGHTS["whale"])
+    line = swimming.rgba.shape[0]
+    assert line == pytest.approx(whole.base[1] - 0.26 * 160, abs=1)
+    assert swimming.base == (whole.base[0], line)
+    assert swimming.rgba[-1, :, 3].max() > 0.9, "the hull goes on below"
+    assert subjects.afloat(whole, 0.0) is whole
+
+
 @pytest.mark.parametrize("where", [(-20, 100), (330, 100), (160, 20), (160, 300), (5000, 5000)])
 def test_a_figure_at_the_frame_is_clipped(where):
     canvas = np.full((240, 320, 3), 0.6, np.float32)

@@ -11,7 +11,7 @@ from .lexicon import COLOURS
 from .noise import Plane, strip
 from .palette import Rgb
 from .stage import Stage, mix
-from .subjects import NAMES, Figure, Light, glow, place, render
+from .subjects import DRAUGHTS, NAMES, Figure, Light, afloat, glow, place, render
 from .trees import Grove
 
 # Share of the picture's height, and where it belongs: on the ground, on water, or in the air.
@@ -22,7 +22,11 @@ SIZES: dict[str, tuple[float, str]] = {
     "fox": (0.38, "ground"), "bear": (0.46, "ground"), "elephant": (0.52, "ground"), "car": (0.26, "ground"),
     "boat": (0.20, "water"), "sailboat": (0.40, "water"), "house": (0.34, "far"), "castle": (0.42, "far"),
     "lighthouse": (0.44, "top"), "balloon": (0.34, "air"), "flower": (0.56, "ground"), "tree": (0.62, "far"),
-    "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"),
+    "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"), "lion": (0.44, "ground"),
+    "tiger": (0.42, "ground"), "wolf": (0.42, "ground"), "panda": (0.44, "ground"), "pig": (0.34, "ground"),
+    "duck": (0.24, "water"), "penguin": (0.40, "ground"), "frog": (0.30, "ground"), "turtle": (0.28, "ground"),
+    "whale": (0.28, "water"), "person": (0.48, "ground"), "snowman": (0.46, "ground"), "apple": (0.32, "ground"),
+    "pumpkin": (0.32, "ground"), "cactus": (0.46, "ground"), "airplane": (0.24, "air"), "train": (0.28, "ground"),
 }  # fmt: skip
 _MOST_OVERLAP = 0.25
 
@@ -147,6 +151,8 @@ def _cast(stage: Stage, name: str, index: int, count: int, light: Light) -> Acto
     jitter = float(rng.uniform(-0.07, 0.07))
     u = 0.5 + jitter if count == 1 else (index + 0.5) / count + 0.3 * jitter
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
+    if where == "water" and stage.wet is not None:
+        figure = afloat(figure, DRAUGHTS.get(name, 0.0))
     x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)))
     return Actor(name, figure, x, y, where)
 
@@ -333,6 +339,8 @@ def _reflect(stage: Stage, actor: Actor) -> None:
     if x0 >= x1 or y0 >= y1:
         return
     piece = broken[y0 - top : y1 - top, x0 - left : x1 - left]
-    fade = np.linspace(0.62, 0.12, h, dtype=np.float32)[y0 - top : y1 - top, None]
+    fade = np.linspace(0.62 if stage.ground.get("crest") is None else 0.25, 0.10, h, dtype=np.float32)[
+        y0 - top : y1 - top, None
+    ]
     cover = piece[..., 3] * fade * stage.wet[y0:y1, x0:x1]
     stage.canvas[y0:y1, x0:x1] = mix(stage.canvas[y0:y1, x0:x1], piece[..., :3] * 0.86, cover[..., None])

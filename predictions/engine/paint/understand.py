@@ -30,13 +30,27 @@ MOODS = {
 }
 ANIMALS = frozenset(
     {"cat", "dog", "horse", "unicorn", "bird", "owl", "fish", "dragon", "rabbit", "fox", "bear", "elephant"}
+    | {"lion", "tiger", "wolf", "panda", "pig", "duck", "penguin", "frog", "turtle"}
 )
 GROUNDED = frozenset(
     {"cat", "dog", "horse", "unicorn", "bird", "owl", "astronaut", "robot", "dragon", "rabbit", "fox", "bear"}
-    | {"elephant", "car", "flower", "mushroom", "rocket", "house", "castle", "tree"}
+    | {"elephant", "car", "flower", "mushroom", "rocket", "house", "castle", "tree", "lion", "tiger", "wolf"}
+    | {
+        "panda",
+        "pig",
+        "penguin",
+        "frog",
+        "turtle",
+        "person",
+        "snowman",
+        "apple",
+        "pumpkin",
+        "cactus",
+        "train",
+    }
 )
 """Subjects that stand on the ground."""
-_AFLOAT = frozenset({"boat", "sailboat"})
+_AFLOAT = frozenset({"boat", "sailboat", "whale"})
 _GROUND_SCENES = frozenset({"mountain", "hills", "desert", "forest"})
 _MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "bird"})
 _MAX_SUBJECTS = 3

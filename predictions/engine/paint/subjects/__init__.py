@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from predictions.engine.paint.streams import Streams
 
-from .catalogue import ALIASES, NATURAL, PLACES, RIDING, TABLES
+from .catalogue import ALIASES, DRAUGHTS, NATURAL, PLACES, RIDING, TABLES
 from .design import Rgb, Whim, hex_rgb
-from .placing import Figure, corner, glow, place
+from .placing import Figure, afloat, corner, glow, place
 from .rendering import Light, finish, new_canvas, paint
 
 NAMES = frozenset(TABLES)
 
-__all__ = ["ALIASES", "NAMES", "NATURAL", "PLACES", "Figure", "Light", "corner", "glow", "place", "render"]
+__all__ = [
+    "ALIASES",
+    "DRAUGHTS",
+    "NAMES",
+    "NATURAL",
+    "PLACES",
+    "Figure",
+    "Light",
+    "afloat",
+    "corner",
+    "glow",
+    "place",
+    "render",
+]
 
 
 def render(

@@ -28,6 +28,19 @@ class Figure:
     emissive: Picture | None
 
 
+def afloat(figure: Figure, draught: float) -> Figure:
+    """The part of a figure that shows above the water when `draught` (share of its height) lies below.
+
+    Its base is then the waterline, so that placing and mirroring it there meet in one line.
+    """
+    height = figure.rgba.shape[0]
+    line = max(1, round(figure.base[1] - draught * height))
+    if draught <= 0 or line >= height:
+        return figure
+    emissive = None if figure.emissive is None else figure.emissive[:line]
+    return Figure(figure.rgba[:line], (figure.base[0], float(line)), figure.seat, emissive)
+
+
 def corner(figure: Figure, x: float, y: float) -> tuple[int, int]:
     """Left and top pixel of the figure's box once its base stands at (x, y)."""
     return round(x - figure.base[0]), round(y - figure.base[1])
