@@ -59,7 +59,7 @@ def test_it_can_be_cancelled_at_any_moment(service: Service) -> None:
 def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service, number: int) -> None:
     crashing, other = f"crash-{number}", f"other-{number}"
     service.put(crashing, LONG)
-    service.put(other, {**LONG, "width": 512, "height": 512})
+    service.put(other, {**LONG, "width": 256, "height": 256})
     os.kill(service.painting(crashing), number)
     state = service.ended(crashing)
     assert state["status"] == "failed"
