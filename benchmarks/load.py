@@ -93,6 +93,9 @@ async def _measure(port: int, request: bytes, connections: int, seconds: float, 
         for _ in range(connections)
     ]
     await asyncio.sleep(seconds)
+    # A slow answer on a busy machine is a low rate, not none: every connection is given the time for one.
+    while len(run.times) < connections and time.perf_counter() - began < 20 * seconds and not run.errors:
+        await asyncio.sleep(0.01)
     run.stopping = True
     took = time.perf_counter() - began
     answers = len(run.times)
