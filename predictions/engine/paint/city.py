@@ -32,7 +32,7 @@ def paint_city(stage: Stage) -> None:
     """Paint the skyline over the sky; everything below the quay becomes water."""
     frame = stage.frame
     base = int(frame.horizon)
-    air = haze_colour(stage).reshape(-1, 3).mean(axis=0)
+    air = haze_colour(stage)[0]
     for layer in range(4):
         for tower in _row_of_towers(stage, layer):
             _paint_tower(stage, tower, layer, base, air)
@@ -56,7 +56,7 @@ def _row_of_towers(stage: Stage, layer: int) -> list[_Tower]:
     centre = float(rng.uniform(0.3, 0.7))
     while x < 1.05:
         width = float(rng.uniform(0.045, 0.095)) * (0.8 + 0.22 * layer) * min(1.0, 0.4 + 0.6 * aspect)
-        tall = (0.30 - 0.055 * layer) + (0.36 - 0.045 * layer) * float(rng.random()) ** 2.2
+        tall = (0.25 - 0.045 * layer) + (0.31 - 0.040 * layer) * float(rng.random()) ** 2.2
         tall *= 0.72 + 0.5 * float(np.exp(-(((x - centre) / 0.26) ** 2)))
         towers.append(
             _Tower(x, width, tall, walls[int(rng.integers(len(walls)))], bool(rng.random() < 0.5), number)
@@ -70,29 +70,28 @@ def _paint_tower(stage: Stage, tower: _Tower, layer: int, base: int, air: Plane)
     """One tower: two faces, window grid, steps and a mast."""
     frame = stage.frame
     rng = stage.streams.rng(f"tower {layer} {tower.number}")
-    left, right = round(tower.x * frame.width), round((tower.x + tower.width) * frame.width)
-    top = base - round(tower.height * frame.height)
-    haze = (0.74, 0.52, 0.28, 0.06)[layer] * (0.6 if stage.time == "night" else 1.0)
+    left, right = tower.x * frame.width, (tower.x + tower.width) * frame.width
+    top = base - tower.height * frame.height
+    haze = (0.70, 0.48, 0.25, 0.06)[layer] * (0.6 if stage.time == "night" else 1.0)
     if "fog" in stage.meant.weather:
         haze = min(0.93, haze + 0.32)
-    shape = int(rng.integers(4))
+    shape = int(rng.integers(5))
     boxes = [(left, right, top)]
-    if shape >= 2:
-        inset, rise = (
-            round((right - left) * float(rng.uniform(0.14, 0.28))),
-            round(tower.height * frame.height * 0.12),
-        )
-        boxes.insert(0, (left + inset, right - inset, top - rise))
-    for x0, x1, y0 in boxes:
-        _box(stage, tower, rng, (max(x0, 0), min(x1, frame.width), y0), (x0, x1), base, haze, air, layer)
+    for _ in range(max(0, shape - 2)):
+        # Setbacks: each step is narrower and stands on the one below.
+        inset, rise = (right - left) * float(rng.uniform(0.12, 0.20)), tower.height * frame.height * 0.09
+        last = boxes[0]
+        boxes.insert(0, (last[0] + inset, last[1] - inset, last[2] - rise))
+    for box in boxes:
+        _box(stage, tower, rng, box, base, haze, air, layer)
     if _is_neon(stage) and layer >= 1:
-        _sign(stage, rng, (left, right, top), base, haze)
+        _sign(stage, rng, (round(left), round(right), round(top)), base, haze)
     if shape in (1, 3):
-        middle, mast = (left + right) // 2, round(frame.height * float(rng.uniform(0.03, 0.08)))
-        tip = boxes[0][2]
+        middle, mast = round((left + right) / 2), round(frame.height * float(rng.uniform(0.03, 0.08)))
+        tip = round(boxes[0][2])
         if 0 <= middle < frame.width:
             thick = max(1, round(frame.height * 0.003))
-            dark = mix(np.array(stage.palette.ambient, np.float32) * 0.5, air, haze)
+            dark = mix(np.array(stage.palette.ambient, np.float32) * 0.5, air[middle], haze)
             stage.canvas[max(0, tip - mast) : max(0, tip), middle : middle + thick] = dark
             if stage.dark and tip - mast > 0:
                 stage.canvas[tip - mast : tip - mast + thick, middle : middle + thick] = (1.4, 0.25, 0.2)
@@ -125,24 +124,35 @@ def _sign(stage: Stage, rng: np.random.Generator, box: tuple[int, int, int], bas
 
 
 def _box(
-    stage: Stage, tower: _Tower, rng: np.random.Generator, clip: tuple[int, int, int], span: tuple[int, int], base: int,
-    haze: float, air: Plane, layer: int,
-) -> None:  # fmt: skip
-    x0, x1, y0 = clip[0], clip[1], max(0, clip[2])
+    stage: Stage,
+    tower: _Tower,
+    rng: np.random.Generator,
+    box: tuple[float, float, float],
+    base: int,
+    haze: float,
+    air: Plane,
+    layer: int,
+) -> None:
+    """One block of a tower: `box` is its left, right and top in pixels, unrounded."""
+    frame = stage.frame
+    x0, x1 = max(0, round(box[0])), min(frame.width, round(box[1]))
+    y0 = max(0, round(box[2]))
     if x1 - x0 < 1 or base - y0 < 1:
-        rng.random((2, 2))
         return
-    h = stage.frame.height
-    v = (np.arange(y0, base, dtype=np.float32)[:, None] - clip[2]) / h
-    u = (np.arange(x0, x1, dtype=np.float32)[None, :] - span[0]) / h
-    wide = (span[1] - span[0]) / h
+    h = frame.height
+    v = (np.arange(y0, base, dtype=np.float32)[:, None] - box[2]) / h
+    u = (np.arange(x0, x1, dtype=np.float32)[None, :] - box[0]) / h
+    wide = (box[1] - box[0]) / h
     face = _facade(stage, tower, u, v, wide, layer)
     lamps, size = _windows(stage, rng, u, v, wide, tower, layer)
-    glow = lamps * (0.95 if stage.dark else 0.0)
+    glow = lamps * (0.95 if stage.dark else 0.62 if stage.time in ("sunset", "dawn") else 0.0)
     pane = size[..., None] * (0.42 if not stage.dark else 0.6)
     face = mix(face, face * 0.45 + 0.30 * np.array(stage.palette.middle, np.float32), pane)
-    face = mix(face, air, haze)
-    stage.canvas[y0:base, x0:x1] = face + glow * (1 - 0.62 * haze)
+    # The air is thickest over the water.
+    low = np.exp(-(base - np.arange(y0, base, dtype=np.float32)[:, None, None]) / (0.13 * h))
+    veil = haze + (0.85 - haze) * 0.45 * low * (0.4 + 0.6 * haze)
+    face = mix(face, air[x0:x1], veil)
+    stage.canvas[y0:base, x0:x1] = face + glow * (1 - 0.62 * veil)
 
 
 def _facade(stage: Stage, tower: _Tower, u: Plane, v: Plane, wide: float, layer: int) -> Plane:

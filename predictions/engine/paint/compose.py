@@ -154,10 +154,13 @@ def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plan
     paint_far_weather(stage)
     finish.pull_colours(stage, guidance)
     tell(0.66, stage.canvas)
-    paint_subjects(stage)
-    tell(0.78, stage.canvas)
     if quality < 0.6:
         stage.canvas[:] = finish.brushwork(np.clip(stage.canvas, 0, 1), quality)
+    paint_subjects(stage)
+    tell(0.78, stage.canvas)
+    if quality < 0.6 and stage.mask is not None:
+        # A finer brush for the subject: a face of five strokes is nobody's.
+        stage.canvas[:] = finish.brushwork(np.clip(stage.canvas, 0, 1), quality, 0.35)
     paint_near_weather(stage, min(1.0, quality / 0.6))
     tell(0.84, stage.canvas)
     image = finish.tone(stage.canvas, guidance, stage.dark)

@@ -12,11 +12,13 @@ from .stage import Stage, mix
 from .streams import Streams
 
 
-def bloom(image: Plane, *, amount: float) -> Plane:
+def bloom(image: Plane, *, amount: float, over: float = 0.80) -> Plane:
     """Spill light from what is brighter than paper; worked out at a quarter of the size."""
     h, w = image.shape[:2]
     small = cv2.resize(
-        np.maximum(image - 0.80, 0), (max(1, w // 4), max(1, h // 4)), interpolation=cv2.INTER_AREA
+        np.maximum(image - np.float32(over), 0),
+        (max(1, w // 4), max(1, h // 4)),
+        interpolation=cv2.INTER_AREA,
     )
     wide = cv2.GaussianBlur(small, (0, 0), max(0.6, 0.012 * h)) + 0.6 * cv2.GaussianBlur(
         small, (0, 0), max(0.6, 0.03 * h / 2)
@@ -68,19 +70,19 @@ def pull_colours(stage: Stage, guidance: float) -> None:
 
 def tone(image: Plane, guidance: float, dark: bool) -> Plane:
     """Bloom, shoulder, saturation by guidance, vignette."""
-    image = bloom(image, amount=1.1 if dark else 0.7)
+    image = bloom(image, amount=1.35, over=0.68) if dark else bloom(image, amount=0.7)
     image = saturate(image, 0.94 + 0.12 * guidance)
     image = vignette(shoulder(np.maximum(image, 0)), 0.24)
     return np.clip(image, 0, 1)
 
 
-def brushwork(image: Plane, quality: float) -> Plane:
-    """Broad strokes instead of detail when few steps were asked for."""
+def brushwork(image: Plane, quality: float, share: float = 1.0) -> Plane:
+    """Broad strokes instead of detail when few steps were asked for; `share` of the usual breadth."""
     if quality >= 0.6:
         return image
     from .styles import kuwahara
 
-    radius = max(1, round(0.035 * (1 - quality / 0.6) * image.shape[0]))
+    radius = max(1, round(0.035 * share * (1 - quality / 0.6) * image.shape[0]))
     return np.asarray(kuwahara(image, radius), np.float32)
 
 

@@ -62,7 +62,7 @@ def _piles(stage: Stage, count: int) -> tuple[Plane, Plane]:
         sizes = [float(r) for r in rng.uniform(0.28, 0.60, 34)]
         pile: Plane = np.zeros((rows, cols), np.float32)
         for (dx, dy), radius in zip(puffs, sizes, strict=True):
-            px = across * wide + float(np.clip(dx, -1.6, 1.6)) * size * 0.80
+            px = across * wide + float(np.clip(dx, -1.35, 1.35)) * size * 0.90
             r = size * radius * max(0.35, 1 - 0.33 * abs(float(dx)))
             py = (
                 base - r * 0.55 - min(1.6, abs(float(dy))) * size * 0.36 * max(0.1, 1 - 0.42 * abs(float(dx)))

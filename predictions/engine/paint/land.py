@@ -9,7 +9,7 @@ import numpy as np
 
 from .noise import Plane, fbm
 from .project import Slices, View, mirrored, project
-from .relief import has_water, height_of, slices_for
+from .relief import has_water, height_of, slices_for, swell
 from .soil import soil_colour
 from .stage import Stage, mix, smooth
 from .tiles import Tile
@@ -34,6 +34,9 @@ def paint_land(stage: Stage) -> Ground:
     slices = slices_for(stage.meant.scene, stage.frame, stage.octaves)
     land = height_of(stage, tile, slices)
     surface = np.maximum(land, 0.0) if has_water(stage) else land
+    heaving = stage.meant.scene == "sea" and "storm" in stage.meant.weather
+    if heaving:
+        surface = np.where(land < 0, swell(stage, tile, slices), land)
     view = project(stage.frame, slices, surface)
     ground = _seen(stage, slices, land, surface, view)
     colour, bump = soil_colour(stage, tile, ground.x, ground.z, ground.h, ground.flat)
@@ -48,6 +51,9 @@ def paint_land(stage: Stage) -> Ground:
     stage.depth = np.where(view.cover > 0.5, ground.z, np.inf).astype(np.float32)
     if has_water(stage):
         stage.ground["mirror"] = mirrored(stage.frame, slices, land, surface)
+        if heaving:
+            stage.ground["crest"] = view.see(surface.astype(np.float32))
+            stage.ground["lit"] = ground.lit
         wet = smooth(0.004, -0.004, ground.h) * (view.cover > 0.5)
         wet[stage.frame.rows()[:, 0] < stage.frame.horizon - 1] = 0
         stage.wet = wet.astype(np.float32)

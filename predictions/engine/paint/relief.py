@@ -91,11 +91,13 @@ def _dune(phase: Plane) -> Plane:
 def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     """Dunes: asymmetric waves with sharp winding crests, soft swells between them."""
     wander = tile.fbm("wander", s.x, s.z, cell=7.0, octaves=3, gain=0.45, spacing=s.spacing)
-    turn = float(stage.streams.rng("wind").uniform(-0.6, 0.6))
-    phase = (s.z + turn * s.x) / 4.6 + 2.6 * wander
+    # The wind blows along the light: lee sides face the viewer and lie in shade, crests cut the dunes in two.
+    turn = float(stage.streams.rng("wind").uniform(0.75, 1.1))
+    turn = turn if stage.sun[0] > stage.frame.width / 2 else -turn
+    phase = (s.z * math.cos(turn) + s.x * math.sin(turn)) / 4.4 + 2.3 * wander
     # Between two slices a sharp crest would flicker from column to column: it is averaged over their gap.
-    gap = np.gradient(s.z[:, 0])[:, None].astype(np.float32) / 4.6
-    dune = sum(_dune(phase + gap * shift) for shift in (-0.6, -0.2, 0.2, 0.6)) / 4
+    gap = np.gradient(s.z[:, 0])[:, None].astype(np.float32) / 4.4
+    dune = sum(_dune(-phase + gap * shift) for shift in (-0.6, -0.2, 0.2, 0.6)) / 4
     size = 0.35 + np.clip(
         tile.fbm("dune size", s.x, s.z, cell=9.0, octaves=2, spacing=s.spacing) + 0.55, 0, 1.4
     )
@@ -142,7 +144,7 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
     elif not features & {"cliff"}:
         z, place = float(rng.uniform(26, 40)), float(rng.uniform(0.16, 0.36)) * side
         d = np.sqrt(((s.x - place * z) / 4.6) ** 2 + ((s.z - z) / 2.2) ** 2)
-        land = np.maximum(land, (1 - d) * 1.3 + 0.8 * rough + 0.3 * crag * (d < 1.5) - 0.3)
+        land = np.maximum(land, (1 - d) * 1.3 + (0.8 * rough + 0.3 * crag) * np.clip(1.05 - d, 0, 1) - 0.10)
     if "cliff" in features:
         # Land grows from the side the farther it lies, up to a headland with a steep wall toward the water.
         shore = s.x * side - 0.6 - 0.9 * rough - 0.5 * crag + 0.9 * (1.6 - np.abs(s.z - 10.5))
@@ -150,7 +152,7 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
         top = 0.62 + 0.16 * np.clip(shore, 0, 4) + 0.4 * rough
         land = np.maximum(land, wall * (top + 0.25 * crag) - 0.25 * (1 - wall) + 0.1 * crag)
     if "beach" in features:
-        lean = (s.x * side + 0.6 * rough) * 0.55
+        lean = np.minimum(s.x * side * 0.55, 0.8) + 0.33 * rough
         land = np.maximum(land, (1.9 + lean - s.z) * 0.085 + 0.012 * rough)
     return np.asarray(land, np.float32)
 
@@ -175,6 +177,17 @@ def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:
     bed = np.exp(-(((s.x - middle) / width) ** 4)) * smooth(16, 9, s.z)
     valley = np.exp(-(((s.x - middle) / (width * 3.2)) ** 2)) * smooth(18, 10, s.z)
     return np.asarray(land * (1 - 0.85 * valley) + 0.02 - bed * 0.28, np.float32)
+
+
+def swell(stage: Stage, tile: Tile, s: Slices) -> Plane:
+    """Heights of a stormy sea's waves, 0 and more: long crests across the view, steeper than they are wide."""
+    total = np.zeros(s.x.shape, np.float32)
+    for k, (cell, size) in enumerate(((2.3, 0.20), (1.1, 0.10), (0.5, 0.045), (0.24, 0.02))):
+        noise = tile.sample(f"swell {k}", 0.5 * s.x, s.z, cell)
+        crest = 1 - np.abs(2 * noise - 1)
+        fade = np.clip(cell / s.spacing * 0.5 - 0.5, 0, 1)
+        total += crest * crest * np.float32(size) * fade
+    return total
 
 
 def needs_ground(stage: Stage) -> bool:

@@ -84,7 +84,9 @@ def _bump(stage: Stage, tile: Tile, x: Plane, z: Plane, grain: Plane) -> Plane:
     step = 2.5 * z / np.float32(stage.frame.focal) + 0.006
     octaves = max(2, min(6, stage.octaves - 1))
     toward = mottle(stage, tile, "grain", x + lx * step, z - lz * step, cell=0.9, octaves=octaves)
-    return np.asarray(np.clip((grain - toward) * 1.9, -0.5, 0.5), np.float32)
+    return np.asarray(
+        np.clip((grain - toward) * 1.9 * min(1.0, stage.frame.unit / 560), -0.5, 0.5), np.float32
+    )
 
 
 def _grass(stage: Stage, tone: Plane) -> Plane:

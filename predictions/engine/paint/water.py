@@ -23,10 +23,15 @@ def paint_water(stage: Stage) -> None:
     image = _mirror(stage, start, wave, tilt)
     below = (frame.rows()[start:] - frame.horizon) / max(1.0, frame.height - frame.horizon)
     look = np.clip(1.0 - below, 0, 1) ** 1.5
-    fresnel = np.clip(0.34 + 0.58 * look + 0.35 * tilt, 0.1, 0.97)[..., None]
+    heavy = max(0.0, rough(stage) - 1.0)
+    fresnel = np.clip(0.34 + 0.58 * look + (0.35 + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97)[
+        ..., None
+    ]
     colour = mix(_body(stage, wave, start), image, fresnel)
     colour = _glitter(stage, colour, wave, tilt, start)
-    colour = _foam(stage, colour, x, z, wave, start)
+    if "crest" in stage.ground:
+        colour = _heave(stage, colour, wave, start)
+    colour = _foam(stage, colour, wave, tilt, start)
     stage.canvas[start:] = mix(stage.canvas[start:], colour, stage.wet[start:, :, None])
 
 
@@ -140,15 +145,29 @@ def _glitter(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) 
     aside = np.abs(frame.columns() - stage.sun[0]) / frame.height
     path = np.exp(-((aside / reach) ** 2)) * (0.35 + 0.65 * np.exp(-np.clip(below, 0, 1) * 2.2))
     facet = smooth(0.06, 0.34, wave + 0.5 * tilt + 0.10 * np.exp(-np.clip(below, 0, 1) * 30))
-    strength = path * facet * (1.15 if stage.palette.elevation < 0.4 or stage.dark else 0.55)
+    strength = path * facet * (1 - 0.85 * np.clip(below / 0.42, 0, 1))
+    strength = strength * (1.15 if stage.palette.elevation < 0.4 or stage.dark else 0.55)
     return colour + (strength * 0.85)[..., None] * np.array(stage.palette.sun, np.float32)
 
 
-def _foam(stage: Stage, colour: Plane, x: Plane, z: Plane, wave: Plane, start: int) -> Plane:
+def _heave(stage: Stage, colour: Plane, wave: Plane, start: int) -> Plane:
+    """Light and foam on the flanks and crests of high waves."""
+    crest, lit = stage.ground["crest"][start:], stage.ground["lit"][start:]
+    p = stage.palette
+    high = smooth(0.02, 0.26, crest)
+    # Crests are thin: light comes through them, greener than the deep water.
+    day = np.array(p.ambient, np.float32) + 0.6 * np.array(p.light, np.float32)
+    glow = np.array((0.30, 0.52, 0.50), np.float32) * day
+    colour = mix(colour * (0.55 + 0.75 * lit)[..., None], glow, (0.55 * high)[..., None])
+    foam = smooth(0.17, 0.29, crest + 0.14 * wave) * smooth(-0.05, 0.25, wave)
+    streaks = 0.30 * smooth(0.10, 0.34, wave) * high
+    white = np.clip(np.array(p.ambient, np.float32) * 0.9 + np.array(p.light, np.float32) * 0.75, 0, 1)
+    return mix(colour, white, np.clip(0.8 * foam + streaks, 0, 0.9)[..., None])
+
+
+def _foam(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) -> Plane:
     """White caps in heavy weather and a lace of foam along a beach or a cliff."""
     amount = np.zeros(wave.shape, np.float32)
-    if "storm" in stage.meant.weather and stage.meant.scene == "sea":
-        amount += smooth(0.36, 0.56, wave) * 0.55
     ground = stage.ground.get("h")
     if ground is not None and stage.meant.scene == "sea":
         shallow = ground[start:]

@@ -119,7 +119,7 @@ def _rain(stage: Stage, detail: float) -> None:
             a = (round((x * 1.3 - 0.15) * w * 8), round(y * h * 8))
             b = (a[0] + round(slant * dy * 8), a[1] + round(dy * 8))
             cv2.line(
-                layer, a, b, int(90 + 165 * shade), max(1, round((0.7 + 0.5 * k) * h / 640)), cv2.LINE_AA, 3
+                layer, a, b, int(90 + 165 * shade), max(1, round((0.6 + 0.3 * k) * h / 640)), cv2.LINE_AA, 3
             )
         thin = min(1.0, h / 512) ** 0.5
         sheet += layer.astype(np.float32) / 255 * strength * thin
