@@ -133,6 +133,9 @@ def _height(stage: Stage, name: str, count: int, light: Light) -> float:
         share = min(0.74, share * 1.6)
     trial = render(name, streams=stage.streams, height_px=48, light=light)
     aspect = trial.rgba.shape[1] / trial.rgba.shape[0]
+    riding = stage.meant.riding
+    if riding and name == riding[1] and trial.seat and trial.seat[1] < 0.1 * trial.rgba.shape[0]:
+        share *= 0.70  # its rider sits on its head and needs room above
     room = 0.86 if count == 1 else 0.92 / count
     if stage.meant.scene in ("studio", "space", "underwater") and count == 1:
         room = 0.74 if not name.endswith(":face") else 0.95

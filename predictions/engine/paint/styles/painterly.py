@@ -94,7 +94,9 @@ def pastel(rgb: Picture, streams: Streams, quality: float) -> Picture:
     light = saturate(soft, 1.05) ** np.float32(0.85)
     light = np.float32(0.10) + np.float32(0.88) * light
     paper = np.array([0.965, 0.945, 0.915], np.float32)
+    # On a dark ground the bare paper would glare: chalk covers it more there.
     skipped = np.clip(0.12 + 0.38 * tooth + 0.12 * chalk, 0, 0.5)[..., None]
+    skipped *= (0.30 + 0.70 * luma(soft))[..., None]
     return light * (1 - skipped) + paper * skipped + np.float32(0.03) * chalk[..., None]
 
 

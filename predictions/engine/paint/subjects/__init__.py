@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from predictions.engine.paint.streams import Streams
 
 from .catalogue import ALIASES, DRAUGHTS, NATURAL, PLACES, RIDING, TABLES
 from .design import Rgb, Whim, hex_rgb
 from .placing import Figure, afloat, corner, glow, place
 from .rendering import Light, finish, new_canvas, paint
+from .shapes import Plane
 
 NAMES = frozenset(TABLES)
 
@@ -60,6 +63,8 @@ def render(
     turned = Light((x * facing, y, z), light.sun, light.ambient, light.rim)
     paint(canvas, design, palette, turned)
     rgba, emissive = finish(canvas)
+    if close:
+        rgba[..., 3] *= _vignette(rgba[..., 3])
     ground = bottom if close else design.foot()
     middle = (left + right) / 2 if close else design.stands
     base = ((middle - box[0]) * canvas.scale, (ground - box[1]) * canvas.scale)
@@ -73,3 +78,16 @@ def render(
         base = (width - base[0], base[1])
         seat = None if seat is None else (width - seat[0], seat[1])
     return Figure(rgba, base, seat, emissive)
+
+
+def _vignette(alpha: Plane) -> Plane:
+    """1 x w: fades out the sides at which a close-up cuts through the body, as a portraitist would."""
+    width = alpha.shape[1]
+    fade = np.ones(width, np.float32)
+    t = np.clip((np.arange(width, dtype=np.float32) + 0.5) / (0.20 * width), 0, 1)
+    ramp = t * t * (3 - 2 * t)
+    if alpha[:, 0].max() > 0.1:
+        fade *= ramp
+    if alpha[:, -1].max() > 0.1:
+        fade *= ramp[::-1]
+    return fade[None]

@@ -68,7 +68,7 @@ def elephant(whim: Whim) -> Design:
 
 def _elephant_head(lift: float) -> tuple[Layer, ...]:
     far_tusk = Layer(
-        (stroke((0.50, 0.46, 0.026), (0.59, 0.54, 0.022), (0.67, 0.53, 0.006)),), "#efe5d0:0.85", "gloss"
+        (stroke((0.50, 0.46, 0.026), (0.59, 0.54, 0.022), (0.62, 0.545, 0.006)),), "#efe5d0:0.85", "gloss"
     )
     head = Layer(
         (

@@ -20,7 +20,7 @@ def horse(whim: Whim) -> Design:
     coat = whim.choose("coat", HORSE_COATS)
     palette = {**coat, "hoof": "#2a2220"}
     layers = _horse(whim, ("mane",) * 6)
-    return Design(layers, palette, seat=(-0.045, 0.375), close=(0.02, -0.03, 0.62, 0.50), stands=-0.05)
+    return Design(layers, palette, seat=(-0.045, 0.375), close=(-0.06, -0.03, 0.62, 0.47), stands=-0.05)
 
 
 def unicorn(whim: Whim) -> Design:
@@ -57,7 +57,7 @@ def unicorn(whim: Whim) -> Design:
         (*body[:-1], horn, body[-1]),
         palette,
         seat=(-0.045, 0.375),
-        close=(0.02, -0.16, 0.62, 0.50),
+        close=(-0.06, -0.16, 0.62, 0.47),
         stands=-0.05,
     )
 

@@ -69,7 +69,7 @@ def frog(whim: Whim) -> Design:
         (hind, body, arms, bulges, smile, nostrils, *eyes),
         {"main": whim.pick("coat", ("#6aa83a", "#4f9a4a", "#8ab03a", "#3f8f6a")), "belly": "#eef0c4"},
         seat=(0.0, 0.06),
-        close=(-0.46, 0.05, 0.46, 0.74),
+        close=(-0.50, 0.05, 0.50, 0.70),
     )
 
 
