@@ -27,14 +27,27 @@ admin.site.unregister(Group)
 admin.site.unregister(EmailAddress)
 
 
+class AdministratorsOnly(ModelAdmin):
+    """Read by whoever may; written by administrators alone, because whoever writes here can become one."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser and super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser and super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser and super().has_delete_permission(request, obj))
+
+
 @admin.register(Group)
-class GroupDesk(GroupAdmin, ModelAdmin):
+class GroupDesk(AdministratorsOnly, GroupAdmin):
     """Groups carry the permissions of moderators and operators."""
 
 
 @admin.register(EmailAddress)
-class EmailAddressDesk(Desk):
-    """Which addresses were checked."""
+class EmailAddressDesk(AdministratorsOnly, Desk):
+    """Which addresses were checked. Whoever sets an address can have the password sent there."""
 
     list_display = ("email", "user", "verified", "primary")
     list_filter = ("verified", "primary")
@@ -135,16 +148,18 @@ class UserDesk(UserAdmin, Desk):
         return self.inlines if obj is not None else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        if isinstance(obj, User) and obj.is_superuser and not request.user.is_superuser:
+        # A helper who may edit another helper could set a new password and take over the other's permissions.
+        other = isinstance(obj, User) and obj.pk != request.user.pk and (obj.is_staff or obj.is_superuser)
+        if other and not request.user.is_superuser:
             return False
         return bool(super().has_change_permission(request, obj))
 
     @admin.action(description=gettext_lazy("Ban: no sign-in, no API"), permissions=["change"])
     def ban(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        """Close every door for these users; not for oneself, and for administrators only by one."""
+        """Close every door for these users; not for oneself, and for staff only by an administrator."""
         users = users.exclude(pk=cast(User, request.user).pk)
         if not request.user.is_superuser:
-            users = users.exclude(is_superuser=True)
+            users = users.exclude(is_superuser=True).exclude(is_staff=True)
         self._set_active(request, users, active=False)
 
     @admin.action(description=gettext_lazy("Lift the ban"), permissions=["change"])

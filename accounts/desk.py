@@ -40,8 +40,10 @@ class Desk(ModelAdmin):
 class HistoryDesk(Desk):
     """For what must stay as it was written: to be read and searched, never added to or changed."""
 
-    # No COUNT over all history to draw a page, and no sorting of all of it by whatever column.
+    # No COUNT over all history to draw a page, and no sorting of all of it by whatever column; an action is for
+    # the rows that one sees.
     paginator = InfinitePaginator
+    list_disable_select_all = True
     sortable_by = ()
     ordering: tuple[str, ...] = ("-id",)
 

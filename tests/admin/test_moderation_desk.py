@@ -147,3 +147,29 @@ def test_live_predictions_are_canceled_and_their_holds_returned(desk: Client, al
     assert (live.shown_status, done.shown_status) == ("canceled", "succeeded")
     account = factories.account_of(alice)
     assert (account.balance, account.held) == (99 * MICRO, 0)
+
+
+@pytest.mark.django_db
+def test_a_helper_takes_over_nobody(client_of: ClientOf) -> None:
+    wanted = [
+        "view_user",
+        "change_user",
+        "add_emailaddress",
+        "change_emailaddress",
+        "change_group",
+        "add_group",
+    ]
+    helper, other = (factories.make_user(name, is_staff=True) for name in ("helper", "other"))
+    helper.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+    client = client_of(helper)
+    words = "a long unusual phrase 7"
+    passwords = {"password1": words, "password2": words, "usable_password": "true"}
+    assert (
+        client.post(reverse("admin:auth_user_password_change", args=[other.pk]), passwords).status_code == 403
+    )
+    address = {"user": other.pk, "email": "mine@example.org", "verified": "on", "primary": "on"}
+    assert client.post(reverse("admin:account_emailaddress_add"), address).status_code == 403
+    assert client.post(reverse("admin:auth_group_add"), {"name": "everything"}).status_code == 403
+    act(client, User, "ban", other)
+    other.refresh_from_db()
+    assert other.is_active
