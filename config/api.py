@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from accounts import api as accounts_api
 from accounts import schema as schema  # registers the token header
 from accounts.problems import not_found
+from predictions import api as predictions_api
 
 _MOUNT = "/api/"
 
@@ -21,6 +22,7 @@ def only_own_api(endpoints: list[tuple[Any, ...]], **kwargs: Any) -> list[tuple[
 
 urlpatterns = [
     *accounts_api.urlpatterns,
+    *predictions_api.urlpatterns,
     path("schema", SpectacularAPIView.as_view(), name="api_schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
     re_path(r"^.*$", not_found),
