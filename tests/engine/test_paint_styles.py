@@ -196,3 +196,24 @@ def test_octaves_refine_an_abstract_without_moving_it():
     small, large = (paint_abstract(STREAMS, n, n, palette=PALETTE, octaves=5) for n in (128, 256))
     reduced = cv2.resize(large, (128, 128), interpolation=cv2.INTER_AREA)
     assert np.abs(cv2.GaussianBlur(small, (0, 0), 3) - cv2.GaussianBlur(reduced, (0, 0), 3)).mean() < 0.06
+
+
+@pytest.mark.parametrize("sigma", [13, 30])
+def test_a_wide_blur_on_a_reduced_picture_is_the_same_blur(sigma, picture):
+    from predictions.engine.paint.blurring import blur
+
+    exact = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    assert np.abs(blur(picture, sigma) - exact).max() < 0.03
+    assert blur(picture, 0.1) is picture
+
+
+@pytest.mark.parametrize("style", ["oil", "flat", "ink", "neon"])
+def test_the_number_of_threads_does_not_change_a_byte(style, picture):
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(1)
+        single = styled(style, picture).tobytes()
+        cv2.setNumThreads(2)
+        assert styled(style, picture).tobytes() == single
+    finally:
+        cv2.setNumThreads(before)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.noise import fbm, lattice
 from predictions.engine.paint.streams import Streams
 
@@ -27,13 +28,6 @@ _COMPASS = (
 def luma(rgb: Picture) -> Plane:
     """Rec. 601 brightness of an sRGB picture, 0..1."""
     return rgb @ np.array([0.299, 0.587, 0.114], np.float32)
-
-
-def blur(picture: Picture, sigma: float) -> Picture:
-    """Gaussian blur of `sigma` pixels that mirrors at the frame; below a third of a pixel the picture itself."""
-    if sigma < 0.34:
-        return picture
-    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
 
 
 def kuwahara(rgb: Picture, radius_px: float) -> Picture:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.streams import Streams
 
-from .brush import blur, busy, flattened, luma, saturate, smoothstep
+from .brush import busy, flattened, luma, saturate, smoothstep
 
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]

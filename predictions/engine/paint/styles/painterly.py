@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.noise import fbm
 from predictions.engine.paint.streams import Streams
 
-from .brush import blur, busy, flattened, kuwahara, luma, relief, saturate, smoothstep, streaks, tangents
+from .brush import busy, flattened, kuwahara, luma, relief, saturate, smoothstep, streaks, tangents
 
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]

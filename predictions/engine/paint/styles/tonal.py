@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.noise import fbm
 from predictions.engine.paint.streams import Streams
 
-from .brush import blur, kuwahara, luma, saturate, smoothstep
+from .brush import kuwahara, luma, saturate, smoothstep
 
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]

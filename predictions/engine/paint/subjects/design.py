@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from predictions.engine.paint.streams import Streams
 
 from .materials import MATERIALS
-from .shapes import Box, Knot, Point, Shape, mirrored, union_bounds
+from .shapes import Box, Knot, Point, Shape, union_bounds
 
 Rgb = tuple[float, float, float]
 
@@ -149,17 +149,3 @@ def _move_flow(flow: float | Point, dx: float, dy: float, scale: float) -> float
     if isinstance(flow, tuple):
         return flow[0] * scale + dx, flow[1] * scale + dy
     return flow
-
-
-def flipped(layer: Layer) -> Layer:
-    """The layer reflected about x = 0."""
-    flow = (-layer.flow[0], layer.flow[1]) if isinstance(layer.flow, tuple) else 180.0 - layer.flow
-    marks = tuple(replace(m, shapes=tuple(mirrored(s) for s in m.shapes)) for m in layer.marks)
-    return replace(
-        layer,
-        shapes=tuple(mirrored(s) for s in layer.shapes),
-        cuts=tuple(mirrored(s) for s in layer.cuts),
-        joints=tuple((-x, y, r) for x, y, r in layer.joints),
-        marks=marks,
-        flow=flow,
-    )

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.blurring import blur
+
 from .rendering import Light
 
 Picture = NDArray[np.float32]
@@ -77,7 +79,7 @@ def glow(canvas: Picture, figure: Figure, x: float, y: float, strength: float = 
     source = cv2.copyMakeBorder(figure.emissive, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0))
     bloom = np.zeros_like(source)
     for sigma, gain in ((0.015, 0.55), (0.05, 0.7), (0.12, 0.9)):
-        bloom += np.float32(gain) * cv2.GaussianBlur(source, (0, 0), max(sigma * height, 0.6))
+        bloom += np.float32(gain) * blur(source, max(sigma * height, 0.6))
     left, top = corner(figure, x, y)
     ours, theirs = _overlap(canvas.shape[:2], bloom.shape[:2], left - pad, top - pad)
     if ours is not None and theirs is not None:
@@ -157,7 +159,6 @@ def _contact(
     height = alpha.shape[0]
     bottom = min(height, max(1, round(base[1])))
     foot = alpha[max(0, bottom - max(2, height // 9)) : bottom].max(axis=0)
-    pool = np.zeros((size[1], size[0]), np.float32)
     matrix = np.array([[scale[0], 0, at[0] - scale[0] * base[0]], [0, 1, 0]], np.float64)
     line = cv2.warpAffine(foot[None], matrix, (size[0], 1))[0]
     thick = max(1.0, 0.022 * height * scale[1])
