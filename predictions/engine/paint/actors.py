@@ -17,7 +17,7 @@ from .trees import Grove
 # Share of the picture's height, and where it belongs: on the ground, on water, or in the air.
 SIZES: dict[str, tuple[float, str]] = {
     "cat": (0.40, "ground"), "dog": (0.42, "ground"), "horse": (0.52, "ground"), "unicorn": (0.55, "ground"),
-    "bird": (0.30, "ground"), "owl": (0.38, "ground"), "fish": (0.30, "air"), "bust": (0.84, "frame"),
+    "bird": (0.30, "ground"), "owl": (0.38, "ground"), "fish": (0.30, "air"), "bust": (0.86, "frame"),
     "astronaut": (0.52, "ground"), "robot": (0.50, "ground"), "dragon": (0.55, "ground"), "rabbit": (0.36, "ground"),
     "fox": (0.38, "ground"), "bear": (0.46, "ground"), "elephant": (0.52, "ground"), "car": (0.26, "ground"),
     "boat": (0.20, "water"), "sailboat": (0.40, "water"), "house": (0.34, "far"), "castle": (0.42, "far"),
@@ -131,6 +131,8 @@ def _height(stage: Stage, name: str, count: int, light: Light) -> float:
         share = 0.82
     elif stage.meant.scene in ("studio", "space", "underwater") and SIZES[plain][1] != "frame":
         share = min(0.74, share * 1.6)
+    elif count == 1 and SIZES[plain][1] == "ground":
+        share *= 1.15
     trial = render(name, streams=stage.streams, height_px=48, light=light)
     aspect = trial.rgba.shape[1] / trial.rgba.shape[0]
     riding = stage.meant.riding
@@ -138,7 +140,7 @@ def _height(stage: Stage, name: str, count: int, light: Light) -> float:
         share *= 0.70  # its rider sits on its head and needs room above
     room = 0.86 if count == 1 else 0.92 / count
     if stage.meant.scene in ("studio", "space", "underwater") and count == 1:
-        room = 0.74 if not name.endswith(":face") else 0.95
+        room = 1.0 if name == "bust" or name.endswith(":face") else 0.74
     height = min(share * frame.height, room * frame.width / aspect)
     # In a tall picture a subject may fill more of the width than its share of the height says.
     return float(min(height, 1.25 * share * frame.unit))

@@ -11,6 +11,7 @@ from .land import haze_colour
 from .noise import Plane, fbm
 from .palette import COLOURS
 from .stage import Stage, mix
+from .trees import Grove
 
 _NEON = ((1.0, 0.16, 0.62), (0.10, 0.90, 1.0), (0.58, 0.28, 1.0), (1.0, 0.55, 0.15), (0.25, 1.0, 0.55))
 _WARM = ((1.0, 0.82, 0.50), (1.0, 0.90, 0.68), (1.0, 0.70, 0.36), (0.82, 0.90, 1.0))
@@ -208,6 +209,7 @@ def _quay(stage: Stage, base: int) -> None:
     frame = stage.frame
     thick = max(2, round(0.014 * frame.height))
     dark = np.array(stage.palette.ambient, np.float32) * 0.45
+    _avenue(stage, base - thick)
     stage.canvas[base - thick : base] = dark
     if not stage.dark:
         return
@@ -218,6 +220,22 @@ def _quay(stage: Stage, base: int) -> None:
         cv2.circle(light, (column, base - thick), max(1, round(0.0035 * frame.height)), 1.0, -1, cv2.LINE_8)
     light = cv2.GaussianBlur(light, (0, 0), max(0.5, 0.0025 * frame.height)) * 1.6
     stage.canvas += light[..., None] * np.array((1.0, 0.78, 0.46), np.float32)
+
+
+def _avenue(stage: Stage, base: int) -> None:
+    """A row of trees along the quay."""
+    rng, frame = stage.streams.rng("avenue"), stage.frame
+    grove = Grove(stage, ("leafy", "bush"), 2)
+    x = float(rng.uniform(0, 0.03))
+    while x < 1.02:
+        height = frame.height * float(rng.uniform(0.030, 0.062))
+        grove.set(x * frame.width, base + 0.006 * frame.height, height, 7.0, rng)
+        x += (
+            float(rng.uniform(0.014, 0.050))
+            * (1.0 if rng.random() < 0.86 else 3.5)
+            * frame.height
+            / frame.width
+        )
 
 
 def paint_promenade(stage: Stage) -> None:

@@ -57,8 +57,10 @@ ENGLISH: dict[str, str] = {
     "building singapore seoul osaka tower_blocks los_angeles",
     "scene:city feature:neon": "cyberpunk neon_city blade_runner neon_lights cyber synthwave_city "
     "futuristic_city",
-    "scene:space": "space cosmos galaxy nebula universe outer_space interstellar cosmic galactic "
-    "supernova deep_space starfield galaxies nebulae orbit",
+    "scene:space": "space cosmos universe outer_space interstellar cosmic galactic "
+    "supernova deep_space starfield orbit",
+    "scene:space feature:nebula": "nebula nebulae",
+    "scene:space feature:galaxy": "galaxy galaxies spiral_galaxy andromeda",
     "scene:space feature:planet": "planet planets saturn jupiter exoplanet gas_giant earth_from_space",
     "scene:underwater": "underwater undersea reef coral_reef ocean_floor seabed deep_sea aquarium coral",
     "scene:abstract": "abstract pattern marble swirl swirls fractal psychedelic texture wallpaper liquid "
@@ -232,7 +234,9 @@ CHINESE: dict[str, str] = {
     "scene:city": "城市 都市 东京 東京 上海 北京 香港 纽约 重庆 深圳 广州 伦敦 巴黎 高楼 摩天大楼 天际线 "
     "街道 大厦 建筑",
     "scene:city feature:neon": "赛博朋克 霓虹 霓虹灯 未来城市 未来都市",
-    "scene:space": "太空 宇宙 银河系 星云 星系 外太空 星际 深空",
+    "scene:space": "太空 宇宙 外太空 星际 深空",
+    "scene:space feature:nebula": "星云",
+    "scene:space feature:galaxy": "银河系 星系 仙女座",
     "scene:space feature:planet": "行星 土星 木星 星球",
     "scene:underwater": "海底 水下 珊瑚 珊瑚礁 深海",
     "scene:abstract": "抽象 图案 花纹 大理石 纹理 壁纸 流体",

@@ -21,7 +21,7 @@ def slices_for(scene: str, frame: Frame, octaves: int) -> Slices:
     spans = {
         "mountain": [(near, 7.0, 150), (7.0, 30.0, 330), (30.0, 70.0, 60)],
         "hills": [(near, 3.0, 150), (3.0, 26.0, 260), (26.0, 90.0, 60)],
-        "desert": [(near, 4.0, 180), (4.0, 40.0, 400), (40.0, 120.0, 40)],
+        "desert": [(near, 4.0, 180), (4.0, 40.0, 620), (40.0, 120.0, 60)],
         "forest": [(near, 30.0, 220)],
         "city": [(near, 60.0, 90), (60.0, 600.0, 10)],
         "sea": [(near, 5.0, 160), (5.0, 40.0, 160), (40.0, 900.0, 40)],
@@ -97,7 +97,7 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     phase = (s.z * math.cos(turn) + s.x * math.sin(turn)) / 4.4 + 2.3 * wander
     # Between two slices a sharp crest would flicker from column to column: it is averaged over their gap.
     gap = np.gradient(s.z[:, 0])[:, None].astype(np.float32) / 4.4
-    dune = sum(_dune(-phase + gap * shift) for shift in (-0.6, -0.2, 0.2, 0.6)) / 4
+    dune = sum(_dune(-phase + gap * shift) for shift in (-1.0, -0.35, 0.35, 1.0)) / 4
     size = 0.35 + np.clip(
         tile.fbm("dune size", s.x, s.z, cell=9.0, octaves=2, spacing=s.spacing) + 0.55, 0, 1.4
     )

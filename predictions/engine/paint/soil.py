@@ -121,7 +121,10 @@ def _meadow(
             (0.62, 0.34, 0.10) if "autumn" in stage.meant.features else (0.30, 0.30, 0.11),
             litter[..., None],
         )
-        colour = mix(colour, fallen, 0.62)
+        colour = mix(colour, fallen, 0.55)
+        # Sun falls through the crowns in patches.
+        dapple = smooth(0.50, 0.72, tile.sample("dapple", x, z, 0.34)) * smooth(7.0, 2.0, z)
+        colour = colour * (0.92 + 0.95 * dapple)[..., None]
     if "wheat" in stage.meant.features:
         rows = 0.5 + 0.5 * np.sin(x * 9.0 + 1.4 * patch)
         colour = colour * (0.82 + 0.18 * rows * smooth(9, 3, z))[..., None]

@@ -32,9 +32,11 @@ def paint_space(stage: Stage) -> None:
     stage.canvas += scatter_stars(stage, "stars", 1300)
     _nebula(stage)
     stage.canvas += scatter_stars(stage, "near stars", 160) * 0.9
+    if "galaxy" in stage.meant.features:
+        _spiral(stage)
     _bright_stars(stage)
     wants = "planet" in stage.meant.features
-    if wants or stage.streams.rng("planet chance").random() < 0.35:
+    if wants or (stage.streams.rng("planet chance").random() < 0.35 and "galaxy" not in stage.meant.features):
         _planet(stage)
 
 
@@ -63,8 +65,39 @@ def _nebula(stage: Stage) -> None:
     dust = fbm(streams, "dust", h, w, cells=3.4, octaves=octaves, gain=0.6, ridged=True)
     dust = cv2.remap(dust, column - wy, row + wx, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     light *= (1.0 - 0.78 * smooth(0.62, 0.98, dust))[..., None]
+    if "galaxy" in stage.meant.features and "nebula" not in stage.meant.features:
+        light *= 0.4
     veil = np.clip(light.max(axis=-1, keepdims=True), 0, 1)
     stage.canvas[:] = stage.canvas * (1 - 0.65 * veil) + light
+
+
+def _spiral(stage: Stage) -> None:
+    """A spiral galaxy seen aslant: a warm core, two blue arms broken into knots, dust along their inner sides."""
+    frame, rng = stage.frame, stage.streams.rng("spiral")
+    h, w = frame.height, frame.width
+    size = 0.46 * frame.unit
+    side = -1.0 if "planet" not in stage.meant.features else float(rng.choice((-1.0, 1.0)))
+    offset = 0.0 if not stage.meant.subjects and "planet" not in stage.meant.features else 0.24 * side
+    dx = (frame.columns() - w * (0.5 + offset)) / size
+    dy = (frame.rows() - h * float(rng.uniform(0.30, 0.44))) / size
+    turn, squeeze = float(rng.uniform(-0.7, 0.7)), float(rng.uniform(0.38, 0.6))
+    cos, sin = math.cos(turn), math.sin(turn)
+    x, y = dx * cos + dy * sin, (dy * cos - dx * sin) / squeeze
+    radius = np.sqrt(x * x + y * y) + 1e-3
+    knots = fbm(stage.streams, "knots", h, w, cells=11, octaves=stage.octaves, gain=0.62)
+    phase = 2 * (np.arctan2(y, x) - 3.1 * np.log(radius)) + 2.0 * (knots - 0.5)
+    arm, lane = 0.5 + 0.5 * np.cos(phase), 0.5 + 0.5 * np.cos(phase + 0.9)
+    fall = np.exp(-radius / 0.42) * smooth(1.9, 1.0, radius)
+    light = fall * (0.30 + 1.7 * arm**2 * (0.35 + knots))
+    light = light * (1 - 0.55 * lane**4 * smooth(0.1, 0.3, radius))
+    core = np.exp(-((radius / 0.15) ** 1.3))
+    tone = mix((0.52, 0.66, 1.0), (1.0, 0.84, 0.62), np.exp(-radius / 0.30)[..., None])
+    sparks = smooth(0.80, 1.0, knots) * arm * fall
+    glow = (light * 1.25)[..., None] * tone + (core * 0.9)[..., None] * np.array(
+        (1.0, 0.90, 0.74), np.float32
+    )
+    glow += (sparks * 1.6)[..., None] * np.array((1.0, 0.62, 0.80), np.float32)
+    stage.canvas[:] = stage.canvas * (1 - 0.5 * np.clip(light, 0, 1))[..., None] + glow
 
 
 def _bright_stars(stage: Stage) -> None:

@@ -287,7 +287,7 @@ def paint_near_plants(stage: Stage, ground: Ground) -> None:
         paint_grass(stage, ground, count=160 if scene == "mountain" else 220, far=1.9)
         paint_blossoms(stage, ground, count=220 if "flowers" in features else 60)
     elif "palms" in features:
-        _palms(stage)
+        _palms(stage, ground)
 
 
 def _grows(stage: Stage) -> bool:
@@ -298,14 +298,22 @@ def _tall(stage: Stage) -> tuple[float, float]:
     return (0.55, 1.0) if kinds_for(stage) == ("conifer",) else (0.5, 0.85)
 
 
-def _palms(stage: Stage) -> None:
-    """Palms leaning over a beach from one side."""
+def _palms(stage: Stage, ground: Ground) -> None:
+    """Palms leaning over a beach or an oasis from its drier side."""
     if "beach" not in stage.meant.features and stage.meant.scene != "desert":
         return
     grove = Grove(stage, ("palm",), 3)
     rng = stage.streams.rng("palms")
+    h, w = ground.h.shape
+    dry = ground.h[int(0.9 * h) :] > 0
+    left, right = float(dry[:, : w // 4].mean()), float(dry[:, -max(1, w // 4) :].mean())
     side = 1.0 if rng.random() < 0.5 else -1.0
+    if abs(left - right) > 0.2:
+        side = 1.0 if right > left else -1.0
     for k in range(3):
-        x = stage.frame.width * (0.5 + side * (0.36 + 0.07 * k + float(rng.uniform(-0.03, 0.03))))
-        y = stage.frame.height * (0.88 + 0.06 * k)
-        grove.set(x, y, stage.frame.height * float(rng.uniform(0.62, 0.80)), 1.0, rng)
+        u = 0.5 + side * (0.36 + 0.07 * k + float(rng.uniform(-0.03, 0.03)))
+        v = 0.88 + 0.06 * k
+        if ground.h[min(h - 1, int(v * h)), int(np.clip(u, 0, 0.999) * w)] <= 0:
+            v = 1.02
+        tall = stage.frame.height * float(rng.uniform(0.62, 0.80))
+        grove.set(u * w, v * h, tall, 1.0, rng)
