@@ -30,6 +30,7 @@ GOALS: dict[tuple[str, str], float | None] = {
     ("postgres", "create"): 0.5,
     ("sqlite", "create"): 0.2,
 }
+FILLED = "filled.json"
 WAYS = ("bare", "shipped", "wsgi", "lean")
 
 
@@ -91,24 +92,31 @@ def ways(folder: Path, options: Options) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def house(folder: Path, database: str) -> Iterator[House]:
-    """Fill a database of that kind, and start Darkroom's web process, the control over the same rows, and bare ASGI."""
+def filled_house(folder: Path, database: str) -> Iterator[tuple[Process, dict[str, Any], str]]:
+    """Darkroom's web process over a filled database of that kind; what was recorded; the address of PostgreSQL."""
     folder.mkdir()
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(harness.postgres(folder)) if database == "postgres" else ""
         env = _environment(folder, address)
-        filled = folder / "filled.json"
+        filled = folder / FILLED
         with filled.open("wb") as out:
             command = [sys.executable, "-W", "ignore", "-m", "benchmarks.fill"]
             subprocess.run(command, cwd=harness.ROOT, env={**os.environ, **env}, stdout=out, check=True)
-        seen = json.loads(filled.read_text())
+        yield stack.enter_context(harness.running(_web(), env)), json.loads(filled.read_text()), address
+
+
+@contextlib.contextmanager
+def house(folder: Path, database: str) -> Iterator[House]:
+    """Darkroom over a filled database, the control over the same rows, and bare ASGI."""
+    with contextlib.ExitStack() as stack:
+        web, seen, address = stack.enter_context(filled_house(folder, database))
         source = address or str(folder / "darkroom.sqlite3")
-        control = [*_host(database), "--filled", str(filled), "--database", source]
+        control = [*_host(database), "--filled", str(folder / FILLED), "--database", source]
         yield House(
             database,
-            darkroom=stack.enter_context(harness.running(_web(), env)),
-            control=stack.enter_context(harness.running(control, env)),
-            bare=stack.enter_context(harness.running(_host("bare"), env)),
+            darkroom=web,
+            control=stack.enter_context(harness.running(control, {})),
+            bare=stack.enter_context(harness.running(_host("bare"), {})),
             requests={name: _request(seen["token"], one) for name, one in seen["requests"].items()},
             statuses={name: one["status"] for name, one in seen["requests"].items()},
         )

@@ -71,8 +71,7 @@ class LeanHandler(BaseHandler):
         """The answer that a held request gets in the end. Raises ClientLeft."""
         held = answer.response
         try:
-            final = await sending.unless_gone(_awaited(held.until), receive)
-            return await self.threads.run(contextvars.Context().run, self._later, held, final, scope)
+            return _later(held, await sending.unless_gone(_awaited(held.until), receive))
         except sending.ClientLeft:
             raise
         except Exception:
@@ -149,26 +148,20 @@ class LeanHandler(BaseHandler):
         else:
             answer.response, answer.parts = response, parts
 
-    def _later(self, held: HeldResponse, final: Any, scope: Scope) -> Answer:
-        """The later answer with what middleware had put on the held one."""
-        # A second beginning to Django: the first one has ended and given everything back.
-        signals.request_started.send(sender=self.__class__, scope=scope)
-        if hasattr(final, "render") and not final.is_rendered:
-            final = final.render()
-        for name, value in held.items():
-            if name.lower() not in OWN_HEADERS:
-                final.headers.setdefault(name, value)
-        for name, cookie in held.cookies.items():
-            if name not in final.cookies:
-                final.cookies[name] = cookie
-        if not final.streaming:
-            final.headers.setdefault("Content-Length", str(len(final.content)))
-        if isinstance(final, HeldResponse):
-            final.until = None
-        return self._finish(final, scope)
+
+def _later(held: HeldResponse, final: HttpResponse) -> Answer:
+    """The later answer with what middleware had put on the held one. It is whole: not streamed, and rendered."""
+    for name, value in held.items():
+        if name.lower() not in OWN_HEADERS:
+            final.headers.setdefault(name, value)
+    for name, cookie in held.cookies.items():
+        if name not in final.cookies:
+            final.cookies[name] = cookie
+    final.headers.setdefault("Content-Length", str(len(final.content)))
+    return Answer(final.status_code, sending.encoded_headers(final), final.content)
 
 
-async def _awaited(until: Callable[[], Awaitable[HttpResponseBase]] | None) -> Any:
+async def _awaited(until: Callable[[], Awaitable[HttpResponse]] | None) -> Any:
     return await until() if until is not None else None
 
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 
 from predictions.running import waiting
 
@@ -26,22 +25,23 @@ class HeldResponse(HttpResponse):
     """The answer for the case that nothing may be held, and in `until` how a later one comes about.
 
     Whatever middleware puts on it (headers, cookies) is put on the later answer too, where that does not say otherwise.
-    `until` runs on the server's event loop: it must not touch the database but through `in_thread`.
+    `until` runs on the server's event loop: it must not touch the database but through `in_thread`. It gives a whole
+    answer, rendered and not streamed. Where it fails, this first answer is sent: what was asked for has been done.
     """
 
     def __init__(
-        self, *args: Any, until: Callable[[], Awaitable[HttpResponseBase]] | None = None, **kwargs: Any
+        self, *args: Any, until: Callable[[], Awaitable[HttpResponse]] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.until = until
 
 
 def held_until_ended(
-    now: HttpResponse, public_id: str, seconds: float, answer: Callable[[], HttpResponseBase]
+    now: HttpResponse, public_id: str, seconds: float, answer: Callable[[], HttpResponse]
 ) -> HeldResponse:
     """`now`, held until the prediction ends or `seconds` have passed; `answer` then makes the answer, in a thread."""
 
-    async def until() -> HttpResponseBase:
+    async def until() -> HttpResponse:
         await waiting.until_ended(public_id, seconds)
         return await in_thread(answer)
 

@@ -30,7 +30,8 @@ class Served:
         self.thread = threading.Thread(
             target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
         )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        headers = {"X-Request-Id": "the-same-for-all"}
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10)
 
     def start(self) -> Served:
         self.thread.start()
