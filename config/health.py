@@ -61,7 +61,22 @@ def _beats() -> dict[str, dict[str, Any]]:
     if settings.ENGINE["enabled"]:
         alive = Beat.objects.filter(kind="engine", at__gte=Now() - timedelta(seconds=30)).exists()
         found["engine"] = {"ok": alive, "optional": True}
+    for part, seconds in _backing_off().items():
+        found.setdefault(part, {"ok": True, "optional": True})["detail"] = (
+            f"crashes too often; it is started again after a pause of {seconds:g} s"
+        )
     return found
+
+
+def _backing_off() -> dict[str, float]:
+    """The parts that a supervisor gives pauses between crashes, with the present pause in seconds."""
+    supervisors = Beat.objects.filter(kind="supervisor", at__gte=Now() - timedelta(seconds=30))
+    return {
+        "queue" if name == "cluster-work" else name: state["waits_s"]
+        for detail in supervisors.values_list("detail", flat=True)
+        for name, state in detail.get("parts", {}).items()
+        if state.get("state") == "backing off"
+    }
 
 
 def _numbers() -> dict[str, Any]:
