@@ -186,7 +186,7 @@ def _announce(url: str, data: Path) -> None:
     _print(f"Darkroom is ready: {url}")
     first = data / "first_start.json"
     if first.is_file():
-        for line in _first_words(url, json.loads(first.read_text(encoding="utf-8"))):
+        for line in first_words(url, json.loads(first.read_text(encoding="utf-8"))):
             _print(line)
         first.unlink()
 
@@ -203,7 +203,7 @@ def _health(url: str) -> tuple[int, str] | None:
         connection.close()
 
 
-def _first_words(url: str, made: dict[str, Any]) -> list[str]:
+def first_words(url: str, made: dict[str, Any]) -> list[str]:
     """What only the first start tells: the administrator, and a first request to paste."""
     body = shlex.quote(json.dumps(EXAMPLE))
     return [
