@@ -61,6 +61,13 @@ class Account(models.Model):
     in_flight_limit = models.PositiveIntegerField(
         _("predictions at once"), null=True, blank=True, help_text=_("Empty: the server's default.")
     )
+    webhook_secret = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("Signs its webhooks; made when first asked for."),
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:

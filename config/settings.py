@@ -203,6 +203,7 @@ WORK_LIMIT = env.duration("DARKROOM_WORK_LIMIT", 600)
 QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
+OUTBOUND_ALLOW = env.items("DARKROOM_OUTBOUND_ALLOW")
 HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 5000, minimum=0)
 WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {

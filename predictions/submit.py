@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts import credits
 from accounts.clock import Now
@@ -15,10 +15,12 @@ from accounts.models import Account, ApiToken, User
 from predictions import availability, policy, pricing, validation
 from predictions.clock import after
 from predictions.files import media
-from predictions.models import Prediction, Version
+from predictions.models import IdempotencyKey, Prediction, Version
 from predictions.models.prediction import new_public_id
 from predictions.running import queue
 from predictions.validation import Fault
+
+KEY_LIFE_S = 24 * 3600.0
 
 
 class Refused(Exception):
@@ -80,6 +82,21 @@ class ServerFull(Refused):
     detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
 
 
+class KeyReused(Refused):
+    """The idempotency key came with another body before."""
+
+    title = "Idempotency key reused"
+    detail = "This Idempotency-Key was sent with another body in the last 24 hours. Use a new key for a new request."
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A caller's key for one create, and the hash of the body that came with it (64 hex digits)."""
+
+    key: str
+    body_hash: str
+
+
 @dataclass(frozen=True)
 class Request:
     """One wish, as a dialect or a page understood it. `input` has no nulls dropped yet."""
@@ -92,6 +109,12 @@ class Request:
     source: Literal["api", "web"] = "api"
     deadline_s: float | None = None
     """Seconds after creation at which the caller wants it canceled."""
+    webhook: str = ""
+    webhook_events: tuple[str, ...] = ()
+    origin: str = ""
+    """`https://host` under which the caller reached us; webhooks carry addresses under it."""
+    mount: str = ""
+    idempotency: Idempotency | None = None
 
 
 @dataclass(frozen=True)
@@ -132,17 +155,49 @@ def check(request: Request) -> Offer:
     return Offer(request, price, pricing.ceiling(price, request.version, given), _redacted(request, given))
 
 
+def replay(account: Account, idempotency: Idempotency | None) -> Prediction | None:
+    """The prediction that this key gave in the last 24 hours, in its present state. Raises KeyReused."""
+    if idempotency is None:
+        return None
+    rows = IdempotencyKey.objects.filter(
+        account=account, key=idempotency.key, created_at__gt=after(-KEY_LIFE_S)
+    )
+    found = rows.select_related("prediction__model", "prediction__version").first()
+    if found is None:
+        return None
+    if found.body_hash != idempotency.body_hash:
+        raise KeyReused
+    found.prediction.was_replayed = True
+    return found.prediction
+
+
 def accept(request: Request) -> Prediction:
-    """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused."""
+    """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused.
+
+    With an idempotency key that is known already, the first prediction comes back (`was_replayed`), unchanged.
+    """
+    known = replay(request.account, request.idempotency)
+    if known is not None:
+        return known
     offer = check(request)
     public_id = new_public_id()
     prediction = _row(offer, public_id)
     try:
         with transaction.atomic():
             prediction.save(force_insert=True)
+            if request.idempotency is not None:
+                _remember(request.account, request.idempotency, prediction)
             queue.wake("start")
             # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
             credits.hold(request.account.pk, offer.ceiling, public_id)
+    except _KeyTaken:
+        # The same create, sent twice at once: the other one was first, and its answer is this one's too.
+        first = replay(request.account, request.idempotency)
+        if first is None:
+            raise ServerFull(
+                "The first request with this Idempotency-Key is still under way; try again."
+            ) from None
+        return first
     except credits.InsufficientCredits:
         raise InsufficientCredit from None
     except credits.AccountClosed:
@@ -150,6 +205,22 @@ def accept(request: Request) -> Prediction:
     if request.deadline_s is not None:
         prediction.refresh_from_db(fields=["deadline"])
     return prediction
+
+
+class _KeyTaken(Exception):
+    """Another create with this key was committed first."""
+
+
+def _remember(account: Account, idempotency: Idempotency, prediction: Prediction) -> None:
+    IdempotencyKey.objects.filter(
+        account=account, key=idempotency.key, created_at__lte=after(-KEY_LIFE_S)
+    ).delete()
+    try:
+        IdempotencyKey.objects.create(
+            account=account, key=idempotency.key, body_hash=idempotency.body_hash, prediction=prediction
+        )
+    except IntegrityError:
+        raise _KeyTaken from None
 
 
 def _row(offer: Offer, public_id: str) -> Prediction:
@@ -163,6 +234,10 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         version=request.version,
         source=request.source,
         input=offer.input,
+        webhook=request.webhook,
+        webhook_events=list(request.webhook_events),
+        origin=request.origin,
+        mount=request.mount,
         price=offer.price,
         ceiling=offer.ceiling,
         must_end_by=after(settings.QUEUE_LIMIT),

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
 from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
+from predictions.delivery import webhooks
 from predictions.lifecycle import ending
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
@@ -65,6 +66,8 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
             look_at=Now(),
             revision=F("revision") + 1,
         )
+        if changed and prediction.started_at is None:
+            webhooks.owe(prediction.pk, "start")
     if changed == 1:
         prediction.phase = Phase.RUNNING
     return changed == 1

@@ -11,6 +11,7 @@ from django.db.models import Case, F, Q, Value, When
 from accounts import credits
 from accounts.clock import Now
 from predictions import pricing
+from predictions.delivery import webhooks
 from predictions.files import media
 from predictions.models import Output, Phase, Prediction, Status, StoredFile
 from predictions.models.prediction import LIVE
@@ -69,7 +70,7 @@ def succeed(prediction: Prediction, claim: str, outputs: list[PreparedOutput], v
         media.keep([file for output in outputs for file in output.files()])
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
-        _settled(prediction.account_id, prediction.public_id, charge)
+        _settled(prediction.pk, prediction.account_id, prediction.public_id, charge)
     return True
 
 
@@ -80,7 +81,7 @@ def fail(prediction_id: int, error: str, *, claim: str = "") -> bool:
         row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
         ended = _end(where, Status.FAILED, error=_one_line(error), charge=0)
         if ended:
-            _settled(row["account_id"], row["public_id"], 0)
+            _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
 
 
@@ -92,7 +93,7 @@ def fail_running(prediction: Prediction, error: str, *, logs: str = "") -> bool:
     with transaction.atomic():
         ended = _end(Q(pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run), Status.FAILED, **values)
         if ended:
-            _settled(prediction.account_id, prediction.public_id, 0)
+            _settled(prediction.pk, prediction.account_id, prediction.public_id, 0)
     return ended
 
 
@@ -114,7 +115,7 @@ def cancel(public_id: str, *, error: str | None = None) -> Prediction:
             error=error,
         )
         if ended:
-            _settled(row["account_id"], public_id, 0)
+            _settled(row["pk"], row["account_id"], public_id, 0)
     return Prediction.objects.select_related("model", "version", "price").get(pk=row["pk"])
 
 
@@ -156,11 +157,12 @@ def _end(where: Q, status: Any, **values: Any) -> bool:
     return changed == 1
 
 
-def _settled(account_id: int, reference: str, charge: int) -> None:
-    """Wake who is affected, then settle: the account's row is locked last, everywhere."""
+def _settled(prediction_id: int, account_id: int, reference: str, charge: int) -> None:
+    """Note what is owed, wake who is affected, then settle: the account's row is locked last, everywhere."""
     from predictions.lifecycle.claims import wake_waiting
 
-    if Prediction.objects.filter(public_id=reference, upstream_open=True).exists():
+    webhooks.owe(prediction_id, "completed")
+    if Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         queue.wake("cancel")
     wake_waiting()
     credits.settle(account_id, reference, charge)

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from accounts.clock import Now
 from predictions.clock import LOOK_LEASE, MAX_STARTS, after
+from predictions.delivery import webhooks
 from predictions.lifecycle import ending
 from predictions.lifecycle.claims import wake_waiting
 from predictions.models import Phase, Prediction
@@ -64,6 +65,8 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
                 job_seen_at=Now(),
             )
         )
+        if changed and logs != prediction.logs:
+            webhooks.owe(prediction.pk, "logs")
     return changed == 1
 
 

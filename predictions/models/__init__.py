@@ -5,6 +5,18 @@ from __future__ import annotations
 from predictions.models.catalogue import HostedModel, Price, Version
 from predictions.models.files import Output, StoredFile
 from predictions.models.prediction import Phase, Prediction, Status
-from predictions.models.work import Beat
+from predictions.models.work import Beat, Delivery, IdempotencyKey
 
-__all__ = ["Beat", "HostedModel", "Output", "Phase", "Prediction", "Price", "Status", "StoredFile", "Version"]
+__all__ = [
+    "Beat",
+    "Delivery",
+    "HostedModel",
+    "IdempotencyKey",
+    "Output",
+    "Phase",
+    "Prediction",
+    "Price",
+    "Status",
+    "StoredFile",
+    "Version",
+]

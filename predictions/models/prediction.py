@@ -93,6 +93,12 @@ class Prediction(models.Model):
     )
     stream_token = models.CharField(max_length=43, unique=True, default=secrets.token_urlsafe, editable=False)
 
+    # What the caller wants to be told, and under which addresses
+    webhook = models.TextField(_("webhook"), blank=True, default="")
+    webhook_events = models.JSONField(_("webhook events"), default=list, blank=True)
+    origin = models.CharField(max_length=300, blank=True, default="", help_text="https://host")
+    mount = models.CharField(max_length=20, blank=True, default="", help_text="/v1")
+
     # Money
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
     ceiling = models.BigIntegerField(_("most it can cost"), help_text=_("micro-credits"))
@@ -120,6 +126,9 @@ class Prediction(models.Model):
     must_end_by = models.DateTimeField(_("must end by"))
 
     objects = PredictionQuerySet.as_manager()
+
+    was_replayed = False
+    """Set on the row that an idempotency key gave again instead of a new one; not a column."""
 
     class Meta:
         verbose_name = _("prediction")

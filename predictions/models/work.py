@@ -1,13 +1,95 @@
-"""Signs of life of the processes."""
+"""What is owed and remembered: deliveries, idempotency keys, signs of life."""
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clock import Now
+
+
+def new_message_id() -> str:
+    """The id of one webhook event, the same on each try."""
+    return f"msg_{secrets.token_urlsafe(18)}"
+
+
+class Delivery(models.Model):
+    """One webhook that is owed or was tried. It is owed if, and only if, the change it tells of was committed."""
+
+    class State(models.TextChoices):
+        OWED = "owed", _("owed")
+        DELIVERED = "delivered", _("delivered")
+        GIVEN_UP = "given_up", _("given up")
+        DROPPED = "dropped", _("dropped")
+
+    class Event(models.TextChoices):
+        START = "start", _("start")
+        OUTPUT = "output", _("output")
+        LOGS = "logs", _("logs")
+        COMPLETED = "completed", _("completed")
+
+    prediction = models.ForeignKey(
+        "predictions.Prediction", on_delete=models.PROTECT, related_name="deliveries"
+    )
+    event = models.CharField(_("event"), max_length=16, choices=Event)
+    message_id = models.CharField(max_length=60, unique=True, default=new_message_id, editable=False)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.OWED)
+    body = models.TextField(
+        _("body"), blank=True, default="", help_text=_("Rendered once, at the first try.")
+    )
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    due_at = models.DateTimeField(_("due"), db_default=Now())
+    claim = models.CharField(max_length=32, blank=True, default="")
+    answer_code = models.PositiveSmallIntegerField(_("answer"), null=True)
+    answer_note = models.CharField(_("what happened"), max_length=300, blank=True, default="")
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="delivery_once",
+                fields=["prediction", "event"],
+                condition=Q(event__in=["start", "completed"]),
+            ),
+            models.UniqueConstraint(
+                name="delivery_one_owed", fields=["prediction", "event"], condition=Q(state="owed")
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="delivery_due", fields=["due_at"], condition=Q(state="owed")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.message_id}"
+
+
+class IdempotencyKey(models.Model):
+    """A caller's own key for one create: the same key again gives the same prediction for 24 hours."""
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=255)
+    body_hash = models.CharField(max_length=64)
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="idempotency_key_once", fields=["account", "key"]),
+        ]
+        indexes: ClassVar = [models.Index(name="idempotency_key_age", fields=["created_at"])]
+
+    def __str__(self) -> str:
+        return self.key[:40]
 
 
 class Beat(models.Model):

@@ -70,11 +70,12 @@ def work(*, with_engine: bool | None = None) -> None:
 def parts(place: EnginePlace | None) -> list[Part]:
     """The parts with their commands; without a place there is no engine.
 
-    The cluster `post` is not among them: nothing is put into its queue yet.
+    Webhooks have a cluster of their own: a receiver that hangs never delays a start.
     """
     shared = {"DARKROOM_INSTANCE": instance(), **(place.environment() if place else {})}
     found = [
         Part("cluster-work", _manage("cluster", "work"), {**shared, "Q_CLUSTER_NAME": "work"}, grace_s=5.0),
+        Part("cluster-post", _manage("cluster", "post"), {**shared, "Q_CLUSTER_NAME": "post"}, grace_s=5.0),
         Part("watcher", _manage("watch"), shared, grace_s=5.0),
         Part("sweep", _manage("sweep"), shared, grace_s=5.0),
     ]

@@ -7,6 +7,7 @@ second (the sweep wakes again), a doubled one nothing.
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Literal
 
 from django.db import models, transaction
@@ -16,19 +17,22 @@ from django_q.tasks import async_task
 
 from accounts.clock import Now
 
-Kind = Literal["start", "collect", "cancel"]
+Kind = Literal["start", "collect", "cancel", "deliver"]
 
+BEAT_EVERY_S = 1.0
 _PATHS: dict[str, str] = {
     "start": "predictions.running.tasks.start",
     "collect": "predictions.running.tasks.collect",
     "cancel": "predictions.running.tasks.cancel",
+    "deliver": "predictions.running.tasks.deliver",
     "beat": "predictions.running.tasks.beat",
 }
 
 
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
-    _enqueue(kind, "work")
+    # Strangers' servers have a cluster of their own, so that a receiver that hangs never delays a start.
+    _enqueue(kind, "post" if kind == "deliver" else "work")
 
 
 def knock(cluster: str) -> None:
@@ -51,10 +55,17 @@ def _enqueue(kind: str, cluster: str) -> None:
     async_task(_PATHS[kind], cluster=cluster, task_name=kind)
 
 
+_last_beat = 0.0
+
+
 def _executed(sender: str, task: dict[str, Any], **kwargs: Any) -> None:
     """Runs in the cluster's monitor after result and acknowledgement."""
+    global _last_beat
     from predictions.models import Beat
 
+    if time.monotonic() - _last_beat < BEAT_EVERY_S:
+        return
+    _last_beat = time.monotonic()
     cluster = task.get("cluster") or "work"
     instance = os.environ.get("DARKROOM_INSTANCE", "local")
     with transaction.atomic():

@@ -14,8 +14,9 @@ from django.db.models import Q
 
 from accounts.clock import Now
 from predictions import lifecycle
+from predictions.delivery import webhooks
 from predictions.files import media
-from predictions.models import Beat, Phase, Prediction
+from predictions.models import Beat, Delivery, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,8 @@ ROUND_S = 1.0
 SLOW_ROUND_S = 60.0
 JUMP_S = 30.0
 BEATS_KEPT = timedelta(days=1)
+KEYS_KEPT = timedelta(hours=24)
+DELIVERIES_KEPT = timedelta(days=30)
 
 
 def run(stop: threading.Event) -> None:
@@ -72,6 +75,8 @@ def wake_due() -> None:
     strays = Prediction.objects.filter(upstream_open=True, phase=Phase.ENDED)
     if strays.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now())).exists():
         queue.wake("cancel")
+    if webhooks.is_due() and queue.depth("post") <= 50:
+        queue.wake("deliver")
 
 
 def _beat() -> None:
@@ -82,3 +87,6 @@ def _beat() -> None:
 
 def _prune() -> None:
     Beat.objects.filter(at__lt=Now() - BEATS_KEPT).delete()
+    IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT).delete()
+    old = Delivery.objects.exclude(state=Delivery.State.OWED).filter(created_at__lt=Now() - DELIVERIES_KEPT)
+    Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:1000])).delete()

@@ -19,7 +19,7 @@ from predictions.lifecycle.claims import work_limit
 from predictions.models import Prediction
 from predictions.providers.base import AnswerLost, Job, Order, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
-from predictions.running import collecting, providers
+from predictions.running import collecting, posting, providers
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,11 @@ def cancel() -> None:
     for prediction in lifecycle.claim_strays():
         if asyncio.run(_call_off(prediction)):
             lifecycle.stray_closed(prediction)
+
+
+def deliver() -> None:
+    """Tell receivers what is owed to them, until nothing is due or the round is over."""
+    _rounds(posting.one_round)
 
 
 def beat() -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
+from predictions.delivery import webhooks
 from predictions.dialects.replicate.addresses import addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
 from predictions.dialects.replicate.views import answer
+
+
+def get_webhook_secret(request: TokenRequest) -> HttpResponse:
+    """GET /webhooks/default/secret: one for each account, stable."""
+    return answer({"key": webhooks.secret_of(request.api_token.account)})
 
 
 def get_account(request: TokenRequest) -> HttpResponse:

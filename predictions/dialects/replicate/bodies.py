@@ -9,21 +9,24 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 
+from predictions.delivery.addresses import looks_reachable
 from predictions.dialects.replicate import errors
 from predictions.validation import Fault, is_unicode
 
 MAX_DEPTH = 64
+MAX_ADDRESS = 2000
 EVENTS = ("start", "output", "logs", "completed")
 _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
-_NO_WEBHOOKS = "Webhooks are not delivered by this server yet; poll urls.get instead"
 
 
 @dataclass(frozen=True)
 class CreateBody:
-    """The body of a create. `version` is None at the models path."""
+    """The body of a create. `version` is None at the models path; `webhook` is empty where none is wanted."""
 
     version: str | None
     input: dict[str, Any]
+    webhook: str
+    webhook_events: tuple[str, ...]
 
 
 def parse_json(request: HttpRequest) -> Any:
@@ -52,7 +55,12 @@ def parse_create(request: HttpRequest, *, with_version: bool) -> CreateBody:
     found = list(_body_faults(body, with_version))
     if found:
         raise errors.faults(found)
-    return CreateBody(body.get("version"), body["input"])
+    if body.get("webhook") is None and body.get("webhook_completed") is not None:
+        # The older spelling of the same wish: only the end.
+        return CreateBody(body.get("version"), body["input"], body["webhook_completed"], ("completed",))
+    events = body.get("webhook_events_filter")
+    chosen = EVENTS if events is None else tuple(event for event in EVENTS if event in events)
+    return CreateBody(body.get("version"), body["input"], body.get("webhook") or "", chosen)
 
 
 def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:
@@ -79,12 +87,17 @@ def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:
 
 
 def _webhook_faults(body: dict[str, Any]) -> list[Fault]:
-    """What cannot be honoured is refused by name, never dropped in silence."""
-    found = [
-        Fault("format", name, _NO_WEBHOOKS)
-        for name in ("webhook", "webhook_completed")
-        if body.get(name) is not None
-    ]
+    found: list[Fault] = []
+    for name in ("webhook", "webhook_completed"):
+        value = body.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            found.append(_type_fault(name, "string", value))
+        elif len(value) > MAX_ADDRESS or not is_unicode(value) or not looks_reachable(value):
+            found.append(
+                Fault("format", name, "Does not match format 'uri': an http(s) address on the public network")
+            )
     events = body.get("webhook_events_filter")
     if events is not None:
         if not isinstance(events, list):

@@ -26,6 +26,7 @@ def patterns(*, created: int, waiting: int) -> list[URLPattern]:
         path(f"{model}/versions", endpoint(GET=models.list_versions)),
         path(f"{model}/versions/<str:version_id>", endpoint(GET=models.get_version)),
         path("account", endpoint(GET=account.get_account)),
+        path("webhooks/default/secret", endpoint(GET=account.get_webhook_secret)),
         # Under files/ for models whose output is files: one client makes file objects of such streams only.
         path("files/stream-<str:token>", public(streams.stream)),
         path("streams/<str:token>", public(streams.stream)),

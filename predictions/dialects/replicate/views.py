@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -25,10 +26,9 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
 def create(request: TokenRequest, *, created: int, waiting: int) -> HttpResponseBase:
     """POST /predictions. `created` and `waiting` are the mount's status codes (201 and 202, or 200 and 200)."""
     body = bodies.parse_create(request, with_version=True)
-    version = catalogue.find_version(body.version or "")
-    if version is None:
-        raise errors.unknown_version()
-    return _create(request, version, body.input, created=created, waiting=waiting)
+    return _create(
+        request, body, body.version or "", errors.unknown_version, created=created, waiting=waiting
+    )
 
 
 def create_for_model(
@@ -36,36 +36,56 @@ def create_for_model(
 ) -> HttpResponseBase:
     """POST /models/{owner}/{name}/predictions."""
     body = bodies.parse_create(request, with_version=False)
-    version = catalogue.find_version(f"{owner}/{name}")
-    if version is None:
-        raise errors.not_found()
-    return _create(request, version, body.input, created=created, waiting=waiting)
+    return _create(request, body, f"{owner}/{name}", errors.not_found, created=created, waiting=waiting)
 
 
 def _create(
-    request: TokenRequest, version: Version, given: dict[str, Any], *, created: int, waiting: int
+    request: TokenRequest,
+    body: bodies.CreateBody,
+    ref: str,
+    unknown: Callable[[], errors.Problem],
+    *,
+    created: int,
+    waiting: int,
 ) -> HttpResponseBase:
     token, addresses = request.api_token, addresses_of(request)
     preference = live.Preference(request.headers.get("Prefer", ""))
-    prediction = submit.accept(
-        submit.Request(
-            account=token.account,
-            user=token.user,
-            token=token,
-            version=version,
-            input=given,
-            deadline_s=live.cancel_after(request),
-        )
-    )
+    idempotency = live.idempotency(request)
+    prediction = submit.replay(token.account, idempotency)
+    if prediction is None:
+        version = catalogue.find_version(ref)
+        if version is None:
+            raise unknown()
+        prediction = submit.accept(_wish(request, body, version, idempotency))
     if preference.wait is None:
         return _created(prediction, addresses, waiting if preference.asynchronous else created)
     now = _created(prediction, addresses, waiting, preference)
 
     def later() -> HttpResponse:
         present = _read(prediction.public_id)
+        present.was_replayed = prediction.was_replayed
         return _created(present, addresses, created if present.is_ended else waiting, preference)
 
     return held_until_ended(now, prediction.public_id, preference.hold(request), later)
+
+
+def _wish(
+    request: TokenRequest, body: bodies.CreateBody, version: Version, idempotency: submit.Idempotency | None
+) -> submit.Request:
+    token, addresses = request.api_token, addresses_of(request)
+    return submit.Request(
+        account=token.account,
+        user=token.user,
+        token=token,
+        version=version,
+        input=body.input,
+        deadline_s=live.cancel_after(request),
+        webhook=body.webhook,
+        webhook_events=body.webhook_events,
+        origin=addresses.origin,
+        mount=addresses.mount,
+        idempotency=idempotency,
+    )
 
 
 def _created(
@@ -76,6 +96,8 @@ def _created(
     response["Location"] = shown["urls"]["get"]
     if preference is not None:
         response["Preference-Applied"] = preference.applied
+    if prediction.was_replayed:
+        response["Idempotent-Replayed"] = "true"
     return response
 
 

@@ -1,0 +1,72 @@
+"""The same create again, by the caller's own key: one prediction, one charge."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import MICRO, User
+from predictions.models import IdempotencyKey, Prediction, Version
+from tests import factories, fakes, races
+from tests.fakes import FakeProvider
+from tests.replicate.conftest import Api
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_first_prediction_comes_again_in_its_present_state(
+    api: Api, alice: User, version: Version, provider: FakeProvider
+) -> None:
+    first = api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
+    assert "Idempotent-Replayed" not in first
+    fakes.work_off()
+    again = api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
+    assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true")
+    assert (again.json()["id"], again.json()["status"]) == (first.json()["id"], "succeeded")
+    assert (Prediction.objects.count(), factories.account_of(alice).balance) == (1, 99 * MICRO)
+
+
+def test_the_same_key_with_another_body_is_refused(
+    api: Api, version: Version, provider: FakeProvider
+) -> None:
+    api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
+    answer = api.create(version.pk, {"prompt": "a dog"}, Idempotency_Key="one")
+    assert (answer.status_code, answer.json()["title"]) == (422, "Idempotency key reused")
+    assert Prediction.objects.count() == 1
+
+
+def test_a_repeat_is_answered_before_any_word_about_credit_or_version(
+    api: Api, version: Version, provider: FakeProvider, alice: User
+) -> None:
+    user = factories.make_user("poor", credit=1)
+    poor = Api(factories.make_token(user))
+    first = poor.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one").json()
+    version.__class__.objects.filter(pk=version.pk).update(enabled=False)
+    assert poor.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one").json()["id"] == first["id"]
+
+
+def test_fifty_at_once_make_one(api: Api, alice: User, version: Version, provider: FakeProvider) -> None:
+    token = api.token
+
+    def create() -> str:
+        return str(Api(token).create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one").json()["id"])
+
+    ids = [one for _ in range(5) for one in races.together([create] * 10)]
+    assert (len(ids), len(set(ids)), Prediction.objects.count()) == (50, 1, 1)
+    assert factories.account_of(alice).held == MICRO
+
+
+def test_a_key_belongs_to_its_account_and_ends_after_a_day(
+    api: Api, bob: User, version: Version, provider: FakeProvider
+) -> None:
+    first = api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one").json()
+    other = (
+        Api(factories.make_token(bob)).create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one").json()
+    )
+    IdempotencyKey.objects.update(created_at="2020-01-01T00:00:00Z")
+    later = api.create(version.pk, {"prompt": "a dog"}, Idempotency_Key="one").json()
+    assert len({first["id"], other["id"], later["id"]}) == 3
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "a\tb"])
+def test_a_key_that_is_none_is_refused(api: Api, version: Version, provider: FakeProvider, key: str) -> None:
+    assert api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key=key).status_code == 422
