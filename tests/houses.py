@@ -23,10 +23,6 @@ import psutil
 from tests.rules import ROOT
 
 PYTHON = sys.executable
-KINDS = (
-    "server", "web", "work", "cluster", "sentinel", "worker", "monitor", "pusher",
-    "watcher", "sweep", "engine", "zygote", "painter",
-)  # fmt: skip
 
 
 class House:
@@ -125,7 +121,9 @@ class House:
         return found
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
-        """The processes by kind, as named in `KINDS`."""
+        """The processes by kind: server, web, work, cluster, sentinel, worker, monitor, pusher (those that serve the
+        webhooks with `post-` before it), watcher, sweep, engine, zygote, painter.
+        """
         kinds: dict[str, list[psutil.Process]] = {}
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -172,7 +170,9 @@ class House:
 def _kind(one: psutil.Process) -> str:
     name = one.name()
     if name.startswith("dr-"):
-        return name.removeprefix("dr-")
+        # The cluster of the webhooks beside that of the work.
+        post = name != "dr-server" and one.environ().get("Q_CLUSTER_NAME") == "post"
+        return ("post-" if post else "") + name.removeprefix("dr-")
     words = one.cmdline()
     if "predictions.engine.zygote" in words:
         parent = one.parent()
