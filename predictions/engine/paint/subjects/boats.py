@@ -11,7 +11,7 @@ def boat(whim: Whim) -> Design:
     coat = whim.pick("coat", ("#2f6a8f", "#b8402f", "#3f7d5f", "#d9a43c"))
     mast = Layer(
         (
-            stroke((-0.33, 0.60, 0.014), (-0.33, 0.02, 0.009)),
+            stroke((-0.33, 0.66, 0.014), (-0.33, 0.02, 0.009)),
             stroke((-0.33, 0.52, 0.009), (-0.72, 0.22, 0.006)),
         ),
         "#8a6a45",
@@ -44,7 +44,7 @@ def boat(whim: Whim) -> Design:
         "cloth",
     )
     house = Layer(
-        (block(0.16, 0.42, 0.235, 0.19, rounding=0.02, bevel=0.04, top=0.94),),
+        (block(0.16, 0.445, 0.235, 0.215, rounding=0.02, bevel=0.04, top=0.94),),
         "#f3efe4",
         "paper",
         pattern=Pattern("planks", "#c9c0ae", 16, 0.5),

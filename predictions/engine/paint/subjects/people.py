@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .design import Design, Layer, Mark, Whim
+from .hair import hair_of
 from .parts import blush, line
-from .shapes import Ellipse, Polygon, Shape, outline, pair, stroke
+from .shapes import Ellipse, Polygon, outline, pair, stroke
 
 SKINS = (
     {"skin": "#f2c9a8", "lip": "#c9706a", "brow": "#7a5238"},
@@ -42,8 +43,7 @@ def looks(whim: Whim) -> dict[str, str]:
 
 def head_of(whim: Whim) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     """The hair behind the body, and the head with neck, face and front hair before it."""
-    style = whim.pick("hair style", ("long", "short", "bun", "curls", "bob"))
-    behind, above = _hair(style, whim)
+    behind, above = hair_of(whim)
     return behind, (*_neck_and_head(), *_features(), *above)
 
 
@@ -240,137 +240,3 @@ def _almond(x: float, y: float, side: int) -> tuple[Layer, ...]:
         (x + side * w * 1.14, y - 0.006, 0.0012),
     )
     return (ball, glint, lid, lash)
-
-
-def _hair(style: str, whim: Whim) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-    """The hair behind and in front of the head."""
-    part = whim.between("parting", -0.07, 0.07)
-    fringe = Layer(
-        (
-            outline(
-                (-0.228, 0.40),
-                (-0.245, 0.26),
-                (-0.20, 0.12),
-                (-0.10, 0.055),
-                (0.02, 0.045),
-                (0.13, 0.075),
-                (0.215, 0.15),
-                (0.245, 0.27),
-                (0.228, 0.40),
-                (0.205, 0.315),
-                (0.165, 0.235),
-                (part + 0.05, 0.175),
-                (part, 0.155),
-                (part - 0.05, 0.185),
-                (-0.16, 0.245),
-                (-0.205, 0.315),
-                smooth=4,
-                bevel=0.07,
-                depth=0.07,
-            ),
-        ),
-        "hair",
-        "mane",
-        flow=(part, 0.08),
-    )
-    if style == "long":
-        back = (
-            outline(
-                (0, 0.05),
-                (0.20, 0.11),
-                (0.275, 0.30),
-                (0.285, 0.55),
-                (0.31, 0.78),
-                (0.22, 0.88),
-                (0, 0.84),
-                (-0.22, 0.88),
-                (-0.31, 0.78),
-                (-0.285, 0.55),
-                (-0.275, 0.30),
-                (-0.20, 0.11),
-                bevel=0.09,
-                depth=0.08,
-            ),
-        )
-        locks = Layer(
-            pair(
-                stroke(
-                    (0.205, 0.22, 0.030),
-                    (0.238, 0.38, 0.040),
-                    (0.232, 0.56, 0.048),
-                    (0.262, 0.74, 0.044),
-                    (0.235, 0.86, 0.010),
-                )
-            ),
-            "hair",
-            "mane",
-            flow=88.0,
-        )
-        return (Layer(back, "hair:0.8", "mane"),), (locks, fringe)
-    if style == "bob":
-        back = (
-            outline(
-                (0, 0.045),
-                (0.20, 0.10),
-                (0.275, 0.28),
-                (0.285, 0.50),
-                (0.25, 0.61),
-                (0, 0.60),
-                (-0.25, 0.61),
-                (-0.285, 0.50),
-                (-0.275, 0.28),
-                (-0.20, 0.10),
-                bevel=0.09,
-                depth=0.08,
-            ),
-        )
-        sides = Layer(
-            pair(
-                stroke((0.195, 0.20, 0.030), (0.243, 0.36, 0.040), (0.238, 0.52, 0.042), (0.20, 0.60, 0.012))
-            ),
-            "hair",
-            "mane",
-            flow=95.0,
-        )
-        return (Layer(back, "hair:0.8", "mane"),), (sides, fringe)
-    if style == "bun":
-        knot = Layer((Ellipse(0, 0.055, 0.105, 0.085),), "hair", "mane", flow=20.0)
-        tie = Layer((Ellipse(0, 0.115, 0.075, 0.030),), "main", "cloth")
-        cap = (Ellipse(0, 0.27, 0.235, 0.20),)
-        return (knot, tie, Layer(cap, "hair:0.85", "mane")), (fringe,)
-    if style == "curls":
-        ring: tuple[Shape, ...] = tuple(
-            Ellipse(x, y, 0.075, 0.070)
-            for x, y in (
-                (-0.235, 0.44),
-                (-0.262, 0.34),
-                (-0.255, 0.24),
-                (-0.215, 0.15),
-                (-0.14, 0.085),
-                (-0.05, 0.06),
-                (0.05, 0.06),
-                (0.14, 0.085),
-                (0.215, 0.15),
-                (0.255, 0.24),
-                (0.262, 0.34),
-                (0.235, 0.44),
-            )
-        )
-        crown: tuple[Shape, ...] = tuple(
-            Ellipse(x, y, 0.062, 0.052)
-            for x, y in (
-                (-0.16, 0.20),
-                (-0.085, 0.145),
-                (0.0, 0.125),
-                (0.085, 0.145),
-                (0.16, 0.20),
-                (-0.20, 0.27),
-                (0.20, 0.27),
-            )
-        )
-        return (
-            (Layer((Ellipse(0, 0.28, 0.25, 0.22), *ring), "hair:0.85", "fur", blend=0.01, flow=(0.0, 0.3)),),
-            (Layer(crown, "hair", "fur", blend=0.005, flow=(0.0, 0.3)),),
-        )
-    cap = (Ellipse(0, 0.27, 0.228, 0.205),)
-    return (Layer(cap, "hair:0.85", "mane"),), (fringe,)
