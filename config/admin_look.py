@@ -70,6 +70,7 @@ UNFOLD: dict[str, Any] = {
             _group(
                 _("Work"),
                 _entry(_("Predictions"), "hourglass_top", "predictions_prediction"),
+                _entry(_("Webhooks"), "webhook", "predictions_delivery"),
                 _entry(_("Models"), "deployed_code", "predictions_hostedmodel"),
                 _entry(_("Versions"), "history", "predictions_version"),
             ),
@@ -95,6 +96,7 @@ UNFOLD: dict[str, Any] = {
             _group(
                 _("System"),
                 _entry(_("Signs of life"), "monitor_heart", "predictions_beat"),
+                _entry(_("Idempotency keys"), "repeat_one", "predictions_idempotencykey"),
                 _entry(_("Outputs"), "image", "predictions_output"),
                 _entry(_("Stored files"), "folder", "predictions_storedfile"),
                 _entry(_("Failed tasks"), "error", "django_q_failure"),

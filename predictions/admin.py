@@ -10,7 +10,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
@@ -21,9 +21,11 @@ from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
 from predictions import lifecycle
 from predictions.files import media
-from predictions.models import Beat, Output, Prediction, StoredFile
+from predictions.models import Beat, Delivery, IdempotencyKey, Output, Prediction, StoredFile
 
 _PUBLIC_ID = 26
+HEAVY = ("input", "output", "logs", "result", "metrics", "error")
+"""Columns of a prediction that may hold megabytes; no list reads them."""
 STATUS_LABELS = {
     "starting": "warning", "processing": "info", "succeeded": "success", "failed": "danger", "canceled": "default",
     "aborted": "default",
@@ -52,13 +54,17 @@ class PredictionDesk(HistoryDesk):
     actions = ("cancel",)
     readonly_fields = (
         "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "source",
-        "pictures", "input_shown", "output_shown", "error", "logs", "metrics_shown", "progress", "most", "charged",
+        "pictures", "input_shown", "output_shown", "error", "logs", "webhook",
+        "webhook_events", "metrics_shown", "progress", "most", "charged",
         "ledger", "price", "provider", "job_id", "start_attempts", "collect_attempts", "run", "upstream_open",
         "created_at", "started_at", "completed_at", "deadline", "must_end_by", "not_before", "lease_until",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("public_id", "status", "user_link", "account_link", "model", "pictures", "error")}),
-        (gettext_lazy("Request"), {"fields": ("input_shown", "version", "source", "token"), "classes": ("tab",)}),
+        (gettext_lazy("Request"), {
+                "fields": ("input_shown", "version", "source", "token", "webhook", "webhook_events"),
+                "classes": ("tab",),
+            }),
         (gettext_lazy("Result"), {"fields": ("output_shown", "metrics_shown", "logs"), "classes": ("tab",)}),
         (gettext_lazy("Money"), {"fields": ("most", "charged", "price", "ledger"), "classes": ("tab",)}),
         (
@@ -83,7 +89,7 @@ class PredictionDesk(HistoryDesk):
         rows: QuerySet[Prediction] = super().get_queryset(request).annotate(prompt_words=Left(words, 2000))
         match = request.resolver_match
         if match is not None and match.url_name == "predictions_prediction_changelist":
-            return rows.defer("input", "output", "logs", "result", "metrics", "error")
+            return rows.defer(*HEAVY)
         return rows
 
     def get_search_results(
@@ -141,7 +147,8 @@ class PredictionDesk(HistoryDesk):
     @display(description=gettext_lazy("outputs"))
     def pictures(self, prediction: Prediction) -> str:
         outputs = prediction.outputs.order_by("index").values_list("pk", "name")
-        return format_html_join(" ", "{}", ((thumbnail(pk, name, 144),) for pk, name in outputs)) or "–"
+        row = format_html_join("", "{}", ((thumbnail(pk, name, 144),) for pk, name in outputs))
+        return format_html('<div class="flex flex-wrap gap-2">{}</div>', row) if row else "–"
 
     @display(description=gettext_lazy("input"))
     def input_shown(self, prediction: Prediction) -> str:
@@ -198,8 +205,7 @@ class OutputDesk(HistoryDesk):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Output]:
         rows: QuerySet[Output] = super().get_queryset(request)
-        heavy = ("input", "output", "logs", "result", "metrics")
-        return rows.defer("blur", *(f"prediction__{name}" for name in heavy))
+        return rows.defer("blur", *(f"prediction__{name}" for name in HEAVY))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.send_picture)
@@ -251,11 +257,82 @@ class StoredFileDesk(HistoryDesk):
         return file.state, file.get_state_display()
 
 
+@admin.register(Delivery)
+class DeliveryDesk(HistoryDesk):
+    """Webhooks that are owed, were delivered, or were given up, with what the receiver answered."""
+
+    list_display = (
+        "message_id",
+        "event",
+        "state_label",
+        "prediction_link",
+        "attempts",
+        "answer_code",
+        "due_at",
+    )
+    list_filter = ("state", "event", "created_at")
+    list_select_related = ("prediction",)
+    search_fields = ("=prediction__public_id", "=message_id")
+    fields = (
+        "message_id", "event", "state", "prediction_link", "attempts", "answer_code", "answer_note", "body",
+        "created_at", "due_at", "delivered_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows: QuerySet[Delivery] = super().get_queryset(request)
+        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"owed": "warning", "delivered": "success", "given_up": "danger", "dropped": "default"},
+    )
+    def state_label(self, delivery: Delivery) -> tuple[str, str]:
+        return delivery.state, delivery.get_state_display()
+
+    @display(description=gettext_lazy("prediction"))
+    def prediction_link(self, delivery: Delivery) -> str:
+        return link(delivery.prediction)
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyDesk(HistoryDesk):
+    """Callers' own keys, kept for a day."""
+
+    list_display = ("key", "account", "prediction_link", "created_at")
+    list_select_related = ("account", "prediction")
+    search_fields = ("=key", "=prediction__public_id", "account__name")
+    fields = ("key", "account", "prediction_link", "created_at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[IdempotencyKey]:
+        rows: QuerySet[IdempotencyKey] = super().get_queryset(request)
+        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+
+    @display(description=gettext_lazy("prediction"))
+    def prediction_link(self, key: IdempotencyKey) -> str:
+        return link(key.prediction)
+
+
 @admin.register(Beat)
 class BeatDesk(HistoryDesk):
     """The last sign of life of every process."""
 
-    list_display = ("kind", "instance", "at", "detail")
+    list_display = ("kind", "instance", "when", "at_a_glance")
+    fields = ("kind", "instance", "when", "whole")
+    readonly_fields = fields
     list_filter = ("kind",)
     search_fields = ("kind", "instance")
     ordering = ("kind", "instance")
+
+    @display(description=gettext_lazy("last sign"))
+    def when(self, beat: Beat) -> str:
+        return moment(beat.at)
+
+    @display(description=gettext_lazy("detail"))
+    def at_a_glance(self, beat: Beat) -> str:
+        return Truncator(", ".join(f"{name}: {value}" for name, value in beat.detail.items())).chars(120)
+
+    @display(description=gettext_lazy("detail"))
+    def whole(self, beat: Beat) -> str:
+        return pretty(beat.detail)

@@ -18,14 +18,27 @@ from django.utils import timezone
 from accounts import credits
 from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, User
 from gallery.models import Item, ShareLink
-from predictions.models import Beat, HostedModel, Output, Prediction, Price, Status, StoredFile, Version
+from predictions.models import (
+    Beat,
+    Delivery,
+    HostedModel,
+    IdempotencyKey,
+    Output,
+    Prediction,
+    Price,
+    Status,
+    StoredFile,
+    Version,
+)
 from tests import factories
 
 ClientOf = Callable[[User], Client]
 OURS = [
     model for app in ("accounts", "predictions", "gallery") for model in apps.get_app_config(app).get_models()
 ]
-HISTORY = [LedgerEntry, Prediction, Output, StoredFile, Beat, Item, ShareLink, ApiToken, Membership]
+HISTORY = [
+    LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, IdempotencyKey, Item, ShareLink, ApiToken, Membership,
+]  # fmt: skip
 
 
 def address(model: Any, page: str = "changelist", *args: Any) -> str:
@@ -38,7 +51,9 @@ def fill(name: str) -> Item:
     factories.make_token(user)
     item = factories.make_item(user)
     factories.make_share_link(item)
-    factories.make_prediction(user, status=Status.FAILED)
+    failed = factories.make_prediction(user, status=Status.FAILED)
+    Delivery.objects.create(prediction=failed, event="completed")
+    IdempotencyKey.objects.create(prediction=failed, account=failed.account, key=name, body_hash="0" * 64)
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
     return item
 
