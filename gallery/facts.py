@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from gallery import money
 from gallery.models import Item
 from gallery.studio import labels
+from gallery.studio.controls import TURNED
 from predictions.models import Prediction, StoredFile
 
 # Said elsewhere on the page, or without meaning for one picture.
@@ -67,7 +68,7 @@ def of(item: Item, *, public: bool = False) -> Facts:
 def _settings(prediction: Prediction) -> list[Fact]:
     chosen = prediction.settings()
     lines = [
-        Fact(name, labels.short(name), _shown(chosen[name]))
+        Fact(name, labels.short(name), _shown(_as_shown(name, chosen[name])))
         for name in labels.in_order(prediction.version, chosen)
         if name not in _ELSEWHERE
     ]
@@ -97,6 +98,11 @@ def download_name(item: Item, file: StoredFile, *, words: bool) -> str:
     """A file name that says what it is: the title, or, where `words` may be told, how the prompt begins."""
     text = item.title or (item.prompt if words else "")
     return f"{_NOT_IN_NAMES.sub('-', text[:60]).strip('-_') or 'picture'}.{extension(file)}"
+
+
+def _as_shown(name: str, value: Any) -> Any:
+    """Our labels say what is on, where the field says what is off."""
+    return not value if name.startswith(TURNED) and isinstance(value, bool) else value
 
 
 def _shown(value: Any) -> str:

@@ -75,4 +75,5 @@ def help_for(name: str) -> str:
 
 
 def _lower_first(word: str) -> str:
-    return word if word[:2].isupper() else word[:1].lower() + word[1:]
+    # LoRA stays as it is written.
+    return word[:1].lower() + word[1:] if word[1:].split(" ")[0].islower() else word

@@ -78,9 +78,18 @@ class Batch:
 
     @property
     def step(self) -> tuple[str, str] | None:
-        """Step and number of steps, from the last line of the log that names them."""
+        """Step and number of steps, from the last line of the log that names them.
+
+        None where they are those of one picture of several, so that they would contradict the percentage.
+        """
         found = _STEP.findall(self.prediction.logs[-2000:])
-        return found[-1] if found and not self.waiting else None
+        if not found or self.waiting:
+            return None
+        step, steps = found[-1]
+        percent = self.percent
+        if percent is not None and abs(100 * int(step) / max(1, int(steps)) - percent) > 4:
+            return None
+        return step, steps
 
     @property
     def state_key(self) -> str:

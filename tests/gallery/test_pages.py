@@ -171,3 +171,12 @@ def test_a_share_page_in_chinese_reads_well(item: Item, client: Client) -> None:
     link = factories.make_share_link(item)
     page = client.get(f"/s/{link.token}/", headers={"Accept-Language": "zh-CN"}).content.decode()
     assert "提示词未公开。" in page
+
+
+def test_the_settings_of_a_picture_read_as_in_the_studio(as_alice: Client, alice: User) -> None:
+    given = {"prompt": "x", "disable_safety_checker": False, "lora_scale": 0.8}
+    prediction = factories.make_prediction(alice, status="succeeded", input=given, output=["x"])
+    item = factories.make_item(alice, factories.make_output(prediction))
+    page = as_alice.get(f"/library/{item.public_id}/").content.decode()
+    assert '<dt title="disable_safety_checker">safety check</dt><dd>yes</dd>' in page
+    assert '<dt title="lora_scale">LoRA strength</dt><dd>0.8</dd>' in page
