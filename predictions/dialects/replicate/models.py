@@ -27,38 +27,40 @@ def list_models(request: TokenRequest) -> HttpResponse:
         )
     newest = Version.objects.filter(model=OuterRef("pk"), enabled=True).order_by("-created_at")
     rows = (
-        _shown().annotate(latest_at=Subquery(newest.values("created_at")[:1])).filter(latest_at__isnull=False)
+        shown().annotate(latest_at=Subquery(newest.values("created_at")[:1])).filter(latest_at__isnull=False)
     )
     addresses = addresses_of(request)
-    render = _renderer(request)
+    render = renderer(request)
     return answer(paging.page(request, rows, addresses, render, time=times[by], ascending=direction == "asc"))
 
 
 def get_model(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}."""
-    return answer(_renderer(request)(_model(owner, name)))
+    return answer(renderer(request)(find(owner, name)))
 
 
 def list_versions(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}/versions, newest first."""
-    rows = Version.objects.filter(model=_model(owner, name), enabled=True)
+    rows = Version.objects.filter(model=find(owner, name), enabled=True)
     return answer(paging.page(request, rows, addresses_of(request), version_json))
 
 
 def get_version(request: TokenRequest, owner: str, name: str, version_id: str) -> HttpResponse:
     """GET /models/{owner}/{name}/versions/{id}: any id that create accepts is readable here."""
-    version = Version.objects.filter(model=_model(owner, name), enabled=True, pk=version_id).first()
+    version = Version.objects.filter(model=find(owner, name), enabled=True, pk=version_id).first()
     if version is None:
         raise Http404
     return answer(version_json(version))
 
 
-def _shown() -> QuerySet[HostedModel]:
+def shown() -> QuerySet[HostedModel]:
+    """Models that callers may see."""
     return HostedModel.objects.filter(enabled=True)
 
 
-def _model(owner: str, name: str) -> HostedModel:
-    model = _shown().filter(owner=owner, name=name).first()
+def find(owner: str, name: str) -> HostedModel:
+    """The model of that name. Raises Http404."""
+    model = shown().filter(owner=owner, name=name).first()
     if model is None:
         raise Http404
     return model
@@ -74,7 +76,8 @@ def _run_counts() -> dict[int, int]:
     return counts
 
 
-def _renderer(request: TokenRequest) -> Any:
+def renderer(request: TokenRequest) -> Any:
+    """A function that makes the object of a model, with what all of them need read once."""
     addresses = addresses_of(request)
     counts = _run_counts()
     latest: dict[int, Version] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
-from predictions.dialects.replicate import account, models, streams, views
+from predictions.dialects.replicate import account, models, small, streams, views
 from predictions.dialects.replicate.endpoint import endpoint, public, unknown
 
 
@@ -20,11 +20,30 @@ def patterns(*, created: int, waiting: int) -> list[URLPattern]:
         path("predictions", predictions),
         path("predictions/<str:public_id>", endpoint(GET=views.get)),
         path("predictions/<str:public_id>/cancel", endpoint(POST=views.cancel)),
-        path("models", endpoint(GET=models.list_models)),
-        path(model, endpoint(GET=models.get_model)),
+        path("models", endpoint(GET=models.list_models, QUERY=small.query_models, POST=small.operators_only)),
+        path(model, endpoint(GET=models.get_model, PATCH=small.operators_only, DELETE=small.operators_only)),
+        path(f"{model}/readme", endpoint(GET=small.readme)),
+        path(f"{model}/examples", endpoint(GET=small.examples)),
         path(f"{model}/predictions", for_model),
         path(f"{model}/versions", endpoint(GET=models.list_versions)),
-        path(f"{model}/versions/<str:version_id>", endpoint(GET=models.get_version)),
+        path(
+            f"{model}/versions/<str:version_id>",
+            endpoint(GET=models.get_version, DELETE=small.operators_only),
+        ),
+        path(f"{model}/versions/<str:version_id>/trainings", endpoint(POST=small.no_trainings)),
+        path("search", endpoint(GET=small.search)),
+        path("hardware", endpoint(GET=small.hardware)),
+        path("collections", endpoint(GET=small.collections)),
+        path("collections/<str:slug>", endpoint(GET=small.collection)),
+        path("trainings", endpoint(GET=small.nothing_listed)),
+        path("trainings/<str:training_id>", endpoint(GET=small.not_here)),
+        path("trainings/<str:training_id>/cancel", endpoint(POST=small.not_here)),
+        path("deployments", endpoint(GET=small.nothing_listed, POST=small.no_deployments)),
+        path(
+            "deployments/<str:owner>/<str:name>",
+            endpoint(GET=small.not_here, PATCH=small.no_deployments, DELETE=small.no_deployments),
+        ),
+        path("deployments/<str:owner>/<str:name>/predictions", endpoint(POST=small.no_deployments)),
         path("account", endpoint(GET=account.get_account)),
         path("webhooks/default/secret", endpoint(GET=account.get_webhook_secret)),
         # Under files/ for models whose output is files: one client makes file objects of such streams only.
