@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from accounts.amounts import decimal_text
-from accounts.audit import Breach, confirmed
+from accounts.audit import Breach, confirmed, in_batches
+from accounts.clock import Now
 from accounts.models import LedgerEntry
 from predictions import audit_files
-from predictions.models import Prediction, Status
+from predictions.models import Delivery, Prediction, Status
 from predictions.models.prediction import ENDED, LIVE
+
+RECENT = timedelta(days=1)
+"""How far back deliveries are looked for: the sweep forgets old ones."""
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
@@ -20,6 +25,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
     yield from _holds()
     yield from _settles()
     yield from _stuck_holds()
+    yield from _untold_ends()
     yield from audit_files.breaches(quick=quick)
 
 
@@ -80,3 +86,12 @@ def _stuck_holds() -> Iterator[Breach]:
     stuck = holds.filter(~Exists(settled), ~Exists(owner))
     for entry in confirmed(stuck, lambda row: row.account_id):
         yield Breach("hold", entry.reference, f"holds {decimal_text(entry.held_delta)} for no prediction")
+
+
+def _untold_ends() -> Iterator[Breach]:
+    told = Delivery.objects.filter(prediction=OuterRef("pk"), event=Delivery.Event.COMPLETED)
+    ended = Prediction.objects.filter(status__in=ENDED, completed_at__gt=Now() - RECENT).exclude(webhook="")
+    untold = ended.filter(~Exists(told)).only("public_id", "webhook_events")
+    for prediction in in_batches(untold):
+        if Delivery.Event.COMPLETED in prediction.webhook_events and untold.filter(pk=prediction.pk).exists():
+            yield Breach("webhook", prediction.public_id, "has ended, but its webhook was never owed")

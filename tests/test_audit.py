@@ -24,7 +24,7 @@ from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item
 from predictions.audit_files import GRACE, SWEEP_GRACE
 from predictions.files import media
-from predictions.models import Output, Prediction, Status, StoredFile
+from predictions.models import Delivery, Output, Prediction, Status, StoredFile
 from tests import factories
 
 
@@ -300,3 +300,13 @@ def test_the_batches_miss_nothing(db: None) -> None:
     made = [factories.make_user(f"member{number}").account_id for number in range(7)]
     for size in (1, 2, 7, 8):
         assert [account.pk for account in in_batches(Account.objects.all(), size)] == made
+
+
+def test_it_finds_an_end_that_nobody_was_told_of(alice: User) -> None:
+    asked = {"webhook": "https://example.org/hook", "webhook_events": ["completed"], "status": Status.FAILED}
+    untold, told = (factories.make_prediction(alice, **asked) for _number in range(2))
+    Delivery.objects.create(prediction=told, event="completed")
+    factories.make_prediction(alice, **{**asked, "webhook_events": ["start"]})
+    long_ago = timezone.now() - timedelta(days=30)
+    factories.make_prediction(alice, **asked, completed_at=long_ago)
+    assert audit()[:-1] == [f"webhook {untold.public_id}: has ended, but its webhook was never owed"]
