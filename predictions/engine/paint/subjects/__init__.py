@@ -58,7 +58,7 @@ def render(
     left, top, right, bottom = close or design.bounds()
     air = 0.012 * (bottom - top)
     box = (left - air, top - air, right + air, bottom if close else bottom + air)
-    canvas = new_canvas(design, box, max(8, height_px), (streams, plain))
+    canvas = new_canvas(box, max(8, height_px), streams, plain)
     x, y, z = light.direction
     turned = Light((x * facing, y, z), light.sun, light.ambient, light.rim)
     paint(canvas, design, palette, turned)

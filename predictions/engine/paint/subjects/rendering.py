@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.streams import Streams
+
 from .design import Design, Layer, Mark, Rgb, hex_rgb
 from .materials import MATERIALS, Material, Textures
 from .patterns import KINDS
@@ -81,14 +83,13 @@ def tone(spec: str, palette: dict[str, Rgb]) -> NDArray[np.float32]:
     return np.clip(rgb, 0.012, 1).astype(np.float32) ** np.float32(_GAMMA)
 
 
-def new_canvas(design: Design, box: Box, height_px: int, textures_of: tuple) -> Canvas:
-    """An empty canvas for `box` (in figure heights) that is `height_px` high, with a pixel of air around."""
+def new_canvas(box: Box, height_px: int, streams: Streams, name: str) -> Canvas:
+    """An empty canvas for `box` (in figure heights) that is `height_px` high; `name` keys its textures."""
     scale = height_px / (box[3] - box[1])
     width = max(4, round((box[2] - box[0]) * scale))
     xs = (box[0] + (np.arange(width, dtype=np.float32) + 0.5) / scale)[None]
     ys = (box[1] + (np.arange(height_px, dtype=np.float32) + 0.5) / scale)[:, None]
     xs, ys = xs.astype(np.float32), ys.astype(np.float32)
-    streams, name = textures_of
     return Canvas(
         x=xs,
         y=ys,
