@@ -99,9 +99,9 @@ def _door() -> Iterator[socket.socket]:
     host = os.environ.get("HOST", "").strip() or "127.0.0.1"
     port = _port()
     try:
-        family, *_, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # A name with both kinds of address: the older kind, which every client tries.
+        family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     except OSError:
         raise CannotStart(f"HOST {host!r} is no address of this machine.") from None
     door = socket.socket(family, socket.SOCK_STREAM)
@@ -143,6 +143,7 @@ def _prepare() -> None:
             env={**os.environ, leash.VARIABLE: str(before)},
             pass_fds=(before,),
             stdout=sys.stderr.fileno(),
+            start_new_session=True,  # Ctrl-C is for this process; it ends the child itself
             check=False,
         )
     os.close(before)

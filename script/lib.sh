@@ -34,6 +34,9 @@ need_venv() {
     if [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' >/dev/null 2>&1; then
         return 0
     fi
+    if [ -x .venv/bin/python ] && .venv/bin/python -m ensurepip >/dev/null 2>&1; then
+        return 0
+    fi
     find_python
     need_venv_module
     say "Making .venv with $("$PYTHON" --version) ..."
