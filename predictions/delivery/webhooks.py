@@ -143,13 +143,11 @@ def failed(one: Claimed, *, code: int | None, note: str, retry: bool, wait_s: fl
     _write(one, **values)
 
 
-def turn_off(prediction_id: int) -> None:
-    """The receiver said that it is gone for good: nothing more is owed for this prediction."""
-    with transaction.atomic():
-        Prediction.objects.filter(pk=prediction_id).update(webhook="")
-        Delivery.objects.filter(prediction_id=prediction_id, state=Delivery.State.OWED).update(
-            state=Delivery.State.DROPPED
-        )
+def drop_owed(prediction_id: int) -> None:
+    """Nothing more is told of this prediction. Call it inside the transaction that turns its webhook off."""
+    Delivery.objects.filter(prediction_id=prediction_id, state=Delivery.State.OWED).update(
+        state=Delivery.State.DROPPED
+    )
 
 
 def secret_of(account: Account) -> str:

@@ -21,7 +21,15 @@ from predictions.lifecycle.claims import (
     stray_closed,
     take_back,
 )
-from predictions.lifecycle.ending import cancel, expire, fail, fail_running, remove_data, succeed
+from predictions.lifecycle.ending import (
+    cancel,
+    expire,
+    fail,
+    fail_running,
+    remove_data,
+    succeed,
+    turn_webhook_off,
+)
 from predictions.lifecycle.progress import claim_looks, look_again, lost, note, store_result
 
 __all__ = [
@@ -45,4 +53,5 @@ __all__ = [
     "stray_closed",
     "succeed",
     "take_back",
+    "turn_webhook_off",
 ]

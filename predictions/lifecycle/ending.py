@@ -140,6 +140,13 @@ def remove_data(prediction_id: int) -> bool:
     return changed == 1
 
 
+def turn_webhook_off(prediction_id: int) -> None:
+    """The receiver said that it is gone for good: nothing more is owed for this prediction."""
+    with transaction.atomic():
+        Prediction.objects.filter(pk=prediction_id).update(webhook="")
+        webhooks.drop_owed(prediction_id)
+
+
 def _end(where: Q, status: Any, **values: Any) -> bool:
     """The conditional UPDATE from a live status. True where this call is the one that ended it."""
     changed = Prediction.objects.filter(where, status__in=LIVE).update(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import structlog
 
+from predictions import lifecycle
 from predictions.delivery import outbound, webhooks
 from predictions.delivery.webhooks import Claimed
 
@@ -85,5 +86,5 @@ def _report(one: Claimed, outcome: _Outcome) -> None:
         one, code=code, note=outcome.note, retry=retry, wait_s=outcome.retry_after_s if code == 429 else None
     )
     if code == 410:
-        webhooks.turn_off(one.delivery.prediction_id)
+        lifecycle.turn_webhook_off(one.delivery.prediction_id)
     log.info("webhook_not_delivered", message=one.delivery.message_id, code=code, note=outcome.note)

@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any, Literal
 
-from django.db import models, transaction
+from django.db import transaction
 from django_q.models import OrmQ
 from django_q.signals import post_execute
 from django_q.tasks import async_task
@@ -44,11 +44,6 @@ def knock(cluster: str) -> None:
 def depth(cluster: str = "work") -> int:
     """Wake-ups that no worker took yet."""
     return OrmQ.objects.filter(key=cluster).count()
-
-
-def oldest_age(cluster: str = "work") -> Any:
-    """The time since which the oldest wake-up stands there, or None."""
-    return OrmQ.objects.filter(key=cluster).aggregate(oldest=models.Min("lock"))["oldest"]
 
 
 def _enqueue(kind: str, cluster: str) -> None:
