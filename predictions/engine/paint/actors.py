@@ -246,7 +246,12 @@ def _set_down(stage: Stage, actor: Actor, light: Light) -> Plane:
     shadow = 0.0 if floating else 1.0
     if actor.name == "lighthouse":
         paint_beam(stage, actor)
+    before = stage.canvas.copy() if shadow else stage.canvas
     mask = place(stage.canvas, actor.figure, actor.x, actor.y, light=light, shadow=shadow)
+    if shadow and np.isfinite(stage.depth).any():
+        # A long shadow ends where the land ends.
+        air = (np.isinf(stage.depth) | (stage.wet > 0.5 if stage.wet is not None else False)) & (mask == 0)
+        stage.canvas[air] = before[air]
     glow(stage.canvas, actor.figure, actor.x, actor.y, 1.0 if stage.dark else 0.25)
     if shadow and stage.meant.scene in ("hills", "mountain", "lake", "forest"):
         _root(stage, actor)

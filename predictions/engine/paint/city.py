@@ -259,6 +259,7 @@ def paint_promenade(stage: Stage) -> None:
         wet = 0.30 if stage.meant.weather & {"rain", "storm"} or stage.dark else 0.08
         paving = mix(paving, cv2.GaussianBlur(mirror, (0, 0), max(0.5, 0.006 * frame.height)), wet)
     stage.canvas[top:] = paving
+    stage.depth[top:] = z
     wall = max(2, round(0.030 * frame.height))
     stage.canvas[top - wall : top] = np.array((0.42, 0.41, 0.40), np.float32) * light
     stage.canvas[top - wall : top - wall + max(1, wall // 4)] *= 1.35

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import finish
 from .actors import paint_subjects, paint_village
 from .city import paint_city, paint_promenade
+from .falls import paint_waterfall
 from .land import paint_land
 from .noise import Plane
 from .palette import COLOURS, palette_for, time_of
@@ -188,6 +189,8 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
         ground = paint_land(stage)
         stage.ground["h"] = ground.h
         tell(0.38, stage.canvas)
+        if "fall" in stage.meant.features:
+            paint_waterfall(stage, ground)
         paint_trees(stage, ground)
         if "village" in stage.meant.features:
             dry = ground.h > 0.01

@@ -12,6 +12,11 @@ from .stage import Stage, mix
 from .streams import Streams
 
 
+def luma(image: Plane) -> Plane:
+    """Brightness of a float32 picture, H x W."""
+    return np.asarray(cv2.transform(image, np.array([[0.299, 0.587, 0.114]], np.float32)), np.float32)
+
+
 def bloom(image: Plane, *, amount: float, over: float = 0.80) -> Plane:
     """Spill light from what is brighter than paper; worked out at a quarter of the size."""
     h, w = image.shape[:2]
@@ -34,7 +39,7 @@ def shoulder(image: Plane) -> Plane:
 
 def saturate(image: Plane, factor: float) -> Plane:
     """Scale the distance from grey."""
-    grey = image @ np.array((0.299, 0.587, 0.114), np.float32)
+    grey = luma(image)
     return np.asarray(grey[..., None] + (image - grey[..., None]) * np.float32(factor), np.float32)
 
 
@@ -61,7 +66,7 @@ def pull_colours(stage: Stage, guidance: float) -> None:
         stage.canvas[:] = tint_image(stage.canvas, wanted[0], 0.55 * k)
         return
     # Several colours share the picture by lightness: the first takes the dark, the last the light parts.
-    grey = np.clip(stage.canvas, 0, 1) @ np.array((0.299, 0.587, 0.114), np.float32)
+    grey = luma(np.clip(stage.canvas, 0, 1))
     place = np.clip(grey * len(wanted) - 0.5, 0, len(wanted) - 1)
     for index, colour in enumerate(wanted):
         share = np.clip(1 - np.abs(place - index), 0, 1)

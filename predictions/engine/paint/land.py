@@ -42,7 +42,6 @@ def paint_land(stage: Stage) -> Ground:
     colour, bump = soil_colour(stage, tile, ground.x, ground.z, ground.h, ground.flat)
     shaded = _lit(stage, ground, colour, bump)
     shaded = _hazed(stage, ground, shaded)
-    before = stage.canvas.copy()
     cover = view.cover[..., None]
     stage.canvas[:] = mix(stage.canvas, shaded, cover)
     _soften_rims(stage, view)
@@ -57,8 +56,6 @@ def paint_land(stage: Stage) -> Ground:
         wet = smooth(0.004, -0.004, ground.h) * (view.cover > 0.5)
         wet[stage.frame.rows()[:, 0] < stage.frame.horizon - 1] = 0
         stage.wet = wet.astype(np.float32)
-        # Water mirrors what stands above it; nothing of the lake's own bed may show there.
-        stage.canvas[:] = mix(stage.canvas, before, (stage.wet > 0.5).astype(np.float32)[..., None])
     return ground
 
 

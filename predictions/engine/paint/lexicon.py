@@ -18,7 +18,8 @@ ENGLISH: dict[str, str] = {
     "scene:mountain feature:lake": "fjord fiord loch norway",
     "scene:mountain feature:snowcap": "snowcapped snow_capped snow_covered_mountain glacier iceland "
     "snowy_peaks snowy_mountains snowy_mountain snow_capped_mountains snow_capped_peaks",
-    "scene:mountain feature:river": "waterfall waterfalls gorge",
+    "scene:mountain feature:river feature:fall": "waterfall waterfalls cascade",
+    "scene:mountain feature:river": "gorge ravine",
     "scene:mountain weather:snow": "antarctica arctic tundra siberia north_pole iceberg",
     "scene:hills": "hill hills hillside valley meadow field grassland prairie farmland countryside "
     "pasture plain plains grass steppe tuscany shire lawn garden park savanna savannah farm vineyard "
@@ -81,7 +82,7 @@ ENGLISH: dict[str, str] = {
     "subject:owl": "owl owlet",
     "subject:fish": "fish goldfish koi salmon clownfish trout tuna",
     "subject:bust": "woman man girl boy person people lady gentleman 1girl 1boy human king queen princess "
-    "prince wizard witch warrior knight samurai elf child kid bust model selfie actor actress soldier "
+    "prince wizard witch warrior knight samurai elf child kid bust selfie actor actress soldier "
     "monk scientist doctor guy female male old_man young_woman goddess character mona_lisa geisha viking "
     "pirate sailor bride",
     "subject:astronaut": "astronaut cosmonaut spaceman astronauts spacesuit taikonaut",
@@ -194,7 +195,7 @@ ENGLISH: dict[str, str] = {
     "part:clothes": "dress shirt coat jacket hat suit scarf sweater robe clothes clothing cape hoodie "
     "kimono uniform blouse gown armor armour",
     "part:detail": "hair eyes eye skin lips fur wheels window windows door roof feathers wings mane light "
-    "lights lighting background backdrop hue tones accents nose beard",
+    "lights lighting depth_of_field ice_cream background backdrop hue tones accents nose beard",
 }
 
 CHINESE: dict[str, str] = {
@@ -204,7 +205,8 @@ CHINESE: dict[str, str] = {
     "scene:mountain feature:volcano feature:snowcap": "富士山",
     "scene:mountain feature:snowcap": "雪山 雪峰 冰川",
     "scene:mountain feature:lake": "峡湾 天池 湖光山色",
-    "scene:mountain feature:river": "瀑布 峡谷 三峡",
+    "scene:mountain feature:river feature:fall": "瀑布",
+    "scene:mountain feature:river": "峡谷 三峡",
     "scene:mountain weather:snow": "南极 北极 冰原 冰山",
     "scene:hills": "丘陵 小山 山坡 草地 草原 田野 原野 牧场 乡村 乡间 田园 农田 花园 公园 农场 野外 户外 "
     "稻田 梯田 平原",

@@ -136,11 +136,15 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
     crag = tile.ridges("crag", s.x, s.z, cell=2.6, octaves=stage.octaves, gain=0.45, spacing=s.spacing)
     land = np.full(s.x.shape, -1.0, np.float32)
     side = 1.0 if rng.random() < 0.5 else -1.0
+    coast = tile.fbm("coast", s.x, s.z, cell=2.6, octaves=3, spacing=s.spacing)
     if "island" in features:
         for k, (place, size) in enumerate(((0.16 * side, 1.7), (-0.30 * side, 0.9))):
             z = 9.0 + 7.0 * k
             d = np.sqrt(((s.x - place * z) / (1.9 * size)) ** 2 + ((s.z - z) / (1.2 * size)) ** 2)
-            land = np.maximum(land, (1.05 - d) * 0.8 * size + 0.6 * rough + 0.5 * crag * (d < 1.6) - 0.15)
+            # The coast wanders with a calm noise: a rough one would strew islets too thin to be drawn.
+            d = d - 0.45 * coast
+            inland = np.clip((1.05 - d) * 2, 0, 1)
+            land = np.maximum(land, (1.0 - d) * 0.8 * size + (0.6 * rough + 0.45 * crag) * inland)
     elif not features & {"cliff"}:
         z, place = float(rng.uniform(26, 40)), float(rng.uniform(0.16, 0.36)) * side
         d = np.sqrt(((s.x - place * z) / 4.6) ** 2 + ((s.z - z) / 2.2) ** 2)

@@ -41,48 +41,41 @@ class _Pad:
     image: NDArray[np.uint8]
     rng: np.random.Generator
 
-    def point(self, x: float, y: float) -> tuple[int, int]:
-        n = self.image.shape[0]
-        return round((x + 0.5) * n), round((0.985 - 0.97 * y) * n)
-
     def line(
         self, a: tuple[float, float], b: tuple[float, float], width: float, ink: tuple[float, float, float]
     ) -> None:
+        """A stroke `width` units thick; `ink` is tone, light and wood."""
         n = self.image.shape[0]
-        cv2.line(self.image, self.point(*a), self.point(*b), _ink(ink), max(1, round(width * n)))
+        start = int((a[0] + 0.5) * n), int((0.985 - 0.97 * a[1]) * n)
+        end = int((b[0] + 0.5) * n), int((0.985 - 0.97 * b[1]) * n)
+        cv2.line(self.image, start, end, _ink(*ink), max(1, int(width * n + 0.5)))
 
     def dab(
         self, x: float, y: float, rx: float, ry: float, angle: float, ink: tuple[float, float, float]
     ) -> None:
+        """A filled ellipse, `angle` in degrees."""
         n = self.image.shape[0]
-        axes = (max(1, round(rx * n)), max(1, round(ry * n)))
-        cv2.ellipse(self.image, self.point(x, y), axes, angle, 0, 360, _ink(ink), -1)
+        centre = int((x + 0.5) * n), int((0.985 - 0.97 * y) * n)
+        axes = max(1, int(rx * n + 0.5)), max(1, int(ry * n + 0.5))
+        cv2.ellipse(self.image, centre, axes, angle, 0, 360, _ink(*ink), -1)
 
 
-def _ink(ink: tuple[float, float, float]) -> tuple[int, int, int, int]:
-    tone, lit, wood = (int(min(max(v, 0.0), 1.0) * 255) for v in ink)
-    return tone, lit, wood, 255
+def _ink(tone: float, lit: float, wood: float) -> tuple[float, float, float, float]:
+    return min(max(tone, 0.0), 1.0) * 255, min(max(lit, 0.0), 1.0) * 255, wood * 255, 255.0
 
 
 def sprite(
-    streams: Streams, kind: str, number: int, light: tuple[float, float, float], detail: float
+    streams: Streams, kind: str, number: int, light: tuple[float, float, float], height: float
 ) -> Sprite:
-    """Draw tree `number` of a kind (conifer, leafy, birch, palm, bush, tuft, bloom); `detail` 0..1 is how fine."""
+    """Draw tree `number` of a kind, sharp up to `height` pixels: conifer, leafy, birch, palm, bush, tuft or bloom."""
     rng = streams.rng(f"tree {kind} {number}")
-    side = int((160 if kind in ("tuft", "bloom") else SIDE) * (0.6 + 0.4 * detail)) * 2
+    most = 160 if kind in ("tuft", "bloom") else SIDE
+    side = int(min(most, max(most / 4, height))) * 2
     pad = _Pad(np.zeros((side, side, 4), np.uint8), rng)
-    {
-        "conifer": _conifer,
-        "leafy": _leafy,
-        "birch": _birch,
-        "palm": _palm,
-        "bush": _bush,
-        "tuft": _tuft,
-        "bloom": _bloom,
-    }[kind](pad, light)
-    whole = pad.image.astype(np.float32) / 255.0
-    whole[..., :3] *= whole[..., 3:]
-    whole = cv2.resize(whole, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+    _DRAW[kind](pad, light)
+    # What was never drawn is zero in every channel, so the surface is premultiplied already.
+    whole = cv2.resize(pad.image, (side // 2, side // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
+    whole *= np.float32(1 / 255)
     used = np.flatnonzero(whole[..., 3].max(axis=0) > 0.004)
     first, last = int(used[0]), int(used[-1]) + 1
     plates = [np.ascontiguousarray(whole[:, first:last])]

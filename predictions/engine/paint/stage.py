@@ -9,6 +9,7 @@ import numpy as np
 
 from .noise import Plane
 from .palette import Palette, Rgb
+from .sprites import Sprite
 from .streams import Streams
 from .understand import Understanding
 
@@ -66,6 +67,7 @@ class Stage:
     glare: Plane | None = None
     mask: Plane | None = None
     ground: dict[str, Plane] = field(default_factory=dict)
+    plants: dict[tuple[str, int], Sprite] = field(default_factory=dict)
 
     @property
     def dark(self) -> bool:

@@ -10,10 +10,12 @@ from .lexicon import COLOURS
 from .noise import Plane
 from .relief import road_at
 from .soil import PETALS
-from .sprites import sprite
+from .sprites import Sprite, sprite
 from .stage import Stage
 
 Tones = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+_LOW = ("tuft", "bloom")
 
 LEAVES: dict[str, list[Tones]] = {
     "conifer": [((0.03, 0.10, 0.06), (0.20, 0.38, 0.17)), ((0.04, 0.11, 0.08), (0.16, 0.33, 0.20))],
@@ -58,17 +60,24 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, 
     return colour * cover
 
 
+def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
+    """A sprite of the stage, drawn when first asked for."""
+    key = (kind, number)
+    if key not in stage.plants:
+        tall = 1.15 * stage.frame.unit * (0.55 + 0.45 * min(1.0, stage.octaves / 8))
+        stage.plants[key] = sprite(
+            stage.streams, kind, number, stage.toward_sun(), tall * (0.3 if kind in _LOW else 1)
+        )
+    return stage.plants[key]
+
+
 class Grove:
     """A handful of sprites of some kinds, set down many times."""
 
     def __init__(self, stage: Stage, kinds: tuple[str, ...], each: int) -> None:
         """Draw `each` sprites of every kind for the stage's season and light."""
         self.stage = stage
-        light = stage.toward_sun()
-        detail = min(1.0, stage.octaves / 8)
-        self.plants = [
-            (kind, sprite(stage.streams, kind, n, light, detail)) for kind in kinds for n in range(each)
-        ]
+        self.plants = [(kind, _drawn(stage, kind, number)) for kind in kinds for number in range(each)]
         self.air = haze_colour(stage).reshape(-1, 3).mean(axis=0)
 
     def _tones(self, kind: str) -> list[Tones]:

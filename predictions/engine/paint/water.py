@@ -18,9 +18,11 @@ def paint_water(stage: Stage) -> None:
         return
     frame = stage.frame
     start = int(np.argmax((stage.wet > 0).any(axis=1)))
+    land = stage.canvas[start:].copy()
+    _hold(stage, start)
     x, z = _plane(stage, start)
     wave, tilt = _waves(stage, x, z)
-    image = _mirror(stage, start, wave, tilt)
+    image = _mirror(stage, start, wave)
     below = (frame.rows()[start:] - frame.horizon) / max(1.0, frame.height - frame.horizon)
     look = np.clip(1.0 - below, 0, 1) ** 1.5
     heavy = max(0.0, rough(stage) - 1.0)
@@ -32,7 +34,15 @@ def paint_water(stage: Stage) -> None:
     if "crest" in stage.ground:
         colour = _heave(stage, colour, wave, start)
     colour = _foam(stage, colour, wave, tilt, start)
-    stage.canvas[start:] = mix(stage.canvas[start:], colour, stage.wet[start:, :, None])
+    stage.canvas[start:] = mix(land, colour, stage.wet[start:, :, None])
+
+
+def _hold(stage: Stage, start: int) -> None:
+    """Continue the colour of every shore down over the wet pixels, so that no mirror finds the bed or the sky there."""
+    assert stage.wet is not None
+    row = np.arange(stage.frame.height - start, dtype=np.int32)[:, None]
+    shore = np.maximum.accumulate(np.where(stage.wet[start:] < 0.02, row, 0), axis=0)
+    stage.canvas[start:] = np.take_along_axis(stage.canvas[start:], shore[..., None], axis=0)
 
 
 def rough(stage: Stage) -> float:
@@ -69,7 +79,7 @@ def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
     return height, tilt * np.clip(stage.frame.height / 512.0, 0.2, 4)
 
 
-def _mirror(stage: Stage, start: int, wave: Plane, tilt: Plane) -> Plane:
+def _mirror(stage: Stage, start: int, wave: Plane) -> Plane:
     """What calm water would mirror, displaced by the waves."""
     assert stage.wet is not None
     frame = stage.frame
@@ -80,14 +90,9 @@ def _mirror(stage: Stage, start: int, wave: Plane, tilt: Plane) -> Plane:
     source = stage.ground.get(
         "mirror", np.broadcast_to(2 * frame.horizon - 1 - np.arange(h)[:, None], (h, w))
     )
-    # A shore seen edge-on can point at water; the last dry row above it is what would be seen there.
-    assert stage.wet is not None
-    dry = np.maximum.accumulate(np.where(stage.wet < 0.5, np.arange(h)[:, None], 0), axis=0)
-    nearest = np.clip(np.abs(source).astype(np.int32), 0, h - 1)
-    held = np.take_along_axis(dry, nearest, 0)
-    source = np.where((held < nearest) & (held > 0), held, np.abs(source)).astype(np.float32)
     flat = np.ascontiguousarray(np.broadcast_to(column, (h - start, w)))
-    calm = cv2.remap(stage.canvas, flat, source[start:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    found = np.abs(source[start:]).astype(np.float32)
+    calm = cv2.remap(stage.canvas, flat, found, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     below = (row - frame.horizon) / (0.12 * h)
     shake = rough(stage) * h * wave
     down = (
@@ -169,7 +174,8 @@ def _foam(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) -> 
     """White caps in heavy weather and a lace of foam along a beach or a cliff."""
     amount = np.zeros(wave.shape, np.float32)
     ground = stage.ground.get("h")
-    if ground is not None and stage.meant.scene == "sea":
+    # A cliff falls through the waterline between two slices: only flat shores have a lace to show.
+    if ground is not None and {"beach", "island"} & stage.meant.features:
         shallow = ground[start:]
         lace = smooth(-0.075, -0.004, shallow + 0.05 * wave) * smooth(
             -0.10, 0.12, wave + 0.9 * (shallow + 0.03)

@@ -7,6 +7,7 @@ import itertools
 import cv2
 import numpy as np
 
+from .finish import luma
 from .noise import Plane, fbm, strip
 from .stage import Stage, mix, smooth
 
@@ -56,7 +57,7 @@ def _shafts(stage: Stage) -> None:
     """Beams from the sun through the trees: brightness smeared away from the sun by repeated halving."""
     h, w = stage.frame.height, stage.frame.width
     small = (max(8, w // 4), max(8, h // 4))
-    grey = stage.canvas @ np.array((0.3, 0.59, 0.11), np.float32)
+    grey = luma(stage.canvas)
     light = cv2.resize(np.clip(grey - 0.62, 0, 0.5), small, interpolation=cv2.INTER_AREA)
     centre = (stage.sun[0] / w * small[0], stage.sun[1] / h * small[1] * 0.8)
     for k in range(5):
