@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ log = logging.getLogger("darkroom.web")
 GRACE = 8
 # Seconds an idle connection is kept; longer than the usual proxies keep theirs, so that they close first.
 KEEP_ALIVE = 75
+MANY_FILES = 65_536
 
 
 class Server(uvicorn.Server):
@@ -37,6 +39,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `fd` is an inherited listening socket. Raises OSError where the port is taken."""
     leash.arm()
+    _allow_many_files()
     listener = socket.socket(fileno=fd) if fd is not None else _bound(host, port)
     # uvicorn takes these over while it runs and raises them again at its end, where the default is death by signal.
     for ending in (signal.SIGTERM, signal.SIGINT):
@@ -72,6 +75,14 @@ def _bound(host: str, port: int) -> socket.socket:
     listener.bind((host, port))
     listener.listen(2048)
     return listener
+
+
+def _allow_many_files() -> None:
+    """Each held request and each stream is an open file, and the usual limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _name(listener: socket.socket) -> str:

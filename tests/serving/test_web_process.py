@@ -48,6 +48,14 @@ def test_it_serves_on_the_socket_it_was_given(web: Web) -> None:
     assert web.get().status_code == 404
 
 
+def test_it_may_hold_more_connections_than_the_usual_limit(web: Web) -> None:
+    web.get()
+    limits = Path(f"/proc/{web.process.pid}/limits").read_text()
+    soft, hard = next(line for line in limits.splitlines() if line.startswith("Max open files")).split()[3:5]
+
+    assert int(soft) == min(int(hard), 65_536)
+
+
 def test_it_ends_without_error_when_it_is_asked_to(web: Web) -> None:
     web.get()
 
