@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from gallery.pages import theme_of
 
+log = logging.getLogger(__name__)
 # Under these nobody reads HTML, and official clients stumble over it.
 _MACHINES = ("/v1/", "/replicate/v1/", "/openai/", "/api/")
 _PROBLEMS = {
@@ -39,7 +42,14 @@ def error_page(
         "path": request.path,
     }
     # No request goes to the template: the context processors would ask for the session and the account.
-    html = loader.render_to_string(f"{status}.html", context)
+    try:
+        html = loader.render_to_string(f"{status}.html", context)
+    except Exception:
+        # Even styles and translations may be what is broken. The reader still gets a sentence and the id.
+        log.exception("the error page itself failed")
+        html = (
+            f"<!doctype html><title>Darkroom</title><h1>{status}</h1><p>{escape(context['request_id'])}</p>"
+        )
     return _sent(HttpResponse(html, status=status), retry_after)
 
 

@@ -67,6 +67,11 @@ class Item(models.Model):
         ordering: ClassVar = ["-created_at", "-id"]
         indexes: ClassVar = [
             models.Index(name="item_of_account", fields=["account", "-created_at", "-id"]),
+            # The library's filters: each is a range of its own index, however many other items there are.
+            models.Index(
+                name="item_of_account_shown", fields=["account", "visibility", "-created_at", "-id"]
+            ),
+            models.Index(name="item_of_account_model", fields=["account", "model", "-created_at", "-id"]),
             models.Index(
                 name="item_public",
                 fields=["-published_at", "-id"],

@@ -144,7 +144,10 @@ def window(browser: Browser, server: Server, theme: str, width: int, language: s
     """A window of that theme, width and language, signed in as the administrator."""
     height = 844 if width < 640 else 900
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, locale=language, has_touch=width < 640
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        locale=language,
+        has_touch=width < 640,
     )  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{server.url}/accounts/login/")

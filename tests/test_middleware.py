@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import RequestFactory
 
-from config.middleware import RequestIdMiddleware
+from config.middleware import PagePolicyMiddleware, RequestIdMiddleware
 
 
 def answer(request: HttpRequest) -> HttpResponse:
@@ -40,3 +41,34 @@ def test_it_keeps_the_id_that_a_proxy_gave(later: bool) -> None:
 @pytest.mark.parametrize("later", [False, True])
 def test_it_does_not_repeat_an_id_that_could_break_a_log_line(later: bool) -> None:
     assert ask('x" level=error', later=later) != 'x" level=error'
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<p>", content_type="text/html; charset=utf-8")
+
+
+def data(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({})
+
+
+async def page_later(request: HttpRequest) -> HttpResponse:
+    return page(request)
+
+
+def policy_of(path: str, inner: Any) -> str:
+    made = PagePolicyMiddleware(inner)(RequestFactory().get(path))
+    response = asyncio.run(made) if inner is page_later else made
+    return str(response.get("Content-Security-Policy", ""))
+
+
+@pytest.mark.parametrize("inner", [page, page_later])
+def test_a_page_runs_no_script_but_our_own(inner: Any) -> None:
+    policy = policy_of("/gallery/", inner)
+    assert "default-src 'self'" in policy
+    assert "script-src" not in policy
+    assert "unsafe-eval" not in policy
+
+
+@pytest.mark.parametrize(("path", "inner"), [("/v1/models", data), ("/admin/", page)])
+def test_what_is_no_page_of_ours_has_no_policy(path: str, inner: Any) -> None:
+    assert policy_of(path, inner) == ""

@@ -118,6 +118,18 @@ def test_a_500_gives_an_id_to_quote(rf: RequestFactory) -> None:
     assert b"Quote k3v8q0zc" in errors.server_error(request).content
 
 
+def test_a_broken_error_page_still_says_the_id(rf: RequestFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object) -> str:
+        raise ValueError("no manifest")
+
+    monkeypatch.setattr(errors.loader, "render_to_string", broken)
+    request = rf.get("/x/")
+    request.request_id = "k3v8q0zc"  # type: ignore[attr-defined]
+    answer = errors.server_error(request)
+    assert answer.status_code == 500
+    assert b"k3v8q0zc" in answer.content
+
+
 def test_a_page_that_is_not_there_says_so(client: Client, db: None) -> None:
     answer = client.get("/no/such/page/")
     assert answer.status_code == 404
