@@ -43,7 +43,7 @@ def error_page(
     }
     # No request goes to the template: the context processors would ask for the session and the account.
     try:
-        html = loader.render_to_string(f"{status}.html", context)
+        html = str(loader.render_to_string(f"{status}.html", context))
     except Exception:
         # Even styles and translations may be what is broken. The reader still gets a sentence and the id.
         log.exception("the error page itself failed")

@@ -2,9 +2,9 @@
 
     script/screenshots [FOLDER]
 
-Starts `script/server` on a data folder of its own and an unused port, asks it for pictures over HTTP with the token that
-it prints, publishes most of them through the pages, and photographs home, gallery, item, library, studio, a phone and
-the administration.
+Starts `script/server` on a data folder of its own and an unused port, asks it for pictures over HTTP with the token
+that it prints, publishes them through the pages, and photographs home, gallery, item, library, studio, a phone and the
+administration.
 """
 
 from __future__ import annotations
@@ -105,12 +105,12 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> Server:
 
 def call(server: Server, path: str, body: dict[str, Any] | None = None) -> Any:
     """One JSON request to the API."""
-    request = urllib.request.Request(  # noqa: S310 (our own server)
+    request = urllib.request.Request(
         f"{server.url}{path}",
         data=json.dumps(body).encode() if body is not None else None,
         headers={"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -241,6 +241,7 @@ def take(browser: Browser, running: Server, folder: Path) -> Iterator[Path]:
     yield photograph(dark, folder, "studio-dark")
     chinese.goto(f"{running.url}/studio/?model={DEV}")
     yield photograph(chinese, folder, "studio-light-zh")
+    dark.wait_for_selector("#batches > .batch.succeeded:first-child", timeout=PICTURES_S * 1000)
     phone.goto(f"{running.url}/studio/")
     yield photograph(phone, folder, "studio-phone")
 

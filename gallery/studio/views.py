@@ -53,10 +53,9 @@ def _wish(request: HttpRequest) -> tuple[Version | None, dict[str, Any]]:
     source = _source(request)
     if source is not None:
         return source.version, reading.as_form(source.version, source.input)
-    version = _version(request.GET.get("model", "")) or _default_version()
-    return version, {
-        name: value for name, value in request.GET.items() if name not in ("model", "from", "item")
-    }
+    version = _version(request.GET.get("model", ""))
+    fields = request.GET.dict()
+    return version, reading.kept(version, fields) if version is not None else fields
 
 
 def _source(request: HttpRequest) -> Prediction | None:
@@ -97,6 +96,9 @@ def _form_context(
     dropped: list[str] | None = None,
 ) -> dict[str, Any]:
     choices = _choices()
+    if version is None:
+        version = _default_version(choices)
+        values = reading.kept(version, values) if version is not None else {}
     chosen: Panel | None = panel(version, values, errors, dropped) if version is not None else None
     context: dict[str, Any] = {
         "choices": choices,
@@ -165,11 +167,10 @@ def _version(ref: str) -> Version | None:
     return catalogue.find_version(ref) if ref else None
 
 
-def _default_version() -> Version | None:
-    for choice in _choices():
-        if choice.available:
-            return catalogue.find_version(choice.model.ref)
-    return None
+def _default_version(choices: list[Choice]) -> Version | None:
+    """The newest version of the first model that can be used."""
+    first = next((choice for choice in choices if choice.available), None)
+    return catalogue.find_version(first.model.ref) if first is not None else None
 
 
 @require_POST
@@ -178,7 +179,7 @@ def make(request: HttpRequest) -> HttpResponse:
     """Ask for pictures. What is wrong comes back with the form kept and a sentence under its field."""
     version = _version(request.POST.get("model", ""))
     if version is None:
-        return _refused(request, _default_version(), request.POST, refusal=_("Choose a model first."))
+        return _refused(request, None, request.POST, refusal=_("Choose a model first."))
     given = reading.read(version, request.POST)
     if "prompt" in version.properties and not given.get("prompt", "").strip():
         empty = {"prompt": _("Write what the picture should show.")}

@@ -318,3 +318,15 @@ def test_a_deleted_batch_is_no_longer_made_again(as_alice: Client, alice: User) 
     prediction = factories.make_prediction(alice, find(DEV), status=Status.SUCCEEDED, output=["x"])
     lifecycle.remove_data(prediction.pk)
     assert f"?from={prediction.public_id}" not in as_alice.get("/studio/").content.decode()
+
+
+def test_the_settings_of_the_address_are_kept_without_scripts(as_alice: Client) -> None:
+    made = as_alice.post("/studio/make/", form(seed="77", num_outputs="2"))
+    page = as_alice.get(made["Location"]).content.decode()
+    assert 'value="77"' in page
+    assert "Make 2" in page
+    assert 'name="disable_safety_checker" value="on" checked' in page
+
+
+def test_a_prompt_in_the_address_fills_the_dock(as_alice: Client) -> None:
+    assert "a quiet harbour</textarea>" in as_alice.get("/studio/?prompt=a+quiet+harbour").content.decode()
