@@ -152,7 +152,7 @@ def test_every_meaning_in_the_word_list_is_one_the_painter_handles() -> None:
     meanings = {m for table in (ENGLISH, CHINESE) for key in table for m in key.split()}
     assert {m.partition(":")[0] for m in meanings} == kinds
     colours = {m.partition(":")[2] for m in meanings if m.startswith("colour:")}
-    assert colours == set(COLOURS) | {"rainbow"}
+    assert colours == set(COLOURS) | {"rainbow", "vivid"}
 
 
 @pytest.mark.parametrize("table", [ENGLISH, CHINESE], ids=["english", "chinese"])
@@ -187,3 +187,14 @@ def test_every_style_of_the_word_list_can_be_applied() -> None:
         if m.startswith("style:")
     }
     assert named <= set(STYLES)
+
+
+def test_a_rainbow_that_colours_nothing_stands_in_the_sky() -> None:
+    assert "rainbow" in understand("green hills and a rainbow").sky
+    assert understand("a rainbow unicorn").colours == (("rainbow", "unicorn"),)
+    assert "rainbow" not in understand("a rainbow unicorn").sky
+
+
+def test_the_moon_brings_the_night_unless_another_time_is_named() -> None:
+    assert understand("the moon over the sea").time == "night"
+    assert understand("the moon over the sea at dawn").time == "dawn"

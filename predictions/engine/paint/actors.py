@@ -82,7 +82,11 @@ def paint_subjects(stage: Stage) -> None:
     light = scene_light(stage)
     riding = stage.meant.riding
     main = [n for n in names if not (riding and n == riding[0])]
-    actors = _apart(stage, [_cast(stage, name, k, len(main), light) for k, name in enumerate(main)])
+    actors = _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
+    if stage.meant.scene == "studio":
+        floor = max(actor.y for actor in actors)
+        for actor in actors:
+            actor.y = floor if actor.where not in ("air", "frame") else actor.y
     mask = np.zeros(stage.canvas.shape[:2], np.float32)
     for actor in sorted(actors, key=lambda a: a.y):
         mask = np.maximum(mask, _set_down(stage, actor, light))
@@ -96,7 +100,7 @@ def _draw(stage: Stage, name: str, height: float, light: Light, facing: int) -> 
     colours = stage.meant.colours_of(name.removesuffix(":riding"))
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
-    if plain is None and "rainbow" in colours:
+    if plain is None and {"rainbow", "vivid"} & set(colours):
         return _rainbow(stage, name, size, light, facing)
     return render(name, streams=stage.streams, height_px=size, light=light, colour=plain, facing=facing)
 
@@ -122,7 +126,12 @@ def _rainbow(stage: Stage, name: str, size: int, light: Light, facing: int) -> F
     return Figure(rgba, white.base, white.seat, white.emissive)
 
 
-def _height(stage: Stage, name: str, count: int, light: Light) -> float:
+def _width_share(name: str) -> float:
+    """How much of the width a subject asks for beside another: people close up want the most."""
+    return 2.0 if name == "bust" or name.endswith(":face") else 1.0
+
+
+def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
     """Pixel height of a subject: its share of the picture, but never wider than its room."""
     frame = stage.frame
     plain = name.partition(":")[0]
@@ -131,30 +140,36 @@ def _height(stage: Stage, name: str, count: int, light: Light) -> float:
         share = 0.82
     elif stage.meant.scene in ("studio", "space", "underwater") and SIZES[plain][1] != "frame":
         share = min(0.74, share * 1.6)
-    elif count == 1 and SIZES[plain][1] == "ground":
+    elif not others and SIZES[plain][1] == "ground":
         share *= 1.15
+    if _width_share(name) < max((_width_share(n) for n in others), default=0):
+        share *= 0.66
     trial = render(name, streams=stage.streams, height_px=48, light=light)
     aspect = trial.rgba.shape[1] / trial.rgba.shape[0]
     riding = stage.meant.riding
     if riding and name == riding[1] and trial.seat and trial.seat[1] < 0.1 * trial.rgba.shape[0]:
         share *= 0.70  # its rider sits on its head and needs room above
-    room = 0.86 if count == 1 else 0.92 / count
-    if stage.meant.scene in ("studio", "space", "underwater") and count == 1:
+    room = (
+        0.92 * _width_share(name) / (_width_share(name) + sum(map(_width_share, others))) if others else 0.86
+    )
+    if stage.meant.scene in ("studio", "space", "underwater") and not others:
         room = 1.0 if name == "bust" or name.endswith(":face") else 0.74
     height = min(share * frame.height, room * frame.width / aspect)
     # In a tall picture a subject may fill more of the width than its share of the height says.
     return float(min(height, 1.25 * share * frame.unit))
 
 
-def _cast(stage: Stage, name: str, index: int, count: int, light: Light) -> Actor:
+def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
+    name, others = names[index], names[:index] + names[index + 1 :]
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
-    height = _height(stage, name, count, light)
-    if count > 1:
+    height = _height(stage, name, others, light)
+    if others:
         facing = 1 if index == 0 else -1
     figure = _draw(stage, name, height, light, facing)
     jitter = float(rng.uniform(-0.07, 0.07))
-    u = 0.5 + jitter if count == 1 else (index + 0.5) / count + 0.3 * jitter
+    widths = [_width_share(n) for n in names]
+    u = (sum(widths[:index]) + widths[index] / 2) / sum(widths) + (0.3 if others else 1.0) * jitter
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
     if where == "water" and stage.wet is not None:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))

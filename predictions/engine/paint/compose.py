@@ -228,9 +228,10 @@ def _abstract(
     from .abstract import paint_abstract
 
     colours = [COLOURS[c] for c, _ in meant.colours if c in COLOURS]
+    many = any(c in ("rainbow", "vivid") for c, _ in meant.colours)
     tell(0.1)
     image = paint_abstract(
-        streams, width, height, palette=colours or _own_palette(streams), octaves=octaves_of(quality)
+        streams, width, height, palette=colours or _own_palette(streams, many), octaves=octaves_of(quality)
     )
     tell(0.8, image)
     image = finish.brushwork(np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1), quality)
@@ -238,9 +239,12 @@ def _abstract(
     return _styled(meant, streams, image, quality, tell)
 
 
-def _own_palette(streams: Streams) -> list[tuple[float, float, float]]:
-    """Four colours for an abstract picture whose words name none: hues spread around a random start."""
+def _own_palette(streams: Streams, many: bool) -> list[tuple[float, float, float]]:
+    """Colours for an abstract picture whose words name none: all hues, or four spread around a random one."""
     rng = streams.rng("palette")
+    if many:
+        ring = np.array([[[h, 0.78, 0.95] for h in (350, 30, 55, 140, 205, 280)]], np.float32)
+        return [(float(r), float(g), float(b)) for r, g, b in cv2.cvtColor(ring, cv2.COLOR_HSV2RGB)[0]]
     start, spread = float(rng.uniform(0, 360)), float(rng.choice((35.0, 120.0, 165.0)))
     hues = [(start + k * spread) % 360 for k in range(4)]
     value, full = rng.uniform(0.35, 0.98, 4), rng.uniform(0.45, 0.9, 4)

@@ -187,8 +187,8 @@ ENGLISH: dict[str, str] = {
     "colour:white": "white snow_white pearl",
     "colour:grey": "gray grey silver ash",
     "colour:black": "black ebony jet_black onyx",
-    "colour:rainbow": "rainbow multicolored multicoloured colorful colourful iridescent vibrant vivid "
-    "prismatic",
+    "colour:rainbow": "rainbow rainbow_colored rainbow_coloured rainbow_colors",
+    "colour:vivid": "multicolored multicoloured colorful colourful iridescent vibrant vivid prismatic",
     # grammar
     "close:face": "face portrait headshot close_up closeup head",
     "ride:on": "riding rides ride rode ridden mounted mounting astride on_the_back_of on_top_of atop",
@@ -338,7 +338,8 @@ CHINESE: dict[str, str] = {
     "colour:white": "白 白色",
     "colour:grey": "灰 灰色 银色",
     "colour:black": "黑 黑色",
-    "colour:rainbow": "彩色 五彩 七彩 五彩缤纷 彩虹色",
+    "colour:rainbow": "彩虹色 七彩",
+    "colour:vivid": "彩色 五彩 五彩缤纷",
     "close:face": "脸 肖像 头像 特写 面孔 脸部",
     "ride:on": "骑 骑着 骑在 騎",
     "part:clothes": "裙子 衣服 帽子 外套 衬衫 旗袍 汉服 盔甲",
@@ -378,4 +379,4 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "grey": (0.52, 0.53, 0.55),
     "black": (0.07, 0.07, 0.08),
 }
-"""sRGB 0..1 of every plain colour word; `rainbow` means many hues at once."""
+"""sRGB 0..1 of every plain colour word; `rainbow` and `vivid` mean many hues at once."""

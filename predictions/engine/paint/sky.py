@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .finish import luma
 from .heaps import paint_heaps
 from .noise import Plane, fbm
 from .palette import COLOURS, tint_image
@@ -175,6 +176,6 @@ def _rainbow(stage: Stage) -> None:
     bow = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
     band = np.clip(np.minimum(t, 1 - t) * 5, 0, 1) * smooth(0.25, -0.12, dy)
     inside = (radius < 0.52) * 0.05 * smooth(0.25, -0.12, dy)
-    stage.canvas[:] = (
-        mix(stage.canvas, np.maximum(bow, stage.canvas), (band * 0.42)[..., None]) + inside[..., None]
-    )
+    # A bow adds its light to the sky behind it; mixed in, its reds would drown in the blue.
+    light = bow * (0.36 * band * (1 - 0.5 * luma(np.clip(stage.canvas, 0, 1))))[..., None]
+    stage.canvas += light + inside[..., None]

@@ -59,23 +59,27 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
         colour = _meadow(stage, tile, x, z, flat, grain, patch, h)
     if "road" in features:
         colour = _road(stage, x0, z0, grain, colour)
+    colour = _covered(stage, colour, h, flat, grain, patch)
+    if "snow" in stage.meant.weather or scene == "desert":
+        bump = bump * (0.18 if scene == "desert" and not features & {"mars", "lunar", "mesa"} else 0.55)
+    return np.asarray(colour, np.float32), bump
+
+
+def _covered(stage: Stage, colour: Plane, h: Plane, flat: Plane, grain: Plane, patch: Plane) -> Plane:
+    """What lies on any ground: snow where it holds, mud along a shore, and the colour of a colour word."""
+    steep = stage.meant.scene == "mountain"
     if "snow" in stage.meant.weather:
         white = np.array((0.93, 0.95, 1.0), np.float32) * (0.97 + 0.16 * grain)[..., None]
-        hold = (
-            smooth(0.42, 0.72, flat + 0.30 * grain + 0.2 * patch)
-            if scene == "mountain"
-            else smooth(0.2, 0.6, flat + 0.3 * grain)
-        )
+        low, high = (0.42, 0.72) if steep else (0.2, 0.6)
+        hold = smooth(low, high, flat + 0.30 * grain + (0.2 * patch if steep else 0))
         colour = mix(colour, white, (0.97 * hold)[..., None])
-    if has_water(stage) and scene != "sea":
+    if has_water(stage) and stage.meant.scene != "sea":
         shore = smooth(0.05, 0.0, h + 0.02 * grain)
         colour = mix(colour, (0.42, 0.37, 0.28), (0.75 * shore)[..., None])
     for name in stage.meant.colours_of("ground")[:1]:
         if name in COLOURS:
             colour = tint_image(np.clip(colour, 0, 1), name, 0.55)
-    if "snow" in stage.meant.weather or scene == "desert":
-        bump = bump * (0.18 if scene == "desert" and not features & {"mars", "lunar", "mesa"} else 0.55)
-    return np.asarray(colour, np.float32), bump
+    return colour
 
 
 def _bump(stage: Stage, tile: Tile, x: Plane, z: Plane, grain: Plane) -> Plane:

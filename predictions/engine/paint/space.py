@@ -43,7 +43,7 @@ def paint_space(stage: Stage) -> None:
 def _gases(stage: Stage) -> tuple[tuple[float, float, float], ...]:
     named = [COLOURS[c] for c in stage.meant.colours_of("*") if c in COLOURS]
     pick = _GASES[int(stage.streams.rng("gas").integers(len(_GASES)))]
-    if "rainbow" in stage.meant.colours_of("*"):
+    if {"rainbow", "vivid"} & set(stage.meant.colours_of("*")):
         return ((0.95, 0.25, 0.45), (0.98, 0.80, 0.25), (0.20, 0.65, 0.98))
     return tuple((named * 3)[:3]) if named else pick
 

@@ -114,6 +114,10 @@ def understand(prompt: str, negative_prompt: str = "") -> Understanding:
     found.riding = _riding(words)
     _close_up(found)
     scene, features = _scene(found)
+    if scene not in ("abstract", "studio", "space") and ("rainbow", "*") in found.colours:
+        # A rainbow that colours nothing stands in the sky.
+        found.colours.remove(("rainbow", "*"))
+        found.add("sky", "rainbow")
     subjects = tuple(found.subjects[:_MAX_SUBJECTS])
     features |= _footing(scene, features, subjects)
     known = tuple(dict.fromkeys(w.text for w in words if _means(w) and w.text not in idle))
@@ -122,7 +126,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Understanding:
         scene=scene,
         features=features,
         subjects=subjects,
-        time=_time(found.times),
+        time=_time(found.times) or ("night" if "moon" in found.sky else ""),
         weather=frozenset(found.weather),
         sky=frozenset(found.sky),
         style=found.styles[0] if found.styles else "",
