@@ -8,7 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
-from accounts.models import User
+from accounts.models import Account, User
 from gallery.models import Item, ShareLink
 
 MAX_OPEN_LINKS = 50
@@ -19,12 +19,17 @@ class Hidden(Exception):
     """A moderator hid the item: it is neither published nor shared until it is shown again."""
 
 
+class Suspended(Exception):
+    """The account is closed to new things: its pictures stay as they are."""
+
+
 class TooManyLinks(Exception):
     """The item has as many open links as it may have."""
 
 
 def publish(item: Item, *, title: str = "", show_prompt: bool = True) -> None:
     """Put the item into the public gallery. Publishing again changes title and prompt, and keeps its place."""
+    _needs_open_account(item)
     changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True).update(
         visibility=Item.Visibility.PUBLIC,
         # The first time counts: an edit must not push it to the top again.
@@ -45,6 +50,7 @@ def share(
     item: Item, user: User, *, show_prompt: bool = False, expires_at: datetime | None = None
 ) -> ShareLink:
     """Make a new link with a fresh random address; an older or withdrawn one is never given again."""
+    _needs_open_account(item)
     if Item.objects.filter(pk=item.pk, hidden_at__isnull=False).exists():
         raise Hidden
     if ShareLink.objects.open().filter(item=item)[: MAX_OPEN_LINKS + 1].count() >= MAX_OPEN_LINKS:
@@ -52,6 +58,11 @@ def share(
     return ShareLink.objects.create(
         item=item, created_by=user, show_prompt=show_prompt, expires_at=expires_at
     )
+
+
+def _needs_open_account(item: Item) -> None:
+    if not Account.objects.filter(pk=item.account_id, status=Account.Status.ACTIVE).exists():
+        raise Suspended
 
 
 def withdraw(item: Item, link_id: int) -> bool:

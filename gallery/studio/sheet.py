@@ -116,6 +116,15 @@ class Batch:
         return self.prediction.ceiling - (self.prediction.charge or 0) if self.prediction.is_ended else 0
 
     @property
+    def said(self) -> str:
+        """One sentence on how it ended, for those who do not see the sheet."""
+        if self.prediction.status == Status.FAILED:
+            return _("Failed: %(reason)s") % {"reason": (self.prediction.error or "")[:200]}
+        if self.halted:
+            return _("Cancelled.")
+        return _("%(done)s of %(all)s done") % {"done": self.done, "all": len(self.frames)}
+
+    @property
     def note(self) -> str:
         """A sentence on what was dropped, with what it cost."""
         dropped = sum(frame.state == "dropped" for frame in self.frames)

@@ -128,6 +128,8 @@ def publish(request: HttpRequest, public_id: str) -> HttpResponse:
         sharing.publish(item, title=form.cleaned_data["title"], show_prompt=form.cleaned_data["show_prompt"])
     except sharing.Hidden:
         messages.error(request, _("A moderator hid this picture; it cannot be published."))
+    except sharing.Suspended:
+        messages.error(request, _("This account is closed to new things. You can download your pictures."))
     else:
         shown = form.cleaned_data["show_prompt"]
         words = _("Public now, with its prompt.") if shown else _("Public now. Your prompt stays hidden.")
@@ -159,6 +161,8 @@ def share(request: HttpRequest, public_id: str) -> HttpResponse:
         )
     except sharing.Hidden:
         messages.error(request, _("A moderator hid this picture; it cannot be shared."))
+    except sharing.Suspended:
+        messages.error(request, _("This account is closed to new things. You can download your pictures."))
     except sharing.TooManyLinks:
         messages.error(request, _("This picture has 50 open links. Withdraw one first."))
     else:

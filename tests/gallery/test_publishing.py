@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Account
 from gallery import sharing
 from gallery.models import Item
 
@@ -103,3 +104,13 @@ def test_a_pasted_link_shows_the_picture(public: Item, client: Client) -> None:
 def test_a_download_is_named_after_its_words(public: Item, client: Client) -> None:
     answer = client.get(f"/gallery/{public.public_id}/picture/full?download")
     assert answer["Content-Disposition"] == 'attachment; filename="a-green-valley.webp"'
+
+
+def test_a_suspended_account_publishes_and_shares_nothing(item: Item, as_alice: Client) -> None:
+    Account.objects.filter(pk=item.account_id).update(status=Account.Status.SUSPENDED)
+    as_alice.post(f"/library/{item.public_id}/publish/", {"title": ""})
+    as_alice.post(f"/library/{item.public_id}/share/", {})
+    item.refresh_from_db()
+    assert item.visibility == "private"
+    assert not item.share_links.exists()
+    assert as_alice.get(f"/gallery/{item.public_id}/picture/full").status_code == 200
