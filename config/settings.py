@@ -194,9 +194,14 @@ CREDIT_NAME = env.text("DARKROOM_CREDIT_NAME")
 
 # -- Work ----------------------------------------------------------------------------------------------------
 CORES = os.cpu_count() or 1
+# Outside suites run four jobs side by side, however small the machine.
+_SLOTS_AT_LEAST = 4 if CONFORMANCE else 1
 ENGINE: dict[str, Any] = {
     "enabled": env.boolean("DARKROOM_ENGINE", True),
-    "slots": env.integer("DARKROOM_ENGINE_SLOTS", max(1, min(CORES, 8)), minimum=1, maximum=64),
+    "slots": max(
+        _SLOTS_AT_LEAST,
+        env.integer("DARKROOM_ENGINE_SLOTS", max(1, min(CORES, 8)), minimum=1, maximum=64),
+    ),
     "folder": DATA / "engine",
 }
 IN_FLIGHT_PER_ACCOUNT = env.integer("DARKROOM_IN_FLIGHT_PER_ACCOUNT", 4, minimum=1, maximum=10_000)

@@ -38,13 +38,13 @@ _HEX64 = re.compile(r"[0-9a-f]{64}")
 _REF = re.compile(r"([^/:\s]{1,100})/([^/:\s]{1,100})(?::([0-9a-f]{64}))?")
 
 
-def load() -> int:
+def load(folder: Path = DATA) -> int:
     """Add what is missing: models, versions, first prices. Returns how many models were added.
 
     What an operator changed (enabled, position, later prices) stays as it is.
     """
     added = 0
-    for path in sorted(DATA.glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         with transaction.atomic():
             added += _load_one(json.loads(path.read_text(encoding="utf-8")))
     return added

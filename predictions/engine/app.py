@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from predictions.engine.jobs import Book, BookFull, Job
-from predictions.engine.models import MODELS
 from predictions.engine.nursery import Nursery
 from predictions.engine.runner import Runner
 
@@ -34,7 +33,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-MAX_BODY = 32 * 1024 * 1024
+MAX_BODY = 72 * 1024 * 1024
+"""Two pictures of 25 MiB as data URIs, and the words around them."""
 CHUNK = 256 * 1024
 CANCEL_WAIT_S = 1.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -63,7 +63,10 @@ class Answer:
 class App:
     """The ASGI callable. One per engine process."""
 
-    def __init__(self, secret: str, book: Book, runner: Runner, nursery: Nursery, slots: int) -> None:
+    def __init__(
+        self, secret: str, book: Book, runner: Runner, nursery: Nursery, slots: int, models: frozenset[str]
+    ) -> None:
+        """`models` are the names, `owner/name`, that it takes orders for."""
         if not secret:
             raise ValueError("the engine needs a secret")
         self.boot = secrets.token_hex(8)
@@ -72,6 +75,7 @@ class App:
         self._runner = runner
         self._nursery = nursery
         self._slots = slots
+        self._models = models
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -116,7 +120,7 @@ class App:
     async def _put(self, id: str, receive: Receive) -> Answer:
         if not _ID.fullmatch(id):
             raise HttpError(400, "A prediction's id is 1 to 100 letters, digits, hyphens and underscores.")
-        order = _order(await _read(receive))
+        order = _order(await _read(receive), self._models)
         try:
             job = self._book.put(id, **order)
         except BookFull:
@@ -163,6 +167,7 @@ class App:
             "logs": job.log_text(),
             "progress": job.progress,
             "output": list(job.outputs),
+            "value": job.value,
             "error": job.error,
             "metrics": dict(job.metrics),
             "preview": base64.b64encode(job.preview).decode() if job.preview is not None else None,
@@ -216,7 +221,7 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _order(body: bytes) -> dict[str, Any]:
+def _order(body: bytes, models: frozenset[str]) -> dict[str, Any]:
     """The checked fields of a PUT's body. Raises `HttpError`."""
     try:
         given = json.loads(body)
@@ -225,7 +230,7 @@ def _order(body: bytes) -> dict[str, Any]:
     if not isinstance(given, dict) or not isinstance(given.get("input"), dict):
         raise HttpError(422, "The order needs an object called input.")
     model, version, deadline = given.get("model"), given.get("version", ""), given.get("deadline_s")
-    if not isinstance(model, str) or model not in MODELS:
+    if not isinstance(model, str) or model not in models:
         raise HttpError(422, f"The embedded engine does not serve {str(model)[:200]}.")
     if not isinstance(version, str) or len(version) > 64:
         raise HttpError(422, "The order's version must be a text of at most 64 characters.")

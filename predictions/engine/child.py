@@ -17,8 +17,9 @@ from typing import Any
 
 import cv2
 
-from predictions.engine import paint
+from predictions.engine import fixtures, paint
 from predictions.engine.desk import ORDER_FILE, Desk
+from predictions.engine.fixtures import acts
 from predictions.engine.leash import die_with_parent, hold_leash
 from predictions.engine.limits import apply_limits
 from predictions.engine.models import find
@@ -68,9 +69,12 @@ def _work(assignment: Assignment, desk: Desk) -> int:
     """Do the order in the folder. Exit code 0, or 1 after a sentence has been sent."""
     try:
         order: dict[str, Any] = json.loads((assignment.folder / ORDER_FILE).read_bytes())
-        model = find(order["model"])
-        settings = understand_input(model, order["input"], drawn_seed=assignment.drawn_seed)
-        perform(model, settings, desk, paint)
+        if order["model"] in fixtures.NAMES:  # the engine takes such an order in conformance mode only
+            acts.perform(order["model"], order["input"], desk)
+        else:
+            model = find(order["model"])
+            settings = understand_input(model, order["input"], drawn_seed=assignment.drawn_seed)
+            perform(model, settings, desk, paint)
     except Exception as error:
         desk.fail(_sentence(error, assignment))
         return 1

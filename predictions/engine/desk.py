@@ -17,6 +17,8 @@ ORDER_FILE = "order.json"
 """Where a child finds its order, in the job's folder."""
 MAX_LINE = 4000
 """Characters of one log line; a prompt may be far longer."""
+MAX_PIECE = 50_000
+"""Characters of an answer that go through the pipe at once: its reader takes a megabyte, escapes included."""
 
 
 class Desk:
@@ -51,6 +53,16 @@ class Desk:
         self._send(
             {"output": {"name": name, "content_type": content_type, "size": len(data), "sha256": digest}}
         )
+
+    def say(self, text: str) -> None:
+        """Add to the output of a model that answers with one text. Nobody sees it before the end."""
+        for start in range(0, len(text), MAX_PIECE):
+            self._send({"text": text[start : start + MAX_PIECE]})
+
+    def item(self, text: str) -> None:
+        """Add one string to the output of a model that streams strings; a very long one goes as several."""
+        for start in range(0, len(text), MAX_PIECE):
+            self._send({"item": text[start : start + MAX_PIECE]})
 
     def metric(self, name: str, value: Any) -> None:
         """Add one JSON value to the prediction's metrics."""

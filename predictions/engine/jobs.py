@@ -40,6 +40,8 @@ class Job:
     logs: list[str] = field(default_factory=list)
     progress: float | None = None
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    value: str | list[str] | None = None
+    """The output of a model that answers with text, in place of files: one text, or the strings so far."""
     error: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     preview: bytes | None = None
@@ -70,6 +72,8 @@ class Job:
             self.progress = 1.0
         else:
             self.outputs = []
+            # Strings that were streamed have been seen; half a text has not.
+            self.value = self.value if isinstance(self.value, list) else None
         self.ended.set()
 
     def log_text(self) -> str:

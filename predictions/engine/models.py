@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from predictions.engine import fixtures
 from predictions.engine.refusal import Refusal
 
 SD_SIZES = frozenset(range(64, 1025, 64))
@@ -158,6 +159,11 @@ _DEV = Model(
 
 MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _SCHNELL, _DEV)}
 """Every model that the engine serves, by `owner/name`."""
+
+
+def served(conformance: bool) -> frozenset[str]:
+    """Every name that an engine takes orders for; `conformance` adds the fixture models."""
+    return frozenset(MODELS) | (fixtures.NAMES if conformance else frozenset())
 
 
 def find(name: str) -> Model:

@@ -35,6 +35,9 @@ class _Run:
     known_lines: int
     """Log lines that an earlier run of the job has shown; a repeated run prints the same ones first."""
     known_outputs: int
+    known_items: int = 0
+    text: str = ""
+    items: int = 0
     lines: int = 0
     outputs: int = 0
     done: bool = False
@@ -54,6 +57,13 @@ class _Run:
             self.outputs += 1
             if self.outputs > self.known_outputs:
                 job.outputs.append(event["output"])
+        elif "text" in event:
+            self.text += event["text"]
+            job.value = self.text
+        elif "item" in event:
+            self.items += 1
+            if self.items > self.known_items:
+                job.value = [*(job.value or ()), event["item"]]
         elif "metric" in event:
             name, value = event["metric"]
             job.metrics[name] = value
@@ -61,6 +71,11 @@ class _Run:
             self.error = event["error"]
         elif "done" in event:
             self.done = True
+
+
+def _run_of(job: Job) -> _Run:
+    items = len(job.value) if isinstance(job.value, list) else 0
+    return _Run(job, known_lines=len(job.logs), known_outputs=len(job.outputs), known_items=items)
 
 
 def drawn_seed(id: str) -> int:
@@ -130,7 +145,7 @@ class Runner:
         for _ in range(MAX_RUNS):
             shutil.rmtree(job.folder, ignore_errors=True)
             job.folder.mkdir(mode=0o700)
-            run = _Run(job, known_lines=len(job.logs), known_outputs=len(job.outputs))
+            run = _run_of(job)
             try:
                 code = await self._paint(run)
             except ZygoteLost:

@@ -19,6 +19,7 @@ from predictions.engine.app import App
 from predictions.engine.jobs import Book
 from predictions.engine.leash import hold_leash
 from predictions.engine.limits import Limits
+from predictions.engine.models import served
 from predictions.engine.nursery import Nursery
 from predictions.engine.runner import Runner
 
@@ -36,25 +37,30 @@ def serve(
     work_dir: str | Path,
     slots: int,
     limits: Limits | None = None,
+    *,
+    conformance: bool = False,
 ) -> None:
     """Serve predictions until SIGTERM or SIGINT, then kill what is under way and return.
 
     `socket_path` is made in a folder of mode 0700 (created where absent); `work_dir` belongs to this engine
-    alone and is emptied. `slots` is how many predictions paint at once, at least 1. Raises `EngineError`.
+    alone and is emptied. `slots` is how many predictions paint at once, at least 1. `conformance` adds the
+    fixture models for outside suites. Raises `EngineError`.
     """
     if slots < 1:
         raise EngineError("The engine needs at least one slot.")
     path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
     hold_leash()
     with _lock(folder), _listening(path) as listener, _quiet_signals():
-        asyncio.run(_serve(listener, secret, folder, slots, limits or Limits()))
+        asyncio.run(_serve(listener, secret, folder, slots, limits or Limits(), served(conformance)))
 
 
-async def _serve(listener: socket.socket, secret: str, folder: Path, slots: int, limits: Limits) -> None:
+async def _serve(
+    listener: socket.socket, secret: str, folder: Path, slots: int, limits: Limits, models: frozenset[str]
+) -> None:
     book, nursery = Book(folder), Nursery()
     book.empty_folder()
     runner = Runner(book, nursery, limits, slots)
-    app = App(secret, book, runner, nursery, slots)
+    app = App(secret, book, runner, nursery, slots, models)
     config = uvicorn.Config(
         app,
         lifespan="off",

@@ -18,6 +18,7 @@ from predictions.lifecycle.claims import (
     claim_strays,
     release,
     renew,
+    renew_start,
     stray_closed,
     take_back,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "release",
     "remove_data",
     "renew",
+    "renew_start",
     "store_result",
     "stray_closed",
     "succeed",

@@ -87,6 +87,17 @@ def release(prediction: Prediction, claim: str, seconds: float) -> None:
         )
 
 
+def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
+    """So many seconds more for a worker that first fetches what the work needs. False where the claim is lost."""
+    with transaction.atomic():
+        return (
+            Prediction.objects.filter(pk=prediction.pk, phase=Phase.CLAIMED, claim=claim).update(
+                lease_until=after(START_LEASE + seconds)
+            )
+            == 1
+        )
+
+
 def claim_results(most: int = 1) -> list[Claimed]:
     """Claim results that wait to be fetched, oldest first."""
     with transaction.atomic():

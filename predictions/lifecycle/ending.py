@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from predictions.signals import prediction_succeeded
 
 QUARANTINED = "This prediction stopped its workers several times and was set aside. Nothing was charged."
 TOO_LONG = "The work took longer than this server allows and was stopped. Nothing was charged."
+_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 WAITED_TOO_LONG = "Nothing could take this prediction in time. Nothing was charged."
 
 
@@ -197,4 +199,6 @@ def _output_row(prediction: Prediction, output: PreparedOutput) -> Output:
 
 
 def _one_line(error: str) -> str:
-    return " ".join(error.replace("\x00", "").split())[:2000] or "The run failed without a reason."
+    """The words as they are, but on one line: whatever breaks lines becomes a blank."""
+    words = _BREAKS.sub(" ", error.replace("\x00", "").strip("\r\n"))
+    return words[:2000] or "The run failed without a reason."

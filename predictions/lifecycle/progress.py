@@ -43,14 +43,15 @@ def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
 
 
 def note(prediction: Prediction, update: Update, seconds: float) -> bool:
-    """T4: write what changed (logs and progress only grow) and look again in so many seconds."""
+    """T4: write what changed (logs, progress and streamed strings only grow) and look again in so many seconds."""
     logs = _grown(prediction.logs, update.logs)
     progress = (
         max(prediction.progress or 0.0, update.progress)
         if update.progress is not None
         else prediction.progress
     )
-    if logs == prediction.logs and progress == prediction.progress:
+    output = _output_so_far(prediction, update.output)
+    if logs == prediction.logs and progress == prediction.progress and output == prediction.output:
         look_again(prediction, seconds, seen=True)
         return False
     with transaction.atomic():
@@ -60,6 +61,7 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
             .update(
                 logs=logs,
                 progress=progress,
+                output=output,
                 revision=F("revision") + 1,
                 look_at=after(seconds),
                 job_seen_at=Now(),
@@ -67,6 +69,8 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
         )
         if changed and logs != prediction.logs:
             webhooks.owe(prediction.pk, "logs")
+        if changed and output != prediction.output:
+            webhooks.owe(prediction.pk, "output")
     return changed == 1
 
 
@@ -79,7 +83,7 @@ def store_result(prediction: Prediction, update: Update) -> bool:
     )
     result = {
         "files": [_ref_json(ref) for ref in files],
-        "value": None if files else update.output,
+        "value": None if files else _without_nul(update.output),
         "metrics": update.metrics,
     }
     with transaction.atomic():
@@ -139,6 +143,30 @@ def _grown(before: str, now: str) -> str:
     if len(text) > MAX_LOGS:
         text = text[:MAX_LOGS] + _CUT
     return text or before
+
+
+def _output_so_far(prediction: Prediction, given: Any) -> Any:
+    """What readers may see of a list of strings that still grows: it never shrinks and never changes its order.
+
+    A new run that says something else is shown at its end only.
+    """
+    shown = prediction.output
+    if not prediction.version.streams_text or not isinstance(given, list):
+        return shown
+    strings = [_without_nul(item) for item in given if isinstance(item, str)]
+    before = shown or []
+    return strings if len(strings) > len(before) and strings[: len(before)] == before else shown
+
+
+def _without_nul(value: Any) -> Any:
+    """JSON as PostgreSQL can keep it: it has no NUL characters."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [_without_nul(inner) for inner in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(inner) for key, inner in value.items()}
+    return value
 
 
 def _ref_json(ref: OutputRef) -> dict[str, Any]:

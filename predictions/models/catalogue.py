@@ -91,6 +91,12 @@ class Version(models.Model):
         return bool(inner.get("format") == "uri")
 
     @property
+    def streams_text(self) -> bool:
+        """Whether the output is a list of strings that grows while the model works."""
+        schema = self.output_schema
+        return schema.get("x-cog-array-type") == "iterator" and not self.gives_files
+
+    @property
     def gives_list(self) -> bool:
         """Whether the output is a list."""
         return bool(self.output_schema.get("type") == "array")

@@ -178,11 +178,18 @@ def _update(job: Job, state: dict[str, Any]) -> Update:
         kind=_KINDS[state["status"]],
         logs=state["logs"],
         progress=state["progress"],
-        output=[_reference(job, output) for output in state["output"]],
+        output=_output(job, state),
         error=state["error"],
         metrics=state["metrics"],
         preview=base64.b64decode(preview) if preview is not None else None,
     )
+
+
+def _output(job: Job, state: dict[str, Any]) -> Any:
+    """References to files; the text, or the strings so far, of a model that answers with words."""
+    if state["value"] is not None:
+        return state["value"]
+    return [_reference(job, output) for output in state["output"]]
 
 
 def _reference(job: Job, output: dict[str, Any]) -> OutputRef:

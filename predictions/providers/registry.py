@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from predictions.engine.models import MODELS
+from predictions.engine.models import served
 from predictions.providers.base import Provider
 from predictions.providers.embedded import EmbeddedEngine
 
@@ -23,6 +23,8 @@ class EngineConfig:
     slots: int
     """Jobs that it paints at once; at least 1."""
     name: str = "embedded"
+    conformance: bool = False
+    """Whether it serves the fixture models too."""
 
     def __repr__(self) -> str:
         """Without the secret: configurations end up in logs."""
@@ -71,5 +73,5 @@ def embedded_engine(config: EngineConfig) -> EmbeddedEngine:
         socket_path=config.socket_path,
         secret=config.secret,
         limit=config.slots,
-        models=frozenset(MODELS),
+        models=served(config.conformance),
     )

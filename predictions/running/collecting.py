@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from jsonschema import Draft202012Validator
 
 from predictions import lifecycle
 from predictions.files import media, pictures
@@ -50,6 +51,7 @@ def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> li
     if not refs:
         if prediction.version.gives_files:
             raise Unusable("it holds no file")
+        _check_value(prediction, result.get("value"))
         return []
     if provider is None:
         raise Gone
@@ -62,6 +64,12 @@ def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> li
             raise ProviderError("The claim was taken over.", permanent=False)
         prepared.append(_prepare_one(provider, job, ref, index))
     return prepared
+
+
+def _check_value(prediction: Prediction, value: object) -> None:
+    """An output without files is what the model's schema promises, such as a text. Raises Unusable."""
+    if not Draft202012Validator(prediction.version.output_schema).is_valid(value):
+        raise Unusable("it does not fit the model's output schema")
 
 
 def _prepare_one(provider: Provider, job: Job, ref: OutputRef, index: int) -> PreparedOutput:

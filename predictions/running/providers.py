@@ -22,7 +22,14 @@ def registry() -> Registry:
     socket_path = os.environ.get("DARKROOM_ENGINE_SOCKET") or str(settings.ENGINE["folder"] / "engine.sock")
     secret = os.environ.get("DARKROOM_ENGINE_SECRET", "")
     return build_registry(
-        [EngineConfig(socket_path=socket_path, secret=secret, slots=settings.ENGINE["slots"])]
+        [
+            EngineConfig(
+                socket_path=socket_path,
+                secret=secret,
+                slots=settings.ENGINE["slots"],
+                conformance=settings.CONFORMANCE,
+            )
+        ]
     )
 
 

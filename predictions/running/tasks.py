@@ -19,13 +19,15 @@ from predictions.lifecycle.claims import work_limit
 from predictions.models import Prediction
 from predictions.providers.base import AnswerLost, Job, Order, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
-from predictions.running import collecting, posting, providers
+from predictions.running import collecting, inputs, posting, providers
 
 log = structlog.get_logger(__name__)
 
 ROUND_S = 30.0
 BATCH = 16
 BUSY_S = 1.0
+FETCHED_AT_ONCE = 4
+"""Predictions whose inputs are fetched together: each may hold pictures of 25 MB in this worker."""
 
 
 def start() -> None:
@@ -70,22 +72,55 @@ def _start_round() -> bool:
     claimed = lifecycle.claim_starts(BATCH)
     if not claimed:
         return False
-    for one, outcome in zip(claimed, asyncio.run(_start_all(claimed)), strict=True):
-        _report_start(one, outcome)
+    far = [one for one in claimed if inputs.named(one.prediction)]
+    near = [one for one in claimed if one not in far]
+    if near:
+        _hand_over([(one, one.prediction.input) for one in near])
+    if far:
+        # Last, and never in front of others: a stranger's server decides how long this takes.
+        _start_far(far)
     return True
 
 
-async def _start_all(claimed: list[Claimed]) -> list[Job | Update | BaseException]:
-    return await asyncio.gather(*(_start_one(one.prediction) for one in claimed), return_exceptions=True)
+def _start_far(claimed: list[Claimed]) -> None:
+    """Start those whose inputs name files elsewhere; more than a few at once go back to wait for the next round."""
+    for one in claimed[FETCHED_AT_ONCE:]:
+        lifecycle.release(one.prediction, one.claim, 0.0)
+    mine = [
+        one
+        for one in claimed[:FETCHED_AT_ONCE]
+        if lifecycle.renew_start(one.prediction, one.claim, inputs.FETCH_S)
+    ]
+    found = asyncio.run(inputs.fetch_all([one.prediction for one in mine]))
+    for one, outcome in zip(mine, found, strict=True):
+        if isinstance(outcome, inputs.NotFetched):
+            lifecycle.fail(one.prediction.pk, str(outcome), claim=one.claim)
+        elif isinstance(outcome, BaseException):
+            _report_start(one, outcome)
+        elif lifecycle.renew_start(one.prediction, one.claim):
+            # One by one: as data URIs in JSON the files take several times their size.
+            _hand_over([(one, outcome.into(one.prediction.input))])
 
 
-async def _start_one(prediction: Prediction) -> Job | Update:
+def _hand_over(ready: list[tuple[Claimed, dict[str, Any]]]) -> None:
+    """Give work to its providers, all of it side by side, with these inputs; report what became of each."""
+    outcomes = asyncio.run(_start_all(ready))
+    for (one, _given), outcome in zip(ready, outcomes, strict=True):
+        _report_start(one, outcome)
+
+
+async def _start_all(ready: list[tuple[Claimed, dict[str, Any]]]) -> list[Job | Update | BaseException]:
+    starts = (_start_one(one.prediction, given) for one, given in ready)
+    return await asyncio.gather(*starts, return_exceptions=True)
+
+
+async def _start_one(prediction: Prediction, given: dict[str, Any]) -> Job | Update:
     provider = providers.provider(prediction.provider)
     order = Order(
         key=prediction.provider_key,
         model=prediction.model.ref,
         version=prediction.version_id,
-        input={name: value for name, value in prediction.input.items() if value is not None},
+        input={name: value for name, value in given.items() if value is not None},
         deadline_s=work_limit(prediction),
     )
     return await provider.start(order)

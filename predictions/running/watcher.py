@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 TICK_S = 0.1
 LOOK_S = 0.25
+# Words that somebody reads while they come.
+STREAM_S = 0.1
 TROUBLED_S = 0.5
 AT_ONCE = 64
 BEAT_S = 5.0
@@ -95,7 +97,7 @@ def _report(prediction: Prediction, update: Update) -> None:
     if update.is_final:
         tasks.finish(prediction, update)
     else:
-        lifecycle.note(prediction, update, LOOK_S)
+        lifecycle.note(prediction, update, STREAM_S if prediction.version.streams_text else LOOK_S)
 
 
 def _beat() -> None:

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
 from accounts import first_admin
-from predictions import catalogue
+from predictions import catalogue, fixtures
 from predictions.running import leash
 
 FIRST_START = "first_start.json"
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         with _one_at_a_time():
             call_command("migrate", interactive=False, verbosity=0)
             catalogue.load()
+            fixtures.match_mode()
             _make_first_admin()
         _collect_static()
 

@@ -26,7 +26,13 @@ class Command(BaseCommand):
         folder = settings.ENGINE["folder"]
         path = os.environ.get("DARKROOM_ENGINE_SOCKET") or folder / "run" / "engine.sock"
         try:
-            serve(path, secret, folder / "work", settings.ENGINE["slots"])
+            serve(
+                path,
+                secret,
+                folder / "work",
+                settings.ENGINE["slots"],
+                conformance=settings.CONFORMANCE,
+            )
         except EngineError as error:
             raise CommandError(str(error)) from None
         sys.exit(0)

@@ -1,0 +1,53 @@
+"""Reading and writing data URIs: `data:[TYPE][;parameter…][;base64],DATA`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from urllib.parse import unquote_to_bytes
+
+_BLANKS = re.compile(rb"\s+")
+_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}", re.ASCII)
+DEFAULT_TYPE = "text/plain"
+"""What a data URI without a type holds, by RFC 2397."""
+
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+class NotADataUri(ValueError):
+    """The text is no data URI, or its data cannot be read; the message says which."""
+
+
+def parse(text: str) -> tuple[str, bytes]:
+    """Content type (lower case, without parameters) and bytes. Raises `NotADataUri`."""
+    head, comma, body = text.partition(",")
+    if not comma or head[:5].lower() != "data:":
+        raise NotADataUri("it is no data URI")
+    kind, *parameters = (part.strip() for part in head[5:].split(";"))
+    try:
+        data = unquote_to_bytes(body.encode("ascii"))
+    except UnicodeEncodeError:
+        raise NotADataUri("it holds characters that no data URI may hold") from None
+    if any(parameter.lower() == "base64" for parameter in parameters):
+        try:
+            data = base64.b64decode(_padded(_BLANKS.sub(b"", data)), validate=True)
+        except binascii.Error:
+            raise NotADataUri("its Base64 cannot be read") from None
+    return safe_type(kind) or DEFAULT_TYPE, data
+
+
+def build(content_type: str, data: bytes) -> str:
+    """The data URI for these bytes, as Base64. An empty type is that of bytes that nobody named."""
+    return f"data:{content_type or UNKNOWN_TYPE};base64,{base64.b64encode(data).decode()}"
+
+
+def safe_type(text: str) -> str:
+    """A media type, lower case, without its parameters; empty where the text names none."""
+    kind = text.partition(";")[0].strip()
+    return kind.lower() if _TYPE.fullmatch(kind) else ""
+
+
+def _padded(data: bytes) -> bytes:
+    # Some writers leave the closing `=` out, and nothing is ambiguous without it.
+    return data + b"=" * (-len(data) % 4)
