@@ -156,12 +156,12 @@ def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plan
     finish.pull_colours(stage, guidance)
     tell(0.66, stage.canvas)
     if quality < 0.6:
-        stage.canvas[:] = finish.brushwork(np.clip(stage.canvas, 0, 1), quality)
+        stage.canvas[:] = finish.brushwork(stage.streams, np.clip(stage.canvas, 0, 1), quality)
     paint_subjects(stage)
     tell(0.78, stage.canvas)
     if quality < 0.6 and stage.mask is not None:
         # A finer brush for the subject: a face of five strokes is nobody's.
-        stage.canvas[:] = finish.brushwork(np.clip(stage.canvas, 0, 1), quality, 0.35)
+        stage.canvas[:] = finish.brushwork(stage.streams, np.clip(stage.canvas, 0, 1), quality, 0.35)
     paint_near_weather(stage, min(1.0, quality / 0.6))
     tell(0.84, stage.canvas)
     image = finish.tone(stage.canvas, guidance, stage.dark)
@@ -234,7 +234,7 @@ def _abstract(
         streams, width, height, palette=colours or _own_palette(streams, many), octaves=octaves_of(quality)
     )
     tell(0.8, image)
-    image = finish.brushwork(np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1), quality)
+    image = finish.brushwork(streams, np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1), quality)
     tell(0.9, image)
     return _styled(meant, streams, image, quality, tell)
 
@@ -245,8 +245,10 @@ def _own_palette(streams: Streams, many: bool) -> list[tuple[float, float, float
     if many:
         ring = np.array([[[h, 0.78, 0.95] for h in (350, 30, 55, 140, 205, 280)]], np.float32)
         return [(float(r), float(g), float(b)) for r, g, b in cv2.cvtColor(ring, cv2.COLOR_HSV2RGB)[0]]
-    start, spread = float(rng.uniform(0, 360)), float(rng.choice((35.0, 120.0, 165.0)))
-    hues = [(start + k * spread) % 360 for k in range(4)]
-    value, full = rng.uniform(0.35, 0.98, 4), rng.uniform(0.45, 0.9, 4)
+    # Neighbours on the colour circle from dark to light, and one opposite them to wake them up.
+    start, step = float(rng.uniform(0, 360)), float(rng.choice((-1.0, 1.0)) * rng.uniform(16, 34))
+    hues = [(start + turn) % 360 for turn in (0.0, step, 2 * step, 180 + step)]
+    full = [float(rng.uniform(low, low + 0.2)) for low in (0.66, 0.58, 0.30, 0.58)]
+    value = [float(rng.uniform(low, low + 0.15)) for low in (0.26, 0.58, 0.84, 0.80)]
     hsv = np.array([[h, s, v] for h, s, v in zip(hues, full, value, strict=True)], np.float32)[None]
     return [(float(r), float(g), float(b)) for r, g, b in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]]

@@ -81,14 +81,28 @@ def tone(image: Plane, guidance: float, dark: bool) -> Plane:
     return np.clip(image, 0, 1)
 
 
-def brushwork(image: Plane, quality: float, share: float = 1.0) -> Plane:
+def brushwork(streams: Streams, image: Plane, quality: float, share: float = 1.0) -> Plane:
     """Broad strokes instead of detail when few steps were asked for; `share` of the usual breadth."""
     if quality >= 0.6:
         return image
-    from .styles import kuwahara
+    from .styles.brush import kuwahara, streaks, tangents
 
-    radius = max(1, round(0.035 * share * (1 - quality / 0.6) * image.shape[0]))
-    return np.asarray(kuwahara(image, radius), np.float32)
+    h, w = image.shape[:2]
+    broad = 1 - quality / 0.6
+    # The second, smaller pass draws the borders of the dabs together.
+    dabs = kuwahara(
+        kuwahara(np.asarray(image, np.float32), 0.035 * share * broad * h), 0.018 * share * broad * h
+    )
+    if share < 1:
+        return np.asarray(dabs, np.float32)
+    tx, ty = tangents(dabs, streams, 0.03 * h)
+    strokes = streaks(tx, ty, streams, "brushwork", rows=64, length=0.16 * h)
+    drag = np.float32(0.020 * h * broad) * strokes
+    rows, columns = np.arange(h, dtype=np.float32)[:, None], np.arange(w, dtype=np.float32)[None, :]
+    moved = cv2.remap(
+        dabs, columns - ty * drag, rows + tx * drag, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
+    return np.asarray(moved * (1 + np.float32(0.07 * broad) * strokes)[..., None], np.float32)
 
 
 def grain(streams: Streams, image: Plane) -> Plane:

@@ -42,7 +42,7 @@ def mountain(stage: Stage, tile: Tile, s: Slices) -> Plane:
     rise = smooth(0, 9.0, s.z - start)
     gap = float(rng.uniform(-0.22, 0.22))
     valley = 0.42 + 0.58 * np.clip(np.abs(s.x / (s.z * 0.62) - gap), 0, 1)
-    size = float(rng.uniform(6.0, 8.0))
+    size = float(rng.uniform(6.0, 8.0)) * (1.0 if has_water(stage) else 1.2)
     range_height = (
         rise * valley * size * (0.62 * crest + 0.55 * (base + 0.35)) * (1 + 0.5 * smooth(18, 40, s.z))
     )
