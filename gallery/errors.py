@@ -6,8 +6,9 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.template import loader
+from django.urls import is_valid_path
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
@@ -89,8 +90,21 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """404, also for what is not the reader's to see."""
+    """404, also for what is not the reader's to see. A page asked for without its last slash is led there."""
+    if _lacks_slash(request):
+        return HttpResponsePermanentRedirect(f"{request.path}/{_query(request)}")
     return error_page(request, 404)
+
+
+def _lacks_slash(request: HttpRequest) -> bool:
+    # Only for readers of pages: Django's own setting would answer a POST of an API with a redirect too.
+    reads = request.method in ("GET", "HEAD") and not request.path.startswith(_MACHINES)
+    return reads and not request.path.endswith("/") and is_valid_path(f"{request.path_info}/")
+
+
+def _query(request: HttpRequest) -> str:
+    query = request.META.get("QUERY_STRING", "")
+    return f"?{query}" if query else ""
 
 
 def too_many(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -127,6 +127,12 @@ def make_pictures(server: Server, wishes: list[tuple[str, str, str, int]]) -> No
         wait_for(server, asked[-1])
 
 
+def make_batch(server: Server) -> None:
+    """Four pictures of one wish, for the studio's contact sheet."""
+    wish = {"prompt": "a mountain lake at sunset", "num_outputs": 4, "aspect_ratio": "3:2", "seed": 1}
+    wait_for(server, call(server, "/v1/predictions", {"version": DEV, "input": wish})["id"])
+
+
 def wait_for(server: Server, prediction: str) -> None:
     """Until a prediction has succeeded."""
     until = time.monotonic() + PICTURES_S
@@ -237,6 +243,7 @@ def take(browser: Browser, running: Server, folder: Path) -> Iterator[Path]:
     for page, address, name in places:
         page.goto(f"{running.url}{address}")
         yield photograph(page, folder, name)
+    make_batch(running)
     developing(dark, running)
     yield photograph(dark, folder, "studio-dark")
     chinese.goto(f"{running.url}/studio/?model={DEV}")

@@ -136,6 +136,11 @@ def test_a_page_that_is_not_there_says_so(client: Client, db: None) -> None:
     assert "No such page, or it is not yours to see." in answer.content.decode()
 
 
+def test_a_page_without_its_last_slash_is_found(client: Client, db: None) -> None:
+    assert client.get("/gallery?after=1.2")["Location"] == "/gallery/?after=1.2"
+    assert client.post("/theme").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/v1/nothing/here", "/replicate/v1/nothing/here", "/api/nothing/here"])
 def test_callers_of_an_api_get_no_html(client: Client, db: None, path: str) -> None:
     answer = client.get(path)
