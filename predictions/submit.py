@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from predictions.clock import after
 from predictions.files import media
 from predictions.models import IdempotencyKey, Prediction, Version
 from predictions.models.prediction import new_public_id
-from predictions.running import queue
+from predictions.running import inputs, queue
 from predictions.validation import Fault
 
 KEY_LIFE_S = 24 * 3600.0
@@ -139,6 +140,7 @@ def check(request: Request) -> Offer:
     """Everything that can be refused before money is touched, in the contract's order. Raises Refused."""
     given = validation.without_nulls(request.input)
     faults = validation.check(request.version, given)
+    faults = faults or inputs.objections(request.version, given, request.origin)
     if faults:
         raise InvalidInput(faults)
     objections = policy.objections(given)
@@ -171,29 +173,42 @@ def replay(account: Account, idempotency: Idempotency | None) -> Prediction | No
     return found.prediction
 
 
+def replay_all(account: Account, keys: Iterable[Idempotency | None]) -> list[Prediction]:
+    """The predictions that the keys of one wish gave, in order, up to the first that is not known. Raises KeyReused."""
+    found: list[Prediction] = []
+    for key in keys:
+        known = replay(account, key)
+        if known is None:
+            break
+        found.append(known)
+    return found
+
+
 def accept(request: Request) -> Prediction:
     """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused.
 
     With an idempotency key that is known already, the first prediction comes back (`was_replayed`), unchanged.
     """
-    known = replay(request.account, request.idempotency)
-    if known is not None:
+    return accept_all([request])[0]
+
+
+def accept_all(requests: Sequence[Request]) -> list[Prediction]:
+    """Several predictions of one wish and one account, all or none, as `accept` does with one. Raises Refused.
+
+    Where they have idempotency keys, each has its own; the first being known gives all that the keys gave before.
+    """
+    account, keys = requests[0].account, [request.idempotency for request in requests]
+    known = replay_all(account, keys)
+    if known:
         return known
-    offer = check(request)
-    public_id = new_public_id()
-    prediction = _row(offer, public_id)
+    offers = [check(request) for request in requests]
+    rows = [_row(offer, new_public_id()) for offer in offers]
     try:
-        with transaction.atomic():
-            prediction.save(force_insert=True)
-            if request.idempotency is not None:
-                _remember(request.account, request.idempotency, prediction)
-            queue.wake("start")
-            # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
-            credits.hold(request.account.pk, offer.ceiling, public_id)
+        _insert(offers, rows)
     except _KeyTaken:
         # The same create, sent twice at once: the other one was first, and its answer is this one's too.
-        first = replay(request.account, request.idempotency)
-        if first is None:
+        first = replay_all(account, keys)
+        if not first:
             raise ServerFull(
                 "The first request with this Idempotency-Key is still under way; try again."
             ) from None
@@ -202,9 +217,23 @@ def accept(request: Request) -> Prediction:
         raise InsufficientCredit from None
     except credits.AccountClosed:
         raise AccountSuspended from None
-    if request.deadline_s is not None:
-        prediction.refresh_from_db(fields=["deadline"])
-    return prediction
+    for request, row in zip(requests, rows, strict=True):
+        if request.deadline_s is not None:
+            row.refresh_from_db(fields=["deadline"])
+    return rows
+
+
+def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
+    """T1: rows, keys, wake-up and holds, all or none."""
+    with transaction.atomic():
+        for offer, row in zip(offers, rows, strict=True):
+            row.save(force_insert=True)
+            if offer.request.idempotency is not None:
+                _remember(offer.request.account, offer.request.idempotency, row)
+        queue.wake("start")
+        # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
+        for offer, row in zip(offers, rows, strict=True):
+            credits.hold(offer.request.account.pk, offer.ceiling, row.public_id)
 
 
 class _KeyTaken(Exception):

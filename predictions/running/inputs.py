@@ -1,20 +1,26 @@
-"""Fetches the files that an input names by address, before the work is handed over.
+"""Brings the files that an input names by address, before the work is handed over.
 
-In a worker, after acceptance, through the guarded client: a stranger's server may be slow, endless or a trap. What was
-fetched goes on as a data URI, so that no provider ever calls an address that a user wrote.
+In a worker, after acceptance, through the guarded client: a stranger's server may be slow, endless or a trap. An output
+of this server is read from its storage. What was brought goes on as a data URI, so that no provider ever calls an
+address that a user wrote.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
+from django.conf import settings
 
 from predictions.delivery import addresses, outbound
 from predictions.engine import data_uri
-from predictions.models import Prediction
+from predictions.files import media
+from predictions.models import Output, Prediction, Version
+from predictions.validation import Fault
 
 MAX_PICTURE = 25 * 1024 * 1024
 """Bytes of one file."""
@@ -22,17 +28,21 @@ FETCH_S = 10.0
 """Seconds for all files of one prediction, redirects included."""
 MAX_REDIRECTS = 3
 _SCHEMES = ("http://", "https://")
+_OUTPUT = re.compile(r"/f/([A-Za-z0-9_-]{1,40})/([^/?#]{1,300})")
+
+Files = dict[str, tuple[str, bytes]]
+"""Content type and bytes of each file, by the input's field."""
 
 
 class NotFetched(Exception):
-    """A file could not be fetched; the text is a sentence for people that names the field."""
+    """A file could not be had; the text is a sentence for people that names the field."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """The files of one prediction, by field: content type and bytes."""
+    """Everything that one prediction's input names."""
 
-    files: dict[str, tuple[str, bytes]]
+    files: Files
 
     def into(self, given: dict[str, Any]) -> dict[str, Any]:
         """The input with each address replaced by what was found there, as a data URI."""
@@ -40,36 +50,54 @@ class Fetched:
         return {**given, **uris}
 
 
-def named(prediction: Prediction) -> dict[str, str]:
-    """The addresses that its input names, by field; data URIs need no fetching."""
-    rules = prediction.version.properties
+def named(version: Version, given: dict[str, Any]) -> dict[str, str]:
+    """The addresses that an input names, by field; data URIs need no fetching."""
     return {
         name: value
-        for name, value in prediction.input.items()
+        for name, value in given.items()
         if isinstance(value, str)
-        and rules.get(name, {}).get("format") == "uri"
+        and version.properties.get(name, {}).get("format") == "uri"
         and value[:8].lower().startswith(_SCHEMES)
     }
 
 
-async def fetch_all(predictions: list[Prediction]) -> list[Fetched | NotFetched | BaseException]:
-    """What each prediction's input names, fetched side by side, in the same order."""
-    return await asyncio.gather(*(_fetch(one) for one in predictions), return_exceptions=True)
+def objections(version: Version, given: dict[str, Any], origin: str) -> list[Fault]:
+    """Addresses that plainly lead inside: refused before anything is held. Names are looked up by the worker only."""
+    text = "Does not match format 'uri': an http(s) address on the public network"
+    return [
+        Fault("format", f"input.{name}", text)
+        for name, url in named(version, given).items()
+        if _own_path(url, origin) is None and not addresses.looks_reachable(url)
+    ]
 
 
-async def _fetch(prediction: Prediction) -> Fetched:
-    files: dict[str, tuple[str, bytes]] = {}
-    name = ""
+def bring(predictions: list[Prediction]) -> list[Fetched | NotFetched | BaseException]:
+    """What each prediction's input names, side by side, in the same order."""
+    return asyncio.run(_bring_all(predictions, [_own_or_why(one) for one in predictions]))
+
+
+async def _bring_all(
+    predictions: list[Prediction], found: list[Files | Exception]
+) -> list[Fetched | NotFetched | BaseException]:
+    pairs = zip(predictions, found, strict=True)
+    return await asyncio.gather(*(_fetch(one, own) for one, own in pairs), return_exceptions=True)
+
+
+async def _fetch(prediction: Prediction, own: Files | Exception) -> Fetched:
+    if isinstance(own, Exception):
+        raise own
+    files, name = dict(own), ""
     try:
         async with asyncio.timeout(FETCH_S), outbound.client(timeout_s=FETCH_S) as client:
-            for name, url in named(prediction).items():
-                files[name] = await _get(client, url)
+            for name, url in named(prediction.version, prediction.input).items():
+                if name not in own:
+                    files[name] = await _get(client, url)
     except _Trouble as error:
-        raise NotFetched(_sentence(name, str(error))) from None
+        raise _not_fetched(name, str(error)) from None
     except (TimeoutError, httpx.TimeoutException):
-        raise NotFetched(_sentence(name, f"it did not come within {FETCH_S:.0f} seconds")) from None
+        raise _not_fetched(name, f"it did not come within {FETCH_S:.0f} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, OSError):
-        raise NotFetched(_sentence(name, "its server could not be reached")) from None
+        raise _not_fetched(name, "its server could not be reached") from None
     return Fetched(files)
 
 
@@ -110,9 +138,45 @@ async def _read(answer: httpx.Response) -> tuple[str, bytes]:
     return data_uri.safe_type(answer.headers.get("content-type", "")), b"".join(chunks)
 
 
+def _own_or_why(prediction: Prediction) -> Files | Exception:
+    try:
+        return _own_files(prediction)
+    except Exception as error:  # one that breaks its reader must not hold up the others
+        return error
+
+
+def _own_files(prediction: Prediction) -> Files:
+    """Those files that are outputs of this server; an output that is gone, or withheld from others, is not there."""
+    files: Files = {}
+    for name, url in named(prediction.version, prediction.input).items():
+        path = _own_path(url, prediction.origin)
+        if path is None:
+            continue
+        token, file_name = path
+        output = (
+            Output.objects.select_related("file", "prediction").filter(token=token, name=file_name).first()
+        )
+        if output is None or (output.withheld and output.prediction.account_id != prediction.account_id):
+            raise _not_fetched(name, "this server has no such file")
+        if output.file.size > MAX_PICTURE:
+            raise _not_fetched(name, _too_large())
+        with media.storage().open(output.file.key, "rb") as file:
+            files[name] = (output.file.content_type, file.read())
+    return files
+
+
+def _own_path(url: str, origin: str) -> tuple[str, str] | None:
+    """Token and name of the output that this address of ours names; None for any other address."""
+    for own in {origin, str(settings.PUBLIC_URL)} - {""}:
+        match = _OUTPUT.fullmatch(url.removeprefix(own)) if url.startswith(own) else None
+        if match:
+            return match.group(1), unquote(match.group(2))
+    return None
+
+
 def _too_large() -> str:
     return f"it is larger than {MAX_PICTURE // 1024**2} MB"
 
 
-def _sentence(name: str, reason: str) -> str:
-    return f"Input {name} could not be fetched: {reason}. Nothing was charged."
+def _not_fetched(name: str, reason: str) -> NotFetched:
+    return NotFetched(f"Input {name} could not be fetched: {reason}. Nothing was charged.")

@@ -72,7 +72,7 @@ def _start_round() -> bool:
     claimed = lifecycle.claim_starts(BATCH)
     if not claimed:
         return False
-    far = [one for one in claimed if inputs.named(one.prediction)]
+    far = [one for one in claimed if inputs.named(one.prediction.version, one.prediction.input)]
     near = [one for one in claimed if one not in far]
     if near:
         _hand_over([(one, one.prediction.input) for one in near])
@@ -91,7 +91,7 @@ def _start_far(claimed: list[Claimed]) -> None:
         for one in claimed[:FETCHED_AT_ONCE]
         if lifecycle.renew_start(one.prediction, one.claim, inputs.FETCH_S)
     ]
-    found = asyncio.run(inputs.fetch_all([one.prediction for one in mine]))
+    found = inputs.bring([one.prediction for one in mine])
     for one, outcome in zip(mine, found, strict=True):
         if isinstance(outcome, inputs.NotFetched):
             lifecycle.fail(one.prediction.pk, str(outcome), claim=one.claim)

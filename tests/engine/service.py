@@ -33,7 +33,10 @@ import json, sys
 from predictions.engine.limits import Limits
 from predictions.engine.server import serve
 options = json.loads(sys.argv[1])
-serve(options["socket"], options["secret"], options["work"], options["slots"], Limits(**options["limits"]))
+serve(
+    options["socket"], options["secret"], options["work"], options["slots"], Limits(**options["limits"]),
+    conformance=options["conformance"],
+)
 """
 
 
@@ -58,7 +61,15 @@ def is_alive(pid: int) -> bool:
 class Service:
     """One engine process and a client for it."""
 
-    def __init__(self, folder: Path, *, slots: int = 2, leash: int | None = None, **limits: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        slots: int = 2,
+        leash: int | None = None,
+        conformance: bool = False,
+        **limits: Any,
+    ) -> None:
         self.folder = folder
         self.socket = folder / "run" / "engine.sock"
         self.work = folder / "work"
@@ -69,6 +80,7 @@ class Service:
             "work": str(self.work),
             "slots": slots,
             "limits": limits,
+            "conformance": conformance,
         }
         environment = {name: value for name, value in os.environ.items() if name != "DARKROOM_LEASH_FD"}
         if leash is not None:

@@ -137,7 +137,7 @@ def test_it_shows_a_small_preview_while_it_paints(service: Service) -> None:
         (b'{"model": "stability-ai/sdxl", "input": {}, "deadline_s": 0}', 422),
         (b'{"model": "stability-ai/sdxl", "input": {}, "deadline_s": NaN}', 422),
         (b'{"model": ["a"], "input": {}, "deadline_s": 5}', 422),
-        (b" " * (33 * 1024 * 1024), 413),
+        (b" " * (73 * 1024 * 1024), 413),
     ],
 )
 def test_it_refuses_an_order_that_makes_no_sense(service: Service, body: bytes, status: int) -> None:
