@@ -100,7 +100,7 @@ def filled_house(folder: Path, database: str) -> Iterator[tuple[Process, dict[st
         env = _environment(folder, address)
         filled = folder / FILLED
         with filled.open("wb") as out:
-            command = [sys.executable, "-W", "ignore", "-m", "benchmarks.fill"]
+            command = [sys.executable, "-W", "ignore", "-m", "benchmarks.parts.fill"]
             subprocess.run(command, cwd=harness.ROOT, env={**os.environ, **env}, stdout=out, check=True)
         yield stack.enter_context(harness.running(_web(), env)), json.loads(filled.read_text()), address
 
@@ -167,12 +167,12 @@ def _request(token: str, one: dict[str, Any]) -> bytes:
 
 
 def _environment(folder: Path, address: str) -> dict[str, str]:
-    env = {"DARKROOM_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    env = {"DARKROOM_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "benchmarks.parts.settings"}
     return {**env, "DARKROOM_DATABASE_URL": address} if address else env
 
 
 def _host(kind: str) -> list[str]:
-    return ["-W", "ignore", "-m", "benchmarks.host", kind, "--port", "{port}"]
+    return ["-W", "ignore", "-m", "benchmarks.parts.host", kind, "--port", "{port}"]
 
 
 def _web() -> list[str]:

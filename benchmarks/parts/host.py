@@ -1,4 +1,4 @@
-"""A server process for benchmarks: `python -m benchmarks.host KIND --port N`, all under the same uvicorn settings."""
+"""A server process for benchmarks: `python -m benchmarks.parts.host KIND --port N`, all with the same uvicorn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DARKROOM_PROCESS_ROLE", "web")
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.parts.settings")
 
 # With Django; the others are without any of it.
 FRAMED = ("lean", "shipped", "wsgi")
@@ -17,12 +17,12 @@ KINDS = (*FRAMED, "bare", "sqlite", "postgres")
 
 def application(kind: str, filled: str | None, database: str) -> Any:
     """The ASGI application of that kind."""
-    from benchmarks import controls
+    from benchmarks.parts import controls
 
     if kind == "bare":
         return controls.bare
     if kind not in FRAMED:
-        from benchmarks import replay
+        from benchmarks.parts import replay
 
         return replay.application(kind, Path(filled or ""), database)
     import django
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument(
-        "--filled", help="The file with what `benchmarks.fill` printed, for sqlite and postgres."
+        "--filled", help="The file with what `benchmarks.parts.fill` printed, for sqlite and postgres."
     )
     parser.add_argument("--database", default="", help="The file of SQLite, or the address of PostgreSQL.")
     options = parser.parse_args()

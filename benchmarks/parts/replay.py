@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.controls import HELLO, Scope, answer
+from benchmarks.parts.controls import HELLO, Scope, answer
 
 Statement = tuple[str, list[Any]]
 Work = Callable[["Recorded"], Awaitable[None]]
 
 
 class Recorded:
-    """One request as `benchmarks.fill` saw it."""
+    """One request as `benchmarks.parts.fill` saw it."""
 
     def __init__(self, seen: dict[str, Any]) -> None:
         self.body = seen["answer"].encode()

@@ -1,7 +1,7 @@
 """Fill an empty database for the serving benchmark, and write down what its requests do there.
 
-`python -m benchmarks.fill` migrates, loads the catalogue, makes an account with a token and 200 ended predictions, then
-serves each request once in this process and prints as JSON: the request, its answer and its SQL statements.
+`python -m benchmarks.parts.fill` migrates, loads the catalogue, makes an account with a token and 200 ended
+predictions, then serves each request once in this process and prints as JSON: the request, its answer and its SQL.
 The controls replay those statements without any framework.
 """
 
@@ -14,7 +14,7 @@ from contextlib import redirect_stdout
 from datetime import datetime
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.parts.settings")
 
 INPUT = {"prompt": "an astronaut riding a horse on mars, hd, dramatic lighting", "width": 768, "height": 768}
 MODEL = "stability-ai/stable-diffusion"

@@ -1,0 +1,1 @@
+"""What the benchmarks start and compare with."""
