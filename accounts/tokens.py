@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
+from accounts.prepared import Prepared
 from accounts.provisioning import ensure_account
 
 LIMIT = 100
@@ -28,10 +29,19 @@ class CannotIssue(Exception):
     """No token is made; the message says why, in words for the user."""
 
 
-def issue(user: User, name: str, *, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
+_BY_DIGEST = Prepared[ApiToken](
+    lambda digest: ApiToken.objects.usable().select_related("user", "account").filter(digest=digest)[:1],
+    digest=str,
+)
+
+
+def issue(
+    user: User, name: str, *, expires_at: datetime | None = None, answer: str = ApiToken.Answer.PREDICTION
+) -> tuple[ApiToken, str]:
     """Make a token for the account the user acts for. The second value is the token itself, to be shown once.
 
-    Raises CannotIssue for a suspended account, a date that has passed or too many tokens.
+    `answer` is one of `ApiToken.Answer`. Raises CannotIssue for a suspended account, a date that has passed or too
+    many tokens.
     """
     account = ensure_account(user)
     _may_issue(user, account, expires_at)
@@ -43,6 +53,7 @@ def issue(user: User, name: str, *, expires_at: datetime | None = None) -> tuple
         prefix=plain[:7],
         digest=digest(plain),
         expires_at=expires_at,
+        answer=answer,
     )
     return token, plain
 
@@ -68,7 +79,7 @@ def look_up(plain: str) -> ApiToken | None:
     """
     if not _FORM.fullmatch(plain):
         return None
-    token = ApiToken.objects.usable().select_related("user", "account").filter(digest=digest(plain)).first()
+    token = _BY_DIGEST.first(digest=digest(plain))
     if token is not None:
         _touch(token)
     return token

@@ -38,6 +38,23 @@ _HEX64 = re.compile(r"[0-9a-f]{64}")
 _REF = re.compile(r"([^/:\s]{1,100})/([^/:\s]{1,100})(?::([0-9a-f]{64}))?")
 
 
+def _usable(**where: str) -> QuerySet[Version]:
+    rows = Version.objects.filter(enabled=True, model__enabled=True, **where).select_related("model")
+    return rows.order_by("-created_at", "id")[:1]
+
+
+_BY_ID = Prepared[Version](lambda version: _usable(pk=version), version=str)
+_NEWEST = Prepared[Version](
+    lambda owner, name: _usable(model__owner=owner, model__name=name), owner=str, name=str
+)
+_BY_REF_AND_ID = Prepared[Version](
+    lambda owner, name, version: _usable(model__owner=owner, model__name=name, pk=version),
+    owner=str,
+    name=str,
+    version=str,
+)
+
+
 def load(folder: Path = DATA) -> int:
     """Add what is missing: models, versions, first prices. Returns how many models were added.
 
@@ -95,17 +112,15 @@ def _first_price(ref: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 def find_version(text: str) -> Version | None:
     """The enabled version for `64-hex`, `owner/name:64-hex` or `owner/name` (its newest); None where there is none."""
-    usable = Version.objects.filter(enabled=True, model__enabled=True).select_related("model")
     if _HEX64.fullmatch(text):
-        return usable.filter(pk=text).first()
+        return _BY_ID.first(version=text)
     match = _REF.fullmatch(text)
     if not match:
         return None
     owner, name, version = match.groups()
-    of_model = usable.filter(model__owner=owner, model__name=name)
     if version:
-        return of_model.filter(pk=version).first()
-    return of_model.order_by("-created_at", "id").first()
+        return _BY_REF_AND_ID.first(owner=owner, name=name, version=version)
+    return _NEWEST.first(owner=owner, name=name)
 
 
 @lru_cache(maxsize=256)

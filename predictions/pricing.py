@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts.prepared import Prepared
 from predictions.models import HostedModel, Price, Version
 
 COUNT_KEY = "num_outputs"
+
+
+_NEWEST = Prepared[Price](
+    lambda model: Price.objects.filter(model_id=model).order_by("-number")[:1], model=int
+)
 
 
 class NoPrice(Exception):
@@ -15,7 +21,7 @@ class NoPrice(Exception):
 
 def current_price(model: HostedModel) -> Price:
     """The price that a new prediction gets: the newest row. Raises NoPrice."""
-    price = model.prices.order_by("-number").first()
+    price = _NEWEST.first(model=model.pk)
     if price is None:
         raise NoPrice(model.ref)
     return price

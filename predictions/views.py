@@ -6,17 +6,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts.authentication import AccountBarred, authenticate_header_value
+from accounts.prepared import Prepared
 from predictions.dialects.replicate.endpoint import public
 from predictions.files import media
 from predictions.models import Output
 
 MAX_AGE_S = 3600
+_BY_TOKEN = Prepared[Output](
+    lambda token, name: Output.objects.select_related("file").filter(token=token, name=name)[:1],
+    token=str,
+    name=str,
+)
 
 
 @public
 def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
     """GET /f/{token}/{name}: the bytes, never a redirect. Gone at once when the item is deleted or hidden."""
-    output = Output.objects.select_related("file", "prediction").filter(token=token, name=name).first()
+    output = _BY_TOKEN.first(token=token, name=name)
     if output is None or (output.withheld and not _is_owner(request, output)):
         raise Http404
     # What can be withheld or deleted must be asked for again; the ETag makes the second answer a small one.
