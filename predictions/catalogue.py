@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import MICRO
+from accounts.prepared import Prepared
 from predictions.models import HostedModel, Price, Version
 
 DATA = Path(__file__).parent / "data" / "models"
