@@ -99,7 +99,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def _lacks_slash(request: HttpRequest) -> bool:
     # Only for readers of pages: Django's own setting would answer a POST of an API with a redirect too.
     reads = request.method in ("GET", "HEAD") and not request.path.startswith(_MACHINES)
-    return reads and not request.path.endswith("/") and is_valid_path(f"{request.path_info}/")
+    return reads and not request.path.endswith("/") and bool(is_valid_path(f"{request.path_info}/"))
 
 
 def _query(request: HttpRequest) -> str:

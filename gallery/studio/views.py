@@ -19,10 +19,12 @@ from gallery.pages import account_of, member, page, user_of
 from gallery.studio import reading, sheet
 from gallery.studio.controls import Panel, panel
 from predictions import availability, catalogue, lifecycle, pricing, submit
-from predictions.models import HostedModel, Prediction, Version
+from predictions.models import HostedModel, Prediction, Price, Version
 from predictions.running import providers
 
 STOP_POLLING = 286
+LOOKED_AT = 100
+"""Published pictures among which samples for the picker are found."""
 SAMPLES = (
     gettext_lazy("a red balloon over green hills at sunset"),
     gettext_lazy("a lighthouse on a cliff, storm clouds, oil painting"),
@@ -39,6 +41,8 @@ class Choice:
     per_run: bool
     available: bool
     reason: str = ""
+    sample: str = ""
+    """The public id of a published picture made with it."""
 
 
 @require_safe
@@ -136,11 +140,25 @@ def _choices() -> list[Choice]:
     """All models of the catalogue, those that can be used first."""
     models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
     served = availability.served_refs()
-    choices = [_choice(model, model.ref in served) for model in models]
+    samples = _samples()
+    choices = [_choice(model, model.ref in served, samples.get(model.pk, "")) for model in models]
     return sorted(choices, key=lambda choice: not choice.available)
 
 
-def _choice(model: HostedModel, served: bool) -> Choice:
+def _samples() -> dict[int, str]:
+    """For each model one of the newest published pictures; a look at a few, never a search through all."""
+    newest = (
+        Item.objects.public()
+        .order_by("-published_at", "-id")
+        .values_list("model_id", "public_id")[:LOOKED_AT]
+    )
+    found: dict[int, str] = {}
+    for model_id, public_id in newest:
+        found.setdefault(model_id, public_id)
+    return found
+
+
+def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
     prices = sorted(model.prices.all(), key=lambda price: -price.number)
     versions = [version for version in model.versions.all() if version.enabled]
     text = bool(versions) and any("prompt" in version.properties for version in versions)
@@ -153,7 +171,12 @@ def _choice(model: HostedModel, served: bool) -> Choice:
         reason = _("Through the API only, for now")
     price = prices[0] if prices else None
     return Choice(
-        model, price.amount if price else None, bool(price and price.unit == "run"), not reason, reason
+        model,
+        price.amount if price else None,
+        bool(price and price.unit == Price.Unit.RUN),
+        not reason,
+        reason,
+        "" if reason else sample,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import MICRO, Account, LedgerEntry, User
+from gallery.models import Item
 from gallery.studio import controls, reading, sheet
 from predictions import catalogue, lifecycle
 from predictions.models import Phase, Prediction, Status, Version
@@ -330,3 +331,12 @@ def test_the_settings_of_the_address_are_kept_without_scripts(as_alice: Client) 
 
 def test_a_prompt_in_the_address_fills_the_dock(as_alice: Client) -> None:
     assert "a quiet harbour</textarea>" in as_alice.get("/studio/?prompt=a+quiet+harbour").content.decode()
+
+
+def test_a_model_shows_a_published_picture_of_its_own(as_alice: Client, alice: User) -> None:
+    made = factories.make_prediction(alice, find(DEV), status=Status.SUCCEEDED, output=["x"])
+    item = picture_item(alice, "x", prediction=made)
+    sample = f'src="/gallery/{item.public_id}/picture/small" alt=""'
+    assert sample not in as_alice.get(f"/studio/?model={DEV}").content.decode()
+    Item.objects.filter(pk=item.pk).update(visibility="public", published_at=item.created_at)
+    assert sample in as_alice.get(f"/studio/?model={DEV}").content.decode()
