@@ -163,11 +163,13 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
     name, others = names[index], names[:index] + names[index + 1 :]
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
-    height = _height(stage, name, others, light)
+    height = _height(stage, name, others, light) * float(
+        stage.streams.rng("size of " + name).uniform(0.80, 1.02)
+    )
     if others:
         facing = 1 if index == 0 else -1
     figure = _draw(stage, name, height, light, facing)
-    jitter = float(rng.uniform(-0.07, 0.07))
+    jitter = float(rng.uniform(-0.10, 0.10))
     widths = [_width_share(n) for n in names]
     u = (sum(widths[:index]) + widths[index] / 2) / sum(widths) + (0.3 if others else 1.0) * jitter
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"

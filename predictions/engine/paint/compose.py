@@ -140,7 +140,10 @@ def _set_stage(
 ) -> Stage:
     time = time_of(meant, streams)
     palette = palette_for(meant, time, guidance)
-    horizon = _HORIZONS.get(meant.scene, 0.58) * height
+    # Not every photographer holds the camera alike.
+    lift = 0.0 if meant.scene in ("studio", "space") else float(streams.rng("horizon").uniform(-1.0, 0.8))
+    reach = 0.11 if meant.scene == "desert" else 0.05
+    horizon = (_HORIZONS.get(meant.scene, 0.58) + reach * lift) * height
     eye = 0.5 if meant.scene == "forest" else 0.35
     frame = Frame(width, height, horizon, 0.95 * math.sqrt(width * height), eye)
     sun_x = float(streams.rng("sun").uniform(0.2, 0.8)) * width
@@ -230,11 +233,14 @@ def _abstract(
     colours = [COLOURS[c] for c, _ in meant.colours if c in COLOURS]
     many = any(c in ("rainbow", "vivid") for c, _ in meant.colours)
     tell(0.1)
+    # Its relief folds noise into noise, where leaving octaves out would move shapes: the brush alone simplifies.
+    octaves = max(7, octaves_of(quality))
     image = paint_abstract(
-        streams, width, height, palette=colours or _own_palette(streams, many), octaves=octaves_of(quality)
+        streams, width, height, palette=colours or _own_palette(streams, many), octaves=octaves
     )
     tell(0.8, image)
-    image = finish.brushwork(streams, np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1), quality)
+    image = np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1)
+    image = finish.brushwork(streams, image, quality, 0.55)
     tell(0.9, image)
     return _styled(meant, streams, image, quality, tell)
 

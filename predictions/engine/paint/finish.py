@@ -93,16 +93,16 @@ def brushwork(streams: Streams, image: Plane, quality: float, share: float = 1.0
     dabs = kuwahara(
         kuwahara(np.asarray(image, np.float32), 0.035 * share * broad * h), 0.018 * share * broad * h
     )
-    if share < 1:
+    if share < 0.5:
         return np.asarray(dabs, np.float32)
     tx, ty = tangents(dabs, streams, 0.03 * h)
-    strokes = streaks(tx, ty, streams, "brushwork", rows=64, length=0.16 * h)
+    strokes = streaks(tx, ty, streams, "brushwork", rows=44, length=0.18 * h)
     drag = np.float32(0.020 * h * broad) * strokes
     rows, columns = np.arange(h, dtype=np.float32)[:, None], np.arange(w, dtype=np.float32)[None, :]
     moved = cv2.remap(
         dabs, columns - ty * drag, rows + tx * drag, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     )
-    return np.asarray(moved * (1 + np.float32(0.07 * broad) * strokes)[..., None], np.float32)
+    return np.asarray(moved * (1 + np.float32(0.05 * broad) * strokes)[..., None], np.float32)
 
 
 def grain(streams: Streams, image: Plane) -> Plane:

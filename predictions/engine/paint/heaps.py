@@ -42,7 +42,7 @@ def _how_many(stage: Stage) -> int:
     if "clouds" in meant.weather:
         return 16
     draw = stage.streams.rng("heaps").random()
-    most = 3 if meant.scene in ("desert", "city", "forest") else 8
+    most = 5 if meant.scene in ("desert", "city", "forest") else 8
     return int(draw * most) + (1 if meant.scene in ("hills", "sea") else 0)
 
 

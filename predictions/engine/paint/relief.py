@@ -101,7 +101,11 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     size = 0.35 + np.clip(
         tile.fbm("dune size", s.x, s.z, cell=9.0, octaves=2, spacing=s.spacing) + 0.55, 0, 1.4
     )
-    land = dune * size * (0.12 + 1.75 * smooth(1.2, 7.0, s.z))
+    land = (
+        dune
+        * size
+        * (0.14 + float(stage.streams.rng("dune height").uniform(1.2, 2.0)) * smooth(1.2, 7.0, s.z))
+    )
     land += 0.5 * smooth(2, 12, s.z) * tile.fbm("swell", s.x, s.z, cell=13.0, octaves=2, spacing=s.spacing)
     if {"mesa", "mars"} & stage.meant.features:
         rock = tile.fbm(

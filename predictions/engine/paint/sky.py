@@ -95,7 +95,7 @@ def cloud_amount(stage: Stage) -> float:
         if name in meant.weather:
             return amount
     if meant.scene == "desert":
-        return 0.22
+        return 0.16 + 0.36 * float(stage.streams.rng("cloud amount").random())
     if stage.time == "night":
         return 0.26
     return 0.22 + 0.26 * float(stage.streams.rng("cloud amount").random())

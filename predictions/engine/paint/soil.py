@@ -61,7 +61,7 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
         colour = _road(stage, x0, z0, grain, colour)
     colour = _covered(stage, colour, h, flat, grain, patch)
     if "snow" in stage.meant.weather or scene == "desert":
-        bump = bump * (0.18 if scene == "desert" and not features & {"mars", "lunar", "mesa"} else 0.55)
+        bump = bump * (0.30 if scene == "desert" and not features & {"mars", "lunar", "mesa"} else 0.55)
     return np.asarray(colour, np.float32), bump
 
 
@@ -208,7 +208,7 @@ def _sand(
     turn = float(stage.streams.rng("ripples").uniform(-0.5, 0.5))
     bend = tile.sample("ripple bend", x, z, 0.8) * 3.0 + patch * 4
     ripple = np.sin((z + turn * x) * 46.0 + bend * 2.4) * smooth(3.4, 0.6, z) * smooth(0.6, 0.9, flat)
-    tone = np.clip(0.55 + 0.42 * grain + 0.42 * patch + 0.09 * ripple, 0, 1)
+    tone = np.clip(0.55 + 0.42 * grain + 0.42 * patch + 0.15 * ripple, 0, 1)
     colour = mix(dark, light, tone[..., None])
     rock = smooth(0.75, 0.5, flat + 0.2 * grain) * smooth(7, 11, z) * (1.0 if red else 0.0)
     band = 0.5 + 0.5 * np.sin(h * 14 + 3 * patch)

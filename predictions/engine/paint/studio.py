@@ -24,10 +24,11 @@ def paint_studio(stage: Stage) -> None:
         stage.time, 1.0
     )
     unit = frame.unit
-    dx, dy = (frame.columns() - 0.5 * w) / unit, (frame.rows() - 0.42 * h) / unit
+    centre = float(rng.uniform(0.26, 0.74))
+    dx, dy = (frame.columns() - centre * w) / unit, (frame.rows() - 0.42 * h) / unit
     pool = np.exp(-(dx * dx * 1.5 + dy * dy * 2.2) / 0.24)
     cloth = fbm(stage.streams, "cloth", h, w, cells=2.5, octaves=max(3, stage.octaves - 2), gain=0.55) - 0.5
-    wall = tone * (0.52 + 0.72 * pool + 0.20 * cloth)[..., None]
+    wall = tone * (0.52 + 0.72 * pool + 0.30 * cloth)[..., None]
     # The floor takes the light from above and runs into the wall without an edge.
     floor = smooth(0.0, 0.16, (frame.rows() - frame.horizon) / h)
     spread = np.exp(-(dx * dx * 1.2))
