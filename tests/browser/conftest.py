@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-# The browser's loop runs in this thread; the ORM calls beside it are ours and synchronous.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 def chromium() -> str | None:
@@ -27,14 +24,17 @@ def chromium() -> str | None:
     return next(filter(None, (shutil.which(name) for name in CHROMIUM)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, for one module: while it is open its event loop runs in this thread, which other tests must not see."""
     path = chromium()
     if path is None:
         pytest.skip(f"no Chromium found (looked for {', '.join(CHROMIUM)})")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
+    # Django would refuse to ask its database beside a running loop; the calls here are synchronous all the same.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield launched
         launched.close()
