@@ -222,6 +222,7 @@ class ApiTokenDesk(HistoryDesk):
         "prefix",
         "user_link",
         "account",
+        "answer",
         "created_at",
         "expires_at",
         "last_used_at",

@@ -58,7 +58,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at"]
+        fields = ["id", "name", "prefix", "answer", "created_at", "expires_at", "last_used_at", "revoked_at"]
         read_only_fields = ["id", "prefix", "created_at", "last_used_at", "revoked_at"]
 
 
@@ -153,7 +153,12 @@ class TokensView(OwnApiView):
         asked.is_valid(raise_exception=True)
         wish = asked.validated_data
         try:
-            made, plain = tokens.issue(self.user, wish["name"], expires_at=wish.get("expires_at"))
+            made, plain = tokens.issue(
+                self.user,
+                wish["name"],
+                expires_at=wish.get("expires_at"),
+                answer=wish.get("answer", ApiToken.Answer.PREDICTION),
+            )
         except tokens.CannotIssue as error:
             raise Refused(str(error)) from None
         made.refresh_from_db()

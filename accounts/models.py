@@ -204,11 +204,22 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 class ApiToken(models.Model):
     """A named key to the API. Only its SHA-256 is kept; the token itself is shown once, when it is made."""
 
+    class Answer(models.TextChoices):
+        PREDICTION = "prediction", _("the prediction, at once")
+        OPENAI = "openai", _("the pictures, when they are ready")
+
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_tokens")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="api_tokens")
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(_("begins with"), max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    answer = models.CharField(
+        _("answer to a create"),
+        max_length=16,
+        choices=Answer,
+        default=Answer.PREDICTION,
+        help_text=_("What POST /predictions answers where the request itself does not say."),
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
@@ -220,6 +231,11 @@ class ApiToken(models.Model):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="token_answer_known", condition=Q(answer__in=["prediction", "openai"])
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

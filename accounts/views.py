@@ -68,7 +68,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     form, plain = TokenForm(request.POST if request.method == "POST" else None), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _token, plain = tokens.issue(user, form.cleaned_data["name"])
+            _token, plain = tokens.issue(user, form.cleaned_data["name"], answer=form.cleaned_data["answer"])
             form = TokenForm()
         except tokens.CannotIssue as error:
             form.add_error("name", str(error))

@@ -68,6 +68,17 @@ def items(name: str, default: list[str] | None = None) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """A comma-separated list of `name=value`, blanks ignored."""
+    found: dict[str, str] = {}
+    for part in items(name):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (key and equals and value):
+            raise SettingError(f"{name} must be a list such as name=value,other=value.")
+        found[key] = value
+    return found
+
+
 def secret(name: str, default: str = "") -> str:
     """The variable, or the content of the file that `NAME_FILE` names."""
     path = text(f"{name}_FILE")
@@ -104,7 +115,9 @@ def _read_when_written(path: Path, name: str) -> str:
         if value:
             return value
         time.sleep(0.02)
-    raise SettingError(f"{name}: the file {path.name} in the data folder is empty; remove it to make a new one.")
+    raise SettingError(
+        f"{name}: the file {path.name} in the data folder is empty; remove it to make a new one."
+    )
 
 
 def database(url: str, sqlite_path: Path) -> dict[str, object]:

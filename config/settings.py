@@ -235,6 +235,9 @@ Q_CLUSTER: dict[str, Any] = {
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
+# Names of OpenAI's models and ours that they stand for; `default` for requests that name none.
+OPENAI_ALIASES = env.pairs("DARKROOM_OPENAI_ALIASES")
+
 # -- API -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

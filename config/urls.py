@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.health import health
+from predictions.dialects.openai.urls import patterns as openai
+from predictions.dialects.openai.urls import unknown as unknown_to_openai
 from predictions.dialects.replicate.endpoint import unknown
 from predictions.dialects.replicate.urls import patterns as replicate
 
@@ -15,6 +17,8 @@ urlpatterns = [
     path("v1", unknown),
     path("replicate/v1", unknown),
     path("replicate/v1/", include((replicate(created=200, waiting=200), "replicate"), namespace="seeds")),
+    path("openai/v1", unknown_to_openai),
+    path("openai/v1/", include((openai(), "openai"), namespace="openai")),
     path("", include("predictions.urls")),
     path("health", health, name="health"),
     path("admin/", admin.site.urls),

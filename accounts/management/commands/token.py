@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import tokens
 from accounts.management.commands._users import user_named
+from accounts.models import ApiToken
 
 
 class Command(BaseCommand):
@@ -17,10 +18,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", metavar="USER", help="the username")
         parser.add_argument("--name", default="command line", help="what the token is called in lists")
+        parser.add_argument(
+            "--answer",
+            choices=ApiToken.Answer.values,
+            default=ApiToken.Answer.PREDICTION,
+            help="what POST /predictions answers: the prediction at once, or the pictures in OpenAI's form",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            _row, plain = tokens.issue(user_named(options["user"]), options["name"])
+            _row, plain = tokens.issue(user_named(options["user"]), options["name"], answer=options["answer"])
         except tokens.CannotIssue as error:
             raise CommandError(str(error)) from None
         self.stdout.write(plain)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.http import HttpRequest
 
+from predictions.dialects.common.origin import origin_of
 from predictions.models import Prediction
 
 
@@ -35,13 +35,6 @@ class Addresses:
             "stream": self.own(f"/v1/{stream}{prediction.stream_token}"),
             "web": self.own(f"/p/{prediction.public_id}/"),
         }
-
-
-def origin_of(request: HttpRequest) -> str:
-    """The configured public origin, or the one that the caller used."""
-    if settings.PUBLIC_URL and not settings.CONFORMANCE:
-        return str(settings.PUBLIC_URL)
-    return f"{request.scheme}://{request.get_host()}"
 
 
 def addresses_of(request: HttpRequest) -> Addresses:

@@ -1,19 +1,17 @@
-"""Bodies of requests, parsed as hostile: size, encoding, depth, then use."""
+"""The body of a create, its own shape checked before anything is done with it."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from django.http import HttpRequest
 
 from predictions.delivery.addresses import looks_reachable
+from predictions.dialects.common.bodies import parse_json, type_name
 from predictions.dialects.replicate import errors
 from predictions.validation import Fault, is_unicode
 
-MAX_DEPTH = 64
 MAX_ADDRESS = 2000
 EVENTS = ("start", "output", "logs", "completed")
 _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
@@ -29,26 +27,8 @@ class CreateBody:
     webhook_events: tuple[str, ...]
 
 
-def parse_json(request: HttpRequest) -> Any:
-    """The body as JSON, whatever its label says. Raises Problem 400, or RequestDataTooBig (413)."""
-    raw = request.body
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise errors.bad_request("The body is not UTF-8.") from None
-    try:
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-    except RecursionError:
-        raise errors.bad_request(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
-    except ValueError:
-        raise errors.bad_request("The body is not JSON.") from None
-    if _too_deep(value):
-        raise errors.bad_request(f"The body is nested deeper than {MAX_DEPTH} levels.")
-    return value
-
-
 def parse_create(request: HttpRequest, *, with_version: bool) -> CreateBody:
-    """The body of a create, its own shape checked. Raises Problem 400 or 422."""
+    """The body of a create, its own shape checked. Raises MalformedBody or Problem 422."""
     body = parse_json(request)
     if not isinstance(body, dict):
         raise errors.faults([_type_fault("", "object", body)])
@@ -121,32 +101,4 @@ def _required(body: dict[str, Any], name: str, kind: type, shown: str) -> list[F
 
 
 def _type_fault(field: str, expected: str, given: Any) -> Fault:
-    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
-    shown = names.get(type(given), "null")
-    return Fault("invalid_type", field, f"Invalid type. Expected: {expected}, given: {shown}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _depth in range(MAX_DEPTH + 1):
-        deeper: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                deeper += one.values()
-            elif isinstance(one, list):
-                deeper += one
-        level = [one for one in deeper if isinstance(one, dict | list)]
-        if not level:
-            return False
-    return True
+    return Fault("invalid_type", field, f"Invalid type. Expected: {expected}, given: {type_name(given)}")

@@ -8,9 +8,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from predictions import submit
+from predictions.dialects.common.door import DialectError
+
+UNKNOWN_VERSION = "Invalid version or not permitted"
 
 
-class Problem(Exception):
+class Problem(DialectError):
     """An answer that is an error. Raised anywhere in a view; rendered in one place."""
 
     def __init__(
@@ -86,7 +89,7 @@ def unknown_version() -> Problem:
     """422: unknown, disabled or other-model version."""
     return Problem(
         422,
-        "Invalid version or not permitted",
+        UNKNOWN_VERSION,
         "The specified version does not exist (or perhaps you don't have permission to use it?)",
     )
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from django.http import HttpRequest
 
-from predictions import submit
+from predictions.dialects.common.headers import patience
 from predictions.dialects.replicate.errors import faults
 from predictions.validation import Fault
 
 DEFAULT_WAIT = 60.0
 _WAIT = re.compile(r"wait(?:\s*=\s*\"?(\d{1,6})\"?)?", re.IGNORECASE)
-_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?|(\d{1,7})")
 
 
@@ -37,21 +35,8 @@ class Preference:
     def hold(self, request: HttpRequest) -> float:
         """Seconds to hold: the answer must be complete before the client's own read time-out."""
         asked = self.wait or 0.0
-        limit = request.headers.get("X-Stainless-Read-Timeout", "")
-        if re.fullmatch(r"\d{1,6}(\.\d+)?", limit):
-            asked = min(asked, max(1.0, float(limit) - 2))
+        asked = min(asked, patience(request) or asked)
         return min(asked, 58.5) - min(1.0, asked / 10)
-
-
-def idempotency(request: HttpRequest) -> submit.Idempotency | None:
-    """The caller's `Idempotency-Key` with the hash of what it came with. Raises Problem 422."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        raise faults([Fault("format", "Idempotency-Key", "Must be 1 to 255 printable characters")])
-    digest = hashlib.sha256(request.path.encode() + b"\n" + request.body).hexdigest()
-    return submit.Idempotency(key, digest)
 
 
 def cancel_after(request: HttpRequest) -> float | None:

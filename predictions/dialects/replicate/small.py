@@ -7,9 +7,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 
+from predictions.dialects.common.bodies import MalformedBody, parse_json
 from predictions.dialects.replicate import errors, models, paging
 from predictions.dialects.replicate.addresses import addresses_of
-from predictions.dialects.replicate.bodies import parse_json
 from predictions.dialects.replicate.endpoint import TokenRequest
 from predictions.dialects.replicate.views import answer
 from predictions.models import HostedModel
@@ -50,7 +50,7 @@ def matching(words: str) -> QuerySet[HostedModel]:
 def _query(request: TokenRequest) -> str:
     try:
         value: Any = parse_json(request)
-    except errors.Problem:
+    except MalformedBody:
         value = None
     return value if isinstance(value, str) else request.body.decode("utf-8", "replace")
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
-from predictions.dialects.replicate import account, models, small, streams, views
+from predictions.dialects.replicate import account, answers, models, small, streams, views
 from predictions.dialects.replicate.endpoint import endpoint, public, unknown
 
 
 def patterns(*, created: int, waiting: int) -> list[URLPattern]:
     """The addresses of one mount; the codes of a create are what differs between the two."""
     codes = {"created": created, "waiting": waiting}
-    predictions = endpoint(GET=views.list_predictions, POST=lambda request: views.create(request, **codes))
-    for_model = endpoint(
+    create = answers.door.endpoint
+    predictions = create(GET=views.list_predictions, POST=lambda request: views.create(request, **codes))
+    for_model = create(
         POST=lambda request, owner, name: views.create_for_model(request, owner, name, **codes)
     )
     model = "models/<str:owner>/<str:name>"

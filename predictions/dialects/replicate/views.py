@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
+from django.db.models import Prefetch
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.prepared import Prepared
 from predictions import catalogue, lifecycle, submit
-from predictions.dialects.replicate import bodies, errors, live, paging
+from predictions.dialects.common.answers import answer
+from predictions.dialects.common.headers import idempotency as idempotency_of
+from predictions.dialects.replicate import answers, bodies, errors, live, paging
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
 from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Version
+from predictions.models.prediction import PredictionQuerySet
 from predictions.running.holding import held_until_ended
 
+UNSHOWN = ("input_schema", "example_input", "source")
+"""What a prediction's object never needs of its version: schemas are long, and parsed each time they are read."""
 
-def answer(value: Any, status: int = 200) -> HttpResponse:
-    """A JSON answer."""
-    return HttpResponse(json.dumps(value, ensure_ascii=False), status=status, content_type="application/json")
+
+def shown_with(rows: PredictionQuerySet) -> PredictionQuerySet:
+    """Predictions with what their object needs, in one query."""
+    return rows.select_related("model", "version").defer(*(f"version__{name}" for name in UNSHOWN))
+
+
+_OWN = Prepared[Prediction](
+    lambda public_id, account: shown_with(Prediction.objects.filter(public_id=public_id, account_id=account))[
+        :1
+    ],
+    public_id=str,
+    account=int,
+)
 
 
 def create(request: TokenRequest, *, created: int, waiting: int) -> HttpResponseBase:
@@ -50,13 +65,18 @@ def _create(
 ) -> HttpResponseBase:
     token, addresses = request.api_token, addresses_of(request)
     preference = live.Preference(request.headers.get("Prefer", ""))
-    idempotency = live.idempotency(request)
+    pictures = answers.wants_pictures(request)
+    idempotency = idempotency_of(request)
     prediction = submit.replay(token.account, idempotency)
     if prediction is None:
         version = catalogue.find_version(ref)
         if version is None:
             raise unknown()
+        if pictures:
+            answers.refuse_what_cannot_be_shown(version)
         prediction = submit.accept(_wish(request, body, version, idempotency))
+    if pictures:
+        return answers.pictures(request, prediction)
     if preference.wait is None:
         return _created(prediction, addresses, waiting if preference.asynchronous else created)
     now = _created(prediction, addresses, waiting, preference)
@@ -103,7 +123,10 @@ def _created(
 
 def list_predictions(request: TokenRequest) -> HttpResponse:
     """GET /predictions: the account's own, newest first."""
-    rows = Prediction.objects.owned_by(request.api_token.account).select_related("model", "version")
+    # Not joined: a hundred predictions of a few models share their rows.
+    rows = Prediction.objects.owned_by(request.api_token.account).prefetch_related(
+        "model", Prefetch("version", Version.objects.defer(*UNSHOWN))
+    )
     after, before = paging.parse_time(request, "created_after"), paging.parse_time(request, "created_before")
     if after is not None:
         rows = rows.filter(created_at__gte=after)
@@ -130,16 +153,11 @@ def cancel(request: TokenRequest, public_id: str) -> HttpResponse:
 
 
 def _own(request: TokenRequest, public_id: str) -> Prediction:
-    prediction = (
-        Prediction.objects.owned_by(request.api_token.account)
-        .select_related("model", "version")
-        .filter(public_id=public_id)
-        .first()
-    )
+    prediction = _OWN.first(public_id=public_id, account=request.api_token.account_id)
     if prediction is None:
         raise Http404
     return prediction
 
 
 def _read(public_id: str) -> Prediction:
-    return Prediction.objects.select_related("model", "version").get(public_id=public_id)
+    return shown_with(Prediction.objects.all()).get(public_id=public_id)

@@ -1,0 +1,130 @@
+"""What the views of all dialects share: who asks, by which method, and errors told in the dialect's own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.authentication import AccountBarred, authenticate_header_value
+from accounts.models import ApiToken
+from predictions import submit
+from predictions.dialects.common.bodies import MalformedBody
+
+log = structlog.get_logger(__name__)
+View = Callable[..., HttpResponseBase]
+Say = Callable[[HttpRequest, Exception], HttpResponse]
+
+
+class TokenRequest(HttpRequest):
+    """A request whose token is known; what views behind a door receive."""
+
+    api_token: ApiToken
+
+
+class Unauthenticated(Exception):
+    """The same for a missing, malformed, unknown and revoked token."""
+
+
+class MethodNotAllowed(Exception):
+    """The address answers other methods, and names them."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        self.allowed = allowed
+        super().__init__(", ".join(allowed))
+
+
+class DialectError(Exception):
+    """An answer that is an error, in a dialect's own words. Raised anywhere in a view."""
+
+
+_EXPECTED = (
+    DialectError, submit.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred, Http404,
+    RequestDataTooBig, SuspiciousOperation,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Door:
+    """How the views of one dialect are entered. `say` makes the answer of any exception."""
+
+    say: Say
+    bearer_only: bool = False
+    """Whether `Authorization: Token …` opens nothing."""
+
+    def endpoint(self, **by_method: View) -> View:
+        """One address: a view for each method, for example `endpoint(GET=list_predictions, POST=create)`.
+
+        The token comes first (401, 403), then the method (405), then the view. No session cookie opens this door,
+        which is why no CSRF token is asked for.
+        """
+        allowed = sorted({*by_method, "OPTIONS", *(["HEAD"] if "GET" in by_method else [])})
+
+        def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "OPTIONS":
+                return _options(allowed)
+            request.api_token = self._token(request)  # type: ignore[attr-defined]
+            view = by_method.get("GET" if request.method == "HEAD" else str(request.method))
+            if view is None:
+                raise MethodNotAllowed(allowed)
+            return view(request, *args, **kwargs)
+
+        return self._guarded(dispatch)
+
+    def public(self, view: View) -> View:
+        """An address that works without a token (capability addresses), with the same errors."""
+
+        @wraps(view)
+        def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "OPTIONS":
+                return _options(["GET", "HEAD", "OPTIONS"])
+            if request.method not in {"GET", "HEAD"}:
+                raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
+            return view(request, *args, **kwargs)
+
+        return self._guarded(dispatch)
+
+    def unknown(self) -> View:
+        """The view of any other path under a mount: an error in the dialect's way, never a page."""
+
+        def nowhere(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            raise Http404
+
+        return self._guarded(nowhere)
+
+    def _guarded(self, view: View) -> View:
+        @csrf_exempt
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return view(request, *args, **kwargs)
+            except Exception as error:
+                if isinstance(error, OperationalError | InterfaceError):
+                    log.error("database_unreachable", exc_info=error)
+                elif not isinstance(error, _EXPECTED):
+                    log.error("api_broke", path=request.path, exc_info=error)
+                return self.say(request, error)
+
+        return guarded
+
+    def _token(self, request: HttpRequest) -> ApiToken:
+        header = request.headers.get("Authorization", "")
+        if self.bearer_only and header.split()[:1] and header.split()[0].lower() != "bearer":
+            raise Unauthenticated
+        token = authenticate_header_value(header)
+        if token is None:
+            raise Unauthenticated
+        return token
+
+
+def _options(allowed: list[str]) -> HttpResponse:
+    answer = HttpResponse(status=204)
+    answer["Allow"] = ", ".join(allowed)
+    return answer

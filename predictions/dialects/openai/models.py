@@ -1,0 +1,91 @@
+"""Which model is meant: `owner/name`, `owner/name:id`, or one of OpenAI's names that stands for one of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from predictions import availability, catalogue
+from predictions.dialects.common.answers import answer
+from predictions.dialects.common.door import TokenRequest
+from predictions.dialects.common.image_errors import model_not_found
+from predictions.dialects.common.images import Form
+from predictions.models import HostedModel, Version
+
+ALIASES = {
+    # Any size as it is asked for; no choice of a file format, as with OpenAI's own.
+    "dall-e-2": "stability-ai/sdxl",
+    "dall-e-3": "stability-ai/sdxl",
+    # These are asked for a file format and its compression, which sdxl does not have.
+    "gpt-image-1": "lucataco/flux-dev-lora",
+    "gpt-image-1-mini": "lucataco/flux-dev-lora",
+    "gpt-image-1.5": "lucataco/flux-dev-lora",
+    "chatgpt-image-latest": "lucataco/flux-dev-lora",
+}
+"""What OpenAI's names stand for where the operator does not say (DARKROOM_OPENAI_ALIASES)."""
+DEFAULT = "default"
+"""The alias for a request that names no model."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A version, and what the name it was asked by implies."""
+
+    version: Version
+    form: Form = "url"
+    file_format: str | None = None
+    """Which files a caller expects who knows the model by OpenAI's name."""
+
+
+def choose(name: str) -> Chosen:
+    """The model that a request means; empty for the default. Raises ImageError 404."""
+    target = _alias(name or DEFAULT)
+    version = catalogue.find_version(target or name)
+    if version is None:
+        raise model_not_found(
+            f"The model '{name[:200]}' does not exist." if name else "There is no default model."
+        )
+    if target is None:
+        return Chosen(version)
+    data = name.startswith(("gpt-image", "chatgpt-image"))
+    return Chosen(version, "b64_json" if data else "url", "png")
+
+
+def list_models(request: TokenRequest) -> HttpResponse:
+    """GET /models: the whole catalogue, in the order of its shop window."""
+    rows = HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
+    return answer({"object": "list", "data": [_model_json(row, row.ref) for row in rows]})
+
+
+def get_model(request: TokenRequest, model_id: str) -> HttpResponse:
+    """GET /models/{id}: an `owner/name`, slash and all, or an alias, which is shown under its own name."""
+    version = catalogue.find_version(_alias(model_id) or model_id)
+    if version is None:
+        raise model_not_found(f"The model '{model_id[:200]}' does not exist.")
+    return answer(_model_json(version.model, model_id))
+
+
+def _model_json(model: HostedModel, shown_id: str) -> dict[str, object]:
+    created = int(model.created_at.timestamp())
+    return {"id": shown_id, "object": "model", "created": created, "owned_by": model.owner}
+
+
+def _alias(name: str) -> str | None:
+    """What a name stands for; None where it is no alias. Ours, unlike an operator's, give way to what is served."""
+    own: dict[str, str] = settings.OPENAI_ALIASES
+    if name in own:
+        return own[name]
+    if name == DEFAULT:
+        return _alias("dall-e-2")
+    target = ALIASES.get(name)
+    if target is None:
+        return None
+    served = availability.served_refs()
+    return target if target in served else _first_of(served) or target
+
+
+def _first_of(served: set[str]) -> str | None:
+    pictures = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
+    return next((model.ref for model in pictures if model.ref in served), None)

@@ -1,0 +1,21 @@
+"""OpenAI's images API, mounted at `/openai/v1`. No trailing slashes, and never a redirect to add one."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path, re_path
+
+from predictions.dialects.openai import models, views
+from predictions.dialects.openai.errors import door
+
+unknown = door.unknown()
+
+
+def patterns() -> list[URLPattern]:
+    """The addresses of the mount."""
+    return [
+        path("models", door.endpoint(GET=models.list_models)),
+        path("models/<path:model_id>", door.endpoint(GET=models.get_model)),
+        path("images/generations", door.endpoint(POST=views.generate)),
+        path("images/edits", door.endpoint(POST=views.edit)),
+        re_path(r"^.*$", unknown),
+    ]

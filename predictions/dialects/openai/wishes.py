@@ -1,0 +1,88 @@
+"""A request in OpenAI's words as inputs of the chosen model: one for each job that it takes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from predictions import submit
+from predictions.dialects.common.image_errors import invalid
+from predictions.dialects.common.images import refuse_without_pictures
+from predictions.dialects.openai import sizes
+from predictions.dialects.openai.bodies import MAX_COUNT, ImagesBody
+from predictions.dialects.openai.models import Chosen
+from predictions.models import HostedModel, Version
+from predictions.pricing import COUNT_KEY
+
+FORMAT_KEY, QUALITY_KEY = "output_format", "output_quality"
+
+
+def inputs(body: ImagesBody, chosen: Chosen) -> list[dict[str, Any]]:
+    """The inputs of the jobs, together as many pictures as were asked for. Raises ImageError 400."""
+    version = chosen.version
+    _refuse_unfit(version)
+    shared = {
+        "prompt": body.prompt,
+        **_size(body, version),
+        **_file(body, chosen),
+        **{name: text for name, text in body.hints.items() if name in version.properties},
+    }
+    return [{**shared, **share} for share in _shares(body.count, version)]
+
+
+def keys(first: submit.Idempotency | None) -> list[submit.Idempotency | None]:
+    """A key for each job that one request can have, all from the caller's one."""
+    if first is None:
+        return [None] * MAX_COUNT
+    names = [hashlib.sha256(f"{first.key}\n{number}".encode()).hexdigest() for number in range(1, MAX_COUNT)]
+    return [first, *(submit.Idempotency(name, first.body_hash) for name in names)]
+
+
+def _refuse_unfit(version: Version) -> None:
+    refuse_without_pictures(version)
+    if version.model.kind == HostedModel.Kind.VIDEO:
+        raise invalid(f"{version.model.ref} makes videos, not pictures.", "model")
+    if "prompt" not in version.properties:
+        raise invalid(f"{version.model.ref} takes no prompt.", "model")
+
+
+def _size(body: ImagesBody, version: Version) -> dict[str, Any]:
+    if body.size is None:
+        return {}
+    try:
+        return sizes.inputs_for(body.size, version.properties)
+    except sizes.NoSuchSize as fault:
+        raise invalid(str(fault), "size") from None
+
+
+def _file(body: ImagesBody, chosen: Chosen) -> dict[str, Any]:
+    """The model's format and quality. Refuses what it cannot make, but not what it makes anyway."""
+    found: dict[str, Any] = {}
+    properties = chosen.version.properties
+    formats = properties.get(FORMAT_KEY, {}).get("enum", [])
+    wanted = body.file_format or chosen.file_format
+    spelled = next((name for name in _spellings(wanted) if name in formats), None)
+    if spelled:
+        found[FORMAT_KEY] = spelled
+    elif body.file_format and (formats or body.file_format != "png"):
+        raise invalid(f"{chosen.version.model.ref} makes no {body.file_format} files.", "output_format")
+    if body.compression is not None:
+        if QUALITY_KEY in properties:
+            found[QUALITY_KEY] = body.compression
+        elif body.compression != 100:
+            raise invalid(f"{chosen.version.model.ref} does not compress its files.", "output_compression")
+    return found
+
+
+def _spellings(name: str | None) -> tuple[str, ...]:
+    return ("jpeg", "jpg") if name == "jpeg" else (name,) if name else ()
+
+
+def _shares(count: int, version: Version) -> list[dict[str, Any]]:
+    """How many each job makes: as many as the model can at once, or one where it has no such input."""
+    rule = version.properties.get(COUNT_KEY)
+    if rule is None:
+        return [{} for _ in range(count)]
+    most = max(1, int(rule.get("maximum", count)))
+    full, rest = divmod(count, most)
+    return [{COUNT_KEY: most}] * full + ([{COUNT_KEY: rest}] if rest else [])
