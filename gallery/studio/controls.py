@@ -123,7 +123,7 @@ def panel(
     `dropped` are the labels of settings that another model had and this one has not.
     """
     errors = errors or {}
-    rules = dict(sorted(version.properties.items(), key=lambda pair: pair[1].get("x-order", 1000)))
+    rules = {name: version.properties[name] for name in labels.in_order(version, version.properties)}
     made = {
         name: _control(name, rule, values.get(name), errors.get(name, "")) for name, rule in rules.items()
     }

@@ -18,10 +18,15 @@ from predictions.validation import Fault
 SWITCHES = "switches"
 
 
+def ordered(version: Version) -> dict[str, dict[str, Any]]:
+    """The inputs in the schema's own order; PostgreSQL gives the keys of JSON back in an order of its own."""
+    return {name: version.properties[name] for name in labels.in_order(version, version.properties)}
+
+
 def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
     """The input of a form. Empty fields are left out; what is no number stays text, for validation to refuse."""
     given: dict[str, Any] = {}
-    for name, rule in version.properties.items():
+    for name, rule in ordered(version).items():
         if rule.get("type") == "boolean":
             if SWITCHES in form:
                 given[name] = (name in form) != _turned(name)
@@ -45,7 +50,7 @@ def kept(version: Version, form: Mapping[str, str]) -> dict[str, str]:
     """A form's own fields for the controls, with its switches as `true` and `false`."""
     read_out = read(version, form)
     values = {}
-    for name, rule in version.properties.items():
+    for name, rule in ordered(version).items():
         if rule.get("type") == "boolean":
             if name in read_out:
                 values[name] = text(read_out[name])

@@ -226,7 +226,7 @@ def _as_address(form: QueryDict, version: Version) -> str:
     """The form as an address, so that the next picture starts from the same settings without JavaScript too."""
     kept = QueryDict(mutable=True)
     kept["model"] = version.model.ref
-    for name in version.properties:
+    for name in reading.ordered(version):
         value = form.get(name)
         if isinstance(value, str) and value:
             kept[name] = value[:1000]
