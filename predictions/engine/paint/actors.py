@@ -176,7 +176,14 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
     if where == "water" and stage.wet is not None:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))
     x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)))
+    x = _inside(stage, figure, x)
     return Actor(name, figure, x, y, where)
+
+
+def _inside(stage: Stage, figure: Figure, x: float) -> float:
+    """The column nearest to x that keeps the whole figure in the picture, if it fits."""
+    left, right = figure.base[0], stage.frame.width - (figure.rgba.shape[1] - figure.base[0])
+    return float(np.clip(x, left, right)) if left < right else x
 
 
 def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> tuple[float, float]:

@@ -70,7 +70,7 @@ ENGLISH: dict[str, str] = {
     "studio_lighting",
     # features
     "feature:autumn": "autumn autumnal fall_colors fall_colours foliage fall_leaves maple",
-    "feature:blossom": "spring springtime",
+    "feature:blossom": "spring springtime blossom blossoming bloom blooming",
     "feature:palms": "palm palms palm_tree palm_trees",
     # things
     "subject:cat": "cat kitten kitty feline tabby cats_eye tomcat",
@@ -119,8 +119,7 @@ ENGLISH: dict[str, str] = {
     "subject:castle": "castle fortress palace citadel chateau stronghold hogwarts temple",
     "subject:lighthouse": "lighthouse beacon",
     "subject:balloon": "balloon hot_air_balloon air_balloon balloons airship zeppelin",
-    "subject:flower": "flower rose tulip daisy sunflower lily blossom bouquet orchid lotus poppy peony "
-    "flowers roses",
+    "subject:flower": "flower rose tulip daisy sunflower lily bouquet orchid lotus poppy peony flowers roses",
     "subject:tree": "tree oak bonsai lone_tree willow sapling",
     "subject:mushroom": "mushroom toadstool mushrooms fungus fungi",
     "subject:rocket": "rocket spaceship spacecraft starship space_shuttle shuttle missile ufo",

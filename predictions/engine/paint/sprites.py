@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .streams import Streams
 
+_LEAVES = 54  # dabs of a clump
 SIDE = 640  # sprites are drawn at this height, with two drawn pixels for each
 
 Plate = NDArray[
@@ -152,8 +153,8 @@ def _crown(
     for cx, cy, darker in shaded:
         radius = size * float(rng.uniform(0.7, 1.2))
         place = 0.55 * (cx - centre_x) * light[0] / 0.3 + 0.62 * (cy - centre_y) / 0.3 + darker
-        turns, reach = rng.uniform(0, 6.283, 40), np.sqrt(rng.random(40))
-        noise = rng.uniform(-1, 1, (40, 3))
+        turns, reach = rng.uniform(0, 6.283, _LEAVES), np.sqrt(rng.random(_LEAVES))
+        noise = rng.uniform(-1, 1, (_LEAVES, 3))
         for dx, dy, extra in zip(np.cos(turns) * reach, np.sin(turns) * reach, noise, strict=True):
             lit = 0.44 + 0.36 * (dx * light[0] + dy * max(light[1], 0.4)) + 0.30 * place + 0.14 * extra[0]
             tone = 0.45 + 0.25 * dy + 0.28 * extra[1]
@@ -174,7 +175,7 @@ def _leafy(pad: _Pad, light: tuple[float, float, float]) -> None:
     wide, tall = float(rng.uniform(0.26, 0.34)), float(rng.uniform(0.24, 0.30))
     for angle, reach in zip(rng.uniform(0, 6.283, 20), np.sqrt(rng.random(20)), strict=True):
         tips.append((np.sin(lean) * 0.4 + np.cos(angle) * reach * wide, 0.63 + np.sin(angle) * reach * tall))
-    _crown(pad, tips, light, 0.088, 0.0105)
+    _crown(pad, tips, light, 0.088, 0.0085)
 
 
 def _birch(pad: _Pad, light: tuple[float, float, float]) -> None:

@@ -210,6 +210,9 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
     for k, (z, count) in enumerate(
         ((11.0, 34), (8.0, 24), (5.8, 17), (4.2, 12), (3.0, 8), (2.1, 5), (1.5, 3))
     ):
+        if z < 5.0:
+            # Grass grows between the rows: painted afterwards it would climb the nearer trunks.
+            paint_grass(stage, ground, count=150, near=z, far=z * 1.45)
         for j in range(count):
             spread = (j + float(rng.uniform(-0.45, 1.45))) / count
             away = z * float(rng.uniform(0.9, 1.1))
@@ -224,8 +227,8 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
             grove.set(x, y, tall * stage.frame.focal / away, away, rng, extra)
 
 
-def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float) -> None:
-    """Tufts in the foreground of green scenes."""
+def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float, near: float = 0.2) -> None:
+    """Tufts between two distances of a green scene."""
     if "snow" in stage.meant.weather:
         return
     grove = Grove(stage, ("tuft",), 4)
@@ -236,7 +239,7 @@ def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float) -> None
         grove,
         "grass",
         count=int(count * (0.4 + 0.075 * stage.octaves)),
-        near=0.2,
+        near=near,
         far=far,
         size=tall,
     )
@@ -278,7 +281,7 @@ def paint_near_plants(stage: Stage, ground: Ground) -> None:
     """Trees and grass of the foreground, in front of any water."""
     scene, features = stage.meant.scene, stage.meant.features
     if scene == "forest":
-        paint_grass(stage, ground, count=150, far=3.2)
+        paint_grass(stage, ground, count=150, far=1.5)
     elif _grows(stage):
         many = 3.0 if "forest" in features else 1.0
         grove = Grove(stage, kinds_for(stage), 2)
