@@ -22,6 +22,7 @@ from predictions.engine.fixtures import BY_ROLE, NAMES
 from predictions.engine.models import served
 from predictions.models import HostedModel, Price, Version
 from tests import factories
+from tests.file_server import FileServer
 from tests.server import RunningServer
 
 ROLES = {"text", "iterator", "image", "file_input", "slow", "fail"}
@@ -224,13 +225,15 @@ def test_pictures_are_files_of_the_size_asked_for_and_the_same_each_time(
 
 
 @pytest.mark.server
-def test_a_picture_comes_back_from_a_data_uri_an_own_address_and_not_from_nowhere(
+def test_a_picture_comes_back_from_a_data_uri_an_own_address_and_the_machine_itself(
     client: replicate.Client, suite: dict[str, Any]
 ) -> None:
     uri = "data:image/gif;base64," + base64.b64encode(GIF).decode()
     first = str(client.run(suite["models"]["file_input"], input={"image": uri}))
     second = str(client.run(suite["models"]["file_input"], input={"image": first}))
-    for url in (first, second):
+    with FileServer({"/a.gif": (200, {"Content-Type": "image/gif"}, GIF)}) as beside:
+        third = str(client.run(suite["models"]["file_input"], input={"image": f"{beside.url}/a.gif"}))
+    for url in (first, second, third):
         answer = httpx.get(url)
         assert (answer.content, answer.headers["content-type"]) == (GIF, "image/gif")
     with pytest.raises(ModelError, match="Input image could not be fetched"):

@@ -187,8 +187,9 @@ def _update(job: Job, state: dict[str, Any]) -> Update:
 
 def _output(job: Job, state: dict[str, Any]) -> Any:
     """References to files; the text, or the strings so far, of a model that answers with words."""
-    if state["value"] is not None:
-        return state["value"]
+    value = state.get("value")
+    if value is not None:
+        return value
     return [_reference(job, output) for output in state["output"]]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from predictions.models import Output, Prediction, Version
 from predictions.running import inputs, tasks
 from tests import factories
 from tests.fakes import FakeProvider
+from tests.file_server import Answer, FileServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,48 +30,22 @@ SCHEMA: dict[str, Any] = {
 PICTURE = factories.picture()
 
 
-class FileServer:
-    """Answers each path with what `paths` holds: status, headers, body. Remembers what was asked for."""
-
-    def __init__(self) -> None:
-        self.paths: dict[str, tuple[int, dict[str, str], bytes]] = {
-            "/a.png": (200, {"Content-Type": "image/png; x=y"}, PICTURE)
-        }
-        self.asked: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                status, headers, body = outer.paths.get(self.path, (404, {}, b""))
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    if value:
-                        self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.paths["/moved"] = (302, {"Location": "/a.png"}, b"")
-        self.paths["/inside"] = (302, {"Location": "http://10.0.0.1/a.png"}, b"")
-        self.paths["/round"] = (302, {"Location": "/round"}, b"")
-        self.paths["/squeezed"] = (200, {"Content-Encoding": "gzip"}, b"x")
-        self.paths["/large"] = (200, {"Content-Length": str(inputs.MAX_PICTURE + 1)}, b"")
+PATHS: dict[str, Answer] = {
+    "/a.png": (200, {"Content-Type": "image/png; x=y"}, PICTURE),
+    "/moved": (302, {"Location": "/a.png"}, b""),
+    "/inside": (302, {"Location": "http://10.0.0.1/a.png"}, b""),
+    "/round": (302, {"Location": "/round"}, b""),
+    "/squeezed": (200, {"Content-Encoding": "gzip"}, b"x"),
+    "/large": (200, {"Content-Length": str(inputs.MAX_PICTURE + 1)}, b""),
+}
 
 
 @pytest.fixture
 def there(settings: Any) -> Iterator[FileServer]:
     """A file server on the loopback interface, which this test allows."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1/32"]
-    found = FileServer()
-    threading.Thread(target=found.server.serve_forever, daemon=True).start()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+    with FileServer(PATHS) as found:
+        yield found
 
 
 @pytest.fixture
