@@ -159,7 +159,13 @@ def _supervise(door: socket.socket, data: Path) -> None:
         [
             Part("web", [*manage, "web", "--fd", str(fd)], role, fds=(fd,), stage=0, grace_s=9.0),
             # The checks have just passed in `prepare`, and a start after a kill should not pay for them.
-            Part("work", [*manage, "work", "--skip-checks"], stage=1, grace_s=8.0),
+            Part(
+                "work",
+                [*manage, "work", "--skip-checks"],
+                {"DARKROOM_PROCESS_ROLE": "work"},
+                stage=1,
+                grace_s=8.0,
+            ),
         ]
     )
     url = _url(door)

@@ -8,6 +8,7 @@ cluster along, and the supervisor starts it anew.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import time
@@ -24,6 +25,7 @@ from predictions.running import kin, leash
 
 LOCK_PATIENCE_S = 0.05
 DATABASE_PATIENCE_S = 0.5
+TASKS = "predictions.running.tasks"
 _TIMED_OUT = 0
 _RECYCLED = -2
 
@@ -129,6 +131,8 @@ def run(name: str) -> int:
         raise RuntimeError("Q_CLUSTER_NAME must be set before Django starts.")
     leash.arm()
     kin.call_this_process("dr-cluster")
+    # Loaded once before the fork, not by each worker at its first task: sooner at work, and the memory is shared.
+    importlib.import_module(TASKS)
     library.Sentinel = Sentinel
     post_spawn.connect(_worker_spawned, dispatch_uid="predictions.running.cluster")
     cluster = _Cluster()

@@ -72,12 +72,20 @@ def parts(place: EnginePlace | None) -> list[Part]:
 
     Webhooks have a cluster of their own: a receiver that hangs never delays a start.
     """
-    shared = {"DARKROOM_INSTANCE": instance(), **(place.environment() if place else {})}
+    shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
+    shared |= place.environment() if place else {}
     found = [
         Part("cluster-work", _manage("cluster", "work"), {**shared, "Q_CLUSTER_NAME": "work"}, grace_s=5.0),
-        Part("cluster-post", _manage("cluster", "post"), {**shared, "Q_CLUSTER_NAME": "post"}, grace_s=5.0),
         Part("watcher", _manage("watch"), shared, grace_s=5.0),
         Part("sweep", _manage("sweep"), shared, grace_s=5.0),
+        # Webhooks can wait a second; what people wait for comes first when everything starts at once.
+        Part(
+            "cluster-post",
+            _manage("cluster", "post"),
+            {**shared, "Q_CLUSTER_NAME": "post"},
+            grace_s=5.0,
+            after_s=1.0,
+        ),
     ]
     if place:
         found.append(Part("engine", _manage("engine"), shared, stage=1, grace_s=2.0))

@@ -43,6 +43,8 @@ class Part:
     """Parts of a lower stage are stopped, and gone, before those of the next are asked to stop."""
     grace_s: float = 6.0
     """Seconds between SIGTERM and SIGKILL when everything stops."""
+    after_s: float = 0.0
+    """Seconds that its first start waits; later ones do not."""
 
 
 class _Slot:
@@ -54,7 +56,7 @@ class _Slot:
         self.leash = -1
         self.crashes: deque[float] = deque()
         self.starts = 0
-        self.due = 0.0
+        self.due = time.monotonic() + part.after_s
         self.waits_s = 0.0
 
     def start(self) -> None:

@@ -26,7 +26,7 @@ from tests.postgres import Postgres
 ACCOUNTS = 5
 EVERY_KIND = (
     "web", "work", "cluster", "sentinel", "worker", "monitor", "pusher",
-    "watcher", "sweep", "engine", "zygote", "painter",
+    "watcher", "sweep", "engine", "zygote", "painter", "post-cluster", "post-worker",
 )  # fmt: skip
 LIVE = ("starting", "processing")
 BODY = {
@@ -71,14 +71,14 @@ class Report:
     def lines(self) -> list[str]:
         """The report for a person."""
         times = sorted(seconds for _, seconds in self.recoveries)
-        slowest = max(self.recoveries, key=lambda pair: pair[1], default=("nobody", 0.0))
+        slowest = sorted(self.recoveries, key=lambda pair: -pair[1])[:5]
         return [
             f"killed: {dict(self.killed)}",
             f"sent: {self.answered} answered, {self.unanswered} cut off by a kill, {self.put_off} put off by 503",
             f"ended: {dict(self.ended)}",
             *(f"  failed {number} times: {why}" for why, number in self.errors.items()),
-            f"next task after a kill: median {times[len(times) // 2] if times else 0:.1f} s, "
-            f"slowest {slowest[1]:.1f} s ({slowest[0]})",
+            f"next task after a kill: median {times[len(times) // 2] if times else 0:.1f} s; slowest: "
+            + ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in slowest),
             *(
                 [f"next task after the restart of the database: {self.restart_s:.1f} s"]
                 if self.restart_s
