@@ -23,7 +23,9 @@ def queue_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 )
             )
     if settings.Q_CLUSTER.get("scheduler"):
-        found.append(Error("django-q2's scheduler must be off: the sweep has its own clock.", id="darkroom.E002"))
+        found.append(
+            Error("django-q2's scheduler must be off: the sweep has its own clock.", id="darkroom.E002")
+        )
     return found
 
 
@@ -49,5 +51,9 @@ def public_url_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Over plain http on a public address the clients hand out strings instead of files, and tokens travel in clear."""
     url = settings.PUBLIC_URL
     if url.startswith("http://") and not any(host in url for host in ("//127.", "//localhost", "//[::1]")):
-        return [Warning("DARKROOM_PUBLIC_URL is plain http and not loopback; put TLS in front.", id="darkroom.W001")]
+        return [
+            Warning(
+                "DARKROOM_PUBLIC_URL is plain http and not loopback; put TLS in front.", id="darkroom.W001"
+            )
+        ]
     return []

@@ -121,7 +121,7 @@ def _read_when_written(path: Path, name: str) -> str:
 
 
 def database(url: str, sqlite_path: Path) -> dict[str, object]:
-    """Django's DATABASES entry for `postgres://user:password@host:port/name?option=value`, or SQLite at `sqlite_path`."""
+    """Django's DATABASES entry for `postgres://user:password@host:port/name?option=value`; without one, SQLite."""
     if not url:
         return _sqlite(sqlite_path)
     parts = urlsplit(url)

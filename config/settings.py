@@ -18,12 +18,15 @@ DATA.mkdir(parents=True, exist_ok=True)
 SECRET_KEY = env.kept_secret("DARKROOM_SECRET_KEY", DATA / "secret_key")
 DEBUG = env.boolean("DARKROOM_DEBUG", False)
 CONFORMANCE = env.boolean("DARKROOM_CONFORMANCE", False)
-# Set by the processes themselves: "web" where requests are served, so that only they keep a connection pool.
+# Set by the processes themselves: "web" where requests are served, so that only they keep a connection pool; "work"
+# below the supervisor of the work.
 PROCESS_ROLE = os.environ.get("DARKROOM_PROCESS_ROLE", "")
 
 # -- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = env.text("DARKROOM_PUBLIC_URL").rstrip("/")
-ALLOWED_HOSTS = env.items("DARKROOM_HOSTS", ["*"] if not PUBLIC_URL else [PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0], "127.0.0.1", "localhost", "[::1]"])  # fmt: skip
+_own_host = PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0]
+_hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"] if PUBLIC_URL else ["*"]
+ALLOWED_HOSTS = env.items("DARKROOM_HOSTS", _hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
 TRUST_PROXY = env.boolean("DARKROOM_TRUST_PROXY", False)
@@ -42,7 +45,8 @@ APPEND_SLASH = False
 # -- Apps ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    # A process without pages neither loads the panels nor pays for them, at each start and in memory.
+    "django.contrib.admin.apps.SimpleAdminConfig" if PROCESS_ROLE == "work" else "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -126,7 +130,10 @@ STATIC_ROOT = DATA / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA / "media"
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(DATA / "uploads")}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(DATA / "uploads")},
+    },
     "outputs": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         # No base_url: a file is reached through the view that checks its row, never by its place on the disk.
