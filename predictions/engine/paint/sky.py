@@ -20,7 +20,7 @@ def paint_sky(stage: Stage) -> None:
     for colour in stage.meant.colours_of("sky")[:1]:
         if colour in COLOURS:
             stage.canvas[:] = tint_image(stage.canvas, colour, 0.8)
-    if stage.palette.stars > 0.05:
+    if stage.palette.stars > 0.05 and not stage.meant.weather & {"rain", "storm"}:
         from .night import paint_stars
 
         paint_stars(stage)
@@ -97,7 +97,7 @@ def cloud_amount(stage: Stage) -> float:
     if meant.scene == "desert":
         return 0.16 + 0.36 * float(stage.streams.rng("cloud amount").random())
     if stage.time == "night":
-        return 0.26
+        return 0.26 if stage.sun_visible else 0.08
     return 0.22 + 0.26 * float(stage.streams.rng("cloud amount").random())
 
 

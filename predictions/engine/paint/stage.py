@@ -79,7 +79,10 @@ class Stage:
         """Whether the sun or the moon may be drawn as a disc."""
         if self.meant.weather & {"storm", "rain", "fog"}:
             return self.time == "night" and "moon" in self.meant.sky and "storm" not in self.meant.weather
-        return self.time != "dusk" or "moon" in self.meant.sky
+        sky = self.meant.sky
+        if self.time == "night" and sky & {"stars", "milkyway"} and "moon" not in sky:
+            return False  # a full moon would drown the stars that were asked for
+        return self.time != "dusk" or "moon" in sky
 
     def toward_sun(self) -> tuple[float, float, float]:
         """Unit vector toward the light for shading: x right, y up, z toward the viewer.
