@@ -1,0 +1,51 @@
+"""Django's middleware for pages, left out where a token speaks: at the APIs it would cost more than a small answer.
+
+There no session is read (so none can open the door), no language is chosen, no message is kept and no form is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest
+from django.middleware import clickjacking, csrf, locale
+
+TOKEN_MOUNTS = ("/v1/", "/replicate/v1/", "/openai/v1/")
+
+
+class _PagesOnly:
+    """Steps aside at the token mounts; everywhere else it is the class beside it."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(TOKEN_MOUNTS):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]
+
+
+class SessionMiddleware(_PagesOnly, sessions.SessionMiddleware):
+    """Sessions, for pages."""
+
+
+class LocaleMiddleware(_PagesOnly, locale.LocaleMiddleware):
+    """The reader's language, for pages."""
+
+
+class CsrfViewMiddleware(_PagesOnly, csrf.CsrfViewMiddleware):
+    """Forgery protection, for pages; views at the token mounts are exempt, since no cookie counts there."""
+
+
+class AuthenticationMiddleware(_PagesOnly, auth.AuthenticationMiddleware):
+    """Who is signed in, for pages."""
+
+
+class MessageMiddleware(_PagesOnly, messages.MessageMiddleware):
+    """Notes for the next page, for pages."""
+
+
+class XFrameOptionsMiddleware(_PagesOnly, clickjacking.XFrameOptionsMiddleware):
+    """No frames around our pages."""
