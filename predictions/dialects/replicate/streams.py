@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.prepared import Prepared
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
+from predictions.dialects.replicate.views import shown_with
 from predictions.models import Prediction
 from predictions.running import waiting
 from predictions.running.holding import in_thread
@@ -52,8 +54,13 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
     return response
 
 
+_BY_TOKEN = Prepared[Prediction](
+    lambda token: shown_with(Prediction.objects.filter(stream_token=token))[:1], token=str
+)
+
+
 def _read(token: str) -> Prediction | None:
-    return Prediction.objects.select_related("model", "version").filter(stream_token=token).first()
+    return _BY_TOKEN.first(token=token)
 
 
 async def _events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> AsyncIterator[bytes]:
