@@ -72,6 +72,9 @@ def succeed(prediction: Prediction, claim: str, outputs: list[PreparedOutput], v
         media.keep([file for output in outputs for file in output.files()])
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
+        if "completed" not in prediction.webhook_events:
+            # Whoever asked to be told of the end gets the whole output with it.
+            webhooks.owe(prediction.pk, "output")
         _settled(prediction.pk, prediction.account_id, prediction.public_id, charge)
     return True
 

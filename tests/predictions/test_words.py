@@ -106,6 +106,19 @@ def test_new_strings_are_told_to_the_webhook_where_it_asked(
     assert [row.event for row in Delivery.objects.all()] == ["output"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"), [(("output",), ["output"]), (("output", "completed"), ["completed"])]
+)
+def test_the_last_of_an_output_is_told_once(
+    alice: User, speaker: Version, provider: FakeProvider, asked: tuple[str, ...], told: list[str]
+) -> None:
+    provider.updates = [Update("succeeded", output="an answer")]
+    prediction = begun(alice, speaker, webhook="https://example.org/hook", webhook_events=asked)
+    look(prediction)
+    tasks.collect()
+    assert [row.event for row in Delivery.objects.all()] == told
+
+
 def test_what_came_before_a_cancel_stays_readable(
     alice: User, streamer: Version, provider: FakeProvider
 ) -> None:
