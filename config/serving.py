@@ -34,8 +34,9 @@ from predictions.running.holding import HeldResponse, set_runner
 
 log = logging.getLogger("django.request")
 Scope = dict[str, Any]
-# Under these every error is told as application/problem+json.
+# Under these every error is told as application/problem+json, and under the other in OpenAI's form.
 PROBLEM_PATHS = ("/v1/", "/replicate/v1/")
+OPENAI_PATH = "/openai/v1/"
 # A later answer to a held request says these itself.
 OWN_HEADERS = {"content-length", "content-type"}
 
@@ -185,6 +186,10 @@ def _server_error(path: str) -> HttpResponse:
 
 
 def _refusal(path: str, status: int, title: str, detail: str) -> HttpResponse:
+    if path.startswith(OPENAI_PATH):
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        error = {"message": detail, "type": kind, "param": None, "code": None}
+        return JsonResponse({"error": error}, status=status)
     if not path.startswith(PROBLEM_PATHS):
         return HttpResponse(f"{title}. {detail}\n", status=status, content_type="text/plain; charset=utf-8")
     problem = {"title": title, "detail": detail, "status": status}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ from django.test import Client
 
 from accounts import tokens
 from accounts.models import MICRO, Account, User
+from config.serving import LeanHandler
 from predictions import policy
 from predictions.models import HostedModel, Prediction, Version
 from predictions.validation import Fault
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.openai.conftest import OpenAI
+from tests.serving.conftest import call
 
 pytestmark = pytest.mark.django_db
 PATH = "/images/generations"
@@ -204,6 +207,18 @@ def test_edits_are_refused_and_variations_are_unknown(openai: OpenAI) -> None:
 )
 def test_an_unknown_address_is_an_error_and_never_a_page(openai: OpenAI, path: str) -> None:
     refused(openai.get(path), 404, type="invalid_request_error", code="unknown_url")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_no_view_could_read_is_refused_in_this_form_too(openai: OpenAI) -> None:
+    app = LeanHandler(threads=1)
+    headers = [(b"host", b"testserver"), (b"authorization", f"Bearer {openai.token}".encode())]
+    body = [{"type": "http.request", "body": b"x" * (16 * 1024 * 1024 + 1), "more_body": False}]
+    sent = call(app, "/openai/v1/images/edits", method="POST", headers=headers, messages=body)
+    app.threads.close()
+    assert sent[0]["status"] == 413
+    error = json.loads(sent[1]["body"])["error"]
+    assert (error["type"], "16 MiB" in error["message"]) == ("invalid_request_error", True)
 
 
 def test_another_method_is_refused_with_those_that_work(openai: OpenAI) -> None:

@@ -1,0 +1,177 @@
+"""The real thing: a started server, the official openai client, and the first seed's body asked for in three ways."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import openai
+import pytest
+from PIL import Image
+
+from tests.openai.test_seeds_answer import SEED
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with RunningServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: RunningServer) -> Iterator[openai.OpenAI]:
+    with client_with(server, server.token) as made:
+        yield made
+
+
+def client_with(server: RunningServer, key: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server.url}/openai/v1", api_key=key)
+
+
+def picture(content: bytes) -> tuple[tuple[int, int], str | None]:
+    made = Image.open(io.BytesIO(content))
+    return made.size, made.format
+
+
+def fetched(url: str | None) -> tuple[tuple[int, int], str | None]:
+    assert url is not None
+    answer = httpx.get(url)
+    assert answer.status_code == 200
+    return picture(answer.content)
+
+
+def predictions(server: RunningServer) -> list[dict[str, object]]:
+    answer = httpx.get(f"{server.url}/v1/predictions", headers={"Authorization": f"Bearer {server.token}"})
+    found: list[dict[str, object]] = answer.json()["results"]
+    return found
+
+
+def test_two_pictures_by_address(client: openai.OpenAI) -> None:
+    before = int(time.time())
+    made = client.images.generate(model="dall-e-2", prompt="a red car", n=2, size="256x256")
+    assert before - 60 <= made.created <= time.time() + 60
+    assert made.data is not None
+    assert [fetched(one.url) for one in made.data] == [((256, 256), "PNG")] * 2
+    assert [one.b64_json for one in made.data] == [None, None]
+
+
+def test_one_picture_inside_the_answer(client: openai.OpenAI) -> None:
+    made = client.images.generate(
+        model="stability-ai/sdxl", prompt="a lighthouse", size="512x256", response_format="b64_json"
+    )
+    assert made.data is not None and made.data[0].b64_json is not None
+    assert picture(base64.b64decode(made.data[0].b64_json)) == ((512, 256), "PNG")
+
+
+def test_openais_newer_names_give_data_in_the_format_asked_for(client: openai.OpenAI) -> None:
+    made = client.images.generate(
+        model="gpt-image-1",
+        prompt="a castle",
+        size="1536x1024",
+        quality="low",
+        output_format="jpeg",
+        output_compression=60,
+    )
+    assert made.data is not None and made.data[0].b64_json is not None
+    assert picture(base64.b64decode(made.data[0].b64_json)) == ((1216, 832), "JPEG")
+
+
+def test_the_models_are_listed_and_read(client: openai.OpenAI) -> None:
+    assert len(list(client.models.list())) == 10
+    assert client.models.retrieve("stability-ai/sdxl").owned_by == "stability-ai"
+
+
+def test_each_refusal_is_the_clients_own_exception(server: RunningServer, client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as bad:
+        client.images.generate(prompt="a cat", n=11)
+    assert (bad.value.param, bad.value.type) == ("n", "invalid_request_error")
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.images.generate(prompt="a cat", model="no/body")
+    assert missing.value.code == "model_not_found"
+    with pytest.raises(openai.AuthenticationError) as unknown:
+        client_with(server, "dr_" + "x" * 40).models.list()
+    assert unknown.value.code == "invalid_api_key"
+    with pytest.raises(openai.BadRequestError) as edit:
+        client.images.edit(image=("a.png", b"x"), prompt="a hat")
+    assert edit.value.code == "model_not_found"
+
+
+def test_a_run_that_fails_is_told_with_its_words_and_asked_for_once(
+    server: RunningServer, client: openai.OpenAI
+) -> None:
+    before = len(predictions(server))
+    with pytest.raises(openai.BadRequestError) as failed:
+        # Wider than the engine paints; the published schema knows no limit.
+        client.images.generate(model="stability-ai/sdxl", prompt="a cat", size="4096x4096")
+    assert (failed.value.type, failed.value.code) == ("image_generation_user_error", "generation_failed")
+    assert len(predictions(server)) == before + 1
+
+
+def test_without_credit_the_client_asks_once(server: RunningServer) -> None:
+    script = (
+        "from accounts.models import User; from accounts import tokens; from django.conf import settings; "
+        "settings.WELCOME_CREDITS = 0; "
+        "user = User.objects.create_user('poor', 'poor@example.org', 'x'); print(tokens.issue(user, 'poor')[1])"
+    )
+    made = server.manage("shell", "-c", script)
+    assert made.returncode == 0, made.stderr
+    with pytest.raises(openai.RateLimitError) as empty:
+        client_with(server, made.stdout.split()[-1]).images.generate(prompt="a cat")
+    assert (empty.value.code, empty.value.type) == ("insufficient_quota", "insufficient_quota")
+    assert empty.value.response.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("way", ["header", "query", "token"])
+def test_the_first_seeds_body_gives_the_answer_that_it_documents(server: RunningServer, way: str) -> None:
+    token, url, more = server.token, f"{server.url}/replicate/v1/predictions", []
+    if way == "token":
+        token = server.manage("token", "admin", "--answer", "openai").stdout.strip()
+    elif way == "query":
+        url += "?answer=openai"
+    else:
+        more = ["--header", "X-Darkroom-Answer: openai"]
+    command = [
+        "curl", "-s", "-w", "\n%{http_code}", "--location", "--request", "POST", url, *more,
+        "--header", f"Authorization: Bearer {token}", "--header", "Content-Type: application/json",
+        "--data-raw", json.dumps(SEED),
+    ]  # fmt: skip
+    text, code = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rsplit("\n", 1)
+    shown = json.loads(text)
+    assert code == "200" and set(shown) == {"created", "data"} and isinstance(shown["created"], int)
+    assert [fetched(one["url"]) for one in shown["data"]] == [((768, 768), "PNG")]
+    assert predictions(server)[0]["status"] == "succeeded"
+
+
+def test_a_client_that_leaves_finds_its_picture_later(server: RunningServer, client: openai.OpenAI) -> None:
+    before = len(predictions(server))
+    impatient = client.with_options(max_retries=0, timeout=httpx.Timeout(0.5))
+    with pytest.raises(openai.APIConnectionError):
+        impatient.images.generate(
+            model="stability-ai/sdxl",
+            prompt="a very large forest",
+            size="1536x1536",
+            extra_headers={"X-Stainless-Read-Timeout": "600"},
+        )
+    for _attempt in range(100):
+        found = predictions(server)
+        if len(found) > before:
+            break
+        time.sleep(0.1)
+    assert len(found) == before + 1
+    stream = found[0]["urls"]["stream"]  # type: ignore[index]
+    with httpx.stream("GET", stream, timeout=60) as events:
+        assert "event: done" in list(events.iter_lines())
+    assert predictions(server)[0]["status"] == "succeeded"
+
+
+def test_afterwards_the_audit_finds_nothing(server: RunningServer) -> None:
+    done = server.manage("audit")
+    assert done.returncode == 0, done.stdout + done.stderr
