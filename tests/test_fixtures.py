@@ -199,7 +199,9 @@ def test_text_and_strings_come_through_the_official_client(
 def test_the_iterator_streams_one_event_an_item_and_shows_a_prefix_meanwhile(
     client: replicate.Client, suite: dict[str, Any]
 ) -> None:
-    prediction = create(client, suite, "iterator", {"prompt": "a red cat"})
+    # A dozen words: two seconds, so that a busy machine has time to look.
+    given = {"prompt": " ".join(str(n) for n in range(12))}
+    prediction = create(client, suite, "iterator", given)
     prefixes: list[Any] = []
     while prediction.status in ("starting", "processing"):
         prediction.reload()
@@ -207,7 +209,7 @@ def test_the_iterator_streams_one_event_an_item_and_shows_a_prefix_meanwhile(
             prefixes.append(prediction.output)
     assert prefixes and all(prediction.output[: len(some)] == some for some in prefixes)
     assert min(len(some) for some in prefixes) < len(prediction.output)
-    events = list(client.stream(suite["models"]["iterator"], input={"prompt": "a red cat"}))
+    events = list(client.stream(suite["models"]["iterator"], input=given))
     assert [str(event.data) for event in events if event.event.value == "output"] == prediction.output
     assert events[-1].event.value == "done"
 
