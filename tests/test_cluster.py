@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
+from config.server import EXAMPLE
 from tests.houses import House, eventually, house
 from tests.rules import ROOT
 
@@ -143,6 +146,26 @@ def test_it_stops_with_no_process_left_and_runs_again_without_harm(running: Hous
     eventually(lambda: whole(running))
     assert not [line for line in running.said if line.startswith("Administrator")]
     assert running.python("from accounts.models import User; answer = User.objects.count()") == users
+
+
+def test_a_held_request_is_answered_when_the_server_stops(running: House) -> None:
+    kinds = eventually(lambda: whole(running))
+    # An engine that stands still ends nothing: the caller would be held for its whole minute.
+    os.kill(kinds["engine"][0], signal.SIGSTOP)
+    token = running.manage("token", "admin").stdout.split()[-1]
+    request = urllib.request.Request(
+        f"{running.url}/v1/predictions",
+        data=json.dumps(EXAMPLE).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Prefer": "wait=60"},
+    )
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(lambda: json.load(urllib.request.urlopen(request, timeout=100)))
+        made = "from predictions.models import Prediction; answer = Prediction.objects.count()"
+        eventually(lambda: running.python(made))
+        assert not held.done()
+        assert running.stop() == []
+        assert held.result()["status"] in {"starting", "processing"}
+    running.start()
 
 
 def test_nothing_outlives_the_outermost_process_however_it_ends(running: House) -> None:
