@@ -88,6 +88,19 @@ def test_its_words_become_the_models_inputs(openai: OpenAI, painter: Version, pr
     ]
 
 
+def test_a_hint_that_the_model_takes_otherwise_is_left_out(openai: OpenAI, provider: FakeProvider) -> None:
+    rules = {
+        "quality": {"type": "integer"},
+        "style": {"type": "string", "enum": ["oil"]},
+        "user": {"type": "string"},
+    }
+    properties = {"prompt": {"type": "string"}, **rules}
+    odd = factories.make_version(input_schema={"type": "object", "properties": properties})
+    openai.generate(odd, quality="hd", style="vivid", user="somebody")
+    openai.generate(odd, style="oil")
+    assert inputs() == [{"prompt": "a red car", "user": "somebody"}, {"prompt": "a red car", "style": "oil"}]
+
+
 def test_more_than_a_job_can_make_is_shared_among_several(
     openai: OpenAI, alice: User, painter: Version, provider: FakeProvider
 ) -> None:

@@ -72,7 +72,15 @@ def wanted(
 def held(wish: Wanted) -> HeldResponse:
     """The answer, once the jobs have ended. A client that leaves ends the waiting only: the paid work goes on."""
     first = image_errors.still_under_way(wish.public_ids).response()
-    response = HeldResponse(first.content, until=lambda: _until(wish), status=first.status_code)
+
+    async def until() -> HttpResponse:
+        later = await _until(wish)
+        for name in image_errors.NO_RETRY:
+            # Meant for the first answer alone; the server puts on the later one what the first one has.
+            del response[name]
+        return later
+
+    response = HeldResponse(first.content, until=until, status=first.status_code)
     response.headers = first.headers
     # An error in the log only if it is ever sent, which the server that holds it then tells itself.
     response._has_been_logged = True  # type: ignore[attr-defined]

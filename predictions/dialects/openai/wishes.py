@@ -25,7 +25,7 @@ def inputs(body: ImagesBody, chosen: Chosen) -> list[dict[str, Any]]:
         "prompt": body.prompt,
         **_size(body, version),
         **_file(body, chosen),
-        **{name: text for name, text in body.hints.items() if name in version.properties},
+        **{name: text for name, text in body.hints.items() if _takes(version, name, text)},
     }
     return [{**shared, **share} for share in _shares(body.count, version)]
 
@@ -53,6 +53,12 @@ def _size(body: ImagesBody, version: Version) -> dict[str, Any]:
         return sizes.inputs_for(body.size, version.properties)
     except sizes.NoSuchSize as fault:
         raise invalid(str(fault), "size") from None
+
+
+def _takes(version: Version, name: str, text: str) -> bool:
+    """Whether the model has an input of that name for such a value: these are hints, and not worth a refusal."""
+    rule = version.properties.get(name, {})
+    return rule.get("type") == "string" and text in rule.get("enum", [text])
 
 
 def _file(body: ImagesBody, chosen: Chosen) -> dict[str, Any]:
