@@ -99,6 +99,7 @@ UNFOLD: dict[str, Any] = {
                 _entry(_("Idempotency keys"), "repeat_one", "predictions_idempotencykey"),
                 _entry(_("Outputs"), "image", "predictions_output"),
                 _entry(_("Stored files"), "folder", "predictions_storedfile"),
+                _entry(_("Uploads"), "upload_file", "predictions_upload"),
                 _entry(_("Failed tasks"), "error", "django_q_failure"),
             ),
         ],

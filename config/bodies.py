@@ -19,6 +19,11 @@ SILENCE = 60.0
 DRAINED = 128 * 1024 * 1024
 
 
+# Where files are sent: a file below 100 MB and the parts beside it.
+FILE_PATHS = {"/v1/files", "/replicate/v1/files"}
+FILE_LIMIT = 101 * 1024 * 1024
+
+
 class ClientLeft(Exception):
     """The connection ended, or fell silent, before the whole body was there."""
 
@@ -45,6 +50,8 @@ class TooLarge(io.RawIOBase):
 
 def limit_for(path: str) -> int:
     """The most bytes that a request to this path may carry."""
+    if path in FILE_PATHS:
+        return FILE_LIMIT
     return settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2**63
 
 

@@ -21,7 +21,7 @@ from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
 from predictions import lifecycle
 from predictions.files import media
-from predictions.models import Beat, Delivery, IdempotencyKey, Output, Prediction, StoredFile
+from predictions.models import Beat, Delivery, IdempotencyKey, Output, Prediction, StoredFile, Upload
 
 _PUBLIC_ID = 26
 HEAVY = ("input", "output", "logs", "result", "metrics", "error")
@@ -255,6 +255,29 @@ class StoredFileDesk(HistoryDesk):
     )
     def state_label(self, file: StoredFile) -> tuple[str, str]:
         return file.state, file.get_state_display()
+
+
+@admin.register(Upload)
+class UploadDesk(HistoryDesk):
+    """Files that members sent as inputs."""
+
+    list_display = ("public_id", "name", "account", "content_type", "created_at", "expires_at", "deleted_at")
+    list_filter = ("content_type", "created_at")
+    list_select_related = ("account",)
+    search_fields = ("=public_id", "name", "account__name")
+    fields = (
+        "public_id",
+        "name",
+        "account",
+        "user",
+        "content_type",
+        "md5",
+        "metadata",
+        "created_at",
+        "expires_at",
+        "deleted_at",
+    )
+    readonly_fields = fields
 
 
 @admin.register(Delivery)

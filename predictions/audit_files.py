@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.audit import BATCH, Breach, in_batches
 from predictions.files import media
-from predictions.models import Output, Prediction, Status, StoredFile
+from predictions.models import Output, Prediction, Status, StoredFile, Upload
 
 GRACE = timedelta(hours=1)
 """How long work under way may own files that no row has yet, and rows that no file has yet."""
@@ -26,6 +26,7 @@ SWEEP_GRACE = GRACE + timedelta(minutes=10)
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
     """What is wrong with files. `quick` compares sizes only."""
     yield from _outputs(quick)
+    yield from _uploads(quick)
     yield from _successes_without_output()
     yield from _unowned()
     yield from _left_behind()
@@ -75,6 +76,14 @@ def _digest(storage: Storage, key: str) -> str:
     return digest.hexdigest()
 
 
+def _uploads(quick: bool) -> Iterator[Breach]:
+    storage = media.storage()
+    for upload in in_batches(Upload.objects.select_related("file"), 100):
+        fault = _fault(storage, upload.file, quick)
+        if fault and Upload.objects.filter(pk=upload.pk).exists():
+            yield Breach("file", upload.public_id, fault)
+
+
 def _successes_without_output() -> Iterator[Breach]:
     rows = (
         Prediction.objects.filter(status=Status.SUCCEEDED, data_removed=False)
@@ -90,7 +99,8 @@ def _successes_without_output() -> Iterator[Breach]:
 def _unowned() -> Iterator[Breach]:
     kept = StoredFile.objects.filter(state=StoredFile.State.KEPT)
     owners = [Exists(Output.objects.filter(**{name: OuterRef("pk")})) for name in ("file", "small", "medium")]
-    unowned = kept.filter(~owners[0], ~owners[1], ~owners[2])
+    owners.append(Exists(Upload.objects.filter(file=OuterRef("pk"))))
+    unowned = kept.filter(*(~owner for owner in owners))
     for file in in_batches(unowned):
         if unowned.filter(pk=file.pk).exists():
             yield Breach("file", file.key, "is kept, but nothing owns it")

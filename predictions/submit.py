@@ -140,7 +140,7 @@ def check(request: Request) -> Offer:
     """Everything that can be refused before money is touched, in the contract's order. Raises Refused."""
     given = validation.without_nulls(request.input)
     faults = validation.check(request.version, given)
-    faults = faults or inputs.objections(request.version, given, request.origin)
+    faults = faults or inputs.objections(request.version, given, request.origin, request.account)
     if faults:
         raise InvalidInput(faults)
     objections = policy.objections(given)

@@ -20,7 +20,18 @@ from PIL import Image
 from accounts import credits, tokens
 from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item, ShareLink
-from predictions.models import HostedModel, Output, Phase, Prediction, Price, Status, StoredFile, Version
+from predictions.files import uploads
+from predictions.models import (
+    HostedModel,
+    Output,
+    Phase,
+    Prediction,
+    Price,
+    Status,
+    StoredFile,
+    Upload,
+    Version,
+)
 from predictions.models.prediction import LIVE
 
 _count = itertools.count(1)
@@ -195,6 +206,12 @@ def make_output(prediction: Prediction, *, file: StoredFile | None = None, **fie
         **fields,
     }
     return Output.objects.create(prediction=prediction, file=file or make_stored_file(), **values)
+
+
+def make_upload(user: User, content: bytes = b"hello", name: str = "note.txt") -> Upload:
+    """A file that a member sent, with its bytes in the storage."""
+    sent = uploads.Sent(name, "text/plain", {})
+    return uploads.keep(user, account_of(user), sent, [content])
 
 
 def make_item(user: User, output: Output | None = None, **fields: Any) -> Item:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from predictions.models.catalogue import HostedModel, Price, Version
-from predictions.models.files import Output, StoredFile
+from predictions.models.files import Output, StoredFile, Upload
 from predictions.models.prediction import Phase, Prediction, Status
 from predictions.models.work import Beat, Delivery, IdempotencyKey
 
@@ -18,5 +18,6 @@ __all__ = [
     "Price",
     "Status",
     "StoredFile",
+    "Upload",
     "Version",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +55,47 @@ class StoredFile(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def visible(self) -> UploadQuerySet:
+        """Neither deleted nor past its time."""
+        return self.filter(deleted_at__isnull=True, expires_at__gt=Now())
+
+
+def new_upload_id() -> str:
+    """26 lower-case letters and digits: never begins with the word that event streams begin with."""
+    return "f" + "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(25))
+
+
+class Upload(models.Model):
+    """A file that a member sent for use as an input. It goes by age, or when it is deleted and nothing waits for it."""
+
+    public_id = models.CharField(max_length=26, unique=True, default=new_upload_id, editable=False)
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="uploads")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    file = models.OneToOneField(StoredFile, on_delete=models.PROTECT, related_name="upload")
+    name = models.CharField(_("file name"), max_length=255)
+    content_type = models.CharField(_("type"), max_length=100)
+    md5 = models.CharField(max_length=32)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    expires_at = models.DateTimeField(_("expires"))
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("upload")
+        verbose_name_plural = _("uploads")
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(name="upload_of_account", fields=["account", "-created_at", "-id"]),
+            models.Index(name="upload_age", fields=["expires_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Output(models.Model):

@@ -16,10 +16,11 @@ from urllib.parse import unquote
 import httpx
 from django.conf import settings
 
+from accounts.models import Account
 from predictions.delivery import addresses, outbound
 from predictions.engine import data_uri
-from predictions.files import media
-from predictions.models import Output, Prediction, Version
+from predictions.files import media, uploads
+from predictions.models import Output, Prediction, Upload, Version
 from predictions.validation import Fault
 
 MAX_PICTURE = 25 * 1024 * 1024
@@ -61,14 +62,23 @@ def named(version: Version, given: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def objections(version: Version, given: dict[str, Any], origin: str) -> list[Fault]:
-    """Addresses that plainly lead inside: refused before anything is held. Names are looked up by the worker only."""
-    text = "Does not match format 'uri': an http(s) address on the public network"
-    return [
-        Fault("format", f"input.{name}", text)
-        for name, url in named(version, given).items()
-        if _own_path(url, origin) is None and not addresses.looks_reachable(url)
-    ]
+def objections(version: Version, given: dict[str, Any], origin: str, account: Account) -> list[Fault]:
+    """Addresses that plainly lead inside, and files of others: refused before anything is held.
+
+    Names are looked up by the worker only.
+    """
+    found = {name: _objection(url, origin, account) for name, url in named(version, given).items()}
+    return [Fault("format", f"input.{name}", text) for name, text in found.items() if text]
+
+
+def _objection(url: str, origin: str, account: Account) -> str:
+    upload = uploads.named_by(url, (origin, str(settings.PUBLIC_URL)))
+    if upload is not None:
+        own = uploads.usable(account, upload)
+        return "" if own else "Does not match format 'uri': this account has no such file"
+    if _own_path(url, origin) is None and not addresses.looks_reachable(url):
+        return "Does not match format 'uri': an http(s) address on the public network"
+    return ""
 
 
 def bring(predictions: list[Prediction]) -> list[Fetched | NotFetched | BaseException]:
@@ -149,6 +159,10 @@ def _own_files(prediction: Prediction) -> Files:
     """Those files that are outputs of this server; an output that is gone, or withheld from others, is not there."""
     files: Files = {}
     for name, url in named(prediction.version, prediction.input).items():
+        upload = uploads.named_by(url, (prediction.origin, str(settings.PUBLIC_URL)))
+        if upload is not None:
+            files[name] = _upload(prediction, name, upload)
+            continue
         path = _own_path(url, prediction.origin)
         if path is None:
             continue
@@ -163,6 +177,18 @@ def _own_files(prediction: Prediction) -> Files:
         with media.storage().open(output.file.key, "rb") as file:
             files[name] = (output.file.content_type, file.read())
     return files
+
+
+def _upload(prediction: Prediction, name: str, public_id: str) -> tuple[str, bytes]:
+    """An upload of the prediction's account: also one deleted since, which is kept while the prediction needs it."""
+    rows = Upload.objects.select_related("file").filter(account_id=prediction.account_id, public_id=public_id)
+    upload = rows.first()
+    if upload is None:
+        raise _not_fetched(name, "this server has no such file")
+    if upload.file.size > MAX_PICTURE:
+        raise _not_fetched(name, _too_large())
+    with media.storage().open(upload.file.key, "rb") as file:
+        return upload.content_type, file.read()
 
 
 def _own_path(url: str, origin: str) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts.clock import Now
 from predictions import lifecycle
 from predictions.delivery import webhooks
-from predictions.files import media
+from predictions.files import media, uploads
 from predictions.models import Beat, Delivery, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
 
@@ -43,6 +43,7 @@ def run(stop: threading.Event) -> None:
         if time.monotonic() >= slow_at:
             slow_at = time.monotonic() + SLOW_ROUND_S
             _step(media.remove_old_temporary)
+            _step(uploads.remove_unneeded)
             _step(_prune)
 
 

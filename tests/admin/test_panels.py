@@ -55,6 +55,7 @@ def fill(name: str) -> Item:
     Delivery.objects.create(prediction=failed, event="completed")
     IdempotencyKey.objects.create(prediction=failed, account=failed.account, key=name, body_hash="0" * 64)
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
+    factories.make_upload(user)
     return item
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
-from predictions.dialects.replicate import account, answers, models, small, streams, views
+from predictions.dialects.replicate import account, answers, files, models, small, streams, views
 from predictions.dialects.replicate.endpoint import endpoint, public, unknown
 
 
@@ -50,5 +50,8 @@ def patterns(*, created: int, waiting: int) -> list[URLPattern]:
         # Under files/ for models whose output is files: one client makes file objects of such streams only.
         path("files/stream-<str:token>", public(streams.stream)),
         path("streams/<str:token>", public(streams.stream)),
+        path("files", endpoint(GET=files.list_files, POST=files.create)),
+        path("files/<str:public_id>", endpoint(GET=files.get, DELETE=files.delete)),
+        path("files/<str:public_id>/download", public(files.download)),
         re_path(r"^.*$", unknown),
     ]
