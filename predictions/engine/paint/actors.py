@@ -163,16 +163,18 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
     name, others = names[index], names[:index] + names[index + 1 :]
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
+    where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
+    # On open water nothing but its size and place tells one boat's picture from another's.
+    least, reach = (0.66, 0.20) if where == "water" and not others else (0.80, 0.10)
     height = _height(stage, name, others, light) * float(
-        stage.streams.rng("size of " + name).uniform(0.80, 1.02)
+        stage.streams.rng("size of " + name).uniform(least, 1.02)
     )
     if others:
         facing = 1 if index == 0 else -1
     figure = _draw(stage, name, height, light, facing)
-    jitter = float(rng.uniform(-0.10, 0.10))
+    jitter = float(rng.uniform(-reach, reach))
     widths = [_width_share(n) for n in names]
     u = (sum(widths[:index]) + widths[index] / 2) / sum(widths) + (0.3 if others else 1.0) * jitter
-    where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
     if where == "water" and stage.wet is not None:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))
     x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)))
@@ -205,8 +207,8 @@ def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> t
         return middle, frame.height * (0.34 + 0.08 * draw) - height / 2 + above
     if where == "top":
         return _on_top(stage, u, height)
-    rows = {"ground": 0.90, "far": 0.74, "water": 0.74}
-    return _free_place(stage, u, rows[where] + 0.03 * draw, wet=where == "water", spread=width * 0.3)
+    rows = {"ground": 0.90, "far": 0.74, "water": 0.71}
+    return _free_place(stage, u, rows[where] + (0.10 if where == "water" else 0.03) * draw, wet=where == "water", spread=width * 0.3)
 
 
 def _free_place(stage: Stage, u: float, v: float, *, wet: bool, spread: float) -> tuple[float, float]:

@@ -142,15 +142,28 @@ def _set_stage(
     palette = palette_for(meant, time, guidance)
     # Not every photographer holds the camera alike.
     lift = 0.0 if meant.scene in ("studio", "space") else float(streams.rng("horizon").uniform(-1.0, 0.8))
-    reach = 0.11 if meant.scene == "desert" else 0.05
-    horizon = (_HORIZONS.get(meant.scene, 0.58) + reach * lift) * height
-    eye = 0.5 if meant.scene == "forest" else 0.35
+    horizon = (_HORIZONS.get(meant.scene, 0.58) + _reach(meant) * lift) * height
+    eye = _eye(meant, streams)
     frame = Frame(width, height, horizon, 0.95 * math.sqrt(width * height), eye)
     sun_x = float(streams.rng("sun").uniform(0.2, 0.8)) * width
     sun_y = horizon * (1 - (palette.elevation * 0.86 + 0.02))
     canvas = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), np.inf, np.float32)
     return Stage(meant, time, palette, streams, frame, octaves_of(quality), (sun_x, sun_y), canvas, depth)
+
+
+def _reach(meant: Understanding) -> float:
+    """How far the horizon may move, as a share of the height: far where little else can differ."""
+    if meant.scene == "sea":
+        return 0.05 if "cliff" in meant.features else 0.09 if meant.subjects else 0.12
+    return 0.11 if meant.scene == "desert" else 0.05
+
+
+def _eye(meant: Understanding, streams: Streams) -> float:
+    """The camera's height: among the dunes or, with nobody standing before it, up on one of them."""
+    if meant.scene == "desert" and not meant.subjects and "lunar" not in meant.features:
+        return float(streams.rng("eye").uniform(0.35, 1.25))
+    return 0.5 if meant.scene == "forest" else 0.35
 
 
 def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plane:

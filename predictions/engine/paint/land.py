@@ -94,12 +94,14 @@ def _cast(s: Slices, surface: Plane, lx: float, ly: float) -> Plane:
 
 def _lit(stage: Stage, ground: Ground, colour: Plane, bump: Plane) -> Plane:
     p = stage.palette
+    # Sand under a moon is bright: it is what lights the night of a desert.
+    moon = 1.7 if stage.time == "night" and stage.meant.scene == "desert" and stage.sun_visible else 1.0
     sky = np.array(p.ambient, np.float32) * (0.62 + 0.38 * ground.flat)[..., None] * ground.open[..., None]
     sun = (
         np.array(p.light, np.float32)
         * np.clip(ground.lit * (1 + 1.5 * bump) + 0.25 * bump, 0, 1.25)[..., None]
     )
-    return np.asarray(colour * (1.05 * sky + 0.86 * sun), np.float32)
+    return np.asarray(colour * (1.05 * sky + 0.86 * sun) * np.float32(moon), np.float32)
 
 
 def haze_at(stage: Stage, z: Plane) -> Plane:

@@ -94,9 +94,11 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     # The wind blows along the light: lee sides face the viewer and lie in shade, crests cut the dunes in two.
     turn = float(stage.streams.rng("wind").uniform(0.75, 1.1))
     turn = turn if stage.sun[0] > stage.frame.width / 2 else -turn
-    phase = (s.z * math.cos(turn) + s.x * math.sin(turn)) / 4.4 + 2.3 * wander
+    length = float(stage.streams.rng("dune length").uniform(3.4, 5.4))
+    phase = (s.z * math.cos(turn) + s.x * math.sin(turn)) / length + 2.3 * wander
+    phase = phase + float(stage.streams.rng("dune phase").random())
     # Between two slices a sharp crest would flicker from column to column: it is averaged over their gap.
-    gap = np.gradient(s.z[:, 0])[:, None].astype(np.float32) / 4.4
+    gap = np.gradient(s.z[:, 0])[:, None].astype(np.float32) / np.float32(length)
     dune = sum(_dune(-phase + gap * shift) for shift in (-1.0, -0.35, 0.35, 1.0)) / 4
     size = 0.35 + np.clip(
         tile.fbm("dune size", s.x, s.z, cell=9.0, octaves=2, spacing=s.spacing) + 0.55, 0, 1.4
@@ -104,7 +106,7 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     land = (
         dune
         * size
-        * (0.14 + float(stage.streams.rng("dune height").uniform(1.2, 2.0)) * smooth(1.2, 7.0, s.z))
+        * (float(stage.streams.rng("near dunes").uniform(0.08, 0.40 * stage.frame.eye)) + float(stage.streams.rng("dune height").uniform(1.2, 2.0)) * smooth(1.2, 7.0, s.z))
     )
     land += 0.5 * smooth(2, 12, s.z) * tile.fbm("swell", s.x, s.z, cell=13.0, octaves=2, spacing=s.spacing)
     if {"mesa", "mars"} & stage.meant.features:
@@ -150,9 +152,10 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
             inland = np.clip((1.05 - d) * 2, 0, 1)
             land = np.maximum(land, (1.0 - d) * 0.8 * size + (0.6 * rough + 0.45 * crag) * inland)
     elif not features & {"cliff"}:
-        z, place = float(rng.uniform(26, 40)), float(rng.uniform(0.16, 0.36)) * side
-        d = np.sqrt(((s.x - place * z) / 4.6) ** 2 + ((s.z - z) / 2.2) ** 2)
-        land = np.maximum(land, (1 - d) * 1.3 + (0.8 * rough + 0.3 * crag) * np.clip(1.05 - d, 0, 1) - 0.10)
+        for z, place, wide, high in _islets(rng, side):
+            d = np.sqrt(((s.x - place * z) / wide) ** 2 + ((s.z - z) / 2.2) ** 2)
+            rise = (1 - d) * high + (0.8 * rough + 0.3 * crag) * np.clip(1.05 - d, 0, 1) - 0.10
+            land = np.maximum(land, rise)
     if "cliff" in features:
         # Land grows from the side the farther it lies, up to a headland with a steep wall toward the water.
         shore = s.x * side - 0.6 - 0.9 * rough - 0.5 * crag + 0.9 * (1.6 - np.abs(s.z - 10.5))
@@ -163,6 +166,17 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
         lean = np.minimum(s.x * side * 0.55, 0.8) + 0.33 * rough
         land = np.maximum(land, (1.9 + lean - s.z) * 0.085 + 0.012 * rough)
     return np.asarray(land, np.float32)
+
+
+def _islets(rng: np.random.Generator, side: float) -> list[tuple[float, float, float, float]]:
+    """Distance, place across (share of the distance), half width and height of the land far out at sea."""
+    kind = int(rng.integers(4))
+    near = (float(rng.uniform(26, 40)), float(rng.uniform(0.16, 0.36)) * side, 4.6, 1.3)
+    if kind == 0:  # a long coast running out of the picture
+        return [(float(rng.uniform(30, 40)), 0.62 * side, float(rng.uniform(13, 20)), float(rng.uniform(2, 4)))]
+    if kind == 1:  # rocks one behind the other
+        return [near, *[(float(rng.uniform(28, 48)), float(rng.uniform(-0.4, 0.4)), 2.6, 0.9) for _ in range(2)]]
+    return [near] if kind == 2 else [(float(rng.uniform(18, 24)), 0.30 * side, 5.2, float(rng.uniform(1.6, 2.6)))]
 
 
 def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:

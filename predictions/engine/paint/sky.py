@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -35,6 +37,8 @@ def paint_sky(stage: Stage) -> None:
         from .night import paint_aurora
 
         paint_aurora(stage)
+    if stage.meant.scene in ("sea", "desert") and not stage.meant.weather:
+        _paint_cirrus(stage)
     amount = cloud_amount(stage)
     if amount > 0:
         _paint_clouds(stage, amount)
@@ -153,6 +157,38 @@ def _paint_clouds(stage: Stage, amount: float) -> None:
     stage.canvas[:bottom] = mix(
         stage.canvas[:bottom], colour, (thick * (0.94 if amount > 0.6 else 0.86))[..., None]
     )
+
+
+def _paint_cirrus(stage: Stage) -> None:
+    """High ice clouds combed by the wind: over an empty horizon the sky is most of the picture."""
+    frame, rng = stage.frame, stage.streams.rng("cirrus")
+    turn, length = float(rng.uniform(-0.7, 0.7)), float(rng.uniform(2.5, 5.0))
+    amount = float(rng.uniform(0.25, 0.55)) * (0.45 if stage.dark else 1.0)
+    n = 512
+    wisps = fbm(stage.streams, "cirrus", n, n, cells=7, octaves=max(3, min(6, stage.octaves - 1)), gain=0.66)
+    veil = fbm(stage.streams, "cirrus veil", n, n, cells=3, octaves=2)
+    bottom = min(frame.height, max(1, int(frame.horizon)))
+    u = (frame.columns() - 0.5 * frame.width) / frame.unit
+    v = (frame.rows()[:bottom] - 0.35 * frame.height) / frame.unit
+    along = (u * math.cos(turn) + v * math.sin(turn)) * (n / 1.6)
+    across = (v * math.cos(turn) - u * math.sin(turn)) * (n / 1.6)
+    curl = cv2.remap(
+        veil,
+        np.asarray(along / 2 + n / 2, np.float32),
+        np.asarray(across / 2 + n / 2, np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    combed = cv2.remap(
+        wisps,
+        np.asarray(along / length + n / 2, np.float32),
+        np.asarray(across + 70 * (curl - 0.5) + n / 2, np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    up = (frame.horizon - frame.rows()[:bottom]) / frame.height
+    thick = smooth(0.44, 0.95, combed) * smooth(0.36, 0.66, curl) * smooth(0.0, 0.20, up) * amount
+    stage.canvas[:bottom] = mix(stage.canvas[:bottom], stage.palette.cloud_lit, thick[..., None])
 
 
 def _reflected(position: Plane) -> Plane:

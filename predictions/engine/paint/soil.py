@@ -205,10 +205,12 @@ def _sand(
     dark, light = (
         ((0.46, 0.20, 0.10), (0.86, 0.46, 0.25)) if red else ((0.58, 0.40, 0.22), (0.86, 0.67, 0.42))
     )
-    turn = float(stage.streams.rng("ripples").uniform(-0.5, 0.5))
+    turn = float(stage.streams.rng("ripples").uniform(-1.1, 1.1))
     bend = tile.sample("ripple bend", x, z, 0.8) * 3.0 + patch * 4
-    ripple = np.sin((z + turn * x) * 46.0 + bend * 2.4) * smooth(3.4, 0.6, z) * smooth(0.6, 0.9, flat)
-    tone = np.clip(0.55 + 0.42 * grain + 0.42 * patch + 0.15 * ripple, 0, 1)
+    # Ripples keep their size on the ground and fade where a pixel no longer holds one.
+    seen = smooth(0.75, 0.28, 46.0 / 6.28 * z * z / np.float32(stage.frame.focal * stage.frame.eye))
+    ripple = np.sin((z + turn * x) * 46.0 + bend * 2.4) * seen * smooth(0.6, 0.9, flat)
+    tone = np.clip(0.55 + 0.46 * grain + 0.50 * patch + 0.20 * ripple, 0, 1)
     colour = mix(dark, light, tone[..., None])
     rock = smooth(0.75, 0.5, flat + 0.2 * grain) * smooth(7, 11, z) * (1.0 if red else 0.0)
     band = 0.5 + 0.5 * np.sin(h * 14 + 3 * patch)

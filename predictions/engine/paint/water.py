@@ -47,7 +47,9 @@ def _hold(stage: Stage, start: int) -> None:
 
 def rough(stage: Stage) -> float:
     """How high the waves go: 0.25 on a lake, 1 at sea, more in a storm."""
-    calm = 0.30 if stage.meant.scene != "sea" else 0.9
+    calm = 0.30
+    if stage.meant.scene == "sea":
+        calm = 0.95 * float(stage.streams.rng("breeze").uniform(0.75, 1.6))
     for name, factor in (("storm", 2.4), ("rain", 1.5), ("fog", 0.7)):
         if name in stage.meant.weather:
             calm *= factor
@@ -133,7 +135,8 @@ def _body(stage: Stage, wave: Plane, start: int) -> Plane:
     if {"beach", "island", "palms"} & stage.meant.features:
         deep = np.array((0.03, 0.44, 0.50), np.float32)
     light = 0.75 * np.array(p.ambient, np.float32) + 0.30 * np.array(p.light, np.float32)
-    colour = np.broadcast_to(deep * light * 1.5, (*wave.shape, 3)) * (1 + 0.55 * wave[..., None])
+    colour = np.broadcast_to(deep * light * 1.5, (*wave.shape, 3))
+    colour = colour * (1 + (0.85 if stage.meant.scene == "sea" else 0.55) * wave[..., None])
     for name in stage.meant.colours_of("water")[:1]:
         if name in COLOURS:
             colour = tint_image(np.clip(colour + 0.06, 0, 1).astype(np.float32), name, 0.8)
