@@ -247,6 +247,14 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 # Names of OpenAI's models and ours that they stand for; `default` for requests that name none.
 OPENAI_ALIASES = env.pairs("DARKROOM_OPENAI_ALIASES")
 
+# Requests a minute and account; 0: no limit. Polling is counted for each prediction apart. Outside suites send many.
+_PATIENCE = 100 if CONFORMANCE else 1
+RATE_LIMITS = {
+    "create": env.integer("DARKROOM_RATE_CREATE", 600, minimum=0) * _PATIENCE,
+    "poll": env.integer("DARKROOM_RATE_POLL", 1200, minimum=0) * _PATIENCE,
+    "other": env.integer("DARKROOM_RATE_OTHER", 3000, minimum=0) * _PATIENCE,
+}
+
 # -- API -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

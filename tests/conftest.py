@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from predictions.dialects.common import rates
 from predictions.models import Version
 from tests import factories
 
@@ -22,6 +23,7 @@ def _clean_house() -> Iterator[None]:
     """No file and no cached value of one test is seen by the next."""
     yield
     cache.clear()
+    rates.forget()
     for folder in (Path(settings.MEDIA_ROOT), Path(settings.TEMPORARY)):
         shutil.rmtree(folder, ignore_errors=True)
 

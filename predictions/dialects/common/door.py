@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.authentication import AccountBarred, authenticate_header_value
 from accounts.models import ApiToken
 from predictions import submit
+from predictions.dialects.common import rates
 from predictions.dialects.common.bodies import MalformedBody
 
 log = structlog.get_logger(__name__)
@@ -60,21 +61,25 @@ class Door:
     bearer_only: bool = False
     """Whether `Authorization: Token …` opens nothing."""
 
-    def endpoint(self, **by_method: View) -> View:
+    def endpoint(self, *, creates: bool = False, **by_method: View) -> View:
         """One address: a view for each method, for example `endpoint(GET=list_predictions, POST=create)`.
 
         The token comes first (401, 403), then the method (405), then the view. No session cookie opens this door,
-        which is why no CSRF token is asked for.
+        which is why no CSRF token is asked for. `creates`: its POST counts against the stricter limit for new work.
         """
         allowed = sorted({*by_method, "OPTIONS", *(["HEAD"] if "GET" in by_method else [])})
 
         def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method == "OPTIONS":
                 return _options(allowed)
-            request.api_token = self._token(request)  # type: ignore[attr-defined]
+            token = self._token(request)
+            request.api_token = token  # type: ignore[attr-defined]
             view = by_method.get("GET" if request.method == "HEAD" else str(request.method))
             if view is None:
                 raise MethodNotAllowed(allowed)
+            kind = rates.kind_of(request, creates and request.method == "POST")
+            subject = str(kwargs.get("public_id", "")) if kind == "poll" else ""
+            request.rate_standing = rates.spend(kind, token.account_id, subject)  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
         return self._guarded(dispatch)
@@ -103,14 +108,22 @@ class Door:
     def _guarded(self, view: View) -> View:
         @csrf_exempt
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            standing: rates.Standing | None = None
             try:
-                return view(request, *args, **kwargs)
+                answer = view(request, *args, **kwargs)
             except Exception as error:
                 if isinstance(error, OperationalError | InterfaceError):
                     log.error("database_unreachable", exc_info=error)
                 elif not isinstance(error, _EXPECTED):
                     log.error("api_broke", path=request.path, exc_info=error)
-                return self.say(request, error)
+                answer = self.say(request, error)
+                if isinstance(error, rates.Throttled):
+                    standing = error.standing
+                    answer["Retry-After"] = str(error.retry_after_s)
+            standing = standing or getattr(request, "rate_standing", None)
+            if standing is not None:
+                standing.tell(answer)
+            return answer
 
         return guarded
 

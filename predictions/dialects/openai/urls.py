@@ -15,7 +15,7 @@ def patterns() -> list[URLPattern]:
     return [
         path("models", door.endpoint(GET=models.list_models)),
         path("models/<path:model_id>", door.endpoint(GET=models.get_model)),
-        path("images/generations", door.endpoint(POST=views.generate)),
-        path("images/edits", door.endpoint(POST=views.edit)),
+        path("images/generations", door.endpoint(creates=True, POST=views.generate)),
+        path("images/edits", door.endpoint(creates=True, POST=views.edit)),
         re_path(r"^.*$", unknown),
     ]

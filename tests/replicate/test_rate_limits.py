@@ -1,0 +1,109 @@
+"""Limits a minute and account, told on every answer, in memory and in a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+
+from accounts.models import User
+from predictions.dialects.common import rates
+from predictions.models import Prediction, Version
+from tests import factories, redis
+from tests.fakes import FakeProvider
+from tests.replicate.conftest import Api
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def few(settings: Any) -> None:
+    settings.RATE_LIMITS = {"create": 2, "poll": 2, "other": 2}
+    rates.forget()
+
+
+def test_every_answer_tells_what_is_left(api: Api, stranger: Api) -> None:
+    answer = api.get("/account")
+    assert (answer["ratelimit-limit"], answer["ratelimit-remaining"]) == ("3000", "2999")
+    assert 1 <= int(answer["ratelimit-reset"]) <= 60
+    assert api.get("/nowhere-of/x")["Content-Type"] == "application/problem+json"
+    assert stranger.get("/account")["ratelimit-remaining"] == "2999"
+
+
+def test_a_create_too_many_is_refused_and_nothing_is_held(
+    api: Api, version: Version, provider: FakeProvider, few: None
+) -> None:
+    codes = [api.create(version.pk, {"prompt": "a"}).status_code for _ in range(2)]
+    answer = api.create(version.pk, {"prompt": "a"})
+    assert codes == [201, 201] and answer.status_code == 429
+    body = answer.json()
+    assert body["title"] == "Too many requests" and body["detail"].startswith(
+        "Request was throttled. Your rate limit"
+    )
+    assert answer["ratelimit-remaining"] == "0" and 1 <= int(answer["Retry-After"]) <= 10
+    assert Prediction.objects.count() == 2
+
+
+def test_each_prediction_may_be_polled_on_its_own(api: Api, alice: User, version: Version, few: None) -> None:
+    rows = [factories.make_prediction(alice, version, ceiling=0) for _ in range(2)]
+    codes = [api.get(f"/predictions/{row.public_id}").status_code for row in rows for _ in range(3)]
+    assert codes == [200, 200, 429] * 2
+
+
+def test_accounts_and_kinds_have_limits_of_their_own(api: Api, stranger: Api, few: None) -> None:
+    assert [api.get("/account").status_code for _ in range(3)] == [200, 200, 429]
+    assert stranger.get("/account").status_code == 200
+    assert api.post("/predictions", {}).status_code == 422
+
+
+def test_a_bad_token_is_told_before_any_limit(few: None) -> None:
+    codes = {Client().get("/v1/account", headers={"Authorization": "Bearer x"}).status_code for _ in range(4)}
+    assert codes == {401}
+
+
+def test_the_images_dialect_says_it_in_its_own_words(api: Api, few: None) -> None:
+    headers = {"Authorization": f"Bearer {api.token}"}
+    answers = [api.client.get("/openai/v1/models", headers=headers) for _ in range(3)]
+    error = answers[-1].json()["error"]
+    assert answers[-1].status_code == 429 and error["code"] == "rate_limit_exceeded"
+    assert int(answers[-1]["Retry-After"]) <= 10
+
+
+def test_no_limit_is_told_where_there_is_none(api: Api, settings: Any) -> None:
+    settings.RATE_LIMITS = {"create": 0, "poll": 0, "other": 0}
+    assert "ratelimit-limit" not in api.get("/account")
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[str]:
+    try:
+        redis.binary()
+    except redis.NoRedis as missing:
+        pytest.skip(str(missing))
+    with redis.running() as url:
+        settings.REDIS_URL = url
+        settings.CACHES = {
+            "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        }
+        rates.forget()
+        yield url
+        rates.forget()
+
+
+@pytest.mark.redis
+def test_processes_share_the_count_in_a_real_redis(api: Api, server: str, settings: Any) -> None:
+    settings.RATE_LIMITS = {"create": 2, "poll": 2, "other": 2}
+    first = [api.get("/account").status_code for _ in range(2)]
+    rates.forget()
+    assert [*first, api.get("/account").status_code] == [200, 200, 429]
+    caches["default"].set("a", 1)
+    assert caches["default"].get("a") == 1
+
+
+def test_an_unreachable_redis_refuses_nobody(api: Api, settings: Any) -> None:
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    rates.forget()
+    assert api.get("/account").status_code == 200
