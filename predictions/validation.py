@@ -78,7 +78,9 @@ def _nul_faults(value: Any, path: str) -> Iterator[Fault]:
     elif isinstance(value, dict):
         for key, inner in value.items():
             if "\x00" in key or not is_unicode(key):
-                yield Fault("format", path, "Does not match format 'text': a key holds a NUL or half a character")
+                yield Fault(
+                    "format", path, "Does not match format 'text': a key holds a NUL or half a character"
+                )
             else:
                 yield from _nul_faults(inner, f"{path}.{key}")
     elif isinstance(value, list):
