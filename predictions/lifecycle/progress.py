@@ -108,7 +108,11 @@ def lost(prediction: Prediction, claim: str = "") -> None:
     Only for providers whose starts are idempotent by key. From running (no claim), or from collecting (with the claim).
     """
     if prediction.start_attempts >= MAX_STARTS:
-        ending.fail(prediction.pk, ending.QUARANTINED, claim=claim)
+        # Only from where it was seen: meanwhile another watcher may have found its result.
+        if claim:
+            ending.fail(prediction.pk, ending.QUARANTINED, claim=claim)
+        else:
+            ending.fail_running(prediction, ending.QUARANTINED)
         return
     where = _running(prediction) if not claim else Prediction.objects.filter(
         pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE

@@ -294,3 +294,16 @@ def _end_leases() -> None:
 
     Prediction.objects.filter(lease_until__isnull=False).update(lease_until=timezone.now().replace(year=2020))
     lifecycle.take_back()
+
+
+def test_a_loss_seen_too_late_does_not_end_what_has_its_result(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    prediction = accept(alice, version)
+    tasks.start()
+    stale = lifecycle.claim_looks()[0]
+    stale.start_attempts = 3
+    assert lifecycle.store_result(stale, fakes.done())
+    lifecycle.lost(stale)
+    tasks.collect()
+    assert fresh(prediction).status == "succeeded"
