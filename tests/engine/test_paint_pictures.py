@@ -85,8 +85,12 @@ def test_it_paints_the_same_bytes_in_another_process_and_with_one_thread() -> No
         ("a mountain lake at sunset", 0.65),
         ("green hills at noon", 0.65),
         ("abstract", 0.65),
+        ("desert dunes at noon", 0.65),
+        ("desert dunes at night", 0.65),
+        ("the sea", 0.65),
         ("a cat", 0.85),
         ("a car", 0.85),
+        ("a rabbit", 0.85),
     ],
 )
 def test_another_seed_gives_another_picture(prompt: str, limit: float) -> None:
@@ -234,11 +238,19 @@ def test_a_scene_without_a_subject_has_no_mask() -> None:
     assert painted("a mountain lake at sunset").subject_mask is None
 
 
-def test_two_subjects_stay_apart() -> None:
-    both = mask_of(painted("a cat and a dog"))
-    columns = (both > 127).any(axis=0)
-    pieces = int(((columns[1:] > 0) & (columns[:-1] == 0)).sum() + columns[0])
-    assert pieces == 2
+@pytest.mark.parametrize(
+    ("prompt", "pieces"),
+    [("a cat and a dog", 2), ("two cats", 2), ("three birds", 3), ("两只猫", 2), ("two boats on the sea", 2)],
+)
+def test_subjects_stand_side_by_side_and_apart(prompt: str, pieces: int) -> None:
+    columns = (mask_of(painted(prompt)) > 127).any(axis=0)
+    assert int(((columns[1:] > 0) & (columns[:-1] == 0)).sum() + columns[0]) == pieces
+
+
+def test_a_person_in_a_place_stands_on_the_ground_with_room_around() -> None:
+    rows = (mask_of(painted("a woman in green hills")) > 127).any(axis=1)
+    assert not rows[-8:].any()
+    assert (mask_of(painted("portrait of a woman in green hills")) > 127)[-2:].any()
 
 
 def test_a_subject_keeps_its_own_colour_under_a_coloured_scene() -> None:

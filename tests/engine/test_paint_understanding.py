@@ -82,6 +82,51 @@ def test_a_portrait_of_nobody_is_a_person() -> None:
     assert understand("portrait of a woman").subjects == ("bust",)
 
 
+def test_a_person_in_a_place_is_a_whole_one() -> None:
+    for prompt in ("a woman in a forest", "1girl, cherry blossoms", "a boy and his dog", "海边的男人"):
+        assert "person" in understand(prompt).subjects
+    assert understand("a woman in a red dress on the beach").colours_of("person") == ("red",)
+    for prompt in ("a woman", "portrait of a man in the mountains", "a bust of a child in a park"):
+        assert understand(prompt).subjects == ("bust",)
+    assert understand("a girl riding a horse in the desert").riding == ("person", "horse")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subjects"),
+    [
+        ("two cats", ("cat", "cat")),
+        ("three birds", ("bird", "bird", "bird")),
+        ("a flock of 12 ducks and two red cars", ("duck", "duck", "car")),
+        ("horses on a meadow", ("horse", "horse")),
+        ("三只小鸟", ("bird", "bird", "bird")),
+        ("一群马在草原上", ("horse", "horse", "horse")),
+        ("a cat with two blue eyes", ("cat",)),
+        ("two hills and a dog", ("dog",)),
+        ("a cactus", ("cactus",)),
+        ("35 mm photo of a cat", ("cat",)),
+        ("a pair of wolves", ("wolf", "wolf")),
+        ("an astronaut riding two horses", ("astronaut", "horse")),
+    ],
+)
+def test_it_counts_what_is_asked_for(prompt: str, subjects: tuple[str, ...]) -> None:
+    assert understand(prompt).subjects == subjects
+
+
+def test_counting_leaves_no_other_subject_out() -> None:
+    assert understand("five dogs, a cat and a car").subjects == ("dog", "cat", "car")
+
+
+def test_an_aurora_over_a_forest_has_an_open_sky() -> None:
+    meant = understand("aurora over a forest")
+    assert meant.scene == "mountain"
+    assert "forest" in meant.features
+
+
+def test_a_landscape_in_ink_needs_no_other_word() -> None:
+    assert understand("水墨山水").scene == "mountain"
+    assert understand("an ink painting").scene == "mountain"
+
+
 def test_it_takes_out_what_the_negative_prompt_names() -> None:
     assert "lake" in understand("mountain lake").features
     assert "lake" not in understand("mountain lake", "lake").features

@@ -11,6 +11,7 @@ from .lexicon import COLOURS
 from .noise import Plane, strip
 from .palette import Rgb
 from .stage import Stage, mix
+from .streams import Streams
 from .subjects import DRAUGHTS, NAMES, Figure, Light, afloat, glow, place, render
 from .trees import Grove
 
@@ -25,10 +26,14 @@ SIZES: dict[str, tuple[float, str]] = {
     "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"), "lion": (0.44, "ground"),
     "tiger": (0.42, "ground"), "wolf": (0.42, "ground"), "panda": (0.44, "ground"), "pig": (0.34, "ground"),
     "duck": (0.24, "water"), "penguin": (0.40, "ground"), "frog": (0.30, "ground"), "turtle": (0.28, "ground"),
-    "whale": (0.28, "water"), "person": (0.48, "ground"), "snowman": (0.46, "ground"), "apple": (0.32, "ground"),
+    "whale": (0.28, "water"), "person": (0.60, "ground"), "snowman": (0.46, "ground"), "apple": (0.32, "ground"),
     "pumpkin": (0.32, "ground"), "cactus": (0.46, "ground"), "airplane": (0.24, "air"), "train": (0.28, "ground"),
 }  # fmt: skip
 _MOST_OVERLAP = 0.25
+# Beside a whole person these keep to their true size a little more.
+_BY_A_PERSON = {"flower": 0.55, "cat": 0.62, "dog": 0.74, "rabbit": 0.6, "bird": 0.55, "owl": 0.6, "fox": 0.7,
+                "mushroom": 0.6, "butterfly": 0.5, "penguin": 0.75, "frog": 0.6, "turtle": 0.7, "pumpkin": 0.7,
+                "apple": 0.5, "pig": 0.8, "duck": 0.8}  # fmt: skip
 
 
 @dataclass
@@ -95,23 +100,26 @@ def paint_subjects(stage: Stage) -> None:
     stage.mask = mask
 
 
-def _draw(stage: Stage, name: str, height: float, light: Light, facing: int) -> Figure:
+def _draw(
+    stage: Stage, name: str, height: float, light: Light, facing: int, family: Streams | None = None
+) -> Figure:
     """Render a subject with the colour bound to it; `rainbow` runs all hues over its main parts."""
     colours = stage.meant.colours_of(name.removesuffix(":riding"))
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
+    family = family or stage.streams
     if plain is None and {"rainbow", "vivid"} & set(colours):
-        return _rainbow(stage, name, size, light, facing)
-    return render(name, streams=stage.streams, height_px=size, light=light, colour=plain, facing=facing)
+        return _rainbow(family, name, size, light, facing)
+    return render(name, streams=family, height_px=size, light=light, colour=plain, facing=facing)
 
 
-def _rainbow(stage: Stage, name: str, size: int, light: Light, facing: int) -> Figure:
+def _rainbow(streams: Streams, name: str, size: int, light: Light, facing: int) -> Figure:
     """The parts that a colour word would repaint are found by painting them white and black."""
     white = render(
-        name, streams=stage.streams, height_px=size, light=light, colour=(0.92, 0.92, 0.92), facing=facing
+        name, streams=streams, height_px=size, light=light, colour=(0.92, 0.92, 0.92), facing=facing
     )
     black = render(
-        name, streams=stage.streams, height_px=size, light=light, colour=(0.08, 0.08, 0.08), facing=facing
+        name, streams=streams, height_px=size, light=light, colour=(0.08, 0.08, 0.08), facing=facing
     )
     share = np.abs(white.rgba[..., :3] - black.rgba[..., :3]).max(axis=-1)
     share = np.clip(share / 0.30, 0, 1)[..., None]
@@ -142,6 +150,8 @@ def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
         share = min(0.74, share * 1.6)
     elif not others and SIZES[plain][1] == "ground":
         share *= 1.15
+    if "person" in others:
+        share *= _BY_A_PERSON.get(name, 1.0)
     if _width_share(name) < max((_width_share(n) for n in others), default=0):
         share *= 0.66
     trial = render(name, streams=stage.streams, height_px=48, light=light)
@@ -166,18 +176,23 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
     # On open water nothing but its size and place tells one boat's picture from another's.
     least, reach = (0.66, 0.20) if where == "water" and not others else (0.80, 0.10)
-    height = _height(stage, name, others, light) * float(
-        stage.streams.rng("size of " + name).uniform(least, 1.02)
-    )
-    if others:
+    twin = names[:index].count(name)
+    # The second of a kind is another animal: its own looks, a little smaller and farther away.
+    family = stage.streams.child(f"twin {twin}") if twin else stage.streams
+    size = float(stage.streams.rng("size of " + name).uniform(least, 1.02))
+    behind = float(rng.uniform(0.72, 0.95)) if twin else 1.0
+    height = _height(stage, name, others, light) * size * behind
+    if others and 0 < index < len(names) - 1:
+        facing = facing if twin else -1
+    elif others:
         facing = 1 if index == 0 else -1
-    figure = _draw(stage, name, height, light, facing)
+    figure = _draw(stage, name, height, light, facing, family)
     jitter = float(rng.uniform(-reach, reach))
     widths = [_width_share(n) for n in names]
     u = (sum(widths[:index]) + widths[index] / 2) / sum(widths) + (0.3 if others else 1.0) * jitter
     if where == "water" and stage.wet is not None:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))
-    x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)))
+    x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)) - 5 * (1 - behind))
     x = _inside(stage, figure, x)
     return Actor(name, figure, x, y, where)
 
@@ -208,7 +223,13 @@ def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> t
     if where == "top":
         return _on_top(stage, u, height)
     rows = {"ground": 0.90, "far": 0.74, "water": 0.71}
-    return _free_place(stage, u, rows[where] + (0.10 if where == "water" else 0.03) * draw, wet=where == "water", spread=width * 0.3)
+    return _free_place(
+        stage,
+        u,
+        rows[where] + (0.10 if where == "water" else 0.03) * draw,
+        wet=where == "water",
+        spread=width * 0.3,
+    )
 
 
 def _free_place(stage: Stage, u: float, v: float, *, wet: bool, spread: float) -> tuple[float, float]:
@@ -282,31 +303,6 @@ def _set_down(stage: Stage, actor: Actor, light: Light) -> Plane:
     if shadow and stage.meant.scene in ("hills", "mountain", "lake", "forest"):
         _root(stage, actor)
     return mask
-
-
-def paint_village(stage: Stage, dry: Plane) -> None:
-    """A few houses among the fields, smaller with distance; `dry` is the depth of dry ground, else inf."""
-    light, rng = scene_light(stage), stage.streams.rng("village")
-    walls = [(0.93, 0.88, 0.78), (0.86, 0.72, 0.56), (0.80, 0.80, 0.82), (0.90, 0.78, 0.70)]
-    places: list[tuple[float, float, int, int]] = []
-    for u, v, _ in rng.random((60, 3)):
-        row = int(stage.frame.horizon + (0.03 + 0.30 * v) * (stage.frame.height - stage.frame.horizon))
-        column = int((0.08 + 0.84 * u) * stage.frame.width)
-        z = float(dry[min(row, stage.frame.height - 1), column])
-        free = all(abs(u - other[1]) > 0.11 for other in places)
-        if 2.6 < z < 12 and free and len(places) < 6:
-            places.append((z, u, column, row))
-    for k, (z, _, x, y) in enumerate(sorted(places, reverse=True)):
-        height = max(8, round(0.62 * stage.frame.focal / z))
-        house = render(
-            "house",
-            streams=stage.streams.child(f"house {k}"),
-            height_px=height,
-            light=light,
-            colour=walls[k % 4],
-        )
-        place(stage.canvas, house, x, y, light=light)
-        glow(stage.canvas, house, x, y, 1.0 if stage.dark else 0.0)
 
 
 def paint_beam(stage: Stage, actor: Actor) -> None:

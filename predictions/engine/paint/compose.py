@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import finish
-from .actors import paint_subjects, paint_village
+from .actors import paint_subjects
 from .city import paint_city, paint_promenade
 from .falls import paint_waterfall
 from .land import paint_land
@@ -24,7 +24,8 @@ from .stage import Frame, Stage
 from .streams import Streams
 from .studio import paint_studio
 from .trees import paint_near_plants, paint_trees
-from .understand import Understanding, understand
+from .understand import GROUNDED, Understanding, understand
+from .villages import paint_village
 from .water import paint_water
 from .weather import paint_far_weather, paint_near_weather, paint_underwater
 
@@ -155,7 +156,7 @@ def _set_stage(
 def _reach(meant: Understanding) -> float:
     """How far the horizon may move, as a share of the height: far where little else can differ."""
     if meant.scene == "sea":
-        return 0.05 if "cliff" in meant.features else 0.09 if meant.subjects else 0.12
+        return 0.05 if "cliff" in meant.features else 0.07 if GROUNDED & set(meant.subjects) else 0.12
     return 0.11 if meant.scene == "desert" else 0.05
 
 

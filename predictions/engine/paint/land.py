@@ -95,7 +95,7 @@ def _cast(s: Slices, surface: Plane, lx: float, ly: float) -> Plane:
 def _lit(stage: Stage, ground: Ground, colour: Plane, bump: Plane) -> Plane:
     p = stage.palette
     # Sand under a moon is bright: it is what lights the night of a desert.
-    moon = 1.7 if stage.time == "night" and stage.meant.scene == "desert" and stage.sun_visible else 1.0
+    moon = {"night": 1.7, "dusk": 1.35}.get(stage.time, 1.0) if stage.meant.scene == "desert" else 1.0
     sky = np.array(p.ambient, np.float32) * (0.62 + 0.38 * ground.flat)[..., None] * ground.open[..., None]
     sun = (
         np.array(p.light, np.float32)

@@ -78,13 +78,14 @@ ENGLISH: dict[str, str] = {
     "subject:horse": "horse stallion mare pony mustang foal",
     "subject:unicorn": "unicorn",
     "subject:bird": "bird sparrow robin parrot bluebird songbird crow raven eagle hawk seagull gull "
-    "pigeon finch",
+    "pigeon finch two_birds three_birds four_birds 2_birds 3_birds couple_of_birds pair_of_birds",
     "subject:owl": "owl owlet",
     "subject:fish": "fish goldfish koi salmon clownfish trout tuna",
     "subject:bust": "woman man girl boy person people lady gentleman 1girl 1boy human king queen princess "
-    "prince wizard witch warrior knight samurai elf child kid bust selfie actor actress soldier "
-    "monk scientist doctor guy female male old_man young_woman goddess character mona_lisa geisha viking "
-    "pirate sailor bride",
+    "prince wizard witch warrior knight samurai elf child kid actor actress soldier "
+    "monk scientist doctor guy female male old_man young_woman goddess character geisha viking "
+    "pirate sailor bride women men children girls boys 2girls 2boys 3girls 3boys",
+    "subject:bust close:face": "bust selfie mona_lisa head_and_shoulders",
     "subject:astronaut": "astronaut cosmonaut spaceman astronauts spacesuit taikonaut",
     "subject:robot": "robot android droid mech cyborg mecha automaton",
     "subject:dragon": "dragon wyvern drake",
@@ -220,6 +221,7 @@ CHINESE: dict[str, str] = {
     "scene:sea feature:beach feature:palms": "热带 天堂 夏威夷 马尔代夫 三亚 度假",
     "scene:sea feature:island feature:palms": "岛 海岛 岛屿 小岛 群岛",
     "scene:sea feature:cliff": "悬崖 海岸 峭壁 崖",
+    "scene:lake feature:river feature:village": "水乡 水鄉 江南水乡",
     "scene:lake feature:lake": "湖 湖泊 湖面 湖水 池塘 西湖 湖边",
     "scene:lake feature:river": "河 河流 江 小溪 溪流 小河 长江 黄河 江南 运河",
     "scene:desert": "沙漠 沙丘 戈壁 撒哈拉 荒漠 大漠",
@@ -254,7 +256,8 @@ CHINESE: dict[str, str] = {
     "subject:fish": "鱼 魚 金鱼 锦鲤 鲤鱼",
     "subject:whale": "鲸鱼 海豚 鲨鱼 鲸",
     "subject:bust": "女人 男人 女孩 男孩 人 少女 少年 女子 男子 美女 人物 姑娘 老人 孩子 公主 王子 国王 "
-    "女王 武士 骑士 巫师 小女孩 仙女",
+    "女王 武士 骑士 巫师 小女孩 小男孩 仙女 人们 孩子们",
+    "subject:bust close:face": "半身像 胸像 自拍",
     "subject:astronaut": "宇航员 太空人 航天员 宇航員",
     "subject:robot": "机器人 機器人 机甲",
     "subject:dragon": "龙 龍 巨龙 飞龙 神龙",
@@ -318,8 +321,8 @@ CHINESE: dict[str, str] = {
     "style:mono": "黑白 单色",
     "style:neon": "荧光 蒸汽波",
     "style:pastel": "粉彩 柔和",
-    "style:ink": "水墨 水墨画 国画 水墨山水 中国画",
-    "scene:mountain feature:lake style:ink": "山水画 水墨山水画",
+    "style:ink": "水墨 水墨画 国画 中国画",
+    "scene:mountain feature:lake style:ink": "山水画 水墨山水画 水墨山水",
     "style:lowpoly": "低多边形",
     "style:vintage": "复古 怀旧 老照片",
     "colour:red": "红 红色 紅 紅色 赤 朱红 大红",
@@ -350,11 +353,12 @@ STOPWORDS = frozenset(
     """a an the of on in at over under with without and or by to for from into near behind beside beneath above below
     between through across around its it is are was be being as that this these those there his her their my our your
     one two three some many few very so up down out off against along inside outside while where which who has have
-    i s t""".split()  # noqa: SIM905
+    i s t four five several pair couple group""".split()  # noqa: SIM905
 )
 LINKS = frozenset({"is", "are", "in", "painted", "was"})  # "a car in red": a colour after these looks back
 CHINESE_STOP = (
-    "的了在一只个座条片朵匹辆艘棵群上下里中和与是着有两几位名幅张间栋架头轮地得之边旁前后外内一些这那"
+    "的了在一二三四五双对只个座条片朵匹辆艘棵群上下里中和与是着有两几位名幅张间栋架头轮地得之边旁前后外内一些这那"
+    "时"
 )
 
 COLOURS: dict[str, tuple[float, float, float]] = {

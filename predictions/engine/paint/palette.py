@@ -88,6 +88,13 @@ _TOWN_GLOW: dict[str, Rgb] = {
 }  # fmt: skip
 """How a city's own light changes its night: electric in a neon city, a warm glow elsewhere."""
 
+_PAPER: dict[str, Rgb] = {
+    "zenith": (0.80, 0.80, 0.78), "middle": (0.86, 0.86, 0.84), "low": (0.92, 0.92, 0.90),
+    "horizon": (0.95, 0.95, 0.93), "haze": (0.90, 0.90, 0.88), "cloud_lit": (0.97, 0.97, 0.95),
+    "cloud_dark": (0.74, 0.74, 0.73), "ambient": (0.40, 0.41, 0.43), "light": (0.86, 0.85, 0.82),
+}  # fmt: skip
+"""In ink the sky is the paper: a blue one would be the darkest wash of all."""
+
 _CHANCES = (("day", 0.40), ("golden", 0.25), ("sunset", 0.18), ("dawn", 0.17))
 _COLOUR_FIELDS = tuple(f.name for f in fields(Palette) if f.name not in ("elevation", "stars", "glow"))
 
@@ -97,6 +104,8 @@ def time_of(meant: Understanding, streams: Streams) -> str:
     if meant.time:
         return meant.time
     if meant.weather & {"storm", "rain", "fog"}:
+        return "day"
+    if meant.style == "ink":
         return "day"
     draw = float(streams.rng("time").random())
     for name, chance in _CHANCES:
@@ -116,6 +125,8 @@ def palette_for(meant: Understanding, time: str, guidance: float) -> Palette:
         palette = palette.with_colours(_ELECTRIC if neon else _TOWN_GLOW)
     if "lunar" in meant.features:
         palette = _airless(palette)
+    if meant.style == "ink" and time not in ("night", "dusk"):
+        palette = palette.with_colours(_PAPER)
     palette = _weathered(palette, meant.weather)
     wanted = [c for c in meant.colours_of("*") if c in COLOURS]
     if not wanted:

@@ -106,7 +106,10 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
     land = (
         dune
         * size
-        * (float(stage.streams.rng("near dunes").uniform(0.08, 0.40 * stage.frame.eye)) + float(stage.streams.rng("dune height").uniform(1.2, 2.0)) * smooth(1.2, 7.0, s.z))
+        * (
+            float(stage.streams.rng("near dunes").uniform(0.08, 0.40 * stage.frame.eye))
+            + float(stage.streams.rng("dune height").uniform(1.2, 2.0)) * smooth(1.2, 7.0, s.z)
+        )
     )
     land += 0.5 * smooth(2, 12, s.z) * tile.fbm("swell", s.x, s.z, cell=13.0, octaves=2, spacing=s.spacing)
     if {"mesa", "mars"} & stage.meant.features:
@@ -153,6 +156,8 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
             land = np.maximum(land, (1.0 - d) * 0.8 * size + (0.6 * rough + 0.45 * crag) * inland)
     elif not features & {"cliff"}:
         for z, place, wide, high in _islets(rng, side):
+            # Through fog only what is near can be seen.
+            z = 0.32 * z if "fog" in stage.meant.weather else z
             d = np.sqrt(((s.x - place * z) / wide) ** 2 + ((s.z - z) / 2.2) ** 2)
             rise = (1 - d) * high + (0.8 * rough + 0.3 * crag) * np.clip(1.05 - d, 0, 1) - 0.10
             land = np.maximum(land, rise)
@@ -173,10 +178,19 @@ def _islets(rng: np.random.Generator, side: float) -> list[tuple[float, float, f
     kind = int(rng.integers(4))
     near = (float(rng.uniform(26, 40)), float(rng.uniform(0.16, 0.36)) * side, 4.6, 1.3)
     if kind == 0:  # a long coast running out of the picture
-        return [(float(rng.uniform(30, 40)), 0.62 * side, float(rng.uniform(13, 20)), float(rng.uniform(2, 4)))]
+        return [
+            (float(rng.uniform(30, 40)), 0.62 * side, float(rng.uniform(13, 20)), float(rng.uniform(2, 4)))
+        ]
     if kind == 1:  # rocks one behind the other
-        return [near, *[(float(rng.uniform(28, 48)), float(rng.uniform(-0.4, 0.4)), 2.6, 0.9) for _ in range(2)]]
-    return [near] if kind == 2 else [(float(rng.uniform(18, 24)), 0.30 * side, 5.2, float(rng.uniform(1.6, 2.6)))]
+        return [
+            near,
+            *[(float(rng.uniform(28, 48)), float(rng.uniform(-0.4, 0.4)), 2.6, 0.9) for _ in range(2)],
+        ]
+    return (
+        [near]
+        if kind == 2
+        else [(float(rng.uniform(18, 24)), 0.30 * side, 5.2, float(rng.uniform(1.6, 2.6)))]
+    )
 
 
 def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:

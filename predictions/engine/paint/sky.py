@@ -37,7 +37,7 @@ def paint_sky(stage: Stage) -> None:
         from .night import paint_aurora
 
         paint_aurora(stage)
-    if stage.meant.scene in ("sea", "desert") and not stage.meant.weather:
+    if stage.meant.scene in ("sea", "desert") and not stage.meant.weather - {"clear"}:
         _paint_cirrus(stage)
     amount = cloud_amount(stage)
     if amount > 0:
@@ -164,6 +164,8 @@ def _paint_cirrus(stage: Stage) -> None:
     frame, rng = stage.frame, stage.streams.rng("cirrus")
     turn, length = float(rng.uniform(-0.7, 0.7)), float(rng.uniform(2.5, 5.0))
     amount = float(rng.uniform(0.25, 0.55)) * (0.45 if stage.dark else 1.0)
+    if "clear" in stage.meant.weather:
+        amount *= 0.7
     n = 512
     wisps = fbm(stage.streams, "cirrus", n, n, cells=7, octaves=max(3, min(6, stage.octaves - 1)), gain=0.66)
     veil = fbm(stage.streams, "cirrus veil", n, n, cells=3, octaves=2)

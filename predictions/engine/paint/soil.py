@@ -195,6 +195,8 @@ def _alpine(stage: Stage, h: Plane, z: Plane, flat: Plane, grain: Plane, patch: 
     )
     if "volcano" in stage.meant.features and "snowcap" not in stage.meant.features:
         snow *= 0.25
+    if stage.meant.style == "ink":
+        snow *= 0.2  # rock is what the brush has to say
     return mix(colour, (0.95, 0.97, 1.0), (0.96 * snow)[..., None])
 
 

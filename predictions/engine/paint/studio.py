@@ -30,7 +30,11 @@ def paint_studio(stage: Stage) -> None:
     pool = np.exp(-(dx * dx * 1.5 + dy * dy * 2.2) / float(rng.uniform(0.16, 0.34)))
     cloth = _dabs(stage)
     kinds = (_cloth, _drapes, _window, _lamps)
-    wall = kinds[int(rng.integers(len(kinds)))](stage, tone, pool, cloth)
+    kind = kinds[int(rng.integers(len(kinds)))]
+    if stage.meant.style in ("ink", "sketch"):
+        # Drawn on bare paper, not before a dark wall.
+        kind, tone = _cloth, np.full(3, 0.80, np.float32)
+    wall = kind(stage, tone, pool, cloth)
     # The floor takes the light from above and runs into the wall without an edge.
     floor = smooth(0.0, 0.16, (frame.rows() - frame.horizon) / frame.height)
     ground = tone * (0.62 + 0.42 * np.exp(-(dx * dx * 1.2)) + 0.24 * cloth)[..., None]

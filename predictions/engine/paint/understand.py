@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .counting import MOST, count, repeated
 from .lexicon import LINKS
 from .words import Word, read
 
@@ -17,6 +18,11 @@ BUILDS_A_SCENE = {
     "astronaut": ("space", ("planet",)),
     "rocket": ("space", ("planet",)),
     "tree": ("hills", ()),
+    "airplane": ("hills", ()),
+    "train": ("hills", ()),
+    "whale": ("sea", ()),
+    "fish": ("underwater", ()),
+    "cactus": ("desert", ()),
 }
 """Where a subject stands when the prompt names no place; everything else alone gets a studio backdrop."""
 
@@ -42,7 +48,6 @@ GROUNDED = frozenset(
 _AFLOAT = frozenset({"boat", "sailboat", "whale"})
 _GROUND_SCENES = frozenset({"mountain", "hills", "desert", "forest"})
 _MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "bird"})
-_MAX_SUBJECTS = 3
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,10 @@ class Understanding:
     """What the painter took from a prompt.
 
     `scene` is the kind of place; `features` refine it (lake, palms, autumn, …). `subjects` are figure names in
-    order, an animal's close-up as `cat:face`. `time` and `style` are empty when not named. `colours` holds
-    (colour, target) pairs; the target is a subject, `ground`, `water`, `sky`, `trees` or `*` for the whole
-    palette. `riding` is (rider, mount). `known` and `unknown` are the words with and without a meaning here.
+    order, an animal's close-up as `cat:face`; one asked for twice is there twice. `time` and `style` are
+    empty when not named. `colours` holds (colour, target) pairs; the target is a subject, `ground`, `water`,
+    `sky`, `trees` or `*` for the whole palette. `riding` is (rider, mount). `known` and `unknown` are the
+    words with and without a meaning here.
     """
 
     scene: str
@@ -118,7 +124,11 @@ def understand(prompt: str, negative_prompt: str = "") -> Understanding:
         # A rainbow that colours nothing stands in the sky.
         found.colours.remove(("rainbow", "*"))
         found.add("sky", "rainbow")
-    subjects = tuple(found.subjects[:_MAX_SUBJECTS])
+    counts = count(words)
+    if scene not in ("studio", "abstract") or len(found.subjects) > 1:
+        _stand_up(found, counts)
+    alone = found.close or found.riding
+    subjects = tuple(found.subjects[:MOST]) if alone else repeated(found.subjects, counts)
     features |= _footing(scene, features, subjects)
     known = tuple(dict.fromkeys(w.text for w in words if _means(w) and w.text not in idle))
     unknown = tuple(dict.fromkeys(w.text for w in words if not w.meanings or w.text in idle))
@@ -127,7 +137,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Understanding:
         features=features,
         subjects=subjects,
         time=_time(found.times) or ("night" if "moon" in found.sky else ""),
-        weather=frozenset(found.weather),
+        weather=_weather(found, scene),
         sky=frozenset(found.sky),
         style=found.styles[0] if found.styles else "",
         colours=tuple(found.colours),
@@ -238,6 +248,18 @@ def _close_up(found: _Found) -> None:
         found.riding = None
 
 
+def _stand_up(found: _Found, counts: dict[str, int]) -> None:
+    """In a place, or beside something, a person is a whole one; only a portrait stays head and shoulders."""
+    if found.close or "bust" not in found.subjects:
+        return
+    found.subjects = list(dict.fromkeys("person" if s == "bust" else s for s in found.subjects))
+    found.colours = [(colour, "person" if on == "bust" else on) for colour, on in found.colours]
+    counts["person"] = max(counts.get("person", 1), counts.get("bust", 1))
+    if found.riding:
+        rider, mount = ("person" if s == "bust" else s for s in found.riding)
+        found.riding = None if rider == mount else (rider, mount)
+
+
 def _scene(found: _Found) -> tuple[str, frozenset[str]]:
     """The main scene, and every other place named turned into a feature of it."""
     scenes, features = list(found.scenes), set(found.features)
@@ -256,6 +278,8 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
         found.add("sky", "milkyway")
     if {"lake", "mountain"} <= set(scenes):
         scene = "mountain"
+    if scene == "forest" and {"aurora", "milkyway"} & set(found.sky):
+        scene = "mountain"  # under the crowns nothing of the sky would be seen
     if scene in ("mountain", "hills", "forest") and "sea" in scenes:
         features |= {"lake"} if scene != "hills" else {"coast"}
     others = {s for s in scenes if s in ("lake", "forest", "city", "hills", "mountain") and s != scene}
@@ -295,6 +319,8 @@ def _implied(found: _Found) -> tuple[str, tuple[str, ...]]:
         return "sea", ()
     if found.times or found.sky:
         return "mountain", ("lake",)
+    if "ink" in found.styles:
+        return "mountain", ("lake",)
     return "abstract", ()
 
 
@@ -302,6 +328,13 @@ def _time(times: list[str]) -> str:
     """The time of day; a plain night gives way to a named dusk or dawn ("starry dusk")."""
     named = [t for t in times if t != "night"] if len(times) > 1 else times
     return named[0] if named else ""
+
+
+def _weather(found: _Found, scene: str) -> frozenset[str]:
+    """The weather named; a forest in ink without any stands in mist, the paper between its trees."""
+    if scene == "forest" and "ink" in found.styles[:1] and not found.weather and not found.sky:
+        return frozenset({"fog"})
+    return frozenset(found.weather)
 
 
 def _layout_key(

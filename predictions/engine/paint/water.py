@@ -26,7 +26,8 @@ def paint_water(stage: Stage) -> None:
     below = (frame.rows()[start:] - frame.horizon) / max(1.0, frame.height - frame.horizon)
     look = np.clip(1.0 - below, 0, 1) ** 1.5
     heavy = max(0.0, rough(stage) - 1.0)
-    fresnel = np.clip(0.34 + 0.58 * look + (0.35 + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97)[
+    open_sea = 0.75 if stage.meant.scene == "sea" else 0.35
+    fresnel = np.clip(0.34 + 0.58 * look + (open_sea + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97)[
         ..., None
     ]
     colour = mix(_body(stage, wave, start), image, fresnel)
@@ -150,6 +151,8 @@ def _glitter(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) 
     frame = stage.frame
     below = (frame.rows()[start:] - frame.horizon) / frame.height
     reach = 0.018 + 0.20 * np.clip(below, 0, 1) + 0.05 * rough(stage)
+    if stage.time == "night":
+        reach = 1.6 * reach  # the eye is wide open: the moon's path reaches far to the sides
     aside = np.abs(frame.columns() - stage.sun[0]) / frame.height
     path = np.exp(-((aside / reach) ** 2)) * (0.35 + 0.65 * np.exp(-np.clip(below, 0, 1) * 2.2))
     facet = smooth(0.06, 0.34, wave + 0.5 * tilt + 0.10 * np.exp(-np.clip(below, 0, 1) * 30))

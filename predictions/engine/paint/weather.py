@@ -16,6 +16,8 @@ def paint_far_weather(stage: Stage) -> None:
     """Mist between the land and what stands in front, and light breaking through it."""
     if "fog" in stage.meant.weather:
         _mist(stage, 0.50, low=0.16)
+        if stage.meant.scene in ("sea", "desert"):
+            _fog_banks(stage)
     if _has_shafts(stage):
         _shafts(stage)
     if "storm" in stage.meant.weather and stage.meant.scene not in ("forest", "underwater"):
@@ -41,6 +43,27 @@ def _mist(stage: Stage, amount: float, *, low: float) -> None:
     away = np.abs(stage.frame.rows() - stage.frame.horizon * (1.02 + low * 0.5)) / h
     bank = np.exp(-((away / low) ** 2)) * np.clip(0.35 + 1.1 * torn, 0, 1.2)
     stage.canvas[:] = mix(stage.canvas, stage.palette.haze, np.clip(amount * bank, 0, 0.85)[..., None])
+
+
+def _fog_banks(stage: Stage) -> None:
+    """Billows of fog rolling over open country, one behind the other, lit from the sun's side."""
+    frame, rng = stage.frame, stage.streams.rng("fog banks")
+    h, w = frame.height, frame.width
+    haze = np.array(stage.palette.haze, np.float32)
+    # Thin fog veils the sky too: a deep blue one over it would look like noon.
+    sky = np.isinf(stage.depth) * np.clip(0.25 + 0.75 * frame.rows() / max(1.0, frame.horizon), 0, 1)
+    stage.canvas[:] = mix(stage.canvas, haze, (0.55 * sky)[..., None])
+    step = max(1, round(0.02 * h)) * (1 if stage.sun[0] < w / 2 else -1)
+    for k, (place, amount) in enumerate(((-0.16, 0.60), (0.02, 0.70), (0.18, 0.66))):
+        billow = fbm(stage.streams, f"fog bank {k}", h, w, cells=5 - k, octaves=6, gain=0.62)
+        top = strip(stage.streams, f"fog top {k}", w, cells=3, octaves=4)[None, :] - 0.5
+        crown = frame.horizon / h + place + float(rng.uniform(-0.10, 0.10)) + 0.24 * top
+        below = frame.rows() / h - crown + 0.26 * (billow - 0.5)
+        cover = smooth(0.0, 0.07, below) * np.exp(-np.maximum(below, 0) / 0.15) * amount
+        shift = np.array([[1, 0, step], [0, 1, abs(step)]], np.float32)
+        toward = cv2.warpAffine(billow, shift, (w, h), borderMode=cv2.BORDER_REFLECT)
+        light = np.clip(0.92 + 0.9 * (billow - toward) + 0.40 * (billow - 0.5), 0.6, 1.25)
+        stage.canvas[:] = mix(stage.canvas, haze * light[..., None], cover[..., None])
 
 
 def _has_shafts(stage: Stage) -> bool:
