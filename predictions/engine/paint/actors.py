@@ -21,7 +21,7 @@ SIZES: dict[str, tuple[float, str]] = {
     "bird": (0.30, "ground"), "owl": (0.38, "ground"), "fish": (0.30, "air"), "bust": (0.86, "frame"),
     "astronaut": (0.52, "ground"), "robot": (0.50, "ground"), "dragon": (0.55, "ground"), "rabbit": (0.36, "ground"),
     "fox": (0.38, "ground"), "bear": (0.46, "ground"), "elephant": (0.52, "ground"), "car": (0.26, "ground"),
-    "boat": (0.20, "water"), "sailboat": (0.40, "water"), "house": (0.34, "far"), "castle": (0.42, "far"),
+    "boat": (0.26, "water"), "sailboat": (0.40, "water"), "house": (0.34, "far"), "castle": (0.42, "far"),
     "lighthouse": (0.44, "top"), "balloon": (0.34, "air"), "flower": (0.56, "ground"), "tree": (0.62, "far"),
     "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"), "lion": (0.44, "ground"),
     "tiger": (0.42, "ground"), "wolf": (0.42, "ground"), "panda": (0.44, "ground"), "pig": (0.34, "ground"),

@@ -204,6 +204,8 @@ def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:
         bank = smooth(0.10, 0.55, s.x * side / s.z + 0.35 * shape + 0.04) * smooth(2.4, 1.0, s.z)
         bank = np.maximum(bank, footing)
         basin = smooth(9.5, 6.0, s.z + 4.0 * shape) * (1 - bank)
+        # A near bank as high as the plain would be a wall before the camera.
+        land = land * (1 - 0.72 * smooth(2.8, 1.2, s.z))
         return np.asarray(land * (1 - basin) - basin * 0.20 + bank * 0.05 * (1 + shape), np.float32)
     rng = stage.streams.rng("river shape")
     swing, phase = float(rng.uniform(0.35, 0.6)), float(rng.uniform(0, 6.28))
