@@ -58,6 +58,9 @@ def _beats() -> dict[str, dict[str, Any]]:
         alive = Beat.objects.filter(kind=kind, at__gte=Now() - fresh).exists()
         at = latest.get(kind)
         found[part] = {"ok": alive, "last_sign": at.isoformat() if at else None}
+    audit = Beat.objects.filter(kind="audit").order_by("-at").values_list("detail", flat=True).first()
+    if audit is not None:
+        found["audit"] = {"ok": bool(audit.get("ok")), "optional": True}
     if settings.ENGINE["enabled"]:
         alive = Beat.objects.filter(kind="engine", at__gte=Now() - timedelta(seconds=30)).exists()
         found["engine"] = {"ok": alive, "optional": True}

@@ -18,6 +18,7 @@ from predictions.delivery import webhooks
 from predictions.files import media, uploads
 from predictions.models import Beat, Delivery, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
+from predictions.running.auditing import HourlyAudit
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ DELIVERIES_KEPT = timedelta(days=30)
 def run(stop: threading.Event) -> None:
     """Sweep until `stop` is set."""
     slow_at, offset = 0.0, time.time() - time.monotonic()
+    audit = HourlyAudit()
     while not stop.wait(ROUND_S):
         drift = time.time() - time.monotonic() - offset
         if abs(drift) > JUMP_S:
@@ -40,6 +42,7 @@ def run(stop: threading.Event) -> None:
             offset += drift
             continue
         once()
+        _step(audit.step)
         if time.monotonic() >= slow_at:
             slow_at = time.monotonic() + SLOW_ROUND_S
             _step(media.remove_old_temporary)
