@@ -122,6 +122,21 @@ def test_an_aurora_over_a_forest_has_an_open_sky() -> None:
     assert "forest" in meant.features
 
 
+@pytest.mark.parametrize(
+    ("prompt", "scene", "trail"),
+    [
+        ("a road through the desert", "desert", False),
+        ("森林中的小路", "forest", True),
+        ("a path", "hills", True),
+    ],
+)
+def test_a_road_leads_through_the_place_that_is_named(prompt: str, scene: str, trail: bool) -> None:
+    meant = understand(prompt)
+    assert meant.scene == scene
+    assert "road" in meant.features
+    assert ("trail" in meant.features) is trail
+
+
 def test_a_landscape_in_ink_needs_no_other_word() -> None:
     assert understand("水墨山水").scene == "mountain"
     assert understand("an ink painting").scene == "mountain"

@@ -158,8 +158,14 @@ def _road(stage: Stage, x: Plane, z: Plane, grain: Plane, colour: Plane) -> Plan
     middle, half = road_at(stage, z)
     across = np.abs(x - middle) / half
     pixel = np.maximum(z / np.float32(stage.frame.focal) / half, 1e-3)
-    on = np.clip((1 - across) / pixel + 0.5, 0, 1) * smooth(20, 13, z)
-    shoulder = np.clip((1.22 - across) / pixel + 0.5, 0, 1) * smooth(20, 13, z)
+    end = smooth(9.5, 7.0, z) if stage.meant.scene == "mountain" else smooth(20, 13, z)
+    if "trail" in stage.meant.features:
+        # Trodden earth with soft rims, and grass left standing between the two ruts.
+        rut = smooth(1.0, 0.62, across + 0.5 * grain) * (1 - 0.55 * smooth(0.22, 0.06, across + 0.3 * grain))
+        earth = mix((0.36, 0.27, 0.17), (0.66, 0.53, 0.36), np.clip(0.5 + 1.2 * grain, 0, 1)[..., None])
+        return mix(colour, earth, (0.92 * rut * end)[..., None])
+    on = np.clip((1 - across) / pixel + 0.5, 0, 1) * end
+    shoulder = np.clip((1.22 - across) / pixel + 0.5, 0, 1) * end
     colour = mix(colour, (0.50, 0.44, 0.34), (0.75 * shoulder)[..., None])
     colour = mix(
         colour, np.array((0.30, 0.30, 0.32), np.float32) * (1 + 0.35 * grain)[..., None], on[..., None]

@@ -23,7 +23,7 @@ def paint_studio(stage: Stage) -> None:
     """A backdrop by seed (painted cloth, drapes, light from a window, lamps out of focus) and its floor."""
     frame, rng = stage.frame, stage.streams.rng("backdrop")
     tone = np.array(_BACKDROPS[int(rng.integers(len(_BACKDROPS)))], np.float32)
-    tone = tone * np.float32(_AT_NIGHT.get(stage.time, 1.0) * rng.uniform(0.82, 1.22))
+    tone = tone * np.float32(_AT_NIGHT.get(stage.time, 1.0) * rng.uniform(0.92, 1.32))
     centre, middle = float(rng.uniform(0.22, 0.78)), float(rng.uniform(0.26, 0.52))
     dx = (frame.columns() - centre * frame.width) / frame.unit
     dy = (frame.rows() - middle * frame.height) / frame.unit

@@ -268,6 +268,8 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
         return scene, frozenset(features | set(extra))
     if "mars" in features or "lunar" in features:
         scenes = ["desert", *[s for s in scenes if s not in ("space", "desert")]]
+    if "road" in features and scenes[0] == "hills" and scenes[-1] in ("desert", "forest", "mountain"):
+        scenes = [scenes[-1]]  # a road is no place of its own
     scene = scenes[0]
     if scene in ("abstract", "studio") and len(scenes) > 1:
         scene = scenes[1]
