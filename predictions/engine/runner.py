@@ -140,7 +140,7 @@ class Runner:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     async def _run(self, job: Job) -> None:
-        """Paint one job; where the zygote died under it, once more, silently."""
+        """Paint one job; where the zygote died under it, or a stranger killed the painter, once more, silently."""
         job.begin()
         for _ in range(MAX_RUNS):
             shutil.rmtree(job.folder, ignore_errors=True)
@@ -160,9 +160,12 @@ class Runner:
                 )
                 return
             else:
+                if _killed_by_a_stranger(run, code):
+                    log.warning("The painter of %s was killed; it is started again", job.id)
+                    continue
                 self._conclude(run, code)
                 return
-        job.end("failed", "The painter's process was lost several times.")
+        job.end("failed", "The painter was killed several times.")
 
     async def _paint(self, run: _Run) -> int:
         """Fork, listen until the child has ended, return its exit code. Raises TimeoutError when late."""
@@ -261,6 +264,14 @@ class Runner:
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
             self._book.prune()
+
+
+def _killed_by_a_stranger(run: _Run, code: int) -> bool:
+    """Whether somebody else's SIGKILL ended it, an operator's or the kernel's for want of memory.
+
+    Our own kills come with a cancel or a time limit; a fault of the picture itself ends by other signals.
+    """
+    return code == -signal.SIGKILL and not run.job.cancel_asked and not run.done and run.error is None
 
 
 def _seconds(value: float) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
+from predictions.running import leash
+
 MEMORY = 2 * 1024**3
 CPU_S = 20
 WALL_S = 25.0
@@ -38,7 +40,6 @@ class Look:
 def look(path: Path, folder: Path) -> Look:
     """Look at a file; thumbnails go into `folder`. Raises NotAPicture, also where the child died of it."""
     command = [sys.executable, "-m", "predictions.files.picture_child", str(path), str(folder)]
-    leash = os.environ.get("DARKROOM_LEASH_FD", "")
     try:
         done = subprocess.run(
             command,
@@ -47,7 +48,7 @@ def look(path: Path, folder: Path) -> Look:
             timeout=WALL_S,
             preexec_fn=_limits,
             env={"PATH": os.environ.get("PATH", ""), "VIPS_CONCURRENCY": "1", "VIPS_WARNING": "0"},
-            pass_fds=(int(leash),) if leash.isdigit() else (),
+            pass_fds=leash.fds(),
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from accounts.clock import Now
 from predictions.models import Beat
+from predictions.running import leash
 
 log = structlog.get_logger(__name__)
 
@@ -50,13 +51,12 @@ class HourlyAudit:
     def _start(self, now: float) -> None:
         self._due, self._started = now + EVERY_S, now
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the report)
-        leash = os.environ.get("DARKROOM_LEASH_FD", "")
         self._process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "audit", "--quick"],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            pass_fds=(int(leash),) if leash.isdigit() else (),
+            pass_fds=leash.fds(),
         )
 
     def _report(self, code: int) -> None:

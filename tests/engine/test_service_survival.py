@@ -55,16 +55,40 @@ def test_it_can_be_cancelled_at_any_moment(service: Service) -> None:
     assert left == {id for id in ids if service.get(id)["status"] == "succeeded"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service, number: int) -> None:
-    crashing, other = f"crash-{number}", f"other-{number}"
-    service.put(crashing, LONG)
-    service.put(other, {**LONG, "width": 256, "height": 256})
-    os.kill(service.painting(crashing), number)
-    state = service.ended(crashing)
+def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service) -> None:
+    service.put("crash", LONG)
+    service.put("other", {**LONG, "width": 256, "height": 256})
+    os.kill(service.painting("crash"), signal.SIGSEGV)
+    state = service.ended("crash")
     assert state["status"] == "failed"
-    assert state["error"] == f"The painter stopped unexpectedly (signal {int(number)})."
-    assert service.ended(other)["status"] == "succeeded"
+    assert state["error"] == f"The painter stopped unexpectedly (signal {int(signal.SIGSEGV)})."
+    assert service.ended("other")["status"] == "succeeded"
+
+
+def test_it_paints_again_when_a_stranger_killed_the_painter(service: Service) -> None:
+    service.put("killed", LONG)
+    first = service.painting("killed")
+    os.kill(first, signal.SIGKILL)
+    state = service.ended("killed")
+    assert state["status"] == "succeeded"
+    assert state["logs"].count("Using seed: ") == 1
+
+
+def test_it_gives_a_prediction_up_whose_painter_is_killed_again_and_again(service: Service) -> None:
+    service.put("doomed", LONG)
+    killed: set[int] = set()
+
+    def kill_a_new_one() -> bool:
+        for child in service.health()["running"]:
+            if child["id"] == "doomed" and child["pid"] not in killed:
+                os.kill(child["pid"], signal.SIGKILL)
+                killed.add(child["pid"])
+        return len(killed) == 3
+
+    wait_for(kill_a_new_one, "three painters to be killed")
+    state = service.ended("doomed")
+    assert (state["status"], state["error"]) == ("failed", "The painter was killed several times.")
+    assert service.run("after", SMALL)["status"] == "succeeded"
 
 
 def test_it_stops_a_prediction_at_its_deadline(service: Service) -> None:
