@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DARKROOM_PROCESS_ROLE", "web")
-# What is measured is how fast answers are made, not how soon they are refused.
-for _kind in ("CREATE", "POLL", "OTHER"):
-    os.environ.setdefault(f"DARKROOM_RATE_{_kind}", "0")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.parts.settings")
 
 # With Django; the others are without any of it.
