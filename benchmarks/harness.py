@@ -53,7 +53,9 @@ def running(command: Sequence[str], env: Mapping[str, str], *, port: int | None 
     port = port or free_port()
     argv = [sys.executable, *(part.format(port=port) for part in command)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **UNLIMITED, **env}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            argv, cwd=ROOT, env={**os.environ, **UNLIMITED, **env}, stdout=log, stderr=log
+        )
         try:
             _wait_until_listening(port, process)
             yield Process(port, process)
