@@ -19,6 +19,19 @@ FLAGS = [
 ]  # fmt: skip
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true in the page.
+
+    Asked through the debugger, as often as needed: Playwright's own wait evaluates text inside the page from its second
+    try on, which our pages' content policy rightly forbids.
+    """
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true in the page: {expression}")
+
+
 def chromium() -> str | None:
     """The path of an installed Chromium, or None."""
     return next(filter(None, (shutil.which(name) for name in CHROMIUM)), None)

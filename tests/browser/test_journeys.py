@@ -13,7 +13,7 @@ from predictions import catalogue, lifecycle
 from predictions.files import media
 from predictions.models import Output, Phase, Prediction, Status
 from tests import factories
-from tests.browser.conftest import Window
+from tests.browser.conftest import Window, until
 from tests.gallery.pictures import paint, picture_item, stored
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -64,7 +64,7 @@ def test_from_signing_up_to_a_link_that_is_withdrawn(window: Open) -> None:
     seen = stranger.open("/gallery/")
     seen.click(".rows a.tile")
     seen.wait_for_selector("h1:has-text('Fog')")
-    seen.wait_for_function("document.querySelector('.stage .print img').naturalWidth === 320")
+    until(seen, "document.querySelector('.stage .print img').naturalWidth === 320")
 
     page.click("[data-opens=share]")
     page.click("#share .primary")
@@ -72,7 +72,7 @@ def test_from_signing_up_to_a_link_that_is_withdrawn(window: Open) -> None:
     address = page.input_value("#share .link-row input")
     shared = stranger.page
     shared.goto(address)
-    shared.wait_for_function("document.querySelector('.shared img').naturalWidth === 320")
+    until(shared, "document.querySelector('.shared img').naturalWidth === 320")
 
     page.click("#share .link-row .danger")
     page.wait_for_selector(".toast:has-text('Withdrawn')")
@@ -223,7 +223,7 @@ def test_rows_of_pictures_do_not_move_while_they_load(
 ) -> None:
     visitor = window()
     page = visitor.open("/gallery/")
-    page.wait_for_function("[...document.images].slice(0, 4).every(image => image.complete)")
+    until(page, "[...document.images].slice(0, 4).every(image => image.complete)")
     assert visitor.shift() < 0.02
     heights = page.evaluate(
         "[...document.querySelectorAll('.cell')].map(c => c.getBoundingClientRect().height)"
