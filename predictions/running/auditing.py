@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,11 +10,9 @@ from typing import IO
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 
-from accounts.clock import Now
-from predictions.models import Beat
 from predictions.running import leash
+from predictions.running.beats import beat
 
 log = structlog.get_logger(__name__)
 
@@ -68,8 +65,4 @@ class HourlyAudit:
         detail = {"ok": code == 0, "code": code, "lines": lines[-LINES_KEPT:]}
         if code:
             log.error("audit_found_breaches", code=code, lines=lines[-LINES_KEPT:])
-        instance = os.environ.get("DARKROOM_INSTANCE", "local")
-        with transaction.atomic():
-            Beat.objects.update_or_create(
-                kind="audit", instance=instance, defaults={"at": Now(), "detail": detail}
-            )
+        beat("audit", detail)

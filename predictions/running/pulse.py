@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection
 
-from accounts.clock import Now
 from predictions.models import Beat
 from predictions.running import queue
+from predictions.running.beats import beat
 from predictions.running.supervisor import Supervisor
 
 log = logging.getLogger("darkroom.pulse")
@@ -149,10 +149,7 @@ class Pulse:
         return answer
 
     def _note(self, kind: str, detail: dict[str, Any]) -> None:
-        with transaction.atomic():
-            Beat.objects.update_or_create(
-                kind=kind, instance=self._instance, defaults={"at": Now(), "detail": detail}
-            )
+        beat(kind, detail, instance=self._instance)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -6,16 +6,12 @@ second (the sweep wakes again), a doubled one nothing.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Literal
 
-from django.db import transaction
 from django_q.models import OrmQ
 from django_q.signals import post_execute
 from django_q.tasks import async_task
-
-from accounts.clock import Now
 
 Kind = Literal["start", "collect", "cancel", "deliver"]
 
@@ -56,15 +52,13 @@ _last_beat = 0.0
 def _executed(sender: str, task: dict[str, Any], **kwargs: Any) -> None:
     """Runs in the cluster's monitor after result and acknowledgement."""
     global _last_beat
-    from predictions.models import Beat
+    from predictions.running.beats import beat
 
     if time.monotonic() - _last_beat < BEAT_EVERY_S:
         return
     _last_beat = time.monotonic()
     cluster = task.get("cluster") or "work"
-    instance = os.environ.get("DARKROOM_INSTANCE", "local")
-    with transaction.atomic():
-        Beat.objects.update_or_create(kind=f"cluster-{cluster}", instance=instance, defaults={"at": Now()})
+    beat(f"cluster-{cluster}")
 
 
 def connect() -> None:

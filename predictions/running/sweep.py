@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections
 from django.db.models import Q
 
 from accounts.clock import Now
@@ -19,6 +18,7 @@ from predictions.files import media, uploads
 from predictions.models import Beat, Delivery, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
 from predictions.running.auditing import HourlyAudit
+from predictions.running.beats import beat
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +84,7 @@ def wake_due() -> None:
 
 
 def _beat() -> None:
-    instance = os.environ.get("DARKROOM_INSTANCE", "local")
-    with transaction.atomic():
-        Beat.objects.update_or_create(kind="sweep", instance=instance, defaults={"at": Now()})
+    beat("sweep")
 
 
 def _prune() -> None:

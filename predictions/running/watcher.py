@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import structlog
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections
 
-from accounts.clock import Now
 from predictions import lifecycle
-from predictions.models import Beat, Prediction
+from predictions.models import Prediction
 from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
 from predictions.running import providers, tasks
+from predictions.running.beats import beat
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -101,6 +100,4 @@ def _report(prediction: Prediction, update: Update) -> None:
 
 
 def _beat() -> None:
-    instance = os.environ.get("DARKROOM_INSTANCE", "local")
-    with transaction.atomic():
-        Beat.objects.update_or_create(kind="watcher", instance=instance, defaults={"at": Now()})
+    beat("watcher")
