@@ -45,10 +45,10 @@ def main() -> int:
     """Print each fault; 1 where there is one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     base: list[str] = project["project"]["dependencies"]
-    dev: list[str] = project["dependency-groups"]["dev"]
-    found = faults(base, ROOT / "requirements/base.txt") + faults(
-        [*base, *dev], ROOT / "requirements/dev.txt"
-    )
+    groups: dict[str, list[str]] = project["dependency-groups"]
+    found = faults(base, ROOT / "requirements/base.txt")
+    found += faults([*base, *groups["dev"]], ROOT / "requirements/dev.txt")
+    found += faults(groups["clients"], ROOT / "requirements/clients-py2.txt")
     shared, more = pins(ROOT / "requirements/base.txt"), pins(ROOT / "requirements/dev.txt")
     found += [
         f"{name} differs between base.txt and dev.txt." for name in shared if more.get(name) != shared[name]
