@@ -38,6 +38,24 @@ class User(AbstractUser):
         return self.display_name or self.username
 
 
+class Plan(models.Model):
+    """Limits that several accounts share. Empty fields leave the server's own limit in force."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    creates_per_minute = models.PositiveIntegerField(_("new predictions a minute"), null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(_("other requests a minute"), null=True, blank=True)
+    in_flight_limit = models.PositiveIntegerField(_("predictions at once"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Account(models.Model):
     """Owns predictions, files and items; has the balance.
 
@@ -60,6 +78,15 @@ class Account(models.Model):
     held = models.BigIntegerField(_("on hold"), default=0, editable=False, help_text=_("micro-credits"))
     in_flight_limit = models.PositiveIntegerField(
         _("predictions at once"), null=True, blank=True, help_text=_("Empty: the server's default.")
+    )
+    plan = models.ForeignKey(
+        "accounts.Plan",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="accounts",
+        verbose_name=_("plan"),
+        help_text=_("Empty: the server's own limits."),
     )
     webhook_secret = models.CharField(
         max_length=100,
@@ -144,6 +171,10 @@ class LedgerEntry(models.Model):
     balance_after = models.BigIntegerField(_("balance after"))
     held_after = models.BigIntegerField(_("on hold after"))
     reason = models.CharField(_("reason"), max_length=300, blank=True, default="")
+    token = models.ForeignKey(
+        "accounts.ApiToken", on_delete=models.PROTECT, null=True, db_index=False, related_name="+",
+        verbose_name=_("API token"), help_text=_("Whose spending a hold and its settlement count towards."),
+    )  # fmt: skip
     actor = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("by"),
         help_text=_("Who did it by hand; empty for what the system did."),
@@ -156,7 +187,12 @@ class LedgerEntry(models.Model):
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger")
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(name="ledger_of_account", fields=["account", "-id"])]
+        indexes: ClassVar = [
+            models.Index(name="ledger_of_account", fields=["account", "-id"]),
+            models.Index(
+                name="ledger_of_token", fields=["token", "created_at"], condition=Q(token__isnull=False)
+            ),
+        ]
         constraints: ClassVar = [
             # One settle row, not a capture and a release row: with two kinds a success and a cancel could
             # both move the hold.
@@ -201,8 +237,19 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         )
 
 
+def all_scopes() -> list[str]:
+    """What a token may do unless somebody chose less."""
+    return [scope.value for scope in ApiToken.Scope]
+
+
 class ApiToken(models.Model):
     """A named key to the API. Only its SHA-256 is kept; the token itself is shown once, when it is made."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _("read: predictions, files, balance, ledger")
+        PREDICT = "predict", _("predict: make and cancel predictions, upload files")
+        GALLERY = "gallery", _("gallery: publish, share and delete items")
+        ADMIN = "admin", _("admin: tokens, webhooks and limits of the account")
 
     class Answer(models.TextChoices):
         PREDICTION = "prediction", _("the prediction, at once")
@@ -220,6 +267,23 @@ class ApiToken(models.Model):
         default=Answer.PREDICTION,
         help_text=_("What POST /predictions answers where the request itself does not say."),
     )
+    scopes = models.JSONField(_("may"), default=all_scopes)
+    allowed_models = models.JSONField(
+        _("models"), default=list, blank=True, help_text=_("owner/name of each it may use; empty: all.")
+    )
+    networks = models.JSONField(
+        _("networks"),
+        default=list,
+        blank=True,
+        help_text=_("Addresses it may come from, as CIDR; empty: all."),
+    )
+    day_limit = models.BigIntegerField(_("a day"), null=True, blank=True, help_text=_("micro-credits, UTC"))
+    month_limit = models.BigIntegerField(
+        _("a month"), null=True, blank=True, help_text=_("micro-credits, UTC")
+    )
+    total_limit = models.BigIntegerField(_("in all"), null=True, blank=True, help_text=_("micro-credits"))
+    creates_per_minute = models.PositiveIntegerField(_("new predictions a minute"), null=True, blank=True)
+    in_flight_limit = models.PositiveIntegerField(_("predictions at once"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
@@ -244,3 +308,28 @@ class ApiToken(models.Model):
     def is_usable(self) -> bool:
         """Whether it still opens the door."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class TokenSpending(models.Model):
+    """What a token with a spending limit has held and spent in one period. Written by `accounts.credits` alone.
+
+    It is the sum of the ledger's rows that name the token: holds less what their settlements released, counted in the
+    period of the hold. Tokens without a limit have no rows; they are summed up when a limit is set.
+    """
+
+    token = models.ForeignKey(ApiToken, on_delete=models.PROTECT, related_name="spending")
+    period = models.CharField(
+        _("period"), max_length=10, help_text=_("A day (2026-11-20), a month (2026-11) or total, in UTC.")
+    )
+    spent = models.BigIntegerField(_("spent and on hold"), default=0, help_text=_("micro-credits"))
+
+    class Meta:
+        verbose_name = _("spending of a token")
+        verbose_name_plural = _("spending of tokens")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="token_spending_once", fields=["token", "period"]),
+            models.CheckConstraint(name="token_spending_not_negative", condition=Q(spent__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token} {self.period}"

@@ -305,7 +305,7 @@ def test_the_batches_miss_nothing(db: None) -> None:
 def test_it_finds_an_end_that_nobody_was_told_of(alice: User) -> None:
     asked = {"webhook": "https://example.org/hook", "webhook_events": ["completed"], "status": Status.FAILED}
     untold, told = (factories.make_prediction(alice, **asked) for _number in range(2))
-    Delivery.objects.create(prediction=told, event="completed")
+    Delivery.objects.create(account=told.account, prediction=told, event="completed")
     factories.make_prediction(alice, **{**asked, "webhook_events": ["start"]})
     long_ago = timezone.now() - timedelta(days=30)
     factories.make_prediction(alice, **asked, completed_at=long_ago)

@@ -50,23 +50,24 @@ def owe(prediction_id: int, event: str) -> None:
     row = (
         Prediction.objects.filter(pk=prediction_id)
         .exclude(webhook="")
-        .values_list("webhook_events", flat=True)
+        .values_list("webhook_events", "account_id")
     )
-    asked = row.first()
-    if asked is None or event not in asked:
+    found = row.first()
+    if found is None or event not in found[0]:
         return
+    account_id = found[1]
     if event in {"start", "completed"}:
         if event == "completed":
             Delivery.objects.filter(
                 prediction_id=prediction_id, event__in=["output", "logs"], state=Delivery.State.OWED
             ).update(state=Delivery.State.DROPPED)
-        Delivery.objects.create(prediction_id=prediction_id, event=event)
+        Delivery.objects.create(account_id=account_id, prediction_id=prediction_id, event=event)
     else:
-        _owe_throttled(prediction_id, event)
+        _owe_throttled(account_id, prediction_id, event)
     queue.wake("deliver")
 
 
-def _owe_throttled(prediction_id: int, event: str) -> None:
+def _owe_throttled(account_id: int, prediction_id: int, event: str) -> None:
     """At most one of a kind every half second: the one that is owed already will tell of this change too."""
     rows = Delivery.objects.filter(prediction_id=prediction_id, event=event)
     if rows.filter(state=Delivery.State.OWED, claim="").exists():
@@ -74,7 +75,7 @@ def _owe_throttled(prediction_id: int, event: str) -> None:
     rows.filter(state=Delivery.State.OWED).update(state=Delivery.State.DROPPED)
     last: datetime | None = rows.aggregate(at=Max("created_at"))["at"]
     due = timezone.now() if last is None else max(timezone.now(), last + THROTTLE)
-    Delivery.objects.create(prediction_id=prediction_id, event=event, due_at=due)
+    Delivery.objects.create(account_id=account_id, prediction_id=prediction_id, event=event, due_at=due)
 
 
 def claim_due(most: int = 16) -> list[Claimed]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from predictions.models.catalogue import HostedModel, Price, Version
-from predictions.models.files import Output, StoredFile, Upload
+from predictions.models.catalogue import Deployment, HostedModel, Price, Version
+from predictions.models.files import Output, Preview, StoredFile, Upload
 from predictions.models.prediction import Phase, Prediction, Status
-from predictions.models.work import Beat, Delivery, IdempotencyKey
+from predictions.models.work import Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate
 
 __all__ = [
     "Beat",
     "Delivery",
+    "DeliveryAttempt",
+    "Deployment",
     "HostedModel",
     "IdempotencyKey",
     "Output",
     "Phase",
     "Prediction",
+    "Preview",
     "Price",
     "Status",
     "StoredFile",
+    "UnansweredCreate",
     "Upload",
     "Version",
 ]

@@ -127,3 +127,36 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} · {self.number}"
+
+
+class Deployment(models.Model):
+    """An operator's alias `owner/name` of one version, with inputs that are always set."""
+
+    owner = models.CharField(_("owner"), max_length=100)
+    name = models.CharField(_("name"), max_length=100)
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="deployments")
+    input = models.JSONField(
+        _("fixed inputs"), default=dict, blank=True, help_text=_("Set in place of whatever the caller sends.")
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+    number = models.PositiveIntegerField(_("release"), default=1, help_text=_("Grows with each change."))
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    created_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("deployment")
+        verbose_name_plural = _("deployments")
+        ordering: ClassVar = ["-created_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="deployment_owner_name_once", fields=["owner", "name"])
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        """`owner/name`, as callers write it."""
+        return f"{self.owner}/{self.name}"

@@ -129,3 +129,22 @@ class Output(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Preview(models.Model):
+    """The newest look at a picture that is still being made. Gone when its prediction ends."""
+
+    prediction = models.OneToOneField(
+        "predictions.Prediction", on_delete=models.CASCADE, primary_key=True, related_name="preview"
+    )
+    number = models.PositiveIntegerField(_("number"), default=1, help_text=_("Grows with each look."))
+    content_type = models.CharField(max_length=40, default="image/jpeg")
+    data = models.BinaryField()
+    at = models.DateTimeField(_("when"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("preview")
+        verbose_name_plural = _("previews")
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} {self.number}"

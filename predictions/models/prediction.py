@@ -71,6 +71,13 @@ class Prediction(models.Model):
         _("source"), max_length=3, choices=[("api", "api"), ("web", "web")], default="api"
     )
     input = models.JSONField(_("input"), default=dict)
+    deployment = models.CharField(
+        _("deployment"),
+        max_length=201,
+        blank=True,
+        default="",
+        help_text=_("owner/name of the alias it was made by."),
+    )
 
     # What callers see
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.STARTING)

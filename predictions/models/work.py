@@ -31,10 +31,19 @@ class Delivery(models.Model):
         OUTPUT = "output", _("output")
         LOGS = "logs", _("logs")
         COMPLETED = "completed", _("completed")
+        TEST = "test", _("test")
 
-    prediction = models.ForeignKey(
-        "predictions.Prediction", on_delete=models.PROTECT, related_name="deliveries"
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, db_index=False, related_name="+"
     )
+    prediction = models.ForeignKey(
+        "predictions.Prediction",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="deliveries",
+        help_text=_("Empty for a test event."),
+    )
+    url = models.TextField(_("address"), blank=True, default="", help_text=_("Of a test event."))
     event = models.CharField(_("event"), max_length=16, choices=Event)
     message_id = models.CharField(max_length=60, unique=True, default=new_message_id, editable=False)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.OWED)
@@ -42,6 +51,9 @@ class Delivery(models.Model):
         _("body"), blank=True, default="", help_text=_("Rendered once, at the first try.")
     )
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    resent = models.PositiveSmallIntegerField(
+        _("sent again"), default=0, help_text=_("How often somebody asked for it again by hand.")
+    )
     due_at = models.DateTimeField(_("due"), db_default=Now())
     claim = models.CharField(max_length=32, blank=True, default="")
     answer_code = models.PositiveSmallIntegerField(_("answer"), null=True)
@@ -65,10 +77,30 @@ class Delivery(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(name="delivery_due", fields=["due_at"], condition=Q(state="owed")),
+            models.Index(name="delivery_of_account", fields=["account", "-id"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.message_id}"
+
+
+class DeliveryAttempt(models.Model):
+    """One try of a delivery, as its receiver and its sender can look it up afterwards."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
+    number = models.PositiveSmallIntegerField(_("try"), help_text=_("1 is the first."))
+    at = models.DateTimeField(_("when"), db_default=Now())
+    answer_code = models.PositiveSmallIntegerField(_("answer"), null=True)
+    note = models.CharField(_("what happened"), max_length=300, blank=True, default="")
+    took_ms = models.PositiveIntegerField(_("milliseconds"), default=0)
+
+    class Meta:
+        verbose_name = _("try of a delivery")
+        verbose_name_plural = _("tries of deliveries")
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} {self.number}"
 
 
 class IdempotencyKey(models.Model):
@@ -90,6 +122,35 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key[:40]
+
+
+class UnansweredCreate(models.Model):
+    """A create of a client that repeats by itself, kept until its answer was delivered.
+
+    Such a client says with each repeat that it is one, but not of what: the same account, the same body and an answer
+    that never arrived tell it. Rows go when the answer has gone out, or by age.
+    """
+
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    body_hash = models.CharField(max_length=64)
+    request = models.CharField(max_length=32, help_text=_("The predictions of one request share it."))
+    prediction = models.ForeignKey("predictions.Prediction", on_delete=models.PROTECT, related_name="+")
+    instance = models.CharField(max_length=64, help_text=_("The web process that owes the answer."))
+    lost = models.BooleanField(default=False, help_text=_("The caller left before its answer was sent."))
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("unanswered create")
+        verbose_name_plural = _("unanswered creates")
+        indexes: ClassVar = [
+            models.Index(name="unanswered_create_of", fields=["account", "body_hash"]),
+            models.Index(name="unanswered_create_age", fields=["created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.request
 
 
 class Beat(models.Model):

@@ -52,7 +52,7 @@ def fill(name: str) -> Item:
     item = factories.make_item(user)
     factories.make_share_link(item)
     failed = factories.make_prediction(user, status=Status.FAILED)
-    Delivery.objects.create(prediction=failed, event="completed")
+    Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
     IdempotencyKey.objects.create(prediction=failed, account=failed.account, key=name, body_hash="0" * 64)
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
     factories.make_upload(user)
