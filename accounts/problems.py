@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -15,7 +16,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import CharField, DictField, IntegerField, Serializer
 from rest_framework.views import APIView, exception_handler
 
-from accounts.models import User
+from accounts import access
+from accounts.models import Account, ApiToken, User
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +68,16 @@ class OwnApiView(APIView):
     def user(self) -> User:
         """The signed-in user; the permission classes have made sure of one."""
         return cast(User, self.request.user)
+
+    @property
+    def token(self) -> ApiToken | None:
+        """The API token that asks; None for a session."""
+        return self.request.auth if isinstance(self.request.auth, ApiToken) else None
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that the request acts for: the token's own, else the signed-in user's."""
+        return self.token.account if self.token is not None else access.own_account(self.user)
 
 
 def as_problem(error: Exception, context: dict[str, Any]) -> Response:

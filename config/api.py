@@ -7,8 +7,8 @@ from typing import Any
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from accounts import api as accounts_api
 from accounts import schema as schema  # registers the token header
+from accounts.api import urls as accounts_api
 from accounts.problems import not_found
 from predictions import api as predictions_api
 

@@ -10,8 +10,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import account_of
-from accounts.models import ApiToken
 from accounts.problems import OwnApiView, ProblemSerializer
 from predictions import catalogue, submit
 
@@ -52,11 +50,10 @@ class QuoteView(OwnApiView):
         version = catalogue.find_version(asked.validated_data["version"])
         if version is None:
             return _problem(404, "Not Found", "There is no such model or version here.")
-        account = account_of(self)
-        token = request.auth if isinstance(request.auth, ApiToken) else None
+        account = self.account
         try:
             offer = submit.check(
-                submit.Request(account, self.user, version, asked.validated_data["input"], token=token)
+                submit.Request(account, self.user, version, asked.validated_data["input"], token=self.token)
             )
         except submit.Refused as refused:
             return _problem(refused.status, refused.title, refused.detail)

@@ -173,7 +173,7 @@ def test_a_failure_of_ours_is_a_problem_without_its_words(
     def broken(*args: Any) -> None:
         raise RuntimeError("secret words")
 
-    monkeypatch.setattr("accounts.api.account_of", broken)
+    monkeypatch.setattr("accounts.api.me.AccountSerializer", broken)
     answer = Client(raise_request_exception=False).get("/api/me", headers=bearer(alice))
     assert (answer.status_code, answer.json()["title"]) == (500, "Internal Server Error")
     assert "secret" not in answer.content.decode()
