@@ -11,12 +11,14 @@ from predictions.dialects.openai.urls import unknown as unknown_to_openai
 from predictions.dialects.replicate.endpoint import unknown
 from predictions.dialects.replicate.urls import patterns as replicate
 
+# A create answers as Replicate does at /v1, and as the seeds document it at /replicate/v1. All else is equal.
+v1 = replicate("/v1", created=201, waiting=202)
+seeds = replicate("/replicate/v1", created=200, waiting=200)
 urlpatterns = [
-    # A create answers as Replicate does at /v1, and as the seeds document it at /replicate/v1. All else is equal.
-    path("v1/", include((replicate(created=201, waiting=202), "replicate"), namespace="v1")),
+    path("v1/", include((v1, "replicate"), namespace="v1")),
     path("v1", unknown),
     path("replicate/v1", unknown),
-    path("replicate/v1/", include((replicate(created=200, waiting=200), "replicate"), namespace="seeds")),
+    path("replicate/v1/", include((seeds, "replicate"), namespace="seeds")),
     path("openai/v1", unknown_to_openai),
     path("openai/v1/", include((openai(), "openai"), namespace="openai")),
     path("", include("predictions.urls")),

@@ -82,7 +82,9 @@ class Door:
             request.rate_standing = rates.spend(kind, token.account_id, subject)  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
-        return self._guarded(dispatch)
+        guarded = self._guarded(dispatch)
+        guarded.methods = frozenset(by_method)  # type: ignore[attr-defined]
+        return guarded
 
     def public(self, view: View) -> View:
         """An address that works without a token (capability addresses), with the same errors."""
@@ -95,7 +97,9 @@ class Door:
                 raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
             return view(request, *args, **kwargs)
 
-        return self._guarded(dispatch)
+        guarded = self._guarded(dispatch)
+        guarded.methods = frozenset({"GET"})  # type: ignore[attr-defined]
+        return guarded
 
     def unknown(self) -> View:
         """The view of any other path under a mount: an error in the dialect's way, never a page."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
-from predictions.dialects.openai import models, views
+from predictions.dialects.common.openapi import serve
+from predictions.dialects.openai import models, openapi, views
 from predictions.dialects.openai.errors import door
 
 unknown = door.unknown()
@@ -17,5 +18,6 @@ def patterns() -> list[URLPattern]:
         path("models/<path:model_id>", door.endpoint(GET=models.get_model)),
         path("images/generations", door.endpoint(creates=True, POST=views.generate)),
         path("images/edits", door.endpoint(creates=True, POST=views.edit)),
+        path("openapi.json", door.public(serve(openapi.build))),
         re_path(r"^.*$", unknown),
     ]

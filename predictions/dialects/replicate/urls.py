@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
+from predictions.dialects.common import openapi
 from predictions.dialects.replicate import account, answers, files, models, small, streams, views
 from predictions.dialects.replicate.endpoint import endpoint, public, unknown
+from predictions.dialects.replicate.openapi import builder as openapi_of_mount
 
 
-def patterns(*, created: int, waiting: int) -> list[URLPattern]:
+def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
     """The addresses of one mount; the codes of a create are what differs between the two."""
+    described = openapi.serve(openapi_of_mount(mount, created=created, waiting=waiting))
     codes = {"created": created, "waiting": waiting}
     create = answers.door.endpoint
     predictions = create(
@@ -55,5 +58,6 @@ def patterns(*, created: int, waiting: int) -> list[URLPattern]:
         path("files", endpoint(GET=files.list_files, POST=files.create)),
         path("files/<str:public_id>", endpoint(GET=files.get, DELETE=files.delete)),
         path("files/<str:public_id>/download", public(files.download)),
+        path("openapi.json", public(described)),
         re_path(r"^.*$", unknown),
     ]

@@ -1,0 +1,157 @@
+"""What this dialect answers, as an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from predictions.dialects.common.openapi import (
+    ADDRESS,
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    Json,
+    document,
+    in_json,
+    listed,
+    or_null,
+    parameter,
+    ref,
+    thing,
+    told,
+)
+from predictions.dialects.openai import bodies
+
+_ABOUT = """
+The images dialect of Darkroom: the paths, bodies and errors that OpenAI's clients use for images. An answer is held
+until the pictures are ready. The same tokens, jobs and credits as everywhere else here.
+""".strip()
+_RETRY: Json = {"Retry-After": {"description": "Seconds to wait.", "schema": INTEGER}}
+_NAMES = {
+    400: ("BadRequest", "A field that cannot be used, or the job failed; `code` and `param` say more.", {}),
+    401: ("Unauthenticated", "The key is missing, malformed, unknown or revoked.", {}),
+    403: ("Forbidden", "The account or the token may not do this.", {}),
+    404: ("NotFound", "There is no such model or address.", {}),
+    413: ("TooLarge", "The body is too large.", {}),
+    429: ("TooMany", "No credit (`insufficient_quota`), or too many requests.", _RETRY),
+    500: ("Broken", "Something broke on our side. Nothing was charged.", {}),
+    503: ("Unavailable", "Not now; try again.", _RETRY),
+    504: ("TimedOut", "Not ready in time. The job was canceled; nothing was charged.", {}),
+}
+_READ = (400, 401, 403, 429, 500, 503)
+
+
+def build(origin: str) -> Json:
+    """The document, for callers that see us under this origin."""
+    bearer = {"type": "http", "scheme": "bearer", "description": "An API token made at /account/tokens/."}
+    return document(
+        {"title": "Darkroom: images dialect", "description": _ABOUT},
+        f"{origin}/openai/v1",
+        _paths(),
+        {"securitySchemes": {"token": bearer}, "schemas": _schemas(), "responses": _responses()},
+    )
+
+
+def _responses() -> Json:
+    return {name: in_json(text, ref("Error"), headers) for name, text, headers in _NAMES.values()}
+
+
+def _errors(*statuses: int) -> Json:
+    found = sorted({*_READ, *statuses})
+    return {str(status): {"$ref": f"#/components/responses/{_NAMES[status][0]}"} for status in found}
+
+
+def _paths() -> Json:
+    model_id = parameter(
+        "model_id", "path", "`owner/name`, slash and all, or an alias.", STRING, required=True
+    )
+    return {
+        "/models": {
+            "get": {
+                "operationId": "listModels",
+                "summary": "The models",
+                "responses": {"200": in_json("All of them.", ref("Models")), **_errors()},
+            }
+        },
+        "/models/{model_id}": {
+            "get": {
+                "operationId": "retrieveModel",
+                "summary": "A model",
+                "parameters": [model_id],
+                "responses": {"200": in_json("Here it is.", ref("Model")), **_errors(404)},
+            }
+        },
+        "/images/generations": {
+            "post": _create("createImage", "Pictures from words", "application/json", "Generation")
+        },
+        "/images/edits": {
+            "post": _create("createImageEdit", "Pictures from pictures", "multipart/form-data", "Edit")
+        },
+        "/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document",
+                "security": [],
+                "responses": {"200": in_json("OpenAPI 3.1.", {"type": "object"})},
+            }
+        },
+    }
+
+
+def _create(operation_id: str, summary: str, media: str, schema: str) -> Json:
+    key = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
+    made = in_json("The pictures.", ref("Images"), {
+        "X-Darkroom-Predictions": {"description": "Ids of the jobs, for the library.", "schema": STRING},
+        "Idempotent-Replayed": {"description": "`true`: made before.", "schema": STRING},
+    })  # fmt: skip
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "parameters": [
+            parameter("Idempotency-Key", "header", "The same key within 24 hours is the same job.", key)
+        ],
+        "requestBody": {"required": True, "content": {media: {"schema": ref(schema)}}},
+        "responses": {"200": made, **_errors(404, 413, 504)},
+    }
+
+
+def _schemas() -> Json:
+    picture = {"url": ADDRESS, "b64_json": STRING, "revised_prompt": STRING}
+    error = {"message": STRING, "type": STRING, "param": or_null(STRING), "code": or_null(STRING)}
+    model = {
+        "id": STRING,
+        "object": {"type": "string", "enum": ["model"]},
+        "created": INTEGER,
+        "owned_by": STRING,
+    }
+    return {
+        "Generation": thing(
+            _wishes(), [name for name in _wishes() if name != "prompt"], additionalProperties=False
+        ),
+        "Edit": thing({"image": {"type": "string", "format": "binary"}, "prompt": STRING}),
+        "Images": thing(
+            {"created": told("Unix time, seconds.", INTEGER), "data": listed(thing(picture, list(picture)))}
+        ),
+        "Model": thing(model),
+        "Models": thing({"object": {"type": "string", "enum": ["list"]}, "data": listed(ref("Model"))}),
+        "Error": thing({"error": thing(error)}),
+    }
+
+
+def _wishes() -> Json:
+    """Fields of a request for pictures."""
+    text: Json = {"type": "string", "maxLength": bodies.MAX_TEXT}
+    return {
+        "prompt": {"type": "string", "minLength": 1, "maxLength": bodies.MAX_PROMPT, "pattern": "\\S"},
+        "model": or_null(told("`owner/name`, `owner/name:id` or one of OpenAI's names.", text)),
+        "n": or_null({"type": "integer", "minimum": 1, "maximum": bodies.MAX_COUNT}),
+        "size": or_null(
+            told(
+                "`WIDTHxHEIGHT` or `auto`.",
+                {"type": "string", "pattern": "^(auto|[1-9][0-9]{2}x[1-9][0-9]{2})$"},
+            )
+        ),
+        "response_format": or_null({"type": "string", "enum": list(bodies.FORMS)}),
+        "output_format": or_null({"type": "string", "enum": ["png", "jpeg", "webp"]}),
+        "output_compression": or_null({"type": "integer", "minimum": 0, "maximum": 100}),
+        "stream": or_null(BOOLEAN),
+        "partial_images": or_null({"type": "integer", "minimum": 0, "maximum": 3}),
+        **{name: or_null(text) for name in bodies.HINTS},
+    }
