@@ -38,6 +38,8 @@ class Answer:
     response: Any = None
     parts: Iterator[bytes] | None = None
     context: contextvars.Context | None = None
+    when_sent: Callable[[bool], None] | None = None
+    """To be told, in a thread, whether the answer went out to a caller who was still there."""
 
 
 def encoded_headers(response: HttpResponseBase) -> Headers:
@@ -89,19 +91,42 @@ async def send_stream(answer: Answer, threads: Threads, receive: Receive, send: 
         await asyncio.shield(threads.run(_in_context(answer), answer.response.close))
 
 
-async def unless_gone(work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
-    """The result of `work`, which is cancelled when the client leaves. Raises ClientLeft."""
-    task = asyncio.create_task(work)
+async def is_gone(receive: Receive) -> bool:
+    """Whether the client has left already, without waiting for it."""
     gone = asyncio.create_task(_left(receive))
+    # Twice: once for the task to begin, once for a message that is there to be taken.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    left = gone.done()
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    return left
+
+
+async def unless_gone(work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
+    """The result of `work`, which is cancelled when the client leaves. Raises ClientLeft.
+
+    One task beside the present one, no more: thousands of them wait at a time.
+    """
+    here = asyncio.current_task()
+    assert here is not None
+    watch = asyncio.create_task(_left(receive))
+
+    def leave(watch: asyncio.Task[None]) -> None:
+        if not watch.cancelled():
+            here.cancel()
+
+    watch.add_done_callback(leave)
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientLeft
-        return task.result()
+        return await work
+    except asyncio.CancelledError:
+        # Like asyncio.timeout: a cancellation of our own becomes ours to tell, one from outside goes on.
+        if watch.done() and not watch.cancelled() and here.uncancel() == 0:
+            raise ClientLeft from watch.exception()
+        raise
     finally:
-        task.cancel()
-        gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        watch.remove_done_callback(leave)
+        watch.cancel()
 
 
 async def _asynchronous_parts(response: Any, send: Send) -> None:

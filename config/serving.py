@@ -8,6 +8,7 @@ streams, and a slow client's connection.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable
@@ -58,19 +59,44 @@ class LeanHandler(BaseHandler):
         except bodies.ClientLeft:
             return
         answer = await self.threads.run(self._answer, scope, body)
+        if answer.when_sent is not None:
+            await self._send_and_tell(answer.when_sent, answer, scope, receive, send)
+            return
+        try:
+            await self._send(answer, scope, receive, send)
+        except sending.ClientLeft:
+            return
+
+    async def _send(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        if isinstance(answer.response, HeldResponse):
+            answer = await self._held(answer, scope, receive)
+        if answer.response is None:
+            await sending.send_whole(answer, send)
+        else:
+            await sending.send_stream(answer, self.threads, receive, send)
+
+    async def _send_and_tell(
+        self, tell: Callable[[bool], None], answer: Answer, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send, and say whether anybody was there to take it: at its last moment, before the answer goes out."""
+        delivered = False
         try:
             if isinstance(answer.response, HeldResponse):
                 answer = await self._held(answer, scope, receive)
-            if answer.response is None:
-                await sending.send_whole(answer, send)
-            else:
-                await sending.send_stream(answer, self.threads, receive, send)
+            if await sending.is_gone(receive):
+                return
+            await self._send(answer, scope, receive, send)
+            delivered = True
         except sending.ClientLeft:
             return
+        finally:
+            await asyncio.shield(self.threads.run(_tell, tell, delivered))
 
     async def _held(self, answer: Answer, scope: Scope, receive: Receive) -> Answer:
         """The answer that a held request gets in the end. Raises ClientLeft."""
         held = answer.response
+        # It may last: neither what the request left in context variables nor its body is kept for that.
+        answer.context = None
         try:
             return _later(held, await sending.unless_gone(_awaited(held.until), receive))
         except sending.ClientLeft:
@@ -115,6 +141,7 @@ class LeanHandler(BaseHandler):
     def _finish(self, response: Any, scope: Scope) -> Answer:
         response._handler_class = self.__class__
         answer = Answer(response.status_code, sending.encoded_headers(response))
+        answer.when_sent = getattr(response, "when_sent", None)
         if isinstance(response, HeldResponse) and response.until is not None:
             # For Django the request is over: neither a connection nor the body is kept while it is held.
             answer.response, answer.body = response, response.content
@@ -160,6 +187,15 @@ def _later(held: HeldResponse, final: HttpResponse) -> Answer:
             final.cookies[name] = cookie
     final.headers.setdefault("Content-Length", str(len(final.content)))
     return Answer(final.status_code, sending.encoded_headers(final), final.content)
+
+
+def _tell(tell: Callable[[bool], None], delivered: bool) -> None:
+    try:
+        tell(delivered)
+    except Exception:
+        log.exception("What became of an answer could not be noted")
+    finally:
+        close_old_connections()
 
 
 async def _awaited(until: Callable[[], Awaitable[HttpResponse]] | None) -> Any:

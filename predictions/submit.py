@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from accounts import credits
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
-from predictions import availability, policy, pricing, validation
+from predictions import availability, policy, pricing, repeats, validation
 from predictions.clock import after
 from predictions.files import media
 from predictions.models import IdempotencyKey, Prediction, Version
@@ -116,6 +116,7 @@ class Request:
     """`https://host` under which the caller reached us; webhooks carry addresses under it."""
     mount: str = ""
     idempotency: Idempotency | None = None
+    repeatable: repeats.Repeatable | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,8 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
             row.save(force_insert=True)
             if offer.request.idempotency is not None:
                 _remember(offer.request.account, offer.request.idempotency, row)
+        if offers[0].request.repeatable is not None:
+            repeats.remember(offers[0].request.repeatable, rows)
         queue.wake("start")
         # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
         for offer, row in zip(offers, rows, strict=True):

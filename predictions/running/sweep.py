@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from django.db.models import Q
 
 from accounts.clock import Now
-from predictions import lifecycle
+from predictions import lifecycle, repeats
 from predictions.delivery import webhooks
 from predictions.files import media, uploads
 from predictions.models import Beat, Delivery, IdempotencyKey, Phase, Prediction
@@ -48,6 +48,7 @@ def run(stop: threading.Event) -> None:
             _step(media.remove_old_temporary)
             _step(uploads.remove_unneeded)
             _step(_prune)
+            _step(repeats.prune)
 
 
 def once() -> None:

@@ -28,6 +28,7 @@ from predictions.models import (
     Price,
     Status,
     StoredFile,
+    UnansweredCreate,
     Version,
 )
 from tests import factories
@@ -37,7 +38,8 @@ OURS = [
     model for app in ("accounts", "predictions", "gallery") for model in apps.get_app_config(app).get_models()
 ]
 HISTORY = [
-    LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, IdempotencyKey, Item, ShareLink, ApiToken, Membership,
+    LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, IdempotencyKey, UnansweredCreate, Item, ShareLink,
+    ApiToken, Membership,
 ]  # fmt: skip
 
 
@@ -54,6 +56,9 @@ def fill(name: str) -> Item:
     failed = factories.make_prediction(user, status=Status.FAILED)
     Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
     IdempotencyKey.objects.create(prediction=failed, account=failed.account, key=name, body_hash="0" * 64)
+    UnansweredCreate.objects.create(
+        prediction=failed, account=failed.account, body_hash="0" * 64, request="0" * 32, instance=name
+    )
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
     factories.make_upload(user)
     return item

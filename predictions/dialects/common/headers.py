@@ -7,10 +7,11 @@ import re
 
 from django.http import HttpRequest
 
-from predictions import submit
+from predictions import repeats, submit
 from predictions.validation import Fault
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_COUNT = re.compile(r"[0-9]{1,3}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
@@ -23,8 +24,19 @@ def idempotency(request: HttpRequest) -> submit.Idempotency | None:
         raise submit.InvalidInput(
             [Fault("format", "Idempotency-Key", "Must be 1 to 255 printable characters")]
         )
-    digest = hashlib.sha256(request.path.encode() + b"\n" + request.body).hexdigest()
-    return submit.Idempotency(key, digest)
+    return submit.Idempotency(key, _digest(request))
+
+
+def repeat(request: HttpRequest) -> repeats.Repeatable | None:
+    """What a client that repeats by itself says of this try; None for all others, and where a key says more."""
+    count = request.headers.get("X-Stainless-Retry-Count", "")
+    if not _COUNT.fullmatch(count) or "Idempotency-Key" in request.headers:
+        return None
+    return repeats.repeatable(_digest(request), int(count))
+
+
+def _digest(request: HttpRequest) -> str:
+    return hashlib.sha256(request.path.encode() + b"\n" + request.body).hexdigest()
 
 
 def patience(request: HttpRequest) -> float | None:
