@@ -14,6 +14,8 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 from django.http import HttpResponse
 
+from predictions import shown
+from predictions.models import Prediction
 from predictions.running import waiting
 
 Result = TypeVar("Result")
@@ -37,18 +39,31 @@ class HeldResponse(HttpResponse):
 
 
 def held_until_ended(
-    now: HttpResponse, public_id: str, seconds: float, answer: Callable[[], HttpResponse]
+    now: HttpResponse,
+    public_id: str,
+    seconds: float,
+    answer: Callable[[Prediction], HttpResponse],
 ) -> HeldResponse:
-    """`now`, held until the prediction ends or `seconds` have passed; `answer` then makes the answer, in a thread."""
+    """`now`, held until the prediction ends or `seconds` have passed; `answer` then makes the answer of its row.
+
+    The row comes with model and version (`predictions.shown`) and may be shared: `answer` changes nothing of it.
+    """
 
     async def until() -> HttpResponse:
-        await waiting.until_ended(public_id, seconds)
-        return await in_thread(answer)
+        made = await waiting.ended(public_id, seconds, answer)
+        return made if made is not None else await in_thread(_present, public_id, answer)
 
     held = HeldResponse(now.content, until=until, status=now.status_code)
     held.headers = now.headers
     held.cookies = now.cookies
     return held
+
+
+def _present(public_id: str, answer: Callable[[Prediction], HttpResponse]) -> HttpResponse:
+    found = shown.find(public_id)
+    if found is None:
+        raise Prediction.DoesNotExist
+    return answer(found)
 
 
 async def in_thread(function: Callable[..., Result], *args: Any) -> Result:

@@ -1,7 +1,8 @@
 """Waiting for predictions: one reader per process looks for all who wait.
 
-Every waiter names a prediction and the revision it knows. A thread of its own, with a connection of its own, asks for
-all of them together every `TICK` seconds and wakes those whose prediction changed. It sleeps while nobody waits.
+Every waiter names a prediction and what it waits for: its end, or any revision but the one it knows. A thread of its
+own, with a connection of its own, asks for all of them together every `TICK` seconds, reads the rows of those that
+changed together too, and wakes their waiters with what they make of the row. It sleeps while nobody waits.
 """
 
 from __future__ import annotations
@@ -11,24 +12,38 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections
 
+from predictions import shown
 from predictions.models.prediction import ENDED, Prediction
 
 log = logging.getLogger("darkroom.waiting")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 TICK = 0.25
+# However many wait, the reader looks for them at most this share of the time.
+SHARE = 0.1
 CHUNK = 500
+# Rows read and answers made at once: the first callers are answered while the later ones are still read for.
+BATCH = 100
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[int | None]
-    wanted: Callable[[str, int], bool]
+    future: asyncio.Future[Any]
+    known: int | None
+    """The revision it knows; None where it waits for the end."""
+    make: Callable[[Prediction], Any]
+
+
+# What a waiter is to be told: a value, or the exception that came instead of it.
+_News = tuple[_Waiter, Any, BaseException | None]
 
 
 @dataclass(eq=False)
@@ -57,15 +72,22 @@ class Reader:
         """Whether one more may wait."""
         return not self._closed and self._count < self.limit
 
-    async def wait(self, public_id: str, wanted: Callable[[str, int], bool], seconds: float) -> int | None:
-        """The revision at which `wanted(status, revision)` became true; None when time, room or the process ended."""
+    async def wait(
+        self, public_id: str, seconds: float, make: Callable[[Prediction], Made], *, known: int | None = None
+    ) -> Made | None:
+        """What `make` says of the prediction once it has ended or, with `known`, once it has another revision.
+
+        None when time, room or the process ended first. `make` is called in the reader's thread, with a row that others
+        may be given too (model and version read with it): it changes nothing of it. What it raises is raised here.
+        """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop, loop.create_future(), wanted)
+        waiter = _Waiter(loop, loop.create_future(), known, make)
         if seconds <= 0 or not self._add(public_id, waiter):
             return None
-        timer = loop.call_later(seconds, _settle, waiter.future, None)
+        timer = loop.call_later(seconds, _settle, waiter.future, None, None)
         try:
-            return await waiter.future
+            made: Made | None = await waiter.future
+            return made
         finally:
             timer.cancel()
             self._remove(public_id, waiter)
@@ -76,7 +98,7 @@ class Reader:
             self._closed = True
             waiters = [waiter for group in self._waiters.values() for waiter in group]
             self._wake.notify_all()
-        _wake_up([(waiter, None) for waiter in waiters])
+        _wake_up((waiter, None, None) for waiter in waiters)
 
     def _add(self, public_id: str, waiter: _Waiter) -> bool:
         with self._wake:
@@ -105,7 +127,7 @@ class Reader:
     def _run(self) -> None:
         due = time.monotonic()
         while self._sleep_until(due):
-            due = time.monotonic() + self.tick
+            began = time.monotonic()
             try:
                 self._look()
             except Exception:
@@ -113,6 +135,7 @@ class Reader:
                 log.exception("waiting could not read")
             finally:
                 close_old_connections()
+            due = began + max(self.tick, (time.monotonic() - began) / SHARE)
 
     def _sleep_until(self, due: float) -> bool:
         """Wait for the next tick, or as long as nobody waits; False when closed."""
@@ -127,24 +150,42 @@ class Reader:
     def _look(self) -> None:
         with self._wake:
             groups = {public_id: tuple(group) for public_id, group in self._waiters.items()}
-        ids = list(groups)
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            rows = Prediction.objects.filter(public_id__in=chunk).values_list(
-                "public_id", "status", "revision"
-            )
-            _wake_up(
-                (waiter, revision)
-                for public_id, status, revision in rows
-                for waiter in groups[public_id]
-                if waiter.wanted(status, revision)
-            )
+        for ready in _parts(list(_ready(groups)), BATCH):
+            rows = {row.public_id: row for row in shown.fetch({public_id for public_id, _ in ready})}
+            _wake_up(_made(waiter, rows[public_id]) for public_id, waiter in ready if public_id in rows)
 
 
-def _wake_up(results: Iterable[tuple[_Waiter, int | None]]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiter, int | None]]] = {}
-    for waiter, revision in results:
-        by_loop.setdefault(waiter.loop, []).append((waiter, revision))
+def _ready(groups: dict[str, tuple[_Waiter, ...]]) -> Iterator[tuple[str, _Waiter]]:
+    """Whose time has come. Of those that wait for an end only the ended are read, of the others every revision."""
+    ending = [one for one, group in groups.items() if any(waiter.known is None for waiter in group)]
+    changing = [one for one, group in groups.items() if any(waiter.known is not None for waiter in group)]
+    for chunk in _parts(ending, CHUNK):
+        ended = Prediction.objects.filter(public_id__in=chunk, status__in=ENDED)
+        for public_id in ended.values_list("public_id", flat=True):
+            yield from ((public_id, waiter) for waiter in groups[public_id] if waiter.known is None)
+    for chunk in _parts(changing, CHUNK):
+        rows = Prediction.objects.filter(public_id__in=chunk)
+        for public_id, revision in rows.values_list("public_id", "revision"):
+            for waiter in groups[public_id]:
+                if waiter.known is not None and waiter.known != revision:
+                    yield public_id, waiter
+
+
+def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _made(waiter: _Waiter, row: Prediction) -> _News:
+    try:
+        return waiter, waiter.make(row), None
+    except Exception as error:
+        return waiter, None, error
+
+
+def _wake_up(news: Iterable[_News]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_News]] = {}
+    for one in news:
+        by_loop.setdefault(one[0].loop, []).append(one)
     for loop, settled in by_loop.items():
         try:
             loop.call_soon_threadsafe(_settle_all, settled)
@@ -152,14 +193,18 @@ def _wake_up(results: Iterable[tuple[_Waiter, int | None]]) -> None:
             log.info("waiting: a loop ended before its waiters")
 
 
-def _settle_all(settled: list[tuple[_Waiter, int | None]]) -> None:
-    for waiter, revision in settled:
-        _settle(waiter.future, revision)
+def _settle_all(settled: list[_News]) -> None:
+    for waiter, value, error in settled:
+        _settle(waiter.future, value, error)
 
 
-def _settle(future: asyncio.Future[int | None], revision: int | None) -> None:
-    if not future.done():
-        future.set_result(revision)
+def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(value)
 
 
 _reader: Reader | None = None
@@ -171,19 +216,30 @@ def reader() -> Reader:
     global _reader
     with _making:
         if _reader is None:
-            _reader = Reader(limit=settings.HOLD_LIMIT)
+            _reader = Reader(limit=settings.HOLD_LIMIT, tick=TICK)
         return _reader
 
 
 async def until_ended(public_id: str, seconds: float) -> bool:
     """True when the prediction ended within `seconds`; False when they passed, too many wait, or the process ends."""
-    return await reader().wait(public_id, lambda status, _: status in ENDED, seconds) is not None
+    return await reader().wait(public_id, seconds, lambda _: True) is not None
 
 
-async def changed(public_id: str, revision: int, seconds: float) -> int:
-    """Its revision as soon as it differs from the one given; that one when `seconds` passed or nobody may wait."""
-    found = await reader().wait(public_id, lambda _, seen: seen != revision, seconds)
-    return revision if found is None else found
+async def ended(public_id: str, seconds: float, make: Callable[[Prediction], Made]) -> Made | None:
+    """What `make` says of the ended prediction; None where `until_ended` says False. For `make` see `Reader.wait`."""
+    return await reader().wait(public_id, seconds, make)
+
+
+async def changed(public_id: str, revision: int, seconds: float) -> Prediction | None:
+    """The prediction as soon as its revision differs from the one given; None when `seconds` passed or nobody may wait.
+
+    It comes with model and version, and others may be given the same object: nothing of it may be changed.
+    """
+    return await reader().wait(public_id, seconds, _itself, known=revision)
+
+
+def _itself(prediction: Prediction) -> Prediction:
+    return prediction
 
 
 def has_room() -> bool:

@@ -86,10 +86,10 @@ def prediction(alice: User, monkeypatch: pytest.MonkeyPatch) -> Prediction:
     made = factories.make_prediction(alice)
 
     def view(request: Any) -> HttpResponse:
-        def answer() -> HttpResponse:
-            return HttpResponse(Prediction.objects.get(pk=made.pk).status)
+        def answer(present: Prediction) -> HttpResponse:
+            return HttpResponse(f"{present.model.ref} {present.status}")
 
-        return held_until_ended(answer(), made.public_id, 30, answer)
+        return held_until_ended(answer(made), made.public_id, 30, answer)
 
     monkeypatch.setattr(urls, "urlpatterns", [*urls.urlpatterns, path("wait", view)])
     from django.urls import clear_url_caches
@@ -109,7 +109,7 @@ def test_it_is_answered_once_the_prediction_has_ended(lean: Served, prediction: 
     _end(prediction)
     thread.join(10)
 
-    assert answers[0].text == "failed"
+    assert answers[0].text == f"{prediction.model.ref} failed"
 
 
 def test_it_is_answered_with_the_present_state_when_the_server_stops(
@@ -121,7 +121,7 @@ def test_it_is_answered_with_the_present_state_when_the_server_stops(
     lean.server.should_exit = True
     thread.join(10)
 
-    assert answers[0].text == "starting"
+    assert answers[0].text == f"{prediction.model.ref} starting"
 
 
 def test_many_wait_with_one_thread(single: Served, prediction: Prediction) -> None:
@@ -133,7 +133,7 @@ def test_many_wait_with_one_thread(single: Served, prediction: Prediction) -> No
     for thread, _ in waiters:
         thread.join(10)
 
-    assert [answers[0].text for _, answers in waiters] == ["failed"] * 20
+    assert [answers[0].text for _, answers in waiters] == [f"{prediction.model.ref} failed"] * 20
     assert waiting.reader().waiting == 0
 
 
@@ -143,7 +143,7 @@ def test_it_is_answered_at_once_where_nothing_may_be_held(
     settings.HOLD_LIMIT = 0
     waiting.reset()
 
-    assert lean.client.get("/wait").text == "starting"
+    assert lean.client.get("/wait").text == f"{prediction.model.ref} starting"
 
 
 def _until_waiting(count: int) -> None:

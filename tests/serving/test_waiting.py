@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +22,8 @@ from tests import factories
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def _ended(status: str, revision: int) -> bool:
-    return status in {"succeeded", "failed"}
+def _revision(prediction: Prediction) -> int:
+    return prediction.revision
 
 
 class Counting(Reader):
@@ -60,7 +62,7 @@ def test_it_wakes_the_one_whose_prediction_ended(reader: Counting, alice: User) 
     first, second = factories.make_prediction(alice), factories.make_prediction(alice)
 
     async def both() -> tuple[int | None, int | None]:
-        waiters = [asyncio.create_task(reader.wait(p.public_id, _ended, 30)) for p in (first, second)]
+        waiters = [asyncio.create_task(reader.wait(p.public_id, 30, _revision)) for p in (first, second)]
         await asyncio.sleep(0.1)
         await asyncio.to_thread(lifecycle.fail, first.pk, "as the test wants it")
         found = await waiters[0]
@@ -96,34 +98,94 @@ def test_a_change_is_told_by_its_revision(alice: User) -> None:
     prediction = factories.make_prediction(alice)
     Prediction.objects.filter(pk=prediction.pk).update(revision=7)
 
-    assert asyncio.run(waiting.changed(prediction.public_id, 3, 30)) == 7
+    changed = asyncio.run(waiting.changed(prediction.public_id, 3, 30))
+
+    assert changed is not None
+    assert (changed.pk, changed.revision) == (prediction.pk, 7)
 
 
-def test_no_change_is_told_by_the_same_revision(alice: User) -> None:
+def test_no_change_is_told_by_nothing(alice: User) -> None:
     prediction = factories.make_prediction(alice)
 
-    assert (
-        asyncio.run(waiting.changed(prediction.public_id, prediction.revision, 0.05)) == prediction.revision
-    )
+    assert asyncio.run(waiting.changed(prediction.public_id, prediction.revision, 0.05)) is None
 
 
-def test_all_are_asked_for_in_one_query(
-    reader: Counting, alice: User, django_assert_num_queries: Any
+@pytest.mark.parametrize(
+    ("ended", "queries"),
+    [pytest.param(0, 1, id="none has ended"), pytest.param(5, 4, id="all have, read with model and version")],
+)
+def test_all_are_asked_for_together(
+    alice: User, ended: int, queries: int, django_assert_num_queries: Any
 ) -> None:
+    reader = Reader(limit=100, tick=3600)
     predictions = [factories.make_prediction(alice) for _ in range(5)]
+    answers: list[Any] = []
+
+    def look_once() -> None:
+        for prediction in predictions[:ended]:
+            lifecycle.fail(prediction.pk, "as the test wants it")
+        with django_assert_num_queries(queries):
+            reader._look()
 
     async def look() -> None:
-        waiters = [asyncio.create_task(reader.wait(p.public_id, _ended, 30)) for p in predictions * 3]
+        reader._thread = threading.current_thread()
+        names = [p.public_id for p in predictions * 3]
+        waiters = [asyncio.create_task(reader.wait(name, 30, lambda row: row.model.ref)) for name in names]
         await asyncio.sleep(0)
-        await asyncio.to_thread(_look_once, reader)
+        await asyncio.to_thread(look_once)
         reader.close()
-        await asyncio.gather(*waiters)
-
-    def _look_once(reader: Counting) -> None:
-        with django_assert_num_queries(1):
-            Reader._look(reader)
+        answers.extend(await asyncio.gather(*waiters))
 
     asyncio.run(look())
+    assert answers == [row.model.ref if ended else None for row in predictions * 3]
+
+
+def test_some_wait_for_the_end_and_others_for_a_change_of_the_same_prediction(
+    reader: Counting, alice: User
+) -> None:
+    prediction = factories.make_prediction(alice)
+    Prediction.objects.filter(pk=prediction.pk).update(revision=7)
+
+    async def both() -> tuple[Any, Any, Any]:
+        end = asyncio.create_task(reader.wait(prediction.public_id, 30, _revision))
+        same = asyncio.create_task(reader.wait(prediction.public_id, 30, _revision, known=7))
+        other = await reader.wait(prediction.public_id, 30, _revision, known=3)
+        assert not end.done() and not same.done()
+        await asyncio.to_thread(lifecycle.fail, prediction.pk, "as the test wants it")
+        return other, await same, await end
+
+    assert asyncio.run(both()) == (7, 8, 8)
+
+
+def test_what_fails_while_an_answer_is_made_concerns_that_waiter_alone(reader: Counting, alice: User) -> None:
+    prediction = factories.make_prediction(alice, status="succeeded")
+
+    def fail(row: Prediction) -> int:
+        raise ArithmeticError("of this answer")
+
+    async def both() -> list[Any]:
+        waits = (reader.wait(prediction.public_id, 30, make) for make in (fail, _revision))
+        return await asyncio.gather(*waits, return_exceptions=True)
+
+    broken, fine = asyncio.run(both())
+    assert isinstance(broken, ArithmeticError)
+    assert fine == prediction.revision
+
+
+def test_it_looks_less_often_where_looking_takes_long(alice: User) -> None:
+    began: list[float] = []
+
+    class Slow(Reader):
+        def _look(self) -> None:
+            began.append(time.monotonic())
+            time.sleep(0.02)
+
+    reader = Slow(limit=1, tick=0.01)
+    asyncio.run(reader.wait("nobody", 0.5, _revision))
+    reader.close()
+
+    assert len(began) >= 2
+    assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(began))
 
 
 def test_more_than_allowed_do_not_wait(alice: User) -> None:
@@ -131,10 +193,10 @@ def test_more_than_allowed_do_not_wait(alice: User) -> None:
     prediction = factories.make_prediction(alice)
 
     async def three() -> None:
-        waiters = [asyncio.create_task(reader.wait(prediction.public_id, _ended, 30)) for _ in range(2)]
+        waiters = [asyncio.create_task(reader.wait(prediction.public_id, 30, _revision)) for _ in range(2)]
         await asyncio.sleep(0)
         assert not reader.has_room()
-        assert await asyncio.wait_for(reader.wait(prediction.public_id, _ended, 30), 5) is None
+        assert await asyncio.wait_for(reader.wait(prediction.public_id, 30, _revision), 5) is None
         reader.close()
         assert await asyncio.gather(*waiters) == [None, None]
 
@@ -143,7 +205,7 @@ def test_more_than_allowed_do_not_wait(alice: User) -> None:
 
 def test_a_waiter_that_is_cancelled_makes_room(reader: Counting) -> None:
     async def cancel() -> None:
-        waiter = asyncio.create_task(reader.wait("nobody", _ended, 30))
+        waiter = asyncio.create_task(reader.wait("nobody", 30, _revision))
         await asyncio.sleep(0)
         assert reader.waiting == 1
         waiter.cancel()
@@ -154,7 +216,7 @@ def test_a_waiter_that_is_cancelled_makes_room(reader: Counting) -> None:
 
 
 def test_it_is_silent_when_nobody_waits(reader: Counting) -> None:
-    asyncio.run(reader.wait("nobody", _ended, 0.1))
+    asyncio.run(reader.wait("nobody", 0.1, _revision))
     looked = reader.looks
     assert looked > 0
 
@@ -164,16 +226,16 @@ def test_it_is_silent_when_nobody_waits(reader: Counting) -> None:
 
 
 def test_it_starts_again_with_the_next_waiter(reader: Counting, alice: User) -> None:
-    asyncio.run(reader.wait("nobody", _ended, 0.1))
+    asyncio.run(reader.wait("nobody", 0.1, _revision))
     prediction = factories.make_prediction(alice, status="succeeded")
 
-    assert asyncio.run(reader.wait(prediction.public_id, _ended, 30)) is not None
+    assert asyncio.run(reader.wait(prediction.public_id, 30, _revision)) is not None
 
 
 def test_it_keeps_nothing_of_the_request_that_came_first(reader: Counting) -> None:
     marked.set("of one request")
 
-    asyncio.run(reader.wait("nobody", _ended, 0.1))
+    asyncio.run(reader.wait("nobody", 0.1, _revision))
 
     assert Counting.context is None
 
@@ -190,18 +252,18 @@ def test_it_goes_on_after_the_database_was_away(reader: Counting, alice: User, m
 
     monkeypatch.setattr(Counting, "_look", fail_twice)
 
-    assert asyncio.run(reader.wait(prediction.public_id, _ended, 30)) is not None
+    assert asyncio.run(reader.wait(prediction.public_id, 30, _revision)) is not None
     assert len(failures) == 2
 
 
 def test_nobody_waits_after_the_end(reader: Counting) -> None:
     reader.close()
 
-    assert asyncio.run(reader.wait("nobody", _ended, 30)) is None
+    assert asyncio.run(reader.wait("nobody", 30, _revision)) is None
 
 
 def test_it_ends_its_thread(reader: Counting) -> None:
-    asyncio.run(reader.wait("nobody", _ended, 0.05))
+    asyncio.run(reader.wait("nobody", 0.05, _revision))
     thread = reader._thread
     assert isinstance(thread, threading.Thread)
 

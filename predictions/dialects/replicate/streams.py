@@ -15,11 +15,10 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts.prepared import Prepared
+from predictions import shown
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
-from predictions.dialects.replicate.views import shown_with
 from predictions.models import Prediction
 from predictions.running import waiting
-from predictions.running.holding import in_thread
 
 KEEP_ALIVE_S = 12.0
 _BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -55,7 +54,7 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 _BY_TOKEN = Prepared[Prediction](
-    lambda token: shown_with(Prediction.objects.filter(stream_token=token))[:1], token=str
+    lambda token: shown.joined(Prediction.objects.filter(stream_token=token))[:1], token=str
 )
 
 
@@ -64,22 +63,21 @@ def _read(token: str) -> Prediction | None:
 
 
 async def _events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> AsyncIterator[bytes]:
-    while True:
-        for event in _new(prediction, seen, addresses):
-            yield event
-        if prediction.is_ended:
-            return
-        if not waiting.has_room():
-            # Full, or about to end: the client comes again with the last id and misses nothing.
-            return
-        revision = await waiting.changed(prediction.public_id, prediction.revision, KEEP_ALIVE_S)
-        if revision == prediction.revision:
+    for event in _new(prediction, seen, addresses):
+        yield event
+    ended, public_id, revision = prediction.is_ended, prediction.public_id, prediction.revision
+    # A thousand streams wait at a time: none keeps its row meanwhile.
+    del prediction
+    # Without room (full, or about to end) the client comes again with the last id and misses nothing.
+    while not ended and waiting.has_room():
+        present = await waiting.changed(public_id, revision, KEEP_ALIVE_S)
+        if present is None:
             yield b": hb\n\n"
             continue
-        again = await in_thread(_read, prediction.stream_token)
-        if again is None:
-            return
-        prediction = again
+        for event in _new(present, seen, addresses):
+            yield event
+        ended, revision = present.is_ended, present.revision
+        del present
 
 
 def _new(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:

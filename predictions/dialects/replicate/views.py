@@ -4,38 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db.models import Prefetch
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts.prepared import Prepared
-from predictions import catalogue, lifecycle, submit
+from predictions import catalogue, lifecycle, repeats, shown, submit
 from predictions.dialects.common.answers import answer
-from predictions.dialects.common.headers import idempotency as idempotency_of
+from predictions.dialects.common.headers import again as again_of
 from predictions.dialects.replicate import answers, bodies, errors, live, paging
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
 from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Version
-from predictions.models.prediction import PredictionQuerySet
 from predictions.running.holding import held_until_ended
 
-UNSHOWN = ("input_schema", "example_input", "source")
-"""What a prediction's object never needs of its version: schemas are long, and parsed each time they are read."""
-
-
-def shown_with(rows: PredictionQuerySet) -> PredictionQuerySet:
-    """Predictions with what their object needs, in one query."""
-    return rows.select_related("model", "version").defer(*(f"version__{name}" for name in UNSHOWN))
-
-
-_BY_ID = Prepared[Prediction](
-    lambda public_id: shown_with(Prediction.objects.filter(public_id=public_id))[:1], public_id=str
-)
 _OWN = Prepared[Prediction](
-    lambda public_id, account: shown_with(Prediction.objects.filter(public_id=public_id, account_id=account))[
-        :1
-    ],
+    lambda public_id, account: shown.joined(
+        Prediction.objects.filter(public_id=public_id, account_id=account)
+    )[:1],
     public_id=str,
     account=int,
 )
@@ -66,34 +52,46 @@ def _create(
     created: int,
     waiting: int,
 ) -> HttpResponseBase:
-    token, addresses = request.api_token, addresses_of(request)
-    preference = live.Preference(request.headers.get("Prefer", ""))
     pictures = answers.wants_pictures(request)
-    idempotency = idempotency_of(request)
-    prediction = submit.replay(token.account, idempotency)
+    again = again_of(request)
+    prediction = submit.made_before(request.api_token.account, again)
     if prediction is None:
         version = catalogue.find_version(ref)
         if version is None:
             raise unknown()
         if pictures:
             answers.refuse_what_cannot_be_shown(version)
-        prediction = submit.accept(_wish(request, body, version, idempotency))
+        prediction = submit.accept(_wish(request, body, version, again))
     if pictures:
-        return answers.pictures(request, prediction)
+        response = answers.pictures(request, prediction)
+    else:
+        response = _told(request, prediction, created=created, waiting=waiting)
+    repeats.watch(response, again.repeatable)
+    return response
+
+
+def _told(
+    request: TokenRequest, prediction: Prediction, *, created: int, waiting: int
+) -> HttpResponse:
+    """The answer to a create: at once, or held as long as the caller prefers."""
+    addresses = addresses_of(request)
+    preference = live.Preference(request.headers.get("Prefer", ""))
     if preference.wait is None:
         return _created(prediction, addresses, waiting if preference.asynchronous else created)
     now = _created(prediction, addresses, waiting, preference)
 
-    def later() -> HttpResponse:
-        present = _read(prediction.public_id)
-        present.was_replayed = prediction.was_replayed
-        return _created(present, addresses, created if present.is_ended else waiting, preference)
+    # Nothing of the request or the row: both would be kept in memory for as long as it is held.
+    replayed, public_id = prediction.was_replayed, prediction.public_id
 
-    return held_until_ended(now, prediction.public_id, preference.hold(request), later)
+    def later(present: Prediction) -> HttpResponse:
+        status = created if present.is_ended else waiting
+        return _created(present, addresses, status, preference, replayed=replayed)
+
+    return held_until_ended(now, public_id, preference.hold(request), later)
 
 
 def _wish(
-    request: TokenRequest, body: bodies.CreateBody, version: Version, idempotency: submit.Idempotency | None
+    request: TokenRequest, body: bodies.CreateBody, version: Version, again: submit.Again
 ) -> submit.Request:
     token, addresses = request.api_token, addresses_of(request)
     return submit.Request(
@@ -107,19 +105,25 @@ def _wish(
         webhook_events=body.webhook_events,
         origin=addresses.origin,
         mount=addresses.mount,
-        idempotency=idempotency,
+        again=again,
     )
 
 
 def _created(
-    prediction: Prediction, addresses: Addresses, status: int, preference: live.Preference | None = None
+    prediction: Prediction,
+    addresses: Addresses,
+    status: int,
+    preference: live.Preference | None = None,
+    *,
+    replayed: bool | None = None,
 ) -> HttpResponse:
-    shown = prediction_json(prediction, addresses, as_starting=True)
-    response = answer(shown, status)
-    response["Location"] = shown["urls"]["get"]
+    """The answer to a create. `replayed`: where the row does not say itself whether it was there before."""
+    found = prediction_json(prediction, addresses, as_starting=True)
+    response = answer(found, status)
+    response["Location"] = found["urls"]["get"]
     if preference is not None:
         response["Preference-Applied"] = preference.applied
-    if prediction.was_replayed:
+    if prediction.was_replayed if replayed is None else replayed:
         response["Idempotent-Replayed"] = "true"
     return response
 
@@ -127,9 +131,7 @@ def _created(
 def list_predictions(request: TokenRequest) -> HttpResponse:
     """GET /predictions: the account's own, newest first."""
     # Not joined: a hundred predictions of a few models share their rows.
-    rows = Prediction.objects.owned_by(request.api_token.account).prefetch_related(
-        "model", Prefetch("version", Version.objects.defer(*UNSHOWN))
-    )
+    rows = shown.beside(Prediction.objects.owned_by(request.api_token.account))
     after, before = paging.parse_time(request, "created_after"), paging.parse_time(request, "created_before")
     if after is not None:
         rows = rows.filter(created_at__gte=after)
@@ -160,11 +162,3 @@ def _own(request: TokenRequest, public_id: str) -> Prediction:
     if prediction is None:
         raise Http404
     return prediction
-
-
-def _read(public_id: str) -> Prediction:
-    # Every held answer costs one: when many end at once, this is what their callers wait for.
-    found = _BY_ID.first(public_id=public_id)
-    if found is None:
-        raise Http404
-    return found
