@@ -99,6 +99,14 @@ class Idempotency:
 
 
 @dataclass(frozen=True)
+class Again:
+    """How a create that was sent before is known again: by the caller's key, or by its client's count of repeats."""
+
+    idempotency: Idempotency | None = None
+    repeatable: repeats.Repeatable | None = None
+
+
+@dataclass(frozen=True)
 class Request:
     """One wish, as a dialect or a page understood it. `input` has no nulls dropped yet."""
 
@@ -115,8 +123,7 @@ class Request:
     origin: str = ""
     """`https://host` under which the caller reached us; webhooks carry addresses under it."""
     mount: str = ""
-    idempotency: Idempotency | None = None
-    repeatable: repeats.Repeatable | None = None
+    again: Again = Again()
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,22 @@ def check(request: Request) -> Offer:
     return Offer(request, price, pricing.ceiling(price, request.version, given), _redacted(request, given))
 
 
-def replay(account: Account, idempotency: Idempotency | None) -> Prediction | None:
+def made_before(account: Account, again: Again) -> Prediction | None:
+    """The prediction of the same create, sent before, in its present state; None where it is new. Raises KeyReused."""
+    return next(iter(all_made_before([again], account)), None)
+
+
+def all_made_before(wishes: Sequence[Again], account: Account) -> list[Prediction]:
+    """The predictions that one wish gave before, in order; none where it is new. Raises KeyReused.
+
+    By keys: up to the first that is not known. By repeats: all of the request whose answer was lost.
+    """
+    return _replay_all(account, [again.idempotency for again in wishes]) or repeats.take(
+        account, wishes[0].repeatable
+    )
+
+
+def _replay(account: Account, idempotency: Idempotency | None) -> Prediction | None:
     """The prediction that this key gave in the last 24 hours, in its present state. Raises KeyReused."""
     if idempotency is None:
         return None
@@ -174,11 +196,10 @@ def replay(account: Account, idempotency: Idempotency | None) -> Prediction | No
     return found.prediction
 
 
-def replay_all(account: Account, keys: Iterable[Idempotency | None]) -> list[Prediction]:
-    """The predictions that the keys of one wish gave, in order, up to the first that is not known. Raises KeyReused."""
+def _replay_all(account: Account, keys: Iterable[Idempotency | None]) -> list[Prediction]:
     found: list[Prediction] = []
     for key in keys:
-        known = replay(account, key)
+        known = _replay(account, key)
         if known is None:
             break
         found.append(known)
@@ -198,8 +219,8 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
 
     Where they have idempotency keys, each has its own; the first being known gives all that the keys gave before.
     """
-    account, keys = requests[0].account, [request.idempotency for request in requests]
-    known = replay_all(account, keys)
+    account, keys = requests[0].account, [request.again.idempotency for request in requests]
+    known = _replay_all(account, keys)
     if known:
         return known
     offers = [check(request) for request in requests]
@@ -208,7 +229,7 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
         _insert(offers, rows)
     except _KeyTaken:
         # The same create, sent twice at once: the other one was first, and its answer is this one's too.
-        first = replay_all(account, keys)
+        first = _replay_all(account, keys)
         if not first:
             raise ServerFull(
                 "The first request with this Idempotency-Key is still under way; try again."
@@ -229,10 +250,10 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
     with transaction.atomic():
         for offer, row in zip(offers, rows, strict=True):
             row.save(force_insert=True)
-            if offer.request.idempotency is not None:
-                _remember(offer.request.account, offer.request.idempotency, row)
-        if offers[0].request.repeatable is not None:
-            repeats.remember(offers[0].request.repeatable, rows)
+            if offer.request.again.idempotency is not None:
+                _remember(offer.request.account, offer.request.again.idempotency, row)
+        if offers[0].request.again.repeatable is not None:
+            repeats.remember(offers[0].request.again.repeatable, rows)
         queue.wake("start")
         # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
         for offer, row in zip(offers, rows, strict=True):

@@ -15,24 +15,22 @@ _COUNT = re.compile(r"[0-9]{1,3}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
-def idempotency(request: HttpRequest) -> submit.Idempotency | None:
-    """The caller's `Idempotency-Key` with the hash of what it came with. Raises submit.InvalidInput."""
+def again(request: HttpRequest) -> submit.Again:
+    """What tells that a create was sent before. Raises submit.InvalidInput for a key that is none.
+
+    A caller's `Idempotency-Key`, or else the count of a client that repeats by itself; neither for all others.
+    """
     key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        raise submit.InvalidInput(
-            [Fault("format", "Idempotency-Key", "Must be 1 to 255 printable characters")]
-        )
-    return submit.Idempotency(key, _digest(request))
-
-
-def repeat(request: HttpRequest) -> repeats.Repeatable | None:
-    """What a client that repeats by itself says of this try; None for all others, and where a key says more."""
+    if key is not None:
+        if not _KEY.fullmatch(key):
+            raise submit.InvalidInput(
+                [Fault("format", "Idempotency-Key", "Must be 1 to 255 printable characters")]
+            )
+        return submit.Again(submit.Idempotency(key, _digest(request)))
     count = request.headers.get("X-Stainless-Retry-Count", "")
-    if not _COUNT.fullmatch(count) or "Idempotency-Key" in request.headers:
-        return None
-    return repeats.repeatable(_digest(request), int(count))
+    if not _COUNT.fullmatch(count):
+        return submit.Again()
+    return submit.Again(repeatable=repeats.repeatable(_digest(request), int(count)))
 
 
 def _digest(request: HttpRequest) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from predictions import submit
+from predictions import repeats, submit
 from predictions.dialects.common import images
 from predictions.dialects.common.door import TokenRequest
-from predictions.dialects.common.headers import idempotency
+from predictions.dialects.common.headers import again as again_of
 from predictions.dialects.common.image_errors import ImageError
 from predictions.dialects.common.origin import origin_of
 from predictions.dialects.openai import bodies, models, wishes
@@ -22,12 +22,14 @@ def generate(request: TokenRequest) -> HttpResponseBase:
     images.refuse_where_full()
     body = bodies.parse(request)
     chosen = models.choose(body.model)
-    keys = wishes.keys(idempotency(request))
-    predictions = submit.replay_all(request.api_token.account, keys)
+    again = wishes.agains(again_of(request))
+    predictions = submit.all_made_before(again, request.api_token.account)
     if not predictions:
-        predictions = submit.accept_all(_requests(request, body, chosen, keys))
+        predictions = submit.accept_all(_requests(request, body, chosen, again))
     form = body.form or chosen.form
-    return images.held(images.wanted(request, predictions, form=form, most=body.count))
+    response = images.held(images.wanted(request, predictions, form=form, most=body.count))
+    repeats.watch(response, again[0].repeatable)
+    return response
 
 
 def edit(request: TokenRequest) -> HttpResponse:
@@ -44,7 +46,7 @@ def _requests(
     request: TokenRequest,
     body: bodies.ImagesBody,
     chosen: models.Chosen,
-    keys: list[submit.Idempotency | None],
+    agains: list[submit.Again],
 ) -> list[submit.Request]:
     token = request.api_token
     return [
@@ -56,7 +58,7 @@ def _requests(
             input=given,
             origin=origin_of(request),
             mount=MOUNT,
-            idempotency=key,
+            again=again,
         )
-        for given, key in zip(wishes.inputs(body, chosen), keys, strict=False)
+        for given, again in zip(wishes.inputs(body, chosen), agains, strict=False)
     ]

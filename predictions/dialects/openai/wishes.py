@@ -30,12 +30,13 @@ def inputs(body: ImagesBody, chosen: Chosen) -> list[dict[str, Any]]:
     return [{**shared, **share} for share in _shares(body.count, version)]
 
 
-def keys(first: submit.Idempotency | None) -> list[submit.Idempotency | None]:
-    """A key for each job that one request can have, all from the caller's one."""
-    if first is None:
-        return [None] * MAX_COUNT
-    names = [hashlib.sha256(f"{first.key}\n{number}".encode()).hexdigest() for number in range(1, MAX_COUNT)]
-    return [first, *(submit.Idempotency(name, first.body_hash) for name in names)]
+def agains(first: submit.Again) -> list[submit.Again]:
+    """How each job that one request can have is known again: by keys made from the caller's one, or as a whole."""
+    key = first.idempotency
+    if key is None:
+        return [first] * MAX_COUNT
+    names = [hashlib.sha256(f"{key.key}\n{number}".encode()).hexdigest() for number in range(1, MAX_COUNT)]
+    return [first, *(submit.Again(submit.Idempotency(name, key.body_hash)) for name in names)]
 
 
 def _refuse_unfit(version: Version) -> None:

@@ -62,6 +62,7 @@ def _create(
         if pictures:
             answers.refuse_what_cannot_be_shown(version)
         prediction = submit.accept(_wish(request, body, version, again))
+    response: HttpResponse
     if pictures:
         response = answers.pictures(request, prediction)
     else:
@@ -70,9 +71,7 @@ def _create(
     return response
 
 
-def _told(
-    request: TokenRequest, prediction: Prediction, *, created: int, waiting: int
-) -> HttpResponse:
+def _told(request: TokenRequest, prediction: Prediction, *, created: int, waiting: int) -> HttpResponse:
     """The answer to a create: at once, or held as long as the caller prefers."""
     addresses = addresses_of(request)
     preference = live.Preference(request.headers.get("Prefer", ""))
