@@ -95,6 +95,14 @@ class Account(models.Model):
         editable=False,
         help_text=_("Signs its webhooks; made when first asked for."),
     )
+    webhook_secret_old = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("The one before; for a day after a change webhooks carry its signature too."),
+    )
+    webhook_secret_rotated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
