@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 
@@ -205,7 +206,17 @@ def test_another_method_names_those_that_work(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["cursor=zzz", "cursor=%00", "created_after=yesterday", "source=api", "limit=0", "limit=1000", "limit=x"],
+    [
+        "cursor=zzz",
+        "cursor=%00",
+        "cursor=",
+        "created_after=yesterday",
+        "created_before=",
+        "source=api",
+        "limit=0",
+        "limit=1000",
+        "limit=x",
+    ],
 )
 def test_a_bad_filter(api: Api, query: str) -> None:
     problem(api.get(f"/predictions?{query}"), 400, "Bad request")
@@ -227,3 +238,36 @@ def test_the_door_is_not_opened_by_a_session(api: Api, alice: User, client_of: o
 
 def test_versions_stay_usable(api: Api, version: Version) -> None:
     assert api.get(f"/models/{version.model.ref}/versions/{version.pk}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        {"t": "2026-01-01T00:00:00+00:00", "k": "abc", "d": "n"},
+        {"t": "0001-01-01T00:00:00+14:00", "k": 1, "d": "n"},
+        {"t": "9999-12-31T23:59:59-14:00", "k": 1, "d": "p"},
+        {"t": "2026-01-01T00:00:00", "k": 1, "d": "n"},
+        {"t": "2026-01-01T00:00:00+00:00", "k": 2**63, "d": "n"},
+        {"t": "2026-01-01T00:00:00+00:00", "k": True, "d": "n"},
+        {"t": "2026-01-01T00:00:00+00:00", "k": 1, "d": ["n"]},
+        {"t": "2026-01-01T00:00:00+00:00", "k": None, "d": "n"},
+        [],
+        7,
+    ],
+)
+def test_a_cursor_made_by_hand(api: Api, version: Version, cursor: object) -> None:
+    text = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode()
+    for path in ("/predictions", "/models", "/files", f"/models/{version.model.ref}/examples", "/trainings"):
+        problem(api.get(f"{path}?cursor={text}"), 400, "Bad request")
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\x00", 7])
+def test_a_cursor_made_by_hand_for_rows_whose_keys_are_text(api: Api, version: Version, key: object) -> None:
+    cursor = {"t": "2026-01-01T00:00:00+00:00", "k": key, "d": "n"}
+    text = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode()
+    problem(api.get(f"/models/{version.model.ref}/versions?cursor={text}"), 400, "Bad request")
+
+
+@pytest.mark.parametrize("query", ["query=", "query=" + "a" * 501, "query=a&limit=", "query=a&limit=-1"])
+def test_a_search_for_nothing_or_for_too_much(api: Api, query: str) -> None:
+    problem(api.get(f"/search?{query}"), 400, "Bad request")

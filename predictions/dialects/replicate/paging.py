@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import CharField, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
 from predictions.dialects.replicate import errors
 from predictions.dialects.replicate.addresses import Addresses
+from predictions.validation import is_unicode
 
 PAGE = 100
 Row = TypeVar("Row", bound=Model)
@@ -32,7 +33,7 @@ def page(
 ) -> dict[str, Any]:
     """One page of `rows`, newest first, with absolute `next` and `previous` that repeat the caller's filters."""
     size = _size(request)
-    cursor = _read(request.GET.get("cursor"))
+    cursor = _read(request.GET.get("cursor"), str if isinstance(rows.model._meta.pk, CharField) else int)
     backwards = cursor is not None and cursor["d"] == "p"
     down = (not ascending) != backwards
     if cursor is not None:
@@ -55,13 +56,13 @@ def page(
 def parse_time(request: HttpRequest, name: str) -> datetime | None:
     """An RFC 3339 time among the filters. Raises Problem 400."""
     text = request.GET.get(name)
-    if not text:
+    if text is None:
         return None
     try:
         value = parse_datetime(text.replace(" ", "+"))
     except ValueError:
         value = None
-    if value is None or value.tzinfo is None or not 1970 <= value.year <= 9000:
+    if value is None or not _is_usable(value):
         raise errors.bad_request(f"{name} is not a time such as 2026-01-31T12:00:00Z.")
     return value
 
@@ -88,24 +89,25 @@ def _address(request: HttpRequest, addresses: Addresses, row: Model, time: str, 
     return f"{addresses.origin}{request.path}?{urlencode(query)}"
 
 
-def _read(text: str | None) -> dict[str, Any] | None:
+def _read(text: str | None, kind: type[int] | type[str]) -> dict[str, Any] | None:
+    """What a cursor says. `kind`: of the rows' keys. Raises Problem 400 for one that we cannot have given."""
     if text is None:
         return None
     try:
         raw = base64.urlsafe_b64decode(text[:500] + "=" * (-len(text[:500]) % 4))
         value = json.loads(raw.decode())
-        moment = parse_datetime(value["t"])
-        if moment is None or moment.tzinfo is None or value["d"] not in {"n", "p"}:
+        moment, key, direction = parse_datetime(value["t"]), value["k"], value["d"]
+        if moment is None or not _is_usable(moment) or direction not in ("n", "p"):
             raise ValueError
-        key = value["k"]
-        if (
-            isinstance(key, bool)
-            or not isinstance(key, int | str)
-            or (isinstance(key, int) and abs(key) >= 2**63)
-        ):
+        if type(key) is not kind or (isinstance(key, int) and abs(key) >= 2**63):
             raise ValueError
-        if isinstance(key, str) and "\x00" in key:
+        if isinstance(key, str) and ("\x00" in key or not is_unicode(key)):
             raise ValueError
-        return {"t": moment, "k": key, "d": value["d"]}
+        return {"t": moment, "k": key, "d": direction}
     except (ValueError, TypeError, KeyError, binascii.Error, RecursionError, OverflowError):
         raise errors.bad_request("The cursor is not one that this server gave.") from None
+
+
+def _is_usable(moment: datetime) -> bool:
+    """Whether a database can compare with it, whatever its zone."""
+    return moment.tzinfo is not None and 1970 <= moment.year <= 9000

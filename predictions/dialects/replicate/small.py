@@ -12,7 +12,7 @@ from predictions.dialects.replicate import errors, models, paging
 from predictions.dialects.replicate.addresses import addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
 from predictions.dialects.replicate.views import answer
-from predictions.models import HostedModel
+from predictions.models import HostedModel, Prediction
 
 MAX_QUERY = 500
 
@@ -28,6 +28,8 @@ def search(request: TokenRequest) -> HttpResponse:
     words, text = request.GET.get("query"), request.GET.get("limit", "20")
     if not words:
         raise errors.bad_request("query is missing.")
+    if len(words) > MAX_QUERY:
+        raise errors.bad_request(f"query is longer than {MAX_QUERY} characters.")
     if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 50):
         raise errors.bad_request("limit is a whole number from 1 to 50.")
     render = models.renderer(request)
@@ -66,7 +68,7 @@ def readme(request: TokenRequest, owner: str, name: str) -> HttpResponse:
 def examples(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}/examples: none are kept here yet."""
     models.find(owner, name)
-    return answer(_empty())
+    return nothing_listed(request)
 
 
 def hardware(request: TokenRequest) -> HttpResponse:
@@ -90,7 +92,7 @@ def collection(request: TokenRequest, slug: str) -> HttpResponse:
 
 def nothing_listed(request: TokenRequest) -> HttpResponse:
     """An empty page, so that nothing breaks for a client that lists what is not offered here."""
-    return answer(_empty())
+    return answer(paging.page(request, Prediction.objects.none(), addresses_of(request), lambda row: {}))
 
 
 def not_here(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:

@@ -78,7 +78,7 @@ def parameters() -> Json:
             "header",
             "`wait` or `wait=N` (1 to 60 seconds) holds the answer until the prediction has ended, `respond-async` "
             "does not. Others are ignored.",
-            {"type": "string", "format": "prefer", "maxLength": 200},
+            {"type": "string", "format": "prefer"},
         ),
         "cancel_after": parameter(
             "Cancel-After",

@@ -172,7 +172,9 @@ def _files() -> Json:
                     "JSON; also as fields `metadata[key]`.", {"type": "string", "format": "json-object"}
                 ),
                 "filename": told("Instead of the part's own.", {"type": "string", "maxLength": 60}),
-                "type": told("Media type, instead of the part's own.", {"type": "string", "maxLength": 200}),
+                "type": told(
+                    "Media type, instead of the part's own; what is none is kept as plain bytes.", STRING
+                ),
             },
             ("metadata", "filename", "type"),
         ),

@@ -14,6 +14,14 @@ from predictions.dialects.replicate.openapi.answers import (
 
 _MODEL = "/models/{owner}/{name}"
 _DEPLOYMENT = "/deployments/{owner}/{name}"
+_LINKS: Json = {
+    verb: {"operationId": f"predictions.{verb}", "parameters": {"public_id": "$response.body#/id"}}
+    for verb in ("get", "cancel")
+}
+_FILE_LINKS: Json = {
+    verb: {"operationId": f"files.{verb}", "parameters": {"public_id": "$response.body#/id"}}
+    for verb in ("get", "delete")
+}
 
 
 def paths(*, created: int, waiting: int) -> Json:
@@ -57,7 +65,7 @@ def _list(operation_id: str, summary: str, schema: str, *parameters: str | Json)
 def _create(operation_id: str, summary: str, schema: str, created: int, waiting: int, *path: str) -> Json:
     codes = {created: "Created, and ended where it was waited for.", waiting: "Created; it goes on."}
     answers = {
-        str(code): in_json(text, ref("Prediction"), CREATED_HEADERS)
+        str(code): in_json(text, ref("Prediction"), CREATED_HEADERS, links=_LINKS)
         for code, text in codes.items()
         if code != 200
     }
@@ -65,7 +73,9 @@ def _create(operation_id: str, summary: str, schema: str, created: int, waiting:
     if 200 in codes:
         both = {"anyOf": [ref("Prediction"), ref("Images")]}
         optional = {name: {**header, "required": False} for name, header in CREATED_HEADERS.items()}
-        pictures = in_json("Created, or the pictures where they were asked for.", both, optional)
+        pictures = in_json(
+            "Created, or the pictures where they were asked for.", both, optional, links=_LINKS
+        )
     failed = reply("The pictures were not ready in time.", {"application/json": ref("ImagesError")})
     return _operation(
         operation_id,
@@ -197,7 +207,7 @@ def _deployments(created: int, waiting: int) -> Json:
 
 def _trainings() -> Json:
     return {
-        "/trainings": {"get": _get("trainings.list", "Always empty", "EmptyPage")},
+        "/trainings": {"get": _list("trainings.list", "Always empty", "EmptyPage")},
         "/trainings/{training_id}": {"get": _refused("trainings.get", "There are none", 404, "training_id")},
         "/trainings/{training_id}/cancel": {
             "post": _refused("trainings.cancel", "There are none", 404, "training_id")
@@ -206,7 +216,7 @@ def _trainings() -> Json:
 
 
 def _files() -> Json:
-    made = {"201": in_json("Kept.", ref("File")), **errors(413, 422)}
+    made = {"201": in_json("Kept.", ref("File"), links=_FILE_LINKS), **errors(413, 422)}
     gone = {"204": reply("Gone."), **errors(404)}
     return {
         "/files": {
