@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from accounts import tokens
+from accounts import networks, tokens
 from accounts.models import Account, ApiToken, User
 
 UNAUTHENTICATED = "You did not pass a valid authentication token"
@@ -39,6 +40,17 @@ def authenticate_header_value(header: str) -> ApiToken | None:
     return token
 
 
+def authenticate(request: HttpRequest) -> ApiToken | None:
+    """The token of a request, which may be used from where it comes; None where its header opens nothing.
+
+    Raises AccountBarred, or permits.NotFromHere for an address outside the token's networks.
+    """
+    token = authenticate_header_value(request.headers.get("Authorization", ""))
+    if token is not None:
+        networks.check(token, request)
+    return token
+
+
 def is_barred(user: User, account: Account | None) -> bool:
     """Whether the user is banned or the account suspended."""
     return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)
@@ -55,7 +67,7 @@ class TokenAuthentication(BaseAuthentication):
         scheme = header.split(maxsplit=1)[0].lower() if header.strip() else ""
         if scheme not in _SCHEMES:
             return None
-        token = authenticate_header_value(header)
+        token = authenticate(request._request)
         if token is None:
             raise AuthenticationFailed(UNAUTHENTICATED)
         return token.user, token

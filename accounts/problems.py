@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, DictField, IntegerField, Serializer
 from rest_framework.views import APIView, exception_handler
 
-from accounts import access
+from accounts import access, permits
 from accounts.models import Account, ApiToken, User
 
 log = structlog.get_logger(__name__)
@@ -29,13 +31,23 @@ class Refused(exceptions.APIException):
     default_code = "refused"
 
 
+class Denied(exceptions.APIException):
+    """Any refusal with a status, a title and words of its own; `faults` by field where there are some."""
+
+    def __init__(self, status: int, title: str, detail: str, faults: dict[str, Any] | None = None) -> None:
+        self.status_code = status
+        self.title = title
+        self.faults = faults
+        super().__init__(detail)
+
+
 class ProblemSerializer(Serializer[Any]):
     """The shape of every error; `faults` names the fields of a bad body."""
 
-    title = CharField()
-    detail = CharField()
-    status = IntegerField()
-    faults = DictField(required=False)
+    title = CharField(help_text="The kind of error, for programs and headings.")
+    detail = CharField(help_text="What is wrong, for people.")
+    status = IntegerField(help_text="The HTTP status once more.")
+    faults = DictField(required=False, help_text="Each wrong field with what is wrong about it.")
 
 
 class OwnJSONParser(JSONParser):
@@ -46,6 +58,16 @@ class OwnJSONParser(JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
+
+
+class OnlyJSON(BaseContentNegotiation):
+    """Answers are JSON, whatever a client says it accepts: an error page of another kind would help nobody."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return DefaultContentNegotiation().select_parser(request, parsers)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 class TooLarge(exceptions.APIException):
@@ -60,9 +82,32 @@ class OwnApiView(APIView):
     """Base of every view under `/api/`: token or session, a signed-in user, errors in our shape."""
 
     parser_classes = (OwnJSONParser,)
+    content_negotiation_class = OnlyJSON
+    scope: ClassVar[str] = ""
+    """The scope that a token needs for every method; unless told, `read` to look and `admin` to change."""
+    scopes: ClassVar[permits.ScopesByMethod] = {}
+    """The same for single methods, for example `{"POST": permits.GALLERY}`; goes before `scope`."""
 
     def get_exception_handler(self) -> Any:
         return as_problem
+
+    def check_permissions(self, request: Request) -> None:
+        """A user, and a token's scope for what it is about to do."""
+        super().check_permissions(request)
+        method = str(request.method)
+        if self.token is not None and hasattr(self, method.lower()):
+            looking, changing = self.scope or permits.READ, self.scope or permits.ADMIN
+            permits.require(
+                self.token, permits.needed(method, looking=looking, changing=changing, chosen=self.scopes)
+            )
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """The answer, with the standing in the rate limits where one was counted."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        standing = getattr(request, "rate_standing", None)
+        if standing is not None:
+            standing.tell(response)
+        return response
 
     @property
     def user(self) -> User:
@@ -93,6 +138,10 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response:
     response.data = problem(response.status_code, _sentence(error, data))
     if isinstance(error, exceptions.ValidationError):
         response.data["faults"] = data if isinstance(data, dict) else {"body": data}
+    if isinstance(error, Denied):
+        response.data["title"] = error.title
+        if error.faults:
+            response.data["faults"] = error.faults
     return response
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import permits
 from accounts.problems import OwnApiView, ProblemSerializer
 from predictions import catalogue, submit
 
@@ -37,6 +38,8 @@ class QuoteSerializer(serializers.Serializer[Any]):
 
 class QuoteView(OwnApiView):
     """A dry run of a create."""
+
+    scopes: ClassVar = {"POST": permits.READ}
 
     @extend_schema(
         operation_id="quote",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts.authentication import AccountBarred, authenticate_header_value
+from accounts import permits
+from accounts.authentication import AccountBarred, authenticate
 from accounts.prepared import Prepared
 from predictions.dialects.replicate.endpoint import public
 from predictions.files import media
@@ -35,8 +36,9 @@ def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
 def _is_owner(request: HttpRequest, output: Output) -> bool:
     account_id = output.prediction.account_id
     try:
-        token = authenticate_header_value(request.headers.get("Authorization", ""))
-    except AccountBarred:
+        token = authenticate(request)
+        permits.require(token, permits.READ)
+    except (AccountBarred, permits.NotPermitted):
         token = None
     if token is not None:
         return token.account_id == account_id

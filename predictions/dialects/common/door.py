@@ -14,7 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.authentication import AccountBarred, authenticate_header_value
+from accounts import permits
+from accounts.authentication import AccountBarred, authenticate
 from accounts.models import ApiToken
 from predictions import submit
 from predictions.dialects.common import rates
@@ -48,8 +49,8 @@ class DialectError(Exception):
 
 
 _EXPECTED = (
-    DialectError, submit.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred, Http404,
-    RequestDataTooBig, SuspiciousOperation,
+    DialectError, submit.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred,
+    permits.NotPermitted, Http404, RequestDataTooBig, SuspiciousOperation,
 )  # fmt: skip
 
 
@@ -61,11 +62,13 @@ class Door:
     bearer_only: bool = False
     """Whether `Authorization: Token …` opens nothing."""
 
-    def endpoint(self, *, creates: bool = False, **by_method: View) -> View:
+    def endpoint(self, *, creates: bool = False, scope: str = "", **by_method: View) -> View:
         """One address: a view for each method, for example `endpoint(GET=list_predictions, POST=create)`.
 
-        The token comes first (401, 403), then the method (405), then the view. No session cookie opens this door,
-        which is why no CSRF token is asked for. `creates`: its POST counts against the stricter limit for new work.
+        The token comes first (401, 403), then the method (405), then the token's scope (403), then the view. No
+        session cookie opens this door, which is why no CSRF token is asked for. `creates`: its POST counts against
+        the stricter limit for new work. `scope`: what a token must have for every method here; unless told, `read`
+        for those that only look and `predict` for the others.
         """
         allowed = sorted({*by_method, "OPTIONS", *(["HEAD"] if "GET" in by_method else [])})
 
@@ -77,6 +80,7 @@ class Door:
             view = by_method.get("GET" if request.method == "HEAD" else str(request.method))
             if view is None:
                 raise MethodNotAllowed(allowed)
+            permits.require(token, scope or permits.needed(str(request.method), changing=permits.PREDICT))
             kind = rates.kind_of(request, creates and request.method == "POST")
             subject = str(kwargs.get("public_id", "")) if kind == "poll" else ""
             request.rate_standing = rates.spend(kind, token.account_id, subject)  # type: ignore[attr-defined]
@@ -135,7 +139,7 @@ class Door:
         header = request.headers.get("Authorization", "")
         if self.bearer_only and header.split()[:1] and header.split()[0].lower() != "bearer":
             raise Unauthenticated
-        token = authenticate_header_value(header)
+        token = authenticate(request)
         if token is None:
             raise Unauthenticated
         return token

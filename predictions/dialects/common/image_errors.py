@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.authentication import AccountBarred
+from accounts.permits import NotPermitted
 from predictions import submit
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.bodies import MalformedBody
@@ -131,6 +132,8 @@ def of(request: HttpRequest, error: Exception, names: Mapping[str, str] | None =
             )
         case AccountBarred():
             return _suspended("This account is suspended.")
+        case NotPermitted():
+            return ImageError(403, str(error.detail), code=error.code)
     return _of_server(request, error)
 
 

@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.authentication import AccountBarred
+from accounts.permits import NotPermitted
 from predictions import submit
 from predictions.dialects.common.bodies import MalformedBody
 from predictions.dialects.common.door import Door, MethodNotAllowed, TokenRequest, Unauthenticated
@@ -30,6 +31,8 @@ def problem(request: HttpRequest, error: Exception) -> errors.Problem:
             return errors.method_not_allowed(error.allowed)
         case AccountBarred():
             return errors.forbidden("This account is suspended.")
+        case NotPermitted():
+            return errors.forbidden(str(error.detail))
         case Http404():
             return errors.not_found()
         case RequestDataTooBig():

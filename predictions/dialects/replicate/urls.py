@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, re_path
 
+from accounts import permits
 from predictions.dialects.common import openapi
 from predictions.dialects.replicate import account, answers, files, models, small, streams, views
 from predictions.dialects.replicate.endpoint import endpoint, public, unknown
@@ -51,7 +52,7 @@ def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
         ),
         path("deployments/<str:owner>/<str:name>/predictions", endpoint(POST=small.no_deployments)),
         path("account", endpoint(GET=account.get_account)),
-        path("webhooks/default/secret", endpoint(GET=account.get_webhook_secret)),
+        path("webhooks/default/secret", endpoint(scope=permits.ADMIN, GET=account.get_webhook_secret)),
         # Under files/ for models whose output is files: one client makes file objects of such streams only.
         path("files/stream-<str:token>", public(streams.stream)),
         path("streams/<str:token>", public(streams.stream)),

@@ -1,0 +1,67 @@
+"""Where a request comes from, and whether a token may be used from there.
+
+The address is the connection's own, or behind a trusted proxy the last that `X-Forwarded-For` names: the one that the
+proxy itself has seen. What stands before it was written by the caller, who could name any address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.models import ApiToken
+from accounts.permits import NotFromHere
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
+_MAPPED_BITS = 96
+"""Of an IPv6 address stand before an IPv4 address that is written as one (`::ffff:192.0.2.1`)."""
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> Network:
+    """A network in CIDR, or one address. Bits behind the prefix are cut off. Raises ValueError."""
+    network = ip_network(text.strip(), strict=False)
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
+
+
+def client_address(request: HttpRequest) -> Address | None:
+    """The caller's address, IPv4 wherever it is one; None where it cannot be told."""
+    text = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUST_PROXY:
+        text = request.headers.get("X-Forwarded-For", text).rpartition(",")[2]
+    text = text.strip()
+    match = _WITH_PORT.fullmatch(text)
+    if match:
+        text = match[1] or match[2]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def contains(networks: Sequence[str], address: Address) -> bool:
+    """Whether one of the networks has the address."""
+    return any(address.version == network.version and address in network for network in map(parse, networks))
+
+
+def check(token: ApiToken, request: HttpRequest) -> None:
+    """Raises NotFromHere where the token's networks do not have the caller's address."""
+    if not token.networks:
+        return
+    address = client_address(request)
+    if address is None or not contains(token.networks, address):
+        raise NotFromHere(str(address) if address is not None else "unknown")
