@@ -1,0 +1,115 @@
+"""One started server for the whole lane, in conformance mode, and one that allows little; each starts when asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.clients import packages
+from tests.clients.node import Node
+from tests.receiver import Receiver
+from tests.server import RunningServer
+
+MOUNTS = ("/v1", "/replicate/v1")
+PAGE = 100
+"""Rows on a page of every list."""
+GIF = bytes.fromhex(
+    "4749463839610100010080000000ffffff00000021f90401000001002c00000000010001000002024401003b"
+)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What `manage.py fixtures` wrote beside the running server."""
+
+    url: str
+    tokens: dict[str, str]
+    models: dict[str, str]
+    server: RunningServer
+
+    def version(self, role: str) -> str:
+        """The bare id of a fixture model's version."""
+        return self.models[role].split(":")[1]
+
+    def model(self, role: str) -> tuple[str, str]:
+        """Owner and name of a fixture model."""
+        owner, name = self.models[role].split(":")[0].split("/")
+        return owner, name
+
+
+def must_be_in_order(server: RunningServer) -> None:
+    """Whatever the clients did, the audit finds nothing afterwards."""
+    done = server.manage("audit")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def suite() -> Iterator[Suite]:
+    # Behind a proxy, in so far as a test may say that its request came through TLS.
+    with RunningServer(DARKROOM_CONFORMANCE="1", DARKROOM_TRUST_PROXY="1") as server:
+        path = server.data / "fixtures.json"
+        done = server.manage("fixtures", str(path))
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = json.loads(path.read_text())
+        yield Suite(told["base_url"], told["tokens"], told["models"], server)
+        must_be_in_order(server)
+
+
+@pytest.fixture(scope="session")
+def narrow() -> Iterator[RunningServer]:
+    """A server that lets each account create one prediction a minute."""
+    with RunningServer(DARKROOM_RATE_CREATE="1") as server:
+        yield server
+        must_be_in_order(server)
+
+
+@pytest.fixture(params=MOUNTS)
+def mount(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def many(suite: Suite) -> list[str]:
+    """More predictions than a page holds, made with the account `funded`; their ids, in no order."""
+    headers = {"Authorization": f"Bearer {suite.tokens['funded']}"}
+    body = {"version": suite.models["text"], "input": {"prompt": "one of many"}}
+
+    def create(http: httpx.Client) -> str:
+        answer = http.post(f"{suite.url}/v1/predictions", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    with httpx.Client() as http, ThreadPoolExecutor(4) as pool:
+        return list(pool.map(create, [http] * (PAGE + 5)))
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def node(suite: Suite) -> Node:
+    """JavaScript with the account `funded` at /v1."""
+    return Node(packages.npm(), url=suite.url, mount="/v1", token=suite.tokens["funded"], models=suite.models)
+
+
+@pytest.fixture
+def js(node: Node, mount: str) -> Node:
+    """JavaScript with the account `funded` at each mount."""
+    return node.but(mount=mount)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A small picture in a file, with a name that says its type."""
+    path = tmp_path / "dot.gif"
+    path.write_bytes(GIF)
+    return path
