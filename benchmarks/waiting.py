@@ -1,135 +1,171 @@
-"""`script/benchmark waiting`: many creates held at once (`Prefer: wait`), their memory, and how soon each is answered.
+"""`script/benchmark waiting`: many creates held at once (`Prefer: wait`) and many open streams, on one web process.
 
-All predictions are ended by one UPDATE; measured is the time from its commit to each answer. Idle workers: none runs.
+Measured are their memory and the time from the commit of a change to the last byte of what tells of it: when all
+predictions change in one statement, the worst that can be, and when they change one by one over some seconds.
+Nobody works: the rows are changed from outside.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import resource
-import sqlite3
-import time
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
 
 from benchmarks import harness, load
-from benchmarks.harness import Process
+from benchmarks.harness import Process, Series
+from benchmarks.parts.callers import Held, Seen, Stream, open_all, until
+from benchmarks.parts.rows import Rows
 from benchmarks.serving import filled_house
 
-END = """
-    UPDATE predictions_prediction SET status = 'failed', phase = 'ended', error = 'benchmark', charge = 0,
-    completed_at = created_at, revision = revision + 1 WHERE status = 'starting'
-"""
+# Seconds over which predictions change one by one.
+SPREAD = 5.0
+PATIENCE = 60.0
+HEAD = [
+    "database", "what", "KiB each", "spread over 5 s: p50, ms", "p99, ms", "all at once: p50, ms", "p99, ms",
+]  # fmt: skip
 
 
-class _Held(asyncio.Protocol):
-    """One caller that waits."""
+@dataclass
+class Site:
+    """A filled house, and how to ask it."""
 
-    def __init__(self, request: bytes, answered: asyncio.Queue[tuple[float, bytes]]) -> None:
-        self.request = request
-        self.answered = answered
-        self.buffer = b""
+    web: Process
+    rows: Rows
+    token: str
+    create: dict[str, Any]
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.write(self.request)  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if b"\r\n\r\n" in self.buffer and self.buffer.endswith(b"}"):
-            self.answered.put_nowait((time.time(), self.buffer[:12]))
-            self.buffer = b""
+    def request(self, prefer: str) -> bytes:
+        """A create with that preference."""
+        body, headers = self.create["body"].encode(), {"Prefer": prefer}
+        return load.request("POST", self.create["path"], token=self.token, body=body, headers=headers)
 
 
-async def hold(process: Process, request: bytes, count: int, end: Any) -> tuple[float, list[float]]:
-    """KiB of the process for each held request, and seconds from the UPDATE to each answer."""
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-    before = process.memory()
-    opened = []
-    for start in range(0, count, 50):
-        for _ in range(min(50, count - start)):
-            made = await loop.create_connection(lambda: _Held(request, answered), "127.0.0.1", process.port)
-            opened.append(made[0])
-        await asyncio.sleep(0.1)
-    while await asyncio.to_thread(end, False) < count:
+class Figures:
+    """What the rounds gave, for one row of the table."""
+
+    def __init__(self, database: str, what: str) -> None:
+        self.names = [database, what]
+        self.sizes = Series("KiB")
+        self.times = {mode: (Series("p50"), Series("p99")) for mode in ("spread", "once")}
+
+    def note(self, mode: str, size: float | None, times: list[float]) -> None:
+        """Add the seconds that one round took for each caller, and the KiB that each took, where that was measured."""
+        if size is not None:
+            self.sizes.values.append(max(0.0, size))
+        ordered = sorted(times)
+        for series, share in zip(self.times[mode], (0.5, 0.99), strict=True):
+            series.values.append(ordered[int((len(ordered) - 1) * share)] * 1000)
+
+    def row(self) -> list[str]:
+        """The largest memory, for later rounds use again what earlier ones took; medians of the times."""
+        times = [str(series) for mode in ("spread", "once") for series in self.times[mode]]
+        return [*self.names, harness.number(max(self.sizes.values)), *times]
+
+
+async def changed(rows: Rows, change: str, mode: str, seen: Seen, names: list[str]) -> list[float]:
+    """Seconds from the commit to the answer, of each prediction, when all change in that way."""
+    if mode == "once":
+        moment = await asyncio.to_thread(rows.change_all, change)
+        moments = dict.fromkeys(names, moment)
+    else:
+        shuffled = random.sample(names, len(names))
+        moments = await asyncio.to_thread(rows.change_one_by_one, change, shuffled, SPREAD)
+    await until(seen, len(names), PATIENCE)
+    return [seen.moments[name] - moments[name] for name in names]
+
+
+async def hold(site: Site, count: int, mode: str, figures: Figures) -> None:
+    """One round of held creates."""
+    seen, before = Seen(), site.web.memory()
+    request = site.request("wait=60")
+    opened = await open_all(site.web.port, [Held(request, seen) for _ in range(count)])
+    while len(names := await asyncio.to_thread(site.rows.waiting)) < count:
         await asyncio.sleep(0.5)
     await asyncio.sleep(2)
-    each = (process.memory() - before) * 1024 / count
-    if answered.qsize():
-        raise RuntimeError(f"{answered.qsize()} were answered before their predictions ended")
-    await asyncio.to_thread(end, True)
-    ended = time.time()
-    answers = [await asyncio.wait_for(answered.get(), 60) for _ in range(count)]
-    wrong = [head for _, head in answers if b" 20" not in head]
-    if wrong:
-        raise RuntimeError(f"{len(wrong)} errors, the first: {wrong[0]!r}")
+    if seen.count:
+        raise RuntimeError(f"{seen.count} were answered before their predictions ended: {seen.errors[:1]}")
+    size = (site.web.memory() - before) * 1024 / count
+    figures.note(mode, size, await changed(site.rows, "end", mode, seen, [name for name, _ in names]))
     for transport in opened:
         transport.close()
-    return each, sorted(moment - ended for moment, _ in answers)
+    await asyncio.sleep(0.5)
 
 
-def ender(address: str, folder: Path) -> Any:
-    """A function that says how many wait, or ends them all."""
+async def stream(site: Site, count: int, mode: str, figures: Figures) -> None:
+    """One round of open streams: their logs grow, then their predictions end."""
+    made = Seen()
+    request = site.request("respond-async")
+    creators = await open_all(site.web.port, [_Created(request, made) for _ in range(count)])
+    await until(made, count, PATIENCE)
+    for transport in creators:
+        transport.close()
+    before, opened, heard = site.web.memory(), Seen(), Seen()
+    protocols = [
+        Stream(load.request("GET", f"/v1/files/stream-{token}"), name, opened, heard)
+        for name, token in await asyncio.to_thread(site.rows.waiting)
+    ]
+    transports = await open_all(site.web.port, protocols)
+    await until(opened, count, PATIENCE)
+    await asyncio.sleep(2)
+    size = (site.web.memory() - before) * 1024 / count
+    names = [protocol.public_id for protocol in protocols]
+    figures.note(mode, size, await changed(site.rows, "log", mode, heard, names))
+    last = Seen()
+    for protocol in protocols:
+        protocol.listen(last, b"event: done")
+    figures.note(mode, None, await changed(site.rows, "end", mode, last, names))
+    for transport in transports:
+        transport.close()
+    await asyncio.sleep(0.5)
 
-    def run(really: bool) -> int:
-        sql = END if really else "SELECT count(*) FROM predictions_prediction WHERE status = 'starting'"
-        if address:
-            import psycopg
 
-            with psycopg.connect(address) as connection:
-                cursor = connection.execute(sql)
-                return cursor.rowcount if really else int(cursor.fetchone()[0])  # type: ignore[index]
-        connection = sqlite3.connect(folder / "darkroom.sqlite3", timeout=20)
-        try:
-            cursor = connection.execute(sql)
-            connection.commit()
-            return cursor.rowcount if really else int(cursor.fetchone()[0])
-        finally:
-            connection.close()
+class _Created(Held):
+    """A create that is not held: 202."""
 
-    return run
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data.replace(b" 202 ", b" 201 ", 1))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--held", default="1000")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--held", default="1000,5000", help="numbers of held creates")
+    parser.add_argument("--streams", default="1000", help="numbers of open streams")
+    parser.add_argument("--rounds", type=int, default=5, help="of each way to change the rows")
     parser.add_argument("--databases", default="sqlite,postgres")
     given = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 20_000)), hard))
     print(harness.machine())
-    rows = []
-    with harness.scratch() as folder:
-        for database in given.databases.split(","):
-            with filled_house(folder / database, database) as (web, seen, address):
-                create = seen["requests"]["create"]
-                request = load.request(
-                    "POST",
-                    create["path"],
-                    token=seen["token"],
-                    body=create["body"].encode(),
-                    headers={"Prefer": "wait=60"},
-                )
-                end = ender(address, folder / database)
-                end(True)
-                for count in map(int, given.held.split(",")):
-                    rows += [_row(database, count, web, request, end, given.rounds)]
-    head = ["database", "held", "KiB each", "answered after the UPDATE: p50, ms", "p99, ms"]
-    print(harness.table(head, rows))
+    wanted = [(int(count), "held", hold) for count in given.held.split(",") if count]
+    wanted += [(int(count), "streams", stream) for count in given.streams.split(",") if count]
+    table = []
+    for database in given.databases.split(","):
+        for count, name, run in wanted:
+            table.append(_measured(database, count, name, run, given.rounds))
+    print(harness.table(HEAD, table))
 
 
-def _row(database: str, count: int, web: Process, request: bytes, end: Any, rounds: int) -> list[str]:
-    sizes, half, most = harness.Series("KiB"), harness.Series("p50"), harness.Series("p99")
-    for _ in range(rounds):
-        each, times = uvloop.run(hold(web, request, count, end))
-        sizes.values.append(max(each, 0.0))
-        half.values.append(times[len(times) // 2] * 1000)
-        most.values.append(times[int(len(times) * 0.99)] * 1000)
-    return [database, str(count), f"{harness.number(max(sizes.values))}", str(half), str(most)]
+def _measured(database: str, count: int, name: str, run: Callable[..., Any], rounds: int) -> list[str]:
+    """A fresh process for each, since later ones would use again the memory that earlier ones took."""
+    figures = Figures(database, f"{count:,} {name}")
+    with harness.scratch() as folder, filled_house(folder / database, database) as (web, seen, address):
+        rows = Rows(address, folder / database)
+        rows.change_all("end")
+        site = Site(web, rows, seen["token"], seen["requests"]["create"])
+        # Caches fill and threads start.
+        load.measure(web.port, site.request("respond-async"), connections=4, seconds=1, expected=202)
+        rows.change_all("end")
+        for _ in range(rounds):
+            for mode in ("spread", "once"):
+                uvloop.run(run(site, count, mode, figures))
+        rows.close()
+    return figures.row()
 
 
 if __name__ == "__main__":
