@@ -26,7 +26,7 @@ log = logging.getLogger("darkroom.waiting")
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 TICK = 0.25
-# However many wait, the reader looks for them at most this share of the time.
+# However many wait, asking for them takes at most this share of a processor: with more of them the tick grows.
 SHARE = 0.1
 CHUNK = 500
 # Rows read and answers made at once: the first callers are answered while the later ones are still read for.
@@ -127,15 +127,15 @@ class Reader:
     def _run(self) -> None:
         due = time.monotonic()
         while self._sleep_until(due):
-            began = time.monotonic()
+            due, used = time.monotonic() + self.tick, 0.0
             try:
-                self._look()
+                used = self._look()
             except Exception:
                 # The database is away for a moment: the waiters keep their own time, the next tick tries again.
                 log.exception("waiting could not read")
             finally:
                 close_old_connections()
-            due = began + max(self.tick, (time.monotonic() - began) / SHARE)
+            due = max(due, time.monotonic() + used * (1 / SHARE - 1))
 
     def _sleep_until(self, due: float) -> bool:
         """Wait for the next tick, or as long as nobody waits; False when closed."""
@@ -147,12 +147,17 @@ class Reader:
                 self._wake.wait(left if self._waiters else None)
         return False
 
-    def _look(self) -> None:
+    def _look(self) -> float:
+        """Ask for all, tell those whose time has come; the processor seconds that the asking took."""
+        began = time.thread_time()
         with self._wake:
             groups = {public_id: tuple(group) for public_id, group in self._waiters.items()}
-        for ready in _parts(list(_ready(groups)), BATCH):
+        found = list(_ready(groups))
+        used = time.thread_time() - began
+        for ready in _parts(found, BATCH):
             rows = {row.public_id: row for row in shown.fetch({public_id for public_id, _ in ready})}
             _wake_up(_made(waiter, rows[public_id]) for public_id, waiter in ready if public_id in rows)
+        return used
 
 
 def _ready(groups: dict[str, tuple[_Waiter, ...]]) -> Iterator[tuple[str, _Waiter]]:
