@@ -1,14 +1,16 @@
-"""Keyset pages over rows that are listed newest first by id: as cheap on page one thousand as on page one."""
+"""Keyset pages of lists, newest first, by id or by a time: page one thousand costs what page one costs."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = TypeVar("Row", bound=Model)
 
 
@@ -53,3 +55,51 @@ def decode(cursor: str) -> int:
     if prefix != "id" or not (number.isascii() and number.isdigit()) or len(number) > 18:
         raise BadCursor(cursor)
     return int(number)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place after one row of a list by time: its time and its id."""
+
+    at: datetime
+    id: int
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """The place of that text; BadCursor where it is none."""
+        time, dot, number = text.partition(".")
+        if not (dot and len(text) <= 40 and _digits(time) and _digits(number)):
+            raise BadCursor(text)
+        try:
+            return cls(_EPOCH + timedelta(microseconds=int(time)), min(int(number), 2**63 - 1))
+        except OverflowError:
+            raise BadCursor(text) from None
+
+    def __str__(self) -> str:
+        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
+
+
+def older_than(field: str, place: Place) -> Q:
+    """Rows after the place in the order `-field, -id`; written so that an index on both is used as a range."""
+    return Q(**{f"{field}__lte": place.at}) & (Q(**{f"{field}__lt": place.at}) | Q(id__lt=place.id))
+
+
+def newer_than(field: str, place: Place) -> Q:
+    """Rows before the place in the order `-field, -id`."""
+    return Q(**{f"{field}__gte": place.at}) & (Q(**{f"{field}__gt": place.at}) | Q(id__gt=place.id))
+
+
+def page_by_time(queryset: QuerySet[Row], field: str, cursor: str, size: int) -> Page[Row]:
+    """The `size` rows after the cursor in the order `-field, -id`, in one query. BadCursor for a forged one."""
+    rows: QuerySet[Any] = queryset.order_by(f"-{field}", "-id")
+    if cursor:
+        rows = rows.filter(older_than(field, Place.parse(cursor)))
+    found = list(rows[: size + 1])
+    if len(found) <= size:
+        return Page(found, "")
+    last = found[size - 1]
+    return Page(found[:size], str(Place(getattr(last, field), last.pk)))
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()

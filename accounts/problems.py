@@ -40,6 +40,11 @@ class Denied(exceptions.APIException):
         self.faults = faults
         super().__init__(detail)
 
+    def problem(self) -> dict[str, Any]:
+        """The body that tells of it."""
+        found = problem(self.status_code, str(self.detail)) | {"title": self.title}
+        return found | {"faults": self.faults} if self.faults else found
+
 
 class ProblemSerializer(Serializer[Any]):
     """The shape of every error; `faults` names the fields of a bad body."""
@@ -139,9 +144,7 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.ValidationError):
         response.data["faults"] = data if isinstance(data, dict) else {"body": data}
     if isinstance(error, Denied):
-        response.data["title"] = error.title
-        if error.faults:
-            response.data["faults"] = error.faults
+        response.data = error.problem()
     return response
 
 

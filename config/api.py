@@ -10,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from accounts import schema as schema  # registers the token header
 from accounts.api import urls as accounts_api
 from accounts.problems import not_found
-from predictions import api as predictions_api
+from predictions.api import urls as predictions_api
 
 _MOUNT = "/api/"
 

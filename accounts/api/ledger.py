@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import paging, statement
-from accounts.api.lists import next_url
+from accounts import statement
+from accounts.api import examples, lists
+from accounts.api.fields import Listed, Text
 from accounts.models import LedgerEntry
 from accounts.problems import OwnApiView, ProblemSerializer
 
@@ -26,11 +25,44 @@ class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
         ]  # fmt: skip
 
 
-class LedgerPageSerializer(serializers.Serializer[Any]):
-    """A page of the ledger, newest first."""
+class LedgerQuery(Listed):
+    """Filters of the ledger."""
 
-    results = LedgerEntrySerializer(many=True)
-    next = serializers.CharField(allow_null=True, help_text="The address of the older rows.")
+    kind = serializers.ChoiceField(LedgerEntry.Kind.choices, default="", allow_blank=True)
+    reference = Text(
+        default="",
+        allow_blank=True,
+        max_length=64,
+        help_text="A prediction's id: its hold and its settlement.",
+    )
+
+
+SETTLED = {
+    "id": 4211,
+    "kind": "settle",
+    "reference": examples.PREDICTION,
+    "balance_delta": 300_000,
+    "held_delta": -1_200_000,
+    "captured": 900_000,
+    "released": 300_000,
+    "balance_after": 49_100_000,
+    "held_after": 0,
+    "reason": "",
+    "created_at": "2026-11-20T12:00:11.204000Z",
+}
+HELD = {
+    "id": 4210,
+    "kind": "hold",
+    "reference": examples.PREDICTION,
+    "balance_delta": -1_200_000,
+    "held_delta": 1_200_000,
+    "captured": None,
+    "released": None,
+    "balance_after": 48_800_000,
+    "held_after": 1_200_000,
+    "reason": "",
+    "created_at": examples.MOMENT,
+}
 
 
 class LedgerView(OwnApiView):
@@ -38,29 +70,21 @@ class LedgerView(OwnApiView):
 
     @extend_schema(
         operation_id="ledger",
-        parameters=[
-            OpenApiParameter("kind", enum=LedgerEntry.Kind.values),
-            OpenApiParameter("cursor", description="As given in `next`."),
-            OpenApiParameter("limit", int, description="Rows in a page, 1 to 200; 50 unless told."),
+        summary="Every movement of credits",
+        parameters=[LedgerQuery],
+        responses={200: lists.page_of("LedgerPage", LedgerEntrySerializer), 400: ProblemSerializer},
+        examples=[
+            examples.page(SETTLED, HELD, after="https://darkroom.example/api/ledger?cursor=aWQ6NDIxMA")
         ],
-        responses={200: LedgerPageSerializer, 400: ProblemSerializer, 401: ProblemSerializer},
     )
     def get(self, request: Request) -> Response:
-        """The account's ledger, newest first."""
-        asked = _LedgerQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        query = asked.validated_data
-        try:
-            page = paging.page(
-                statement.entries(self.account, query["kind"]), query["cursor"], query["limit"]
-            )
-        except paging.BadCursor:
-            raise serializers.ValidationError({"cursor": ["This is no cursor that was given out."]}) from None
-        rows = LedgerEntrySerializer(page.rows, many=True).data
-        return Response({"results": rows, "next": next_url(request, page.next)})
+        """The account's ledger, newest first. Rows are added and never changed.
 
-
-class _LedgerQuery(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(LedgerEntry.Kind.choices, default="", allow_blank=True)
-    cursor = serializers.CharField(default="", allow_blank=True, max_length=100)
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
+        A prediction has one `hold`, the most it could cost, and, once it ended, one `settle`: what of that was
+        `captured` and what was `released` again. Whatever failed or was canceled captured nothing.
+        """
+        query = lists.asked(LedgerQuery, request)
+        rows = statement.entries(self.account, query["kind"])
+        if query["reference"]:
+            rows = rows.filter(reference=query["reference"])
+        return lists.answer(request, rows, query, lambda row: LedgerEntrySerializer(row).data)

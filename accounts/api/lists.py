@@ -1,8 +1,48 @@
-"""Lists under `/api/`: pages by keyset, with the address of the next one."""
+"""Lists under `/api/`: pages by keyset, newest first, with the address of the next one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import paging
+from accounts.api.fields import Listed
+
+Row = TypeVar("Row", bound=Model)
+BAD_CURSOR = "This is no cursor that was given out."
+
+
+def asked(query: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The filters of a list, checked. Raises ValidationError (400), which names the wrong one."""
+    found = query(data=request.query_params)
+    found.is_valid(raise_exception=True)
+    checked: dict[str, Any] = found.validated_data
+    return checked
+
+
+def answer(
+    request: Request,
+    rows: QuerySet[Row],
+    query: dict[str, Any],
+    render: Callable[[Row], Any],
+    *,
+    time: str = "",
+) -> Response:
+    """One page of `rows`. `time`: the column that orders them, where it is not the id alone."""
+    try:
+        if time:
+            page = paging.page_by_time(rows, time, query["cursor"], query["limit"])
+        else:
+            page = paging.page(rows, query["cursor"], query["limit"])
+    except paging.BadCursor:
+        raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
+    return Response({"results": [render(row) for row in page.rows], "next": next_url(request, page.next)})
 
 
 def next_url(request: Request, cursor: str) -> str | None:
@@ -12,3 +52,19 @@ def next_url(request: Request, cursor: str) -> str | None:
     query = request.query_params.copy()
     query["cursor"] = cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
+    """The shape of one page of such rows, for the API's description."""
+    return inline_serializer(
+        name,
+        {
+            "results": row(many=True),
+            "next": serializers.URLField(
+                allow_null=True, help_text="The address of the older rows; null at the end."
+            ),
+        },
+    )
+
+
+__all__ = ["Listed", "answer", "asked", "next_url", "page_of"]

@@ -1,4 +1,4 @@
-"""`/api/quote` names the price of a create, and leaves no trace."""
+"""`/api/quotes` names the price of a create, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def several(db: None, monkeypatch: pytest.MonkeyPatch) -> Version:
 
 def ask(client: Client, headers: dict[str, str], version: str, **given: Any) -> Any:
     body = {"version": version, "input": given}
-    return client.post("/api/quote", body, content_type="application/json", headers=headers)
+    return client.post("/api/quotes", body, content_type="application/json", headers=headers)
 
 
 def test_it_names_the_most_that_it_can_cost(
@@ -45,8 +45,10 @@ def test_it_names_the_most_that_it_can_cost(
             "ceiling": 900_000,
             "unit": "output",
             "amount": 300_000,
+            "outputs": 3,
             "balance": 100 * MICRO,
             "enough": True,
+            "objection": None,
         },
     )
 

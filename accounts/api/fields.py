@@ -1,0 +1,60 @@
+"""Fields of bodies and queries under `/api/` that take their own kind of value and nothing that merely resembles it.
+
+Django REST framework's own would read `5` as a text and `"yes"` as a flag: a frontend's mistake would pass unseen.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+
+_YEARS = range(1970, 9001)
+
+
+class Text(serializers.CharField):
+    """A JSON string; kept as it is, blanks included."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **options})
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """`true` or `false`; in a query the same two words."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        words = {"true": True, "false": False} if hasattr(self.root.initial_data, "getlist") else {}
+        if isinstance(data, str) and data in words:
+            return words[data]
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Moment(serializers.DateTimeField):
+    """An RFC 3339 time with its offset, of a year that every part of the server can work with."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        # A plus sign that a caller did not encode arrives as a blank.
+        text = value.replace(" ", "+") if isinstance(value, str) else value
+        if not isinstance(text, str) or "T" not in text.upper():
+            self.fail("invalid", format="2026-01-31T12:00:00Z")
+        found: datetime = super().to_internal_value(text)
+        if found.year not in _YEARS or (not text.upper().endswith("Z") and text[-6:-5] not in {"+", "-"}):
+            self.fail("invalid", format="2026-01-31T12:00:00Z")
+        return found
+
+
+class Listed(serializers.Serializer[Any]):
+    """What every list takes: how many, and where to go on."""
+
+    cursor = Text(default="", allow_blank=True, max_length=200, help_text="As given in `next`.")
+    limit = serializers.IntegerField(
+        default=50, min_value=1, max_value=200, help_text="Rows in a page, 1 to 200; 50 unless told."
+    )

@@ -1,0 +1,197 @@
+"""`/api/quotes`: what predictions would cost, told before anything is held."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import examples
+from accounts.api.fields import Text
+from accounts.problems import Denied, OwnApiView, ProblemSerializer, problem
+from predictions import catalogue, pricing, submit
+
+MOST = 50
+"""Quotes in one request."""
+
+_WISH = {
+    "version": examples.MODEL,
+    "input": {"prompt": "a lighthouse in the fog", "num_outputs": 4},
+}
+_QUOTE = {
+    "model": examples.MODEL,
+    "version": examples.VERSION,
+    "ceiling": 1_200_000,
+    "unit": "output",
+    "amount": 300_000,
+    "outputs": 4,
+    "balance": 50_000_000,
+    "enough": True,
+    "objection": None,
+}
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """The same `version` and `input` as a create."""
+
+    version = Text(
+        max_length=300, help_text="64 hex digits, `owner/name:64-hex` or `owner/name` for its newest."
+    )
+    input = serializers.JSONField(default=dict, help_text="An object, as a create would have it.")
+
+    def validate_input(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("An object is expected.")
+        return value
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    """Amounts are integer micro-credits: 1,000,000 are one credit."""
+
+    model = serializers.CharField()
+    version = serializers.CharField()
+    ceiling = serializers.IntegerField(help_text="The most it can cost; this much would be held.")
+    unit = serializers.CharField(help_text="`output`: for each file that comes; `run`: for the run.")
+    amount = serializers.IntegerField(help_text="The price of one unit.")
+    outputs = serializers.IntegerField(help_text="How many outputs this input asks for.")
+    balance = serializers.IntegerField(help_text="What can be spent now.")
+    enough = serializers.BooleanField(help_text="Whether balance and the token's limits cover the ceiling.")
+    objection = serializers.CharField(
+        allow_null=True, help_text="Why a create would be refused for money now; null where it would not."
+    )
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    """Several wishes, priced at once."""
+
+    wishes = WishSerializer(many=True, min_length=1, max_length=MOST)
+
+
+class BatchLineSerializer(serializers.Serializer[Any]):
+    """One wish of a batch: its quote, or why it would be refused."""
+
+    quote = QuoteSerializer(allow_null=True)
+    problem = ProblemSerializer(allow_null=True)
+
+
+class BatchQuoteSerializer(serializers.Serializer[Any]):
+    """The lines in the order of the wishes, and what they come to."""
+
+    results = BatchLineSerializer(many=True)
+    ceiling = serializers.IntegerField(help_text="The sum of the ceilings of those that would be accepted.")
+    balance = serializers.IntegerField(help_text="What can be spent now.")
+    enough = serializers.BooleanField(help_text="Whether balance and the token's limits cover the sum.")
+    objection = serializers.CharField(allow_null=True, help_text="Why they do not; null where they do.")
+
+
+class _Quoting(OwnApiView):
+    """What both views share. A dry run changes nothing, so reading is enough."""
+
+    scopes: ClassVar = {"POST": permits.READ}
+
+    def quote(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """The quote for one wish, without the account's part. Raises Denied as a create would be refused."""
+        version = catalogue.find_version(wish["version"])
+        if version is None:
+            raise Denied(404, "Not Found", "There is no such model or version here.")
+        try:
+            offer = submit.check(
+                submit.Request(self.account, self.user, version, wish["input"], token=self.token)
+            )
+        except submit.Refused as refused:
+            raise Denied(refused.status, refused.title, refused.detail, _faults(refused)) from None
+        return {
+            "model": version.model.ref,
+            "version": version.pk,
+            "ceiling": offer.ceiling,
+            "unit": offer.price.unit,
+            "amount": offer.price.amount,
+            "outputs": pricing.asked_outputs(version, offer.input),
+        }
+
+    def cover(self, ceiling: int) -> dict[str, Any]:
+        """What the account, and the token's own limits, say to such a sum."""
+        enough = self.account.balance >= ceiling
+        return {
+            "balance": self.account.balance,
+            "enough": enough,
+            "objection": None if enough else submit.InsufficientCredit.detail,
+        }
+
+
+def _faults(refused: submit.Refused) -> dict[str, Any] | None:
+    if not isinstance(refused, submit.InvalidInput):
+        return None
+    found: dict[str, list[str]] = {}
+    for fault in refused.faults:
+        found.setdefault(fault.field, []).append(fault.description)
+    return found
+
+
+class QuotesView(_Quoting):
+    """A dry run of a create."""
+
+    @extend_schema(
+        operation_id="quote",
+        summary="What would it cost?",
+        request=WishSerializer,
+        responses={
+            200: QuoteSerializer, 402: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer,
+            503: ProblemSerializer,
+        },
+        examples=[examples.sent(_WISH), examples.came(_QUOTE)],
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """Check an input and name its exact ceiling: what a create would hold. Nothing is held, stored or queued.
+
+        It is refused with the words, and in the order, in which the create itself would be refused; only a balance
+        that is too small is told in `enough` and `objection`, so that a frontend can show the price beside it.
+        """
+        asked = WishSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        found = self.quote(asked.validated_data)
+        return Response(found | self.cover(found["ceiling"]))
+
+
+class BatchView(_Quoting):
+    """A dry run of several creates."""
+
+    @extend_schema(
+        operation_id="quote_batch",
+        summary="What would all of these cost?",
+        request=BatchSerializer,
+        responses={200: BatchQuoteSerializer},
+        examples=[
+            examples.sent({"wishes": [_WISH, {"version": "acme/unknown", "input": {}}]}),
+            examples.came(
+                {
+                    "results": [
+                        {"quote": _QUOTE, "problem": None},
+                        {"quote": None, "problem": problem(404, "There is no such model or version here.")},
+                    ],
+                    "ceiling": 1_200_000,
+                    "balance": 50_000_000,
+                    "enough": True,
+                    "objection": None,
+                }
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Price up to 50 wishes at once, each with its quote or its problem, and name the sum."""
+        asked = BatchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        lines = [self._line(wish) for wish in asked.validated_data["wishes"]]
+        ceiling = sum(line["quote"]["ceiling"] for line in lines if line["quote"])
+        return Response({"results": lines, "ceiling": ceiling, **self.cover(ceiling)})
+
+    def _line(self, wish: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found = self.quote(wish)
+        except Denied as denied:
+            return {"quote": None, "problem": denied.problem()}
+        return {"quote": found | self.cover(found["ceiling"]), "problem": None}
