@@ -35,6 +35,8 @@ _NAMES = {
     503: ("Unavailable", "Not now; try again.", _RETRY),
     504: ("TimedOut", "Not ready in time. The job was canceled; nothing was charged.", {}),
 }
+_SIDE = "(1[6-9]|[2-9][0-9]|[1-9][0-9]{2}|[1-7][0-9]{3}|80[0-9]{2}|81[0-8][0-9]|819[0-2])"
+"""16 to 8192 pixels."""
 _READ = (400, 401, 403, 429, 500, 503)
 
 
@@ -145,7 +147,7 @@ def _wishes() -> Json:
         "size": or_null(
             told(
                 "`WIDTHxHEIGHT` or `auto`.",
-                {"type": "string", "pattern": "^(auto|[1-9][0-9]{2}x[1-9][0-9]{2})$"},
+                {"type": "string", "pattern": f"^(auto|{_SIDE}x{_SIDE})$"},
             )
         ),
         "response_format": or_null({"type": "string", "enum": list(bodies.FORMS)}),

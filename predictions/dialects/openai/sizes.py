@@ -10,7 +10,7 @@ from typing import Any
 STEP = 8
 """Pixels: latent models paint in blocks of this side."""
 SMALLEST, LARGEST = 16, 8192
-_SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
+_SIZE = re.compile(r"([1-9][0-9]{1,3})x([1-9][0-9]{1,3})")
 
 
 class NoSuchSize(Exception):

@@ -27,11 +27,11 @@ def wants_pictures(request: TokenRequest) -> bool:
 
     Raises Problem 400 for a value that is no answer, ImageError 429 where no more may be held.
     """
-    name, value = _asked(request)
-    if value not in ApiToken.Answer.values:
-        choices = " or ".join(ApiToken.Answer.values)
-        raise errors.bad_request(f"{name} must be {choices}.")
-    if value != ApiToken.Answer.OPENAI:
+    for name, value in [*_stated(request), _asked(request)]:
+        if value not in ApiToken.Answer.values:
+            choices = " or ".join(ApiToken.Answer.values)
+            raise errors.bad_request(f"{name} must be {choices}.")
+    if _asked(request)[1] != ApiToken.Answer.OPENAI:
         return False
     images.refuse_where_full()
     return True
@@ -61,11 +61,14 @@ door = Door(say)
 
 def _asked(request: HttpRequest) -> tuple[str, str]:
     """Where the wish stands, and its value. Without a token (it is missing or wrong) only the request can tell."""
-    for name, value in ((HEADER, request.headers.get(HEADER)), (QUERY, request.GET.get(QUERY))):
-        if value is not None:
-            return name, value.strip().lower()
     token: ApiToken | None = getattr(request, "api_token", None)
-    return "The API token's answer", token.answer if token else ApiToken.Answer.PREDICTION
+    by_token = ("The API token's answer", token.answer if token else ApiToken.Answer.PREDICTION)
+    return next(iter(_stated(request)), by_token)
+
+
+def _stated(request: HttpRequest) -> list[tuple[str, str]]:
+    given = ((HEADER, request.headers.get(HEADER)), (QUERY, request.GET.get(QUERY)))
+    return [(name, value.strip().lower()) for name, value in given if value is not None]
 
 
 def _in_their_form(found: errors.Problem) -> image_errors.ImageError:

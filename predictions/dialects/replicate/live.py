@@ -41,10 +41,10 @@ class Preference:
 
 def cancel_after(request: HttpRequest) -> float | None:
     """Seconds from `Cancel-After`, at least 5. Raises Problem 422."""
-    text = request.headers.get("Cancel-After", "").strip()
-    if not text:
+    text = request.headers.get("Cancel-After")
+    if text is None:
         return None
-    match = _DURATION.fullmatch(text)
+    match = _DURATION.fullmatch(text.strip())
     seconds = 0.0
     if match:
         hours, minutes, rest, plain = (int(part or 0) for part in match.groups())

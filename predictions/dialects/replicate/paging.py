@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from predictions.dialects.replicate.addresses import Addresses
 from predictions.validation import is_unicode
 
 PAGE = 100
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 Row = TypeVar("Row", bound=Model)
 
 
@@ -62,9 +63,10 @@ def parse_time(request: HttpRequest, name: str) -> datetime | None:
         value = parse_datetime(text.replace(" ", "+"))
     except ValueError:
         value = None
-    if value is None or not _is_usable(value):
+    if value is None or value.tzinfo is None:
         raise errors.bad_request(f"{name} is not a time such as 2026-01-31T12:00:00Z.")
-    return value
+    # No row is older or newer; a database cannot compare with every time that can be written.
+    return min(max(value, _FIRST), _LAST)
 
 
 def _size(request: HttpRequest) -> int:
@@ -110,4 +112,4 @@ def _read(text: str | None, kind: type[int] | type[str]) -> dict[str, Any] | Non
 
 def _is_usable(moment: datetime) -> bool:
     """Whether a database can compare with it, whatever its zone."""
-    return moment.tzinfo is not None and 1970 <= moment.year <= 9000
+    return moment.tzinfo is not None and _FIRST <= moment <= _LAST

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import MICRO
-from predictions import catalogue
+from predictions import catalogue, standing
 from predictions.dialects.replicate.addresses import Addresses
 from predictions.models import HostedModel, Prediction, Version
 
@@ -40,6 +40,7 @@ def prediction_json(
         "deadline": time(prediction.deadline),
         "metrics": _metrics(prediction),
         "urls": addresses.prediction(prediction),
+        "darkroom": standing.told(prediction),
     }
     if as_starting and not prediction.is_ended:
         shown |= {"status": "starting", "output": None, "started_at": None}

@@ -146,8 +146,13 @@ def list_predictions(request: TokenRequest) -> HttpResponse:
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
-    """GET /predictions/{id}."""
-    return answer(prediction_json(_own(request, public_id), addresses_of(request)))
+    """GET /predictions/{id}; while it waits, with its place in the queue."""
+    prediction = _own(request, public_id)
+    found = prediction_json(prediction, addresses_of(request))
+    place = standing.queue(prediction)
+    if place is not None:
+        found["darkroom"]["queue"] = place
+    return answer(found)
 
 
 def cancel(request: TokenRequest, public_id: str) -> HttpResponse:

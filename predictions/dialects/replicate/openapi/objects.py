@@ -98,8 +98,29 @@ def _prediction() -> Json:
             "source": {"type": "string", "enum": ["api", "web"]},
             "deployment": told("`owner/name`, where it was made through one.", STRING),
             "urls": urls,
+            "darkroom": _darkroom(),
         },
         ("deployment",),
+    )
+
+
+def _darkroom() -> Json:
+    place = thing(
+        {
+            "position": told("1 is next.", INTEGER),
+            "estimated_seconds": told("Until it will probably have ended.", or_null({"type": "number"})),
+        },
+        description="Only while it waits, and only where one prediction is asked for.",
+    )
+    return thing(
+        {
+            "ceiling": told("The most it can cost, in micro-credits.", INTEGER),
+            "charged": told("What it cost, in micro-credits; null until it has ended.", or_null(INTEGER)),
+            "progress": told("0 to 1; null where nothing is known.", or_null({"type": "number"})),
+            "queue": place,
+        },
+        ("queue",),
+        description="What Darkroom tells beyond Replicate's fields.",
     )
 
 
@@ -171,7 +192,10 @@ def _files() -> Json:
                 "metadata": told(
                     "JSON; also as fields `metadata[key]`.", {"type": "string", "format": "json-object"}
                 ),
-                "filename": told("Instead of the part's own.", {"type": "string", "maxLength": 60}),
+                "filename": told(
+                    "Instead of the part's own; at most 255 bytes of UTF-8.",
+                    {"type": "string", "format": "file-name"},
+                ),
                 "type": told(
                     "Media type, instead of the part's own; what is none is kept as plain bytes.", STRING
                 ),

@@ -1,0 +1,128 @@
+"""Runs Schemathesis over the OpenAPI documents of a started server, all checks on, and says what it found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.rules import ROOT
+from tests.server import RunningServer
+
+DOCUMENTS = {
+    "replicate": "/v1/openapi.json",
+    "seeds": "/replicate/v1/openapi.json",
+    "openai": "/openai/v1/openapi.json",
+    "own": "/api/schema?format=json",
+}
+NOT_OFFERED = (
+    "deployments.create", "deployments.update", "deployments.delete", "trainings.create", "trainings.get",
+    "trainings.cancel",
+)  # fmt: skip
+"""Described so that callers know the refusal: no request to them is ever accepted."""
+HELD = (
+    "predictions.create", "models.predictions.create", "deployments.predictions.create", "createImage",
+    "createImageEdit", "predictions.stream", "files.stream",
+)  # fmt: skip
+"""Answers that may take long, by contract."""
+SLOW_S = 1.0
+
+
+@dataclass
+class Report:
+    """What one document's run came to."""
+
+    document: str
+    code: int
+    text: str
+    cases: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def line(self) -> str:
+        """One line for people."""
+        return f"{self.document}: {self.cases} cases, {self.failures} failures, {self.seconds:.0f} s"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A started server, and what `manage.py fixtures` made in it."""
+
+    url: str
+    token: str
+    models: dict[str, str]
+
+
+@contextlib.contextmanager
+def target() -> Iterator[Target]:
+    """A server in conformance mode, without rate limits."""
+    limits = {f"DARKROOM_RATE_{kind}": "0" for kind in ("CREATE", "POLL", "OTHER")}
+    with RunningServer(DARKROOM_CONFORMANCE="1", **limits) as server:
+        file = server.data / "fixtures.json"
+        done = server.manage("fixtures", str(file))
+        assert done.returncode == 0, done.stderr
+        made = json.loads(file.read_text())
+        yield Target(server.url, made["tokens"]["funded"], made["models"])
+
+
+def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool) -> Report:
+    """Run one document: `cases` for each operation and phase. `slow`: whether an answer that takes long is a fault."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-fuzz-") as folder:
+        (Path(folder) / "schemathesis.toml").write_text(_settings(cases, seed, slow))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
+            "FUZZ_MODELS": json.dumps(one.models),
+            "FUZZ_TOKEN": one.token,
+        }
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "st"), "run", one.url + DOCUMENTS[document], "--no-color"],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    return _read(document, done.returncode, done.stdout + done.stderr)
+
+
+def _read(document: str, code: int, text: str) -> Report:
+    found = re.search(r"^  (\d+) generated", text, re.MULTILINE)
+    failed = re.search(r"found (\d+) unique failures", text)
+    seconds = re.search(r"in ([\d.]+)s =+$", text.strip())
+    return Report(
+        document, code, text,
+        cases=int(found.group(1)) if found else 0,
+        failures=int(failed.group(1)) if failed else 0,
+        seconds=float(seconds.group(1)) if seconds else 0.0,
+    )  # fmt: skip
+
+
+def _settings(cases: int, seed: int, slow: bool) -> str:
+    """The configuration of `st`: all checks; only what is never accepted may be refused when well-formed."""
+    refused = ", ".join(f'"{name}"' for name in NOT_OFFERED)
+    held = ", ".join(f'"{name}"' for name in HELD)
+    limit = f"max_response_time = {SLOW_S}" if slow else ""
+    return f"""
+seed = {seed}
+continue-on-failure = true
+request-timeout = 90
+headers = {{ Authorization = "Bearer ${{FUZZ_TOKEN}}" }}
+[generation]
+max-examples = {cases}
+database = "none"
+[checks]
+{limit}
+[[operations]]
+include-operation-id = [{refused}]
+checks = {{ positive_data_acceptance = {{ expected-statuses = ["404", "422"] }} }}
+[[operations]]
+include-operation-id = [{held}]
+checks = {{ max_response_time = 90 }}
+"""

@@ -1,0 +1,78 @@
+"""What Schemathesis cannot know of this API: how references, cursors and preferences look, and what models take.
+
+Loaded by `st` through SCHEMATHESIS_HOOKS. FUZZ_MODELS holds the fixture models by role, as `manage.py fixtures` says.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
+
+MODELS: dict[str, str] = json.loads(os.environ.get("FUZZ_MODELS", "{}"))
+INPUTS: dict[str, dict[str, Any]] = {
+    "text": {"prompt": "a cat"},
+    "iterator": {"prompt": "three words here"},
+    "image": {"prompt": "a cat", "width": 64, "height": 64},
+    "fail": {"message": "no luck"},
+}
+"""Inputs of the models that end at once, by role."""
+ROLES = sorted(set(MODELS) & set(INPUTS))
+PREFERENCES = ["respond-async", "wait=1", "wait=0", "wait=soon", "handling=lenient", "respond-async, a=b"]
+_numbers = itertools.count(1)
+
+
+def cursor(key: int | str, direction: str) -> str:
+    """A cursor such as the server gives."""
+    text = json.dumps({"t": "2026-03-01T12:00:00+00:00", "k": key, "d": direction})
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def metadata() -> st.SearchStrategy[str]:
+    """The metadata of a file: an object as JSON."""
+    return st.dictionaries(st.text("abc", max_size=3), st.integers(0, 9), max_size=3).map(json.dumps)
+
+
+FORMATS: dict[str, st.SearchStrategy[str]] = {
+    "version-reference": st.sampled_from([MODELS[role] for role in ROLES] or ["conformance/text"]),
+    "page-cursor": st.builds(cursor, st.integers(1, 10**6), st.sampled_from("np")),
+    "prefer": st.sampled_from(PREFERENCES),
+    "json-object": metadata(),
+    "file-name": st.text("abc é漢.", min_size=1, max_size=60),
+}
+for name, strategy in FORMATS.items():
+    schemathesis.openapi.format(name, strategy)
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Make a well-formed request one that is accepted: a model, its input, and a key that was not there before."""
+    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+        return
+    path = case.operation.path
+    if "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = f"{next(_numbers)} {case.headers['Idempotency-Key']}"[:255]
+    if path.endswith("/versions") and "cursor" in (case.query or {}):
+        case.query["cursor"] = cursor("0" * 64, "n")
+    if isinstance(case.body, dict) and path.endswith("/predictions"):
+        _accepted(case)
+    if isinstance(case.body, dict) and path.startswith("/images/"):
+        case.body = {**case.body, "model": MODELS["image"], "size": "64x64", "output_compression": None}
+
+
+def _accepted(case: Any) -> None:
+    answers = (case.headers.get("X-Darkroom-Answer"), (case.query or {}).get("answer"))
+    role = "image" if "openai" in answers else ROLES[next(_numbers) % len(ROLES)]
+    if "version" in case.body:
+        case.body = {**case.body, "version": MODELS[role]}
+    elif case.operation.path.startswith("/models/"):
+        owner, _, name = MODELS[role].partition(":")[0].partition("/")
+        case.path_parameters = {**case.path_parameters, "owner": owner, "name": name}
+    if isinstance(case.body.get("input"), dict):
+        case.body = {**case.body, "input": {**case.body["input"], **INPUTS[role]}}
