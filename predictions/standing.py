@@ -1,0 +1,40 @@
+"""What Darkroom tells of a prediction beyond Replicate's fields: its money, its progress, its place in the queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.cache import cache
+
+from predictions.models import Phase, Prediction
+from predictions.running import dispatch
+
+_FRESH_S = 1.0
+"""A place is worth this long: with many waiting and all of them polling, each would count all the others."""
+
+
+def told(prediction: Prediction) -> dict[str, Any]:
+    """The key `darkroom` of every prediction object. Amounts are micro-credits; no query is made.
+
+    `ceiling` is the most it can cost and what is held while it lives; `charged` is null until it has ended.
+    """
+    return {"ceiling": prediction.ceiling, "charged": prediction.charge, "progress": prediction.progress}
+
+
+def queue(prediction: Prediction) -> dict[str, Any] | None:
+    """Place (1 is next) and seconds until it will probably have ended; None where it does not wait.
+
+    `estimated_seconds` is null where nothing is known of this model's runs. An answer may be a second old.
+    """
+    if prediction.phase != Phase.WAITING:
+        return None
+    key = f"place-{prediction.public_id}"
+    found: dict[str, Any] | None = cache.get(key)
+    if found is None:
+        place = dispatch.place(prediction)
+        if place is None:
+            return None
+        seconds = None if place.seconds is None else round(place.seconds, 1)
+        found = {"position": place.number, "estimated_seconds": seconds}
+        cache.set(key, found, _FRESH_S)
+    return found
