@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts.prepared import Prepared
-from predictions import catalogue, lifecycle, repeats, shown, submit
+from predictions import catalogue, lifecycle, repeats, shown, standing, submit
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.headers import again as again_of
 from predictions.dialects.replicate import answers, bodies, errors, live, paging
