@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ MAX_PIECE = 50_000
 
 
 class Desk:
-    """What a model's code may tell the world. Not thread-safe; a child paints in one thread."""
+    """What a model's code may tell the world. A child paints in one thread; another may show previews."""
 
     def __init__(self, pipe: int, folder: Path) -> None:
         self._pipe = pipe
         self._folder = folder
         self._progress = 0.0
+        self._lock = threading.Lock()
 
     def log(self, text: str) -> None:
         """Add a line to the prediction's log."""
@@ -79,5 +81,6 @@ class Desk:
     def _send(self, event: dict[str, Any]) -> None:
         # ASCII only, so that a lone surrogate in a prompt cannot break the line.
         data = memoryview(json.dumps(event).encode() + b"\n")
-        while data:
-            data = data[os.write(self._pipe, data) :]
+        with self._lock:
+            while data:
+                data = data[os.write(self._pipe, data) :]

@@ -23,7 +23,10 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 """The IPTC term for media made purely by an algorithm, without training data."""
 ENGINE = "procedural, no neural network"
 NAMESPACE = "urn:darkroom:engine:1/"
-PREVIEW_SIDE = 128
+PREVIEW_SIDE = 256
+"""Longest side of a look at unfinished work, in pixels."""
+PREVIEW_BYTES = 24 * 1024
+"""A look larger than this is encoded once more, coarsely."""
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -81,9 +84,14 @@ def encode(pixels: NDArray[np.uint8], fmt: Format, quality: int, label: Label) -
 
 
 def encode_preview(pixels: NDArray[np.uint8]) -> bytes:
-    """A small JPEG of unfinished work, its longest side at most 128 pixels."""
+    """A small JPEG of unfinished work: its longest side at most 256 pixels, at most 24 KiB."""
     image = Image.fromarray(pixels)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=70)
-    return out.getvalue()
+    data = b""
+    for quality in (72, 40, 10):
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=quality)
+        data = out.getvalue()
+        if len(data) <= PREVIEW_BYTES:
+            break
+    return data

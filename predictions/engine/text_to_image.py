@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.engine.desk import Desk
-from predictions.engine.encode import CONTENT_TYPES, Label, encode, encode_preview
+from predictions.engine.developing import Developing, sketch_size
+from predictions.engine.encode import CONTENT_TYPES, Label, encode
 from predictions.engine.models import Model, Settings
 from predictions.engine.progress import Bar
 
 PAINTING = 0.92
 """Share of one picture's work that is painting; the rest is encoding and writing."""
+SKETCHED = 0.02
+"""What is done of one picture once its sketch is there."""
 WORDS_LISTED = 40
 
 Preview = NDArray[np.uint8] | None
@@ -59,11 +62,30 @@ def perform(model: Model, settings: Settings, desk: Desk, painter: Painter) -> N
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
         told = _teller(desk, bar, index, settings.count)
-        pixels = _paint(one, painter, told)
+        pixels = _developed(one, painter, desk, told)
         name = f"out-{index}.{settings.format}"
         data = encode(pixels, settings.format, settings.encoder_quality, _label(one, painter.VERSION))
         desk.save(name, CONTENT_TYPES[settings.format], data)
-        told(1.0, None)
+        told(1.0)
+
+
+def _developed(
+    settings: Settings, painter: Painter, desk: Desk, told: Callable[[float], None]
+) -> NDArray[np.uint8]:
+    """The painted picture; looks at it are shown on the way."""
+    size = sketch_size(settings.width, settings.height)
+    sketch = None
+    if size is not None:
+        small = replace(settings, width=size[0], height=size[1])
+        sketch = _paint(small, painter, lambda fraction, canvas: None)
+        told(SKETCHED)
+    with Developing(desk.preview, sketch) as shown:
+
+        def progress(fraction: float, canvas: Preview) -> None:
+            told(fraction * PAINTING)
+            shown.at(fraction, canvas)
+
+        return _paint(settings, painter, progress)
 
 
 def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview], None]) -> NDArray[np.uint8]:
@@ -75,7 +97,7 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
         seed=settings.seed,
         quality=settings.quality,
         guidance=settings.guidance,
-        progress=lambda fraction, preview: told(fraction * PAINTING, preview),
+        progress=told,
     )
     pixels: NDArray[np.uint8] = picture.pixels
     if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
@@ -83,14 +105,12 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
     return pixels
 
 
-def _teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float, Preview], None]:
+def _teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float], None]:
     """A progress callback for picture `index` of `count`, mapped onto the whole request."""
 
-    def told(fraction: float, preview: Preview) -> None:
+    def told(fraction: float) -> None:
         # Clipped below the end, so that only the saved last file makes the bar reach 100 %.
         overall = (index + min(max(fraction, 0.0), 1.0)) / count
-        if preview is not None:
-            desk.preview(encode_preview(np.ascontiguousarray(preview)))
         desk.progress(overall)
         bar.at(overall)
 

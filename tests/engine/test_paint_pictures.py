@@ -266,7 +266,7 @@ def test_progress_never_falls_and_ends_at_one() -> None:
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert 8 <= len(told) <= 20
-    assert all(max(p.shape[:2]) <= 128 and p.dtype == np.uint8 for p in previews)
+    assert all(max(p.shape[:2]) <= 256 and p.dtype == np.uint8 for p in previews)
     assert len(previews) >= 5
 
 

@@ -65,6 +65,10 @@ def test_it_makes_smaller_files_of_lower_quality(fmt: Format) -> None:
     assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
 
 
-def test_it_makes_previews_of_at_most_128_pixels_a_side() -> None:
-    picture = Image.open(io.BytesIO(encode_preview(np.zeros((500, 1000, 3), np.uint8))))
-    assert (picture.format, picture.size) == ("JPEG", (128, 64))
+def test_it_makes_previews_of_at_most_256_pixels_a_side_and_24_kib() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (500, 1000, 3)).astype(np.uint8)
+    for pixels in (np.zeros((500, 1000, 3), np.uint8), noise, noise[:, :500]):
+        data = encode_preview(pixels)
+        picture = Image.open(io.BytesIO(data))
+        assert (picture.format, max(picture.size)) == ("JPEG", 256)
+        assert len(data) <= 24 * 1024

@@ -38,7 +38,7 @@ _HORIZONS = {
     "mountain": 0.60, "hills": 0.56, "lake": 0.54, "sea": 0.58, "desert": 0.58, "forest": 0.66, "city": 0.70,
     "studio": 0.78, "space": 0.62, "underwater": 0.6,
 }  # fmt: skip
-_PREVIEW = 128
+_PREVIEW = 256
 _SMALLEST = 24
 
 
