@@ -80,7 +80,7 @@ class Update:
     metrics: dict[str, Any] = field(default_factory=dict)
     """`predict_time` in seconds once ended; more keys as the provider likes."""
     preview: bytes | None = None
-    """The newest look at the unfinished picture: a JPEG of at most 256 px a side and 24 KiB, only while `processing`."""
+    """The newest look at the unfinished picture, while `processing`: a JPEG of at most 256 px a side and 24 KiB."""
 
     @property
     def is_final(self) -> bool:
