@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value, Window
 from django.db.models.functions import Coalesce, Lag
+from django.db.models.lookups import Exact
 
+from accounts import credits, spending
 from accounts.amounts import decimal_text
-from accounts.models import Account, LedgerEntry
+from accounts.models import Account, ApiToken, LedgerEntry, TokenSpending
 
 Row = TypeVar("Row", bound=Model)
 BATCH = 500
@@ -65,6 +68,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
     yield from _sums()
     yield from _running_balances()
     yield from _settles_without_their_hold()
+    yield from _spending_of_tokens()
 
 
 def checked() -> dict[str, int]:
@@ -132,3 +136,28 @@ def _settles_without_their_hold() -> Iterator[Breach]:
             entry.reference,
             f"released a hold of {decimal_text(-entry.held_delta)} where {held} was held",
         )
+
+
+def _spending_of_tokens() -> Iterator[Breach]:
+    holds: QuerySet[Any] = spending.net_holds().annotate(day=spending.UtcDay("created_at"))
+    # A month is the beginning of its days, and `total` of them all.
+    of_period = holds.filter(token=OuterRef("token")).filter(
+        Q(day__startswith=OuterRef("period")) | Q(Exact(OuterRef("period"), spending.TOTAL))
+    )
+    counted = of_period.values("token").annotate(s=Sum("net")).values("s")
+    meters: QuerySet[Any] = TokenSpending.objects.select_related("token").annotate(
+        counted=Coalesce(Subquery(counted), Value(0))
+    )
+    for meter in confirmed(meters.exclude(spent=F("counted")), lambda row: int(row.token.account_id)):
+        yield Breach(
+            "token",
+            f"{meter.token_id} ({meter.token.name}), {meter.period}",
+            f"has {decimal_text(meter.spent)} spent and on hold,"
+            f" but its ledger adds up to {decimal_text(meter.counted)}",
+            partial(_recounted, meter.token),
+        )
+
+
+def _recounted(token: ApiToken) -> str:
+    credits.recount(token)
+    return "summed up from the ledger"

@@ -1,17 +1,26 @@
-"""The only writer of balances: grant, hold, settle, adjust.
+"""The only writer of balances and of what tokens have spent: grant, hold, settle, adjust; limit, recount.
 
 Each is one conditional UPDATE of the account and one ledger row in the caller's transaction (or its own).
 Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a CHECK in the database forbids.
+
+A token's limits and the rows that count its spending change only while its account's row is locked, which every
+movement locks first. So a hold either sees a new limit, or is seen by the sum that the new limit begins with.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Length
+from django.utils import timezone
 
-from accounts.models import MICRO, Account, LedgerEntry, User
+from accounts import spending
+from accounts.models import MICRO, Account, ApiToken, LedgerEntry, TokenSpending, User
+from accounts.prepared import Prepared
 
 LARGEST = 1_000_000_000 * MICRO
 """The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
@@ -19,6 +28,18 @@ LARGEST = 1_000_000_000 * MICRO
 
 class InsufficientCredits(Exception):
     """The account has less than what is asked; nothing was changed."""
+
+
+class TokenLimitReached(InsufficientCredits):
+    """A limit of the token leaves less than what is asked. The transaction must not be committed.
+
+    `limit` is `day`, `month` or `total`; `most` what it allows, `left` what of it is left, in micro-credits.
+    """
+
+    def __init__(self, limit: str, most: int, left: int, asked: int, at: datetime) -> None:
+        self.limit, self.most, self.left, self.asked = limit, most, left, asked
+        self.ends_at = spending.ends_at(limit, at)
+        super().__init__(limit)
 
 
 class AccountClosed(Exception):
@@ -56,10 +77,12 @@ def adjust(
     return _post_by_hand(LedgerEntry.Kind.ADJUST, account, delta, reason, actor, reference)
 
 
-def hold(account_id: int, amount: int, reference: str) -> LedgerEntry:
+def hold(account_id: int, amount: int, reference: str, *, token: ApiToken | None = None) -> LedgerEntry:
     """Set aside the most a prediction can cost. Call it inside the transaction that inserts the prediction.
 
-    Raises InsufficientCredits, or AccountClosed where the account is not active. A hold of 0 has its row too.
+    `token` is the one that asks: its limits as the database has them now are reserved from as the balance is.
+    Raises InsufficientCredits, TokenLimitReached, or AccountClosed where the account is not active. A hold of 0 has
+    its row too.
     """
     if amount < 0:
         raise ValueError("A hold is not negative.")
@@ -68,7 +91,11 @@ def hold(account_id: int, amount: int, reference: str) -> LedgerEntry:
         if Account.objects.filter(pk=account_id, status=Account.Status.ACTIVE).exists():
             raise InsufficientCredits
         raise AccountClosed
-    return _record(account_id, LedgerEntry.Kind.HOLD, reference, -amount, amount, after)
+    token_id = token.pk if token is not None else None
+    entry = _record(account_id, LedgerEntry.Kind.HOLD, reference, -amount, amount, after, token_id=token_id)
+    if token_id is not None and amount:
+        _reserve(token_id, amount, entry.created_at)
+    return entry
 
 
 def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
@@ -78,7 +105,7 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's
     loss.
     """
-    held = LedgerEntry.objects.values_list("held_delta", flat=True).get(
+    held, token_id, held_at = LedgerEntry.objects.values_list("held_delta", "token_id", "created_at").get(
         reference=reference, kind=LedgerEntry.Kind.HOLD, account_id=account_id
     )
     captured = max(0, min(charge, held))
@@ -86,6 +113,8 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     after = _move(account_id, balance_delta=released, held_delta=-held)
     if after is None:
         raise InsufficientCredits("More is to be settled than the account holds; run the audit.")
+    if token_id is not None and released:
+        _give_back(token_id, released, held_at)
     return _record(
         account_id,
         LedgerEntry.Kind.SETTLE,
@@ -95,7 +124,80 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
         after,
         captured=captured,
         released=released,
+        token_id=token_id,
     )
+
+
+def limit(token: ApiToken, *, day: int | None, month: int | None, total: int | None) -> None:
+    """Set what a token may spend each day, each month and in all, in micro-credits; None: as much as there is.
+
+    What it has spent and on hold already is summed up from the ledger; `token` itself is brought up to date.
+    """
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=token.account_id)
+        token.day_limit, token.month_limit, token.total_limit = day, month, total
+        token.save(update_fields=["day_limit", "month_limit", "total_limit"])
+        _sum_up(token)
+
+
+def recount(token: ApiToken) -> None:
+    """Sum a token's spending up from the ledger anew."""
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=token.account_id)
+        token.refresh_from_db(fields=["day_limit", "month_limit", "total_limit"])
+        _sum_up(token)
+
+
+_LIMITS = Prepared[ApiToken](
+    lambda token: ApiToken.objects.filter(pk=token).only("day_limit", "month_limit", "total_limit")[:1],
+    token=int,
+)
+
+
+def _reserve(token_id: int, amount: int, at: datetime) -> None:
+    """Count a hold that was written at `at` towards its token's limits. Raises TokenLimitReached.
+
+    The limits are read here, after the account's row was locked, and not taken from the request: they may have been
+    set since it came.
+    """
+    token = _LIMITS.first(token=token_id)
+    for name, most in _limits_of(token) if token is not None else []:
+        rows = TokenSpending.objects.filter(token_id=token_id, period=spending.period(name, at))
+        if rows.filter(spent__lte=most - amount).update(spent=F("spent") + amount):
+            continue
+        spent = rows.values_list("spent", flat=True).first()
+        if spent is None:
+            # The first hold of a period. The ledger has this hold's row already.
+            spent = _begin(token_id, spending.period(name, at)) - amount
+        if spent + amount > most:
+            raise TokenLimitReached(name, most, max(0, most - spent), amount, at)
+
+
+def _give_back(token_id: int, released: int, held_at: datetime) -> None:
+    rows = TokenSpending.objects.filter(token_id=token_id, period__in=spending.periods(held_at))
+    # Asked rather than left to the CHECK: a meter that is wrong must not keep a prediction from ending.
+    rows.filter(spent__gte=released).update(spent=F("spent") - released)
+
+
+def _sum_up(token: ApiToken) -> None:
+    TokenSpending.objects.filter(token=token).delete()
+    now = timezone.now()
+    for name, _most in _limits_of(token):
+        _begin(token.pk, spending.period(name, now))
+
+
+def _begin(token_id: int, period: str) -> int:
+    """Begin to count a period with what the ledger says of it; the days or months before it are over."""
+    alike = TokenSpending.objects.filter(token_id=token_id).annotate(length=Length("period"))
+    alike.filter(length=len(period), period__lt=period).delete()
+    spent = spending.counted(token_id, period)
+    TokenSpending.objects.create(token_id=token_id, period=period, spent=spent)
+    return spent
+
+
+def _limits_of(token: ApiToken) -> list[tuple[str, int]]:
+    limits = zip(spending.LIMITS, (token.day_limit, token.month_limit, token.total_limit), strict=True)
+    return [(name, most) for name, most in limits if most is not None]
 
 
 def _post_by_hand(
@@ -142,6 +244,7 @@ def _record(
     released: int | None = None,
     reason: str = "",
     actor: User | None = None,
+    token_id: int | None = None,
 ) -> LedgerEntry:
     return LedgerEntry.objects.create(
         account_id=account_id,
@@ -155,4 +258,5 @@ def _record(
         held_after=after.held,
         reason=reason,
         actor=actor,
+        token_id=token_id,
     )

@@ -44,6 +44,17 @@ def test_it_writes_the_ledger_in_credits_alone() -> None:
     assert [line for one in sources() for line in rules.constructions(one, "LedgerEntry", owners)] == []
 
 
+def test_it_counts_what_tokens_spend_in_credits_alone() -> None:
+    owner = ("accounts/credits.py",)
+    limits = {"spent", "day_limit", "month_limit", "total_limit"}
+    found = [line for one in sources() for line in rules.constructions(one, "TokenSpending", owner)]
+    # A token that is being made has spent nothing yet.
+    found += [
+        line for one in sources() for line in rules.column_writes(one, limits, (*owner, "accounts/tokens.py"))
+    ]
+    assert found == []
+
+
 def test_it_writes_stored_files_in_media_alone() -> None:
     owners = ("predictions/files/media.py",)
     found = [line for one in sources() for line in rules.constructions(one, "StoredFile", owners)]

@@ -1,0 +1,71 @@
+"""The periods of a token's spending limits, and what the ledger says was spent in one.
+
+A period is a text: a day (`2026-11-20`), a month (`2026-11`) or `total`, always in UTC. A hold counts in the periods
+in which it was written; what its settlement releases is given back to these very periods, however late it comes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import CharField, F, Func, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
+from accounts.models import LedgerEntry
+
+LIMITS = ("day", "month", "total")
+"""The limits of a token, by the names of their fields without `_limit`; the narrowest first."""
+TOTAL = "total"
+
+
+class UtcDay(Func):
+    """The day of a time in UTC as text, `2026-11-20`, in SQL."""
+
+    output_field = CharField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="TO_CHAR(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+        )
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="SUBSTR(%(expressions)s, 1, 10)")
+
+
+def period(limit: str, at: datetime) -> str:
+    """The period of a limit (`day`, `month` or `total`) that a moment falls into."""
+    if limit == TOTAL:
+        return TOTAL
+    return f"{at.astimezone(UTC):%Y-%m-%d}" if limit == "day" else f"{at.astimezone(UTC):%Y-%m}"
+
+
+def periods(at: datetime) -> list[str]:
+    """The periods of all limits that a moment falls into."""
+    return [period(limit, at) for limit in LIMITS]
+
+
+def ends_at(limit: str, at: datetime) -> datetime | None:
+    """When the period of a limit that a moment falls into is over; None for `total`, which never is."""
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if limit == "day":
+        return midnight + timedelta(days=1)
+    return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1) if limit == "month" else None
+
+
+def net_holds() -> QuerySet[LedgerEntry]:
+    """Every hold with `net`: what it set aside less what its settlement released, in micro-credits."""
+    settled = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.SETTLE, reference=OuterRef("reference"))
+    released = Coalesce(Subquery(settled.values("released")[:1]), Value(0))
+    holds = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.HOLD).order_by()
+    return holds.annotate(net=F("held_delta") - released)
+
+
+def counted(token_id: int, name: str) -> int:
+    """What the ledger says a token has spent and on hold in the period of that name, in micro-credits."""
+    holds: QuerySet[Any] = net_holds().filter(token_id=token_id)
+    if name != TOTAL:
+        limit = "day" if len(name) > len("2026-11") else "month"
+        start = datetime.fromisoformat(name if limit == "day" else f"{name}-01").replace(tzinfo=UTC)
+        holds = holds.filter(created_at__gte=start, created_at__lt=ends_at(limit, start))
+    return int(holds.aggregate(spent=Coalesce(Sum("net"), Value(0)))["spent"])
