@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FIELDS = {
     "id", "model", "version", "input", "logs", "output", "data_removed", "error", "status", "source", "created_at",
-    "started_at", "completed_at", "deadline", "metrics", "urls",
+    "started_at", "completed_at", "deadline", "metrics", "urls", "darkroom",
 }  # fmt: skip
 
 
