@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import credits
+from accounts import credits, token_limits
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from predictions import availability, policy, pricing, repeats, validation
@@ -65,6 +65,23 @@ class InsufficientCredit(Refused):
     status = 402
     title = "Insufficient credit"
     detail = "You have insufficient credit to run this model. Add credit to your account and try again."
+
+
+class TokenLimit(InsufficientCredit):
+    """A spending limit of the API token leaves less than the most this can cost."""
+
+    def __init__(self, reached: credits.TokenLimitReached) -> None:
+        super().__init__(token_limits.refusal(reached))
+
+
+class ModelNotPermitted(Refused):
+    """The API token may use some models, and this is none of them."""
+
+    title = "Invalid version or not permitted"
+
+    def __init__(self, ref: str, allowed: list[str]) -> None:
+        self.ref = ref
+        super().__init__(f"This API token may not use {ref}. It may use: {', '.join(allowed)}.")
 
 
 class AccountSuspended(Refused):
@@ -146,6 +163,7 @@ def quote(version: Version, given: dict[str, Any]) -> int:
 
 def check(request: Request) -> Offer:
     """Everything that can be refused before money is touched, in the contract's order. Raises Refused."""
+    _permit(request)
     given = validation.without_nulls(request.input)
     faults = validation.check(request.version, given)
     faults = faults or inputs.objections(request.version, given, request.origin, request.account)
@@ -206,6 +224,12 @@ def _replay_all(account: Account, keys: Iterable[Idempotency | None]) -> list[Pr
     return found
 
 
+def _permit(request: Request) -> None:
+    allowed = request.token.allowed_models if request.token is not None else []
+    if allowed and request.version.model.ref not in allowed:
+        raise ModelNotPermitted(request.version.model.ref, allowed)
+
+
 def accept(request: Request) -> Prediction:
     """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused.
 
@@ -235,6 +259,8 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
                 "The first request with this Idempotency-Key is still under way; try again."
             ) from None
         return first
+    except credits.TokenLimitReached as reached:
+        raise TokenLimit(reached) from None
     except credits.InsufficientCredits:
         raise InsufficientCredit from None
     except credits.AccountClosed:
@@ -257,7 +283,8 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         queue.wake("start")
         # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
         for offer, row in zip(offers, rows, strict=True):
-            credits.hold(offer.request.account.pk, offer.ceiling, row.public_id)
+            request = offer.request
+            credits.hold(request.account.pk, offer.ceiling, row.public_id, token=request.token)
 
 
 class _KeyTaken(Exception):

@@ -164,7 +164,7 @@ def _refused(refusal: submit.Refused, names: Mapping[str, str]) -> ImageError:
             return refused
         case submit.InvalidInput():
             return invalid(_faults(refusal), _param(refusal, names))
-        case submit.ModelNotAvailable():
+        case submit.ModelNotAvailable() | submit.ModelNotPermitted():
             return model_not_found(refusal.detail)
         case submit.InsufficientCredit():
             code = "insufficient_quota"

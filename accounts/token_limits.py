@@ -1,0 +1,73 @@
+"""What an API token's spending limits allow and leave, for people and programs. Amounts are micro-credits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from accounts import spending
+from accounts.amounts import decimal_text
+from accounts.credits import TokenLimitReached
+from accounts.models import ApiToken, TokenSpending
+
+_EACH = {"day": " a day", "month": " a month", "total": " in all"}
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One limit of a token: what it allows, what is spent and on hold, what is left, and when it begins anew."""
+
+    limit: str
+    most: int
+    spent: int
+    resets_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        """What can be spent yet; never below nothing, also where a limit was lowered."""
+        return max(0, self.most - self.spent)
+
+    @property
+    def per_mille(self) -> int:
+        """How full it is, 0 to 1000."""
+        return min(1000, self.spent * 1000 // self.most) if self.most else 1000
+
+
+def meters(tokens: Iterable[ApiToken]) -> dict[int, list[Meter]]:
+    """The meters of tokens by their ids, the narrowest limit first. One query for all."""
+    limited = [token for token in tokens if any(most is not None for _name, most in _limits(token))]
+    now = timezone.now()
+    rows = TokenSpending.objects.filter(
+        token_id__in=[token.pk for token in limited], period__in=spending.periods(now)
+    )
+    spent = {(row.token_id, row.period): row.spent for row in rows} if limited else {}
+    return {
+        token.pk: [
+            Meter(name, most, spent.get((token.pk, spending.period(name, now)), 0), spending.ends_at(name, now))
+            for name, most in _limits(token)
+            if most is not None
+        ]
+        for token in limited
+    }
+
+
+def meters_of(token: ApiToken) -> list[Meter]:
+    """The meters of one token; empty where it has no limit."""
+    return meters([token]).get(token.pk, [])
+
+
+def refusal(reached: TokenLimitReached) -> str:
+    """Which limit refused, what it leaves until when, and what was asked."""
+    until = f" until {reached.ends_at:%Y-%m-%dT%H:%M:%SZ}" if reached.ends_at is not None else ""
+    return (
+        f"The spending limit of this API token is reached: it may spend {decimal_text(reached.most)} credits"
+        f"{_EACH[reached.limit]}, of which {decimal_text(reached.left)} are left{until}, and this can cost up to "
+        f"{decimal_text(reached.asked)}. Nothing was charged."
+    )
+
+
+def _limits(token: ApiToken) -> list[tuple[str, int | None]]:
+    return list(zip(spending.LIMITS, (token.day_limit, token.month_limit, token.total_limit), strict=True))
