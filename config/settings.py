@@ -219,6 +219,9 @@ QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
 OUTBOUND_ALLOW = env.items("DARKROOM_OUTBOUND_ALLOW")
+# Seconds in which a receiver of a webhook must answer, less than the lease of a delivery; days that the log is kept.
+WEBHOOK_TIMEOUT = env.integer("DARKROOM_WEBHOOK_TIMEOUT", 10, minimum=1, maximum=20)
+DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum=3650)
 HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 5000, minimum=0)
 WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {
@@ -240,7 +243,6 @@ Q_CLUSTER: dict[str, Any] = {
     "log_level": "WARNING",
     "label": "Queue",
     "catch_up": False,
-    "ALT_CLUSTERS": {"post": {"workers": 2, "queue_limit": 2, "timeout": 60, "retry": 180}},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []
 

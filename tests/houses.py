@@ -170,9 +170,7 @@ class House:
 def _kind(one: psutil.Process) -> str:
     name = one.name()
     if name.startswith("dr-"):
-        # The cluster of the webhooks beside that of the work.
-        post = name != "dr-server" and one.environ().get("Q_CLUSTER_NAME") == "post"
-        return ("post-" if post else "") + name.removeprefix("dr-")
+        return name.removeprefix("dr-")
     words = one.cmdline()
     if "predictions.engine.zygote" in words:
         parent = one.parent()
@@ -180,7 +178,7 @@ def _kind(one: psutil.Process) -> str:
     command = next(
         (after for word, after in itertools.pairwise(words) if word.endswith("manage.py")), "other"
     )
-    return {"watch": "watcher"}.get(command, command)
+    return {"watch": "watcher", "post": "poster"}.get(command, command)
 
 
 def _runs(one: psutil.Process) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from predictions.delivery import addresses
+from predictions.delivery import addresses, reasons
 
 USER_AGENT = "Darkroom"
 CONNECT_S = 5.0
@@ -38,11 +39,11 @@ class _Guard(httpcore.AsyncNetworkBackend):
             found = await asyncio.wait_for(_resolve(host, port), timeout or CONNECT_S)
         except TimeoutError:
             raise httpcore.ConnectTimeout("The name could not be resolved in time.") from None
-        except OSError:
-            raise httpcore.ConnectError("The name cannot be resolved.") from None
+        except (OSError, UnicodeError):
+            raise httpcore.ConnectError(reasons.NO_NAME) from None
         if not found or not all(addresses.may_reach(address) for address in found):
             # One inner address among several is enough: which of them is used must not be left to chance.
-            raise httpcore.ConnectError("The address is not a public one.")
+            raise httpcore.ConnectError(reasons.INNER)
         error: Exception = httpcore.ConnectError("The name has no address.")
         for address in found[:3]:
             try:
@@ -64,11 +65,17 @@ async def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
+@functools.lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    # Reading the system's certificates takes longer than most posts; cookies and connections are never shared.
+    return ssl.create_default_context()
+
+
 def client(*, timeout_s: float) -> httpx.AsyncClient:
     """A client that follows no redirect, uses no proxy of the environment, and reaches public addresses only."""
     transport = httpx.AsyncHTTPTransport()
     transport._pool = httpcore.AsyncConnectionPool(
-        ssl_context=ssl.create_default_context(),
+        ssl_context=_tls(),
         max_connections=4,
         max_keepalive_connections=0,
         network_backend=_Guard(),

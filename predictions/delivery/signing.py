@@ -16,11 +16,14 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def headers(secret: str, message_id: str, body: str, at: datetime) -> dict[str, str]:
-    """The three headers of one try. `at` is the moment of this try; `body` the very text that is sent."""
+def headers(secret: str, message_id: str, body: str, at: datetime, *older: str) -> dict[str, str]:
+    """The three headers of one try. `at` is the moment of this try; `body` the very text that is sent.
+
+    `older` secrets sign too, behind the present one, while receivers are told of a change.
+    """
     at = at.astimezone(UTC)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(secret).sign(message_id, at, body),
+        "webhook-signature": " ".join(Webhook(one).sign(message_id, at, body) for one in (secret, *older)),
     }

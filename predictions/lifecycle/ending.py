@@ -142,6 +142,8 @@ def remove_data(prediction_id: int) -> bool:
         changed = Prediction.objects.filter(pk=prediction_id, phase=Phase.ENDED, data_removed=False).update(
             data_removed=True, input={}, output=None, logs="", result=None, revision=F("revision") + 1
         )
+        if changed:
+            webhooks.forget_bodies(prediction_id)
     return changed == 1
 
 

@@ -1,4 +1,4 @@
-"""What `manage.py work` keeps running on one machine: the queue's cluster, the watcher, the sweep and the engine."""
+"""What `manage.py work` keeps running on one machine: the queue's cluster, watcher, sweep, poster and engine."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def work(*, with_engine: bool | None = None) -> None:
 def parts(place: EnginePlace | None) -> list[Part]:
     """The parts with their commands; without a place there is no engine.
 
-    Webhooks have a cluster of their own: a receiver that hangs never delays a start.
+    Webhooks have a process of their own: a receiver that hangs never delays a start.
     """
     shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
     shared |= place.environment() if place else {}
@@ -79,13 +79,7 @@ def parts(place: EnginePlace | None) -> list[Part]:
         Part("watcher", _manage("watch"), shared, grace_s=5.0),
         Part("sweep", _manage("sweep"), shared, grace_s=5.0),
         # Webhooks can wait a second; what people wait for comes first when everything starts at once.
-        Part(
-            "cluster-post",
-            _manage("cluster", "post"),
-            {**shared, "Q_CLUSTER_NAME": "post"},
-            grace_s=5.0,
-            after_s=1.0,
-        ),
+        Part("poster", _manage("post"), shared, grace_s=5.0, after_s=1.0),
     ]
     if place:
         found.append(Part("engine", _manage("engine"), shared, stage=1, grace_s=2.0))

@@ -1,22 +1,49 @@
-"""Posts webhooks to strangers' servers: together, each with its own limits, and reports what became of each."""
+"""One asyncio loop that posts webhooks to strangers' servers, each on its own: nobody waits for the slowest.
+
+What is due is claimed again and again while others are still under way; `delivery.rounds` keeps the room of one account
+and of one receiver small. A post that its process does not live to report is due again when its lease ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import httpx
 import structlog
+from django.conf import settings
+from django.db import close_old_connections
 
 from predictions import lifecycle
-from predictions.delivery import outbound, webhooks
-from predictions.delivery.webhooks import Claimed
+from predictions.delivery import outbound, reasons, rounds
+from predictions.delivery.rounds import Claimed
+from predictions.running.beats import beat
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Ask = Callable[[Callable[[], T]], "asyncio.Future[T]"]
 
-TIMEOUT_S = 10.0
-BATCH = 16
+TICK_S = 0.2
+BREATH_S = 0.01
+BEAT_S = 5.0
+AT_ONCE = 64
 READ_AT_MOST = 16 * 1024
+LAST_WORDS_S = 4.0
+"""Seconds that what is under way has left when the process is told to stop."""
+_ERRORS = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    TimeoutError,
+    UnicodeError,
+    ValueError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -24,36 +51,108 @@ class _Outcome:
     code: int | None
     note: str = ""
     retry_after_s: float | None = None
+    took_ms: int = 0
 
 
-def one_round() -> bool:
-    """Deliver what is due; whether there was anything."""
-    claimed = webhooks.claim_due(BATCH)
-    if not claimed:
-        return False
-    for one, outcome in zip(claimed, asyncio.run(_post_all(claimed)), strict=True):
-        _report(one, outcome)
-    return True
+def run(stop: threading.Event) -> None:
+    """Post what is due until `stop` is set. A round that breaks is logged and the next one tries again."""
+    asyncio.run(_Poster(stop).run())
 
 
-async def _post_all(claimed: list[Claimed]) -> list[_Outcome]:
-    return await asyncio.gather(*(_post(one) for one in claimed))
+def work_off() -> None:
+    """Post what is due, and what becomes due meanwhile, until nothing is under way. For tests and by hand."""
+    asyncio.run(_Poster(None).run())
+
+
+class _Poster:
+    """The loop. Without `stop` it ends as soon as there is nothing to do."""
+
+    def __init__(self, stop: threading.Event | None) -> None:
+        self._stop = stop
+        self._flying: set[asyncio.Task[None]] = set()
+        self._beaten = -BEAT_S
+
+    async def run(self) -> None:
+        # One thread with one connection for everything that asks the database.
+        with ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
+            loop = asyncio.get_running_loop()
+
+            def ask(function: Callable[[], Any]) -> asyncio.Future[Any]:
+                return loop.run_in_executor(database, function)
+
+            try:
+                while self._stop is None or not self._stop.is_set():
+                    began = await self._step(ask)
+                    if self._stop is None and not began and not self._flying:
+                        break
+                    await self._pause(hurry=began)
+                if self._flying:
+                    await asyncio.wait(self._flying, timeout=LAST_WORDS_S)
+            finally:
+                await ask(_close)
+
+    async def _step(self, ask: Ask[Any]) -> bool:
+        """Start what is due and has room. Whether there was anything."""
+        try:
+            if self._stop is not None and time.monotonic() - self._beaten >= BEAT_S:
+                await ask(_beat)
+                self._beaten = time.monotonic()
+            room = AT_ONCE - len(self._flying)
+            claimed = await ask(lambda: rounds.claim_due(room))
+        except Exception:
+            if self._stop is None:
+                raise
+            log.exception("posting_broke")
+            await ask(close_old_connections)
+            await asyncio.sleep(1.0)
+            return False
+        for one in claimed:
+            task = asyncio.create_task(_deliver(one, ask))
+            self._flying.add(task)
+            task.add_done_callback(self._flying.discard)
+        return bool(claimed)
+
+    async def _pause(self, *, hurry: bool) -> None:
+        """A tick; while there is more to do, only until somebody is done and has left room."""
+        if self._flying and (hurry or self._stop is None or len(self._flying) >= AT_ONCE):
+            await asyncio.wait(self._flying, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(BREATH_S)
+        elif self._stop is not None:
+            await asyncio.sleep(TICK_S)
+
+
+async def _deliver(one: Claimed, ask: Ask[Any]) -> None:
+    try:
+        outcome = await _post(one)
+        await ask(lambda: _report(one, outcome))
+    except Exception:
+        # Its lease ends and it is tried again; one that breaks stops no other.
+        log.exception("delivery_broke", message=one.delivery.message_id)
+        await ask(close_old_connections)
 
 
 async def _post(one: Claimed) -> _Outcome:
+    began, limit = time.monotonic(), float(settings.WEBHOOK_TIMEOUT)
     try:
-        async with asyncio.timeout(TIMEOUT_S), outbound.client(timeout_s=TIMEOUT_S) as client:
-            request = client.build_request("POST", one.url, content=one.body.encode(), headers=one.headers)
-            answer = await client.send(request, stream=True)
-            try:
-                await _drain(answer)
-            finally:
-                await answer.aclose()
-    except (TimeoutError, httpx.TimeoutException):
-        return _Outcome(None, f"No answer within {TIMEOUT_S:.0f} s.")
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, OSError) as error:
-        return _Outcome(None, str(error)[:200] or type(error).__name__)
-    return _Outcome(answer.status_code, _note(answer), _retry_after(answer))
+        code, location, wait = await _send(one, limit)
+    except _ERRORS as error:
+        return _Outcome(None, reasons.of_error(error, limit), took_ms=_since(began))
+    retry_after_s = reasons.retry_after(wait)
+    return _Outcome(
+        code, reasons.of_answer(code, one.url, location, retry_after_s), retry_after_s, _since(began)
+    )
+
+
+async def _send(one: Claimed, limit: float) -> tuple[int, str, str]:
+    """Code, `Location` and `Retry-After` of the answer. Raises `_ERRORS`."""
+    async with asyncio.timeout(limit), outbound.client(timeout_s=limit) as client:
+        request = client.build_request("POST", one.url, content=one.body.encode(), headers=one.headers)
+        answer = await client.send(request, stream=True)
+        try:
+            await _drain(answer)
+        finally:
+            await answer.aclose()
+        return answer.status_code, answer.headers.get("location", ""), answer.headers.get("retry-after", "")
 
 
 async def _drain(answer: httpx.Response) -> None:
@@ -65,26 +164,33 @@ async def _drain(answer: httpx.Response) -> None:
             return
 
 
-def _note(answer: httpx.Response) -> str:
-    if answer.is_redirect:
-        return "The receiver answered with a redirect, which is not followed."
-    return ""
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
-
-
 def _report(one: Claimed, outcome: _Outcome) -> None:
     code = outcome.code
     if code is not None and 200 <= code < 300:
-        webhooks.delivered(one, code)
+        rounds.delivered(one, code, took_ms=outcome.took_ms)
         return
-    retry = code is None or code in {408, 429} or code >= 500
-    webhooks.failed(
-        one, code=code, note=outcome.note, retry=retry, wait_s=outcome.retry_after_s if code == 429 else None
+    rounds.failed(
+        one,
+        code=code,
+        note=outcome.note,
+        retry=code is None or code in {408, 429} or code >= 500,
+        wait_s=outcome.retry_after_s if code in {429, 503} else None,
+        took_ms=outcome.took_ms,
     )
-    if code == 410:
+    if code == 410 and one.delivery.prediction_id is not None:
         lifecycle.turn_webhook_off(one.delivery.prediction_id)
     log.info("webhook_not_delivered", message=one.delivery.message_id, code=code, note=outcome.note)
+
+
+def _since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _beat() -> None:
+    beat("poster")
+
+
+def _close() -> None:
+    from django.db import connections
+
+    connections.close_all()

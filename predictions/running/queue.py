@@ -13,22 +13,20 @@ from django_q.models import OrmQ
 from django_q.signals import post_execute
 from django_q.tasks import async_task
 
-Kind = Literal["start", "collect", "cancel", "deliver"]
+Kind = Literal["start", "collect", "cancel"]
 
 BEAT_EVERY_S = 1.0
 _PATHS: dict[str, str] = {
     "start": "predictions.running.tasks.start",
     "collect": "predictions.running.tasks.collect",
     "cancel": "predictions.running.tasks.cancel",
-    "deliver": "predictions.running.tasks.deliver",
     "beat": "predictions.running.tasks.beat",
 }
 
 
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
-    # Strangers' servers have a cluster of their own, so that a receiver that hangs never delays a start.
-    _enqueue(kind, "post" if kind == "deliver" else "work")
+    _enqueue(kind, "work")
 
 
 def knock(cluster: str) -> None:

@@ -13,9 +13,9 @@ from django.db.models import Q
 
 from accounts.clock import Now
 from predictions import lifecycle, repeats
-from predictions.delivery import webhooks
+from predictions.delivery import log as deliveries
 from predictions.files import media, uploads
-from predictions.models import Beat, Delivery, IdempotencyKey, Phase, Prediction
+from predictions.models import Beat, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.beats import beat
@@ -27,7 +27,6 @@ SLOW_ROUND_S = 60.0
 JUMP_S = 30.0
 BEATS_KEPT = timedelta(days=1)
 KEYS_KEPT = timedelta(hours=24)
-DELIVERIES_KEPT = timedelta(days=30)
 
 
 def run(stop: threading.Event) -> None:
@@ -80,8 +79,6 @@ def wake_due() -> None:
     strays = Prediction.objects.filter(upstream_open=True, phase=Phase.ENDED)
     if strays.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now())).exists():
         queue.wake("cancel")
-    if webhooks.is_due() and queue.depth("post") <= 50:
-        queue.wake("deliver")
 
 
 def _beat() -> None:
@@ -91,5 +88,4 @@ def _beat() -> None:
 def _prune() -> None:
     Beat.objects.filter(at__lt=Now() - BEATS_KEPT).delete()
     IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT).delete()
-    old = Delivery.objects.exclude(state=Delivery.State.OWED).filter(created_at__lt=Now() - DELIVERIES_KEPT)
-    Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:1000])).delete()
+    deliveries.prune()

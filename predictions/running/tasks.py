@@ -19,7 +19,7 @@ from predictions.lifecycle.claims import work_limit
 from predictions.models import Prediction
 from predictions.providers.base import AnswerLost, Job, Order, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
-from predictions.running import collecting, inputs, posting, providers
+from predictions.running import collecting, inputs, providers
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +45,6 @@ def cancel() -> None:
     for prediction in lifecycle.claim_strays():
         if asyncio.run(_call_off(prediction)):
             lifecycle.stray_closed(prediction)
-
-
-def deliver() -> None:
-    """Tell receivers what is owed to them, until nothing is due or the round is over."""
-    _rounds(posting.one_round)
 
 
 def beat() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
-from predictions.delivery import webhooks
+from predictions.delivery import keys
 from predictions.dialects.replicate.addresses import addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
 from predictions.dialects.replicate.views import answer
@@ -12,7 +12,7 @@ from predictions.dialects.replicate.views import answer
 
 def get_webhook_secret(request: TokenRequest) -> HttpResponse:
     """GET /webhooks/default/secret: one for each account, stable."""
-    return answer({"key": webhooks.secret_of(request.api_token.account)})
+    return answer({"key": keys.secret_of(request.api_token.account)})
 
 
 def get_account(request: TokenRequest) -> HttpResponse:

@@ -39,7 +39,8 @@ def parse_create(request: HttpRequest, *, with_version: bool) -> CreateBody:
         # The older spelling of the same wish: only the end.
         return CreateBody(body.get("version"), body["input"], body["webhook_completed"], ("completed",))
     events = body.get("webhook_events_filter")
-    chosen = EVENTS if events is None else tuple(event for event in EVENTS if event in events)
+    # A hook without any event would tell nobody anything: an empty filter is none.
+    chosen = EVENTS if not events else tuple(event for event in EVENTS if event in events)
     return CreateBody(body.get("version"), body["input"], body.get("webhook") or "", chosen)
 
 

@@ -1,0 +1,213 @@
+"""Who posts what next, and what became of it. A claim is a lease: who dies with one leaves it due again."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max, Q, TextField, Value
+from django.db.models.functions import Coalesce, NullIf
+from django.utils import timezone
+
+from accounts.clock import Now
+from predictions.clock import after
+from predictions.delivery import keys, signing, webhooks
+from predictions.models import Delivery, DeliveryAttempt
+
+WAITS_S = (0, 5, 30, 120, 600, 1800, 7200, 21600)
+"""Before each try of `start` and `completed`; others are tried once."""
+JITTER = 0.2
+MAX_RETRY_AFTER_S = 21600.0
+LEASE_S = 30.0
+PER_ACCOUNT = 8
+PER_HOST = 16
+PER_ACCOUNT_AND_HOST = 4
+UNKNOWN = "The worker that sent it was stopped, so nobody knows whether it arrived"
+_PASSES = 12
+_ORIGIN = re.compile(r"(?:[^:/?#]*://[^/?#]*)?")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery in this worker's hands, with all that its try needs."""
+
+    delivery: Delivery
+    claim: str
+    url: str
+    body: str
+    headers: dict[str, str] = field(repr=False)
+
+
+class _Room:
+    """What is under way, by account and by receiver, whoever posts it."""
+
+    def __init__(self, under_way: Iterable[tuple[int, str]]) -> None:
+        self.accounts: Counter[int] = Counter()
+        self.hosts: Counter[str] = Counter()
+        self.pairs: Counter[tuple[int, str]] = Counter()
+        for account_id, url in under_way:
+            self.take(account_id, origin(url))
+
+    def take(self, account_id: int, host: str) -> None:
+        self.accounts[account_id] += 1
+        self.hosts[host] += 1
+        self.pairs[account_id, host] += 1
+
+    def has(self, account_id: int, host: str) -> bool:
+        return (
+            self.accounts[account_id] < PER_ACCOUNT
+            and self.hosts[host] < PER_HOST
+            and self.pairs[account_id, host] < PER_ACCOUNT_AND_HOST
+        )
+
+    def full(self) -> Q:
+        """What cannot be taken, as a condition: so that a long row of it hides nobody who stands behind."""
+        found = Q(account_id__in=[one for one, number in self.accounts.items() if number >= PER_ACCOUNT])
+        for host, number in self.hosts.items():
+            if number >= PER_HOST:
+                found |= _at(host)
+        for (account_id, host), number in self.pairs.items():
+            if number >= PER_ACCOUNT_AND_HOST:
+                found |= Q(account_id=account_id) & _at(host)
+        return found
+
+
+def claim_due(most: int = 16) -> list[Claimed]:
+    """Claim what is due, oldest first, with room for one receiver and for one account kept small."""
+    if most <= 0 or not is_due():
+        return []
+    with transaction.atomic():
+        taken = _take(most)
+    rows = Delivery.objects.filter(pk__in=taken).select_related(
+        "account", "prediction__model", "prediction__version"
+    )
+    return [_ready(row, taken[row.pk]) for row in rows if row.claim == taken[row.pk]]
+
+
+def _take(most: int) -> dict[int, str]:
+    """The claims of what was taken, by row."""
+    owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target())
+    soon = owed.filter(due_at__gt=Now(), due_at__lte=after(LEASE_S + 1)).exclude(claim="")
+    room, taken = _Room(soon.values_list("account_id", "target")), dict[int, str]()
+    due = owed.filter(due_at__lte=Now()).order_by("due_at")
+    for _ in range(_PASSES):
+        # What is taken is due no more; what is full is asked for no more: each pass sees others.
+        rows = list(due.exclude(room.full()).values_list("pk", "claim", "account_id", "target")[: most * 2])
+        for pk, claim, account_id, url in rows:
+            host = origin(url)
+            if len(taken) < most and room.has(account_id, host):
+                token = _claim(pk, claim)
+                if token:
+                    taken[pk] = token
+                    room.take(account_id, host)
+        if len(taken) >= most or len(rows) < most * 2:
+            break
+    return taken
+
+
+def _claim(pk: int, before: str) -> str:
+    """Take one: its new claim, or nothing where somebody was faster. Moving the time forward is the lease."""
+    token = secrets.token_hex(16)
+    changed = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
+    if not changed.update(claim=token, due_at=after(LEASE_S), attempts=F("attempts") + 1):
+        return ""
+    if before:
+        # Whoever had it is gone. That try is told too: the receiver may have seen it.
+        _note_try(pk, None, UNKNOWN, 0)
+    return token
+
+
+def _ready(row: Delivery, claim: str) -> Claimed:
+    if not row.body and row.prediction is not None:
+        body = webhooks.render(row.prediction)
+        with transaction.atomic():
+            Delivery.objects.filter(pk=row.pk, claim=claim, body="").update(body=body)
+        row.body = body
+    secret = keys.secret_of(row.account)
+    now = timezone.now()
+    headers = signing.headers(secret, row.message_id, row.body, now, *keys.older_of(row.account))
+    headers["Content-Type"] = "application/json"
+    return Claimed(row, claim, webhooks.address_of(row), row.body, headers)
+
+
+def delivered(one: Claimed, code: int, *, took_ms: int = 0) -> None:
+    """The receiver has it."""
+    with transaction.atomic():
+        mine = Delivery.objects.filter(pk=one.delivery.pk, claim=one.claim)
+        # Also where it was dropped meanwhile: that it arrived is the truth.
+        if mine.update(
+            claim="", state=Delivery.State.DELIVERED, answer_code=code, answer_note="", delivered_at=Now()
+        ):
+            _note_try(one.delivery.pk, code, "", took_ms)
+
+
+def failed(
+    one: Claimed,
+    *,
+    code: int | None,
+    note: str,
+    retry: bool,
+    wait_s: float | None = None,
+    took_ms: int = 0,
+) -> None:
+    """It did not arrive: tried again where that may help and tries are left, else given up, and kept to be seen."""
+    row, note = one.delivery, note[:300]
+    values: dict[str, Any] = {"answer_code": code, "answer_note": note}
+    if retry and row.event in webhooks.LASTING and row.attempts < len(WAITS_S):
+        values |= {"due_at": after(_wait(row.attempts, wait_s))}
+    else:
+        values |= {"state": Delivery.State.GIVEN_UP}
+    with transaction.atomic():
+        if not Delivery.objects.filter(pk=row.pk, claim=one.claim).update(claim=""):
+            return
+        _note_try(row.pk, code, note, took_ms)
+        Delivery.objects.filter(pk=row.pk, state=Delivery.State.OWED).update(**values)
+        if code == 410 and row.prediction_id is not None:
+            # The prediction is about to forget the address; whoever looks at the log still wants to know it.
+            Delivery.objects.filter(prediction_id=row.prediction_id, url="").update(url=one.url)
+
+
+def _wait(tries: int, asked_s: float | None) -> float:
+    """Seconds until the next try after so many: as the receiver asked, else by the plan."""
+    if asked_s is not None:
+        return min(max(asked_s, 1.0), MAX_RETRY_AFTER_S)
+    return WAITS_S[tries] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+
+
+def _note_try(delivery_id: int, code: int | None, note: str, took_ms: int) -> None:
+    last = DeliveryAttempt.objects.filter(delivery_id=delivery_id).aggregate(number=Max("number"))["number"]
+    DeliveryAttempt.objects.create(
+        delivery_id=delivery_id,
+        number=(last or 0) + 1,
+        at=after(-took_ms / 1000),
+        answer_code=code,
+        note=note,
+        took_ms=took_ms,
+    )
+
+
+def is_due() -> bool:
+    """Whether anything waits to be delivered now."""
+    return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=Now()).exists()
+
+
+def target() -> Any:
+    """The address of a delivery, in a query: its own, else that of its prediction."""
+    empty = Value("", output_field=TextField())
+    return Coalesce(NullIf(F("url"), empty), F("prediction__webhook"), empty)
+
+
+def origin(url: str) -> str:
+    """Scheme and place of an address, as they are written: what counts as one receiver."""
+    return _ORIGIN.match(url).group()  # type: ignore[union-attr]  # it matches nothing at least
+
+
+def _at(host: str) -> Q:
+    """The addresses of one receiver, as a condition."""
+    return Q(target=host) | Q(target__startswith=f"{host}/") | Q(target__startswith=f"{host}?")

@@ -1,0 +1,114 @@
+"""What people ask for by hand: an event once more, or one to try a receiver with. Both go the way of all others."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.clock import Now
+from accounts.models import Account
+from predictions.delivery import webhooks
+from predictions.dialects.replicate.addresses import Addresses
+from predictions.dialects.replicate.serializers import prediction_json
+from predictions.models import Delivery, HostedModel, Prediction, Status, Version
+from predictions.models.prediction import new_public_id
+
+RESENT_AT_MOST = 100
+TESTS_AN_HOUR = 60
+TESTED = ("start", "output", "logs", "completed")
+
+_STATUS = {"completed": Status.SUCCEEDED}
+
+
+class CannotSend(Exception):
+    """Nothing is sent; the message says why, in words for the user."""
+
+
+class TooManyTests(CannotSend):
+    """The account asked for as many test events as one may in an hour."""
+
+
+def resend(delivery: Delivery) -> None:
+    """Owe it once more: the same message and body, a fresh round of tries, at once. Raises CannotSend.
+
+    Of several who ask at the same time one is heard; the others learn that it is owed already.
+    """
+    if not webhooks.address_of(delivery):
+        raise CannotSend(_("Its address is not known any more."))
+    # Owed and waiting for its next try it may be brought forward; due already or being sent it is left alone.
+    where = ~Q(state=Delivery.State.OWED) | Q(claim="", due_at__gt=Now())
+    rows = Delivery.objects.filter(where, pk=delivery.pk, resent__lt=RESENT_AT_MOST)
+    try:
+        with transaction.atomic():
+            changed = rows.update(
+                state=Delivery.State.OWED, claim="", attempts=0, due_at=Now(), resent=F("resent") + 1
+            )
+    except IntegrityError:
+        raise CannotSend(
+            _("A newer event of this kind is being sent; it says all that this one says.")
+        ) from None
+    if changed:
+        return
+    if delivery.resent >= RESENT_AT_MOST:
+        raise CannotSend(
+            _("It was sent again %(limit)s times, and that is enough.") % {"limit": RESENT_AT_MOST}
+        )
+    raise CannotSend(_("It is being sent already."))
+
+
+def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
+    """Owe a made-up event of one try to an address that was checked. `origin` is ours, `https://host`.
+
+    Raises TooManyTests.
+    """
+    recent = Delivery.objects.filter(
+        account=account, event=Delivery.Event.TEST, created_at__gt=Now() - timedelta(hours=1)
+    )
+    if recent.count() >= TESTS_AN_HOUR:
+        raise TooManyTests(
+            _("There were %(limit)s test events within an hour; wait a little.") % {"limit": TESTS_AN_HOUR}
+        )
+    body = json.dumps(example(event, origin), ensure_ascii=False)
+    made = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)
+    made.refresh_from_db()
+    return made
+
+
+def example(event: str, origin: str) -> dict[str, Any]:
+    """A prediction that never was, of the shape that `event` tells of. It says so itself: `darkroom.test` is true."""
+    now = timezone.now()
+    ended = event == "completed"
+    version = Version(
+        id="0" * 64,
+        model=HostedModel(owner="darkroom", name="test-event"),
+        input_schema={},
+        output_schema={"type": "array", "items": {"type": "string", "format": "uri"}},
+    )
+    made_up = Prediction(
+        public_id="test" + new_public_id()[4:],
+        model=version.model,
+        version=version,
+        source="api",
+        input={"prompt": "A test event of Darkroom: nothing was made and nothing is charged"},
+        status=_STATUS.get(event, Status.PROCESSING),
+        logs="" if event == "start" else "Using seed: 7\n",
+        # An address that can be read, as those of real outputs can.
+        output=[static("icons/mark.svg")] if event in {"output", "completed"} else None,
+        metrics={"predict_time": 1.5} if ended else {},
+        created_at=now - timedelta(seconds=2),
+        started_at=now - timedelta(seconds=1.5),
+        completed_at=now if ended else None,
+        stream_token=secrets.token_urlsafe(),
+        ceiling=0,
+        charge=0 if ended else None,
+    )
+    shown = prediction_json(made_up, Addresses(origin, "/v1"))
+    return {**shown, "darkroom": {**(shown.get("darkroom") or {}), "test": True}}
