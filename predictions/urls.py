@@ -1,9 +1,12 @@
-"""Addresses of output files."""
+"""Addresses of output files, and of looks at those that are still being made."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from predictions import views
+from predictions import previews, views
 
-urlpatterns = [path("f/<str:token>/<str:name>", views.output_file, name="output_file")]
+urlpatterns = [
+    path("f/<str:token>/<str:name>", views.output_file, name="output_file"),
+    path("p/<slug:public_id>/preview", previews.preview, name="preview"),
+]

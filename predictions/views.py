@@ -24,7 +24,7 @@ _BY_TOKEN = Prepared[Output](
 def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
     """GET /f/{token}/{name}: the bytes, never a redirect. Gone at once when the item is deleted or hidden."""
     output = _BY_TOKEN.first(token=token, name=name)
-    if output is None or (output.withheld and not _is_owner(request, output)):
+    if output is None or (output.withheld and not is_owner(request, output.prediction.account_id)):
         raise Http404
     # What can be withheld or deleted must be asked for again; the ETag makes the second answer a small one.
     answer: HttpResponse = media.send(
@@ -33,8 +33,8 @@ def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
     return answer
 
 
-def _is_owner(request: HttpRequest, output: Output) -> bool:
-    account_id = output.prediction.account_id
+def is_owner(request: HttpRequest, account_id: int) -> bool:
+    """Whether the token that came with the request, or else the session, is this account's."""
     try:
         token = authenticate(request)
         permits.require(token, permits.READ)

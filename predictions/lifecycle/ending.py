@@ -14,6 +14,7 @@ from accounts.clock import Now
 from predictions import pricing
 from predictions.delivery import webhooks
 from predictions.files import media
+from predictions.lifecycle import previews
 from predictions.models import Output, Phase, Prediction, Status, StoredFile
 from predictions.models.prediction import LIVE
 from predictions.running import queue
@@ -172,9 +173,13 @@ def _end(where: Q, status: Any, **values: Any) -> bool:
 
 
 def _settled(prediction_id: int, account_id: int, reference: str, charge: int) -> None:
-    """Note what is owed, wake who is affected, then settle: the account's row is locked last, everywhere."""
+    """Forget its preview, note what is owed, wake who is affected, then settle.
+
+    The account's row is locked last, everywhere.
+    """
     from predictions.lifecycle.claims import wake_waiting
 
+    previews.drop(prediction_id)
     webhooks.owe(prediction_id, "completed")
     if Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         queue.wake("cancel")

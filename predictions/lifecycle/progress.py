@@ -10,7 +10,7 @@ from django.db.models import F
 from accounts.clock import Now
 from predictions.clock import LOOK_LEASE, MAX_STARTS, after
 from predictions.delivery import webhooks
-from predictions.lifecycle import ending
+from predictions.lifecycle import ending, previews
 from predictions.lifecycle.claims import wake_waiting
 from predictions.models import Phase, Prediction
 from predictions.models.prediction import LIVE
@@ -43,7 +43,10 @@ def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
 
 
 def note(prediction: Prediction, update: Update, seconds: float) -> bool:
-    """T4: write what changed (logs, progress and streamed strings only grow) and look again in so many seconds."""
+    """T4: write what changed and look again in so many seconds. True where something was written.
+
+    Logs, progress and streamed strings only grow; of the previews the newest is kept.
+    """
     logs = _grown(prediction.logs, update.logs)
     progress = (
         max(prediction.progress or 0.0, update.progress)
@@ -51,7 +54,9 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
         else prediction.progress
     )
     output = _output_so_far(prediction, update.output)
-    if logs == prediction.logs and progress == prediction.progress and output == prediction.output:
+    look = previews.news(prediction.pk, update.preview)
+    known = (prediction.logs, prediction.progress, prediction.output)
+    if (logs, progress, output) == known and look is None:
         look_again(prediction, seconds, seen=True)
         return False
     with transaction.atomic():
@@ -67,6 +72,8 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
                 job_seen_at=Now(),
             )
         )
+        if changed and look is not None:
+            previews.keep(prediction.pk, look)
         if changed and logs != prediction.logs:
             webhooks.owe(prediction.pk, "logs")
         if changed and output != prediction.output:

@@ -2,6 +2,8 @@
 
 Events are `logs` (the new text), `output` (one for each file or the text), `error` and, always last, `done`.
 Their ids are positions in what the row holds, so that a client that comes late or again gets all it has not seen.
+Who asks with `?previews=1` also gets `preview` events, the newest look at an unfinished picture; nobody else does,
+since official clients raise on names that they do not know.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts.prepared import Prepared
-from predictions import shown
+from predictions import previews, shown
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
 from predictions.models import Prediction
 from predictions.running import waiting
+from predictions.running.holding import in_thread
 
 KEEP_ALIVE_S = 12.0
 _BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -27,10 +30,11 @@ _ID = re.compile(r"(\d{1,9})-(\d{1,9})-(\d)")
 
 @dataclass
 class _Seen:
-    """How far a client is: characters of the log, outputs, and whether the end was told."""
+    """How far a client is: characters of the log, outputs, and the number of the look that it was shown."""
 
     logs: int = 0
     outputs: int = 0
+    look: int = 0
 
     @property
     def id(self) -> str:
@@ -44,8 +48,9 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404
     match = _ID.fullmatch(request.headers.get("Last-Event-ID", ""))
     seen = _Seen(int(match.group(1)), int(match.group(2))) if match else _Seen()
+    looks = request.GET.get("previews") == "1"
     response = StreamingHttpResponse(
-        _events(prediction, seen, addresses_of(request)), content_type="text/event-stream"
+        _events(prediction, seen, addresses_of(request), looks), content_type="text/event-stream"
     )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -62,9 +67,14 @@ def _read(token: str) -> Prediction | None:
     return _BY_TOKEN.first(token=token)
 
 
-async def _events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> AsyncIterator[bytes]:
+async def _events(
+    prediction: Prediction, seen: _Seen, addresses: Addresses, looks: bool = False
+) -> AsyncIterator[bytes]:
     for event in _new(prediction, seen, addresses):
         yield event
+    if looks and not prediction.is_ended:
+        for event in await in_thread(_look, prediction, seen, addresses):
+            yield event
     ended, public_id, revision = prediction.is_ended, prediction.public_id, prediction.revision
     # A thousand streams wait at a time: none keeps its row meanwhile.
     del prediction
@@ -77,6 +87,9 @@ async def _events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> 
         for event in _new(present, seen, addresses):
             yield event
         ended, revision = present.is_ended, present.revision
+        if looks and not ended:
+            for event in await in_thread(_look, present, seen, addresses):
+                yield event
         del present
 
 
@@ -95,6 +108,16 @@ def _new(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[byte
         reasons = {"failed": {"reason": "error"}, "canceled": {"reason": "canceled"}}
         found.append(_event("done", json.dumps(reasons.get(prediction.shown_status, {})), f"{seen.id}-4"))
     return found
+
+
+def _look(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+    """The newest look where it is new to the client: its address, which opens without a token as this stream does."""
+    number = previews.number_of(prediction.pk)
+    if number is None or number == seen.look:
+        return []
+    seen.look = number
+    url = addresses.own(previews.path_of(prediction, number, key=True))
+    return [_event("preview", json.dumps({"url": url, "number": number}), f"{seen.id}-5")]
 
 
 def _outputs(prediction: Prediction, addresses: Addresses) -> list[str]:
