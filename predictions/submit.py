@@ -140,6 +140,8 @@ class Request:
     origin: str = ""
     """`https://host` under which the caller reached us; webhooks carry addresses under it."""
     mount: str = ""
+    deployment: str = ""
+    """`owner/name` of the alias that it came by."""
     again: Again = Again()
 
 
@@ -318,6 +320,7 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         webhook_events=list(request.webhook_events),
         origin=request.origin,
         mount=request.mount,
+        deployment=request.deployment,
         price=offer.price,
         ceiling=offer.ceiling,
         must_end_by=after(settings.QUEUE_LIMIT),
