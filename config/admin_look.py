@@ -73,6 +73,7 @@ UNFOLD: dict[str, Any] = {
                 _entry(_("Webhooks"), "webhook", "predictions_delivery"),
                 _entry(_("Models"), "deployed_code", "predictions_hostedmodel"),
                 _entry(_("Versions"), "history", "predictions_version"),
+                _entry(_("Deployments"), "rocket_launch", "predictions_deployment"),
             ),
             _group(
                 _("Gallery"),

@@ -19,6 +19,7 @@ from accounts import amounts
 from accounts.desk import HistoryDesk, link, moment, pretty, thumbnail
 from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
+from predictions import admin_deployments as admin_deployments  # registers the deployments
 from predictions import lifecycle
 from predictions.admin_work import HEAVY
 from predictions.files import media
@@ -52,8 +53,8 @@ class PredictionDesk(HistoryDesk):
     search_help_text = gettext_lazy("Id, user name or words of the prompt")
     actions = ("cancel",)
     readonly_fields = (
-        "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "source",
-        "pictures", "input_shown", "output_shown", "error", "logs", "webhook",
+        "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "deployment",
+        "source", "pictures", "input_shown", "output_shown", "error", "logs", "webhook",
         "webhook_events", "metrics_shown", "progress", "most", "charged",
         "ledger", "price", "provider", "job_id", "start_attempts", "collect_attempts", "run", "upstream_open",
         "created_at", "started_at", "completed_at", "deadline", "must_end_by", "not_before", "lease_until",

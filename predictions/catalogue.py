@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from accounts.models import MICRO
 from accounts.prepared import Prepared
-from predictions.models import HostedModel, Price, Version
+from predictions.models import Deployment, HostedModel, Price, Version
 
 DATA = Path(__file__).parent / "data" / "models"
 CENTS_PER_DOLLAR = 100
@@ -110,6 +110,17 @@ def _first_price(ref: str, entry: dict[str, Any]) -> dict[str, Any]:
         )
     unit = Price.Unit.OUTPUT if entry["kind"] in PICTURE_KINDS else Price.Unit.RUN
     return {"unit": unit, "amount": int(credits * MICRO), "source": source[:300]}
+
+
+def deployments() -> QuerySet[Deployment]:
+    """What operators offer under a name of its own: enabled, of a version that can be asked for."""
+    rows = Deployment.objects.filter(enabled=True, version__enabled=True, version__model__enabled=True)
+    return rows.select_related("version__model")
+
+
+def find_deployment(owner: str, name: str) -> Deployment | None:
+    """The usable deployment of that name; None where there is none."""
+    return deployments().filter(owner=owner, name=name).first()
 
 
 def find_version(text: str) -> Version | None:

@@ -21,6 +21,7 @@ from gallery.models import Item, ShareLink
 from predictions.models import (
     Beat,
     Delivery,
+    Deployment,
     HostedModel,
     IdempotencyKey,
     Output,
@@ -61,6 +62,7 @@ def fill(name: str) -> Item:
     )
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
     factories.make_upload(user)
+    Deployment.objects.create(owner="house", name=name, version=failed.version, input={"width": 512})
     return item
 
 

@@ -68,7 +68,7 @@ def test_a_readme_is_markdown_as_text(api: Api, ten_models: object) -> None:
     [
         ("GET", "/trainings", 200), ("GET", "/trainings/x", 404), ("POST", "/trainings/x/cancel", 404),
         ("POST", "/models/a/b/versions/c/trainings", 422), ("GET", "/deployments", 200),
-        ("POST", "/deployments", 422), ("GET", "/deployments/a/b", 404), ("POST", "/deployments/a/b/predictions", 422),
+        ("POST", "/deployments", 422), ("GET", "/deployments/a/b", 404), ("DELETE", "/deployments/a/b", 422),
         ("POST", "/models", 403), ("PATCH", "/models/a/b", 403), ("DELETE", "/models/a/b", 403),
         ("DELETE", "/models/a/b/versions/c", 403),
     ],

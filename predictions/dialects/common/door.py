@@ -83,7 +83,8 @@ class Door:
             permits.require(token, scope or permits.needed(str(request.method), changing=permits.PREDICT))
             kind = rates.kind_of(request, creates and request.method == "POST")
             subject = str(kwargs.get("public_id", "")) if kind == "poll" else ""
-            request.rate_standing = rates.spend(kind, token.account_id, subject)  # type: ignore[attr-defined]
+            standing = rates.spend(kind, token.account, subject, token=token)
+            request.rate_standing = standing  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
         guarded = self._guarded(dispatch)
@@ -118,6 +119,9 @@ class Door:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             standing: rates.Standing | None = None
             try:
+                if "\x00" in request.path:
+                    # PostgreSQL takes no such text, and nothing of ours has it in its name.
+                    raise Http404
                 answer = view(request, *args, **kwargs)
             except Exception as error:
                 if isinstance(error, OperationalError | InterfaceError):

@@ -42,6 +42,8 @@ def prediction_json(
         "urls": addresses.prediction(prediction),
         "darkroom": standing.told(prediction),
     }
+    if prediction.deployment:
+        shown["deployment"] = prediction.deployment
     if as_starting and not prediction.is_ended:
         shown |= {"status": "starting", "output": None, "started_at": None}
     return shown

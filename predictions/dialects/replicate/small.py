@@ -107,13 +107,6 @@ def no_trainings(request: TokenRequest, *args: str, **kwargs: str) -> HttpRespon
     )
 
 
-def no_deployments(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
-    """422 for writes to deployments."""
-    raise errors.Problem(
-        422, "Deployments are not supported", "This server has no deployments; name the model itself."
-    )
-
-
 def operators_only(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
     """403: the catalogue belongs to operators."""
     raise errors.forbidden("The catalogue of this server is kept by its operators.")

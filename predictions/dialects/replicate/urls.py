@@ -6,7 +6,7 @@ from django.urls import URLPattern, path, re_path
 
 from accounts import permits
 from predictions.dialects.common import openapi
-from predictions.dialects.replicate import account, answers, files, models, small, streams, views
+from predictions.dialects.replicate import account, answers, deployments, files, models, small, streams, views
 from predictions.dialects.replicate.endpoint import endpoint, public, unknown
 from predictions.dialects.replicate.openapi import builder as openapi_of_mount
 
@@ -21,6 +21,10 @@ def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
     )
     for_model = create(
         creates=True, POST=lambda request, owner, name: views.create_for_model(request, owner, name, **codes)
+    )
+    for_deployment = create(
+        creates=True,
+        POST=lambda request, owner, name: views.create_for_deployment(request, owner, name, **codes),
     )
     model = "models/<str:owner>/<str:name>"
     return [
@@ -45,12 +49,14 @@ def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
         path("trainings", endpoint(GET=small.nothing_listed)),
         path("trainings/<str:training_id>", endpoint(GET=small.not_here)),
         path("trainings/<str:training_id>/cancel", endpoint(POST=small.not_here)),
-        path("deployments", endpoint(GET=small.nothing_listed, POST=small.no_deployments)),
+        path("deployments", endpoint(GET=deployments.list_deployments, POST=deployments.not_by_callers)),
         path(
             "deployments/<str:owner>/<str:name>",
-            endpoint(GET=small.not_here, PATCH=small.no_deployments, DELETE=small.no_deployments),
+            endpoint(
+                GET=deployments.get, PATCH=deployments.not_by_callers, DELETE=deployments.not_by_callers
+            ),
         ),
-        path("deployments/<str:owner>/<str:name>/predictions", endpoint(POST=small.no_deployments)),
+        path("deployments/<str:owner>/<str:name>/predictions", for_deployment),
         path("account", endpoint(GET=account.get_account)),
         path("webhooks/default/secret", endpoint(scope=permits.ADMIN, GET=account.get_webhook_secret)),
         # Under files/ for models whose output is files: one client makes file objects of such streams only.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -27,11 +29,24 @@ _OWN = Prepared[Prediction](
 )
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """The version that a create means; for a deployment's also what it sets in place of the caller's inputs."""
+
+    version: Version
+    fixed: dict[str, Any] = field(default_factory=dict)
+    deployment: str = ""
+
+
 def create(request: TokenRequest, *, created: int, waiting: int) -> HttpResponseBase:
     """POST /predictions. `created` and `waiting` are the mount's status codes (201 and 202, or 200 and 200)."""
     body = bodies.parse_create(request, with_version=True)
     return _create(
-        request, body, body.version or "", errors.unknown_version, created=created, waiting=waiting
+        request,
+        body,
+        lambda: _by_ref(body.version or "", errors.unknown_version),
+        created=created,
+        waiting=waiting,
     )
 
 
@@ -40,14 +55,41 @@ def create_for_model(
 ) -> HttpResponseBase:
     """POST /models/{owner}/{name}/predictions."""
     body = bodies.parse_create(request, with_version=False)
-    return _create(request, body, f"{owner}/{name}", errors.not_found, created=created, waiting=waiting)
+    return _create(
+        request,
+        body,
+        lambda: _by_ref(f"{owner}/{name}", errors.not_found),
+        created=created,
+        waiting=waiting,
+    )
+
+
+def create_for_deployment(
+    request: TokenRequest, owner: str, name: str, *, created: int, waiting: int
+) -> HttpResponseBase:
+    """POST /deployments/{owner}/{name}/predictions: what the operator fixed is set, whatever the caller sends."""
+    body = bodies.parse_create(request, with_version=False)
+    return _create(request, body, lambda: _by_deployment(owner, name), created=created, waiting=waiting)
+
+
+def _by_ref(ref: str, unknown: Callable[[], errors.Problem]) -> _Chosen:
+    version = catalogue.find_version(ref)
+    if version is None:
+        raise unknown()
+    return _Chosen(version)
+
+
+def _by_deployment(owner: str, name: str) -> _Chosen:
+    found = catalogue.find_deployment(owner, name)
+    if found is None:
+        raise errors.not_found()
+    return _Chosen(found.version, found.input, found.ref)
 
 
 def _create(
     request: TokenRequest,
     body: bodies.CreateBody,
-    ref: str,
-    unknown: Callable[[], errors.Problem],
+    choose: Callable[[], _Chosen],
     *,
     created: int,
     waiting: int,
@@ -56,12 +98,10 @@ def _create(
     again = again_of(request)
     prediction = submit.made_before(request.api_token.account, again)
     if prediction is None:
-        version = catalogue.find_version(ref)
-        if version is None:
-            raise unknown()
+        chosen = choose()
         if pictures:
-            answers.refuse_what_cannot_be_shown(version)
-        prediction = submit.accept(_wish(request, body, version, again))
+            answers.refuse_what_cannot_be_shown(chosen.version)
+        prediction = submit.accept(_wish(request, body, chosen, again))
     response: HttpResponse
     if pictures:
         response = answers.pictures(request, prediction)
@@ -90,20 +130,21 @@ def _told(request: TokenRequest, prediction: Prediction, *, created: int, waitin
 
 
 def _wish(
-    request: TokenRequest, body: bodies.CreateBody, version: Version, again: submit.Again
+    request: TokenRequest, body: bodies.CreateBody, chosen: _Chosen, again: submit.Again
 ) -> submit.Request:
     token, addresses = request.api_token, addresses_of(request)
     return submit.Request(
         account=token.account,
         user=token.user,
         token=token,
-        version=version,
-        input=body.input,
+        version=chosen.version,
+        input={**body.input, **chosen.fixed},
         deadline_s=live.cancel_after(request),
         webhook=body.webhook,
         webhook_events=body.webhook_events,
         origin=addresses.origin,
         mount=addresses.mount,
+        deployment=chosen.deployment,
         again=again,
     )
 
