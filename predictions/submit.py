@@ -10,9 +10,10 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import credits, token_limits
+from accounts import credits, statements, token_limits
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
+from accounts.statements import PreparedInsert
 from predictions import availability, policy, pricing, repeats, validation
 from predictions.clock import after
 from predictions.files import media
@@ -273,20 +274,35 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
     return rows
 
 
+_PREDICTION = PreparedInsert(Prediction, must_end_by=lambda: after(settings.QUEUE_LIMIT))
+
+
 def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
     """T1: rows, keys, wake-up and holds, all or none."""
+    # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
+    inserts = [_PREDICTION.statement(row) for row in rows if row.deadline is None]
+    wake_up = queue.wake_up("start")
     with transaction.atomic():
-        for offer, row in zip(offers, rows, strict=True):
-            row.save(force_insert=True)
-            if offer.request.again.idempotency is not None:
-                _remember(offer.request.account, offer.request.again.idempotency, row)
-        if offers[0].request.again.repeatable is not None:
-            repeats.remember(offers[0].request.again.repeatable, rows)
-        queue.wake("start")
+        for row in rows:
+            if row.deadline is not None:
+                row.save(force_insert=True)
+        with statements.batch() as together:
+            for statement in [*inserts, wake_up]:
+                together.send(statement)
+        _remember_all(offers, rows)
         # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
         for offer, row in zip(offers, rows, strict=True):
             request = offer.request
             credits.hold(request.account.pk, offer.ceiling, row.public_id, token=request.token)
+
+
+def _remember_all(offers: list[Offer], rows: list[Prediction]) -> None:
+    """What makes the same create known when it comes again."""
+    for offer, row in zip(offers, rows, strict=True):
+        if offer.request.again.idempotency is not None:
+            _remember(offer.request.account, offer.request.again.idempotency, row)
+    if offers[0].request.again.repeatable is not None:
+        repeats.remember(offers[0].request.again.repeatable, rows)
 
 
 class _KeyTaken(Exception):

@@ -9,9 +9,12 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
+from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signals import post_execute
 from django_q.tasks import async_task
+
+from accounts.statements import PreparedInsert, Statement
 
 Kind = Literal["start", "collect", "cancel"]
 
@@ -22,11 +25,19 @@ _PATHS: dict[str, str] = {
     "cancel": "predictions.running.tasks.cancel",
     "beat": "predictions.running.tasks.beat",
 }
+_CLUSTERS: dict[Kind, str] = {"start": "work", "collect": "work", "cancel": "work"}
+_PACKAGE_LIFE_S = 1.0
+_ENQUEUE = PreparedInsert(OrmQ)
 
 
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
     _enqueue(kind, "work")
+
+
+def wake_up(kind: Kind) -> Statement:
+    """The same as a statement, to be sent in a batch with what it tells of."""
+    return _ENQUEUE.statement(OrmQ(key=_CLUSTERS[kind], payload=_package(kind), lock=timezone.now()))
 
 
 def knock(cluster: str) -> None:
@@ -42,6 +53,32 @@ def depth(cluster: str = "work") -> int:
 
 def _enqueue(kind: str, cluster: str) -> None:
     async_task(_PATHS[kind], cluster=cluster, task_name=kind)
+
+
+class _Catcher:
+    """Stands in for a broker: keeps the signed package that the library makes of a task."""
+
+    def __init__(self, list_key: str) -> None:
+        self.list_key = list_key
+        self.package = ""
+
+    def enqueue(self, package: str) -> int:
+        self.package = package
+        return 0
+
+
+def _package(kind: Kind) -> str:
+    """A signed wake-up of that kind. All of a kind say the same, so one is made a second."""
+    made, package = _packages.get(kind, (-_PACKAGE_LIFE_S, ""))
+    if time.monotonic() - made >= _PACKAGE_LIFE_S:
+        catcher = _Catcher(_CLUSTERS[kind])
+        async_task(_PATHS[kind], cluster=_CLUSTERS[kind], task_name=kind, broker=catcher)
+        package = catcher.package
+        _packages[kind] = (time.monotonic(), package)
+    return package
+
+
+_packages: dict[str, tuple[float, str]] = {}
 
 
 _last_beat = 0.0
