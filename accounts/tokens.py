@@ -30,7 +30,7 @@ class CannotIssue(Exception):
 
 
 _BY_DIGEST = Prepared[ApiToken](
-    lambda digest: ApiToken.objects.usable().select_related("user", "account").filter(digest=digest)[:1],
+    lambda digest: ApiToken.objects.usable().select_related("user", "account__plan").filter(digest=digest)[:1],
     digest=str,
 )
 

@@ -1,4 +1,4 @@
-"""Who is next: fair over accounts, within the limits of accounts and providers, exactly.
+"""Who is next: fair over accounts, within the limits of accounts, API tokens and providers, exactly.
 
 Choice and claim happen under one lock (an advisory transaction lock on PostgreSQL; on SQLite an IMMEDIATE
 transaction is one), because counts that stand in an UPDATE are not rechecked. Call `choose`
@@ -10,15 +10,15 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Min, Q
+from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper, F, Min, Q, When
 
 from accounts.clock import Now
-from accounts.models import Account
+from accounts.models import Account, ApiToken
 from predictions.models import HostedModel, Phase, Prediction, Status
 from predictions.providers.base import Provider
 from predictions.running import providers
@@ -38,13 +38,17 @@ class Choice:
 
 @dataclass
 class _Lane:
-    """The waiting predictions of one user for one model, oldest first."""
+    """The waiting predictions of one user for one model, oldest first; those of an API token with a limit apart."""
 
     account_id: int
     user_id: int
     model_id: int
     pinned: str
     head: int
+    token_id: int | None = None
+    """The token, where it has a limit of its own."""
+    beside_tokens: bool = False
+    """Whether tokens with limits of their own are about, whose predictions are in other lanes."""
     later: list[int] | None = None
 
     def take(self, most: int) -> int:
@@ -53,6 +57,10 @@ class _Lane:
         if self.later is None:
             rows = _waiting().filter(account_id=self.account_id, user_id=self.user_id, model_id=self.model_id)
             rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=taken)
+            if self.token_id is not None:
+                rows = rows.filter(token_id=self.token_id)
+            elif self.beside_tokens:
+                rows = rows.exclude(token__in_flight_limit__gt=0)
             self.later = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
         self.head = self.later.pop(0) if self.later else 0
         return taken
@@ -60,20 +68,31 @@ class _Lane:
 
 @dataclass
 class _Load:
-    """What is in flight, and how much may be: by account, by account and user, by provider."""
+    """What is in flight, and how much may be: by account, by account and user, by provider, by token with a limit."""
 
     free: dict[str, int]
     accounts: dict[int, int]
     users: dict[tuple[int, int], int]
     limits: dict[int, int]
+    tokens: dict[int, int] = field(default_factory=dict)
+    token_limits: dict[int, int] = field(default_factory=dict)
 
     def rank(self, lane: _Lane) -> tuple[int, int, int]:
         """Fewest in flight first, within the account its users in turn, then the oldest."""
         return self.accounts[lane.account_id], self.users[lane.account_id, lane.user_id], lane.head
 
-    def add(self, account_id: int, user_id: int) -> None:
+    def is_full(self, lane: _Lane) -> bool:
+        """Whether its account, or its token, has as many in flight as it may."""
+        if self.accounts[lane.account_id] >= self.limits[lane.account_id]:
+            return True
+        token_id = lane.token_id
+        return token_id is not None and self.tokens.get(token_id, 0) >= self.token_limits[token_id]
+
+    def add(self, account_id: int, user_id: int, token_id: int | None) -> None:
         self.accounts[account_id] += 1
         self.users[account_id, user_id] += 1
+        if token_id in self.token_limits:
+            self.tokens[token_id] = self.tokens.get(token_id, 0) + 1
 
 
 @dataclass(frozen=True)
@@ -93,13 +112,16 @@ def choose(most: int) -> list[Choice]:
     chosen = [choice for choice, _row in suspects]
     if not any(count > 0 for count in free.values()):
         return chosen
-    lanes = _lanes()
+    token_limits = _token_limits()
+    lanes = _lanes(by_token=bool(token_limits))
     if not lanes:
         return chosen
     in_flight, by_user = _in_flight()
     load = _Load(free, in_flight, by_user, _limits({lane.account_id for lane in lanes}))
+    if token_limits:
+        load.tokens, load.token_limits = _in_flight_by_token(), token_limits
     for _choice, row in suspects:
-        load.add(row.account_id, row.user_id)
+        load.add(row.account_id, row.user_id, row.token_id)
     return chosen + _fill(lanes, load, everyone, most - len(chosen))
 
 
@@ -117,14 +139,14 @@ def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) 
         if rank != load.rank(lane):
             heapq.heappush(heap, (load.rank(lane), number, lane))
             continue
-        if load.accounts[lane.account_id] >= load.limits[lane.account_id]:
+        if load.is_full(lane):
             continue
         name = _provider_for(lane, load.free, everyone, models)
         if name is None:
             continue
         chosen.append(Choice(lane.take(most), name))
         load.free[name] -= 1
-        load.add(lane.account_id, lane.user_id)
+        load.add(lane.account_id, lane.user_id, lane.token_id)
         if lane.head:
             heapq.heappush(heap, (load.rank(lane), number, lane))
     return chosen
@@ -190,13 +212,25 @@ def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[tuple[Choi
     return chosen
 
 
-def _lanes() -> list[_Lane]:
-    rows = (
-        _waiting().order_by().values("account_id", "user_id", "model_id", "provider").annotate(head=Min("pk"))
-    )
+def _lanes(*, by_token: bool) -> list[_Lane]:
+    """Every lane that has something waiting. `by_token`: tokens with limits have lanes of their own."""
+    rows = _waiting().order_by()
+    keys = ["account_id", "user_id", "model_id", "provider"]
+    if by_token:
+        limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
+        rows = rows.annotate(limited=Case(limited, default=None))
+        keys.append("limited")
     return [
-        _Lane(row["account_id"], row["user_id"], row["model_id"], row["provider"], row["head"])
-        for row in rows
+        _Lane(
+            row["account_id"],
+            row["user_id"],
+            row["model_id"],
+            row["provider"],
+            row["head"],
+            row.get("limited"),
+            by_token,
+        )
+        for row in rows.values(*keys).annotate(head=Min("pk"))
     ]
 
 
@@ -210,11 +244,24 @@ def _in_flight() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
     return by_account, by_user
 
 
+def _in_flight_by_token() -> dict[int, int]:
+    rows = Prediction.objects.filter(phase__in=IN_FLIGHT, token__in_flight_limit__gt=0).order_by()
+    return dict(rows.values_list("token_id").annotate(n=Count("pk")))
+
+
 def _limits(account_ids: set[int]) -> dict[int, int]:
     default = settings.IN_FLIGHT_PER_ACCOUNT
     # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
-    own = dict(Account.objects.filter(in_flight_limit__isnull=False).values_list("pk", "in_flight_limit"))
-    return {pk: own.get(pk) or default for pk in account_ids}
+    own = dict(Account.objects.filter(in_flight_limit__gt=0).values_list("pk", "in_flight_limit"))
+    of_plan = Account.objects.filter(plan__in_flight_limit__gt=0).values_list("pk", "plan__in_flight_limit")
+    own = {**dict(of_plan), **own}
+    return {pk: own.get(pk, default) for pk in account_ids}
+
+
+def _token_limits() -> dict[int, int]:
+    """The tokens with limits of their own; mostly nobody's."""
+    limited = ApiToken.objects.filter(in_flight_limit__gt=0)
+    return dict(limited.values_list("pk", "in_flight_limit"))
 
 
 def place(prediction: Prediction) -> Place | None:

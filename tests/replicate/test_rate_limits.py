@@ -9,7 +9,8 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts.models import User
+from accounts import tokens
+from accounts.models import Account, ApiToken, Plan, User
 from predictions.dialects.common import rates
 from predictions.models import Prediction, Version
 from tests import factories, redis
@@ -107,3 +108,49 @@ def test_an_unreachable_redis_refuses_nobody(api: Api, settings: Any) -> None:
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     rates.forget()
     assert api.get("/account").status_code == 200
+
+
+def of_plan(user: User, **limits: int) -> None:
+    plan = Plan.objects.create(name="studio", **limits)
+    Account.objects.filter(pk=user.account_id).update(plan=plan)
+
+
+def test_a_plan_has_limits_of_its_own(api: Api, stranger: Api, alice: User) -> None:
+    of_plan(alice, creates_per_minute=7, requests_per_minute=1)
+    assert api.post("/predictions", {})["ratelimit-limit"] == "7"
+    assert [api.get("/account").status_code for _ in range(2)] == [200, 429]
+    assert stranger.get("/account")["ratelimit-limit"] == "3000"
+
+
+def test_an_empty_limit_of_a_plan_leaves_the_servers(api: Api, alice: User) -> None:
+    of_plan(alice)
+    assert api.get("/account")["ratelimit-limit"] == "3000"
+
+
+def limit_token(api: Api, most: int) -> None:
+    ApiToken.objects.filter(digest=tokens.digest(api.token)).update(creates_per_minute=most)
+
+
+def test_a_tokens_own_limit_refuses_without_using_up_its_accounts(
+    api: Api, alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.RATE_LIMITS = {"create": 4, "poll": 9, "other": 9}
+    limit_token(api, 2)
+    other = Api(factories.make_token(alice, "other"))
+    answers = [api.create(version.pk, {"prompt": "a"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429, 429, 429, 429]
+    assert answers[0]["ratelimit-limit"] == "2" and answers[0]["ratelimit-remaining"] == "1"
+    assert "this API token's own: 2 new predictions a minute" in answers[-1].json()["detail"]
+    codes = [other.create(version.pk, {"prompt": "a"}).status_code for _ in range(3)]
+    assert codes == [201, 201, 429]
+
+
+def test_the_tighter_of_two_limits_is_told(api: Api, settings: Any) -> None:
+    settings.RATE_LIMITS = {"create": 3, "poll": 9, "other": 9}
+    limit_token(api, 100)
+    assert api.post("/predictions", {})["ratelimit-limit"] == "3"
+
+
+def test_a_tokens_limit_is_for_new_predictions_alone(api: Api) -> None:
+    limit_token(api, 1)
+    assert {api.get("/account").status_code for _ in range(3)} == {200}
