@@ -7,6 +7,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from predictions.validation import is_unicode
+
+MAX_LENGTH = 2000
+"""Characters of an address."""
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOPBACK_NAMES = {"localhost", "ip6-localhost", "ip6-loopback"}
 _CARRIED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
@@ -29,7 +34,7 @@ def may_reach(text: str) -> bool:
 
 def looks_reachable(url: str) -> bool:
     """What can be told without resolving: an http(s) address whose literal host is no inner one."""
-    if any(ord(sign) <= 0x20 or ord(sign) == 0x7F for sign in url):
+    if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in url):
         # Parsers drop some of them and keep others: nobody could say what was checked.
         return False
     try:
@@ -43,6 +48,15 @@ def looks_reachable(url: str) -> bool:
         return may_reach("127.0.0.1")
     literal = _literal(host)
     return literal is None or may_reach(str(literal))
+
+
+def objection(url: str) -> str:
+    """Why an address cannot be one that webhooks go to, in a sentence; empty where it can."""
+    if len(url) > MAX_LENGTH:
+        return f"The address is longer than {MAX_LENGTH} characters."
+    if not is_unicode(url) or not looks_reachable(url):
+        return "An http(s) address on the public network is expected."
+    return ""
 
 
 def _literal(host: str) -> Address | None:

@@ -7,12 +7,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from predictions.delivery.addresses import looks_reachable
+from predictions.delivery.addresses import objection
 from predictions.dialects.common.bodies import parse_json, type_name
 from predictions.dialects.replicate import errors
 from predictions.validation import Fault, is_unicode
 
-MAX_ADDRESS = 2000
 EVENTS = ("start", "output", "logs", "completed")
 _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
 
@@ -75,7 +74,7 @@ def _webhook_faults(body: dict[str, Any]) -> list[Fault]:
             continue
         if not isinstance(value, str):
             found.append(_type_fault(name, "string", value))
-        elif len(value) > MAX_ADDRESS or not is_unicode(value) or not looks_reachable(value):
+        elif objection(value):
             found.append(
                 Fault("format", name, "Does not match format 'uri': an http(s) address on the public network")
             )

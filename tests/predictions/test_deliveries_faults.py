@@ -1,0 +1,383 @@
+"""Receivers that are down, slow, hostile or gone: what is tried again, when, and what the log says of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+from standardwebhooks.webhooks import Webhook
+
+from accounts.models import User
+from predictions.delivery import keys, outbound, rounds
+from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
+from predictions.running import posting, tasks
+from tests import factories, fakes, races
+from tests.fakes import FakeProvider
+from tests.houses import eventually
+from tests.receiver import Receiver
+
+SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
+"""For 127.0.0.1, until the year 2126; its key opens nothing."""
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def loopback(settings: Any) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    settings.WEBHOOK_TIMEOUT = 0.5
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def hooked(user: User, version: Version, url: str, events: str = "start output logs completed") -> Prediction:
+    """A waiting prediction of that user with a webhook."""
+    row = factories.make_prediction(user, version=version, status="starting")
+    Prediction.objects.filter(pk=row.pk).update(
+        webhook=url, webhook_events=events.split(), origin="http://testserver", mount="/v1"
+    )
+    return row
+
+
+def owed(user: User, version: Version, url: str, event: str = "completed") -> Delivery:
+    """One delivery that is due."""
+    row = hooked(user, version, url)
+    made = Delivery.objects.create(account=row.account, prediction=row, event=event)
+    return Delivery.objects.get(pk=made.pk)
+
+
+def pass_time(seconds: float) -> None:
+    """What was owed for later comes so much nearer, as if the clock had gone on."""
+    Delivery.objects.filter(state="owed").update(due_at=F("due_at") - timedelta(seconds=seconds))
+
+
+def tries(delivery: Delivery) -> list[tuple[int | None, str]]:
+    return list(delivery.tries.values_list("answer_code", "note"))
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_a_receiver_that_is_down_for_an_hour_gets_everything_once_it_is_up(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    port = free_port()
+    row = hooked(alice, version, f"http://127.0.0.1:{port}/hook", "start completed")
+    fakes.work_off()
+    start, completed = Delivery.objects.order_by("pk")
+    assert (start.event, completed.event) == ("start", "completed")
+    for wait in rounds.WAITS_S[:5]:
+        pass_time(wait * 1.3)
+        posting.work_off()
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("owed", 5)}
+    assert set(DeliveryAttempt.objects.values_list("note", flat=True)) == {"The connection was refused"}
+    with Receiver(port=port) as receiver:
+        pass_time(3600)
+        posting.work_off()
+    assert [json.loads(body)["status"] for _, body in receiver.requests] == ["succeeded", "succeeded"]
+    assert {headers["webhook-id"] for headers, _ in receiver.requests} == {
+        start.message_id,
+        completed.message_id,
+    }
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
+    row.refresh_from_db()
+    assert row.status == "succeeded"
+
+
+def test_each_try_has_the_same_id_and_body_and_a_time_and_signature_of_its_own(
+    alice: User, version: Version, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    receiver.answers = [(500, {}), (502, {}), (503, {})]
+    now = timezone.now()
+    for number in range(4):
+        at = now + timedelta(minutes=number)
+        monkeypatch.setattr(rounds, "timezone", SimpleNamespace(now=lambda at=at: at))
+        posting.work_off()
+        pass_time(3600)
+    official = Webhook(keys.secret_of(delivery.account))
+    for headers, body in receiver.requests:
+        # It refuses what is more than five minutes away from its clock, too.
+        official.verify(body.decode(), headers)
+    assert {headers["webhook-id"] for headers, _ in receiver.requests} == {delivery.message_id}
+    assert len({body for _, body in receiver.requests}) == 1
+    stamps = [int(headers["webhook-timestamp"]) for headers, _ in receiver.requests]
+    assert [stamp - stamps[0] for stamp in stamps] == [0, 60, 120, 180]
+    assert [code for code, _ in tries(delivery)] == [500, 502, 503, 200]
+
+
+def test_the_waits_grow_from_seconds_to_hours_and_then_it_is_given_up(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    receiver.answers = [(500, {})] * 20
+    for wait in (*rounds.WAITS_S[1:], None):
+        posting.work_off()
+        delivery.refresh_from_db()
+        if wait is not None:
+            left = (delivery.due_at - timezone.now()).total_seconds()
+            assert wait * 0.8 - 5 <= left <= wait * 1.2
+            pass_time(wait * 1.3)
+    assert (delivery.state, delivery.attempts, len(receiver.requests)) == ("given_up", 8, 8)
+
+
+@pytest.mark.parametrize("event", ["output", "logs"])
+def test_what_a_newer_event_says_better_is_tried_once(
+    alice: User, version: Version, receiver: Receiver, event: str
+) -> None:
+    delivery = owed(alice, version, receiver.url, event)
+    receiver.answers = [(500, {})]
+    posting.work_off()
+    delivery.refresh_from_db()
+    assert (delivery.state, tries(delivery)) == ("given_up", [(500, "The receiver failed")])
+
+
+def test_a_receiver_that_hangs_is_left_and_tried_again(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    receiver.open.clear()
+    posting.work_off()
+    delivery.refresh_from_db()
+    assert (delivery.state, tries(delivery)) == ("owed", [(None, "No answer in time: 0.5 s")])
+    receiver.open.set()
+    pass_time(60)
+    posting.work_off()
+    assert [code for code, _ in tries(delivery)] == [None, 200]
+
+
+def test_a_redirect_is_not_followed_and_its_target_is_named(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    receiver.answers = [(301, {"Location": f"https://www.example.org/{'x' * 500}"})]
+    posting.work_off()
+    delivery.refresh_from_db()
+    said = "Answered with a redirect, which is never followed: www.example.org"
+    assert (delivery.state, tries(delivery)) == ("given_up", [(301, said)])
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("text", ["120", "http-date"])
+def test_a_receiver_that_asks_to_wait_is_obeyed(
+    alice: User, version: Version, receiver: Receiver, text: str
+) -> None:
+    at = timezone.now() + timedelta(seconds=120)
+    asked = at.strftime("%a, %d %b %Y %H:%M:%S GMT") if text == "http-date" else text
+    delivery = owed(alice, version, receiver.url)
+    receiver.answers = [(429, {"Retry-After": asked})]
+    posting.work_off()
+    delivery.refresh_from_db()
+    left = (delivery.due_at - timezone.now()).total_seconds()
+    assert delivery.state == "owed" and 100 < left <= 121
+    assert tries(delivery)[0][1].startswith("The receiver asked to wait: 1")
+
+
+@pytest.mark.parametrize("asked", ["-5", "soon", "9" * 50, "Thu, 99 Foo 2026", "1e9", "１２"])
+def test_a_wait_that_makes_no_sense_harms_nobody(
+    alice: User, version: Version, receiver: Receiver, asked: str
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    receiver.answers = [(429, {"Retry-After": asked.encode().decode("latin-1")})]
+    posting.work_off()
+    delivery.refresh_from_db()
+    assert delivery.state == "owed"
+    assert 0 < (delivery.due_at - timezone.now()).total_seconds() <= rounds.MAX_RETRY_AFTER_S
+
+
+def test_gone_turns_the_hook_off_and_the_log_still_knows_where_it_led(
+    alice: User, version: Version, provider: FakeProvider, receiver: Receiver
+) -> None:
+    row = hooked(alice, version, receiver.url, "start completed")
+    receiver.answers = [(410, {})]
+    tasks.start()
+    posting.work_off()
+    fakes.watch_once()
+    tasks.collect()
+    posting.work_off()
+    row.refresh_from_db()
+    assert (row.status, row.webhook, len(receiver.requests)) == ("succeeded", "", 1)
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.url) == ("given_up", receiver.url)
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 422])
+def test_a_receiver_that_declines_is_not_asked_again(
+    alice: User, version: Version, receiver: Receiver, code: int
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    receiver.answers = [(code, {})]
+    posting.work_off()
+    delivery.refresh_from_db()
+    assert delivery.state == "given_up"
+    assert tries(delivery) == [(code, "Declined by the receiver; it is not tried again")]
+
+
+def test_a_name_that_leads_inside_by_the_time_it_is_connected_is_refused_and_noted(
+    alice: User, version: Version, receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUTBOUND_ALLOW = []
+    delivery = owed(alice, version, f"http://hooks.example.org:{receiver.port}/")
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(outbound, "_resolve", resolve)
+    posting.work_off()
+    assert tries(delivery) == [(None, "The name leads to a private or reserved address, which is refused")]
+    assert receiver.requests == []
+
+
+def test_a_name_that_nobody_knows_is_noted(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(outbound, "_resolve", resolve)
+    delivery = owed(alice, version, "http://nowhere.example.org/")
+    posting.work_off()
+    assert tries(delivery) == [(None, "The name cannot be resolved")]
+
+
+def test_a_certificate_that_nobody_vouches_for_is_noted_in_words(alice: User, version: Version) -> None:
+    with Receiver(certificate=str(SELF_SIGNED)) as receiver:
+        delivery = owed(alice, version, receiver.url)
+        posting.work_off()
+    [(code, note)] = tries(delivery)
+    assert code is None and note.startswith("The certificate was not accepted: self")
+    assert receiver.requests == []
+
+
+def test_tls_to_a_server_that_speaks_none_is_noted_in_words(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    delivery = owed(alice, version, receiver.url.replace("http:", "https:"))
+    posting.work_off()
+    [(code, note)] = tries(delivery)
+    assert code is None and note.startswith("No secure connection could be made")
+
+
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        (b"", "The connection broke before the answer was there"),
+        (b"SSH-2.0-dropbear\r\n\r\n", "The answer was not HTTP"),
+    ],
+)
+def test_what_is_no_web_server_is_noted_in_words(
+    alice: User, version: Version, said: bytes, note: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            heard = b""
+            while not heard.endswith(b"}"):
+                heard += connection.recv(65536)
+            connection.sendall(said)
+            connection.close()
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        delivery = owed(alice, version, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        posting.work_off()
+        thread.join(5)
+    assert tries(delivery) == [(None, note)]
+
+
+def test_a_worker_killed_in_the_middle_of_a_post_leaves_it_to_another_and_the_log_says_so(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    [killed] = rounds.claim_due()
+    assert rounds.claim_due() == []
+    pass_time(rounds.LEASE_S + 1)
+    posting.work_off()
+    rounds.failed(killed, code=None, note="late", retry=True)
+    rounds.delivered(killed, 200)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == ("delivered", 2)
+    assert tries(delivery) == [(None, rounds.UNKNOWN), (200, "")]
+    assert [headers["webhook-id"] for headers, _ in receiver.requests] == [delivery.message_id]
+
+
+def test_a_slow_receiver_of_one_account_holds_up_no_other(
+    alice: User, bob: User, version: Version, receiver: Receiver, settings: Any
+) -> None:
+    settings.WEBHOOK_TIMEOUT = 10
+    receiver.open.clear()
+    for _ in range(rounds.PER_ACCOUNT * 3):
+        owed(alice, version, receiver.url)
+    with Receiver() as quick:
+        for _ in range(6):
+            owed(bob, version, quick.url)
+        done = threading.Event()
+        poster = threading.Thread(target=lambda: (posting.work_off(), done.set()))
+        poster.start()
+        eventually(lambda: len(quick.requests) == 6)
+        # All of Bob's arrived while everything of Alice's that was begun still hangs.
+        assert not done.is_set() and len(receiver.requests) == rounds.PER_ACCOUNT_AND_HOST
+        receiver.open.set()
+        poster.join(30)
+    assert len(receiver.requests) == rounds.PER_ACCOUNT * 3
+
+
+def test_a_long_row_for_one_receiver_hides_nobody_behind_it(
+    alice: User, bob: User, version: Version, receiver: Receiver
+) -> None:
+    for _ in range(80):
+        owed(alice, version, "http://127.0.0.1:9/slow")
+    for _ in range(3):
+        owed(alice, version, "http://127.0.0.1:10/other")
+    owed(bob, version, receiver.url)
+    claimed = rounds.claim_due(8)
+    assert sorted(one.url for one in claimed) == sorted(
+        ["http://127.0.0.1:9/slow"] * 4 + ["http://127.0.0.1:10/other"] * 3 + [receiver.url]
+    )
+
+
+def test_what_is_under_way_elsewhere_counts_too(alice: User, version: Version) -> None:
+    for _ in range(12):
+        owed(alice, version, "http://127.0.0.1:9/")
+    assert len(rounds.claim_due(16)) == rounds.PER_ACCOUNT_AND_HOST
+    assert rounds.claim_due(16) == []
+
+
+def test_two_who_claim_at_once_never_take_the_same(alice: User, version: Version) -> None:
+    for number in range(6):
+        owed(alice, version, f"http://127.0.0.{number + 1}:9/")
+    found = races.together([lambda: [one.delivery.pk for one in rounds.claim_due(3)]] * 4)
+    taken = [pk for one in found for pk in one]
+    assert len(taken) == len(set(taken)) == 6
+
+
+def test_a_large_picture_in_the_input_is_left_out_of_the_body(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    delivery = owed(alice, version, receiver.url)
+    small, large = "data:image/png;base64,AAAA", "data:image/png;base64," + "A" * 100_000
+    Prediction.objects.update(input={"prompt": "a cat", "image": large, "more": [small]})
+    posting.work_off()
+    told = json.loads(receiver.requests[0][1])["input"]
+    assert told == {
+        "prompt": "a cat",
+        "image": "data:image/png (100022 characters left out)",
+        "more": [small],
+    }
+    assert Delivery.objects.get(pk=delivery.pk).state == "delivered"
