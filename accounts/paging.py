@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from django.db.models import Model, Q, QuerySet
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST = 2**63 - 1
 Row = TypeVar("Row", bound=Model)
 
 
@@ -67,11 +68,9 @@ class Place:
     @classmethod
     def parse(cls, text: str) -> Place:
         """The place of that text; BadCursor where it is none."""
-        time, dot, number = text.partition(".")
-        if not (dot and len(text) <= 40 and _digits(time) and _digits(number)):
-            raise BadCursor(text)
+        time, number = two_numbers(text)
         try:
-            return cls(_EPOCH + timedelta(microseconds=int(time)), min(int(number), 2**63 - 1))
+            return cls(_EPOCH + timedelta(microseconds=time), number)
         except OverflowError:
             raise BadCursor(text) from None
 
@@ -99,6 +98,14 @@ def page_by_time(queryset: QuerySet[Row], field: str, cursor: str, size: int) ->
         return Page(found, "")
     last = found[size - 1]
     return Page(found[:size], str(Place(getattr(last, field), last.pk)))
+
+
+def two_numbers(cursor: str) -> tuple[int, int]:
+    """The numbers of a cursor `12.34`, none larger than a database holds; BadCursor where it is none."""
+    first, dot, second = cursor.partition(".")
+    if not (dot and len(cursor) <= 40 and _digits(first) and _digits(second)):
+        raise BadCursor(cursor)
+    return min(int(first), _LARGEST), min(int(second), _LARGEST)
 
 
 def _digits(text: str) -> bool:

@@ -5,7 +5,7 @@ Django REST framework's own would read `5` as a text and `"yes"` as a flag: a fr
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -48,6 +48,16 @@ class Moment(serializers.DateTimeField):
         found: datetime = super().to_internal_value(text)
         if found.year not in _YEARS or (not text.upper().endswith("Z") and text[-6:-5] not in {"+", "-"}):
             self.fail("invalid", format="2026-01-31T12:00:00Z")
+        return found
+
+
+class Day(serializers.DateField):
+    """A day such as 2026-01-31, of a year that every part of the server can work with."""
+
+    def to_internal_value(self, value: Any) -> date:
+        found: date = super().to_internal_value(value)
+        if found.year not in _YEARS:
+            self.fail("invalid", format="2026-01-31")
         return found
 
 

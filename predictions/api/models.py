@@ -1,0 +1,174 @@
+"""`/api/models`: what can be asked for, with prices and inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import paging
+from accounts.api import examples, lists
+from accounts.api.fields import Flag, Listed
+from accounts.problems import OwnApiView, ProblemSerializer
+from predictions import availability, catalogue, pricing
+from predictions.models import HostedModel, Version
+
+
+class PriceSerializer(serializers.Serializer[Any]):
+    """What it costs now, in micro-credits."""
+
+    unit = serializers.ChoiceField(
+        ["output", "run"], help_text="`output`: for each file that comes; `run`: for the run."
+    )
+    amount = serializers.IntegerField()
+
+
+class ModelRowSerializer(serializers.Serializer[Any]):
+    """A model of the catalogue."""
+
+    model = serializers.CharField(help_text="`owner/name`")
+    description = serializers.CharField(allow_blank=True)
+    kind = serializers.ChoiceField(HostedModel.Kind.choices)
+    servable = serializers.BooleanField(help_text="Whether it can be served now; else a create is refused.")
+    price = PriceSerializer(allow_null=True)
+    version = serializers.CharField(allow_null=True, help_text="The id of its newest version.")
+    created_at = serializers.DateTimeField()
+
+
+class ModelSerializer(ModelRowSerializer):
+    """A model with what its newest version takes and gives."""
+
+    inputs = serializers.JSONField(help_text="JSON Schema of `input`; `x-order` is the order for a form.")
+    output = serializers.JSONField(help_text="JSON Schema of `output`.")
+    example = serializers.JSONField(help_text="An input to begin with.")
+
+
+class ModelQuery(Listed):
+    """Filters of the catalogue."""
+
+    kind = serializers.ChoiceField(HostedModel.Kind.choices, default="", allow_blank=True)
+    servable = Flag(default=None, allow_null=True, help_text="Only those that can, or cannot, be served now.")
+
+
+_ROW = {
+    "model": examples.MODEL,
+    "description": "Fast pictures from words, in four steps.",
+    "kind": "text-to-image",
+    "servable": True,
+    "price": {"unit": "output", "amount": 300_000},
+    "version": examples.VERSION,
+    "created_at": "2026-01-01T08:00:00Z",
+}
+_INPUTS = {
+    "type": "object",
+    "title": "Input",
+    "required": ["prompt"],
+    "properties": {
+        "prompt": {"type": "string", "title": "Prompt", "x-order": 0},
+        "num_outputs": {
+            "type": "integer", "title": "Num Outputs", "minimum": 1, "maximum": 4, "default": 1, "x-order": 1,
+        },
+    },
+}  # fmt: skip
+
+
+class ModelsView(OwnApiView):
+    """The catalogue."""
+
+    @extend_schema(
+        operation_id="models_list",
+        summary="Models with prices",
+        parameters=[ModelQuery],
+        responses={200: lists.page_of("ModelPage", ModelRowSerializer), 400: ProblemSerializer},
+        examples=[examples.page(_ROW)],
+    )
+    def get(self, request: Request) -> Response:
+        """The models in the operator's order, with what each costs and whether it can be served now."""
+        query = lists.asked(ModelQuery, request)
+        models = HostedModel.objects.filter(enabled=True).order_by("position", "pk")
+        if query["kind"]:
+            models = models.filter(kind=query["kind"])
+        if query["cursor"]:
+            models = _after(models, query["cursor"])
+        if query["servable"] is not None:
+            models = _servable(models, query["servable"])
+        found = list(models[: query["limit"] + 1])
+        more = len(found) > query["limit"]
+        found = found[: query["limit"]]
+        cursor = f"{found[-1].position}.{found[-1].pk}" if more else ""
+        return Response(
+            {"results": [_row(model) for model in found], "next": lists.next_url(request, cursor)}
+        )
+
+
+def _after(models: QuerySet[HostedModel], cursor: str) -> QuerySet[HostedModel]:
+    try:
+        position, number = paging.two_numbers(cursor)
+    except paging.BadCursor:
+        raise serializers.ValidationError({"cursor": [lists.BAD_CURSOR]}) from None
+    return models.filter(Q(position__gt=position) | Q(position=position, pk__gt=number))
+
+
+def _servable(models: QuerySet[HostedModel], wanted: bool) -> QuerySet[HostedModel]:
+    refs = availability.served_refs()
+    served = [
+        pk for pk, owner, name in models.values_list("pk", "owner", "name") if f"{owner}/{name}" in refs
+    ]
+    return models.filter(pk__in=served) if wanted else models.exclude(pk__in=served)
+
+
+class ModelView(OwnApiView):
+    """One model."""
+
+    @extend_schema(
+        operation_id="models_get",
+        summary="One model with its inputs",
+        responses={200: ModelSerializer, 404: ProblemSerializer},
+        examples=[
+            examples.came(
+                _ROW
+                | {
+                    "inputs": _INPUTS,
+                    "output": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "uri"},
+                        "title": "Output",
+                    },
+                    "example": {"prompt": "a lighthouse in the fog"},
+                }
+            )
+        ],
+    )
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        """The schemas from which a form can be made, of the version that `owner/name` alone means."""
+        version = catalogue.find_version(f"{owner}/{name}")
+        if version is None:
+            raise Http404
+        schemas = {
+            "inputs": version.input_schema,
+            "output": version.output_schema,
+            "example": version.example_input,
+        }
+        return Response(_row(version.model, version) | schemas)
+
+
+def _row(model: HostedModel, version: Version | None = None) -> dict[str, Any]:
+    version = version or catalogue.find_version(model.ref)
+    try:
+        price = pricing.current_price(model)
+    except pricing.NoPrice:
+        price = None
+    return {
+        "model": model.ref,
+        "description": model.description,
+        "kind": model.kind,
+        "servable": price is not None and version is not None and availability.can_serve(model),
+        "price": {"unit": price.unit, "amount": price.amount} if price else None,
+        "version": version.pk if version else None,
+        "created_at": model.created_at,
+    }

@@ -1,0 +1,141 @@
+"""`/api/predictions`: what was asked for, what became of it and what it cost."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import examples, lists
+from accounts.api.fields import Listed, Moment
+from accounts.problems import OwnApiView, ProblemSerializer
+from predictions import lifecycle, shown
+from predictions.api import shapes
+from predictions.dialects.common.origin import origin_of
+from predictions.dialects.replicate.addresses import Addresses
+from predictions.models import Phase, Prediction, Status
+from predictions.models.prediction import PredictionQuerySet
+
+_BEHIND = {"canceled": (Status.CANCELED, Status.ABORTED)}
+_LIVE_PHASES = tuple(phase for phase in Phase if phase != Phase.ENDED)
+_REF = r"^[^/:\s]{1,100}/[^/:\s]{1,100}$"
+
+
+class PredictionQuery(Listed):
+    """Filters of the list; all of them must be met."""
+
+    status = serializers.ChoiceField(shapes.STATUSES, default="", allow_blank=True)
+    model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
+    deployment = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
+    source = serializers.ChoiceField(["api", "web"], default="", allow_blank=True)
+    token = serializers.IntegerField(
+        default=None, min_value=1, max_value=2**63 - 1, help_text="The id of an API token."
+    )
+    created_after = Moment(default=None, help_text="At this time or later.")
+    created_before = Moment(default=None, help_text="Before this time.")
+
+
+class PredictionsView(OwnApiView):
+    """The account's predictions."""
+
+    @extend_schema(
+        operation_id="predictions_list",
+        summary="Your predictions",
+        parameters=[PredictionQuery],
+        responses={
+            200: lists.page_of("PredictionPage", shapes.PredictionRowSerializer), 400: ProblemSerializer,
+        },
+        examples=[examples.page(shapes.ROW)],
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """All predictions of the account, newest first: those of every token and of the pages too.
+
+        To make one, use the Replicate dialect at `/v1/predictions` or the images dialect at `/openai/v1`.
+        """
+        query = lists.asked(PredictionQuery, request)
+        rows = _filtered(shown.beside(Prediction.objects.owned_by(self.account)), query)
+        addresses = addresses_of(request)
+        return lists.answer(request, rows, query, lambda row: shapes.row(row, addresses), time="created_at")
+
+
+def _filtered(rows: PredictionQuerySet, query: dict[str, Any]) -> PredictionQuerySet:
+    status = query["status"]
+    if status:
+        rows = rows.filter(status__in=_BEHIND.get(status, (status,)))
+    if status in {Status.STARTING, Status.PROCESSING}:
+        # Those few have an index of their own; a long history is not looked through for them.
+        rows = rows.filter(phase__in=_LIVE_PHASES)
+    if query["model"]:
+        owner, name = query["model"].split("/")
+        rows = rows.filter(model__owner=owner, model__name=name)
+    same = {"deployment": query["deployment"], "source": query["source"], "token_id": query["token"]}
+    rows = rows.filter(**{name: value for name, value in same.items() if value})
+    if query["created_after"] is not None:
+        rows = rows.filter(created_at__gte=query["created_after"])
+    if query["created_before"] is not None:
+        rows = rows.filter(created_at__lt=query["created_before"])
+    return rows
+
+
+class _One(OwnApiView):
+    """What concerns one prediction; another account's does not exist."""
+
+    def own(self, public_id: str) -> Prediction:
+        found = shown.joined(Prediction.objects.owned_by(self.account)).filter(public_id=public_id).first()
+        if found is None:
+            raise Http404
+        return found
+
+
+class PredictionView(_One):
+    """One prediction."""
+
+    @extend_schema(
+        operation_id="predictions_get",
+        summary="One prediction with its money",
+        responses={200: shapes.PredictionSerializer, 404: ProblemSerializer},
+        examples=[
+            examples.came(shapes.WHOLE, name="Ended"), examples.came(shapes.WAITING, name="Waiting"),
+        ],
+    )  # fmt: skip
+    def get(self, request: Request, prediction_id: str) -> Response:
+        """Its state, what it may cost and did cost with the lines of the ledger, its place in the queue, its items.
+
+        Ask again while `status` is `starting` or `processing`; once a second is plenty. Better still, listen to
+        `urls.stream`, which tells of every change by itself.
+        """
+        return Response(shapes.whole(self.own(prediction_id), addresses_of(request)))
+
+
+class CancelView(_One):
+    """The end of one prediction."""
+
+    scope: ClassVar = permits.PREDICT
+
+    @extend_schema(
+        operation_id="predictions_cancel",
+        summary="Cancel a prediction",
+        request=None,
+        responses={200: shapes.PredictionSerializer, 404: ProblemSerializer},
+        examples=[
+            examples.came(
+                shapes.WAITING
+                | {"status": "canceled", "completed_at": "2026-11-20T12:00:06.100000Z", "held": 0}
+                | {"charged": 0, "released": 1_200_000, "queue": None}
+            )
+        ],
+    )
+    def post(self, request: Request, prediction_id: str) -> Response:
+        """Stop it now. Nothing is charged; where it has ended already, this changes nothing and shows how it ended."""
+        lifecycle.cancel(self.own(prediction_id).public_id)
+        return Response(shapes.whole(self.own(prediction_id), addresses_of(request)))
+
+
+def addresses_of(request: Request) -> Addresses:
+    """The addresses that an answer under `/api/` names."""
+    return Addresses(origin_of(request._request), "/v1")

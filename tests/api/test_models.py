@@ -1,0 +1,66 @@
+"""`/api/models`: the catalogue with prices, inputs, and whether it can be served."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import MICRO
+from predictions import availability, catalogue
+from predictions.models import HostedModel, Price, Version
+from tests import factories
+from tests.api.conftest import Frontend
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_model_shows_its_price_and_what_it_takes(
+    mine: Frontend, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "can_serve", lambda model: True)
+    shown = mine.get(f"/api/models/{version.model.ref}").json()
+    assert shown["price"] == {"unit": "output", "amount": MICRO}
+    assert (shown["version"], shown["servable"]) == (version.pk, True)
+    assert set(shown["inputs"]["properties"]) == {"prompt", "width", "seed"}
+
+
+def test_the_newest_price_counts(mine: Frontend, version: Version) -> None:
+    factories.make_price(version.model, 5 * MICRO, Price.Unit.RUN)
+    assert mine.get(f"/api/models/{version.model.ref}").json()["price"] == {
+        "unit": "run",
+        "amount": 5 * MICRO,
+    }
+
+
+def test_a_model_without_price_or_version_cannot_be_served(mine: Frontend) -> None:
+    bare = factories.make_model()
+    row = mine.rows("/api/models")[0]
+    assert (row["model"], row["price"], row["version"], row["servable"]) == (bare.ref, None, None, False)
+    assert mine.get(f"/api/models/{bare.ref}").status_code == 404
+
+
+def test_a_walk_sees_the_shipped_models_in_the_operators_order(mine: Frontend) -> None:
+    catalogue.load()
+    rows = mine.rows("/api/models", limit=3)
+    assert tuple(row["model"] for row in rows) == catalogue.ORDER
+
+
+def test_kind_and_servable_are_filters(mine: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue.load()
+    monkeypatch.setattr(availability, "served_refs", lambda: {"stability-ai/sdxl"})
+    assert {row["kind"] for row in mine.rows("/api/models", kind="inpainting")} == {"inpainting"}
+    assert [row["model"] for row in mine.rows("/api/models", servable="true")] == ["stability-ai/sdxl"]
+    assert len(mine.rows("/api/models", servable="false")) == len(catalogue.ORDER) - 1
+
+
+def test_a_disabled_model_is_not_shown(mine: Frontend, version: Version) -> None:
+    HostedModel.objects.update(enabled=False)
+    assert mine.rows("/api/models") == []
+    assert mine.get(f"/api/models/{version.model.ref}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", [{"kind": "music"}, {"servable": "yes"}, {"cursor": "x"}, {"cursor": "9" * 39}, {"limit": "-1"}]
+)
+def test_a_bad_filter_is_named(mine: Frontend, query: dict[str, str]) -> None:
+    answer = mine.get("/api/models", **query)
+    assert (answer.status_code, list(answer.json()["faults"])) == (400, list(query))

@@ -1,0 +1,119 @@
+"""`/api/usage`: what was used by day, model and token, equal to what the ledger captured."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
+
+from accounts import tokens
+from accounts.models import MICRO, LedgerEntry, User
+from predictions.models import Prediction, Price, Status, Version
+from tests import factories
+from tests.api.conftest import Frontend
+
+pytestmark = pytest.mark.django_db
+
+NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30"}
+
+
+def made(user: User, version: Version, at: str, status: str = Status.SUCCEEDED, **fields: Any) -> Prediction:
+    prediction = factories.make_prediction(user, version, status=status, **fields)
+    Prediction.objects.filter(pk=prediction.pk).update(created_at=datetime.fromisoformat(at))
+    return prediction
+
+
+def shown(amount: dict[str, Any]) -> dict[str, Any]:
+    """Only what is not zero."""
+    return {name: value for name, value in amount.items() if value}
+
+
+def test_it_counts_states_outputs_and_charges(mine: Frontend, alice: User, version: Version) -> None:
+    made(alice, version, "2026-11-03T10:00:00Z", ceiling=4 * MICRO, charge=3 * MICRO)
+    made(alice, version, "2026-11-03T11:00:00Z", Status.FAILED, error="x")
+    made(alice, version, "2026-11-04T11:00:00Z", Status.CANCELED)
+    made(alice, version, "2026-11-04T12:00:00Z", Status.ABORTED)
+    made(alice, version, "2026-11-05T12:00:00Z", Status.STARTING)
+    usage = mine.get("/api/usage", **NOVEMBER).json()
+    days = {row.pop("day"): shown(row) for row in usage["days"]}
+    assert len(days) == 30 and list(days) == sorted(days)
+    assert days["2026-11-03"] == {"succeeded": 1, "failed": 1, "outputs": 3, "charged": 3 * MICRO}
+    assert (days["2026-11-04"], days["2026-11-05"], days["2026-11-06"]) == (
+        {"canceled": 2},
+        {"starting": 1},
+        {},
+    )
+    captured = LedgerEntry.objects.aggregate(sum=Sum("captured"))["sum"]
+    assert usage["total"]["charged"] == captured == 3 * MICRO
+    assert [usage["total"][name] for name in ("succeeded", "failed", "canceled", "starting")] == [1, 1, 2, 1]
+
+
+def test_it_parts_models_and_tokens_the_dearest_first(mine: Frontend, alice: User, version: Version) -> None:
+    dear = factories.make_version(factories.make_model(name="dear"), price=9 * MICRO, unit=Price.Unit.RUN)
+    token = tokens.issue(alice, "website")[0]
+    made(alice, version, "2026-11-03T10:00:00Z", charge=MICRO)
+    made(alice, dear, "2026-11-03T10:00:00Z", ceiling=9 * MICRO, token=token)
+    usage = mine.get("/api/usage", **NOVEMBER).json()
+    assert [(row["model"], row["outputs"], row["charged"]) for row in usage["models"]] == [
+        ("acme/dear", 1, 9 * MICRO),
+        (version.model.ref, 1, MICRO),
+    ]
+    assert [(row["token"], row["name"]) for row in usage["tokens"]] == [(token.pk, "website"), (None, "")]
+
+
+def test_days_part_at_the_callers_midnight(mine: Frontend, alice: User, version: Version) -> None:
+    made(alice, version, "2026-11-03T17:30:00Z")
+    days = mine.get("/api/usage", **NOVEMBER, zone="Asia/Shanghai").json()["days"]
+    assert [row["day"] for row in days if row["succeeded"]] == ["2026-11-04"]
+    assert (
+        mine.get("/api/usage", **{"from": "2026-11-04", "to": "2026-11-04"}).json()["total"]["succeeded"] == 0
+    )
+
+
+def test_a_deleted_picture_was_used_all_the_same(mine: Frontend, alice: User, version: Version) -> None:
+    prediction = made(alice, version, "2026-11-03T10:00:00Z", ceiling=2 * MICRO)
+    assert not prediction.outputs.exists()
+    assert mine.get("/api/usage", **NOVEMBER).json()["total"]["outputs"] == 2
+
+
+def test_a_stranger_has_used_nothing(theirs: Frontend, alice: User, version: Version) -> None:
+    made(alice, version, "2026-11-03T10:00:00Z")
+    usage = theirs.get("/api/usage", **NOVEMBER).json()
+    assert shown(usage["total"]) == {} and (usage["models"], usage["tokens"]) == ([], [])
+
+
+def test_the_last_thirty_days_are_shown_unless_told(mine: Frontend, alice: User) -> None:
+    factories.make_prediction(alice)
+    usage = mine.get("/api/usage").json()
+    assert len(usage["days"]) == 30 and usage["total"]["starting"] == usage["days"][-1]["starting"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from": "2026-11-02", "to": "2026-11-01"}, "from"), ({"from": "2025-01-01", "to": "2026-11-01"}, "from"),
+        ({"from": "x"}, "from"), ({"to": "9999-12-31"}, "to"), ({"to": "0001-01-01"}, "to"),
+        ({"zone": "Mars/Base"}, "zone"), ({"zone": "../etc/passwd"}, "zone"),
+    ],
+)  # fmt: skip
+def test_a_bad_period_is_named(mine: Frontend, query: dict[str, str], field: str) -> None:
+    answer = mine.get("/api/usage", **query)
+    assert (answer.status_code, list(answer.json()["faults"])) == (400, [field])
+
+
+def test_the_period_is_read_from_an_index(mine: Frontend, alice: User) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("A small table on PostgreSQL is read whole, whatever indexes it has.")
+    with CaptureQueriesContext(connection) as caught:
+        mine.get("/api/usage", **NOVEMBER)
+    grouped = [query["sql"] for query in caught if "GROUP BY" in query["sql"]]
+    assert len(grouped) == 2
+    with connection.cursor() as cursor:
+        for sql in grouped:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = " ".join(str(row) for row in cursor.fetchall())
+            assert "SEARCH predictions_prediction USING INDEX prediction_of_account" in plan, plan
