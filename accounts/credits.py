@@ -12,15 +12,17 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from accounts import spending
+from accounts import spending, statements
 from accounts.models import MICRO, Account, ApiToken, LedgerEntry, TokenSpending, User
 from accounts.prepared import Prepared
+from accounts.statements import Batch, PreparedInsert, Rows, Statement
 
 LARGEST = 1_000_000_000 * MICRO
 """The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
@@ -77,25 +79,103 @@ def adjust(
     return _post_by_hand(LedgerEntry.Kind.ADJUST, account, delta, reason, actor, reference)
 
 
-def hold(account_id: int, amount: int, reference: str, *, token: ApiToken | None = None) -> LedgerEntry:
+def hold(account_id: int, amount: int, reference: str, *, token: ApiToken | None = None) -> None:
     """Set aside the most a prediction can cost. Call it inside the transaction that inserts the prediction.
 
     `token` is the one that asks: its limits as the database has them now are reserved from as the balance is.
     Raises InsufficientCredits, TokenLimitReached, or AccountClosed where the account is not active. A hold of 0 has
     its row too.
     """
-    if amount < 0:
-        raise ValueError("A hold is not negative.")
-    after = _move(account_id, balance_delta=-amount, held_delta=amount, only_active=True)
-    if after is None:
-        if Account.objects.filter(pk=account_id, status=Account.Status.ACTIVE).exists():
-            raise InsufficientCredits
-        raise AccountClosed
-    token_id = token.pk if token is not None else None
-    entry = _record(account_id, LedgerEntry.Kind.HOLD, reference, -amount, amount, after, token_id=token_id)
-    if token_id is not None and amount:
-        _reserve(token_id, amount, entry.created_at)
-    return entry
+    one = Hold(account_id, amount, reference, token)
+    with statements.batch() as together:
+        one.send(together)
+    one.check()
+
+
+class Hold:
+    """A hold that is sent together with what it is for: `send` inside a batch, `check` after it."""
+
+    def __init__(self, account_id: int, amount: int, reference: str, token: ApiToken | None = None) -> None:
+        if amount < 0:
+            raise ValueError("A hold is not negative.")
+        self._account_id, self._amount, self._reference = account_id, amount, reference
+        self._token_id = token.pk if token is not None else None
+        self._at: datetime | None = None
+        self._limited = False
+
+    def send(self, batch: Batch) -> None:
+        """Move the credits and write the ledger's row, or neither where a guard refuses it."""
+        if batch.vendor == "postgresql":
+            entry = (
+                self._account_id,
+                "hold",
+                self._reference,
+                -self._amount,
+                self._amount,
+                "",
+                self._token_id,
+            )
+            batch.send(Statement(_hold_and_record(), [*self._moving(), *entry], self._was_recorded))
+        else:
+            batch.send(Statement(_hold(), self._moving(), partial(self._was_moved, batch)))
+
+    def check(self) -> None:
+        """Reserve from the token's limits, and raise what `hold` raises. Before the transaction ends."""
+        if self._at is None:
+            if Account.objects.filter(pk=self._account_id, status=Account.Status.ACTIVE).exists():
+                raise InsufficientCredits
+            raise AccountClosed
+        if self._limited and self._token_id is not None and self._amount:
+            _reserve(self._token_id, self._amount, self._at)
+
+    def _moving(self) -> list[int]:
+        return [self._amount, self._amount, self._account_id, self._amount]
+
+    def _was_recorded(self, rows: Rows) -> None:
+        for self._limited, self._at in rows:
+            pass
+
+    def _was_moved(self, batch: Batch, rows: Rows) -> None:
+        for balance, held, limited in rows:
+            entry = LedgerEntry(
+                account_id=self._account_id,
+                kind=LedgerEntry.Kind.HOLD,
+                reference=self._reference,
+                balance_delta=-self._amount,
+                held_delta=self._amount,
+                balance_after=balance,
+                held_after=held,
+                token_id=self._token_id,
+            )
+            batch.send(_ENTRY.statement(entry))
+            self._limited, self._at = bool(limited), entry.created_at
+
+
+_ENTRY = PreparedInsert(LedgerEntry)
+
+
+@cache
+def _hold() -> str:
+    # RETURNING: what is there after the row was locked, without a second statement that could see another's change.
+    return (
+        f"UPDATE {_table(Account)} SET balance = balance - %s, held = held + %s "  # noqa: S608 (a table's own name)
+        "WHERE id = %s AND balance >= %s AND status = 'active' RETURNING balance, held, limits_tokens"
+    )
+
+
+@cache
+def _hold_and_record() -> str:
+    """Both in one statement: the ledger's row is made of what the UPDATE answers, so there is one or neither."""
+    return (
+        f"WITH moved AS ({_hold()}), entry AS (INSERT INTO {_table(LedgerEntry)} "  # noqa: S608
+        "(account_id, kind, reference, balance_delta, held_delta, reason, token_id, balance_after, held_after) "
+        "SELECT %s::bigint, %s, %s, %s::bigint, %s::bigint, %s, %s::bigint, balance, held FROM moved "
+        "RETURNING created_at) SELECT limits_tokens, created_at FROM moved, entry"
+    )
+
+
+def _table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
 
 
 def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
@@ -137,6 +217,9 @@ def limit(token: ApiToken, *, day: int | None, month: int | None, total: int | N
         Account.objects.select_for_update().get(pk=token.account_id)
         token.day_limit, token.month_limit, token.total_limit = day, month, total
         token.save(update_fields=["day_limit", "month_limit", "total_limit"])
+        if _limits_of(token):
+            # On the row that a hold locks, and reads: only where it is set must a hold look at its token's limits.
+            Account.objects.filter(pk=token.account_id).update(limits_tokens=True)
         _sum_up(token)
 
 
@@ -215,16 +298,11 @@ def _post_by_hand(
         return _record(account.pk, kind, reference, delta, 0, after, reason=reason, actor=actor)
 
 
-def _move(
-    account_id: int, *, balance_delta: int, held_delta: int, only_active: bool = False
-) -> Balance | None:
+def _move(account_id: int, *, balance_delta: int, held_delta: int) -> Balance | None:
     """One guarded UPDATE that answers what is there afterwards; None where a guard refused it."""
-    table = connection.ops.quote_name(Account._meta.db_table)
-    active = "AND status = 'active' " if only_active else ""
-    # RETURNING: the balance after the row lock, without a second statement that could see another's change.
     statement = (
-        f"UPDATE {table} SET balance = balance + %s, held = held + %s "  # noqa: S608 (a table's own name)
-        f"WHERE id = %s AND balance + %s >= 0 AND held + %s >= 0 {active}RETURNING balance, held"
+        f"UPDATE {_table(Account)} SET balance = balance + %s, held = held + %s "  # noqa: S608 (a table's own name)
+        "WHERE id = %s AND balance + %s >= 0 AND held + %s >= 0 RETURNING balance, held"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [balance_delta, held_delta, account_id, balance_delta, held_delta])
@@ -246,7 +324,7 @@ def _record(
     actor: User | None = None,
     token_id: int | None = None,
 ) -> LedgerEntry:
-    return LedgerEntry.objects.create(
+    entry = LedgerEntry(
         account_id=account_id,
         kind=kind,
         reference=reference,
@@ -260,3 +338,6 @@ def _record(
         actor=actor,
         token_id=token_id,
     )
+    with statements.batch() as alone:
+        alone.send(_ENTRY.statement(entry))
+    return entry

@@ -79,6 +79,9 @@ class Account(models.Model):
     in_flight_limit = models.PositiveIntegerField(
         _("predictions at once"), null=True, blank=True, help_text=_("Empty: the server's default.")
     )
+    limits_tokens = models.BooleanField(
+        default=False, editable=False, help_text=_("Whether any of its tokens has or had a spending limit.")
+    )
     plan = models.ForeignKey(
         "accounts.Plan",
         on_delete=models.PROTECT,

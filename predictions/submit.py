@@ -282,6 +282,7 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
     # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
     inserts = [_PREDICTION.statement(row) for row in rows if row.deadline is None]
     wake_up = queue.wake_up("start")
+    holds = [_hold(offer, row) for offer, row in zip(offers, rows, strict=True)]
     with transaction.atomic():
         for row in rows:
             if row.deadline is not None:
@@ -289,11 +290,17 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         with statements.batch() as together:
             for statement in [*inserts, wake_up]:
                 together.send(statement)
+            # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
+            for hold in holds:
+                hold.send(together)
+        for hold in holds:
+            hold.check()
         _remember_all(offers, rows)
-        # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
-        for offer, row in zip(offers, rows, strict=True):
-            request = offer.request
-            credits.hold(request.account.pk, offer.ceiling, row.public_id, token=request.token)
+
+
+def _hold(offer: Offer, row: Prediction) -> credits.Hold:
+    request = offer.request
+    return credits.Hold(request.account.pk, offer.ceiling, row.public_id, request.token)
 
 
 def _remember_all(offers: list[Offer], rows: list[Prediction]) -> None:

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def hold(account_id: int, reference: str) -> LedgerEntry:
     with transaction.atomic():
-        return credits.hold(account_id, MICRO, reference)
+        credits.hold(account_id, MICRO, reference)
+    return LedgerEntry.objects.get(kind="hold", reference=reference)
 
 
 def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:

@@ -31,7 +31,8 @@ def limit(token: ApiToken, **limits: int) -> None:
 def hold(token: ApiToken, reference: str, amount: int = MICRO) -> LedgerEntry:
     fresh = ApiToken.objects.get(pk=token.pk)
     with transaction.atomic():
-        return credits.hold(token.account_id, amount, reference, token=fresh)
+        credits.hold(token.account_id, amount, reference, token=fresh)
+    return LedgerEntry.objects.get(kind="hold", reference=reference)
 
 
 def settle(token: ApiToken, reference: str, charge: int) -> LedgerEntry:
