@@ -6,16 +6,20 @@ import hashlib
 import re
 import secrets
 import string
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any, Unpack
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import credits
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.prepared import Prepared
 from accounts.provisioning import ensure_account
+from accounts.terms import SPENDING, Terms
 
 LIMIT = 100
 """Usable tokens that one user may have: more is a leak or a loop, never a need."""
@@ -30,41 +34,61 @@ class CannotIssue(Exception):
 
 
 _BY_DIGEST = Prepared[ApiToken](
-    lambda digest: ApiToken.objects.usable().select_related("user", "account__plan").filter(digest=digest)[:1],
+    lambda digest: (
+        ApiToken.objects.usable().select_related("user", "account__plan").filter(digest=digest)[:1]
+    ),
     digest=str,
 )
 
 
-def issue(
-    user: User, name: str, *, expires_at: datetime | None = None, answer: str = ApiToken.Answer.PREDICTION
-) -> tuple[ApiToken, str]:
+def issue(user: User, name: str, **terms: Unpack[Terms]) -> tuple[ApiToken, str]:
     """Make a token for the account the user acts for. The second value is the token itself, to be shown once.
 
-    `answer` is one of `ApiToken.Answer`. Raises CannotIssue for a suspended account, a date that has passed or too
-    many tokens.
+    `terms` are the other fields that its owner chooses, checked by `accounts.terms` already; without them it may do
+    all that its user may. Raises CannotIssue for a suspended account, a date that has passed or too many tokens.
     """
     account = ensure_account(user)
-    _may_issue(user, account, expires_at)
+    if not user.is_active or account.status != Account.Status.ACTIVE:
+        raise CannotIssue(_("This account is suspended."))
+    _refuse_the_past(terms)
+    if ApiToken.objects.usable().filter(user=user).count() >= LIMIT:
+        raise CannotIssue(_("There are %(limit)s tokens already; revoke one first.") % {"limit": LIMIT})
     plain = "dr_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
-    token = ApiToken.objects.create(
-        user=user,
-        account=account,
-        name=name.replace("\x00", "").strip()[:80] or "token",
-        prefix=plain[:7],
-        digest=digest(plain),
-        expires_at=expires_at,
-        answer=answer,
-    )
+    token = ApiToken(user=user, account=account, prefix=plain[:7], digest=digest(plain))
+    with transaction.atomic():
+        _write(token, {**terms, "name": name})
     return token, plain
 
 
-def _may_issue(user: User, account: Account, expires_at: datetime | None) -> None:
-    if not user.is_active or account.status != Account.Status.ACTIVE:
-        raise CannotIssue(_("This account is suspended."))
+def change(token: ApiToken, **terms: Unpack[Terms]) -> None:
+    """Give a usable token other terms; what is left out stays. Raises CannotIssue."""
+    _refuse_the_past(terms)
+    with transaction.atomic():
+        if not ApiToken.objects.usable().filter(pk=token.pk).exists():
+            raise CannotIssue(_("This token is revoked or has expired."))
+        _write(token, terms)
+
+
+def _write(token: ApiToken, terms: Terms) -> None:
+    chosen: dict[str, Any] = dict(terms)
+    if "name" in chosen:
+        chosen["name"] = chosen["name"].replace("\x00", "").strip()[:80] or "token"
+    limits = {field: chosen.pop(field, getattr(token, field)) for field in SPENDING}
+    for field, value in chosen.items():
+        setattr(token, field, value)
+    if token.pk is None:
+        token.save()
+    elif chosen:
+        token.save(update_fields=list(chosen))
+    if limits != {field: getattr(token, field) for field in SPENDING}:
+        day, month, total = limits.values()
+        credits.limit(token, day=day, month=month, total=total)
+
+
+def _refuse_the_past(terms: Terms) -> None:
+    expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at <= timezone.now():
         raise CannotIssue(_("The date has passed."))
-    if ApiToken.objects.usable().filter(user=user).count() >= LIMIT:
-        raise CannotIssue(_("There are %(limit)s tokens already; revoke one first.") % {"limit": LIMIT})
 
 
 def digest(plain: str) -> str:

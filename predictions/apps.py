@@ -10,6 +10,9 @@ class PredictionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import terms
+        from predictions import catalogue
         from predictions.running import queue
 
         queue.connect()
+        terms.models_come_from(catalogue.refs)

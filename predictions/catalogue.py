@@ -112,6 +112,12 @@ def _first_price(ref: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {"unit": unit, "amount": int(credits * MICRO), "source": source[:300]}
 
 
+def refs() -> list[str]:
+    """`owner/name` of every enabled model, in the order of the shop window."""
+    rows = HostedModel.objects.filter(enabled=True).values_list("owner", "name")
+    return [f"{owner}/{name}" for owner, name in rows]
+
+
 def deployments() -> QuerySet[Deployment]:
     """What operators offer under a name of its own: enabled, of a version that can be asked for."""
     rows = Deployment.objects.filter(enabled=True, version__enabled=True, version__model__enabled=True)

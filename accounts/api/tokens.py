@@ -1,33 +1,147 @@
-"""`/api/tokens`: who may call in my name."""
+"""`/api/tokens`: who may call in my name, for what, from where, and for how much."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import access, tokens
-from accounts.models import ApiToken
-from accounts.problems import OwnApiView, ProblemSerializer, Refused
+from accounts import access, permits, terms, token_limits, tokens
+from accounts.api.fields import Moment, Text
+from accounts.credits import LARGEST
+from accounts.models import MICRO, ApiToken
+from accounts.problems import Denied, OwnApiView, ProblemSerializer, Refused
+from accounts.token_limits import Meter
+
+_PER_MINUTE = "New predictions a minute, beside the account's own limit."
+_IN_FLIGHT = "Predictions at once, beside the account's own limit; more wait for their turn."
+
+
+class WholeNumber(serializers.IntegerField):
+    """A JSON integer: neither a text that looks like one nor a fraction nor a flag."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def _credits_a(period: str) -> serializers.IntegerField:
+    words = f"What it may spend {period}, in micro-credits; null: as much as there is."
+    return WholeNumber(required=False, allow_null=True, min_value=0, max_value=LARGEST, help_text=words)
+
+
+def _pace(words: str) -> serializers.IntegerField:
+    return WholeNumber(
+        required=False, allow_null=True, min_value=1, max_value=terms.MOST_OFTEN, help_text=words
+    )
+
+
+class TermsSerializer(serializers.Serializer[Any]):
+    """What the owner of a token chooses. In a POST all but the name may be left out, in a PATCH everything."""
+
+    name = Text(max_length=80, help_text="For people, in lists.")
+    answer = serializers.ChoiceField(
+        ApiToken.Answer.choices,
+        required=False,
+        help_text="What POST /predictions answers unless the request says.",
+    )
+    scopes = serializers.ListField(
+        child=Text(max_length=20),
+        required=False,
+        max_length=20,
+        help_text="What it may do: some of `read`, `predict`, `gallery`, `admin`; all of them unless told.",
+    )
+    allowed_models = serializers.ListField(
+        child=Text(max_length=300),
+        required=False,
+        max_length=terms.MOST,
+        help_text="`owner/name` of each model it may use; empty: all.",
+    )
+    networks = serializers.ListField(
+        child=Text(max_length=60),
+        required=False,
+        max_length=terms.MOST,
+        help_text="Networks it may be used from, as CIDR; empty: all.",
+    )
+    day_limit = _credits_a("a day (UTC)")
+    month_limit = _credits_a("a month (UTC)")
+    total_limit = _credits_a("in all")
+    creates_per_minute = _pace(_PER_MINUTE)
+    in_flight_limit = _pace(_IN_FLIGHT)
+    expires_at = Moment(required=False, allow_null=True, help_text="When it ends by itself; null: never.")
+
+    def validate_name(self, name: str) -> str:
+        """Not only blanks."""
+        if not name.strip():
+            raise serializers.ValidationError("This field may not be blank.")
+        return name.strip()
+
+    def validate_scopes(self, given: list[str]) -> list[str]:
+        """Known ones, at least one."""
+        return _checked(terms.scopes, given)
+
+    def validate_allowed_models(self, given: list[str]) -> list[str]:
+        """Models that exist, or that the token has already."""
+        kept = self.instance.allowed_models if self.instance is not None else []
+        return _checked(lambda refs: terms.allowed_models(refs, kept=kept), given)
+
+    def validate_networks(self, given: list[str]) -> list[str]:
+        """Networks, in their shortest form."""
+        return _checked(terms.network_list, given)
+
+
+def _checked(check: Callable[[list[str]], list[str]], given: list[str]) -> list[str]:
+    try:
+        return check(given)
+    except terms.BadTerm as error:
+        raise serializers.ValidationError(str(error)) from None
+
+
+class MeterSerializer(serializers.Serializer[Meter]):
+    """One spending limit of a token, in micro-credits."""
+
+    limit = serializers.ChoiceField(["day", "month", "total"])
+    most = serializers.IntegerField(help_text="What it allows.")
+    spent = serializers.IntegerField(help_text="Spent, or on hold for live predictions.")
+    left = serializers.IntegerField()
+    resets_at = serializers.DateTimeField(allow_null=True, help_text="When it begins anew; null: never.")
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """An API token without its text, which nobody can read again."""
 
+    spending = serializers.SerializerMethodField(help_text="What each of its spending limits leaves now.")
+
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "prefix", "answer", "created_at", "expires_at", "last_used_at", "revoked_at"]
-        read_only_fields = ["id", "prefix", "created_at", "last_used_at", "revoked_at"]
+        fields = [
+            "id", "name", "prefix", "answer", "scopes", "allowed_models", "networks", "day_limit", "month_limit",
+            "total_limit", "creates_per_minute", "in_flight_limit", "spending", "created_at", "expires_at",
+            "last_used_at", "revoked_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    allowed_models = serializers.ListField(child=serializers.CharField(), read_only=True)
+    networks = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    def get_spending(self, token: ApiToken) -> MeterSerializer(many=True):  # type: ignore[valid-type]
+        """The meters, from the list's one query where there is one."""
+        known = self.context.get("meters")
+        found = known.get(token.pk, []) if known is not None else token_limits.meters_of(token)
+        return MeterSerializer(found, many=True).data
 
 
 class NewTokenSerializer(TokenSerializer):
     """A token that was just made, with its text, this once."""
 
-    token = serializers.CharField(read_only=True)
+    token = serializers.CharField(read_only=True, help_text="The token itself. Nobody can read it again.")
 
     class Meta(TokenSerializer.Meta):
         fields = [*TokenSerializer.Meta.fields, "token"]
@@ -39,32 +153,92 @@ class TokenListSerializer(serializers.Serializer[Any]):
     results = TokenSerializer(many=True)
 
 
+_ASKED: dict[str, Any] = {
+    "name": "shop",
+    "scopes": ["read", "predict"],
+    "allowed_models": ["stability-ai/sdxl"],
+    "networks": ["192.0.2.0/24"],
+    "day_limit": 50 * MICRO,
+    "in_flight_limit": 2,
+    "expires_at": "2027-01-31T00:00:00Z",
+}
+_SHOWN: dict[str, Any] = {
+    "id": 7,
+    "name": "shop",
+    "prefix": "dr_k3Jx",
+    "answer": "prediction",
+    "scopes": ["read", "predict"],
+    "allowed_models": ["stability-ai/sdxl"],
+    "networks": ["192.0.2.0/24"],
+    "day_limit": 50 * MICRO,
+    "month_limit": None,
+    "total_limit": None,
+    "creates_per_minute": None,
+    "in_flight_limit": 2,
+    "spending": [
+        {
+            "limit": "day",
+            "most": 50 * MICRO,
+            "spent": 12_500_000,
+            "left": 37_500_000,
+            "resets_at": "2026-11-21T00:00:00Z",
+        }
+    ],
+    "created_at": "2026-11-20T12:00:00Z",
+    "expires_at": "2027-01-31T00:00:00Z",
+    "last_used_at": "2026-11-20T12:30:00Z",
+    "revoked_at": None,
+}
+_ASKING = OpenApiExample("A token for a shop's server", value=_ASKED, request_only=True)
+_ONE = OpenApiExample("A token", value=_SHOWN, response_only=True)
+_NEW = OpenApiExample(
+    "The token, this once",
+    value={**_SHOWN, "last_used_at": None, "spending": [], "token": "dr_k3Jx" + "0" * 36},
+    response_only=True,
+    status_codes=["201"],
+)
+_PROBLEMS = {401: ProblemSerializer, 403: ProblemSerializer}
+
+
 class TokensView(OwnApiView):
     """The caller's API tokens."""
 
-    @extend_schema(operation_id="tokens_list", responses={200: TokenListSerializer, 401: ProblemSerializer})
+    scope = permits.ADMIN
+
+    @extend_schema(
+        operation_id="tokens_list",
+        responses={200: TokenListSerializer, **_PROBLEMS},
+        examples=[
+            OpenApiExample("Tokens", value={"results": [_SHOWN]}, response_only=True, status_codes=["200"])
+        ],
+    )
     def get(self, request: Request) -> Response:
-        """The tokens that still open the door, newest first."""
-        mine = own_tokens(self)
-        return Response({"results": TokenSerializer(mine, many=True).data})
+        """The tokens that still open the door, newest first, each with what its spending limits leave. At most 100."""
+        mine = list(own_tokens(self))
+        context = {"meters": token_limits.meters(mine)}
+        return Response({"results": TokenSerializer(mine, many=True, context=context).data})
 
     @extend_schema(
         operation_id="tokens_create",
-        request=TokenSerializer,
-        responses={201: NewTokenSerializer, 400: ProblemSerializer, 422: ProblemSerializer},
+        request=TermsSerializer,
+        responses={201: NewTokenSerializer, 400: ProblemSerializer, 422: ProblemSerializer, **_PROBLEMS},
+        examples=[_ASKING, _NEW],
     )
     def post(self, request: Request) -> Response:
-        """Make a token. Its text is in this answer and never again."""
-        asked = TokenSerializer(data=request.data)
+        """Make a token. Its text is in this answer and never again.
+
+        A token that makes another one gives no more than it has itself, and what it leaves out is as with itself. One
+        with a spending limit makes none: many of them together would spend more than it may.
+        """
+        asked = TermsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        wish = asked.validated_data
+        wish = cast(terms.Terms, asked.validated_data)
+        if self.token is not None:
+            _refuse_where_limited(self.token)
+            wish = terms.inherited(self.token, wish)
+            _refuse_more(self.token, wish)
         try:
-            made, plain = tokens.issue(
-                self.user,
-                wish["name"],
-                expires_at=wish.get("expires_at"),
-                answer=wish.get("answer", ApiToken.Answer.PREDICTION),
-            )
+            made, plain = tokens.issue(self.user, **wish)
         except tokens.CannotIssue as error:
             raise Refused(str(error)) from None
         made.refresh_from_db()
@@ -75,7 +249,52 @@ class TokensView(OwnApiView):
 class TokenView(OwnApiView):
     """One API token."""
 
-    @extend_schema(operation_id="tokens_revoke", responses={204: None, 404: ProblemSerializer})
+    scope = permits.ADMIN
+
+    @extend_schema(
+        operation_id="tokens_get",
+        responses={200: TokenSerializer, 404: ProblemSerializer, **_PROBLEMS},
+        examples=[_ONE],
+    )
+    def get(self, request: Request, token_id: int) -> Response:
+        """One of the caller's tokens, a revoked one too."""
+        return Response(TokenSerializer(access.own_token(self.user, token_id)).data)
+
+    @extend_schema(
+        operation_id="tokens_change",
+        request=TermsSerializer(partial=True),
+        responses={
+            200: TokenSerializer,
+            400: ProblemSerializer,
+            404: ProblemSerializer,
+            422: ProblemSerializer,
+            **_PROBLEMS,
+        },
+        examples=[
+            OpenApiExample("A higher limit", value={"day_limit": 80 * MICRO}, request_only=True),
+            OpenApiExample(
+                "The token",
+                value={**_SHOWN, "day_limit": 80 * MICRO},
+                response_only=True,
+                status_codes=["200"],
+            ),
+        ],
+    )
+    def patch(self, request: Request, token_id: int) -> Response:
+        """Change what is given and nothing else. A new spending limit counts what was spent before it was set."""
+        found = access.own_token(self.user, token_id)
+        asked = TermsSerializer(found, data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        wish = cast(terms.Terms, asked.validated_data)
+        if self.token is not None:
+            _refuse_more(self.token, wish)
+        try:
+            tokens.change(found, **wish)
+        except tokens.CannotIssue as error:
+            raise Refused(str(error)) from None
+        return Response(TokenSerializer(access.own_token(self.user, token_id)).data)
+
+    @extend_schema(operation_id="tokens_revoke", responses={204: None, 404: ProblemSerializer, **_PROBLEMS})
     def delete(self, request: Request, token_id: int) -> Response:
         """Revoke it. The token that makes this request may end itself."""
         tokens.revoke(access.own_token(self.user, token_id))
@@ -85,3 +304,15 @@ class TokenView(OwnApiView):
 def own_tokens(view: OwnApiView) -> QuerySet[ApiToken]:
     """The caller's usable tokens, newest first."""
     return ApiToken.objects.usable().filter(user=view.user).order_by("-id")
+
+
+def _refuse_more(own: ApiToken, wish: terms.Terms) -> None:
+    try:
+        terms.within(own, wish)
+    except terms.Exceeds as error:
+        raise Denied(403, "Forbidden", str(error), {error.field: [str(error)]}) from None
+
+
+def _refuse_where_limited(own: ApiToken) -> None:
+    if any(getattr(own, field) is not None for field in terms.SPENDING):
+        raise Denied(403, "Forbidden", "An API token with a spending limit may not make other tokens.")
