@@ -1,0 +1,396 @@
+"""`/api/deliveries` and `/api/webhooks`: look, send again, try a receiver, change the secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from replicate.prediction import Prediction as TheirPrediction
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from accounts.clock import Now
+from accounts.models import Account, ApiToken, User
+from predictions import lifecycle
+from predictions.delivery import keys, log, sending
+from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
+from predictions.running import posting
+from tests import factories, races
+from tests.fakes import FakeProvider
+from tests.predictions.test_deliveries_faults import owed
+from tests.receiver import Receiver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FOREIGN = "http://169.254.169.254/latest"
+
+
+class Own:
+    """A caller of `/api` with a token of these scopes."""
+
+    def __init__(self, user: User, *scopes: str) -> None:
+        self.client = Client()
+        plain = factories.make_token(user)
+        self.headers = {"Authorization": f"Bearer {plain}"}
+        if scopes:
+            ApiToken.objects.filter(user=user).order_by("-pk").update(scopes=list(scopes))
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(f"/api/{path}", query, headers=self.headers)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.client.post(
+            f"/api/{path}", json.dumps(body or {}), content_type="application/json", headers=self.headers
+        )
+
+
+@pytest.fixture
+def own(alice: User) -> Own:
+    return Own(alice)
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    with Receiver() as receiver:
+        yield receiver
+
+
+def delivery_of(user: User, version: Version, url: str, event: str = "completed") -> Delivery:
+    """One that was posted already."""
+    made = owed(user, version, url, event)
+    posting.work_off()
+    made.refresh_from_db()
+    return made
+
+
+# -- the log -------------------------------------------------------------------------------------------------
+
+
+def test_the_log_tells_what_happened_to_each_and_when_it_is_tried_next(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    receiver.answers = [(503, {})]
+    made = delivery_of(alice, version, receiver.url)
+    [row] = own.get("deliveries").json()["results"]
+    assert row["id"] == made.message_id and row["url"] == receiver.url
+    assert (row["state"], row["attempts"], row["answer_code"]) == ("owed", 1, 503)
+    assert row["next_try_at"] is not None and row["size"] == len(made.body.encode())
+    whole = own.get(f"deliveries/{made.message_id}").json()
+    assert whole["body"] == receiver.requests[0][1].decode()
+    [one] = whole["tries"]
+    assert (one["number"], one["answer_code"], one["note"]) == (1, 503, "The receiver failed")
+    assert one["took_ms"] >= 0
+
+
+def test_the_log_is_walked_by_pages_and_filtered(own: Own, alice: User, version: Version) -> None:
+    rows = [owed(alice, version, "http://127.0.0.1:9/") for _ in range(5)]
+    Delivery.objects.filter(pk=rows[0].pk).update(state="given_up")
+    Delivery.objects.filter(pk=rows[1].pk).update(event="logs")
+    seen, address = [], "/api/deliveries?limit=2"
+    while address:
+        page = own.client.get(address, headers=own.headers).json()
+        seen += [row["id"] for row in page["results"]]
+        address = (page["next"] or "").removeprefix("http://testserver")
+    assert seen == [row.message_id for row in reversed(rows)]
+    assert [row["id"] for row in own.get("deliveries", state="given_up").json()["results"]] == [
+        rows[0].message_id
+    ]
+    assert [row["id"] for row in own.get("deliveries", event="logs").json()["results"]] == [
+        rows[1].message_id
+    ]
+    wanted = rows[2].prediction.public_id
+    assert [row["prediction"] for row in own.get("deliveries", prediction=wanted).json()["results"]] == [
+        wanted
+    ]
+
+
+@pytest.mark.parametrize(
+    "query", [{"state": "lost"}, {"event": "never"}, {"cursor": "x"}, {"limit": 0}, {"prediction": "a" * 27}]
+)
+def test_a_filter_that_is_none_is_named(own: Own, query: dict[str, Any]) -> None:
+    answer = own.get("deliveries", **query)
+    assert answer.status_code == 400 and list(answer.json()["faults"]) == list(query)
+
+
+def test_the_log_asks_as_little_for_many_rows_as_for_one(own: Own, alice: User, version: Version) -> None:
+    owed(alice, version, "http://127.0.0.1:9/")
+    own.get("deliveries")
+    with CaptureQueriesContext(connection) as few:
+        own.get("deliveries")
+    for _ in range(9):
+        owed(alice, version, "http://127.0.0.1:9/")
+    with CaptureQueriesContext(connection) as many:
+        assert len(own.get("deliveries").json()["results"]) == 10
+    assert len(many) == len(few)
+
+
+def test_strangers_find_nothing(own: Own, bob: User, version: Version) -> None:
+    theirs = owed(bob, version, "http://127.0.0.1:9/")
+    assert own.get("deliveries").json()["results"] == []
+    assert own.get("deliveries", prediction=theirs.prediction.public_id).json()["results"] == []
+    assert own.get(f"deliveries/{theirs.message_id}").status_code == 404
+    assert own.post(f"deliveries/{theirs.message_id}/resend").status_code == 404
+    assert Client().get("/api/deliveries").status_code == 401
+
+
+def test_the_log_is_forgotten_after_its_time_but_never_what_is_owed(
+    alice: User, version: Version, receiver: Receiver, settings: Any
+) -> None:
+    settings.DELIVERIES_KEPT = 7
+    old, waits = delivery_of(alice, version, receiver.url), owed(alice, version, receiver.url)
+    Delivery.objects.update(created_at=Now() - timedelta(days=8))
+    young = owed(alice, version, receiver.url)
+    assert log.prune() == 1
+    assert set(Delivery.objects.values_list("pk", flat=True)) == {waits.pk, young.pk}
+    assert not DeliveryAttempt.objects.filter(delivery_id=old.pk).exists()
+
+
+def test_what_was_told_is_forgotten_with_the_predictions_data(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    row = factories.make_prediction(alice, version=version, status="succeeded")
+    made = Delivery.objects.create(
+        account=row.account, prediction=row, event="completed", state="delivered", body="{}"
+    )
+    assert lifecycle.remove_data(row.pk)
+    made.refresh_from_db()
+    assert made.body == ""
+
+
+# -- once more -----------------------------------------------------------------------------------------------
+
+
+def test_a_delivered_event_is_sent_again_with_the_same_id_and_body(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    made = delivery_of(alice, version, receiver.url)
+    answer = own.post(f"deliveries/{made.message_id}/resend")
+    assert answer.status_code == 202
+    assert (answer.json()["state"], answer.json()["resent"], answer.json()["attempts"]) == ("owed", 1, 0)
+    posting.work_off()
+    first, second = receiver.requests
+    assert first[0]["webhook-id"] == second[0]["webhook-id"] and first[1] == second[1]
+    Webhook(keys.secret_of(made.account)).verify(second[1].decode(), second[0])
+    whole = own.get(f"deliveries/{made.message_id}").json()
+    assert [one["number"] for one in whole["tries"]] == [1, 2] and whole["state"] == "delivered"
+
+
+def test_a_given_up_event_gets_a_fresh_round_of_tries(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    receiver.answers = [(404, {}), (500, {})]
+    made = delivery_of(alice, version, receiver.url)
+    assert made.state == "given_up"
+    own.post(f"deliveries/{made.message_id}/resend")
+    posting.work_off()
+    made.refresh_from_db()
+    assert (made.state, made.attempts) == ("owed", 1)
+
+
+def test_one_that_waits_for_its_next_try_is_brought_forward(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    receiver.answers = [(500, {})]
+    made = delivery_of(alice, version, receiver.url)
+    assert own.post(f"deliveries/{made.message_id}/resend").status_code == 202
+    posting.work_off()
+    made.refresh_from_db()
+    assert made.state == "delivered"
+
+
+def test_one_that_is_being_sent_is_left_alone(own: Own, alice: User, version: Version) -> None:
+    made = owed(alice, version, "http://127.0.0.1:9/")
+    answer = own.post(f"deliveries/{made.message_id}/resend")
+    assert (answer.status_code, answer.json()["detail"]) == (409, "It is being sent already.")
+
+
+def test_of_many_who_ask_at_once_one_is_heard(alice: User, version: Version, receiver: Receiver) -> None:
+    made = delivery_of(alice, version, receiver.url)
+    found = races.together([lambda: sending.resend(Delivery.objects.get(pk=made.pk))] * 8)
+    assert [type(one) for one in found].count(type(None)) == 1
+    assert sum(isinstance(one, sending.CannotSend) for one in found) == 7
+    posting.work_off()
+    made.refresh_from_db()
+    assert (made.resent, len(receiver.requests)) == (1, 2)
+
+
+def test_a_newer_event_of_its_kind_goes_before_an_old_one(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    old = delivery_of(alice, version, receiver.url, "logs")
+    Delivery.objects.create(account=old.account, prediction=old.prediction, event="logs")
+    assert own.post(f"deliveries/{old.message_id}/resend").status_code == 409
+    assert Delivery.objects.filter(state="owed").count() == 1
+
+
+def test_it_is_sent_again_a_hundred_times_and_no_more(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    made = delivery_of(alice, version, receiver.url)
+    Delivery.objects.update(resent=sending.RESENT_AT_MOST)
+    assert own.post(f"deliveries/{made.message_id}/resend").status_code == 409
+
+
+def test_after_a_hook_was_turned_off_an_event_can_still_be_sent_by_hand(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    receiver.answers = [(410, {})]
+    made = delivery_of(alice, version, receiver.url)
+    assert Prediction.objects.get().webhook == ""
+    assert own.post(f"deliveries/{made.message_id}/resend").status_code == 202
+    posting.work_off()
+    assert len(receiver.requests) == 2
+
+
+# -- a test event --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [("start", "processing"), ("output", "processing"), ("logs", "processing"), ("completed", "succeeded")],
+)
+def test_a_test_event_looks_like_a_prediction_and_says_that_it_is_none(
+    own: Own, receiver: Receiver, event: str, status: str
+) -> None:
+    answer = own.post("webhooks/test", {"url": receiver.url, "event": event})
+    assert answer.status_code == 202, answer.content
+    posting.work_off()
+    [(headers, raw)] = receiver.requests
+    Webhook(keys.secret_of(Account.objects.get(name="alice"))).verify(raw.decode(), headers)
+    body = json.loads(raw)
+    assert body["darkroom"]["test"] is True and body["status"] == status
+    assert TheirPrediction(**body).id == body["id"] and len(body["id"]) == 26
+    assert (body["output"] is not None) == (event in {"output", "completed"})
+    whole = own.get(f"deliveries/{answer.json()['id']}").json()
+    assert (whole["state"], whole["event"], whole["prediction"]) == ("delivered", "test", None)
+    assert Prediction.objects.count() == 0
+
+
+def test_a_test_event_is_tried_once(own: Own, receiver: Receiver) -> None:
+    receiver.answers = [(500, {})]
+    made = own.post("webhooks/test", {"url": receiver.url}).json()
+    posting.work_off()
+    assert own.get(f"deliveries/{made['id']}").json()["state"] == "given_up"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"url": FOREIGN}, {"url": "ftp://example.org/"}, {"url": 5}, {}, {"url": ""}, {"url": "http://a\x00.org/"},
+        {"url": "http://" + "a" * 2000}, {"url": "http://\ud800.org/"}, {"url": ["http://example.org/"]},
+    ],
+)  # fmt: skip
+def test_an_address_that_may_not_be_reached_is_refused_and_named(own: Own, body: dict[str, Any]) -> None:
+    answer = own.post("webhooks/test", body)
+    assert answer.status_code == 400 and list(answer.json()["faults"]) == ["url"]
+    assert not Delivery.objects.exists()
+
+
+def test_an_event_that_is_none_is_refused(own: Own) -> None:
+    answer = own.post("webhooks/test", {"url": "https://example.org/", "event": "test"})
+    assert answer.status_code == 400 and list(answer.json()["faults"]) == ["event"]
+
+
+def test_test_events_are_counted_by_the_hour(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "TESTS_AN_HOUR", 2)
+    codes = [own.post("webhooks/test", {"url": "https://example.org/"}).status_code for _ in range(3)]
+    assert codes == [202, 202, 429]
+
+
+# -- the secret ----------------------------------------------------------------------------------------------
+
+
+def test_for_a_day_after_a_change_both_secrets_verify_and_then_the_new_one_alone(
+    own: Own, alice: User, version: Version, receiver: Receiver
+) -> None:
+    before = own.get("webhooks/secret").json()
+    assert before["old_key_until"] is None
+    after = own.post("webhooks/secret").json()
+    assert after["key"] != before["key"] and after["old_key_until"] is not None
+    delivery_of(alice, version, receiver.url)
+    headers, body = receiver.requests[0]
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    for key in (before["key"], after["key"]):
+        Webhook(key).verify(body.decode(), headers)
+    Account.objects.update(webhook_secret_rotated_at=Now() - keys.BOTH_FOR)
+    delivery_of(alice, version, receiver.url)
+    headers, body = receiver.requests[1]
+    Webhook(after["key"]).verify(body.decode(), headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(before["key"]).verify(body.decode(), headers)
+    assert own.get("webhooks/secret").json() == {"key": after["key"], "old_key_until": None}
+
+
+def test_two_changes_at_once_are_one(alice: User) -> None:
+    account = Account.objects.get(pk=alice.account_id)
+    old = keys.secret_of(account)
+    found = races.together([lambda: keys.rotate(Account.objects.get(pk=account.pk))] * 4)
+    account.refresh_from_db()
+    assert account.webhook_secret in found and account.webhook_secret != old
+
+
+def test_the_secret_is_the_same_at_replicates_address_and_never_kept_by_caches(own: Own) -> None:
+    answer = own.get("webhooks/secret")
+    assert answer["Cache-Control"] == "no-store"
+    theirs = own.client.get("/v1/webhooks/default/secret", headers=own.headers).json()
+    assert theirs == {"key": answer.json()["key"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("get", "deliveries", "read"), ("get", "deliveries/msg_none", "read"),
+        ("post", "deliveries/msg_none/resend", "admin"), ("post", "webhooks/test", "admin"),
+        ("get", "webhooks/secret", "admin"), ("post", "webhooks/secret", "admin"),
+    ],
+)  # fmt: skip
+def test_a_token_needs_the_scope(alice: User, method: str, path: str, scope: str) -> None:
+    others = [one for one in ("read", "predict", "gallery", "admin") if one != scope]
+    answer = getattr(Own(alice, *others), method)(path)
+    assert answer.status_code == 403 and f"`{scope}`" in answer.json()["detail"]
+    assert getattr(Own(alice, scope), method)(path).status_code in {200, 400, 404}
+
+
+# -- which events --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [None, []])
+def test_without_a_filter_or_with_an_empty_one_all_four_events_are_told(
+    own: Own, version: Version, provider: FakeProvider, asked: list[str] | None
+) -> None:
+    wish = {
+        "version": version.pk,
+        "input": {"prompt": "a cat"},
+        "webhook": "https://hooks.example.org/",
+        "webhook_events_filter": asked,
+    }
+    answer = own.client.post(
+        "/v1/predictions", json.dumps(wish), content_type="application/json", headers=own.headers
+    )
+    assert answer.status_code == 201
+    assert Prediction.objects.get().webhook_events == ["start", "output", "logs", "completed"]
+
+
+@pytest.mark.parametrize(
+    "asked", [["start", "begin"], ["Completed"], [1], [None], ["start", []], "start", {}, True]
+)
+def test_a_filter_with_a_word_that_is_no_event_is_refused_and_named(
+    own: Own, version: Version, asked: Any
+) -> None:
+    wish = {
+        "version": version.pk,
+        "input": {"prompt": "a cat"},
+        "webhook": "https://hooks.example.org/",
+        "webhook_events_filter": asked,
+    }
+    answer = own.client.post(
+        "/v1/predictions", json.dumps(wish), content_type="application/json", headers=own.headers
+    )
+    assert answer.status_code == 422
+    assert answer.json()["invalid_fields"][0]["field"] == "webhook_events_filter"
+    assert not Prediction.objects.exists()
