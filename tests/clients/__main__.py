@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.clients import packages
@@ -22,9 +23,10 @@ def main(arguments: list[str]) -> int:
     """Run both halves and say what was left out."""
     javascript, why = _javascript()
     left_out = [] if javascript else ["--ignore-glob=*/test_javascript_*"]
-    now = _pytest([f"--ignore={COMING}", *left_out, *arguments], {})
-    coming = _pytest_of_the_coming_generation(arguments)
-    codes = {now, coming} - {NOTHING_CHOSEN}
+    codes = {
+        _pytest(_present(arguments), [f"--ignore={COMING}", *left_out]),
+        _pytest(_coming(arguments), [], lambda: {"PYTHONPATH": str(packages.python())}),
+    } - {NOTHING_CHOSEN}
     if not codes:
         return NOTHING_CHOSEN
     if failed := codes - {0}:
@@ -43,24 +45,35 @@ def _javascript() -> tuple[bool, str]:
     return True, ""
 
 
-def _pytest_of_the_coming_generation(arguments: list[str]) -> int:
-    """Only its own tests may be collected there: others import what the present generation has."""
-    paths = [word for word in arguments if Path(word.split("::")[0]).exists()]
-    if paths:
-        inside = [word for word in paths if Path(word.split("::")[0]).resolve().is_relative_to(COMING)]
-        around = any(COMING.is_relative_to(Path(word.split("::")[0]).resolve()) for word in paths)
-        if not inside and not around:
-            return NOTHING_CHOSEN
-        chosen = [str(COMING)] if around else inside
-        arguments = [word for word in arguments if word not in paths] + chosen
-    else:
-        arguments = [*arguments, str(COMING)]
-    return _pytest(arguments, {"PYTHONPATH": str(packages.python())})
+def _path(word: str) -> Path | None:
+    """The file or folder that an argument names, if it names one."""
+    path = Path(word.split("::")[0])
+    return path.resolve() if word and path.exists() else None
 
 
-def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "clients", *arguments]
-    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+def _present(arguments: list[str]) -> list[str] | None:
+    """The arguments for the present generation; None where they name tests of the coming one alone."""
+    kept = [word for word in arguments if not (found := _path(word)) or not found.is_relative_to(COMING)]
+    return None if len(kept) < len(arguments) and not any(map(_path, kept)) else kept
+
+
+def _coming(arguments: list[str]) -> list[str] | None:
+    """The arguments for the coming one: nothing else may be collected there, as it imports what only the present has."""
+    options = [word for word in arguments if not _path(word)]
+    named = [(word, found) for word in arguments if (found := _path(word))]
+    if not named or any(COMING.is_relative_to(found) for _, found in named):
+        return [*options, str(COMING)]
+    inside = [word for word, found in named if found.is_relative_to(COMING)]
+    return [*options, *inside] if inside else None
+
+
+def _pytest(
+    arguments: list[str] | None, options: list[str], environment: Callable[[], dict[str, str]] = dict
+) -> int:
+    if arguments is None:
+        return NOTHING_CHOSEN
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "clients", *options, *arguments]
+    return subprocess.run(command, env={**os.environ, **environment()}, check=False).returncode
 
 
 if __name__ == "__main__":

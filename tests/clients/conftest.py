@@ -1,4 +1,4 @@
-"""One started server for the whole lane, in conformance mode, and one that allows little; each starts when asked for."""
+"""One started server for the whole lane, in conformance mode, and one that allows little; each starts when asked."""
 
 from __future__ import annotations
 

@@ -1,0 +1,137 @@
+"""The official JavaScript client of OpenAI, in Node: its newest version, and the one before."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.clients.conftest import Suite
+from tests.clients.node import Node, Thrown
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.clients
+
+
+@pytest.fixture(params=["openai", "openai-6"])
+def js(node: Node, request: pytest.FixtureRequest) -> Node:
+    return node.but(openai=request.param)
+
+
+def picture(content: bytes) -> tuple[tuple[int, int], str | None]:
+    made = Image.open(io.BytesIO(content))
+    return made.size, made.format
+
+
+def test_two_pictures_by_address(js: Node) -> None:
+    made = js(
+        "return openai.images.generate({model: given.model, prompt: 'a red car', n: 2, size: '64x48'})",
+        model="conformance/image",
+    )
+    assert isinstance(made["created"], int) and len(made["data"]) == 2
+    assert [picture(httpx.get(one["url"]).content) for one in made["data"]] == [((64, 48), "PNG")] * 2
+
+
+def test_a_picture_inside_the_answer(js: Node) -> None:
+    made = js(
+        """
+        const wish = {model: "conformance/image", prompt: "a lighthouse", size: "64x48"};
+        return openai.images.generate({...wish, response_format: "b64_json"});
+        """
+    )
+    assert picture(base64.b64decode(made["data"][0]["b64_json"])) == ((64, 48), "PNG")
+
+
+def test_models_are_listed_and_one_with_a_slash_is_read(js: Node) -> None:
+    listed, one = js(
+        """
+        const listed = [];
+        for await (const model of openai.models.list()) listed.push(model.id);
+        return [listed, await openai.models.retrieve("stability-ai/sdxl")];
+        """
+    )
+    assert "stability-ai/sdxl" in listed and len(listed) == len(set(listed))
+    assert (one["id"], one["object"], one["owned_by"]) == ("stability-ai/sdxl", "model", "stability-ai")
+
+
+def refusal(node: Node, program: str, **given: Any) -> Thrown:
+    with pytest.raises(Thrown) as thrown:
+        node(program, **given)
+    assert thrown.value.fields["error"]["message"] in thrown.value.message
+    return thrown.value
+
+
+GENERATE = "return openai.images.generate({prompt: 'a cat', model: 'conformance/image', ...given.more})"
+
+
+def test_each_refusal_is_an_error_of_its_own(js: Node, suite: Suite) -> None:
+    bad = refusal(js, GENERATE, more={"n": 11})
+    assert (bad.kind, bad.fields["param"], bad.fields["type"]) == (
+        "BadRequestError",
+        "n",
+        "invalid_request_error",
+    )
+    missing = refusal(js, GENERATE, more={"model": "no/body"})
+    assert (missing.kind, missing.fields["code"], missing.fields["param"]) == (
+        "NotFoundError",
+        "model_not_found",
+        "model",
+    )
+    unknown = refusal(js.but(token="dr_" + "x" * 40), GENERATE)
+    assert (unknown.kind, unknown.fields["code"]) == ("AuthenticationError", "invalid_api_key")
+
+
+def test_without_credit_it_asks_once(js: Node, suite: Suite) -> None:
+    kind, code, asked = js.but(token=suite.tokens["no_credit"])(
+        """
+        let asked = 0;
+        const counting = (...words) => { asked += 1; return fetch(...words); };
+        const client = new OpenAI({apiKey: order.token, baseURL: `${order.url}/openai/v1`, fetch: counting});
+        const wish = {prompt: "a cat", model: "conformance/image"};
+        return client.images.generate(wish).catch((error) => [error.constructor.name, error.code, asked]);
+        """
+    )
+    assert (kind, code, asked) == ("RateLimitError", "insufficient_quota", 1)
+
+
+def test_too_many_requests_are_an_error_of_their_own(js: Node, narrow: RunningServer) -> None:
+    refused = refusal(
+        js.but(url=narrow.url, token=narrow.token),
+        """
+        const client = new OpenAI({apiKey: order.token, baseURL: `${order.url}/openai/v1`, maxRetries: 0});
+        for (let n = 0; n < 3; n++)
+            await client.images.generate({prompt: "a", model: "stability-ai/sdxl", size: "64x64"});
+        """,
+    )
+    assert (refused.kind, refused.fields["code"]) == ("RateLimitError", "rate_limit_exceeded")
+
+
+def test_a_repeat_after_a_broken_connection_makes_no_second_picture(js: Node) -> None:
+    """The client repeats by itself, and says so."""
+    told = js(
+        """
+        let asked = 0;
+        const breaking = async (url, init) => {
+            asked += 1;
+            if (asked > 1) return fetch(url, init);
+            const leaving = new AbortController();
+            setTimeout(() => leaving.abort(), 400);
+            return fetch(url, {...init, signal: leaving.signal}).catch(() => { throw new TypeError("fetch failed"); });
+        };
+        const count = async () => {
+            const headers = {Authorization: `Bearer ${order.token}`};
+            const found = await (await fetch(`${order.url}/v1/predictions`, {headers})).json();
+            return found.results.filter((row) => row.input.prompt === given.prompt).length;
+        };
+        const client = new OpenAI({apiKey: order.token, baseURL: `${order.url}/openai/v1`, fetch: breaking});
+        const wish = {model: "stability-ai/sdxl", size: "1536x1536", prompt: given.prompt};
+        const made = await client.images.generate(wish);
+        return [asked, made.data.length, await count()];
+        """,
+        prompt=f"a very large forest, asked for by {id(js)}",
+    )
+    assert told == [2, 1, 1]
