@@ -57,7 +57,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         return
     path = case.operation.path
     if "Idempotency-Key" in case.headers:
-        case.headers["Idempotency-Key"] = f"{next(_numbers)} {case.headers['Idempotency-Key']}"[:255]
+        # Of this run alone: the server remembers those of the one before.
+        case.headers["Idempotency-Key"] = f"{os.getpid()}-{next(_numbers)} {case.headers['Idempotency-Key']}"[
+            :255
+        ]
     if path.endswith("/versions") and "cursor" in (case.query or {}):
         case.query["cursor"] = cursor("0" * 64, "n")
     if isinstance(case.body, dict) and path.endswith("/predictions"):
@@ -68,11 +71,18 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 def _accepted(case: Any) -> None:
     answers = (case.headers.get("X-Darkroom-Answer"), (case.query or {}).get("answer"))
-    role = "image" if "openai" in answers else ROLES[next(_numbers) % len(ROLES)]
+    role = ROLES[next(_numbers) % len(ROLES)]
+    if "openai" in answers:
+        role = "image"
+        case.headers.pop("Cancel-After", None)
     if "version" in case.body:
         case.body = {**case.body, "version": MODELS[role]}
     elif case.operation.path.startswith("/models/"):
         owner, _, name = MODELS[role].partition(":")[0].partition("/")
         case.path_parameters = {**case.path_parameters, "owner": owner, "name": name}
+    elif case.operation.path.startswith("/deployments/"):
+        role = "image"
+        case.path_parameters = {**case.path_parameters, "owner": "fuzz", "name": "cards"}
     if isinstance(case.body.get("input"), dict):
-        case.body = {**case.body, "input": {**case.body["input"], **INPUTS[role]}}
+        extra = json.loads(json.dumps(case.body["input"]).replace("\\u0000", ""))
+        case.body = {**case.body, "input": {**extra, **INPUTS[role]}}

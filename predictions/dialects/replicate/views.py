@@ -95,13 +95,13 @@ def _create(
     waiting: int,
 ) -> HttpResponseBase:
     pictures = answers.wants_pictures(request)
-    again = again_of(request)
+    again, deadline_s = again_of(request), live.cancel_after(request)
     prediction = submit.made_before(request.api_token.account, again)
     if prediction is None:
         chosen = choose()
         if pictures:
             answers.refuse_what_cannot_be_shown(chosen.version)
-        prediction = submit.accept(_wish(request, body, chosen, again))
+        prediction = submit.accept(_wish(request, body, chosen, again, deadline_s))
     response: HttpResponse
     if pictures:
         response = answers.pictures(request, prediction)
@@ -130,7 +130,11 @@ def _told(request: TokenRequest, prediction: Prediction, *, created: int, waitin
 
 
 def _wish(
-    request: TokenRequest, body: bodies.CreateBody, chosen: _Chosen, again: submit.Again
+    request: TokenRequest,
+    body: bodies.CreateBody,
+    chosen: _Chosen,
+    again: submit.Again,
+    deadline_s: float | None,
 ) -> submit.Request:
     token, addresses = request.api_token, addresses_of(request)
     return submit.Request(
@@ -139,7 +143,7 @@ def _wish(
         token=token,
         version=chosen.version,
         input={**body.input, **chosen.fixed},
-        deadline_s=live.cancel_after(request),
+        deadline_s=deadline_s,
         webhook=body.webhook,
         webhook_events=body.webhook_events,
         origin=addresses.origin,

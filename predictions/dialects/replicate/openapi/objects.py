@@ -58,6 +58,14 @@ def _predictions() -> Json:
             shared, optional, additionalProperties=False, examples=[{"input": example["input"]}]
         ),
         "Prediction": _prediction(),
+        "Event": thing(
+            {
+                "event": {"type": "string", "enum": ["output", "logs", "error", "done", "preview"]},
+                "id": told("To go on after it, as `Last-Event-ID`.", {"type": "string", "minLength": 1}),
+                "data": STRING,
+            },
+            description="One event of a stream.",
+        ),
         "Images": thing(
             {"created": told("Unix time, seconds.", INTEGER), "data": listed(thing({"url": ADDRESS}))},
             description="The other answer to a create: the pictures, as OpenAI shows them.",

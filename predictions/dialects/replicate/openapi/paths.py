@@ -246,12 +246,15 @@ def _open() -> Json:
     same = reply("Not changed since `If-None-Match`.")
     beyond = reply("The range begins after the end.")
     download = {"200": whole, "206": part, "304": same, "404": missing, "416": beyond}
-    events = {"schema": {"type": "string"}}
+    events = {"schema": ref("Event")}
     stream = {
         "200": {**reply("Events, until it has ended."), "content": {"text/event-stream": events}},
         "404": missing,
     }
     last = parameter("Last-Event-ID", "header", "Go on after this event.", STRING)
+    looks = parameter(
+        "previews", "query", "`1`: also events `preview`, looks at an unfinished picture.", STRING
+    )
     document = {"200": in_json("OpenAPI 3.1.", {"type": "object"})}
     return {
         "/files/{public_id}/download": {
@@ -261,10 +264,10 @@ def _open() -> Json:
             )
         },
         "/files/stream-{token}": {
-            "get": _operation("files.stream", "Events of a model that makes files", stream, "token", last, security=[])
+            "get": _operation("files.stream", "Events of a model that makes files", stream, "token", last, looks, security=[])
         },
         "/streams/{token}": {
-            "get": _operation("predictions.stream", "Events of any other model", stream, "token", last, security=[])
+            "get": _operation("predictions.stream", "Events of any other model", stream, "token", last, looks, security=[])
         },
         "/openapi.json": {"get": _operation("openapi", "This document", document, security=[])},
     }  # fmt: skip
