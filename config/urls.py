@@ -28,6 +28,7 @@ urlpatterns = [
     path("account/", include("accounts.urls")),
     path("api/", include("config.api")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("gallery.guide.urls")),
     path("", include("gallery.urls")),
 ]
 handler400 = "gallery.errors.bad_request"

@@ -1,0 +1,264 @@
+"""Every sample of the documentation works as it is printed: pasted into a shell, against a started server."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gallery.guide import contents
+from tests.guide.samples import Sample, command, free_port, run, samples
+from tests.houses import eventually
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.server
+
+RUN = {"bash", "python", "javascript"}
+SHOWN = {"sh", "json", "text"}
+MODELS = ("stability-ai/stable-diffusion", "lucataco/flux-schnell-lora")
+"""Whose pages are tried: one that has sizes, one that has shapes. All are written from one source."""
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0000003"
+    "010100c9fe92ef0000000049454e44ae426082"
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who reads the docs of a running server, and has followed them so far."""
+
+    server: RunningServer
+    folder: Path
+    environment: dict[str, str]
+
+    def page(self, name: str) -> list[Sample]:
+        """The samples of a page, as this server hands it out."""
+        answer = httpx.get(f"{self.server.url}/docs/{name}.md")
+        assert answer.status_code == 200
+        return samples(name, answer.text)
+
+    def run(self, sample: Sample) -> subprocess.CompletedProcess[str]:
+        return run(sample, self.folder, **self.environment)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "picture.png").write_bytes(PICTURE)
+    with RunningServer(DARKROOM_OUTBOUND_ALLOW="127.0.0.1/32", DARKROOM_RATE_OTHER="100000") as server:
+        server.manage("grant", "admin", "1000")
+        headers = {"Authorization": f"Bearer {server.token}"}
+        made = httpx.post(
+            f"{server.url}/v1/models/{MODELS[1]}/predictions",
+            headers={**headers, "Prefer": "wait"},
+            json={"input": {"prompt": "a small thing"}},
+            timeout=70,
+        ).json()
+        secret = httpx.get(f"{server.url}/v1/webhooks/default/secret", headers=headers).json()["key"]
+        nowhere = {"url": f"http://127.0.0.1:{free_port()}/", "event": "completed"}
+        tried = httpx.post(f"{server.url}/api/webhooks/test", headers=headers, json=nowhere).json()
+        told = f"{server.url}/api/deliveries/{tried['id']}"
+        eventually(lambda: httpx.get(told, headers=headers).json()["state"] == "given_up")
+        environment = {
+            "MESSAGE_ID": tried["id"],
+            "DARKROOM_TOKEN": server.token,
+            "PREDICTION_ID": made["id"],
+            "STREAM_URL": made["urls"]["stream"],
+            "DARKROOM_WEBHOOK_SECRET": secret,
+        }
+        yield Reader(server, folder, environment)
+
+
+def to_run(name: str, language: str) -> Callable[[Reader], list[Sample]]:
+    def chosen(reader: Reader) -> list[Sample]:
+        found = [one for one in reader.page(name) if one.language == language]
+        return [one for one in found if not {"receiver", "verify"} & set(one.words)]
+
+    return chosen
+
+
+PAGES = [entry.source for entry in contents.ENTRIES] + [f"models/{ref}" for ref in MODELS]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_python_readers_paste_runs(reader: Reader, page: str) -> None:
+    for sample in to_run(page, "python")(reader):
+        done = reader.run(sample)
+        assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+        assert done.stdout.strip() or "assert " in sample.code or "open(" in sample.code, sample
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_curl_readers_paste_runs_and_gives_the_answer_shown(reader: Reader, page: str) -> None:
+    everything = reader.page(page)
+    for sample in to_run(page, "bash")(reader):
+        done = reader.run(sample)
+        if sample.fails:
+            assert done.returncode == 22 and f"error: {sample.fails}" in done.stderr, (sample, done.stderr)
+        else:
+            assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+        shown = shown_answer(everything, sample)
+        if shown is not None:
+            assert_like(shown, json.loads(done.stdout), str(sample))
+        assert done.stdout.strip(), sample
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_javascript_readers_paste_runs(reader: Reader, page: str, node_modules: Path) -> None:
+    for sample in to_run(page, "javascript")(reader):
+        assert {name for name in sample.packages if not (node_modules / name).is_dir()} == set(), sample
+        done = reader.run(sample)
+        assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.fixture(scope="module")
+def node_modules(reader: Reader) -> Path:
+    """The published clients beside the samples, as `npm install` would put them there."""
+    from tests.clients import packages
+
+    try:
+        found = packages.npm()
+    except packages.NoNode as missing:
+        pytest.skip(str(missing))
+    here = reader.folder / "node_modules"
+    here.symlink_to(found)
+    return here
+
+
+def shown_answer(found: list[Sample], asked: Sample) -> Any:
+    """The JSON that the page shows as the answer to this request; None where it shows none."""
+    for sample in found[found.index(asked) + 1 :]:
+        if "answer" in sample.words:
+            return json.loads(sample.code)
+        if sample.language == "bash":
+            break
+    return None
+
+
+def assert_like(shown: Any, real: Any, where: str) -> None:
+    """Everything that is shown is there, of the same kind; what is not shown may be there as well."""
+    if isinstance(shown, dict):
+        assert isinstance(real, dict) and not set(shown) - set(real), (where, set(shown) - set(real))
+        for key in shown:
+            assert_like(shown[key], real[key], f"{where}.{key}")
+    elif isinstance(shown, list) and shown:
+        assert isinstance(real, list) and real, where
+        assert_like(shown[0], real[0], f"{where}[0]")
+    elif shown is not None and real is not None:
+        kinds = (int, float) if isinstance(shown, int | float) else type(shown)
+        assert isinstance(real, kinds), (where, shown, real)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_of_code_is_left_untried(reader: Reader, page: str) -> None:
+    for sample in reader.page(page):
+        assert sample.language in RUN | SHOWN, sample
+        assert set(sample.words) <= {"answer", "receiver", "verify"} or sample.fails, sample
+        if sample.language == "sh":
+            # What a test cannot run is only what sets the environment up.
+            assert re.fullmatch(r"(export [A-Z_]+=\S+\n|pip install .*\n|npm install .*\n)+", sample.code), (
+                sample
+            )
+        if sample.language == "json":
+            json.loads(sample.code)
+
+
+# -- Webhooks: the receivers of the page receive a real one ---------------------------------------------------
+
+
+@contextlib.contextmanager
+def receiving(reader: Reader, sample: Sample) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    port = free_port()
+    process = subprocess.Popen(
+        command(sample, reader.folder),
+        cwd=reader.folder,
+        env={"PATH": "/usr/bin:/bin", **reader.environment, "PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        eventually(lambda: _answers(port))
+        yield f"http://127.0.0.1:{port}/", process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(httpx.RequestError):
+        return httpx.get(f"http://127.0.0.1:{port}/").status_code > 0
+    return False
+
+
+def receivers(reader: Reader) -> list[Sample]:
+    return [one for one in reader.page("webhooks") if "receiver" in one.words]
+
+
+def test_the_receivers_of_the_page_take_a_real_webhook_and_refuse_a_forged_one(
+    reader: Reader, request: pytest.FixtureRequest
+) -> None:
+    found = receivers(reader)
+    assert [one.language for one in found] == ["python", "python", "javascript"]
+    for sample in found:
+        if sample.language == "javascript":
+            if not shutil.which("node"):
+                continue
+            request.getfixturevalue("node_modules")
+        with receiving(reader, sample) as (address, process):
+            forged = {
+                "webhook-id": "msg_1",
+                "webhook-timestamp": "1795165200",
+                "webhook-signature": "v1,AAAA",
+            }
+            assert httpx.post(address, json={"id": "x"}, headers=forged).status_code == 401
+            made = _create_with_webhook(reader, address)
+            assert process.stdout is not None
+            lines = itertools.takewhile(bool, iter(process.stdout.readline, ""))
+            assert next(line for line in lines if made in line)
+
+
+def _create_with_webhook(reader: Reader, address: str) -> str:
+    answer = httpx.post(
+        f"{reader.server.url}/v1/models/{MODELS[1]}/predictions",
+        headers={"Authorization": f"Bearer {reader.server.token}"},
+        json={"input": {"prompt": "a bell"}, "webhook": address, "webhook_events_filter": ["completed"]},
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def test_the_signature_made_by_hand_is_the_librarys(reader: Reader) -> None:
+    from datetime import UTC, datetime
+
+    from standardwebhooks.webhooks import Webhook
+
+    body = '{"id": "k3v8q0zc", "prompt": "一只猫"}'
+    (reader.folder / "body.json").write_text(body, encoding="utf-8")
+    at = datetime.fromtimestamp(1795165200, UTC)
+    signature = (
+        Webhook(reader.environment["DARKROOM_WEBHOOK_SECRET"]).sign("msg_1", at, body).removeprefix("v1,")
+    )
+    tried = [one for one in reader.page("webhooks") if "verify" in one.words]
+    assert [one.language for one in tried] == ["bash", "python", "javascript"]
+    for sample in tried:
+        if sample.language == "javascript" and not shutil.which("node"):
+            continue
+        given = {**reader.environment, "WEBHOOK_ID": "msg_1", "WEBHOOK_TIMESTAMP": "1795165200"}
+        done = run(sample, reader.folder, **given)
+        assert done.stdout.strip() == signature, (sample, done.stderr)
+
+
+def test_afterwards_the_audit_finds_nothing(reader: Reader) -> None:
+    done = reader.server.manage("audit")
+    assert done.returncode == 0, done.stdout + done.stderr
