@@ -15,6 +15,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 
+from accounts.statements import server_bound
+
 Row = TypeVar("Row", bound=Model)
 _MARKS: dict[type, Callable[[int], Any]] = {
     str: lambda number: f"\x01mark-{number}\x01",
@@ -58,7 +60,7 @@ class Prepared(Generic[Row]):
             for number, value in enumerate(compiled.params)
         ]
         connection = connections[DEFAULT_DB_ALIAS]
-        with connection.cursor() as cursor:
+        with server_bound(connection) as cursor:
             cursor.execute(compiled.sql, params)
             rows = cursor.fetchall()
         return [_instance(compiled, list(row), connection) for row in rows]
