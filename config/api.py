@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from accounts import schema as schema  # registers the token header
 from accounts.api import urls as accounts_api
 from accounts.problems import not_found
+from gallery.api import urls as gallery_api
 from predictions.api import urls as predictions_api
 
 _MOUNT = "/api/"
@@ -23,6 +24,7 @@ def only_own_api(endpoints: list[tuple[Any, ...]], **kwargs: Any) -> list[tuple[
 urlpatterns = [
     *accounts_api.urlpatterns,
     *predictions_api.urlpatterns,
+    *gallery_api.urlpatterns,
     path("schema", SpectacularAPIView.as_view(), name="api_schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
     re_path(r"^.*$", not_found),

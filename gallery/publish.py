@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery.models import Item
+from predictions import standing
 from predictions.models import Output, Prediction
 from predictions.signals import prediction_succeeded
 
@@ -25,6 +26,13 @@ def make_items(sender: Any, prediction: Prediction, outputs: list[Output], **kwa
     )
 
 
+def items_of(prediction: Prediction) -> list[str]:
+    """The ids of a prediction's items, in the order of its outputs."""
+    made = Item.objects.filter(output__prediction=prediction).order_by("output__index")
+    return list(made.values_list("public_id", flat=True))
+
+
 def connect() -> None:
-    """Connect the receiver; called once when the app is ready."""
+    """Connect the receiver, and tell those below what was made; called once when the app is ready."""
     prediction_succeeded.connect(make_items, dispatch_uid="gallery.publish")
+    standing.items_are_told_by(items_of)

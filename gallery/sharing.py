@@ -41,6 +41,15 @@ def publish(item: Item, *, title: str = "", show_prompt: bool = True) -> None:
         raise Hidden
 
 
+def describe(item: Item, *, title: str | None = None, show_prompt: bool | None = None) -> None:
+    """Change what an item is called, or whether its public page shows the prompt; None leaves one as it is."""
+    _needs_open_account(item)
+    words = {"title": None if title is None else title.strip()[:120], "show_prompt": show_prompt}
+    changes = {name: value for name, value in words.items() if value is not None}
+    if changes:
+        Item.objects.filter(pk=item.pk).update(**changes)
+
+
 def unpublish(item: Item) -> None:
     """Take the item out of the public gallery: page and pictures answer 404 to others from now on."""
     Item.objects.filter(pk=item.pk).update(visibility=Item.Visibility.PRIVATE, published_at=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.cache import cache
@@ -38,3 +39,17 @@ def queue(prediction: Prediction) -> dict[str, Any] | None:
         found = {"position": place.number, "estimated_seconds": seconds}
         cache.set(key, found, _FRESH_S)
     return found
+
+
+ItemsOf = Callable[[Prediction], list[str]]
+_tellers: list[ItemsOf] = []
+
+
+def items_are_told_by(items_of: ItemsOf) -> None:
+    """The floor above keeps items and says here who knows them; called once when it is ready."""
+    _tellers[:] = [items_of]
+
+
+def items(prediction: Prediction) -> list[str]:
+    """The ids of what the floor above made of a prediction's outputs."""
+    return [public_id for items_of in _tellers for public_id in items_of(prediction)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -16,22 +16,6 @@ from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Preview
 
 STATUSES = ("starting", "processing", "succeeded", "failed", "canceled")
-ItemsOf = Callable[[Prediction], list[str]]
-
-
-def _no_items(prediction: Prediction) -> list[str]:
-    return []
-
-
-class _Above:
-    """What the floor above knows: it puts its function here when it is ready."""
-
-    items_of: ItemsOf = staticmethod(_no_items)
-
-
-def show_items_by(items_of: ItemsOf) -> None:
-    """Have the items of a prediction, by their ids, looked up by this function."""
-    _Above.items_of = staticmethod(items_of)
 
 
 class UrlsSerializer(serializers.Serializer[Any]):
@@ -127,7 +111,7 @@ def whole(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
         "queue": standing.queue(prediction),
         "preview": _preview(prediction, addresses),
         "ledger": LedgerEntrySerializer(lines.order_by("id"), many=True).data,
-        "items": _Above.items_of(prediction),
+        "items": standing.items(prediction),
     }
 
 

@@ -1,0 +1,220 @@
+"""`/api/items`: a member's own pictures, and what its owner does with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.db.models import Exists, OuterRef, Q
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import examples, lists
+from accounts.api.fields import Flag, Listed, Moment, Text
+from accounts.problems import Denied, OwnApiView, ProblemSerializer
+from gallery import access, deletion, sharing
+from gallery.api import pictures, shapes
+from gallery.models import Item, ItemQuerySet, ShareLink
+from predictions.dialects.common.origin import origin_of
+
+_REF = r"^[^/:\s]{1,100}/[^/:\s]{1,100}$"
+SIZES = ("small", "medium", "full")
+
+
+class ItemQuery(Listed):
+    """Filters of the library; all of them must be met."""
+
+    model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
+    prediction = Text(
+        default="", allow_blank=True, max_length=26, help_text="The id of the prediction it is of."
+    )
+    visibility = serializers.ChoiceField(Item.Visibility.choices, default="", allow_blank=True)
+    shared = Flag(default=None, allow_null=True, help_text="Whether an open link shows it to others.")
+    q = Text(default="", allow_blank=True, max_length=200, help_text="Words in the title or the prompt.")
+    created_after = Moment(default=None, help_text="At this time or later.")
+    created_before = Moment(default=None, help_text="Before this time.")
+
+
+class ItemsView(OwnApiView):
+    """The library."""
+
+    @extend_schema(
+        operation_id="items_list",
+        summary="Your library",
+        parameters=[ItemQuery],
+        responses={200: lists.page_of("ItemPage", shapes.ItemSerializer), 400: ProblemSerializer},
+        examples=[examples.page(shapes.OWN_EXAMPLE)],
+    )
+    def get(self, request: Request) -> Response:
+        """Everything your predictions made that you have not deleted, newest first."""
+        query = lists.asked(ItemQuery, request)
+        rows = _filtered(shapes.with_facts(Item.objects.owned_by(self.account)), query)
+        origin = origin_of(request._request)
+        return lists.answer(request, rows, query, lambda row: shapes.item(row, origin), time="created_at")
+
+
+def _filtered(rows: ItemQuerySet, query: dict[str, Any]) -> ItemQuerySet:
+    if query["model"]:
+        owner, name = query["model"].split("/")
+        rows = rows.filter(model__owner=owner, model__name=name)
+    if query["prediction"]:
+        rows = rows.filter(output__prediction__public_id=query["prediction"])
+    if query["visibility"]:
+        rows = rows.filter(visibility=query["visibility"])
+    if query["shared"] is not None:
+        linked = Exists(ShareLink.objects.open().filter(item=OuterRef("pk")))
+        rows = rows.filter(linked if query["shared"] else ~linked)
+    for word in query["q"].split()[:10]:
+        rows = rows.filter(Q(title__icontains=word) | Q(prompt__icontains=word))
+    if query["created_after"] is not None:
+        rows = rows.filter(created_at__gte=query["created_after"])
+    if query["created_before"] is not None:
+        rows = rows.filter(created_at__lt=query["created_before"])
+    return rows
+
+
+class OneItem(OwnApiView):
+    """What concerns one own item; another account's does not exist."""
+
+    scopes: ClassVar = dict.fromkeys(("POST", "PATCH", "DELETE"), permits.GALLERY)
+
+    def own(self, item_id: str) -> Item:
+        """The item as the database has it now; Http404."""
+        found = shapes.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
+        return access.found(found)
+
+    def shown(self, item_id: str) -> Response:
+        """The item as it is now."""
+        return Response(shapes.item(self.own(item_id), origin_of(self.request._request)))
+
+
+class WordsSerializer(serializers.Serializer[Any]):
+    """What its owner says of an item; what is left out stays as it is."""
+
+    title = Text(required=False, allow_blank=True, max_length=120)
+    show_prompt = Flag(required=False, help_text="Whether the public page shows the prompt.")
+
+
+class ItemView(OneItem):
+    """One own item."""
+
+    @extend_schema(
+        operation_id="items_get",
+        summary="One item",
+        responses={200: shapes.ItemSerializer, 404: ProblemSerializer},
+        examples=[examples.came(shapes.OWN_EXAMPLE)],
+    )
+    def get(self, request: Request, item_id: str) -> Response:
+        """One of your own items, published or not."""
+        return self.shown(item_id)
+
+    @extend_schema(
+        operation_id="items_change",
+        summary="Change title and whether the prompt is shown",
+        request=WordsSerializer,
+        responses={200: shapes.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer},
+        examples=[examples.sent({"title": "Lighthouse"}), examples.came(shapes.OWN_EXAMPLE)],
+    )
+    def patch(self, request: Request, item_id: str) -> Response:
+        """Change what the item is called, or whether the public page shows its prompt. It takes effect at once."""
+        item = self.own(item_id)
+        with refusals():
+            sharing.describe(item, **_words(request))
+        return self.shown(item_id)
+
+    @extend_schema(
+        operation_id="items_delete",
+        summary="Delete an item",
+        responses={204: None, 404: ProblemSerializer},
+    )
+    def delete(self, request: Request, item_id: str) -> Response:
+        """Delete it for good, with its files and share links. What its prediction cost stays in the ledger."""
+        deletion.delete(self.own(item_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PublishView(OneItem):
+    """The way into the public gallery."""
+
+    @extend_schema(
+        operation_id="items_publish",
+        summary="Publish an item",
+        request=WordsSerializer,
+        responses={
+            200: shapes.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
+        },
+        examples=[
+            examples.sent({"title": "Lighthouse", "show_prompt": True}), examples.came(shapes.OWN_EXAMPLE),
+        ],
+    )  # fmt: skip
+    def post(self, request: Request, item_id: str) -> Response:
+        """Put it into the public gallery, where everybody sees it. Publishing again changes title and prompt only."""
+        item, words = self.own(item_id), _words(request)
+        with refusals():
+            sharing.publish(
+                item,
+                title=words.get("title", item.title),
+                show_prompt=words.get("show_prompt", item.show_prompt),
+            )
+        return self.shown(item_id)
+
+
+class UnpublishView(OneItem):
+    """The way out of it."""
+
+    @extend_schema(
+        operation_id="items_unpublish",
+        summary="Take an item out of the gallery",
+        request=None,
+        responses={200: shapes.ItemSerializer, 404: ProblemSerializer},
+        examples=[examples.came(shapes.PRIVATE_EXAMPLE)],
+    )
+    def post(self, request: Request, item_id: str) -> Response:
+        """Make it private again: from now on its public page and pictures answer 404. Share links stay as they are."""
+        sharing.unpublish(self.own(item_id))
+        return self.shown(item_id)
+
+
+class ItemPictureView(OneItem):
+    """The picture itself."""
+
+    @extend_schema(
+        operation_id="items_picture",
+        summary="An item's picture",
+        parameters=[OpenApiParameter("size", str, OpenApiParameter.PATH, enum=SIZES)],
+        responses={(200, "image/*"): OpenApiTypes.BINARY, 404: ProblemSerializer},
+    )
+    def get(self, request: Request, item_id: str, size: str) -> HttpResponseBase:
+        """The bytes, with an ETag and ranges; where there is no such thumbnail, those of the next larger file."""
+        if size not in SIZES:
+            raise Http404
+        return pictures.send(request._request, self.own(item_id), size, words=True, public=False)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Tell what sharing refuses in the API's own words."""
+    try:
+        yield
+    except sharing.Hidden:
+        words = "A moderator hid this item; it can be neither published nor shared."
+        raise Denied(409, "Hidden", words) from None
+    except sharing.Suspended:
+        raise Denied(403, "Forbidden", "This account is closed to new things.") from None
+    except sharing.TooManyLinks:
+        words = f"This item has {sharing.MAX_OPEN_LINKS} open links; withdraw one first."
+        raise Denied(409, "Too many links", words) from None
+
+
+def _words(request: Request) -> dict[str, Any]:
+    asked = WordsSerializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    words: dict[str, Any] = asked.validated_data
+    return words

@@ -1,0 +1,225 @@
+"""Items and share links as `/api/` shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F
+from django.urls import reverse
+from rest_framework import serializers
+
+from accounts.api import examples
+from gallery import access
+from gallery.models import Item, ItemQuerySet, ShareLink
+from predictions.files import media
+
+ITEM = "mQ4vT8xYk2Lr9sWc1nZb7A"
+_AT = "https://darkroom.example"
+
+
+class ItemUrlsSerializer(serializers.Serializer[Any]):
+    """Where the item is found."""
+
+    page = serializers.URLField(help_text="Its owner's page.")
+    public = serializers.URLField(
+        allow_null=True, help_text="Its page in the gallery; null while it is private."
+    )
+    file = serializers.URLField(help_text="The file itself at an unguessable address; needs no token.")
+    small = serializers.URLField(help_text="About 400 pixels wide; asked for with token or session.")
+    medium = serializers.URLField(help_text="About 1,200 pixels wide; asked for with token or session.")
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    """A picture or video of the library."""
+
+    id = serializers.CharField()
+    prediction = serializers.CharField(help_text="The prediction that made it.")
+    model = serializers.CharField(help_text="`owner/name`")
+    title = serializers.CharField(allow_blank=True)
+    prompt = serializers.CharField(allow_blank=True)
+    show_prompt = serializers.BooleanField(help_text="Whether the public page shows the prompt.")
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    content_type = serializers.CharField()
+    bytes = serializers.IntegerField()
+    colour = serializers.CharField(
+        allow_blank=True, help_text="The dominant colour, #rrggbb, while it loads."
+    )
+    blur = serializers.CharField(allow_blank=True, help_text="A tiny blurred picture as a data URI.")
+    visibility = serializers.ChoiceField(Item.Visibility.choices)
+    published_at = serializers.DateTimeField(allow_null=True)
+    hidden = serializers.BooleanField(help_text="Whether a moderator hid it from others.")
+    hidden_reason = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()
+    urls = ItemUrlsSerializer()
+
+
+class PublicUrlsSerializer(serializers.Serializer[Any]):
+    """Where everybody finds the item."""
+
+    page = serializers.URLField()
+    small = serializers.URLField(help_text="About 400 pixels wide.")
+    medium = serializers.URLField(help_text="About 1,200 pixels wide.")
+    full = serializers.URLField()
+
+
+class PublicItemSerializer(serializers.Serializer[Any]):
+    """A picture or video that its owner published."""
+
+    id = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    prompt = serializers.CharField(allow_null=True, help_text="Null where the author keeps it.")
+    author = serializers.CharField()
+    model = serializers.CharField(help_text="`owner/name`")
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    content_type = serializers.CharField()
+    colour = serializers.CharField(
+        allow_blank=True, help_text="The dominant colour, #rrggbb, while it loads."
+    )
+    blur = serializers.CharField(allow_blank=True, help_text="A tiny blurred picture as a data URI.")
+    published_at = serializers.DateTimeField()
+    urls = PublicUrlsSerializer()
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    """A link that shows one item to whoever has it."""
+
+    id = serializers.IntegerField()
+    item = serializers.CharField()
+    url = serializers.URLField(help_text="To be sent; whoever has it sees the item.")
+    show_prompt = serializers.BooleanField()
+    open = serializers.BooleanField(help_text="Whether it still opens.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    views = serializers.IntegerField(help_text="How often its page was opened by others.")
+    created_at = serializers.DateTimeField()
+
+
+def with_facts(items: ItemQuerySet) -> ItemQuerySet:
+    """Items with all that is shown of them, in one query."""
+    return access.with_files(items).annotate(made_by=F("output__prediction__public_id"))
+
+
+def item(row: Item, origin: str) -> dict[str, Any]:
+    """An item as its owner sees it. The row comes from `with_facts`."""
+    return _common(row) | {
+        "prediction": row.made_by,  # type: ignore[attr-defined]
+        "prompt": row.prompt,
+        "show_prompt": row.show_prompt,
+        "bytes": row.output.file.size,
+        "visibility": row.visibility,
+        "published_at": row.published_at,
+        "hidden": row.hidden_at is not None,
+        "hidden_reason": row.hidden_reason,
+        "created_at": row.created_at,
+        "urls": {
+            "page": origin + reverse("library_item", args=[row.public_id]),
+            "public": origin + reverse("gallery_item", args=[row.public_id]) if row.is_public else None,
+            "file": origin + media.output_path(row.output.token, row.output.name),
+            **{
+                size: origin + reverse("api_item_picture", args=[row.public_id, size])
+                for size in ("small", "medium")
+            },
+        },
+    }
+
+
+def public_item(row: Item, origin: str) -> dict[str, Any]:
+    """An item as everybody sees it: the prompt where it is shown, and nothing of what it cost."""
+    return _common(row) | {
+        "prompt": row.prompt if row.show_prompt else None,
+        "author": row.user.shown_name,
+        "published_at": row.published_at,
+        "urls": {
+            "page": origin + reverse("gallery_item", args=[row.public_id]),
+            **{
+                size: origin + reverse("api_gallery_picture", args=[row.public_id, size])
+                for size in ("small", "medium", "full")
+            },
+        },
+    }
+
+
+def share(link: ShareLink, origin: str) -> dict[str, Any]:
+    """A share link as its owner sees it; `link.item` is loaded."""
+    return {
+        "id": link.pk,
+        "item": link.item.public_id,
+        "url": origin + reverse("share", args=[link.token]),
+        "show_prompt": link.show_prompt,
+        "open": link.is_open and link.item.hidden_at is None,
+        "expires_at": link.expires_at,
+        "withdrawn_at": link.withdrawn_at,
+        "views": link.views,
+        "created_at": link.created_at,
+    }
+
+
+def _common(row: Item) -> dict[str, Any]:
+    output = row.output
+    return {
+        "id": row.public_id,
+        "title": row.title,
+        "model": row.model.ref,
+        "width": row.width,
+        "height": row.height,
+        "content_type": output.file.content_type,
+        "colour": output.colour,
+        "blur": output.blur,
+    }
+
+
+_COMMON_EXAMPLE = {
+    "id": ITEM,
+    "title": "Lighthouse",
+    "model": examples.MODEL,
+    "width": 1024,
+    "height": 768,
+    "content_type": "image/webp",
+    "colour": "#5b6a72",
+    "blur": "data:image/png;base64,iVBORw0KGgo=",
+}
+OWN_EXAMPLE = _COMMON_EXAMPLE | {
+    "prediction": examples.PREDICTION,
+    "prompt": "a lighthouse in the fog",
+    "show_prompt": True,
+    "bytes": 183_402,
+    "visibility": "public",
+    "published_at": "2026-11-20T12:30:00Z",
+    "hidden": False,
+    "hidden_reason": "",
+    "created_at": "2026-11-20T12:00:11.204000Z",
+    "urls": {
+        "page": f"{_AT}/library/{ITEM}/",
+        "public": f"{_AT}/gallery/{ITEM}/",
+        "file": f"{_AT}/f/Xb2vQm8sRk1nYt5wLc7dZp0hGf3jUa9eKo6iVx4q/out-0.webp",
+        "small": f"{_AT}/api/items/{ITEM}/picture/small",
+        "medium": f"{_AT}/api/items/{ITEM}/picture/medium",
+    },
+}
+PRIVATE_EXAMPLE = OWN_EXAMPLE | {
+    "visibility": "private",
+    "published_at": None,
+    "urls": {**OWN_EXAMPLE["urls"], "public": None},  # type: ignore[dict-item]
+}
+PUBLIC_EXAMPLE = _COMMON_EXAMPLE | {
+    "prompt": "a lighthouse in the fog",
+    "author": "Alice",
+    "published_at": "2026-11-20T12:30:00Z",
+    "urls": {
+        "page": f"{_AT}/gallery/{ITEM}/",
+        **{size: f"{_AT}/api/gallery/{ITEM}/picture/{size}" for size in ("small", "medium", "full")},
+    },
+}
+SHARE_EXAMPLE = {
+    "id": 12,
+    "item": ITEM,
+    "url": f"{_AT}/s/u4Qe8sYt2Wc6vN0rLm1zXb5kJd9hGf3pAo7iTq4wZy8/",
+    "show_prompt": False,
+    "open": True,
+    "expires_at": "2026-11-27T12:00:00Z",
+    "withdrawn_at": None,
+    "views": 3,
+    "created_at": "2026-11-20T12:31:00Z",
+}
