@@ -145,7 +145,7 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
 def _sqlite(path: Path) -> dict[str, object]:
     # IMMEDIATE: a transaction that reads first and then writes would otherwise fail at once with "locked".
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "config.sqlite",
         "NAME": str(path),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
