@@ -41,6 +41,11 @@ _BY_DIGEST = Prepared[ApiToken](
 )
 
 
+def looks_like_one(text: str) -> bool:
+    """Whether the text has the form of a token. What has it is never stored or said again, whoever sent it."""
+    return bool(_FORM.fullmatch(text))
+
+
 def issue(user: User, name: str, **terms: Unpack[Terms]) -> tuple[ApiToken, str]:
     """Make a token for the account the user acts for. The second value is the token itself, to be shown once.
 

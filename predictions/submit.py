@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import credits, statements, token_limits
+from accounts import credits, statements, token_limits, tokens
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.statements import PreparedInsert
@@ -357,16 +357,15 @@ def _redacted(request: Request, given: dict[str, Any]) -> dict[str, Any]:
     """A client's fault must not keep its token in our rows: any string equal to it is blotted out."""
     if request.token is None:
         return given
-    return {key: _blot(value, request.token.digest) for key, value in given.items()}
+    blotted: dict[str, Any] = _blot(given, request.token.digest)
+    return blotted
 
 
 def _blot(value: Any, digest: str) -> Any:
-    from accounts import tokens
-
     if isinstance(value, str):
-        return "[redacted]" if value.startswith("dr_") and tokens.digest(value) == digest else value
+        return "[redacted]" if tokens.looks_like_one(value) and tokens.digest(value) == digest else value
     if isinstance(value, dict):
-        return {key: _blot(inner, digest) for key, inner in value.items()}
+        return {_blot(key, digest): _blot(inner, digest) for key, inner in value.items()}
     if isinstance(value, list):
         return [_blot(inner, digest) for inner in value]
     return value

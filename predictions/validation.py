@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
+from accounts.tokens import looks_like_one
 from predictions.models import Version
 
 MAX_DATA_URI = 14 * 1024 * 1024
@@ -82,10 +83,17 @@ def _nul_faults(value: Any, path: str) -> Iterator[Fault]:
                     "format", path, "Does not match format 'text': a key holds a NUL or half a character"
                 )
             else:
-                yield from _nul_faults(inner, f"{path}.{key}")
+                yield from _nul_faults(inner, f"{path}.{sayable(key)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _nul_faults(inner, f"{path}.{index}")
+
+
+def sayable(name: str) -> str:
+    """A caller's own name for a field, as an error may repeat it: cut, and never something that could be a token."""
+    if "\x00" in name or not is_unicode(name) or looks_like_one(name):
+        return "?"
+    return name[:100]
 
 
 def is_unicode(text: str) -> bool:

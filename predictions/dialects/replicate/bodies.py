@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from predictions.delivery.addresses import objection
 from predictions.dialects.common.bodies import parse_json, type_name
 from predictions.dialects.replicate import errors
-from predictions.validation import Fault, is_unicode
+from predictions.validation import Fault, is_unicode, sayable
 
 EVENTS = ("start", "output", "logs", "completed")
 _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
@@ -51,14 +51,8 @@ def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:
     found += _required(body, "input", dict, "object")
     for name in body:
         if name not in known:
-            shown = name if is_unicode(name) and "\x00" not in name else "?"
-            found.append(
-                Fault(
-                    "additional_property_not_allowed",
-                    "",
-                    f"Additional property {shown[:100]} is not allowed",
-                )
-            )
+            text = f"Additional property {sayable(name)} is not allowed"
+            found.append(Fault("additional_property_not_allowed", "", text))
     found += _webhook_faults(body)
     stream = body.get("stream")
     if stream is not None and not isinstance(stream, bool):

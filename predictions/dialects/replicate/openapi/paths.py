@@ -255,6 +255,7 @@ def _open() -> Json:
     looks = parameter(
         "previews", "query", "`1`: also events `preview`, looks at an unfinished picture.", STRING
     )
+    opened = ("token", last, looks)
     document = {"200": in_json("OpenAPI 3.1.", {"type": "object"})}
     return {
         "/files/{public_id}/download": {
@@ -264,10 +265,10 @@ def _open() -> Json:
             )
         },
         "/files/stream-{token}": {
-            "get": _operation("files.stream", "Events of a model that makes files", stream, "token", last, looks, security=[])
+            "get": _operation("files.stream", "Events of a model that makes files", stream, *opened, security=[])
         },
         "/streams/{token}": {
-            "get": _operation("predictions.stream", "Events of any other model", stream, "token", last, looks, security=[])
+            "get": _operation("predictions.stream", "Events of any other model", stream, *opened, security=[])
         },
         "/openapi.json": {"get": _operation("openapi", "This document", document, security=[])},
     }  # fmt: skip
