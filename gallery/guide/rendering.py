@@ -203,7 +203,7 @@ def _sample(token: Token, label: str) -> str:
     icon = f'<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{sprite}#copy"/></svg>'
     name = f'<span class="client-name">{label}</span>' if label else ""
     return (
-        f'<div class="sample">{name}<pre class="code" id="{anchor}" tabindex="0"><code>'
+        f'<div class="snippet">{name}<pre class="code" id="{anchor}" tabindex="0"><code>'
         f"{_coloured(token.content.rstrip(), language)}</code></pre>"
         f'<button class="button small js-only" data-copy="#{anchor}" data-done="{copied}">{icon}'
         f"<span>{copy}</span></button></div>\n"
