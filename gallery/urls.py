@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from gallery.studio import views as studio
-from gallery.views import home, library, prediction, public
+from gallery.views import home, library, prediction, public, webhooks
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,6 +18,13 @@ urlpatterns = [
     path("studio/<slug:public_id>/cancel/", studio.cancel, name="studio_cancel"),
     path("studio/<slug:public_id>/again/", studio.again, name="studio_again"),
     path("p/<slug:public_id>/", prediction.prediction, name="prediction"),
+    path("account/webhooks/", webhooks.webhooks, name="account_webhooks"),
+    path("account/webhooks/secret/", webhooks.secret, name="account_webhook_secret"),
+    path("account/webhooks/rotate/", webhooks.rotate, name="account_webhook_rotate"),
+    path("account/webhooks/test/", webhooks.test, name="account_webhook_test"),
+    path("account/webhooks/<str:message_id>/", webhooks.delivery, name="account_webhook"),
+    path("account/webhooks/<str:message_id>/line/", webhooks.line, name="account_webhook_line"),
+    path("account/webhooks/<str:message_id>/resend/", webhooks.resend, name="account_webhook_resend"),
     path("library/", library.library, name="library"),
     path("library/<slug:public_id>/", library.item, name="library_item"),
     path("library/<slug:public_id>/publish/", library.publish, name="item_publish"),

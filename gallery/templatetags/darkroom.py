@@ -84,6 +84,14 @@ def moment(at: datetime) -> str:
 
 
 @register.filter
+def moment_exact(at: datetime) -> str:
+    """Day and time to the second: `20 Nov 2026, 09:14:07`."""
+    return date_format(
+        timezone.localtime(at), pgettext("format of day and time to the second", "j M Y, H:i:s")
+    )
+
+
+@register.filter
 def full_day(at: datetime) -> str:
     """A day in words: `4 December 2026`."""
     return date_format(timezone.localtime(at), pgettext("format of a day", "j F Y"))

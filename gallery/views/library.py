@@ -17,6 +17,7 @@ from gallery import access, deletion, facts, paging, sharing, tiles
 from gallery.forms import PublishForm, ShareForm
 from gallery.models import Item, ItemQuerySet, ShareLink
 from gallery.pages import account_of, base_url, member, page, reader_zone, user_of
+from gallery.views.webhooks import lines_of
 from predictions.models import HostedModel
 
 PAGE = 60
@@ -98,6 +99,7 @@ def _item_page(
         "publish_form": PublishForm(initial={"title": item.title, "show_prompt": item.show_prompt}),
         "share_form": ShareForm(),
         "base_url": base_url(request),
+        "lines": lines_of(item.output.prediction),
         **neighbours(mine, "created_at", item),
         **forms,
     }

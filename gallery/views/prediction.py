@@ -6,21 +6,34 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts.models import Account
 from gallery import access
 from gallery.models import Item
 from predictions.models import Prediction
 
 
+def _own(public_id: str, account: Account) -> Prediction | None:
+    mine = Prediction.objects.filter(public_id=public_id, account=account)
+    return mine.only("public_id", "status").first()
+
+
+def _own_address(prediction: Prediction, item: Item | None) -> str:
+    """The picture, or what became of its webhooks, or the studio."""
+    if item is not None:
+        return reverse("library_item", args=[item.public_id])
+    if prediction.is_ended and prediction.deliveries.exists():
+        return f"{reverse('account_webhooks')}?prediction={prediction.public_id}"
+    return reverse("studio")
+
+
 @require_safe
 def prediction(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Its owner comes to the item, or to the studio while there is none; everybody else to a published item."""
+    """Its owner comes to the item, else to the log of its webhooks or the studio; others to a published item."""
     items = Item.objects.filter(output__prediction__public_id=public_id).order_by("output__index")
     account = access.account_of(request.user)
-    own = Prediction.objects.filter(public_id=public_id, account=account).exists() if account else False
+    own = _own(public_id, account) if account else None
     if own:
-        item = items.first()
-        address = reverse("library_item", args=[item.public_id]) if item else reverse("studio")
-        return HttpResponseRedirect(address)
+        return HttpResponseRedirect(_own_address(own, items.first()))
     published = items.public().first()
     if published is None:
         if account is None:

@@ -99,7 +99,12 @@ class TestView(OwnApiView):
         operation_id="webhooks_test",
         summary="Send a test event",
         request=TestSerializer,
-        responses={202: WholeDeliverySerializer, 400: ProblemSerializer, 429: ProblemSerializer},
+        responses={
+            202: WholeDeliverySerializer,
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+            429: ProblemSerializer,
+        },
         examples=[
             examples.sent({"url": "https://hooks.example.org/darkroom", "event": "completed"}),
             examples.came(_TEST, 202),
@@ -117,6 +122,8 @@ class TestView(OwnApiView):
             made = sending.send_test(self.account, wish["url"], wish["event"], origin_of(request._request))
         except sending.TooManyTests as error:
             raise Denied(429, "Too Many Requests", str(error)) from None
+        except sending.CannotSend as error:
+            raise Denied(403, "Forbidden", str(error)) from None
         whole = log.own(self.account, made.message_id)
         return Response(WholeDeliverySerializer(whole).data, status=202)
 

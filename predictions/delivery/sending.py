@@ -41,6 +41,7 @@ def resend(delivery: Delivery) -> None:
 
     Of several who ask at the same time one is heard; the others learn that it is owed already.
     """
+    _refuse_suspended(delivery.account)
     if not webhooks.address_of(delivery):
         raise CannotSend(_("Its address is not known any more."))
     # Owed and waiting for its next try it may be brought forward; due already or being sent it is left alone.
@@ -67,8 +68,9 @@ def resend(delivery: Delivery) -> None:
 def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
     """Owe a made-up event of one try to an address that was checked. `origin` is ours, `https://host`.
 
-    Raises TooManyTests.
+    Raises CannotSend, TooManyTests among them.
     """
+    _refuse_suspended(account)
     recent = Delivery.objects.filter(
         account=account, event=Delivery.Event.TEST, created_at__gt=Now() - timedelta(hours=1)
     )
@@ -80,6 +82,11 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
     made = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)
     made.refresh_from_db()
     return made
+
+
+def _refuse_suspended(account: Account) -> None:
+    if account.status == Account.Status.SUSPENDED:
+        raise CannotSend(_("This account is suspended."))
 
 
 def example(event: str, origin: str) -> dict[str, Any]:
