@@ -32,7 +32,10 @@ class _Bytes(Func):
 def entries(
     account: Account | int, *, state: str = "", event: str = "", prediction: str = ""
 ) -> QuerySet[Delivery]:
-    """The deliveries of an account (or of its id), without their bodies; `target` is the address, `size` that of the body in bytes."""
+    """The deliveries of an account (or of its id), without their bodies.
+
+    `target` is the address, `size` that of the body in bytes.
+    """
     rows = (
         Delivery.objects.filter(account=account)
         .annotate(target=rounds.target(), size=_Bytes("body"))
