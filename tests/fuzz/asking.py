@@ -70,9 +70,11 @@ class Target:
 
 
 @contextlib.contextmanager
-def target() -> Iterator[Target]:
-    """A server in conformance mode, without rate limits."""
+def target(database_url: str = "") -> Iterator[Target]:
+    """A server in conformance mode, without rate limits, on SQLite or on the database named."""
     limits = {f"DARKROOM_RATE_{kind}": "0" for kind in ("CREATE", "POLL", "OTHER")}
+    if database_url:
+        limits["DARKROOM_DATABASE_URL"] = database_url
     with RunningServer(DARKROOM_CONFORMANCE="1", **limits) as server:
         file = server.data / "fixtures.json"
         done = server.manage("fixtures", str(file))
