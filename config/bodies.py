@@ -20,7 +20,12 @@ DRAINED = 128 * 1024 * 1024
 
 
 # Where files are sent: a file below 100 MB and the parts beside it.
-FILE_PATHS = {"/v1/files", "/replicate/v1/files"}
+FILE_PATHS = {
+    "/v1/files",
+    "/replicate/v1/files",
+    "/openai/v1/images/edits",
+    "/openai/v1/images/variations",
+}
 FILE_LIMIT = 101 * 1024 * 1024
 
 

@@ -16,3 +16,11 @@ def served_refs() -> set[str]:
     refs = (model.ref for model in HostedModel.objects.filter(enabled=True))
     everyone = providers.all_providers()
     return {ref for ref in refs if any(provider.serves(ref) for provider in everyone)}
+
+
+def refs_taking_pictures() -> set[str]:
+    """Those of `served_refs` that some provider works on from a picture."""
+    everyone = providers.all_providers()
+    return {
+        ref for ref in served_refs() if any(one.serves(ref) and one.takes_pictures(ref) for one in everyone)
+    }

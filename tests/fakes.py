@@ -32,9 +32,13 @@ class FakeProvider:
     canceled: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     cancel_answer: bool | Exception = True
+    only_words: bool = False
 
     def serves(self, model: str) -> bool:
         return self.models is None or model in self.models
+
+    def takes_pictures(self, model: str) -> bool:
+        return self.serves(model) and not self.only_words
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

@@ -135,6 +135,10 @@ class Provider(Protocol):
         """Whether it can work on `owner/name`. Answers from configuration, without asking anybody."""
         ...
 
+    def takes_pictures(self, model: str) -> bool:
+        """Whether it can work on `owner/name` from a picture that is given with it. Asks nobody either."""
+        ...
+
     def session(self) -> AbstractAsyncContextManager[None]:
         """Keep connections open inside the block, for the tasks that start in it; belongs to one event loop.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from predictions.engine.models import MODELS
 from predictions.providers.base import (
     AnswerLost,
     Job,
@@ -65,6 +66,10 @@ class EmbeddedEngine:
     def serves(self, model: str) -> bool:
         """Whether the engine knows `owner/name`."""
         return model in self._models
+
+    def takes_pictures(self, model: str) -> bool:
+        """Whether the engine knows it and it is not the painter, which paints from words alone."""
+        return model in self._models and model not in MODELS
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

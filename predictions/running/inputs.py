@@ -62,6 +62,18 @@ def named(version: Version, given: dict[str, Any]) -> dict[str, str]:
     }
 
 
+class Unreadable(Exception):
+    """A data URI holds nothing that can be read; the text says why, as the end of a sentence."""
+
+
+def of_data_uri(text: str) -> bytes:
+    """The bytes in a data URI. Raises Unreadable."""
+    try:
+        return data_uri.parse(text)[1]
+    except data_uri.NotADataUri as fault:
+        raise Unreadable(str(fault)) from None
+
+
 def objections(version: Version, given: dict[str, Any], origin: str, account: Account) -> list[Fault]:
     """Addresses that plainly lead inside, and files of others: refused before anything is held.
 

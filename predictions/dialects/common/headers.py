@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from django.http import HttpRequest
 
@@ -15,10 +16,11 @@ _COUNT = re.compile(r"[0-9]{1,3}")
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
-def again(request: HttpRequest) -> submit.Again:
+def again(request: HttpRequest, digest: Callable[[], str] | None = None) -> submit.Again:
     """What tells that a create was sent before. Raises submit.InvalidInput for a key that is none.
 
     A caller's `Idempotency-Key`, or else the count of a client that repeats by itself; neither for all others.
+    `digest` gives the hash of what was asked for, 64 hex digits, where it is not that of the body's bytes.
     """
     key = request.headers.get("Idempotency-Key")
     if key is not None:
@@ -26,11 +28,11 @@ def again(request: HttpRequest) -> submit.Again:
             raise submit.InvalidInput(
                 [Fault("format", "Idempotency-Key", "Must be 1 to 255 printable characters")]
             )
-        return submit.Again(submit.Idempotency(key, _digest(request)))
+        return submit.Again(submit.Idempotency(key, digest() if digest else _digest(request)))
     count = request.headers.get("X-Stainless-Retry-Count", "")
     if not _COUNT.fullmatch(count):
         return submit.Again()
-    return submit.Again(repeatable=repeats.repeatable(_digest(request), int(count)))
+    return submit.Again(repeatable=repeats.repeatable(digest() if digest else _digest(request), int(count)))
 
 
 def _digest(request: HttpRequest) -> str:

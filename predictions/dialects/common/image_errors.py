@@ -6,6 +6,7 @@ The images dialect speaks so always, a create of the Replicate dialect where its
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -45,10 +46,14 @@ class ImageError(DialectError):
         self.code = code
         self.headers = dict(headers or {})
 
+    def body(self) -> dict[str, Any]:
+        """The answer's JSON."""
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return {"error": error}
+
     def response(self) -> HttpResponse:
         """The answer."""
-        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
-        shown = answer({"error": error}, self.status)
+        shown = answer(self.body(), self.status)
         for name, value in self.headers.items():
             shown[name] = value
         return shown

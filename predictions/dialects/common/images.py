@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from predictions import lifecycle
 from predictions.dialects.common import image_errors
@@ -119,11 +120,20 @@ def _answer(wish: Wanted, cut: image_errors.ImageError | None) -> HttpResponse:
         response = _pictures(wish, rows, cut)
     except image_errors.ImageError as error:
         response = error.response()
-    # OpenAI's answers have no place for it: the jobs' ids, to find them in the library or through the other dialect.
+    name_jobs(response, wish)
+    return response
+
+
+def name_jobs(response: HttpResponseBase, wish: Wanted) -> None:
+    """Tell the jobs' ids, to find them in the library or through the other dialect; OpenAI's answers have no place."""
     response["X-Darkroom-Predictions"] = ", ".join(wish.public_ids)
     if wish.replayed:
         response["Idempotent-Replayed"] = "true"
-    return response
+
+
+def why_none(wish: Wanted) -> image_errors.ImageError:
+    """Why jobs that have all ended made no picture."""
+    return _failure(list(Prediction.objects.filter(public_id__in=wish.public_ids).order_by("pk")))
 
 
 def _pictures(wish: Wanted, rows: list[Prediction], cut: image_errors.ImageError | None) -> HttpResponse:
@@ -136,17 +146,18 @@ def _pictures(wish: Wanted, rows: list[Prediction], cut: image_errors.ImageError
         return _shown(wish, int(rows[0].created_at.timestamp()), outputs)
     if any(not row.is_ended for row in rows):
         raise image_errors.still_under_way(wish.public_ids)
+    if cut is not None and not any(row.shown_status == "failed" for row in rows):
+        raise cut
+    raise _failure(rows)
+
+
+def _failure(rows: list[Prediction]) -> image_errors.ImageError:
     failed = next((row for row in rows if row.shown_status == "failed"), None)
     if failed is not None:
-        raise image_errors.generation_failed(failed.error or "The job failed.")
-    if cut is not None:
-        raise cut
-    text = (
-        "The job was canceled."
-        if any(row.shown_status == "canceled" for row in rows)
-        else "No picture was made."
-    )
-    raise image_errors.generation_failed(next((row.error for row in rows if row.error), text))
+        return image_errors.generation_failed(failed.error or "The job failed.")
+    canceled = any(row.shown_status == "canceled" for row in rows)
+    text = "The job was canceled." if canceled else "No picture was made."
+    return image_errors.generation_failed(next((row.error for row in rows if row.error), text))
 
 
 def _shown(wish: Wanted, created: int, outputs: list[Output]) -> HttpResponse:
@@ -156,7 +167,7 @@ def _shown(wish: Wanted, created: int, outputs: list[Output]) -> HttpResponse:
     for output in outputs:
         left -= output.file.size
         if wish.form == "b64_json" and left >= 0:
-            parts.append(b'{"b64_json": "' + _base64(output.file) + b'"}')
+            parts.append(b'{"b64_json": "' + base64_of(output.file) + b'"}')
         else:
             url = wish.origin + media.output_path(output.token, output.name)
             parts.append(json.dumps({"url": url}).encode())
@@ -164,6 +175,7 @@ def _shown(wish: Wanted, created: int, outputs: list[Output]) -> HttpResponse:
     return HttpResponse(body, content_type="application/json")
 
 
-def _base64(file: StoredFile) -> bytes:
+def base64_of(file: StoredFile) -> bytes:
+    """A stored file as Base64."""
     with media.storage().open(file.key, "rb") as opened:
         return b"".join(base64.b64encode(chunk) for chunk in iter(lambda: opened.read(_CHUNK), b""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -10,7 +11,7 @@ from django.http import HttpResponse
 from predictions import availability, catalogue
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.door import TokenRequest
-from predictions.dialects.common.image_errors import model_not_found
+from predictions.dialects.common.image_errors import invalid, model_not_found
 from predictions.dialects.common.images import Form
 from predictions.models import HostedModel, Version
 
@@ -25,6 +26,8 @@ ALIASES = {
     "chatgpt-image-latest": "lucataco/flux-dev-lora",
 }
 """What OpenAI's names stand for where the operator does not say (DARKROOM_OPENAI_ALIASES)."""
+_PICTURED = (HostedModel.Kind.IMAGE_TO_IMAGE, HostedModel.Kind.TEXT_TO_IMAGE)
+_MASKED = (HostedModel.Kind.INPAINTING, *_PICTURED)
 DEFAULT = "default"
 """The alias for a request that names no model."""
 
@@ -49,8 +52,64 @@ def choose(name: str) -> Chosen:
         )
     if target is None:
         return Chosen(version)
+    return _by_alias(name, version)
+
+
+def choose_for(name: str, *, mask: bool, prompt: bool) -> Chosen:
+    """The model that a request with a picture means. Raises ImageError 404, or 400 for one that takes none.
+
+    An alias stands for the first served model that takes what is sent: a picture, with `mask` one beside it, and with
+    `prompt` words.
+    """
+    own: dict[str, str] = settings.OPENAI_ALIASES
+    if (name or DEFAULT) in own or name not in {*ALIASES, DEFAULT, ""}:
+        chosen = choose(name)
+        _refuse_unfit(chosen.version, mask)
+        return chosen
+    taking = availability.refs_taking_pictures()
+    kinds = _MASKED if mask else _PICTURED
+    for model in HostedModel.objects.filter(enabled=True, kind__in=kinds):
+        version = catalogue.find_version(model.ref) if model.ref in taking else None
+        if version is not None and _fits(version, mask, prompt):
+            return _by_alias(name, version)
+    what = "a picture with a mask" if mask else "a picture"
+    raise model_not_found(f"No model of this server works from {what} at present.")
+
+
+def _by_alias(name: str, version: Version) -> Chosen:
     data = name.startswith(("gpt-image", "chatgpt-image"))
     return Chosen(version, "b64_json" if data else "url", "png")
+
+
+def _fits(version: Version, mask: bool, prompt: bool) -> bool:
+    """Whether it takes the pictures, and needs nothing that this dialect cannot say."""
+    properties, needed = version.properties, {*version.input_schema.get("required", [])}
+    known = {"image", "prompt"} | ({"mask"} if mask else set())
+    return (
+        _takes(properties, "image")
+        and (not mask or _takes(properties, "mask"))
+        and (not prompt or "prompt" in properties)
+        and needed <= known
+    )
+
+
+def _takes(properties: dict[str, dict[str, Any]], name: str) -> bool:
+    """Whether there is an input of that name for one file."""
+    return properties.get(name, {}).get("format") == "uri"
+
+
+def _refuse_unfit(version: Version, mask: bool) -> None:
+    ref = version.model.ref
+    if not _takes(version.properties, "image"):
+        raise invalid(f"{ref} takes no picture.", "model")
+    if mask and not _takes(version.properties, "mask"):
+        raise invalid(f"{ref} takes no mask.", "mask")
+    if ref in availability.served_refs() - availability.refs_taking_pictures():
+        raise invalid(
+            f"What serves {ref} on this server paints it from words only, not from a picture.",
+            "model",
+            "model_not_found",
+        )
 
 
 def list_models(request: TokenRequest) -> HttpResponse:

@@ -18,6 +18,7 @@ def patterns() -> list[URLPattern]:
         path("models/<path:model_id>", door.endpoint(GET=models.get_model)),
         path("images/generations", door.endpoint(creates=True, POST=views.generate)),
         path("images/edits", door.endpoint(creates=True, POST=views.edit)),
+        path("images/variations", door.endpoint(creates=True, POST=views.vary)),
         path("openapi.json", door.public(serve(openapi.build))),
         re_path(r"^.*$", unknown),
     ]

@@ -1,17 +1,19 @@
-"""Pictures from words, in OpenAI's form. The answer is held until they are ready."""
+"""Pictures in OpenAI's form, from words or from other pictures. An answer is held until they are ready, or streamed."""
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from typing import Any
+
 from django.http.response import HttpResponseBase
 
 from predictions import repeats, submit
 from predictions.dialects.common import images
 from predictions.dialects.common.door import TokenRequest
 from predictions.dialects.common.headers import again as again_of
-from predictions.dialects.common.image_errors import ImageError
+from predictions.dialects.common.image_errors import invalid
 from predictions.dialects.common.origin import origin_of
-from predictions.dialects.openai import bodies, models, wishes
+from predictions.dialects.openai import bodies, edits, models, pictures, streaming, wishes
+from predictions.models import Prediction
 
 MOUNT = "/v1"
 """Where the jobs' own addresses are, which this dialect does not have."""
@@ -23,29 +25,88 @@ def generate(request: TokenRequest) -> HttpResponseBase:
     body = bodies.parse(request)
     chosen = models.choose(body.model)
     again = wishes.agains(again_of(request))
+    inputs = wishes.inputs(body, chosen)
     predictions = submit.all_made_before(again, request.api_token.account)
     if not predictions:
-        predictions = submit.accept_all(_requests(request, body, chosen, again))
+        predictions = submit.accept_all(_requests(request, chosen, inputs, again))
+    live = streaming.live("image_generation", body, chosen.version, inputs[0])
+    return _answer(request, body, chosen, predictions, live, again[0])
+
+
+def edit(request: TokenRequest) -> HttpResponseBase:
+    """POST /images/edits: pictures from a picture and words, with a mask where only part of it is to change."""
+    images.refuse_where_full()
+    body = edits.parse(request)
+    chosen = models.choose_for(body.words.model, mask=body.mask is not None, prompt=True)
+    return _from_pictures(request, body, chosen)
+
+
+def vary(request: TokenRequest) -> HttpResponseBase:
+    """POST /images/variations: pictures from a picture alone."""
+    images.refuse_where_full()
+    body = edits.parse_variation(request)
+    return _from_pictures(request, body, models.choose_for(body.words.model, mask=False, prompt=False))
+
+
+def _from_pictures(request: TokenRequest, body: edits.EditBody, chosen: models.Chosen) -> HttpResponseBase:
+    if len(body.pictures) > 1:
+        raise invalid(f"{chosen.version.model.ref} takes one picture, not {len(body.pictures)}.", "image")
+    with_mask = "mask" in chosen.version.input_schema.get("required", [])
+    standing = {"image": pictures.STAND_IN, **({"mask": pictures.STAND_IN} if body.mask or with_mask else {})}
+    inputs = wishes.inputs(body.words, chosen, standing)
+    again = wishes.agains(again_of(request, lambda: body.digest(request.path)))
+    predictions = submit.all_made_before(again, request.api_token.account)
+    if not predictions:
+        with pictures.prepared(request, body, with_mask=with_mask) as ready:
+            _refuse_unaffordable(_requests(request, chosen, inputs, again))
+            predictions = _accept(request, body, chosen, again, ready)
+    live = streaming.live("image_edit", body.words, chosen.version, inputs[0])
+    return _answer(request, body.words, chosen, predictions, live, again[0])
+
+
+def _refuse_unaffordable(requests: list[submit.Request]) -> None:
+    """Everything that can be refused, while no picture is kept yet. Raises submit.Refused."""
+    needed = sum(submit.check(request).ceiling for request in requests)
+    if requests[0].account.balance < needed:
+        raise submit.InsufficientCredit
+
+
+def _accept(
+    request: TokenRequest,
+    body: edits.EditBody,
+    chosen: models.Chosen,
+    again: list[submit.Again],
+    ready: list[pictures.Ready],
+) -> list[Prediction]:
+    """Keep the pictures, then accept the jobs that name them; both or neither. Raises submit.Refused."""
+    named, made = pictures.keep(request, ready)
+    try:
+        inputs = wishes.inputs(body.words, chosen, named)
+        return submit.accept_all(_requests(request, chosen, inputs, again))
+    except Exception:
+        pictures.forget(made)
+        raise
+
+
+def _answer(
+    request: TokenRequest,
+    body: bodies.ImagesBody,
+    chosen: models.Chosen,
+    predictions: list[Prediction],
+    live: streaming.Live,
+    again: submit.Again,
+) -> HttpResponseBase:
     form = body.form or chosen.form
-    response = images.held(images.wanted(request, predictions, form=form, most=body.count))
-    repeats.watch(response, again[0].repeatable)
+    wish = images.wanted(request, predictions, form=form, most=body.count)
+    response = streaming.streamed(wish, live) if body.stream else images.held(wish)
+    repeats.watch(response, again.repeatable)
     return response
-
-
-def edit(request: TokenRequest) -> HttpResponse:
-    """POST /images/edits: refused until a model that takes pictures is served through this address."""
-    raise ImageError(
-        400,
-        "No model of this server edits pictures through this address yet; /images/generations makes new ones.",
-        param="model",
-        code="model_not_found",
-    )
 
 
 def _requests(
     request: TokenRequest,
-    body: bodies.ImagesBody,
     chosen: models.Chosen,
+    inputs: list[dict[str, Any]],
     agains: list[submit.Again],
 ) -> list[submit.Request]:
     token = request.api_token
@@ -60,5 +121,5 @@ def _requests(
             mount=MOUNT,
             again=again,
         )
-        for given, again in zip(wishes.inputs(body, chosen), agains, strict=False)
+        for given, again in zip(inputs, agains, strict=False)
     ]

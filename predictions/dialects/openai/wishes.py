@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from predictions import submit
@@ -17,12 +18,18 @@ from predictions.pricing import COUNT_KEY
 FORMAT_KEY, QUALITY_KEY = "output_format", "output_quality"
 
 
-def inputs(body: ImagesBody, chosen: Chosen) -> list[dict[str, Any]]:
-    """The inputs of the jobs, together as many pictures as were asked for. Raises ImageError 400."""
+def inputs(
+    body: ImagesBody, chosen: Chosen, pictures: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The inputs of the jobs, together as many pictures as were asked for. Raises ImageError 400.
+
+    `pictures`: addresses by input, for a request that brings some; its words may then be for a model that takes none.
+    """
     version = chosen.version
-    _refuse_unfit(version)
+    _refuse_unfit(version, pictures is not None)
     shared = {
-        "prompt": body.prompt,
+        **({"prompt": body.prompt} if "prompt" in version.properties else {}),
+        **(pictures or {}),
         **_size(body, version),
         **_file(body, chosen),
         **{name: text for name, text in body.hints.items() if _takes(version, name, text)},
@@ -39,11 +46,11 @@ def agains(first: submit.Again) -> list[submit.Again]:
     return [first, *(submit.Again(submit.Idempotency(name, key.body_hash)) for name in names)]
 
 
-def _refuse_unfit(version: Version) -> None:
+def _refuse_unfit(version: Version, with_pictures: bool) -> None:
     refuse_without_pictures(version)
     if version.model.kind == HostedModel.Kind.VIDEO:
         raise invalid(f"{version.model.ref} makes videos, not pictures.", "model")
-    if "prompt" not in version.properties:
+    if "prompt" not in version.properties and not with_pictures:
         raise invalid(f"{version.model.ref} takes no prompt.", "model")
 
 

@@ -1,0 +1,41 @@
+"""How large a picture will be, as far as its inputs and the model's schema say. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from predictions.engine.models import RATIOS
+
+LARGEST = 8192
+STEP = 8
+USUAL = 1024
+"""Side of the square, in pixels, whose area a picture has that is asked for by its shape alone."""
+
+
+def expected_size(given: dict[str, Any], properties: dict[str, dict[str, Any]]) -> tuple[int, int] | None:
+    """Width and height in pixels of a picture made with these inputs; None where nothing says."""
+
+    def value(name: str) -> Any:
+        return given.get(name, properties.get(name, {}).get("default"))
+
+    width, height = value("width"), value("height")
+    if isinstance(width, int) and isinstance(height, int):
+        return (width, height) if min(width, height) > 0 and max(width, height) <= LARGEST else None
+    ratio = value("aspect_ratio")
+    if ratio in RATIOS:
+        return RATIOS[ratio]
+    shape = logarithm(ratio) if isinstance(ratio, str) else math.inf
+    if not abs(shape) <= math.log(LARGEST / USUAL):
+        return None
+    side = math.exp(shape / 2)
+    return round(USUAL * side / STEP) * STEP, round(USUAL / side / STEP) * STEP
+
+
+def logarithm(ratio: str) -> float:
+    """The logarithm of width by height of `W:H`; infinite for words such as "custom", which some models list too."""
+    width, _colon, height = ratio.partition(":")
+    try:
+        return math.log(float(width) / float(height))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return math.inf
