@@ -58,7 +58,7 @@ def _present(arguments: list[str]) -> list[str] | None:
 
 
 def _coming(arguments: list[str]) -> list[str] | None:
-    """The arguments for the coming one: nothing else may be collected there, as it imports what only the present has."""
+    """The arguments for the coming one. Nothing else may be collected there: it imports what only the present has."""
     options = [word for word in arguments if not _path(word)]
     named = [(word, found) for word in arguments if (found := _path(word))]
     if not named or any(COMING.is_relative_to(found) for _, found in named):

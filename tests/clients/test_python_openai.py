@@ -1,0 +1,94 @@
+"""The official Python client of OpenAI: pictures, models, its own exceptions, and its asynchronous form."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+
+import httpx
+import openai
+import pytest
+from PIL import Image
+
+from tests.clients.conftest import Suite
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.clients
+
+MODEL = "conformance/image"
+
+
+@pytest.fixture
+def client(suite: Suite) -> openai.OpenAI:
+    return client_of(suite, "funded")
+
+
+def client_of(suite: Suite, role: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{suite.url}/openai/v1", api_key=suite.tokens.get(role, role))
+
+
+def picture(content: bytes) -> tuple[tuple[int, int], str | None]:
+    made = Image.open(io.BytesIO(content))
+    return made.size, made.format
+
+
+def test_pictures_by_address_and_inside_the_answer(client: openai.OpenAI) -> None:
+    by_address = client.images.generate(model=MODEL, prompt="a red car", n=2, size="64x48")  # type: ignore[call-overload]
+    assert [picture(httpx.get(one.url).content) for one in by_address.data] == [((64, 48), "PNG")] * 2
+    inside = client.images.generate(
+        model=MODEL, prompt="a red car", response_format="b64_json", extra_body={"output_format": "webp"}
+    )
+    assert inside.data and inside.data[0].b64_json
+    assert picture(base64.b64decode(inside.data[0].b64_json))[1] == "WEBP"
+
+
+def test_many_async_calls_side_by_side_each_get_their_own_pictures(suite: Suite) -> None:
+    async def all_of_them() -> list[str | None]:
+        busy = openai.AsyncOpenAI(base_url=f"{suite.url}/openai/v1", api_key=suite.tokens["funded"])
+        async with busy:
+            made = await asyncio.gather(
+                *(busy.images.generate(model=MODEL, prompt=f"number {n}") for n in range(8))
+            )
+        return [one.data[0].url for one in made if one.data]
+
+    addresses = asyncio.run(all_of_them())
+    assert len({httpx.get(str(url)).content for url in addresses}) == 8
+
+
+def test_models_are_listed_and_one_with_a_slash_is_read(client: openai.OpenAI) -> None:
+    listed = [model.id for model in client.models.list()]
+    assert MODEL in listed and len(listed) == len(set(listed))
+    assert client.models.retrieve("stability-ai/sdxl").id == "stability-ai/sdxl"
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.models.retrieve("no/body")
+    assert missing.value.code == "model_not_found"
+
+
+def test_each_refusal_is_an_exception_of_its_own(suite: Suite, client: openai.OpenAI) -> None:
+    with pytest.raises(openai.AuthenticationError) as unknown:
+        client_of(suite, "dr_" + "x" * 40).models.list()
+    assert (unknown.value.code, unknown.value.type) == ("invalid_api_key", "invalid_request_error")
+    with pytest.raises(openai.BadRequestError) as bad:
+        client.images.generate(model=MODEL, prompt="a", n=11)
+    assert bad.value.param == "n"
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.images.generate(model="no/body", prompt="a")
+    assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
+
+
+def test_without_credit_it_asks_once(suite: Suite) -> None:
+    asked: list[httpx.Request] = []
+    counting = httpx.Client(event_hooks={"request": [asked.append]})
+    client = client_of(suite, "no_credit").with_options(http_client=counting)
+    with pytest.raises(openai.RateLimitError) as empty:
+        client.images.generate(model=MODEL, prompt="a")
+    assert (empty.value.code, len(asked)) == ("insufficient_quota", 1)
+
+
+def test_too_many_requests_are_an_exception_of_their_own(narrow: RunningServer) -> None:
+    client = openai.OpenAI(base_url=f"{narrow.url}/openai/v1", api_key=narrow.token, max_retries=0)
+    with pytest.raises(openai.RateLimitError) as refused:
+        for _ in range(3):
+            client.images.generate(model="stability-ai/sdxl", prompt="a", size="64x64")  # type: ignore[call-overload]
+    assert refused.value.code == "rate_limit_exceeded"
