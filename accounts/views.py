@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import access, paging, statement, tokens
+from accounts import access, paging, statement, token_limits, tokens
 from accounts.forms import TokenForm
 from accounts.models import ApiToken, LedgerEntry, User
 
@@ -68,7 +68,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     form, plain = TokenForm(request.POST if request.method == "POST" else None), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _token, plain = tokens.issue(user, form.cleaned_data["name"], answer=form.cleaned_data["answer"])
+            _token, plain = tokens.issue(user, **form.chosen())
             form = TokenForm()
         except tokens.CannotIssue as error:
             form.add_error("name", str(error))
@@ -78,10 +78,31 @@ def token_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "plain": plain,
-        "tokens": usable,
+        "tokens": _with_meters(usable),
         "closed": list(mine.exclude(pk__in=[token.pk for token in usable])[:_CLOSED_SHOWN]),
     }
     return render(request, "accounts/tokens.html", context, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def token_edit(request: HttpRequest, token_id: int) -> HttpResponse:
+    """What one of the user's own tokens may do, and how much; a POST changes it."""
+    token = access.own_token(cast(User, request.user), token_id)
+    if not token.is_usable:
+        raise Http404
+    form = TokenForm(request.POST if request.method == "POST" else None, token=token)
+    if request.method == "POST" and form.is_valid():
+        try:
+            tokens.change(token, **form.chosen())
+        except tokens.CannotIssue as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, _("The token “%(name)s” is changed.") % {"name": token.name})
+            return redirect("account_tokens")
+    context = {"form": form, "token": token, "meters": token_limits.meters_of(token)}
+    return render(request, "accounts/token.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -92,6 +113,11 @@ def token_revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     if tokens.revoke(token):
         messages.success(request, _("The token “%(name)s” is revoked.") % {"name": token.name})
     return redirect("account_tokens")
+
+
+def _with_meters(mine: list[ApiToken]) -> list[tuple[ApiToken, list[token_limits.Meter]]]:
+    meters = token_limits.meters(mine)
+    return [(token, meters.get(token.pk, [])) for token in mine]
 
 
 def _wants_fragment(request: HttpRequest) -> bool:

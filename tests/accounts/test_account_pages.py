@@ -6,14 +6,17 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts import credits, paging, statement, tokens
 from accounts.models import MICRO, ApiToken, LedgerEntry, User
-from predictions.models import Status
+from predictions.models import Status, Version
 from tests import factories
 
 ClientOf = Callable[[User], Client]
@@ -148,3 +151,99 @@ def test_the_statement_asks_as_little_for_fifty_rows_as_for_one(
     client = client_of(alice)
     with django_assert_max_num_queries(6):
         client.get("/account/")
+
+
+def limits(**more: Any) -> dict[str, Any]:
+    """What the form sends with nothing changed, and `more`."""
+    return {"name": "shop", "scopes_shown": "1", "scopes": ApiToken.Scope.values, **more}
+
+
+def test_a_token_gets_the_limits_of_the_form(alice: User, version: Version, client_of: ClientOf) -> None:
+    form = limits(
+        scopes=["read", "predict"], day_limit="12.5", total_limit="1000", creates_per_minute="5", in_flight_limit="2",
+        networks="10.0.0.1/8\n192.0.2.7, 2001:db8::/32", allowed_models=[version.model.ref],
+        expires=f"{timezone.now() + timedelta(days=3):%Y-%m-%d}",
+    )  # fmt: skip
+    assert client_of(alice).post("/account/tokens/", form).status_code == 200
+    row = ApiToken.objects.get(name="shop")
+    assert (row.scopes, row.allowed_models) == (["read", "predict"], [version.model.ref])
+    assert row.networks == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
+    assert (row.day_limit, row.month_limit, row.total_limit) == (12_500_000, None, 1000 * MICRO)
+    assert (row.creates_per_minute, row.in_flight_limit) == (5, 2)
+    assert row.expires_at is not None and row.expires_at > timezone.now() + timedelta(days=3)
+
+
+def test_a_name_alone_makes_a_token_that_may_do_everything(alice: User, client_of: ClientOf) -> None:
+    client_of(alice).post("/account/tokens/", {"name": "plain"})
+    row = ApiToken.objects.get(name="plain")
+    assert row.scopes == ApiToken.Scope.values and row.networks == row.allowed_models == []
+    assert row.expires_at is row.day_limit is row.in_flight_limit is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("scopes", []), ("scopes", ["fly"]), ("day_limit", "-1"), ("day_limit", "lots"), ("month_limit", "1" * 15),
+        ("total_limit", "1e9"), ("creates_per_minute", "0"), ("in_flight_limit", "1.5"), ("networks", "300.0.0.1"),
+        ("networks", "10.0.0.0/8 " * 30 + " ".join(f"10.{n}.0.0/16" for n in range(51))),
+        ("networks", "\x00"), ("allowed_models", ["no/such"]), ("expires", "2001-01-01"), ("expires", "soon"),
+    ],
+)  # fmt: skip
+def test_a_bad_limit_is_told_beside_its_field(
+    alice: User, client_of: ClientOf, field: str, value: Any
+) -> None:
+    row, _plain = tokens.issue(alice, "mine")
+    client = client_of(alice)
+    for path in ("/account/tokens/", f"/account/tokens/{row.pk}/"):
+        page = client.post(path, limits(**{field: value}))
+        assert page.status_code == 422 and list(page.context["form"].errors) == [field]
+        assert '<details class="more terms" open>' in page.content.decode()
+    row.refresh_from_db()
+    assert row.name == "mine" and ApiToken.objects.count() == 1
+
+
+def test_the_list_shows_what_a_limit_leaves(alice: User, client_of: ClientOf) -> None:
+    row, _plain = tokens.issue(alice, "shop", day_limit=5 * MICRO, scopes=["read"])
+    with transaction.atomic():
+        credits.hold(row.account_id, 2 * MICRO, "a", token=row)
+    text = client_of(alice).get("/account/tokens/").content.decode()
+    assert "<b>2</b>" in text and "of 5 today" in text and 'value="400"' in text
+
+
+def test_a_token_is_changed_and_keeps_what_was_not(alice: User, client_of: ClientOf) -> None:
+    ends = timezone.now() + timedelta(days=9, minutes=7)
+    row, plain = tokens.issue(alice, "shop", day_limit=5 * MICRO, networks=["10.0.0.0/8"], expires_at=ends)
+    client = client_of(alice)
+    shown = client.get(f"/account/tokens/{row.pk}/").context["form"]
+    assert (shown["day_limit"].value(), shown["networks"].value()) == ("5", "10.0.0.0/8")
+    form = {name: shown[name].value() for name in shown.fields if shown[name].value() is not None}
+    answer = client.post(
+        f"/account/tokens/{row.pk}/", limits(**{**form, "month_limit": "7", "name": "kiosk"})
+    )
+    assert answer.status_code == 302
+    row.refresh_from_db()
+    assert (row.name, row.day_limit, row.month_limit, row.networks) == (
+        "kiosk", 5 * MICRO, 7 * MICRO, ["10.0.0.0/8"],
+    )  # fmt: skip
+    assert row.expires_at == ends and tokens.look_up(plain) is not None
+
+
+def test_nobody_changes_a_strangers_or_a_revoked_token(
+    alice: User, charlie: User, client_of: ClientOf
+) -> None:
+    row, _plain = tokens.issue(alice, "mine")
+    path = f"/account/tokens/{row.pk}/"
+    assert client_of(charlie).get(path).status_code == 404
+    assert client_of(charlie).post(path, limits()).status_code == 404
+    tokens.revoke(row)
+    assert client_of(alice).post(path, limits()).status_code == 404
+
+
+def test_the_list_of_tokens_asks_as_little_for_many_as_for_one(
+    alice: User, client_of: ClientOf, django_assert_max_num_queries: Callable[[int], Any]
+) -> None:
+    for number in range(30):
+        tokens.issue(alice, f"t{number}", day_limit=MICRO)
+    client = client_of(alice)
+    with django_assert_max_num_queries(8):
+        client.get("/account/tokens/")
