@@ -7,13 +7,16 @@ it afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
-from django.db.models.query import get_related_populators
+from django.db.models.base import ModelState
+from django.db.models.query import ModelIterable, get_related_populators
+from django.db.models.signals import post_init, pre_init
 
 from accounts.statements import server_bound
 
@@ -30,7 +33,7 @@ class _Compiled:
     params: tuple[Any, ...]
     places: dict[int, str]
     """Which of the parameters are values, by their names."""
-    model: type[Model]
+    make: Callable[[str, list[str], list[Any]], Model]
     attributes: list[str]
     span: slice
     populators: Sequence[Any]
@@ -83,6 +86,21 @@ class Prepared(Generic[Row]):
         return self._compiled
 
 
+class Rows(ModelIterable):
+    """For long lists, as `queryset._iterable_class`: the rows that the queryset gives itself, made at less cost."""
+
+    def __iter__(self) -> Iterator[Any]:
+        queryset: Any = self.queryset
+        if queryset.query.annotations or queryset._known_related_objects:
+            yield from super().__iter__()
+            return
+        compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        found = compiler.execute_sql(chunked_fetch=self.chunked_fetch, chunk_size=self.chunk_size)
+        described = _describe(compiler, "", (), {})
+        for row in compiler.results_iter(found):
+            yield _filled(described, row)
+
+
 def _is_mark(value: Any, names: dict[Any, str]) -> bool:
     return isinstance(value, str | int) and value in names
 
@@ -98,12 +116,40 @@ def _describe(compiler: Any, sql: str, params: tuple[Any, ...], places: dict[int
         sql=sql,
         params=params,
         places=places,
-        model=info["model"],
+        make=maker(info["model"]),
         attributes=[one[0].target.attname for one in select[span]],
         span=span,
-        populators=get_related_populators(info, select, DEFAULT_DB_ALIAS),  # type: ignore[call-arg]
+        populators=_with_makers(get_related_populators(info, select, DEFAULT_DB_ALIAS)),  # type: ignore[call-arg]
         converters=[(number, functions, column) for number, (functions, column) in converters.items()],
     )
+
+
+def maker(model: type[Model]) -> Callable[[str, list[str], list[Any]], Model]:
+    """What makes an instance of a row: as `model.from_db`, for a third of its cost.
+
+    `from_db` calls `__init__`, which sets one attribute after another between two signals. Where a model takes part in
+    that (a method of its own, or a receiver) it is called as ever.
+    """
+    plain = model.__init__ is Model.__init__ and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined]
+    if not plain or pre_init.has_listeners(model) or post_init.has_listeners(model):
+        return model.from_db
+
+    def make(alias: str, attributes: list[str], values: list[Any]) -> Model:
+        made = model.__new__(model)
+        made._state = ModelState()
+        made._state.adding = False
+        made._state.db = alias
+        made.__dict__.update(zip(attributes, values, strict=True))
+        return made
+
+    return make
+
+
+def _with_makers(populators: Any) -> Any:
+    for populator in populators:
+        populator.model_cls = SimpleNamespace(from_db=maker(populator.model_cls))
+        _with_makers(populator.related_populators)
+    return populators
 
 
 def _instance(compiled: _Compiled, row: list[Any], connection: Any) -> Any:
@@ -112,7 +158,11 @@ def _instance(compiled: _Compiled, row: list[Any], connection: Any) -> Any:
         for convert in functions:
             value = convert(value, column, connection)
         row[number] = value
-    made = compiled.model.from_db(DEFAULT_DB_ALIAS, compiled.attributes, row[compiled.span])
+    return _filled(compiled, row)
+
+
+def _filled(compiled: _Compiled, row: list[Any]) -> Any:
+    made = compiled.make(DEFAULT_DB_ALIAS, compiled.attributes, row[compiled.span])
     for populator in compiled.populators:
         populator.populate(row, made)
     return made
