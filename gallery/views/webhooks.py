@@ -100,6 +100,7 @@ def _log(request: HttpRequest) -> dict[str, Any]:
         "older": urlencode({**chosen, "before": found.next}) if found.next else "",
         "filters": filters,
         "filtered": bool(chosen),
+        "without_prediction": urlencode({key: one for key, one in chosen.items() if key != "prediction"}),
         "states": _choices("state", Delivery.State.choices, chosen),
         "events": _choices("event", [(one, one) for one in Delivery.Event.values], chosen),
     }
@@ -250,10 +251,17 @@ def _tries(row: Delivery) -> list[dict[str, Any]]:
             "at": one.at,
             "code": one.answer_code,
             "note": reasons.told(one.note),
-            "ms": one.took_ms,
+            "took": _took(one.took_ms),
         }
         for one in sorted(row.tries.all(), key=lambda one: -one.number)
     ]
+
+
+def _took(milliseconds: int) -> str:
+    """`84 ms`, `10.0 s`."""
+    if milliseconds < 1000:
+        return _("%(number)s ms") % {"number": milliseconds}
+    return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.1f}"}
 
 
 def _body(row: Any) -> dict[str, Any]:

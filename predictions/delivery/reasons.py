@@ -38,8 +38,10 @@ _HOST_SHOWN = 100
 
 def told(note: str) -> str:
     """A note in the reader's language."""
-    words, colon, detail = note.partition(": ")
-    return f"{gettext(words)}{colon}{detail}" if words else ""
+    words, _colon, detail = note.partition(": ")
+    if not detail:
+        return gettext(words) if words else ""
+    return gettext("%(words)s: %(detail)s") % {"words": gettext(words), "detail": detail}
 
 
 def of_error(error: BaseException, limit_s: float) -> str:

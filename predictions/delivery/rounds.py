@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.clock import Now
 from predictions.clock import after
@@ -28,7 +29,7 @@ LEASE_S = 30.0
 PER_ACCOUNT = 8
 PER_HOST = 16
 PER_ACCOUNT_AND_HOST = 4
-UNKNOWN = "The worker that sent it was stopped, so nobody knows whether it arrived"
+UNKNOWN = gettext_noop("The worker that sent it was stopped, so nobody knows whether it arrived")
 _PASSES = 12
 _ORIGIN = re.compile(r"(?:[^:/?#]*://[^/?#]*)?")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from predictions.dialects.replicate.addresses import Addresses
 from predictions.dialects.replicate.serializers import prediction_json
@@ -23,8 +24,8 @@ LASTING = ("start", "completed")
 THROTTLE = timedelta(milliseconds=500)
 INLINE_AT_MOST = 64 * 1024
 """Characters of a data URI in the input that a body still carries."""
-NEWER = "A newer event took its place"
-GONE = "The receiver said that it is gone for good, so nothing more is sent for this prediction"
+NEWER = gettext_noop("A newer event took its place")
+GONE = gettext_noop("Not sent, because the receiver said that it is gone for good")
 
 _DATA_URI = re.compile(r"data:([\w.+/-]{0,100})", re.ASCII)
 
