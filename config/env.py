@@ -68,6 +68,22 @@ def items(name: str, default: list[str] | None = None) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def origins(name: str) -> list[str]:
+    """A comma-separated list of origins such as `https://app.example`, or `*` alone."""
+    found = items(name)
+    if found == ["*"]:
+        return found
+    for origin in found:
+        parts = urlsplit(origin)
+        if (
+            parts.scheme not in {"http", "https"}
+            or origin != f"{parts.scheme}://{parts.netloc}"
+            or not parts.netloc
+        ):
+            raise SettingError(f"{name} must be a list of origins such as https://app.example, or * alone.")
+    return found
+
+
 def pairs(name: str) -> dict[str, str]:
     """A comma-separated list of `name=value`, blanks ignored."""
     found: dict[str, str] = {}

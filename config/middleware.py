@@ -44,7 +44,7 @@ class RequestIdMiddleware:
 class PagePolicyMiddleware:
     """Tells browsers that our pages load and run nothing but our own files.
 
-    The admin panel and the API reader come with scripts of their own kind and are left out.
+    The admin panel comes with scripts of its own kind and is left out.
     """
 
     sync_capable = True
@@ -53,7 +53,7 @@ class PagePolicyMiddleware:
         "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; style-src-attr 'unsafe-inline'; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
-    _OTHERS = ("/admin/", "/api/")
+    _OTHERS = ("/admin/",)
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from config import env
+from config import api_look, env
 from config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -264,23 +264,27 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["predictions.dialects.common.throttle.RateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Darkroom",
-    "DESCRIPTION": "Darkroom's own API for frontends. The Replicate dialect lives under /v1 and /replicate/v1.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api",
-    "PREPROCESSING_HOOKS": ["config.api.only_own_api"],
-}
+SPECTACULAR_SETTINGS = api_look.SPECTACULAR
+
+# Pages of other origins may call the APIs only where the operator names them, and never with this one's cookies.
+CORS_ORIGINS = env.origins("DARKROOM_CORS_ORIGINS")
+if CORS_ORIGINS:
+    # Left out where it is not used: it would cost every answer a little. Behind the request id, so that the answers
+    # to preflights have theirs.
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == ["*"]
+    CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
+    CORS_ALLOW_CREDENTIALS = False
+    CORS_URLS_REGEX = r"^/(v1|replicate/v1|openai/v1|api)(/|$)"
+    CORS_ALLOW_METHODS = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
+    CORS_ALLOW_HEADERS = api_look.CORS_HEADERS
+    CORS_EXPOSE_HEADERS = api_look.CORS_SHOWN
 
 from config.admin_look import UNFOLD as UNFOLD  # noqa: E402 (data only, kept apart for its length)
 

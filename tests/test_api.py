@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts import credits, tokens
-from accounts.models import MICRO, ApiToken, User
+from accounts.models import MICRO, Account, ApiToken, Plan, User
 from tests import factories
 
 Bearer = Callable[[User], dict[str, str]]
@@ -21,18 +21,39 @@ def test_it_says_who_i_am(client: Client, alice: User, bearer: Bearer) -> None:
     factories.make_prediction(alice, ceiling=2 * MICRO)
     answer = client.get("/api/me", headers=bearer(alice))
     assert answer.status_code == 200
-    assert answer.json() == {
+    shown = answer.json()
+    token = shown.pop("token")
+    assert (token["name"], token["scopes"], token["spending"]) == (
+        "test",
+        ["read", "predict", "gallery", "admin"],
+        [],
+    )
+    assert shown == {
         "username": "alice",
         "name": "alice",
         "email": "alice@example.org",
         "balance": 98 * MICRO,
         "held": 2 * MICRO,
         "account": {"id": alice.account_id, "name": "alice", "kind": "user", "status": "active"},
+        "plan": None,
+        "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
+        "features": {"registration": True, "credit_name": "", "languages": ["en", "zh-hans"]},
     }
 
 
+def test_a_plan_sets_the_limits_and_an_accounts_own_limit_goes_before(
+    client: Client, alice: User, bearer: Bearer
+) -> None:
+    plan = Plan.objects.create(name="Studio", creates_per_minute=7, in_flight_limit=9)
+    Account.objects.filter(pk=alice.account_id).update(plan=plan, in_flight_limit=3)
+    shown = client.get("/api/me", headers=bearer(alice)).json()
+    assert shown["plan"] == "Studio"
+    assert shown["limits"] == {"creates_per_minute": 7, "requests_per_minute": 3000, "in_flight": 3}
+
+
 def test_a_session_is_as_good_as_a_token(alice: User, client_of: ClientOf) -> None:
-    assert client_of(alice).get("/api/me").json()["username"] == "alice"
+    shown = client_of(alice).get("/api/me").json()
+    assert (shown["username"], shown["token"]) == ("alice", None)
 
 
 @pytest.mark.django_db
@@ -163,8 +184,10 @@ def test_the_schema_describes_the_own_api_and_nothing_else(client: Client) -> No
 @pytest.mark.django_db
 def test_the_docs_load_nothing_from_elsewhere(client: Client) -> None:
     page = client.get("/api/docs").content.decode()
-    assert "/api/schema" in page
-    assert "cdn." not in page and "https://" not in page.replace("https://www.w3.org", "")
+    script = client.get("/api/docs?script=").content.decode()
+    assert "/api/docs?script=" in page and "/api/schema" in script
+    for text in (page, script):
+        assert "cdn." not in text and "https://" not in text.replace("https://www.w3.org", "")
 
 
 def test_a_failure_of_ours_is_a_problem_without_its_words(

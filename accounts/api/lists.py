@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -26,6 +27,16 @@ def asked(query: type[serializers.Serializer[Any]], request: Request) -> dict[st
     return checked
 
 
+def page(rows: QuerySet[Row], query: dict[str, Any], *, time: str = "") -> paging.Page[Row]:
+    """One page of `rows`. `time`: the column that orders them, where it is not the id alone."""
+    try:
+        if time:
+            return paging.page_by_time(rows, time, query["cursor"], query["limit"])
+        return paging.page(rows, query["cursor"], query["limit"])
+    except paging.BadCursor:
+        raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
+
+
 def answer(
     request: Request,
     rows: QuerySet[Row],
@@ -34,15 +45,9 @@ def answer(
     *,
     time: str = "",
 ) -> Response:
-    """One page of `rows`. `time`: the column that orders them, where it is not the id alone."""
-    try:
-        if time:
-            page = paging.page_by_time(rows, time, query["cursor"], query["limit"])
-        else:
-            page = paging.page(rows, query["cursor"], query["limit"])
-    except paging.BadCursor:
-        raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
-    return Response({"results": [render(row) for row in page.rows], "next": next_url(request, page.next)})
+    """The answer with one page of `rows`, each rendered."""
+    found = page(rows, query, time=time)
+    return Response({"results": [render(row) for row in found.rows], "next": next_url(request, found.next)})
 
 
 def next_url(request: Request, cursor: str) -> str | None:
@@ -54,6 +59,7 @@ def next_url(request: Request, cursor: str) -> str | None:
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
+@cache
 def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
     """The shape of one page of such rows, for the API's description."""
     return inline_serializer(
@@ -67,4 +73,4 @@ def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializer
     )
 
 
-__all__ = ["Listed", "answer", "asked", "next_url", "page_of"]
+__all__ = ["Listed", "answer", "asked", "next_url", "page", "page_of"]

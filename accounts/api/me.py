@@ -1,16 +1,19 @@
-"""`/api/me`: who I am."""
+"""`/api/me`: who I am, and what I may."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import examples
+from accounts.api.tokens import SHOWN, TokenSerializer
 from accounts.models import Account
-from accounts.problems import OwnApiView, ProblemSerializer
+from accounts.problems import OwnApiView
 
 
 class AccountSerializer(serializers.ModelSerializer[Account]):
@@ -19,6 +22,22 @@ class AccountSerializer(serializers.ModelSerializer[Account]):
     class Meta:
         model = Account
         fields = ["id", "name", "kind", "status"]
+
+
+class LimitsSerializer(serializers.Serializer[Any]):
+    """What the account may do at most: its own limits, else its plan's, else the server's. 0: no limit."""
+
+    creates_per_minute = serializers.IntegerField()
+    requests_per_minute = serializers.IntegerField()
+    in_flight = serializers.IntegerField(help_text="Predictions at once; more wait for their turn.")
+
+
+class FeaturesSerializer(serializers.Serializer[Any]):
+    """What this server offers, as its operator has set it up."""
+
+    registration = serializers.BooleanField(help_text="Whether visitors may sign up.")
+    credit_name = serializers.CharField(allow_blank=True, help_text="What a credit is called; empty: credit.")
+    languages = serializers.ListField(child=serializers.CharField(), help_text="Of the pages.")
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -30,14 +49,40 @@ class MeSerializer(serializers.Serializer[Any]):
     balance = serializers.IntegerField(help_text="What can be spent, in micro-credits.")
     held = serializers.IntegerField(help_text="What is set aside for live predictions, in micro-credits.")
     account = AccountSerializer()
+    plan = serializers.CharField(
+        allow_null=True, help_text="The name of the account's plan, where it has one."
+    )
+    limits = LimitsSerializer()
+    token = TokenSerializer(allow_null=True, help_text="The token that asks; null for a session.")
+    features = FeaturesSerializer()
 
 
 class MeView(OwnApiView):
     """Who am I."""
 
-    @extend_schema(operation_id="me", responses={200: MeSerializer, 401: ProblemSerializer})
+    @extend_schema(
+        operation_id="me",
+        summary="Who am I, and what have I left?",
+        responses={200: MeSerializer},
+        examples=[
+            examples.came(
+                {
+                    "username": "alice",
+                    "name": "Alice",
+                    "email": "alice@example.org",
+                    "balance": 49_100_000,
+                    "held": 1_200_000,
+                    "account": {"id": 3, "name": "alice", "kind": "user", "status": "active"},
+                    "plan": "Studio",
+                    "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
+                    "token": SHOWN,
+                    "features": {"registration": True, "credit_name": "", "languages": ["en", "zh-hans"]},
+                }
+            )
+        ],
+    )
     def get(self, request: Request) -> Response:
-        """The caller, and the balance of the account that a prediction would be charged to."""
+        """The caller, the balance of the account that a prediction would be charged to, and every limit in force."""
         account = self.account
         return Response(
             {
@@ -47,5 +92,24 @@ class MeView(OwnApiView):
                 "balance": account.balance,
                 "held": account.held,
                 "account": AccountSerializer(account).data,
+                "plan": account.plan.name if account.plan else None,
+                "limits": _limits(account),
+                "token": TokenSerializer(self.token).data if self.token else None,
+                "features": {
+                    "registration": settings.REGISTRATION_OPEN,
+                    "credit_name": settings.CREDIT_NAME,
+                    "languages": [code for code, _name in settings.LANGUAGES],
+                },
             }
         )
+
+
+def _limits(account: Account) -> dict[str, int]:
+    plan, rates = account.plan, settings.RATE_LIMITS
+    return {
+        "creates_per_minute": (plan and plan.creates_per_minute) or rates["create"],
+        "requests_per_minute": (plan and plan.requests_per_minute) or rates["other"],
+        "in_flight": account.in_flight_limit
+        or (plan and plan.in_flight_limit)
+        or settings.IN_FLIGHT_PER_ACCOUNT,
+    }

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import access, permits, terms, token_limits, tokens
-from accounts.api.fields import Moment, Text
+from accounts.api import lists
+from accounts.api.fields import Listed, Moment, Text
 from accounts.credits import LARGEST
 from accounts.models import MICRO, ApiToken
 from accounts.problems import Denied, OwnApiView, ProblemSerializer, Refused
@@ -135,7 +136,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
         """The meters, from the list's one query where there is one."""
         known = self.context.get("meters")
         found = known.get(token.pk, []) if known is not None else token_limits.meters_of(token)
-        return MeterSerializer(found, many=True).data
+        return MeterSerializer(cast(Any, found), many=True).data
 
 
 class NewTokenSerializer(TokenSerializer):
@@ -147,12 +148,6 @@ class NewTokenSerializer(TokenSerializer):
         fields = [*TokenSerializer.Meta.fields, "token"]
 
 
-class TokenListSerializer(serializers.Serializer[Any]):
-    """The caller's tokens, newest first."""
-
-    results = TokenSerializer(many=True)
-
-
 _ASKED: dict[str, Any] = {
     "name": "shop",
     "scopes": ["read", "predict"],
@@ -162,7 +157,7 @@ _ASKED: dict[str, Any] = {
     "in_flight_limit": 2,
     "expires_at": "2027-01-31T00:00:00Z",
 }
-_SHOWN: dict[str, Any] = {
+SHOWN: dict[str, Any] = {
     "id": 7,
     "name": "shop",
     "prefix": "dr_k3Jx",
@@ -190,10 +185,10 @@ _SHOWN: dict[str, Any] = {
     "revoked_at": None,
 }
 _ASKING = OpenApiExample("A token for a shop's server", value=_ASKED, request_only=True)
-_ONE = OpenApiExample("A token", value=_SHOWN, response_only=True)
+_ONE = OpenApiExample("A token", value=SHOWN, response_only=True)
 _NEW = OpenApiExample(
     "The token, this once",
-    value={**_SHOWN, "last_used_at": None, "spending": [], "token": "dr_k3Jx" + "0" * 36},
+    value={**SHOWN, "last_used_at": None, "spending": [], "token": "dr_k3Jx" + "0" * 36},
     response_only=True,
     status_codes=["201"],
 )
@@ -207,19 +202,25 @@ class TokensView(OwnApiView):
 
     @extend_schema(
         operation_id="tokens_list",
-        responses={200: TokenListSerializer, **_PROBLEMS},
+        summary="Your tokens",
+        parameters=[Listed],
+        responses={200: lists.page_of("TokenPage", TokenSerializer), 400: ProblemSerializer, **_PROBLEMS},
         examples=[
-            OpenApiExample("Tokens", value={"results": [_SHOWN]}, response_only=True, status_codes=["200"])
+            OpenApiExample(
+                "Tokens", value={"results": [SHOWN], "next": None}, response_only=True, status_codes=["200"]
+            )
         ],
     )
     def get(self, request: Request) -> Response:
-        """The tokens that still open the door, newest first, each with what its spending limits leave. At most 100."""
-        mine = list(own_tokens(self))
-        context = {"meters": token_limits.meters(mine)}
-        return Response({"results": TokenSerializer(mine, many=True, context=context).data})
+        """The tokens that still open the door, newest first, each with what its spending limits leave."""
+        found = lists.page(own_tokens(self), lists.asked(Listed, request))
+        context = {"meters": token_limits.meters(found.rows)}
+        shown = TokenSerializer(found.rows, many=True, context=context).data
+        return Response({"results": shown, "next": lists.next_url(request, found.next)})
 
     @extend_schema(
         operation_id="tokens_create",
+        summary="Make a token",
         request=TermsSerializer,
         responses={201: NewTokenSerializer, 400: ProblemSerializer, 422: ProblemSerializer, **_PROBLEMS},
         examples=[_ASKING, _NEW],
@@ -253,6 +254,7 @@ class TokenView(OwnApiView):
 
     @extend_schema(
         operation_id="tokens_get",
+        summary="One token",
         responses={200: TokenSerializer, 404: ProblemSerializer, **_PROBLEMS},
         examples=[_ONE],
     )
@@ -262,6 +264,7 @@ class TokenView(OwnApiView):
 
     @extend_schema(
         operation_id="tokens_change",
+        summary="Change a token",
         request=TermsSerializer(partial=True),
         responses={
             200: TokenSerializer,
@@ -274,7 +277,7 @@ class TokenView(OwnApiView):
             OpenApiExample("A higher limit", value={"day_limit": 80 * MICRO}, request_only=True),
             OpenApiExample(
                 "The token",
-                value={**_SHOWN, "day_limit": 80 * MICRO},
+                value={**SHOWN, "day_limit": 80 * MICRO},
                 response_only=True,
                 status_codes=["200"],
             ),
@@ -294,7 +297,11 @@ class TokenView(OwnApiView):
             raise Refused(str(error)) from None
         return Response(TokenSerializer(access.own_token(self.user, token_id)).data)
 
-    @extend_schema(operation_id="tokens_revoke", responses={204: None, 404: ProblemSerializer, **_PROBLEMS})
+    @extend_schema(
+        operation_id="tokens_revoke",
+        summary="Revoke a token",
+        responses={204: None, 404: ProblemSerializer, **_PROBLEMS},
+    )
     def delete(self, request: Request, token_id: int) -> Response:
         """Revoke it. The token that makes this request may end itself."""
         tokens.revoke(access.own_token(self.user, token_id))

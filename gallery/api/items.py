@@ -112,7 +112,7 @@ class ItemView(OneItem):
         examples=[examples.came(shapes.OWN_EXAMPLE)],
     )
     def get(self, request: Request, item_id: str) -> Response:
-        """One of your own items, published or not."""
+        """One of your own items, published or not, with the addresses of its page, its file and its thumbnails."""
         return self.shown(item_id)
 
     @extend_schema(

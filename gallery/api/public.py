@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -25,8 +23,8 @@ from predictions.dialects.common.origin import origin_of
 class _Public(OwnApiView):
     """Nobody is asked for a token; requests are counted by address."""
 
-    authentication_classes: ClassVar = ()
-    permission_classes: ClassVar = (AllowAny,)
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
 
 
 class GalleryView(_Public):

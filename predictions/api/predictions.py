@@ -32,12 +32,15 @@ class PredictionQuery(Listed):
     status = serializers.ChoiceField(shapes.STATUSES, default="", allow_blank=True)
     model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
     deployment = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
-    source = serializers.ChoiceField(["api", "web"], default="", allow_blank=True)
     token = serializers.IntegerField(
         default=None, min_value=1, max_value=2**63 - 1, help_text="The id of an API token."
     )
     created_after = Moment(default=None, help_text="At this time or later.")
     created_before = Moment(default=None, help_text="Before this time.")
+
+    def get_fields(self) -> dict[str, Any]:
+        source = serializers.ChoiceField(["api", "web"], default="", allow_blank=True)
+        return {**super().get_fields(), "source": source}
 
 
 class PredictionsView(OwnApiView):

@@ -68,7 +68,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
 class BatchSerializer(serializers.Serializer[Any]):
     """Several wishes, priced at once."""
 
-    wishes = WishSerializer(many=True, min_length=1, max_length=MOST)
+    wishes = serializers.ListField(child=WishSerializer(), min_length=1, max_length=MOST)
 
 
 class BatchLineSerializer(serializers.Serializer[Any]):

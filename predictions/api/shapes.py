@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -16,6 +15,10 @@ from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Preview
 
 STATUSES = ("starting", "processing", "succeeded", "failed", "canceled")
+
+
+# `source` is an attribute of every field and serializer, so a class cannot name a field that way.
+_SOURCES = ["api", "web"]
 
 
 class UrlsSerializer(serializers.Serializer[Any]):
@@ -37,12 +40,9 @@ class PredictionRowSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="`owner/name`, where it was made through one."
     )
     token = serializers.IntegerField(allow_null=True, help_text="The id of the API token it was made with.")
-    source = serializers.ChoiceField(["api", "web"])
     status = serializers.ChoiceField(STATUSES)
     input = serializers.JSONField()
-    output = serializers.JSONField(
-        allow_null=True, help_text="Addresses of files, or text; null until there is some."
-    )
+    output = serializers.JSONField(help_text="Addresses of files, or text; null until there is some.")
     error = serializers.CharField(allow_null=True)
     logs = serializers.CharField()
     metrics = serializers.JSONField()
@@ -57,6 +57,10 @@ class PredictionRowSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField(help_text="What of it is set aside now.")
     charged = serializers.IntegerField(allow_null=True, help_text="What it cost; null until it has ended.")
     released = serializers.IntegerField(allow_null=True, help_text="What was given back at its end.")
+
+    def get_fields(self) -> dict[str, Any]:
+        source = serializers.ChoiceField(_SOURCES, help_text="`web`: made on the pages.")
+        return {**super().get_fields(), "source": source}
 
 
 class QueueSerializer(serializers.Serializer[Any]):
@@ -118,11 +122,11 @@ def whole(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
 def _preview(prediction: Prediction, addresses: Addresses) -> dict[str, Any] | None:
     if prediction.is_ended:
         return None
-    found: Sequence[Preview] = Preview.objects.filter(prediction=prediction).only("number", "at")[:1]
-    for preview in found:
-        url = addresses.own(f"/p/{prediction.public_id}/preview")
-        return {"url": url, "number": preview.number, "at": preview.at}
-    return None
+    preview = Preview.objects.filter(prediction=prediction).only("number", "at").first()
+    if preview is None:
+        return None
+    url = addresses.own(f"/p/{prediction.public_id}/preview")
+    return {"url": url, "number": preview.number, "at": preview.at}
 
 
 _AT = "https://darkroom.example"

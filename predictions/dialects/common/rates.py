@@ -82,6 +82,12 @@ def spend(
     return min(found, key=lambda standing: (standing.remaining, standing.limit), default=None)
 
 
+def spend_from(address: str) -> Standing | None:
+    """Count one request of somebody who need not say who they are, by their address. Raises Throttled."""
+    found = _counted(int(settings.RATE_LIMITS["other"]), ("address", address))
+    return found[0] if found else None
+
+
 def _allowed(kind: Kind, account: Account) -> int:
     """Requests a minute of an account; 0: as many as it likes."""
     plan = account.plan if account.plan_id is not None else None
