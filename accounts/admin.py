@@ -1,4 +1,4 @@
-"""The desk for money and keys: accounts, the ledger, API tokens; people have a module of their own."""
+"""The desk for money: accounts and the ledger; people, and keys with their limits, have modules of their own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
-from accounts import amounts, desk_money, tokens
+from accounts import admin_tokens as admin_tokens  # registers its panels
+from accounts import amounts, desk_money
 from accounts.admin_people import MembershipInline
 from accounts.desk import Desk, HistoryDesk, HistoryInline, ask, link, moment
-from accounts.models import Account, ApiToken, LedgerEntry
+from accounts.models import Account, LedgerEntry
 
 
 class LedgerInline(HistoryInline):
@@ -58,14 +59,25 @@ class LedgerInline(HistoryInline):
 class AccountDesk(Desk):
     """Accounts with their ledger. Balances change through the two buttons alone."""
 
-    list_display = ("name", "kind", "state", "balance_shown", "held_shown", "in_flight_limit", "created_at")
-    list_filter = ("status", "kind")
+    list_display = (
+        "name",
+        "kind",
+        "state",
+        "balance_shown",
+        "held_shown",
+        "plan",
+        "in_flight_limit",
+        "created_at",
+    )
+    list_filter = ("status", "kind", "plan")
+    list_select_related = ("plan",)
     search_fields = ("name", "memberships__user__username", "memberships__user__email")
     ordering = ("-id",)
     fields = (
         "name",
         "kind",
         "status",
+        "plan",
         "in_flight_limit",
         "balance_shown",
         "held_shown",
@@ -155,7 +167,7 @@ class LedgerEntryDesk(HistoryDesk):
     search_fields = ("=reference", "account__name", "reason")
     fields = (
         "account_link", "kind", "reference", "change", "on_hold", "captured_shown", "released_shown", "balance",
-        "held", "reason", "actor", "created_at",
+        "held", "reason", "token", "actor", "created_at",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -207,52 +219,3 @@ class LedgerEntryDesk(HistoryDesk):
     @display(description=gettext_lazy("on hold after"))
     def held(self, entry: LedgerEntry) -> str:
         return amounts.shown(entry.held_after)
-
-
-@admin.register(ApiToken)
-class ApiTokenDesk(HistoryDesk):
-    """API tokens: whose, since when, last used. The token itself is nowhere, and its digest is shown to nobody."""
-
-    list_display = ("name", "prefix", "user_link", "state", "created_at", "last_used_at", "expires_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created_at")
-    list_select_related = ("user", "account")
-    search_fields = ("name", "=prefix", "user__username", "user__email")
-    fields = (
-        "name",
-        "prefix",
-        "user_link",
-        "account",
-        "answer",
-        "created_at",
-        "expires_at",
-        "last_used_at",
-        "revoked_at",
-    )
-    readonly_fields = fields
-    actions = ("revoke",)
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Who may change tokens may end them."""
-        return bool(request.user.has_perm("accounts.change_apitoken"))
-
-    @display(description=gettext_lazy("user"))
-    def user_link(self, token: ApiToken) -> str:
-        return link(token.user)
-
-    @display(
-        description=gettext_lazy("state"),
-        label={"open": "success", "revoked": "danger", "expired": "warning"},
-    )
-    def state(self, token: ApiToken) -> tuple[str, str]:
-        if token.revoked_at is not None:
-            return "revoked", _("revoked")
-        return ("open", _("usable")) if token.is_usable else ("expired", _("expired"))
-
-    @admin.action(description=gettext_lazy("Revoke for good"), permissions=["revoke"])
-    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
-        """End the chosen tokens."""
-        ended = [token for token in chosen if tokens.revoke(token)]
-        for token in ended:
-            self.log_change(request, token, "Revoked.")
-        words = ngettext("%(n)d token revoked.", "%(n)d tokens revoked.", len(ended)) % {"n": len(ended)}
-        self.message_user(request, words, messages.SUCCESS if ended else messages.WARNING)

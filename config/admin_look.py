@@ -91,8 +91,10 @@ UNFOLD: dict[str, Any] = {
             _group(
                 _("Money"),
                 _entry(_("Accounts"), "account_balance", "accounts_account"),
+                _entry(_("Plans"), "speed", "accounts_plan"),
                 _entry(_("Ledger"), "receipt_long", "accounts_ledgerentry"),
                 _entry(_("Prices"), "sell", "predictions_price"),
+                _entry(_("Spending of tokens"), "data_usage", "accounts_tokenspending"),
             ),
             _group(
                 _("System"),

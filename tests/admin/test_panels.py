@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import credits
-from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, User
+from accounts import credits, tokens
+from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, Plan, TokenSpending, User
 from gallery.models import Item, ShareLink
 from predictions.models import (
     Beat,
@@ -40,7 +40,7 @@ OURS = [
 ]
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, IdempotencyKey, UnansweredCreate, Item, ShareLink,
-    ApiToken, Membership,
+    ApiToken, Membership, TokenSpending,
 ]  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def address(model: Any, page: str = "changelist", *args: Any) -> str:
 def fill(name: str) -> Item:
     """One more row of every model."""
     user = factories.make_user(name)
-    factories.make_token(user)
+    tokens.issue(user, "test", day_limit=MICRO)
+    Account.objects.filter(pk=user.account_id).update(plan=Plan.objects.create(name=name))
     item = factories.make_item(user)
     factories.make_share_link(item)
     failed = factories.make_prediction(user, status=Status.FAILED)
@@ -114,7 +115,9 @@ def test_history_is_neither_added_to_nor_changed_nor_deleted(desk: Client, model
     assert list(model.objects.order_by("pk").values()) == before
 
 
-@pytest.mark.parametrize("model", [User, Account, HostedModel, Version, Price], ids=lambda m: m._meta.label)
+@pytest.mark.parametrize(
+    "model", [User, Account, Plan, HostedModel, Version, Price], ids=lambda m: m._meta.label
+)
 def test_nothing_that_others_point_at_is_deleted(desk: Client, model: Any) -> None:
     fill("first")
     row = model.objects.order_by("pk").last()
@@ -219,3 +222,19 @@ def test_a_picture_is_shown_to_moderators_even_when_hidden(desk: Client) -> None
 def test_signing_in_to_the_panel_is_written_nowhere_but_acts_are(desk: Client) -> None:
     desk.get("/admin/")
     assert not LogEntry.objects.exists()
+
+
+def test_a_plan_is_made_and_given_to_an_account(desk: Client, alice: User) -> None:
+    assert desk.post(address(Plan, "add"), {"name": "studio", "creates_per_minute": "0"}).status_code == 200
+    assert not Plan.objects.exists()
+    assert desk.post(address(Plan, "add"), {"name": "studio", "in_flight_limit": "9"}).status_code == 302
+    plan = Plan.objects.get(name="studio")
+    assert (plan.creates_per_minute, plan.in_flight_limit) == (None, 9)
+    assert "studio" in desk.get(address(Account, "change", alice.account_id)).content.decode()
+
+
+def test_a_tokens_limits_are_shown_and_its_digest_is_not(desk: Client, alice: User) -> None:
+    row, plain = tokens.issue(alice, "shop", day_limit=7 * MICRO, networks=["10.0.0.0/8"], scopes=["read"])
+    page = desk.get(address(ApiToken, "change", row.pk)).content.decode()
+    assert "7.00" in page and "10.0.0.0/8" in page
+    assert row.digest not in page and plain not in page

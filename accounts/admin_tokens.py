@@ -1,0 +1,156 @@
+"""The desk for keys and limits: plans, API tokens, and what tokens with a spending limit have spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import display
+
+from accounts import amounts, tokens
+from accounts.desk import Desk, HistoryDesk, HistoryInline, link
+from accounts.models import ApiToken, Plan, TokenSpending
+
+
+class PlanForm(forms.ModelForm):
+    """Limits that are limits: empty, or at least one."""
+
+    class Meta:
+        model = Plan
+        fields = ("name", "creates_per_minute", "requests_per_minute", "in_flight_limit")
+
+    def clean(self) -> dict[str, Any]:
+        """An empty field is the server's own limit; 0 would be read as none by one and as nothing by another."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for name, value in cleaned.items():
+            if value == 0:
+                self.add_error(name, _("A limit is at least 1; leave it empty for the server's own."))
+        return cleaned
+
+
+@admin.register(Plan)
+class PlanDesk(Desk):
+    """Limits that several accounts share."""
+
+    form = PlanForm
+    list_display = ("name", "creates_per_minute", "requests_per_minute", "in_flight_limit", "accounts_count")
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
+        """With how many accounts have it."""
+        rows: QuerySet[Plan] = super().get_queryset(request)
+        return rows.annotate(accounts_count=Count("accounts"))
+
+    @display(description=gettext_lazy("accounts"))
+    def accounts_count(self, plan: Any) -> int:
+        return int(plan.accounts_count)
+
+
+class TokenSpendingInline(HistoryInline):
+    """What the token has spent in the periods of its limits."""
+
+    model = TokenSpending
+    fields = ("period", "spent_shown")
+    readonly_fields = fields
+    tab = True
+
+    @display(description=gettext_lazy("spent and on hold"))
+    def spent_shown(self, row: TokenSpending) -> str:
+        return amounts.shown(row.spent)
+
+
+@admin.register(TokenSpending)
+class TokenSpendingDesk(HistoryDesk):
+    """What each token with a spending limit has spent and on hold; `manage.py audit` compares it with the ledger."""
+
+    list_display = ("token_link", "period", "spent_shown")
+    list_select_related = ("token",)
+    search_fields = ("token__name", "=period", "token__user__username")
+    fields = ("token_link", "period", "spent_shown")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("API token"))
+    def token_link(self, row: TokenSpending) -> str:
+        return link(row.token)
+
+    @display(description=gettext_lazy("spent and on hold"))
+    def spent_shown(self, row: TokenSpending) -> str:
+        return amounts.shown(row.spent)
+
+
+@admin.register(ApiToken)
+class ApiTokenDesk(HistoryDesk):
+    """API tokens: whose, since when, what they may. The token itself is nowhere, and its digest is shown to nobody."""
+
+    list_display = (
+        "name", "prefix", "user_link", "state", "may", "created_at", "last_used_at", "expires_at",
+    )  # fmt: skip
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("user", "account")
+    search_fields = ("name", "=prefix", "user__username", "user__email")
+    fields = (
+        "name", "prefix", "user_link", "account", "answer", "may", "models_shown", "networks_shown", "day", "month",
+        "total", "creates_per_minute", "in_flight_limit", "created_at", "expires_at", "last_used_at", "revoked_at",
+    )  # fmt: skip
+    readonly_fields = fields
+    inlines = (TokenSpendingInline,)
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Who may change tokens may end them."""
+        return bool(request.user.has_perm("accounts.change_apitoken"))
+
+    @display(description=gettext_lazy("user"))
+    def user_link(self, token: ApiToken) -> str:
+        return link(token.user)
+
+    @display(description=gettext_lazy("may"))
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scopes)
+
+    @display(description=gettext_lazy("models"))
+    def models_shown(self, token: ApiToken) -> str:
+        return ", ".join(token.allowed_models) or _("all")
+
+    @display(description=gettext_lazy("networks"))
+    def networks_shown(self, token: ApiToken) -> str:
+        return ", ".join(token.networks) or _("all")
+
+    @display(description=gettext_lazy("credits a day"))
+    def day(self, token: ApiToken) -> str:
+        return _limit(token.day_limit)
+
+    @display(description=gettext_lazy("credits a month"))
+    def month(self, token: ApiToken) -> str:
+        return _limit(token.month_limit)
+
+    @display(description=gettext_lazy("credits in all"))
+    def total(self, token: ApiToken) -> str:
+        return _limit(token.total_limit)
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"open": "success", "revoked": "danger", "expired": "warning"},
+    )
+    def state(self, token: ApiToken) -> tuple[str, str]:
+        if token.revoked_at is not None:
+            return "revoked", _("revoked")
+        return ("open", _("usable")) if token.is_usable else ("expired", _("expired"))
+
+    @admin.action(description=gettext_lazy("Revoke for good"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+        """End the chosen tokens."""
+        ended = [token for token in chosen if tokens.revoke(token)]
+        for token in ended:
+            self.log_change(request, token, "Revoked.")
+        words = ngettext("%(n)d token revoked.", "%(n)d tokens revoked.", len(ended)) % {"n": len(ended)}
+        self.message_user(request, words, messages.SUCCESS if ended else messages.WARNING)
+
+
+def _limit(micro: int | None) -> str:
+    return "–" if micro is None else amounts.shown(micro)
