@@ -135,3 +135,91 @@ def test_a_repeat_after_a_broken_connection_makes_no_second_picture(js: Node) ->
         prompt=f"a very large forest, asked for by {id(js)}",
     )
     assert told == [2, 1, 1]
+
+
+# -- pictures from pictures, and pictures as they come ----------------------------------------------------------
+
+
+@pytest.fixture
+def red() -> str:
+    """A picture in Base64."""
+    content = io.BytesIO()
+    Image.new("RGB", (128, 96), "red").save(content, "PNG")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+UPLOAD = """
+    const image = await OpenAI.toFile(Buffer.from(given.red, "base64"), "red.png", {type: "image/png"});
+    const model = "conformance/file-input";
+    """
+
+
+def colour(text: str) -> tuple[int, ...]:
+    shown = Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB")
+    return shown.getpixel((40, 40))  # type: ignore[return-value]
+
+
+def test_a_picture_is_edited_and_varied(js: Node, red: str) -> None:
+    edited, varied = js(
+        UPLOAD
+        + """
+        const edited = await openai.images.edit({model, image, prompt: "a hat", response_format: "b64_json"});
+        const varied = await openai.images.createVariation({model, image, response_format: "b64_json"});
+        return [edited, varied];
+        """,
+        red=red,
+    )
+    assert colour(edited["data"][0]["b64_json"]) == colour(varied["data"][0]["b64_json"]) == (255, 0, 0)
+
+
+def test_an_edit_that_the_model_cannot_do_is_refused_by_field(js: Node, red: str) -> None:
+    masked = refusal(
+        js, UPLOAD + "return openai.images.edit({model, image, mask: image, prompt: 'a'})", red=red
+    )
+    assert (masked.kind, masked.fields["param"]) == ("BadRequestError", "mask")
+    several = refusal(
+        js, UPLOAD + "return openai.images.edit({model, image: [image, image], prompt: 'a'})", red=red
+    )
+    assert (several.kind, several.fields["param"]) == ("BadRequestError", "image")
+
+
+def test_a_streamed_picture_is_seen_while_it_is_painted(js: Node) -> None:
+    events = js(
+        """
+        const wish = {model: "stability-ai/sdxl", prompt: "a forest", size: "512x512"};
+        const events = [];
+        for await (const event of await openai.images.generate({...wish, stream: true, partial_images: 2}))
+            events.push(event);
+        return events;
+        """
+    )
+    kinds = [event["type"] for event in events]
+    assert kinds[-1] == "image_generation.completed" and 2 <= len(kinds) <= 3
+    assert set(kinds[:-1]) == {"image_generation.partial_image"}
+    assert {picture(base64.b64decode(event["b64_json"]))[0] for event in events} == {(512, 512)}
+
+
+def test_an_edit_is_streamed(js: Node, red: str) -> None:
+    events = js(
+        UPLOAD
+        + """
+        const events = [];
+        for await (const event of await openai.images.edit({model, image, prompt: "a hat", stream: true}))
+            events.push(event);
+        return events;
+        """,
+        red=red,
+    )
+    assert [event["type"] for event in events] == ["image_edit.completed"]
+    assert colour(events[0]["b64_json"]) == (255, 0, 0)
+
+
+def test_a_streamed_run_that_fails_throws_its_words(js: Node) -> None:
+    with pytest.raises(Thrown) as failed:
+        js(
+            """
+            const wish = {model: "stability-ai/sdxl", prompt: "a cat", size: "4096x4096"};
+            for await (const event of await openai.images.generate({...wish, stream: true})) event;
+            """
+        )
+    assert (failed.value.kind, failed.value.fields["code"]) == ("APIError", "generation_failed")
