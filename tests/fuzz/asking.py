@@ -29,7 +29,8 @@ NOT_OFFERED = (
 """Described so that callers know the refusal: no request to them is ever accepted."""
 HELD = (
     "predictions.create", "models.predictions.create", "deployments.predictions.create", "createImage",
-    "createImageEdit", "predictions.stream", "files.stream",
+    "createImageEdit", "createImageVariation",
+    "predictions.stream", "files.stream",
 )  # fmt: skip
 """Answers that may take long, by contract."""
 SLOW_S = 1.0

@@ -25,6 +25,8 @@ INPUTS: dict[str, dict[str, Any]] = {
 """Inputs of the models that end at once, by role."""
 ROLES = sorted(set(MODELS) & set(INPUTS))
 PREFERENCES = ["respond-async", "wait=1", "wait=0", "wait=soon", "handling=lenient", "respond-async, a=b"]
+UNFIT = {"output_compression", "stream", "partial_images"}
+"""Fields of OpenAI's that only some models take, or only together."""
 _numbers = itertools.count(1)
 
 
@@ -66,7 +68,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if isinstance(case.body, dict) and path.endswith("/predictions"):
         _accepted(case)
     if isinstance(case.body, dict) and path.startswith("/images/"):
-        case.body = {**case.body, "model": MODELS["image"], "size": "64x64", "output_compression": None}
+        kept = {name: value for name, value in case.body.items() if name not in UNFIT}
+        case.body = {**kept, "n": 1, "size": "64x64", "model": MODELS["image"]}
 
 
 def _accepted(case: Any) -> None:

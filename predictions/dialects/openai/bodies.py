@@ -12,7 +12,7 @@ from predictions.dialects.common.bodies import parse_json, type_name
 from predictions.dialects.common.image_errors import ImageError, invalid
 from predictions.dialects.common.images import Form
 from predictions.dialects.openai import sizes
-from predictions.validation import is_unicode
+from predictions.validation import is_unicode, sayable
 
 MAX_PROMPT = 32_000
 MAX_COUNT = 10
@@ -60,7 +60,7 @@ def known(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
     """What of a body is given, nulls left out. Raises ImageError 400 for a name that is not among `names`."""
     for name in body:
         if name not in names:
-            shown = name[:100] if is_unicode(name) and "\x00" not in name else "?"
+            shown = sayable(name)
             raise invalid(f"Unknown parameter: '{shown}'.", shown)
     return {name: value for name, value in body.items() if value is not None}
 

@@ -37,6 +37,12 @@ _NAMES = {
 }
 _SIDE = "(1[6-9]|[2-9][0-9]|[1-9][0-9]{2}|[1-7][0-9]{3}|80[0-9]{2}|81[0-8][0-9]|819[0-2])"
 """16 to 8192 pixels."""
+_PROMPT: Json = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": bodies.MAX_PROMPT,
+    "pattern": "[^\\s\\u0000-\\u001f\\u007f-\\u009f]",
+}
 _READ = (400, 401, 403, 429, 500, 503)
 
 
@@ -81,10 +87,19 @@ def _paths() -> Json:
             }
         },
         "/images/generations": {
-            "post": _create("createImage", "Pictures from words", "application/json", "Generation")
+            "post": _create("createImage", "Pictures from words", {"application/json": "Generation"})
         },
         "/images/edits": {
-            "post": _create("createImageEdit", "Pictures from pictures", "multipart/form-data", "Edit")
+            "post": _create(
+                "createImageEdit",
+                "Pictures from a picture and words",
+                {"multipart/form-data": "EditForm", "application/json": "Edit"},
+            )
+        },
+        "/images/variations": {
+            "post": _create(
+                "createImageVariation", "Pictures from a picture", {"multipart/form-data": "VariationForm"}
+            )
         },
         "/openapi.json": {
             "get": {
@@ -97,19 +112,23 @@ def _paths() -> Json:
     }
 
 
-def _create(operation_id: str, summary: str, media: str, schema: str) -> Json:
+def _create(operation_id: str, summary: str, bodies_by_media: dict[str, str]) -> Json:
     key = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
-    made = in_json("The pictures.", ref("Images"), {
+    made = in_json("The pictures; events where `stream` was sent.", ref("Images"), {
         "X-Darkroom-Predictions": {"description": "Ids of the jobs, for the library.", "schema": STRING},
         "Idempotent-Replayed": {"description": "`true`: made before.", "schema": STRING},
     })  # fmt: skip
+    made["content"]["text/event-stream"] = {"schema": ref("Event")}
     return {
         "operationId": operation_id,
         "summary": summary,
         "parameters": [
             parameter("Idempotency-Key", "header", "The same key within 24 hours is the same job.", key)
         ],
-        "requestBody": {"required": True, "content": {media: {"schema": ref(schema)}}},
+        "requestBody": {
+            "required": True,
+            "content": {media: {"schema": ref(name)} for media, name in bodies_by_media.items()},
+        },
         "responses": {"200": made, **_errors(404, 413, 504)},
     }
 
@@ -124,12 +143,12 @@ def _schemas() -> Json:
         "owned_by": STRING,
     }
     return {
-        "Generation": thing(
-            _wishes(), [name for name in _wishes() if name != "prompt"], additionalProperties=False
-        ),
-        "Edit": thing({"image": {"type": "string", "format": "binary"}, "prompt": STRING}),
+        **_requests(),
         "Images": thing(
             {"created": told("Unix time, seconds.", INTEGER), "data": listed(thing(picture, list(picture)))}
+        ),
+        "Event": thing(
+            {"event": told("`….partial_image`, `….completed` or `error`.", STRING), "data": STRING}
         ),
         "Model": thing(model),
         "Models": thing({"object": {"type": "string", "enum": ["list"]}, "data": listed(ref("Model"))}),
@@ -137,23 +156,42 @@ def _schemas() -> Json:
     }
 
 
+def _requests() -> Json:
+    form = _wishes()
+    wishes = {name: or_null(rule) for name, rule in form.items()}
+    variation = {name: form[name] for name in ("model", "n", "response_format", "size", "user")}
+    prompt = {"prompt": _PROMPT}
+    file: Json = {"type": "string", "format": "binary"}
+    where: Json = {
+        "anyOf": [ADDRESS, thing({"image_url": ADDRESS}), thing({"file_id": STRING})],
+        "description": "An http(s) address, a data URI, or a file that was uploaded before.",
+    }
+    return {
+        "Generation": thing({**prompt, **wishes}, list(wishes), additionalProperties=False),
+        "Edit": thing({**prompt, "image": where, "mask": where, **wishes}, ["mask", *wishes]),
+        "EditForm": thing(
+            {"image": told("Also `image[]`.", file), "mask": file, **prompt, **form}, ["mask", *form]
+        ),
+        "VariationForm": thing({"image": file, **variation}, list(variation)),
+    }
+
+
 def _wishes() -> Json:
-    """Fields of a request for pictures."""
+    """What may be said of the pictures, beside the words."""
     text: Json = {"type": "string", "maxLength": bodies.MAX_TEXT}
     return {
-        "prompt": {"type": "string", "minLength": 1, "maxLength": bodies.MAX_PROMPT, "pattern": "\\S"},
-        "model": or_null(told("`owner/name`, `owner/name:id` or one of OpenAI's names.", text)),
-        "n": or_null({"type": "integer", "minimum": 1, "maximum": bodies.MAX_COUNT}),
+        "model": told("`owner/name`, `owner/name:id` or one of OpenAI's names.", text),
+        "n": {"type": "integer", "minimum": 1, "maximum": bodies.MAX_COUNT},
         "size": or_null(
             told(
                 "`WIDTHxHEIGHT` or `auto`.",
                 {"type": "string", "pattern": f"^(auto|{_SIDE}x{_SIDE})$"},
             )
         ),
-        "response_format": or_null({"type": "string", "enum": list(bodies.FORMS)}),
-        "output_format": or_null({"type": "string", "enum": ["png", "jpeg", "webp"]}),
-        "output_compression": or_null({"type": "integer", "minimum": 0, "maximum": 100}),
-        "stream": or_null(BOOLEAN),
-        "partial_images": or_null({"type": "integer", "minimum": 0, "maximum": 3}),
-        **{name: or_null(text) for name in bodies.HINTS},
+        "response_format": {"type": "string", "enum": list(bodies.FORMS)},
+        "output_format": {"type": "string", "enum": ["png", "jpeg", "webp"]},
+        "output_compression": {"type": "integer", "minimum": 0, "maximum": 100},
+        "stream": BOOLEAN,
+        "partial_images": {"type": "integer", "minimum": 0, "maximum": bodies.MAX_PARTIALS},
+        **{name: text for name in bodies.HINTS},
     }
