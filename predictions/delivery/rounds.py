@@ -46,23 +46,30 @@ class Claimed:
 
 
 class _Room:
-    """What is under way, by account and by receiver, whoever posts it."""
+    """What is under way, by account and by receiver, whoever posts it.
 
-    def __init__(self, under_way: Iterable[tuple[int, str]]) -> None:
+    Of one prediction nothing is told while something else of it is being told: else its end might overtake a log line.
+    """
+
+    def __init__(self, under_way: Iterable[tuple[int, str, int | None]]) -> None:
         self.accounts: Counter[int] = Counter()
         self.hosts: Counter[str] = Counter()
         self.pairs: Counter[tuple[int, str]] = Counter()
-        for account_id, url in under_way:
-            self.take(account_id, origin(url))
+        self.predictions: set[int | None] = set()
+        for account_id, url, prediction_id in under_way:
+            self.take(account_id, origin(url), prediction_id)
 
-    def take(self, account_id: int, host: str) -> None:
+    def take(self, account_id: int, host: str, prediction_id: int | None) -> None:
         self.accounts[account_id] += 1
         self.hosts[host] += 1
         self.pairs[account_id, host] += 1
+        if prediction_id is not None:
+            self.predictions.add(prediction_id)
 
-    def has(self, account_id: int, host: str) -> bool:
+    def has(self, account_id: int, host: str, prediction_id: int | None) -> bool:
         return (
-            self.accounts[account_id] < PER_ACCOUNT
+            prediction_id not in self.predictions
+            and self.accounts[account_id] < PER_ACCOUNT
             and self.hosts[host] < PER_HOST
             and self.pairs[account_id, host] < PER_ACCOUNT_AND_HOST
         )
@@ -70,6 +77,7 @@ class _Room:
     def full(self) -> Q:
         """What cannot be taken, as a condition: so that a long row of it hides nobody who stands behind."""
         found = Q(account_id__in=[one for one, number in self.accounts.items() if number >= PER_ACCOUNT])
+        found |= Q(prediction_id__in=self.predictions)
         for host, number in self.hosts.items():
             if number >= PER_HOST:
                 found |= _at(host)
@@ -95,18 +103,19 @@ def _take(most: int) -> dict[int, str]:
     """The claims of what was taken, by row."""
     owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target())
     soon = owed.filter(due_at__gt=Now(), due_at__lte=after(LEASE_S + 1)).exclude(claim="")
-    room, taken = _Room(soon.values_list("account_id", "target")), dict[int, str]()
-    due = owed.filter(due_at__lte=Now()).order_by("due_at")
+    room, taken = _Room(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
+    due = owed.filter(due_at__lte=Now()).order_by("due_at", "pk")
     for _ in range(_PASSES):
         # What is taken is due no more; what is full is asked for no more: each pass sees others.
-        rows = list(due.exclude(room.full()).values_list("pk", "claim", "account_id", "target")[: most * 2])
-        for pk, claim, account_id, url in rows:
+        seen = due.exclude(room.full()).values_list("pk", "claim", "account_id", "target", "prediction_id")
+        rows = list(seen[: most * 2])
+        for pk, claim, account_id, url, prediction_id in rows:
             host = origin(url)
-            if len(taken) < most and room.has(account_id, host):
+            if len(taken) < most and room.has(account_id, host, prediction_id):
                 token = _claim(pk, claim)
                 if token:
                     taken[pk] = token
-                    room.take(account_id, host)
+                    room.take(account_id, host, prediction_id)
         if len(taken) >= most or len(rows) < most * 2:
             break
     return taken

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
 from accounts.models import User
 from predictions.delivery import keys, outbound, rounds
-from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
+from predictions.models import Beat, Delivery, DeliveryAttempt, Prediction, Version
 from predictions.running import posting, tasks
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
@@ -350,6 +351,61 @@ def test_a_long_row_for_one_receiver_hides_nobody_behind_it(
     assert sorted(one.url for one in claimed) == sorted(
         ["http://127.0.0.1:9/slow"] * 4 + ["http://127.0.0.1:10/other"] * 3 + [receiver.url]
     )
+
+
+def test_the_end_is_not_told_while_something_earlier_of_it_is_being_told(
+    alice: User, version: Version, receiver: Receiver
+) -> None:
+    start = owed(alice, version, receiver.url, "start")
+    Delivery.objects.create(account=start.account, prediction=start.prediction, event="completed")
+    [first] = rounds.claim_due()
+    assert first.delivery.event == "start" and rounds.claim_due() == []
+    rounds.failed(first, code=500, note="", retry=True)
+    # Between tries no order is promised: the end does not wait for hours.
+    assert [one.delivery.event for one in rounds.claim_due()] == ["completed"]
+
+
+def test_the_loop_goes_on_while_a_receiver_hangs_and_ends_when_told_to(
+    alice: User, bob: User, version: Version, receiver: Receiver, settings: Any
+) -> None:
+    settings.WEBHOOK_TIMEOUT = 10
+    receiver.open.clear()
+    owed(alice, version, receiver.url)
+    stop = threading.Event()
+    poster = threading.Thread(target=lambda: posting.run(stop))
+    poster.start()
+    eventually(lambda: receiver.requests)
+    with Receiver() as quick:
+        for number in range(3):
+            owed(bob, version, quick.url)
+            eventually(lambda number=number: len(quick.requests) > number)
+    stop.set()
+    receiver.open.set()
+    poster.join(30)
+    assert not poster.is_alive()
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
+    assert Beat.objects.filter(kind="poster").exists()
+
+
+def test_a_round_that_breaks_is_followed_by_another(
+    alice: User, version: Version, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = rounds.claim_due, [OperationalError("away")]
+
+    def claim_due(most: int) -> list[rounds.Claimed]:
+        if broken:
+            raise broken.pop()
+        return whole(most)
+
+    monkeypatch.setattr(rounds, "claim_due", claim_due)
+    owed(alice, version, receiver.url)
+    stop = threading.Event()
+    poster = threading.Thread(target=lambda: posting.run(stop))
+    poster.start()
+    eventually(lambda: Delivery.objects.filter(state="delivered").exists())
+    stop.set()
+    poster.join(30)
+    assert not poster.is_alive()
 
 
 def test_what_is_under_way_elsewhere_counts_too(alice: User, version: Version) -> None:
