@@ -182,16 +182,11 @@ def _wishes() -> Json:
     return {
         "model": told("`owner/name`, `owner/name:id` or one of OpenAI's names.", text),
         "n": {"type": "integer", "minimum": 1, "maximum": bodies.MAX_COUNT},
-        "size": or_null(
-            told(
-                "`WIDTHxHEIGHT` or `auto`.",
-                {"type": "string", "pattern": f"^(auto|{_SIDE}x{_SIDE})$"},
-            )
-        ),
+        "size": told("`WIDTHxHEIGHT` or `auto`.", {"type": "string", "pattern": f"^(auto|{_SIDE}x{_SIDE})$"}),
         "response_format": {"type": "string", "enum": list(bodies.FORMS)},
         "output_format": {"type": "string", "enum": ["png", "jpeg", "webp"]},
         "output_compression": {"type": "integer", "minimum": 0, "maximum": 100},
         "stream": BOOLEAN,
         "partial_images": {"type": "integer", "minimum": 0, "maximum": bodies.MAX_PARTIALS},
-        **{name: text for name in bodies.HINTS},
+        **dict.fromkeys(bodies.HINTS, text),
     }
