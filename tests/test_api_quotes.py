@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts import tokens
 from accounts.models import MICRO, LedgerEntry, User
 from predictions import availability
 from predictions.models import Prediction, Version
@@ -90,3 +91,64 @@ def test_an_unknown_version_is_not_found(client: Client, alice: User, bearer: Be
 @pytest.mark.django_db
 def test_a_visitor_gets_no_quote(client: Client) -> None:
     assert ask(client, {}, "acme/none").status_code == 401
+
+
+def test_it_tells_what_the_tokens_own_limit_would_say(client: Client, alice: User, several: Version) -> None:
+    _token, plain = tokens.issue(alice, "shop", day_limit=500_000)
+    body = ask(client, {"Authorization": f"Bearer {plain}"}, several.pk, prompt="a lighthouse").json()
+    assert (body["ceiling"], body["enough"], body["balance"]) == (600_000, False, 100 * MICRO)
+    assert "0.50 credits a day" in body["objection"]
+
+
+def test_it_refuses_a_model_that_the_token_may_not_use(client: Client, alice: User, several: Version) -> None:
+    _token, plain = tokens.issue(alice, "shop", allowed_models=[factories.make_model().ref])
+    answer = ask(client, {"Authorization": f"Bearer {plain}"}, several.pk, prompt="a lighthouse")
+    assert answer.status_code == 422 and several.model.ref in answer.json()["detail"]
+
+
+def batch(client: Client, headers: dict[str, str], *wishes: Any) -> Any:
+    body = {"wishes": list(wishes)}
+    return client.post("/api/quotes/batch", body, content_type="application/json", headers=headers)
+
+
+def test_a_batch_names_each_price_or_problem_and_the_sum(
+    client: Client, alice: User, bearer: Bearer, several: Version
+) -> None:
+    good = {"version": several.pk, "input": {"prompt": "a lighthouse"}}
+    answer = batch(client, bearer(alice), good, {"version": "acme/none"}, {**good, "input": {}}, good).json()
+    lines = [
+        line["quote"]["ceiling"] if line["quote"] else line["problem"]["status"] for line in answer["results"]
+    ]
+    assert lines == [600_000, 404, 422, 600_000]
+    assert answer["results"][2]["problem"]["faults"].keys() == {"input"}
+    assert (answer["ceiling"], answer["enough"], answer["objection"]) == (1_200_000, True, None)
+
+
+def test_a_batch_may_cost_too_much_though_each_of_it_does_not(
+    client: Client, charlie: User, bearer: Bearer, several: Version
+) -> None:
+    factories.give(charlie, 1)
+    good = {"version": several.pk, "input": {"prompt": "a lighthouse"}}
+    answer = batch(client, bearer(charlie), good, good).json()
+    assert [line["quote"]["enough"] for line in answer["results"]] == [True, True]
+    assert (answer["enough"], "insufficient credit" in answer["objection"]) == (False, True)
+
+
+@pytest.mark.parametrize("count", [0, 51])
+def test_a_batch_has_one_to_fifty_wishes(
+    client: Client, alice: User, bearer: Bearer, several: Version, count: int
+) -> None:
+    answer = batch(client, bearer(alice), *[{"version": several.pk, "input": {}}] * count)
+    assert (answer.status_code, list(answer.json()["faults"])) == (400, ["wishes"])
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "version"), ({"version": 5}, "version"), ({"version": "a/b", "input": [1]}, "input"),
+     ({"version": "a/b", "input": "x"}, "input"), ({"version": "x" * 301}, "version")],
+)  # fmt: skip
+def test_a_bad_wish_is_named(
+    client: Client, alice: User, bearer: Bearer, body: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/api/quotes", body, content_type="application/json", headers=bearer(alice))
+    assert (answer.status_code, list(answer.json()["faults"])) == (400, [field])

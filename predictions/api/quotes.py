@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
+from accounts import credits, permits, token_limits
 from accounts.api import examples
 from accounts.api.fields import Text
 from accounts.problems import Denied, OwnApiView, ProblemSerializer, problem
@@ -115,12 +117,22 @@ class _Quoting(OwnApiView):
 
     def cover(self, ceiling: int) -> dict[str, Any]:
         """What the account, and the token's own limits, say to such a sum."""
-        enough = self.account.balance >= ceiling
-        return {
-            "balance": self.account.balance,
-            "enough": enough,
-            "objection": None if enough else submit.InsufficientCredit.detail,
-        }
+        objection = self._objection(ceiling)
+        return {"balance": self.account.balance, "enough": objection is None, "objection": objection}
+
+    def _objection(self, ceiling: int) -> str | None:
+        if self.account.balance < ceiling:
+            return submit.InsufficientCredit.detail
+        now = timezone.now()
+        for meter in self._meters:
+            if meter.left < ceiling:
+                reached = credits.TokenLimitReached(meter.limit, meter.most, meter.left, ceiling, now)
+                return token_limits.refusal(reached)
+        return None
+
+    @cached_property
+    def _meters(self) -> list[token_limits.Meter]:
+        return token_limits.meters_of(self.token) if self.token is not None else []
 
 
 def _faults(refused: submit.Refused) -> dict[str, Any] | None:
