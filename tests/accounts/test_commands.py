@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import MICRO, LedgerEntry, User
+from predictions.models import Version
 from tests import factories
 
 
@@ -49,6 +52,35 @@ def test_it_prints_the_token_and_nothing_else(alice: User) -> None:
     found = tokens.look_up(printed.removesuffix("\n"))
     assert found is not None
     assert (found.user, found.name) == (alice, "laptop")
+
+
+def test_a_token_gets_the_limits_that_it_is_made_with(alice: User, version: Version) -> None:
+    printed = run(
+        "token", "alice", "--scope", "read", "--scope", "predict", "--expires", "30d", "--day-limit", "12.5",
+        "--total-limit", "100", "--model", version.model.ref, "--network", "10.0.0.1/8", "--in-flight-limit", "2",
+    )  # fmt: skip
+    found = tokens.look_up(printed.strip())
+    assert found is not None and found.expires_at is not None
+    assert (found.scopes, found.networks) == (["read", "predict"], ["10.0.0.0/8"])
+    assert found.allowed_models == [version.model.ref]
+    assert (found.day_limit, found.month_limit, found.total_limit) == (12_500_000, None, 100 * MICRO)
+    assert (found.in_flight_limit, found.creates_per_minute) == (2, None)
+    assert timedelta(days=29) < found.expires_at - timezone.now() < timedelta(days=31)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--scope", "fly"], ["--day-limit", "-1"], ["--month-limit", "many"], ["--model", "no/such"],
+        ["--network", "300.0.0.1"], ["--in-flight-limit", "0"], ["--expires", "soon"], ["--expires", "2001-01-01"],
+        ["--expires", "0h"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_limit_that_is_none_makes_no_token(alice: User, options: list[str]) -> None:
+    with pytest.raises(CommandError):
+        run("token", "alice", *options)
+    assert not alice.api_tokens.exists()
 
 
 @pytest.mark.django_db

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from typing import Any
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from accounts import tokens
+from accounts import amounts, terms, tokens
 from accounts.management.commands._users import user_named
 from accounts.models import ApiToken
+
+_SPAN = re.compile(r"([0-9]{1,5})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
 class Command(BaseCommand):
@@ -24,10 +31,84 @@ class Command(BaseCommand):
             default=ApiToken.Answer.PREDICTION,
             help="what POST /predictions answers: the prediction at once, or the pictures in OpenAI's form",
         )
+        parser.add_argument(
+            "--scope",
+            dest="scopes",
+            action="append",
+            choices=ApiToken.Scope.values,
+            help="what it may do, once for each; all unless told",
+        )
+        parser.add_argument(
+            "--model",
+            dest="allowed_models",
+            action="append",
+            default=[],
+            metavar="OWNER/NAME",
+            help="a model it may use, once for each; all unless told",
+        )
+        parser.add_argument(
+            "--network",
+            dest="networks",
+            action="append",
+            default=[],
+            metavar="CIDR",
+            help="a network it may come from, once for each; all unless told",
+        )
+        for period, words in (("day", "a day"), ("month", "a month"), ("total", "in all")):
+            parser.add_argument(
+                f"--{period}-limit", type=_credits, metavar="CREDITS", help=f"what it may spend {words} (UTC)"
+            )
+        parser.add_argument("--creates-per-minute", type=int, metavar="N", help="new predictions a minute")
+        parser.add_argument("--in-flight-limit", type=int, metavar="N", help="predictions at once")
+        parser.add_argument(
+            "--expires",
+            dest="expires_at",
+            type=_moment,
+            metavar="WHEN",
+            help="a span such as 12h, 30d or 8w, or a day (2027-01-31, its end in UTC)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        chosen = {
+            "answer": options["answer"],
+            "scopes": _checked("--scope", terms.scopes, options["scopes"] or ApiToken.Scope.values),
+            "allowed_models": _checked("--model", terms.allowed_models, options["allowed_models"]),
+            "networks": _checked("--network", terms.network_list, options["networks"]),
+            **{field: options[field] for field in terms.SPENDING},
+            **{
+                field: _checked(f"--{field.replace('_', '-')}", terms.pace, options[field])
+                for field in terms.PACE
+            },
+            "expires_at": options["expires_at"],
+        }
         try:
-            _row, plain = tokens.issue(user_named(options["user"]), options["name"], answer=options["answer"])
+            _row, plain = tokens.issue(
+                user_named(options["user"]), options["name"], **cast(terms.Terms, chosen)
+            )
         except tokens.CannotIssue as error:
             raise CommandError(str(error)) from None
         self.stdout.write(plain)
+
+
+def _checked(option: str, check: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return check(value)
+    except terms.BadTerm as error:
+        raise CommandError(f"{option}: {error}") from None
+
+
+def _credits(text: str) -> int | None:
+    try:
+        return terms.amount(amounts.parse(text))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _moment(text: str) -> datetime:
+    span = _SPAN.fullmatch(text)
+    if span:
+        return timezone.now() + timedelta(hours=int(span[1]) * _HOURS[span[2]])
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError("It is a span such as 12h, 30d or 8w, or a day such as 2027-01-31.") from None
