@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Account
 from gallery import access, money, rows, tiles
 from gallery.models import Item
-from predictions import pricing
+from predictions import previews, pricing
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
 from predictions.running import dispatch
@@ -32,6 +32,10 @@ class Frame:
     ratio: float
     tile: tiles.Tile | None = None
     seed: int | None = None
+    look: str = ""
+    """Address of the newest look at it while it is being made."""
+    done: float = 0.0
+    """How far this one is, 0 to 100, while the pictures of a batch are made one after the other."""
 
     @property
     def shown_number(self) -> str:
@@ -166,6 +170,7 @@ def _batches(predictions: list[Prediction], fresh: bool = False) -> list[Batch]:
     mine = access.with_files(Item.objects.filter(output__prediction_id__in=ended)) if ended else ()
     for item in mine:
         items.setdefault(item.output.prediction_id, []).append(item)
+    looks = previews.numbers_of([one.pk for one in predictions if _developing(one)])
     counted = 0
     batches = []
     for prediction in reversed(predictions):
@@ -174,12 +179,17 @@ def _batches(predictions: list[Prediction], fresh: bool = False) -> list[Batch]:
             place = dispatch.place(prediction)
             counted += 1
         of_one = sorted(items.get(prediction.pk, ()), key=lambda item: item.output.index)
-        batches.append(Batch(prediction, _frames(prediction, of_one), place, of_one, fresh))
+        frames = _frames(prediction, of_one, looks.get(prediction.pk))
+        batches.append(Batch(prediction, frames, place, of_one, fresh))
     batches.reverse()
     return batches
 
 
-def _frames(prediction: Prediction, items: list[Item]) -> list[Frame]:
+def _developing(prediction: Prediction) -> bool:
+    return not prediction.is_ended and prediction.phase != Phase.WAITING
+
+
+def _frames(prediction: Prediction, items: list[Item], look: int | None) -> list[Frame]:
     asked = pricing.asked_outputs(prediction.version, prediction.input)
     ratio = asked_ratio(prediction)
     seed = prediction.seed()
@@ -189,8 +199,22 @@ def _frames(prediction: Prediction, items: list[Item]) -> list[Frame]:
         return [Frame(1, "failed", ratio)]
     if prediction.is_ended:
         return [Frame(1, "cancelled", ratio)]
-    state = "queued" if prediction.phase == Phase.WAITING else "developing"
-    return [Frame(index + 1, state, ratio) for index in range(asked)]
+    if not _developing(prediction):
+        return [Frame(index + 1, "queued", ratio) for index in range(asked)]
+    # They are made one after the other, so the look is at the one that the progress has come to.
+    made = (prediction.progress or 0) * asked
+    at_work = min(asked - 1, int(made))
+    address = previews.path_of(prediction, look) if look is not None else ""
+    return [
+        Frame(
+            index + 1,
+            "developing",
+            ratio,
+            look=address if index == at_work else "",
+            done=round(100 * min(1.0, max(0.0, made - index)), 1),
+        )
+        for index in range(asked)
+    ]
 
 
 def _finished(

@@ -12,7 +12,8 @@ from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item
 from gallery.studio import controls, reading, sheet
 from predictions import catalogue, lifecycle
-from predictions.models import Phase, Prediction, Status, Version
+from predictions.models import Phase, Prediction, Preview, Status, Version
+from predictions.providers.base import Update
 from predictions.validation import check
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -298,7 +299,7 @@ def test_htmx_gets_a_strip_and_a_poller(as_alice: Client) -> None:
     page = answer.content.decode()
     assert "<html" not in page
     assert 'id="live"' in page
-    assert 'hx-trigger="every 1s"' in page
+    assert 'hx-trigger="every 1s, develop"' in page
     assert 'id="balance"' in page
 
 
@@ -340,3 +341,53 @@ def test_a_model_shows_a_published_picture_of_its_own(as_alice: Client, alice: U
     assert sample not in as_alice.get(f"/studio/?model={DEV}").content.decode()
     Item.objects.filter(pk=item.pk).update(visibility="public", published_at=item.created_at)
     assert sample in as_alice.get(f"/studio/?model={DEV}").content.decode()
+
+
+def developing(user: User, progress: float | None, asked: int = 1) -> Prediction:
+    """A prediction at the provider, of which there is a look."""
+    running = factories.make_prediction(
+        user,
+        find(SDXL),
+        status=Status.PROCESSING,
+        phase=Phase.RUNNING,
+        progress=progress,
+        input={"prompt": "a lake", "num_outputs": asked},
+    )
+    Preview.objects.create(prediction=running, data=b"\xff\xd8\xff", number=4)
+    return running
+
+
+def test_the_frame_that_is_at_work_shows_the_newest_look(as_alice: Client, alice: User) -> None:
+    running = developing(alice, 0.6, asked=4)
+    (batch,) = sheet.recent(alice.account)
+    looks = [frame.look for frame in batch.frames]
+    assert looks == ["", "", f"/p/{running.public_id}/preview?n=4", ""]
+    assert [frame.done for frame in batch.frames] == [100.0, 100.0, 40.0, 0.0]
+    page = as_alice.get("/studio/").content.decode()
+    assert page.count('class="look"') == 1
+    assert f'src="/p/{running.public_id}/preview?n=4"' in page
+    assert 'style="--done:60;--own:40.0"' in page
+
+
+def test_a_new_look_is_news_for_the_page(as_alice: Client, alice: User) -> None:
+    running = developing(alice, 0.6)
+    known = [batch.state_key for batch in sheet.recent(alice.account)]
+    assert as_alice.post("/studio/live/", {"known": known}).status_code == 204
+    lifecycle.note(
+        Prediction.objects.get(pk=running.pk),
+        Update("processing", progress=0.6, preview=b"\xff\xd8\xff new"),
+        1,
+    )
+    answer = as_alice.post("/studio/live/", {"known": known})
+    assert answer.status_code == 200 and f"/p/{running.public_id}/preview?n=5" in answer.content.decode()
+
+
+def test_who_saves_data_is_sent_no_looks(as_alice: Client, alice: User) -> None:
+    developing(alice, 0.6)
+    assert 'class="look"' not in as_alice.get("/studio/", headers={"Save-Data": "on"}).content.decode()
+
+
+def test_where_the_provider_tells_no_progress_the_first_frame_shows_the_look(alice: User) -> None:
+    developing(alice, None, asked=2)
+    (batch,) = sheet.recent(alice.account)
+    assert [bool(frame.look) for frame in batch.frames] == [True, False]
