@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 from django.http import HttpRequest
 
 MAX_DEPTH = 64
+MAX_VALUES = 100_000
+"""Values inside a body. Each is looked at several times, and shown again with every poll."""
 
 
 class MalformedBody(Exception):
@@ -32,8 +34,7 @@ def parse_json(request: HttpRequest) -> Any:
         raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError:
         raise MalformedBody("The body is not JSON.") from None
-    if _too_deep(value):
-        raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    _refuse_unwieldy(value)
     return value
 
 
@@ -54,16 +55,18 @@ def _finite(text: str) -> float:
     return value
 
 
-def _too_deep(value: Any) -> bool:
-    level = [value]
+def _refuse_unwieldy(value: Any) -> None:
+    """Raises MalformedBody for what is nested too deep or holds too much, level by level."""
+    level, seen = [value], 0
     for _depth in range(MAX_DEPTH + 1):
         deeper: list[Any] = []
         for one in level:
-            if isinstance(one, dict):
-                deeper += one.values()
-            elif isinstance(one, list):
-                deeper += one
+            if isinstance(one, dict | list):
+                seen += len(one)
+                if seen > MAX_VALUES:
+                    raise MalformedBody(f"The body holds more than {MAX_VALUES} values.")
+                deeper += one.values() if isinstance(one, dict) else one
         level = [one for one in deeper if isinstance(one, dict | list)]
         if not level:
-            return False
-    return True
+            return
+    raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.")
