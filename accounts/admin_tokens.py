@@ -27,7 +27,7 @@ class PlanForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """An empty field is the server's own limit; 0 would be read as none by one and as nothing by another."""
         cleaned: dict[str, Any] = super().clean() or {}
-        for name, value in cleaned.items():
+        for name, value in list(cleaned.items()):
             if value == 0:
                 self.add_error(name, _("A limit is at least 1; leave it empty for the server's own."))
         return cleaned
