@@ -24,6 +24,7 @@ from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Status, Upload, Version
 from predictions.running import tasks
 from tests import factories, fakes
+from tests.api.test_cors import APP, opened, preflight
 from tests.fakes import FakeProvider
 from tests.replicate.clients import official, whole
 from tests.replicate.conftest import Api
@@ -371,3 +372,19 @@ def test_rule_28_numbers_are_numbers_and_times_have_a_zone(ended: dict[str, Any]
     assert all(isinstance(ended["metrics"][name], int | float) for name in ("predict_time", "total_time"))
     for name in ("created_at", "started_at", "completed_at"):
         assert ended[name].endswith("Z") and datetime.fromisoformat(ended[name]).tzinfo is not None
+
+
+def test_rule_29_frontends_may_call_where_the_operator_lists_their_origin(
+    api: Api, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = opened(settings, monkeypatch, APP)
+    for mount in ("/v1", "/replicate/v1", "/openai/v1"):
+        asked = preflight(client, f"{mount}/models")
+        assert asked.status_code in {200, 204} and asked["Access-Control-Allow-Origin"] == APP
+        token = {"Authorization": f"Bearer {api.token}", "Origin": APP}
+        answer = client.get(f"{mount}/models", headers=token)
+        shown = {name.strip().lower() for name in answer["Access-Control-Expose-Headers"].split(",")}
+        assert {"ratelimit-remaining", "ratelimit-reset", "retry-after", "location"} <= shown
+        assert "Access-Control-Allow-Origin" not in client.get(
+            f"{mount}/models", headers={**token, "Origin": "https://other.example"}
+        )
