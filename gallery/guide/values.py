@@ -15,7 +15,7 @@ from accounts import tokens
 from gallery import money
 from gallery.guide import shop, words
 from gallery.guide.sources import BadSource
-from predictions import policy, submit, validation
+from predictions import policy, repeats, submit, validation
 from predictions.delivery import keys, rounds, webhooks
 from predictions.dialects.common import bodies, images, rates
 from predictions.dialects.common.image_errors import ImageError
@@ -99,6 +99,8 @@ _OF_THE_HOUSE: dict[str, Callable[[], str]] = {
     "body.most": lambda: words.size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
     "body.depth": lambda: str(bodies.MAX_DEPTH),
     "text.most": lambda: words.count(policy.MAX_TEXT),
+    "repeats.life": lambda: words.duration(repeats.LIFE.total_seconds()),
+    "cors.origins": lambda: words.some(f"`{one}`" for one in settings.CORS_ORIGINS),
     "key.life": lambda: words.duration(submit.KEY_LIFE_S),
     # -- files
     "file.most": lambda: words.size(uploads.MAX_BYTES + 1),
@@ -122,6 +124,7 @@ _OF_THE_HOUSE: dict[str, Callable[[], str]] = {
     "images.limit": lambda: words.duration(images.LIMIT_S),
     "images.count": lambda: str(openai_bodies.MAX_COUNT),
     "images.prompt": lambda: words.count(openai_bodies.MAX_PROMPT),
+    "images.partials": lambda: str(openai_bodies.MAX_PARTIALS),
     "images.inline": lambda: words.size(images.MOST_BYTES),
     "images.aliases.rows": _alias_rows,
     # -- what can be asked for

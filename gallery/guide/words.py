@@ -55,6 +55,11 @@ def listed(words: Iterable[str]) -> str:
     return ("、" if in_chinese() else ", ").join(words)
 
 
+def some(words: Iterable[str]) -> str:
+    """The same, and a word where there are none."""
+    return listed(words) or ("无" if in_chinese() else "none")
+
+
 def cell(text: str) -> str:
     """A text that may stand in a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

@@ -50,6 +50,16 @@ class Reader:
     def run(self, sample: Sample) -> subprocess.CompletedProcess[str]:
         return run(sample, self.folder, **self.environment)
 
+    def runs(self, sample: Sample) -> subprocess.CompletedProcess[str]:
+        """Run it to its good end; one that needs what this server has not ends as the page says."""
+        done = self.run(sample)
+        said = done.stdout + done.stderr
+        if "edits" in sample.words and done.returncode:
+            assert "No model of this server works from a picture" in said, (sample, said[-2000:])
+        else:
+            assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+        return done
+
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
@@ -93,20 +103,24 @@ PAGES = [entry.source for entry in contents.ENTRIES] + [f"models/{ref}" for ref 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_python_readers_paste_runs(reader: Reader, page: str) -> None:
     for sample in to_run(page, "python")(reader):
-        done = reader.run(sample)
-        assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
-        assert done.stdout.strip() or "assert " in sample.code or "open(" in sample.code, sample
+        done = reader.runs(sample)
+        assert (
+            done.stdout.strip()
+            or "edits" in sample.words
+            or "assert " in sample.code
+            or "open(" in sample.code
+        ), sample
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_curl_readers_paste_runs_and_gives_the_answer_shown(reader: Reader, page: str) -> None:
     everything = reader.page(page)
     for sample in to_run(page, "bash")(reader):
-        done = reader.run(sample)
         if sample.fails:
+            done = reader.run(sample)
             assert done.returncode == 22 and f"error: {sample.fails}" in done.stderr, (sample, done.stderr)
         else:
-            assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+            done = reader.runs(sample)
         shown = shown_answer(everything, sample)
         if shown is not None:
             assert_like(shown, json.loads(done.stdout), str(sample))
@@ -117,8 +131,7 @@ def test_what_curl_readers_paste_runs_and_gives_the_answer_shown(reader: Reader,
 def test_what_javascript_readers_paste_runs(reader: Reader, page: str, node_modules: Path) -> None:
     for sample in to_run(page, "javascript")(reader):
         assert {name for name in sample.packages if not (node_modules / name).is_dir()} == set(), sample
-        done = reader.run(sample)
-        assert done.returncode == 0, f"{sample}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+        reader.runs(sample)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +176,7 @@ def assert_like(shown: Any, real: Any, where: str) -> None:
 def test_no_block_of_code_is_left_untried(reader: Reader, page: str) -> None:
     for sample in reader.page(page):
         assert sample.language in RUN | SHOWN, sample
-        assert set(sample.words) <= {"answer", "receiver", "verify"} or sample.fails, sample
+        assert set(sample.words) <= {"answer", "receiver", "verify", "edits"} or sample.fails, sample
         if sample.language == "sh":
             # What a test cannot run is only what sets the environment up.
             assert re.fullmatch(r"(export [A-Z_]+=\S+\n|pip install .*\n|npm install .*\n)+", sample.code), (
