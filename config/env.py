@@ -136,6 +136,10 @@ def _read_when_written(path: Path, name: str) -> str:
     )
 
 
+PREPARE_FROM = 5
+"""As often a query is sent over a connection of PostgreSQL before it is prepared there."""
+
+
 def database(url: str, sqlite_path: Path) -> dict[str, object]:
     """Django's DATABASES entry for `postgres://user:password@host:port/name?option=value`; without one, SQLite."""
     if not url:
@@ -145,7 +149,10 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
         return _sqlite(Path(unquote(parts.path)))
     if parts.scheme not in {"postgres", "postgresql"}:
         raise SettingError("DARKROOM_DATABASE_URL must begin with postgres:// or sqlite://.")
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    query: dict[str, object] = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    # What is sent again and again is planned once, which halves its cost. Poolers of an old kind cannot keep a plan.
+    threshold = str(query.pop("prepare_threshold", PREPARE_FROM))
+    query["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
