@@ -20,8 +20,6 @@ from django.db.models.signals import post_init, pre_init
 
 from accounts.statements import server_bound
 
-from accounts.statements import server_bound
-
 Row = TypeVar("Row", bound=Model)
 _MARKS: dict[type, Callable[[int], Any]] = {
     str: lambda number: f"\x01mark-{number}\x01",
