@@ -26,10 +26,9 @@ _LONGEST_REF = 300
 _known_models: list[Callable[[], Iterable[str]]] = []
 
 
-class Terms(TypedDict, total=False):
-    """The fields of a token that its owner chooses, by their names in the database. Amounts are micro-credits."""
+class Limits(TypedDict, total=False):
+    """What a token may do, by the names of its fields in the database. Amounts are micro-credits."""
 
-    name: str
     answer: str
     scopes: list[str]
     allowed_models: list[str]
@@ -40,6 +39,12 @@ class Terms(TypedDict, total=False):
     creates_per_minute: int | None
     in_flight_limit: int | None
     expires_at: datetime | None
+
+
+class Terms(Limits, total=False):
+    """All that the owner of a token chooses."""
+
+    name: str
 
 
 class BadTerm(ValueError):

@@ -19,7 +19,7 @@ from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.prepared import Prepared
 from accounts.provisioning import ensure_account
-from accounts.terms import SPENDING, Terms
+from accounts.terms import SPENDING, Limits, Terms
 
 LIMIT = 100
 """Usable tokens that one user may have: more is a leak or a loop, never a need."""
@@ -46,7 +46,7 @@ def looks_like_one(text: str) -> bool:
     return bool(_FORM.fullmatch(text))
 
 
-def issue(user: User, name: str, **terms: Unpack[Terms]) -> tuple[ApiToken, str]:
+def issue(user: User, name: str, **terms: Unpack[Limits]) -> tuple[ApiToken, str]:
     """Make a token for the account the user acts for. The second value is the token itself, to be shown once.
 
     `terms` are the other fields that its owner chooses, checked by `accounts.terms` already; without them it may do
@@ -90,7 +90,7 @@ def _write(token: ApiToken, terms: Terms) -> None:
         credits.limit(token, day=day, month=month, total=total)
 
 
-def _refuse_the_past(terms: Terms) -> None:
+def _refuse_the_past(terms: Limits) -> None:
     expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at <= timezone.now():
         raise CannotIssue(_("The date has passed."))

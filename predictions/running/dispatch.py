@@ -255,13 +255,13 @@ def _limits(account_ids: set[int]) -> dict[int, int]:
     own = dict(Account.objects.filter(in_flight_limit__gt=0).values_list("pk", "in_flight_limit"))
     of_plan = Account.objects.filter(plan__in_flight_limit__gt=0).values_list("pk", "plan__in_flight_limit")
     own = {**dict(of_plan), **own}
-    return {pk: own.get(pk, default) for pk in account_ids}
+    return {pk: own.get(pk) or default for pk in account_ids}
 
 
 def _token_limits() -> dict[int, int]:
     """The tokens with limits of their own; mostly nobody's."""
     limited = ApiToken.objects.filter(in_flight_limit__gt=0)
-    return dict(limited.values_list("pk", "in_flight_limit"))
+    return {pk: limit for pk, limit in limited.values_list("pk", "in_flight_limit") if limit}
 
 
 def place(prediction: Prediction) -> Place | None:

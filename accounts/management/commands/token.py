@@ -83,7 +83,7 @@ class Command(BaseCommand):
         }
         try:
             _row, plain = tokens.issue(
-                user_named(options["user"]), options["name"], **cast(terms.Terms, chosen)
+                user_named(options["user"]), options["name"], **cast(terms.Limits, chosen)
             )
         except tokens.CannotIssue as error:
             raise CommandError(str(error)) from None
