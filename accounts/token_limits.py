@@ -46,7 +46,9 @@ def meters(tokens: Iterable[ApiToken]) -> dict[int, list[Meter]]:
     spent = {(row.token_id, row.period): row.spent for row in rows} if limited else {}
     return {
         token.pk: [
-            Meter(name, most, spent.get((token.pk, spending.period(name, now)), 0), spending.ends_at(name, now))
+            Meter(
+                name, most, spent.get((token.pk, spending.period(name, now)), 0), spending.ends_at(name, now)
+            )
             for name, most in _limits(token)
             if most is not None
         ]
