@@ -10,6 +10,8 @@ Darkroom's own API for frontends: money, predictions, library, gallery, tokens, 
 **Making pictures** is not here: that is what the Replicate dialect at `/v1` (described at `/v1/openapi.json`) and
 OpenAI's images dialect at `/openai/v1` (`/openai/v1/openapi.json`) are for, with the same tokens and the same money.
 
+**Guides** with samples that run, for this API and both dialects, are at [/docs/](/docs/).
+
 **Who asks.** `Authorization: Bearer dr_…` with a token made at `/account/tokens/`, or, on pages of this very origin,
 the session of who is signed in (then changes need the `X-CSRFToken` header). A token does what its scopes say: `read`
 to look, `predict` to make and cancel, `gallery` to publish, share and delete, `admin` for tokens, webhooks and limits.

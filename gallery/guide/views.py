@@ -19,6 +19,7 @@ from predictions.models import HostedModel, Prediction, Version
 
 MOST_QUERY = 100
 """Characters of a search that are read."""
+_DOCUMENTS = {"Darkroom": "/api/schema", "Replicate": "/v1/openapi.json", "OpenAI": "/openai/v1/openapi.json"}
 
 
 @require_safe
@@ -93,7 +94,8 @@ def llms(request: HttpRequest) -> HttpResponse:
     lines += [
         f"- [{one.ref}]({reader.origin}/docs/models/{one.ref}.md{query}): {one.description}" for one in refs
     ]
-    lines += ["", "## OpenAPI", "", f"- [Darkroom]({reader.origin}/api/schema)"]
+    lines += ["", "## OpenAPI", ""]
+    lines += [f"- [{name}]({reader.origin}{path})" for name, path in _DOCUMENTS.items()]
     return _text("\n".join(lines) + "\n", "text/plain")
 
 

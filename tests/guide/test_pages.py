@@ -188,6 +188,8 @@ def test_every_model_of_the_catalogue_has_a_page_with_all_its_inputs(shop: None,
 def test_programs_find_every_page_as_text(shop: None, client: Client) -> None:
     text = client.get("/llms.txt").content.decode()
     links = re.findall(r"\]\(http://testserver(/docs/[^)]+\.md)\)", text)
+    for document in ("/api/schema", "/v1/openapi.json", "/openai/v1/openapi.json"):
+        assert f"(http://testserver{document})" in text and client.get(document).status_code == 200
     assert len(links) == len(contents.ENTRIES) + catalogue.HostedModel.objects.count()
     for link in links:
         answer = client.get(link)
