@@ -10,6 +10,8 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
@@ -153,6 +155,8 @@ def problem(status: int, detail: str) -> dict[str, Any]:
     return {"title": HTTPStatus(status).phrase, "detail": detail, "status": status}
 
 
+@csrf_exempt
+@csrf_exempt
 def not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
     """Every address under the mount that is nobody's."""
     return JsonResponse(problem(404, "There is nothing at this address."), status=404)
@@ -169,7 +173,12 @@ def _sentence(error: Exception, data: Any) -> str:
     return str(detail) or HTTPStatus.BAD_REQUEST.phrase
 
 
-def _faults(data: Any) -> list[str]:
+def _faults(data: Any, name: str = "") -> list[str]:
+    """Each fault as `field: words`, with the whole way to a field inside others."""
     if isinstance(data, dict):
-        return [f"{name}: {' '.join(map(str, words)).rstrip('.')}" for name, words in data.items()]
-    return [str(words).rstrip(".") for words in data]
+        before = f"{name}." if name else ""
+        return [fault for inner, words in data.items() for fault in _faults(words, f"{before}{inner}")]
+    if isinstance(data, list) and any(isinstance(words, dict) for words in data):
+        return [fault for number, words in enumerate(data) for fault in _faults(words, f"{name}.{number}")]
+    said = " ".join(map(str, data)) if isinstance(data, list) else str(data)
+    return [f"{name}: {said.rstrip('.')}" if name else said.rstrip(".")] if said else []

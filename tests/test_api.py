@@ -200,3 +200,10 @@ def test_a_failure_of_ours_is_a_problem_without_its_words(
     answer = Client(raise_request_exception=False).get("/api/me", headers=bearer(alice))
     assert (answer.status_code, answer.json()["title"]) == (500, "Internal Server Error")
     assert "secret" not in answer.content.decode()
+
+
+def test_an_unknown_address_is_not_found_whatever_the_method(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice, backend=settings.AUTHENTICATION_BACKENDS[0])
+    answer = client.delete("/api/shares/none")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")

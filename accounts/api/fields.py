@@ -26,15 +26,21 @@ class Text(serializers.CharField):
 
 
 class Flag(serializers.BooleanField):
-    """`true` or `false`; in a query the same two words."""
+    """`true` or `false` of JSON."""
 
     def to_internal_value(self, data: Any) -> bool:
-        words = {"true": True, "false": False} if hasattr(self.root.initial_data, "getlist") else {}
-        if isinstance(data, str) and data in words:
-            return words[data]
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class QueryFlag(serializers.BooleanField):
+    """The words `true` and `false`."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if data not in ("true", "false"):
+            self.fail("invalid", input=data)
+        return bool(data == "true")
 
 
 class Moment(serializers.DateTimeField):

@@ -21,7 +21,8 @@ BAD_CURSOR = "This is no cursor that was given out."
 
 def asked(query: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """The filters of a list, checked. Raises ValidationError (400), which names the wrong one."""
-    found = query(data=request.query_params)
+    # As plain texts: read as a form, an empty value would pass for one that was not given.
+    found = query(data=request.query_params.dict())
     found.is_valid(raise_exception=True)
     checked: dict[str, Any] = found.validated_data
     return checked

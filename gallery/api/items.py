@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from accounts import permits
 from accounts.api import examples, lists
-from accounts.api.fields import Flag, Listed, Moment, Text
+from accounts.api.fields import Flag, Listed, Moment, QueryFlag, Text
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import access, deletion, sharing
 from gallery.api import pictures, shapes
@@ -36,7 +36,7 @@ class ItemQuery(Listed):
         default="", allow_blank=True, max_length=26, help_text="The id of the prediction it is of."
     )
     visibility = serializers.ChoiceField(Item.Visibility.choices, default="", allow_blank=True)
-    shared = Flag(default=None, allow_null=True, help_text="Whether an open link shows it to others.")
+    shared = QueryFlag(default=None, allow_null=True, help_text="Whether an open link shows it to others.")
     q = Text(default="", allow_blank=True, max_length=200, help_text="Words in the title or the prompt.")
     created_after = Moment(default=None, help_text="At this time or later.")
     created_before = Moment(default=None, help_text="Before this time.")

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts import paging
 from accounts.api import examples, lists
-from accounts.api.fields import Flag, Listed
+from accounts.api.fields import Listed, QueryFlag
 from accounts.problems import OwnApiView, ProblemSerializer
 from predictions import availability, catalogue, pricing
 from predictions.models import HostedModel, Version
@@ -52,7 +52,9 @@ class ModelQuery(Listed):
     """Filters of the catalogue."""
 
     kind = serializers.ChoiceField(HostedModel.Kind.choices, default="", allow_blank=True)
-    servable = Flag(default=None, allow_null=True, help_text="Only those that can, or cannot, be served now.")
+    servable = QueryFlag(
+        default=None, allow_null=True, help_text="Only those that can, or cannot, be served now."
+    )
 
 
 _ROW = {

@@ -43,12 +43,7 @@ class WishSerializer(serializers.Serializer[Any]):
     version = Text(
         max_length=300, help_text="64 hex digits, `owner/name:64-hex` or `owner/name` for its newest."
     )
-    input = serializers.JSONField(default=dict, help_text="An object, as a create would have it.")
-
-    def validate_input(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise serializers.ValidationError("An object is expected.")
-        return value
+    input = serializers.DictField(default=dict, help_text="An object, as a create would have it.")
 
 
 class QuoteSerializer(serializers.Serializer[Any]):

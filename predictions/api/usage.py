@@ -27,7 +27,7 @@ class UsageQuery(serializers.Serializer[Any]):
     zone = Text(
         default="UTC",
         max_length=64,
-        help_text="Whose midnights part the days: an IANA name, `Europe/Berlin`.",
+        help_text="Whose midnights part the days: an IANA name such as `Europe/Berlin`; UTC unless told.",
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -35,6 +35,7 @@ class UsageQuery(serializers.Serializer[Any]):
         return {"from": first, **super().get_fields()}
 
     def validate_zone(self, value: str) -> ZoneInfo:
+        """The zone of that name."""
         if value not in available_timezones():
             raise serializers.ValidationError("This is no time zone of the IANA database.")
         return ZoneInfo(value)

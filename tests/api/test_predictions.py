@@ -119,7 +119,7 @@ def test_the_predictions_of_one_token_are_found(mine: Frontend, alice: User) -> 
     [
         {"status": "aborted"}, {"model": "noslash"}, {"source": "tv"}, {"token": "0"}, {"limit": "0"},
         {"created_after": "yesterday"}, {"created_after": "2026-01-31"}, {"created_before": "0001-01-01T00:00:00Z"},
-        {"cursor": "1.x"}, {"cursor": "\x00"}, {"model": "a/b\x00"},
+        {"cursor": "1.x"}, {"created_before": ""}, {"limit": ""}, {"cursor": "\x00"}, {"model": "a/b\x00"},
     ],
 )  # fmt: skip
 def test_a_bad_filter_is_named(mine: Frontend, query: dict[str, str]) -> None:

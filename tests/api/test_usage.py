@@ -98,6 +98,7 @@ def test_the_last_thirty_days_are_shown_unless_told(mine: Frontend, alice: User)
         ({"from": "2026-11-02", "to": "2026-11-01"}, "from"), ({"from": "2025-01-01", "to": "2026-11-01"}, "from"),
         ({"from": "x"}, "from"), ({"to": "9999-12-31"}, "to"), ({"to": "0001-01-01"}, "to"),
         ({"zone": "Mars/Base"}, "zone"), ({"zone": "../etc/passwd"}, "zone"),
+        ({"zone": ""}, "zone"), ({"from": ""}, "from"),
     ],
 )  # fmt: skip
 def test_a_bad_period_is_named(mine: Frontend, query: dict[str, str], field: str) -> None:
