@@ -135,6 +135,14 @@ database = "none"
 include-operation-id = [{refused}]
 checks = {{ positive_data_acceptance = {{ expected-statuses = ["404", "422"] }} }}
 [[operations]]
+include-operation-id = ["tokens_create", "item_shares_create"]
+# An account may have so many.
+checks = {{ positive_data_acceptance = {{ expected-statuses = ["2xx", "404", "409", "422"] }} }}
+[[operations]]
+include-operation-id = ["tokens_get"]
+# A token that was revoked stays readable: what it spent and when it ended.
+checks = {{ use_after_free = {{ enabled = false }} }}
+[[operations]]
 include-operation-id = [{held}]
 checks = {{ max_response_time = 90 }}
 """

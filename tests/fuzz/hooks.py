@@ -15,6 +15,8 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
+from tests.fuzz import own
+
 MODELS: dict[str, str] = json.loads(os.environ.get("FUZZ_MODELS", "{}"))
 INPUTS: dict[str, dict[str, Any]] = {
     "text": {"prompt": "a cat"},
@@ -55,9 +57,13 @@ for name, strategy in FORMATS.items():
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Make a well-formed request one that is accepted: a model, its input, and a key that was not there before."""
+    path = case.operation.path
+    own.spare_own_tokens(case)
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
-    path = case.operation.path
+    if path.startswith("/api/"):
+        own.mend(case, MODELS, INPUTS)
+        return
     if "Idempotency-Key" in case.headers:
         # Of this run alone: the server remembers those of the one before.
         case.headers["Idempotency-Key"] = f"{os.getpid()}-{next(_numbers)} {case.headers['Idempotency-Key']}"[
