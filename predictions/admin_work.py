@@ -1,4 +1,4 @@
-"""The desk for what is owed and remembered: deliveries, keys, unanswered creates, signs of life."""
+"""The desk for what is owed and remembered: deliveries, keys, unanswered creates, previews, signs of life."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from accounts.desk import HistoryDesk, link, moment, pretty
-from predictions.models import Beat, Delivery, IdempotencyKey, UnansweredCreate
+from predictions.models import Beat, Delivery, DeliveryAttempt, IdempotencyKey, Preview, UnansweredCreate
 
 HEAVY = ("input", "output", "logs", "result", "metrics", "error")
 """Columns of a prediction that may hold megabytes; no list reads them."""
@@ -33,8 +33,8 @@ class DeliveryDesk(HistoryDesk):
     list_select_related = ("prediction",)
     search_fields = ("=prediction__public_id", "=message_id")
     fields = (
-        "message_id", "event", "state", "prediction_link", "attempts", "answer_code", "answer_note", "body",
-        "created_at", "due_at", "delivered_at",
+        "message_id", "account", "event", "state", "prediction_link", "url", "attempts", "resent", "answer_code",
+        "answer_note", "body", "created_at", "due_at", "delivered_at",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -51,7 +51,31 @@ class DeliveryDesk(HistoryDesk):
 
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, delivery: Delivery) -> str:
-        return link(delivery.prediction)
+        return link(delivery.prediction) if delivery.prediction else "–"
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptDesk(HistoryDesk):
+    """Every try of a webhook, with what came back and how long it took."""
+
+    list_display = ("delivery", "number", "when", "answer_code", "note", "took_ms")
+    list_filter = ("answer_code", "at")
+    list_select_related = ("delivery",)
+    search_fields = ("=delivery__message_id", "=delivery__prediction__public_id")
+    fields = ("delivery_link", "number", "when", "answer_code", "note", "took_ms")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryAttempt]:
+        rows: QuerySet[DeliveryAttempt] = super().get_queryset(request)
+        return rows.defer("delivery__body")
+
+    @display(description=gettext_lazy("when"))
+    def when(self, one: DeliveryAttempt) -> str:
+        return moment(one.at)
+
+    @display(description=gettext_lazy("delivery"))
+    def delivery_link(self, one: DeliveryAttempt) -> str:
+        return link(one.delivery)
 
 
 @admin.register(IdempotencyKey)
@@ -91,6 +115,26 @@ class UnansweredCreateDesk(HistoryDesk):
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, create: UnansweredCreate) -> str:
         return link(create.prediction)
+
+
+@admin.register(Preview)
+class PreviewDesk(HistoryDesk):
+    """Which running predictions have been looked at, and when; the looks themselves are their owners'."""
+
+    list_display = ("prediction_link", "number", "at")
+    list_select_related = ("prediction",)
+    search_fields = ("=prediction__public_id",)
+    ordering = ("-at",)
+    fields = ("prediction_link", "number", "content_type", "at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Preview]:
+        rows: QuerySet[Preview] = super().get_queryset(request)
+        return rows.defer("data", *(f"prediction__{name}" for name in HEAVY))
+
+    @display(description=gettext_lazy("prediction"))
+    def prediction_link(self, preview: Preview) -> str:
+        return link(preview.prediction)
 
 
 @admin.register(Beat)

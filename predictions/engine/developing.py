@@ -109,7 +109,7 @@ class Developing:
         if sketch is None:
             return
         goal = min(FINISHED, self._told + _AHEAD)
-        self._shown = max(self._told, self._shown + 0.25 * (goal - self._shown))
+        self._shown = max(self._told, self._shown + 0.15 * (goal - self._shown))
         self._send(in_focus(sketch, self._shown))
 
     def _send(self, pixels: Pixels) -> None:

@@ -21,11 +21,13 @@ from gallery.models import Item, ShareLink
 from predictions.models import (
     Beat,
     Delivery,
+    DeliveryAttempt,
     Deployment,
     HostedModel,
     IdempotencyKey,
     Output,
     Prediction,
+    Preview,
     Price,
     Status,
     StoredFile,
@@ -39,8 +41,8 @@ OURS = [
     model for app in ("accounts", "predictions", "gallery") for model in apps.get_app_config(app).get_models()
 ]
 HISTORY = [
-    LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, IdempotencyKey, UnansweredCreate, Item, ShareLink,
-    ApiToken, Membership, TokenSpending,
+    LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
+    Preview, Item, ShareLink, ApiToken, Membership, TokenSpending,
 ]  # fmt: skip
 
 
@@ -56,11 +58,13 @@ def fill(name: str) -> Item:
     item = factories.make_item(user)
     factories.make_share_link(item)
     failed = factories.make_prediction(user, status=Status.FAILED)
-    Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
+    told = Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
+    DeliveryAttempt.objects.create(delivery=told, number=1, answer_code=500)
     IdempotencyKey.objects.create(prediction=failed, account=failed.account, key=name, body_hash="0" * 64)
     UnansweredCreate.objects.create(
         prediction=failed, account=failed.account, body_hash="0" * 64, request="0" * 32, instance=name
     )
+    Preview.objects.create(prediction=factories.make_prediction(user), data=b"a look")
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
     factories.make_upload(user)
     Deployment.objects.create(owner="house", name=name, version=failed.version, input={"width": 512})
