@@ -68,6 +68,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
     yield from _sums()
     yield from _running_balances()
     yield from _settles_without_their_hold()
+    yield from _limits_that_nobody_asks()
     yield from _spending_of_tokens()
 
 
@@ -155,6 +156,19 @@ def _spending_of_tokens() -> Iterator[Breach]:
             f"has {decimal_text(meter.spent)} spent and on hold,"
             f" but its ledger adds up to {decimal_text(meter.counted)}",
             partial(_recounted, meter.token),
+        )
+
+
+def _limits_that_nobody_asks() -> Iterator[Breach]:
+    unasked = ApiToken.objects.filter(account__limits_tokens=False).filter(
+        Q(day_limit__isnull=False) | Q(month_limit__isnull=False) | Q(total_limit__isnull=False)
+    )
+    for token in confirmed(unasked, lambda row: int(row.account_id)):
+        yield Breach(
+            "token",
+            f"{token.pk} ({token.name})",
+            "has a spending limit of which its account does not know",
+            partial(_recounted, token),
         )
 
 

@@ -217,9 +217,6 @@ def limit(token: ApiToken, *, day: int | None, month: int | None, total: int | N
         Account.objects.select_for_update().get(pk=token.account_id)
         token.day_limit, token.month_limit, token.total_limit = day, month, total
         token.save(update_fields=["day_limit", "month_limit", "total_limit"])
-        if _limits_of(token):
-            # On the row that a hold locks, and reads: only where it is set must a hold look at its token's limits.
-            Account.objects.filter(pk=token.account_id).update(limits_tokens=True)
         _sum_up(token)
 
 
@@ -264,6 +261,9 @@ def _give_back(token_id: int, released: int, held_at: datetime) -> None:
 
 def _sum_up(token: ApiToken) -> None:
     TokenSpending.objects.filter(token=token).delete()
+    if _limits_of(token):
+        # On the row that a hold locks, and reads: only where it is set must a hold look at its token's limits.
+        Account.objects.filter(pk=token.account_id).update(limits_tokens=True)
     now = timezone.now()
     for name, _most in _limits_of(token):
         _begin(token.pk, spending.period(name, now))

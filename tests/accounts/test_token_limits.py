@@ -202,6 +202,17 @@ def test_the_audit_finds_a_meter_that_is_wrong_and_mends_it(token: ApiToken) -> 
     assert breaches() == [] and spent(token)["total"] == 2 * MICRO
 
 
+def test_the_audit_finds_a_limit_that_no_hold_would_ask_and_mends_it(token: ApiToken) -> None:
+    hold(token, "before", MICRO)
+    ApiToken.objects.filter(pk=token.pk).update(total_limit=MICRO)
+    found = list(audit.breaches())
+    assert [breach.kind for breach in found] == ["token"]
+    assert found[0].repair is not None and found[0].repair()
+    assert breaches() == []
+    with pytest.raises(credits.TokenLimitReached):
+        hold(token, "after", 1)
+
+
 def test_a_wrong_meter_does_not_keep_a_prediction_from_ending(token: ApiToken) -> None:
     limit(token, total=9 * MICRO)
     hold(token, "a", 2 * MICRO)
