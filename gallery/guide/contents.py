@@ -13,7 +13,6 @@ class Entry:
     """One page. `slug` is its address below `/docs/` and its file's name; empty for the first page."""
 
     slug: str
-    icon: str
 
     @property
     def source(self) -> str:
@@ -33,27 +32,27 @@ GROUPS = (
     Group(
         _("Start"),
         (
-            Entry("", "terminal"),
-            Entry("replicate", "refresh-cw"),
-            Entry("openai", "refresh-cw"),
-            Entry("gateway", "refresh-cw"),
+            Entry(""),
+            Entry("replicate"),
+            Entry("openai"),
+            Entry("gateway"),
         ),
     ),
     Group(
         _("How it works"),
         (
-            Entry("predictions", "wand-sparkles"),
-            Entry("models", "layout-grid"),
-            Entry("files", "image-plus"),
-            Entry("streaming", "clock"),
-            Entry("webhooks", "corner-down-left"),
-            Entry("repeats", "rotate-ccw"),
-            Entry("api", "user-round"),
+            Entry("predictions"),
+            Entry("models"),
+            Entry("files"),
+            Entry("streaming"),
+            Entry("webhooks"),
+            Entry("repeats"),
+            Entry("api"),
         ),
     ),
     Group(
         _("What to count on"),
-        (Entry("money", "coins"), Entry("limits", "sliders-horizontal"), Entry("errors", "circle-alert")),
+        (Entry("money"), Entry("limits"), Entry("errors")),
     ),
 )
 ENTRIES = tuple(entry for group in GROUPS for entry in group.entries)

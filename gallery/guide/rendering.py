@@ -71,6 +71,7 @@ def render(text: str, language: str, anchors: tuple[str, ...] = ()) -> Rendered:
     return Rendered(title.text, sections[0].text.split("\n")[0], mark_safe(html), rest, sections)  # noqa: S308
 
 
+@lru_cache(maxsize=64)
 def anchors_of(text: str) -> tuple[str, ...]:
     """The anchors that the headings of an English text get."""
     return tuple(heading.anchor for heading in _anchored(_reader().parse(text), ()))

@@ -31,6 +31,12 @@ def markdown(name: str, language: str) -> str:
     return _with_code(name, text, code_runs(_read(name, "en")))
 
 
+@lru_cache(maxsize=64)
+def title(name: str, language: str) -> str:
+    """The heading of a page."""
+    return _read(name, language).partition("\n")[0].removeprefix("# ")
+
+
 def placeholders(text: str) -> set[str]:
     """The names of all placeholders in a text."""
     return set(_PLACEHOLDER.findall(text))

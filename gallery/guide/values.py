@@ -16,7 +16,7 @@ from gallery import money
 from gallery.guide import shop, words
 from gallery.guide.sources import BadSource
 from predictions import policy, repeats, submit, validation
-from predictions.delivery import keys, rounds, webhooks
+from predictions.delivery import keys, rounds, sending, webhooks
 from predictions.dialects.common import bodies, images, rates
 from predictions.dialects.common.image_errors import ImageError
 from predictions.dialects.openai import bodies as openai_bodies
@@ -116,6 +116,8 @@ _OF_THE_HOUSE: dict[str, Callable[[], str]] = {
     "webhook.schedule.rows": _schedule_rows,
     "webhook.jitter": lambda: f"{rounds.JITTER:.0%}",
     "webhook.inline": lambda: words.size(webhooks.INLINE_AT_MOST),
+    "webhook.kept": lambda: words.duration(settings.DELIVERIES_KEPT * 86400.0),
+    "webhook.tests": lambda: words.count(sending.TESTS_AN_HOUR),
     "webhook.both": lambda: words.duration(keys.BOTH_FOR.total_seconds()),
     "webhook.throttle": lambda: (
         f"{webhooks.THROTTLE.total_seconds():g} {'秒' if words.in_chinese() else 's'}"

@@ -90,7 +90,7 @@ def llms(request: HttpRequest) -> HttpResponse:
             lines += ["", f"## {group.name}", ""]
             lines += [_line(entry, reader, query) for entry in group.entries]
     refs = HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
-    lines += ["", f"## {pages.html('models', reader).title}", ""]
+    lines += ["", f"## {sources.title('models', reader.language)}", ""]
     lines += [
         f"- [{one.ref}]({reader.origin}/docs/models/{one.ref}.md{query}): {one.description}" for one in refs
     ]
@@ -123,8 +123,8 @@ def _page(
 def _link(entry: contents.Entry | None, reader: Reader) -> dict[str, str] | None:
     if entry is None:
         return None
-    title = pages.html(entry.source, reader).title
-    return {"slug": entry.slug, "address": pages.address(entry.slug), "title": title, "icon": entry.icon}
+    title = sources.title(entry.source, reader.language)
+    return {"slug": entry.slug, "address": pages.address(entry.slug), "title": title}
 
 
 def _reader(request: HttpRequest, version: Version | None = None) -> Reader:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from gallery.guide import contents, pages, rendering, sources, values
@@ -143,6 +145,14 @@ def test_the_address_in_the_samples_is_the_one_that_was_asked(
     assert "curl -s http://studio.example.org:8443/v1/models/" in text
     settings.PUBLIC_URL = "https://pictures.example.org"
     assert "https://pictures.example.org/v1/models/" in client.get("/docs/").content.decode()
+
+
+def test_a_page_asks_the_database_for_what_stands_on_it_only(shop: None, client: Client) -> None:
+    for path, most in (("/docs/webhooks", 6), ("/docs/limits", 6)):
+        client.get(path)
+        with CaptureQueriesContext(connection) as asked:
+            client.get(path)
+        assert len(asked) <= most, [one["sql"] for one in asked]
 
 
 def test_a_member_reads_samples_with_the_model_they_used_last(
