@@ -24,9 +24,11 @@ _IN_FLIGHT = "Predictions at once, beside the account's own limit; more wait for
 
 
 class WholeNumber(serializers.IntegerField):
-    """A JSON integer: neither a text that looks like one nor a fraction nor a flag."""
+    """A whole number of JSON, `2.0` too: neither a text that looks like one nor a fraction nor a flag."""
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)

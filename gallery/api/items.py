@@ -24,7 +24,7 @@ from gallery.api import pictures, shapes
 from gallery.models import Item, ItemQuerySet, ShareLink
 from predictions.dialects.common.origin import origin_of
 
-_REF = r"^[^/:\s]{1,100}/[^/:\s]{1,100}$"
+_REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 SIZES = ("small", "medium", "full")
 
 

@@ -23,7 +23,7 @@ from predictions.models.prediction import PredictionQuerySet
 
 _BEHIND = {"canceled": (Status.CANCELED, Status.ABORTED)}
 _LIVE_PHASES = tuple(phase for phase in Phase if phase != Phase.ENDED)
-_REF = r"^[^/:\s]{1,100}/[^/:\s]{1,100}$"
+_REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 
 
 class PredictionQuery(Listed):
