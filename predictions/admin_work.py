@@ -51,7 +51,7 @@ class DeliveryDesk(HistoryDesk):
 
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, delivery: Delivery) -> str:
-        return link(delivery.prediction) if delivery.prediction else "–"
+        return link(delivery.prediction)
 
 
 @admin.register(DeliveryAttempt)

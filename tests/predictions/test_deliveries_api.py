@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from predictions import lifecycle
-from predictions.delivery import keys, log, sending
+from predictions.delivery import keys, log, sending, webhooks
 from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
 from predictions.running import posting
 from tests import factories, races
@@ -269,6 +269,16 @@ def test_a_test_event_looks_like_a_prediction_and_says_that_it_is_none(
     whole = own.get(f"deliveries/{answer.json()['id']}").json()
     assert (whole["state"], whole["event"], whole["prediction"]) == ("delivered", "test", None)
     assert Prediction.objects.count() == 0
+
+
+@pytest.mark.parametrize("status", ["processing", "succeeded"])
+def test_a_test_event_has_the_shape_of_every_other(alice: User, version: Version, status: str) -> None:
+    row = factories.make_prediction(alice, version, status=status)
+    told = json.loads(webhooks.render(row))
+    made = sending.example("completed" if status == "succeeded" else "start", "http://testserver")
+    assert list(made) == list(told) and set(made["urls"]) == set(told["urls"])
+    assert set(made["darkroom"]) == {*told["darkroom"], "test"}
+    assert set(told["metrics"]) <= set(made["metrics"])
 
 
 def test_a_test_event_is_tried_once(own: Own, receiver: Receiver) -> None:
