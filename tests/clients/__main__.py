@@ -53,8 +53,10 @@ def _path(word: str) -> Path | None:
 
 def _present(arguments: list[str]) -> list[str] | None:
     """The arguments for the present generation; None where they name tests of the coming one alone."""
+    if not any(map(_path, arguments)):
+        return [*arguments, str(HERE)]
     kept = [word for word in arguments if not (found := _path(word)) or not found.is_relative_to(COMING)]
-    return None if len(kept) < len(arguments) and not any(map(_path, kept)) else kept
+    return kept if any(map(_path, kept)) else None
 
 
 def _coming(arguments: list[str]) -> list[str] | None:

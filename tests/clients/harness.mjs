@@ -7,8 +7,8 @@ import { webcrypto } from "node:crypto";
 
 const order = JSON.parse(readFileSync(0, "utf8"));
 const require = createRequire(import.meta.url);
-const File = globalThis.File ?? buffers.File; // no global before Node 20
-const crypto = globalThis.crypto ?? webcrypto;
+globalThis.File ??= buffers.File; // no globals before Node 20
+globalThis.crypto ??= webcrypto;
 
 const Replicate = require(`${order.packages}/replicate`);
 const OpenAI = require(`${order.packages}/${order.openai ?? "openai"}`);
@@ -22,7 +22,7 @@ const behindTls = (url, init = {}) => {
   return fetch(String(url).replace(/^https:/, "http:"), { ...init, headers });
 };
 
-const names = { replicate, Replicate, openai, OpenAI, order, given: order.given, models: order.models, File, crypto, behindTls };
+const names = { replicate, Replicate, openai, OpenAI, order, given: order.given, models: order.models, behindTls };
 const AsyncFunction = (async () => {}).constructor;
 let told;
 try {
