@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.cache import cache
 
+from predictions import previews
 from predictions.models import Phase, Prediction
 from predictions.running import dispatch
 
@@ -39,6 +40,19 @@ def queue(prediction: Prediction) -> dict[str, Any] | None:
         found = {"position": place.number, "estimated_seconds": seconds}
         cache.set(key, found, _FRESH_S)
     return found
+
+
+def preview(prediction: Prediction, absolute: Callable[[str], str]) -> dict[str, Any] | None:
+    """Address and number of the newest look at a picture in the making; None where there is none.
+
+    The address opens without a token, so that a page can show it; `absolute` puts the origin before a path.
+    """
+    if prediction.phase != Phase.RUNNING or not prediction.version.gives_files:
+        return None
+    number = previews.number_of(prediction.pk)
+    if number is None:
+        return None
+    return {"url": absolute(previews.path_of(prediction, number, key=True)), "number": number}
 
 
 ItemsOf = Callable[[Prediction], list[str]]

@@ -12,7 +12,7 @@ from accounts.models import LedgerEntry
 from predictions import standing
 from predictions.dialects.replicate.addresses import Addresses
 from predictions.dialects.replicate.serializers import prediction_json
-from predictions.models import Prediction, Preview
+from predictions.models import Prediction
 
 STATUSES = ("starting", "processing", "succeeded", "failed", "canceled")
 
@@ -76,9 +76,8 @@ class QueueSerializer(serializers.Serializer[Any]):
 class PreviewSerializer(serializers.Serializer[Any]):
     """The newest look at a picture in the making."""
 
-    url = serializers.URLField(help_text="A small JPEG; asked for with the same token or session.")
+    url = serializers.URLField(help_text="A small JPEG; needs no token.")
     number = serializers.IntegerField(help_text="Grows with each look.")
-    at = serializers.DateTimeField()
 
 
 class PredictionSerializer(PredictionRowSerializer):
@@ -113,20 +112,10 @@ def whole(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
     lines = LedgerEntry.objects.filter(account_id=prediction.account_id, reference=prediction.public_id)
     return row(prediction, addresses) | {
         "queue": standing.queue(prediction),
-        "preview": _preview(prediction, addresses),
+        "preview": standing.preview(prediction, addresses.own),
         "ledger": LedgerEntrySerializer(lines.order_by("id"), many=True).data,
         "items": standing.items(prediction),
     }
-
-
-def _preview(prediction: Prediction, addresses: Addresses) -> dict[str, Any] | None:
-    if prediction.is_ended:
-        return None
-    preview = Preview.objects.filter(prediction=prediction).only("number", "at").first()
-    if preview is None:
-        return None
-    url = addresses.own(f"/p/{prediction.public_id}/preview")
-    return {"url": url, "number": preview.number, "at": preview.at}
 
 
 _AT = "https://darkroom.example"

@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from replicate.client import Client as Official
 
 from accounts.models import MICRO, User
 from predictions import lifecycle
 from predictions.delivery import webhooks
-from predictions.models import Prediction, Status, Version
+from predictions.models import Prediction, Preview, Status, Version
 from predictions.running import dispatch
 from tests import factories
 from tests.fakes import FakeProvider
@@ -68,6 +69,15 @@ def test_what_runs_and_what_ended_has_no_place(api: Api, alice: User, version: V
     running = factories.make_prediction(alice, version, status=Status.PROCESSING, phase="running")
     ended = factories.make_prediction(alice, version, status=Status.FAILED, error="x")
     assert "queue" not in darkroom(api, running) and "queue" not in darkroom(api, ended)
+
+
+def test_who_follows_a_run_is_shown_the_newest_look(api: Api, alice: User, version: Version) -> None:
+    prediction = factories.make_prediction(alice, version, status=Status.PROCESSING, phase="running")
+    assert "preview" not in darkroom(api, prediction)
+    Preview.objects.create(prediction=prediction, number=2, data=b"jpeg")
+    look = darkroom(api, prediction)["preview"]
+    assert look["number"] == 2
+    assert Client().get(look["url"].removeprefix("http://testserver")).content == b"jpeg"
 
 
 def test_a_list_counts_no_places(api: Api, alice: User, version: Version) -> None:

@@ -191,12 +191,11 @@ def list_predictions(request: TokenRequest) -> HttpResponse:
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
-    """GET /predictions/{id}; while it waits, with its place in the queue."""
-    prediction = _own(request, public_id)
-    found = prediction_json(prediction, addresses_of(request))
-    place = standing.queue(prediction)
-    if place is not None:
-        found["darkroom"]["queue"] = place
+    """GET /predictions/{id}; while it waits, with its place in the queue, and while it runs, with a look at it."""
+    prediction, addresses = _own(request, public_id), addresses_of(request)
+    found = prediction_json(prediction, addresses)
+    now = {"queue": standing.queue(prediction), "preview": standing.preview(prediction, addresses.own)}
+    found["darkroom"] |= {name: value for name, value in now.items() if value is not None}
     return answer(found)
 
 

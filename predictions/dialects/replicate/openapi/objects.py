@@ -120,14 +120,22 @@ def _darkroom() -> Json:
         },
         description="Only while it waits, and only where one prediction is asked for.",
     )
+    look = thing(
+        {
+            "url": told("A small JPEG; needs no token.", ADDRESS),
+            "number": told("Grows with each look.", INTEGER),
+        },
+        description="The newest look at a picture in the making, where one prediction is asked for while it runs.",
+    )
     return thing(
         {
             "ceiling": told("The most it can cost, in micro-credits.", INTEGER),
             "charged": told("What it cost, in micro-credits; null until it has ended.", or_null(INTEGER)),
             "progress": told("0 to 1; null where nothing is known.", or_null({"type": "number"})),
             "queue": place,
+            "preview": look,
         },
-        ("queue",),
+        ("queue", "preview"),
         description="What Darkroom tells beyond Replicate's fields.",
     )
 
