@@ -192,7 +192,10 @@ def _is_integer(checker: Any, value: Any) -> bool:
 
 
 def _is_number(checker: Any, value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    # Python's integers have no end: asking whether one is finite would fail for the longest of them.
+    if isinstance(value, bool | int):
+        return not isinstance(value, bool)
+    return isinstance(value, float) and math.isfinite(value)
 
 
 _Validator = extend(
