@@ -222,7 +222,7 @@ OUTBOUND_ALLOW = env.items("DARKROOM_OUTBOUND_ALLOW")
 # Seconds in which a receiver of a webhook must answer, less than the lease of a delivery; days that the log is kept.
 WEBHOOK_TIMEOUT = env.integer("DARKROOM_WEBHOOK_TIMEOUT", 10, minimum=1, maximum=20)
 DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum=3650)
-HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 5000, minimum=0)
+HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 10_000, minimum=0)
 WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {
     "name": "work",

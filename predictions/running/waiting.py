@@ -25,7 +25,7 @@ from predictions.models.prediction import ENDED, Prediction
 log = logging.getLogger("darkroom.waiting")
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-TICK = 0.25
+TICK = 0.1
 # However many wait, asking for them takes at most this share of a processor: with more of them the tick grows.
 SHARE = 0.1
 CHUNK = 500
