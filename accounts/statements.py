@@ -83,7 +83,7 @@ def server_bound(connection: Any) -> Any:
 
     connection.ensure_connection()
     # Django's own wrapper, so that errors and recorded queries look as with any other cursor.
-    return connection._prepare_cursor(ServerBindingCursor(connection.connection))
+    return connection._prepare_cursor(ServerBindingCursor(connection.connection))  # type: ignore[call-arg]
 
 
 def _read(cursor: Any, read: Callable[[Rows], None] | None) -> None:
@@ -171,7 +171,7 @@ def _fields(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def _preparation(field: Field[Any, Any], connection: Any) -> Callable[[Any], Any] | None:
-    target: Any = field.target_field if field.is_relation else field
+    target: Any = getattr(field, "target_field", None) or field
     if target.get_internal_type() in {*_AS_THEY_ARE, "BigAutoField"}:
         return None
     return lambda value: field.get_db_prep_save(value, connection)
