@@ -121,8 +121,8 @@ class House:
         return found
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
-        """The processes by kind: server, web, work, cluster, sentinel, worker, monitor, pusher (those that serve the
-        webhooks with `post-` before it), watcher, sweep, engine, zygote, painter.
+        """The processes by kind: server, web, work, cluster, sentinel, worker, monitor, pusher, watcher, sweep, poster,
+        engine, zygote, painter.
         """
         kinds: dict[str, list[psutil.Process]] = {}
         for one in self.processes():

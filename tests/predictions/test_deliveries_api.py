@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from replicate.prediction import Prediction as TheirPrediction
+from replicate.webhook import Webhooks, WebhookSigningSecret
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.clock import Now
@@ -327,6 +328,7 @@ def test_for_a_day_after_a_change_both_secrets_verify_and_then_the_new_one_alone
     assert len(headers["webhook-signature"].split(" ")) == 2
     for key in (before["key"], after["key"]):
         Webhook(key).verify(body.decode(), headers)
+        Webhooks.validate(headers=headers, body=body.decode(), secret=WebhookSigningSecret(key=key))
     Account.objects.update(webhook_secret_rotated_at=Now() - keys.BOTH_FOR)
     delivery_of(alice, version, receiver.url)
     headers, body = receiver.requests[1]
