@@ -11,8 +11,8 @@ from predictions.dialects.replicate.errors import faults
 from predictions.validation import Fault
 
 DEFAULT_WAIT = 60.0
-_WAIT = re.compile(r"wait(?:\s*=\s*\"?(\d{1,6})\"?)?", re.IGNORECASE)
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?|(\d{1,7})")
+_WAIT = re.compile(r"wait(?:\s*=\s*\"?(\d{1,6})\"?)?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?|(\d{1,7})", re.ASCII)
 
 
 class Preference:
