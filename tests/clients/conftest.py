@@ -19,6 +19,8 @@ from tests.server import RunningServer
 MOUNTS = ("/v1", "/replicate/v1")
 PAGE = 100
 """Rows on a page of every list."""
+SMALL = {"width": 32, "height": 48}
+"""What the deployment fixes, pixels."""
 GIF = bytes.fromhex(
     "4749463839610100010080000000ffffff00000021f90401000001002c00000000010001000002024401003b"
 )
@@ -37,6 +39,11 @@ class Suite:
         """The bare id of a fixture model's version."""
         return self.models[role].split(":")[1]
 
+    @property
+    def deployment(self) -> tuple[str, str]:
+        """Owner and name of a deployment of the picture model, which fixes 32 x 48 pixels."""
+        return "house", "small-pictures"
+
     def model(self, role: str) -> tuple[str, str]:
         """Owner and name of a fixture model."""
         owner, name = self.models[role].split(":")[0].split("/")
@@ -49,6 +56,15 @@ def must_be_in_order(server: RunningServer) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def deploy(suite: Suite) -> None:
+    """Make the deployment, as an operator does in the panel."""
+    owner, name = suite.deployment
+    fields = {"owner": owner, "name": name, "version_id": suite.version("image"), "input": SMALL}
+    code = f"from predictions.models import Deployment; Deployment.objects.create(**{fields!r})"
+    done = suite.server.manage("shell", "-c", code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="session")
 def suite() -> Iterator[Suite]:
     # Behind a proxy, in so far as a test may say that its request came through TLS.
@@ -57,7 +73,9 @@ def suite() -> Iterator[Suite]:
         done = server.manage("fixtures", str(path))
         assert done.returncode == 0, done.stdout + done.stderr
         told = json.loads(path.read_text())
-        yield Suite(told["base_url"], told["tokens"], told["models"], server)
+        suite = Suite(told["base_url"], told["tokens"], told["models"], server)
+        deploy(suite)
+        yield suite
         must_be_in_order(server)
 
 

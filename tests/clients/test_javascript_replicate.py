@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.clients.conftest import GIF, PAGE, Suite
+from tests.clients.conftest import GIF, PAGE, SMALL, Suite
 from tests.clients.node import Node, Thrown
 from tests.houses import eventually
 from tests.receiver import Receiver
@@ -207,7 +207,7 @@ def test_models_are_listed_read_and_found(js: Node, suite: Suite) -> None:
 
 
 def test_the_small_lists_can_be_read(js: Node) -> None:
-    account, hardware, collections, trainings, deployments = js(
+    account, hardware, collections, trainings = js(
         """
         const collections = (await replicate.collections.list()).results;
         const full = collections.map(async (one) => (await replicate.collections.get(one.slug)).models.length);
@@ -216,13 +216,33 @@ def test_the_small_lists_can_be_read(js: Node) -> None:
             await replicate.hardware.list(),
             await Promise.all(full),
             (await replicate.trainings.list()).results,
-            (await replicate.deployments.list()).results,
         ];
         """
     )
     assert account["username"] == "conformance-funded" and hardware[0]["sku"]
     assert collections and all(collections)
-    assert trainings == [] and deployments == []
+    assert trainings == []
+
+
+def test_a_deployment_is_listed_read_and_run_with_what_it_fixes(js: Node, suite: Suite) -> None:
+    owner, name = suite.deployment
+    listed, one, made = js(
+        """
+        const {owner, name} = given;
+        const made = await replicate.deployments.predictions.create(owner, name, {input: {prompt: "a", width: 640}});
+        return [
+            (await replicate.deployments.list()).results.map((one) => [one.owner, one.name]),
+            await replicate.deployments.get(owner, name),
+            await replicate.wait(made, {interval: 100}),
+        ];
+        """,
+        owner=owner,
+        name=name,
+    )
+    assert listed == [[owner, name]] and one["current_release"]["version"] == suite.version("image")
+    assert (made["status"], made["deployment"]) == ("succeeded", f"{owner}/{name}")
+    picture = Image.open(io.BytesIO(httpx.get(made["output"][0]).content))
+    assert picture.size == (SMALL["width"], SMALL["height"])
 
 
 # -- files -----------------------------------------------------------------------------------------------------

@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 import pytest
 import replicate
+from PIL import Image
 from replicate.exceptions import ReplicateError
 from replicate.helpers import FileOutput
 from replicate.pagination import paginate
 from replicate.webhook import InvalidSignatureError, Webhooks
 
-from tests.clients.conftest import GIF, PAGE, Suite
+from tests.clients.conftest import GIF, PAGE, SMALL, Suite
 from tests.houses import eventually
 from tests.receiver import Receiver
 from tests.server import RunningServer
@@ -61,7 +62,26 @@ def test_the_small_lists_can_be_read(client: replicate.Client) -> None:
     assert [(row.sku, row.name) for row in client.hardware.list()]
     collections = client.collections.list().results
     assert all(client.collections.get(one.slug).models for one in collections)
-    assert client.trainings.list().results == [] and client.deployments.list().results == []
+    assert client.trainings.list().results == []
+
+
+def test_a_deployment_is_listed_read_and_run_with_what_it_fixes(
+    client: replicate.Client, suite: Suite
+) -> None:
+    name = "/".join(suite.deployment)
+    assert [one.id for one in client.deployments.list().results] == [name]
+    deployment = client.deployments.get(name)
+    assert deployment.current_release is not None
+    assert deployment.current_release.version == suite.version("image")
+    given = {"prompt": "a", "width": 640}
+    for made in (
+        deployment.predictions.create(input=given),
+        client.deployments.predictions.create(deployment=name, input=given),
+    ):
+        made.wait()
+        picture = Image.open(io.BytesIO(httpx.get(made.output[0]).content))
+        assert picture.size == (SMALL["width"], SMALL["height"])
+    assert refusal(lambda: client.deployments.get("house/nothing")).status == 404
 
 
 # -- files -----------------------------------------------------------------------------------------------------

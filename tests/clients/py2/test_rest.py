@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 import replicate
+from PIL import Image
 
-from tests.clients.conftest import GIF, PAGE, Suite
+from tests.clients.conftest import GIF, PAGE, SMALL, Suite
 from tests.clients.py2.conftest import client_of
 from tests.server import RunningServer
 
@@ -76,8 +78,21 @@ def test_the_small_lists_can_be_read(client: Any) -> None:
     assert all(row.sku and row.name for row in client.hardware.list())
     for one in client.collections.list():
         assert client.collections.get(collection_slug=one.slug).slug == one.slug
-    assert list(client.trainings.list()) == [] and list(client.deployments.list()) == []
+    assert list(client.trainings.list()) == []
     assert client.webhooks.default.secret.get().key.startswith("whsec_")
+
+
+def test_a_deployment_is_listed_read_and_run_with_what_it_fixes(client: Any, suite: Suite) -> None:
+    owner, name = suite.deployment
+    where = {"deployment_owner": owner, "deployment_name": name}
+    assert [(one.owner, one.name) for one in client.deployments.list()] == [suite.deployment]
+    assert client.deployments.get(**where).current_release.version == suite.version("image")
+    made = client.deployments.predictions.create(**where, input={"prompt": "a", "width": 640}, prefer="wait")
+    assert (made.status, made.deployment) == ("succeeded", f"{owner}/{name}")
+    picture = Image.open(io.BytesIO(httpx.get(made.output[0]).content))
+    assert picture.size == (SMALL["width"], SMALL["height"])
+    with pytest.raises(replicate.UnprocessableEntityError):
+        client.deployments.delete(**where)
 
 
 # -- files -----------------------------------------------------------------------------------------------------
