@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from tests.rules import ROOT
 from tests.server import RunningServer
 
@@ -83,7 +85,23 @@ def target(database_url: str = "") -> Iterator[Target]:
         made = json.loads(file.read_text())
         done = server.manage("shell", "-c", _ARRANGE)
         assert done.returncode == 0, done.stderr
-        yield Target(server.url, made["tokens"]["funded"], made["models"])
+        one = Target(server.url, made["tokens"]["funded"], made["models"])
+        _furnish(one)
+        yield one
+
+
+def _furnish(one: Target) -> None:
+    """Have something there of every kind: predictions, deliveries, items, published and shared ones."""
+    with httpx.Client(base_url=one.url, headers={"Authorization": f"Bearer {one.token}"}) as client:
+        wish = {"version": one.models["image"], "input": {"prompt": "a cat", "width": 64, "height": 64}}
+        told = {**wish, "webhook": "https://receiver.example/hook"}
+        for _number in range(8):
+            client.post("/v1/predictions", json=told, headers={"Prefer": "wait=10"}, timeout=30)
+        items = [row["id"] for row in client.get("/api/items").json()["results"]]
+        assert items, "No prediction gave an item."
+        for item in items[:4]:
+            client.post(f"/api/items/{item}/publish", json={})
+            client.post(f"/api/items/{item}/shares", json={})
 
 
 def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool) -> Report:

@@ -63,6 +63,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         return
     if path.startswith("/api/"):
         own.mend(case, MODELS, INPUTS)
+        own.point_at_something(case, os.environ["FUZZ_TOKEN"], MODELS)
         return
     if "Idempotency-Key" in case.headers:
         # Of this run alone: the server remembers those of the one before.
