@@ -86,6 +86,37 @@ class Prepared(Generic[Row]):
         return self._compiled
 
 
+class PreparedValues:
+    """`PreparedValues(build)` for `build()`, a queryset of `values_list` that is the same each time it is asked.
+
+    What changes must be a database function (`Now()`); its other values are sent with the SQL, so that PostgreSQL may
+    use an index that is only for some of them.
+    """
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
+        self._build = build
+        self._compiled: tuple[str, tuple[Any, ...], Any] | None = None
+
+    def all(self) -> list[tuple[Any, ...]]:
+        """The rows. One query."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        sql, params, converters = self._compiled or self._compile()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            rows = cursor.fetchall()
+        if converters:
+            return [tuple(_converted(list(row), converters, connection)) for row in rows]
+        return rows
+
+    def _compile(self) -> tuple[str, tuple[Any, ...], Any]:
+        compiler = self._build().query.get_compiler(using=DEFAULT_DB_ALIAS)
+        sql, params = compiler.as_sql()
+        found = compiler.get_converters([one[0] for one in compiler.select])
+        converters = [(number, functions, column) for number, (functions, column) in found.items()]
+        self._compiled = sql, tuple(params), converters
+        return self._compiled
+
+
 class Rows(ModelIterable):
     """For long lists, as `queryset._iterable_class`: the rows that the queryset gives itself, made at less cost."""
 
@@ -152,13 +183,17 @@ def _with_makers(populators: Any) -> Any:
     return populators
 
 
-def _instance(compiled: _Compiled, row: list[Any], connection: Any) -> Any:
-    for number, functions, column in compiled.converters:
+def _converted(row: list[Any], converters: Any, connection: Any) -> list[Any]:
+    for number, functions, column in converters:
         value = row[number]
         for convert in functions:
             value = convert(value, column, connection)
         row[number] = value
-    return _filled(compiled, row)
+    return row
+
+
+def _instance(compiled: _Compiled, row: list[Any], connection: Any) -> Any:
+    return _filled(compiled, _converted(row, compiled.converters, connection))
 
 
 def _filled(compiled: _Compiled, row: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
+from accounts.prepared import Prepared
 from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.delivery import webhooks
 from predictions.lifecycle import ending
@@ -20,6 +21,13 @@ from predictions.providers.base import Job
 from predictions.running import dispatch, queue
 
 STRAY_LEASE = 10.0
+_CLAIMED = Prepared[Prediction](
+    lambda pk, phase: Prediction.objects.filter(pk=pk, phase=phase).select_related(
+        "model", "version", "price"
+    )[:1],
+    pk=int,
+    phase=str,
+)
 
 
 @dataclass(frozen=True)
@@ -199,10 +207,8 @@ def take_back() -> int:
 
 
 def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:
-    if not claims:
-        return []
-    rows = Prediction.objects.filter(pk__in=claims, phase=phase).select_related("model", "version", "price")
-    return [Claimed(row, claims[row.pk]) for row in rows if row.claim == claims[row.pk]]
+    rows = (_CLAIMED.first(pk=pk, phase=phase.value) for pk in sorted(claims))
+    return [Claimed(row, claims[row.pk]) for row in rows if row is not None and row.claim == claims[row.pk]]
 
 
 def work_limit(prediction: Prediction) -> float:

@@ -156,9 +156,10 @@ class Prediction(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(name="prediction_of_account", fields=["account", "-created_at", "-id"]),
+            # With the phase, though it is the same in all of it: else SQLite reads every row to look it up.
             models.Index(
                 name="prediction_waiting",
-                fields=["account", "user", "model", "provider", "not_before", "start_attempts", "id"],
+                fields=["account", "user", "model", "provider", "not_before", "start_attempts", "id", "phase"],
                 condition=Q(phase="waiting"),
             ),
             models.Index(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper,
 
 from accounts.clock import Now
 from accounts.models import Account, ApiToken
+from accounts.prepared import PreparedValues
 from predictions.models import HostedModel, Phase, Prediction, Status
 from predictions.providers.base import Provider
 from predictions.running import providers
@@ -51,19 +51,17 @@ class _Lane:
     """Whether tokens with limits of their own are about, whose predictions are in other lanes."""
     later: list[int] | None = None
 
-    def take(self, most: int) -> int:
-        """The oldest, and move on. Only a second one of the same lane asks the database."""
-        taken = self.head
+    def move_on(self, most: int) -> None:
+        """Past the oldest, to the next, or to 0. Only a second one of the same lane asks the database."""
         if self.later is None:
             rows = _waiting().filter(account_id=self.account_id, user_id=self.user_id, model_id=self.model_id)
-            rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=taken)
+            rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=self.head)
             if self.token_id is not None:
                 rows = rows.filter(token_id=self.token_id)
             elif self.beside_tokens:
                 rows = rows.exclude(token__in_flight_limit__gt=0)
             self.later = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
         self.head = self.later.pop(0) if self.later else 0
-        return taken
 
 
 @dataclass
@@ -130,7 +128,7 @@ def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) 
 
     A heap whose ranks may be out of date: a rank only grows, so a lane is looked at again when it comes up too early.
     """
-    models = dict(_model_refs())
+    models = {pk: f"{owner}/{name}" for pk, owner, name in _MODELS.all()}
     heap = [(load.rank(lane), number, lane) for number, lane in enumerate(lanes)]
     heapq.heapify(heap)
     chosen: list[Choice] = []
@@ -144,19 +142,70 @@ def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) 
         name = _provider_for(lane, load.free, everyone, models)
         if name is None:
             continue
-        chosen.append(Choice(lane.take(most), name))
+        chosen.append(Choice(lane.head, name))
         load.free[name] -= 1
         load.add(lane.account_id, lane.user_id, lane.token_id)
+        if len(chosen) < most:
+            lane.move_on(most)
         if lane.head:
             heapq.heappush(heap, (load.rank(lane), number, lane))
     return chosen
 
 
-def _model_refs() -> Iterator[tuple[int, str]]:
-    for pk, owner, name in (
-        HostedModel.objects.filter(enabled=True).order_by().values_list("pk", "owner", "name")
-    ):
-        yield pk, f"{owner}/{name}"
+# Every claim asks the same: each question is compiled once.
+_MODELS = PreparedValues(
+    lambda: HostedModel.objects.filter(enabled=True).order_by().values_list("pk", "owner", "name")
+)
+_OPEN = PreparedValues(
+    lambda: (
+        Prediction.objects.filter(upstream_open=True)
+        .order_by()
+        .values_list("provider")
+        .annotate(n=Count("pk"))
+    )
+)
+_ALONE = PreparedValues(
+    lambda: (
+        Prediction.objects.filter(upstream_open=True, start_attempts__gte=ALONE_FROM)
+        .exclude(phase=Phase.ENDED)
+        .order_by()
+        .values_list("provider")
+        .distinct()
+    )
+)
+_SUSPECTS = PreparedValues(
+    lambda: _waiting().filter(start_attempts__gte=ALONE_FROM).order_by("id").values_list("id")[:16]
+)
+_LANES = PreparedValues(
+    lambda: (
+        _waiting()
+        .order_by()
+        .values_list("account_id", "user_id", "model_id", "provider")
+        .annotate(head=Min("pk"))
+    )
+)
+# Phase by phase: asked for four at once, SQLite's planner reads the whole table as soon as most of it is in one phase.
+_IN_FLIGHT = PreparedValues(
+    lambda: _in_phase(IN_FLIGHT[0]).union(*(_in_phase(phase) for phase in IN_FLIGHT[1:]), all=True)
+)
+_OWN_LIMITS = PreparedValues(
+    lambda: Account.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
+)
+_LIMITS_OF_PLANS = PreparedValues(
+    lambda: (
+        Account.objects.filter(plan__in_flight_limit__gt=0)
+        .order_by()
+        .values_list("pk", "plan__in_flight_limit")
+    )
+)
+_LIMITS_OF_TOKENS = PreparedValues(
+    lambda: ApiToken.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
+)
+
+
+def _in_phase(phase: Phase) -> Any:
+    rows = Prediction.objects.filter(phase=phase).order_by().values_list("account_id", "user_id")
+    return rows.annotate(n=Count("pk"))
 
 
 def _provider_for(
@@ -186,21 +235,18 @@ def _waiting() -> Any:
 
 
 def _free_slots(everyone: list[Provider]) -> dict[str, int]:
-    rows = Prediction.objects.filter(upstream_open=True).values_list("provider").annotate(n=Count("pk"))
-    taken: dict[str, int] = {str(name): int(n) for name, n in rows}
+    taken: dict[str, int] = {str(name): int(n) for name, n in _OPEN.all()}
     return {provider.name: provider.limit - taken.get(provider.name, 0) for provider in everyone}
 
 
 def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[tuple[Choice, Prediction]]:
     """What was started twice without an answer runs alone: its provider first drains, and takes nothing beside it."""
     chosen: list[tuple[Choice, Prediction]] = []
-    running = Prediction.objects.filter(upstream_open=True, start_attempts__gte=ALONE_FROM).exclude(
-        phase=Phase.ENDED
-    )
-    for name in set(running.values_list("provider", flat=True)):
+    for (name,) in _ALONE.all():
         if name in free:
             free[name] = 0
-    rows = _waiting().filter(start_attempts__gte=ALONE_FROM).order_by("id").select_related("model")[:16]
+    ids = [pk for (pk,) in _SUSPECTS.all()]
+    rows = Prediction.objects.filter(pk__in=ids).order_by("id").select_related("model") if ids else ()
     for row in rows:
         for provider in everyone:
             if not provider.serves(row.model.ref) or (row.provider and row.provider != provider.name):
@@ -214,31 +260,23 @@ def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[tuple[Choi
 
 def _lanes(*, by_token: bool) -> list[_Lane]:
     """Every lane that has something waiting. `by_token`: tokens with limits have lanes of their own."""
-    rows = _waiting().order_by()
-    keys = ["account_id", "user_id", "model_id", "provider"]
-    if by_token:
-        limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
-        rows = rows.annotate(limited=Case(limited, default=None))
-        keys.append("limited")
+    if not by_token:
+        return [_Lane(*row) for row in _LANES.all()]
+    limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
+    rows = _waiting().order_by().annotate(limited=Case(limited, default=None))
+    lanes = rows.values_list("account_id", "user_id", "model_id", "provider", "limited").annotate(
+        head=Min("pk")
+    )
     return [
-        _Lane(
-            row["account_id"],
-            row["user_id"],
-            row["model_id"],
-            row["provider"],
-            row["head"],
-            row.get("limited"),
-            by_token,
-        )
-        for row in rows.values(*keys).annotate(head=Min("pk"))
+        _Lane(account, user, model, provider, head, token, beside_tokens=True)
+        for account, user, model, provider, token, head in lanes
     ]
 
 
 def _in_flight() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
     by_account: dict[int, int] = defaultdict(int)
     by_user: dict[tuple[int, int], int] = defaultdict(int)
-    rows = Prediction.objects.filter(phase__in=IN_FLIGHT).order_by().values_list("account_id", "user_id")
-    for account_id, user_id, count in rows.annotate(n=Count("pk")).values_list("account_id", "user_id", "n"):
+    for account_id, user_id, count in _IN_FLIGHT.all():
         by_account[account_id] += count
         by_user[account_id, user_id] += count
     return by_account, by_user
@@ -252,16 +290,13 @@ def _in_flight_by_token() -> dict[int, int]:
 def _limits(account_ids: set[int]) -> dict[int, int]:
     default = settings.IN_FLIGHT_PER_ACCOUNT
     # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
-    own = dict(Account.objects.filter(in_flight_limit__gt=0).values_list("pk", "in_flight_limit"))
-    of_plan = Account.objects.filter(plan__in_flight_limit__gt=0).values_list("pk", "plan__in_flight_limit")
-    own = {**dict(of_plan), **own}
+    own: dict[int, int] = {**dict(_LIMITS_OF_PLANS.all()), **dict(_OWN_LIMITS.all())}  # type: ignore[arg-type]
     return {pk: own.get(pk) or default for pk in account_ids}
 
 
 def _token_limits() -> dict[int, int]:
     """The tokens with limits of their own; mostly nobody's."""
-    limited = ApiToken.objects.filter(in_flight_limit__gt=0)
-    return {pk: limit for pk, limit in limited.values_list("pk", "in_flight_limit") if limit}
+    return dict(_LIMITS_OF_TOKENS.all())  # type: ignore[arg-type]
 
 
 def place(prediction: Prediction) -> Place | None:
