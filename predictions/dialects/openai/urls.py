@@ -20,5 +20,5 @@ def patterns() -> list[URLPattern]:
         path("images/edits", door.endpoint(creates=True, POST=views.edit)),
         path("images/variations", door.endpoint(creates=True, POST=views.vary)),
         path("openapi.json", door.public(serve(openapi.build))),
-        re_path(r"^.*$", unknown),
+        re_path(r"^[\s\S]*$", unknown),
     ]

@@ -66,5 +66,5 @@ def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
         path("files/<str:public_id>", endpoint(GET=files.get, DELETE=files.delete)),
         path("files/<str:public_id>/download", public(files.download)),
         path("openapi.json", public(described)),
-        re_path(r"^.*$", unknown),
+        re_path(r"^[\s\S]*$", unknown),
     ]
