@@ -18,6 +18,7 @@ from replicate.pagination import paginate
 from replicate.webhook import InvalidSignatureError, Webhooks
 
 from tests.clients.conftest import GIF, PAGE, SMALL, Suite
+from tests.clients.tls import BehindTls
 from tests.houses import eventually
 from tests.receiver import Receiver
 from tests.server import RunningServer
@@ -120,15 +121,6 @@ def test_a_file_without_a_name_and_a_data_uri_reach_the_model(client: replicate.
     uri = "data:image/gif;base64," + base64.b64encode(GIF).decode()
     for image in (uri, io.BytesIO(GIF)):
         assert httpx.get(str(client.run(suite.models["file_input"], input={"image": image}))).content == GIF
-
-
-class BehindTls(httpx.HTTPTransport):
-    """The way through a proxy that ends TLS: what the client calls https arrives as http, and says so."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = request.url.copy_with(scheme="http")
-        request.headers["X-Forwarded-Proto"] = "https"
-        return super().handle_request(request)
 
 
 def test_behind_tls_outputs_are_file_objects_that_can_be_read_with_the_token(

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.clients.conftest import GIF, PAGE, SMALL, Suite
 from tests.clients.py2.conftest import client_of
+from tests.clients.tls import BehindTls
 from tests.server import RunningServer
 
 pytestmark = pytest.mark.clients
@@ -123,15 +124,6 @@ def test_an_open_file_and_a_path_in_the_input_reach_the_model(
                 suite.models["file_input"], input={"image": image}, file_encoding_strategy=strategy
             )
             assert httpx.get(str(back)).content == GIF
-
-
-class BehindTls(httpx.HTTPTransport):
-    """The way through a proxy that ends TLS: what the client calls https arrives as http, and says so."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = request.url.copy_with(scheme="http")
-        request.headers["X-Forwarded-Proto"] = "https"
-        return super().handle_request(request)
 
 
 def test_behind_tls_outputs_are_file_objects_that_can_be_read(suite: Suite, base_url: str) -> None:
