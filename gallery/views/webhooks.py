@@ -39,6 +39,8 @@ class Line:
 
     row: Delivery
     target: str
+    asked: int = 0
+    """How often the page asked for it by itself."""
 
     @property
     def host(self) -> str:
@@ -68,9 +70,13 @@ class Line:
         return self.is_owed and not self.row.claim and self.row.due_at > timezone.now()
 
     @property
-    def moves(self) -> bool:
-        """Whether its state may change within seconds, so that it is worth asking again."""
-        return self.is_owed and self.row.due_at < timezone.now() + _SOON
+    def asks_again(self) -> bool:
+        """Whether its state may change within seconds, so that it is worth asking again; not for ever."""
+        return self.is_owed and self.row.due_at < timezone.now() + _SOON and self.asked < ASKED_AT_MOST
+
+    @property
+    def next_asked(self) -> int:
+        return self.asked + 1
 
 
 @require_safe
@@ -182,7 +188,7 @@ def test(request: HttpRequest) -> HttpResponse:
         else:
             if _wants_fragment(request):
                 line = _line(log.own(account_of(request), made.message_id))
-                return page(request, "webhooks/_tested.html", {"form": form, "line": line, "asked": 0})
+                return page(request, "webhooks/_tested.html", {"form": form, "line": line})
             return HttpResponseRedirect(reverse("account_webhooks"))
     if _wants_fragment(request):
         return page(request, "webhooks/_test_form.html", {"form": form}, status=422)
@@ -194,7 +200,7 @@ def test(request: HttpRequest) -> HttpResponse:
 def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
     """One delivery with its tries and body: opened in the log, or a page of its own."""
     row = log.own(account_of(request), message_id)
-    context = {"line": _line(row), "tries": _tries(row), **_body(row), "open": True}
+    context = {"line": _line(row, _asked(request)), "tries": _tries(row), **_body(row), "open": True}
     if _wants_fragment(request):
         return page(request, "webhooks/_whole.html", context)
     return page(request, "webhooks/delivery.html", context)
@@ -205,12 +211,13 @@ def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
 def line(request: HttpRequest, message_id: str) -> HttpResponse:
     """The line of one delivery as it is now; a page that waits for its end asks again, and not for ever."""
     row = log.own(account_of(request), message_id)
-    asked = request.GET.get("asked", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else ASKED_AT_MOST
-    context = {"line": _line(row), "asked": number, "open": request.GET.get("open") == "1"}
-    if context["open"]:
-        context |= {"tries": _tries(row), **_body(row)}
-    return page(request, "webhooks/_line.html", context)
+    return page(request, "webhooks/_summary.html", {"line": _line(row, _asked(request))})
+
+
+def _asked(request: HttpRequest) -> int:
+    """How often the page asked already; what makes no sense ends the asking."""
+    asked = request.GET.get("asked", "0")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else ASKED_AT_MOST
 
 
 @require_POST
@@ -225,8 +232,8 @@ def resend(request: HttpRequest, message_id: str) -> HttpResponse:
         refused = str(error)
     if _wants_fragment(request):
         now = log.own(account_of(request), message_id)
-        context = {"line": _line(now), "asked": 0, "refused": refused, "tries": _tries(now), **_body(now)}
-        return page(request, "webhooks/_line.html", context | {"open": True})
+        context = {"line": _line(now), "refused": refused, "tries": _tries(now), **_body(now), "open": True}
+        return page(request, "webhooks/_line.html", context)
     if refused:
         messages.error(request, refused)
     else:
@@ -240,8 +247,8 @@ def lines_of(prediction: Prediction) -> list[Line]:
     return [_line(row) for row in rows.order_by("-id")[:PAGE]]
 
 
-def _line(row: Any) -> Line:
-    return Line(row, row.target)
+def _line(row: Any, asked: int = 0) -> Line:
+    return Line(row, row.target, asked)
 
 
 def _tries(row: Delivery) -> list[dict[str, Any]]:
