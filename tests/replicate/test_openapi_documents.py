@@ -31,7 +31,7 @@ def routes(patterns: list[URLPattern]) -> set[tuple[str, str]]:
     found = set()
     for pattern in patterns:
         route = str(pattern.pattern)
-        if route == r"^.*$":
+        if route == r"^[\s\S]*$":
             continue
         path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
         found |= {(path, method.lower()) for method in pattern.callback.methods}  # type: ignore[attr-defined]

@@ -103,7 +103,8 @@ def prompt_of(given: dict[str, Any]) -> str:
 
 def _size(given: dict[str, Any]) -> sizes.Size | None:
     try:
-        return sizes.parse(text(given, "size") or "auto")
+        size = text(given, "size")
+        return sizes.parse("auto" if size is None else size)
     except sizes.NoSuchSize as fault:
         raise invalid(str(fault), "size") from None
 
