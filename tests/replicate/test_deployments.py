@@ -13,6 +13,7 @@ from django.urls import reverse
 from accounts.models import User
 from predictions.models import Deployment, Prediction, Version
 from tests.fakes import FakeProvider
+from tests.replicate.clients import official
 from tests.replicate.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +145,16 @@ def test_an_operators_mistake_is_shown_and_nothing_is_kept(
 def test_a_stranger_cannot_open_the_desk(alice: User, client_of: ClientOf, version: Version) -> None:
     answer = client_of(alice).post(reverse("admin:predictions_deployment_add"), form(version))
     assert answer.status_code in {302, 403} and not Deployment.objects.exists()
+
+
+def test_the_official_client_lists_reads_and_runs_them(
+    api: Api, deployment: Deployment, provider: FakeProvider
+) -> None:
+    theirs = official(api)
+    (listed,) = theirs.deployments.list()
+    read = theirs.deployments.get("house/postcards")
+    assert (listed.owner, listed.name) == (read.owner, read.name) == ("house", "postcards")
+    assert read.current_release is not None and read.current_release.version == deployment.version_id
+    made = theirs.deployments.predictions.create("house/postcards", input={"prompt": "a cat"})
+    assert (made.status, made.input) == ("starting", {"prompt": "a cat", "width": 640})
+    assert read.predictions.create(input={"prompt": "a dog"}).version == deployment.version_id
