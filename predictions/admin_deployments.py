@@ -95,7 +95,7 @@ class DeploymentDesk(Desk):
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         elif (form.initial["version"], form.initial["input"]) != (obj.version_id, obj.input):
-            obj.number = F("number") + 1  # type: ignore[assignment]
+            obj.number = F("number") + 1
         super().save_model(request, obj, form, change)
         obj.refresh_from_db(fields=["number"])
 
