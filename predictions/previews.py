@@ -30,7 +30,9 @@ def numbers_of(prediction_ids: list[int]) -> dict[int, int]:
 
 def path_of(prediction: Prediction, number: int, *, key: bool = False) -> str:
     """The address of a look, without the origin. `key`: one that opens without a session or token."""
-    given = {"n": number, **({KEY: prediction.stream_token} if key else {})}
+    given: dict[str, str | int] = {"n": number}
+    if key:
+        given[KEY] = prediction.stream_token
     return f"/p/{prediction.public_id}/preview?{urlencode(given)}"
 
 

@@ -1,0 +1,102 @@
+"""A picture that is being made, in a real browser: its looks follow each other, and the picture takes their place."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from accounts.models import User
+from predictions import catalogue, lifecycle
+from predictions.models import Phase, Prediction, Status
+from predictions.providers.base import Update
+from tests import factories
+from tests.browser.conftest import Window, until
+from tests.browser.test_journeys import finish
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+Open = Callable[..., Window]
+WATCH = """() => {
+  window.gaps = 0; window.had = false;
+  const frame = () => {
+    const tray = document.querySelector(".batch .tray");
+    const look = tray && [...tray.querySelectorAll(".look")].find(
+      one => one.complete && one.naturalWidth && getComputedStyle(one).opacity !== "0");
+    if (look) window.had = true; else if (tray && window.had) window.gaps += 1;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}"""
+"""Counts the frames that showed an empty tray although there had been a look."""
+
+
+@pytest.fixture
+def running(alice: User) -> Prediction:
+    """Alice's prediction, at the provider, with a first look at it."""
+    catalogue.load()
+    version = catalogue.find_version("stability-ai/sdxl")
+    assert version is not None
+    made = factories.make_prediction(
+        alice, version, status=Status.PROCESSING, phase=Phase.RUNNING, input={"prompt": "a lake"}
+    )
+    show(made, 0.1, "red")
+    return made
+
+
+def show(prediction: Prediction, progress: float, colour: str) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(out, "JPEG")
+    present = Prediction.objects.select_related("version").get(pk=prediction.pk)
+    assert lifecycle.note(present, Update("processing", progress=progress, preview=out.getvalue()), 60)
+
+
+def shown(number: int) -> str:
+    """Whether only this look is there, decoded and no longer coming."""
+    return (
+        "[...document.querySelectorAll('.tray .look:not(.coming)')].length === 1 && "
+        f"document.querySelector('.tray .look').src.endsWith('preview?n={number}') && "
+        "document.querySelector('.tray .look').naturalWidth === 64"
+    )
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_light(
+    window: Open, running: Prediction, theme: str
+) -> None:
+    alice = window(theme=theme)
+    alice.sign_in("alice")
+    page = alice.open("/studio/")
+    until(page, shown(1))
+    page.evaluate(WATCH)
+    for number, (progress, colour) in enumerate([(0.3, "green"), (0.6, "blue"), (0.9, "white")], start=2):
+        show(running, progress, colour)
+        until(page, shown(number))
+    assert page.evaluate("window.had && window.gaps === 0")
+    assert page.inner_text(".tray .progress-line").startswith("90%")
+    finish(running)
+    page.wait_for_selector(".batch.succeeded .frame.done img")
+    until(page, "!document.querySelector('.fixing') && !document.querySelector('.look')")
+    assert alice.shift() < 0.02
+    assert alice.complaints == []
+
+
+def test_who_wants_no_motion_sees_progress_and_no_looks(window: Open, running: Prediction) -> None:
+    alice = window()
+    alice.page.emulate_media(reduced_motion="reduce")
+    alice.sign_in("alice")
+    page = alice.open("/studio/")
+    page.wait_for_selector(".tray")
+    until(page, "!document.querySelector('.look')")
+    show(running, 0.5, "green")
+    until(page, "document.querySelector('.tray .progress-line').innerText.startsWith('50%')")
+    assert page.query_selector(".look") is None
+
+
+def test_without_scripts_the_newest_look_is_there_and_fits_a_phone(window: Open, running: Prediction) -> None:
+    alice = window(width=390, scripts=False)
+    alice.sign_in("alice")
+    page = alice.open("/studio/")
+    assert page.locator(".tray .look").get_attribute("src") == f"/p/{running.public_id}/preview?n=1"
+    assert page.locator(".tray .look").evaluate("one => one.naturalWidth") == 64
