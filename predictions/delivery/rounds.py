@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Max, Q, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
@@ -17,9 +18,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from accounts.clock import Now
+from predictions import shown
 from predictions.clock import after
 from predictions.delivery import keys, signing, webhooks
 from predictions.models import Delivery, DeliveryAttempt
+
+log = structlog.get_logger(__name__)
 
 WAITS_S = (0, 5, 30, 120, 600, 1800, 7200, 21600)
 """Before each try of `start` and `completed`; others are tried once."""
@@ -96,7 +100,9 @@ def claim_due(most: int = 16) -> list[Claimed]:
     rows = Delivery.objects.filter(pk__in=taken).select_related(
         "account", "prediction__model", "prediction__version"
     )
-    return [_ready(row, taken[row.pk]) for row in rows if row.claim == taken[row.pk]]
+    rows = rows.defer(*(f"prediction__version__{name}" for name in shown.UNSHOWN))
+    ready = [_ready_or_none(row, taken[row.pk]) for row in rows if row.claim == taken[row.pk]]
+    return [one for one in ready if one is not None]
 
 
 def _take(most: int) -> dict[int, str]:
@@ -107,9 +113,14 @@ def _take(most: int) -> dict[int, str]:
     due = owed.filter(due_at__lte=Now()).order_by("due_at", "pk")
     for _ in range(_PASSES):
         # What is taken is due no more; what is full is asked for no more: each pass sees others.
-        seen = due.exclude(room.full()).values_list("pk", "claim", "account_id", "target", "prediction_id")
+        seen = due.exclude(room.full()).values_list(
+            "pk", "claim", "attempts", "account_id", "target", "prediction_id"
+        )
         rows = list(seen[: most * 2])
-        for pk, claim, account_id, url, prediction_id in rows:
+        for pk, claim, tries, account_id, url, prediction_id in rows:
+            if claim and tries >= len(WAITS_S):
+                _give_up(pk, claim)
+                continue
             host = origin(url)
             if len(taken) < most and room.has(account_id, host, prediction_id):
                 token = _claim(pk, claim)
@@ -119,6 +130,13 @@ def _take(most: int) -> dict[int, str]:
         if len(taken) >= most or len(rows) < most * 2:
             break
     return taken
+
+
+def _give_up(pk: int, before: str) -> None:
+    """It cost its worker at every try: one like that must not go on for ever."""
+    mine = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
+    if mine.update(claim="", state=Delivery.State.GIVEN_UP, answer_note=UNKNOWN):
+        _note_try(pk, None, UNKNOWN, 0)
 
 
 def _claim(pk: int, before: str) -> str:
@@ -131,6 +149,15 @@ def _claim(pk: int, before: str) -> str:
         # Whoever had it is gone. That try is told too: the receiver may have seen it.
         _note_try(pk, None, UNKNOWN, 0)
     return token
+
+
+def _ready_or_none(row: Delivery, claim: str) -> Claimed | None:
+    try:
+        return _ready(row, claim)
+    except Exception:
+        # It is leased, so it steps aside for a while: one that cannot be rendered stops no other.
+        log.exception("delivery_not_ready", message=row.message_id)
+        return None
 
 
 def _ready(row: Delivery, claim: str) -> Claimed:

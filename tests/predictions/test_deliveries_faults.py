@@ -18,7 +18,7 @@ from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
 from accounts.models import User
-from predictions.delivery import keys, outbound, rounds
+from predictions.delivery import keys, outbound, rounds, webhooks
 from predictions.models import Beat, Delivery, DeliveryAttempt, Prediction, Version
 from predictions.running import posting, tasks
 from tests import factories, fakes, races
@@ -316,6 +316,35 @@ def test_a_worker_killed_in_the_middle_of_a_post_leaves_it_to_another_and_the_lo
     assert (delivery.state, delivery.attempts) == ("delivered", 2)
     assert tries(delivery) == [(None, rounds.UNKNOWN), (200, "")]
     assert [headers["webhook-id"] for headers, _ in receiver.requests] == [delivery.message_id]
+
+
+def test_one_that_costs_its_worker_at_every_try_is_given_up(alice: User, version: Version) -> None:
+    delivery = owed(alice, version, "http://127.0.0.1:9/", "logs")
+    for _ in rounds.WAITS_S:
+        assert len(rounds.claim_due()) == 1
+        pass_time(rounds.LEASE_S + 1)
+    assert rounds.claim_due() == []
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.answer_note) == ("given_up", rounds.UNKNOWN)
+    assert delivery.tries.count() == len(rounds.WAITS_S)
+
+
+def test_one_that_cannot_be_rendered_stops_no_other(
+    alice: User, bob: User, version: Version, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = owed(alice, version, receiver.url), owed(bob, version, receiver.url)
+    render = webhooks.render
+
+    def breaks(prediction: Prediction) -> str:
+        if prediction.pk == broken.prediction_id:
+            raise ValueError("a row that nobody can read")
+        return render(prediction)
+
+    monkeypatch.setattr(webhooks, "render", breaks)
+    posting.work_off()
+    whole.refresh_from_db()
+    broken.refresh_from_db()
+    assert (whole.state, broken.state) == ("delivered", "owed")
 
 
 def test_a_slow_receiver_of_one_account_holds_up_no_other(
