@@ -1,21 +1,26 @@
-"""Every answer carries a request id, and so does every log line written while it was made; every page a policy."""
+"""Every answer carries a request id, and so does every log line written while it was made; every page a policy.
+
+Answers of the APIs also tell how long they took us (`Server-Timing`).
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, cast
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
+_APIS = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/")
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestIdMiddleware:
-    """Takes a well-formed `X-Request-Id` from a proxy, or makes one; answers with it. Works in both modes of Django."""
+    """Takes a well-formed `X-Request-Id` from a proxy, or makes one; answers with it, and with the time it took."""
 
     sync_capable = async_capable = True
 
@@ -26,19 +31,17 @@ class RequestIdMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        request_id = _request_id(request)
+        request_id, began = _request_id(request), perf_counter()
         if self._awaits:
-            return self._later(request, request_id)
+            return self._later(request, request_id, began)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = cast(HttpResponse, self.get_response(request))
-        response["X-Request-Id"] = request_id
-        return response
+        return _signed(request, response, request_id, began)
 
-    async def _later(self, request: HttpRequest, request_id: str) -> HttpResponse:
+    async def _later(self, request: HttpRequest, request_id: str, began: float) -> HttpResponse:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = cast(HttpResponse, await self.get_response(request))
-        response["X-Request-Id"] = request_id
-        return response
+        return _signed(request, response, request_id, began)
 
 
 class PagePolicyMiddleware:
@@ -74,6 +77,14 @@ class PagePolicyMiddleware:
         if html and not request.path.startswith(self._OTHERS):
             response.headers.setdefault("Content-Security-Policy", self._POLICY)
         return response
+
+
+def _signed(request: HttpRequest, response: HttpResponse, request_id: str, began: float) -> HttpResponse:
+    response["X-Request-Id"] = request_id
+    if request.path_info.startswith(_APIS):
+        # Our own work in milliseconds, the time that a request is held not counted: what we cost beside the model.
+        response["Server-Timing"] = f"app;dur={(perf_counter() - began) * 1000:.2f}"
+    return response
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ def answer(request: HttpRequest) -> HttpResponse:
 
 async def answer_later(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok")
+
+
+def answered(path: str, *, later: bool) -> HttpResponse:
+    made = RequestIdMiddleware(answer_later if later else answer)(RequestFactory().get(path))
+    return asyncio.run(made) if later else made  # type: ignore[arg-type, return-value]
 
 
 def ask(given: str | None, *, later: bool) -> str:
@@ -72,3 +78,17 @@ def test_a_page_runs_no_script_but_our_own(inner: Any) -> None:
 @pytest.mark.parametrize(("path", "inner"), [("/v1/models", data), ("/admin/", page)])
 def test_what_is_no_page_of_ours_has_no_policy(path: str, inner: Any) -> None:
     assert policy_of(path, inner) == ""
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("path", ["/v1/predictions", "/replicate/v1/account", "/openai/v1/models", "/api/me"])
+def test_an_answer_of_an_api_tells_how_many_milliseconds_it_took(path: str, later: bool) -> None:
+    told = re.fullmatch(r"app;dur=(\d+\.\d\d)", answered(path, later=later)["Server-Timing"])
+
+    assert told is not None
+    assert 0 <= float(told.group(1)) < 60_000
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_page_does_not_tell(later: bool) -> None:
+    assert "Server-Timing" not in answered("/studio/", later=later)

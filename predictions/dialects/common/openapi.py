@@ -25,7 +25,11 @@ RATE_HEADERS: Json = {
     "ratelimit-reset": {"description": "Seconds until all are there again.", "schema": INTEGER},
 }
 REQUEST_ID: Json = {
-    "X-Request-Id": {"description": "To quote when asking for help.", "required": True, "schema": STRING}
+    "X-Request-Id": {"description": "To quote when asking for help.", "required": True, "schema": STRING},
+    "Server-Timing": {
+        "description": "`app;dur=`: milliseconds that the server worked on it, waiting not counted.",
+        "schema": STRING,
+    },
 }
 
 
