@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from rest_framework import serializers
 
 _YEARS = range(1970, 9001)
@@ -18,6 +19,11 @@ class Text(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"trim_whitespace": False, **options})
+        # The base class refuses it too, but says nothing of it in the description.
+        self.validators = [
+            each for each in self.validators if not isinstance(each, ProhibitNullCharactersValidator)
+        ]
+        self.validators.append(RegexValidator(r"^[^\x00]*$", ProhibitNullCharactersValidator.message))
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

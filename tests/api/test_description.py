@@ -92,8 +92,9 @@ def test_every_address_is_described(document: Json) -> None:
     routes = {
         str(entry.pattern).replace("<int:", "{").replace("<str:", "{").replace(">", "}")
         for entry in mounted.url_patterns
+        if entry.name
     }
-    assert routes - described == {"schema", "docs", "^.*$"}
+    assert routes - described == {"schema", "docs"}
     assert described <= routes
 
 

@@ -153,8 +153,8 @@ database = "none"
 include-operation-id = [{refused}]
 checks = {{ positive_data_acceptance = {{ expected-statuses = ["404", "422"] }} }}
 [[operations]]
-include-operation-id = ["tokens_create", "item_shares_create"]
-# An account may have so many.
+include-operation-id = ["tokens_create", "tokens_change", "item_shares_create"]
+# An account may have so many, and what was revoked is not changed.
 checks = {{ positive_data_acceptance = {{ expected-statuses = ["2xx", "404", "409", "422"] }} }}
 [[operations]]
 include-operation-id = ["tokens_get"]
