@@ -21,7 +21,7 @@ from predictions.dialects.common.image_errors import ImageError, invalid
 from predictions.dialects.openai import bodies
 from predictions.running import inputs
 from predictions.running.inputs import MAX_PICTURE
-from predictions.validation import MAX_DATA_URI, is_unicode
+from predictions.validation import MAX_DATA_URI, is_unicode, sayable
 
 MAX_IMAGES = 16
 """Pictures of one request, as OpenAI takes; the models here may take fewer."""
@@ -147,9 +147,7 @@ def _parts(request: HttpRequest) -> tuple[dict[str, str], list[tuple[str, Any]]]
         if _IMAGE.fullmatch(name) or name == "mask":
             raise invalid(f"{name} must be sent as a file, with a file name.", _plain(name))
         if len(values) > 1:
-            raise invalid(
-                "A parameter was sent twice.", name[:100] if is_unicode(name) and "\x00" not in name else "?"
-            )
+            raise invalid("A parameter was sent twice.", sayable(name))
     return {name: str(values[0]) for name, values in lists.items() if values}, files
 
 

@@ -14,6 +14,7 @@ from predictions.dialects.common.door import TokenRequest
 from predictions.dialects.common.image_errors import invalid, model_not_found
 from predictions.dialects.common.images import Form
 from predictions.models import HostedModel, Version
+from predictions.validation import sayable
 
 ALIASES = {
     # Any size as it is asked for; no choice of a file format, as with OpenAI's own.
@@ -48,7 +49,7 @@ def choose(name: str) -> Chosen:
     version = catalogue.find_version(target or name)
     if version is None:
         raise model_not_found(
-            f"The model '{name[:200]}' does not exist." if name else "There is no default model."
+            f"The model '{sayable(name)}' does not exist." if name else "There is no default model."
         )
     if target is None:
         return Chosen(version)
@@ -122,7 +123,7 @@ def get_model(request: TokenRequest, model_id: str) -> HttpResponse:
     """GET /models/{id}: an `owner/name`, slash and all, or an alias, which is shown under its own name."""
     version = catalogue.find_version(_alias(model_id) or model_id)
     if version is None:
-        raise model_not_found(f"The model '{model_id[:200]}' does not exist.")
+        raise model_not_found(f"The model '{sayable(model_id)}' does not exist.")
     return answer(_model_json(version.model, model_id))
 
 
