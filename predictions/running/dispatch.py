@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper, F, Min, Q, When
 
@@ -25,6 +26,7 @@ from predictions.running import providers
 
 _LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
 ALONE_FROM = 2
+_USUAL_FOR_S = 10.0
 IN_FLIGHT = (Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING)
 
 
@@ -315,14 +317,25 @@ def place(prediction: Prediction) -> Place | None:
 
 
 def _estimate(prediction: Prediction, number: int) -> float | None:
-    recent = Prediction.objects.filter(
-        model_id=prediction.model_id, status=Status.SUCCEEDED, started_at__isnull=False
-    ).order_by("-id")[:30]
-    took = ExpressionWrapper(F("completed_at") - F("started_at"), output_field=DurationField())
-    average = Prediction.objects.filter(pk__in=[row.pk for row in recent.only("pk")]).aggregate(s=Avg(took))[
-        "s"
-    ]
     slots = sum(p.limit for p in providers.all_providers() if p.serves(prediction.model.ref))
-    if average is None or not slots:
-        return None
-    return float(average.total_seconds() * (1 + number / slots))
+    usual = _usual_s(prediction.model_id) if slots else 0.0
+    return usual * (1 + number / slots) if usual else None
+
+
+def _usual_s(model_id: int) -> float:
+    """How long recent runs of a model took, in seconds; 0 where there was none. It may be some seconds old.
+
+    Everybody who waits for a model asks the same, and behind a long queue its last runs are far to seek.
+    """
+    key = f"usual-run-{model_id}"
+    found: float | None = cache.get(key)
+    if found is None:
+        recent = Prediction.objects.filter(
+            model_id=model_id, status=Status.SUCCEEDED, started_at__isnull=False
+        ).order_by("-id")[:30]
+        took = ExpressionWrapper(F("completed_at") - F("started_at"), output_field=DurationField())
+        rows = Prediction.objects.filter(pk__in=[row.pk for row in recent.only("pk")])
+        average = rows.aggregate(s=Avg(took))["s"]
+        found = average.total_seconds() if average is not None else 0.0
+        cache.set(key, found, _USUAL_FOR_S)
+    return found
