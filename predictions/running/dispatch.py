@@ -292,13 +292,13 @@ def _in_flight_by_token() -> dict[int, int]:
 def _limits(account_ids: set[int]) -> dict[int, int]:
     default = settings.IN_FLIGHT_PER_ACCOUNT
     # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
-    own: dict[int, int] = {**dict(_LIMITS_OF_PLANS.all()), **dict(_OWN_LIMITS.all())}  # type: ignore[arg-type]
+    own: dict[int, int] = {**dict(_LIMITS_OF_PLANS.all()), **dict(_OWN_LIMITS.all())}
     return {pk: own.get(pk) or default for pk in account_ids}
 
 
 def _token_limits() -> dict[int, int]:
     """The tokens with limits of their own; mostly nobody's."""
-    return dict(_LIMITS_OF_TOKENS.all())  # type: ignore[arg-type]
+    return dict(_LIMITS_OF_TOKENS.all())
 
 
 def place(prediction: Prediction) -> Place | None:
