@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.forms.models import model_to_dict
 
 from accounts.models import ApiToken, User
-from accounts.prepared import Prepared
+from accounts.prepared import Prepared, PreparedValues
 from predictions.models import Prediction
 from tests import factories
 
@@ -137,3 +137,32 @@ def test_an_annotated_queryset_is_an_error(db: None) -> None:
 
     with pytest.raises(ValueError, match="Annotations"):
         prepared.all(pk=1)
+
+
+def test_values_are_those_of_the_queryset(alice: User, bob: User) -> None:
+    for user, status in ((alice, "starting"), (alice, "succeeded"), (bob, "starting")):
+        factories.make_prediction(user, status=status)
+
+    def counted() -> QuerySet[Any, Any]:
+        rows = Prediction.objects.filter(status="starting").order_by("account_id").values_list("account_id")
+        return rows.annotate(n=Count("pk"), last=Max("created_at"))
+
+    prepared = PreparedValues(counted)
+
+    assert prepared.all() == list(counted()) and len(prepared.all()) == 2
+    factories.make_prediction(bob)
+    assert prepared.all() == list(counted())
+
+
+def test_values_of_a_union_are_those_of_the_queryset(alice: User) -> None:
+    for status in ("starting", "starting", "succeeded"):
+        factories.make_prediction(alice, status=status)
+
+    def both() -> QuerySet[Any, Any]:
+        parts = [
+            Prediction.objects.filter(status=status).order_by().values_list("status").annotate(n=Count("pk"))
+            for status in ("starting", "succeeded", "failed")
+        ]
+        return parts[0].union(*parts[1:], all=True)
+
+    assert sorted(PreparedValues(both).all()) == sorted(both()) == [("starting", 2), ("succeeded", 1)]
