@@ -16,6 +16,8 @@ from predictions.running import holding, waiting
 from predictions.running.holding import HeldResponse
 from tests import factories, fakes
 from tests.fakes import provider
+from tests.openai import pictures
+from tests.openai.pictures import FORMAT, URI, WORDS
 
 __all__ = ["provider"]
 
@@ -109,3 +111,17 @@ def painter(db: None) -> Version:
     return factories.make_version(
         HostedModel.objects.create(owner="acme", name="painter"), input_schema=INPUT_SCHEMA
     )
+
+
+@pytest.fixture
+def editor(db: None) -> Version:
+    """A model that takes a picture and words."""
+    return pictures.model(
+        "editor", "image-to-image", ["image"], image=URI, prompt=WORDS, output_format=FORMAT
+    )
+
+
+@pytest.fixture
+def inpainter(db: None) -> Version:
+    """A model that demands a mask as well."""
+    return pictures.model("inpainter", "inpainting", ["image", "mask"], image=URI, mask=URI, prompt=WORDS)

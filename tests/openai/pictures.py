@@ -1,15 +1,23 @@
-"""Pictures, and things that are none, as clients send them."""
+"""Pictures, and things that are none, as clients send them, and what comes of it."""
 
 from __future__ import annotations
 
 import io
-from typing import Any
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from predictions.models import HostedModel, Version
+from predictions.models import HostedModel, Prediction, StoredFile, Upload, Version
 from tests import factories
+
+if TYPE_CHECKING:
+    from tests.openai.conftest import OpenAI
+
+EDITS, VARIATIONS = "/openai/v1/images/edits", "/openai/v1/images/variations"
 
 URI: dict[str, Any] = {"type": "string", "format": "uri"}
 WORDS: dict[str, Any] = {"type": "string", "default": "a unicorn"}
@@ -40,3 +48,29 @@ def half_clear(width: int = 64, height: int = 48) -> bytes:
 def file(content: bytes, name: str = "a.png", content_type: str = "image/png") -> SimpleUploadedFile:
     """One part of a form."""
     return SimpleUploadedFile(name, content, content_type)
+
+
+def post(openai: OpenAI, path: str = EDITS, headers: dict[str, str] | None = None, **form: Any) -> Any:
+    """The first answer to a form."""
+    sent = {"Authorization": f"Bearer {openai.token}", **(headers or {})}
+    return openai.client.post(path, {"prompt": "a hat", **form} if path == EDITS else form, headers=sent)
+
+
+def post_json(openai: OpenAI, body: Any) -> Any:
+    """The first answer to an edit in JSON."""
+    return openai.post("/images/edits", body)
+
+
+def refused(answer: Any, status: int, param: str | None, code: str | None = None) -> str:
+    """The message of a refusal in OpenAI's form, after which nothing is stored, held or left behind."""
+    assert answer.status_code == status, answer.content
+    error = json.loads(answer.content)["error"]
+    assert error["param"] == param, error
+    if code is not None:
+        assert error["code"] == code
+    assert not Prediction.objects.exists()
+    assert Upload.objects.filter(deleted_at=None).count() == Upload.objects.count() == 0
+    assert StoredFile.objects.exclude(state="doomed").count() == 0
+    temporary = Path(settings.TEMPORARY)
+    assert not temporary.is_dir() or not list(temporary.iterdir())
+    return str(error["message"])
