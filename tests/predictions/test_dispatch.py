@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.test import override_settings
 
 from accounts.models import User
@@ -91,3 +93,20 @@ def test_the_estimate_comes_from_recent_runs(alice: User, version: Version, prov
         )
     place = dispatch.place(waiting(alice, version, 1)[0])
     assert place.seconds == pytest.approx(10, abs=0.5)
+
+
+@pytest.mark.skipif(settings.ON_POSTGRES, reason="the words of SQLite's planner")
+@pytest.mark.parametrize("question", ["_LANES", "_IN_FLIGHT"])
+def test_nothing_but_an_index_is_read_however_many_wait(question: str, alice: User, version: Version) -> None:
+    waiting(alice, version, 50)
+    prepared = getattr(dispatch, question)
+    prepared.all()
+    sql, params, _ = prepared._compiled
+    with connection.cursor() as cursor:
+        # Statistics are what leads the planner astray: nearly everything is in one phase.
+        cursor.execute("ANALYZE")
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+        steps = [row[3] for row in cursor.fetchall()]
+    reads = [step for step in steps if step.startswith(("SCAN predictions_", "SEARCH predictions_"))]
+    assert reads and all("COVERING INDEX" in step for step in reads), steps
+    assert question == "_LANES" or all(step.startswith("SEARCH") for step in reads), steps
