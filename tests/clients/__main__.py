@@ -21,28 +21,30 @@ NOTHING_CHOSEN = 5
 
 def main(arguments: list[str]) -> int:
     """Run both halves and say what was left out."""
-    javascript, why = _javascript()
-    left_out = [] if javascript else ["--ignore-glob=*/test_javascript_*"]
+    present, coming = _present(arguments), _coming(arguments)
+    why = _why_no_javascript() if present else ""
+    left_out = ["--ignore-glob=*/test_javascript_*"] if why else []
     codes = {
-        _pytest(_present(arguments), [f"--ignore={COMING}", *left_out]),
-        _pytest(_coming(arguments), [], lambda: {"PYTHONPATH": str(packages.python())}),
+        _pytest(present, [f"--ignore={COMING}", *left_out]),
+        _pytest(coming, [], lambda: {"PYTHONPATH": str(packages.python())}),
     } - {NOTHING_CHOSEN}
     if not codes:
         return NOTHING_CHOSEN
     if failed := codes - {0}:
         return max(failed)
-    if not javascript:
+    if why:
         print(f"The clients for JavaScript were left out: {why}.", file=sys.stderr)
         return os.EX_TEMPFAIL
     return 0
 
 
-def _javascript() -> tuple[bool, str]:
+def _why_no_javascript() -> str:
+    """Fetches what the tests need, so that none of them waits for it; why it cannot be run here, or nothing."""
     try:
-        packages.need_node()
+        packages.npm()
     except packages.NoNode as error:
-        return False, str(error)
-    return True, ""
+        return str(error)
+    return ""
 
 
 def _path(word: str) -> Path | None:
@@ -52,11 +54,12 @@ def _path(word: str) -> Path | None:
 
 
 def _present(arguments: list[str]) -> list[str] | None:
-    """The arguments for the present generation; None where they name tests of the coming one alone."""
+    """The arguments for the present generation; None where they name other tests alone, or those of the coming one."""
     if not any(map(_path, arguments)):
         return [*arguments, str(HERE)]
     kept = [word for word in arguments if not (found := _path(word)) or not found.is_relative_to(COMING)]
-    return kept if any(map(_path, kept)) else None
+    ours = [found for word in kept if (found := _path(word))]
+    return kept if any(one.is_relative_to(HERE) or HERE.is_relative_to(one) for one in ours) else None
 
 
 def _coming(arguments: list[str]) -> list[str] | None:

@@ -78,7 +78,8 @@ def test_each_half_of_the_lane_gets_its_own_tests() -> None:
     )
     assert (lane._present([plain]), lane._coming([plain])) == ([plain], None)
     assert (lane._present([PY2]), lane._coming([PY2])) == (None, [PY2])
-    assert lane._coming(["tests"]) == [PY2]
+    assert (lane._present(["tests"]), lane._coming(["tests"])) == (["tests"], [PY2])
+    assert (lane._present(["tests/accounts"]), lane._coming(["tests/accounts"])) == (None, None)
 
 
 def test_without_node_the_javascript_clients_are_named_as_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
