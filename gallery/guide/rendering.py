@@ -27,7 +27,9 @@ from pygments.util import ClassNotFound
 
 CLIENTS = {"bash": "curl", "python": "Python", "javascript": "JavaScript"}
 """Languages of code that stand side by side as tabs, and what their tabs are called."""
-_HTML = re.compile(r"<[^>]+>")
+_SPAN = re.compile(r'<span class="(\w+)">([^<]*)</span>')
+_COLOURED = re.compile("k[ndrc]?|ow|s[12abexih]?|dl|n[tav]|vi|m[if]?|c[1mh]?")
+"""Kinds of words that have a colour in guide.css; spans around all others would only make a page heavier."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,8 @@ def _coloured(code: str, language: str) -> str:
         lexer = get_lexer_by_name(language, stripnl=False)
     except ClassNotFound:
         return escape(code)
-    return str(highlight(code, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
+    coloured = str(highlight(code, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
+    return _SPAN.sub(lambda span: span.group(0 if _COLOURED.fullmatch(span.group(1)) else 2), coloured)
 
 
 _RULES: dict[str, Any] = {

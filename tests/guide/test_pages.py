@@ -108,7 +108,7 @@ def test_a_page_is_well_made(shop: None, client: Client, path: str, language: st
     assert parsed.inline == [] and "<style" not in text
     assert text.count("<h1") == 1
     assert "default-src 'self'" in answer["Content-Security-Policy"]
-    assert len(answer.content) < 150_000
+    assert len(answer.content) < 60_000
 
 
 @pytest.mark.parametrize("language", sources.LANGUAGES)
