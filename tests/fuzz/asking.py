@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -55,7 +55,6 @@ class Report:
     cases: int = 0
     failures: int = 0
     seconds: float = 0.0
-    wrong: list[str] = field(default_factory=list)
 
     @property
     def line(self) -> str:
