@@ -163,7 +163,11 @@ def _requests() -> Json:
     prompt = {"prompt": _PROMPT}
     file: Json = {"type": "string", "format": "binary"}
     where: Json = {
-        "anyOf": [ADDRESS, thing({"image_url": ADDRESS}), thing({"file_id": STRING})],
+        "anyOf": [
+            ADDRESS,
+            thing({"image_url": ADDRESS}),
+            thing({"file_id": {"type": "string", "pattern": "^[a-z0-9]{26}$"}}),
+        ],
         "description": "An http(s) address, a data URI, or a file that was uploaded before.",
     }
     return {
