@@ -5,6 +5,7 @@ from __future__ import annotations
 from predictions.models.catalogue import Deployment, HostedModel, Price, Version
 from predictions.models.files import Output, Preview, StoredFile, Upload
 from predictions.models.prediction import Phase, Prediction, Status
+from predictions.models.upstreams import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.models.work import Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate
 
 __all__ = [
@@ -23,5 +24,10 @@ __all__ = [
     "StoredFile",
     "UnansweredCreate",
     "Upload",
+    "Upstream",
+    "UpstreamDay",
+    "UpstreamKey",
+    "UpstreamRoute",
+    "UpstreamRun",
     "Version",
 ]

@@ -34,6 +34,11 @@ class HostedModel(models.Model):
     license_url = models.URLField(blank=True, default="")
     cover_image_url = models.URLField(blank=True, default="")
     position = models.PositiveIntegerField(_("place in lists"), default=100)
+    engine_last_resort = models.BooleanField(
+        _("engine as last resort"),
+        default=False,
+        help_text=_("Let the embedded engine work on it when no upstream that serves it can."),
+    )
     work_limit = models.PositiveIntegerField(
         _("time limit"), null=True, blank=True, help_text=_("Seconds of work; empty: the server's default.")
     )

@@ -159,7 +159,16 @@ class Prediction(models.Model):
             # With the phase, though it is the same in all of it: else SQLite reads every row to look it up.
             models.Index(
                 name="prediction_waiting",
-                fields=["account", "user", "model", "provider", "not_before", "start_attempts", "id", "phase"],
+                fields=[
+                    "account",
+                    "user",
+                    "model",
+                    "provider",
+                    "not_before",
+                    "start_attempts",
+                    "id",
+                    "phase",
+                ],
                 condition=Q(phase="waiting"),
             ),
             models.Index(

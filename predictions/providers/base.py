@@ -15,8 +15,24 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 Kind = Literal["starting", "processing", "succeeded", "failed", "canceled", "lost"]
 
+ErrorKind = Literal["key", "quota", "rate", "safety", "bad_input", "transient", "permanent"]
+"""Whose fault it is: the operator's key or its quota, too many requests, the caller's words or input, a passing trouble
+of the service, or something that no repeat there will mend.
+"""
+
 FINAL: frozenset[Kind] = frozenset({"succeeded", "failed", "canceled", "lost"})
 """Kinds after which a job never changes again."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that an input names, with its bytes at hand."""
+
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+    address: str | None = None
+    """Where the provider can fetch the same bytes from this server for as long as the work may last; None: nowhere."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,10 @@ class Order:
     input: dict[str, Any]
     deadline_s: float
     """Seconds of work allowed, counted from when the work itself begins (waiting for a slot is not work)."""
+    files: dict[str, InputFile] = field(default_factory=dict)
+    """Files of this server and of data URIs, by the input's field, for providers elsewhere; `input` lacks these fields.
+    What strangers' public addresses name stays in `input` as it was written.
+    """
 
 
 @dataclass(frozen=True)
@@ -94,6 +114,8 @@ class ProviderError(Exception):
     refused: the order was surely not started, so it may go elsewhere, or here again later.
     permanent: the same request will fail again; do not repeat it at this provider.
     retry_after: seconds that the provider asked to be left alone, where it said so.
+    kind: whose fault it is. For `safety` and `bad_input`, `words` is one sentence for the caller.
+    answer: what the provider said, cut and scrubbed, for operators.
     """
 
     def __init__(
@@ -103,11 +125,17 @@ class ProviderError(Exception):
         permanent: bool,
         refused: bool = False,
         retry_after: float | None = None,
+        kind: ErrorKind = "transient",
+        words: str = "",
+        answer: str = "",
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.refused = refused
         self.retry_after = retry_after
+        self.kind: ErrorKind = kind
+        self.words = words
+        self.answer = answer
 
 
 class AnswerLost(ProviderError):
@@ -116,8 +144,8 @@ class AnswerLost(ProviderError):
     Repeat it with the same key where `start_is_idempotent`; never send it to another provider.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, permanent=False, refused=False)
+    def __init__(self, message: str, *, answer: str = "") -> None:
+        super().__init__(message, permanent=False, refused=False, answer=answer)
 
 
 @runtime_checkable
