@@ -123,6 +123,7 @@ class UpstreamKey(models.Model):
     error = models.TextField(_("last error"), blank=True, default="", editable=False)
     error_at = models.DateTimeField(_("last error at"), null=True, editable=False)
     ok_at = models.DateTimeField(_("last success at"), null=True, editable=False)
+    alerted_at = models.DateTimeField(_("last alert at"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
@@ -170,6 +171,13 @@ class UpstreamRoute(models.Model):
         _("costs"), null=True, blank=True, help_text=_("micro-credits for each unit")
     )
     cost_unit = models.CharField(_("for"), max_length=8, choices=Unit, default=Unit.RUN)
+    rest_until = models.DateTimeField(
+        _("rests until"),
+        null=True,
+        editable=False,
+        help_text=_("The service said that it does not serve this model."),
+    )
+    error = models.TextField(_("last error"), blank=True, default="", editable=False)
 
     class Meta:
         verbose_name = _("route of a model")
@@ -232,6 +240,9 @@ class UpstreamDay(models.Model):
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="days")
     day = models.DateField(_("day"))
     spent = models.BigIntegerField(_("spent and reserved"), default=0, help_text=_("micro-credits"))
+    capped_at = models.DateTimeField(
+        _("cap reached at"), null=True, help_text=_("Nothing more starts there on this day.")
+    )
 
     class Meta:
         verbose_name = _("day of an upstream")
