@@ -65,7 +65,7 @@ class Job:
     id: str
     """The provider's own id of the job."""
     instance: str = ""
-    """Which start of the engine took it (its boot id); "" for upstreams."""
+    """Which start of the engine took it (its boot id); of upstreams, when it was accepted and what was uploaded for it."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ class OutputRef:
     """File name as published for the model, such as `out-0.png`."""
     content_type: str
     address: str
-    """Opaque to everybody but the provider that gave it."""
+    """Opaque to everybody but the provider that gave it. From an upstream that finished while it answered, it may be a
+    data URI of many megabytes: nobody else holds those bytes, so put them into the storage at once.
+    """
     size: int | None = None
     """Bytes, where known beforehand."""
 
@@ -99,6 +101,16 @@ class Update:
     """One plain sentence; set exactly when `kind` is `failed`."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """`predict_time` in seconds once ended; more keys as the provider likes."""
+    value: Any = None
+    """The whole output as JSON where `output` holds references that a provider took for files by their looks alone: for
+    models whose schema promises none, where an address is a text like any other.
+    """
+    error_kind: ErrorKind | None = None
+    """Whose fault a failure is, where the provider can tell."""
+    answer: str = ""
+    """What the provider said of a failure, cut and scrubbed, for operators."""
+    job_id: str = ""
+    """The provider's own id, where `start` gave this update and an id came with it."""
     preview: bytes | None = None
     """The newest look at the unfinished picture, while `processing`: a JPEG of at most 256 px a side and 24 KiB."""
 
@@ -141,11 +153,14 @@ class ProviderError(Exception):
 class AnswerLost(ProviderError):
     """The order was sent and its answer never came: it may or may not be running.
 
-    Repeat it with the same key where `start_is_idempotent`; never send it to another provider.
+    Repeat it with the same key where `start_is_idempotent`; never send it to another provider. Where `permanent`, the
+    answer came and cannot be used: a repeat would bring the same.
     """
 
-    def __init__(self, message: str, *, answer: str = "") -> None:
-        super().__init__(message, permanent=False, refused=False, answer=answer)
+    def __init__(
+        self, message: str, *, permanent: bool = False, kind: ErrorKind = "transient", answer: str = ""
+    ) -> None:
+        super().__init__(message, permanent=permanent, refused=False, kind=kind, answer=answer)
 
 
 @runtime_checkable
