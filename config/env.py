@@ -106,6 +106,31 @@ def secret(name: str, default: str = "") -> str:
     return text(name, default)
 
 
+def vault_keys(name: str, path: Path) -> tuple[list[str], Path | None]:
+    """The keys of that name, newest first, and the file they stand in, if any: `NAME_FILE`, or `path`.
+
+    Commas, blanks and line ends part them. Where none is set anywhere, one is made and kept in `path` with mode 0600.
+    """
+    named = text(f"{name}_FILE")
+    kept = Path(named) if named else None if text(name) else path
+    value = kept_secret(name, path, length=32)
+    return fernet_keys(name, value), kept
+
+
+def fernet_keys(name: str, value: str) -> list[str]:
+    """The parts of a text of keys, each 32 bytes in URL-safe base64 of 44 characters with its padding."""
+    found = []
+    for part in re.split(r"[,\s]+", value.strip()):
+        key = part.rstrip("=")
+        # 32 bytes are 43 characters, of which the last carries four bits only.
+        if not re.fullmatch(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", key):
+            raise SettingError(
+                f"{name} must hold keys of 32 bytes in URL-safe base64, newest first; `manage.py keys new` prints one."
+            )
+        found.append(f"{key}=")
+    return found
+
+
 def kept_secret(name: str, path: Path, length: int = 50) -> str:
     """The secret of that name; where it is set nowhere, one made once and kept in `path` with mode 0600."""
     value = secret(name)

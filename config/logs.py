@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any
 
 import structlog
 
-_SECRETS = (
-    re.compile(r"\bdr_[A-Za-z0-9]{8,}"),
-    re.compile(r"(?i)\b(bearer|token)\s+[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"\b(r8|sk|whsec)_[A-Za-z0-9+/=_-]{8,}"),
-)
-
-
-def scrub(text: str) -> str:
-    """The text with everything that looks like a key or a token blotted out."""
-    for pattern in _SECRETS:
-        text = pattern.sub("[secret]", text)
-    return text
+from accounts.scrubbing import scrub
 
 
 def _scrub_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

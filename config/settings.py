@@ -16,6 +16,8 @@ DATA = Path(env.text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
 DATA.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = env.kept_secret("DARKROOM_SECRET_KEY", DATA / "secret_key")
+# What the keys of upstreams are encrypted with, newest first; of a file, changes are seen at once.
+VAULT_KEYS, VAULT_KEYS_FILE = env.vault_keys("DARKROOM_KEYS", DATA / "keys")
 DEBUG = env.boolean("DARKROOM_DEBUG", False)
 CONFORMANCE = env.boolean("DARKROOM_CONFORMANCE", False)
 # Set by the processes themselves: "web" where requests are served, so that only they keep a connection pool; "work"
@@ -219,6 +221,9 @@ QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
 OUTBOUND_ALLOW = env.items("DARKROOM_OUTBOUND_ALLOW")
+# Host names, addresses and networks inside that an upstream may have as its own.
+UPSTREAM_PRIVATE = env.items("DARKROOM_UPSTREAM_PRIVATE")
+ALERT_EMAILS = env.items("DARKROOM_ALERT_EMAILS")
 # Seconds in which a receiver of a webhook must answer, less than the lease of a delivery; days that the log is kept.
 WEBHOOK_TIMEOUT = env.integer("DARKROOM_WEBHOOK_TIMEOUT", 10, minimum=1, maximum=20)
 DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum=3650)

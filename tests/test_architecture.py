@@ -45,7 +45,8 @@ def test_it_writes_the_ledger_in_credits_alone() -> None:
 
 
 def test_it_counts_what_tokens_spend_in_credits_alone() -> None:
-    owner = ("accounts/credits.py",)
+    # What is spent at upstreams is another column of that name, with an owner of its own.
+    owner = ("accounts/credits.py", "predictions/upstreams/spending.py")
     limits = {"spent", "day_limit", "month_limit", "total_limit"}
     found = [line for one in sources() for line in rules.constructions(one, "TokenSpending", owner)]
     # A token that is being made has spent nothing yet.

@@ -21,6 +21,11 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(editable=False, null=True, verbose_name='last alert at'),
         ),
         migrations.AddField(
+            model_name='upstreamkey',
+            name='heal_untold',
+            field=models.BooleanField(default=False, editable=False, help_text='Somebody was told that it rests, and not yet that it heals.'),
+        ),
+        migrations.AddField(
             model_name='upstreamroute',
             name='error',
             field=models.TextField(blank=True, default='', editable=False, verbose_name='last error'),

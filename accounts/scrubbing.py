@@ -1,0 +1,54 @@
+"""Blots out of a text what must stay secret: the very secrets that this process has read, and what looks like one."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import quote, quote_plus
+
+BLOT = "[secret]"
+_SHORTEST = 8
+_SHAPES = (
+    re.compile(r"\bdr_[A-Za-z0-9]{8,}"),
+    # `Authorization: Basic …` and its like, with whatever follows the scheme.
+    re.compile(
+        r"(?i)(?<=authorization)[\"']?\s*[:=,]\s*[\"']?(?:(?:basic|bearer|token|key)\s+)?[A-Za-z0-9._~+/=:-]{8,}"
+    ),
+    re.compile(r"(?i)\b(bearer|token)\s+[A-Za-z0-9._~+/=-]{8,}"),
+    re.compile(r"\b(r8|sk|whsec|hf|xai)_[A-Za-z0-9+/=_-]{8,}"),
+    re.compile(r"\b(sk|xai)-[A-Za-z0-9_-]{16,}"),
+    re.compile(r"\bAIza[A-Za-z0-9_-]{20,}"),
+    re.compile(r"\bgAAAAA[A-Za-z0-9_=-]{40,}"),
+    re.compile(r"(?<=://)[^/\s:@\"']{1,200}:[^/\s@\"']{1,200}(?=@)"),
+)
+_known: set[str] = set()
+
+
+def remember(secret: str) -> None:
+    """Blot this one out from now on, in each spelling that a log line, a JSON text or an address may give it.
+
+    What is shorter than eight characters is left alone: it would take half of each sentence with it.
+    """
+    if len(secret) < _SHORTEST:
+        return
+    _known.update(
+        {
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+            repr(secret)[1:-1],
+            quote(secret, safe=""),
+            quote_plus(secret),
+        }
+    )
+
+
+def scrub(text: str) -> str:
+    """The text with every remembered secret, and everything that looks like a key or a token, blotted out."""
+    # A copy: another thread may just remember one more. The longest first, for one may be part of another.
+    for secret in sorted(_known.copy(), key=len, reverse=True):
+        if secret in text:
+            text = text.replace(secret, BLOT)
+    for pattern in _SHAPES:
+        text = pattern.sub(BLOT, text)
+    return text

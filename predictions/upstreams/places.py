@@ -1,0 +1,60 @@
+"""Where an upstream may be: on the public network, or where DARKROOM_UPSTREAM_PRIVATE names it."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from predictions.delivery import addresses
+
+LONGEST = 300
+"""Characters of an upstream's address."""
+
+
+def objection(url: str) -> str:
+    """Why this cannot be the base address of an API, in a sentence that names what is wrong; empty where it can."""
+    if len(url) > LONGEST:
+        return f"The address is longer than {LONGEST} characters."
+    try:
+        parts = urlsplit(url)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:
+        return "This is no address."
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_one:
+        return "An address such as https://host/v1 is expected."
+    if parts.username is not None or parts.password is not None:
+        return "The address must hold no user name or password; the key is given apart."
+    if parts.query or parts.fragment:
+        return "The address must end with its path, such as /v1."
+    if not url.isascii() or any(sign <= " " or sign == "\x7f" for sign in url):
+        return "The address holds signs that no address has."
+    if not (addresses.looks_reachable(url) or is_inside(url)):
+        return "The address is inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that."
+    return ""
+
+
+def is_inside(url: str) -> bool:
+    """Whether the operator allowed this host as one inside: by its name, its address or its network."""
+    host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    if host in {name.rstrip(".").lower() for name in settings.UPSTREAM_PRIVATE}:
+        return True
+    literal = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host.split("%")[0]
+    try:
+        address = ipaddress.ip_address(literal)
+    except ValueError:
+        return False
+    allowed = [ipaddress.ip_network(name) for name in networks()]
+    return any(address in network for network in allowed if network.version == address.version)
+
+
+def networks() -> list[str]:
+    """What DARKROOM_UPSTREAM_PRIVATE names as addresses and networks, such as `10.1.0.0/16`."""
+    found = []
+    for name in [*settings.UPSTREAM_PRIVATE, *(["127.0.0.1/32"] if settings.CONFORMANCE else [])]:
+        try:
+            found.append(str(ipaddress.ip_network(name)))
+        except ValueError:
+            continue  # a host name
+    return found

@@ -1,0 +1,185 @@
+"""What is sent to upstreams and what it costs: the only writer of runs and days, each change in its own transaction.
+
+A run is written, with its part of the day's cap, before anything is sent. A day's `spent` is always the sum over its
+runs of the cost where it is known, else of what is reserved for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.clock import Now
+from accounts.scrubbing import scrub
+from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
+from predictions.providers.base import ProviderError
+from predictions.providers.registry import UnknownProvider
+from predictions.upstreams import alerts, costs
+from predictions.upstreams.days import day_of, today
+from predictions.upstreams.names import key_pk
+
+Outcome = UpstreamRun.Outcome
+
+_LONGEST_ANSWER = 4000
+_OPEN = (Outcome.SENT, Outcome.LOST)
+_ENDS: dict[str, tuple[str, ...]] = {
+    Outcome.ACCEPTED: (Outcome.SENT, Outcome.LOST),
+    Outcome.REFUSED: (Outcome.SENT, Outcome.LOST),
+    Outcome.LOST: (Outcome.SENT,),
+    Outcome.SUCCEEDED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
+    Outcome.FAILED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
+    Outcome.CANCELED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
+    # What was called off, given up or failed here may have been done there all the same.
+    Outcome.DROPPED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST, Outcome.FAILED, Outcome.CANCELED),
+}
+
+
+class CapReached(Exception):
+    """The upstream's cap of the day does not hold this one; nothing was sent, and nothing may be sent there today."""
+
+
+def reserve(prediction: Prediction, provider_name: str) -> UpstreamRun:
+    """The row of a start that is about to be sent, with its part of the day's cap. Call it before sending.
+
+    A repeat of the same run with the same key (its answer was lost) gets the same row again. Raises `CapReached`, or
+    `UnknownProvider` where the key is gone.
+    """
+    key = UpstreamKey.objects.select_related("upstream").filter(pk=key_pk(provider_name)).first()
+    if key is None:
+        raise UnknownProvider(f"No provider is called {provider_name}.")
+    mine = UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key=key)
+    route = UpstreamRoute.objects.filter(upstream=key.upstream_id, model=prediction.model_id).first()
+    most = costs.reserve(route, prediction)
+    with transaction.atomic():
+        again = mine.filter(outcome__in=_OPEN).order_by("-id").first()
+        if again is not None:
+            mine.filter(pk=again.pk).update(outcome=Outcome.SENT)
+            again.refresh_from_db()
+            return again
+        run = UpstreamRun.objects.create(
+            prediction=prediction, upstream=key.upstream, key=key, run=prediction.run, reserved=most
+        )
+        if _take(key.upstream, run, most):
+            return run
+        transaction.set_rollback(True)
+    _cap(key.upstream)
+    raise CapReached(f"{key.upstream.name} has spent the most that it may on this day.")
+
+
+def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
+    """Add to the day, unless that goes beyond the cap."""
+    day = UpstreamDay.objects.filter(upstream=upstream, day=day_of(run.sent_at))
+    fits = day
+    if upstream.day_cap is not None:
+        # At the cap already: nothing more, even what costs nothing as far as is known.
+        fits = day.filter(spent__lt=upstream.day_cap, spent__lte=upstream.day_cap - most)
+    if fits.update(spent=F("spent") + most):
+        return True
+    UpstreamDay.objects.bulk_create(
+        [UpstreamDay(upstream=upstream, day=day_of(run.sent_at))], ignore_conflicts=True
+    )
+    return bool(fits.update(spent=F("spent") + most))
+
+
+def _cap(upstream: Upstream) -> None:
+    with transaction.atomic():
+        UpstreamDay.objects.bulk_create([UpstreamDay(upstream=upstream, day=_today())], ignore_conflicts=True)
+        first = UpstreamDay.objects.filter(upstream=upstream, day=today(), capped_at__isnull=True)
+        tell = bool(first.update(capped_at=Now()))
+    if tell:
+        alerts.capped(upstream)
+
+
+def _today() -> Any:
+    return Upstream.objects.values_list(today(), flat=True)[:1].get()
+
+
+def uncap(upstream_pk: int) -> None:
+    """The cap was changed: today's may be tried again."""
+    with transaction.atomic():
+        UpstreamDay.objects.filter(upstream=upstream_pk, day=today()).update(capped_at=None)
+
+
+def run_of(prediction: Prediction) -> UpstreamRun | None:
+    """The newest run of a prediction at the provider that it has; None for the engine's work."""
+    pk = key_pk(prediction.provider)
+    rows = UpstreamRun.objects.filter(prediction=prediction, key=pk).order_by("-id")
+    return rows.first() if pk is not None else None
+
+
+def accepted(run: UpstreamRun, job_id: str, answered_ms: int | None = None) -> None:
+    """They took it and gave it this id."""
+    _move(run, Outcome.ACCEPTED, job_id=job_id[:200], answered_ms=answered_ms)
+
+
+def refused(run: UpstreamRun, error: ProviderError, answered_ms: int | None = None) -> None:
+    """Surely nothing was started: what was reserved goes back to the day."""
+    _move(run, Outcome.REFUSED, cost=0, ended=True, answered_ms=answered_ms, **_told(error))
+
+
+def lost(run: UpstreamRun, error: ProviderError) -> None:
+    """It was sent, and whether it runs there nobody knows. What was reserved stays so until somebody has looked."""
+    _move(run, Outcome.LOST, **_told(error))
+
+
+def ended(
+    run: UpstreamRun,
+    outcome: str,
+    *,
+    metrics: dict[str, Any] | None = None,
+    delivered: int = 0,
+    error: str = "",
+) -> int | None:
+    """It ended there: `succeeded`, `failed`, `canceled`, or `dropped` (a success that nobody waits for any more).
+
+    `metrics`: theirs, as the provider gave them; `delivered`: output files. Gives the cost in micro-credits, None where
+    nothing says it. Counted once: an end that was told before changes nothing.
+    """
+    route = UpstreamRoute.objects.filter(upstream=run.upstream_id, model=run.prediction.model_id).first()
+    cost = costs.cost(route, outcome, metrics or {}, delivered)
+    _move(run, outcome, cost=cost, ended=True, answer=scrub(error).replace("\x00", "")[:_LONGEST_ANSWER])
+    run.refresh_from_db(fields=["cost"])
+    return run.cost
+
+
+def checked(run: UpstreamRun, *, it_ran: bool) -> bool:
+    """Somebody looked after a lost start: it ran there (what was reserved is its cost), or not. False: not lost."""
+    if it_ran:
+        return _move(run, Outcome.DROPPED, cost=run.reserved, ended=True, only=(Outcome.LOST,))
+    return _move(run, Outcome.REFUSED, cost=0, ended=True, only=(Outcome.LOST,))
+
+
+def _told(error: ProviderError) -> dict[str, Any]:
+    words = f"{error}\n{error.answer}" if error.answer else str(error)
+    return {"error_kind": error.kind, "answer": scrub(words).replace("\x00", "")[:_LONGEST_ANSWER]}
+
+
+def _move(
+    run: UpstreamRun,
+    outcome: str,
+    *,
+    cost: int | None = None,
+    ended: bool = False,
+    only: tuple[str, ...] = (),
+    **columns: Any,
+) -> bool:
+    """One step of a run, with the day's sum in the same transaction. False where the run stands elsewhere already."""
+    columns = {name: value for name, value in columns.items() if value not in (None, "")}
+    with transaction.atomic():
+        rows = UpstreamRun.objects.filter(pk=run.pk, outcome__in=only or _ENDS[outcome])
+        now = rows.select_for_update().first()
+        if now is None:
+            return False
+        if ended:
+            counted = now.reserved if now.cost is None else now.cost
+            columns |= {"cost": cost, "reserved": 0, "ended_at": Now()}
+            _correct(now, (cost or 0) - counted)
+        return bool(rows.update(outcome=outcome, **columns))
+
+
+def _correct(run: UpstreamRun, difference: int) -> None:
+    if difference:
+        day = UpstreamDay.objects.filter(upstream=run.upstream_id, day=day_of(run.sent_at))
+        day.update(spent=F("spent") + difference)

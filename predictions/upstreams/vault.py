@@ -1,0 +1,153 @@
+"""Secrets at rest: encrypted with the newest key of DARKROOM_KEYS, readable with any of them.
+
+Whatever is encrypted or read here is blotted out of this process's logs from then on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import scrubbing
+from predictions.models import Upstream, UpstreamKey
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+_HINT = 4
+_HINTED_FROM = 12
+
+
+class NoKeyFits(Exception):
+    """What is stored was encrypted with none of the keys that this process has. The text holds no secret."""
+
+
+def encrypt(secret: str) -> str:
+    """The secret as it is stored: text in ASCII, different each time."""
+    scrubbing.remember(secret)
+    return _ring().encrypt(secret.encode()).decode("ascii")
+
+
+def decrypt(stored: str) -> str:
+    """The secret of what `encrypt` gave. Raises NoKeyFits."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        secret = _ring().decrypt(stored.encode()).decode()
+    except (InvalidToken, UnicodeError):
+        raise NoKeyFits(
+            "A stored secret fits none of the keys in DARKROOM_KEYS. Put back the key that it was encrypted with, "
+            "or enter the secret again."
+        ) from None
+    scrubbing.remember(secret)
+    return secret
+
+
+def hint(secret: str) -> str:
+    """The end of a secret, for people to tell one from another: its last four characters; nothing of a short one."""
+    return secret[-_HINT:] if len(secret) >= _HINTED_FROM else ""
+
+
+def new_key() -> str:
+    """A fresh key for DARKROOM_KEYS."""
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode("ascii")
+
+
+def add_key() -> Path:
+    """Put a fresh key in front of the file that the keys stand in, and give the file.
+
+    Every running process reads the file anew with the next secret. Raises NoKeyFits where they stand in the
+    environment itself, which only the operator can change.
+    """
+    path: Path | None = settings.VAULT_KEYS_FILE
+    if path is None:
+        raise NoKeyFits("DARKROOM_KEYS stands in the environment: put a new key in front of it there.")
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    text = "\n".join([new_key(), *_keys()]) + "\n"
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+    return path
+
+
+def rotate_all() -> int:
+    """Encrypt every stored secret again, with the newest key; how many there were. Raises NoKeyFits.
+
+    Safe beside running processes and a second time: each row is changed only if it still is as it was read.
+    """
+    rows: list[tuple[type[Upstream] | type[UpstreamKey], str, int, str]] = []
+    for model, column in ((UpstreamKey, "secret"), (Upstream, "webhook_secret")):
+        found = model._default_manager.exclude(**{column: ""}).order_by("pk").values_list("pk", column)
+        rows += [(model, column, pk, stored) for pk, stored in found]
+    # All are read before the first is written: one that fits no key stops it while nothing has changed.
+    fresh = [encrypt(decrypt(stored)) for _model, _column, _pk, stored in rows]
+    changed = 0
+    for (model, column, pk, stored), again in zip(rows, fresh, strict=True):
+        with transaction.atomic():
+            same = model._default_manager.filter(pk=pk, **{column: stored})
+            changed += same.update(**{column: again})
+    return changed
+
+
+def unreadable() -> list[str]:
+    """What is stored and fits no key, in words without any secret."""
+    found = []
+    for key in UpstreamKey.objects.select_related("upstream").order_by("pk"):
+        if not _fits(key.secret):
+            found.append(f"the key {key.label} of {key.upstream.name}")
+    for upstream in Upstream.objects.exclude(webhook_secret="").order_by("pk"):
+        if not _fits(upstream.webhook_secret):
+            found.append(f"the webhook secret of {upstream.name}")
+    return found
+
+
+def _fits(stored: str) -> bool:
+    try:
+        decrypt(stored)
+    except NoKeyFits:
+        return False
+    return True
+
+
+def _keys() -> tuple[str, ...]:
+    path: Path | None = settings.VAULT_KEYS_FILE
+    if path is None:
+        return tuple(settings.VAULT_KEYS)
+    try:
+        stat = path.stat()
+    except OSError:
+        return tuple(settings.VAULT_KEYS)
+    return _read(path, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed_ns: int, _inode: int) -> tuple[str, ...]:
+    return tuple(
+        f"{part.rstrip('=')}=" for part in path.read_text(encoding="utf-8").replace(",", " ").split()
+    )
+
+
+def _ring() -> MultiFernet:
+    return _ring_of(_keys())
+
+
+@lru_cache(maxsize=4)
+def _ring_of(keys: tuple[str, ...]) -> MultiFernet:
+    # Not at the top: most processes of a house without upstreams never need it.
+    from cryptography.fernet import Fernet, MultiFernet
+
+    for key in keys:
+        scrubbing.remember(key)
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise NoKeyFits(
+            "DARKROOM_KEYS holds something that is no key; `manage.py keys new` prints one."
+        ) from None
