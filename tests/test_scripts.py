@@ -15,7 +15,7 @@ from config import server
 from script import pins
 from tests.rules import ROOT
 
-SCRIPTS = ("server", "test", "lint", "benchmark", "compile", "screenshots")
+SCRIPTS = ("server", "test", "lint", "benchmark", "compile", "screenshots", "upstream")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
