@@ -65,7 +65,7 @@ class Job:
     id: str
     """The provider's own id of the job."""
     instance: str = ""
-    """Which start of the engine took it (its boot id); of upstreams, when it was accepted and what was uploaded for it."""
+    """Which start of the engine took it (its boot id); of upstreams, when it was accepted and what was uploaded."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,273 @@
+"""From what an upstream's answer holds to a job's state: full, thin, of the images kind, or something else."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from predictions.providers.base import FINAL, ErrorKind, Kind, Update
+from predictions.providers.upstream import errors, outputs
+
+MAX_LOGS = 1024 * 1024
+"""Bytes of logs that are kept, the line that says so included."""
+CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
+NO_REASON = "The provider gave no reason."
+NO_PICTURE = "The provider answered without a picture."
+TOO_MUCH = "The provider's answer was too large."
+ITS_OWN_TROUBLE = "The provider could not do this work."
+_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9][A-Za-z0-9._:~-]{0,199}|[._:~-][A-Za-z0-9._:~-]{1,199}")
+_KINDS: dict[str, Kind] = {
+    "starting": "starting",
+    "queued": "starting",
+    "pending": "starting",
+    "submitted": "starting",
+    "created": "starting",
+    "booting": "starting",
+    "processing": "processing",
+    "running": "processing",
+    "in_progress": "processing",
+    "succeeded": "succeeded",
+    "success": "succeeded",
+    "completed": "succeeded",
+    "failed": "failed",
+    "failure": "failed",
+    "error": "failed",
+    "canceled": "canceled",
+    "cancelled": "canceled",
+    "aborted": "canceled",
+}
+_OPERATORS: frozenset[ErrorKind] = frozenset({"key", "quota", "rate"})
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one answer says. `update` is None where it names a job and no state of it."""
+
+    id: str
+    update: Update | None
+
+
+def understand(data: Any, *, base: str, secret: str, again: bool) -> Said | None:
+    """What an answer says; None where it is nothing of the API. `again`: the same answer can be had once more.
+
+    Two kinds: an object with `id` and `status` or either, and one with `data`, a list of pictures, which is a finished
+    result.
+    """
+    body = _body(data)
+    if body is None:
+        return None
+    name = _id(body)
+    if _is_images(body):
+        return Said(name, _images(body, base=base, again=again))
+    kind = _kind(body)
+    if kind is None:
+        return Said(name, None) if name else None
+    return Said(name, _update(kind, body, base=base, secret=secret, again=again))
+
+
+def status_of(data: Any) -> Kind | None:
+    """The state that an answer names, without anything else of it; None where it names none."""
+    body = _body(data)
+    return None if body is None else _kind(body)
+
+
+def inline_file(data: Any, index: int, base: str) -> str | None:
+    """The data URI behind the address `again:INDEX` of this answer; None where it holds none there (any more)."""
+    body = _body(data)
+    if body is None:
+        return None
+    addresses = outputs.found(_pictures(body["data"] if _is_images(body) else body.get("output")), base)
+    chosen = addresses[index] if 0 <= index < len(addresses) else ""
+    return chosen if outputs.is_data(chosen) else None
+
+
+def _body(data: Any) -> dict[str, Any] | None:
+    """The object that speaks of the job: the answer, or what some gateways wrap as `{"code": 0, "data": {…}}`."""
+    if not isinstance(data, dict):
+        return None
+    inner = data.get("data")
+    if (
+        isinstance(inner, dict)
+        and "status" not in data
+        and "id" not in data
+        and ("id" in inner or "status" in inner)
+    ):
+        return inner
+    return data
+
+
+def _id(data: dict[str, Any]) -> str:
+    value = data.get("id")
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18:
+        value = str(value)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else ""
+
+
+def _kind(data: dict[str, Any]) -> Kind | None:
+    status = data.get("status")
+    if isinstance(status, str) and status.strip():
+        return _KINDS.get(status.strip().lower().replace("-", "_"), "processing")
+    if data.get("output") not in (None, "", [], {}):
+        return "succeeded"
+    return None
+
+
+def _is_images(data: dict[str, Any]) -> bool:
+    """Whether it is `{"created": …, "data": [{"url" or "b64_json": …}]}`."""
+    entries = data.get("data")
+    if not isinstance(entries, list) or isinstance(data.get("status"), str) or "output" in data:
+        return False
+    return (bool(entries) or "created" in data) and all(
+        isinstance(one, dict) and (isinstance(one.get("url"), str) or isinstance(one.get("b64_json"), str))
+        for one in entries[: outputs.MAX_FILES]
+    )
+
+
+def _images(data: dict[str, Any], *, base: str, again: bool) -> Update:
+    addresses = outputs.found(_pictures(data["data"]), base)
+    if not addresses:
+        return Update("failed", error=NO_PICTURE, error_kind="transient", answer=errors.shown(data))
+    return Update("succeeded", output=outputs.references(addresses, again=again), metrics=_metrics(data))
+
+
+def _pictures(output: Any) -> Any:
+    """Entries of the images kind, each as its one address; anything else as it is."""
+    if not isinstance(output, list) or not output or not all(isinstance(one, dict) for one in output):
+        return output
+    return [
+        {"url": one["url"]}
+        if isinstance(one.get("url"), str) and one["url"]
+        else {"b64_json": one["b64_json"]}
+        if isinstance(one.get("b64_json"), str)
+        else one
+        for one in output
+    ]
+
+
+def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: bool) -> Update:
+    logs = log_text(data.get("logs"), secret)
+    metrics = _metrics(data)
+    output = _pictures(data.get("output"))
+    if kind == "failed":
+        return failure(data, logs, metrics, secret)
+    if kind == "succeeded" and output in (None, "", [], {}) and data.get("error"):
+        # Called a success, and its error says what it really was.
+        return failure(data, logs, metrics, secret)
+    progress = 1.0 if kind == "succeeded" else _progress(data)
+    if kind not in FINAL:
+        metrics = _with_status(metrics, data)
+    addresses = outputs.found(output, base)
+    try:
+        if addresses:
+            small = not any(outputs.is_data(address) for address in addresses)
+            return Update(
+                kind,
+                logs=logs,
+                progress=progress,
+                output=outputs.references(addresses, again=again),
+                value=outputs.clean(output) if small else None,
+                metrics=metrics,
+            )
+        return Update(kind, logs=logs, progress=progress, output=outputs.clean(output), metrics=metrics)
+    except outputs.TooMuch:
+        return Update("failed", logs=logs, error=TOO_MUCH, error_kind="permanent", answer=errors.shown(data))
+
+
+def failure(data: dict[str, Any], logs: str, metrics: dict[str, Any], secret: str) -> Update:
+    """A run that failed there, in their words where these are the caller's business."""
+    text = errors.one_line(
+        _error_text(data.get("error") or data.get("detail") or data.get("message")), secret
+    )
+    kind = errors.kind_of_words(text) or "transient"
+    return Update(
+        "failed",
+        logs=logs,
+        error=ITS_OWN_TROUBLE if kind in _OPERATORS else text or NO_REASON,
+        error_kind=kind,
+        answer=errors.shown(
+            {name: value for name, value in data.items() if name not in ("input", "logs")}, secret
+        ),
+        metrics=metrics,
+    )
+
+
+def _error_text(error: Any) -> str:
+    if isinstance(error, str):
+        return error
+    if isinstance(error, dict):
+        for name in ("message", "detail", "msg", "title", "code"):
+            if isinstance(error.get(name), str):
+                return str(error[name])
+    if isinstance(error, list) and error:
+        return _error_text(error[0])
+    return ""
+
+
+def log_text(logs: Any, secret: str = "") -> str:
+    """Logs as text of at most 1 MiB; a last line says where something was cut off."""
+    if isinstance(logs, list) and all(isinstance(line, str) for line in logs[:1000]):
+        logs = "\n".join(line for line in logs if isinstance(line, str))
+    if not isinstance(logs, str):
+        return ""
+    is_cut = len(logs) > MAX_LOGS
+    coded = logs[: MAX_LOGS + 1].replace("\x00", "").encode(errors="replace")
+    if is_cut or len(coded) > MAX_LOGS:
+        coded = coded[: MAX_LOGS - len(CUT)]
+        return errors.scrub(coded.decode(errors="ignore"), secret) + CUT
+    return errors.scrub(coded.decode(), secret)
+
+
+def _progress(data: dict[str, Any]) -> float | None:
+    """`progress` as a part of one, a percentage, or `37%`; None where there is none that makes sense."""
+    value = data.get("progress")
+    if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d{1,6})?%", value.strip()):
+        return min(float(value.strip()[:-1]) / 100, 1.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        return None
+    return float(value) if value <= 1 else value / 100
+
+
+def _with_status(metrics: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """An unknown status is kept as it came."""
+    status = data.get("status")
+    if isinstance(status, str) and status.strip().lower().replace("-", "_") not in _KINDS:
+        return {**metrics, "upstream_status": errors.one_line(status, most=40)}
+    return metrics
+
+
+def _metrics(data: dict[str, Any]) -> dict[str, Any]:
+    """Their plain numbers, and as `upstream_cost` what the service says that it cost: a number, or its `usage`."""
+    theirs = data.get("metrics")
+    theirs = theirs if isinstance(theirs, dict) else {}
+    numbers = {
+        name: value
+        for name, value in list(theirs.items())[:40]
+        if isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) and _is_number(value)
+    }
+    cost = _cost(theirs, data)
+    return numbers if cost is None else {**numbers, "upstream_cost": cost}
+
+
+def _cost(theirs: dict[str, Any], data: dict[str, Any]) -> Any:
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    for place in (theirs, data, usage):
+        for name in ("cost", "total_cost", "cost_usd"):
+            value = place.get(name)
+            if isinstance(value, str) and re.fullmatch(r"\d{1,9}(\.\d{1,12})?", value):
+                return float(value)
+            if _is_number(value):
+                return value
+    small = {str(name)[:40]: value for name, value in list(usage.items())[:20] if _is_number(value)}
+    return small or None
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0 <= value < 1e15
+        and math.isfinite(value)
+    )

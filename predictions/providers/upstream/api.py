@@ -1,0 +1,155 @@
+"""One request to an upstream's API: at its pace, within its limits, without ever saying the key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import anyio
+import httpcore
+import httpx
+
+from accounts import scrubbing
+from predictions.providers.base import ProviderError
+from predictions.providers.upstream import clients, errors
+from predictions.providers.upstream.config import UpstreamConfig
+from predictions.providers.upstream.pace import pace_of, rest_by_limits
+from predictions.providers.upstream.reading import Answer, reading
+
+T = TypeVar("T")
+_FIRST_REST_S = 1.0
+_LOOKS_REST_S = 60.0
+TROUBLES = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpcore.ConnectError,
+    anyio.ClosedResourceError,
+    anyio.BrokenResourceError,
+    OSError,
+    UnicodeError,
+)
+"""What may go wrong with a connection. TimeoutError is an OSError."""
+
+
+class Unsent(ProviderError):
+    """Nothing of the request was sent."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, waits: bool = False) -> None:
+        super().__init__(
+            message,
+            permanent=False,
+            refused=True,
+            retry_after=retry_after,
+            kind="rate" if waits else "transient",
+        )
+
+
+class Broken(ProviderError):
+    """The request went out, in whole or in part, and no whole answer came back."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False)
+
+
+class Api:
+    """The API of one upstream with one key. Holds configuration only; connections belong to `clients`."""
+
+    def __init__(self, config: UpstreamConfig) -> None:
+        self._config = config
+        self._auth = clients.Bearer(config.secret)
+        scrubbing.remember(config.secret)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        use: Callable[[Answer], T],
+        *,
+        patience: float,
+        content: bytes | None = None,
+        files: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        starts: bool = False,
+        fresh: bool = False,
+    ) -> T:
+        """Send one request and return what `use` makes of its answer, whatever the status. Redirects are answers.
+
+        `use` is called while a large answer is the only one that this process holds: keep what is small. Raises
+        Unsent and Broken. `patience`: seconds to wait for a turn. `starts`: work begins with it, so that every rest
+        that was asked for is kept. `fresh`: over a new connection.
+        """
+        config, pace = self._config, pace_of(self._config)
+        longest = _LOOKS_REST_S if not starts else 3600.0
+        granted, wait = pace.take(patience, rests_at_most=longest)
+        if not granted:
+            raise Unsent("Too many requests for this key right now.", retry_after=wait, waits=True)
+        if wait:
+            await asyncio.sleep(wait)
+        sent = _Sent()
+        try:
+            async with (
+                asyncio.timeout(config.connect_s + config.read_s),
+                clients.lent(config, fresh=fresh) as client,
+            ):
+                request = client.build_request(
+                    method,
+                    config.url.rstrip("/") + path,
+                    content=content,
+                    files=files,
+                    headers=_headers(headers, content),
+                    extensions={"trace": sent.note},
+                )
+                response = await client.send(request, stream=True, auth=self._auth)
+                try:
+                    async with reading(response, self._hide) as answer:
+                        self._rest(answer)
+                        return use(answer)
+                finally:
+                    await response.aclose()
+        except TROUBLES as error:
+            raise _trouble(error, sent.anything) from None
+
+    def _hide(self, body: bytes) -> bytes:
+        secret = self._config.secret.encode()
+        return body.replace(secret, scrubbing.BLOT.encode()) if secret and secret in body else body
+
+    def _rest(self, answer: Answer) -> None:
+        """Keep quiet where the answer asks for it."""
+        pace = pace_of(self._config)
+        if answer.status in (429, 503):
+            verdict = errors.classify(answer.status, answer.headers, answer.said)
+            if verdict.kind == "rate" or (answer.status == 503 and verdict.retry_after):
+                pace.rest(_FIRST_REST_S if verdict.retry_after is None else verdict.retry_after)
+            return
+        seconds = rest_by_limits(answer.headers)
+        if seconds:
+            pace.rest(seconds)
+
+
+class _Sent:
+    """Whether anything of a request has left this machine."""
+
+    def __init__(self) -> None:
+        self.anything = False
+
+    async def note(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Called by the transport at each of its steps."""
+        if event.endswith("send_request_headers.started"):
+            self.anything = True
+
+
+def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str, str]:
+    headers = {"Accept": "application/json", **(given or {})}
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def _trouble(error: BaseException, anything_sent: bool) -> ProviderError:
+    # The name alone: texts of transports repeat addresses, and addresses may hold what nobody should read.
+    name = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    if anything_sent:
+        return Broken(f"The service's answer did not come: {name}.")
+    return Unsent(f"The service cannot be reached: {name}.")

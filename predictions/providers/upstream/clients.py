@@ -1,0 +1,192 @@
+"""Connections to upstreams: many small clients, kept for each event loop while a session is open there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import ipaddress
+import ssl
+import threading
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpcore
+import httpx
+
+from predictions import networks
+from predictions.providers.upstream.config import UpstreamConfig
+
+USER_AGENT = "Darkroom"
+# One client with a large pool takes time with the square of its connections; several of four do not.
+CONNECTIONS = 4
+MOST_CLIENTS = 24
+_KEEP_S = 5.0
+NO_NAME = "the name cannot be resolved"
+INNER = "the name leads to a private or reserved address"
+Where = tuple[str, float, float]
+
+
+class Bearer(httpx.Auth):
+    """The key of an upstream, added to a request at the last moment, so that nothing else ever holds it."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return "Bearer(…)"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._secret}"
+        yield request
+
+
+@dataclass
+class _Small:
+    """A client of a few connections, and how many calls are using it."""
+
+    client: httpx.AsyncClient
+    busy: int = 0
+
+
+@dataclass
+class _Kept:
+    """The clients of one address in one loop, and how many sessions want them kept."""
+
+    sessions: int = 0
+    smalls: list[_Small] = field(default_factory=list)
+
+
+# By loop, because connections belong to one; weakly, because loops come and go.
+_kept: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Where, _Kept]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+@contextlib.asynccontextmanager
+async def session(config: UpstreamConfig) -> AsyncIterator[None]:
+    """Keep connections to this upstream's address open in the running loop. Sessions nest and may end in any order."""
+    where, mine = _where(config), _of_loop()
+    kept = mine.setdefault(where, _Kept())
+    kept.sessions += 1
+    try:
+        yield
+    finally:
+        kept.sessions -= 1
+        if not kept.sessions:
+            mine.pop(where, None)
+            for small in kept.smalls:
+                await small.client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def lent(config: UpstreamConfig, *, fresh: bool = False) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for one call to the upstream's own address.
+
+    `fresh`: over a connection that was never used, so that it cannot be one that the other side is just closing.
+    """
+    kept = _of_loop().get(_where(config))
+    if kept is None or fresh:
+        async with inside(config) as client:
+            yield client
+        return
+    small = _least_busy(kept, config)
+    small.busy += 1
+    try:
+        yield small.client
+    finally:
+        small.busy -= 1
+
+
+def inside(config: UpstreamConfig) -> httpx.AsyncClient:
+    """A client of one call that connects to wherever it is told: for the upstream's own address alone."""
+    return _client(config, keep=False)
+
+
+def outside(config: UpstreamConfig) -> httpx.AsyncClient:
+    """A client for addresses that the upstream named: it reaches public ones and those of `config.reach` alone."""
+    allowed = [ipaddress.ip_network(name) for name in config.reach]
+    transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False)
+    transport._pool = httpcore.AsyncConnectionPool(
+        ssl_context=_tls(),
+        max_connections=CONNECTIONS,
+        max_keepalive_connections=0,
+        network_backend=networks.Guard(
+            lambda address: networks.may_reach(address, allowed),
+            networks.resolve,
+            no_name=NO_NAME,
+            inner=INNER,
+        ),
+    )
+    return _with(transport, config)
+
+
+def is_own(config: UpstreamConfig, url: str) -> bool:
+    """Whether an address has the scheme, host and port of the upstream itself."""
+    own = _origin(config.url)
+    return own is not None and own == _origin(url)
+
+
+def may_be_inner(config: UpstreamConfig) -> bool:
+    """Whether the operator configured the upstream itself at an inner address."""
+    host = (urlsplit(config.url).hostname or "").rstrip(".").lower()
+    literal = networks.literal(host)
+    inner = literal is not None and not networks.may_reach(str(literal))
+    return config.allow_private or inner or networks.is_loopback_name(host)
+
+
+def _of_loop() -> dict[Where, _Kept]:
+    with _lock:
+        return _kept.setdefault(asyncio.get_running_loop(), {})
+
+
+def _where(config: UpstreamConfig) -> Where:
+    return config.url, config.connect_s, config.read_s
+
+
+def _least_busy(kept: _Kept, config: UpstreamConfig) -> _Small:
+    least = min(kept.smalls, key=lambda small: small.busy, default=None)
+    if least is None or (least.busy >= CONNECTIONS and len(kept.smalls) < MOST_CLIENTS):
+        least = _Small(_client(config, keep=True))
+        kept.smalls.append(least)
+    return least
+
+
+def _client(config: UpstreamConfig, *, keep: bool) -> httpx.AsyncClient:
+    limits = httpx.Limits(
+        max_connections=CONNECTIONS,
+        max_keepalive_connections=CONNECTIONS if keep else 0,
+        keepalive_expiry=_KEEP_S,
+    )
+    return _with(httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits), config)
+
+
+def _with(transport: httpx.AsyncHTTPTransport, config: UpstreamConfig) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=transport,
+        timeout=httpx.Timeout(config.read_s, connect=config.connect_s),
+        follow_redirects=False,
+        # A proxy or a .netrc of the environment must never see the key.
+        trust_env=False,
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    # Reading the system's certificates takes longer than most calls.
+    return ssl.create_default_context()
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    host = (parts.hostname or "").rstrip(".").lower()
+    literal = networks.literal("127.0.0.1" if networks.is_loopback_name(host) else host)
+    return (parts.scheme, str(literal or host), port) if host and port else None

@@ -1,0 +1,119 @@
+"""Brings output files: from public addresses, from the upstream's own, or out of a data URI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import httpx
+
+from predictions.engine import data_uri
+from predictions.providers.base import ErrorKind, ProviderError
+from predictions.providers.upstream import clients, outputs
+from predictions.providers.upstream.api import TROUBLES
+from predictions.providers.upstream.config import UpstreamConfig
+from predictions.providers.upstream.pace import asked_to_wait
+from predictions.providers.upstream.reading import Unreadable, plain_chunks
+
+T = TypeVar("T")
+MAX_OUTPUT = 160 * 1024 * 1024
+MAX_REDIRECTS = 3
+WHOLE_S = 120.0
+"""Seconds for one file, redirects included."""
+_CHUNK = 1024 * 1024
+_GONE = (401, 403, 404, 410, 451)
+
+
+def gone(message: str, *, words: str = "", kind: ErrorKind = "permanent") -> ProviderError:
+    """The file cannot be had, now or later. `words`: why, as a caller may read it."""
+    return ProviderError(message, permanent=True, kind=kind, words=words)
+
+
+async def of_data(address: str) -> AsyncIterator[bytes]:
+    """The bytes of a data URI, in chunks. Raises ProviderError."""
+    try:
+        data = (await asyncio.to_thread(data_uri.parse, address))[1]
+    except data_uri.NotADataUri as error:
+        raise gone(f"The output is no file: {error}.", words="The output could not be read.") from None
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK]
+
+
+async def of_address(config: UpstreamConfig, url: str, size: int | None) -> AsyncIterator[bytes]:
+    """The bytes behind an address, in chunks. Raises ProviderError, also where fewer come than were promised."""
+    until = asyncio.get_running_loop().time() + WHOLE_S
+    inner = clients.is_own(config, url) and clients.may_be_inner(config)
+    auth = clients.Bearer(config.secret) if clients.is_own(config, url) else None
+    for _ in range(MAX_REDIRECTS + 1):
+        if not outputs.is_address(url) or outputs.is_data(url):
+            raise gone("The output leads to something that is no http(s) address.")
+        async with clients.inside(config) if inner else clients.outside(config) as client:
+            request = client.build_request("GET", url)
+            answer = await _within(client.send(request, stream=True, auth=auth), until)
+            try:
+                onward = answer.headers.get("location", "") if answer.is_redirect else ""
+                if not onward:
+                    async for chunk in _bytes(answer, size, until):
+                        yield chunk
+                    return
+            finally:
+                await answer.aclose()
+        # Each hop is checked as the first was, never sees the key, and from outside never leads in.
+        url, auth = urljoin(url, onward), None
+        inner = inner and clients.is_own(config, url)
+    raise gone("The output leads from one address to the next.")
+
+
+async def _bytes(answer: httpx.Response, size: int | None, until: float) -> AsyncIterator[bytes]:
+    _check_head(answer)
+    count, chunks = 0, aiter(plain_chunks(answer))
+    while True:
+        chunk = await _within(anext(chunks, None), until)
+        if chunk is None:
+            break
+        count += len(chunk)
+        if count > MAX_OUTPUT:
+            raise _too_large()
+        yield chunk
+    if size is not None and count != size:
+        raise ProviderError(f"The output came with {count} of {size} bytes.", permanent=False)
+
+
+def _check_head(answer: httpx.Response) -> None:
+    """Raise what the status and the promised length say."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if answer.status_code != 200:
+        permanent = answer.status_code in _GONE
+        raise ProviderError(
+            f"The output's server answered {answer.status_code}.",
+            permanent=permanent,
+            retry_after=asked_to_wait(headers),
+            kind="permanent" if permanent else "rate" if answer.status_code == 429 else "transient",
+        )
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length[:20]) > MAX_OUTPUT:
+        raise _too_large()
+
+
+def _too_large() -> ProviderError:
+    text = f"The output is larger than {MAX_OUTPUT // 1024**2} MiB."
+    return gone(text, words=text)
+
+
+async def _within(waiting: Awaitable[T], until: float) -> T:
+    """What is awaited, by a time of the loop's clock. Raises ProviderError for every trouble on the way."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await waiting
+    except Unreadable as error:
+        raise gone(f"The output cannot be read: {error}.") from None
+    except TROUBLES as error:
+        if clients.INNER in str(error):
+            raise gone(
+                f"The output cannot be fetched: {clients.INNER}.",
+                words="The provider named an output at an address that is not a public one.",
+            ) from None
+        name = "not within the time limit" if isinstance(error, TimeoutError) else type(error).__name__
+        raise ProviderError(f"The output could not be fetched: {name}.", permanent=False) from None

@@ -1,0 +1,259 @@
+"""The provider that talks to a Replicate-compatible service with one of its keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from predictions.providers.base import (
+    FINAL,
+    AnswerLost,
+    Job,
+    Kind,
+    Order,
+    OutputRef,
+    ProviderError,
+    Update,
+)
+from predictions.providers.upstream import answers, clients, errors, fetching, outputs, starting
+from predictions.providers.upstream.api import Api, Broken
+from predictions.providers.upstream.config import SAME, Route, UpstreamConfig
+from predictions.providers.upstream.files import InputFiles
+from predictions.providers.upstream.reading import Answer
+
+GRACE_S = 30.0
+"""Seconds in which a job that was accepted may still be unknown to the service's other machines."""
+UNREADABLE_MOST = 5
+"""Answers about one job that make no sense, in a row, before it is given up."""
+UNREADABLE = "The provider's answer could not be understood."
+_START_PATIENCE_S = 1.0
+_LOOK_PATIENCE_S = 2.0
+_INSTANCE_MOST = 64
+_GONE = (404, 410)
+
+
+class UpstreamProvider:
+    """One key of one upstream. Holds configuration only: any number of loops and threads may share it."""
+
+    def __init__(self, config: UpstreamConfig) -> None:
+        self.config = config
+        self.name = config.name
+        self.group = config.group
+        self.group_limit = config.group_limit
+        self.priority = config.priority
+        self.weight = config.weight
+        self.limit = config.limit
+        self.start_is_idempotent = config.idempotent
+        self._api = Api(config)
+        self._files = InputFiles(config, self._api)
+
+    def __repr__(self) -> str:
+        return f"UpstreamProvider({self.name!r}, {self.group!r})"
+
+    def serves(self, model: str) -> bool:
+        """Whether `owner/name` is among its routes; without routes it serves everything."""
+        return self.config.routes is None or model in self.config.routes
+
+    def takes_pictures(self, model: str) -> bool:
+        """Whether it serves the model: what the model takes is its own schema's matter."""
+        return self.serves(model)
+
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Keep connections to the service in the running loop, for every call made there inside the block."""
+        return clients.session(self.config)
+
+    async def start(self, order: Order) -> Job | Update:
+        """Create a prediction there, by version or by name. A finished answer is a final `Update`."""
+        path, body = self._request(order)
+        body["input"], uploaded = await self._files.into(order)
+        if self.config.webhook_url:
+            body["webhook"] = self.config.webhook_url.replace("{key}", order.key)
+            body["webhook_events_filter"] = ["start", "output", "logs", "completed"]
+        headers = {
+            "Idempotency-Key": order.key,
+            # For the operator who looks for a stray there.
+            "X-Darkroom-Prediction": order.key.rpartition("-")[0] or order.key,
+        }
+        try:
+            said = await self._api.ask(
+                "POST",
+                path,
+                lambda answer: starting.outcome(answer, self.config),
+                patience=_START_PATIENCE_S,
+                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
+                content=json.dumps(body).encode(),
+                headers=headers,
+                starts=True,
+                fresh=not self.config.idempotent,
+            )
+        except Broken as error:
+            raise AnswerLost(str(error)) from None
+        if said.update is not None and said.update.is_final:
+            await self._forget(uploaded)
+            return replace(said.update, job_id=said.id)
+        return Job(id=said.id, instance=_instance(uploaded))
+
+    async def check(self, job: Job) -> Update:
+        """The job's state. Unknown shortly after it was accepted, it counts as starting; later as lost."""
+        answered = await self._look("GET", _path(job), lambda answer: self._state(job, answer))
+        return answered
+
+    async def cancel(self, job: Job) -> bool:
+        """Ask for an end; true once the service says that it has ended, or does not know the job."""
+        state = await self._look("POST", f"{_path(job)}/cancel", lambda answer: self._canceled(job, answer))
+        if state is None:
+            # Told, or there is no such call; what it does now only a look can say.
+            state = await self._look("GET", _path(job), lambda answer: self._canceled(job, answer))
+        return state in FINAL
+
+    async def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
+        """The bytes of one output: from where it lies, or out of the job's own answer."""
+        if ref.address.startswith(outputs.AGAIN):
+            address = await self._inline(job, ref.address.removeprefix(outputs.AGAIN))
+            chunks = fetching.of_data(address)
+        elif outputs.is_data(ref.address):
+            chunks = fetching.of_data(ref.address)
+        else:
+            chunks = fetching.of_address(self.config, ref.address, ref.size)
+        async for chunk in chunks:
+            yield chunk
+
+    async def release(self, job: Job) -> None:
+        """Delete what was uploaded for the job, as far as its id says what that was."""
+        await self._forget(job.instance.split()[1:])
+
+    def _request(self, order: Order) -> tuple[str, dict[str, Any]]:
+        """Path and body, without the input. Raises ProviderError where no route leads there."""
+        routes = self.config.routes
+        route = Route(order.model, SAME) if routes is None else routes.get(order.model)
+        if route is None:
+            raise ProviderError(
+                "The service serves no such model.", permanent=True, refused=True, kind="permanent"
+            )
+        version = order.version if route.version == SAME else route.version
+        if version:
+            return "/predictions", {"version": version}
+        owner, _, name = (route.name or order.model).partition("/")
+        return f"/models/{quote(owner, safe='')}/{quote(name, safe='')}/predictions", {}
+
+    async def _look(self, method: str, path: str, use: Any) -> Any:
+        return await self._api.ask(method, path, use, patience=_LOOK_PATIENCE_S)
+
+    def _state(self, job: Job, answer: Answer) -> Update:
+        """What an answer about a job says of it. Raises ProviderError where it cannot be told now."""
+        if answer.status in _GONE:
+            return Update("starting") if answer.status == 404 and _is_new(job) else Update("lost")
+        if not answer.is_success:
+            raise self._trouble(answer)
+        said = None
+        if answer.unreadable is None:
+            said = answers.understand(
+                answer.data, base=self.config.url, secret=self.config.secret, again=True
+            )
+        if said is None or said.id not in ("", job.id):
+            return self._senseless(job, answer)
+        _senseless.forget((self.name, job.id))
+        return said.update or Update("processing")
+
+    def _senseless(self, job: Job, answer: Answer) -> Update:
+        """Something else than a job's state: a passing page of a proxy, or all that will ever come."""
+        shown = errors.shown(answer.said, self.config.secret)
+        hopeless = answer.unreadable is not None and answer.unreadable.hopeless
+        reason = f": {answer.unreadable}" if answer.unreadable is not None else ""
+        if hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:
+            _senseless.forget((self.name, job.id))
+            error = f"{UNREADABLE[:-1]}{reason}."
+            return Update("failed", error=error, error_kind="permanent", answer=shown)
+        raise ProviderError(f"The service's answer makes no sense{reason}.", permanent=False, answer=shown)
+
+    def _canceled(self, job: Job, answer: Answer) -> Kind | None:
+        """The state after a cancel: a final kind, `processing` while it goes on, None where it cannot be told."""
+        if answer.status == 404 and _is_new(job):
+            return "processing"
+        if answer.status in _GONE:
+            return "lost"
+        if answer.is_success:
+            return answers.status_of(answer.data)
+        if answer.status in (400, 405, 409, 422, 501):
+            return None
+        raise self._trouble(answer)
+
+    def _trouble(self, answer: Answer) -> ProviderError:
+        verdict = errors.classify(answer.status, answer.headers, answer.said, self.config.secret)
+        return ProviderError(
+            verdict.summary,
+            permanent=False,
+            retry_after=verdict.retry_after,
+            kind=verdict.kind,
+            answer=verdict.answer,
+        )
+
+    async def _inline(self, job: Job, index: str) -> str:
+        if not re.fullmatch(r"\d{1,3}", index):
+            raise fetching.gone("The output has an address that nobody gave.")
+
+        def find(answer: Answer) -> str | None:
+            if not answer.is_success and answer.status not in _GONE:
+                raise self._trouble(answer)
+            return answers.inline_file(answer.data, int(index), self.config.url)
+
+        address: str | None = await self._look("GET", _path(job), find)
+        if address is None:
+            raise fetching.gone("The service no longer has this output.")
+        return address
+
+    async def _forget(self, uploaded: list[str]) -> None:
+        """Delete uploads, where the service is there and lets us; they end by themselves as well."""
+        try:
+            await self._files.delete(uploaded)
+        except ProviderError:
+            return
+
+
+class _Senseless:
+    """How often in a row the answers about a job made no sense to this process; of the newest jobs only."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def count(self, job: tuple[str, str]) -> int:
+        with self._lock:
+            self._counts[job] = self._counts.pop(job, 0) + 1
+            while len(self._counts) > 10_000:
+                self._counts.popitem(last=False)
+            return self._counts[job]
+
+    def forget(self, job: tuple[str, str]) -> None:
+        with self._lock:
+            self._counts.pop(job, None)
+
+
+_senseless = _Senseless()
+
+
+def _path(job: Job) -> str:
+    # Their own `urls` are not used: a gateway copies those of the service behind it, where its key means nothing.
+    return f"/predictions/{quote(job.id, safe='')}"
+
+
+def _instance(uploaded: list[str]) -> str:
+    """When it was accepted, and the ids of its uploads as far as there is room for them."""
+    text = str(int(time.time()))
+    for name in uploaded:
+        if len(text) + 1 + len(name) <= _INSTANCE_MOST:
+            text += f" {name}"
+    return text
+
+
+def _is_new(job: Job) -> bool:
+    accepted = job.instance.partition(" ")[0]
+    return accepted.isdigit() and time.time() - int(accepted) < GRACE_S
