@@ -13,6 +13,8 @@ class PredictionsConfig(AppConfig):
         from accounts import terms
         from predictions import catalogue
         from predictions.running import queue
+        from predictions.upstreams import touching
 
         queue.connect()
+        touching.connect()
         terms.models_come_from(catalogue.refs)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from accounts.clock import Now
+from accounts.prepared import PreparedValues
 from accounts.scrubbing import scrub
 from predictions.clock import after
 from predictions.models import UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
@@ -64,17 +65,16 @@ def standing() -> Standing:
     closed_for: set[str] = set()
     half_open: set[str] = set()
     by_upstream: dict[int, list[str]] = {}
-    for pk, upstream_pk, may, due in _states():
+    for pk, upstream_pk, may, due in _STATES.all():
         name = provider_name(pk)
         by_upstream.setdefault(upstream_pk, []).append(name)
         if not may:
             closed_for.add(name)
         elif due:
             half_open.add(name)
-    resting = UpstreamRoute.objects.filter(rest_until__gt=Now()).values_list(
-        "upstream_id", "model__owner", "model__name"
-    )
-    routes = {(name, f"{owner}/{model}") for pk, owner, model in resting for name in by_upstream.get(pk, [])}
+    routes = {
+        (name, f"{owner}/{model}") for pk, owner, model in _RESTING.all() for name in by_upstream.get(pk, [])
+    }
     return Standing(frozenset(closed_for), frozenset(half_open), frozenset(routes))
 
 
@@ -93,6 +93,16 @@ def _states() -> QuerySet[Any, Any]:
     )
 
 
+def _resting() -> QuerySet[Any, Any]:
+    rows = UpstreamRoute.objects.filter(rest_until__gt=Now()).order_by()
+    return rows.values_list("upstream_id", "model__owner", "model__name")
+
+
+# Asked under the lock of every choice: each question is compiled once.
+_STATES = PreparedValues(_states)
+_RESTING = PreparedValues(_resting)
+
+
 def _usable() -> Q:
     awake = Q(rest_until__isnull=True) | Q(rest_until__lte=Now())
     return awake & Q(enabled=True, upstream__enabled=True, upstream__paused=False)
@@ -109,13 +119,13 @@ def claim_probe(name: str) -> bool:
     Also yes where the circuit is closed: there is nothing to claim. Report with `succeeded` or `failed`; who does not
     within the time limits of a start loses the probe.
     """
-    pk = key_pk(name)
+    pk = key_pk(name) or 0
     row = (
         UpstreamKey.objects.filter(pk=pk)
         .values_list("state", "upstream__connect_s", "upstream__read_s")
         .first()
     )
-    if pk is None or row is None:
+    if row is None:
         return False
     state, connect_s, read_s = row
     if state == State.CLOSED:
@@ -143,9 +153,9 @@ def succeeded(name: str, *, question: bool = False) -> None:
     After a question alone the next single failure opens the circuit again, for longer: an answer to a question does not
     prove that work succeeds.
     """
-    pk = key_pk(name)
+    pk = key_pk(name) or 0
     row = UpstreamKey.objects.filter(pk=pk).values_list("state", "failures", "openings", "ok_at").first()
-    if pk is None or row is None:
+    if row is None:
         return
     state, failures, openings, _ok_at = row
     if state == State.PROBING:
@@ -176,8 +186,8 @@ def _note_success(pk: int, *, reset: bool) -> None:
 def failed(name: str, error: ProviderError) -> None:
     """A start or question failed. What was the caller's fault counts for nothing, but an answer it is: a probe
     that hears it has found the key well."""
-    pk = key_pk(name)
-    if pk is None:
+    pk = key_pk(name) or 0
+    if not pk:
         return
     if error.kind in _OWN_FAULT:
         if UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists():
@@ -276,7 +286,7 @@ def reset(pk: int) -> None:
 
 def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST_S) -> None:
     """This upstream said that it does not know a model: nothing of it goes there for a while. Other models do."""
-    key = UpstreamKey.objects.filter(pk=key_pk(name)).first()
+    key = UpstreamKey.objects.filter(pk=key_pk(name) or 0).first()
     if key is None:
         return
     told = {"rest_until": after(seconds), "error": scrub(error).replace("\x00", "")[:_LONGEST_ERROR]}

@@ -83,12 +83,26 @@ def all_providers() -> list[UpstreamProvider]:
 
 def provider(name: str) -> UpstreamProvider:
     """The provider of that name, also a disabled one: what runs there is still watched. Raises `UnknownProvider`."""
-    found = _now().every.get(name)
-    if found is None:
-        found = _now(anew=True).every.get(name)
-    if found is None:
-        raise UnknownProvider(f"No provider is called {name}.")
-    return found
+    return _knowing(name).every[name]
+
+
+def config(name: str) -> UpstreamConfig:
+    """How that provider is configured. Raises `UnknownProvider`."""
+    return _knowing(name).configs[name]
+
+
+def _knowing(name: str) -> _Known:
+    known = _now()
+    if name not in known.every:
+        known = _now(anew=True)
+    if name in known.every:
+        return known
+    raise UnknownProvider(f"No provider is called {name}.")
+
+
+def knows(name: str) -> bool:
+    """Whether there is a provider of that name: a key whose secret can be read."""
+    return name in _now().every
 
 
 def any_key() -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from predictions import networks as public
 from predictions.delivery import addresses
 
 LONGEST = 300
 """Characters of an upstream's address."""
+_RESOLVE_S = 3.0
 
 
 def objection(url: str) -> str:
@@ -33,6 +37,25 @@ def objection(url: str) -> str:
     if not (addresses.looks_reachable(url) or is_inside(url)):
         return "The address is inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that."
     return ""
+
+
+def resolved_objection(url: str) -> str:
+    """The same for a host name, after looking up what it means now; empty where nothing can be found out in time."""
+    host = urlsplit(url).hostname or ""
+    if is_inside(url):
+        return ""
+    pool = ThreadPoolExecutor(1)
+    try:
+        found = pool.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM).result(_RESOLVE_S)
+    except (OSError, UnicodeError, TimeoutError):
+        return ""
+    finally:
+        # Not `with`, which would wait for a resolver that does not answer.
+        pool.shutdown(wait=False)
+    within = [ipaddress.ip_network(name) for name in networks()]
+    if all(public.may_reach(str(row[4][0]), within) for row in found):
+        return ""
+    return "The name leads inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that."
 
 
 def is_inside(url: str) -> bool:

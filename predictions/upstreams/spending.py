@@ -46,7 +46,7 @@ def reserve(prediction: Prediction, provider_name: str) -> UpstreamRun:
     A repeat of the same run with the same key (its answer was lost) gets the same row again. Raises `CapReached`, or
     `UnknownProvider` where the key is gone.
     """
-    key = UpstreamKey.objects.select_related("upstream").filter(pk=key_pk(provider_name)).first()
+    key = UpstreamKey.objects.select_related("upstream").filter(pk=key_pk(provider_name) or 0).first()
     if key is None:
         raise UnknownProvider(f"No provider is called {provider_name}.")
     mine = UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key=key)
@@ -106,7 +106,7 @@ def run_of(prediction: Prediction) -> UpstreamRun | None:
     """The newest run of a prediction at the provider that it has; None for the engine's work."""
     pk = key_pk(prediction.provider)
     rows = UpstreamRun.objects.filter(prediction=prediction, key=pk).order_by("-id")
-    return rows.first() if pk is not None else None
+    return rows.first() if pk else None
 
 
 def accepted(run: UpstreamRun, job_id: str, answered_ms: int | None = None) -> None:

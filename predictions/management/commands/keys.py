@@ -1,0 +1,51 @@
+"""`manage.py keys new|rotate|check`: what the keys of upstreams are encrypted with."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from predictions.upstreams import vault
+
+
+class Command(BaseCommand):
+    help = "Make, change and check the keys of DARKROOM_KEYS, with which secrets of upstreams are encrypted."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "act",
+            choices=["new", "rotate", "check"],
+            help="new: print a fresh key; rotate: encrypt every stored secret again with the newest key; "
+            "check: say which stored secrets fit no key, exit code 1 where there are any",
+        )
+        parser.add_argument(
+            "--add",
+            action="store_true",
+            help="rotate: first put a fresh key in front of the file that the keys stand in",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['act']}")(add=options["add"])
+        except vault.NoKeyFits as error:
+            raise CommandError(str(error)) from None
+
+    def _new(self, *, add: bool) -> None:
+        self.stdout.write(vault.new_key())
+
+    def _rotate(self, *, add: bool) -> None:
+        if add:
+            self.stdout.write(f"A fresh key is in front of {vault.add_key()}.")
+        changed = vault.rotate_all()
+        self.stdout.write(
+            f"{changed} secrets are encrypted with the newest key. Older keys may go once every process has been "
+            "started anew, and backups from before need them."
+        )
+
+    def _check(self, *, add: bool) -> None:
+        found = vault.unreadable()
+        if found:
+            raise CommandError("These fit none of the keys: " + "; ".join(found) + ".")
+        self.stdout.write("Every stored secret can be read.")

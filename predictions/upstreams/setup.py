@@ -1,0 +1,237 @@
+"""Adds and changes upstreams, checked: for the command line and for the panel."""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.amounts import NotAnAmount, parse
+from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
+from predictions.upstreams import circuits, places, spending, touching, vault
+
+LONGEST_SECRET = 1000
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_THEIRS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERSION = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "priority": (-1_000_000, 1_000_000),
+    "weight": (0, 1000),
+    "in_flight_limit": (1, 10_000),
+    "requests_per_second": (0.1, 1000),
+    "connect_s": (0.1, 60),
+    "read_s": (1, 600),
+}
+
+
+class BadSetting(ValueError):
+    """A setting cannot be as it was asked; `field` names it, the text is one sentence for people."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs there."""
+
+    micro: int
+    unit: str = UpstreamRoute.Unit.RUN
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an upstream is to be like. What is None stays as it is, or as a new one begins."""
+
+    url: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Columns of Upstream with their values; those that are None are left out."""
+    cap: int | Literal["keep"] | None = "keep"
+    """The most a day in micro-credits; None: no cap."""
+    keys: Mapping[str, str] | None = field(default=None, repr=False)
+    """Label and secret of every key that is used; others are switched off."""
+    models: Sequence[str] | None = None
+    """The `owner/name`s that it serves and no others; none at all means every model of the catalogue."""
+    routes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By our `owner/name`: the name there, and the version there ("" the same, "-" by name)."""
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+
+
+def apply(name: str, wish: Wish) -> tuple[Upstream, bool]:
+    """Add the upstream of that name or change it; and whether it is new. Raises BadSetting, with nothing changed."""
+    if not _NAME.fullmatch(name):
+        raise BadSetting("name", "A name has small letters, digits and hyphens, at most 40.")
+    models = _models({*(wish.models or ()), *wish.routes, *wish.costs})
+    columns = _columns(wish)
+    with transaction.atomic():
+        upstream = Upstream.objects.select_for_update().filter(name=name).first()
+        is_new = upstream is None
+        if upstream is None:
+            upstream = _made(name, wish)
+        cap = upstream.day_cap
+        for column, value in columns.items():
+            setattr(upstream, column, value)
+        upstream.save()
+        _set_keys(upstream, wish.keys)
+        _set_routes(upstream, wish, models)
+    if upstream.day_cap != cap:
+        spending.uncap(upstream.pk)
+    touching.touch(upstream.pk)
+    return upstream, is_new
+
+
+def _made(name: str, wish: Wish) -> Upstream:
+    if not wish.url:
+        raise BadSetting("url", f"There is no upstream {name} yet; its address is needed.")
+    if not wish.keys:
+        raise BadSetting("key", f"There is no upstream {name} yet; its key is needed.")
+    return Upstream(name=name, url=wish.url)
+
+
+def _columns(wish: Wish) -> dict[str, Any]:
+    columns = {name: value for name, value in wish.settings.items() if value is not None}
+    for name, value in columns.items():
+        check_number(name, value)
+    if wish.url is not None:
+        columns["url"] = checked_url(wish.url)
+    if wish.cap != "keep":
+        columns["day_cap"] = wish.cap
+    if wish.models is not None:
+        columns["serves_all"] = not wish.models
+    return columns
+
+
+def checked_url(url: str) -> str:
+    """The address without a slash at its end. Raises BadSetting."""
+    url = url.strip().rstrip("/")
+    reason = places.objection(url) or places.resolved_objection(url)
+    if reason:
+        raise BadSetting("url", reason)
+    return url
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raises BadSetting where a number is out of its bounds; other settings pass."""
+    low, high = _BOUNDS.get(name, (-math.inf, math.inf))
+    if name in _BOUNDS and not (math.isfinite(value) and low <= value <= high):
+        raise BadSetting(name, f"It must be from {low:g} to {high:g}.")
+
+
+def checked_secret(secret: str) -> str:
+    """A key as it may stand in a header. Raises BadSetting, without the key."""
+    secret = secret.strip()
+    if not secret:
+        raise BadSetting("key", "The key is empty.")
+    if len(secret) > LONGEST_SECRET or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise BadSetting(
+            "key", f"A key has at most {LONGEST_SECRET} letters, digits and signs, and no blanks."
+        )
+    return secret
+
+
+def put_key(upstream: Upstream, label: str, secret: str) -> UpstreamKey:
+    """Give the upstream a key, or the key of that label another secret. A new secret begins with a closed circuit."""
+    secret = checked_secret(secret)
+    label = " ".join(label.split())[:40] or "key"
+    key = UpstreamKey.objects.filter(upstream=upstream, label=label).first()
+    if key is not None and _is_same(key, secret):
+        return key
+    stored = {"secret": vault.encrypt(secret), "hint": vault.hint(secret)}
+    if key is None:
+        return UpstreamKey.objects.create(upstream=upstream, label=label, **stored)
+    UpstreamKey.objects.filter(pk=key.pk).update(**stored)
+    circuits.reset(key.pk)
+    key.refresh_from_db()
+    return key
+
+
+def _is_same(key: UpstreamKey, secret: str) -> bool:
+    try:
+        return secrets.compare_digest(vault.decrypt(key.secret), secret)
+    except vault.NoKeyFits:
+        return False
+
+
+def _set_keys(upstream: Upstream, wanted: Mapping[str, str] | None) -> None:
+    if wanted is None:
+        return
+    used = [put_key(upstream, label, secret).pk for label, secret in wanted.items()]
+    UpstreamKey.objects.filter(upstream=upstream, pk__in=used).update(enabled=True)
+    UpstreamKey.objects.filter(upstream=upstream).exclude(pk__in=used).update(enabled=False)
+
+
+def _models(refs: set[str]) -> dict[str, HostedModel]:
+    found = {}
+    for ref in refs:
+        owner, _, name = ref.partition("/")
+        model = HostedModel.objects.filter(owner=owner, name=name).first()
+        if model is None:
+            raise BadSetting("model", f"The catalogue has no model {ref}.")
+        found[ref] = model
+    return found
+
+
+def _set_routes(upstream: Upstream, wish: Wish, models: Mapping[str, HostedModel]) -> None:
+    if wish.models:
+        rows = UpstreamRoute.objects.filter(upstream=upstream)
+        rows.exclude(model__in=[models[ref] for ref in wish.models]).update(enabled=False)
+    elif wish.models is not None:
+        UpstreamRoute.objects.filter(upstream=upstream).update(enabled=True)
+    for ref, model in models.items():
+        changes: dict[str, Any] = {}
+        if ref in (wish.models or ()):
+            changes["enabled"] = True
+        if ref in wish.routes:
+            changes["their_name"], changes["their_version"] = wish.routes[ref]
+        if ref in wish.costs:
+            changes["cost"], changes["cost_unit"] = wish.costs[ref].micro, wish.costs[ref].unit
+        # What was said not to be known there is asked for again.
+        changes |= {"rest_until": None, "error": ""}
+        UpstreamRoute.objects.update_or_create(upstream=upstream, model=model, defaults=changes)
+
+
+def route(text: str) -> tuple[str, tuple[str, str]]:
+    """`OWNER/NAME=THEIR/NAME[:VERSION]` apart. Raises BadSetting."""
+    ours, equals, theirs = text.partition("=")
+    name, colon, version = theirs.partition(":")
+    if not equals or not _THEIRS.fullmatch(name) or len(name) > 201:
+        raise BadSetting(
+            "route", f"{text}: OWNER/NAME=THEIR/NAME or OWNER/NAME=THEIR/NAME:VERSION is expected."
+        )
+    if colon and not _VERSION.fullmatch(version):
+        raise BadSetting("route", f"{text}: that version has signs that no version has.")
+    return ours.strip(), (name, version)
+
+
+def cost(text: str) -> tuple[str, Cost]:
+    """`OWNER/NAME=CREDITS[/UNIT]` apart; the unit is run, output or second. Raises BadSetting."""
+    ours, equals, amount = text.partition("=")
+    credits, slash, unit = amount.partition("/")
+    if not equals or (slash and unit not in UpstreamRoute.Unit.values):
+        raise BadSetting(
+            "cost", f"{text}: OWNER/NAME=CREDITS is expected, with /run, /output or /second behind it."
+        )
+    return ours.strip(), Cost(amount_of("cost", credits), unit or UpstreamRoute.Unit.RUN.value)
+
+
+def amount_of(name: str, credits: str) -> int:
+    """Micro-credits of an amount that is not negative. Raises BadSetting."""
+    try:
+        micro = parse(credits)
+    except NotAnAmount as error:
+        raise BadSetting(name, str(error)) from None
+    if micro < 0:
+        raise BadSetting(name, "It must not be negative.")
+    return micro
+
+
+def as_validation_error(error: BadSetting) -> ValidationError:
+    """For a form's field."""
+    return ValidationError(str(error))
