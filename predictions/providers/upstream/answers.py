@@ -17,7 +17,7 @@ NO_REASON = "The provider gave no reason."
 NO_PICTURE = "The provider answered without a picture."
 TOO_MUCH = "The provider's answer was too large."
 ITS_OWN_TROUBLE = "The provider could not do this work."
-_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9][A-Za-z0-9._:~-]{0,199}|[._:~-][A-Za-z0-9._:~-]{1,199}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:~-]{1,200}")
 _KINDS: dict[str, Kind] = {
     "starting": "starting",
     "queued": "starting",
@@ -106,9 +106,9 @@ def _id(data: dict[str, Any]) -> str:
 
 
 def _kind(data: dict[str, Any]) -> Kind | None:
-    status = data.get("status")
-    if isinstance(status, str) and status.strip():
-        return _KINDS.get(status.strip().lower().replace("-", "_"), "processing")
+    status = _status(data)
+    if status:
+        return _KINDS.get(status, "processing")
     if data.get("output") not in (None, "", [], {}):
         return "succeeded"
     return None
@@ -231,10 +231,17 @@ def _progress(data: dict[str, Any]) -> float | None:
 
 def _with_status(metrics: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     """An unknown status is kept as it came."""
+    if _status(data) in _KINDS or not _status(data):
+        return metrics
+    return {**metrics, "upstream_status": errors.one_line(str(data["status"]), most=40)}
+
+
+def _status(data: dict[str, Any]) -> str:
+    """Their word for the state, in our spelling; "" where there is none."""
     status = data.get("status")
-    if isinstance(status, str) and status.strip().lower().replace("-", "_") not in _KINDS:
-        return {**metrics, "upstream_status": errors.one_line(status, most=40)}
-    return metrics
+    if not isinstance(status, str):
+        return ""
+    return status[:100].replace("\x00", "").strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def _metrics(data: dict[str, Any]) -> dict[str, Any]:

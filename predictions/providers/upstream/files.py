@@ -21,7 +21,7 @@ MAX_INLINE = 256_000
 _PATIENCE_S = 3.0
 _NO_FILES_API = (404, 405, 410, 501)
 _KEPT_ORDERS = 1000
-_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,100}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,100}")
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Pace:
             # Whoever was idle may send a second's worth at once, and always one.
             rest_until = min(self._rest_until, self._rest_from + rests_at_most)
             earliest = max(self._next, at - max(_BURST_S - step, 0.0), rest_until)
-            wait = max(0.0, earliest - at)
+            wait = earliest - at if earliest - at > 1e-6 else 0.0
             if wait > patience:
                 return False, wait
             self._next = earliest + step

@@ -76,7 +76,7 @@ class UpstreamProvider:
         body["input"], uploaded = await self._files.into(order)
         if self.config.webhook_url:
             body["webhook"] = self.config.webhook_url.replace("{key}", order.key)
-            body["webhook_events_filter"] = ["start", "output", "logs", "completed"]
+            body["webhook_events_filter"] = ["start", "output", "completed"]
         headers = {
             "Idempotency-Key": order.key,
             # For the operator who looks for a stray there.
