@@ -19,6 +19,7 @@ from predictions.models import Beat, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.beats import beat
+from predictions.upstreams.probing import Prober
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ KEYS_KEPT = timedelta(hours=24)
 def run(stop: threading.Event) -> None:
     """Sweep until `stop` is set."""
     slow_at, offset = 0.0, time.time() - time.monotonic()
-    audit = HourlyAudit()
+    audit, prober = HourlyAudit(), Prober()
     while not stop.wait(ROUND_S):
         drift = time.time() - time.monotonic() - offset
         if abs(drift) > JUMP_S:
@@ -41,6 +42,7 @@ def run(stop: threading.Event) -> None:
             offset += drift
             continue
         once()
+        _step(prober.step)
         _step(audit.step)
         if time.monotonic() >= slow_at:
             slow_at = time.monotonic() + SLOW_ROUND_S
