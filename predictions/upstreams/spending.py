@@ -27,7 +27,7 @@ _OPEN = (Outcome.SENT, Outcome.LOST)
 _ENDS: dict[str, tuple[str, ...]] = {
     Outcome.ACCEPTED: (Outcome.SENT, Outcome.LOST),
     Outcome.REFUSED: (Outcome.SENT, Outcome.LOST),
-    Outcome.LOST: (Outcome.SENT,),
+    Outcome.LOST: (Outcome.SENT, Outcome.ACCEPTED),
     Outcome.SUCCEEDED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
     Outcome.FAILED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
     Outcome.CANCELED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
