@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from predictions import lifecycle
+from predictions.models import Prediction
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
 from predictions.providers.registry import Registry
 from predictions.running import providers, tasks, watcher
@@ -97,17 +100,22 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
 
 def watch_once() -> None:
     """One look of the watcher at everything that is due."""
-    import asyncio
-
-    from predictions import lifecycle
-
-    for prediction in lifecycle.claim_looks():
-        try:
-            update = asyncio.run(watcher._check(prediction))
-        except ProviderError:
-            lifecycle.look_again(prediction, 0, seen=False)
+    for look in lifecycle.claim_looks():
+        row = lifecycle.looked_at([look]).get(look.pk)
+        if row is None:
             continue
-        watcher._report(prediction, update)
+        try:
+            update = asyncio.run(watcher.check(providers.provider(look.provider), look))
+        except ProviderError:
+            lifecycle.look_again(row, 0, seen=False)
+            continue
+        watcher.report(row, update)
+
+
+def running() -> Prediction:
+    """The only prediction that is due for a look, as a watcher that has just looked at it holds it."""
+    looks = lifecycle.claim_looks()
+    return next(iter(lifecycle.looked_at(looks).values()))
 
 
 def work_off() -> None:

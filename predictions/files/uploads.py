@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
@@ -128,6 +129,14 @@ def signature(account: Account, public_id: str, expiry: int) -> str:
     key = hmac.digest(settings.SECRET_KEY.encode(), f"files {account.pk}".encode(), "sha256")
     text = f"{account.name} {public_id} {expiry}"
     return base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
+
+
+def signed_path(upload: Upload, until: datetime) -> str:
+    """Path and query at which anybody may download an upload until that moment, as long as the upload lasts."""
+    expiry = int(until.timestamp())
+    sign = signature(upload.account, upload.public_id, expiry)
+    query = urlencode({"owner": upload.account.name, "expiry": expiry, "signature": sign})
+    return f"/v1/files/{upload.public_id}/download?{query}"
 
 
 def opens(upload: Upload, owner: str, expiry: str, given: str) -> bool:

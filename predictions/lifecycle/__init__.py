@@ -16,11 +16,15 @@ from predictions.lifecycle.claims import (
     claim_results,
     claim_starts,
     claim_strays,
+    collect_later,
+    note_late_job,
+    pin,
     release,
     renew,
     renew_start,
     stray_closed,
     take_back,
+    unclaim,
 )
 from predictions.lifecycle.ending import (
     cancel,
@@ -31,22 +35,39 @@ from predictions.lifecycle.ending import (
     succeed,
     turn_webhook_off,
 )
-from predictions.lifecycle.progress import claim_looks, look_again, lost, note, store_result
+from predictions.lifecycle.progress import (
+    Look,
+    claim_looks,
+    look_again,
+    look_again_all,
+    look_now,
+    looked_at,
+    lost,
+    note,
+    store_result,
+)
 
 __all__ = [
     "Claimed",
+    "Look",
     "begin",
     "cancel",
     "claim_looks",
     "claim_results",
     "claim_starts",
     "claim_strays",
+    "collect_later",
     "expire",
     "fail",
     "fail_running",
     "look_again",
+    "look_again_all",
+    "look_now",
+    "looked_at",
     "lost",
     "note",
+    "note_late_job",
+    "pin",
     "release",
     "remove_data",
     "renew",
@@ -56,4 +77,5 @@ __all__ = [
     "succeed",
     "take_back",
     "turn_webhook_off",
+    "unclaim",
 ]

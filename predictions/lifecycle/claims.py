@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
 from accounts.prepared import Prepared
 from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.delivery import webhooks
-from predictions.lifecycle import ending
+from predictions.lifecycle import ending, strays
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job
@@ -81,18 +82,57 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
     return changed == 1
 
 
-def release(prediction: Prediction, claim: str, seconds: float) -> None:
-    """Refused for now, surely not started: back to waiting, and the try does not count against it."""
+def release(prediction: Prediction, claim: str, seconds: float, *, new_key: bool = False) -> bool:
+    """Refused for now, surely not started: back to waiting, and the try does not count against it.
+
+    `new_key`: the next start is sent under another key, since some services repeat a refusal to the key that met it.
+    False where the claim is no longer the row's.
+    """
+    return _back(prediction, claim, seconds, provider="", run=F("run") + 1 if new_key else F("run"))
+
+
+def unclaim(prediction: Prediction, claim: str) -> bool:
+    """Not in this round: back to waiting as it was, also to waiting for the very provider that was asked before."""
+    known = strays.doubt(prediction) != strays.Doubt.NEVER_SENT and strays.is_upstream(prediction.provider)
+    return _back(prediction, claim, 0.0, **({} if known else {"provider": ""}))
+
+
+def pin(prediction: Prediction, claim: str, seconds: float) -> bool:
+    """The start's answer was lost: the same provider is asked again under the same key, in so many seconds.
+
+    Does not count as a start that stopped its worker. False where the claim is no longer the row's.
+    """
+    return _back(prediction, claim, seconds)
+
+
+def _back(prediction: Prediction, claim: str, seconds: float, **values: Any) -> bool:
     with transaction.atomic():
-        Prediction.objects.filter(pk=prediction.pk, phase=Phase.CLAIMED, claim=claim).update(
+        changed = Prediction.objects.filter(pk=prediction.pk, phase=Phase.CLAIMED, claim=claim).update(
             phase=Phase.WAITING,
             claim="",
             lease_until=None,
             start_attempts=F("start_attempts") - 1,
-            provider="",
             upstream_open=False,
             not_before=after(seconds),
+            **values,
         )
+        if changed and seconds <= 0:
+            queue.wake("start")
+    return changed == 1
+
+
+def note_late_job(prediction: Prediction, job: Job) -> bool:
+    """The provider took what has ended meanwhile: keep which job it is, so that it is called off there.
+
+    False where it has not ended, or its job is known.
+    """
+    with transaction.atomic():
+        late = Prediction.objects.filter(
+            pk=prediction.pk, phase=Phase.ENDED, run=prediction.run, provider=prediction.provider, job_id=""
+        ).update(job_id=job.id, job_instance=job.instance, upstream_open=True, lease_until=None)
+        if late:
+            queue.wake("cancel")
+    return late == 1
 
 
 def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
@@ -131,12 +171,32 @@ def claim_results(most: int = 1) -> list[Claimed]:
     return _read(claims, Phase.COLLECTING)
 
 
-def renew(prediction: Prediction, claim: str) -> bool:
-    """More time for a worker that is still fetching. False where the claim is no longer the row's."""
+def renew(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
+    """So many seconds more for a worker that is still fetching. False where the claim is no longer the row's."""
     with transaction.atomic():
         return (
             Prediction.objects.filter(pk=prediction.pk, phase=Phase.COLLECTING, claim=claim).update(
-                lease_until=after(COLLECT_LEASE)
+                lease_until=after(COLLECT_LEASE + seconds)
+            )
+            == 1
+        )
+
+
+def collect_later(prediction: Prediction, claim: str, seconds: float, patience_s: float) -> bool:
+    """A file could not be had for now: look for the result again in so many seconds; the try does not count.
+
+    False where the result has been there for `patience_s` already, or where the claim is no longer the row's.
+    """
+    with transaction.atomic():
+        return (
+            Prediction.objects.filter(
+                pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, job_seen_at__gt=after(-patience_s)
+            ).update(
+                phase=Phase.RESULT,
+                claim="",
+                lease_until=None,
+                collect_attempts=F("collect_attempts") - 1,
+                not_before=after(seconds),
             )
             == 1
         )
@@ -176,34 +236,53 @@ def wake_waiting() -> None:
 def take_back() -> int:
     """End the leases that ran out: their workers are gone. Returns how many predictions were taken back.
 
-    A start that nobody answered for stays pinned to its provider, whose starts are idempotent by key. Too many of them,
-    and the prediction itself is the likely cause: it is failed and its hold returned.
+    A start that nobody answered for stays pinned to its provider where that honours our keys; where it does not, nobody
+    may know whether it runs, and it is failed. One that was never sent may go to anybody. Too many of them, and the
+    prediction itself is the likely cause: it is failed and its hold returned.
     """
     expired = list(
         Prediction.objects.filter(
             phase__in=[Phase.CLAIMED, Phase.COLLECTING], lease_until__lte=Now()
-        ).values_list("pk", "claim", "phase", "start_attempts", "collect_attempts")[:200]
+        ).select_related("model")[:200]
     )
-    for pk, claim, phase, starts, collects in expired:
-        spent = starts >= MAX_STARTS if phase == Phase.CLAIMED else collects >= MAX_COLLECTS
-        if spent:
-            ending.fail(pk, ending.QUARANTINED, claim=claim)
-            continue
-        with transaction.atomic():
-            changed = Prediction.objects.filter(
-                pk=pk, claim=claim, phase=phase, lease_until__lte=Now()
-            ).update(
-                phase=Case(
-                    When(phase=Phase.CLAIMED, then=Value(Phase.WAITING.value)),
-                    default=Value(Phase.RESULT.value),
-                ),
-                upstream_open=False,
-                claim="",
-                lease_until=None,
-            )
-            if changed:
-                queue.wake("start" if phase == Phase.CLAIMED else "collect")
+    for prediction in expired:
+        if prediction.phase == Phase.CLAIMED:
+            _take_start_back(prediction)
+        else:
+            _take_result_back(prediction)
     return len(expired)
+
+
+def _take_start_back(prediction: Prediction) -> None:
+    doubt = strays.doubt(prediction)
+    if doubt == strays.Doubt.STRAY:
+        with transaction.atomic():
+            if ending.fail(prediction.pk, ending.ANSWER_LOST, claim=prediction.claim, closed=True):
+                strays.note(prediction, "its worker was gone before the answer came")
+        return
+    if prediction.start_attempts >= MAX_STARTS:
+        with transaction.atomic():
+            if ending.fail(prediction.pk, ending.QUARANTINED, claim=prediction.claim):
+                strays.note(prediction, "its worker was gone before the answer came")
+        return
+    unsent: dict[str, Any] = {"provider": ""} if doubt == strays.Doubt.NEVER_SENT else {}
+    _take_back(prediction, Phase.WAITING, **unsent)
+
+
+def _take_result_back(prediction: Prediction) -> None:
+    if prediction.collect_attempts >= MAX_COLLECTS:
+        ending.fail(prediction.pk, ending.QUARANTINED, claim=prediction.claim)
+    else:
+        _take_back(prediction, Phase.RESULT)
+
+
+def _take_back(prediction: Prediction, to: Phase, **values: Any) -> None:
+    with transaction.atomic():
+        changed = Prediction.objects.filter(
+            pk=prediction.pk, claim=prediction.claim, phase=prediction.phase, lease_until__lte=Now()
+        ).update(phase=to, upstream_open=False, claim="", lease_until=None, **values)
+        if changed:
+            queue.wake("start" if to == Phase.WAITING else "collect")
 
 
 def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:

@@ -23,6 +23,7 @@ from predictions.signals import prediction_succeeded
 QUARANTINED = "This prediction stopped its workers several times and was set aside. Nothing was charged."
 TOO_LONG = "The work took longer than this server allows and was stopped. Nothing was charged."
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
+ANSWER_LOST = "The provider's answer was lost, so that its work could not be followed. Nothing was charged."
 WAITED_TOO_LONG = "Nothing could take this prediction in time. Nothing was charged."
 
 
@@ -49,10 +50,13 @@ class PreparedOutput:
         return [file for file in (self.file, self.small, self.medium) if file is not None]
 
 
-def succeed(prediction: Prediction, claim: str, outputs: list[PreparedOutput], value: Any) -> bool:
+def succeed(
+    prediction: Prediction, claim: str, outputs: list[PreparedOutput], value: Any, note: str = ""
+) -> bool:
     """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
 
-    False where the claim lost: somebody else ended it, and the files stay pending for the sweep.
+    `note`: a last line for the log, such as which output is missing. False where the claim lost: somebody else ended it,
+    and the files stay pending for the sweep.
     """
     output = _shown_output(prediction, outputs, value)
     delivered = len(outputs) if prediction.version.gives_files else 1
@@ -66,6 +70,7 @@ def succeed(prediction: Prediction, claim: str, outputs: list[PreparedOutput], v
             metrics=metrics,
             charge=charge,
             progress=1.0,
+            **({"logs": _with_note(prediction.logs, note)} if note else {}),
         )
         if not ended:
             return False
@@ -80,12 +85,16 @@ def succeed(prediction: Prediction, claim: str, outputs: list[PreparedOutput], v
     return True
 
 
-def fail(prediction_id: int, error: str, *, claim: str = "") -> bool:
-    """End as failed with one line for people; the hold goes back. With `claim`: only while it is the row's."""
+def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = False) -> bool:
+    """End as failed with one line for people; the hold goes back. With `claim`: only while it is the row's.
+
+    `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once.
+    """
     where = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
+    values: dict[str, Any] = {"upstream_open": False} if closed else {}
     with transaction.atomic():
         row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
-        ended = _end(where, Status.FAILED, error=_one_line(error), charge=0)
+        ended = _end(where, Status.FAILED, error=_one_line(error), charge=0, **values)
         if ended:
             _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
@@ -206,6 +215,10 @@ def _output_row(prediction: Prediction, output: PreparedOutput) -> Output:
         colour=output.colour,
         blur=output.blur,
     )
+
+
+def _with_note(logs: str, note: str) -> str:
+    return f"{logs}{'' if not logs or logs.endswith(chr(10)) else chr(10)}[{_one_line(note)}]\n"
 
 
 def _one_line(error: str) -> str:

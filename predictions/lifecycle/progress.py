@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
 from accounts.clock import Now
-from predictions.clock import LOOK_LEASE, MAX_STARTS, after
+from predictions.clock import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS, after
 from predictions.delivery import webhooks
-from predictions.lifecycle import ending, previews
+from predictions.lifecycle import ending, previews, strays
 from predictions.lifecycle.claims import wake_waiting
 from predictions.models import Phase, Prediction
 from predictions.models.prediction import LIVE
@@ -21,16 +24,77 @@ MAX_LOGS = 1024 * 1024
 _CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
 
 
-def claim_looks(most: int = 500) -> list[Prediction]:
-    """Running predictions that are due for a look. Moving `look_at` forward is the claim, so any number may watch."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A running prediction that is due for a look: no more than asking its provider takes."""
+
+    pk: int
+    public_id: str
+    run: int
+    revision: int
+    provider: str
+    job_id: str
+    job_instance: str
+
+
+def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
+    """Running predictions that are due for a look, the longest due first; none of the providers that are `busy`.
+
+    Claim them with `take_looks` in the same transaction.
+    """
+    rows = Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
+    if busy:
+        rows = rows.exclude(provider__in=busy)
+    # Locked, so that of several watchers each gets others; on SQLite the transaction itself is alone.
+    rows = rows.order_by("look_at").select_for_update(skip_locked=True)
+    fields = ("pk", "public_id", "run", "revision", "provider", "job_id", "job_instance")
+    return [Look(*row) for row in rows.values_list(*fields)[:most]]
+
+
+def claim_looks(
+    most: int = 500, lease: Callable[[Look], float | None] = lambda _: LOOK_LEASE, busy: Collection[str] = ()
+) -> list[Look]:
+    """Take what is due. Moving `look_at` forward is the claim, so any number may watch.
+
+    `lease` says in how many seconds each is due again where nobody writes anything, or None for one that is left where
+    it is; it is asked inside the transaction.
+    """
+    taken: list[Look] = []
     with transaction.atomic():
-        # A condition again, not the value read: SQLite keeps times as text, in more than one form.
-        running = Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
-        due = list(running.order_by("look_at").values_list("pk", flat=True)[:most])
-        taken = [pk for pk in due if running.filter(pk=pk).update(look_at=after(LOOK_LEASE))]
-    return list(
-        Prediction.objects.filter(pk__in=taken, phase=Phase.RUNNING).select_related("model", "version")
-    )
+        by_lease: dict[float, list[int]] = defaultdict(list)
+        for look in due_looks(most, busy):
+            seconds = lease(look)
+            if seconds is not None:
+                by_lease[seconds].append(look.pk)
+                taken.append(look)
+        for seconds, pks in by_lease.items():
+            Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
+    return taken
+
+
+def looked_at(looks: Iterable[Look]) -> dict[int, Prediction]:
+    """The rows of these looks, by key: those that still run, as they ran when they were looked at."""
+    runs = {look.pk: look.run for look in looks}
+    rows = Prediction.objects.filter(pk__in=runs, phase=Phase.RUNNING).select_related("model", "version")
+    rows = rows.defer("version__input_schema", "version__example_input", "version__source")
+    return {row.pk: row for row in rows if row.run == runs[row.pk]}
+
+
+def look_again_all(pks: Collection[int], seconds: float) -> None:
+    """Nothing new of any of them: look again in so many seconds."""
+    with transaction.atomic():
+        Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
+
+
+def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
+    """Somebody says that there is news of this run: look at once. False where no such run is under way there."""
+    with transaction.atomic():
+        return (
+            Prediction.objects.filter(
+                public_id=public_id, run=run, phase=Phase.RUNNING, provider__in=provider_names
+            ).update(look_at=Now())
+            == 1
+        )
 
 
 def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
@@ -43,7 +107,7 @@ def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
 
 
 def note(prediction: Prediction, update: Update, seconds: float) -> bool:
-    """T4: write what changed and look again in so many seconds. True where something was written.
+    """T4: write what changed and look again in so many seconds. False where somebody else has written meanwhile.
 
     Logs, progress and streamed strings only grow; of the previews the newest is kept.
     """
@@ -58,7 +122,7 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
     known = (prediction.logs, prediction.progress, prediction.output)
     if (logs, progress, output) == known and look is None:
         look_again(prediction, seconds, seen=True)
-        return False
+        return True
     with transaction.atomic():
         changed = (
             _running(prediction)
@@ -82,7 +146,13 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
 
 
 def store_result(prediction: Prediction, update: Update) -> bool:
-    """The provider succeeded: keep where its files are, free its slot, and wake who fetches them."""
+    """The provider succeeded: keep where its files are, free its slot, and wake who fetches them.
+
+    Its limit was one of work, which is done: files of an upstream may take as long as they last there.
+    """
+    limits: dict[str, Any] = {}
+    if strays.is_upstream(prediction.provider):
+        limits["must_end_by"] = after(COLLECT_LIMIT)
     files = (
         [ref for ref in update.output if isinstance(ref, OutputRef)]
         if isinstance(update.output, list)
@@ -90,7 +160,7 @@ def store_result(prediction: Prediction, update: Update) -> bool:
     )
     result = {
         "files": [_ref_json(ref) for ref in files],
-        "value": None if files else _without_nul(update.output),
+        "value": _without_nul(update.value if files else update.output),
         "metrics": update.metrics,
     }
     with transaction.atomic():
@@ -100,8 +170,10 @@ def store_result(prediction: Prediction, update: Update) -> bool:
             logs=_grown(prediction.logs, update.logs),
             progress=1.0,
             look_at=None,
+            job_seen_at=Now(),
             upstream_open=False,
             revision=F("revision") + 1,
+            **limits,
         )
         if changed:
             queue.wake("collect")
@@ -109,18 +181,17 @@ def store_result(prediction: Prediction, update: Update) -> bool:
     return changed == 1
 
 
-def lost(prediction: Prediction, claim: str = "") -> None:
+def lost(prediction: Prediction, claim: str = "") -> bool:
     """The provider knows nothing of the job, or lost its files: run it again under a new key, or give up.
 
     Only for providers whose starts are idempotent by key. From running (no claim), or from collecting (with the claim).
+    False where it is there no more.
     """
     if prediction.start_attempts >= MAX_STARTS:
         # Only from where it was seen: meanwhile another watcher may have found its result.
         if claim:
-            ending.fail(prediction.pk, ending.QUARANTINED, claim=claim)
-        else:
-            ending.fail_running(prediction, ending.QUARANTINED)
-        return
+            return ending.fail(prediction.pk, ending.QUARANTINED, claim=claim)
+        return ending.fail_running(prediction, ending.QUARANTINED)
     where = _running(prediction) if not claim else Prediction.objects.filter(
         pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE
     )  # fmt: skip
@@ -140,6 +211,7 @@ def lost(prediction: Prediction, claim: str = "") -> None:
         )
         if changed:
             queue.wake("start")
+    return bool(changed)
 
 
 def _running(prediction: Prediction) -> Any:

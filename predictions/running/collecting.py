@@ -7,21 +7,37 @@ import contextlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import structlog
 from django.conf import settings
+from django.utils import timezone
 from jsonschema import Draft202012Validator
 
 from predictions import lifecycle
+from predictions.clock import COLLECT_PATIENCE
 from predictions.files import media, pictures
+from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
 from predictions.models import Prediction, StoredFile
 from predictions.providers.base import Job, OutputRef, Provider, ProviderError
+from predictions.running import calling_off, finishing
+
+log = structlog.get_logger(__name__)
 
 MAX_OUTPUT = 160 * 1024 * 1024
 MAX_FILES = 64
 FETCH_S = 30.0
+"""Seconds for one output, and for those that are fetched beside it."""
+ROUND_S = 40.0
+"""Seconds for fetching all of a result; what has not come by then is looked for again."""
+AT_ONCE = 8
+LONGEST_PAUSE_S = 60.0
+GONE = "The finished files were gone before they could be stored."
 _EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -41,49 +57,178 @@ class Unusable(Exception):
     """The provider gave something that is not what the model promises; the text says what."""
 
 
-def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> list[PreparedOutput]:
+@dataclass(frozen=True)
+class Found:
+    """What could be had of a result."""
+
+    outputs: list[PreparedOutput] = field(default_factory=list)
+    value: Any = None
+    """The JSON of a model that gives no files."""
+    missing: dict[int, str] = field(default_factory=dict)
+    """Outputs that will not come, with the reason each, by place."""
+    awaited: dict[int, str] = field(default_factory=dict)
+    """Outputs that may still come, with the present trouble of each, by place."""
+    asked: int = 0
+    """How many there should be."""
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it is worth looking again, later."""
+        return bool(self.awaited)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there is anything to deliver."""
+        return bool(self.outputs) or not self.asked
+
+    @property
+    def reason(self) -> str:
+        """Why some are not there, for operators."""
+        return "; ".join(sorted({**self.missing, **self.awaited}.values()))
+
+    @property
+    def note(self) -> str:
+        """The line for the log that says which outputs are missing; empty where none is."""
+        places = sorted({**self.missing, **self.awaited})
+        if not places:
+            return ""
+        names = ", ".join(str(place + 1) for place in places)
+        return f"Of {self.asked} outputs these could not be had and cost nothing: {names}."
+
+
+def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> Found:
     """Every file of the stored result, in the storage under pending rows, ready for `lifecycle.succeed`.
 
-    Raises Gone, Unusable, or ProviderError where it may work later.
+    An upstream's result may be whole in part: what is missing is named. Raises Gone, Unusable, or, for the engine,
+    ProviderError where it may work later.
     """
     result = prediction.result or {}
     refs = [OutputRef(**ref) for ref in result.get("files") or []]
+    if not prediction.version.gives_files:
+        return Found(value=_fitting(prediction, result.get("value")))
     if not refs:
-        if prediction.version.gives_files:
-            raise Unusable("it holds no file")
-        _check_value(prediction, result.get("value"))
-        return []
+        raise Unusable("it holds no file")
     if provider is None:
         raise Gone
     if len(refs) > MAX_FILES:
         raise Unusable(f"it holds more than {MAX_FILES} files")
-    job = Job(id=prediction.job_id, instance=prediction.job_instance)
-    prepared = []
-    for index, ref in enumerate(refs):
-        if not lifecycle.renew(prediction, claim):
+    if not prediction.version.gives_list:
+        refs = refs[:1]
+    found = Found(asked=len(refs))
+    until = time.monotonic() + ROUND_S
+    for first in range(0, len(refs), AT_ONCE):
+        seconds = min(FETCH_S, until - time.monotonic())
+        if not lifecycle.renew(prediction, claim, FETCH_S):
             raise ProviderError("The claim was taken over.", permanent=False)
-        prepared.append(_prepare_one(provider, job, ref, index))
-    return prepared
+        _prepare_some(
+            found, provider, calling_off.job_of(prediction), refs[first : first + AT_ONCE], first, seconds
+        )
+    _judge(found, provider)
+    return found
 
 
-def _check_value(prediction: Prediction, value: object) -> None:
-    """An output without files is what the model's schema promises, such as a text. Raises Unusable."""
-    if not Draft202012Validator(prediction.version.output_schema).is_valid(value):
-        raise Unusable("it does not fit the model's output schema")
+def pause(prediction: Prediction) -> tuple[float, float]:
+    """Seconds until a result that could not be had is looked for again, and for how long that is done at all."""
+    since = prediction.job_seen_at or prediction.started_at or prediction.created_at
+    passed = (timezone.now() - since).total_seconds()
+    return min(max(passed / 2, 1.0), LONGEST_PAUSE_S), COLLECT_PATIENCE
 
 
-def _prepare_one(provider: Provider, job: Job, ref: OutputRef, index: int) -> PreparedOutput:
-    with _folder() as folder, media.Writing(MAX_OUTPUT) as writing:
-        try:
-            asyncio.run(asyncio.wait_for(_fetch(provider, job, ref, writing), FETCH_S))
-        except TimeoutError:
-            raise ProviderError("Fetching an output took too long.", permanent=False) from None
-        except ProviderError as error:
-            if error.permanent:
-                raise Gone from error
-            raise
-        except ValueError as error:
-            raise Unusable(str(error)) from None
+def _judge(found: Found, provider: Provider) -> None:
+    """Nothing of it can be had: say why. The engine's results are whole or nothing."""
+    in_part = strays.is_upstream(provider.name)
+    if found.awaited and not in_part:
+        raise ProviderError(found.reason, permanent=False)
+    if found.missing and not found.awaited and (not found.outputs or not in_part):
+        unusable = [reason for reason in found.missing.values() if reason != GONE]
+        if unusable:
+            raise Unusable(unusable[0])
+        raise Gone
+
+
+def _fitting(prediction: Prediction, value: Any) -> Any:
+    """An output without files as the model's schema promises it, such as a text. Raises Unusable.
+
+    Upstreams differ in whether they give a text as one string or as its parts: either becomes what the schema says.
+    """
+    schema = Draft202012Validator(prediction.version.output_schema)
+    tries = [value]
+    if not strays.is_upstream(prediction.provider):
+        tries = [value]
+    elif isinstance(value, str):
+        tries.append([value])
+    elif isinstance(value, list) and all(isinstance(part, str) for part in value):
+        tries.append("".join(value))
+    for one in tries:
+        if schema.is_valid(one):
+            return one
+    raise Unusable("it does not fit the model's output schema")
+
+
+def _prepare_some(
+    found: Found, provider: Provider, job: Job, refs: list[OutputRef], first: int, seconds: float
+) -> None:
+    """Fetch these side by side, then look at each and store it."""
+    with contextlib.ExitStack() as stack:
+        writings = [stack.enter_context(media.Writing(MAX_OUTPUT)) for _ in refs]
+        outcomes = asyncio.run(_fetch_all(provider, job, refs, writings, seconds))
+        for index, (ref, writing, trouble) in enumerate(zip(refs, writings, outcomes, strict=True), first):
+            if trouble is not None:
+                _note_trouble(found, index, ref, trouble)
+                continue
+            try:
+                found.outputs.append(_store(ref, index, writing))
+            except Unusable as error:
+                found.missing[index] = str(error)
+
+
+def _note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseException) -> None:
+    log.info("fetch_failed", output=ref.name, reason=str(trouble) or type(trouble).__name__)
+    if isinstance(trouble, ProviderError) and trouble.permanent:
+        found.missing[index] = str(trouble) if trouble.kind == "permanent" and trouble.words else GONE
+    elif isinstance(trouble, ValueError):
+        found.missing[index] = str(trouble)
+    elif isinstance(trouble, TimeoutError):
+        found.awaited[index] = "Fetching an output took too long."
+    elif isinstance(trouble, ProviderError):
+        found.awaited[index] = str(trouble)
+    else:
+        raise trouble
+
+
+async def _fetch_all(
+    provider: Provider, job: Job, refs: list[OutputRef], writings: list[media.Writing], seconds: float
+) -> list[BaseException | None]:
+    async with provider.session():
+        pairs = zip(refs, writings, strict=True)
+        outcomes = await asyncio.gather(
+            *(_fetch(provider, job, ref, writing, seconds) for ref, writing in pairs), return_exceptions=True
+        )
+    return list(outcomes)
+
+
+async def _fetch(
+    provider: Provider, job: Job, ref: OutputRef, writing: media.Writing, seconds: float
+) -> None:
+    async with asyncio.timeout(max(seconds, 0.0)):
+        if ref.address.startswith(finishing.KEPT):
+            await asyncio.to_thread(_read_kept, ref.address.removeprefix(finishing.KEPT), writing)
+            return
+        async for chunk in provider.fetch(job, ref):
+            writing.write(chunk)
+
+
+def _read_kept(key: str, writing: media.Writing) -> None:
+    try:
+        with media.storage().open(key, "rb") as file:
+            while chunk := file.read(media.CHUNK):
+                writing.write(chunk)
+    except FileNotFoundError:
+        raise ProviderError("The file that was kept is gone.", permanent=True) from None
+
+
+def _store(ref: OutputRef, index: int, writing: media.Writing) -> PreparedOutput:
+    with _folder() as folder:
         sha256 = writing.finished()
         try:
             look = pictures.look(writing.path, folder)
@@ -108,11 +253,6 @@ def _prepare_one(provider: Provider, job: Job, ref: OutputRef, index: int) -> Pr
             colour=look.colour,
             blur=look.blur,
         )
-
-
-async def _fetch(provider: Provider, job: Job, ref: OutputRef, writing: media.Writing) -> None:
-    async for chunk in provider.fetch(job, ref):
-        writing.write(chunk)
 
 
 def _thumbnail(path: Path | None) -> StoredFile | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -20,12 +21,15 @@ from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper,
 from accounts.clock import Now
 from accounts.models import Account, ApiToken
 from accounts.prepared import PreparedValues
-from predictions.models import HostedModel, Phase, Prediction, Status
+from predictions.models import HostedModel, Phase, Prediction, Status, Upstream, UpstreamRun
 from predictions.providers.base import Provider
-from predictions.running import providers
+from predictions.running import providers, routing
+from predictions.upstreams.names import provider_name
 
 _LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
 ALONE_FROM = 2
+REFUSED_FOR = timedelta(seconds=30)
+"""For so long others come before an upstream that declined a prediction."""
 _USUAL_FOR_S = 10.0
 IN_FLIGHT = (Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING)
 
@@ -68,9 +72,8 @@ class _Lane:
 
 @dataclass
 class _Load:
-    """What is in flight, and how much may be: by account, by account and user, by provider, by token with a limit."""
+    """What is in flight, and how much may be: by account, by account and user, by token with a limit."""
 
-    free: dict[str, int]
     accounts: dict[int, int]
     users: dict[tuple[int, int], int]
     limits: dict[int, int]
@@ -107,30 +110,54 @@ def choose(most: int) -> list[Choice]:
     """The predictions that free slots go to, fewest in flight first, then the oldest. Inside a transaction only."""
     _lock()
     everyone = providers.all_providers()
-    free = _free_slots(everyone)
-    suspects = _suspects(everyone, free)
+    slots = _slots(everyone)
+    models = _models()
+    suspects = _suspects(slots, models)
     chosen = [choice for choice, _row in suspects]
-    if not any(count > 0 for count in free.values()):
+    if not slots.any_left():
         return chosen
     token_limits = _token_limits()
     lanes = _lanes(by_token=bool(token_limits))
     if not lanes:
         return chosen
     in_flight, by_user = _in_flight()
-    load = _Load(free, in_flight, by_user, _limits({lane.account_id for lane in lanes}))
+    load = _Load(in_flight, by_user, _limits({lane.account_id for lane in lanes}))
     if token_limits:
         load.tokens, load.token_limits = _in_flight_by_token(), token_limits
     for _choice, row in suspects:
         load.add(row.account_id, row.user_id, row.token_id)
-    return chosen + _fill(lanes, load, everyone, most - len(chosen))
+    refused = _refused_lately() if any(routing.is_upstream(one) for one in everyone) else {}
+    return chosen + _fill(lanes, load, _Market(slots, models, refused), most - len(chosen))
 
 
-def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) -> list[Choice]:
+@dataclass(frozen=True)
+class _Market:
+    """Who has something to give, what is asked for by the model's key, and who declined which prediction lately."""
+
+    slots: routing.Slots
+    models: dict[int, routing.Wanted]
+    refused: dict[int, set[str]]
+
+    def serve(self, lane: _Lane) -> str | None:
+        """The name of the provider that the lane's first gets, its slot taken; None where it must wait."""
+        wanted = self.models.get(lane.model_id)
+        if wanted is None:
+            return None
+        provider = self.slots.find(wanted, lane.pinned, self.refused.get(lane.head, ()))
+        if provider is None:
+            return None
+        if lane.pinned:
+            self.slots.take_promised(provider.name)
+        else:
+            self.slots.take(provider.name)
+        return provider.name
+
+
+def _fill(lanes: list[_Lane], load: _Load, market: _Market, most: int) -> list[Choice]:
     """Serve lanes by rank until no slot is free or nobody may have one.
 
     A heap whose ranks may be out of date: a rank only grows, so a lane is looked at again when it comes up too early.
     """
-    models = {pk: f"{owner}/{name}" for pk, owner, name in _MODELS.all()}
     heap = [(load.rank(lane), number, lane) for number, lane in enumerate(lanes)]
     heapq.heapify(heap)
     chosen: list[Choice] = []
@@ -141,11 +168,10 @@ def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) 
             continue
         if load.is_full(lane):
             continue
-        name = _provider_for(lane, load.free, everyone, models)
+        name = market.serve(lane)
         if name is None:
             continue
         chosen.append(Choice(lane.head, name))
-        load.free[name] -= 1
         load.add(lane.account_id, lane.user_id, lane.token_id)
         if len(chosen) < most:
             lane.move_on(most)
@@ -156,7 +182,11 @@ def _fill(lanes: list[_Lane], load: _Load, everyone: list[Provider], most: int) 
 
 # Every claim asks the same: each question is compiled once.
 _MODELS = PreparedValues(
-    lambda: HostedModel.objects.filter(enabled=True).order_by().values_list("pk", "owner", "name")
+    lambda: (
+        HostedModel.objects.filter(enabled=True)
+        .order_by()
+        .values_list("pk", "owner", "name", "engine_last_resort")
+    )
 )
 _OPEN = PreparedValues(
     lambda: (
@@ -181,9 +211,19 @@ _SUSPECTS = PreparedValues(
 _LANES = PreparedValues(
     lambda: (
         _waiting()
+        .filter(start_attempts__lt=ALONE_FROM)
         .order_by()
         .values_list("account_id", "user_id", "model_id", "provider")
         .annotate(head=Min("pk"))
+    )
+)
+_PINNED = PreparedValues(
+    lambda: (
+        Prediction.objects.filter(phase=Phase.WAITING)
+        .exclude(provider="")
+        .order_by()
+        .values_list("provider")
+        .annotate(n=Count("pk"))
     )
 )
 # Phase by phase: asked for four at once, SQLite's planner reads the whole table as soon as most of it is in one phase.
@@ -210,20 +250,6 @@ def _in_phase(phase: Phase) -> Any:
     return rows.annotate(n=Count("pk"))
 
 
-def _provider_for(
-    lane: _Lane, free: dict[str, int], everyone: list[Provider], models: dict[int, str]
-) -> str | None:
-    ref = models.get(lane.model_id)
-    if ref is None:
-        return None
-    for provider in everyone:
-        if lane.pinned and provider.name != lane.pinned:
-            continue
-        if free[provider.name] > 0 and provider.serves(ref):
-            return provider.name
-    return None
-
-
 def _lock() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -236,28 +262,69 @@ def _waiting() -> Any:
     )
 
 
-def _free_slots(everyone: list[Provider]) -> dict[str, int]:
-    taken: dict[str, int] = {str(name): int(n) for name, n in _OPEN.all()}
-    return {provider.name: provider.limit - taken.get(provider.name, 0) for provider in everyone}
+def _models() -> dict[int, routing.Wanted]:
+    return {pk: routing.Wanted(f"{owner}/{name}", bool(last)) for pk, owner, name, last in _MODELS.all()}
 
 
-def _suspects(everyone: list[Provider], free: dict[str, int]) -> list[tuple[Choice, Prediction]]:
-    """What was started twice without an answer runs alone: its provider first drains, and takes nothing beside it."""
-    chosen: list[tuple[Choice, Prediction]] = []
+def _slots(everyone: list[Provider]) -> routing.Slots:
+    taken = {str(name): int(n) for name, n in _OPEN.all()}
+    upstreams = {one.name for one in everyone if routing.is_upstream(one)}
+    pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
+    promised = {name: n for name, n in pinned.items() if name in upstreams}
+    slots = routing.Slots(everyone, taken, promised=promised, standing=routing.standing_of(everyone))
     for (name,) in _ALONE.all():
-        if name in free:
-            free[name] = 0
+        if name not in upstreams:
+            slots.shut(name)
+    return slots
+
+
+def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[tuple[Choice, Prediction]]:
+    """What was started twice without an answer runs alone: the engine first drains, and takes nothing beside it.
+
+    At an upstream it cannot hurt others: there only one of them is sent at a time.
+    """
+    chosen: list[tuple[Choice, Prediction]] = []
     ids = [pk for (pk,) in _SUSPECTS.all()]
-    rows = Prediction.objects.filter(pk__in=ids).order_by("id").select_related("model") if ids else ()
+    rows = Prediction.objects.filter(pk__in=ids).order_by("id") if ids else ()
+    seen: set[str] = set()
     for row in rows:
-        for provider in everyone:
-            if not provider.serves(row.model.ref) or (row.provider and row.provider != provider.name):
-                continue
-            if free[provider.name] == provider.limit:
-                chosen.append((Choice(row.pk, provider.name), row))
-            free[provider.name] = 0
-            break
+        wanted = models.get(row.model_id)
+        provider = slots.find(wanted, row.provider) if wanted is not None else None
+        name = provider.name if provider is not None else row.provider or _engine_for(wanted)
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        alone = provider is not None and (routing.is_upstream(provider) or slots.is_idle(name))
+        if alone:
+            chosen.append((Choice(row.pk, name), row))
+            if row.provider:
+                slots.take_promised(name)
+            else:
+                slots.take(name)
+        if provider is None or not routing.is_upstream(provider):
+            slots.shut(name)
     return chosen
+
+
+def _engine_for(wanted: routing.Wanted | None) -> str:
+    """The engine that works on it, "" where an upstream may get it, or nobody."""
+    if wanted is None:
+        return ""
+    first = next(iter(routing.serving(providers.all_providers(), wanted)), None)
+    return "" if first is None or routing.is_upstream(first) else first.name
+
+
+def _refused_lately() -> dict[int, set[str]]:
+    """Which upstreams declined which predictions within the last moments, so that others are asked first."""
+    rows = UpstreamRun.objects.filter(
+        upstream__in=Upstream.objects.filter(enabled=True),
+        sent_at__gt=Now() - REFUSED_FOR,
+        outcome=UpstreamRun.Outcome.REFUSED,
+    )
+    refused: dict[int, set[str]] = defaultdict(set)
+    for prediction_id, key_id in rows.order_by().values_list("prediction_id", "key_id"):
+        refused[prediction_id].add(provider_name(key_id))
+    return refused
 
 
 def _lanes(*, by_token: bool) -> list[_Lane]:
@@ -265,7 +332,12 @@ def _lanes(*, by_token: bool) -> list[_Lane]:
     if not by_token:
         return [_Lane(*row) for row in _LANES.all()]
     limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
-    rows = _waiting().order_by().annotate(limited=Case(limited, default=None))
+    rows = (
+        _waiting()
+        .filter(start_attempts__lt=ALONE_FROM)
+        .order_by()
+        .annotate(limited=Case(limited, default=None))
+    )
     lanes = rows.values_list("account_id", "user_id", "model_id", "provider", "limited").annotate(
         head=Min("pk")
     )
@@ -317,7 +389,9 @@ def place(prediction: Prediction) -> Place | None:
 
 
 def _estimate(prediction: Prediction, number: int) -> float | None:
-    slots = sum(p.limit for p in providers.all_providers() if p.serves(prediction.model.ref))
+    model = prediction.model
+    wanted = routing.Wanted(model.ref, model.engine_last_resort)
+    slots = sum(one.limit for one in routing.serving(providers.all_providers(), wanted))
     usual = _usual_s(prediction.model_id) if slots else 0.0
     return usual * (1 + number / slots) if usual else None
 

@@ -1,4 +1,4 @@
-"""The providers as this installation is configured: settings in, plain objects out."""
+"""The providers as this installation is configured: rows and settings in, plain objects out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from functools import lru_cache
 from django.conf import settings
 
 from predictions.providers.base import Provider
-from predictions.providers.registry import EngineConfig, Registry, build_registry
+from predictions.providers.registry import EngineConfig, Registry, UnknownProvider, build_registry
+from predictions.upstreams import configured
+from predictions.upstreams.names import key_pk
 
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:
-    """The registry of this process. The socket and its secret come from the supervisor's environment.
+    """The engines of this process. The socket and its secret come from the supervisor's environment.
 
     A process without them (the web server) still knows what can be served; it never calls.
     """
@@ -34,10 +36,28 @@ def registry() -> Registry:
 
 
 def all_providers() -> list[Provider]:
-    """Every configured provider, in order of preference."""
-    return list(registry())
+    """Every provider that may get new work, in order of preference: the enabled upstreams, then the engines.
+
+    May ask the database, so never on an event loop.
+    """
+    return [*configured.all_providers(), *registry()]
 
 
 def provider(name: str) -> Provider:
-    """The provider of that name. Raises `UnknownProvider` where the operator took it away."""
-    return registry().get(name)
+    """The provider of that name, also one that gets no new work. Raises `UnknownProvider` where it was taken away.
+
+    May ask the database, so never on an event loop.
+    """
+    return registry().get(name) if key_pk(name) is None else configured.provider(name)
+
+
+def shown_name(name: str) -> str | None:
+    """What members are told of who works on a prediction: the upstream's name, `embedded`; None where nobody does."""
+    if not name:
+        return None
+    if key_pk(name) is None:
+        return name
+    try:
+        return configured.provider(name).group
+    except UnknownProvider:
+        return None

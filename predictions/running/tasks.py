@@ -8,24 +8,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from django.db import close_old_connections
 
 from predictions import lifecycle
-from predictions.lifecycle import Claimed
-from predictions.lifecycle.claims import work_limit
+from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
-from predictions.providers.base import AnswerLost, Job, Order, Provider, ProviderError, Update
+from predictions.providers.base import Provider, ProviderError
 from predictions.providers.registry import UnknownProvider
-from predictions.running import collecting, inputs, providers
+from predictions.running import calling_off, collecting, inputs, providers, starting
 
 log = structlog.get_logger(__name__)
 
-ROUND_S = 30.0
+ROUND_S = 12.0
+"""Seconds after which a round begins nothing more; with the longest call it stays below the queue's limit of a task."""
 BATCH = 16
-BUSY_S = 1.0
 FETCHED_AT_ONCE = 4
 """Predictions whose inputs are fetched together: each may hold pictures of 25 MB in this worker."""
 
@@ -42,9 +40,7 @@ def collect() -> None:
 
 def cancel() -> None:
     """Call off what ended while its provider may still be working on it."""
-    for prediction in lifecycle.claim_strays():
-        if asyncio.run(_call_off(prediction)):
-            lifecycle.stray_closed(prediction)
+    calling_off.call_off(lifecycle.claim_strays())
 
 
 def beat() -> None:
@@ -67,20 +63,35 @@ def _start_round() -> bool:
     claimed = lifecycle.claim_starts(BATCH)
     if not claimed:
         return False
-    far = [one for one in claimed if inputs.named(one.prediction.version, one.prediction.input)]
+    far = [one for one in claimed if _needs_files(one.prediction)]
     near = [one for one in claimed if one not in far]
     if near:
-        _hand_over([(one, one.prediction.input) for one in near])
+        starting.hand_over(_ready(one, inputs.Fetched({})) for one in near)
     if far:
         # Last, and never in front of others: a stranger's server decides how long this takes.
         _start_far(far)
     return True
 
 
+def _needs_files(prediction: Prediction) -> bool:
+    """Whether files must be fetched or read first; an upstream fetches by itself what strangers' addresses name."""
+    if strays.is_upstream(prediction.provider):
+        return inputs.named_here(prediction)
+    return bool(inputs.named(prediction.version, prediction.input))
+
+
+def _ready(one: Claimed, found: inputs.Fetched) -> starting.Ready:
+    prediction = one.prediction
+    if strays.is_upstream(prediction.provider):
+        given, files = found.apart(prediction.version, prediction.input)
+        return starting.Ready(one, given, files)
+    return starting.Ready(one, found.into(prediction.input))
+
+
 def _start_far(claimed: list[Claimed]) -> None:
     """Start those whose inputs name files elsewhere; more than a few at once go back to wait for the next round."""
     for one in claimed[FETCHED_AT_ONCE:]:
-        lifecycle.release(one.prediction, one.claim, 0.0)
+        lifecycle.unclaim(one.prediction, one.claim)
     mine = [
         one
         for one in claimed[:FETCHED_AT_ONCE]
@@ -91,79 +102,10 @@ def _start_far(claimed: list[Claimed]) -> None:
         if isinstance(outcome, inputs.NotFetched):
             lifecycle.fail(one.prediction.pk, str(outcome), claim=one.claim)
         elif isinstance(outcome, BaseException):
-            _report_start(one, outcome)
+            starting.report(one, outcome)
         elif lifecycle.renew_start(one.prediction, one.claim):
             # One by one: as data URIs in JSON the files take several times their size.
-            _hand_over([(one, outcome.into(one.prediction.input))])
-
-
-def _hand_over(ready: list[tuple[Claimed, dict[str, Any]]]) -> None:
-    """Give work to its providers, all of it side by side, with these inputs; report what became of each."""
-    outcomes = asyncio.run(_start_all(ready))
-    for (one, _given), outcome in zip(ready, outcomes, strict=True):
-        _report_start(one, outcome)
-
-
-async def _start_all(ready: list[tuple[Claimed, dict[str, Any]]]) -> list[Job | Update | BaseException]:
-    starts = (_start_one(one.prediction, given) for one, given in ready)
-    return await asyncio.gather(*starts, return_exceptions=True)
-
-
-async def _start_one(prediction: Prediction, given: dict[str, Any]) -> Job | Update:
-    provider = providers.provider(prediction.provider)
-    order = Order(
-        key=prediction.provider_key,
-        model=prediction.model.ref,
-        version=prediction.version_id,
-        input={name: value for name, value in given.items() if value is not None},
-        deadline_s=work_limit(prediction),
-    )
-    return await provider.start(order)
-
-
-def _report_start(one: Claimed, outcome: Job | Update | BaseException) -> None:
-    prediction, claim = one.prediction, one.claim
-    if isinstance(outcome, Job):
-        if not lifecycle.begin(prediction, claim, outcome, work_limit(prediction)):
-            log.info("start_came_late", prediction=prediction.public_id)
-    elif isinstance(outcome, Update):
-        _report_finished_start(prediction, claim, outcome)
-    elif isinstance(outcome, AnswerLost):
-        # The claim stays: when its lease ends, the same key is sent again to the same provider.
-        log.warning("start_answer_lost", prediction=prediction.public_id, provider=prediction.provider)
-    elif isinstance(outcome, ProviderError) and not outcome.permanent:
-        lifecycle.release(prediction, claim, outcome.retry_after or BUSY_S)
-    elif isinstance(outcome, ProviderError):
-        log.warning("start_refused", prediction=prediction.public_id, reason=str(outcome))
-        lifecycle.fail(
-            prediction.pk, "The provider did not accept this request. Nothing was charged.", claim=claim
-        )
-    elif isinstance(outcome, UnknownProvider):
-        lifecycle.release(prediction, claim, BUSY_S)
-    else:
-        # The claim stays and counts: what breaks its worker three times is set aside.
-        log.error("start_broke", prediction=prediction.public_id, exc_info=outcome)
-
-
-def _report_finished_start(prediction: Prediction, claim: str, update: Update) -> None:
-    """A provider that works while it answers: begin, then what the watcher would have done."""
-    job = Job(id=prediction.provider_key)
-    if lifecycle.begin(prediction, claim, job, work_limit(prediction)):
-        finish(prediction, update)
-
-
-def finish(prediction: Prediction, update: Update) -> None:
-    """Report a final update of a running prediction."""
-    if update.kind == "succeeded":
-        lifecycle.store_result(prediction, update)
-    elif update.kind == "lost":
-        lifecycle.lost(prediction)
-    elif update.kind == "failed":
-        lifecycle.fail_running(prediction, update.error or "The run failed.", logs=update.logs)
-    else:
-        lifecycle.fail_running(
-            prediction, "The provider canceled the run. Nothing was charged.", logs=update.logs
-        )
+            starting.hand_over([_ready(one, outcome)])
 
 
 # -- collect -------------------------------------------------------------------------------------------------
@@ -180,14 +122,12 @@ def _collect_one(one: Claimed) -> None:
     prediction, claim = one.prediction, one.claim
     provider = _provider_of(prediction)
     try:
-        prepared = collecting.prepare(prediction, claim, provider)
+        found = collecting.prepare(prediction, claim, provider)
     except collecting.Gone:
-        if provider is not None and provider.start_is_idempotent:
+        if provider is not None and not strays.is_upstream(provider.name) and provider.start_is_idempotent:
             lifecycle.lost(prediction, claim)
         else:
-            lifecycle.fail(
-                prediction.pk, "The finished files were gone before they could be stored.", claim=claim
-            )
+            lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
         return
     except collecting.Unusable as error:
         lifecycle.fail(
@@ -198,9 +138,14 @@ def _collect_one(one: Claimed) -> None:
         # The lease ends soon and the result is fetched again; the third time it is failed.
         log.warning("collect_interrupted", prediction=prediction.public_id, reason=str(error))
         return
-    value = (prediction.result or {}).get("value")
-    if lifecycle.succeed(prediction, claim, prepared, value) and provider is not None:
-        asyncio.run(_release(provider, _job(prediction)))
+    if found.is_waited_for and lifecycle.collect_later(prediction, claim, *collecting.pause(prediction)):
+        log.info("collect_later", prediction=prediction.public_id, reason=found.reason)
+        return
+    if not found.is_enough:
+        lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
+        return
+    if lifecycle.succeed(prediction, claim, found.outputs, found.value, found.note) and provider is not None:
+        asyncio.run(calling_off.release(provider, calling_off.job_of(prediction)))
 
 
 def _provider_of(prediction: Prediction) -> Provider | None:
@@ -208,31 +153,3 @@ def _provider_of(prediction: Prediction) -> Provider | None:
         return providers.provider(prediction.provider)
     except UnknownProvider:
         return None
-
-
-async def _release(provider: Provider, job: Job) -> None:
-    try:
-        await provider.release(job)
-    except ProviderError as error:
-        log.info("release_failed", reason=str(error))
-
-
-# -- cancel --------------------------------------------------------------------------------------------------
-
-
-async def _call_off(prediction: Prediction) -> bool:
-    provider = _provider_of(prediction)
-    if provider is None:
-        return True
-    try:
-        stopped = await provider.cancel(_job(prediction))
-        if stopped:
-            await _release(provider, _job(prediction))
-    except ProviderError as error:
-        log.info("cancel_failed", prediction=prediction.public_id, reason=str(error))
-        return False
-    return stopped
-
-
-def _job(prediction: Prediction) -> Any:
-    return Job(id=prediction.job_id or prediction.provider_key, instance=prediction.job_instance)

@@ -1,102 +1,293 @@
-"""One asyncio loop over everything in flight: looks, notes what changed, ends what ended. No worker waits for a job."""
+"""One asyncio loop over everything in flight: looks, notes what changed, ends what ended. No worker waits for a job.
+
+When a look is due stands in the rows, so that any number of watchers may run and each goes on where another died. What
+this one saw last of each is kept in memory: a look that finds the same again costs no query of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
 from django.db import close_old_connections
 
 from predictions import lifecycle
+from predictions.clock import LOOK_LEASE
+from predictions.lifecycle import Look, strays
 from predictions.models import Prediction
 from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
-from predictions.running import providers, tasks
+from predictions.running import finishing, providers
 from predictions.running.beats import beat
+from predictions.running.sessions import Sessions
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TICK_S = 0.1
 LOOK_S = 0.25
+"""The engine is beside us, and its progress is watched by people."""
 # Words that somebody reads while they come.
 STREAM_S = 0.1
+FIRST_S = 0.5
+"""An upstream is asked again after this, then after pauses that grow, back to this with each change."""
+LONGEST_S = 10.0
+GROWTH = 1.5
+ALREADY_WRITTEN_S = 2.0
+"""A next look at least so far away is written with the claim; a nearer one once the answer is there."""
 TROUBLED_S = 0.5
-AT_ONCE = 64
+LONGEST_REST_S = 60.0
+AT_ONCE = 512
+"""Looks under way, of which one provider may have but a part: one that hangs delays no other's."""
+OF_ONE = 64
+LATENT_S = 2.0
+BATCH = 500
 BEAT_S = 5.0
+FORGOTTEN_S = 120.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen last of one run, and in how many seconds it is looked at again while that stays so."""
+
+    run: int
+    mark: int
+    pause: float
+    at: float
+
+
+@dataclass(slots=True)
+class _News:
+    look: Look
+    update: Update
 
 
 def run(stop: threading.Event) -> None:
     """Watch until `stop` is set. A tick that breaks is logged and the next one tries again."""
-    asyncio.run(_run(stop))
+    asyncio.run(Watcher().run(stop))
 
 
-async def _run(stop: threading.Event) -> None:
-    # One thread with one connection for everything that asks the database.
-    with ThreadPoolExecutor(1, thread_name_prefix="watcher-db") as database:
+def check(provider: Provider, look: Look) -> Any:
+    """The job's present state, as an awaitable."""
+    return provider.check(Job(id=look.job_id, instance=look.job_instance))
+
+
+def report(prediction: Prediction, update: Update) -> bool:
+    """Write what a look saw. False where somebody else has written meanwhile."""
+    if update.is_final:
+        finishing.finish(prediction, update)
+        return True
+    return lifecycle.note(prediction, update, _first_pause(prediction))
+
+
+def _first_pause(prediction: Prediction) -> float:
+    if prediction.version.streams_text:
+        return STREAM_S
+    return FIRST_S if strays.is_upstream(prediction.provider) else LOOK_S
+
+
+@dataclass
+class Watcher:
+    """The state of one watching process."""
+
+    _seen: dict[int, _Seen] = field(default_factory=dict)
+    _flying: dict[int, str] = field(default_factory=dict)
+    """Provider of each prediction whose look is under way, by key."""
+    _flying_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _providers: dict[str, Provider] = field(default_factory=dict)
+    _news: list[_News] = field(default_factory=list)
+    _same: dict[float, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Where nothing changed and the next look is near, by the pause."""
+    _told: asyncio.Event = field(default_factory=asyncio.Event)
+    _sessions: Sessions = field(default_factory=Sessions)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def run(self, stop: threading.Event) -> None:
+        """Watch until `stop` is set; looks under way are finished and reported."""
+        # One thread with one connection for everything that asks the database.
+        with ThreadPoolExecutor(1, thread_name_prefix="watcher-db") as database:
+            loop = asyncio.get_running_loop()
+
+            def ask(function: Callable[[], T]) -> asyncio.Future[T]:
+                return loop.run_in_executor(database, function)
+
+            reporter = asyncio.create_task(self._report_for_ever(ask))
+            try:
+                await self._tick_until(stop, ask)
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await ask(self._write)
+            finally:
+                reporter.cancel()
+                await self._sessions.close()
+
+    async def _tick_until(
+        self, stop: threading.Event, ask: Callable[[Callable[[], Any]], asyncio.Future[Any]]
+    ) -> None:
         loop = asyncio.get_running_loop()
-
-        def ask(function: Callable[[], T]) -> asyncio.Future[T]:
-            return loop.run_in_executor(database, function)
-
-        gate, flying, beaten = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]](), -BEAT_S
+        beaten = pruned = -FORGOTTEN_S
         while not stop.is_set():
             try:
                 if loop.time() - beaten >= BEAT_S:
                     await ask(_beat)
                     beaten = loop.time()
-                for prediction in await ask(lifecycle.claim_looks):
-                    task = asyncio.create_task(_look(prediction, gate, ask))
-                    flying.add(task)
-                    task.add_done_callback(flying.discard)
+                for look in await ask(self._claim):
+                    await self._launch(look)
+                if loop.time() - pruned >= FORGOTTEN_S:
+                    self._forget_old()
+                    pruned = loop.time()
             except Exception:
                 log.exception("watch_broke")
                 await ask(close_old_connections)
                 await asyncio.sleep(1.0)
             await asyncio.sleep(TICK_S)
-        await asyncio.gather(*flying, return_exceptions=True)
 
+    # -- taking what is due; in the thread of the database -------------------------------------------------
 
-async def _look(
-    prediction: Prediction,
-    gate: asyncio.Semaphore,
-    ask: Callable[[Callable[[], object]], asyncio.Future[object]],
-) -> None:
-    async with gate:
+    def _claim(self) -> list[Look]:
+        taken: list[Look] = []
+        wanted = dict(self._flying_of)
+        busy = [name for name, count in wanted.items() if count >= self._width(name)]
+        most = min(BATCH, AT_ONCE - len(self._flying))
+        if most <= 0:
+            return []
+
+        def lease(look: Look) -> float | None:
+            if look.pk in self._flying:
+                # Its look takes longer than the pause was: it is not asked a second time beside.
+                return LOOK_LEASE
+            if wanted.get(look.provider, 0) >= self._width(look.provider):
+                return None
+            wanted[look.provider] = wanted.get(look.provider, 0) + 1
+            taken.append(look)
+            pause = self._pause_if_same(look)
+            return pause if pause >= ALREADY_WRITTEN_S else LOOK_LEASE
+
+        lifecycle.claim_looks(most, lease, busy)
+        for name in {look.provider for look in taken}:
+            self._find(name)
+        return taken
+
+    def _find(self, name: str) -> None:
         try:
-            update = await _check(prediction)
+            self._providers[name] = providers.provider(name)
+        except UnknownProvider:
+            self._providers.pop(name, None)
+
+    def _width(self, name: str) -> int:
+        """How many looks of one provider may be under way: no more than its pace lets through in a moment."""
+        config: Any = getattr(self._providers.get(name), "config", None)
+        if config is None:
+            return OF_ONE
+        return int(min(OF_ONE, max(2.0, config.requests_per_second * LATENT_S)))
+
+    def _pause_if_same(self, look: Look) -> float:
+        """In how many seconds it is due again, should this look find what the last one found."""
+        seen = self._seen.get(look.pk)
+        if seen is None or seen.run != look.run:
+            return 0.0
+        if not strays.is_upstream(look.provider):
+            return seen.pause
+        return min(seen.pause * GROWTH, LONGEST_S)
+
+    # -- looking; on the loop ------------------------------------------------------------------------------
+
+    async def _launch(self, look: Look) -> None:
+        provider = self._providers.get(look.provider)
+        if provider is not None:
+            await self._sessions.keep(provider)
+        self._flying[look.pk] = look.provider
+        self._flying_of[look.provider] += 1
+        task = asyncio.create_task(self._look(look, provider))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, look: Look, provider: Provider | None) -> None:
+        try:
+            if provider is None:
+                raise ProviderError(f"No provider is called {look.provider}.", permanent=False)
+            self._note(look, await check(provider, look))
         except ProviderError as error:
-            log.info("check_failed", prediction=prediction.public_id, reason=str(error))
-            pause = error.retry_after or TROUBLED_S
-            await ask(lambda: lifecycle.look_again(prediction, pause, seen=False))
-            return
+            log.info("check_failed", prediction=look.public_id, reason=str(error))
+            pause = min(max(error.retry_after or 0.0, self._pause_if_same(look), TROUBLED_S), LONGEST_REST_S)
+            self._put_off(look, pause)
         except Exception:
             # The row was pushed ahead when it was claimed: one that breaks its look stops no other.
-            log.exception("look_broke", prediction=prediction.public_id)
+            log.exception("look_broke", prediction=look.public_id)
+        finally:
+            del self._flying[look.pk]
+            self._flying_of[look.provider] -= 1
+            if not self._flying_of[look.provider]:
+                del self._flying_of[look.provider]
+
+    def _note(self, look: Look, update: Update) -> None:
+        seen = self._seen.get(look.pk)
+        if seen is None or seen.run != look.run or seen.mark != _mark(update) or update.is_final:
+            self._news.append(_News(look, update))
+            self._told.set()
             return
+        seen.pause, seen.at = self._pause_if_same(look), time.monotonic()
+        if seen.pause < ALREADY_WRITTEN_S:
+            self._put_off(look, seen.pause)
+
+    def _put_off(self, look: Look, pause: float) -> None:
+        seen = self._seen.get(look.pk)
+        if seen is not None:
+            seen.pause, seen.at = min(pause, LONGEST_S), time.monotonic()
+        self._same[pause].append(look.pk)
+        self._told.set()
+
+    # -- writing what was seen -----------------------------------------------------------------------------
+
+    async def _report_for_ever(self, ask: Callable[[Callable[[], Any]], asyncio.Future[Any]]) -> None:
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            try:
+                await ask(self._write)
+            except Exception:
+                log.exception("report_broke")
+                await ask(close_old_connections)
+
+    def _write(self) -> None:
+        """In the thread of the database: everything that was seen since the last time."""
+        news, self._news = self._news, []
+        same, self._same = self._same, defaultdict(list)
+        for pause, pks in same.items():
+            lifecycle.look_again_all(pks, pause)
+        if news:
+            rows = lifecycle.looked_at(one.look for one in news)
+            for one in news:
+                self._write_one(one, rows.get(one.look.pk))
+
+    def _write_one(self, one: _News, row: Prediction | None) -> None:
+        pk = one.look.pk
         try:
-            await ask(lambda: _report(prediction, update))
+            kept = row is not None and report(row, one.update)
         except Exception:
-            log.exception("report_broke", prediction=prediction.public_id)
+            log.exception("report_broke", prediction=one.look.public_id)
+            kept = False
+        if row is None or not kept or one.update.is_final:
+            self._seen.pop(pk, None)
+            return
+        self._seen[pk] = _Seen(one.look.run, _mark(one.update), _first_pause(row), time.monotonic())
+
+    def _forget_old(self) -> None:
+        """What ended otherwise is never looked at again."""
+        long_ago = time.monotonic() - FORGOTTEN_S
+        for pk in [pk for pk, seen in self._seen.items() if seen.at < long_ago]:
+            del self._seen[pk]
 
 
-async def _check(prediction: Prediction) -> Update:
-    try:
-        provider: Provider = providers.provider(prediction.provider)
-    except UnknownProvider as error:
-        raise ProviderError(str(error), permanent=False) from None
-    return await provider.check(Job(id=prediction.job_id, instance=prediction.job_instance))
-
-
-def _report(prediction: Prediction, update: Update) -> None:
-    if update.is_final:
-        tasks.finish(prediction, update)
-    else:
-        lifecycle.note(prediction, update, STREAM_S if prediction.version.streams_text else LOOK_S)
+def _mark(update: Update) -> int:
+    """Differs where two updates say different things."""
+    return hash((update.kind, update.logs, update.progress, repr(update.output), update.preview))
 
 
 def _beat() -> None:

@@ -238,7 +238,7 @@ def test_a_success_that_arrives_after_the_cancel_is_dropped(
 ) -> None:
     prediction = accept(alice, version)
     tasks.start()
-    running = lifecycle.claim_looks()[0]
+    running = fakes.running()
     lifecycle.cancel(prediction.public_id)
     assert not lifecycle.store_result(running, fakes.done())
     assert fresh(prediction).status == "canceled"
@@ -301,7 +301,7 @@ def test_a_loss_seen_too_late_does_not_end_what_has_its_result(
 ) -> None:
     prediction = accept(alice, version)
     tasks.start()
-    stale = lifecycle.claim_looks()[0]
+    stale = fakes.running()
     stale.start_attempts = 3
     assert lifecycle.store_result(stale, fakes.done())
     lifecycle.lost(stale)

@@ -1,0 +1,80 @@
+"""Starts of which nobody knows whether they run: what was sent to an upstream and never answered for.
+
+Every start at an upstream has a row (`UpstreamRun`) that is written before anything is sent. So a worker that was
+killed leaves behind whether it had sent anything.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import structlog
+
+from predictions.models import Prediction, UpstreamRun
+from predictions.providers.base import AnswerLost
+from predictions.providers.registry import UnknownProvider
+from predictions.upstreams import configured, spending
+from predictions.upstreams.names import key_pk
+
+log = structlog.get_logger(__name__)
+
+UNANSWERED = (UpstreamRun.Outcome.SENT, UpstreamRun.Outcome.LOST)
+
+
+class Doubt(enum.Enum):
+    """What is known of a start whose worker is gone."""
+
+    SAME_KEY = "same key"
+    """The provider honours our keys: the same start, sent again, finds the first."""
+    NEVER_SENT = "never sent"
+    STRAY = "stray"
+    """It may be running there, and asking again might start a second."""
+
+
+def is_upstream(provider: str) -> bool:
+    """Whether a prediction's provider of this name is an upstream, and no engine of ours."""
+    return key_pk(provider) is not None
+
+
+def run_of(prediction: Prediction) -> UpstreamRun | None:
+    """The row of the prediction's present run at its upstream; None where nothing was sent, or it is at an engine."""
+    key = key_pk(prediction.provider)
+    if key is None:
+        return None
+    return (
+        UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key_id=key)
+        .order_by("-id")
+        .first()
+    )
+
+
+def doubt(prediction: Prediction) -> Doubt:
+    """What is known of a claimed prediction whose lease has ended."""
+    if not is_upstream(prediction.provider):
+        return Doubt.SAME_KEY
+    run = run_of(prediction)
+    if run is None or run.outcome not in UNANSWERED:
+        return Doubt.NEVER_SENT
+    return Doubt.SAME_KEY if _repeats(prediction.provider) else Doubt.STRAY
+
+
+def note(prediction: Prediction, why: str) -> None:
+    """Its run at an upstream may be going on with nobody to follow it: for the operator. Nothing where it has ended."""
+    run = run_of(prediction)
+    if run is None or run.outcome not in (*UNANSWERED, UpstreamRun.Outcome.ACCEPTED):
+        return
+    spending.lost(run, AnswerLost(f"Possibly still running: {why}."))
+    log.error(
+        "possible_stray",
+        prediction=prediction.public_id,
+        provider=prediction.provider,
+        job=prediction.job_id,
+        reason=why,
+    )
+
+
+def _repeats(provider: str) -> bool:
+    try:
+        return configured.provider(provider).start_is_idempotent
+    except UnknownProvider:
+        return False

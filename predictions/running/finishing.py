@@ -1,0 +1,110 @@
+"""What is made of a final state that a provider tells, with what it says of the run's costs in the same transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import structlog
+from django.db import transaction
+
+from predictions import lifecycle
+from predictions.engine import data_uri
+from predictions.files import media
+from predictions.lifecycle import strays
+from predictions.models import Prediction, UpstreamRun
+from predictions.providers.base import OutputRef, Update
+from predictions.providers.registry import UnknownProvider
+from predictions.running import providers
+from predictions.upstreams import spending
+
+log = structlog.get_logger(__name__)
+
+Outcome = UpstreamRun.Outcome
+LOST = "The service that ran this does not know it any more. Nothing was charged."
+CANCELED = "The provider canceled the run. Nothing was charged."
+KEPT = "kept:"
+"""Address of an output that stands in our own storage already: `kept:KEY`."""
+INLINE_BYTES = 32 * 1024
+"""Characters of a data URI from which on it is a file at once: rows stay small."""
+_OPERATORS_ALONE = ("upstream_cost", "upstream_status")
+
+
+def finish(prediction: Prediction, update: Update) -> None:
+    """Report a final update of a running prediction. Who ended it meanwhile was first: then only the run is noted."""
+    update = with_files_kept(update)
+    with transaction.atomic():
+        run = strays.run_of(prediction)
+        if update.kind == "succeeded":
+            ended = lifecycle.store_result(prediction, _for_members(update))
+        elif update.kind == "lost":
+            ended = _lost(prediction)
+        else:
+            words = update.error or "The run failed."
+            words = CANCELED if update.kind == "canceled" else words
+            ended = lifecycle.fail_running(prediction, words, logs=update.logs)
+        if run is not None and ended:
+            note(run, update, Outcome.FAILED if update.kind == "lost" else update.kind)
+        elif run is not None:
+            drop(prediction, run, update)
+
+
+def drop(prediction: Prediction, run: UpstreamRun, update: Update) -> None:
+    """It ended there after it had ended here: only what it cost is kept."""
+    # Read again: the other writer may be another watcher, which has noted the very same end.
+    present = Prediction.objects.filter(pk=prediction.pk).values_list("status", "run").get()
+    if present[0] in ("succeeded", "starting", "processing"):
+        return
+    outcome = {"succeeded": Outcome.DROPPED, "canceled": Outcome.CANCELED}.get(update.kind, Outcome.FAILED)
+    note(run, update, outcome)
+    if outcome == Outcome.DROPPED:
+        log.warning("success_dropped", prediction=prediction.public_id, job=run.job_id)
+
+
+def note(run: UpstreamRun, update: Update, outcome: str) -> None:
+    """How the run ended there and what it cost."""
+    files = update.output if isinstance(update.output, list) else []
+    delivered = sum(isinstance(one, OutputRef) for one in files)
+    told = "\n".join(part for part in (update.error, update.answer) if part)
+    spending.ended(run, outcome, metrics=update.metrics, delivered=delivered, error=told)
+
+
+def with_files_kept(update: Update) -> Update:
+    """The same with outputs that came as data URIs in the storage, as files that nobody owns yet. No transaction."""
+    if not isinstance(update.output, list) or not any(map(_is_inline, update.output)):
+        return update
+    return dataclasses.replace(
+        update, output=[_kept(one) if _is_inline(one) else one for one in update.output]
+    )
+
+
+def _is_inline(one: object) -> bool:
+    return isinstance(one, OutputRef) and one.address.startswith("data:") and len(one.address) > INLINE_BYTES
+
+
+def _kept(ref: OutputRef) -> OutputRef:
+    try:
+        kind, data = data_uri.parse(ref.address)
+    except data_uri.NotADataUri:
+        # Left as short as it can be: the collector says that it cannot be read.
+        return dataclasses.replace(ref, address="data:,")
+    with media.Writing(len(data)) as writing:
+        writing.write(data)
+        sha256 = writing.finished()
+        file = media.store(media.reserve("bin"), writing.path, sha256=sha256, content_type=kind)
+    return dataclasses.replace(ref, address=f"{KEPT}{file.key}", size=len(data))
+
+
+def _for_members(update: Update) -> Update:
+    metrics = {name: value for name, value in update.metrics.items() if name not in _OPERATORS_ALONE}
+    return dataclasses.replace(update, metrics=metrics)
+
+
+def _lost(prediction: Prediction) -> bool:
+    """Unknown there: run again where our keys are honoured, so that nothing can run twice; else the end."""
+    try:
+        again = providers.provider(prediction.provider).start_is_idempotent
+    except UnknownProvider:
+        again = False
+    if again:
+        return lifecycle.lost(prediction)
+    return lifecycle.fail_running(prediction, LOST)

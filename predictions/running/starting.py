@@ -1,0 +1,354 @@
+"""Handing work over: what is sent, and what is made of the answer.
+
+A start at an upstream has a row of its own, written before anything is sent, so that whoever comes after a killed
+worker knows whether anything may be running there. What was plainly refused goes on to the next provider; what may have
+been taken is never sent anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, F
+
+from accounts.clock import Now
+from predictions import lifecycle
+from predictions.lifecycle import Claimed, ending, strays
+from predictions.lifecycle.claims import work_limit
+from predictions.models import Prediction, UpstreamRun
+from predictions.providers.base import AnswerLost, InputFile, Job, Order, Provider, ProviderError, Update
+from predictions.providers.registry import UnknownProvider
+from predictions.running import finishing, providers, routing
+from predictions.running.sessions import Sessions
+from predictions.upstreams import circuits, spending
+
+log = structlog.get_logger(__name__)
+
+BUSY_S = 1.0
+LONGEST_REST_S = 20.0
+LONGEST_START_S = 40.0
+"""Seconds of one start, whatever is configured: a task has its own limit."""
+REPEATS_S = 120.0
+"""Seconds after the first sending within which a start whose answer was lost is sent again."""
+FIRST_REPEAT_S = 3.0
+
+NOT_ACCEPTED = "The provider did not accept this request. Nothing was charged."
+UNKNOWN_THERE = "No service that this server may use knows this model. Nothing was charged."
+CAPPED = (
+    "The services that run this model have spent the most that they may on this day. Nothing was charged."
+)
+
+Outcome = Job | Update | BaseException
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A claimed prediction with the input that goes out, and the files that go beside it."""
+
+    one: Claimed
+    input: dict[str, Any] = field(repr=False)
+    files: dict[str, InputFile] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """One start under way."""
+
+    one: Claimed
+    provider: Provider
+    order: Order = field(repr=False)
+    limit_s: float
+    run: UpstreamRun | None = None
+    repeated: bool = False
+    """Whether it was sent before and never answered: then a refusal proves nothing."""
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.one.prediction
+
+
+def hand_over(ready: Iterable[Ready]) -> None:
+    """Give work to its providers, all of it side by side; report each as soon as its answer is there."""
+    starts = [start for start in map(_prepared, ready) if start is not None]
+    if not starts:
+        return
+    with asyncio.Runner() as runner:
+        sessions = Sessions()
+        # Between two answers no loop runs, so that the database may be asked.
+        under_way = runner.run(_launch(starts, sessions))
+        while under_way:
+            done = runner.run(_next(under_way))
+            for task in done:
+                _report(under_way.pop(task), *task.result())
+        runner.run(sessions.close())
+
+
+async def _launch(
+    starts: list[_Start], sessions: Sessions
+) -> dict[asyncio.Task[tuple[Outcome, int]], _Start]:
+    for start in starts:
+        await sessions.keep(start.provider)
+    return {asyncio.create_task(_send(start)): start for start in starts}
+
+
+async def _next(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done
+
+
+async def _send(start: _Start) -> tuple[Outcome, int]:
+    """The answer and the milliseconds that it took. Never raises: what was raised is the answer."""
+    began = time.monotonic()
+    outcome: Outcome
+    try:
+        async with asyncio.timeout(start.limit_s):
+            outcome = await start.provider.start(start.order)
+    except TimeoutError:
+        outcome = AnswerLost(f"No answer within {start.limit_s:.0f} seconds.")
+    except Exception as error:
+        outcome = error
+    return outcome, int((time.monotonic() - began) * 1000)
+
+
+# -- before it is sent ---------------------------------------------------------------------------------------
+
+
+def _prepared(ready: Ready) -> _Start | None:
+    """What is about to be sent, with its row where it goes to an upstream; None where it cannot go now."""
+    prediction, claim = ready.one.prediction, ready.one.claim
+    try:
+        provider = providers.provider(prediction.provider)
+    except UnknownProvider:
+        lifecycle.release(prediction, claim, BUSY_S)
+        return None
+    order = Order(
+        key=prediction.provider_key,
+        model=prediction.model.ref,
+        version=prediction.version_id,
+        input={name: value for name, value in ready.input.items() if value is not None},
+        deadline_s=work_limit(prediction),
+        files=ready.files,
+    )
+    if not routing.is_upstream(provider):
+        return _Start(ready.one, provider, order, LONGEST_START_S)
+    return _reserved(_Start(ready.one, provider, order, _limit_of(provider, order)))
+
+
+def _limit_of(provider: Provider, order: Order) -> float:
+    config: Any = getattr(provider, "config", None)
+    if config is None:
+        return LONGEST_START_S
+    asked: float = config.connect_s + config.read_s * (2 if order.files else 1) + BUSY_S
+    return min(asked, LONGEST_START_S)
+
+
+def _reserved(start: _Start) -> _Start | None:
+    prediction, claim = start.prediction, start.one.claim
+    # Longer than the answer may take; and what was canceled meanwhile is not sent at all.
+    if not lifecycle.renew_start(prediction, claim, start.limit_s):
+        return None
+    known = strays.run_of(prediction)
+    repeated = known is not None and known.outcome in strays.UNANSWERED
+    try:
+        run = spending.reserve(prediction, start.provider.name)
+    except spending.CapReached as error:
+        log.info("cap_reached", prediction=prediction.public_id, reason=str(error))
+        lifecycle.release(prediction, claim, 0.0)
+        return None
+    except UnknownProvider:
+        lifecycle.release(prediction, claim, BUSY_S)
+        return None
+    return _Start(start.one, start.provider, start.order, start.limit_s, run, repeated)
+
+
+# -- what came back ------------------------------------------------------------------------------------------
+
+
+def report(one: Claimed, outcome: BaseException) -> None:
+    """A start that came to nothing before anything was sent."""
+    if isinstance(outcome, ProviderError) and not outcome.permanent:
+        lifecycle.release(one.prediction, one.claim, outcome.retry_after or BUSY_S)
+    else:
+        # The claim stays and counts: what breaks its worker three times is set aside.
+        log.error("start_broke", prediction=one.prediction.public_id, exc_info=outcome)
+
+
+def _report(start: _Start, outcome: Outcome, took_ms: int) -> None:
+    try:
+        if start.run is None:
+            _report_engine(start, outcome)
+        else:
+            _report_upstream(start, start.run, outcome, took_ms)
+    except Exception:
+        # The claim stays, and its lease ends: one that breaks its report stops no other.
+        log.exception("start_report_broke", prediction=start.prediction.public_id)
+
+
+def _report_engine(start: _Start, outcome: Outcome) -> None:
+    prediction, claim = start.prediction, start.one.claim
+    if isinstance(outcome, Job):
+        if not lifecycle.begin(prediction, claim, outcome, work_limit(prediction)):
+            log.info("start_came_late", prediction=prediction.public_id)
+    elif isinstance(outcome, Update):
+        _begin_finished(start, outcome)
+    elif isinstance(outcome, AnswerLost):
+        # The claim stays: when its lease ends, the same key is sent again to the same provider.
+        log.warning("start_answer_lost", prediction=prediction.public_id, provider=prediction.provider)
+    elif isinstance(outcome, ProviderError) and outcome.permanent:
+        log.warning("start_refused", prediction=prediction.public_id, reason=str(outcome))
+        lifecycle.fail(prediction.pk, NOT_ACCEPTED, claim=claim)
+    else:
+        report(start.one, outcome)
+
+
+def _begin_finished(start: _Start, update: Update) -> None:
+    """A provider that works while it answers: begin, then what the watcher would have done."""
+    prediction, job = start.prediction, Job(id=start.prediction.provider_key)
+    if lifecycle.begin(prediction, start.one.claim, job, work_limit(prediction)):
+        finishing.finish(prediction, update)
+
+
+def _report_upstream(start: _Start, run: UpstreamRun, outcome: Outcome, took_ms: int) -> None:
+    if isinstance(outcome, Job):
+        _accepted(start, run, outcome, took_ms)
+        circuits.succeeded(start.provider.name)
+    elif isinstance(outcome, Update) and outcome.is_final:
+        _finished(start, run, outcome, took_ms)
+        circuits.succeeded(start.provider.name)
+    elif isinstance(outcome, ProviderError):
+        circuits.failed(start.provider.name, outcome)
+        _failed(start, run, outcome, took_ms)
+    else:
+        trouble = outcome if isinstance(outcome, BaseException) else None
+        log.error("start_broke", prediction=start.prediction.public_id, exc_info=trouble)
+        _answer_lost(start, run, AnswerLost("The answer could not be understood."))
+
+
+def _accepted(start: _Start, run: UpstreamRun, job: Job, took_ms: int) -> None:
+    prediction = start.prediction
+    with transaction.atomic():
+        begun = lifecycle.begin(prediction, start.one.claim, job, work_limit(prediction))
+        # Where another worker has it by now, that one is answered about the same job and tells.
+        if begun or lifecycle.note_late_job(prediction, job):
+            spending.accepted(run, job.id, took_ms)
+    if not begun:
+        log.info("start_came_late", prediction=prediction.public_id, job=job.id)
+
+
+def _finished(start: _Start, run: UpstreamRun, update: Update, took_ms: int) -> None:
+    """The answer was the result itself."""
+    prediction = start.prediction
+    update = finishing.with_files_kept(update)
+    with transaction.atomic():
+        if not lifecycle.begin(prediction, start.one.claim, Job(id=update.job_id), work_limit(prediction)):
+            finishing.drop(prediction, run, update)
+            return
+        spending.accepted(run, "", took_ms)
+        finishing.finish(prediction, update)
+
+
+def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
+    own_fault = error.kind in ("safety", "bad_input")
+    if isinstance(error, AnswerLost) or not (error.refused or own_fault or error.permanent):
+        _answer_lost(start, run, error)
+    elif start.repeated and not (own_fault or error.kind == "permanent"):
+        # The first sending may be running all the same: nobody else may have it.
+        _answer_lost(start, run, error)
+    elif own_fault:
+        _decline(start, run, error, error.words or NOT_ACCEPTED, took_ms)
+    elif error.kind == "permanent" or (error.permanent and error.kind == "transient"):
+        _unknown_there(start, run, error, took_ms)
+    else:
+        _go_on(start, run, error, took_ms)
+
+
+def _answer_lost(start: _Start, run: UpstreamRun, error: ProviderError) -> None:
+    """Sent, and whether it was taken nobody knows: the same again where that is harmless, else the end."""
+    prediction, claim = start.prediction, start.one.claim
+    seconds = _next_repeat(run) if start.provider.start_is_idempotent else None
+    fields = {"prediction": prediction.public_id, "provider": prediction.provider, "reason": str(error)}
+    if seconds is not None:
+        with transaction.atomic():
+            spending.lost(run, error)
+            lifecycle.pin(prediction, claim, seconds)
+        log.warning("start_answer_lost", again_in_s=round(seconds, 1), **fields)
+        return
+    with transaction.atomic():
+        lifecycle.fail(prediction.pk, ending.ANSWER_LOST, claim=claim, closed=True)
+        spending.lost(run, error)
+    log.error("possible_stray", **fields)
+
+
+def _next_repeat(run: UpstreamRun) -> float | None:
+    """Seconds until the same start is sent again: after 3, 9, 27 and 81 s; None where it was sent often enough."""
+    age = ExpressionWrapper(Now() - F("sent_at"), output_field=DurationField())
+    gone = UpstreamRun.objects.filter(pk=run.pk).annotate(age=age).values_list("age", flat=True).get()
+    passed = max(0.0, gone.total_seconds())
+    pause = max(FIRST_REPEAT_S, 2 * passed)
+    return pause if passed + pause <= REPEATS_S else None
+
+
+def _decline(start: _Start, run: UpstreamRun, error: ProviderError, words: str, took_ms: int) -> None:
+    log.info(
+        "start_refused", prediction=start.prediction.public_id, provider=start.provider.name, kind=error.kind
+    )
+    with transaction.atomic():
+        lifecycle.fail(start.prediction.pk, words, claim=start.one.claim, closed=True)
+        spending.refused(run, error, took_ms)
+
+
+def _unknown_there(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
+    """It will never take this here: the route rests, and the next upstream is asked, where there is one."""
+    prediction = start.prediction
+    log.warning(
+        "start_refused", prediction=prediction.public_id, provider=start.provider.name, reason=str(error)
+    )
+    circuits.rest_route(start.provider.name, prediction.model_id, str(error))
+    if _asked_in_vain(start):
+        _decline(start, run, error, UNKNOWN_THERE, took_ms)
+    else:
+        _release(start, run, error, took_ms, 0.0)
+
+
+def _asked_in_vain(start: _Start) -> bool:
+    """Whether every provider that could have it has said that it never will; the one that has just said it included."""
+    said = UpstreamRun.objects.filter(
+        prediction=start.prediction, outcome=UpstreamRun.Outcome.REFUSED, error_kind="permanent"
+    )
+    groups = {*said.values_list("upstream__name", flat=True), getattr(start.provider, "group", "")}
+    return all(getattr(one, "group", "") in groups for one in _serving(start.prediction))
+
+
+def _go_on(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
+    """Its key, its quota, its pace or its trouble: each other provider is asked at once, then all with pauses."""
+    prediction = start.prediction
+    refusals = prediction.upstream_runs.filter(outcome=UpstreamRun.Outcome.REFUSED).count() + 1
+    beyond = refusals - len(_serving(prediction))
+    pause = 0.0 if beyond < 0 else min(0.5 * 2.0 ** min(beyond, 10), LONGEST_REST_S)
+    log.info(
+        "start_goes_on",
+        prediction=prediction.public_id,
+        provider=start.provider.name,
+        kind=error.kind,
+        reason=str(error),
+        again_in_s=pause,
+    )
+    _release(start, run, error, took_ms, pause)
+
+
+def _release(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int, seconds: float) -> None:
+    with transaction.atomic():
+        lifecycle.release(start.prediction, start.one.claim, seconds, new_key=True)
+        spending.refused(run, error, took_ms)
+
+
+def _serving(prediction: Prediction) -> list[Provider]:
+    model = prediction.model
+    wanted = routing.Wanted(model.ref, model.engine_last_resort)
+    return routing.serving(providers.all_providers(), wanted)
