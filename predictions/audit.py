@@ -15,6 +15,7 @@ from accounts.models import LedgerEntry
 from predictions import audit_files
 from predictions.models import Delivery, Prediction, Status
 from predictions.models.prediction import ENDED, LIVE
+from predictions.upstreams import audit as upstreams
 
 RECENT = timedelta(days=1)
 """How far back deliveries are looked for: the sweep forgets old ones."""
@@ -26,12 +27,13 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
     yield from _settles()
     yield from _stuck_holds()
     yield from _untold_ends()
+    yield from upstreams.breaches()
     yield from audit_files.breaches(quick=quick)
 
 
 def checked() -> dict[str, int]:
     """How much there was to check."""
-    return {"predictions": Prediction.objects.count(), **audit_files.checked()}
+    return {"predictions": Prediction.objects.count(), **upstreams.checked(), **audit_files.checked()}
 
 
 def _ledger(kind: str, field: str) -> Subquery:

@@ -121,7 +121,9 @@ def _verdict(answer: Answer, secret: str) -> ProviderError | None:
     if answer.is_success or 300 <= answer.status < 400:
         return None
     found = classify(answer.status, answer.headers, answer.said, secret)
-    kind = "transient" if answer.status >= 500 else "key" if answer.status in (401, 403) else found.kind
+    kind = found.kind
+    if kind not in ("key", "quota", "rate"):
+        kind = "transient" if answer.status >= 500 else "key" if answer.status in (401, 403) else kind
     if kind not in _TELLS or answer.status in (404, 405):
         return None
     return ProviderError(

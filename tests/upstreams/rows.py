@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
-from predictions.upstreams import configured, vault
+from predictions.upstreams import vault
 
 _count = itertools.count(1)
 
@@ -27,12 +27,10 @@ def make_key(upstream: Upstream, secret: str = "planted-key-0123456789", **field
     key = UpstreamKey.objects.create(
         upstream=upstream, secret=vault.encrypt(secret), hint=vault.hint(secret), **fields
     )
-    configured.reset()
     return key
 
 
 def make_route(upstream: Upstream, model: HostedModel, **fields: Any) -> UpstreamRoute:
     """How a model is reached at an upstream."""
     route = UpstreamRoute.objects.create(upstream=upstream, model=model, **fields)
-    configured.reset()
     return route
