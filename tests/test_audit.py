@@ -52,7 +52,7 @@ def item(alice: User) -> Item:
 
 def test_it_is_content_with_an_empty_house(db: None) -> None:
     assert audit() == [
-        "Everything adds up (0 accounts, 0 ledger rows, 0 predictions, 0 runs at upstreams, 0 outputs, 0 files, 0 items)."
+        "Everything adds up (0 accounts, 0 ledger rows, 0 predictions, 0 runs, 0 outputs, 0 files, 0 items)."
     ]
 
 
@@ -233,7 +233,7 @@ def test_it_mends_an_orphan_so_that_the_sweep_removes_it(db: None) -> None:
     assert audit("--repair") == [
         f"orphan {key}: is in the storage, but no row knows it",
         f"  mended: doomed {key}; the sweep removes it",
-        "1 breach, all mended (0 accounts, 0 ledger rows, 0 predictions, 0 runs at upstreams, 0 outputs, 1 files, 0 items).",
+        "1 breach, all mended (0 accounts, 0 ledger rows, 0 predictions, 0 runs, 0 outputs, 1 files, 0 items).",
     ]
     media.remove_unowned()
     assert not media.storage().exists(key)

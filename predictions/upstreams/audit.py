@@ -23,7 +23,7 @@ def breaches() -> Iterator[Breach]:
 
 def checked() -> dict[str, int]:
     """How much there was to check."""
-    return {"runs at upstreams": UpstreamRun.objects.count()}
+    return {"runs": UpstreamRun.objects.count()}
 
 
 def counted(upstream_pk: int, day: date) -> int:
