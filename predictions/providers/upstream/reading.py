@@ -130,10 +130,13 @@ async def plain_chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if coding != "deflate" else zlib.decompressobj()
     try:
         async for chunk in answer.aiter_raw():
-            while chunk:
+            while chunk and not inflater.eof:
                 # In pieces: some kilobytes may stand for gigabytes.
                 yield inflater.decompress(chunk, _LARGE)
                 chunk = inflater.unconsumed_tail
+            if inflater.eof:
+                # What follows, such as more members, is no answer; asked on, the inflater would give nothing for ever.
+                break
     except zlib.error:
         raise Unreadable("its compression is broken") from None
     if not inflater.eof:
