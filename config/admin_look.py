@@ -76,6 +76,20 @@ UNFOLD: dict[str, Any] = {
                 _entry(_("Deployments"), "rocket_launch", "predictions_deployment"),
             ),
             _group(
+                _("Upstreams"),
+                {
+                    "title": _("How they stand"),
+                    "icon": "monitoring",
+                    "link": reverse_lazy("upstreams_health"),
+                    "permission": _may("predictions.view_upstream"),
+                },
+                _entry(_("Upstreams"), "cloud_sync", "predictions_upstream"),
+                _entry(_("Keys"), "vpn_key", "predictions_upstreamkey"),
+                _entry(_("Routes"), "alt_route", "predictions_upstreamroute"),
+                _entry(_("Runs"), "receipt", "predictions_upstreamrun"),
+                _entry(_("Days"), "calendar_month", "predictions_upstreamday"),
+            ),
+            _group(
                 _("Gallery"),
                 _entry(_("Items"), "photo_library", "gallery_item"),
                 _entry(_("Share links"), "share", "gallery_sharelink"),

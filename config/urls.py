@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.health import health
+from predictions.admin_upstream_health import upstreams
 from predictions.dialects.openai.urls import patterns as openai
 from predictions.dialects.openai.urls import unknown as unknown_to_openai
 from predictions.dialects.replicate.endpoint import unknown
@@ -23,6 +24,7 @@ urlpatterns = [
     path("openai/v1/", include((openai(), "openai"), namespace="openai")),
     path("", include("predictions.urls")),
     path("health", health, name="health"),
+    path("admin/upstreams/", admin.site.admin_view(upstreams), name="upstreams_health"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("account/", include("accounts.urls")),

@@ -20,6 +20,7 @@ from accounts.desk import HistoryDesk, link, moment, pretty, thumbnail
 from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
 from predictions import admin_deployments as admin_deployments  # registers the deployments
+from predictions import admin_upstreams as admin_upstreams  # registers the upstreams
 from predictions import lifecycle
 from predictions.admin_work import HEAVY
 from predictions.files import media

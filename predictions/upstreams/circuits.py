@@ -275,13 +275,18 @@ def probe_now(pk: int) -> bool:
         )
 
 
+_NEW: dict[str, Any] = {
+    "state": State.CLOSED, "failures": 0, "openings": 0, "open_until": None, "rest_until": None, "probe": "",
+    "probe_until": None, "error_kind": "", "error": "", "error_at": None,
+}  # fmt: skip
+COLUMNS = tuple(_NEW)
+"""What `reset` writes."""
+
+
 def reset(pk: int) -> None:
     """Forget everything: the operator changed the key."""
     with transaction.atomic():
-        UpstreamKey.objects.filter(pk=pk).update(
-            state=State.CLOSED, failures=0, openings=0, open_until=None, rest_until=None, probe="",
-            probe_until=None, error_kind="", error="", error_at=None,
-        )  # fmt: skip
+        UpstreamKey.objects.filter(pk=pk).update(**_NEW)
 
 
 def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST_S) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.clock import Now
 from predictions.models import Phase, Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRun
@@ -65,6 +66,12 @@ class KeyHealth:
     readable: bool
 
     @property
+    def asked_to_wait_until(self) -> datetime | None:
+        """Until when the service itself asked to be left alone; None where that is over."""
+        until = self.key.rest_until
+        return until if until is not None and until > timezone.now() else None
+
+    @property
     def limit(self) -> int:
         """Predictions that it may have at once."""
         return self.key.in_flight_limit or self.key.upstream.in_flight_limit
@@ -109,12 +116,7 @@ def overview() -> list[Health]:
     """Every upstream, the preferred first. A fixed number of queries for each upstream, few of them."""
     upstreams = list(Upstream.objects.order_by("priority", "name"))
     keys = _by(UpstreamKey.objects.select_related("upstream").order_by("pk"), "upstream_id")
-    flying = dict(
-        Prediction.objects.filter(upstream_open=True, provider__startswith="upstream-")
-        .order_by()
-        .values_list("provider")
-        .annotate(n=Count("pk"))
-    )
+    under_way = flying()
     waiting = _waiting()
     days = {row.upstream_id: row for row in UpstreamDay.objects.filter(day=today())}
     strays = dict(
@@ -128,7 +130,7 @@ def overview() -> list[Health]:
         Health(
             upstream=upstream,
             keys=[
-                KeyHealth(key, flying.get(key.provider_name, 0), _is_readable(key))
+                KeyHealth(key, under_way.get(key.provider_name, 0), _is_readable(key))
                 for key in keys.get(upstream.pk, [])
             ],
             hour=_speed(upstream, HOUR),
@@ -141,6 +143,12 @@ def overview() -> list[Health]:
         )
         for upstream in upstreams
     ]
+
+
+def flying() -> dict[str, int]:
+    """Predictions that each key may still be working on, by the provider's name."""
+    rows = Prediction.objects.filter(upstream_open=True, provider__startswith="upstream-").order_by()
+    return dict(rows.values_list("provider").annotate(n=Count("pk")))
 
 
 def in_flight_of(provider_name: str) -> int:

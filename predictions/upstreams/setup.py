@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.amounts import NotAnAmount, parse
@@ -141,15 +140,21 @@ def put_key(upstream: Upstream, label: str, secret: str) -> UpstreamKey:
     secret = checked_secret(secret)
     label = " ".join(label.split())[:40] or "key"
     key = UpstreamKey.objects.filter(upstream=upstream, label=label).first()
-    if key is not None and _is_same(key, secret):
-        return key
-    stored = {"secret": vault.encrypt(secret), "hint": vault.hint(secret)}
     if key is None:
-        return UpstreamKey.objects.create(upstream=upstream, label=label, **stored)
-    UpstreamKey.objects.filter(pk=key.pk).update(**stored)
-    circuits.reset(key.pk)
-    key.refresh_from_db()
+        key = UpstreamKey(upstream=upstream, label=label)
+    elif _is_same(key, secret):
+        return key
+    seal(key, secret)
+    key.save()
     return key
+
+
+def seal(key: UpstreamKey, secret: str) -> None:
+    """Put a secret into a row that is about to be saved, encrypted; what was known of the one before is forgotten."""
+    key.secret, key.hint = vault.encrypt(secret), vault.hint(secret)
+    if key.pk:
+        circuits.reset(key.pk)
+        key.refresh_from_db(fields=circuits.COLUMNS)
 
 
 def _is_same(key: UpstreamKey, secret: str) -> bool:
@@ -197,17 +202,29 @@ def _set_routes(upstream: Upstream, wish: Wish, models: Mapping[str, HostedModel
         UpstreamRoute.objects.update_or_create(upstream=upstream, model=model, defaults=changes)
 
 
+def checked_name(name: str) -> str:
+    """A model's name there. Raises BadSetting."""
+    if not _THEIRS.fullmatch(name) or len(name) > 201:
+        raise BadSetting("route", f"{name[:80]}: owner/name is expected.")
+    return name
+
+
+def checked_version(version: str) -> str:
+    """A version's id there, or `-`. Raises BadSetting."""
+    if not _VERSION.fullmatch(version):
+        raise BadSetting("route", f"{version[:80]}: that has signs that no version has.")
+    return version
+
+
 def route(text: str) -> tuple[str, tuple[str, str]]:
     """`OWNER/NAME=THEIR/NAME[:VERSION]` apart. Raises BadSetting."""
     ours, equals, theirs = text.partition("=")
     name, colon, version = theirs.partition(":")
-    if not equals or not _THEIRS.fullmatch(name) or len(name) > 201:
+    if not equals:
         raise BadSetting(
-            "route", f"{text}: OWNER/NAME=THEIR/NAME or OWNER/NAME=THEIR/NAME:VERSION is expected."
+            "route", f"{text[:80]}: OWNER/NAME=THEIR/NAME or OWNER/NAME=THEIR/NAME:VERSION is expected."
         )
-    if colon and not _VERSION.fullmatch(version):
-        raise BadSetting("route", f"{text}: that version has signs that no version has.")
-    return ours.strip(), (name, version)
+    return ours.strip(), (checked_name(name), checked_version(version) if colon else "")
 
 
 def cost(text: str) -> tuple[str, Cost]:
@@ -230,8 +247,3 @@ def amount_of(name: str, credits: str) -> int:
     if micro < 0:
         raise BadSetting(name, "It must not be negative.")
     return micro
-
-
-def as_validation_error(error: BadSetting) -> ValidationError:
-    """For a form's field."""
-    return ValidationError(str(error))

@@ -32,9 +32,13 @@ from predictions.models import (
     Status,
     StoredFile,
     UnansweredCreate,
+    UpstreamDay,
+    UpstreamRun,
     Version,
 )
+from predictions.upstreams import spending
 from tests import factories
+from tests.upstreams import rows
 
 ClientOf = Callable[[User], Client]
 OURS = [
@@ -42,7 +46,7 @@ OURS = [
 ]
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
-    Preview, Item, ShareLink, ApiToken, Membership, TokenSpending,
+    Preview, Item, ShareLink, ApiToken, Membership, TokenSpending, UpstreamRun, UpstreamDay,
 ]  # fmt: skip
 
 
@@ -68,6 +72,9 @@ def fill(name: str) -> Item:
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
     factories.make_upload(user)
     Deployment.objects.create(owner="house", name=name, version=failed.version, input={"width": 512})
+    upstream = rows.make_upstream(name)
+    rows.make_route(upstream, failed.model, cost=MICRO)
+    spending.reserve(failed, upstream.keys.get().provider_name)
     return item
 
 

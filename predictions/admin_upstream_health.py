@@ -1,0 +1,212 @@
+"""The page that shows how every upstream stands, with the buttons for what an operator does then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import amounts
+from accounts.desk import link, moment
+from predictions import admin_upstreams
+from predictions.models import Upstream, UpstreamKey, UpstreamRun
+from predictions.upstreams import circuits, health
+
+_STRAYS = 50
+
+
+def upstreams(request: HttpRequest) -> HttpResponse:
+    """GET: the page. POST: one act of pause, resume, probe, ran and never, with the row's `pk`."""
+    if not request.user.has_perm("predictions.view_upstream"):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _act(request)
+    found = health.overview()
+    context = {
+        **admin.site.each_context(request),
+        "title": _("How the upstreams stand"),
+        "upstreams": [_shown(one) for one in found],
+        "strays": _strays(request),
+        "may_act": request.user.has_perm("predictions.change_upstream"),
+        "may_check": request.user.has_perm("predictions.change_upstreamrun"),
+        "may_add": request.user.has_perm("predictions.add_upstream"),
+    }
+    return TemplateResponse(request, "admin/upstreams/health.html", context)
+
+
+def _act(request: HttpRequest) -> HttpResponse:
+    act, pk = request.POST.get("act", ""), request.POST.get("pk", "")
+    if act not in _ACTS or not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return HttpResponseBadRequest()
+    permission, do = _ACTS[act]
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+    do(request, int(pk))
+    return redirect("upstreams_health")
+
+
+def _pause(request: HttpRequest, pk: int, paused: bool = True) -> None:
+    for upstream in Upstream.objects.filter(pk=pk):
+        admin_upstreams.set_paused(_desk(Upstream), request, upstream, paused)
+
+
+def _resume(request: HttpRequest, pk: int) -> None:
+    _pause(request, pk, paused=False)
+
+
+def _probe(request: HttpRequest, pk: int) -> None:
+    keys = UpstreamKey.objects.filter(upstream=pk)
+    tried = sum(circuits.probe_now(key.pk) for key in keys)
+    words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
+    messages.add_message(request, messages.SUCCESS if tried else messages.WARNING, words)
+
+
+def _ran(request: HttpRequest, pk: int) -> None:
+    admin_upstreams.check_strays(
+        _desk(UpstreamRun), request, list(health.strays().filter(pk=pk)), it_ran=True
+    )
+
+
+def _never(request: HttpRequest, pk: int) -> None:
+    admin_upstreams.check_strays(
+        _desk(UpstreamRun), request, list(health.strays().filter(pk=pk)), it_ran=False
+    )
+
+
+_ACTS: dict[str, tuple[str, Any]] = {
+    "pause": ("predictions.change_upstream", _pause),
+    "resume": ("predictions.change_upstream", _resume),
+    "probe": ("predictions.change_upstream", _probe),
+    "ran": ("predictions.change_upstreamrun", _ran),
+    "never": ("predictions.change_upstreamrun", _never),
+}
+
+
+def _desk(model: Any) -> Any:
+    return admin.site._registry[model]
+
+
+def _shown(one: health.Health) -> dict[str, Any]:
+    words, variant = _standing(one)
+    return {
+        "name": link(one.upstream, one.upstream.name),
+        "pk": one.upstream.pk,
+        "url": one.upstream.url,
+        "paused": one.upstream.paused,
+        "enabled": one.upstream.enabled,
+        "resting": any(key.key.state != UpstreamKey.State.CLOSED for key in one.keys),
+        "standing": words,
+        "variant": variant,
+        "figures": _figures(one),
+        "keys": _keys(one),
+        "margins": _margins(one),
+    }
+
+
+def _standing(one: health.Health) -> tuple[str, str]:
+    """Words for how it stands, and the colour of their label."""
+    count = {"n": one.in_flight}
+    return {
+        "off": (_("switched off"), "default"),
+        "draining": (_("paused, %(n)d still in flight") % count, "warning"),
+        "drained": (_("paused, nothing in flight"), "warning"),
+        "capped": (_("the most a day is spent"), "danger"),
+        "keyless": (_("no key that can be used"), "danger"),
+        "resting": (_("resting"), "danger"),
+        "partly": (_("some keys rest"), "warning"),
+        "well": (_("well"), "success"),
+    }[one.standing]
+
+
+def _figures(one: health.Health) -> list[tuple[str, str]]:
+    cap = one.upstream.day_cap
+    spent = amounts.shown(one.spent)
+    return [
+        (_("In flight"), f"{one.in_flight} / {one.upstream.in_flight_limit}"),
+        (_("Waiting for its models"), str(one.waiting)),
+        (_("Answers of the last hour, half and 95 % of them within"), _speed(one.hour)),
+        (_("Errors of the last hour"), _errors(one.hour)),
+        (_("Answers of the last day, half and 95 % of them within"), _speed(one.day)),
+        (_("Errors of the last day"), _errors(one.day)),
+        (_("Spent today, and the most"), f"{spent} / {'–' if cap is None else amounts.shown(cap)}"),
+        (_("Lost starts to look after"), str(one.strays)),
+    ]
+
+
+def _speed(speed: health.Speed) -> str:
+    return "–" if speed.p50_ms is None else f"{speed.p50_ms:,} / {speed.p95_ms:,} ms"
+
+
+def _errors(speed: health.Speed) -> str:
+    percent = speed.error_percent
+    return "–" if percent is None else f"{percent:.1f} % ({speed.errors} / {speed.runs})"
+
+
+def _keys(one: health.Health) -> dict[str, Any]:
+    return {
+        "headers": [
+            _("Key"),
+            _("State"),
+            _("In flight"),
+            _("Next probe"),
+            _("Asked to wait until"),
+            _("Last error"),
+        ],
+        "rows": [_key_row(key) for key in one.keys],
+    }
+
+
+def _key_row(one: health.KeyHealth) -> list[Any]:
+    key = one.key
+    words = admin_upstreams.state_of(key)[1] if one.readable else _("cannot be read with DARKROOM_KEYS")
+    error = f"{key.error_kind}: {key.error[:160]}" if key.error_kind else "–"
+    until = key.open_until if key.state == UpstreamKey.State.OPEN else key.probe_until
+    return [
+        link(key, f"{key.label} …{key.hint}"),
+        words,
+        f"{one.in_flight} / {one.limit}",
+        moment(until) if key.state != UpstreamKey.State.CLOSED else "–",
+        moment(one.asked_to_wait_until),
+        format_html("{} · {}", error, moment(key.error_at)) if key.error_at else error,
+    ]
+
+
+def _margins(one: health.Health) -> dict[str, Any]:
+    return {
+        "headers": [_("Model"), _("Runs"), _("Cost"), _("Charged"), _("Margin"), _("Cost not known")],
+        "rows": [
+            [
+                margin.model,
+                margin.runs,
+                amounts.shown(margin.cost),
+                amounts.shown(margin.charged),
+                amounts.shown_change(margin.margin),
+                margin.unknown or "–",
+            ]
+            for margin in one.margins
+        ],
+    }
+
+
+def _strays(request: HttpRequest) -> list[dict[str, Any]]:
+    if not request.user.has_perm("predictions.view_upstreamrun"):
+        return []
+    return [
+        {
+            "pk": run.pk,
+            "prediction": link(run.prediction),
+            "upstream": run.upstream.name,
+            "key": run.key.label,
+            "sent": moment(run.sent_at),
+            "sought": f"{run.prediction.public_id}-{run.run}",
+            "reserved": amounts.shown(run.reserved),
+        }
+        for run in health.strays()[:_STRAYS]
+    ]
