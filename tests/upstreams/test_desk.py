@@ -1,0 +1,239 @@
+"""The desk for upstreams: what an operator adds, sees and does there, and what never leaves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import MICRO, User
+from predictions.models import Upstream, UpstreamKey, UpstreamRun
+from predictions.providers.base import AnswerLost, ProviderError
+from predictions.upstreams import circuits, configured, spending, vault
+from tests import factories
+from tests.upstreams import rows
+
+pytestmark = pytest.mark.django_db
+SECRET = "planted-desk-secret-4711"
+HEALTH = "/admin/upstreams/"
+ADD = "/admin/predictions/upstream/add/"
+
+
+@pytest.fixture
+def desk(staff: User, client_of: Callable[[User], Client]) -> Client:
+    return client_of(staff)
+
+
+def sent(**fields: Any) -> dict[str, Any]:
+    """What the form sends for an upstream with one key and no route."""
+    return {
+        "name": "far", "url": "https://far.example/v1/", "enabled": "on", "serves_all": "on", "priority": "100",
+        "weight": "1", "in_flight_limit": "16", "requests_per_second": "10", "connect_s": "5", "read_s": "30",
+        "files": "auto", "day_cap": "", "keys-TOTAL_FORMS": "1", "keys-INITIAL_FORMS": "0", "keys-0-label": "main",
+        "keys-0-new_secret": SECRET, "keys-0-enabled": "on", "keys-0-weight": "1", "routes-TOTAL_FORMS": "0",
+        "routes-INITIAL_FORMS": "0", **fields,
+    }  # fmt: skip
+
+
+def of_key(key: UpstreamKey, **fields: Any) -> dict[str, Any]:
+    """The part of the form for a key that is there."""
+    return {
+        "keys-INITIAL_FORMS": "1",
+        "keys-0-id": str(key.pk),
+        "keys-0-upstream": str(key.upstream_id),
+        **fields,
+    }
+
+
+def change(upstream: Upstream) -> str:
+    return reverse("admin:predictions_upstream_change", args=[upstream.pk])
+
+
+def add(desk: Client, **fields: Any) -> Upstream:
+    answer = desk.post(ADD, sent(**fields))
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    return Upstream.objects.get()
+
+
+def test_an_upstream_is_added_with_its_key_encrypted_and_works_at_once(desk: Client) -> None:
+    configured.all_providers()
+    upstream = add(desk, day_cap="12.5")
+    key = upstream.keys.get()
+    assert (upstream.url, upstream.day_cap) == ("https://far.example/v1", 12_500_000)
+    assert (key.label, key.hint) == ("main", "4711")
+    assert SECRET not in key.secret and vault.decrypt(key.secret) == SECRET
+    assert [one.name for one in configured.all_providers()] == [key.provider_name]
+
+
+def test_no_page_ever_shows_a_key(desk: Client) -> None:
+    upstream = add(desk)
+    key = upstream.keys.get()
+    circuits.failed(
+        key.provider_name, ProviderError(f"Wrong {SECRET}", permanent=False, kind="key", answer=SECRET)
+    )
+    pages = [
+        HEALTH, change(upstream), "/admin/predictions/upstream/", "/admin/predictions/upstreamkey/",
+        reverse("admin:predictions_upstreamkey_change", args=[key.pk]),
+        reverse("admin:predictions_upstream_history", args=[upstream.pk]), "/admin/",
+    ]  # fmt: skip
+    for page in pages:
+        text = desk.get(page).content.decode()
+        assert SECRET not in text and key.secret not in text, page
+    # Not even what was just typed comes back with an error.
+    text = desk.post(ADD, sent(name="other", url="nonsense")).content.decode()
+    assert "An address such as" in text and SECRET not in text
+    assert not any(SECRET in f"{entry} {entry.change_message}" for entry in LogEntry.objects.all())
+
+
+def test_a_key_stays_while_its_field_is_empty_and_changes_when_it_is_not(desk: Client) -> None:
+    upstream = add(desk)
+    key = upstream.keys.get()
+    circuits.failed(key.provider_name, ProviderError("No.", permanent=False, kind="key"))
+    desk.post(change(upstream), sent(**of_key(key), **{"keys-0-new_secret": "", "priority": "7"}))
+    key.refresh_from_db()
+    assert vault.decrypt(key.secret) == SECRET and key.state == "open"
+    desk.post(change(upstream), sent(**of_key(key), **{"keys-0-new_secret": "planted-new-secret-0815"}))
+    key.refresh_from_db()
+    assert (vault.decrypt(key.secret), key.hint, key.state) == ("planted-new-secret-0815", "0815", "closed")
+    assert Upstream.objects.get().name == "far"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"url": "http://10.0.0.1/v1"}, "DARKROOM_UPSTREAM_PRIVATE"),
+        ({"url": "https://me:secret@far.example/v1"}, "no user name"),
+        ({"keys-0-new_secret": ""}, "A new key needs its text."),
+        ({"keys-0-new_secret": "two words of it"}, "no blanks"),
+        ({"keys-TOTAL_FORMS": "0"}, "An upstream needs a key."),
+        ({"requests_per_second": "nan"}, "number"),
+        ({"read_s": "0"}, "It must be from 1 to 600."),
+        ({"day_cap": "-1"}, "It must not be negative."),
+        ({"name": "Not A Slug"}, "slug"),
+    ],
+)
+def test_a_wrong_field_is_named(desk: Client, fields: dict[str, str], words: str) -> None:
+    answer = desk.post(ADD, sent(**fields))
+    assert answer.status_code == 200 and words in answer.content.decode()
+    assert not Upstream.objects.exists()
+
+
+def test_routes_say_what_a_model_is_called_and_costs_there(desk: Client) -> None:
+    model = factories.make_model("acme", "here")
+    route = {
+        "routes-TOTAL_FORMS": "1", "routes-0-model": str(model.pk), "routes-0-enabled": "on",
+        "routes-0-their_name": "them/there", "routes-0-their_version": "-", "routes-0-cost": "0.25",
+        "routes-0-cost_unit": "output",
+    }  # fmt: skip
+    found = add(desk, **route).routes.get()
+    assert (found.their_name, found.their_version, found.cost, found.cost_unit) == (
+        "them/there", "-", MICRO // 4, "output",
+    )  # fmt: skip
+    answer = desk.post(ADD, sent(name="other", **{**route, "routes-0-their_name": "no slash"}))
+    assert "owner/name is expected" in answer.content.decode()
+
+
+def test_pausing_says_what_is_still_in_flight(desk: Client) -> None:
+    key = rows.make_upstream("far").keys.get()
+    factories.make_prediction(factories.make_user(), provider=key.provider_name, upstream_open=True)
+    page = desk.post(HEALTH, {"act": "pause", "pk": key.upstream_id}, follow=True).content.decode()
+    assert "1 predictions are still in flight" in page and "paused, 1 still in flight" in page
+    assert circuits.unavailable() == {key.provider_name}
+    page = desk.post(HEALTH, {"act": "resume", "pk": key.upstream_id}, follow=True).content.decode()
+    assert "takes new work again" in page and circuits.unavailable() == set()
+
+
+def test_a_resting_key_can_be_tried_at_once(desk: Client) -> None:
+    key = rows.make_upstream("far").keys.get()
+    circuits.failed(key.provider_name, ProviderError("No credit.", permanent=False, kind="key"))
+    page = desk.get(HEALTH).content.decode()
+    assert "resting" in page and "key: No credit." in page
+    assert circuits.due_probes() == []
+    desk.post(HEALTH, {"act": "probe", "pk": key.upstream_id})
+    assert circuits.due_probes() == [key.provider_name]
+
+
+def test_lost_starts_are_listed_until_somebody_has_looked(desk: Client) -> None:
+    upstream = rows.make_upstream("far")
+    prediction = factories.make_prediction(factories.make_user())
+    rows.make_route(upstream, prediction.model, cost=MICRO)
+    run = spending.reserve(prediction, upstream.keys.get().provider_name)
+    spending.lost(run, AnswerLost("No answer."))
+    assert f"{prediction.public_id}-{run.run}" in desk.get(HEALTH).content.decode()
+    page = desk.post(HEALTH, {"act": "never", "pk": run.pk}, follow=True).content.decode()
+    assert "1 lost start is settled." in page and f"{prediction.public_id}-{run.run}" not in page
+    assert UpstreamRun.objects.get().outcome == "refused"
+
+
+def test_the_page_shows_speed_errors_money_and_the_queue(desk: Client) -> None:
+    upstream = rows.make_upstream("far", day_cap=10 * MICRO)
+    name = upstream.keys.get().provider_name
+    for answered in (100, 200, 300):
+        prediction = factories.make_prediction(factories.make_user(), status="succeeded", ceiling=3 * MICRO)
+        rows.make_route(upstream, prediction.model, cost=MICRO)
+        run = spending.reserve(prediction, name)
+        spending.accepted(run, "their-id", answered)
+        spending.ended(run, "succeeded", delivered=1)
+    spending.refused(
+        spending.reserve(factories.make_prediction(factories.make_user()), name),
+        ProviderError("No.", permanent=False, refused=True),
+    )
+    page = desk.get(HEALTH).content.decode()
+    for words in ("200 / 300 ms", "25.0 % (1 / 4)", "3.00 / 10.00", "+2.00", prediction.model.ref):
+        assert words in page, words
+    [waiting] = re.findall(r"Waiting for its models</dt>\s*<dd[^>]*>(\d+)</dd>", page)
+    assert waiting == "1"
+
+
+def test_whoever_may_only_look_is_given_no_buttons_and_does_nothing(client_of: Any) -> None:
+    looker = factories.make_user("looker", is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_upstream"))
+    upstream = rows.make_upstream("far")
+    client = client_of(looker)
+    page = client.get(HEALTH).content.decode()
+    assert "far" in page and "Pause and drain" not in page
+    assert client.post(HEALTH, {"act": "pause", "pk": upstream.pk}).status_code == 403
+    upstream.refresh_from_db()
+    assert not upstream.paused
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"act": "pause"},
+        {"act": "explode", "pk": "1"},
+        {"act": "pause", "pk": "x"},
+        {"act": "pause", "pk": "9" * 30},
+    ],
+)
+def test_an_odd_act_is_refused(desk: Client, body: dict[str, str]) -> None:
+    assert desk.post(HEALTH, body).status_code == 400
+
+
+def test_members_and_visitors_do_not_get_in(alice: User, client_of: Any) -> None:
+    plain = factories.make_user("plain", is_staff=True)
+    assert Client().get(HEALTH).status_code == 302
+    assert client_of(alice).get(HEALTH, follow=True).status_code == 403
+    assert client_of(plain).get(HEALTH).status_code == 403
+
+
+def test_it_asks_no_more_of_the_database_for_many_keys_than_for_one(desk: Client) -> None:
+    upstream = rows.make_upstream("far")
+    desk.get(HEALTH)
+    with CaptureQueriesContext(connection) as few:
+        desk.get(HEALTH)
+    for _ in range(5):
+        rows.make_key(upstream)
+    configured.all_providers()
+    with CaptureQueriesContext(connection) as many:
+        desk.get(HEALTH)
+    assert len(many) <= len(few) + 1
