@@ -1,12 +1,13 @@
-"""Addresses of output files, and of looks at those that are still being made."""
+"""Addresses of output files, of looks at those that are still being made, and of the hooks of upstreams."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from predictions import previews, views
+from predictions import hooked, previews, views
 
 urlpatterns = [
     path("f/<str:token>/<str:name>", views.output_file, name="output_file"),
+    path("hooks/upstream/<str:token>/<str:key>", hooked.told, name="upstream_hook"),
     path("p/<slug:public_id>/preview", previews.preview, name="preview"),
 ]

@@ -253,6 +253,23 @@ def take_back() -> int:
     return len(expired)
 
 
+def give_up() -> int:
+    """End what waits to be sent again to the one upstream that may have it, and could not be for too long. How many."""
+    late = strays.overdue()
+    for prediction in late:
+        with transaction.atomic():
+            pinned = Prediction.objects.filter(
+                pk=prediction.pk, phase=Phase.WAITING, provider=prediction.provider, run=prediction.run
+            )
+            # Claimed for a moment, so that nobody else can have it while it ends.
+            token = secrets.token_hex(16)
+            if pinned.update(claim=token) and ending.fail(
+                prediction.pk, ending.ANSWER_LOST, claim=token, closed=True
+            ):
+                strays.note(prediction, "it could not be asked for again")
+    return len(late)
+
+
 def _take_start_back(prediction: Prediction) -> None:
     doubt = strays.doubt(prediction)
     if doubt == strays.Doubt.STRAY:

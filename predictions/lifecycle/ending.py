@@ -55,8 +55,8 @@ def succeed(
 ) -> bool:
     """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
 
-    `note`: a last line for the log, such as which output is missing. False where the claim lost: somebody else ended it,
-    and the files stay pending for the sweep.
+    `note`: a last line for the log, such as which output is missing. False where the claim lost: somebody else ended
+    it, and the files stay pending for the sweep.
     """
     output = _shown_output(prediction, outputs, value)
     delivered = len(outputs) if prediction.version.gives_files else 1

@@ -9,15 +9,20 @@ from __future__ import annotations
 import enum
 
 import structlog
+from django.db.models import Exists, OuterRef, Q
 
-from predictions.models import Prediction, UpstreamRun
+from accounts.clock import Now
+from predictions.clock import after
+from predictions.models import Phase, Prediction, UpstreamRun
 from predictions.providers.base import AnswerLost
 from predictions.providers.registry import UnknownProvider
 from predictions.upstreams import configured, spending
-from predictions.upstreams.names import key_pk
+from predictions.upstreams.names import PREFIX, key_pk
 
 log = structlog.get_logger(__name__)
 
+FORGOTTEN_S = 180.0
+"""Seconds: longer than a lost start is repeated, and than any lease of one."""
 UNANSWERED = (UpstreamRun.Outcome.SENT, UpstreamRun.Outcome.LOST)
 
 
@@ -71,6 +76,31 @@ def note(prediction: Prediction, why: str) -> None:
         job=prediction.job_id,
         reason=why,
     )
+
+
+def close_forgotten(most: int = 100) -> int:
+    """What was sent and that nobody waits for any more, whatever became of its worker: for the operator. How many."""
+    sent = UpstreamRun.objects.filter(
+        outcome=UpstreamRun.Outcome.SENT, sent_at__lt=after(-FORGOTTEN_S)
+    ).exclude(prediction__phase=Phase.CLAIMED)
+    runs = list(sent.select_related("prediction").order_by("sent_at")[:most])
+    for run in runs:
+        spending.lost(run, AnswerLost("Possibly still running: nobody waits for its answer any more."))
+        log.error("possible_stray", prediction=run.prediction.public_id, reason="nobody waits for its answer")
+    return len(runs)
+
+
+def overdue(most: int = 100) -> list[Prediction]:
+    """Waiting predictions whose start's answer was lost, and that could not be sent again for too long."""
+    waiting = Prediction.objects.filter(phase=Phase.WAITING, provider__startswith=PREFIX)
+    sent = UpstreamRun.objects.filter(
+        prediction=OuterRef("pk"),
+        run=OuterRef("run"),
+        outcome__in=UNANSWERED,
+        sent_at__lt=after(-FORGOTTEN_S),
+    )
+    late = ~Q(not_before__gt=Now())
+    return list(waiting.filter(late, Exists(sent)).order_by("pk")[:most])
 
 
 def _repeats(provider: str) -> bool:

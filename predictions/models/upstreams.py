@@ -231,6 +231,7 @@ class UpstreamRun(models.Model):
         indexes: ClassVar = [
             models.Index(name="upstream_run_of_day", fields=["upstream", "sent_at"]),
             models.Index(name="upstream_run_stray", fields=["upstream"], condition=Q(outcome="lost")),
+            models.Index(name="upstream_run_sent", fields=["sent_at"], condition=Q(outcome="sent")),
         ]
 
     def __str__(self) -> str:

@@ -15,10 +15,12 @@ from accounts.clock import Now
 from predictions import lifecycle, repeats
 from predictions.delivery import log as deliveries
 from predictions.files import media, uploads
+from predictions.lifecycle import strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
 from predictions.running import queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.beats import beat
+from predictions.upstreams.hook_secrets import Fetcher
 from predictions.upstreams.probing import Prober
 
 log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ KEYS_KEPT = timedelta(hours=24)
 def run(stop: threading.Event) -> None:
     """Sweep until `stop` is set."""
     slow_at, offset = 0.0, time.time() - time.monotonic()
-    audit, prober = HourlyAudit(), Prober()
+    audit, prober, fetcher = HourlyAudit(), Prober(), Fetcher()
     while not stop.wait(ROUND_S):
         drift = time.time() - time.monotonic() - offset
         if abs(drift) > JUMP_S:
@@ -46,6 +48,7 @@ def run(stop: threading.Event) -> None:
         _step(audit.step)
         if time.monotonic() >= slow_at:
             slow_at = time.monotonic() + SLOW_ROUND_S
+            _step(fetcher.step)
             _step(media.remove_old_temporary)
             _step(uploads.remove_unneeded)
             _step(_prune)
@@ -54,7 +57,15 @@ def run(stop: threading.Event) -> None:
 
 def once() -> None:
     """One round: each step on its own, so that one that breaks stops no other."""
-    for step in (_beat, lifecycle.take_back, lifecycle.expire, wake_due, media.remove_unowned):
+    for step in (
+        _beat,
+        lifecycle.take_back,
+        lifecycle.give_up,
+        lifecycle.expire,
+        strays.close_forgotten,
+        wake_due,
+        media.remove_unowned,
+    ):
         _step(step)
     close_old_connections()
 
@@ -76,7 +87,8 @@ def wake_due() -> None:
     )
     if due.exists():
         queue.wake("start")
-    if Prediction.objects.filter(phase=Phase.RESULT).exists():
+    results = Prediction.objects.filter(phase=Phase.RESULT)
+    if results.filter(Q(not_before__isnull=True) | Q(not_before__lte=Now())).exists():
         queue.wake("collect")
     strays = Prediction.objects.filter(upstream_open=True, phase=Phase.ENDED)
     if strays.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now())).exists():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-_PREFIX = "upstream-"
+PREFIX = "upstream-"
 
 
 def key_pk(provider_name: str) -> int | None:
     """The key's primary key of `upstream-12`; None for any other provider's name."""
-    number = provider_name.removeprefix(_PREFIX)
+    number = provider_name.removeprefix(PREFIX)
     if number == provider_name or not (number.isascii() and number.isdigit()):
         return None
     return int(number)
@@ -15,4 +15,4 @@ def key_pk(provider_name: str) -> int | None:
 
 def provider_name(pk: int) -> str:
     """The provider's name of that key."""
-    return f"{_PREFIX}{pk}"
+    return f"{PREFIX}{pk}"
