@@ -13,6 +13,7 @@ from gallery import money
 from gallery.models import Item
 from gallery.studio import labels
 from gallery.studio.controls import TURNED
+from predictions import standing
 from predictions.models import Prediction, StoredFile
 
 # Said elsewhere on the page, or without meaning for one picture.
@@ -83,6 +84,10 @@ def _run(prediction: Prediction) -> list[Fact]:
     seconds = prediction.metrics.get("predict_time") if isinstance(prediction.metrics, dict) else None
     if isinstance(seconds, int | float):
         lines.append(Fact("time", _("time"), _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}))
+    provider = standing.provider(prediction)
+    if provider is not None:
+        made_by = _("this server") if provider == "embedded" else provider
+        lines.append(Fact("provider", _("made by"), made_by))
     pictures = len(prediction.output) if isinstance(prediction.output, list) else 1
     if prediction.charge is not None:
         lines.append(Fact("cost", _("cost"), money.words(prediction.charge // max(1, pictures))))

@@ -9,18 +9,28 @@ from django.core.cache import cache
 
 from predictions import previews
 from predictions.models import Phase, Prediction
-from predictions.running import dispatch
+from predictions.running import dispatch, providers
 
 _FRESH_S = 1.0
 """A place is worth this long: with many waiting and all of them polling, each would count all the others."""
 
 
 def told(prediction: Prediction) -> dict[str, Any]:
-    """The key `darkroom` of every prediction object. Amounts are micro-credits; no query is made.
+    """The key `darkroom` of every prediction object. Amounts are micro-credits; no query is made for it.
 
     `ceiling` is the most it can cost and what is held while it lives; `charged` is null until it has ended.
     """
-    return {"ceiling": prediction.ceiling, "charged": prediction.charge, "progress": prediction.progress}
+    return {
+        "ceiling": prediction.ceiling,
+        "charged": prediction.charge,
+        "progress": prediction.progress,
+        "provider": provider(prediction),
+    }
+
+
+def provider(prediction: Prediction) -> str | None:
+    """Who works on it or has: an upstream's name, or `embedded`; None while it waits, and where it never ran."""
+    return None if prediction.phase == Phase.WAITING else providers.shown_name(prediction.provider)
 
 
 def queue(prediction: Prediction) -> dict[str, Any] | None:

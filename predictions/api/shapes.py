@@ -53,6 +53,9 @@ class PredictionRowSerializer(serializers.Serializer[Any]):
     deadline = serializers.DateTimeField(allow_null=True)
     urls = UrlsSerializer()
     progress = serializers.FloatField(allow_null=True, help_text="0 to 1, as far as the model tells.")
+    provider = serializers.CharField(
+        allow_null=True, help_text="Who works on it or did: `embedded`, or a service; null while it waits."
+    )
     ceiling = serializers.IntegerField(help_text="The most it can cost, quoted before it was made.")
     held = serializers.IntegerField(help_text="What of it is set aside now.")
     charged = serializers.IntegerField(allow_null=True, help_text="What it cost; null until it has ended.")
@@ -100,6 +103,7 @@ def row(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
         "deployment": prediction.deployment or None,
         "token": prediction.token_id,
         "progress": prediction.progress,
+        "provider": standing.provider(prediction),
         "ceiling": prediction.ceiling,
         "held": 0 if settled else prediction.ceiling,
         "charged": (prediction.charge or 0) if settled else None,
@@ -144,6 +148,7 @@ ROW: dict[str, Any] = {
         "web": f"{_AT}/p/{examples.PREDICTION}/",
     },
     "progress": 1.0,
+    "provider": "embedded",
     "ceiling": 1_200_000,
     "held": 0,
     "charged": 900_000,
@@ -163,6 +168,7 @@ WAITING: dict[str, Any] = WHOLE | {
     "started_at": None,
     "completed_at": None,
     "progress": None,
+    "provider": None,
     "held": 1_200_000,
     "charged": None,
     "released": None,

@@ -31,14 +31,14 @@ def darkroom(api: Api, prediction: Prediction) -> dict[str, Any]:
 
 def test_a_create_names_its_ceiling(api: Api, version: Version, provider: FakeProvider) -> None:
     shown = api.create(version.pk, {"prompt": "a cat"}).json()
-    assert shown["darkroom"] == {"ceiling": MICRO, "charged": None, "progress": None}
+    assert shown["darkroom"] == {"ceiling": MICRO, "charged": None, "progress": None, "provider": None}
 
 
 def test_a_success_names_its_charge(api: Api, alice: User, version: Version) -> None:
     prediction = factories.make_prediction(
         alice, version, status=Status.SUCCEEDED, ceiling=2 * MICRO, charge=MICRO, progress=1.0
     )
-    assert darkroom(api, prediction) == {"ceiling": 2 * MICRO, "charged": MICRO, "progress": 1.0}
+    assert darkroom(api, prediction) == {"ceiling": 2 * MICRO, "charged": MICRO, "progress": 1.0, "provider": None}
 
 
 def test_who_waits_is_told_the_place(api: Api, alice: User, bob: User, version: Version) -> None:
@@ -84,7 +84,7 @@ def test_a_list_counts_no_places(api: Api, alice: User, version: Version) -> Non
     def queries() -> int:
         with CaptureQueriesContext(connection) as caught:
             rows = api.get("/predictions").json()["results"]
-        assert all(set(row["darkroom"]) == {"ceiling", "charged", "progress"} for row in rows)
+        assert all(set(row["darkroom"]) == {"ceiling", "charged", "progress", "provider"} for row in rows)
         return len(caught)
 
     factories.make_prediction(alice, version)
@@ -100,7 +100,7 @@ def test_a_webhook_carries_the_money_and_no_place(alice: User, version: Version)
     )
     lifecycle.cancel(prediction.public_id)
     shown = json.loads(webhooks.render(Prediction.objects.get(pk=prediction.pk)))
-    assert shown["darkroom"] == {"ceiling": MICRO, "charged": 0, "progress": None}
+    assert shown["darkroom"] == {"ceiling": MICRO, "charged": 0, "progress": None, "provider": None}
 
 
 def test_replicates_own_client_ignores_it(api: Api, alice: User, version: Version) -> None:

@@ -132,6 +132,10 @@ def _darkroom() -> Json:
             "ceiling": told("The most it can cost, in micro-credits.", INTEGER),
             "charged": told("What it cost, in micro-credits; null until it has ended.", or_null(INTEGER)),
             "progress": told("0 to 1; null where nothing is known.", or_null({"type": "number"})),
+            "provider": told(
+                "Who works on it or did: `embedded`, or a service's name here; null while it waits.",
+                or_null(STRING),
+            ),
             "queue": place,
             "preview": look,
         },
