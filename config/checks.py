@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
 
 
 @register()
@@ -56,4 +57,30 @@ def public_url_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 "DARKROOM_PUBLIC_URL is plain http and not loopback; put TLS in front.", id="darkroom.W001"
             )
         ]
+    return []
+
+
+@register(Tags.database)
+def secrets_fit_the_keys(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """An upstream whose key cannot be read is silently none. No error: all else must still start."""
+    from predictions.upstreams import vault
+
+    if not databases:
+        return []
+    try:
+        lost = vault.unreadable()
+    except DatabaseError:
+        return []  # before the first migration there are no such tables
+    if not lost:
+        return []
+    words = "These secrets fit none of the keys in DARKROOM_KEYS: " + "; ".join(lost) + "."
+    return [Warning(words, hint="Put the old key back, or enter the secrets again.", id="darkroom.W002")]
+
+
+@register()
+def keys_are_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Who reads the keys reads every secret."""
+    path = settings.VAULT_KEYS_FILE
+    if path is not None and path.is_file() and path.stat().st_mode & 0o007:
+        return [Warning(f"{path} can be read by everybody on this machine.", id="darkroom.W003")]
     return []

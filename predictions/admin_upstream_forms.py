@@ -46,13 +46,13 @@ class UpstreamForm(forms.ModelForm):
 
     # Not a URLField: a gateway's host in a network of containers has no dot.
     url = forms.CharField(
-        label=gettext_lazy("address"),
+        label=gettext_lazy("Address"),
         max_length=places.LONGEST,
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "https://host/v1"}),
         help_text=gettext_lazy("The API's base with its version path, such as https://host/v1."),
     )
     day_cap = AmountField(
-        label=gettext_lazy("most a day"), help_text=gettext_lazy("Credits, by days in UTC; empty: no cap.")
+        label=gettext_lazy("Most a day"), help_text=gettext_lazy("Credits, by days in UTC; empty: no cap.")
     )
 
     class Meta:
@@ -85,7 +85,7 @@ class KeyForm(forms.ModelForm):
     """A key: its secret is typed in, and never shown again."""
 
     new_secret = forms.CharField(
-        label=gettext_lazy("new key"),
+        label=gettext_lazy("New key"),
         required=False,
         max_length=setup.LONGEST_SECRET,
         strip=True,
@@ -116,7 +116,7 @@ class KeyForm(forms.ModelForm):
 class RouteForm(forms.ModelForm):
     """How one model is reached, and what it costs there."""
 
-    cost = AmountField(label=gettext_lazy("costs"), help_text=gettext_lazy("Credits; empty: not known."))
+    cost = AmountField(label=gettext_lazy("Costs"), help_text=gettext_lazy("Credits; empty: not known."))
 
     class Meta:
         model = UpstreamRoute

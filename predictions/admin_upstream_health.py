@@ -120,6 +120,7 @@ def _standing(one: health.Health) -> tuple[str, str]:
         "capped": (_("the most a day is spent"), "danger"),
         "keyless": (_("no key that can be used"), "danger"),
         "resting": (_("resting"), "danger"),
+        "waiting": (_("asked to wait"), "warning"),
         "partly": (_("some keys rest"), "warning"),
         "well": (_("well"), "success"),
     }[one.standing]

@@ -47,23 +47,22 @@ class KeyInline(TabularInline):
         "enabled",
         "weight",
         "in_flight_limit",
-        "state_label",
+        "state_words",
         "next_probe",
     )
-    readonly_fields = ("ends_with", "state_label", "next_probe")
+    readonly_fields = ("ends_with", "state_words", "next_probe")
     extra = 0
     min_num = 1
     can_delete = False
-    tab = True
     hide_title = True
 
     @display(description=gettext_lazy("ends with"))
     def ends_with(self, key: UpstreamKey) -> str:
         return f"…{key.hint}" if key.hint else "–"
 
-    @display(description=gettext_lazy("state"), label=STATE_LABELS)
-    def state_label(self, key: UpstreamKey) -> tuple[str, str]:
-        return state_of(key)
+    @display(description=gettext_lazy("state"))
+    def state_words(self, key: UpstreamKey) -> str:
+        return state_of(key)[1] if key.pk else "–"
 
     @display(description=gettext_lazy("next probe"))
     def next_probe(self, key: UpstreamKey) -> str:
@@ -211,7 +210,7 @@ class UpstreamKeyDesk(Desk):
     ordering = ("upstream__priority", "upstream__name", "id")
     actions = ("probe",)
     readonly_fields = (
-        "upstream", "ends_with", "state_label", "failures", "next_probe", "rest_until", "error_kind", "error",
+        "upstream", "ends_with", "state_words", "failures", "next_probe", "rest_until", "error_kind", "error",
         "last_error_at", "ok_at",
     )  # fmt: skip
     fieldsets = (
@@ -220,7 +219,7 @@ class UpstreamKeyDesk(Desk):
             gettext_lazy("State"),
             {
                 "fields": (
-                    "state_label", "failures", "next_probe", "rest_until", "error_kind", "error", "last_error_at",
+                    "state_words", "failures", "next_probe", "rest_until", "error_kind", "error", "last_error_at",
                     "ok_at",
                 )
             },
@@ -241,6 +240,10 @@ class UpstreamKeyDesk(Desk):
     @display(description=gettext_lazy("state"), label=STATE_LABELS)
     def state_label(self, key: UpstreamKey) -> tuple[str, str]:
         return state_of(key)
+
+    @display(description=gettext_lazy("state"))
+    def state_words(self, key: UpstreamKey) -> str:
+        return state_of(key)[1]
 
     @display(description=gettext_lazy("next probe"))
     def next_probe(self, key: UpstreamKey) -> str:
@@ -303,7 +306,7 @@ class UpstreamRunDesk(HistoryDesk):
     search_fields = ("=prediction__public_id", "=job_id")
     actions = ("it_ran", "it_never_ran")
     fields = (
-        "prediction_link", "upstream", "key_label", "run", "outcome_label", "job_id", "error_kind", "answer",
+        "prediction_link", "upstream", "key_label", "run", "outcome", "job_id", "error_kind", "answer",
         "answered_ms", "cost_shown", "reserved_shown", "sent_at", "ended_at",
     )  # fmt: skip
     readonly_fields = fields

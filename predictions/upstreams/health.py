@@ -98,7 +98,7 @@ class Health:
 
     @property
     def standing(self) -> str:
-        """In one word: off, paused, capped, without keys, resting, waiting, or well."""
+        """In one word: off, draining, drained, capped, keyless, resting, partly, waiting, or well."""
         if not self.upstream.enabled:
             return "off"
         if self.upstream.paused:
@@ -109,7 +109,10 @@ class Health:
         if not used:
             return "keyless"
         resting = sum(one.key.state != UpstreamKey.State.CLOSED for one in used)
-        return "resting" if resting == len(used) else "partly" if resting else "well"
+        waiting = sum(one.asked_to_wait_until is not None for one in used)
+        if resting == len(used):
+            return "resting"
+        return "waiting" if waiting == len(used) else "partly" if resting or waiting else "well"
 
 
 def overview() -> list[Health]:
