@@ -32,7 +32,7 @@ async def give(exchange: Exchange, fault: Fault, status: int, right: dict[str, A
 
 def is_refusal(fault: Fault) -> bool:
     """Whether the request is not taken: a status of 400 and more, or a connection that is cut before."""
-    if fault.kind in ("drop", "hang"):
+    if fault.kind in ("drop", "hang", "redirect"):
         return True
     refusal = bodies.refusal(fault.kind, "", "")
     return refusal is not None

@@ -1,0 +1,193 @@
+"""Every fault of an upstream: its end, its status, the ledger, how often it was started there, and the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from io import StringIO
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from accounts.models import User
+from config.logs import ScrubbingFormatter
+from config.management.commands.audit import all_breaches
+from predictions.models import Prediction, UpstreamKey, UpstreamRun
+from predictions.upstreams import configured
+from tests import factories
+from tests.faults import upstream_cases
+from tests.faults.upstream import PLANTED, World, assert_unsaid, everything_stored, make_version
+from tests.faults.upstream_cases import Case
+from tests.upstream import Upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Upstream]:
+    with Upstream() as there:
+        yield there
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """Everything that is logged, as standard error would have it."""
+    root, into = logging.getLogger(), StringIO()
+    handler = logging.StreamHandler(into)
+    handler.setFormatter(_formatter(root))
+    root.addHandler(handler)
+    yield into
+    root.removeHandler(handler)
+
+
+def _formatter(root: logging.Logger) -> logging.Formatter:
+    (found,) = {one.formatter for one in root.handlers if isinstance(one.formatter, ScrubbingFormatter)}
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def world(service: Upstream, alice: User, settings: LazySettings) -> Iterator[World]:
+    settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
+    service.forget()
+    configured.reset()
+    yield World(service, alice, make_version())
+    configured.reset()
+
+
+def in_prompt(case: Case) -> str:
+    return "a cat " + " ".join(f"fault:{words}" for words in case.prompt.split())
+
+
+@pytest.mark.parametrize("case", upstream_cases.EVERY, ids=str)
+def test_a_fault_ends_as_it_should(
+    case: Case,
+    world: World,
+    written: StringIO,
+    capfd: pytest.CaptureFixture[str],
+    bearer: Callable[[User], dict[str, str]],
+) -> None:
+    key = world.add(idempotent=case.idempotent, **case.upstream)
+    prediction = world.work(world.ask(in_prompt(case), **case.given))
+    member = Client().get(f"/v1/predictions/{prediction.public_id}", headers=bearer(world.member))
+    stored, said = everything_stored(), written.getvalue()
+    printed = "".join(capfd.readouterr())
+    assert_unsaid(PLANTED, stored=stored, log=said, printed=printed, member=member.content.decode())
+    _the_member_sees(case, prediction)
+    _the_ledger_says(case, world, prediction)
+    assert world.starts(prediction) == list(case.starts)
+    assert world.outcomes(prediction) == list(case.outcomes)
+    assert world.canceled_there() == case.called_off
+    _the_operator_sees(case, UpstreamKey.objects.get(pk=key.pk), said)
+
+
+def _the_member_sees(case: Case, prediction: Prediction) -> None:
+    assert (prediction.status, prediction.upstream_open) == (case.end, False), prediction.error
+    assert re.search(case.says, prediction.error or ""), prediction.error
+    for inner in ("Traceback", "127.0.0.1", "loop", "\x00", "\n"):
+        assert inner not in (prediction.error or "")
+    if case.end == "succeeded":
+        assert prediction.outputs.count() == max(case.paid, 1)
+        assert prediction.error is None
+    else:
+        assert prediction.output is None
+        assert len(prediction.error or "") < 1000
+
+
+def _the_ledger_says(case: Case, world: World, prediction: Prediction) -> None:
+    captured, released = world.settled(prediction)
+    held = case.given.get("num_outputs", 1)
+    assert (captured, released) == (case.paid, held - case.paid)
+    account = factories.account_of(world.member)
+    assert (account.balance, account.held) == ((100 - case.paid) * 1_000_000, 0)
+    assert [str(one) for one in all_breaches(quick=True)] == []
+
+
+def _the_operator_sees(case: Case, key: UpstreamKey, said: str) -> None:
+    assert key.state == UpstreamKey.State.CLOSED or case.kind in ("key", "quota", "transient")
+    if case.kind:
+        assert key.error_kind == case.kind
+    assert ("upstream_circuit_opened" in said) == case.opened
+    if case.log:
+        assert case.log in said
+    answers = " ".join(UpstreamRun.objects.values_list("answer", flat=True))
+    assert re.search(case.operator, f"{answers} {key.error} {said}")
+
+
+def test_the_search_for_the_key_would_find_it(world: World) -> None:
+    world.ask(f"a cat {PLANTED}")
+    with pytest.raises(AssertionError, match="planted key was found in stored"):
+        assert_unsaid(PLANTED, stored=everything_stored())
+
+
+def test_logs_are_cut_with_a_line_that_says_so(world: World) -> None:
+    world.add()
+    prediction = world.work(world.ask("a cat fault:run-logs=3"))
+    assert prediction.status == "succeeded"
+    assert len(prediction.logs) < 1024**2 + 200
+    assert "cut" in prediction.logs[-200:]
+
+
+def test_a_success_after_a_cancel_is_dropped_and_told_to_the_operator(world: World) -> None:
+    from predictions import lifecycle
+
+    world.add()
+    prediction = world.ask("a cat fault:run-stubborn fault:run-seconds=600")
+    world.round()
+    assert lifecycle.cancel(prediction.public_id).status == "canceled"
+    world.round()
+    (job,) = world.there.service.jobs.values()
+    job.seconds = 0.0
+    prediction = world.work(prediction)
+    assert (prediction.status, world.settled(prediction)) == ("canceled", (0, 1))
+    assert world.outcomes(prediction) == ["dropped"]
+    assert prediction.outputs.count() == 0
+
+
+def test_a_cancel_reaches_the_service_also_where_it_first_fails(world: World) -> None:
+    from predictions import lifecycle
+
+    world.add()
+    prediction = world.ask("a cat fault:run-forever fault:cancel-500*2")
+    world.round()
+    lifecycle.cancel(prediction.public_id)
+    prediction = world.work(prediction)
+    assert (prediction.status, prediction.upstream_open) == ("canceled", False)
+    assert (world.canceled_there(), world.outcomes(prediction)) == (1, ["canceled"])
+
+
+def test_what_it_knows_nothing_of_any_more_is_failed_or_made_anew(world: World) -> None:
+    world.add()
+    prediction = world.ask("a cat fault:run-forever")
+    world.round()
+    _long_ago(prediction)
+    world.there.service.jobs.clear()
+    prediction = world.work(prediction)
+    assert (prediction.status, world.starts(prediction), world.settled(prediction)) == ("failed", [1], (0, 1))
+
+
+def test_what_an_idempotent_service_forgot_is_made_anew_under_another_key(world: World) -> None:
+    world.add(idempotent=True)
+    prediction = world.ask("a cat fault:run-seconds=600")
+    world.round()
+    _long_ago(prediction)
+    world.there.service.jobs.clear()
+    world.there.service.by_key.clear()
+    world.round()
+    world.round()
+    for job in world.there.service.jobs.values():
+        job.seconds = 0.0
+    prediction = world.work(prediction)
+    assert (prediction.status, world.starts(prediction), world.settled(prediction)) == (
+        "succeeded",
+        [1, 1],
+        (1, 0),
+    )
+
+
+def _long_ago(prediction: Prediction) -> None:
+    """It was accepted longer ago than a service may need until it shows what it took."""
+    Prediction.objects.filter(pk=prediction.pk).update(job_instance=str(int(time.time()) - 300))
