@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.utils import timezone
 
 from accounts.clock import Now
 from accounts.prepared import PreparedValues
@@ -39,6 +40,7 @@ WAIT_S = 5.0
 LONGEST_WAIT_S = 3600.0
 ROUTE_REST_S = 600.0
 _PROBE_MORE_S = 15.0
+_NOTED_FOR = timedelta(seconds=10)
 _LONGEST_ERROR = 1000
 _OWN_FAULT = ("safety", "bad_input", "permanent")
 
@@ -157,11 +159,14 @@ def succeeded(name: str, *, question: bool = False) -> None:
     row = UpstreamKey.objects.filter(pk=pk).values_list("state", "failures", "openings", "ok_at").first()
     if row is None:
         return
-    state, failures, openings, _ok_at = row
+    state, failures, openings, ok_at = row
     if state == State.PROBING:
         _close(pk, question=question)
     elif state == State.CLOSED and not question:
-        _note_success(pk, reset=bool(failures or openings))
+        reset = bool(failures or openings)
+        # Not with each success: the row would be written a hundred times a second to say the same.
+        if reset or ok_at is None or timezone.now() - ok_at > _NOTED_FOR:
+            _note_success(pk, reset=reset)
 
 
 def _close(pk: int, *, question: bool) -> None:
@@ -176,11 +181,7 @@ def _close(pk: int, *, question: bool) -> None:
 
 def _note_success(pk: int, *, reset: bool) -> None:
     rows = UpstreamKey.objects.filter(pk=pk, state=State.CLOSED)
-    if reset:
-        rows.update(failures=0, openings=0, ok_at=Now())
-    else:
-        # Not with each success: the row would be written a hundred times a second to say the same.
-        rows.filter(Q(ok_at__isnull=True) | Q(ok_at__lte=Now() - timedelta(seconds=10))).update(ok_at=Now())
+    rows.update(ok_at=Now(), **({"failures": 0, "openings": 0} if reset else {}))
 
 
 def failed(name: str, error: ProviderError) -> None:

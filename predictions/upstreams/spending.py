@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.clock import Now
+from accounts.prepared import Prepared
 from accounts.scrubbing import scrub
 from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
@@ -36,6 +37,17 @@ _ENDS: dict[str, tuple[str, ...]] = {
 }
 
 
+# Each start asks both: compiled once.
+_KEY = Prepared[UpstreamKey](
+    lambda pk: UpstreamKey.objects.select_related("upstream").filter(pk=pk)[:1], pk=int
+)
+_ROUTE = Prepared[UpstreamRoute](
+    lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1],
+    upstream=int,
+    model=int,
+)
+
+
 class CapReached(Exception):
     """The upstream's cap of the day does not hold this one; nothing was sent, and nothing may be sent there today."""
 
@@ -46,11 +58,11 @@ def reserve(prediction: Prediction, provider_name: str) -> UpstreamRun:
     A repeat of the same run with the same key (its answer was lost) gets the same row again. Raises `CapReached`, or
     `UnknownProvider` where the key is gone.
     """
-    key = UpstreamKey.objects.select_related("upstream").filter(pk=key_pk(provider_name) or 0).first()
+    key = _KEY.first(pk=key_pk(provider_name) or 0)
     if key is None:
         raise UnknownProvider(f"No provider is called {provider_name}.")
     mine = UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key=key)
-    route = UpstreamRoute.objects.filter(upstream=key.upstream_id, model=prediction.model_id).first()
+    route = _ROUTE.first(upstream=key.upstream_id, model=prediction.model_id)
     most = costs.reserve(route, prediction)
     with transaction.atomic():
         again = mine.filter(outcome__in=_OPEN).order_by("-id").first()
@@ -137,7 +149,7 @@ def ended(
     `metrics`: theirs, as the provider gave them; `delivered`: output files. Gives the cost in micro-credits, None where
     nothing says it. Counted once: an end that was told before changes nothing.
     """
-    route = UpstreamRoute.objects.filter(upstream=run.upstream_id, model=run.prediction.model_id).first()
+    route = _ROUTE.first(upstream=run.upstream_id, model=run.prediction.model_id)
     cost = costs.cost(route, outcome, metrics or {}, delivered)
     _move(run, outcome, cost=cost, ended=True, answer=scrub(error).replace("\x00", "")[:_LONGEST_ANSWER])
     run.refresh_from_db(fields=["cost"])

@@ -83,6 +83,17 @@ def test_a_lost_start_keeps_its_part_until_somebody_has_looked(upstream: Upstrea
     assert spent(upstream) == MICRO and health.strays().count() == 0
 
 
+def test_what_may_not_have_stopped_after_all_is_looked_after_too(
+    upstream: Upstream, key: UpstreamKey
+) -> None:
+    run = spending.reserve(prediction_of(upstream), key.provider_name)
+    spending.accepted(run, "their-id")
+    spending.lost(run, AnswerLost("Possibly still running."))
+    assert health.strays().get().job_id == "their-id" and spent(upstream) == MICRO
+    spending.ended(run, "canceled")
+    assert health.strays().count() == 0 and spent(upstream) == 0
+
+
 def test_a_repeat_with_the_same_key_is_the_same_run(upstream: Upstream, key: UpstreamKey) -> None:
     prediction = prediction_of(upstream)
     first = spending.reserve(prediction, key.provider_name)
