@@ -109,9 +109,8 @@ def _kind(data: dict[str, Any]) -> Kind | None:
     status = _status(data)
     if status:
         return _KINDS.get(status, "processing")
-    if data.get("output") not in (None, "", [], {}):
-        return "succeeded"
-    return None
+    # Work that was done while the answer waited: some name no state at all then.
+    return "succeeded" if "status" not in data and data.get("output") not in (None, "", [], {}) else None
 
 
 def _is_images(data: dict[str, Any]) -> bool:

@@ -66,11 +66,11 @@ def classify(status: int, headers: Mapping[str, str], body: Any, secret: str = "
     said = _said(body)
     text = " ".join(said.sentences).lower()[:_LOOKED_AT]
     kind, explicit = _kind(status, said, text)
-    sentence = one_line(" ".join(dict.fromkeys(said.sentences)), secret)
+    sentence = one_line(": ".join(dict.fromkeys(said.sentences)), secret)
     return Verdict(
         kind=kind,
         summary=f"The service answered {status}" + (f": {sentence}" if sentence else "."),
-        words=_for_the_caller(said, secret) if kind in _MEMBERS else "",
+        words=_for_the_caller(status, body, said, secret) if kind in _MEMBERS else "",
         explicit=explicit,
         retry_after=asked_to_wait(headers, text if kind == "rate" else ""),
         answer=shown(body, secret),
@@ -230,8 +230,11 @@ def _order(status: int) -> list[tuple[re.Pattern[str], ErrorKind]]:
     return prose
 
 
-def _for_the_caller(said: _Said, secret: str) -> str:
+def _for_the_caller(status: int, body: Any, said: _Said, secret: str) -> str:
     """Their message, as one line: the faults one by one where there are any, else the longest sentence."""
     if said.faults:
         return one_line("; ".join(said.faults), secret)
-    return one_line(max(said.sentences, key=len, default=""), secret)
+    if status == 413:
+        return "The input is larger than the provider takes."
+    # A page or a proxy's line of text says nothing to a caller.
+    return "" if isinstance(body, str) else one_line(max(said.sentences, key=len, default=""), secret)

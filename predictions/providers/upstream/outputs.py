@@ -55,7 +55,9 @@ def found(output: Any, base: str) -> list[str]:
         return strings[:MAX_FILES] if strings and all(is_address(one) for one in strings) else []
     found: list[str] = []
     for address in _within(output, base, 0):
-        found.append(address)
+        # An object may name one file twice, such as the first of all.
+        if address not in found:
+            found.append(address)
         if len(found) >= MAX_FILES:
             break
     return found

@@ -96,7 +96,7 @@ class UpstreamProvider:
             )
         except Broken as error:
             raise AnswerLost(str(error)) from None
-        if said.update is not None and said.update.is_final:
+        if said.update is not None and said.update.is_final and _is_whole(said):
             await self._forget(uploaded)
             return replace(said.update, job_id=said.id)
         return Job(id=said.id, instance=_instance(uploaded))
@@ -238,6 +238,14 @@ class _Senseless:
 
 
 _senseless = _Senseless()
+
+
+def _is_whole(said: answers.Said) -> bool:
+    """Whether a final answer is all there is to know: a success that shows nothing is looked at once more."""
+    update = said.update
+    return (
+        not said.id or update is None or update.kind != "succeeded" or update.output not in (None, "", [], {})
+    )
 
 
 def _path(job: Job) -> str:

@@ -127,16 +127,16 @@ async def plain_chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
         return
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise Unreadable("it is compressed in a way that was not asked for", hopeless=True)
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if coding != "deflate" else zlib.decompressobj()
+    # The window's bits plus 32: gzip or zlib, whichever it is. Members may follow each other, as gzip allows.
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         async for chunk in answer.aiter_raw():
-            while chunk and not inflater.eof:
+            while chunk:
+                if inflater.eof:
+                    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
                 # In pieces: some kilobytes may stand for gigabytes.
                 yield inflater.decompress(chunk, _LARGE)
-                chunk = inflater.unconsumed_tail
-            if inflater.eof:
-                # What follows, such as more members, is no answer; asked on, the inflater would give nothing for ever.
-                break
+                chunk = inflater.unconsumed_tail or inflater.unused_data
     except zlib.error:
         raise Unreadable("its compression is broken") from None
     if not inflater.eof:
