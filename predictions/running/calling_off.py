@@ -62,12 +62,21 @@ async def _ask(prediction: Prediction, provider: Provider) -> tuple[bool, Update
         async with asyncio.timeout(CALL_S):
             if not await provider.cancel(job):
                 return False, None
-            last = await provider.check(job) if strays.is_upstream(prediction.provider) else None
     except (ProviderError, TimeoutError) as error:
         log.info("cancel_failed", prediction=prediction.public_id, reason=str(error))
         return False, None
+    last = await _last_state(provider, job) if strays.is_upstream(prediction.provider) else None
     await release(provider, job)
     return True, last
+
+
+async def _last_state(provider: Provider, job: Job) -> Update:
+    """How it ended there; canceled, as it said, where it says no more."""
+    try:
+        async with asyncio.timeout(CALL_S):
+            return await provider.check(job)
+    except (ProviderError, TimeoutError):
+        return Update("canceled")
 
 
 async def release(provider: Provider, job: Job) -> None:
