@@ -187,8 +187,8 @@ def _group_of(name: str, pools: Sequence[_Pool]) -> str:
     for pool in pools:
         if pool.name == name:
             return pool.group
-    pool = _beside(name)
-    return pool.group if pool else ""
+    beside = _beside(name)
+    return beside.group if beside else ""
 
 
 def _beside(name: str) -> _Pool | None:

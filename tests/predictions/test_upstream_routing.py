@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from accounts.models import MICRO, User
+from accounts.models import MICRO, Account, User
 from predictions import lifecycle, submit
 from predictions.models import HostedModel, Prediction, Upstream, UpstreamKey, UpstreamRun, Version
 from predictions.providers.base import AnswerLost, Job, ProviderError, Update
@@ -32,7 +32,7 @@ class House:
 
     def add(self, name: str, *, limit: int = 4, **fields: Any) -> FakeProvider:
         """One upstream with one key, idempotent only where said."""
-        key = make_upstream(name, **{**{"in_flight_limit": 1000}, **fields}).keys.get()
+        key = make_upstream(name, **{"in_flight_limit": 1000, **fields}).keys.get()
         fake = FakeProvider(
             key.provider_name, limit=limit, start_is_idempotent=fields.get("idempotent", False)
         )
@@ -49,7 +49,7 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
 
 def accept(user: User, version: Version, **given: object) -> Prediction:
     request = submit.Request(
-        account=user.account, user=user, version=version, input={"prompt": "a cat", **given}
+        account=factories.account_of(user), user=user, version=version, input={"prompt": "a cat", **given}
     )
     return submit.accept(request)
 
@@ -82,7 +82,7 @@ def test_among_equals_each_gets_its_weight_in_the_long_run(
     alice: User, version: Version, house: House
 ) -> None:
     heavy, light = house.add("heavy", weight=9, limit=500), house.add("light", weight=1, limit=500)
-    type(alice.account).objects.update(in_flight_limit=500)
+    Account.objects.update(in_flight_limit=500)
     for _ in range(200):
         factories.make_prediction(alice, version, ceiling=0)
     got = Counter(one.prediction.provider for one in lifecycle.claim_starts(200))
@@ -304,7 +304,7 @@ def test_an_answer_that_is_the_result_itself_ends_it(alice: User, version: Versi
     tasks.start()
     tasks.collect()
     row = fresh(prediction)
-    assert (row.status, len(row.output), outcomes(row)) == ("succeeded", 2, ["succeeded"])
+    assert (row.status, len(row.output or []), outcomes(row)) == ("succeeded", 2, ["succeeded"])
 
 
 def test_a_job_unknown_there_is_not_started_again_where_keys_are_not_honoured(

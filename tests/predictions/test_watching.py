@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 from django.db import connections
 from django.db.models import F
 
-from accounts.models import User
+from accounts.models import Account, User
 from predictions import lifecycle
 from predictions.clock import LOOK_LEASE
 from predictions.models import Prediction, Version
@@ -93,7 +94,7 @@ def test_where_nothing_happens_it_asks_ever_less_often_and_writes_nothing(
     tasks.start()
     with watching():
         until(lambda: len(asked) >= 4)
-    pauses = [later - earlier for earlier, later in zip(asked[1:], asked[2:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked[1:])]
     assert pauses == sorted(pauses)
     assert fresh(prediction).revision == 1
 
@@ -131,7 +132,7 @@ def test_two_watchers_share_the_work_and_end_each_prediction_once(
     alice: User, version: Version, house: House
 ) -> None:
     only = house.add("only", limit=100)
-    type(alice.account).objects.update(in_flight_limit=100)
+    Account.objects.update(in_flight_limit=100)
     rows = [accept(alice, version) for _ in range(40)]
     for _ in range(3):
         tasks.start()
