@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -170,13 +172,21 @@ def _key_row(one: health.KeyHealth) -> list[Any]:
     error = f"{key.error_kind}: {key.error[:160]}" if key.error_kind else "–"
     until = key.open_until if key.state == UpstreamKey.State.OPEN else key.probe_until
     return [
-        link(key, f"{key.label} …{key.hint}"),
+        format_html('<span class="whitespace-nowrap">{}</span>', link(key, f"{key.label} …{key.hint}")),
         words,
         f"{one.in_flight} / {one.limit}",
-        moment(until) if key.state != UpstreamKey.State.CLOSED else "–",
-        moment(one.asked_to_wait_until),
+        _second(until) if key.state != UpstreamKey.State.CLOSED else "–",
+        _second(one.asked_to_wait_until),
         format_html("{} · {}", error, moment(key.error_at)) if key.error_at else error,
     ]
+
+
+def _second(at: datetime | None) -> str:
+    """A time of the next minutes in the reader's zone, to the second; a dash for none."""
+    if at is None:
+        return "–"
+    local = timezone.localtime(at)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%H:%M:%S}")
 
 
 def _margins(one: health.Health) -> dict[str, Any]:
