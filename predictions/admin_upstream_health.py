@@ -134,9 +134,9 @@ def _figures(one: health.Health) -> list[tuple[str, str]]:
     return [
         (_("In flight"), f"{one.in_flight} / {one.upstream.in_flight_limit}"),
         (_("Waiting for its models"), str(one.waiting)),
-        (_("Answers of the last hour, half and 95 % of them within"), _speed(one.hour)),
+        (_("Answers of the last hour: median, slowest twentieth"), _speed(one.hour)),
         (_("Errors of the last hour"), _errors(one.hour)),
-        (_("Answers of the last day, half and 95 % of them within"), _speed(one.day)),
+        (_("Answers of the last day: median, slowest twentieth"), _speed(one.day)),
         (_("Errors of the last day"), _errors(one.day)),
         (_("Spent today, and the most"), f"{spent} / {'–' if cap is None else amounts.shown(cap)}"),
         (_("Lost starts to look after"), str(one.strays)),

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from predictions import networks as public
 from predictions.delivery import addresses
@@ -20,22 +21,24 @@ _RESOLVE_S = 3.0
 def objection(url: str) -> str:
     """Why this cannot be the base address of an API, in a sentence that names what is wrong; empty where it can."""
     if len(url) > LONGEST:
-        return f"The address is longer than {LONGEST} characters."
+        return _("The address is longer than %(n)d characters.") % {"n": LONGEST}
     try:
         parts = urlsplit(url)
         port_is_one = parts.port is None or parts.port > 0
     except ValueError:
-        return "This is no address."
+        return _("This is no address.")
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_one:
-        return "An address such as https://host/v1 is expected."
+        return _("An address such as https://host/v1 is expected.")
     if parts.username is not None or parts.password is not None:
-        return "The address must hold no user name or password; the key is given apart."
+        return _("The address must hold no user name or password; the key is given apart.")
     if parts.query or parts.fragment:
-        return "The address must end with its path, such as /v1."
+        return _("The address must end with its path, such as /v1.")
     if not url.isascii() or any(sign <= " " or sign == "\x7f" for sign in url):
-        return "The address holds signs that no address has."
+        return _("The address holds signs that no address has.")
     if not (addresses.looks_reachable(url) or is_inside(url)):
-        return "The address is inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that."
+        return _(
+            "The address is inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that."
+        )
     return ""
 
 
@@ -55,7 +58,7 @@ def resolved_objection(url: str) -> str:
     within = [ipaddress.ip_network(name) for name in networks()]
     if all(public.may_reach(str(row[4][0]), within) for row in found):
         return ""
-    return "The name leads inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that."
+    return _("The name leads inside this network; name its host in DARKROOM_UPSTREAM_PRIVATE to allow that.")
 
 
 def is_inside(url: str) -> bool:

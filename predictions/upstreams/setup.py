@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.amounts import NotAnAmount, parse
 from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
@@ -120,17 +121,20 @@ def check_number(name: str, value: Any) -> None:
     """Raises BadSetting where a number is out of its bounds; other settings pass."""
     low, high = _BOUNDS.get(name, (-math.inf, math.inf))
     if name in _BOUNDS and not (math.isfinite(value) and low <= value <= high):
-        raise BadSetting(name, f"It must be from {low:g} to {high:g}.")
+        raise BadSetting(
+            name, _("It must be from %(low)s to %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"}
+        )
 
 
 def checked_secret(secret: str) -> str:
     """A key as it may stand in a header. Raises BadSetting, without the key."""
     secret = secret.strip()
     if not secret:
-        raise BadSetting("key", "The key is empty.")
+        raise BadSetting("key", _("The key is empty."))
     if len(secret) > LONGEST_SECRET or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise BadSetting(
-            "key", f"A key has at most {LONGEST_SECRET} letters, digits and signs, and no blanks."
+            "key",
+            _("A key has at most %(n)d letters, digits and signs, and no blanks.") % {"n": LONGEST_SECRET},
         )
     return secret
 
@@ -175,7 +179,7 @@ def _set_keys(upstream: Upstream, wanted: Mapping[str, str] | None) -> None:
 def _models(refs: set[str]) -> dict[str, HostedModel]:
     found = {}
     for ref in refs:
-        owner, _, name = ref.partition("/")
+        owner, _slash, name = ref.partition("/")
         model = HostedModel.objects.filter(owner=owner, name=name).first()
         if model is None:
             raise BadSetting("model", f"The catalogue has no model {ref}.")
@@ -205,14 +209,16 @@ def _set_routes(upstream: Upstream, wish: Wish, models: Mapping[str, HostedModel
 def checked_name(name: str) -> str:
     """A model's name there. Raises BadSetting."""
     if not _THEIRS.fullmatch(name) or len(name) > 201:
-        raise BadSetting("route", f"{name[:80]}: owner/name is expected.")
+        raise BadSetting("route", _("%(name)s: owner/name is expected.") % {"name": name[:80]})
     return name
 
 
 def checked_version(version: str) -> str:
     """A version's id there, or `-`. Raises BadSetting."""
     if not _VERSION.fullmatch(version):
-        raise BadSetting("route", f"{version[:80]}: that has signs that no version has.")
+        raise BadSetting(
+            "route", _("%(version)s: that has signs that no version has.") % {"version": version[:80]}
+        )
     return version
 
 
@@ -245,5 +251,5 @@ def amount_of(name: str, credits: str) -> int:
     except NotAnAmount as error:
         raise BadSetting(name, str(error)) from None
     if micro < 0:
-        raise BadSetting(name, "It must not be negative.")
+        raise BadSetting(name, _("It must not be negative."))
     return micro
