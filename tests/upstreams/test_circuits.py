@@ -12,7 +12,7 @@ from django.utils import timezone
 from predictions.models import UpstreamKey
 from predictions.providers.base import AnswerLost, ErrorKind, ProviderError
 from predictions.upstreams import alerts, circuits
-from tests import factories
+from tests import factories, races
 from tests.upstreams import rows
 
 pytestmark = pytest.mark.django_db
@@ -205,3 +205,25 @@ def test_without_upstreams_nobody_is_asked(django_assert_num_queries: Any) -> No
     circuits.unavailable()
     with django_assert_num_queries(0):
         assert circuits.unavailable() == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_processes_that_ask_at_once_one_may_probe() -> None:
+    key = rows.make_upstream().keys.get()
+    fail(key, "key")
+    rest_is_over(key)
+    assert sorted(races.together([lambda: circuits.claim_probe(key.provider_name)] * 12)) == [False] * 11 + [
+        True
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_failures_at_once_open_it_once_and_tell_once(settings: Any) -> None:
+    settings.ALERT_EMAILS = ["ops@example.org"]
+    key = rows.make_upstream().keys.get()
+    outcomes = races.together([lambda: circuits.failed(key.provider_name, error("key"))] * 12)
+    assert outcomes == [None] * 12
+    found = again(key)
+    assert (found.state, found.openings) == (State.OPEN, 1)
+    alerts.wait()
+    assert len(mail.outbox) == 1
