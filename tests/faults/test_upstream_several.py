@@ -1,0 +1,125 @@
+"""Several upstreams and keys: what one refuses goes to the next, what one may have taken goes to nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import LazySettings
+
+from accounts.models import User
+from predictions.models import UpstreamKey, UpstreamRun
+from predictions.running import providers
+from predictions.upstreams import configured
+from tests.faults.upstream import World, make_version
+from tests.upstream import Upstream
+from tests.upstreams.rows import make_key
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIRST, SECOND = "planted-key-of-the-first-upstream-0001", "planted-key-of-the-second-upstream-0002"
+
+
+@pytest.fixture
+def world(alice: User, settings: LazySettings) -> Iterator[World]:
+    settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
+    configured.reset()
+    with Upstream() as there:
+        yield World(there, alice, make_version())
+    configured.reset()
+
+
+@pytest.fixture
+def two(world: World) -> World:
+    """Two upstreams, the first preferred; both are the same service, told apart by their keys."""
+    world.add("first", secret=FIRST, priority=1)
+    world.add("second", secret=SECOND, priority=2)
+    return world
+
+
+def served_by(world: World) -> list[str]:
+    """The last four signs of the key of each start that was really made."""
+    return [row["token"] for row in world.there.rows("start")]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "401",
+        "402",
+        "402-zh",
+        "403",
+        "404",
+        "429=60",
+        "429-quota",
+        "503",
+        "503-zh",
+        "422-version",
+        "200-error",
+    ],
+)
+def test_what_the_first_refuses_the_second_makes(two: World, fault: str) -> None:
+    two.there.fault(f"create-{fault}", token=FIRST)
+    prediction = two.work(two.ask())
+    assert (prediction.status, two.settled(prediction)) == ("succeeded", (1, 0))
+    assert served_by(two) == [SECOND[-4:]]
+    assert two.outcomes(prediction) == ["refused", "succeeded"]
+    assert providers.shown_name(prediction.provider) == "second"
+
+
+def test_a_dead_first_is_routed_around_and_comes_back_by_itself(two: World) -> None:
+    two.rows[0].url = "http://127.0.0.1:9/v1"
+    two.rows[0].changed += 1
+    two.rows[0].save()
+    configured.reset()
+    for _ in range(4):
+        assert two.work(two.ask()).status == "succeeded"
+    assert set(served_by(two)) == {SECOND[-4:]}
+    two.rows[0].url = two.there.url
+    two.rows[0].changed += 1
+    two.rows[0].save()
+    configured.reset()
+    two.pass_time()
+    assert two.work(two.ask()).status == "succeeded"
+    assert served_by(two)[-1] == FIRST[-4:]
+    assert UpstreamKey.objects.get(upstream=two.rows[0]).state == "closed"
+
+
+@pytest.mark.parametrize("fault", ["drop", "drop-after", "500", "500-after", "html", "empty", "short"])
+def test_what_the_first_may_have_taken_goes_to_nobody_else(two: World, fault: str) -> None:
+    two.there.fault(f"create-{fault}", token=FIRST)
+    prediction = two.work(two.ask())
+    assert (prediction.status, two.settled(prediction)) == ("failed", (0, 1))
+    assert SECOND[-4:] not in served_by(two)
+    assert UpstreamRun.objects.get().outcome == "lost"
+
+
+@pytest.mark.parametrize("fault", ["422", "400-safety", "400-sensitive-zh"])
+def test_what_is_the_callers_fault_is_not_tried_elsewhere(two: World, fault: str) -> None:
+    two.there.fault(f"create-{fault}", token=FIRST)
+    prediction = two.work(two.ask())
+    assert (prediction.status, served_by(two)) == ("failed", [])
+    assert two.outcomes(prediction) == ["refused"]
+    assert UpstreamKey.objects.get(upstream=two.rows[0]).failures == 0
+
+
+def test_of_two_keys_the_dead_one_gets_nothing_more(world: World) -> None:
+    world.add("loop", secret=FIRST)
+    world.there.settings.tokens |= {SECOND}
+    make_key(world.rows[0], SECOND)
+    world.there.fault("create-401", token=FIRST)
+    ended = [world.ask() for _ in range(6)]
+    for prediction in ended:
+        assert world.work(prediction).status == "succeeded"
+    assert set(served_by(world)) == {SECOND[-4:]}
+    assert {len(world.starts(one)) for one in ended} == {1}
+
+
+def test_equal_ones_share_the_work_by_their_weights(world: World) -> None:
+    world.add("first", secret=FIRST, weight=3)
+    world.add("second", secret=SECOND, weight=1)
+    for _ in range(24):
+        assert world.work(world.ask()).status == "succeeded"
+    heavy = served_by(world).count(FIRST[-4:])
+    assert 9 <= heavy <= 23
+    assert len(served_by(world)) == 24
