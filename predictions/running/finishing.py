@@ -32,12 +32,14 @@ _OPERATORS_ALONE = ("upstream_cost", "upstream_status")
 def finish(prediction: Prediction, update: Update) -> None:
     """Report a final update of a running prediction. Who ended it meanwhile was first: then only the run is noted."""
     update = with_files_kept(update)
+    again = update.kind == "lost" and _honours_keys(prediction)
     with transaction.atomic():
         run = strays.run_of(prediction)
         if update.kind == "succeeded":
             ended = lifecycle.store_result(prediction, _for_members(update))
         elif update.kind == "lost":
-            ended = _lost(prediction)
+            # Run again where our keys are honoured, so that nothing can run twice; else the end.
+            ended = lifecycle.lost(prediction) if again else lifecycle.fail_running(prediction, LOST)
         else:
             words = update.error or "The run failed."
             words = CANCELED if update.kind == "canceled" else words
@@ -99,12 +101,8 @@ def _for_members(update: Update) -> Update:
     return dataclasses.replace(update, metrics=metrics)
 
 
-def _lost(prediction: Prediction) -> bool:
-    """Unknown there: run again where our keys are honoured, so that nothing can run twice; else the end."""
+def _honours_keys(prediction: Prediction) -> bool:
     try:
-        again = providers.provider(prediction.provider).start_is_idempotent
+        return providers.provider(prediction.provider).start_is_idempotent
     except UnknownProvider:
-        again = False
-    if again:
-        return lifecycle.lost(prediction)
-    return lifecycle.fail_running(prediction, LOST)
+        return False

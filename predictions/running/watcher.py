@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TICK_S = 0.1
+BUSY_TICK_S = 0.02
+"""The same while much is due: what is left over waits no longer than it must."""
+MUCH = 32
 LOOK_S = 0.25
 """The engine is beside us, and its progress is watched by people."""
 # Words that somebody reads while they come.
@@ -46,7 +49,8 @@ TROUBLED_S = 0.5
 LONGEST_REST_S = 60.0
 AT_ONCE = 512
 """Looks under way, of which one provider may have but a part: one that hangs delays no other's."""
-OF_ONE = 64
+OF_ONE = 96
+"""As many as a provider's connections carry at once."""
 LATENT_S = 2.0
 BATCH = 500
 BEAT_S = 5.0
@@ -133,11 +137,13 @@ class Watcher:
         loop = asyncio.get_running_loop()
         beaten = pruned = -FORGOTTEN_S
         while not stop.is_set():
+            looks: list[Look] = []
             try:
                 if loop.time() - beaten >= BEAT_S:
                     await ask(_beat)
                     beaten = loop.time()
-                for look in await ask(self._claim):
+                looks = await ask(self._claim)
+                for look in looks:
                     await self._launch(look)
                 if loop.time() - pruned >= FORGOTTEN_S:
                     self._forget_old()
@@ -146,7 +152,7 @@ class Watcher:
                 log.exception("watch_broke")
                 await ask(close_old_connections)
                 await asyncio.sleep(1.0)
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(BUSY_TICK_S if len(looks) >= MUCH else TICK_S)
 
     # -- taking what is due; in the thread of the database -------------------------------------------------
 

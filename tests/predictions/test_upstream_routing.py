@@ -197,8 +197,8 @@ def test_a_lost_answer_is_the_end_where_keys_are_not_honoured(
 def test_a_lost_answer_is_asked_for_again_under_the_same_key_where_keys_are_honoured(
     alice: User, version: Version, house: House
 ) -> None:
-    only = house.add("only", idempotent=True)
-    house.add("other")
+    only = house.add("only", idempotent=True, priority=1)
+    house.add("other", priority=2)
     only.starts = [AnswerLost("gone"), refusal("rate"), Job("there")]
     prediction = accept(alice, version)
     for _ in range(3):
