@@ -32,15 +32,15 @@ class Process:
     """A server process under measurement."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | psutil.Process
 
     def memory(self) -> float:
         """Resident memory of it and its children, in MiB."""
         return sum(one.memory_info().rss for one in self._family()) / 2**20
 
     def cpu(self) -> float:
-        """Processor seconds that it and its children have used so far."""
-        return sum(sum(one.cpu_times()[:2]) for one in self._family())
+        """Processor seconds that it and its children have used so far, also children that have ended."""
+        return sum(sum(one.cpu_times()[:4]) for one in self._family())
 
     def _family(self) -> list[psutil.Process]:
         parent = psutil.Process(self.process.pid)
@@ -51,13 +51,27 @@ class Process:
 def running(command: Sequence[str], env: Mapping[str, str], *, port: int | None = None) -> Iterator[Process]:
     """Start a server, wait until it listens, stop it at the end. `{port}` in the command is replaced by its port."""
     port = port or free_port()
-    argv = [sys.executable, *(part.format(port=port) for part in command)]
+    with started([part.format(port=port) for part in command], env, port=port) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    port: int = 0,
+    python: str = sys.executable,
+    patience_s: float = 30.0,
+) -> Iterator[Process]:
+    """Start a process, wait until it listens where it has a port, stop it at the end."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            argv, cwd=ROOT, env={**os.environ, **UNLIMITED, **env}, stdout=log, stderr=log
+            [python, *command], cwd=ROOT, env={**os.environ, **UNLIMITED, **env}, stdout=log, stderr=log
         )
         try:
-            _wait_until_listening(port, process)
+            if port:
+                _wait_until_listening(port, process, patience_s)
             yield Process(port, process)
         except BaseException:
             log.seek(0)
@@ -79,14 +93,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+def _wait_until_listening(port: int, process: subprocess.Popen[bytes], patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"The server ended with {process.returncode} before it listened.")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
-    raise RuntimeError("The server did not listen within 30 s.")
+    raise RuntimeError(f"The server did not listen within {patience_s:.0f} s.")
 
 
 @contextlib.contextmanager
@@ -101,6 +116,12 @@ def postgres(folder: Path) -> Iterator[str]:
         yield server.get_uri(database="darkroom")
     finally:
         server.cleanup()
+
+
+def postmaster(folder: Path) -> Process:
+    """The processes of the server that `postgres` started in `folder`."""
+    pid = int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    return Process(0, psutil.Process(pid))
 
 
 @contextlib.contextmanager
