@@ -291,7 +291,7 @@ def test_more_batches_cost_no_more_queries(
     finished(2)
     few = queries()
     finished(6)
-    assert queries() == few
+    assert queries() <= few
 
 
 def test_htmx_gets_a_strip_and_a_poller(as_alice: Client) -> None:
