@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from predictions.models import HostedModel
-from predictions.running import providers
+from predictions import lifecycle
+from predictions.models import HostedModel, Phase, Prediction
+from predictions.running import providers, routing
+from predictions.upstreams import caps
+
+CAPPED = (
+    "The services that run this model have spent the most that they may on this day. Nothing was charged."
+)
 
 
 def can_serve(model: HostedModel) -> bool:
     """Whether any provider serves the model; a prediction for one that none serves is refused."""
     return any(provider.serves(model.ref) for provider in providers.all_providers())
+
+
+def is_capped(model: HostedModel) -> bool:
+    """Whether everybody that could work on it has spent the most that they may on this day. Asks nobody outside."""
+    wanted = routing.Wanted(model.ref, model.engine_last_resort)
+    groups = {getattr(one, "group", "") for one in routing.serving(providers.all_providers(), wanted)}
+    return bool(groups) and "" not in groups and groups <= caps.reached()
+
+
+def end_capped(most: int = 200) -> int:
+    """Fail what waits for nobody but upstreams that take nothing more on this day: it is told at once. How many."""
+    if not caps.reached():
+        return 0
+    models = [model.pk for model in HostedModel.objects.filter(enabled=True) if is_capped(model)]
+    waiting = Prediction.objects.filter(phase=Phase.WAITING, provider="", model__in=models).order_by("pk")
+    ended = [pk for pk in waiting.values_list("pk", flat=True)[:most] if lifecycle.fail_waiting(pk, CAPPED)]
+    return len(ended)
 
 
 def served_refs() -> set[str]:

@@ -177,6 +177,8 @@ def check(request: Request) -> Offer:
         raise PromptNotAllowed(objections)
     if not availability.can_serve(request.version.model):
         raise ModelNotAvailable
+    if availability.is_capped(request.version.model):
+        raise ModelNotAvailable(availability.CAPPED)
     try:
         price = pricing.current_price(request.version.model)
     except pricing.NoPrice:

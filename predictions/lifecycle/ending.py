@@ -100,6 +100,17 @@ def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = Fals
     return ended
 
 
+def fail_waiting(prediction_id: int, error: str) -> bool:
+    """End as failed what waits and was sent to nobody, where it still does; the hold goes back."""
+    with transaction.atomic():
+        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
+        waits = Q(pk=prediction_id, phase=Phase.WAITING, provider="")
+        ended = _end(waits, Status.FAILED, error=_one_line(error), charge=0)
+        if ended:
+            _settled(prediction_id, row["account_id"], row["public_id"], 0)
+    return ended
+
+
 def fail_running(prediction: Prediction, error: str, *, logs: str = "") -> bool:
     """End as failed because the provider says so: it works on it no more, so its slot is free at once."""
     values: dict[str, Any] = {"error": _one_line(error), "charge": 0, "upstream_open": False}

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 
 from accounts.clock import Now
-from predictions import lifecycle
+from predictions import availability, lifecycle
 from predictions.lifecycle import Claimed, ending, strays
 from predictions.lifecycle.claims import work_limit
 from predictions.models import Prediction, UpstreamRun
@@ -26,7 +26,7 @@ from predictions.providers.base import AnswerLost, InputFile, Job, Order, Provid
 from predictions.providers.registry import UnknownProvider
 from predictions.running import finishing, providers, routing
 from predictions.running.sessions import Sessions
-from predictions.upstreams import circuits, spending
+from predictions.upstreams import caps, circuits, spending
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +41,6 @@ FIRST_REPEAT_S = 3.0
 FREE = "Nothing was charged."
 NOT_ACCEPTED = "The provider did not accept this request. Nothing was charged."
 UNKNOWN_THERE = "No service that this server may use knows this model. Nothing was charged."
-CAPPED = (
-    "The services that run this model have spent the most that they may on this day. Nothing was charged."
-)
 
 Outcome = Job | Update | BaseException
 
@@ -160,7 +157,11 @@ def _reserved(start: _Start) -> _Start | None:
         run = spending.reserve(prediction, start.provider.name)
     except spending.CapReached as error:
         log.info("cap_reached", prediction=prediction.public_id, reason=str(error))
-        lifecycle.release(prediction, claim, 0.0)
+        caps.forget()
+        if availability.is_capped(prediction.model):
+            lifecycle.fail(prediction.pk, availability.CAPPED, claim=claim, closed=True)
+        else:
+            lifecycle.release(prediction, claim, 0.0)
         return None
     except UnknownProvider:
         lifecycle.release(prediction, claim, BUSY_S)

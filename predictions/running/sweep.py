@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from django.db.models import Q
 
 from accounts.clock import Now
-from predictions import lifecycle, repeats
+from predictions import availability, lifecycle, repeats
 from predictions.delivery import log as deliveries
 from predictions.files import media, uploads
 from predictions.lifecycle import strays
@@ -62,6 +62,7 @@ def once() -> None:
         lifecycle.take_back,
         lifecycle.give_up,
         lifecycle.expire,
+        availability.end_capped,
         strays.close_forgotten,
         wake_due,
         media.remove_unowned,

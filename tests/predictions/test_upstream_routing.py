@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, Account, User
-from predictions import lifecycle, submit
+from predictions import availability, lifecycle, submit
 from predictions.models import HostedModel, Prediction, Upstream, UpstreamKey, UpstreamRun, Version
 from predictions.providers.base import AnswerLost, Job, ProviderError, Update
 from predictions.running import providers, tasks
@@ -332,3 +332,36 @@ def test_what_could_not_be_sent_again_for_minutes_is_given_up(
     assert lifecycle.give_up() == 1
     row = fresh(prediction)
     assert row.status == "failed" and outcomes(row) == ["lost"]
+
+
+def test_the_cap_of_the_day_ends_what_nobody_else_can_do_and_refuses_what_is_new(
+    alice: User, version: Version, house: House
+) -> None:
+    house.add("only", day_cap=0)
+    first, second = accept(alice, version), accept(alice, version)
+    tasks.start()
+    for row in (fresh(first), fresh(second)):
+        assert row.status == "failed" and "have spent the most" in str(row.error)
+    with pytest.raises(submit.ModelNotAvailable, match="have spent the most"):
+        accept(alice, version)
+    assert factories.account_of(alice).balance == 100 * MICRO
+    assert UpstreamRun.objects.count() == 0
+
+
+def test_where_another_is_below_its_cap_that_one_works(alice: User, version: Version, house: House) -> None:
+    house.add("capped", priority=1, day_cap=0)
+    other = house.add("other", priority=2)
+    prediction = accept(alice, version)
+    for _ in range(2):
+        tasks.start()
+    assert fresh(prediction).provider == other.name
+
+
+def test_what_waits_when_the_cap_is_reached_is_told_by_the_sweep(
+    alice: User, version: Version, house: House
+) -> None:
+    house.add("only", day_cap=0, limit=1)
+    rows = [accept(alice, version) for _ in range(3)]
+    tasks.start()
+    assert availability.end_capped() in {0, 1, 2}
+    assert {fresh(row).status for row in rows} == {"failed"}

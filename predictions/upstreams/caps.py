@@ -1,0 +1,28 @@
+"""Which upstreams have spent the most that they may today. Asked for each new prediction, so it may be a second old."""
+
+from __future__ import annotations
+
+from django.core.cache import cache
+from django.db.models import F, Q
+
+from predictions.models import UpstreamDay
+from predictions.upstreams.days import today
+
+STALE_S = 1.0
+_NAME = "upstreams-at-their-cap"
+
+
+def reached() -> frozenset[str]:
+    """Names of the upstreams to which nothing more is sent on this day."""
+    known: frozenset[str] | None = cache.get(_NAME)
+    if known is None:
+        spent = Q(capped_at__isnull=False) | Q(spent__gte=F("upstream__day_cap"))
+        rows = UpstreamDay.objects.filter(spent, day=today(), upstream__day_cap__isnull=False)
+        known = frozenset(rows.values_list("upstream__name", flat=True))
+        cache.set(_NAME, known, STALE_S)
+    return known
+
+
+def forget() -> None:
+    """Ask anew at the next question: a cap was just reached in this process."""
+    cache.delete(_NAME)
