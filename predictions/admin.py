@@ -53,6 +53,7 @@ class PredictionDesk(HistoryDesk):
     search_fields = ("=public_id", "user__username", "account__name", "prompt_words")
     search_help_text = gettext_lazy("Id, user name or words of the prompt")
     actions = ("cancel",)
+    inlines = (admin_upstreams.UpstreamRunInline,)
     readonly_fields = (
         "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "deployment",
         "source", "pictures", "input_shown", "output_shown", "error", "logs", "webhook",

@@ -14,7 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts import amounts
-from accounts.desk import Desk, HistoryDesk, link, moment
+from accounts.desk import Desk, HistoryDesk, HistoryInline, link, moment
 from predictions.admin_upstream_forms import AtLeastOneKey, KeyForm, RouteForm, UpstreamForm
 from predictions.admin_work import HEAVY
 from predictions.models import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
@@ -292,6 +292,20 @@ class UpstreamRouteDesk(Desk):
         if route.cost is None:
             return "–"
         return f"{amounts.shown(route.cost)} / {route.get_cost_unit_display()}"
+
+
+class UpstreamRunInline(HistoryInline):
+    """What a prediction was sent to, with what came back; on the prediction's own page."""
+
+    model = UpstreamRun
+    fields = ("sent_at", "upstream", "outcome", "error_kind", "job_id", "answer")
+    readonly_fields = fields
+    ordering = ("-id",)
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UpstreamRun]:
+        rows: QuerySet[UpstreamRun] = super().get_queryset(request)
+        return rows.select_related("upstream")
 
 
 @admin.register(UpstreamRun)

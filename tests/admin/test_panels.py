@@ -176,7 +176,8 @@ def test_the_first_page_counts(desk: Client, alice: User) -> None:
 
 def test_the_side_bar_is_grouped(desk: Client) -> None:
     groups = desk.get("/admin/").context["sidebar_navigation"]
-    assert [str(group["title"]) for group in groups] == ["", "Work", "Gallery", "People", "Money", "System"]
+    titles = [str(group["title"]) for group in groups]
+    assert titles == ["", "Work", "Upstreams", "Gallery", "People", "Money", "System"]
     links = [str(item["link"]) for group in groups for item in group["items"]]
     assert all(desk.get(link).status_code == 200 for link in links)
 

@@ -173,6 +173,16 @@ def test_lost_starts_are_listed_until_somebody_has_looked(desk: Client) -> None:
     assert UpstreamRun.objects.get().outcome == "refused"
 
 
+def test_a_predictions_page_shows_what_upstreams_said_of_it(desk: Client) -> None:
+    prediction = factories.make_prediction(factories.make_user())
+    run = spending.reserve(prediction, rows.make_upstream("far").keys.get().provider_name)
+    spending.refused(
+        run, ProviderError("Out of quota.", permanent=False, refused=True, kind="quota", answer="余额不足")
+    )
+    page = desk.get(reverse("admin:predictions_prediction_change", args=[prediction.pk])).content.decode()
+    assert "Out of quota." in page and "余额不足" in page and "far" in page
+
+
 def test_the_page_shows_speed_errors_money_and_the_queue(desk: Client) -> None:
     upstream = rows.make_upstream("far", day_cap=10 * MICRO)
     name = upstream.keys.get().provider_name
