@@ -383,6 +383,15 @@ def test_senseless_answers_are_borne_for_a_while_and_then_fail_the_run(
     assert (update.kind, update.error_kind) == ("failed", "permanent")
 
 
+def test_a_no_in_the_clothes_of_a_yes_is_not_the_jobs_fault(upstream: Upstream) -> None:
+    one = at(upstream)
+    job = job_of(run(one.start(order("fault:get-200-error"))))
+    for _ in range(8):
+        with pytest.raises(ProviderError) as caught:
+            run(one.check(job))
+        assert caught.value.kind == "quota"
+
+
 def test_a_sensible_answer_between_forgives_the_senseless_ones(upstream: Upstream) -> None:
     one = at(upstream)
     job = job_of(run(one.start(order("fault:get-html*4 fault:run-forever"))))
@@ -507,6 +516,18 @@ def test_a_file_of_unexpected_length_is_not_taken(upstream: Upstream) -> None:
         one = UpstreamProvider(config(url))
         with pytest.raises(ProviderError, match="2 of 3 bytes"):
             run(read(one, Job(id="a"), OutputRef("x.png", "image/png", f"{url}/x.png", size=3)))
+
+
+def test_only_a_few_large_results_are_held_until_they_are_stored() -> None:
+    body = b'{"created": 1, "data": [{"b64_json": "' + b"iVBOR" * 400_000 + b'"}]}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with answering(head + body) as url:
+        one = UpstreamProvider(config(url, read_s=1, connect_s=1))
+        held = [run(one.start(order())) for _ in range(3)]
+        assert isinstance(start_fails(one, order()), AnswerLost)
+        del held[0]
+        held.append(run(one.start(order())))
+        assert all(isinstance(update, Update) and update.kind == "succeeded" for update in held)
 
 
 # -- input files ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from predictions.providers.base import ProviderError
 from predictions.providers.upstream import clients, errors
 from predictions.providers.upstream.config import UpstreamConfig
 from predictions.providers.upstream.pace import pace_of, rest_by_limits
-from predictions.providers.upstream.reading import Answer, reading
+from predictions.providers.upstream.reading import Answer, Room, reading
 
 T = TypeVar("T")
 _FIRST_REST_S = 1.0
@@ -73,12 +73,13 @@ class Api:
         headers: Mapping[str, str] | None = None,
         starts: bool = False,
         fresh: bool = False,
+        room: Room | None = None,
     ) -> T:
         """Send one request and return what `use` makes of its answer, whatever the status. Redirects are answers.
 
         `use` is called while a large answer is the only one that this process holds: keep what is small. Raises
         Unsent and Broken. `patience`: seconds to wait for a turn. `starts`: work begins with it, so that every rest
-        that was asked for is kept. `fresh`: over a new connection.
+        that was asked for is kept. `fresh`: over a new connection. `room`: where what `use` makes is large.
         """
         config, pace = self._config, pace_of(self._config)
         longest = _LOOKS_REST_S if not starts else 3600.0
@@ -103,7 +104,7 @@ class Api:
                 )
                 response = await client.send(request, stream=True, auth=self._auth)
                 try:
-                    async with reading(response, self._hide) as answer:
+                    async with reading(response, self._hide, room) as answer:
                         self._rest(answer)
                         return use(answer)
                 finally:

@@ -15,8 +15,9 @@ from predictions.providers.base import OutputRef
 MAX_FILES = 65
 """References that are made of one output: one more than anybody stores, so that too many are seen as too many."""
 MAX_ADDRESS = 2000
-MAX_VALUE = 4 * 1024 * 1024
-"""Characters of text in an output that is no file."""
+MAX_VALUE = 2 * 1024 * 1024
+"""Characters of text in an output that is no file, what holds them counted too: a watcher has many such at once."""
+_BOX, _LEAF = 64, 16
 AGAIN = "again:"
 """Address of a file whose bytes stand in the job's own answer, which is read again for them: `again:INDEX`."""
 _DEPTH = 4
@@ -56,7 +57,7 @@ def found(output: Any, base: str) -> list[str]:
     found: list[str] = []
     for address in _within(output, base, 0):
         # An object may name one file twice, such as the first of all.
-        if address not in found:
+        if address not in found or not isinstance(output, dict):
             found.append(address)
         if len(found) >= MAX_FILES:
             break
@@ -103,14 +104,13 @@ def clean(value: Any) -> Any:
 
 
 def _clean(value: Any, room: list[int]) -> Any:
+    room[0] -= len(value) if isinstance(value, str) else _BOX if isinstance(value, list | dict) else _LEAF
+    if room[0] < 0:
+        raise TooMuch
     if isinstance(value, str):
-        room[0] -= len(value)
-        if room[0] < 0:
-            raise TooMuch
         return value.replace("\x00", "").encode(errors="replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    room[0] -= 4
     if isinstance(value, list):
         return [_clean(inner, room) for inner in value]
     if isinstance(value, dict):

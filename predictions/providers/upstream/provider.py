@@ -27,7 +27,7 @@ from predictions.providers.upstream import answers, clients, errors, fetching, o
 from predictions.providers.upstream.api import Api, Broken
 from predictions.providers.upstream.config import SAME, Route, UpstreamConfig
 from predictions.providers.upstream.files import InputFiles
-from predictions.providers.upstream.reading import Answer
+from predictions.providers.upstream.reading import Answer, Room
 
 GRACE_S = 30.0
 """Seconds in which a job that was accepted may still be unknown to the service's other machines."""
@@ -77,29 +77,17 @@ class UpstreamProvider:
         if self.config.webhook_url:
             body["webhook"] = self.config.webhook_url.replace("{key}", order.key)
             body["webhook_events_filter"] = ["start", "output", "completed"]
-        headers = {
-            "Idempotency-Key": order.key,
-            # For the operator who looks for a stray there.
-            "X-Darkroom-Prediction": order.key.rpartition("-")[0] or order.key,
-        }
+        room = Room()
         try:
-            said = await self._api.ask(
-                "POST",
-                path,
-                lambda answer: starting.outcome(answer, self.config),
-                patience=_START_PATIENCE_S,
-                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
-                content=json.dumps(body).encode(),
-                headers=headers,
-                starts=True,
-                fresh=not self.config.idempotent,
-            )
-        except Broken as error:
-            raise AnswerLost(str(error)) from None
-        if said.update is not None and said.update.is_final and _is_whole(said):
-            await self._forget(uploaded)
-            return replace(said.update, job_id=said.id)
-        return Job(id=said.id, instance=_instance(uploaded))
+            said = await self._create(order, path, body, room)
+            if said.update is None or not said.update.is_final or not _is_whole(said):
+                return Job(id=said.id, instance=_instance(uploaded))
+            update = replace(said.update, job_id=said.id)
+            room.keep(update)
+        finally:
+            room.end()
+        await self._forget(uploaded)
+        return update
 
     async def check(self, job: Job) -> Update:
         """The job's state. Unknown shortly after it was accepted, it counts as starting; later as lost."""
@@ -144,6 +132,28 @@ class UpstreamProvider:
         owner, _, name = (route.name or order.model).partition("/")
         return f"/models/{quote(owner, safe='')}/{quote(name, safe='')}/predictions", {}
 
+    async def _create(self, order: Order, path: str, body: dict[str, Any], room: Room) -> answers.Said:
+        headers = {
+            "Idempotency-Key": order.key,
+            # For the operator who looks for a stray there.
+            "X-Darkroom-Prediction": order.key.rpartition("-")[0] or order.key,
+        }
+        try:
+            return await self._api.ask(
+                "POST",
+                path,
+                lambda answer: starting.outcome(answer, self.config),
+                patience=_START_PATIENCE_S,
+                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
+                content=json.dumps(body).encode(),
+                headers=headers,
+                starts=True,
+                fresh=not self.config.idempotent,
+                room=room,
+            )
+        except Broken as error:
+            raise AnswerLost(str(error)) from None
+
     async def _look(self, method: str, path: str, use: Any) -> Any:
         return await self._api.ask(method, path, use, patience=_LOOK_PATIENCE_S)
 
@@ -165,7 +175,11 @@ class UpstreamProvider:
 
     def _senseless(self, job: Job, answer: Answer) -> Update:
         """Something else than a job's state: a passing page of a proxy, or all that will ever come."""
-        shown = errors.shown(answer.said, self.config.secret)
+        trouble = self._trouble(answer)
+        if trouble.kind in ("key", "quota", "rate"):
+            # Some gateways say no with a 200: that is about us, not about the job.
+            raise trouble
+        shown = trouble.answer
         hopeless = answer.unreadable is not None and answer.unreadable.hopeless
         reason = f": {answer.unreadable}" if answer.unreadable is not None else ""
         if hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import weakref
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ _IN_THREAD = 256 * 1024
 _ASK_S = 0.02
 # A large answer takes several times its size while it is decoded: one at a time in a process, in whatever loop.
 _large_one = threading.Semaphore(1)
+# What came whole with its answer stays large until it lies in the storage.
+_large_kept = threading.Semaphore(3)
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -62,20 +65,19 @@ class Answer:
 
 @contextlib.asynccontextmanager
 async def reading(
-    answer: httpx.Response, hide: Callable[[bytes], bytes], most: int = MAX_ANSWER
+    answer: httpx.Response, hide: Callable[[bytes], bytes], room: Room | None = None
 ) -> AsyncIterator[Answer]:
     """The answer, read and decoded. Inside the block no other large one is decoded by this process.
 
-    `hide` blots secrets out of the bytes before anybody looks at them. Raises httpx.TransportError; never for what
-    the bytes are.
+    `hide` blots secrets out of the bytes before anybody looks at them; `room`: for whoever keeps what is large. Raises
+    httpx.TransportError; never for what the bytes are.
     """
     headers = {name.lower(): value for name, value in answer.headers.items()}
     is_error = not 200 <= answer.status_code < 300
-    most = MAX_ERROR if is_error else most
-    turn = _Turn()
+    turn = _Turn(room)
     try:
         try:
-            body = await _body(answer, most, turn, cut=is_error)
+            body = await _body(answer, MAX_ERROR if is_error else MAX_ANSWER, turn, cut=is_error)
             body = hide(body)
         except Unreadable as error:
             yield Answer(answer.status_code, headers, None, error.start, error)
@@ -85,13 +87,43 @@ async def reading(
         turn.end()
 
 
-class _Turn:
-    """The right to hold a large answer; asked for without blocking the loop."""
+class Room:
+    """The right to keep a large result. Few may at once: whoever got one stores it and lets it go."""
 
     def __init__(self) -> None:
         self._mine = False
 
     async def take(self) -> None:
+        """Wait for it, without blocking the loop."""
+        while not self._mine:
+            self._mine = _large_kept.acquire(blocking=False)
+            if not self._mine:
+                await asyncio.sleep(_ASK_S)
+
+    def keep(self, result: object) -> None:
+        """Give it up when nobody holds this object any more."""
+        if self._mine:
+            self._mine = False
+            weakref.finalize(result, _large_kept.release).atexit = False
+
+    def end(self) -> None:
+        """Give it up now, where it was not passed on."""
+        if self._mine:
+            self._mine = False
+            _large_kept.release()
+
+
+class _Turn:
+    """The right to hold and decode a large answer; asked for without blocking the loop."""
+
+    def __init__(self, room: Room | None) -> None:
+        self._mine = False
+        self._room = room
+
+    async def take(self) -> None:
+        if self._room is not None:
+            # First: who waits for room must not keep others from their turn.
+            await self._room.take()
         while not self._mine:
             self._mine = _large_one.acquire(blocking=False)
             if not self._mine:
