@@ -210,6 +210,13 @@ def test_a_fault_strikes_as_often_as_it_was_asked_for(there: Upstream) -> None:
     assert create(there, "a dog").status_code == 201
 
 
+def test_a_rule_for_outputs_counts_the_fetches_of_each(there: Upstream) -> None:
+    there.fault("output-500*1")
+    for _ in range(2):
+        url = ask(there, "GET", f"/predictions/{create(there).json()['id']}").json()["output"][0]
+        assert [httpx.get(url, trust_env=False).status_code for _ in range(2)] == [500, 200]
+
+
 def test_chances_are_the_same_for_the_same_seed() -> None:
     def rolls(seed: int) -> list[bool]:
         rules = faults.Rules(seed)

@@ -25,7 +25,7 @@ def test_nothing_is_charged_for_nothing_or_started_twice(database: str, tmp_path
                 pytest.skip(str(error))
         url = postgres.url if postgres else ""
         run = stack.enter_context(
-            chaos(tmp_path, 30, kills, pause_s=1.0, seed=7, database_url=url, work_s=20)
+            chaos(tmp_path, 30, kills, pause_s=1.0, seed=7, database_url=url, work_s=20, hurry=True)
         )
         run.run(postgres)
         said = "\n".join([*run.report.lines(), *run.lines(), run.house.log[-4000:]])

@@ -24,6 +24,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2, help="how often each kind of process is killed")
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between kills, on average")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--hurry", action="store_true", help="do not wait ten minutes for files that are gone"
+    )
     words = parser.parse_args()
     kills = EVERY_KIND * words.rounds
     with contextlib.ExitStack() as stack:
@@ -31,7 +34,7 @@ def main() -> int:
         postgres = stack.enter_context(Postgres()) if words.database == "postgres" else None
         run = stack.enter_context(
             chaos(
-                folder, words.predictions, kills, pause_s=words.pause, seed=words.seed,
+                folder, words.predictions, kills, pause_s=words.pause, seed=words.seed, hurry=words.hurry,
                 database_url=postgres.url if postgres else "",
             )
         )  # fmt: skip

@@ -265,12 +265,17 @@ class Rules:
     def of(self, stage: str, text: str, token: str = "") -> list[tuple[Fault, int | None]]:
         """Every fault of a stage that is about this text, each with how often it strikes (None: always).
 
-        For what a thing is, such as a run: whoever asks counts.
+        For what a thing is, such as a run: whoever asks counts. The times of a rule count runs, or for outputs the
+        fetches of each.
         """
         asked = [(fault, times) for fault, times in in_prompt(text) if fault.stage == stage]
         with self._lock:
-            rows = [rule for rule in self.rows if rule.fault.stage == stage]
-            return asked + [(rule.fault, None) for rule in rows if self._hits(rule, text, token)]
+            for rule in self.rows:
+                times = rule.times
+                if rule.fault.stage == stage and self._hits(rule, text, token):
+                    asked.append((rule.fault, times if stage == "output" else None))
+                    rule.times = times if stage == "output" else rule.times
+            return asked
 
     def _hits(self, rule: Rule, text: str, token: str) -> bool:
         if rule.match not in text or (rule.token and rule.token != token) or rule.times == 0:
