@@ -158,20 +158,25 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
     if kind not in FINAL:
         metrics = _with_status(metrics, data)
     addresses = outputs.found(output, base)
+    if addresses:
+        references = outputs.references(addresses, again=again)
+        value = None if len(addresses) == outputs.MAX_FILES else _small(output, addresses)
+        return Update(kind, logs=logs, progress=progress, output=references, value=value, metrics=metrics)
     try:
-        if addresses:
-            small = not any(outputs.is_data(address) for address in addresses)
-            return Update(
-                kind,
-                logs=logs,
-                progress=progress,
-                output=outputs.references(addresses, again=again),
-                value=outputs.clean(output) if small else None,
-                metrics=metrics,
-            )
         return Update(kind, logs=logs, progress=progress, output=outputs.clean(output), metrics=metrics)
     except outputs.TooMuch:
-        return Update("failed", logs=logs, error=TOO_MUCH, error_kind="permanent", answer=errors.shown(data))
+        answer = errors.shown(data, secret)
+        return Update("failed", logs=logs, error=TOO_MUCH, error_kind="permanent", answer=answer)
+
+
+def _small(output: Any, addresses: list[str]) -> Any:
+    """An output of addresses as it came; None where it holds files themselves, or far more than addresses."""
+    if any(outputs.is_data(address) for address in addresses):
+        return None
+    try:
+        return outputs.clean(output)
+    except outputs.TooMuch:
+        return None
 
 
 def failure(data: dict[str, Any], logs: str, metrics: dict[str, Any], secret: str) -> Update:
