@@ -109,6 +109,9 @@ class KeyForm(forms.ModelForm):
         secret = self.cleaned_data.get("new_secret", "")
         if secret:
             setup.seal(self.instance, secret)
+        if commit and self.instance.pk:
+            self.instance.save(update_fields=setup.KEY_COLUMNS)
+            return self.instance
         key: UpstreamKey = super().save(commit)
         return key
 

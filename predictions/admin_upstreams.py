@@ -18,7 +18,7 @@ from accounts.desk import Desk, HistoryDesk, HistoryInline, link, moment
 from predictions.admin_upstream_forms import AtLeastOneKey, KeyForm, RouteForm, UpstreamForm
 from predictions.admin_work import HEAVY
 from predictions.models import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
-from predictions.upstreams import circuits, health, spending
+from predictions.upstreams import circuits, health, setup, spending
 
 STATE_LABELS = {"closed": "success", "open": "danger", "probing": "warning"}
 OUTCOME_LABELS = {
@@ -228,6 +228,10 @@ class UpstreamKeyDesk(Desk):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: UpstreamKey, form: KeyForm, change: bool) -> None:
+        """What people change, and not the state beside it, which may have changed meanwhile."""
+        obj.save(update_fields=setup.KEY_COLUMNS)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Who may change keys may try them."""

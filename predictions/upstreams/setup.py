@@ -17,6 +17,8 @@ from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
 from predictions.upstreams import circuits, places, spending, touching, vault
 
 LONGEST_SECRET = 1000
+KEY_COLUMNS = ("label", "enabled", "weight", "in_flight_limit", "secret", "hint")
+"""What people change of a key. Nothing else of a row that is there is ever saved: its state belongs to `circuits`."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _THEIRS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -149,7 +151,7 @@ def put_key(upstream: Upstream, label: str, secret: str) -> UpstreamKey:
     elif _is_same(key, secret):
         return key
     seal(key, secret)
-    key.save()
+    key.save(update_fields=KEY_COLUMNS if key.pk else None)
     return key
 
 

@@ -201,6 +201,16 @@ def test_the_operator_is_told_once_and_again_when_it_heals(key: UpstreamKey, set
     assert key.upstream.name in subjects[0] and "They said no." in mail.outbox[0].body
 
 
+def test_a_mail_server_that_is_away_stops_nothing(
+    key: UpstreamKey, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ALERT_EMAILS, settings.EMAIL_HOST, settings.EMAIL_PORT = ["ops@example.org"], "127.0.0.1", 9
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert fail(key, "key").state == State.OPEN
+    alerts.wait()
+    assert "alert_not_mailed" in caplog.text
+
+
 def test_without_upstreams_nobody_is_asked(django_assert_num_queries: Any) -> None:
     circuits.unavailable()
     with django_assert_num_queries(0):

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import MICRO, User
+from predictions.admin_upstream_forms import KeyForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
 from predictions.providers.base import AnswerLost, ProviderError
 from predictions.upstreams import circuits, configured, spending, vault
@@ -104,6 +105,28 @@ def test_a_key_stays_while_its_field_is_empty_and_changes_when_it_is_not(desk: C
     key.refresh_from_db()
     assert (vault.decrypt(key.secret), key.hint, key.state) == ("planted-new-secret-0815", "0815", "closed")
     assert Upstream.objects.get().name == "far"
+
+
+@pytest.mark.parametrize("where", ["upstream", "key"])
+def test_saving_a_key_never_closes_a_circuit_that_opens_meanwhile(
+    desk: Client, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = add(desk)
+    key = upstream.keys.get()
+    check = KeyForm.clean
+
+    def meanwhile(form: KeyForm) -> Any:
+        circuits.failed(key.provider_name, ProviderError("No.", permanent=False, kind="key"))
+        return check(form)
+
+    monkeypatch.setattr(KeyForm, "clean", meanwhile)
+    if where == "upstream":
+        desk.post(change(upstream), sent(**of_key(key), **{"keys-0-new_secret": "", "keys-0-weight": "5"}))
+    else:
+        address = reverse("admin:predictions_upstreamkey_change", args=[key.pk])
+        assert desk.post(address, {"label": "main", "enabled": "on", "weight": "5"}).status_code == 302
+    key.refresh_from_db()
+    assert (key.weight, key.state, key.failures) == (5, "open", 1)
 
 
 @pytest.mark.parametrize(
