@@ -15,6 +15,7 @@ from django.test import Client
 from accounts.models import User
 from config.logs import ScrubbingFormatter
 from config.management.commands.audit import all_breaches
+from predictions import lifecycle
 from predictions.models import Prediction, UpstreamKey, UpstreamRun
 from predictions.upstreams import configured
 from tests import factories
@@ -132,8 +133,6 @@ def test_logs_are_cut_with_a_line_that_says_so(world: World) -> None:
 
 
 def test_a_success_after_a_cancel_is_dropped_and_told_to_the_operator(world: World) -> None:
-    from predictions import lifecycle
-
     world.add()
     prediction = world.ask("a cat fault:run-stubborn fault:run-seconds=600")
     world.round()
@@ -147,11 +146,12 @@ def test_a_success_after_a_cancel_is_dropped_and_told_to_the_operator(world: Wor
     assert prediction.outputs.count() == 0
 
 
-def test_a_cancel_reaches_the_service_also_where_it_first_fails(world: World) -> None:
-    from predictions import lifecycle
-
+@pytest.mark.parametrize(
+    "fault", ["500*2", "drop*1", "drop-after*1", "429=1*1", "html*1", "deep*1", "empty*1"]
+)
+def test_a_cancel_reaches_the_service_also_where_it_first_fails(world: World, fault: str) -> None:
     world.add()
-    prediction = world.ask("a cat fault:run-forever fault:cancel-500*2")
+    prediction = world.ask(f"a cat fault:run-forever fault:cancel-{fault}")
     world.round()
     lifecycle.cancel(prediction.public_id)
     prediction = world.work(prediction)
