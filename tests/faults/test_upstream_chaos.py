@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.upstream_chaos import chaos
+from tests.faults.upstream_chaos import chaos, doubled
 from tests.postgres import NoPostgres, Postgres
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -32,3 +32,17 @@ def test_nothing_is_charged_for_nothing_or_started_twice(database: str, tmp_path
         assert run.report.wrong == [], said
         assert sum(run.report.killed.values()) == len(kills)
         assert run.report.ended["succeeded"] >= 15, said
+
+
+@pytest.mark.parametrize(
+    ("started", "wrong"),
+    [
+        ({"steady": {"a-0": 1}, "losing": {"b-0": 1}}, []),
+        ({"steady": {"a-0": 1, "a-1": 1}}, []),
+        ({"steady": {"a-0": 2}}, ["steady started a-0 2 times"]),
+        ({"losing": {"a-0": 1, "a-1": 1}}, ["a was started at losing, losing"]),
+        ({"losing": {"a-0": 1}, "steady": {"a-1": 1}}, ["a was started at losing, steady"]),
+    ],
+)
+def test_it_notices_what_was_started_twice(started: dict[str, dict[str, int]], wrong: list[str]) -> None:
+    assert doubled(started, {"steady"}) == wrong

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,21 +130,13 @@ class Chaos(Faults):
 
     def _compare_starts(self) -> None:
         """How often each prediction was really started, by the journals of the upstreams themselves."""
-        report, started = self.report, {name: one.starts() for name, one in self.services.items()}
-        keyed = {plan.name: plan.idempotent for plan in PLANS}
-        where: dict[str, list[str]] = {}
-        for name, counts in started.items():
-            for key, number in counts.items():
-                if number > 1:
-                    report.wrong.append(f"{name} started {key} {number} times")
-                where.setdefault(key.rpartition("-")[0], []).append(name)
-        for public_id, names in where.items():
-            # A second start needs the first to be known as over: only a service that honours keys can say so.
-            if len(names) > 1 and sum(not keyed[name] for name in names) > 0:
-                report.wrong.append(f"{public_id} was started at {', '.join(names)}")
-        self._succeeded_were_started(where)
+        started = {name: one.starts() for name, one in self.services.items()}
+        self.report.wrong += doubled(started, {plan.name for plan in PLANS if plan.idempotent})
+        self._succeeded_were_started(
+            {key.rpartition("-")[0] for counts in started.values() for key in counts}
+        )
 
-    def _succeeded_were_started(self, where: dict[str, list[str]]) -> None:
+    def _succeeded_were_started(self, where: set[str]) -> None:
         rows = self.database.rows("SELECT public_id FROM predictions_prediction WHERE status = 'succeeded'")
         self.report.wrong += [f"{id} succeeded and was started nowhere" for (id,) in rows if id not in where]
 
@@ -158,6 +150,24 @@ class Chaos(Faults):
             found.append(f"{name}: " + ", ".join(f"{number} {what}" for what, number in rows.items()))
         runs = self.database.rows("SELECT outcome, count(*) FROM predictions_upstreamrun GROUP BY outcome")
         return [*found, "runs: " + ", ".join(f"{number} {outcome}" for outcome, number in sorted(runs))]
+
+
+def doubled(started: Mapping[str, Mapping[str, int]], idempotent: Collection[str]) -> list[str]:
+    """What was started twice and must not be: by upstream, how often each key was really started there.
+
+    A second run needs the first to be known as over, which only a service that honours keys can say.
+    """
+    wrong: list[str] = []
+    where: dict[str, list[str]] = {}
+    for name, counts in started.items():
+        for key, number in counts.items():
+            if number > 1:
+                wrong.append(f"{name} started {key} {number} times")
+            where.setdefault(key.rpartition("-")[0], []).append(name)
+    for public_id, names in where.items():
+        if len(names) > 1 and any(name not in idempotent for name in names):
+            wrong.append(f"{public_id} was started at {', '.join(names)}")
+    return wrong
 
 
 @contextlib.contextmanager
