@@ -35,6 +35,10 @@ class Case:
         """Let caches fill and threads start, unmeasured."""
         load.measure(self.process.port, self.request, connections=4, seconds=0.5, expected=self.expected)
 
+    def forget(self) -> None:
+        """Begin anew: what was seen so far is dropped."""
+        self.rates, self.cpu, self.loads = [], [], []
+
     def run(self, connections: int, seconds: float) -> float:
         """Measure once; answers a second. Raises RuntimeError where an answer was an error, or none came."""
         before = self.process.cpu()

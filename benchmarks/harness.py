@@ -80,7 +80,7 @@ def started(
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -155,6 +155,11 @@ class Series:
         """Round by round, so that what disturbed both cancels out."""
         pairs = zip(self.values, control.values, strict=True)
         return Series(self.name, [mine / max(other, 1e-9) for mine, other in pairs])
+
+    def minus(self, control: Series) -> Series:
+        """What is more than the control's, round by round."""
+        pairs = zip(self.values, control.values, strict=True)
+        return Series(self.name, [mine - other for mine, other in pairs])
 
     def __str__(self) -> str:
         return f"{number(self.median)} ({number(min(self.values))}–{number(max(self.values))})"

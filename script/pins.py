@@ -49,6 +49,7 @@ def main() -> int:
     found = faults(base, ROOT / "requirements/base.txt")
     found += faults([*base, *groups["dev"]], ROOT / "requirements/dev.txt")
     found += faults(groups["clients"], ROOT / "requirements/clients-py2.txt")
+    found += faults(groups["litellm"], ROOT / "requirements/litellm.txt")
     shared, more = pins(ROOT / "requirements/base.txt"), pins(ROOT / "requirements/dev.txt")
     found += [
         f"{name} differs between base.txt and dev.txt." for name in shared if more.get(name) != shared[name]

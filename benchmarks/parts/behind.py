@@ -46,6 +46,7 @@ def prepare(port: int, upstreams: int) -> str:
     """Catalogue, an account, a token of it, and the upstreams; the token. What is there already stays."""
     from accounts import credits, tokens
     from accounts.models import MICRO, User
+    from accounts.provisioning import ensure_account
     from predictions import catalogue
     from predictions.upstreams import setup
 
@@ -53,7 +54,7 @@ def prepare(port: int, upstreams: int) -> str:
     user = User.objects.filter(username="bench").first()
     if user is None:
         user = User.objects.create_user("bench", "bench@example.org", "not used")
-        credits.grant(user.account, 10**9 * MICRO, reason="benchmark")
+        credits.grant(ensure_account(user), 10**9 * MICRO, reason="benchmark")
     columns = {"requests_per_second": FASTEST, "in_flight_limit": MOST_IN_FLIGHT, "idempotent": True}
     for number in range(upstreams):
         url = f"http://127.0.0.1:{port}/v1"
@@ -72,6 +73,8 @@ def fly(count: int) -> None:
 
     user = User.objects.get(username="bench")
     version = catalogue.find_version(MODEL)
+    if version is None:
+        raise SystemExit(f"The catalogue has no {MODEL}.")
     price = Price.objects.filter(model=version.model).latest("number")
     names = [key.provider_name for key in UpstreamKey.objects.order_by("pk")]
     same = {"account": user.account, "user": user, "model": version.model, "version": version, "price": price}
