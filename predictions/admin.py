@@ -20,6 +20,7 @@ from accounts.desk import HistoryDesk, link, moment, pretty, thumbnail
 from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
 from predictions import admin_deployments as admin_deployments  # registers the deployments
+from predictions import admin_upstream_runs as admin_upstream_runs  # registers what was sent to upstreams
 from predictions import admin_upstreams as admin_upstreams  # registers the upstreams
 from predictions import lifecycle
 from predictions.admin_work import HEAVY
@@ -53,7 +54,7 @@ class PredictionDesk(HistoryDesk):
     search_fields = ("=public_id", "user__username", "account__name", "prompt_words")
     search_help_text = gettext_lazy("Id, user name or words of the prompt")
     actions = ("cancel",)
-    inlines = (admin_upstreams.UpstreamRunInline,)
+    inlines = (admin_upstream_runs.UpstreamRunInline,)
     readonly_fields = (
         "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "deployment",
         "source", "pictures", "input_shown", "output_shown", "error", "logs", "webhook",

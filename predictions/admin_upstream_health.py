@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from accounts import amounts
 from accounts.desk import link, moment
-from predictions import admin_upstreams
+from predictions import admin_upstream_runs, admin_upstreams
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
 from predictions.upstreams import circuits, health
 
@@ -71,13 +71,13 @@ def _probe(request: HttpRequest, pk: int) -> None:
 
 
 def _ran(request: HttpRequest, pk: int) -> None:
-    admin_upstreams.check_strays(
+    admin_upstream_runs.check_strays(
         _desk(UpstreamRun), request, list(health.strays().filter(pk=pk)), it_ran=True
     )
 
 
 def _never(request: HttpRequest, pk: int) -> None:
-    admin_upstreams.check_strays(
+    admin_upstream_runs.check_strays(
         _desk(UpstreamRun), request, list(health.strays().filter(pk=pk)), it_ran=False
     )
 

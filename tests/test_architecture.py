@@ -63,6 +63,18 @@ def test_it_writes_stored_files_in_media_alone() -> None:
     assert found == []
 
 
+def test_it_writes_the_states_of_upstreams_keys_in_circuits_alone() -> None:
+    states = {"failures", "openings", "open_until", "rest_until", "probe", "probe_until", "error_kind"}
+    owners = ("predictions/upstreams/circuits.py",)
+    assert [line for one in sources() for line in rules.column_writes(one, states, owners)] == []
+
+
+def test_it_writes_what_was_sent_to_upstreams_in_spending_alone() -> None:
+    owners = ("predictions/upstreams/spending.py",)
+    for model in ("UpstreamRun", "UpstreamDay"):
+        assert [line for one in sources() for line in rules.constructions(one, model, owners)] == []
+
+
 def test_it_calls_nobody_outside_inside_a_transaction() -> None:
     assert [line for one in sources() for line in rules.outside_calls_in_transactions(one)] == []
 

@@ -304,3 +304,9 @@ def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST
                 [UpstreamRoute(upstream_id=key.upstream_id, model_id=model_pk)], ignore_conflicts=True
             )
             rows.update(**told)
+
+
+def forget_route(upstream_pk: int, model_pk: int) -> None:
+    """The operator said something of this route: it may be asked for again."""
+    with transaction.atomic():
+        UpstreamRoute.objects.filter(upstream=upstream_pk, model=model_pk).update(rest_until=None, error="")

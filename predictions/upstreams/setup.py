@@ -203,9 +203,9 @@ def _set_routes(upstream: Upstream, wish: Wish, models: Mapping[str, HostedModel
             changes["their_name"], changes["their_version"] = wish.routes[ref]
         if ref in wish.costs:
             changes["cost"], changes["cost_unit"] = wish.costs[ref].micro, wish.costs[ref].unit
-        # What was said not to be known there is asked for again.
-        changes |= {"rest_until": None, "error": ""}
         UpstreamRoute.objects.update_or_create(upstream=upstream, model=model, defaults=changes)
+        # What was said not to be known there is asked for again.
+        circuits.forget_route(upstream.pk, model.pk)
 
 
 def checked_name(name: str) -> str:
