@@ -79,12 +79,13 @@ def hand_over(ready: Iterable[Ready]) -> None:
     with asyncio.Runner() as runner:
         sessions = Sessions()
         # Between two answers no loop runs, so that the database may be asked.
-        under_way = runner.run(_launch(starts, sessions))
-        while under_way:
-            done = runner.run(_next(under_way))
-            for task in done:
-                _report(under_way.pop(task), *task.result())
-        runner.run(sessions.close())
+        try:
+            under_way = runner.run(_launch(starts, sessions))
+            while under_way:
+                for task in runner.run(_next(under_way)):
+                    _report(under_way.pop(task), *task.result())
+        finally:
+            runner.run(sessions.close())
 
 
 async def _launch(

@@ -29,8 +29,12 @@ FETCHED_AT_ONCE = 4
 
 
 def start() -> None:
-    """Hand waiting predictions to their providers until none is due or the round is over."""
+    """Hand waiting predictions to their providers until none is due or the round is over.
+
+    What had its result in its answer is fetched here at once: waking another worker takes longer.
+    """
     _rounds(_start_round)
+    _rounds(_collect_round)
 
 
 def collect() -> None:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -126,7 +127,7 @@ class Watcher:
             try:
                 await self._tick_until(stop, ask)
                 await asyncio.gather(*self._tasks, return_exceptions=True)
-                await ask(self._write)
+                await ask(self._writing())
             finally:
                 reporter.cancel()
                 await self._sessions.close()
@@ -256,15 +257,19 @@ class Watcher:
             await self._told.wait()
             self._told.clear()
             try:
-                await ask(self._write)
+                await ask(self._writing())
             except Exception:
                 log.exception("report_broke")
                 await ask(close_old_connections)
 
-    def _write(self) -> None:
-        """In the thread of the database: everything that was seen since the last time."""
+    def _writing(self) -> Callable[[], None]:
+        """What writes everything that was seen since the last time, in the thread of the database."""
+        # Taken here, on the loop, where nothing is added meanwhile.
         news, self._news = self._news, []
         same, self._same = self._same, defaultdict(list)
+        return partial(self._write, news, same)
+
+    def _write(self, news: list[_News], same: dict[float, list[int]]) -> None:
         for pause, pks in same.items():
             lifecycle.look_again_all(pks, pause)
         if news:
