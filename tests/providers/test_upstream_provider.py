@@ -348,6 +348,17 @@ def test_a_job_that_the_service_forgot_is_lost(upstream: Upstream) -> None:
     assert run(at(upstream).check(Job(id="never-heard-of", instance="1000000000"))).kind == "lost"
 
 
+def test_a_page_that_finds_nothing_has_to_say_so_more_than_once() -> None:
+    page = b"<html><body>404 page not found</body></html>"
+    head = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page)
+    with answering(head + page) as url:
+        one = UpstreamProvider(config(url))
+        for _ in range(4):
+            with pytest.raises(ProviderError):
+                run(one.check(Job(id="old", instance="1000000000")))
+        assert run(one.check(Job(id="old", instance="1000000000"))).kind == "lost"
+
+
 @pytest.mark.parametrize("fault", ["401", "402", "429", "500", "502", "503", "drop", "short", "garbage"])
 def test_a_look_that_goes_wrong_says_nothing_of_the_job(upstream: Upstream, fault: str) -> None:
     one = at(upstream)

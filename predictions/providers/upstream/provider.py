@@ -160,7 +160,7 @@ class UpstreamProvider:
     def _state(self, job: Job, answer: Answer) -> Update:
         """What an answer about a job says of it. Raises ProviderError where it cannot be told now."""
         if answer.status in _GONE:
-            return Update("starting") if answer.status == 404 and _is_new(job) else Update("lost")
+            return self._unknown(job, answer)
         if not answer.is_success:
             raise self._trouble(answer)
         said = None
@@ -172,6 +172,15 @@ class UpstreamProvider:
             return self._senseless(job, answer)
         _senseless.forget((self.name, job.id))
         return said.update or Update("processing")
+
+    def _unknown(self, job: Job, answer: Answer) -> Update:
+        """Not visible yet, or lost; a page that is not the API's own word has to say so more than once."""
+        if answer.status == 404 and _is_new(job):
+            return Update("starting")
+        if not isinstance(answer.data, dict) and _senseless.count((self.name, job.id)) < UNREADABLE_MOST:
+            raise self._trouble(answer)
+        _senseless.forget((self.name, job.id))
+        return Update("lost")
 
     def _senseless(self, job: Job, answer: Answer) -> Update:
         """Something else than a job's state: a passing page of a proxy, or all that will ever come."""
