@@ -18,7 +18,6 @@ from predictions.models import Version
 from predictions.upstreams import configured
 from tests import factories
 
-
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
 configured.STALE_S = 3600.0
 
