@@ -34,6 +34,11 @@ class Process:
     port: int
     process: subprocess.Popen[bytes] | psutil.Process
 
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        one = psutil.Process(self.process.pid)
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+
     def memory(self) -> float:
         """Resident memory of it and its children, in MiB."""
         return sum(one.memory_info().rss for one in self._family()) / 2**20
