@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from predictions import networks
 from predictions.providers.base import (
     AnswerLost,
     InputFile,
@@ -522,6 +523,34 @@ def test_the_key_goes_to_the_services_own_address_and_over_no_redirect(upstream:
     assert [TOKEN.encode() in request for request in seen] == [True, False, False]
 
 
+def test_a_name_that_leads_inside_with_one_of_its_addresses_is_inside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", "10.0.0.1"]
+
+    monkeypatch.setattr(networks, "resolve", resolve)
+    one = UpstreamProvider(config("https://api.example/v1"))
+    with pytest.raises(ProviderError) as caught:
+        run(read(one, Job(id="a"), OutputRef("x.png", "image/png", "http://pictures.example/x.png")))
+    assert caught.value.permanent
+    assert caught.value.words == "The provider named an output at an address that is not a public one."
+
+
+def test_a_redirect_from_outside_leads_to_no_inner_service() -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") as own:
+        away = f"HTTP/1.1 302 Found\r\nLocation: {own}/x.png\r\nContent-Length: 0\r\n\r\n".encode()
+        with answering(away) as there:
+            # There is on the same machine, so let it count as outside; the service itself is inner.
+            one = UpstreamProvider(config(own.replace("127.0.0.1", "127.0.0.2"), reach=("127.0.0.1/32",)))
+            ref = OutputRef("x.png", "image/png", f"{there}/x.png")
+            assert run(read(one, Job(id="a"), ref)) == b"hi"
+            one = UpstreamProvider(config(own))
+            with pytest.raises(ProviderError) as caught:
+                run(read(one, Job(id="a"), ref))
+            assert caught.value.permanent
+
+
 def test_a_file_of_unexpected_length_is_not_taken(upstream: Upstream) -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") as url:
         one = UpstreamProvider(config(url))
@@ -609,6 +638,50 @@ def test_an_upload_that_goes_wrong_has_started_nothing(upstream: Upstream, fault
     assert error.refused
     assert not isinstance(error, AnswerLost)
     assert upstream.rows("start") == []
+
+
+# -- what is hardly HTTP -------------------------------------------------------------------------------------
+
+ODD = [
+    b"",
+    b"\r\n\r\n",
+    b"hello",
+    b"HTTP/0.9 200 OK\r\n\r\n{}",
+    b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 99 Odd\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08",
+    b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n{}",
+    b"HTTP/1.1 200 \xff\xfe\r\nX\x00: \x01\r\n\r\n{}",
+    b"HTTP/1.1 429 No\r\nRetry-After: \xe4\xb8\x80\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 500 No\r\nContent-Type: application/json; charset=klingon\r\nContent-Length: 2\r\n\r\n{}",
+]
+
+
+@pytest.mark.parametrize("answer", ODD, ids=range(len(ODD)))
+def test_what_is_hardly_http_is_a_providers_error_and_nothing_else(answer: bytes) -> None:
+    with answering(answer) as url:
+        one = UpstreamProvider(config(url, read_s=2))
+        ref = OutputRef("x.png", "image/png", f"{url}/x.png", size=100)
+        error = start_fails(one, order())
+        # Where one can tell no refusal from the noise, something may have been started.
+        assert error.refused == answer.startswith(b"HTTP/1.1 429")
+        with contextlib.suppress(ProviderError):
+            assert run(one.check(Job(id="a"))).kind == "failed"
+        with contextlib.suppress(ProviderError):
+            assert run(one.cancel(Job(id="a"))) is False
+        with pytest.raises(ProviderError):
+            run(read(one, Job(id="a"), ref))
 
 
 # -- connections and secrets ---------------------------------------------------------------------------------

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import anyio
-import httpcore
 import httpx
 
 from accounts import scrubbing
@@ -24,9 +22,6 @@ TROUBLES = (
     httpx.HTTPError,
     httpx.InvalidURL,
     httpx.StreamError,
-    httpcore.ConnectError,
-    anyio.ClosedResourceError,
-    anyio.BrokenResourceError,
     OSError,
     UnicodeError,
 )
@@ -59,6 +54,8 @@ class Api:
     def __init__(self, config: UpstreamConfig) -> None:
         self._config = config
         self._auth = clients.Bearer(config.secret)
+        # The same one in every provider of this key, however often they are made anew.
+        self._pace = pace_of(config)
         scrubbing.remember(config.secret)
 
     async def ask(
@@ -81,14 +78,15 @@ class Api:
         Unsent and Broken. `patience`: seconds to wait for a turn. `starts`: work begins with it, so that every rest
         that was asked for is kept. `fresh`: over a new connection. `room`: where what `use` makes is large.
         """
-        config, pace = self._config, pace_of(self._config)
+        config, pace = self._config, self._pace
         longest = _LOOKS_REST_S if not starts else 3600.0
         granted, wait = pace.take(patience, rests_at_most=longest)
         if not granted:
             raise Unsent("Too many requests for this key right now.", retry_after=wait, waits=True)
         if wait:
             await asyncio.sleep(wait)
-        sent = _Sent()
+        # Whether anything was sent matters to starts alone, and costs something for each request.
+        sent = _Sent(anything=not starts)
         try:
             async with (
                 asyncio.timeout(config.connect_s + config.read_s),
@@ -100,7 +98,7 @@ class Api:
                     content=content,
                     files=files,
                     headers=_headers(headers, content),
-                    extensions={"trace": sent.note},
+                    extensions={"trace": sent.note} if starts else None,
                 )
                 response = await client.send(request, stream=True, auth=self._auth)
                 try:
@@ -118,7 +116,7 @@ class Api:
 
     def _rest(self, answer: Answer) -> None:
         """Keep quiet where the answer asks for it."""
-        pace = pace_of(self._config)
+        pace = self._pace
         if answer.status in (429, 503):
             verdict = errors.classify(answer.status, answer.headers, answer.said)
             if verdict.kind == "rate" or (answer.status == 503 and verdict.retry_after):
@@ -132,8 +130,8 @@ class Api:
 class _Sent:
     """Whether anything of a request has left this machine."""
 
-    def __init__(self) -> None:
-        self.anything = False
+    def __init__(self, *, anything: bool) -> None:
+        self.anything = anything
 
     async def note(self, event: str, _info: Mapping[str, Any]) -> None:
         """Called by the transport at each of its steps."""

@@ -61,9 +61,16 @@ async def of_address(config: UpstreamConfig, url: str, size: int | None) -> Asyn
             finally:
                 await answer.aclose()
         # Each hop is checked as the first was, never sees the key, and from outside never leads in.
-        url, auth = urljoin(url, onward), None
+        url, auth = _joined(url, onward), None
         inner = inner and clients.is_own(config, url)
     raise gone("The output leads from one address to the next.")
+
+
+def _joined(url: str, onward: str) -> str:
+    try:
+        return urljoin(url, onward)
+    except ValueError:
+        return ""
 
 
 async def _bytes(answer: httpx.Response, size: int | None, until: float) -> AsyncIterator[bytes]:
