@@ -14,9 +14,6 @@ from contextlib import redirect_stdout
 from datetime import timedelta
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-os.environ["DARKROOM_PROCESS_ROLE"] = "work"
-
 MODEL = "stability-ai/stable-diffusion"
 CHUNK = 2_000
 FASTEST = 1000.0
@@ -29,6 +26,9 @@ def main() -> None:
     parser.add_argument("--upstreams", type=int, default=1)
     parser.add_argument("--flights", type=int, default=0)
     given = parser.parse_args()
+    # Here and not above: who only imports this must not hand it to its children.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ["DARKROOM_PROCESS_ROLE"] = "work"
     import django
 
     with redirect_stdout(sys.stderr):

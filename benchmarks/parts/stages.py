@@ -11,13 +11,13 @@ import statistics
 import sys
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-os.environ["DARKROOM_PROCESS_ROLE"] = "work"
-
 NEWEST = 200
 
 
 def main() -> None:
+    # Here and not above: who only imports this must not hand it to its children.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ["DARKROOM_PROCESS_ROLE"] = "work"
     import django
 
     django.setup()
