@@ -92,9 +92,11 @@ def shop(folder: Path, database: str, given: argparse.Namespace) -> Iterator[Sho
             LITELLM: Case(theirs, request("/v1", rivals.LITELLM_KEY, given.form)),
             DARKROOM: Case(ours, request("/openai/v1", token, given.form)),
         }
-        for case in cases.values():
+        for name, case in cases.items():
             # LiteLLM's first answers take seconds, while it imports.
-            load.measure(case.process.port, case.request, connections=8, seconds=3, expected=200)
+            seen = load.measure(case.process.port, case.request, connections=8, seconds=3, expected=200)
+            if seen.errors:
+                raise RuntimeError(f"{name}: {seen.errors} of {seen.answers} answers were errors.")
         yield Shop(cases, env)
 
 

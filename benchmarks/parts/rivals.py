@@ -27,7 +27,8 @@ _CONFIG = """\
 model_list:
   - model_name: {model}
     litellm_params:
-      model: openai/{model}
+      # One that it knows, else it refuses parameters; the upstream does not look at names.
+      model: openai/dall-e-2
       api_base: http://127.0.0.1:{port}/v1
       api_key: not-a-secret
     model_info:
