@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from predictions import lifecycle
 from predictions.clock import LOOK_LEASE
@@ -131,6 +131,8 @@ class Watcher:
             finally:
                 reporter.cancel()
                 await self._sessions.close()
+                # The connection of that thread, which ends with it.
+                await ask(connections.close_all)
 
     async def _tick_until(
         self, stop: threading.Event, ask: Callable[[Callable[[], Any]], asyncio.Future[Any]]
