@@ -28,6 +28,8 @@ Made = TypeVar("Made")
 TICK = 0.1
 # However many wait, asking for them takes at most this share of a processor: with more of them the tick grows.
 SHARE = 0.1
+# Seconds to which it grows at most.
+SLOWEST = 0.5
 CHUNK = 500
 # Rows read and answers made at once: the first callers are answered while the later ones are still read for.
 BATCH = 100
@@ -135,7 +137,7 @@ class Reader:
                 log.exception("waiting could not read")
             finally:
                 close_old_connections()
-            due = max(due, time.monotonic() + used * (1 / SHARE - 1))
+            due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
 
     def _sleep_until(self, due: float) -> bool:
         """Wait for the next tick, or as long as nobody waits; False when closed."""
