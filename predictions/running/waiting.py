@@ -167,11 +167,12 @@ def _ready(groups: dict[str, tuple[_Waiter, ...]]) -> Iterator[tuple[str, _Waite
     ending = [one for one, group in groups.items() if any(waiter.known is None for waiter in group)]
     changing = [one for one, group in groups.items() if any(waiter.known is not None for waiter in group)]
     for chunk in _parts(ending, CHUNK):
-        ended = Prediction.objects.filter(public_id__in=chunk, status__in=ENDED)
+        # Not sorted, as their model otherwise is.
+        ended = Prediction.objects.filter(public_id__in=chunk, status__in=ENDED).order_by()
         for public_id in ended.values_list("public_id", flat=True):
             yield from ((public_id, waiter) for waiter in groups[public_id] if waiter.known is None)
     for chunk in _parts(changing, CHUNK):
-        rows = Prediction.objects.filter(public_id__in=chunk)
+        rows = Prediction.objects.filter(public_id__in=chunk).order_by()
         for public_id, revision in rows.values_list("public_id", "revision"):
             for waiter in groups[public_id]:
                 if waiter.known is not None and waiter.known != revision:
