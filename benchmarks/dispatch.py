@@ -27,15 +27,15 @@ def main() -> None:
     parser.add_argument("--databases", default="sqlite,postgres")
     given = parser.parse_args()
     print(harness.machine())
-    rows = []
+    head = ["database", "waiting", "control, ms", "claim of one: p50 (p99), ms", "of sixteen", "goal"]
+    print(harness.table(head, []))
     with harness.scratch() as folder:
         for database in given.databases.split(","):
             for waiting in map(int, given.waiting.split(",")):
                 times = measured(folder / f"{database}-{waiting}", database, waiting, given.claims)
                 goal = f"≤ {GOALS[waiting]}" if waiting in GOALS else ""
-                rows.append([database, f"{waiting:,}", *map(_shown, times), goal])
-    head = ["database", "waiting", "control, ms", "claim of one: p50 (p99), ms", "of sixteen", "goal"]
-    print(harness.table(head, rows))
+                row = [database, f"{waiting:,}", *map(_shown, times), goal]
+                print(f"| {' | '.join(row)} |", flush=True)
 
 
 def measured(folder: Path, database: str, waiting: int, claims: int) -> list[Series]:

@@ -145,11 +145,11 @@ def main() -> None:
     print(harness.machine())
     wanted = [(int(count), "held", hold) for count in given.held.split(",") if count]
     wanted += [(int(count), "streams", stream) for count in given.streams.split(",") if count]
-    table = []
+    print(harness.table(HEAD, []))
     for database in given.databases.split(","):
         for count, name, run in wanted:
-            table.append(_measured(database, count, name, run, given.rounds))
-    print(harness.table(HEAD, table))
+            # Row by row: it takes long, and what was measured stays seen if a later one fails.
+            print(f"| {' | '.join(_measured(database, count, name, run, given.rounds))} |", flush=True)
 
 
 def _measured(database: str, count: int, name: str, run: Callable[..., Any], rounds: int) -> list[str]:

@@ -49,4 +49,4 @@ def find(public_id: str) -> Prediction | None:
 
 def fetch(public_ids: Collection[str]) -> list[Prediction]:
     """The predictions of these ids, those that exist, in no order. At most some hundreds at a time."""
-    return list(beside(Prediction.objects.filter(public_id__in=public_ids)))
+    return list(beside(Prediction.objects.filter(public_id__in=public_ids).order_by()))

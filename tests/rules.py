@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,8 +23,9 @@ class Source:
     tree: ast.Module
 
 
+@lru_cache(maxsize=1)
 def sources() -> list[Source]:
-    """Every file of the four floors but migrations."""
+    """Every file of the four floors but migrations, parsed once."""
     return [
         Source(str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8")))
         for floor in FLOORS

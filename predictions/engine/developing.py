@@ -100,8 +100,8 @@ class Developing:
         try:
             while not self._stop.wait(INTERVAL_S):
                 self._look()
-        except (MemoryError, cv2.error):
-            # The picture itself may still fit.
+        except (MemoryError, cv2.error, OSError):
+            # The picture itself may still fit; and where nobody listens any more the painter's own steps will notice.
             return
 
     def _look(self) -> None:

@@ -28,6 +28,8 @@ Made = TypeVar("Made")
 TICK = 0.1
 # However many wait, asking for them takes at most this share of a processor: with more of them the tick grows.
 SHARE = 0.1
+# Seconds to which it grows at most.
+SLOWEST = 0.5
 CHUNK = 500
 # Rows read and answers made at once: the first callers are answered while the later ones are still read for.
 BATCH = 100
@@ -135,7 +137,7 @@ class Reader:
                 log.exception("waiting could not read")
             finally:
                 close_old_connections()
-            due = max(due, time.monotonic() + used * (1 / SHARE - 1))
+            due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
 
     def _sleep_until(self, due: float) -> bool:
         """Wait for the next tick, or as long as nobody waits; False when closed."""
@@ -165,11 +167,12 @@ def _ready(groups: dict[str, tuple[_Waiter, ...]]) -> Iterator[tuple[str, _Waite
     ending = [one for one, group in groups.items() if any(waiter.known is None for waiter in group)]
     changing = [one for one, group in groups.items() if any(waiter.known is not None for waiter in group)]
     for chunk in _parts(ending, CHUNK):
-        ended = Prediction.objects.filter(public_id__in=chunk, status__in=ENDED)
+        # Not sorted, as their model otherwise is.
+        ended = Prediction.objects.filter(public_id__in=chunk, status__in=ENDED).order_by()
         for public_id in ended.values_list("public_id", flat=True):
             yield from ((public_id, waiter) for waiter in groups[public_id] if waiter.known is None)
     for chunk in _parts(changing, CHUNK):
-        rows = Prediction.objects.filter(public_id__in=chunk)
+        rows = Prediction.objects.filter(public_id__in=chunk).order_by()
         for public_id, revision in rows.values_list("public_id", "revision"):
             for waiter in groups[public_id]:
                 if waiter.known is not None and waiter.known != revision:

@@ -176,7 +176,7 @@ LIMITED: dict[str, Any] = {
 TOO_MUCH: list[tuple[str, Any]] = [
     ("scopes", ["read", "admin", "predict"]), ("networks", []), ("networks", ["0.0.0.0/0"]),
     ("networks", ["127.0.0.0/8", "10.0.0.1"]), ("networks", ["::/0"]), ("creates_per_minute", 11),
-    ("creates_per_minute", None), ("in_flight_limit", 3), ("expires_at", None), ("expires_at", later(99)),
+    ("creates_per_minute", None), ("in_flight_limit", 3), ("expires_at", None), ("expires_at", "2099-01-01T00:00:00Z"),
     ("allowed_models", []),
 ]  # fmt: skip
 

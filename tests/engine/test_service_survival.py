@@ -66,7 +66,7 @@ def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service) ->
 
 
 def test_it_paints_again_when_a_stranger_killed_the_painter(service: Service) -> None:
-    service.put("killed", LONG)
+    service.put("killed", {**LONG, "width": 1024, "height": 1024, "num_outputs": 1})
     first = service.painting("killed")
     os.kill(first, signal.SIGKILL)
     state = service.ended("killed")

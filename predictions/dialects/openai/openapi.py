@@ -160,7 +160,7 @@ def _requests() -> Json:
     form = _wishes()
     wishes = {name: or_null(rule) for name, rule in form.items()}
     variation = {name: form[name] for name in ("model", "n", "response_format", "size", "user")}
-    prompt = {"prompt": _PROMPT}
+    prompt, closed = {"prompt": _PROMPT}, {"additionalProperties": False}
     file: Json = {"type": "string", "format": "binary"}
     where: Json = {
         "anyOf": [
@@ -171,12 +171,14 @@ def _requests() -> Json:
         "description": "An http(s) address, a data URI, or a file that was uploaded before.",
     }
     return {
-        "Generation": thing({**prompt, **wishes}, list(wishes), additionalProperties=False),
-        "Edit": thing({**prompt, "image": where, "mask": where, **wishes}, ["mask", *wishes]),
+        "Generation": thing({**prompt, **wishes}, list(wishes), **closed),
+        "Edit": thing({**prompt, "image": where, "mask": where, **wishes}, ["mask", *wishes], **closed),
         "EditForm": thing(
-            {"image": told("Also `image[]`.", file), "mask": file, **prompt, **form}, ["mask", *form]
+            {"image": told("Also `image[]`.", file), "image[]": file, "mask": file, **prompt, **form},
+            ["image[]", "mask", *form],
+            **closed,
         ),
-        "VariationForm": thing({"image": file, **variation}, list(variation)),
+        "VariationForm": thing({"image": file, **variation}, list(variation), **closed),
     }
 
 
