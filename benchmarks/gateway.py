@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -112,11 +113,15 @@ def measure(database: str, built: Shop, options: Options) -> dict[str, Any]:
     for connections in options.connections:
         for case in built.cases.values():
             case.forget()
+        before = int(stages(built.env)["last"])
         compare(built.cases, connections, options)
         rows += [row(name, connections, built.cases) for name in built.cases]
-        times = stages(built.env)
+        times = stages(built.env, before)
         lost.append(
-            [str(connections), *(harness.number(times[name]) for name in ("queued", "upstream", "stored"))]
+            [
+                str(connections),
+                *(harness.number(times.get(name, math.nan)) for name in ("queued", "upstream", "stored")),
+            ]
         )
         kept[str(connections)] = {
             name: {"rates": case.rates, "cpu": case.cpu, "p50": [one.percentile(0.5) for one in case.loads]}
@@ -153,9 +158,9 @@ def _p50(case: Case) -> Series:
     return Series("p50", [one.percentile(0.5) * 1000 for one in case.loads])
 
 
-def stages(env: dict[str, str]) -> dict[str, float]:
+def stages(env: dict[str, str], after: int = 0) -> dict[str, float]:
     """What `benchmarks.parts.stages` says of Darkroom's newest predictions."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.parts.stages"]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.parts.stages", "--after", str(after)]
     done = subprocess.run(
         command, cwd=harness.ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True
     )

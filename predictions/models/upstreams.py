@@ -125,7 +125,9 @@ class UpstreamKey(models.Model):
     ok_at = models.DateTimeField(_("last success at"), null=True, editable=False)
     alerted_at = models.DateTimeField(_("last alert at"), null=True, editable=False)
     heal_untold = models.BooleanField(
-        default=False, editable=False, help_text=_("Somebody was told that it rests, and not yet that it heals.")
+        default=False,
+        editable=False,
+        help_text=_("Somebody was told that it rests, and not yet that it heals."),
     )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

@@ -89,7 +89,7 @@ def test_a_watcher_that_is_late_or_large_misses_its_goals() -> None:
 def case(rate: float, milliseconds: float) -> Case:
     """A case with one round."""
     seen = load.Load(10, 0, 10 / rate, [milliseconds / 1000] * 10)
-    return Case(Process(0, None), b"", rates=[rate], cpu=[0.001], loads=[seen])  # type: ignore[arg-type]
+    return Case(Process(0, None), b"", rates=[rate], cpu=[0.001], loads=[seen])
 
 
 @pytest.mark.parametrize(
