@@ -38,7 +38,12 @@ def test_a_success_names_its_charge(api: Api, alice: User, version: Version) -> 
     prediction = factories.make_prediction(
         alice, version, status=Status.SUCCEEDED, ceiling=2 * MICRO, charge=MICRO, progress=1.0
     )
-    assert darkroom(api, prediction) == {"ceiling": 2 * MICRO, "charged": MICRO, "progress": 1.0, "provider": None}
+    assert darkroom(api, prediction) == {
+        "ceiling": 2 * MICRO,
+        "charged": MICRO,
+        "progress": 1.0,
+        "provider": None,
+    }
 
 
 def test_who_waits_is_told_the_place(api: Api, alice: User, bob: User, version: Version) -> None:
