@@ -122,6 +122,7 @@ def example(event: str, origin: str) -> dict[str, Any]:
             "ceiling": 0,
             "charged": 0 if ended else None,
             "progress": 1.0 if ended else None,
+            "provider": None,
             "test": True,
         },
     }
