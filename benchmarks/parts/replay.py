@@ -30,7 +30,7 @@ class Recorded:
         self.unique: list[str] = seen["unique"]
         self.statements: list[Statement] = [(sql, params) for sql, params in seen["statements"]]
         self.reads = [one for one in self.statements if one[0].startswith("SELECT")]
-        self.writes = [one for one in self.statements if one[0].startswith(("UPDATE", "INSERT"))]
+        self.writes = [one for one in self.statements if one[0].startswith(("UPDATE", "INSERT", "WITH"))]
 
     def renewal(self) -> dict[str, str]:
         """A new value for each that must differ."""
@@ -107,10 +107,15 @@ class Postgres:
 
 
 def _as_one(writes: list[Statement]) -> Statement:
-    """All writes as one statement."""
-    parts = [sql if "RETURNING" in sql else f"{sql} RETURNING 1" for sql, _ in writes]
-    ctes = ", ".join(f"w{number} AS ({sql})" for number, sql in enumerate(parts))
+    """All writes as one statement; what is several in one already gives its parts."""
+    ctes = ", ".join(_parts_of(sql, number) for number, (sql, _) in enumerate(writes))
     return f"WITH {ctes} SELECT 1", [value for _, params in writes for value in params]
+
+
+def _parts_of(sql: str, number: int) -> str:
+    if sql.startswith("WITH "):
+        return sql.removeprefix("WITH ").rpartition(" SELECT ")[0]
+    return f"w{number} AS ({sql if 'RETURNING' in sql else f'{sql} RETURNING 1'})"
 
 
 _translated: dict[str, str] = {}
