@@ -23,7 +23,9 @@ from predictions.models import Upstream, UpstreamKey
 log = structlog.get_logger(__name__)
 
 PAUSE = timedelta(minutes=10)
+_PATIENCE_S = 30.0
 _sending: set[threading.Thread] = set()
+_posting = threading.Lock()
 
 
 def opened(key_pk: int) -> None:
@@ -91,13 +93,18 @@ def _mail(subject: str, words: str) -> None:
         scrub(words),
         to=settings.ALERT_EMAILS,
     )
-    thread = threading.Thread(target=_send, args=(message,), name="upstream-alert", daemon=True)
-    _sending.add(thread)
-    thread.start()
+    with _posting:
+        # After those before it: "is in use again" must not come before "rests".
+        earlier = tuple(_sending)
+        thread = threading.Thread(target=_send, args=(message, earlier), name="upstream-alert", daemon=True)
+        _sending.add(thread)
+        thread.start()
 
 
-def _send(message: EmailMessage) -> None:
+def _send(message: EmailMessage, earlier: tuple[threading.Thread, ...]) -> None:
     try:
+        for thread in earlier:
+            thread.join(_PATIENCE_S)
         message.send()
     except Exception as error:
         log.error("alert_not_mailed", reason=f"{type(error).__name__}: {error}")
