@@ -14,10 +14,6 @@ MAX_LENGTH = 2000
 """Characters of an address."""
 
 
-class Forbidden(Exception):
-    """The address leads to where users may not reach; the text names no inner detail."""
-
-
 def may_reach(text: str) -> bool:
     """Whether an IP address may be connected to."""
     return networks.may_reach(text, _allowed())

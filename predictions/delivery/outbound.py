@@ -12,7 +12,6 @@ from predictions import networks
 from predictions.delivery import addresses, reasons
 
 USER_AGENT = "Darkroom"
-CONNECT_S = 5.0
 
 
 async def _resolve(host: str, port: int) -> list[str]:
@@ -40,7 +39,7 @@ def client(*, timeout_s: float) -> httpx.AsyncClient:
     )
     return httpx.AsyncClient(
         transport=transport,
-        timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
+        timeout=httpx.Timeout(timeout_s, connect=networks.CONNECT_S),
         follow_redirects=False,
         trust_env=False,
         headers={"User-Agent": USER_AGENT},

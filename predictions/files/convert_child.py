@@ -19,17 +19,11 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from predictions.files.formats import MAX_PIXELS, TYPES
+
 if TYPE_CHECKING:
     from PIL import Image
 
-TYPES = {
-    "PNG": "image/png",
-    "JPEG": "image/jpeg",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "AVIF": "image/avif",
-}
-MAX_PIXELS = 40_000_000
 MAX_SIDE = 8192
 TIMES = 4
 """How much larger a picture becomes where no size is asked for."""

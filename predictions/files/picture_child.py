@@ -17,15 +17,9 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from predictions.files.formats import MAX_PIXELS, TYPES
+
 SIDES = {"small": 320, "medium": 640}
-MAX_PIXELS = 40_000_000
-TYPES = {
-    "PNG": "image/png",
-    "JPEG": "image/jpeg",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "AVIF": "image/avif",
-}
 
 
 def look(path: Path, folder: Path) -> dict[str, Any]:

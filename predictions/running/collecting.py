@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 from predictions import lifecycle
 from predictions.clock import COLLECT_PATIENCE
 from predictions.files import media, pictures
+from predictions.files.formats import EXTENSIONS
 from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
 from predictions.models import Prediction, StoredFile
@@ -38,14 +39,7 @@ ROUND_S = 40.0
 AT_ONCE = 8
 LONGEST_PAUSE_S = 60.0
 GONE = "The finished files were gone before they could be stored."
-_EXTENSIONS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/gif": "gif",
-    "image/avif": "avif",
-    "video/mp4": "mp4",
-}
+_EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
 

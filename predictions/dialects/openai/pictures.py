@@ -16,19 +16,13 @@ from predictions.dialects.common.image_errors import ImageError, invalid
 from predictions.dialects.common.origin import origin_of
 from predictions.dialects.openai.edits import EditBody, Picture, too_large
 from predictions.files import convert, media, uploads
+from predictions.files.formats import EXTENSIONS
 from predictions.models import Upload
 from predictions.running.inputs import MAX_PICTURE
 from predictions.submit import ServerFull
 
 STAND_IN = "data:image/png;base64,AA=="
 """In place of a picture that is not kept yet, for checking everything else."""
-_ENDINGS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/gif": "gif",
-    "image/avif": "avif",
-}
 
 
 @dataclass(frozen=True)
@@ -153,7 +147,7 @@ def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], lis
             if one.path is None:
                 inputs[one.name] = one.url
                 continue
-            sent = uploads.Sent(f"{one.name}.{_ENDINGS[one.content_type]}", one.content_type, {})
+            sent = uploads.Sent(f"{one.name}.{EXTENSIONS[one.content_type]}", one.content_type, {})
             with one.path.open("rb") as file:
                 chunks = iter(lambda: file.read(media.CHUNK), b"")
                 made.append(uploads.keep(token.user, token.account, sent, chunks))
