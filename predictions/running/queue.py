@@ -25,19 +25,19 @@ _PATHS: dict[str, str] = {
     "cancel": "predictions.running.tasks.cancel",
     "beat": "predictions.running.tasks.beat",
 }
-_CLUSTERS: dict[Kind, str] = {"start": "work", "collect": "work", "cancel": "work"}
+_CLUSTER = "work"
 _PACKAGE_LIFE_S = 1.0
 _ENQUEUE = PreparedInsert(OrmQ)
 
 
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
-    _enqueue(kind, "work")
+    _enqueue(kind, _CLUSTER)
 
 
 def wake_up(kind: Kind) -> Statement:
     """The same as a statement, to be sent in a batch with what it tells of."""
-    return _ENQUEUE.statement(OrmQ(key=_CLUSTERS[kind], payload=_package(kind), lock=timezone.now()))
+    return _ENQUEUE.statement(OrmQ(key=_CLUSTER, payload=_package(kind), lock=timezone.now()))
 
 
 def knock(cluster: str) -> None:
@@ -46,7 +46,7 @@ def knock(cluster: str) -> None:
         _enqueue("beat", cluster)
 
 
-def depth(cluster: str = "work") -> int:
+def depth(cluster: str = _CLUSTER) -> int:
     """Wake-ups that no worker took yet."""
     return OrmQ.objects.filter(key=cluster).count()
 
@@ -71,8 +71,8 @@ def _package(kind: Kind) -> str:
     """A signed wake-up of that kind. All of a kind say the same, so one is made a second."""
     made, package = _packages.get(kind, (-_PACKAGE_LIFE_S, ""))
     if time.monotonic() - made >= _PACKAGE_LIFE_S:
-        catcher = _Catcher(_CLUSTERS[kind])
-        async_task(_PATHS[kind], cluster=_CLUSTERS[kind], task_name=kind, broker=catcher)
+        catcher = _Catcher(_CLUSTER)
+        async_task(_PATHS[kind], cluster=_CLUSTER, task_name=kind, broker=catcher)
         package = catcher.package
         _packages[kind] = (time.monotonic(), package)
     return package
@@ -92,7 +92,7 @@ def _executed(sender: str, task: dict[str, Any], **kwargs: Any) -> None:
     if time.monotonic() - _last_beat < BEAT_EVERY_S:
         return
     _last_beat = time.monotonic()
-    cluster = task.get("cluster") or "work"
+    cluster = task.get("cluster") or _CLUSTER
     beat(f"cluster-{cluster}")
 
 
