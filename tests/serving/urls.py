@@ -59,7 +59,8 @@ def echo(request: HttpRequest) -> HttpResponse:
 def cookies(request: HttpRequest) -> HttpResponse:
     response = HttpResponse("set")
     response.set_cookie("one", "1", httponly=True)
-    response.set_cookie("two", "zwei & drei", max_age=60)
+    # A lifetime would be written as a time of day, and two servers may be asked in two seconds.
+    response.set_cookie("two", "zwei & drei", expires="Fri, 20 Nov 2099 12:00:00 GMT")
     response.headers["X-Umlaut"] = "grün"
     return response
 
