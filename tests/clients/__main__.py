@@ -6,11 +6,11 @@ Exit codes are pytest's; 75 where everything passed that could run, but there is
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import again
 from tests.clients import packages
 
 HERE = Path(__file__).parent
@@ -77,8 +77,9 @@ def _pytest(
 ) -> int:
     if arguments is None:
         return NOTHING_CHOSEN
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "clients", *options, *arguments]
-    return subprocess.run(command, env={**os.environ, **environment()}, check=False).returncode
+    return again.pytest(
+        "official clients", ["-m", "clients", *options, *arguments], {**os.environ, **environment()}
+    )
 
 
 if __name__ == "__main__":

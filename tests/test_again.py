@@ -1,0 +1,66 @@
+"""A lane's few failures get a second try; it is told, and what fails twice fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import again
+
+ONCE = """
+from pathlib import Path
+def test_fails_at_the_first_try():
+    seen = Path(__file__).with_suffix(".seen")
+    first = not seen.exists()
+    seen.touch()
+    assert not first
+"""
+ALWAYS = "def test_fails(): assert False"
+FINE = """
+from pathlib import Path
+def test_is_counted():
+    with Path(__file__).with_suffix(".runs").open("a") as file: file.write("x")
+"""
+
+
+@pytest.fixture
+def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(again.NOTES, str(tmp_path / "notes"))
+    (tmp_path / "pytest.ini").write_text("[pytest]")
+    (tmp_path / "test_fine.py").write_text(FINE)
+    return tmp_path
+
+
+def run(folder: Path) -> int:
+    return again.pytest("a lane", ["-c", "pytest.ini", "-p", "no:django", str(folder)])
+
+
+def test_a_test_that_fails_once_is_tried_again_alone_and_named(lane: Path) -> None:
+    (lane / "test_once.py").write_text(ONCE)
+
+    assert run(lane) == 0
+    assert (lane / "notes").read_text() == "test_once.py::test_fails_at_the_first_try\n"
+    assert (lane / "test_fine.runs").read_text() == "x"
+
+
+def test_a_test_that_fails_twice_fails_the_lane(lane: Path) -> None:
+    (lane / "test_always.py").write_text(ALWAYS)
+
+    assert run(lane) == 1
+    assert not (lane / "notes").exists()
+
+
+def test_many_failures_are_not_tried_again(lane: Path) -> None:
+    for number in range(again.FEW + 1):
+        (lane / f"test_once_{number}.py").write_text(ONCE)
+
+    assert run(lane) == 1
+    assert (lane / "test_fine.runs").read_text() == "x"
+
+
+def test_a_lane_without_a_test_says_so(lane: Path) -> None:
+    (lane / "test_fine.py").unlink()
+
+    assert run(lane) == 5
