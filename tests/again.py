@@ -1,8 +1,8 @@
 """`python -m tests.again LANE [PYTEST ARGUMENTS]`: one lane of the suite, with a second try for a few of its tests.
 
 The suite starts servers, browsers and databases on machines that others may load at the same time. Where no more than
-`FEW` tests of a lane fail, these alone are run once more, one after the other. Where all of them pass then, the lane has
-passed; that it took two tries is told by name at the end of `script/test`. More failures are never tried again.
+`FEW` tests of a lane fail, these alone are run once more, one after the other. Where all of them pass then, the lane
+has passed; that it took two tries is told by name at the end of `script/test`. More failures are never tried again.
 """
 
 from __future__ import annotations
