@@ -7,9 +7,7 @@ from predictions.models import HostedModel, Phase, Prediction
 from predictions.running import providers, routing
 from predictions.upstreams import caps
 
-CAPPED = (
-    "The services that run this model have spent the most that they may on this day. Nothing was charged."
-)
+CAPPED = "The services that run this model have spent the most that they may on this day."
 
 
 def can_serve(model: HostedModel) -> bool:

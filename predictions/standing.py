@@ -8,9 +8,11 @@ from typing import Any
 from django.core.cache import cache
 
 from predictions import previews
-from predictions.models import Phase, Prediction
+from predictions.lifecycle.ending import FREE
+from predictions.models import Phase, Prediction, Status
 from predictions.running import dispatch, providers
 
+DELIVERED_ONLY = "Only the delivered outputs were charged."
 _FRESH_S = 1.0
 """A place is worth this long: with many waiting and all of them polling, each would count all the others."""
 
@@ -25,7 +27,20 @@ def told(prediction: Prediction) -> dict[str, Any]:
         "charged": prediction.charge,
         "progress": prediction.progress,
         "provider": provider(prediction),
+        "notice": notice(prediction),
     }
+
+
+def notice(prediction: Prediction) -> str | None:
+    """One sentence on the money of what ended otherwise than asked; None where it lives or delivered everything.
+
+    A failure's `error` may be the model's own text, which says nothing of it.
+    """
+    if not prediction.is_ended:
+        return None
+    if not prediction.charge:
+        return None if prediction.status == Status.SUCCEEDED else FREE
+    return DELIVERED_ONLY if prediction.charge < prediction.ceiling else None
 
 
 def provider(prediction: Prediction) -> str | None:

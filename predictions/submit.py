@@ -14,7 +14,7 @@ from accounts import credits, statements, token_limits, tokens
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.statements import PreparedInsert
-from predictions import availability, policy, pricing, repeats, validation
+from predictions import availability, lifecycle, policy, pricing, repeats, validation
 from predictions.clock import after
 from predictions.files import media
 from predictions.models import IdempotencyKey, Prediction, Version
@@ -178,7 +178,7 @@ def check(request: Request) -> Offer:
     if not availability.can_serve(request.version.model):
         raise ModelNotAvailable
     if availability.is_capped(request.version.model):
-        raise ModelNotAvailable(availability.CAPPED)
+        raise ModelNotAvailable(lifecycle.free(availability.CAPPED))
     try:
         price = pricing.current_price(request.version.model)
     except pricing.NoPrice:

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from accounts.models import Account
 from gallery import access, money, rows, tiles
 from gallery.models import Item
-from predictions import previews, pricing
+from predictions import lifecycle, previews, pricing
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
-from predictions.running import dispatch
+from predictions.running import collecting, dispatch
 
 SHOWN = 12
 """Batches on one sheet."""
@@ -120,22 +120,36 @@ class Batch:
         return self.prediction.ceiling - (self.prediction.charge or 0) if self.prediction.is_ended else 0
 
     @property
+    def why(self) -> str:
+        """Why it failed, without the words on money that stand beside it."""
+        return (self.prediction.error or "").removesuffix(lifecycle.FREE).rstrip()
+
+    @property
     def said(self) -> str:
         """One sentence on how it ended, for those who do not see the sheet."""
         if self.prediction.status == Status.FAILED:
-            return _("Failed: %(reason)s") % {"reason": (self.prediction.error or "")[:200]}
+            return _("Failed: %(reason)s Nothing was charged.") % {"reason": self.why[:200]}
         if self.halted:
             return _("Cancelled.")
         return _("%(done)s of %(all)s done") % {"done": self.done, "all": len(self.frames)}
 
     @property
     def note(self) -> str:
-        """A sentence on what was dropped, with what it cost."""
-        dropped = sum(frame.state == "dropped" for frame in self.frames)
-        if not dropped or self.prediction.status != Status.SUCCEEDED:
+        """A sentence on what is not there, with what it did not cost."""
+        away = [frame.state for frame in self.frames if frame.state in ("dropped", "missing")]
+        if not away or self.prediction.status != Status.SUCCEEDED:
             return ""
-        return _("%(dropped)s of %(all)s were too sensitive and were dropped. %(credits)s came back.") % {
-            "dropped": dropped, "all": len(self.frames), "credits": money.words(self.came_back),
+        if "missing" in away:
+            words = _(
+                "%(away)s of %(all)s could not be had. Only the others were charged; %(credits)s came back."
+            )
+        else:
+            words = _(
+                "%(away)s of %(all)s were too sensitive and were dropped. Only the others were charged; "
+                "%(credits)s came back."
+            )
+        return words % {
+            "away": len(away), "all": len(self.frames), "credits": money.words(self.came_back),
         }  # fmt: skip
 
 
@@ -231,7 +245,9 @@ def _finished(
     if prediction.data_removed or not isinstance(prediction.output, list):
         delivered = asked
     missing = asked - delivered
-    frames += [Frame(delivered + extra + 1, "dropped", ratio) for extra in range(missing)]
+    # What a service lost on the way is not what it held back.
+    state = "missing" if collecting.names_missing(prediction.logs) else "dropped"
+    frames += [Frame(delivered + extra + 1, state, ratio) for extra in range(missing)]
     return frames
 
 

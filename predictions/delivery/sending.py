@@ -123,6 +123,7 @@ def example(event: str, origin: str) -> dict[str, Any]:
             "charged": 0 if ended else None,
             "progress": 1.0 if ended else None,
             "provider": None,
+            "notice": None,
             "test": True,
         },
     }

@@ -28,11 +28,13 @@ from predictions.lifecycle.claims import (
     unclaim,
 )
 from predictions.lifecycle.ending import (
+    FREE,
     cancel,
     expire,
     fail,
     fail_running,
     fail_waiting,
+    free,
     remove_data,
     succeed,
     turn_webhook_off,
@@ -50,6 +52,7 @@ from predictions.lifecycle.progress import (
 )
 
 __all__ = [
+    "FREE",
     "Claimed",
     "Look",
     "begin",
@@ -63,6 +66,7 @@ __all__ = [
     "fail",
     "fail_running",
     "fail_waiting",
+    "free",
     "give_up",
     "look_again",
     "look_again_all",

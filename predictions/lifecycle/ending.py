@@ -20,11 +20,15 @@ from predictions.models.prediction import LIVE
 from predictions.running import queue
 from predictions.signals import prediction_succeeded
 
-QUARANTINED = "This prediction stopped its workers several times and was set aside. Nothing was charged."
-TOO_LONG = "The work took longer than this server allows and was stopped. Nothing was charged."
+FREE = "Nothing was charged."
+"""The last words of every error that Darkroom writes: the hold has gone back."""
+QUARANTINED = "This prediction stopped its workers several times and was set aside."
+TOO_LONG = "The work took longer than this server allows and was stopped."
+LONGEST_ERROR = 2000
+_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-ANSWER_LOST = "The provider's answer was lost, so that its work could not be followed. Nothing was charged."
-WAITED_TOO_LONG = "Nothing could take this prediction in time. Nothing was charged."
+ANSWER_LOST = "The provider's answer was lost, so that its work could not be followed."
+WAITED_TOO_LONG = "Nothing could take this prediction in time."
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def succeed(
 
 
 def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = False) -> bool:
-    """End as failed with one line for people; the hold goes back. With `claim`: only while it is the row's.
+    """End as failed with one line for people; the hold goes back, and the line says so. With `claim`: only while it is
+    the row's.
 
     `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once.
     """
@@ -94,7 +99,7 @@ def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = Fals
     values: dict[str, Any] = {"upstream_open": False} if closed else {}
     with transaction.atomic():
         row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
-        ended = _end(where, Status.FAILED, error=_one_line(error), charge=0, **values)
+        ended = _end(where, Status.FAILED, error=free(error), charge=0, **values)
         if ended:
             _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
@@ -105,15 +110,19 @@ def fail_waiting(prediction_id: int, error: str) -> bool:
     with transaction.atomic():
         row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
         waits = Q(pk=prediction_id, phase=Phase.WAITING, provider="")
-        ended = _end(waits, Status.FAILED, error=_one_line(error), charge=0)
+        ended = _end(waits, Status.FAILED, error=free(error), charge=0)
         if ended:
             _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
 
 
-def fail_running(prediction: Prediction, error: str, *, logs: str = "") -> bool:
-    """End as failed because the provider says so: it works on it no more, so its slot is free at once."""
-    values: dict[str, Any] = {"error": _one_line(error), "charge": 0, "upstream_open": False}
+def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim: bool = False) -> bool:
+    """End as failed because the provider says so: it works on it no more, so its slot is free at once.
+
+    `verbatim`: the error is the published model's own text, which callers compare; what was charged is told beside it.
+    """
+    told = _one_line(error) if verbatim else free(error)
+    values: dict[str, Any] = {"error": told, "charge": 0, "upstream_open": False}
     if logs:
         values["logs"] = logs.replace("\x00", "")
     with transaction.atomic():
@@ -138,7 +147,7 @@ def cancel(public_id: str, *, error: str | None = None) -> Prediction:
                 default=Value(Status.CANCELED.value),
             ),
             charge=0,
-            error=error,
+            error=None if error is None else free(error),
         )
         if ended:
             _settled(row["pk"], row["account_id"], public_id, 0)
@@ -232,7 +241,13 @@ def _with_note(logs: str, note: str) -> str:
     return f"{logs}{'' if not logs or logs.endswith(chr(10)) else chr(10)}[{_one_line(note)}]\n"
 
 
+def free(error: str) -> str:
+    """An error for people as one line that ends by saying that nothing was charged. The only place that adds it."""
+    words = _one_line(error).removesuffix(FREE).rstrip()
+    return f"{words}{'' if words.endswith(_ENDS) else '.'} {FREE}"
+
+
 def _one_line(error: str) -> str:
     """The words as they are, but on one line: whatever breaks lines becomes a blank."""
     words = _BREAKS.sub(" ", error.replace("\x00", "").strip("\r\n"))
-    return words[:2000] or "The run failed without a reason."
+    return words[:LONGEST_ERROR] or "The run failed without a reason."

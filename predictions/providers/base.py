@@ -105,6 +105,8 @@ class Update:
     """The whole output as JSON where `output` holds references that a provider took for files by their looks alone: for
     models whose schema promises none, where an address is a text like any other.
     """
+    error_is_ours: bool = False
+    """Whether `error` is a sentence of Darkroom's, not the model's own text, which callers get letter by letter."""
     error_kind: ErrorKind | None = None
     """Whose fault a failure is, where the provider can tell."""
     answer: str = ""

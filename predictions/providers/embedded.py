@@ -27,6 +27,8 @@ CONNECT_S = 2.0
 ANSWER_S = 15.0
 # Idle connections are dropped long before the engine would (30 s), so none is used while it is being closed.
 _LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=5.0)
+_OWN_WORDS = ("The painter ", "The engine ", "The embedded engine ")
+"""How sentences begin that the engine says of itself, and not a model of its input."""
 _KINDS: dict[str, Kind] = {
     "starting": "starting",
     "processing": "processing",
@@ -185,6 +187,7 @@ def _update(job: Job, state: dict[str, Any]) -> Update:
         progress=state["progress"],
         output=_output(job, state),
         error=state["error"],
+        error_is_ours=(state["error"] or "").startswith(_OWN_WORDS),
         metrics=state["metrics"],
         preview=base64.b64decode(preview) if preview is not None else None,
     )

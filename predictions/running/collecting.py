@@ -38,6 +38,7 @@ ROUND_S = 40.0
 """Seconds for fetching all of a result; what has not come by then is looked for again."""
 AT_ONCE = 8
 LONGEST_PAUSE_S = 60.0
+NOT_HAD = "these could not be had and cost nothing:"
 GONE = "The finished files were gone before they could be stored."
 _EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -87,7 +88,12 @@ class Found:
         if not places:
             return ""
         names = ", ".join(str(place + 1) for place in places)
-        return f"Of {self.asked} outputs these could not be had and cost nothing: {names}."
+        return f"Of {self.asked} outputs {NOT_HAD} {names}."
+
+
+def names_missing(logs: str) -> bool:
+    """Whether a success's log says that some of its outputs could not be had."""
+    return NOT_HAD in logs[-1000:]
 
 
 def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> Found:

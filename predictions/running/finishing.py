@@ -20,8 +20,8 @@ from predictions.upstreams import spending
 log = structlog.get_logger(__name__)
 
 Outcome = UpstreamRun.Outcome
-LOST = "The service that ran this does not know it any more. Nothing was charged."
-CANCELED = "The provider canceled the run. Nothing was charged."
+LOST = "The service that ran this does not know it any more."
+CANCELED = "The provider canceled the run."
 KEPT = "kept:"
 """Address of an output that stands in our own storage already: `kept:KEY`."""
 INLINE_BYTES = 32 * 1024
@@ -41,9 +41,11 @@ def finish(prediction: Prediction, update: Update) -> None:
             # Run again where our keys are honoured, so that nothing can run twice; else the end.
             ended = lifecycle.lost(prediction) if again else lifecycle.fail_running(prediction, LOST)
         else:
-            words = update.error or "The run failed."
-            words = CANCELED if update.kind == "canceled" else words
-            ended = lifecycle.fail_running(prediction, words, logs=update.logs)
+            words = CANCELED if update.kind == "canceled" else update.error
+            theirs = words == update.error and not update.error_is_ours
+            ended = lifecycle.fail_running(
+                prediction, words or "The run failed.", logs=update.logs, verbatim=bool(words) and theirs
+            )
         if run is not None and ended:
             note(run, update, Outcome.FAILED if update.kind == "lost" else update.kind)
         elif run is not None:

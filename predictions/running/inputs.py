@@ -280,4 +280,4 @@ def _too_large() -> str:
 
 
 def _not_fetched(name: str, reason: str) -> NotFetched:
-    return NotFetched(f"Input {name} could not be fetched: {reason}. Nothing was charged.")
+    return NotFetched(f"Input {name} could not be fetched: {reason}.")

@@ -38,9 +38,8 @@ REPEATS_S = 120.0
 """Seconds after the first sending within which a start whose answer was lost is sent again."""
 FIRST_REPEAT_S = 3.0
 
-FREE = "Nothing was charged."
-NOT_ACCEPTED = "The provider did not accept this request. Nothing was charged."
-UNKNOWN_THERE = "No service that this server may use knows this model. Nothing was charged."
+NOT_ACCEPTED = "The provider did not accept this request."
+UNKNOWN_THERE = "No service that this server may use knows this model."
 
 Outcome = Job | Update | BaseException
 
@@ -264,7 +263,7 @@ def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int)
         # The first sending may be running all the same: nobody else may have it.
         _answer_lost(start, run, error)
     elif own_fault:
-        _decline(start, run, error, f"{error.words} {FREE}" if error.words else NOT_ACCEPTED, took_ms)
+        _decline(start, run, error, error.words or NOT_ACCEPTED, took_ms)
     elif error.kind == "permanent" or (error.permanent and error.kind == "transient"):
         _unknown_there(start, run, error, took_ms)
     else:

@@ -134,9 +134,7 @@ def _collect_one(one: Claimed) -> None:
             lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
         return
     except collecting.Unusable as error:
-        lifecycle.fail(
-            prediction.pk, f"The result could not be used: {error}. Nothing was charged.", claim=claim
-        )
+        lifecycle.fail(prediction.pk, f"The result could not be used: {error}.", claim=claim)
         return
     except ProviderError as error:
         # The lease ends soon and the result is fetched again; the third time it is failed.

@@ -12,10 +12,10 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import MICRO, User
 from config.logs import ScrubbingFormatter
 from config.management.commands.audit import all_breaches
-from predictions import lifecycle
+from predictions import lifecycle, standing
 from predictions.models import Prediction, UpstreamKey, UpstreamRun
 from predictions.upstreams import configured
 from tests import factories
@@ -77,7 +77,7 @@ def test_a_fault_ends_as_it_should(
     stored, said = everything_stored(), written.getvalue()
     printed = "".join(capfd.readouterr())
     assert_unsaid(PLANTED, stored=stored, log=said, printed=printed, member=member.content.decode())
-    _the_member_sees(case, prediction)
+    _the_member_sees(case, prediction, member.json()["darkroom"]["notice"])
     _the_ledger_says(case, world, prediction)
     assert world.starts(prediction) == list(case.starts)
     assert world.outcomes(prediction) == list(case.outcomes)
@@ -85,12 +85,16 @@ def test_a_fault_ends_as_it_should(
     _the_operator_sees(case, UpstreamKey.objects.get(pk=key.pk), said)
 
 
-def _the_member_sees(case: Case, prediction: Prediction) -> None:
+def _the_member_sees(case: Case, prediction: Prediction, notice: str | None) -> None:
     assert (prediction.status, prediction.upstream_open) == (case.end, False), prediction.error
     assert re.search(case.says, prediction.error or ""), prediction.error
     for inner in ("Traceback", "127.0.0.1", "loop", "\x00", "\n"):
         assert inner not in (prediction.error or "")
+    if case.end == "failed":
+        assert notice == lifecycle.FREE
+        assert str(prediction.error).endswith(lifecycle.FREE) != case.verbatim
     if case.end == "succeeded":
+        assert notice == (None if case.paid == prediction.ceiling / MICRO else standing.DELIVERED_ONLY)
         assert prediction.outputs.count() == max(case.paid, 1)
         assert prediction.error is None
     else:

@@ -27,6 +27,8 @@ class Case:
     """Credits captured."""
     says: str = ""
     """A pattern that the member's `error` holds."""
+    verbatim: bool = False
+    """Whether `error` is the model's own text, to which nothing is added."""
     operator: str = ""
     """A pattern that the runs' answers, the key's error or the log holds."""
     log: str = ""
@@ -149,7 +151,7 @@ CREATE = [
     Case("create-images", given={"num_outputs": 3}, paid=3),
     Case("create-surrogate"),
     Case("create-cookie"),
-    fails("create-nul", "c d"),
+    fails("create-nul", "c d", verbatim=True),
 ]
 GET = [
     Case("get-500*3"),
@@ -175,10 +177,10 @@ GET = [
     fails("get-500", "longer than", called_off=1, outcomes=("canceled",)),
 ]
 RUN = [
-    fails("run-fail=out+of+luck", "out of luck"),
-    fails("run-fail-object", "CUDA out of memory"),
+    fails("run-fail=out+of+luck", "out of luck", verbatim=True),
+    fails("run-fail-object", "CUDA out of memory", verbatim=True),
     fails("run-fail-silent", "no reason"),
-    fails("run-nsfw", "NSFW"),
+    fails("run-nsfw", "NSFW", verbatim=True),
     fails("run-cancel", "canceled", outcomes=("canceled",)),
     fails("run-abort", "canceled", outcomes=("canceled",)),
     unusable("run-null", "could not be used"),

@@ -14,6 +14,7 @@ from gallery.studio import controls, reading, sheet
 from predictions import catalogue, lifecycle
 from predictions.models import Phase, Prediction, Preview, Status, Version
 from predictions.providers.base import Update
+from predictions.running import collecting
 from predictions.validation import check
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -234,7 +235,7 @@ def test_the_page_stops_asking_when_all_has_ended(as_alice: Client, alice: User)
     answer = live(as_alice, f"{prediction.public_id}.99.")
     assert answer.status_code == 286
     assert "The upstream stopped." in answer.content.decode()
-    assert "1 credit came back." in answer.content.decode()
+    assert "Nothing was charged. 1 credit came back." in answer.content.decode()
 
 
 def test_the_place_in_the_queue_is_shown(as_alice: Client, alice: User) -> None:
@@ -255,7 +256,14 @@ def test_finished_pictures_stand_in_their_frames(as_alice: Client, alice: User) 
     (batch,) = sheet.recent(factories.account_of(alice))
     assert [frame.state for frame in batch.frames] == ["done", "done", "done", "dropped"]
     assert [frame.seed for frame in batch.frames[:3]] == [5, 6, 8]
-    assert batch.note == "1 of 4 were too sensitive and were dropped. 1 credit came back."
+    others = "Only the others were charged; 1 credit came back."
+    assert batch.note == f"1 of 4 were too sensitive and were dropped. {others}"
+    note = collecting.Found(missing={3: "gone"}, asked=4).note
+    Prediction.objects.filter(pk=prediction.pk).update(logs=f"Using seed: 5\n[{note}]\n")
+    (batch,) = sheet.recent(factories.account_of(alice))
+    assert [frame.state for frame in batch.frames] == ["done", "done", "done", "missing"]
+    assert batch.note == f"1 of 4 could not be had. {others}"
+    assert "Could not be had" in as_alice.get("/studio/").content.decode()
 
 
 @pytest.mark.parametrize(

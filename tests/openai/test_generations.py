@@ -139,7 +139,7 @@ def test_a_failed_job_is_the_callers_error_with_its_words(
     error = told(answer)["error"]
     assert answer.status_code == 400
     assert (error["type"], error["code"]) == ("image_generation_user_error", "generation_failed")
-    assert error["message"] == "The prompt is empty of meaning."
+    assert error["message"] == "The prompt is empty of meaning. Nothing was charged."
     assert factories.account_of(alice).balance == 100 * MICRO
 
 
@@ -158,7 +158,7 @@ def test_a_job_that_somebody_cancels_is_told_of(
     held = openai.generate(painter)
     answer = waited(held, lambda: lifecycle.cancel(Prediction.objects.get().public_id))
     assert answer.status_code == 400
-    assert told(answer)["error"]["message"] == "The job was canceled."
+    assert told(answer)["error"]["message"] == "The job was canceled. Nothing was charged."
 
 
 def test_what_is_not_ready_in_time_is_canceled_and_costs_nothing(

@@ -172,7 +172,7 @@ def test_too_little_credit_and_a_failure_are_told_so(
     assert (poor.status_code, poor.json()["error"]["code"]) == (429, "insufficient_quota")
     provider.updates = [Update("failed", error="It broke.")]
     failed = waited(api.post("/predictions", body, **HEADER))
-    assert (failed.status_code, told(failed)["error"]["message"]) == (400, "It broke.")
+    assert (failed.status_code, told(failed)["error"]["message"]) == (400, "It broke. Nothing was charged.")
     assert factories.account_of(alice).balance == 100 * MICRO
 
 

@@ -206,7 +206,7 @@ def test_a_run_that_fails_ends_the_stream_with_the_error(
     events = streamed(openai.generate(painter, stream=True), [fakes.work_off])
     assert [event["type"] for event in events] == ["error"]
     assert events[0]["error"] == {
-        "message": "Out of paint.",
+        "message": "Out of paint. Nothing was charged.",
         "type": "image_generation_user_error",
         "param": None,
         "code": "generation_failed",
@@ -218,7 +218,7 @@ def test_a_job_that_is_canceled_elsewhere_ends_the_stream(
 ) -> None:
     answer = openai.generate(painter, stream=True)
     events = streamed(answer, [lambda: lifecycle.cancel(Prediction.objects.get().public_id)])
-    assert events[0]["error"]["message"] == "The job was canceled."
+    assert events[0]["error"]["message"] == "The job was canceled. Nothing was charged."
 
 
 def test_where_the_server_stops_the_work_goes_on_and_the_client_is_told(

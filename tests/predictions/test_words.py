@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import MICRO, User
 from gallery.models import Item
-from predictions import lifecycle, submit
+from predictions import lifecycle, standing, submit
 from predictions.models import Delivery, Output, Prediction, Version
 from predictions.providers.base import Update
 from predictions.running import tasks
@@ -151,6 +151,31 @@ def test_characters_that_no_database_keeps_are_left_out(
     tasks.collect()
     prediction.refresh_from_db()
     assert prediction.output == ["ab", "c"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("It broke.", "It broke. Nothing was charged."),
+        ("It broke", "It broke. Nothing was charged."),
+        ("图片坏了。", "图片坏了。 Nothing was charged."),
+        ("It broke. Nothing was charged.", "It broke. Nothing was charged."),
+        ("x" * 3000, f"{'x' * 2000}. Nothing was charged."),
+        ("", "The run failed without a reason. Nothing was charged."),
+    ],
+)
+def test_what_darkroom_itself_says_of_a_failure_ends_with_its_price(said: str, shown: str) -> None:
+    assert lifecycle.free(said) == shown
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_models_own_words_stay_as_they_are_and_the_price_stands_beside_them(
+    alice: User, speaker: Version, provider: FakeProvider, ours: bool
+) -> None:
+    provider.updates = [Update("failed", error="CUDA out of memory", error_is_ours=ours)]
+    failed = look(begun(alice, speaker))
+    assert failed.error == "CUDA out of memory" + (". Nothing was charged." if ours else "")
+    assert standing.notice(failed) == "Nothing was charged."
 
 
 @pytest.mark.parametrize(

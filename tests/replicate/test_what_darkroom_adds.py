@@ -23,6 +23,8 @@ from tests.replicate.conftest import Api
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+NOTHING_YET = {"progress": None, "provider": None, "notice": None}
+
 
 def darkroom(api: Api, prediction: Prediction) -> dict[str, Any]:
     found: dict[str, Any] = api.get(f"/predictions/{prediction.public_id}").json()["darkroom"]
@@ -31,7 +33,7 @@ def darkroom(api: Api, prediction: Prediction) -> dict[str, Any]:
 
 def test_a_create_names_its_ceiling(api: Api, version: Version, provider: FakeProvider) -> None:
     shown = api.create(version.pk, {"prompt": "a cat"}).json()
-    assert shown["darkroom"] == {"ceiling": MICRO, "charged": None, "progress": None, "provider": None}
+    assert shown["darkroom"] == {"ceiling": MICRO, "charged": None, **NOTHING_YET}
 
 
 def test_a_success_names_its_charge(api: Api, alice: User, version: Version) -> None:
@@ -43,7 +45,24 @@ def test_a_success_names_its_charge(api: Api, alice: User, version: Version) -> 
         "charged": MICRO,
         "progress": 1.0,
         "provider": None,
+        "notice": "Only the delivered outputs were charged.",
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "charge", "told"),
+    [
+        (Status.SUCCEEDED, MICRO, None),
+        (Status.FAILED, 0, "Nothing was charged."),
+        (Status.CANCELED, 0, "Nothing was charged."),
+        (Status.ABORTED, 0, "Nothing was charged."),
+    ],
+)
+def test_what_ended_otherwise_than_asked_says_what_that_did_not_cost(
+    api: Api, alice: User, version: Version, status: Status, charge: int, told: str | None
+) -> None:
+    prediction = factories.make_prediction(alice, version, status=status, ceiling=MICRO, charge=charge)
+    assert darkroom(api, prediction)["notice"] == told
 
 
 def test_who_waits_is_told_the_place(api: Api, alice: User, bob: User, version: Version) -> None:
@@ -89,7 +108,7 @@ def test_a_list_counts_no_places(api: Api, alice: User, version: Version) -> Non
     def queries() -> int:
         with CaptureQueriesContext(connection) as caught:
             rows = api.get("/predictions").json()["results"]
-        assert all(set(row["darkroom"]) == {"ceiling", "charged", "progress", "provider"} for row in rows)
+        assert all(set(row["darkroom"]) == {"ceiling", "charged", *NOTHING_YET} for row in rows)
         return len(caught)
 
     factories.make_prediction(alice, version)
@@ -105,7 +124,8 @@ def test_a_webhook_carries_the_money_and_no_place(alice: User, version: Version)
     )
     lifecycle.cancel(prediction.public_id)
     shown = json.loads(webhooks.render(Prediction.objects.get(pk=prediction.pk)))
-    assert shown["darkroom"] == {"ceiling": MICRO, "charged": 0, "progress": None, "provider": None}
+    free = {**NOTHING_YET, "notice": "Nothing was charged."}
+    assert shown["darkroom"] == {"ceiling": MICRO, "charged": 0, **free}
 
 
 def test_replicates_own_client_ignores_it(api: Api, alice: User, version: Version) -> None:

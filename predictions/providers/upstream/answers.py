@@ -127,7 +127,13 @@ def _is_images(data: dict[str, Any]) -> bool:
 def _images(data: dict[str, Any], *, base: str, again: bool) -> Update:
     addresses = outputs.found(_pictures(data["data"]), base)
     if not addresses:
-        return Update("failed", error=NO_PICTURE, error_kind="transient", answer=errors.shown(data))
+        return Update(
+            "failed",
+            error=NO_PICTURE,
+            error_is_ours=True,
+            error_kind="transient",
+            answer=errors.shown(data),
+        )
     return Update("succeeded", output=outputs.references(addresses, again=again), metrics=_metrics(data))
 
 
@@ -166,7 +172,9 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
         return Update(kind, logs=logs, progress=progress, output=outputs.clean(output), metrics=metrics)
     except outputs.TooMuch:
         answer = errors.shown(data, secret)
-        return Update("failed", logs=logs, error=TOO_MUCH, error_kind="permanent", answer=answer)
+        return Update(
+            "failed", logs=logs, error=TOO_MUCH, error_is_ours=True, error_kind="permanent", answer=answer
+        )
 
 
 def _small(output: Any, addresses: list[str]) -> Any:
@@ -189,6 +197,7 @@ def failure(data: dict[str, Any], logs: str, metrics: dict[str, Any], secret: st
         "failed",
         logs=logs,
         error=ITS_OWN_TROUBLE if kind in _OPERATORS else text or NO_REASON,
+        error_is_ours=kind in _OPERATORS or not text,
         error_kind=kind,
         answer=errors.shown(
             {name: value for name, value in data.items() if name not in ("input", "logs")}, secret

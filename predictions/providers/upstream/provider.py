@@ -194,7 +194,7 @@ class UpstreamProvider:
         if hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:
             _senseless.forget((self.name, job.id))
             error = f"{UNREADABLE[:-1]}{reason}."
-            return Update("failed", error=error, error_kind="permanent", answer=shown)
+            return Update("failed", error=error, error_is_ours=True, error_kind="permanent", answer=shown)
         raise ProviderError(f"The service's answer makes no sense{reason}.", permanent=False, answer=shown)
 
     def _canceled(self, job: Job, answer: Answer) -> Kind | None:

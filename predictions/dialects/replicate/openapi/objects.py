@@ -136,6 +136,9 @@ def _darkroom() -> Json:
                 "Who works on it or did: `embedded`, or a service's name here; null while it waits.",
                 or_null(STRING),
             ),
+            "notice": told(
+                "What it did not cost, where it failed or delivered less than asked; else null.", or_null(STRING)
+            ),
             "queue": place,
             "preview": look,
         },
