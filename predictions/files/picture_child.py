@@ -43,7 +43,18 @@ def _thumbnails(path: Path, picture: Image.Image, folder: Path, content_type: st
         medium = _with_vips(path, folder, content_type)
     except Exception:  # libvips is faster, but whatever it cannot do, Pillow does
         medium = _with_pillow(picture, folder)
-    return {"small": "small.webp", "medium": "medium.webp", **_placeholder(medium)}
+    made = {name: _described(folder / f"{name}.webp") for name in SIDES}
+    return {**made, **_placeholder(medium)}
+
+
+def _described(path: Path) -> dict[str, Any]:
+    with Image.open(path, formats=["WEBP"]) as made:
+        return {
+            "path": path.name,
+            "content_type": "image/webp",
+            "width": made.width,
+            "height": made.height,
+        }
 
 
 def _with_vips(path: Path, folder: Path, content_type: str) -> Image.Image:

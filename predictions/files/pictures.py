@@ -25,14 +25,24 @@ class NotAPicture(Exception):
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """A smaller picture made of a file, in pixels. Its path ends in the extension of its type."""
+
+    path: Path
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Look:
-    """What a file is. `small` and `medium` are paths of thumbnails, or None where there are none."""
+    """What a file is. `small` and `medium` are its thumbnails, or None where there are none."""
 
     content_type: str
     width: int | None
     height: int | None
-    small: Path | None
-    medium: Path | None
+    small: Thumbnail | None
+    medium: Thumbnail | None
     colour: str
     blur: str
 
@@ -62,11 +72,15 @@ def look(path: Path, folder: Path) -> Look:
         content_type=found["content_type"],
         width=found.get("width"),
         height=found.get("height"),
-        small=folder / found["small"] if "small" in found else None,
-        medium=folder / found["medium"] if "medium" in found else None,
+        small=_thumbnail(found.get("small"), folder),
+        medium=_thumbnail(found.get("medium"), folder),
         colour=found.get("colour", ""),
         blur=found.get("blur", ""),
     )
+
+
+def _thumbnail(found: dict[str, Any] | None, folder: Path) -> Thumbnail | None:
+    return Thumbnail(**{**found, "path": folder / found["path"]}) if found else None
 
 
 def _limits() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import shutil
 import tempfile
@@ -255,13 +256,17 @@ def _store(ref: OutputRef, index: int, writing: media.Writing) -> PreparedOutput
         )
 
 
-def _thumbnail(path: Path | None) -> StoredFile | None:
-    if path is None:
+def _thumbnail(made: pictures.Thumbnail | None) -> StoredFile | None:
+    if made is None:
         return None
-    import hashlib
-
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return media.store(media.reserve("webp"), path, sha256=digest, content_type="image/webp")
+    return media.store(
+        media.reserve(made.path.suffix[1:]),
+        made.path,
+        sha256=hashlib.sha256(made.path.read_bytes()).hexdigest(),
+        content_type=made.content_type,
+        width=made.width,
+        height=made.height,
+    )
 
 
 @contextlib.contextmanager
