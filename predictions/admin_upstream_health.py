@@ -108,6 +108,7 @@ def _shown(one: health.Health) -> dict[str, Any]:
         "variant": variant,
         "figures": _figures(one),
         "keys": _keys(one),
+        "routes": _routes(one),
         "margins": _margins(one),
     }
 
@@ -179,6 +180,13 @@ def _key_row(one: health.KeyHealth) -> list[Any]:
         _second(one.asked_to_wait_until),
         format_html("{} · {}", error, moment(key.error_at)) if key.error_at else error,
     ]
+
+
+def _routes(one: health.Health) -> dict[str, Any]:
+    return {
+        "headers": [_("Model"), _("Rests until"), _("What the service said")],
+        "rows": [[route.model.ref, _second(route.rest_until), route.error[:300]] for route in one.resting],
+    }
 
 
 def _second(at: datetime | None) -> str:

@@ -15,9 +15,12 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 Kind = Literal["starting", "processing", "succeeded", "failed", "canceled", "lost"]
 
-ErrorKind = Literal["key", "quota", "rate", "safety", "bad_input", "transient", "permanent"]
-"""Whose fault it is: the operator's key or its quota, too many requests, the caller's words or input, a passing trouble
-of the service, or something that no repeat there will mend.
+ErrorKind = Literal[
+    "key", "quota", "address", "rate", "channel", "safety", "bad_input", "transient", "permanent"
+]
+"""Whose fault it is: the operator's key, its quota or the address that was given, too many requests, nobody behind a
+gateway who takes this model now, the caller's words or input, a passing trouble of the service, or something that no
+repeat there will mend.
 """
 
 FINAL: frozenset[Kind] = frozenset({"succeeded", "failed", "canceled", "lost"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,10 @@ FIRST_REPEAT_S = 3.0
 
 NOT_ACCEPTED = "The provider did not accept this request."
 UNKNOWN_THERE = "No service that this server may use knows this model."
+NO_ROOM = "The services that run this model have no room for it at present; try again later."
+NOBODY_S = 5.0
+CHANNEL_TRIES = 3
+"""How often one upstream may say of one prediction that it has nobody for its model, before that is believed."""
 
 Outcome = Job | Update | BaseException
 
@@ -266,6 +271,8 @@ def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int)
         _decline(start, run, error, error.words or NOT_ACCEPTED, took_ms)
     elif error.kind == "permanent" or (error.permanent and error.kind == "transient"):
         _unknown_there(start, run, error, took_ms)
+    elif error.kind == "channel":
+        _nobody_there(start, run, error, took_ms)
     else:
         _go_on(start, run, error, took_ms)
 
@@ -318,21 +325,36 @@ def _unknown_there(start: _Start, run: UpstreamRun, error: ProviderError, took_m
         _release(start, run, error, took_ms, 0.0)
 
 
-def _asked_in_vain(start: _Start) -> bool:
-    """Whether every provider that could have it has said that it never will; the one that has just said it included."""
-    said = UpstreamRun.objects.filter(
-        prediction=start.prediction, outcome=UpstreamRun.Outcome.REFUSED, error_kind="permanent"
-    )
-    groups = {*said.values_list("upstream__name", flat=True), getattr(start.provider, "group", "")}
-    return all(getattr(one, "group", "") in groups for one in _serving(start.prediction))
+def _nobody_there(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
+    """A gateway with nobody behind it for this model: the route rests for a minute, the next upstream is asked."""
+    prediction, name = start.prediction, start.provider.name
+    log.warning("start_found_nobody", prediction=prediction.public_id, provider=name, reason=str(error))
+    circuits.rest_route(name, prediction.model_id, str(error), error.retry_after or circuits.CHANNEL_REST_S)
+    if _asked_in_vain(start, error.kind):
+        _decline(start, run, error, NO_ROOM, took_ms)
+    else:
+        _release(start, run, error, took_ms, _pause(prediction, NOBODY_S))
+
+
+def _asked_in_vain(start: _Start, kind: str = "permanent") -> bool:
+    """Whether every provider that could have it has said that it never will, or often enough that it has nobody for it.
+
+    The one that has just said so, with an error of that `kind`, included.
+    """
+    group = getattr(start.provider, "group", "")
+    refused = UpstreamRun.objects.filter(prediction=start.prediction, outcome=UpstreamRun.Outcome.REFUSED)
+    said = Counter([*refused.values_list("upstream__name", "error_kind"), (group, kind)])
+
+    def hopeless(name: str) -> bool:
+        return said[name, "permanent"] > 0 or said[name, "channel"] >= CHANNEL_TRIES
+
+    return all(hopeless(getattr(one, "group", "")) for one in _serving(start.prediction))
 
 
 def _go_on(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
     """Its key, its quota, its pace or its trouble: each other provider is asked at once, then all with pauses."""
     prediction = start.prediction
-    refusals = prediction.upstream_runs.filter(outcome=UpstreamRun.Outcome.REFUSED).count() + 1
-    beyond = refusals - len(_serving(prediction))
-    pause = 0.0 if beyond < 0 else min(0.5 * 2.0 ** min(beyond, 10), LONGEST_REST_S)
+    pause = _pause(prediction, 0.5)
     log.info(
         "start_goes_on",
         prediction=prediction.public_id,
@@ -342,6 +364,13 @@ def _go_on(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) 
         again_in_s=pause,
     )
     _release(start, run, error, took_ms, pause)
+
+
+def _pause(prediction: Prediction, first_s: float) -> float:
+    """Seconds until it is asked for again: none while others have not been asked, then longer each time."""
+    refusals = prediction.upstream_runs.filter(outcome=UpstreamRun.Outcome.REFUSED).count() + 1
+    beyond = refusals - len(_serving(prediction))
+    return 0.0 if beyond < 0 else min(first_s * 2.0 ** min(beyond, 10), LONGEST_REST_S)
 
 
 def _release(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int, seconds: float) -> None:

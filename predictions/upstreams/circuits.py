@@ -1,8 +1,8 @@
 """Who may be sent work now. The only writer of the states of keys, each change in a short transaction of its own.
 
-closed: in use. open: resting after a key or quota error, or too much trouble, until `open_until`. probing: exactly one
-start or question is under way to see whether it is well again; its lease ends back in open. Beside that a key may have
-been asked to wait (`rest_until`), which is no failure. All times are the database's.
+closed: in use. open: resting after an error of key, quota or address, or too much trouble, until `open_until`.
+probing: exactly one start or question is under way to see whether it is well again; its lease ends back in open. Beside
+that a key may have been asked to wait (`rest_until`), which is no failure. All times are the database's.
 """
 
 from __future__ import annotations
@@ -39,10 +39,16 @@ QUESTION_FIRST_S = 3.0
 WAIT_S = 5.0
 LONGEST_WAIT_S = 3600.0
 ROUTE_REST_S = 600.0
+CHANNEL_REST_S = 60.0
+"""Rest of a model for which a gateway had nobody; it knows the model, so somebody may soon be there."""
 _PROBE_MORE_S = 15.0
 _NOTED_FOR = timedelta(seconds=10)
 _LONGEST_ERROR = 1000
-_OWN_FAULT = ("safety", "bad_input", "permanent")
+_NOT_THE_KEYS = ("safety", "bad_input", "permanent", "channel")
+"""Kinds that say nothing of the key: of the caller's words and input, and of one model."""
+_AT_ONCE = ("key", "quota", "address")
+_UNASKABLE = ("quota", "address")
+"""Kinds that no harmless question shows to be over: a start is the probe."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def _states() -> QuerySet[Any, Any]:
         Q(capped_at__isnull=False) | Q(spent__gte=OuterRef("upstream__day_cap"))
     )
     usable = _usable() & ~Exists(capped)
-    due = _due(Now() - timedelta(seconds=QUESTION_FIRST_S)) | _due(Now()) & Q(error_kind="quota")
+    due = _due(Now() - timedelta(seconds=QUESTION_FIRST_S)) | _due(Now()) & Q(error_kind__in=_UNASKABLE)
     return UpstreamKey.objects.order_by("pk").values_list(
         "pk",
         "upstream_id",
@@ -145,7 +151,7 @@ def claim_probe(name: str) -> bool:
 
 def due_probes() -> list[str]:
     """Names of the keys that rest and may be tried now, except those whose trouble only real work can show."""
-    rows = UpstreamKey.objects.filter(_usable(), _due(Now())).exclude(error_kind="quota")
+    rows = UpstreamKey.objects.filter(_usable(), _due(Now())).exclude(error_kind__in=_UNASKABLE)
     return [provider_name(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)]
 
 
@@ -190,7 +196,7 @@ def failed(name: str, error: ProviderError) -> None:
     pk = key_pk(name) or 0
     if not pk:
         return
-    if error.kind in _OWN_FAULT:
+    if error.kind in _NOT_THE_KEYS:
         if UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists():
             _close(pk, question=True)
         return
@@ -217,7 +223,7 @@ def _rest(pk: int, error: ProviderError, told: dict[str, Any]) -> None:
 def _count(pk: int, error: ProviderError, told: dict[str, Any]) -> bool:
     """Count one failure, and open the circuit where it was enough. Whether it went from closed to open."""
     rows = UpstreamKey.objects.filter(pk=pk)
-    at_once = error.kind in ("key", "quota")
+    at_once = error.kind in _AT_ONCE
     if rows.filter(state=State.PROBING).update(**_open(error), **told):
         return False
     if rows.filter(state=State.OPEN).update(**told):

@@ -12,7 +12,15 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clock import Now
-from predictions.models import Phase, Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRun
+from predictions.models import (
+    Phase,
+    Prediction,
+    Upstream,
+    UpstreamDay,
+    UpstreamKey,
+    UpstreamRoute,
+    UpstreamRun,
+)
 from predictions.upstreams import configured
 from predictions.upstreams.days import today
 
@@ -89,6 +97,8 @@ class Health:
     spent: int
     capped: bool
     strays: int
+    resting: list[UpstreamRoute] = field(default_factory=list)
+    """Routes of models that it said not to know, or to have nobody for; they rest for some minutes."""
     margins: list[Margin] = field(default_factory=list)
 
     @property
@@ -129,6 +139,8 @@ def overview() -> list[Health]:
         .annotate(n=Count("pk"))
     )
     margins = _by(margin(), "upstream")
+    at_rest = UpstreamRoute.objects.filter(rest_until__gt=Now()).select_related("model").order_by("pk")
+    resting = _by(at_rest, "upstream_id")
     return [
         Health(
             upstream=upstream,
@@ -142,6 +154,7 @@ def overview() -> list[Health]:
             spent=days[upstream.pk].spent if upstream.pk in days else 0,
             capped=_is_capped(upstream, days.get(upstream.pk)),
             strays=strays.get(upstream.pk, 0),
+            resting=resting.get(upstream.pk, []),
             margins=margins.get(upstream.name, []),
         )
         for upstream in upstreams

@@ -17,7 +17,7 @@ from predictions.providers.base import ProviderError
 from predictions.providers.registry import UnknownProvider
 from predictions.providers.upstream.api import Api
 from predictions.providers.upstream.config import UpstreamConfig
-from predictions.providers.upstream.errors import classify
+from predictions.providers.upstream.errors import classify, redirected
 from predictions.providers.upstream.reading import Answer
 from predictions.upstreams import circuits, configured
 
@@ -103,21 +103,26 @@ def ask(name: str) -> ProviderError | None:
         config = configured.config(name)
     except UnknownProvider:
         return ProviderError("The stored key cannot be read.", permanent=True, refused=True, kind="key")
-    return asyncio.run(_question(config))
+    return asyncio.run(_question(config, redirects_tell=True))
 
 
-async def _question(config: UpstreamConfig) -> ProviderError | None:
+async def _question(config: UpstreamConfig, *, redirects_tell: bool = False) -> ProviderError | None:
+    """`redirects_tell`: a person asks, who can mend the address. By itself a redirect of this one question, to a page
+    to sign in perhaps, says nothing of starts.
+    """
     quick = replace(config, connect_s=min(config.connect_s, CONNECT_S), read_s=min(config.read_s, READ_S))
     try:
         return await Api(quick).ask(
-            "GET", PATH, lambda answer: _verdict(answer, config.secret), patience=_PATIENCE_S
+            "GET", PATH, lambda answer: _verdict(answer, config.secret, redirects_tell), patience=_PATIENCE_S
         )
     except ProviderError as error:
         return error
 
 
-def _verdict(answer: Answer, secret: str) -> ProviderError | None:
+def _verdict(answer: Answer, secret: str, redirects_tell: bool) -> ProviderError | None:
     """Any answer below 500 shows a living service, unless it is about the key, the purse or the pace."""
+    if 300 <= answer.status < 400 and redirects_tell:
+        return redirected(answer.status, answer.headers, secret)
     if answer.is_success or 300 <= answer.status < 400:
         return None
     found = classify(answer.status, answer.headers, answer.said, secret)

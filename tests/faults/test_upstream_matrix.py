@@ -112,7 +112,7 @@ def _the_ledger_says(case: Case, world: World, prediction: Prediction) -> None:
 
 
 def _the_operator_sees(case: Case, key: UpstreamKey, said: str) -> None:
-    assert key.state == UpstreamKey.State.CLOSED or case.kind in ("key", "quota", "transient")
+    assert key.state == UpstreamKey.State.CLOSED or case.kind in ("key", "quota", "address", "transient")
     if case.kind:
         assert key.error_kind == case.kind
     assert ("upstream_circuit_opened" in said) == case.opened

@@ -23,6 +23,7 @@ from predictions.models import (
     Phase,
     Prediction,
     UpstreamKey,
+    UpstreamRoute,
     UpstreamRun,
     Version,
 )
@@ -124,6 +125,7 @@ class World:
         Prediction.objects.filter(lease_until__isnull=False).update(lease_until=due)
         UpstreamKey.objects.filter(open_until__isnull=False).update(open_until=due)
         UpstreamKey.objects.filter(rest_until__isnull=False).update(rest_until=due)
+        UpstreamRoute.objects.filter(rest_until__isnull=False).update(rest_until=due)
         UpstreamKey.objects.filter(probe_until__isnull=False).update(probe_until=due)
         # Within a day: what was reserved counts for the day on which it was sent.
         unanswered = UpstreamRun.objects.filter(outcome__in=("sent", "lost"), cost__isnull=True, reserved=0)

@@ -9,9 +9,16 @@ import pytest
 
 from accounts.models import MICRO, Account, User
 from predictions import availability, lifecycle, submit
-from predictions.models import HostedModel, Prediction, Upstream, UpstreamKey, UpstreamRun, Version
+from predictions.models import (
+    HostedModel,
+    Prediction,
+    Upstream,
+    UpstreamKey,
+    UpstreamRun,
+    Version,
+)
 from predictions.providers.base import AnswerLost, Job, ProviderError, Update
-from predictions.running import providers, tasks
+from predictions.running import providers, starting, tasks
 from predictions.upstreams import circuits
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
@@ -179,6 +186,46 @@ def test_a_model_that_no_upstream_knows_fails_clearly_and_one_that_another_knows
     for _ in range(3):
         tasks.start()
     assert fresh(other).error == "No service that this server may use knows this model. Nothing was charged."
+
+
+def test_a_gateway_with_nobody_behind_it_is_passed_over_for_a_minute_and_keeps_its_other_models(
+    alice: User, version: Version, house: House
+) -> None:
+    first, second = house.add("first", priority=1), house.add("second", priority=2)
+    first.starts = [refusal("channel")]
+    prediction = accept(alice, version)
+    tasks.start()
+    row = fresh(prediction)
+    assert (row.status, row.provider, outcomes(row)) == ("processing", second.name, ["refused", "accepted"])
+    assert circuits.standing().resting_routes == {(first.name, version.model.ref)}
+    assert circuits.unavailable() == set()
+
+
+def test_where_nobody_has_room_it_waits_and_the_third_time_it_fails_in_its_own_words(
+    alice: User, version: Version, house: House
+) -> None:
+    only = house.add("only")
+    only.starts = [refusal("channel") for _ in range(3)]
+    prediction = accept(alice, version)
+    for asked in (1, 2):
+        tasks.start()
+        assert (fresh(prediction).phase, len(only.orders)) == ("waiting", asked)
+        Prediction.objects.update(not_before=None)
+    tasks.start()
+    row = fresh(prediction)
+    assert (row.status, row.error) == ("failed", f"{starting.NO_ROOM} Nothing was charged.")
+    assert factories.account_of(alice).balance == 100 * MICRO
+
+
+def test_an_upstream_that_redirects_its_starts_rests_and_the_next_one_works(
+    alice: User, version: Version, house: House
+) -> None:
+    first, second = house.add("first", priority=1), house.add("second", priority=2)
+    first.starts = [refusal("address")]
+    prediction = accept(alice, version)
+    tasks.start()
+    assert fresh(prediction).provider == second.name
+    assert circuits.unavailable() == {first.name}
 
 
 def test_a_lost_answer_is_the_end_where_keys_are_not_honoured(

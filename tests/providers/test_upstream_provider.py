@@ -245,9 +245,9 @@ REFUSED = {
     "429-bare": "rate",
     "429-quota": "quota",
     "503": "transient",
-    "503-zh": "permanent",
+    "503-zh": "channel",
     "200-error": "quota",
-    "redirect": "permanent",
+    "redirect": "address",
 }
 LOST_FOR_GOOD = [
     "html",

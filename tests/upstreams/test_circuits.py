@@ -48,7 +48,7 @@ def seconds_until(at: Any) -> float:
     return float((at - timezone.now()).total_seconds())
 
 
-@pytest.mark.parametrize("kind", ["key", "quota"])
+@pytest.mark.parametrize("kind", ["key", "quota", "address"])
 def test_a_refused_key_rests_at_once(key: UpstreamKey, kind: ErrorKind) -> None:
     found = fail(key, kind)
     assert (found.state, found.error_kind, found.openings) == (State.OPEN, kind, 1)
@@ -71,8 +71,8 @@ def test_a_lost_answer_is_passing_trouble(key: UpstreamKey) -> None:
     assert again(key).state == State.OPEN
 
 
-@pytest.mark.parametrize("kind", ["safety", "bad_input", "permanent"])
-def test_what_is_the_callers_fault_never_counts(key: UpstreamKey, kind: ErrorKind) -> None:
+@pytest.mark.parametrize("kind", ["safety", "bad_input", "permanent", "channel"])
+def test_what_is_the_callers_fault_or_the_models_never_counts(key: UpstreamKey, kind: ErrorKind) -> None:
     found = fail(key, *[kind] * 10)
     assert (found.state, found.failures, found.error_kind) == (State.CLOSED, 0, "")
 

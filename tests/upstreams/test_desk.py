@@ -226,6 +226,16 @@ def test_the_page_shows_speed_errors_money_and_the_queue(desk: Client) -> None:
     assert waiting == "1"
 
 
+def test_the_page_shows_which_models_rest_there_and_why(desk: Client) -> None:
+    key = rows.make_upstream("far").keys.get()
+    model = factories.make_model("acme", "far-off")
+    assert "Models that rest there" not in desk.get(HEALTH).content.decode()
+    circuits.rest_route(key.provider_name, model.pk, "模型 far-off 无可用渠道", circuits.CHANNEL_REST_S)
+    page = desk.get(HEALTH).content.decode()
+    for words in ("Models that rest there", "acme/far-off", "无可用渠道"):
+        assert words in page, words
+
+
 def test_whoever_may_only_look_is_given_no_buttons_and_does_nothing(client_of: Any) -> None:
     looker = factories.make_user("looker", is_staff=True)
     looker.user_permissions.add(Permission.objects.get(codename="view_upstream"))

@@ -82,13 +82,24 @@ def test_it_stays_at_rest_as_long_as_the_answer_says_so(
         assert found.openings == 2 and found.open_until is not None and found.open_until > timezone.now()
 
 
-def test_an_empty_purse_is_left_to_the_next_start(key: UpstreamKey) -> None:
-    rest(key, "quota")
+@pytest.mark.parametrize("kind", ["quota", "address"])
+def test_what_no_question_shows_is_left_to_the_next_start(key: UpstreamKey, kind: str) -> None:
+    rest(key, kind)
     rest_is_over(key)
     sweep()
     assert again(key).state == "open"
     assert circuits.standing().half_open == {key.provider_name}
     assert circuits.claim_probe(key.provider_name)
+
+
+def test_a_redirect_tells_the_operator_who_asks_where_the_address_leads(
+    key: UpstreamKey, there: Loopback
+) -> None:
+    there.fault("account-redirect")
+    found = probing.ask(key.provider_name)
+    assert found is not None and found.kind == "address"
+    assert "leads elsewhere, to http" in str(found)
+    assert again(key).state == "closed"
 
 
 def test_what_is_mended_there_is_noticed_here(key: UpstreamKey, there: Loopback) -> None:

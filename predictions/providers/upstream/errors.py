@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts import scrubbing
-from predictions.providers.base import ErrorKind
+from predictions.providers.base import ErrorKind, ProviderError
 from predictions.providers.upstream import words
 from predictions.providers.upstream.pace import asked_to_wait
 
@@ -75,6 +75,21 @@ def classify(status: int, headers: Mapping[str, str], body: Any, secret: str = "
         explicit=explicit,
         retry_after=asked_to_wait(headers, text if kind == "rate" else ""),
         answer=shown(body, secret),
+    )
+
+
+def redirected(status: int, headers: Mapping[str, str], secret: str = "") -> ProviderError:
+    """The refusal of a request that the service sent elsewhere: the address that the operator gave is not its API's.
+
+    Nothing was started there; no repeat helps before the address is mended.
+    """
+    onward = one_line(headers.get("location", ""), secret, most=200)
+    return ProviderError(
+        f"The service answered {status}: its address leads elsewhere{f', to {onward}' if onward else ''}. "
+        "Redirects are not followed: give the address of the API itself.",
+        permanent=False,
+        refused=True,
+        kind="address",
     )
 
 
@@ -203,6 +218,9 @@ def _text(value: object) -> str:
 
 def _kind(status: int, said: _Said, text: str) -> tuple[ErrorKind, bool]:
     """The kind, and whether words gave it. Machine words first, then prose, then the status."""
+    if words.NO_CHANNEL.search(text):
+        # Said under codes of a model that is not found, which it is only for the moment.
+        return "channel", True
     for code in said.codes:
         known = words.CODES.get(code)
         if known is not None and not (code == "image_generation_user_error" and words.QUOTA.search(text)):

@@ -15,7 +15,7 @@ _ACCEPTED = (200, 201, 202)
 _NEVER_REACHED = (521, 522, 523, 525, 526, 530)
 _NOT_OURS = (501, 505)
 _PERMANENT: frozenset[ErrorKind] = frozenset({"safety", "bad_input", "permanent"})
-_PLAIN: frozenset[ErrorKind] = frozenset({"key", "quota", "rate", "safety", "bad_input"})
+_PLAIN: frozenset[ErrorKind] = frozenset({"key", "quota", "rate", "channel", "safety", "bad_input"})
 """Kinds that a service finds out before it begins, whatever status it dresses them in."""
 
 
@@ -46,13 +46,7 @@ def _not_accepted(answer: Answer, config: UpstreamConfig) -> ProviderError:
     if 200 <= status < 300:
         return AnswerLost(verdict.summary, permanent=True, kind="permanent", answer=verdict.answer)
     if status < 400:
-        return ProviderError(
-            f"The service answered {status}: its address leads elsewhere, and redirects are not followed.",
-            permanent=True,
-            refused=True,
-            kind="permanent",
-            answer=verdict.answer,
-        )
+        return errors.redirected(status, answer.headers, config.secret)
     if status in (409, 422) and re.search("idempoten", verdict.answer.lower()):
         # The key is known: something runs, or ran, under it.
         return AnswerLost(verdict.summary, permanent=status == 422, answer=verdict.answer)

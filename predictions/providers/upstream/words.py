@@ -88,10 +88,9 @@ OVERLOADED = _any(
     r"service (is )?(temporarily )?unavailable",
     r"(under|down for|in) maintenance",
     r"(queue|server) (is )?(full|busy)",
-    r"no (available|healthy) (channel|upstream|worker|gpu|backend|instance|provider)",
+    r"no (available|healthy) (upstream|worker|gpu|backend|instance|provider)",
     r"try again (later|soon|in a)",
     r"负载(已)?(饱和|过高|过载)",
-    r"无可用(渠道|通道)",
     r"(服务|系统|服务器)(繁忙|忙|暂不可用|不可用|维护)",
     r"稍后(再试|重试)",
     r"排队(人数)?(已满|过多)",
@@ -101,12 +100,17 @@ UNKNOWN_MODEL = _any(
     r"(does not exist|doesn't exist|not found|not exist|not available|not supported|no access|disabled)",
     r"(unknown|unsupported|invalid|no such) (model|version)",
     r"(not permitted|no permission|don't have (access|permission)).{0,40}(model|version|resource)",
-    r"no (available )?channels? for model",
     r"模型.{0,20}(不存在|未找到|不支持|无权|未配置|已下线|不可用)",
     r"(不支持|没有|无权(访问|使用))(该|此|的)?模型",
     r"版本.{0,20}(不存在|无效|未找到)",
-    r"(模型|model).{0,40}无可用(渠道|通道)",
 )
+NO_CHANNEL = _any(
+    r"no (available|healthy|enabled|usable) channels?\b",
+    r"no channels? (is |are )?(available|for (the |this )?(model|group))\b",
+    r"无可用的?(渠道|通道)",
+    r"没有可用的?(渠道|通道)",
+)
+"""A gateway that knows the model and has nobody behind it who takes it now."""
 BAD_INPUT = _any(
     r"(input )?validation (failed|error)",
     r"(invalid|missing|unexpected|unsupported) (input|parameter|param|field|value|argument|type|image|format)",
@@ -146,7 +150,7 @@ CODES: dict[str, ErrorKind] = {
     "image_generation_user_error": "safety",
     "model_not_found": "permanent",
     "model_not_supported": "permanent",
-    "get_channel_failed": "permanent",
+    "get_channel_failed": "channel",
     "server_error": "transient",
     "internal_error": "transient",
     "overloaded_error": "transient",
