@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
-import os
-import subprocess
-import sys
+import contextlib
 import tempfile
 import threading
-from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
 
-from predictions.running import leash
+from predictions.files import opening
 
-MEMORY = 1536 * 1024**2
-"""Bytes of address space of one child."""
-CPU_S = 20
-WALL_S = 25.0
+LIMITS = opening.Limits(memory=1536 * 1024**2, cpu_s=20, wall_s=25.0, answer=192 * 1024**2)
 AT_ONCE = 2
 """Children of this process; more wait for them."""
 PATIENCE_S = 20.0
@@ -94,65 +87,36 @@ async def enlarge(data: bytes, width: int, height: int, format: Format) -> Enlar
     _enlarging += 1
     job = {"do": "enlarge", "data": base64.b64encode(data).decode(), "format": format}
     try:
-        return Enlarged(**_or_raise(0, await _run_soon({**job, "width": width, "height": height})))
+        with _in_words():
+            (answer,) = await opening.opened_soon([{**job, "width": width, "height": height}], LIMITS)
+        return Enlarged(**_or_raise(0, answer))
     finally:
         _enlarging -= 1
 
 
-async def _run_soon(job: dict[str, Any]) -> dict[str, Any]:
-    child = await asyncio.create_subprocess_exec(
-        *_command(), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd=settings.BASE_DIR, env=_environment(),
-        pass_fds=leash.fds(),
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(WALL_S):
-            said, _nothing = await child.communicate(json.dumps([job]).encode())
-    except TimeoutError:
-        raise Unusable(0, "took too long to read.") from None
-    finally:
-        # Also where nobody waits for it any more.
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode != 0:
-        raise Unusable(0, "made its reader stop.")
-    answer: dict[str, Any] = json.loads(said)[0]
-    return answer
-
-
-def _or_raise(index: int, answer: dict[str, Any]) -> dict[str, Any]:
+def _or_raise(index: int, answer: opening.Job) -> opening.Job:
     if "error" in answer:
         raise Unusable(index, answer["error"])
     return answer
 
 
-def _run(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _run(jobs: list[opening.Job]) -> list[opening.Job]:
     if not _slots.acquire(timeout=PATIENCE_S):
         raise TooBusy
     try:
-        done = subprocess.run(
-            _command(),
-            input=json.dumps(jobs).encode(),
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            timeout=WALL_S,
-            env=_environment(),
-            pass_fds=leash.fds(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unusable(0, "took too long to read.") from None
+        with _in_words():
+            return opening.opened(jobs, LIMITS)
     finally:
         _slots.release()
-    if done.returncode != 0:
-        raise Unusable(0, "made its reader stop.")
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
 
 
-def _command() -> list[str]:
-    return [sys.executable, "-m", "predictions.files.convert_child", str(MEMORY), str(CPU_S)]
-
-
-def _environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1"}
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except opening.TooSlow:
+        raise Unusable(0, "took too long to read.") from None
+    except opening.Stopped:
+        raise Unusable(0, "made its reader stop.") from None
+    except opening.Lost:
+        raise TooBusy from None

@@ -1,28 +1,21 @@
-"""Opens pictures that strangers or providers sent, in a process of its own. Plain Python, no Django.
+"""Opens pictures that strangers or providers sent, in a child of the opener. Plain Python, no Django.
 
-    python -m predictions.files.convert_child MEMORY CPU_S < JOBS
-
-JOBS is a JSON list. `{"do": "check", "file"}` decodes a picture whole and says what it is; `{"do": "mask", "file",
-"to"}` writes a PNG that is white where the picture is transparent; `{"do": "enlarge", "data", "width", "height",
-"format"}` gives it at another size (Base64 both ways). One JSON list of answers comes back, `{"error": …}` for a job
-that failed. It limits itself before it reads anything; whatever a hostile file does, it does to this process alone.
+`{"do": "check", "file"}` decodes a picture whole and says what it is; `{"do": "mask", "file", "to"}` writes a PNG that
+is white where the picture is transparent; `{"do": "enlarge", "data", "width", "height", "format"}` gives it at another
+size (Base64 both ways).
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import json
-import resource
-import sys
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from predictions.files.formats import MAX_PIXELS, TYPES
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 MAX_SIDE = 8192
 TIMES = 4
@@ -35,8 +28,6 @@ class Unusable(Exception):
 
 def _opened(source: Any) -> Image.Image:
     """The picture, decoded whole. Raises Unusable."""
-    from PIL import Image, UnidentifiedImageError
-
     with warnings.catch_warnings():
         # Sizes that Pillow warns about are refused below.
         warnings.simplefilter("ignore")
@@ -62,8 +53,6 @@ def _opened(source: Any) -> Image.Image:
 
 
 def _turned(picture: Image.Image) -> Image.Image:
-    from PIL import ImageOps
-
     return ImageOps.exif_transpose(picture)
 
 
@@ -78,8 +67,6 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
 
 def mask(job: dict[str, Any]) -> dict[str, Any]:
     """White where the picture is transparent, black where it is not."""
-    from PIL import ImageChops
-
     picture = _turned(_opened(job["file"]))
     if not picture.has_transparency_data:
         raise Unusable("has no transparent part; what is to be painted anew has to be transparent.")
@@ -90,8 +77,6 @@ def mask(job: dict[str, Any]) -> dict[str, Any]:
 
 def enlarge(job: dict[str, Any]) -> dict[str, Any]:
     """The picture at another size (0: four times its own), as PNG, JPEG or WebP."""
-    from PIL import Image
-
     picture = _opened(io.BytesIO(base64.b64decode(job["data"]))).convert("RGB")
     width, height = job["width"] or TIMES * picture.width, job["height"] or TIMES * picture.height
     if not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE or width * height > MAX_PIXELS:
@@ -110,27 +95,9 @@ def _alpha(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA").getchannel("A")
 
 
-_WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "check": check,
     "mask": mask,
     "enlarge": enlarge,
 }
-
-
-def answer(job: dict[str, Any]) -> dict[str, Any]:
-    """What came of one job."""
-    try:
-        return _WAYS[job["do"]](job)
-    except Unusable as error:
-        return {"error": str(error)}
-    except MemoryError:
-        return {"error": "needs too much memory to be read."}
-
-
-if __name__ == "__main__":
-    memory, seconds = int(sys.argv[1]), int(sys.argv[2])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    jobs = json.load(sys.stdin)
-    sys.stdout.write(json.dumps([answer(job) for job in jobs]))
+"""Each may raise Unusable."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import subprocess
-import sys
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
+from predictions.files import opening
+from predictions.files.formats import EXTENSIONS, MAX_PIXELS
 
-from predictions.running import leash
-
-MEMORY = 2 * 1024**3
-CPU_S = 20
-WALL_S = 25.0
+LIMITS = opening.Limits(memory=2 * 1024**3, cpu_s=20, wall_s=25.0, answer=64 * 1024)
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_BLUR = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/=]{1,4000}")
+_THUMBNAILS = {".jpg": "image/jpeg", ".webp": "image/webp"}
+VIDEO = "video/mp4"
 
 
 class NotAPicture(Exception):
@@ -36,54 +33,60 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Look:
-    """What a file is. `small` and `medium` are its thumbnails, or None where there are none."""
+    """What a file is, in pixels as shown. `small` and `medium` are its thumbnails, None where there are none."""
 
     content_type: str
-    width: int | None
-    height: int | None
-    small: Thumbnail | None
-    medium: Thumbnail | None
-    colour: str
-    blur: str
+    width: int | None = None
+    height: int | None = None
+    small: Thumbnail | None = None
+    medium: Thumbnail | None = None
+    colour: str = ""
+    blur: str = ""
 
 
 def look(path: Path, folder: Path) -> Look:
-    """Look at a file; thumbnails go into `folder`. Raises NotAPicture, also where the child died of it."""
-    command = [sys.executable, "-m", "predictions.files.picture_child", str(path), str(folder)]
+    """Look at a file; thumbnails go into `folder`. May be called from several threads at once.
+
+    Raises NotAPicture, also where the child died of the file; OSError where no child could be had at all.
+    """
+    job = {"do": "look", "file": str(path), "folder": str(folder)}
     try:
-        done = subprocess.run(
-            command,
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            timeout=WALL_S,
-            preexec_fn=_limits,
-            env={"PATH": os.environ.get("PATH", ""), "VIPS_CONCURRENCY": "1", "VIPS_WARNING": "0"},
-            pass_fds=leash.fds(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        (found,) = opening.opened([job], LIMITS)
+    except opening.TooSlow:
         raise NotAPicture("it took too long to read") from None
-    if done.returncode != 0:
-        raise NotAPicture("its reader stopped unexpectedly")
-    found: dict[str, Any] = json.loads(done.stdout)
+    except opening.Stopped:
+        raise NotAPicture("its reader stopped unexpectedly") from None
     if "error" in found:
-        raise NotAPicture(found["error"])
+        raise NotAPicture(str(found["error"])[:300])
+    try:
+        return _read(found, folder)
+    except (KeyError, TypeError, ValueError, OSError):
+        raise NotAPicture("its reader made no sense") from None
+
+
+def _read(found: dict[str, Any], folder: Path) -> Look:
+    """A child's answer, believed only as far as it can be checked: the file may have taken the child over."""
+    kind = found["content_type"]
+    if kind == VIDEO:
+        return Look(kind)
+    width, height = int(found["width"]), int(found["height"])
+    if kind not in EXTENSIONS or not 0 < width * height <= MAX_PIXELS:
+        raise ValueError("no picture")
+    if not _COLOUR.fullmatch(found["colour"]) or not _BLUR.fullmatch(found["blur"]):
+        raise ValueError("no placeholder")
     return Look(
-        content_type=found["content_type"],
-        width=found.get("width"),
-        height=found.get("height"),
-        small=_thumbnail(found.get("small"), folder),
-        medium=_thumbnail(found.get("medium"), folder),
-        colour=found.get("colour", ""),
-        blur=found.get("blur", ""),
+        content_type=kind,
+        width=width,
+        height=height,
+        small=_thumbnail(found["small"], folder, "small"),
+        medium=_thumbnail(found["medium"], folder, "medium"),
+        colour=found["colour"],
+        blur=found["blur"],
     )
 
 
-def _thumbnail(found: dict[str, Any] | None, folder: Path) -> Thumbnail | None:
-    return Thumbnail(**{**found, "path": folder / found["path"]}) if found else None
-
-
-def _limits() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _thumbnail(found: dict[str, Any], folder: Path, name: str) -> Thumbnail:
+    path = folder / Path(found["path"]).name
+    if path.stem != name or path.is_symlink() or not path.is_file():
+        raise ValueError("no thumbnail")
+    return Thumbnail(path, _THUMBNAILS[path.suffix], int(found["width"]), int(found["height"]))

@@ -1,0 +1,84 @@
+"""What goes over the socket of an order to the opener, in both directions. Plain Python."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+BEGUN = b"+"
+"""The first byte that a child says."""
+ENDED = b"\0ended\0"
+"""What the opener appends when a child has ended; JSON holds no NUL."""
+_DIGITS = 10
+_CHUNK = 256 * 1024
+
+
+class TooLong(Exception):
+    """A frame is longer than it may be."""
+
+
+class Incomplete(Exception):
+    """The other side stopped in the middle of a frame."""
+
+
+def framed(data: bytes) -> bytes:
+    """One frame: the length in ten digits, which ENDED cannot be mistaken for, then the bytes."""
+    return f"{len(data):0{_DIGITS}d}".encode() + data
+
+
+def read(source: socket.socket, most: int) -> bytes:
+    """One frame from a blocking socket. Raises TooLong, or Incomplete."""
+    length = int(_exactly(source, _DIGITS))
+    if length > most:
+        raise TooLong
+    return bytes(_exactly(source, length))
+
+
+def _exactly(source: socket.socket, size: int) -> bytearray:
+    data = bytearray()
+    while len(data) < size:
+        chunk = source.recv(min(_CHUNK, size - len(data)))
+        if not chunk:
+            raise Incomplete
+        data += chunk
+    return data
+
+
+class Answer:
+    """What has come of an answer so far: BEGUN, one frame of JSON, and ENDED where the child ended before."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._data = bytearray()
+
+    def take(self, chunk: bytes) -> None:
+        """Add what was received."""
+        self._data += chunk
+
+    @property
+    def begun(self) -> bool:
+        """Whether the child, or the opener of one that ended at once, has said anything."""
+        return bool(self._data)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the frame is there. Raises TooLong."""
+        start = len(BEGUN)
+        head = self._data[start : start + _DIGITS]
+        if len(head) < _DIGITS or not head.isdigit():
+            return False
+        if int(head) > self._most:
+            raise TooLong
+        return len(self._data) >= start + _DIGITS + int(head)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the child ended before its answer was whole."""
+        return not self.whole and self._data.endswith(ENDED)
+
+    def value(self) -> Any:
+        """The JSON of a whole answer. Raises ValueError."""
+        start = len(BEGUN) + _DIGITS
+        length = int(self._data[len(BEGUN) : start])
+        return json.loads(self._data[start : start + length])
