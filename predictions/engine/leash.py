@@ -14,6 +14,8 @@ import threading
 
 LEASH = "DARKROOM_LEASH_FD"
 _PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+"""Opened once: forked children, which ask it something first of all, need not do so."""
 
 
 def leash_fd() -> int | None:
@@ -44,8 +46,7 @@ def _wait_for_end(fd: int) -> None:
 
 def die_with_parent(parent: int) -> None:
     """Ask the kernel for SIGKILL when the parent dies. `parent` is its process id, known before the fork."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent:  # it died before the request was in place
         os._exit(1)

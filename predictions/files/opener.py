@@ -133,7 +133,6 @@ def _become_child(memory: int, cpu_s: int, reply: int, opener: int) -> NoReturn:
         os.closerange(3, reply)
         os.closerange(reply + 1, _EVERY_DESCRIPTOR)
         die_with_parent(opener)
-        _first_to_go()
         apply_limits(memory, cpu_s)
         resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
         _silence()
@@ -157,7 +156,7 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_to_go() -> None:
-    """Where memory ends, the kernel takes this process, which can be repeated, before any other."""
+    """Where memory ends, the kernel takes this process or a child of it before any other: they can be had again."""
     with contextlib.suppress(OSError):
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(fd, _HIGHEST_OOM_SCORE)
@@ -178,6 +177,7 @@ def main() -> None:
     # that it works for.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _first_to_go()
     picture_child.warm_up()
     Opener(socket.socket(fileno=int(sys.argv[1]))).run()
 

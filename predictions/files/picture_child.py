@@ -62,15 +62,17 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
             # A JPEG is read whole too, but at a half or less where that is still enough for the thumbnails.
             picture.draft("RGB", (SIDES["medium"], SIDES["medium"]))
             picture.load()
-            if picture.getexif().get(_ORIENTATION) in _QUARTER_TURNS:
+            orientation = picture.getexif().get(_ORIENTATION, 1)
+            if orientation in _QUARTER_TURNS:
                 width, height = height, width
-            made = _thumbnails(_plain(picture), folder)
+            # It copies the whole picture where there is nothing to turn, too.
+            upright = ImageOps.exif_transpose(picture) if orientation != 1 else picture
+            made = _thumbnails(_plain(upright), folder)
     return {"content_type": content_type, "width": width, "height": height, **made}
 
 
-def _plain(picture: Image.Image) -> Image.Image:
-    """The picture upright, in RGB, or in RGBA where some of it is transparent, and with nothing written into it."""
-    plain = ImageOps.exif_transpose(picture)
+def _plain(plain: Image.Image) -> Image.Image:
+    """The picture in RGB, or in RGBA where some of it is transparent, with nothing written into it."""
     if plain.mode.startswith("I"):  # sixteen bits a pixel
         plain = plain.convert("I").point(lambda value: value / 256).convert("L")
     if plain.has_transparency_data:
