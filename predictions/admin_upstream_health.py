@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,7 +20,7 @@ from accounts import amounts
 from accounts.desk import link, moment
 from predictions import admin_upstream_runs, admin_upstreams
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
-from predictions.upstreams import circuits, health
+from predictions.upstreams import circuits, health, vault
 
 _STRAYS = 50
 
@@ -36,6 +37,7 @@ def upstreams(request: HttpRequest) -> HttpResponse:
         "title": _("How the upstreams stand"),
         "upstreams": [_shown(one) for one in found],
         "strays": _strays(request),
+        "encryption": _encryption() if found else None,
         "may_act": request.user.has_perm("predictions.change_upstream"),
         "may_check": request.user.has_perm("predictions.change_upstreamrun"),
         "may_add": request.user.has_perm("predictions.add_upstream"),
@@ -170,11 +172,13 @@ def _keys(one: health.Health) -> dict[str, Any]:
 def _key_row(one: health.KeyHealth) -> list[Any]:
     key = one.key
     words = admin_upstreams.state_of(key)[1] if one.readable else _("cannot be read with DARKROOM_KEYS")
-    error = f"{key.error_kind}: {key.error[:160]}" if key.error_kind else "–"
+    # The sentence; the answer itself stands on the key's own page.
+    summary = Truncator(key.error.partition("\n")[0]).chars(200)
+    error = f"{key.error_kind}: {summary}" if key.error_kind else "–"
     until = key.open_until if key.state == UpstreamKey.State.OPEN else key.probe_until
     return [
-        format_html('<span class="whitespace-nowrap">{}</span>', link(key, f"{key.label} …{key.hint}")),
-        words,
+        _unbroken(link(key, f"{key.label} …{key.hint}")),
+        _unbroken(words),
         f"{one.in_flight} / {one.limit}",
         _second(until) if key.state != UpstreamKey.State.CLOSED else "–",
         _second(one.asked_to_wait_until),
@@ -187,6 +191,39 @@ def _routes(one: health.Health) -> dict[str, Any]:
         "headers": [_("Model"), _("Rests until"), _("What the service said")],
         "rows": [[route.model.ref, _second(route.rest_until), route.error[:300]] for route in one.resting],
     }
+
+
+def _encryption() -> dict[str, Any]:
+    """With which of DARKROOM_KEYS the stored secrets are encrypted, and what is to do about it."""
+    try:
+        now = vault.rotation()
+    except vault.NoKeyFits as error:
+        return {"figures": [], "advice": str(error)}
+    figures = [
+        (_("Keys in DARKROOM_KEYS"), now.keys),
+        (_("Secrets encrypted with the newest"), now.newest),
+        (_("Secrets encrypted with an older one"), now.older),
+        (_("Secrets that fit none of them"), now.lost),
+    ]
+    return {"figures": figures, "advice": _advice(now)}
+
+
+def _advice(now: vault.Rotation) -> str:
+    if now.lost:
+        return _("Put the key that is missing back behind the newest, or enter the secret again.")
+    if now.older:
+        return _("Encrypt everything with the newest key: manage.py keys rotate")
+    if now.keys > 1:
+        return _("Nothing here needs the older keys any more; backups from before the change do.")
+    if now.in_file:
+        return _("To change it: manage.py keys rotate --add")
+    return _(
+        "To change it, put a fresh key in front (manage.py keys new), start anew, then: manage.py keys rotate"
+    )
+
+
+def _unbroken(text: str) -> str:
+    return format_html('<span class="whitespace-nowrap">{}</span>', text)
 
 
 def _second(at: datetime | None) -> str:

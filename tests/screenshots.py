@@ -1,10 +1,10 @@
 """Pictures of the pages for the README: a real server, pictures made through the API, a real Chromium.
 
-    script/screenshots [FOLDER]
+    script/screenshots [--upstreams] [FOLDER]
 
 Starts `script/server` on a data folder of its own and an unused port, asks it for pictures over HTTP with the token
 that it prints, publishes them through the pages, and photographs home, gallery, item, library, studio, a phone and the
-administration.
+administration. With `--upstreams` it makes those of docs/upstreams.md instead (`tests.screenshots_upstreams`).
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ class Server:
 
 
 @contextmanager
-def server(data: Path) -> Iterator[Server]:
-    """`script/server` on a fresh data folder and a free port, stopped at the end."""
+def server(data: Path, **more: str) -> Iterator[Server]:
+    """`script/server` on a fresh data folder and a free port, with `more` variables, stopped at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = data / "server.log"
-    environment = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1", "DARKROOM_DATA": str(data)}
+    environment = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1", "DARKROOM_DATA": str(data), **more}
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(ROOT / "script" / "server")], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
@@ -212,23 +212,32 @@ def developing(page: Page, server: Server) -> None:
     page.wait_for_selector(".tray .progress-line b:text-matches('^[3-9][0-9]%')", timeout=60_000)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, upstreams: bool = False) -> None:
     """Everything in turn; says what was written."""
+    from tests import screenshots_upstreams as others
+
     path = chromium()
     if path is None:
         raise SystemExit("No Chromium found: install the package `chromium`.")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="darkroom-pictures-") as data, server(Path(data)) as running:
-        make_pictures(running, WISHES)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-            for written in take(browser, running, folder):
-                print(f"{written.relative_to(folder.parent)}  {written.stat().st_size // 1024} KB")
-            browser.close()
+    more = others.ENVIRONMENT if upstreams else {}
+    with (
+        tempfile.TemporaryDirectory(prefix="darkroom-pictures-") as data,
+        server(Path(data), **more) as running,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        pictures = (
+            others.take(browser, running, Path(data), folder) if upstreams else take(browser, running, folder)
+        )
+        for written in pictures:
+            print(f"{written.relative_to(folder.parent)}  {written.stat().st_size // 1024} KB")
+        browser.close()
 
 
 def take(browser: Browser, running: Server, folder: Path) -> Iterator[Path]:
     """All the pictures."""
+    make_pictures(running, WISHES)
     dark = window(browser, running, "dark", 1440, "en-US")
     newest = publish(dark, running)[0]
     light = window(browser, running, "light", 1440, "en-US")
@@ -259,4 +268,5 @@ def take(browser: Browser, running: Server, folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images")
+    words = [word for word in sys.argv[1:] if word != "--upstreams"]
+    main(Path(words[0]) if words else ROOT / "docs" / "images", upstreams="--upstreams" in sys.argv)

@@ -6,6 +6,7 @@ Whatever is encrypted or read here is blotted out of this process's logs from th
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +95,41 @@ def rotate_all() -> int:
             same = model._default_manager.filter(pk=pk, **{column: stored})
             changed += same.update(**{column: again})
     return changed
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How many keys there are, and how many stored secrets were encrypted with which of them."""
+
+    keys: int
+    newest: int
+    older: int
+    lost: int
+    """Those that fit none."""
+    in_file: bool
+    """Whether the keys stand in a file, which `keys rotate --add` may write."""
+
+
+def rotation() -> Rotation:
+    """Where the house stands between two keys. Raises NoKeyFits where what is configured is no key."""
+    stored = [*UpstreamKey.objects.exclude(secret="").values_list("secret", flat=True)]
+    stored += Upstream.objects.exclude(webhook_secret="").values_list("webhook_secret", flat=True)
+    keys = _keys()
+    newest = sum(_opens(_ring_of(keys[:1]), one) for one in stored)
+    readable = sum(_opens(_ring_of(keys), one) for one in stored)
+    return Rotation(
+        len(keys), newest, readable - newest, len(stored) - readable, settings.VAULT_KEYS_FILE is not None
+    )
+
+
+def _opens(ring: MultiFernet, stored: str) -> bool:
+    from cryptography.fernet import InvalidToken
+
+    try:
+        ring.decrypt(stored.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 def unreadable() -> list[str]:

@@ -236,6 +236,27 @@ def test_the_page_shows_which_models_rest_there_and_why(desk: Client) -> None:
         assert words in page, words
 
 
+def test_the_page_shows_where_a_change_of_the_encryption_stands(desk: Client, settings: Any) -> None:
+    old, new = vault.new_key(), vault.new_key()
+    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [old]
+    rows.make_upstream("far", secret=SECRET)
+
+    def shown() -> list[int]:
+        page = desk.get(HEALTH).content.decode()
+        section = page.partition("How their keys are encrypted here")[2]
+        return [int(figure) for figure in re.findall(r"</dt>\s*<dd[^>]*>(\d+)</dd>", section)]
+
+    assert shown() == [1, 1, 0, 0]
+    settings.VAULT_KEYS = [new, old]
+    assert shown() == [2, 0, 1, 0]
+    assert "manage.py keys rotate" in desk.get(HEALTH).content.decode()
+    vault.rotate_all()
+    assert shown() == [2, 1, 0, 0]
+    settings.VAULT_KEYS = [old]
+    assert shown() == [1, 0, 0, 1]
+    assert "Put the key that is missing back" in desk.get(HEALTH).content.decode()
+
+
 def test_whoever_may_only_look_is_given_no_buttons_and_does_nothing(client_of: Any) -> None:
     looker = factories.make_user("looker", is_staff=True)
     looker.user_permissions.add(Permission.objects.get(codename="view_upstream"))
