@@ -13,6 +13,8 @@ START_LEASE = 15.0
 """Seconds a worker has to hand a prediction to its provider; more than the time limits of the calls that it covers."""
 COLLECT_LEASE = 45.0
 """Seconds a worker has to fetch one output before it must renew."""
+FIRST_FETCH = 30.0
+"""Seconds more that it has at first: what the fetching itself may take."""
 COLLECT_PATIENCE = 600.0
 """Seconds for which the files of a finished result are asked for again where an upstream does not give them."""
 COLLECT_LIMIT = 900.0

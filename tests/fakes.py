@@ -15,6 +15,7 @@ from predictions.models import Prediction
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
 from predictions.providers.registry import Registry
 from predictions.running import providers, tasks, watcher
+from predictions.running.calls import calls
 from tests import factories
 
 PICTURE = OutputRef(name="out-0.png", content_type="image/png", address="0")
@@ -96,6 +97,12 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
     fake = FakeProvider()
     use(monkeypatch, fake)
     yield fake
+
+
+def start_once(*, straight: bool = False) -> None:
+    """One round of starts; unless `straight`, by a worker that leaves results to others."""
+    with calls() as mine:
+        tasks._start_round(mine, until=float("inf") if straight else 0.0)
 
 
 def watch_once() -> None:

@@ -12,7 +12,8 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -64,9 +65,13 @@ def has_room(size: int = 0) -> bool:
 
 def reserve(extension: str) -> StoredFile:
     """A pending row with a fresh, unguessable place. Commit it before the bytes are written."""
-    name = new_token()
     with transaction.atomic():
-        return StoredFile.objects.create(key=f"{name[:2]}/{name[2:4]}/{name}.{extension}")
+        return StoredFile.objects.create(key=_new_key(extension))
+
+
+def _new_key(extension: str) -> str:
+    name = new_token()
+    return f"{name[:2]}/{name[2:4]}/{name}.{extension}"
 
 
 class Writing:
@@ -132,18 +137,55 @@ def store(
 ) -> StoredFile:
     """Move a finished temporary file to its reserved place and note what it is. The row stays pending."""
     size = path.stat().st_size
-    os.chmod(path, 0o600)
-    with _Movable(path) as file:
-        saved = storage().save(row.key, file)
-    if saved != row.key:  # pragma: no cover (keys are random; a storage that renames would lose the file)
-        storage().delete(saved)
-        raise RuntimeError("The storage renamed a file.")
+    _move_in(row.key, path)
     with transaction.atomic():
         StoredFile.objects.filter(pk=row.pk).update(
             size=size, sha256=sha256, content_type=content_type, width=width, height=height
         )
     row.size, row.sha256, row.content_type, row.width, row.height = size, sha256, content_type, width, height
     return row
+
+
+def _move_in(key: str, path: Path) -> None:
+    os.chmod(path, 0o600)
+    with _Movable(path) as file:
+        saved = storage().save(key, file)
+    if saved != key:  # pragma: no cover (keys are random; a storage that renames would lose the file)
+        storage().delete(saved)
+        raise RuntimeError("The storage renamed a file.")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished temporary file, and all that its row says of it."""
+
+    path: Path
+    extension: str
+    sha256: str
+    content_type: str
+    width: int | None = None
+    height: int | None = None
+
+
+def store_all(files: Sequence[Finished]) -> list[StoredFile]:
+    """Reserve places for finished temporary files in one transaction, then move them there. The rows stay pending."""
+    rows = [_pending(file) for file in files]
+    with transaction.atomic():
+        StoredFile.objects.bulk_create(rows)
+    for row, file in zip(rows, files, strict=True):
+        _move_in(row.key, file.path)
+    return rows
+
+
+def _pending(file: Finished) -> StoredFile:
+    return StoredFile(
+        key=_new_key(file.extension),
+        size=file.path.stat().st_size,
+        sha256=file.sha256,
+        content_type=file.content_type,
+        width=file.width,
+        height=file.height,
+    )
 
 
 def keep(files: list[StoredFile]) -> None:

@@ -41,6 +41,7 @@ from predictions.lifecycle.ending import (
 )
 from predictions.lifecycle.progress import (
     Look,
+    begin_finished,
     claim_looks,
     look_again,
     look_again_all,
@@ -56,6 +57,7 @@ __all__ = [
     "Claimed",
     "Look",
     "begin",
+    "begin_finished",
     "cancel",
     "claim_looks",
     "claim_results",

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
 from accounts.prepared import Prepared
-from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
+from predictions.clock import COLLECT_LEASE, FIRST_FETCH, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.delivery import webhooks
 from predictions.lifecycle import ending, strays
 from predictions.models import Phase, Prediction, Status
@@ -147,7 +147,7 @@ def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> boo
 
 
 def claim_results(most: int = 1) -> list[Claimed]:
-    """Claim results that wait to be fetched, oldest first."""
+    """Claim results that wait to be fetched, oldest first; each has `FIRST_FETCH` seconds before it must be renewed."""
     with transaction.atomic():
         due = list(
             Prediction.objects.filter(phase=Phase.RESULT)
@@ -163,7 +163,7 @@ def claim_results(most: int = 1) -> list[Claimed]:
             if Prediction.objects.filter(pk=pk, phase=Phase.RESULT, status__in=LIVE).update(
                 phase=Phase.COLLECTING,
                 claim=token,
-                lease_until=after(COLLECT_LEASE),
+                lease_until=after(COLLECT_LEASE + FIRST_FETCH),
                 collect_attempts=F("collect_attempts") + 1,
                 not_before=None,
             ):

@@ -9,15 +9,17 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.clock import Now
-from predictions.clock import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS, after
+from predictions.clock import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FETCH, LOOK_LEASE, MAX_STARTS, after
 from predictions.delivery import webhooks
 from predictions.lifecycle import ending, previews, strays
-from predictions.lifecycle.claims import wake_waiting
-from predictions.models import Phase, Prediction
+from predictions.lifecycle.claims import wake_waiting, work_limit
+from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
-from predictions.providers.base import OutputRef, Update
+from predictions.providers.base import Job, OutputRef, Update
 from predictions.running import queue
 
 MAX_LOGS = 1024 * 1024
@@ -150,9 +152,76 @@ def store_result(prediction: Prediction, update: Update) -> bool:
 
     Its limit was one of work, which is done: files of an upstream may take as long as they last there.
     """
-    limits: dict[str, Any] = {}
-    if strays.is_upstream(prediction.provider):
-        limits["must_end_by"] = after(COLLECT_LIMIT)
+    with transaction.atomic(savepoint=False):
+        changed = _running(prediction).update(
+            phase=Phase.RESULT,
+            revision=F("revision") + 1,
+            **_limit_of(prediction),
+            **_result_of(prediction, update),
+        )
+        if changed:
+            queue.wake("collect")
+            wake_waiting()
+    return changed == 1
+
+
+def begin_finished(
+    prediction: Prediction, claim: str, job: Job, update: Update, *, to_be_fetched: bool
+) -> bool:
+    """T3 of a provider whose answer was the result: keep it, and go on to fetch its files under the same claim.
+
+    `to_be_fetched`: others fetch them. False where the claim is no longer the row's. A worker that is gone afterwards
+    leaves the result behind: when its lease ends, others fetch.
+    """
+    known = _result_of(prediction, update)
+    if to_be_fetched:
+        where: dict[str, Any] = {"phase": Phase.RESULT, "claim": "", "lease_until": None}
+    else:
+        where = {
+            "phase": Phase.COLLECTING,
+            "lease_until": after(COLLECT_LEASE + FIRST_FETCH),
+            "collect_attempts": F("collect_attempts") + 1,
+        }
+    with transaction.atomic(savepoint=False):
+        changed = Prediction.objects.filter(
+            pk=prediction.pk, phase=Phase.CLAIMED, claim=claim, status__in=LIVE
+        ).update(
+            status=Status.PROCESSING,
+            started_at=Coalesce(F("started_at"), Now()),
+            must_end_by=after(
+                COLLECT_LIMIT if strays.is_upstream(prediction.provider) else work_limit(prediction)
+            ),
+            job_id=job.id,
+            job_instance=job.instance,
+            revision=F("revision") + 2,
+            **where,
+            **known,
+        )
+        if changed:
+            if prediction.started_at is None and prediction.webhook:
+                webhooks.owe(prediction.pk, "start")
+            if to_be_fetched:
+                queue.wake("collect")
+            wake_waiting()
+    if changed and not to_be_fetched:
+        # As it would be read again by whoever claims it.
+        prediction.phase, prediction.status, prediction.claim = Phase.COLLECTING, Status.PROCESSING, claim
+        prediction.job_id, prediction.job_instance, prediction.job_seen_at = (
+            job.id,
+            job.instance,
+            timezone.now(),
+        )
+        prediction.result, prediction.logs = known["result"], known["logs"]
+    return changed == 1
+
+
+def _limit_of(prediction: Prediction) -> dict[str, Any]:
+    """The time limit for fetching: that of work, which is done, but files of an upstream may last longer there."""
+    return {"must_end_by": after(COLLECT_LIMIT)} if strays.is_upstream(prediction.provider) else {}
+
+
+def _result_of(prediction: Prediction, update: Update) -> dict[str, Any]:
+    """What is kept of a success, with the slot that it frees."""
     files = (
         [ref for ref in update.output if isinstance(ref, OutputRef)]
         if isinstance(update.output, list)
@@ -163,22 +232,14 @@ def store_result(prediction: Prediction, update: Update) -> bool:
         "value": _without_nul(update.value if files else update.output),
         "metrics": update.metrics,
     }
-    with transaction.atomic():
-        changed = _running(prediction).update(
-            phase=Phase.RESULT,
-            result=result,
-            logs=_grown(prediction.logs, update.logs),
-            progress=1.0,
-            look_at=None,
-            job_seen_at=Now(),
-            upstream_open=False,
-            revision=F("revision") + 1,
-            **limits,
-        )
-        if changed:
-            queue.wake("collect")
-            wake_waiting()
-    return changed == 1
+    return {
+        "result": result,
+        "logs": _grown(prediction.logs, update.logs),
+        "progress": 1.0,
+        "look_at": None,
+        "job_seen_at": Now(),
+        "upstream_open": False,
+    }
 
 
 def lost(prediction: Prediction, claim: str = "") -> bool:

@@ -21,7 +21,7 @@ from django_q import cluster as library
 from django_q import pusher as library_pusher
 from django_q.signals import post_spawn
 
-from predictions.running import kin, leash
+from predictions.running import calls, kin, leash
 
 LOCK_PATIENCE_S = 0.05
 DATABASE_PATIENCE_S = 0.5
@@ -120,6 +120,7 @@ def _wait_for_database() -> None:
 
 def _worker_spawned(**kwargs: Any) -> None:
     kin.call_this_process("dr-worker")
+    calls.keep()
 
 
 def run(name: str) -> int:

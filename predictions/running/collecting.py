@@ -1,56 +1,33 @@
-"""Fetches the files of a result, stores them, makes their thumbnails. Bounded; no transaction around it."""
+"""What a finished result is made of: which files it names, what could be had of them, and where they are stored."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
-import re
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 from jsonschema import Draft202012Validator
 
-from predictions import lifecycle
 from predictions.clock import COLLECT_PATIENCE
-from predictions.files import media, pictures
-from predictions.files.formats import EXTENSIONS
+from predictions.files import media
 from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
-from predictions.models import Prediction, StoredFile
-from predictions.providers.base import Job, OutputRef, Provider, ProviderError
-from predictions.running import calling_off, finishing
+from predictions.models import Prediction
+from predictions.providers.base import OutputRef, Provider, ProviderError
+from predictions.running.fetching import Brought, Unusable, safe_name
 
 log = structlog.get_logger(__name__)
 
-MAX_OUTPUT = 160 * 1024 * 1024
 MAX_FILES = 64
-FETCH_S = 30.0
-"""Seconds for one output, and for those that are fetched beside it."""
-ROUND_S = 40.0
-"""Seconds for fetching all of a result; what has not come by then is looked for again."""
-AT_ONCE = 8
 LONGEST_PAUSE_S = 60.0
 NOT_HAD = "these could not be had and cost nothing:"
 GONE = "The finished files were gone before they could be stored."
-_EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
 
 class Gone(Exception):
     """The provider has the files no more."""
-
-
-class Unusable(Exception):
-    """The provider gave something that is not what the model promises; the text says what."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +74,12 @@ def names_missing(logs: str) -> bool:
     return NOT_HAD in logs[-1000:]
 
 
-def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> Found:
-    """Every file of the stored result, in the storage under pending rows, ready for `lifecycle.succeed`.
-
-    An upstream's result may be whole in part: what is missing is named. Raises Gone, Unusable, or, for the engine,
-    ProviderError where it may work later.
-    """
+def plan(prediction: Prediction, provider: Provider | None) -> tuple[list[OutputRef], Found]:
+    """The files to be fetched, and what is found without. Raises Gone, or Unusable."""
     result = prediction.result or {}
     refs = [OutputRef(**ref) for ref in result.get("files") or []]
     if not prediction.version.gives_files:
-        return Found(value=_fitting(prediction, result.get("value")))
+        return [], Found(value=_fitting(prediction, result.get("value")))
     if not refs:
         raise Unusable("it holds no file")
     if provider is None:
@@ -115,17 +88,7 @@ def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> Fo
         raise Unusable(f"it holds more than {MAX_FILES} files")
     if not prediction.version.gives_list:
         refs = refs[:1]
-    found = Found(asked=len(refs))
-    until = time.monotonic() + ROUND_S
-    for first in range(0, len(refs), AT_ONCE):
-        seconds = min(FETCH_S, until - time.monotonic())
-        if not lifecycle.renew(prediction, claim, FETCH_S):
-            raise ProviderError("The claim was taken over.", permanent=False)
-        _prepare_some(
-            found, provider, calling_off.job_of(prediction), refs[first : first + AT_ONCE], first, seconds
-        )
-    _judge(found, provider)
-    return found
+    return refs, Found(asked=len(refs))
 
 
 def pause(prediction: Prediction) -> tuple[float, float]:
@@ -135,8 +98,11 @@ def pause(prediction: Prediction) -> tuple[float, float]:
     return min(max(passed / 2, 1.0), LONGEST_PAUSE_S), COLLECT_PATIENCE
 
 
-def _judge(found: Found, provider: Provider) -> None:
-    """Nothing of it can be had: say why. The engine's results are whole or nothing."""
+def judge(found: Found, provider: Provider) -> None:
+    """Nothing of it can be had: raise why. The engine's results are whole or nothing.
+
+    Raises Gone, Unusable, or, for the engine, ProviderError where it may work later.
+    """
     in_part = strays.is_upstream(provider.name)
     if found.awaited and not in_part:
         raise ProviderError(found.reason, permanent=False)
@@ -166,28 +132,12 @@ def _fitting(prediction: Prediction, value: Any) -> Any:
     raise Unusable("it does not fit the model's output schema")
 
 
-def _prepare_some(
-    found: Found, provider: Provider, job: Job, refs: list[OutputRef], first: int, seconds: float
-) -> None:
-    """Fetch these side by side, then look at each and store it."""
-    with contextlib.ExitStack() as stack:
-        writings = [stack.enter_context(media.Writing(MAX_OUTPUT)) for _ in refs]
-        outcomes = asyncio.run(_fetch_all(provider, job, refs, writings, seconds))
-        for index, (ref, writing, trouble) in enumerate(zip(refs, writings, outcomes, strict=True), first):
-            if trouble is not None:
-                _note_trouble(found, index, ref, trouble)
-                continue
-            try:
-                found.outputs.append(_store(ref, index, writing))
-            except Unusable as error:
-                found.missing[index] = str(error)
-
-
-def _note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseException) -> None:
+def note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseException) -> None:
+    """Keep what became of an output that did not come. Raises what is nobody's trouble but ours."""
     log.info("fetch_failed", output=ref.name, reason=str(trouble) or type(trouble).__name__)
     if isinstance(trouble, ProviderError) and trouble.permanent:
         found.missing[index] = str(trouble) if trouble.kind == "permanent" and trouble.words else GONE
-    elif isinstance(trouble, ValueError):
+    elif isinstance(trouble, Unusable | ValueError):
         found.missing[index] = str(trouble)
     elif isinstance(trouble, TimeoutError):
         found.awaited[index] = "Fetching an output took too long."
@@ -197,89 +147,19 @@ def _note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseExcepti
         raise trouble
 
 
-async def _fetch_all(
-    provider: Provider, job: Job, refs: list[OutputRef], writings: list[media.Writing], seconds: float
-) -> list[BaseException | None]:
-    async with provider.session():
-        pairs = zip(refs, writings, strict=True)
-        outcomes = await asyncio.gather(
-            *(_fetch(provider, job, ref, writing, seconds) for ref, writing in pairs), return_exceptions=True
+def store(found: Found, brought: Sequence[Brought]) -> None:
+    """Put what was fetched into the storage, under pending rows that are made together, and add it to what is found."""
+    rows = iter(media.store_all([file for one in brought for file in one.files()]))
+    for one in brought:
+        found.outputs.append(
+            PreparedOutput(
+                index=one.index,
+                name=safe_name(one.ref.name, one.index, one.extension),
+                token=media.new_token(),
+                file=next(rows),
+                small=next(rows) if one.look.small else None,
+                medium=next(rows) if one.look.medium else None,
+                colour=one.look.colour,
+                blur=one.look.blur,
+            )
         )
-    return list(outcomes)
-
-
-async def _fetch(
-    provider: Provider, job: Job, ref: OutputRef, writing: media.Writing, seconds: float
-) -> None:
-    async with asyncio.timeout(max(seconds, 0.0)):
-        if ref.address.startswith(finishing.KEPT):
-            await asyncio.to_thread(_read_kept, ref.address.removeprefix(finishing.KEPT), writing)
-            return
-        async for chunk in provider.fetch(job, ref):
-            writing.write(chunk)
-
-
-def _read_kept(key: str, writing: media.Writing) -> None:
-    try:
-        with media.storage().open(key, "rb") as file:
-            while chunk := file.read(media.CHUNK):
-                writing.write(chunk)
-    except FileNotFoundError:
-        raise ProviderError("The file that was kept is gone.", permanent=True) from None
-
-
-def _store(ref: OutputRef, index: int, writing: media.Writing) -> PreparedOutput:
-    with _folder() as folder:
-        sha256 = writing.finished()
-        try:
-            look = pictures.look(writing.path, folder)
-        except pictures.NotAPicture as error:
-            raise Unusable(f"{_safe(ref.name, index, 'bin')} is not a readable picture ({error})") from None
-        extension = _EXTENSIONS.get(look.content_type, "bin")
-        file = media.store(
-            media.reserve(extension),
-            writing.path,
-            sha256=sha256,
-            content_type=look.content_type,
-            width=look.width,
-            height=look.height,
-        )
-        return PreparedOutput(
-            index=index,
-            name=_safe(ref.name, index, extension),
-            token=media.new_token(),
-            file=file,
-            small=_thumbnail(look.small),
-            medium=_thumbnail(look.medium),
-            colour=look.colour,
-            blur=look.blur,
-        )
-
-
-def _thumbnail(made: pictures.Thumbnail | None) -> StoredFile | None:
-    if made is None:
-        return None
-    return media.store(
-        media.reserve(made.path.suffix[1:]),
-        made.path,
-        sha256=hashlib.sha256(made.path.read_bytes()).hexdigest(),
-        content_type=made.content_type,
-        width=made.width,
-        height=made.height,
-    )
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=settings.TEMPORARY, prefix="look-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _safe(name: str, index: int, extension: str) -> str:
-    """The published file name, with the extension of what the file really is."""
-    stem = name.rsplit(".", 1)[0] if _NAME.fullmatch(name) else f"out-{index}"
-    return f"{stem}.{extension}"

@@ -36,7 +36,7 @@ def finish(prediction: Prediction, update: Update) -> None:
     with transaction.atomic():
         run = strays.run_of(prediction)
         if update.kind == "succeeded":
-            ended = lifecycle.store_result(prediction, _for_members(update))
+            ended = lifecycle.store_result(prediction, for_members(update))
         elif update.kind == "lost":
             # Run again where our keys are honoured, so that nothing can run twice; else the end.
             ended = lifecycle.lost(prediction) if again else lifecycle.fail_running(prediction, LOST)
@@ -64,12 +64,14 @@ def drop(prediction: Prediction, run: UpstreamRun, update: Update) -> None:
         log.warning("success_dropped", prediction=prediction.public_id, job=run.job_id)
 
 
-def note(run: UpstreamRun, update: Update, outcome: str) -> None:
-    """How the run ended there and what it cost."""
+def note(run: UpstreamRun, update: Update, outcome: str, answered_ms: int | None = None) -> None:
+    """How the run ended there and what it cost; `answered_ms` where the start's answer said so."""
     files = update.output if isinstance(update.output, list) else []
     delivered = sum(isinstance(one, OutputRef) for one in files)
     told = "\n".join(part for part in (update.error, update.answer) if part)
-    spending.ended(run, outcome, metrics=update.metrics, delivered=delivered, error=told)
+    spending.ended(
+        run, outcome, metrics=update.metrics, delivered=delivered, error=told, answered_ms=answered_ms
+    )
 
 
 def with_files_kept(update: Update) -> Update:
@@ -98,7 +100,8 @@ def _kept(ref: OutputRef) -> OutputRef:
     return dataclasses.replace(ref, address=f"{KEPT}{file.key}", size=len(data))
 
 
-def _for_members(update: Update) -> Update:
+def for_members(update: Update) -> Update:
+    """The same without what operators alone may see."""
     metrics = {name: value for name, value in update.metrics.items() if name not in _OPERATORS_ALONE}
     return dataclasses.replace(update, metrics=metrics)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from predictions.models import Prediction, UpstreamRun
 from predictions.providers.base import AnswerLost, InputFile, Job, Order, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
 from predictions.running import finishing, providers, routing
-from predictions.running.sessions import Sessions
+from predictions.running.bringing import Homecoming
 from predictions.upstreams import caps, circuits, spending
 
 log = structlog.get_logger(__name__)
@@ -75,34 +76,29 @@ class _Start:
         return self.one.prediction
 
 
-def hand_over(ready: Iterable[Ready]) -> None:
-    """Give work to its providers, all of it side by side; report each as soon as its answer is there."""
-    starts = [start for start in map(_prepared, ready) if start is not None]
-    if not starts:
+def hand_over(ready: Iterable[Ready], home: Homecoming) -> None:
+    """Give work to its providers, all of it side by side; report each as soon as its answer is there.
+
+    What had its result in its answer is brought home at once, as long as there is room. Wait with `home.until_done`.
+    """
+    for start in map(_prepared, ready):
+        if start is not None:
+            home.calls.add(_send(start), partial(_came_back, start, home), start.provider)
+
+
+def _came_back(start: _Start, home: Homecoming, answer: tuple[Outcome, int]) -> None:
+    outcome, took_ms = answer
+    try:
+        if start.run is None:
+            mine = _report_engine(start, outcome, home.has_room)
+        else:
+            mine = _report_upstream(start, start.run, outcome, took_ms, home.has_room)
+    except Exception:
+        # The claim stays, and its lease ends: one that breaks its report stops no other.
+        log.exception("start_report_broke", prediction=start.prediction.public_id)
         return
-    with asyncio.Runner() as runner:
-        sessions = Sessions()
-        # Between two answers no loop runs, so that the database may be asked.
-        try:
-            under_way = runner.run(_launch(starts, sessions))
-            while under_way:
-                for task in runner.run(_next(under_way)):
-                    _report(under_way.pop(task), *task.result())
-        finally:
-            runner.run(sessions.close())
-
-
-async def _launch(
-    starts: list[_Start], sessions: Sessions
-) -> dict[asyncio.Task[tuple[Outcome, int]], _Start]:
-    for start in starts:
-        await sessions.keep(start.provider)
-    return {asyncio.create_task(_send(start)): start for start in starts}
-
-
-async def _next(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    return done
+    if mine:
+        home.bring(start.one)
 
 
 async def _send(start: _Start) -> tuple[Outcome, int]:
@@ -153,13 +149,14 @@ def _limit_of(provider: Provider, order: Order) -> float:
 
 def _reserved(start: _Start) -> _Start | None:
     prediction, claim = start.prediction, start.one.claim
-    # Longer than the answer may take; and what was canceled meanwhile is not sent at all.
-    if not lifecycle.renew_start(prediction, claim, start.limit_s):
-        return None
     known = strays.run_of(prediction)
     repeated = known is not None and known.outcome in strays.UNANSWERED
+    # Longer than the answer may take; and what was canceled meanwhile is not sent at all.
+    mine = partial(lifecycle.renew_start, prediction, claim, start.limit_s)
     try:
-        run = spending.reserve(prediction, start.provider.name)
+        run = spending.reserve(prediction, start.provider.name, mine, anew=known is None)
+    except spending.NotYours:
+        return None
     except spending.CapReached as error:
         log.info("cap_reached", prediction=prediction.public_id, reason=str(error))
         caps.forget()
@@ -186,24 +183,14 @@ def report(one: Claimed, outcome: BaseException) -> None:
         log.error("start_broke", prediction=one.prediction.public_id, exc_info=outcome)
 
 
-def _report(start: _Start, outcome: Outcome, took_ms: int) -> None:
-    try:
-        if start.run is None:
-            _report_engine(start, outcome)
-        else:
-            _report_upstream(start, start.run, outcome, took_ms)
-    except Exception:
-        # The claim stays, and its lease ends: one that breaks its report stops no other.
-        log.exception("start_report_broke", prediction=start.prediction.public_id)
-
-
-def _report_engine(start: _Start, outcome: Outcome) -> None:
+def _report_engine(start: _Start, outcome: Outcome, room: Callable[[], bool]) -> bool:
+    """Write what came of it; whether its result is now this worker's to be brought home."""
     prediction, claim = start.prediction, start.one.claim
     if isinstance(outcome, Job):
         if not lifecycle.begin(prediction, claim, outcome, work_limit(prediction)):
             log.info("start_came_late", prediction=prediction.public_id)
     elif isinstance(outcome, Update):
-        _begin_finished(start, outcome)
+        return _begin_finished(start, outcome, room)
     elif isinstance(outcome, AnswerLost):
         # The claim stays: when its lease ends, the same key is sent again to the same provider.
         log.warning("start_answer_lost", prediction=prediction.public_id, provider=prediction.provider)
@@ -212,22 +199,33 @@ def _report_engine(start: _Start, outcome: Outcome) -> None:
         lifecycle.fail(prediction.pk, NOT_ACCEPTED, claim=claim)
     else:
         report(start.one, outcome)
+    return False
 
 
-def _begin_finished(start: _Start, update: Update) -> None:
+def _begin_finished(start: _Start, update: Update, room: Callable[[], bool]) -> bool:
     """A provider that works while it answers: begin, then what the watcher would have done."""
     prediction, job = start.prediction, Job(id=start.prediction.provider_key)
+    if update.kind == "succeeded":
+        update, mine = finishing.with_files_kept(update), room()
+        update = finishing.for_members(update)
+        begun = lifecycle.begin_finished(prediction, start.one.claim, job, update, to_be_fetched=not mine)
+        return begun and mine
     if lifecycle.begin(prediction, start.one.claim, job, work_limit(prediction)):
         finishing.finish(prediction, update)
+    return False
 
 
-def _report_upstream(start: _Start, run: UpstreamRun, outcome: Outcome, took_ms: int) -> None:
+def _report_upstream(
+    start: _Start, run: UpstreamRun, outcome: Outcome, took_ms: int, room: Callable[[], bool]
+) -> bool:
+    """Write what came of it; whether its result is now this worker's to be brought home."""
     if isinstance(outcome, Job):
         _accepted(start, run, outcome, took_ms)
         circuits.succeeded(start.provider.name)
     elif isinstance(outcome, Update) and outcome.is_final:
-        _finished(start, run, outcome, took_ms)
+        mine = _finished(start, run, outcome, took_ms, room)
         circuits.succeeded(start.provider.name)
+        return mine
     elif isinstance(outcome, ProviderError):
         circuits.failed(start.provider.name, outcome)
         _failed(start, run, outcome, took_ms)
@@ -235,6 +233,7 @@ def _report_upstream(start: _Start, run: UpstreamRun, outcome: Outcome, took_ms:
         trouble = outcome if isinstance(outcome, BaseException) else None
         log.error("start_broke", prediction=start.prediction.public_id, exc_info=trouble)
         _answer_lost(start, run, AnswerLost("The answer could not be understood."))
+    return False
 
 
 def _accepted(start: _Start, run: UpstreamRun, job: Job, took_ms: int) -> None:
@@ -248,16 +247,28 @@ def _accepted(start: _Start, run: UpstreamRun, job: Job, took_ms: int) -> None:
         log.info("start_came_late", prediction=prediction.public_id, job=job.id)
 
 
-def _finished(start: _Start, run: UpstreamRun, update: Update, took_ms: int) -> None:
-    """The answer was the result itself."""
-    prediction = start.prediction
+def _finished(
+    start: _Start, run: UpstreamRun, update: Update, took_ms: int, room: Callable[[], bool]
+) -> bool:
+    """The answer was the result itself. Whether it is now this worker's to be brought home."""
+    prediction, claim, job = start.prediction, start.one.claim, Job(id=update.job_id)
     update = finishing.with_files_kept(update)
+    if update.kind != "succeeded":
+        with transaction.atomic():
+            if not lifecycle.begin(prediction, claim, job, work_limit(prediction)):
+                finishing.drop(prediction, run, update)
+                return False
+            spending.accepted(run, "", took_ms)
+            finishing.finish(prediction, update)
+        return False
+    mine, shown = room(), finishing.for_members(update)
     with transaction.atomic():
-        if not lifecycle.begin(prediction, start.one.claim, Job(id=update.job_id), work_limit(prediction)):
+        begun = lifecycle.begin_finished(prediction, claim, job, shown, to_be_fetched=not mine)
+        if begun:
+            finishing.note(run, update, UpstreamRun.Outcome.SUCCEEDED, took_ms)
+        else:
             finishing.drop(prediction, run, update)
-            return
-        spending.accepted(run, "", took_ms)
-        finishing.finish(prediction, update)
+    return begun and mine
 
 
 def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:

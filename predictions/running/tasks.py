@@ -5,7 +5,6 @@ Each is safe to run twice and ends far below the queue's own time limit, because
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -15,9 +14,9 @@ from django.db import close_old_connections
 from predictions import lifecycle
 from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
-from predictions.providers.base import Provider, ProviderError
-from predictions.providers.registry import UnknownProvider
-from predictions.running import calling_off, collecting, inputs, providers, starting
+from predictions.running import calling_off, inputs, starting
+from predictions.running.bringing import SIDE_BY_SIDE, Homecoming
+from predictions.running.calls import Calls, calls
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +32,14 @@ def start() -> None:
 
     What had its result in its answer is fetched here at once: waking another worker takes longer.
     """
-    _rounds(_start_round)
-    _rounds(_collect_round)
+    with calls() as mine:
+        _rounds(mine, _start_round, _collect_round)
 
 
 def collect() -> None:
     """Fetch and store results until none is due or the round is over."""
-    _rounds(_collect_round)
+    with calls() as mine:
+        _rounds(mine, _collect_round)
 
 
 def cancel() -> None:
@@ -51,11 +51,13 @@ def beat() -> None:
     """Nothing: that it was taken, run and acknowledged is the sign of life."""
 
 
-def _rounds(one: Callable[[], bool]) -> None:
+def _rounds(mine: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
+    """Each kind until nothing of it is due, all of them within the time of a round."""
     until = time.monotonic() + ROUND_S
     try:
-        while time.monotonic() < until and one():
-            pass
+        for one in kinds:
+            while time.monotonic() < until and one(mine, until):
+                pass
     finally:
         close_old_connections()
 
@@ -63,17 +65,19 @@ def _rounds(one: Callable[[], bool]) -> None:
 # -- start ---------------------------------------------------------------------------------------------------
 
 
-def _start_round() -> bool:
+def _start_round(mine: Calls, until: float) -> bool:
     claimed = lifecycle.claim_starts(BATCH)
     if not claimed:
         return False
+    home = Homecoming(mine, until)
     far = [one for one in claimed if _needs_files(one.prediction)]
     near = [one for one in claimed if one not in far]
     if near:
-        starting.hand_over(_ready(one, inputs.Fetched({})) for one in near)
+        starting.hand_over((_ready(one, inputs.Fetched({})) for one in near), home)
+        home.until_done()
     if far:
         # Last, and never in front of others: a stranger's server decides how long this takes.
-        _start_far(far)
+        _start_far(far, home)
     return True
 
 
@@ -92,66 +96,33 @@ def _ready(one: Claimed, found: inputs.Fetched) -> starting.Ready:
     return starting.Ready(one, found.into(prediction.input))
 
 
-def _start_far(claimed: list[Claimed]) -> None:
+def _start_far(claimed: list[Claimed], home: Homecoming) -> None:
     """Start those whose inputs name files elsewhere; more than a few at once go back to wait for the next round."""
     for one in claimed[FETCHED_AT_ONCE:]:
         lifecycle.unclaim(one.prediction, one.claim)
-    mine = [
+    kept = [
         one
         for one in claimed[:FETCHED_AT_ONCE]
         if lifecycle.renew_start(one.prediction, one.claim, inputs.FETCH_S)
     ]
-    found = inputs.bring([one.prediction for one in mine])
-    for one, outcome in zip(mine, found, strict=True):
+    found = inputs.bring([one.prediction for one in kept])
+    for one, outcome in zip(kept, found, strict=True):
         if isinstance(outcome, inputs.NotFetched):
             lifecycle.fail(one.prediction.pk, str(outcome), claim=one.claim)
         elif isinstance(outcome, BaseException):
             starting.report(one, outcome)
         elif lifecycle.renew_start(one.prediction, one.claim):
             # One by one: as data URIs in JSON the files take several times their size.
-            starting.hand_over([_ready(one, outcome)])
+            starting.hand_over([_ready(one, outcome)], home)
+            home.until_done()
 
 
 # -- collect -------------------------------------------------------------------------------------------------
 
 
-def _collect_round() -> bool:
-    claimed = lifecycle.claim_results(1)
+def _collect_round(mine: Calls, until: float) -> bool:
+    claimed, home = lifecycle.claim_results(SIDE_BY_SIDE), Homecoming(mine, until)
     for one in claimed:
-        _collect_one(one)
+        home.bring(one)
+    home.until_done()
     return bool(claimed)
-
-
-def _collect_one(one: Claimed) -> None:
-    prediction, claim = one.prediction, one.claim
-    provider = _provider_of(prediction)
-    try:
-        found = collecting.prepare(prediction, claim, provider)
-    except collecting.Gone:
-        if provider is not None and not strays.is_upstream(provider.name) and provider.start_is_idempotent:
-            lifecycle.lost(prediction, claim)
-        else:
-            lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
-        return
-    except collecting.Unusable as error:
-        lifecycle.fail(prediction.pk, f"The result could not be used: {error}.", claim=claim)
-        return
-    except ProviderError as error:
-        # The lease ends soon and the result is fetched again; the third time it is failed.
-        log.warning("collect_interrupted", prediction=prediction.public_id, reason=str(error))
-        return
-    if found.is_waited_for and lifecycle.collect_later(prediction, claim, *collecting.pause(prediction)):
-        log.info("collect_later", prediction=prediction.public_id, reason=found.reason)
-        return
-    if not found.is_enough:
-        lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
-        return
-    if lifecycle.succeed(prediction, claim, found.outputs, found.value, found.note) and provider is not None:
-        asyncio.run(calling_off.release(provider, calling_off.job_of(prediction)))
-
-
-def _provider_of(prediction: Prediction) -> Provider | None:
-    try:
-        return providers.provider(prediction.provider)
-    except UnknownProvider:
-        return None

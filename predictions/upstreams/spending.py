@@ -6,6 +6,7 @@ runs of the cost where it is known, else of what is reserved for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -52,10 +53,21 @@ class CapReached(Exception):
     """The upstream's cap of the day does not hold this one; nothing was sent, and nothing may be sent there today."""
 
 
-def reserve(prediction: Prediction, provider_name: str) -> UpstreamRun:
+class NotYours(Exception):
+    """The start is another worker's, or wanted no more; nothing was written."""
+
+
+def reserve(
+    prediction: Prediction,
+    provider_name: str,
+    still_mine: Callable[[], bool] = lambda: True,
+    *,
+    anew: bool = False,
+) -> UpstreamRun:
     """The row of a start that is about to be sent, with its part of the day's cap. Call it before sending.
 
-    A repeat of the same run with the same key (its answer was lost) gets the same row again. Raises `CapReached`, or
+    A repeat of the same run with the same key (its answer was lost) gets the same row again; `anew`: the caller knows
+    of none. `still_mine` is asked first, in the same transaction. Raises `CapReached`, `NotYours` where it says no, or
     `UnknownProvider` where the key is gone.
     """
     key = _KEY.first(pk=key_pk(provider_name) or 0)
@@ -65,7 +77,9 @@ def reserve(prediction: Prediction, provider_name: str) -> UpstreamRun:
     route = _ROUTE.first(upstream=key.upstream_id, model=prediction.model_id)
     most = costs.reserve(route, prediction)
     with transaction.atomic():
-        again = mine.filter(outcome__in=_OPEN).order_by("-id").first()
+        if not still_mine():
+            raise NotYours
+        again = None if anew else mine.filter(outcome__in=_OPEN).order_by("-id").first()
         if again is not None:
             mine.filter(pk=again.pk).update(outcome=Outcome.SENT)
             again.refresh_from_db()
@@ -143,17 +157,40 @@ def ended(
     metrics: dict[str, Any] | None = None,
     delivered: int = 0,
     error: str = "",
+    answered_ms: int | None = None,
 ) -> int | None:
     """It ended there: `succeeded`, `failed`, `canceled`, or `dropped` (a success that nobody waits for any more).
 
-    `metrics`: theirs, as the provider gave them; `delivered`: output files. Gives the cost in micro-credits, None where
-    nothing says it. Counted once: an end that was told before changes nothing.
+    `metrics`: theirs, as the provider gave them; `delivered`: output files; `answered_ms`: where the start's answer was
+    the end. Gives the cost in micro-credits, None where nothing says it. Counted once: an end that was told before
+    changes nothing.
     """
     route = _ROUTE.first(upstream=run.upstream_id, model=run.prediction.model_id)
     cost = costs.cost(route, outcome, metrics or {}, delivered)
-    _move(run, outcome, cost=cost, ended=True, answer=scrub(error).replace("\x00", "")[:_LONGEST_ANSWER])
+    columns: dict[str, Any] = {
+        "answer": scrub(error).replace("\x00", "")[:_LONGEST_ANSWER],
+        "answered_ms": answered_ms,
+    }
+    if _end_as_known(run, outcome, cost, **columns):
+        return cost
+    _move(run, outcome, cost=cost, ended=True, **columns)
     run.refresh_from_db(fields=["cost"])
     return run.cost
+
+
+def _end_as_known(run: UpstreamRun, outcome: str, cost: int | None, **columns: Any) -> bool:
+    """End a run that is as it was read or made, without reading it again. False where it may be otherwise."""
+    if run.cost is not None:
+        return False
+    columns = {name: value for name, value in columns.items() if value not in (None, "")}
+    same = UpstreamRun.objects.filter(
+        pk=run.pk, outcome__in=_ENDS[outcome], cost__isnull=True, reserved=run.reserved
+    )
+    with transaction.atomic(savepoint=False):
+        if not same.update(outcome=outcome, cost=cost, reserved=0, ended_at=Now(), **columns):
+            return False
+        _correct(run, (cost or 0) - run.reserved)
+    return True
 
 
 def checked(run: UpstreamRun, *, it_ran: bool) -> bool:
@@ -179,7 +216,7 @@ def _move(
 ) -> bool:
     """One step of a run, with the day's sum in the same transaction. False where the run stands elsewhere already."""
     columns = {name: value for name, value in columns.items() if value not in (None, "")}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         rows = UpstreamRun.objects.filter(pk=run.pk, outcome__in=only or _ENDS[outcome])
         now = rows.select_for_update().first()
         if now is None:

@@ -111,7 +111,7 @@ def test_an_output_in_the_answer_itself_stands_in_the_storage_and_not_in_the_row
     only = house.add("only")
     only.starts = [result(data_uri.build("image/png", picture))]
     prediction = accept(alice, four)
-    tasks._start_round()
+    fakes.start_once()
     address = fresh(prediction).result["files"][0]["address"]
     assert address.startswith("kept:") and StoredFile.objects.get().size == len(picture)
     tasks.collect()

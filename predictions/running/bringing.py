@@ -1,0 +1,178 @@
+"""Brings results home: fetches their files, stores them, ends the prediction. Several side by side, each by itself.
+
+A claim is renewed before its next files are fetched, and while somebody waits for them, so that no other worker takes
+it over. Where this worker is killed the lease ends, and another one begins anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import structlog
+
+from predictions import lifecycle
+from predictions.clock import FIRST_FETCH
+from predictions.lifecycle import Claimed, strays
+from predictions.models import Prediction
+from predictions.providers.base import OutputRef, Provider, ProviderError
+from predictions.providers.registry import UnknownProvider
+from predictions.running import calling_off, collecting, fetching, providers
+from predictions.running.calls import Calls
+from predictions.running.collecting import Found
+from predictions.running.fetching import Basket, Brought
+
+log = structlog.get_logger(__name__)
+
+SIDE_BY_SIDE = 4
+"""Predictions whose files one worker fetches together."""
+FETCH_S = FIRST_FETCH
+"""Seconds for one output, and for those that are fetched beside it."""
+ROUND_S = 40.0
+"""Seconds for fetching all of a result; what has not come by then is looked for again."""
+AT_ONCE = 8
+RENEW_S = 10.0
+"""Seconds of waiting after which claims are renewed."""
+
+
+@dataclass(eq=False)
+class _Way:
+    """One result on its way."""
+
+    one: Claimed
+    provider: Provider | None
+    refs: list[OutputRef] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
+    until: float = field(default_factory=lambda: time.monotonic() + ROUND_S)
+    asked: int = 0
+    """How many of its files were asked for so far."""
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.one.prediction
+
+
+class Homecoming:
+    """The results of one round. `until`: by the monotonic clock; from then on there is no room for more."""
+
+    def __init__(self, calls: Calls, until: float) -> None:
+        self.calls = calls
+        self._until = until
+        self._ways: set[_Way] = set()
+        self._broken: Exception | None = None
+
+    def has_room(self) -> bool:
+        """Whether this worker may take one more on itself; what is more is left to others."""
+        return len(self._ways) < SIDE_BY_SIDE and time.monotonic() < self._until
+
+    def bring(self, one: Claimed) -> None:
+        """Begin to bring a claimed result home, which has `FIRST_FETCH` seconds before it must be renewed."""
+        way = _Way(one, _provider_of(one.prediction))
+        self._ways.add(way)
+        self._guarded(way, self._begin)
+
+    def until_done(self) -> None:
+        """Wait until nothing is under way, starts included: each result has ended, or is left to others.
+
+        Raises at the end what broke while one of them ended: its claim stays, and counts.
+        """
+        self.calls.until_done(self._renew, RENEW_S)
+        if self._broken is not None:
+            raise self._broken
+
+    def _renew(self) -> None:
+        for way in self._ways:
+            lifecycle.renew(way.prediction, way.one.claim, FETCH_S)
+
+    def _guarded(self, way: _Way, step: Callable[[_Way], bool]) -> None:
+        """Take a step, which says whether there is more to come; what breaks one stops no other."""
+        try:
+            more = step(way)
+        except Exception as error:
+            more = False
+            if not _give_up(way, error):
+                self._broken = self._broken or error
+        if not more:
+            self._ways.discard(way)
+
+    def _begin(self, way: _Way) -> bool:
+        way.refs, way.found = collecting.plan(way.prediction, way.provider)
+        return self._go_on(way)
+
+    def _go_on(self, way: _Way) -> bool:
+        """Ask for the next files, or end where there are none."""
+        if way.provider is None or way.asked >= len(way.refs):
+            self._end(way)
+            return False
+        if way.asked and not lifecycle.renew(way.prediction, way.one.claim, FETCH_S):
+            raise ProviderError("The claim was taken over.", permanent=False)
+        refs = way.refs[way.asked : way.asked + AT_ONCE]
+        seconds = min(FETCH_S, way.until - time.monotonic())
+        job = calling_off.job_of(way.prediction)
+        errand = fetching.Errand(way.provider, job, refs, way.asked, seconds)
+        way.asked += len(refs)
+        self.calls.add(fetching.bring(errand, self.calls), partial(self._came, way), way.provider)
+        return True
+
+    def _came(self, way: _Way, basket: Basket) -> None:
+        with basket:
+            self._guarded(way, partial(self._take, basket))
+
+    def _take(self, basket: Basket, way: _Way) -> bool:
+        brought: list[Brought] = []
+        for index, one in sorted(basket.came.items()):
+            if isinstance(one, Brought):
+                brought.append(one)
+            else:
+                collecting.note_trouble(way.found, index, way.refs[index], one)
+        if brought:
+            collecting.store(way.found, brought)
+        return self._go_on(way)
+
+    def _end(self, way: _Way) -> None:
+        prediction, claim, found = way.prediction, way.one.claim, way.found
+        if way.provider is not None and way.refs:
+            collecting.judge(found, way.provider)
+        if found.is_waited_for and lifecycle.collect_later(prediction, claim, *collecting.pause(prediction)):
+            log.info("collect_later", prediction=prediction.public_id, reason=found.reason)
+        elif not found.is_enough:
+            lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
+        elif (
+            lifecycle.succeed(prediction, claim, found.outputs, found.value, found.note)
+            and way.provider is not None
+        ):
+            done = calling_off.release(way.provider, calling_off.job_of(prediction))
+            self.calls.add(done, _nothing, way.provider)
+
+
+def _give_up(way: _Way, error: Exception) -> bool:
+    """Nothing came of it: the end, or once more. False where nobody expected such an error."""
+    prediction, claim, provider = way.prediction, way.one.claim, way.provider
+    if isinstance(error, collecting.Gone):
+        if provider is not None and not strays.is_upstream(provider.name) and provider.start_is_idempotent:
+            lifecycle.lost(prediction, claim)
+        else:
+            lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
+    elif isinstance(error, fetching.Unusable):
+        lifecycle.fail(prediction.pk, f"The result could not be used: {error}.", claim=claim)
+    elif isinstance(error, ProviderError):
+        # The lease ends soon and the result is fetched again; the third time it is failed.
+        log.warning("collect_interrupted", prediction=prediction.public_id, reason=str(error))
+    else:
+        log.error("collect_broke", prediction=prediction.public_id, exc_info=error)
+        return False
+    return True
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
+def _provider_of(prediction: Prediction) -> Provider | None:
+    try:
+        return providers.provider(prediction.provider)
+    except UnknownProvider:
+        return None

@@ -1,0 +1,154 @@
+"""Fetches the files of a result and looks at each, on the event loop and in its threads: without the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from predictions.files import media, pictures
+from predictions.files.formats import EXTENSIONS
+from predictions.files.pictures import Look, Thumbnail
+from predictions.providers.base import Job, OutputRef, Provider, ProviderError
+from predictions.running import finishing
+from predictions.running.calls import Calls
+
+MAX_OUTPUT = 160 * 1024 * 1024
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+_EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
+
+
+class Unusable(Exception):
+    """The provider gave something that is not what the model promises; the text says what."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One output in a temporary place, known for what it is."""
+
+    index: int
+    ref: OutputRef
+    path: Path
+    sha256: str
+    look: Look
+    thumbnails: tuple[media.Finished, ...]
+    """The small one, then the medium one, as far as there are any."""
+
+    @property
+    def extension(self) -> str:
+        """Of what the file really is."""
+        return _EXTENSIONS.get(self.look.content_type, "bin")
+
+    def files(self) -> list[media.Finished]:
+        """The file itself, then its thumbnails."""
+        look = self.look
+        own = media.Finished(
+            self.path, self.extension, self.sha256, look.content_type, look.width, look.height
+        )
+        return [own, *self.thumbnails]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Files of one job that are fetched together, within so many seconds."""
+
+    provider: Provider
+    job: Job
+    refs: Sequence[OutputRef]
+    first: int
+    """The place of the first of them among the job's outputs."""
+    seconds: float
+
+
+class Basket(contextlib.ExitStack):
+    """Temporary files, which end with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came: dict[int, Brought | BaseException] = {}
+        """What came, or what kept it from coming, by the output's place."""
+
+
+async def bring(errand: Errand, calls: Calls) -> Basket:
+    """Fetch these side by side, and look at each as it comes. Does not raise; close the basket when it is emptied."""
+    basket = Basket()
+    places = range(errand.first, errand.first + len(errand.refs))
+    try:
+        writings = [basket.enter_context(media.Writing(MAX_OUTPUT)) for _ in errand.refs]
+        came = await asyncio.gather(
+            *(
+                _bring_one(errand, calls, basket, *one)
+                for one in zip(places, errand.refs, writings, strict=True)
+            ),
+            return_exceptions=True,
+        )
+    except OSError as error:
+        came = [error] * len(errand.refs)
+    except BaseException:
+        basket.close()
+        raise
+    basket.came.update(zip(places, came, strict=True))
+    return basket
+
+
+async def _bring_one(
+    errand: Errand, calls: Calls, basket: Basket, index: int, ref: OutputRef, writing: media.Writing
+) -> Brought:
+    async with asyncio.timeout(max(errand.seconds, 0.0)):
+        if ref.address.startswith(finishing.KEPT):
+            await asyncio.to_thread(_read_kept, ref.address.removeprefix(finishing.KEPT), writing)
+        else:
+            async for chunk in errand.provider.fetch(errand.job, ref):
+                writing.write(chunk)
+    # Here: an exit stack knows nothing of threads.
+    folder = basket.enter_context(_folder())
+    return await calls.aside(_looked_at, index, ref, writing, folder)
+
+
+def _read_kept(key: str, writing: media.Writing) -> None:
+    try:
+        with media.storage().open(key, "rb") as file:
+            while chunk := file.read(media.CHUNK):
+                writing.write(chunk)
+    except FileNotFoundError:
+        raise ProviderError("The file that was kept is gone.", permanent=True) from None
+
+
+def _looked_at(index: int, ref: OutputRef, writing: media.Writing, folder: Path) -> Brought:
+    sha256 = writing.finished()
+    try:
+        look = pictures.look(writing.path, folder)
+    except pictures.NotAPicture as error:
+        raise Unusable(f"{safe_name(ref.name, index, 'bin')} is not a readable picture ({error})") from None
+    thumbnails = tuple(_thumbnail(made) for made in (look.small, look.medium) if made is not None)
+    return Brought(index, ref, writing.path, sha256, look, thumbnails)
+
+
+def safe_name(name: str, index: int, extension: str) -> str:
+    """The published file name, with the extension of what the file really is."""
+    stem = name.rsplit(".", 1)[0] if _NAME.fullmatch(name) else f"out-{index}"
+    return f"{stem}.{extension}"
+
+
+def _thumbnail(made: Thumbnail) -> media.Finished:
+    digest = hashlib.sha256(made.path.read_bytes()).hexdigest()
+    extension = made.path.suffix.removeprefix(".")
+    return media.Finished(made.path, extension, digest, made.content_type, made.width, made.height)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=settings.TEMPORARY, prefix="look-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
