@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +114,7 @@ def _story(desk: Desk, first: UpstreamProcess, second: UpstreamProcess, folder: 
     desk.wait_until_one_rests(True)
     desk.open(HEALTH)
     yield from desk.photograph(folder, "upstreams-open", 900)
-    _forget_faults(first)
+    first.forget_faults()
     # The sweep asks the harmless question by itself; nobody clicks.
     desk.wait_until_one_rests(False)
     make_pictures(desk.server, WISHES[:1])
@@ -135,11 +134,6 @@ def _fill(page: Page, service: UpstreamProcess) -> None:
 def _save(page: Page) -> None:
     page.click("[name=_save]")
     page.wait_for_url("**/admin/predictions/upstream/")
-
-
-def _forget_faults(service: UpstreamProcess) -> None:
-    request = urllib.request.Request(f"{service.origin}/_faults", method="DELETE")
-    urllib.request.urlopen(request, timeout=10).close()
 
 
 def _rotation(desk: Desk, folder: Path) -> Iterator[Path]:

@@ -70,7 +70,7 @@ class Chaos(Faults):
         self._hurry = hurry
         self._total = predictions
         self.services = {
-            plan.name: UpstreamProcess(_free_port(), folder, "--seed", str(seed), *plan.options)
+            plan.name: UpstreamProcess(free_port(), folder, "--seed", str(seed), *plan.options)
             for plan in PLANS
         }
 
@@ -217,7 +217,8 @@ def _change(one: House, statements: dict[str, str]) -> None:
         connection.execute(statements["sqlite"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -157,7 +157,9 @@ def _failure(rows: list[Prediction]) -> image_errors.ImageError:
         return image_errors.generation_failed(lifecycle.free(failed.error or "The job failed."))
     canceled = any(row.shown_status == "canceled" for row in rows)
     text = "The job was canceled." if canceled else "No picture was made."
-    return image_errors.generation_failed(lifecycle.free(next((row.error for row in rows if row.error), text)))
+    return image_errors.generation_failed(
+        lifecycle.free(next((row.error for row in rows if row.error), text))
+    )
 
 
 def _shown(wish: Wanted, created: int, outputs: list[Output]) -> HttpResponse:

@@ -137,7 +137,8 @@ def _darkroom() -> Json:
                 or_null(STRING),
             ),
             "notice": told(
-                "What it did not cost, where it failed or delivered less than asked; else null.", or_null(STRING)
+                "What it did not cost, where it failed or delivered less than asked; else null.",
+                or_null(STRING),
             ),
             "queue": place,
             "preview": look,
