@@ -122,7 +122,7 @@ class House:
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
         """The processes by kind: server, web, work, cluster, sentinel, worker, monitor, pusher, watcher, sweep, poster,
-        engine, zygote, painter.
+        opener, engine, zygote, painter.
         """
         kinds: dict[str, list[psutil.Process]] = {}
         for one in self.processes():

@@ -49,6 +49,7 @@ def whole(one: House) -> dict[str, list[int]] | None:
         "sentinel",
         "monitor",
         "pusher",
+        "opener",
         "watcher",
         "sweep",
         "engine",
@@ -67,7 +68,8 @@ def test_it_starts_the_whole_cluster_anew_when_one_of_it_dies_idle(running: Hous
     last = running.python(LAST_SIGN)
     kill(before[kind][0])
     after = eventually(lambda: (now := whole(running)) and now["sentinel"] != before["sentinel"] and now)
-    assert not set(after["worker"]) & set(before["worker"])
+    for part in ("worker", "opener"):
+        assert not set(after[part]) & set(before[part])
     # The sign of life is written by the monitor after a task went all the way round.
     eventually(lambda: running.python(LAST_SIGN) > last)
 

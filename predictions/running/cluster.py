@@ -19,9 +19,11 @@ from django import db
 from django.conf import settings
 from django_q import cluster as library
 from django_q import pusher as library_pusher
+from django_q.brokers import orm as library_broker
 from django_q.signals import post_spawn
 
-from predictions.running import calls, kin, leash
+from predictions.files import opening
+from predictions.running import calls, hints, kin, leash
 
 LOCK_PATIENCE_S = 0.05
 DATABASE_PATIENCE_S = 0.5
@@ -107,6 +109,9 @@ def _monitor(*args: Any) -> None:
 
 def _pusher(task_queue: Any, told_to_stop: Any, broker: Any) -> None:
     kin.call_this_process("dr-pusher")
+    with contextlib.suppress(OSError):
+        # Where the library looks into an empty queue after a pause, it looks at once when a hint comes.
+        library_broker.sleep = hints.Ear(hints.WORK).wait
     # The library's pusher returns when told to stop, but also, ten seconds late, when the database failed once.
     library_pusher.sleep = lambda seconds: _wait_for_database()
     while not told_to_stop.is_set():
@@ -134,6 +139,8 @@ def run(name: str) -> int:
     kin.call_this_process("dr-cluster")
     # Loaded once before the fork, not by each worker at its first task: sooner at work, and the memory is shared.
     importlib.import_module(TASKS)
+    # Before the fork too, so that all workers share one.
+    opening.start()
     library.Sentinel = Sentinel
     post_spawn.connect(_worker_spawned, dispatch_uid="predictions.running.cluster")
     cluster = _Cluster()

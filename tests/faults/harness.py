@@ -26,7 +26,7 @@ from tests.postgres import Postgres
 ACCOUNTS = 5
 EVERY_KIND = (
     "web", "work", "cluster", "sentinel", "worker", "monitor", "pusher",
-    "watcher", "sweep", "engine", "zygote", "painter", "poster",
+    "watcher", "sweep", "engine", "zygote", "painter", "poster", "opener",
 )  # fmt: skip
 LIVE = ("starting", "processing")
 BODY = {

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_it_loses_nothing_while_processes_are_killed(database: str) -> None:
-    kills = ("web", "worker", "cluster", "work", "engine", "watcher", "sweep")
+    kills = ("web", "worker", "cluster", "work", "engine", "watcher", "sweep", "opener")
     with contextlib.ExitStack() as stack:
         postgres = None
         if database == "postgres":
