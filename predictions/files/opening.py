@@ -23,9 +23,10 @@ from django.conf import settings
 from predictions.files import frames
 from predictions.running import leash
 
-BEGIN_S = 30.0
+BEGIN_S = 15.0
 """Seconds within which a child must have begun: a busy machine takes long for the imports of a fresh opener."""
-TRIES = 3
+TRIES = 2
+"""With these a look ends within 55 seconds, although its opener froze: less than a task of the queue may take."""
 _CHUNK = 256 * 1024
 _MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=268435456:glibc.malloc.top_pad=16777216"
 """Pixels in few large pages: a forked child pays for each page that it touches first. Nothing outside of glibc."""

@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
+from accounts.models import User
+from gallery import tiles
+from gallery.models import Item
+from predictions import submit
 from predictions.files import opening, pictures
-from tests import factories
+from predictions.models import Version
+from tests import factories, fakes
+from tests.fakes import FakeProvider
 
 FORMS = {
     "PNG": "image/png",
@@ -154,6 +160,18 @@ def test_thumbnails_tell_nothing_that_is_written_into_the_file(look: Looking, tm
         assert b"secret" in data
         for made in (found.small, found.medium):
             assert made is not None and b"secret" not in made.path.read_bytes()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pages_offer_the_sizes_that_there_are(alice: User, version: Version, provider: FakeProvider) -> None:
+    provider.files = {"0": written(halves())}
+    request = submit.Request(
+        account=alice.account, user=alice, version=version, input={"prompt": "two colours"}
+    )
+    submit.accept(request)
+    fakes.work_off()
+    offered = tiles.srcset(Item.objects.select_related("output__small", "output__medium").get())
+    assert [one.rpartition("/")[2] for one in offered.split(", ")] == ["small 320w", "medium 640w"]
 
 
 # -- a child that a file has taken over ----------------------------------------------------------------------
