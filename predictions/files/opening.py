@@ -86,6 +86,11 @@ class _Opener:
             process.kill()
             process.wait()
 
+    def reap(self) -> None:
+        """Take leave of an opener that has died, so that it is not listed as a zombie. Never waits."""
+        if self._process is not None:
+            self._process.poll()
+
     def forked(self) -> None:
         """In a fork: the opener is shared from now on, and the parent's to reap."""
         self._lock = threading.Lock()
@@ -113,6 +118,11 @@ os.register_at_fork(after_in_child=_opener.forked)
 def start() -> None:
     """Start the opener now, so that the first file does not wait for it and the forks of this process share it."""
     _opener.control()
+
+
+def reap() -> None:
+    """For a process that started the opener for its forks: to be called from time to time."""
+    _opener.reap()
 
 
 def opened(jobs: list[Job], limits: Limits) -> list[Job]:

@@ -147,6 +147,7 @@ def run(name: str) -> int:
     cluster.start()
     while cluster.sentinel.is_alive():
         cluster.sentinel.join(1.0)
+        opening.reap()
     return 0 if cluster.told_to_stop else 1
 
 

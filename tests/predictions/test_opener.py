@@ -190,6 +190,19 @@ def test_an_opener_that_dies_each_time_blames_no_file(
         convert.check([tmp_path / "good"])
 
 
+def test_an_opener_that_died_leaves_no_zombie(opener: opening._Opener, tmp_path: Path) -> None:
+    looked(kept(tmp_path, "good", GOOD))
+    died = process_of(opener)
+    died.kill()
+
+    def is_forgotten() -> bool:
+        opener.reap()
+        return not psutil.pid_exists(died.pid)
+
+    eventually(is_forgotten)
+    assert looked(kept(tmp_path, "good", GOOD)).width == 64
+
+
 def test_whoever_stops_waiting_ends_the_child(opener: opening._Opener, tmp_path: Path) -> None:
     job = {"do": "check", "file": str(endless(tmp_path))}
 
