@@ -298,6 +298,7 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         for hold in holds:
             hold.check()
         _remember_all(offers, rows)
+        queue.hint()
 
 
 def _hold(offer: Offer, row: Prediction) -> credits.Hold:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -12,10 +13,10 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
-from accounts.prepared import Prepared
-from predictions.clock import COLLECT_LEASE, FIRST_FETCH, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
+from accounts.prepared import Prepared, PreparedValues
+from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.delivery import webhooks
-from predictions.lifecycle import ending, strays
+from predictions.lifecycle import compiled, ending, strays
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job
@@ -29,6 +30,15 @@ _CLAIMED = Prepared[Prediction](
     pk=int,
     phase=str,
 )
+
+
+@lru_cache(maxsize=8)
+def _results(most: int) -> PreparedValues:
+    """Results that wait to be fetched, oldest first."""
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    return PreparedValues(
+        lambda: Prediction.objects.filter(due, phase=Phase.RESULT).order_by("id").values_list("pk")[:most]
+    )
 
 
 @dataclass(frozen=True)
@@ -45,15 +55,8 @@ def claim_starts(most: int = 16) -> list[Claimed]:
         choices = dispatch.choose(most)
         claims = {choice.prediction_id: secrets.token_hex(16) for choice in choices}
         for choice in choices:
-            Prediction.objects.filter(pk=choice.prediction_id, phase=Phase.WAITING).update(
-                phase=Phase.CLAIMED,
-                claim=claims[choice.prediction_id],
-                lease_until=after(START_LEASE),
-                start_attempts=F("start_attempts") + 1,
-                provider=choice.provider,
-                upstream_open=True,
-                not_before=None,
-            )
+            pk = choice.prediction_id
+            compiled.CLAIM_START.run(pk=pk, claim=claims[pk], provider=choice.provider)
     return _read(claims, Phase.CLAIMED)
 
 
@@ -137,49 +140,29 @@ def note_late_job(prediction: Prediction, job: Job) -> bool:
 
 def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
     """So many seconds more for a worker that first fetches what the work needs. False where the claim is lost."""
-    with transaction.atomic():
-        return (
-            Prediction.objects.filter(pk=prediction.pk, phase=Phase.CLAIMED, claim=claim).update(
-                lease_until=after(START_LEASE + seconds)
-            )
-            == 1
-        )
+    longer = compiled.renewed(Phase.CLAIMED.value, START_LEASE + seconds)
+    with transaction.atomic(savepoint=False):
+        return longer.run(pk=prediction.pk, claim=claim) == 1
 
 
 def claim_results(most: int = 1) -> list[Claimed]:
     """Claim results that wait to be fetched, oldest first; each has `FIRST_FETCH` seconds before it must be renewed."""
     with transaction.atomic():
-        due = list(
-            Prediction.objects.filter(phase=Phase.RESULT)
-            .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
-            .order_by("id")
-            .values_list("pk", flat=True)[: most * 4]
-        )
         claims: dict[int, str] = {}
-        for pk in due:
+        for (pk,) in _results(most * 4).all():
             if len(claims) == most:
                 break
             token = secrets.token_hex(16)
-            if Prediction.objects.filter(pk=pk, phase=Phase.RESULT, status__in=LIVE).update(
-                phase=Phase.COLLECTING,
-                claim=token,
-                lease_until=after(COLLECT_LEASE + FIRST_FETCH),
-                collect_attempts=F("collect_attempts") + 1,
-                not_before=None,
-            ):
+            if compiled.CLAIM_RESULT.run(pk=pk, claim=token):
                 claims[pk] = token
     return _read(claims, Phase.COLLECTING)
 
 
 def renew(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
     """So many seconds more for a worker that is still fetching. False where the claim is no longer the row's."""
-    with transaction.atomic():
-        return (
-            Prediction.objects.filter(pk=prediction.pk, phase=Phase.COLLECTING, claim=claim).update(
-                lease_until=after(COLLECT_LEASE + seconds)
-            )
-            == 1
-        )
+    longer = compiled.renewed(Phase.COLLECTING.value, COLLECT_LEASE + seconds)
+    with transaction.atomic(savepoint=False):
+        return longer.run(pk=prediction.pk, claim=claim) == 1
 
 
 def collect_later(prediction: Prediction, claim: str, seconds: float, patience_s: float) -> bool:
@@ -229,7 +212,7 @@ def stray_closed(prediction: Prediction) -> None:
 
 def wake_waiting() -> None:
     """A slot may be free: wake the workers where anybody waits."""
-    if Prediction.objects.filter(phase=Phase.WAITING).exists():
+    if compiled.ANY_WAITING.all():
         queue.wake("start")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -14,10 +15,10 @@ from accounts.clock import Now
 from predictions import pricing
 from predictions.delivery import webhooks
 from predictions.files import media
-from predictions.lifecycle import previews
+from predictions.lifecycle import compiled, previews
 from predictions.models import Output, Phase, Prediction, Status, StoredFile
 from predictions.models.prediction import LIVE
-from predictions.running import queue
+from predictions.running import hints, queue
 from predictions.signals import prediction_succeeded
 
 FREE = "Nothing was charged."
@@ -67,25 +68,32 @@ def succeed(
     charge = min(pricing.charge(prediction.price, delivered), prediction.ceiling)
     metrics = dict((prediction.result or {}).get("metrics") or {})
     with transaction.atomic():
-        ended = _end(
-            Q(pk=prediction.pk, phase=Phase.COLLECTING, claim=claim),
-            Status.SUCCEEDED,
+        if not compiled.SUCCEED.run(
+            pk=prediction.pk,
+            claim=claim,
             output=output,
             metrics=metrics,
             charge=charge,
-            progress=1.0,
-            **({"logs": _with_note(prediction.logs, note)} if note else {}),
-        )
-        if not ended:
+            # Nobody but the holder of the claim writes them from the result on.
+            logs=_with_note(prediction.logs, note) if note else prediction.logs,
+        ):
             return False
         rows = Output.objects.bulk_create(_output_row(prediction, output) for output in outputs)
         media.keep([file for output in outputs for file in output.files()])
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
-        if "completed" not in prediction.webhook_events:
+        if prediction.webhook and "completed" not in prediction.webhook_events:
             # Whoever asked to be told of the end gets the whole output with it.
             webhooks.owe(prediction.pk, "output")
-        _settled(prediction.pk, prediction.account_id, prediction.public_id, charge)
+        # The provider was done with it when its result came; and a webhook is turned off, never on.
+        _settled(
+            prediction.pk,
+            prediction.account_id,
+            prediction.public_id,
+            charge,
+            told=bool(prediction.webhook),
+            may_run=False,
+        )
     return True
 
 
@@ -201,16 +209,27 @@ def _end(where: Q, status: Any, **values: Any) -> bool:
     return changed == 1
 
 
-def _settled(prediction_id: int, account_id: int, reference: str, charge: int) -> None:
+def _settled(
+    prediction_id: int,
+    account_id: int,
+    reference: str,
+    charge: int,
+    *,
+    told: bool = True,
+    may_run: bool = True,
+) -> None:
     """Forget its preview, note what is owed, wake who is affected, then settle.
 
-    The account's row is locked last, everywhere.
+    `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
+    last, everywhere.
     """
     from predictions.lifecycle.claims import wake_waiting
 
+    transaction.on_commit(partial(hints.give, hints.ENDED, reference))
     previews.drop(prediction_id)
-    webhooks.owe(prediction_id, "completed")
-    if Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
+    if told:
+        webhooks.owe(prediction_id, "completed")
+    if may_run and Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         queue.wake("cancel")
     wake_waiting()
     credits.settle(account_id, reference, charge)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import F
 
 from accounts.clock import Now
+from predictions.lifecycle import compiled
 from predictions.models import Preview
 
 MAX_BYTES = 64 * 1024
@@ -29,4 +30,4 @@ def keep(prediction_id: int, look: bytes) -> None:
 
 def drop(prediction_id: int) -> None:
     """Forget it. Inside the transaction that ends the prediction."""
-    Preview.objects.filter(prediction_id=prediction_id).delete()
+    compiled.FORGET_PREVIEW.run(pk=prediction_id)

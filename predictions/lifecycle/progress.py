@@ -9,14 +9,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clock import Now
-from predictions.clock import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FETCH, LOOK_LEASE, MAX_STARTS, after
+from predictions.clock import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS, after
 from predictions.delivery import webhooks
-from predictions.lifecycle import ending, previews, strays
-from predictions.lifecycle.claims import wake_waiting, work_limit
+from predictions.lifecycle import compiled, ending, previews, strays
+from predictions.lifecycle.claims import wake_waiting
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job, OutputRef, Update
@@ -171,31 +170,18 @@ def begin_finished(
     """T3 of a provider whose answer was the result: keep it, and go on to fetch its files under the same claim.
 
     `to_be_fetched`: others fetch them. False where the claim is no longer the row's. A worker that is gone afterwards
-    leaves the result behind: when its lease ends, others fetch.
+    leaves the result behind: when its lease ends, others fetch. It may take as long as the files of an upstream last.
     """
     known = _result_of(prediction, update)
-    if to_be_fetched:
-        where: dict[str, Any] = {"phase": Phase.RESULT, "claim": "", "lease_until": None}
-    else:
-        where = {
-            "phase": Phase.COLLECTING,
-            "lease_until": after(COLLECT_LEASE + FIRST_FETCH),
-            "collect_attempts": F("collect_attempts") + 1,
-        }
+    write = compiled.BEGIN_LEFT if to_be_fetched else compiled.BEGIN_FINISHED
     with transaction.atomic(savepoint=False):
-        changed = Prediction.objects.filter(
-            pk=prediction.pk, phase=Phase.CLAIMED, claim=claim, status__in=LIVE
-        ).update(
-            status=Status.PROCESSING,
-            started_at=Coalesce(F("started_at"), Now()),
-            must_end_by=after(
-                COLLECT_LIMIT if strays.is_upstream(prediction.provider) else work_limit(prediction)
-            ),
-            job_id=job.id,
-            job_instance=job.instance,
-            revision=F("revision") + 2,
-            **where,
-            **known,
+        changed = write.run(
+            pk=prediction.pk,
+            claim=claim,
+            job=job.id,
+            instance=job.instance,
+            result=known["result"],
+            logs=known["logs"],
         )
         if changed:
             if prediction.started_at is None and prediction.webhook:

@@ -12,6 +12,7 @@ import structlog
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.clock import Now
+from accounts.prepared import Prepared
 from predictions.clock import after
 from predictions.models import Phase, Prediction, UpstreamRun
 from predictions.providers.base import AnswerLost
@@ -36,6 +37,15 @@ class Doubt(enum.Enum):
     """It may be running there, and asking again might start a second."""
 
 
+_NEWEST = Prepared[UpstreamRun](
+    lambda prediction, key: UpstreamRun.objects.filter(prediction_id=prediction, key_id=key).order_by("-id")[
+        :1
+    ],
+    prediction=int,
+    key=int,
+)
+
+
 def is_upstream(provider: str) -> bool:
     """Whether a prediction's provider of this name is an upstream, and no engine of ours."""
     return key_pk(provider) is not None
@@ -46,11 +56,8 @@ def run_of(prediction: Prediction) -> UpstreamRun | None:
     key = key_pk(prediction.provider)
     if key is None:
         return None
-    return (
-        UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key_id=key)
-        .order_by("-id")
-        .first()
-    )
+    newest = _NEWEST.first(prediction=prediction.pk, key=key)
+    return newest if newest is not None and newest.run == prediction.run else None
 
 
 def doubt(prediction: Prediction) -> Doubt:

@@ -7,14 +7,17 @@ second (the sweep wakes again), a doubled one nothing.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any, Literal
 
+from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signals import post_execute
 from django_q.tasks import async_task
 
 from accounts.statements import PreparedInsert, Statement
+from predictions.running import hints
 
 Kind = Literal["start", "collect", "cancel"]
 
@@ -33,10 +36,16 @@ _ENQUEUE = PreparedInsert(OrmQ)
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
     _enqueue(kind, _CLUSTER)
+    hint()
+
+
+def hint() -> None:
+    """Have those on this machine look as soon as the transaction is committed, instead of at their next time."""
+    transaction.on_commit(partial(hints.give, hints.WORK))
 
 
 def wake_up(kind: Kind) -> Statement:
-    """The same as a statement, to be sent in a batch with what it tells of."""
+    """The same as a statement, to be sent in a batch with what it tells of; `hint` inside the transaction."""
     return _ENQUEUE.statement(OrmQ(key=_CLUSTER, payload=_package(kind), lock=timezone.now()))
 
 

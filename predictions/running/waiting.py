@@ -2,7 +2,8 @@
 
 Every waiter names a prediction and what it waits for: its end, or any revision but the one it knows. A thread of its
 own, with a connection of its own, asks for all of them together every `TICK` seconds, reads the rows of those that
-changed together too, and wakes their waiters with what they make of the row. It sleeps while nobody waits.
+changed together too, and wakes their waiters with what they make of the row. It sleeps while nobody waits. Of what ends
+on this machine it hears at once (`hints`), and asks for it alone.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from django.db import close_old_connections
 
 from predictions import shown
 from predictions.models.prediction import ENDED, Prediction
+from predictions.running import hints
 
 log = logging.getLogger("darkroom.waiting")
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 TICK = 0.1
+# Seconds after which the thread that listens sees that it is to end.
+LISTEN = 1.0
 # However many wait, asking for them takes at most this share of a processor: with more of them the tick grows.
 SHARE = 0.1
 # Seconds to which it grows at most.
@@ -59,6 +63,8 @@ class Reader:
     _closed: bool = False
     _thread: threading.Thread | None = None
     _wake: threading.Condition = field(default_factory=threading.Condition)
+    _heard: set[str] = field(default_factory=set)
+    """Awaited ones that have ended, as a hint says, and that were not looked at since."""
 
     @property
     def waiting(self) -> int:
@@ -112,6 +118,8 @@ class Reader:
                 self._thread = threading.Thread(target=self._run, name="waiting", daemon=True)
                 # Nothing of the request that happens to come first may live on in the thread.
                 contextvars.Context().run(self._thread.start)
+                listener = threading.Thread(target=self._listen, name="waiting-hints", daemon=True)
+                contextvars.Context().run(listener.start)
             elif self._count == 1:
                 self._wake.notify_all()
         return True
@@ -129,6 +137,10 @@ class Reader:
     def _run(self) -> None:
         due = time.monotonic()
         while self._sleep_until(due):
+            if time.monotonic() < due:
+                # Nothing but hints: the others are asked for at their time.
+                self._tell_heard()
+                continue
             due, used = time.monotonic() + self.tick, 0.0
             try:
                 used = self._look()
@@ -139,21 +151,52 @@ class Reader:
                 close_old_connections()
             due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
 
+    def _tell_heard(self) -> None:
+        """Ask for those alone that have ended, as hints say."""
+        with self._wake:
+            heard, self._heard = self._heard, set()
+            groups = {one: tuple(self._waiters[one]) for one in heard if one in self._waiters}
+        try:
+            self._look_at(groups)
+        except Exception:
+            log.exception("waiting could not read")
+        finally:
+            close_old_connections()
+
+    def _listen(self) -> None:
+        """Hear what ends on this machine, until closed."""
+        try:
+            ear = hints.Ear(hints.ENDED)
+        except OSError as error:
+            log.info("waiting hears no hints: %s", error)
+            return
+        while not self._closed:
+            ended = ear.wait(LISTEN)
+            with self._wake:
+                self._heard.update(one for one in ended if one in self._waiters)
+                if self._heard:
+                    self._wake.notify_all()
+        ear.close()
+
     def _sleep_until(self, due: float) -> bool:
-        """Wait for the next tick, or as long as nobody waits; False when closed."""
+        """Wait for the next tick or a hint, or as long as nobody waits; False when closed."""
         with self._wake:
             while not self._closed:
                 left = due - time.monotonic()
-                if self._waiters and left <= 0:
+                if self._waiters and (left <= 0 or self._heard):
                     return True
                 self._wake.wait(left if self._waiters else None)
         return False
 
     def _look(self) -> float:
         """Ask for all, tell those whose time has come; the processor seconds that the asking took."""
-        began = time.thread_time()
         with self._wake:
+            self._heard.clear()
             groups = {public_id: tuple(group) for public_id, group in self._waiters.items()}
+        return self._look_at(groups)
+
+    def _look_at(self, groups: dict[str, tuple[_Waiter, ...]]) -> float:
+        began = time.thread_time()
         found = list(_ready(groups))
         used = time.thread_time() - began
         for ready in _parts(found, BATCH):

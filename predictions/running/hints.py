@@ -1,0 +1,102 @@
+"""Hints between the processes of one machine: "look now", over datagrams in the data folder.
+
+What is due stands in the database, and everybody looks there from time to time; a hint only saves the time until then.
+So none is ever needed: where nobody listens, where the folder's path is too long for a socket, or between machines, all
+goes on as without. Nobody waits to send one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+WORK = "work"
+"""Something was written into the queue."""
+ENDED = "ended"
+"""A prediction has ended; the hint says which, by its public id."""
+LONGEST = 64
+"""Bytes of one hint."""
+_ALL = 4096
+
+
+class Ear:
+    """Listens to hints of one kind. Raises OSError where that cannot be."""
+
+    def __init__(self, kind: str) -> None:
+        folder = _folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{kind}-{os.getpid()}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            # Of a process that had our number before.
+            self._path.unlink(missing_ok=True)
+            self._socket.bind(str(self._path))
+            self._socket.setblocking(False)
+        except OSError:
+            self._socket.close()
+            raise
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+
+    def wait(self, seconds: float) -> list[str]:
+        """What was said, each once, as soon as there is anything; nothing after so many seconds."""
+        self._poll.poll(seconds * 1000)
+        heard: dict[str, None] = {}
+        # Bounded, so that somebody who talks without end keeps nobody from looking.
+        for _ in range(_ALL):
+            try:
+                heard[self._socket.recv(LONGEST).decode("ascii", "replace")] = None
+            except BlockingIOError:
+                break
+        return list(heard)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._path.unlink(missing_ok=True)
+        self._socket.close()
+
+
+def give(kind: str, what: str = "") -> None:
+    """Say it to everybody on this machine who listens to hints of that kind. Never waits, never raises."""
+    for path in _ears(kind):
+        try:
+            _mouth().sendto(what.encode("ascii", "replace")[:LONGEST], str(path))
+        except (FileNotFoundError, BlockingIOError):
+            # Just gone; or with more to hear than it has heard yet, so that it is awake.
+            continue
+        except ConnectionRefusedError:
+            # Left behind by a process that was killed.
+            with contextlib.suppress(OSError):
+                path.unlink()
+        except OSError:
+            continue
+
+
+def _ears(kind: str) -> Iterator[Path]:
+    folder = _folder()
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    yield from (folder / name for name in names if name.startswith(f"{kind}-"))
+
+
+def _folder() -> Path:
+    return Path(settings.DATA) / "hints"
+
+
+def _mouth() -> socket.socket:
+    global _talking
+    if _talking is None:
+        _talking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        _talking.setblocking(False)
+    return _talking
+
+
+_talking: socket.socket | None = None
