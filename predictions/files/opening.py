@@ -236,5 +236,7 @@ def _environment() -> dict[str, str]:
         **{name: os.environ[name] for name in kept if name in os.environ},
         "PYTHONPATH": str(settings.BASE_DIR),
         "OMP_NUM_THREADS": "1",
+        # Once, before the fork: else each child looks up the functions of Pillow's libraries for itself.
+        "LD_BIND_NOW": "1",
         "GLIBC_TUNABLES": _MALLOC,
     }
