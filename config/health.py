@@ -23,6 +23,7 @@ FRESH = {
     "queue": ("cluster-work", timedelta(seconds=60)),
     "watcher": ("watcher", timedelta(seconds=30)),
     "sweep": ("sweep", timedelta(seconds=30)),
+    "poster": ("poster", timedelta(seconds=30)),
 }
 
 

@@ -81,11 +81,27 @@ def test_the_ledger_holds_only_my_rows(client: Client, alice: User, charlie: Use
     assert client.get("/api/ledger", headers=bearer(charlie)).json() == {"results": [], "next": None}
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=forged", "kind=theft"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "cursor=forged", "cursor=", "kind=theft"]
+)
 def test_a_bad_query_is_named(client: Client, alice: User, bearer: Bearer, query: str) -> None:
     answer = client.get(f"/api/ledger?{query}", headers=bearer(alice))
     assert answer.status_code == 400
     assert list(answer.json()["faults"]) == [query.split("=")[0]]
+
+
+LISTS = ("ledger", "tokens", "predictions", "deliveries", "models", "items", "shares", "gallery")
+
+
+@pytest.mark.parametrize("cursor", ["", "forged", "x" * 201])
+def test_no_list_takes_a_cursor_that_was_not_given_out(
+    client: Client, alice: User, bearer: Bearer, cursor: str
+) -> None:
+    headers = bearer(alice)
+    for name in LISTS:
+        answer = client.get(f"/api/{name}", {"cursor": cursor}, headers=headers)
+        assert answer.status_code == 400, (name, answer.content)
+        assert answer.json()["faults"] == {"cursor": ["This is no cursor that was given out."]}
 
 
 def test_a_token_is_made_listed_and_revoked(client: Client, alice: User, bearer: Bearer) -> None:

@@ -19,7 +19,7 @@ RUNNING = {"state": "running", "starts": 1, "crashes": 0, "waits_s": 0.0}
 @pytest.fixture
 def signs_of_life() -> None:
     """Every part has just been heard of."""
-    for kind in ("cluster-work", "watcher", "sweep", "engine"):
+    for kind in ("cluster-work", "watcher", "sweep", "poster", "engine"):
         Beat.objects.create(kind=kind, instance="here")
 
 
@@ -36,12 +36,14 @@ def test_it_is_well_when_every_part_gave_a_sign_of_life(signs_of_life: None) -> 
     status, parts = ask()
     assert status == 200
     assert {
-        parts[name]["state"] for name in ("database", "queue", "watcher", "sweep", "storage", "engine")
+        parts[name]["state"]
+        for name in ("database", "queue", "watcher", "sweep", "poster", "storage", "engine")
     } == {"ok"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "part"), [("cluster-work", "queue"), ("watcher", "watcher"), ("sweep", "sweep")]
+    ("kind", "part"),
+    [("cluster-work", "queue"), ("watcher", "watcher"), ("sweep", "sweep"), ("poster", "poster")],
 )
 def test_it_is_not_well_when_a_part_is_silent(signs_of_life: None, kind: str, part: str) -> None:
     Beat.objects.filter(kind=kind).update(at=Now() - timedelta(minutes=5))

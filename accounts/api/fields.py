@@ -73,10 +73,18 @@ class Day(serializers.DateField):
         return found
 
 
+BAD_CURSOR = "This is no cursor that was given out."
+
+
 class Listed(serializers.Serializer[Any]):
     """What every list takes: how many, and where to go on."""
 
-    cursor = Text(default="", allow_blank=True, max_length=200, help_text="As given in `next`.")
+    cursor = Text(
+        required=False,
+        max_length=200,
+        help_text="As given in `next`.",
+        error_messages={"blank": BAD_CURSOR, "max_length": BAD_CURSOR},
+    )
     limit = serializers.IntegerField(
         default=50, min_value=1, max_value=200, help_text="Rows in a page, 1 to 200; 50 unless told."
     )

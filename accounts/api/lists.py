@@ -13,10 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import paging
-from accounts.api.fields import Listed
+from accounts.api.fields import BAD_CURSOR, Listed
 
 Row = TypeVar("Row", bound=Model)
-BAD_CURSOR = "This is no cursor that was given out."
 
 
 def asked(query: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -24,7 +23,9 @@ def asked(query: type[serializers.Serializer[Any]], request: Request) -> dict[st
     # As plain texts: read as a form, an empty value would pass for one that was not given.
     found = query(data=request.query_params.dict())
     found.is_valid(raise_exception=True)
-    checked: dict[str, Any] = found.validated_data
+    # A list without a cursor begins at its beginning; an empty one is none that was given out.
+    beginning = {"cursor": ""} if isinstance(found, Listed) else {}
+    checked: dict[str, Any] = {**beginning, **found.validated_data}
     return checked
 
 
@@ -74,4 +75,4 @@ def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializer
     )
 
 
-__all__ = ["Listed", "answer", "asked", "next_url", "page", "page_of"]
+__all__ = ["BAD_CURSOR", "Listed", "answer", "asked", "next_url", "page", "page_of"]

@@ -35,7 +35,7 @@ _ENQUEUE = PreparedInsert(OrmQ)
 
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
-    _enqueue(kind, _CLUSTER)
+    OrmQ.objects.create(key=_CLUSTER, payload=_package(kind), lock=timezone.now())
     hint()
 
 
@@ -45,7 +45,7 @@ def hint() -> None:
 
 
 def wake_up(kind: Kind) -> Statement:
-    """The same as a statement, to be sent in a batch with what it tells of; `hint` inside the transaction."""
+    """The same package as a statement, to be sent in a batch with what it tells of; `hint` inside the transaction."""
     return _ENQUEUE.statement(OrmQ(key=_CLUSTER, payload=_package(kind), lock=timezone.now()))
 
 

@@ -21,6 +21,7 @@ import psutil
 import psycopg
 
 from tests.houses import House, eventually
+from tests.houses import house as a_house
 from tests.postgres import Postgres
 
 ACCOUNTS = 5
@@ -171,6 +172,13 @@ class Faults:
 
     # -- harm ------------------------------------------------------------------------------------------------
     def _kill(self, kind: str) -> None:
+        """Kill one, and wait until a task has gone all the way round since."""
+        before, began = self.database.rounds(), time.monotonic()
+        if self._strike(kind):
+            self._await_task(before, began, kind)
+
+    def _strike(self, kind: str) -> bool:
+        """Kill one of them, as soon as there is one. Whether there was."""
         # A painter lives for a second or so: wait until there is one.
         victims = self._victims(kind)
         if not victims:
@@ -178,12 +186,11 @@ class Faults:
                 victims = eventually(lambda: self._victims(kind), 20)
         if not victims:
             self.report.wrong.append(f"there was no {kind} to kill")
-            return
-        before, began = self.database.rounds(), time.monotonic()
+            return False
         with contextlib.suppress(psutil.Error):
             self._chance.choice(victims).kill()
             self.report.killed[kind] += 1
-        self._await_task(before, began, kind)
+        return True
 
     def _victims(self, kind: str) -> list[psutil.Process]:
         return self.house.kinds().get(kind, [])
@@ -245,6 +252,15 @@ class Faults:
     def _audit(self) -> list[str]:
         done = self.house.manage("audit", check=False)
         return [] if done.returncode == 0 else [f"audit: {line}" for line in done.stdout.splitlines()[-10:]]
+
+
+def short(postgres: Postgres | None = None) -> None:
+    """One kill of each kind that matters, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
+    kills = ("web", "worker", "cluster", "work", "engine", "watcher", "sweep", "opener")
+    with a_house(postgres.url if postgres else "") as one:
+        report = Faults(one, 14, kills, pause_s=1.5, seed=7).run(postgres)
+        assert report.wrong == [], "\n".join([*report.lines(), one.log[-4000:]])
+        assert sum(report.killed.values()) == len(kills)
 
 
 def poison(house: House, strike: Callable[[], None], patience_s: float = 240) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.faults.harness import Faults
+from tests.faults.harness import ACCOUNTS, Faults
 from tests.houses import House, eventually, house
 from tests.postgres import Postgres
 from tests.upstream import UpstreamProcess
@@ -26,6 +27,16 @@ from tests.upstream import UpstreamProcess
 KEY_VARIABLE = "LOOPBACK_KEY"
 WORK_S = 60
 """Seconds of work that a prediction may take: how long one waits that was at the upstream that died."""
+GRACE_S = 5.0
+"""How long a worker that was not killed may hold what it held at a kill, before it counts as killed."""
+_AT_THE_DEAD_ONE = """(phase IN ('running', 'waiting') AND provider IN (
+    SELECT 'upstream-' || keys.id FROM predictions_upstreamkey keys
+    JOIN predictions_upstream upstreams ON upstreams.id = keys.upstream_id WHERE upstreams.name = 'dying'))"""
+_ADD = """
+from django.core.management import call_command
+for words in {commands}:
+    call_command("upstream", *words)
+"""
 EVERY_KIND = (
     "web", "work", "cluster", "sentinel", "worker", "worker", "monitor", "pusher", "watcher", "sweep", "poster",
 )  # fmt: skip
@@ -69,6 +80,7 @@ class Chaos(Faults):
         super().__init__(one, predictions, kills, pause_s=pause_s, seed=seed)
         self._hurry = hurry
         self._total = predictions
+        self._held: set[str] = set()
         self.services = {
             plan.name: UpstreamProcess(free_port(), folder, "--seed", str(seed), *plan.options)
             for plan in PLANS
@@ -79,24 +91,75 @@ class Chaos(Faults):
         """All three are there, and the house knows them."""
         try:
             for plan in PLANS:
-                service = self.services[plan.name].start()
-                self.house.manage(
-                    "upstream", plan.name, "--url", service.url, "--key-env", KEY_VARIABLE, "--limit", str(plan.limit),
-                    "--priority", "10", "--rps", "200", "--connect", "2", "--read", "5",
-                    *(["--idempotent"] if plan.idempotent else []),
-                )  # fmt: skip
+                self.services[plan.name].start()
+            # One process instead of three: each takes some seconds to come up.
+            self.house.python(_ADD.format(commands=[self._words(plan) for plan in PLANS]))
             yield self
         finally:
             for service in self.services.values():
                 service.kill()
 
+    def _words(self, plan: Plan) -> list[str]:
+        """The words of `manage.py upstream` for one of them."""
+        # In a short run the one that dies must have work when it does: it is asked first, for a few at a time.
+        first = self._hurry and plan.name == "dying"
+        limit, priority = (3, 5) if first else (plan.limit, 10)
+        return [
+            plan.name, "--url", self.services[plan.name].url, "--key-env", KEY_VARIABLE, "--limit", str(limit),
+            "--priority", str(priority), "--rps", "200", "--connect", "2", "--read", "5",
+            *(["--idempotent"] if plan.idempotent else []),
+        ]  # fmt: skip
+
     def run(self, postgres: Postgres | None = None, patience_s: float = 1500) -> object:  # type: ignore[override]
         """As the harness does; the upstream that dies does so when half of the predictions have been made."""
         death = threading.Thread(target=self._die, daemon=True)
         death.start()
-        report = super().run(postgres, patience_s)
+        if self._hurry:
+            self._in_portions(postgres, patience_s)
+        else:
+            super().run(postgres, patience_s)
         death.join(timeout=5)
-        return report
+        return self.report
+
+    def _in_portions(self, postgres: Postgres | None, patience_s: float) -> None:
+        """Some predictions, a kill as soon as one of them was started, and so on: always in the middle of work."""
+        self._chance.shuffle(self._kills)
+        # The last portion is the largest: what nobody is killed in the middle of.
+        size = self._total // (len(self._kills) + 2)
+        for number, kind in enumerate(self._kills):
+            if postgres and number == len(self._kills) // 2:
+                postgres.restart()
+            began = self._starts()
+            self._send_some(number * size, size)
+            try:
+                eventually(lambda: self._starts() > began, 90)  # noqa: B023
+            except AssertionError:
+                self.report.wrong.append(f"nothing was started any more before {kind} was to be killed")
+            time.sleep(self._chance.uniform(0, self._pause_s))
+            self._held |= self._claims()
+            self._strike(kind)
+        done = len(self._kills) * size
+        self._send_some(done, self._total - done)
+        self._wait_for_the_end(patience_s)
+        self._look_for_harm()
+
+    def _send_some(self, first: int, number: int) -> None:
+        for seed in range(first, first + number):
+            self._send(self._tokens[seed % ACCOUNTS], seed)
+
+    def _starts(self) -> int:
+        try:
+            return int(self.database.rows("SELECT count(*) FROM predictions_upstreamrun")[0][0])
+        except Exception:  # the database is being restarted
+            return -1
+
+    def _claims(self) -> set[str]:
+        """What workers hold now; those that are about to be killed among them."""
+        try:
+            rows = self.database.rows("SELECT claim FROM predictions_prediction WHERE claim <> ''")
+        except Exception:  # the database is being restarted
+            return set()
+        return {str(claim) for (claim,) in rows}
 
     def _die(self) -> None:
         with contextlib.suppress(AssertionError):
@@ -111,18 +174,30 @@ class Chaos(Faults):
 
     # -- harm ------------------------------------------------------------------------------------------------
     def _wait_for_the_end(self, seconds: float) -> None:
-        """Ten minutes long it is asked for the files that went with the dead upstream; `hurry` lets them pass."""
+        """Ten minutes long it is asked for the files that went with the dead upstream, and leases of the killed last
+        for most of a minute; `hurry` lets them pass.
+        """
         if self._hurry:
             with contextlib.suppress(AssertionError):
-                eventually(self._only_results_left, seconds / 2)
-            _change(self.house, _LATER)
+                eventually(lambda: not self._claims() & self._held, GRACE_S)
+            for claim in self._claims() & self._held:
+                _change(self.house, "lease_until", f"claim = '{claim}'")
+            with contextlib.suppress(AssertionError):
+                eventually(lambda: self._are_left(f"NOT {_AT_THE_DEAD_ONE}") == 0, seconds / 2)
+            _change(self.house, "must_end_by", _AT_THE_DEAD_ONE)
+            with contextlib.suppress(AssertionError):
+                eventually(lambda: self._are_left() == 0, seconds / 2)
+            for column in ("job_seen_at", "not_before"):
+                _change(self.house, column, "phase IN ('result', 'collecting')")
         super()._wait_for_the_end(seconds)
 
-    def _only_results_left(self) -> bool:
+    def _are_left(self, which: str = "1 = 1") -> int:
+        """How many of these have neither ended nor a result."""
         rows = self.database.rows(
-            "SELECT count(*) FROM predictions_prediction WHERE phase NOT IN ('ended', 'result', 'collecting')"
+            "SELECT count(*) FROM predictions_prediction"
+            f" WHERE phase NOT IN ('ended', 'result', 'collecting') AND {which}"
         )
-        return int(rows[0][0]) == 0
+        return int(rows[0][0])
 
     def _look_for_harm(self) -> None:
         self._compare_starts()
@@ -170,6 +245,19 @@ def doubled(started: Mapping[str, Mapping[str, int]], idempotent: Collection[str
     return wrong
 
 
+def short(folder: Path, postgres: Postgres | None = None) -> None:
+    """Two dozen predictions, five kills, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
+    kills = ("worker", "watcher", "cluster", "work", "web")
+    url = postgres.url if postgres else ""
+    with chaos(folder, 24, kills, pause_s=0.5, seed=7, database_url=url, hurry=True) as run:
+        run.run(postgres)
+        said = "\n".join([*run.report.lines(), *run.lines(), run.house.log[-4000:]])
+        assert run.report.wrong == [], said
+        assert sum(run.report.killed.values()) == len(kills), said
+        assert run.services["dying"].starts(), said
+        assert run.report.ended["succeeded"] >= 5, said
+
+
 @contextlib.contextmanager
 def chaos(
     folder: Path,
@@ -195,26 +283,20 @@ def chaos(
             yield run
 
 
-_LATER = {
-    "sqlite": "UPDATE predictions_prediction SET job_seen_at = datetime(job_seen_at, '-15 minutes')"
-    " WHERE phase IN ('result', 'collecting')",
-    "postgres": "UPDATE predictions_prediction SET job_seen_at = job_seen_at - interval '15 minutes'"
-    " WHERE phase IN ('result', 'collecting')",
-}
-
-
-def _change(one: House, statements: dict[str, str]) -> None:
-    """Run the statement of the house's kind of database."""
+def _change(one: House, column: str, where: str) -> None:
+    """Set a time of those predictions back by a quarter of an hour, in the house's kind of database."""
     url = one.env.get("DARKROOM_DATABASE_URL", "")
+    earlier = f"{column} - interval '15 minutes'" if url else f"datetime({column}, '-15 minutes')"
+    statement = f"UPDATE predictions_prediction SET {column} = {earlier} WHERE {where}"
     if url:
         with psycopg.connect(url, connect_timeout=5) as connection:
-            connection.execute(statements["postgres"].encode())
+            connection.execute(statement.encode())
         return
     with (
         contextlib.closing(sqlite3.connect(one.data / "darkroom.sqlite3", timeout=20)) as connection,
         connection,
     ):
-        connection.execute(statements["sqlite"])
+        connection.execute(statement)
 
 
 def free_port() -> int:

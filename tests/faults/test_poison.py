@@ -1,0 +1,32 @@
+"""A prediction that costs a worker at every claim."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+import psutil
+import pytest
+
+from tests.faults.harness import poison
+from tests.houses import house
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+
+
+def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim() -> None:
+    with house() as one:
+        # An engine that is stopped answers nothing: the start stays in a worker's hands, where it can be struck.
+        engine = one.kinds()["engine"][0]
+        os.kill(engine.pid, signal.SIGSTOP)
+
+        def strike() -> None:
+            for worker in one.kinds().get("worker", []):
+                with contextlib.suppress(psutil.Error):
+                    worker.kill()
+
+        status, error, captured, _released, starts = poison(one, strike)
+        assert (status, captured, starts) == ("failed", 0, 3)
+        assert error
+        assert one.manage("audit", check=False).returncode == 0
