@@ -58,8 +58,8 @@ class Answer:
 
     @property
     def begun(self) -> bool:
-        """Whether the child, or the opener of one that ended at once, has said anything."""
-        return bool(self._data)
+        """Whether the child has begun; before, it has not touched any file."""
+        return self._data.startswith(BEGUN)
 
     @property
     def whole(self) -> bool:

@@ -197,10 +197,10 @@ def _take(answer: frames.Answer, chunk: bytes) -> None:
 
 
 def _done(answer: frames.Answer) -> bool:
-    """Whether the answer is there. Raises Stopped where it will never be."""
+    """Whether the answer is there. Raises Stopped where it will never be, Lost where no file is to blame for that."""
     try:
         if answer.ended_early:
-            raise Stopped
+            raise Stopped if answer.begun else Lost
         return answer.whole
     except frames.TooLong:
         raise Stopped from None

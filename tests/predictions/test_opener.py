@@ -294,6 +294,7 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
     answer = frames.Answer(1000)
     said = frames.BEGUN + frames.framed(json.dumps([{"width": 64}]).encode())
     for byte in said[:-1]:
+        assert not opening._done(answer)
         answer.take(bytes([byte]))
         assert answer.begun and not answer.whole and not answer.ended_early
     answer.take(said[-1:])
@@ -303,10 +304,11 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"+", b"+00", b"+0000000100[1"])
-def test_a_child_that_ended_at_any_point_has_ended_early(said: bytes) -> None:
+def test_a_file_is_blamed_for_a_child_that_ended_at_any_point_after_it_began(said: bytes) -> None:
     answer = frames.Answer(1000)
     answer.take(said + frames.ENDED)
-    assert answer.ended_early
+    with pytest.raises(opening.Stopped if said else opening.Lost):
+        opening._done(answer)
 
 
 def test_an_answer_longer_than_it_may_be_is_not_waited_for() -> None:
