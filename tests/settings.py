@@ -34,4 +34,6 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The real hashers cost a quarter of a second for each sign-in, on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ACCOUNT_RATE_LIMITS = False
+# In memory: what one test asked an upstream's key to wait for is nothing to the next.
+UPSTREAM_PACES = None
 WHITENOISE_AUTOREFRESH = True

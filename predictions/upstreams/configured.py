@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import structlog
+from django.conf import settings
 
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
 from predictions.providers.registry import UnknownProvider
-from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider
+from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider, pace
 from predictions.providers.upstream.config import FilesMode
 from predictions.upstreams import hooks, places, vault
 from predictions.upstreams.names import provider_name
@@ -171,6 +172,7 @@ def _config(
     upstream: Upstream, key: UpstreamKey, secret: str, routes: Mapping[str, Route] | None, weights: int
 ) -> UpstreamConfig:
     inside = places.is_inside(upstream.url)
+    pace.share_in(settings.UPSTREAM_PACES)
     return UpstreamConfig(
         name=provider_name(key.pk),
         group=upstream.name,

@@ -1,20 +1,24 @@
 """How fast one key may be used: so many requests a second, and none while the service asked for rest.
 
-Shared by everything in the process that uses the key, in whatever thread or loop; each process keeps its own.
+Shared by everything that uses the key, in whatever thread or loop, and, once `share_in` has named a folder, by all
+processes of this machine.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from predictions.providers.upstream.config import UpstreamConfig
+from predictions.providers.upstream.shared import Shared
 
 LONGEST = 3600.0
 """Seconds; a longer rest that a service asks for counts as this."""
@@ -32,8 +36,10 @@ _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 class Pace:
     """The requests of one key: evenly at `rate` a second, after a burst of one second's worth."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, path: Path | None = None) -> None:
+        """`path`: the file in which other processes keep the same pace."""
         self._lock = threading.Lock()
+        self._shared = Shared(path) if path else None
         self._rate = max(rate, 0.01)
         self._next = 0.0
         self._rest_from = 0.0
@@ -52,7 +58,7 @@ class Pace:
         those who only ask after what was begun before.
         """
         at = time.monotonic() if now is None else now
-        with self._lock:
+        with self._together(at):
             step = 1.0 / self._rate
             # Whoever was idle may send a second's worth at once, and always one.
             rest_until = min(self._rest_until, self._rest_from + rests_at_most)
@@ -66,7 +72,7 @@ class Pace:
     def rest(self, seconds: float, now: float | None = None) -> None:
         """The service asked to be left alone for so long."""
         at = time.monotonic() if now is None else now
-        with self._lock:
+        with self._together(at):
             self._rest_from = at
             self._rest_until = max(self._rest_until, at + min(max(seconds, 0.0), LONGEST))
 
@@ -74,6 +80,29 @@ class Pace:
         """Seconds of rest that are left; 0 where none was asked for."""
         at = time.monotonic() if now is None else now
         return max(0.0, self._rest_until - at)
+
+    @contextlib.contextmanager
+    def _together(self, now: float) -> Iterator[None]:
+        """Alone with the numbers, which are first what another process made of them, and then theirs to read."""
+        with self._lock:
+            if self._shared is None:
+                yield
+                return
+            with self._shared.held() as held:
+                if held and (numbers := self._shared.read(now)) is not None:
+                    self._next, self._rest_from, self._rest_until = numbers
+                yield
+                if held:
+                    self._shared.write((self._next, self._rest_from, self._rest_until))
+
+
+_folder: Path | None = None
+
+
+def share_in(folder: Path | None) -> None:
+    """Keep the paces of keys that are asked for from now on in files there, for all processes; None: in memory."""
+    global _folder
+    _folder = folder
 
 
 _paces: dict[tuple[str, str, str], Pace] = {}
@@ -85,12 +114,17 @@ def pace_of(config: UpstreamConfig) -> Pace:
     mark = hashlib.sha256(config.secret.encode()).hexdigest()
     name = (config.name, config.url, mark)
     with _lock:
-        pace = _paces.pop(name, None) or Pace(config.requests_per_second)
+        pace = _paces.pop(name, None) or Pace(config.requests_per_second, _file_of(name))
         pace.set_rate(config.requests_per_second)
         _paces[name] = pace
         while len(_paces) > _KEPT:
             _paces.pop(next(iter(_paces)))
     return pace
+
+
+def _file_of(name: tuple[str, str, str]) -> Path | None:
+    """A name that tells neither the address nor the key."""
+    return _folder / hashlib.sha256("\0".join(name).encode()).hexdigest()[:32] if _folder else None
 
 
 def asked_to_wait(headers: Mapping[str, str], text: str = "") -> float | None:

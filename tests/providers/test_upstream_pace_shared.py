@@ -1,0 +1,74 @@
+"""The pace of a key holds for all processes of a machine together, and no process can stop the others."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from predictions.providers.upstream.pace import Pace
+from tests.rules import ROOT
+
+NOW = 1000.0
+MANY = f"""
+import json, sys
+from pathlib import Path
+from predictions.providers.upstream import shared
+from predictions.providers.upstream.pace import Pace
+shared._TRIES = 10**9  # on a busy machine the others may take their time
+pace = Pace(10, Path(sys.argv[1]))
+print(json.dumps([pace.take(100, {NOW})[1] for _ in range(25)]))
+"""
+
+
+def test_four_processes_send_no_more_together_than_one_may_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MANY, str(tmp_path / "key")]
+    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(4)]
+    waits = sorted(wait for one in processes for wait in json.loads(one.communicate(timeout=120)[0]))
+    # A second's worth at once, then evenly.
+    assert waits == pytest.approx([0.0] * 10 + [number / 10 for number in range(1, 91)])
+
+
+def test_what_the_service_asked_one_process_to_wait_for_all_of_them_do(tmp_path: Path) -> None:
+    told, other = Pace(10, tmp_path / "key"), Pace(10, tmp_path / "key")
+    told.rest(30, NOW)
+    assert other.take(5, NOW) == (False, pytest.approx(30))
+
+
+def test_a_forked_process_keeps_the_same_pace_by_a_lock_of_its_own(tmp_path: Path) -> None:
+    pace = Pace(1, tmp_path / "key")
+    assert pace.take(0, NOW) == (True, 0.0)
+    child = os.fork()
+    if not child:
+        os._exit(0 if pace.take(0, NOW) == (False, 1.0) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_who_was_stopped_while_writing_stops_nobody_else(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with path.open("wb") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        assert Pace(10, path).take(0, NOW) == (True, 0.0)
+
+
+@pytest.mark.parametrize(
+    "left", [b"", b"half", b"x" * 100, struct.pack("=3d", float("nan"), 0, 0), struct.pack("=3d", 0, 0, 9e9)]
+)
+def test_what_no_process_of_this_life_of_the_machine_can_have_written_counts_for_nothing(
+    tmp_path: Path, left: bytes
+) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(left)
+    assert Pace(10, path).take(0, NOW) == (True, 0.0)
+
+
+def test_where_nothing_can_be_written_each_process_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    pace = Pace(1, tmp_path / "file" / "key")
+    assert [pace.take(0, NOW)[0] for _ in range(2)] == [True, False]
