@@ -152,6 +152,13 @@ class Hold:
 
 
 _ENTRY = PreparedInsert(LedgerEntry)
+_HELD = Prepared[LedgerEntry](
+    lambda reference, account: LedgerEntry.objects.filter(
+        reference=reference, kind=LedgerEntry.Kind.HOLD, account_id=account
+    )[:1],
+    reference=str,
+    account=int,
+)
 
 
 @cache
@@ -185,9 +192,10 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's
     loss.
     """
-    held, token_id, held_at = LedgerEntry.objects.values_list("held_delta", "token_id", "created_at").get(
-        reference=reference, kind=LedgerEntry.Kind.HOLD, account_id=account_id
-    )
+    entry = _HELD.first(reference=reference, account=account_id)
+    if entry is None:
+        raise LedgerEntry.DoesNotExist(f"Nothing is held for {reference}.")
+    held, token_id, held_at = entry.held_delta, entry.token_id, entry.created_at
     captured = max(0, min(charge, held))
     released = held - captured
     after = _move(account_id, balance_delta=released, held_delta=-held)

@@ -27,7 +27,9 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
 
+from accounts import statements
 from accounts.clock import Now
+from accounts.statements import PreparedInsert
 from predictions.clock import after
 from predictions.models import StoredFile
 
@@ -69,9 +71,10 @@ def reserve(extension: str) -> StoredFile:
         return StoredFile.objects.create(key=_new_key(extension))
 
 
-def _new_key(extension: str) -> str:
+def _new_key(extension: str, folder: str = "") -> str:
     name = new_token()
-    return f"{name[:2]}/{name[2:4]}/{name}.{extension}"
+    folder = folder or name
+    return f"{folder[:2]}/{folder[2:4]}/{name}.{extension}"
 
 
 class Writing:
@@ -155,6 +158,9 @@ def _move_in(key: str, path: Path) -> None:
         raise RuntimeError("The storage renamed a file.")
 
 
+_PENDING = PreparedInsert(StoredFile)
+
+
 @dataclass(frozen=True)
 class Finished:
     """A finished temporary file, and all that its row says of it."""
@@ -169,17 +175,20 @@ class Finished:
 
 def store_all(files: Sequence[Finished]) -> list[StoredFile]:
     """Reserve places for finished temporary files in one transaction, then move them there. The rows stay pending."""
-    rows = [_pending(file) for file in files]
-    with transaction.atomic():
-        StoredFile.objects.bulk_create(rows)
+    # One folder for all of them: to make one takes longer than to move a file.
+    folder = new_token()
+    rows = [_pending(file, folder) for file in files]
+    with transaction.atomic(), statements.batch() as together:
+        for row in rows:
+            together.send(_PENDING.statement(row))
     for row, file in zip(rows, files, strict=True):
         _move_in(row.key, file.path)
     return rows
 
 
-def _pending(file: Finished) -> StoredFile:
+def _pending(file: Finished, folder: str) -> StoredFile:
     return StoredFile(
-        key=_new_key(file.extension),
+        key=_new_key(file.extension, folder),
         size=file.path.stat().st_size,
         sha256=file.sha256,
         content_type=file.content_type,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from predictions.lifecycle.claims import (
     Claimed,
+    anybody_waits,
     begin,
     claim_results,
     claim_starts,
@@ -56,6 +57,7 @@ __all__ = [
     "FREE",
     "Claimed",
     "Look",
+    "anybody_waits",
     "begin",
     "begin_finished",
     "cancel",

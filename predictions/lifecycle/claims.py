@@ -210,9 +210,14 @@ def stray_closed(prediction: Prediction) -> None:
             wake_waiting()
 
 
+def anybody_waits() -> bool:
+    """Whether anything waits to be started, now or later."""
+    return bool(compiled.ANY_WAITING.all())
+
+
 def wake_waiting() -> None:
     """A slot may be free: wake the workers where anybody waits."""
-    if compiled.ANY_WAITING.all():
+    if anybody_waits():
         queue.wake("start")
 
 

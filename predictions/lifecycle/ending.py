@@ -10,8 +10,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from accounts import credits
+from accounts import credits, statements
 from accounts.clock import Now
+from accounts.statements import PreparedInsert
 from predictions import pricing
 from predictions.delivery import webhooks
 from predictions.files import media
@@ -30,6 +31,9 @@ _ENDS = (".", "!", "?", "…", "。", "！", "？")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 ANSWER_LOST = "The provider's answer was lost, so that its work could not be followed."
 WAITED_TOO_LONG = "Nothing could take this prediction in time."
+
+
+_OUTPUT = PreparedInsert(Output)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ def succeed(
             logs=_with_note(prediction.logs, note) if note else prediction.logs,
         ):
             return False
-        rows = Output.objects.bulk_create(_output_row(prediction, output) for output in outputs)
+        rows = [_output_row(prediction, output) for output in outputs]
+        with statements.batch() as together:
+            for row in rows:
+                together.send(_OUTPUT.statement(row))
         media.keep([file for output in outputs for file in output.files()])
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,13 +52,14 @@ class Calls:
         self._new.append(_Call(coroutine, then, provider))
 
     def until_done(self, meanwhile: Callable[[], None], every_s: float) -> None:
-        """Wait until nothing is under way, also what `then` adds; call `meanwhile` every so many seconds of waiting."""
+        """Wait until nothing is under way, also what `then` adds; call `meanwhile` every so many seconds."""
+        due = time.monotonic() + every_s
         while self._new or self._under_way:
-            done = self._runner.run(self._next(every_s))
-            for task in done:
+            for task in self._runner.run(self._next(max(due - time.monotonic(), 0.0))):
                 self._under_way.pop(task).then(task.result())
-            if not done:
+            if time.monotonic() >= due:
                 meanwhile()
+                due = time.monotonic() + every_s
 
     def aside(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run what blocks in a thread; awaited on the loop."""
@@ -76,14 +78,14 @@ class Calls:
             self._runner.close()
             self._aside.shutdown(wait=False, cancel_futures=True)
 
-    async def _next(self, every_s: float) -> set[asyncio.Task[Any]]:
+    async def _next(self, seconds: float) -> set[asyncio.Task[Any]]:
         new, self._new = self._new, []
         for call in new:
             if call.provider is not None:
                 await self._sessions.keep(call.provider)
             self._under_way[asyncio.create_task(call.coroutine)] = call
         done, _pending = await asyncio.wait(
-            self._under_way, timeout=every_s, return_when=asyncio.FIRST_COMPLETED
+            self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         return done
 

@@ -151,4 +151,8 @@ def _folder() -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        try:
+            # Mostly empty by now: what was in it was moved away.
+            path.rmdir()
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)

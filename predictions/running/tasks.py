@@ -78,7 +78,8 @@ def _start_round(mine: Calls, until: float) -> bool:
     if far:
         # Last, and never in front of others: a stranger's server decides how long this takes.
         _start_far(far, home)
-    return True
+    # Also for what was declined: it may go to somebody else at once.
+    return lifecycle.anybody_waits()
 
 
 def _needs_files(prediction: Prediction) -> bool:
@@ -125,4 +126,5 @@ def _collect_round(mine: Calls, until: float) -> bool:
     for one in claimed:
         home.bring(one)
     home.until_done()
-    return bool(claimed)
+    # Fewer than asked for: nothing more was due, and what becomes due wakes somebody.
+    return len(claimed) == SIDE_BY_SIDE

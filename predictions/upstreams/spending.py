@@ -7,14 +7,18 @@ runs of the cost where it is known, else of what is reserved for it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts import statements
 from accounts.clock import Now
 from accounts.prepared import Prepared
+from accounts.prepared_writes import PreparedWrite
 from accounts.scrubbing import scrub
+from accounts.statements import PreparedInsert
 from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
 from predictions.providers.registry import UnknownProvider
@@ -46,6 +50,36 @@ _ROUTE = Prepared[UpstreamRoute](
     lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1],
     upstream=int,
     model=int,
+)
+
+
+_RUN = PreparedInsert(UpstreamRun)
+_ADD = PreparedWrite(
+    lambda upstream, day, most: (
+        UpstreamDay.objects.filter(upstream_id=upstream, day=day),
+        {"spent": F("spent") + most},
+    ),
+    upstream=int,
+    day=date,
+    most=int,
+)
+_SUCCEEDED = PreparedWrite(
+    lambda pk, reserved, cost, answered_ms: (
+        UpstreamRun.objects.filter(
+            pk=pk, outcome__in=_ENDS[Outcome.SUCCEEDED], cost__isnull=True, reserved=reserved
+        ),
+        {
+            "outcome": Outcome.SUCCEEDED,
+            "cost": cost,
+            "reserved": 0,
+            "ended_at": Now(),
+            "answered_ms": answered_ms,
+        },
+    ),
+    pk=int,
+    reserved=int,
+    cost=int,
+    answered_ms=int,
 )
 
 
@@ -84,9 +118,11 @@ def reserve(
             mine.filter(pk=again.pk).update(outcome=Outcome.SENT)
             again.refresh_from_db()
             return again
-        run = UpstreamRun.objects.create(
+        run = UpstreamRun(
             prediction=prediction, upstream=key.upstream, key=key, run=prediction.run, reserved=most
         )
+        with statements.batch() as alone:
+            alone.send(_RUN.statement(run))
         if _take(key.upstream, run, most):
             return run
         transaction.set_rollback(True)
@@ -101,7 +137,11 @@ def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
     if upstream.day_cap is not None:
         # At the cap already: nothing more, even what costs nothing as far as is known.
         fits = day.filter(spent__lt=upstream.day_cap, spent__lte=upstream.day_cap - most)
-    if fits.update(spent=F("spent") + most):
+    if upstream.day_cap is None:
+        added = _ADD.run(upstream=upstream.pk, day=day_of(run.sent_at), most=most)
+    else:
+        added = fits.update(spent=F("spent") + most)
+    if added:
         return True
     UpstreamDay.objects.bulk_create(
         [UpstreamDay(upstream=upstream, day=day_of(run.sent_at))], ignore_conflicts=True
@@ -182,6 +222,13 @@ def _end_as_known(run: UpstreamRun, outcome: str, cost: int | None, **columns: A
     """End a run that is as it was read or made, without reading it again. False where it may be otherwise."""
     if run.cost is not None:
         return False
+    if outcome == Outcome.SUCCEEDED and columns["answered_ms"] is not None and not columns["answer"]:
+        with transaction.atomic(savepoint=False):
+            known = {"reserved": run.reserved, "answered_ms": columns["answered_ms"]}
+            if not _SUCCEEDED.run(pk=run.pk, cost=cost, **known):
+                return False
+            _correct(run, (cost or 0) - run.reserved)
+        return True
     columns = {name: value for name, value in columns.items() if value not in (None, "")}
     same = UpstreamRun.objects.filter(
         pk=run.pk, outcome__in=_ENDS[outcome], cost__isnull=True, reserved=run.reserved

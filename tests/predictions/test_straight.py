@@ -223,3 +223,19 @@ def test_calls_that_are_kept_have_one_loop_and_a_round_that_breaks_has_none(
     with calls() as third:
         third.close()
     assert first is second and third is not first and isinstance(third, Calls)
+
+
+def test_what_is_to_be_done_meanwhile_is_done_while_a_call_takes_long() -> None:
+    done = threading.Event()
+
+    async def long() -> str:
+        # Ends only because something was done meanwhile.
+        while not done.is_set():
+            await asyncio.sleep(0.01)
+        return "ended"
+
+    heard: list[str] = []
+    with calls() as mine:
+        mine.add(long(), heard.append)
+        mine.until_done(done.set, every_s=0.05)
+    assert heard == ["ended"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 from urllib.parse import urljoin
@@ -23,6 +24,7 @@ MAX_REDIRECTS = 3
 WHOLE_S = 120.0
 """Seconds for one file, redirects included."""
 _CHUNK = 1024 * 1024
+_CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _GONE = (401, 403, 404, 410, 451)
 
 
@@ -49,21 +51,38 @@ async def of_address(config: UpstreamConfig, url: str, size: int | None) -> Asyn
     for _ in range(MAX_REDIRECTS + 1):
         if not outputs.is_address(url) or outputs.is_data(url):
             raise gone("The output leads to something that is no http(s) address.")
-        async with clients.inside(config) if inner else clients.outside(config) as client:
-            request = client.build_request("GET", url)
-            answer = await _within(client.send(request, stream=True, auth=auth), until)
-            try:
-                onward = answer.headers.get("location", "") if answer.is_redirect else ""
-                if not onward:
-                    async for chunk in _bytes(answer, size, until):
-                        yield chunk
-                    return
-            finally:
-                await answer.aclose()
+        async with contextlib.AsyncExitStack() as stack:
+            asked = _inside(stack, config, url, auth) if inner else _outside(stack, config, url, auth)
+            answer = await _within(asked, until)
+            stack.push_async_callback(answer.aclose)
+            onward = answer.headers.get("location", "") if answer.is_redirect else ""
+            if not onward:
+                async for chunk in _bytes(answer, size, until):
+                    yield chunk
+                return
         # Each hop is checked as the first was, never sees the key, and from outside never leads in.
         url, auth = _joined(url, onward), None
         inner = inner and clients.is_own(config, url)
     raise gone("The output leads from one address to the next.")
+
+
+async def _inside(
+    stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: httpx.Auth | None
+) -> httpx.Response:
+    """Ask the upstream's own address over a kept connection; over a new one where that was just being closed."""
+    client = await stack.enter_async_context(clients.lent(config))
+    try:
+        return await client.send(client.build_request("GET", url), stream=True, auth=auth)
+    except _CLOSED:
+        client = await stack.enter_async_context(clients.lent(config, fresh=True))
+        return await client.send(client.build_request("GET", url), stream=True, auth=auth)
+
+
+async def _outside(
+    stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: httpx.Auth | None
+) -> httpx.Response:
+    client = await stack.enter_async_context(clients.outside(config))
+    return await client.send(client.build_request("GET", url), stream=True, auth=auth)
 
 
 def _joined(url: str, onward: str) -> str:
