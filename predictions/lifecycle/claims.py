@@ -147,9 +147,13 @@ def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> boo
 
 def claim_results(most: int = 1) -> list[Claimed]:
     """Claim results that wait to be fetched, oldest first; each has `FIRST_FETCH` seconds before it must be renewed."""
+    due = _results(most * 4)
+    if not due.all():
+        # Without the lock that a transaction takes on SQLite.
+        return []
     with transaction.atomic():
         claims: dict[int, str] = {}
-        for (pk,) in _results(most * 4).all():
+        for (pk,) in due.all():
             if len(claims) == most:
                 break
             token = secrets.token_hex(16)

@@ -66,7 +66,8 @@ def _rounds(mine: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
 
 
 def _start_round(mine: Calls, until: float) -> bool:
-    claimed = lifecycle.claim_starts(BATCH)
+    # Most wake-ups find that another worker was first: they take no lock that others wait for.
+    claimed = lifecycle.claim_starts(BATCH) if lifecycle.anybody_waits() else []
     if not claimed:
         return False
     home = Homecoming(mine, until)
@@ -78,8 +79,7 @@ def _start_round(mine: Calls, until: float) -> bool:
     if far:
         # Last, and never in front of others: a stranger's server decides how long this takes.
         _start_far(far, home)
-    # Also for what was declined: it may go to somebody else at once.
-    return lifecycle.anybody_waits()
+    return True
 
 
 def _needs_files(prediction: Prediction) -> bool:
