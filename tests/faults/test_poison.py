@@ -12,7 +12,7 @@ import pytest
 from tests.faults.harness import poison
 from tests.houses import house
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
 def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim() -> None:

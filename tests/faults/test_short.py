@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.harness import short
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
 def test_it_loses_nothing_while_processes_are_killed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.upstream_chaos import doubled, short
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
 def test_nothing_is_charged_for_nothing_or_started_twice(tmp_path: Path) -> None:

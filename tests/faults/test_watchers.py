@@ -18,7 +18,7 @@ from tests.houses import House, eventually, house
 from tests.rules import ROOT
 from tests.upstream import UpstreamProcess
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 IN_FLIGHT = 4
 """As many as one account may have under way."""
 SETTINGS = {
