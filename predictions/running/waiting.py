@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from predictions import shown
 from predictions.models.prediction import ENDED, Prediction
@@ -150,6 +150,8 @@ class Reader:
             finally:
                 close_old_connections()
             due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
+        # Of this thread, which ends here.
+        connections.close_all()
 
     def _tell_heard(self) -> None:
         """Ask for those alone that have ended, as hints say."""

@@ -117,6 +117,9 @@ def test_a_waiter_hears_of_the_end_long_before_it_would_look_again(
 
     assert asyncio.run(wait()) is True
     reader.close()
+    # With its connection, which the end of the tests' database would wait for.
+    assert reader._thread is not None
+    reader._thread.join(LONG_S)
 
 
 def _until(holds: Callable[[], bool]) -> None:
