@@ -149,6 +149,8 @@ WHITENOISE_MAX_AGE = 3600
 TEMPORARY = DATA / "tmp"
 UPSTREAM_PACES = DATA / "paces"
 """Where the processes of this machine keep the pace of each upstream's key together."""
+UPSTREAM_TURNS = DATA / "turns"
+"""Where the workers of this machine count how many of them wait for one upstream."""
 # Below this much free space new work is refused with a clear sentence, before anything is held.
 FREE_DISK_MINIMUM = env.integer("DARKROOM_FREE_DISK_MB", 512, minimum=0) * 1024 * 1024
 # A JSON body may carry a picture as a data URI.

@@ -62,10 +62,9 @@ class House:
                 cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         self.said = []
-        threading.Thread(target=self._listen, args=(self.process, self.said), daemon=True).start()
-        eventually(
-            lambda: self._ready() or self.process.poll() is not None, seconds, lambda: self.log[-3000:]
-        )  # type: ignore[union-attr]
+        process = self.process
+        threading.Thread(target=self._listen, args=(process, self.said), daemon=True).start()
+        eventually(lambda: self._ready() or process.poll() is not None, seconds, lambda: self.log[-3000:])
         assert self._ready(), self.log[-3000:]
         return self
 

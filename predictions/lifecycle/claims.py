@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -49,10 +50,13 @@ class Claimed:
     claim: str
 
 
-def claim_starts(most: int = 16) -> list[Claimed]:
-    """T2: choose who is next and claim it, in one transaction under the dispatch lock."""
+def claim_starts(most: int = 16, *, closed: Collection[str] = ()) -> list[Claimed]:
+    """T2: choose who is next and claim it, in one transaction under the dispatch lock.
+
+    `closed`: upstreams, by name, that get nothing from this caller.
+    """
     with transaction.atomic():
-        choices = dispatch.choose(most)
+        choices = dispatch.choose(most, closed=closed)
         claims = {choice.prediction_id: secrets.token_hex(16) for choice in choices}
         for choice in choices:
             pk = choice.prediction_id

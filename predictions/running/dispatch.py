@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -106,11 +107,14 @@ class Place:
     seconds: float | None
 
 
-def choose(most: int) -> list[Choice]:
-    """The predictions that free slots go to, fewest in flight first, then the oldest. Inside a transaction only."""
+def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
+    """The predictions that free slots go to, fewest in flight first, then the oldest. Inside a transaction only.
+
+    `closed`: upstreams, by name, that get nothing now.
+    """
     _lock()
     everyone = providers.all_providers()
-    slots = _slots(everyone)
+    slots = _slots(everyone, closed)
     models = _models()
     suspects = _suspects(slots, models)
     chosen = [choice for choice, _row in suspects]
@@ -266,12 +270,13 @@ def _models() -> dict[int, routing.Wanted]:
     return {pk: routing.Wanted(f"{owner}/{name}", bool(last)) for pk, owner, name, last in _MODELS.all()}
 
 
-def _slots(everyone: list[Provider]) -> routing.Slots:
+def _slots(everyone: list[Provider], closed: Collection[str]) -> routing.Slots:
     taken = {str(name): int(n) for name, n in _OPEN.all()}
     upstreams = {one.name for one in everyone if routing.is_upstream(one)}
     pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
     promised = {name: n for name, n in pinned.items() if name in upstreams}
-    slots = routing.Slots(everyone, taken, promised=promised, standing=routing.standing_of(everyone))
+    standing = routing.standing_of(everyone)
+    slots = routing.Slots(everyone, taken, promised=promised, standing=standing, full=closed)
     for (name,) in _ALONE.all():
         if name not in upstreams:
             slots.shut(name)

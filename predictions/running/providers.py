@@ -43,6 +43,11 @@ def all_providers() -> list[Provider]:
     return [*configured.all_providers(), *registry()]
 
 
+def upstream_names() -> set[str]:
+    """The upstreams that may get new work, each once, however many keys it has. May ask the database."""
+    return {one.group for one in configured.all_providers()}
+
+
 def provider(name: str) -> Provider:
     """The provider of that name, also one that gets no new work. Raises `UnknownProvider` where it was taken away.
 

@@ -49,6 +49,7 @@ class Slots:
     """What is free now, and who may have it. `taken`: how many each provider has under way, by name.
 
     `promised`: of these so many wait to be asked again under the same key, so that their slots are theirs.
+    `full`: upstreams, by name, for whose answers enough workers wait already.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Slots:
         *,
         promised: Mapping[str, int] | None = None,
         standing: circuits.Standing | None = None,
+        full: Collection[str] = (),
     ) -> None:
         self._pools = [_pool(provider) for provider in everyone]
         self._standing = standing or circuits.Standing()
@@ -65,6 +67,7 @@ class Slots:
         self._half_open = set(self._standing.half_open)
         self._promised = dict(promised or {})
         self._alone: set[str] = set()
+        self._full = frozenset(full)
         self.taken: dict[str, int] = defaultdict(int, taken)
         self._group_taken: dict[str, int] = defaultdict(int)
         for name, count in self._promised.items():
@@ -118,8 +121,8 @@ class Slots:
             pool = _beside(name)
         if pool is None or not pool.provider.serves(wanted.ref) or name in self._closed:
             return None
-        has_room = self._promised.get(name, 0) > 0 or self._has_room(pool)
-        return pool.provider if has_room and self._may_probe(pool) else None
+        promised = self._promised.get(name, 0) > 0 and pool.group not in self._full
+        return pool.provider if (promised or self._has_room(pool)) and self._may_probe(pool) else None
 
     def _willing(self, upstreams: list[_Pool], wanted: Wanted) -> list[_Pool]:
         """Those that take work now, whether or not they have a slot free.
@@ -153,6 +156,7 @@ class Slots:
         return (
             pool.name not in self._alone
             and pool.name not in self._closed
+            and pool.group not in self._full
             and self.taken[pool.name] < pool.provider.limit
             and (not pool.group or self._group_taken[pool.group] < pool.group_limit)
         )

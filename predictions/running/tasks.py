@@ -14,9 +14,10 @@ from django.db import close_old_connections
 from predictions import lifecycle
 from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
-from predictions.running import calling_off, inputs, starting
+from predictions.running import calling_off, inputs, providers, starting
 from predictions.running.bringing import SIDE_BY_SIDE, Homecoming
 from predictions.running.calls import Calls, calls
+from predictions.running.turns import turns
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +68,16 @@ def _rounds(mine: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
 
 def _start_round(mine: Calls, until: float) -> bool:
     # Most wake-ups find that another worker was first: they take no lock that others wait for.
-    claimed = lifecycle.claim_starts(BATCH) if lifecycle.anybody_waits() else []
-    if not claimed:
+    if not lifecycle.anybody_waits():
         return False
-    home = Homecoming(mine, until)
+    with turns(providers.upstream_names()) as held:
+        claimed = lifecycle.claim_starts(BATCH, closed=held.none_left)
+        held.keep({providers.shown_name(one.prediction.provider) or "" for one in claimed})
+        _start_claimed(claimed, Homecoming(mine, until))
+    return bool(claimed)
+
+
+def _start_claimed(claimed: list[Claimed], home: Homecoming) -> None:
     far = [one for one in claimed if _needs_files(one.prediction)]
     near = [one for one in claimed if one not in far]
     if near:
@@ -79,7 +86,6 @@ def _start_round(mine: Calls, until: float) -> bool:
     if far:
         # Last, and never in front of others: a stranger's server decides how long this takes.
         _start_far(far, home)
-    return True
 
 
 def _needs_files(prediction: Prediction) -> bool:
