@@ -54,6 +54,8 @@ OF_ONE = 96
 """As many as a provider's connections carry at once."""
 LATENT_S = 2.0
 BATCH = 500
+NOTHING_SEEN = -1
+"""No update has this mark: no hash of Python's is it."""
 BEAT_S = 5.0
 FORGOTTEN_S = 120.0
 
@@ -247,8 +249,10 @@ class Watcher:
 
     def _put_off(self, look: Look, pause: float) -> None:
         seen = self._seen.get(look.pk)
-        if seen is not None:
-            seen.pause, seen.at = min(pause, LONGEST_S), time.monotonic()
+        if seen is None or seen.run != look.run:
+            # Also where no look has been answered yet: one that cannot be asked is asked more and more seldom.
+            seen = self._seen[look.pk] = _Seen(look.run, NOTHING_SEEN, 0.0, 0.0)
+        seen.pause, seen.at = min(pause, LONGEST_S), time.monotonic()
         self._same[pause].append(look.pk)
         self._told.set()
 

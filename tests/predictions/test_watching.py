@@ -83,7 +83,8 @@ def test_where_nothing_happens_it_asks_ever_less_often_and_writes_nothing(
 ) -> None:
     only, asked = house.add("only"), []
     monkeypatch.setattr(watcher, "FIRST_S", 0.05)
-    monkeypatch.setattr(watcher, "GROWTH", 4.0)
+    # So much that no hiccup of the machine turns two pauses round.
+    monkeypatch.setattr(watcher, "GROWTH", 7.0)
 
     async def check(job: Job) -> Update:
         asked.append(time.monotonic())
@@ -102,8 +103,11 @@ def test_where_nothing_happens_it_asks_ever_less_often_and_writes_nothing(
 def test_a_service_that_hangs_delays_no_other(alice: User, version: Version, house: House) -> None:
     slow, quick = house.add("slow", priority=1, limit=1), house.add("quick", priority=2)
 
+    let_go = threading.Event()
+
     async def hang(job: Job) -> Update:
-        await asyncio.sleep(3)
+        while not let_go.is_set():
+            await asyncio.sleep(0.02)
         return working()
 
     slow.check = hang  # type: ignore[method-assign]
@@ -111,7 +115,8 @@ def test_a_service_that_hangs_delays_no_other(alice: User, version: Version, hou
     tasks.start()
     rows = {fresh(one).provider: one for one in (stuck, other)}
     with watching():
-        until(lambda: fresh(rows[quick.name]).phase == "result", 2.5)
+        until(lambda: fresh(rows[quick.name]).phase == "result", 60)
+        let_go.set()
     assert fresh(rows[slow.name]).phase == "running"
 
 
@@ -126,6 +131,26 @@ def test_a_service_that_cannot_be_asked_is_asked_again_after_the_pause_it_wants(
         until(lambda: not only.updates)
     row = Prediction.objects.annotate(wait=F("look_at") - F("job_seen_at")).get(pk=prediction.pk)
     assert row.phase == "running" and row.wait.total_seconds() > 20
+
+
+def test_a_service_that_never_answers_a_look_is_asked_ever_less_often(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only, pauses = house.add("only"), []
+    monkeypatch.setattr(watcher, "TROUBLED_S", 0.01)
+    only.updates = [ProviderError("500", permanent=False) for _ in range(50)]
+    write = lifecycle.look_again_all
+
+    def note(pks: list[int], pause: float) -> None:
+        pauses.append(pause)
+        write(pks, pause)
+
+    monkeypatch.setattr(lifecycle, "look_again_all", note)
+    accept(alice, version)
+    tasks.start()
+    with watching():
+        until(lambda: len(pauses) >= 6)
+    assert pauses == [pytest.approx(0.01 * watcher.GROWTH**n) for n in range(len(pauses))]
 
 
 def test_two_watchers_share_the_work_and_end_each_prediction_once(
