@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from predictions.engine import fixtures
-from predictions.engine.refusal import Refusal
 
 SD_SIZES = frozenset(range(64, 1025, 64))
 MIN_SIDE, MAX_SIDE = 64, 2048
@@ -158,17 +157,21 @@ _DEV = Model(
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _SCHNELL, _DEV)}
-"""Every model that the engine serves, by `owner/name`."""
+"""Every model that paints from words, by `owner/name`."""
+
+OTHERS: frozenset[str] = frozenset(
+    {
+        # One line each, as in `tasks.PERFORMERS`.
+    }
+)
+"""Every other model that the engine serves."""
+
+PICTURE_INPUTS: dict[str, tuple[str, ...]] = {
+    # One line each: the inputs that hold pictures, of the models that work from them here.
+}
+"""Names of the inputs that are opened as pictures, by `owner/name`."""
 
 
 def served(conformance: bool) -> frozenset[str]:
     """Every name that an engine takes orders for; `conformance` adds the fixture models."""
-    return frozenset(MODELS) | (fixtures.NAMES if conformance else frozenset())
-
-
-def find(name: str) -> Model:
-    """The model called `owner/name`. Raises `Refusal` where the engine does not serve it."""
-    try:
-        return MODELS[name]
-    except KeyError:
-        raise Refusal(f"The embedded engine does not serve {name[:200]}.") from None
+    return frozenset(MODELS) | OTHERS | (fixtures.NAMES if conformance else frozenset())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from predictions.engine.asked import Asked
 from predictions.engine.models import MAX_SIDE, MIN_SIDE, RATIOS, SD_SIZES, Model, Settings
 from predictions.engine.refusal import Refusal
 
@@ -37,7 +38,7 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
     for name in model.image_inputs:
         if given.get(name):
             raise Refusal("Image inputs are not served by the embedded engine yet.")
-    asked = _Asked({**model.defaults, **given})
+    asked = Asked({**model.defaults, **given})
     width, height = _size(model, asked)
     steps = asked.integer("num_inference_steps", 1, model.max_steps)
     scale = asked.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
@@ -60,48 +61,7 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
     )
 
 
-class _Asked:
-    """Typed reading of one input object."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
-
-    def text(self, name: str) -> str:
-        value = self._values.get(name)
-        if not isinstance(value, str):
-            raise Refusal(f"Input {name} must be a text.")
-        return value
-
-    def integer(self, name: str, low: int | None = None, high: int | None = None) -> int:
-        value = self._values.get(name)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise Refusal(f"Input {name} must be a whole number.")
-        self._within(name, value, low, high)
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        value = self._values.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Refusal(f"Input {name} must be a number.")
-        self._within(name, value, low, high)
-        return float(value)
-
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = self.text(name)
-        if value not in choices:
-            raise Refusal(f"Input {name} must be one of {', '.join(choices)}.")
-        return value
-
-    @staticmethod
-    def _within(name: str, value: float, low: float | None, high: float | None) -> None:
-        # Written so that NaN, which compares false with everything, is refused too.
-        if low is not None and high is not None and not low <= value <= high:
-            raise Refusal(f"Input {name} must lie between {low} and {high}.")
-
-
-def _size(model: Model, asked: _Asked) -> tuple[int, int]:
+def _size(model: Model, asked: Asked) -> tuple[int, int]:
     if model.shape == "ratio":
         return RATIOS[asked.choice("aspect_ratio", tuple(RATIOS))]
     width, height = asked.integer("width"), asked.integer("height")
@@ -116,7 +76,7 @@ def _size(model: Model, asked: _Asked) -> tuple[int, int]:
     return width, height
 
 
-def _format(model: Model, asked: _Asked) -> Any:
+def _format(model: Model, asked: Asked) -> Any:
     return asked.choice("output_format", FORMATS) if "output_format" in model.defaults else "png"
 
 
