@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from .lexicon import COLOURS
 from .noise import Plane, strip
 from .palette import Rgb
 from .stage import Stage, mix
+from .stirring import alive
 from .streams import Streams
 from .subjects import DRAUGHTS, NAMES, Figure, Light, afloat, glow, place, render
 from .trees import Grove
@@ -45,6 +46,8 @@ class Actor:
     x: float
     y: float
     where: str
+    facing: int = 1
+    """1 where it looks to the right, -1 to the left."""
 
     def box(self) -> tuple[float, float]:
         """Left and right pixel columns."""
@@ -79,25 +82,41 @@ def _times(rgb: Rgb, factor: float) -> Rgb:
     return rgb[0] * factor, rgb[1] * factor, rgb[2] * factor
 
 
-def paint_subjects(stage: Stage) -> None:
-    """Draw every subject of the stage and leave their joint mask on it."""
+def paint_subjects(stage: Stage, light: Light | None = None) -> None:
+    """Draw every subject of the stage, in `light` or else in the stage's own, and leave their joint mask on it."""
     names = [n for n in stage.meant.subjects if n.partition(":")[0] in SIZES and n.partition(":")[0] in NAMES]
     if not names:
         return
-    light = scene_light(stage)
+    light = light or scene_light(stage)
     riding = stage.meant.riding
     main = [n for n in names if not (riding and n == riding[0])]
-    actors = _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
+    key = ("actors", stage.meant, stage.frame.width, stage.frame.height, stage.octaves, light)
+    actors = stage.streams.kept(
+        key, lambda: _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
+    )
     if stage.meant.scene == "studio":
         floor = max(actor.y for actor in actors)
         for actor in actors:
             actor.y = floor if actor.where not in ("air", "frame") else actor.y
     mask = np.zeros(stage.canvas.shape[:2], np.float32)
-    for actor in sorted(actors, key=lambda a: a.y):
+    for actor in sorted((_now(stage, actor) for actor in actors), key=lambda a: a.y):
         mask = np.maximum(mask, _set_down(stage, actor, light))
         if riding and actor.name == riding[1]:
             mask = np.maximum(mask, _mount(stage, riding[0], actor, light))
     stage.mask = mask
+
+
+def _now(stage: Stage, actor: Actor) -> Actor:
+    """The actor where the film's clock and camera have brought it; the very same in a still."""
+    frame = stage.frame
+    if stage.clock == 0.0 and frame.slide == 0.0:
+        return actor
+    away = {"frame": 1.8, "air": 3.0, "top": 9.0}.get(actor.where)
+    if away is None:
+        away = frame.focal * frame.eye / max(actor.y - frame.horizon, 0.05 * frame.height)
+    figure, right, down = alive(stage, actor.name, actor.where, actor.facing, actor.figure)
+    drift = 0.0 if stage.meant.scene in ("space", "underwater") else frame.drift(away)
+    return replace(actor, figure=figure, x=actor.x + drift + right, y=actor.y + down)
 
 
 def _draw(
@@ -108,6 +127,19 @@ def _draw(
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
     family = family or stage.streams
+    key = ("figure", name, size, light, facing, colours)
+    return family.kept(key, lambda: _drawn(family, name, size, light, facing, plain, colours))
+
+
+def _drawn(
+    family: Streams,
+    name: str,
+    size: int,
+    light: Light,
+    facing: int,
+    plain: Rgb | None,
+    colours: tuple[str, ...],
+) -> Figure:
     if plain is None and {"rainbow", "vivid"} & set(colours):
         return _rainbow(family, name, size, light, facing)
     return render(name, streams=family, height_px=size, light=light, colour=plain, facing=facing)
@@ -194,7 +226,7 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))
     x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)) - 5 * (1 - behind))
     x = _inside(stage, figure, x)
-    return Actor(name, figure, x, y, where)
+    return Actor(name, figure, x, y, where, facing)
 
 
 def _inside(stage: Stage, figure: Figure, x: float) -> float:
@@ -319,8 +351,10 @@ def paint_beam(stage: Stage, actor: Actor) -> None:
     dx, dy = stage.frame.columns() - x, stage.frame.rows() - y
     tilt = float(stage.streams.rng("beam").uniform(-0.10, 0.10))
     off = np.abs(dy - tilt * dx)
-    wide = 0.010 * stage.frame.height + 0.085 * np.abs(dx)
-    away = np.abs(dx) / stage.frame.width
+    # The lamp turns: what we see of its beams grows short when they point at us.
+    seen = max(0.12, abs(np.cos(1.5 * stage.clock)))
+    wide = 0.010 * stage.frame.height + 0.085 * np.abs(dx) / seen
+    away = np.abs(dx) / stage.frame.width / seen
     beam = np.exp(-((off / wide) ** 2)) * np.exp(-away * 2.6) * 0.55
     halo = np.exp(-(dx * dx + dy * dy) / (0.05 * stage.frame.height) ** 2) * 0.7
     stage.canvas += (
@@ -362,6 +396,8 @@ def _reflect(stage: Stage, actor: Actor) -> None:
     ripple = strip(stage.streams, "ripple of " + actor.name, 256, cells=26, octaves=3) - 0.5
     row = np.arange(h, dtype=np.float32)
     shake = np.interp(row / h * 255, np.arange(256), ripple) * (0.02 + 0.10 * row / h) * h
+    if stage.clock:
+        shake = shake * np.cos(2.4 * stage.clock + 0.11 * row)
     map_x = (np.arange(w, dtype=np.float32)[None, :] + shake[:, None]).astype(np.float32)
     map_y = np.broadcast_to(row[:, None] + 0.3 * shake[:, None], map_x.shape).astype(np.float32)
     broken = cv2.remap(rgba, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
