@@ -56,7 +56,7 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
         seed=asked.integer("seed") if "seed" in given else drawn_seed,
         format=_format(model, asked),
         encoder_quality=asked.integer("output_quality", 0, 100) if "output_quality" in model.defaults else 80,
-        lora=_lora(model, given),
+        lora=lora_of(model, given),
         notes=tuple(_notes(model, given)),
     )
 
@@ -80,7 +80,7 @@ def _format(model: Model, asked: Asked) -> Any:
     return asked.choice("output_format", FORMATS) if "output_format" in model.defaults else "png"
 
 
-def _lora(model: Model, given: dict[str, Any]) -> str | None:
+def lora_of(model: Model, given: dict[str, Any]) -> str | None:
     """The LoRA asked for, checked by the published grammar where the model has one."""
     if model.lora_input is None or model.lora_input not in given:
         return None
