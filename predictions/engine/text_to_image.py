@@ -61,10 +61,10 @@ def perform(model: Model, settings: Settings, desk: Desk, painter: Painter) -> N
     bar = Bar(settings.steps, desk.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
-        told = _teller(desk, bar, index, settings.count)
+        told = teller(desk, bar, index, settings.count)
         pixels = _developed(one, painter, desk, told)
         name = f"out-{index}.{settings.format}"
-        data = encode(pixels, settings.format, settings.encoder_quality, _label(one, painter.VERSION))
+        data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painter.VERSION))
         desk.save(name, CONTENT_TYPES[settings.format], data)
         told(1.0)
 
@@ -105,7 +105,7 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
     return pixels
 
 
-def _teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float], None]:
+def teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float], None]:
     """A progress callback for picture `index` of `count`, mapped onto the whole request."""
 
     def told(fraction: float) -> None:
@@ -125,9 +125,9 @@ def _say(model: Model, settings: Settings, desk: Desk, painter: Painter) -> None
         "No neural network, no weights; it draws from a word list."
     )
     understanding = painter.understand(settings.prompt, settings.negative_prompt)
-    desk.log(_understood(understanding.known, understanding.unknown))
+    desk.log(understood(understanding.known, understanding.unknown))
     if settings.lora is not None:
-        desk.log(f"LoRA {_without_query(settings.lora)} not loaded: this engine has no weights.")
+        desk.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
     for note in settings.notes:
         desk.log(note)
     if model.extra_logs:
@@ -135,7 +135,8 @@ def _say(model: Model, settings: Settings, desk: Desk, painter: Painter) -> None
         desk.log("txt2img mode")
 
 
-def _understood(known: Sequence[str], unknown: Sequence[str]) -> str:
+def understood(known: Sequence[str], unknown: Sequence[str]) -> str:
+    """The log line that tells the words with a meaning here from those without."""
     text = f"Understood: {_listed(known) or 'nothing'}."
     return f"{text} No meaning here: {_listed(unknown)}." if unknown else text
 
@@ -146,7 +147,7 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(once[:WORDS_LISTED]) + more
 
 
-def _without_query(name: str) -> str:
+def without_query(name: str) -> str:
     """Addresses of weights often carry a token in their query, and a log has more readers than its owner."""
     if "://" not in name:
         return name
@@ -154,7 +155,8 @@ def _without_query(name: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
-def _label(settings: Settings, version: str) -> Label:
+def label_of(settings: Settings, version: str) -> Label:
+    """What the file of a picture painted with these settings says about itself."""
     chosen: dict[str, Any] = {
         "width": settings.width,
         "height": settings.height,
