@@ -162,12 +162,16 @@ MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _SCHNELL
 OTHERS: frozenset[str] = frozenset(
     {
         # One line each, as in `tasks.PERFORMERS`.
+        "stability-ai/stable-diffusion-inpainting",
+        "sujaykhandekar/object-removal",
     }
 )
 """Every other model that the engine serves."""
 
 PICTURE_INPUTS: dict[str, tuple[str, ...]] = {
     # One line each: the inputs that hold pictures, of the models that work from them here.
+    "stability-ai/stable-diffusion-inpainting": ("image", "mask"),
+    "sujaykhandekar/object-removal": ("image_path",),
 }
 """Names of the inputs that are opened as pictures, by `owner/name`."""
 

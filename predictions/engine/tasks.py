@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from predictions.engine import paint
+from predictions.engine import inpainting, object_removal, paint
 from predictions.engine.desk import Desk
 from predictions.engine.models import MODELS, Model
 from predictions.engine.refusal import Refusal
@@ -28,6 +28,8 @@ def _painting(model: Model) -> Perform:
 
 PERFORMERS: dict[str, Perform] = {
     **{name: _painting(model) for name, model in MODELS.items()},
+    inpainting.MODEL.name: inpainting.perform,
+    object_removal.NAME: object_removal.perform,
 }
 """The function of every model, by `owner/name`; the same names as in `models.MODELS` and `models.OTHERS`."""
 
