@@ -19,8 +19,15 @@ from PIL import Image, PngImagePlugin
 Format = Literal["png", "jpg", "webp"]
 
 CONTENT_TYPES: dict[Format, str] = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-Source = Literal["algorithmicMedia", "algorithmicallyEnhanced"]
-"""IPTC terms: made purely by an algorithm, without training data; a picture that somebody gave, changed by one."""
+Source = Literal[
+    "algorithmicMedia",
+    "algorithmicallyEnhanced",
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+]
+"""IPTC terms: made purely by an algorithm, without training data; a picture that somebody gave, changed by one; the
+same two for what a trained model made (never the painter).
+"""
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ENGINE = "procedural, no neural network"
 NAMESPACE = "urn:darkroom:engine:1/"
@@ -51,14 +58,16 @@ class Label:
     source: Source = "algorithmicMedia"
     tool: str = "procedural painter"
     """What of the engine made it, as the log names it."""
+    engine: str = ENGINE
+    creator: str = "Darkroom embedded engine"
 
 
 def xmp_packet(label: Label) -> bytes:
     """The XMP packet for a file with this label, UTF-8."""
     attributes = {
         "Iptc4xmpExt:DigitalSourceType": SOURCE_TYPES + label.source,
-        "xmp:CreatorTool": f"Darkroom embedded engine, {label.tool} {label.painter}",
-        "darkroom:engine": ENGINE,
+        "xmp:CreatorTool": f"{label.creator}, {label.tool} {label.painter}",
+        "darkroom:engine": label.engine,
         "darkroom:model": label.model,
         "darkroom:version": label.painter,
         "darkroom:seed": str(label.seed),
