@@ -32,7 +32,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture made safe: RGB or RGBA, right way up, its longest side at most 2048 pixels."""
+    """A picture made safe: RGB or RGBA, right way up, its longest side no longer than was asked for."""
 
     image: Image.Image
     """Mode RGBA where some pixel is not opaque, otherwise RGB."""
@@ -42,14 +42,17 @@ class Decoded:
     """Log lines about what was left out, such as the later frames of an animation."""
 
 
-def decode(data: bytes) -> Decoded:
-    """The picture in `data`. Raises `Refusal` for anything that is not one, is broken, or is too large."""
+def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:
+    """The picture in `data`, reduced to `max_side` pixels a side where it is larger.
+
+    Raises `Refusal` for anything that is not a picture, is broken, or is too large.
+    """
     _check_bytes(data)
     try:
         # Pillow warns about sizes that are refused below anyway.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(data)
+            return _decode(data, max_side)
     except Refusal:
         raise
     except UnidentifiedImageError:
@@ -89,7 +92,7 @@ def _refused_kind(data: bytes) -> str | None:
     return None
 
 
-def _decode(data: bytes) -> Decoded:
+def _decode(data: bytes, max_side: int) -> Decoded:
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         width, height = picture.size
         if width * height > MAX_PIXELS:
@@ -97,13 +100,13 @@ def _decode(data: bytes) -> Decoded:
         notes = _note_frames(picture)
         if picture.format == "JPEG":
             # The decoder itself can leave out pixels of a big picture; it never goes below what is kept.
-            picture.draft(None, (MAX_SIDE, MAX_SIDE))
+            picture.draft(None, (max_side, max_side))
         picture.load()
         if picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS:
             width, height = height, width
         ImageOps.exif_transpose(picture, in_place=True)
-        plain = _plain(_eight_bits(_coarse(picture)))
-    plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        plain = _plain(_eight_bits(_coarse(picture, max_side)))
+    plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return Decoded(plain, (width, height), notes)
 
 
@@ -112,9 +115,9 @@ def _note_frames(picture: Image.Image) -> tuple[str, ...]:
     return (f"The picture has {frames} frames; only the first was used.",) if frames > 1 else ()
 
 
-def _coarse(picture: Image.Image) -> Image.Image:
+def _coarse(picture: Image.Image, max_side: int) -> Image.Image:
     """A very large picture in whole-number steps smaller, before anything copies it at full size."""
-    factor = max(picture.size) // MAX_SIDE
+    factor = max(picture.size) // max_side
     if factor < 2 or picture.mode in ("1", "P", "PA") or picture.mode.startswith("I;"):
         return picture
     return picture.reduce(factor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from predictions.engine import data_uri
-from predictions.engine.decode import MAX_BYTES, Decoded, decode
+from predictions.engine.decode import MAX_BYTES, MAX_SIDE, Decoded, decode
 from predictions.engine.desk import Desk
 from predictions.engine.refusal import Refusal
 
@@ -15,13 +15,14 @@ MAX_TEXT: Final = 3 * MAX_BYTES + 1000
 """Characters of a data URI: percent escapes take three a byte, Base64 fewer."""
 
 
-def picture(given: dict[str, Any], name: str, desk: Desk) -> Decoded:
-    """The picture in the data URI that input `name` holds; what was left out of it goes to the log.
+def picture(given: dict[str, Any], name: str, desk: Desk, max_side: int = MAX_SIDE) -> Decoded:
+    """The picture in the data URI that input `name` holds, reduced to `max_side` pixels a side where it is larger;
+    what was left out of it goes to the log.
 
     Raises `Refusal` beginning with `Input NAME: `, also where nothing was given.
     """
     try:
-        found = decode(_bytes(given.get(name)))
+        found = decode(_bytes(given.get(name)), max_side)
     except Refusal as refusal:
         raise Refusal(f"Input {name}: {_within_a_sentence(str(refusal))}") from None
     for note in found.notes:
