@@ -16,6 +16,7 @@ from predictions.engine.refusal import Refusal
 
 FORMATS = ("png", "jpg", "webp")
 MAX_NOTED = 12
+SIZED = ("width", "height", "aspect_ratio")
 _LORA_FORMS = (
     re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+"),
     re.compile(r"https?://huggingface\.co/[\w.-]+/[\w.-]+\S*"),
@@ -35,11 +36,10 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
     Null counts as left out. Raises `Refusal` with the published text, or with one plain sentence of ours.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    for name in model.image_inputs:
-        if given.get(name):
-            raise Refusal("Image inputs are not served by the embedded engine yet.")
+    from_picture = model.works_from_a_picture(given)
     asked = Asked({**model.defaults, **given})
-    width, height = _size(model, asked)
+    keeps_size = from_picture and not model.works_within_a_mask(given)
+    width, height = (0, 0) if keeps_size else _size(model, asked)
     steps = asked.integer("num_inference_steps", 1, model.max_steps)
     scale = asked.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
     return Settings(
@@ -48,7 +48,7 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
         negative_prompt=asked.text("negative_prompt") if "negative_prompt" in model.defaults else "",
         width=width,
         height=height,
-        count=asked.integer("num_outputs", 1, 4),
+        count=asked.integer("num_outputs", 1, model.max_outputs),
         steps=steps,
         quality=steps / model.defaults["num_inference_steps"],
         guidance=1.0 if scale is None else scale / model.defaults["guidance_scale"],
@@ -56,8 +56,9 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
         seed=asked.integer("seed") if "seed" in given else drawn_seed,
         format=_format(model, asked),
         encoder_quality=asked.integer("output_quality", 0, 100) if "output_quality" in model.defaults else 80,
+        strength=_strength(asked) if from_picture else None,
         lora=lora_of(model, given),
-        notes=tuple(_notes(model, given)),
+        notes=tuple(_notes(model, given, from_picture, keeps_size)),
     )
 
 
@@ -74,6 +75,14 @@ def _size(model: Model, asked: Asked) -> tuple[int, int]:
             f"The embedded engine paints {MIN_SIDE} to {MAX_SIDE} pixels a side, not {width} x {height}."
         )
     return width, height
+
+
+def _strength(asked: Asked) -> float:
+    """What a schema does not limit the published models refuse at run time, in these words."""
+    value = asked.number("prompt_strength")
+    if not 0 <= value <= 1:
+        raise Refusal(f"The value of strength should in [0.0, 1.0] but is {value}")
+    return value
 
 
 def _format(model: Model, asked: Asked) -> Any:
@@ -94,13 +103,15 @@ def lora_of(model: Model, given: dict[str, Any]) -> str | None:
     return value
 
 
-def _notes(model: Model, given: dict[str, Any]) -> list[str]:
+def _notes(model: Model, given: dict[str, Any], from_picture: bool, keeps_size: bool) -> list[str]:
     """One log line for each input that was given and changes nothing, in the order given."""
     notes = []
     for name in given:
         if name in model.meaningless:
             notes.append(f"Input {name} has no meaning to this engine and was ignored.")
-        elif name in model.only_with_image:
+        elif keeps_size and name in SIZED and name in model.known:
+            notes.append(f"Input {name} does nothing together with image and was ignored.")
+        elif name in model.only_with_image and not from_picture:
             notes.append(f"Input {name} matters only together with image and was ignored.")
         elif name == "output_quality" and given.get("output_format") == "png":
             notes.append("Input output_quality has no effect on png and was ignored.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from predictions.engine import inpainting, object_removal, paint
+from predictions.engine import image_to_image, inpainting, object_removal, paint
 from predictions.engine.desk import Desk
 from predictions.engine.models import MODELS, Model
 from predictions.engine.refusal import Refusal
@@ -21,7 +21,13 @@ Perform = Callable[[dict[str, Any], Desk, int], None]
 
 def _painting(model: Model) -> Perform:
     def perform(given: dict[str, Any], desk: Desk, drawn_seed: int) -> None:
-        paint_words(model, understand_input(model, given, drawn_seed=drawn_seed), desk, paint)
+        settings = understand_input(model, given, drawn_seed=drawn_seed)
+        if model.works_within_a_mask(given):
+            inpainting.paint_into(model, settings, given, desk, strength=settings.strength or 0.0)
+        elif model.works_from_a_picture(given):
+            image_to_image.perform(model, settings, given, desk)
+        else:
+            paint_words(model, settings, desk, paint)
 
     return perform
 
