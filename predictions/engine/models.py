@@ -195,6 +195,8 @@ OTHERS: frozenset[str] = frozenset(
         # One line each, as in `tasks.PERFORMERS`.
         "stability-ai/stable-diffusion-inpainting",
         "sujaykhandekar/object-removal",
+        "andreasjansson/stable-diffusion-animation",
+        "lucataco/animate-diff",
     }
 )
 """Every other model that the engine serves."""
