@@ -42,7 +42,7 @@ def supervisor() -> FakeSupervisor:
 @pytest.fixture
 def pulse(supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch) -> Pulse:
     monkeypatch.setattr(module.time, "monotonic", lambda: 1000.0)
-    return Pulse(supervisor, None, "", "here")  # type: ignore[arg-type]
+    return Pulse(supervisor, {}, "here")  # type: ignore[arg-type]
 
 
 def sign_of_life(kind: str, instance: str = "here") -> None:
