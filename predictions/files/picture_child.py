@@ -26,7 +26,7 @@ def look(path: Path, folder: Path) -> dict[str, Any]:
     """Type, size, thumbnails (WebP, longest side 320 and 640), dominant colour and a tiny blurred picture."""
     head = path.open("rb").read(16)
     if head[4:8] == b"ftyp" and head[8:12] != b"avif":
-        return {"content_type": "video/mp4"}
+        return {"content_type": "video/mp4", **_film(path, folder)}
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=list(TYPES)) as picture:
@@ -36,6 +36,30 @@ def look(path: Path, folder: Path) -> dict[str, Any]:
             content_type = TYPES[str(picture.format)]
             made = _thumbnails(path, picture, folder, content_type)
     return {"content_type": content_type, "width": width, "height": height, **made}
+
+
+def _film(path: Path, folder: Path) -> dict[str, Any]:
+    """Size, poster and placeholder from a film's first frame; nothing where no decoder here reads it."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        width, height = (
+            int(film.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        if not 0 < width * height <= MAX_PIXELS:
+            return {}
+        there, frame = film.read()
+    finally:
+        film.release()
+    if not there or frame is None:
+        return {}
+    # Turned as its maker held the camera, a frame may have its sides exchanged.
+    height, width = frame.shape[:2]
+    poster = _with_pillow(Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)), folder)
+    made = {"small": "small.webp", "medium": "medium.webp", **_placeholder(poster)}
+    return {"width": width, "height": height, **made}
 
 
 def _thumbnails(path: Path, picture: Image.Image, folder: Path, content_type: str) -> dict[str, Any]:
