@@ -15,7 +15,6 @@ from PIL import Image
 
 from predictions.engine import given as helpers
 from predictions.engine import paint
-from predictions.engine.asked import Asked
 from predictions.engine.decode import Decoded
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing
@@ -99,11 +98,6 @@ def fitted(picture: Decoded, size: tuple[int, int]) -> Pixels:
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(image, np.uint8)
-
-
-def strength_of(given: dict[str, Any]) -> float:
-    """`prompt_strength` of a request to sdxl, 0 to 1. Raises `Refusal`."""
-    return Asked({"prompt_strength": 0.8, **given}).number("prompt_strength", 0, 1)
 
 
 def _repainted(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from predictions.engine.paint.streams import Streams
 
-from .levels import Level, complete, over, pyramid
-from .matching import Field
+from .levels import complete, pyramid
 from .membrane import membrane
+from .pasting import pasted
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -26,7 +26,6 @@ LARGE_HOLE = 0.4
 _MARGIN = 24
 """At least so many pixels around a hole belong to its surroundings."""
 _MOST_PARTS = 8
-_SHARP = 0.35
 
 
 def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Tell | None = None) -> Pixels:
@@ -142,23 +141,4 @@ def _fill_part(picture: Pixels, hole: Mask, streams: Streams, tell: Tell) -> Pix
     field = complete(levels, streams.rng("matches"), told)
     if field is None:
         return np.clip(membrane(picture.astype(np.float32), hole) + 0.5, 0, 255).astype(np.uint8)
-    return _pasted(picture, levels[0], field)
-
-
-def _pasted(picture: Pixels, finest: Level, field: Field) -> Pixels:
-    """The picture's own pixels laid where the matches say, sharper than the mean of all proposals."""
-    cost = field.cost.astype(np.float32)
-    soft = np.float32(_SHARP * max(float(np.median(cost)), 1.0))
-    known = picture.reshape(-1, 3).astype(np.float32)
-    inside = np.flatnonzero(finest.hole)
-    best = np.full(len(inside), np.inf, np.float32)
-    for which, chosen, _ in over(field, inside):
-        best[which] = np.minimum(best[which], cost[chosen])
-    total = np.zeros((len(inside), 4), np.float32)
-    for which, chosen, offset in over(field, inside):
-        share = np.exp((best[which] - cost[chosen]) / soft)
-        total[which, :3] += np.take(known, field.matches[chosen] + offset, axis=0) * share[:, None]
-        total[which, 3] += share
-    out = picture.reshape(-1, 3).copy()
-    out[inside] = np.clip(total[:, :3] / total[:, 3:] + 0.5, 0, 255).astype(np.uint8)
-    return out.reshape(picture.shape)
+    return pasted(picture, hole, field)

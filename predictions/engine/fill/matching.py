@@ -32,7 +32,7 @@ def patches(image: Bytes, places: Index | None = None) -> Bytes:
 
     With `places` (flat indices into those pixels) only these rows, in that order.
     """
-    window = np.lib.stride_tricks.sliding_window_view(image, (SIDE, SIDE), axis=(0, 1))  # type: ignore[call-overload]
+    window = np.lib.stride_tricks.sliding_window_view(image, (SIDE, SIDE), axis=(0, 1))
     if places is None:
         return np.ascontiguousarray(window).reshape(window.shape[0] * window.shape[1], -1)
     rows, columns = np.divmod(places, window.shape[1])

@@ -126,9 +126,9 @@ def fit(alpha: Picture, hole: Mask, *, low: bool) -> Fit:
         # A smaller group has to pay for itself: it must leak clearly less.
         score = max(0.0, float(leak[row, column]) - _LEAK) + 0.15 * (1 - float(share))
         if score < best[0]:
-            best = (score, tall, int(row), int(column))
-    _, tall, row, column = best
-    return Fit(max(8, round(tall / scale)), left + round(column / scale), top + round(row / scale))
+            best = (score, float(tall), int(row), int(column))
+    _, height, down, right = best
+    return Fit(max(8, round(height / scale)), left + round(right / scale), top + round(down / scale))
 
 
 def _away(shape: tuple[int, ...], low: bool) -> Picture:
