@@ -91,7 +91,7 @@ class Settings:
         if len(timeline.frames) > MAX_FRAMES or len(timeline.drawn) > MAX_DRAWN:
             raise Refusal(
                 f"This animation would have {len(timeline.drawn)} drawn pictures and {len(timeline.frames)} frames; "
-                f"the embedded engine makes at most {MAX_DRAWN} and {MAX_FRAMES}."
+                f"at most {MAX_DRAWN} and {MAX_FRAMES} are made here."
             )
         return timeline
 

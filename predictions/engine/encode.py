@@ -61,6 +61,11 @@ class Label:
     engine: str = ENGINE
     creator: str = "Darkroom embedded engine"
 
+    @property
+    def comment(self) -> str:
+        """The same in a line, for files that have no better place for it."""
+        return f"Made by {self.creator} ({self.tool} {self.painter}), {self.engine}"
+
 
 def xmp_packet(label: Label) -> bytes:
     """The XMP packet for a file with this label, UTF-8."""

@@ -110,9 +110,7 @@ def _loop() -> bytes:
 
 
 def _comment(label: Label) -> bytes:
-    text = f"Made by Darkroom's embedded engine ({label.tool} {label.painter}), no neural network".encode()[
-        :255
-    ]
+    text = label.comment.encode()[:255]
     return b"!\xfe" + bytes([len(text)]) + text + b"\0"
 
 

@@ -120,7 +120,6 @@ def _command(path: Path, size: tuple[int, int], fps: int, label: Label, frames: 
     """The same frames give the same bytes: no time of day, no program's name, one thread."""
     width, height = size
     last = ["-force_key_frames", f"expr:eq(n,{frames - 1})"] if frames else []
-    comment = f"Made by Darkroom's embedded engine ({label.tool} {label.painter}), no neural network"
     return [
         ffmpeg(), "-hide_banner", "-loglevel", "error", "-y",
         "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "pipe:0",
@@ -129,5 +128,5 @@ def _command(path: Path, size: tuple[int, int], fps: int, label: Label, frames: 
         "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-x264-params", "mbtree=0", "-threads", "1",
         *last,
         "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
-        "-metadata", f"comment={comment}", "-movflags", "+faststart", "-f", "mp4", str(path),
+        "-metadata", f"comment={label.comment}", "-movflags", "+faststart", "-f", "mp4", str(path),
     ]  # fmt: skip
