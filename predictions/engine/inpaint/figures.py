@@ -28,7 +28,11 @@ _TRIAL = 192
 _LARGEST = 1600
 _FIT_SIDE = 96
 _LEAK = 0.015
-"""Share of a group that may lie outside the hole."""
+"""Share of a group that may lie outside the hole,"""
+_CUT = 0.10
+"""and of a portrait."""
+_APART = 17.0
+"""Mean difference in Lab from which on figures stand out."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,32 @@ def group(
 
 
 def outline(meant: Understanding, streams: Streams, light: Light, shape: float) -> Picture:
-    """The group's alpha at a small size, for fitting."""
-    return _drawn(meant, streams, _TRIAL, light, False, shape)[..., 3]
+    """The same at a small size, for fitting."""
+    return _drawn(meant, streams, _TRIAL, light, False, shape)
+
+
+def told_apart(light: Light, figures: Picture, ground: Picture) -> Light:
+    """The light, stronger or weaker where the figures (h x w x 4) in it would be lost before the ground."""
+    seen = figures[..., 3] > 0.5
+    if not seen.any() or ground.size == 0:
+        return light
+    ours, theirs = _mean_lab(figures[..., :3][seen]), _mean_lab(ground.reshape(-1, 3))
+    if float(np.linalg.norm(ours - theirs)) > _APART:
+        return light
+    factor = 1.45 if theirs[0] < 55 else 0.68
+    return Light(light.direction, *(_times(c, factor) for c in (light.sun, light.ambient, light.rim)))
+
+
+def _mean_lab(colours: Picture) -> NDArray[np.float64]:
+    lab = cv2.cvtColor(
+        np.clip(np.ascontiguousarray(colours)[None], 0, 1).astype(np.float32), cv2.COLOR_RGB2Lab
+    )
+    return np.asarray(lab.reshape(-1, 3).mean(axis=0), np.float64)
+
+
+def _times(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
+    r, g, b = (min(1.2, factor * c) for c in rgb)
+    return r, g, b
 
 
 def _drawn(
@@ -102,9 +130,10 @@ def _drawn(
     return rgba[top:bottom, left:right]
 
 
-def fit(alpha: Picture, hole: Mask, *, low: bool) -> Fit:
+def fit(alpha: Picture, hole: Mask, *, low: bool, cut: bool = False) -> Fit:
     """The largest place in the hole that holds the outline `alpha`; `low` keeps it down, else it floats in the middle.
 
+    With `cut` the hole may cut a little of it, as a frame cuts a portrait.
     Where the hole is too thin for anything the group is laid over it as well as it goes, and the mask cuts it.
     """
     top, bottom, left, right = box_of(hole)
@@ -124,7 +153,7 @@ def fit(alpha: Picture, hole: Mask, *, low: bool) -> Fit:
         wish = leak + _away(leak.shape, low)
         row, column = np.unravel_index(int(np.argmin(wish)), wish.shape)
         # A smaller group has to pay for itself: it must leak clearly less.
-        score = max(0.0, float(leak[row, column]) - _LEAK) + 0.15 * (1 - float(share))
+        score = max(0.0, float(leak[row, column]) - (_CUT if cut else _LEAK)) + 0.15 * (1 - float(share))
         if score < best[0]:
             best = (score, float(tall), int(row), int(column))
     _, height, down, right = best

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.engine import paint
-from predictions.engine.edit import repaint as edit
+from predictions.engine.edit.repaint import Wish as Edit
+from predictions.engine.edit.repaint import repaint as paint_over
 from predictions.engine.fill import fill
 from predictions.engine.fill.membrane import membrane
 from predictions.engine.paint import finish
@@ -140,7 +141,9 @@ class _Canvas:
         shape = (self.room[1].stop - self.room[1].start) / (self.room[0].stop - self.room[0].start)
         outline = figures.outline(self.meant, self.streams, light, shape)
         stands = figures.grounded(self.meant)
-        where = figures.fit(outline, self.hole, low=stands)
+        close = any(name == "bust" or name.endswith(":face") for name in self.meant.subjects)
+        where = figures.fit(outline[..., 3], self.hole, low=stands or close, cut=close)
+        light = figures.told_apart(light, outline, ground[where.top : where.top + where.height, where.left :])
         rgba = figures.group(
             self.meant, self.streams, where.height, light, dark=dark, guidance=self.guidance, shape=shape
         )
@@ -208,7 +211,7 @@ class _Canvas:
         wanted = [c for c in self.meant.colours_of("*") if c in COLOURS]
         if not wanted:
             return ground
-        k = 0.9 * pull_strength(self.guidance) * smooth(0, max(1.5, 0.08 * self.size), self.depth)
+        k = min(1.0, 1.5 * pull_strength(self.guidance)) * smooth(0, max(1.5, 0.08 * self.size), self.depth)
         return tint_image(ground, wanted[0], np.asarray(k, np.float32))
 
     def _styled(self, image: Picture) -> Picture:
@@ -223,10 +226,8 @@ class _Canvas:
 
 def _edited(picture: Pixels, hole: Mask, wish: Wish, tell: Tell) -> Picture:
     """What is under the mask painted over after the words instead of replaced, fading in from the mask's rim."""
-    asked = edit.Wish(
-        wish.prompt, wish.negative_prompt, wish.seed, wish.strength, wish.quality, wish.guidance
-    )
-    new = _floats(edit.repaint(picture, asked, progress=lambda fraction, shown: tell(0.95 * fraction, shown)))
+    asked = Edit(wish.prompt, wish.negative_prompt, wish.seed, wish.strength, wish.quality, wish.guidance)
+    new = _floats(paint_over(picture, asked, progress=lambda fraction, shown: tell(0.95 * fraction, shown)))
     depth = depth_inside(hole)
     soft = max(1.5, 0.05 * min(float(depth.max()), max(hole.shape)))
     return _between(_floats(picture), new, np.clip(depth / np.float32(soft), 0, 1))
