@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.paint.streams import Streams
+
 Picture = NDArray[np.float32]
 """Float32, height x width x 3, sRGB 0..1."""
 
@@ -39,6 +41,23 @@ class Recolouring:
         space = lab(picture)
         moved = space + np.float32(share) * _looked_up(self._table, space)
         return rgb(moved)
+
+
+def varied(picture: Picture, streams: Streams, share: float) -> Picture:
+    """The picture in colours turned a little, as its seed will have it: what words that say nothing leave to do."""
+    rng = streams.rng("varied")
+    angle = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.15, 0.55)) * share
+    chroma, gamma = 1 + share * float(rng.uniform(-0.25, 0.35)), 1 + share * float(rng.uniform(-0.2, 0.2))
+    space = lab(picture)
+    a, b = space[..., 1], space[..., 2]
+    turned = np.dstack(
+        [
+            100 * (space[..., 0] / 100) ** np.float32(gamma),
+            np.float32(chroma) * (a * np.float32(np.cos(angle)) - b * np.float32(np.sin(angle))),
+            np.float32(chroma) * (a * np.float32(np.sin(angle)) + b * np.float32(np.cos(angle))),
+        ]
+    )
+    return rgb(turned.astype(np.float32))
 
 
 def lab(picture: Picture) -> Picture:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from predictions.engine import paint
 from predictions.engine.edit import dabs, paper
-from predictions.engine.edit.colours import Recolouring
+from predictions.engine.edit.asking import Asking, asking
+from predictions.engine.edit.colours import Recolouring, varied
 from predictions.engine.paint import styles
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.streams import Streams
@@ -68,12 +69,10 @@ def _between(picture: Pixels, wish: Wish, stays: Plane | None, tell: Progress) -
     given = _floats(picture)
     strength = wish.strength
     tell(0.02, _look(given))
-    model, figure = _model(wish, meant.style, given, tell)
-    image = Recolouring(given, model).apply(given, min(1.0, 1.25 * strength))
-    tell(0.55, _look(image))
-    if strength > COLOUR_ONLY_BELOW:
-        image = _with_scenery(image, model, stays, figure, strength)
-        tell(0.62, _look(image))
+    asked = asking(wish.prompt, wish.negative_prompt)
+    image = given if asked.known else varied(given, streams, strength)
+    if asked.recolours:
+        image = _with_model(wish, asked, given, stays, tell)
     if meant.style not in _UNPAINTED:
         image = _in_strokes(image, streams, strength, wish.quality, tell)
     if meant.style in styles.STYLES:
@@ -83,7 +82,18 @@ def _between(picture: Pixels, wish: Wish, stays: Plane | None, tell: Progress) -
     return pixels
 
 
-def _model(wish: Wish, style: str, given: Picture, tell: Progress) -> tuple[Picture, Plane | None]:
+def _with_model(wish: Wish, asked: Asking, given: Picture, stays: Plane | None, tell: Progress) -> Picture:
+    """The picture in the colours of the words' own painting; with much strength its scenery comes in too."""
+    model, figure = _model(wish, asked.negative_prompt, given, tell)
+    image = Recolouring(given, model).apply(given, min(1.0, 1.25 * wish.strength))
+    tell(0.55, _look(image))
+    if asked.shows and wish.strength > COLOUR_ONLY_BELOW:
+        image = _with_scenery(image, model, stays, figure, wish.strength)
+        tell(0.62, _look(image))
+    return image
+
+
+def _model(wish: Wish, negative_prompt: str, given: Picture, tell: Progress) -> tuple[Picture, Plane | None]:
     """The words as a painting without their style, which comes last, and where its figures are.
 
     Small where it lends its colours alone.
@@ -96,10 +106,9 @@ def _model(wish: Wish, style: str, given: Picture, tell: Progress) -> tuple[Pict
 
     scale = 1.0 if wish.strength > COLOUR_ONLY_BELOW else min(1.0, _MODEL_SIDE / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    negative = f"{wish.negative_prompt}, {style}" if style else wish.negative_prompt
     painted = paint.paint(
         wish.prompt,
-        negative_prompt=negative,
+        negative_prompt=negative_prompt,
         width=size[1],
         height=size[0],
         seed=wish.seed,
