@@ -25,6 +25,9 @@ SOLID = 0.4
 MAIN = 0.65
 """Share of the mask that the largest piece has to have."""
 
+HELD = 0.48
+"""Share of what happens in the picture that has to happen there: an eye is not the face."""
+
 
 def staying(picture: Pixels) -> Plane | None:
     """How long each place stays, float32 H x W, 0..1 (1: longest); None where every place is as good as another.
@@ -65,18 +68,19 @@ def _whole_thing(small: Pixels) -> Plane | None:
         return None
     if area < SOLID * int(hull.sum()) or area < MAIN * int(solid.sum()):
         return None
+    stir = _stir(small)
+    around = cv2.dilate(whole, np.ones((2 * round(0.025 * unit) + 1,) * 2, np.uint8)) > 0
+    if float(stir[around].sum()) < HELD * float(stir.sum()):
+        return None
     return blur(whole.astype(np.float32), 0.003 * unit)
 
 
 def _busy_middle(small: Pixels) -> Plane | None:
     """An ellipse about where most happens: eyes and mouth of a face that fills the picture. None where nothing does."""
-    level = luma(np.multiply(small, np.float32(1 / 255), dtype=np.float32))
-    height, width = level.shape
-    unit = float(np.sqrt(height * width))
-    stir = np.abs(level - blur(level, 0.03 * unit))
+    weight = _stir(small)
+    height, width = weight.shape
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    weight = stir * stir * np.exp(-0.7 * (x * x + y * y))
     total = float(weight.sum())
     if total < 2e-4 * weight.size:
         return None
@@ -85,3 +89,13 @@ def _busy_middle(small: Pixels) -> Plane | None:
     spread = [max(0.06, float((weight * d * d).sum()) / total) for d in (dx, dy)]
     away = dx * dx / (2.4 * spread[0]) + dy * dy / (2.4 * spread[1])
     return smoothstep(np.sqrt(away), 1.25, 0.55)
+
+
+def _stir(small: Pixels) -> Plane:
+    """How much happens close together at each place, counting for more toward the middle."""
+    level = luma(np.multiply(small, np.float32(1 / 255), dtype=np.float32))
+    height, width = level.shape
+    stir = np.abs(level - blur(level, 0.03 * float(np.sqrt(level.size))))
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None]
+    return (stir * stir * np.exp(-0.7 * (x * x + y * y))).astype(np.float32)
