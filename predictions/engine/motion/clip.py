@@ -49,6 +49,11 @@ class Clip:
         if meant.scene in _FAR_SCENES:
             return 0.0
         if meant.scene == "city":
-            return 1.1
-        near = 1.05 if meant.subjects else 1.35 if meant.scene in ("hills", "forest") else 2.4
+            return 0.8
+        if meant.scene == "forest":
+            return 0.10  # a wall of leaves: a longer way would make it flicker
+        near = 1.05 if meant.subjects else 2.4
+        if meant.scene in ("hills", "mountain", "lake") and "snow" not in meant.weather:
+            # Grass and flowers at the camera's feet.
+            near = 0.6 if meant.subjects else 0.8 if meant.scene == "hills" else 1.5
         return _ROOM * near / 0.95

@@ -144,8 +144,8 @@ def _soften_rims(stage: Stage, view: View) -> None:
 def _eruption(stage: Stage, ground: Ground) -> None:
     """Embers in the crater of a volcano and a plume of smoke lit from below."""
     frame = stage.frame
-    tall = np.where((ground.z > 15) & (ground.z < 30) & (ground.view.cover > 0.5), ground.h, -1)
-    row, column = np.unravel_index(int(np.argmax(tall)), tall.shape)
+    row, home, away = stage.streams.kept(("crater", ground.z.shape), lambda: _crater(ground))
+    column = home + frame.drift(away)
     dx, dy = (frame.columns() - column) / frame.height, (frame.rows() - row) / frame.height
     h, w = frame.height, frame.width
     billow = rolled(
@@ -173,5 +173,12 @@ def _eruption(stage: Stage, ground: Ground) -> None:
         * smooth(0.30, 0.02, dy)
         * smooth(-0.005, 0.01, dy)
     )
-    seen = (np.abs(ground.z - ground.z[row, column]) < 6) * lava
+    seen = (np.abs(ground.z - away) < 6) * lava
     stage.canvas[:] = mix(stage.canvas, (1.25, 0.42, 0.10), (0.9 * seen)[..., None])
+
+
+def _crater(ground: Ground) -> tuple[int, int, float]:
+    """Pixel row, column and distance of a volcano's summit."""
+    tall = np.where((ground.z > 15) & (ground.z < 30) & (ground.view.cover > 0.5), ground.h, -1)
+    row, column = np.unravel_index(int(np.argmax(tall)), tall.shape)
+    return int(row), int(column), float(ground.z[row, column])

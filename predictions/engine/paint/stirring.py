@@ -82,13 +82,16 @@ def _bent(figure: Figure, turn: float, lean: float, stretch: float) -> Figure:
     return Figure(np.asarray(moved, np.float32), (x + pad, y + pad), seat, lit)
 
 
-def swayed(stage: Stage, plate: Plane, x: float, z: float) -> Plane:
-    """A plant's plate bent by the wind, more at its top; small or far ones stand still."""
+def swayed(stage: Stage, plate: Plane, x: float, z: float, part: float) -> Plane:
+    """A plant's plate bent by the wind, more at its top; small or far ones stand still.
+
+    `part` of a pixel is what its place lies to the right of a whole one: gliding past, it must not hop.
+    """
     h, w = plate.shape[:2]
     if stage.clock == 0.0 or h < 24:
         return plate
-    lean = 0.016 * math.sin(2.3 * stage.clock + 0.011 * x + 1.7 * z) + 0.008 * math.sin(4.1 * stage.clock + x)
-    matrix = np.array([[1.0, -lean, lean * h], [0.0, 1.0, 0.0]], np.float32)
+    lean = 0.012 * math.sin(1.9 * stage.clock + 0.011 * x + 1.7 * z) + 0.004 * math.sin(3.7 * stage.clock + x)
+    matrix = np.array([[1.0, -lean, lean * h + part], [0.0, 1.0, 0.0]], np.float32)
     return cv2.warpAffine(plate, matrix, (w, h), flags=cv2.INTER_LINEAR)
 
 

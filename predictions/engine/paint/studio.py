@@ -26,7 +26,7 @@ def paint_studio(stage: Stage) -> None:
     tone = tone * np.float32(_AT_NIGHT.get(stage.time, 1.0) * rng.uniform(0.92, 1.32))
     centre, middle = float(rng.uniform(0.22, 0.78)), float(rng.uniform(0.26, 0.52))
     # In a film somebody carries the lamp slowly past, and the camera with it.
-    centre += 0.10 * math.sin(1.1 * stage.clock)
+    centre += (0.13 if centre < 0.5 else -0.13) * stage.clock
     dx = (frame.columns() - centre * frame.width) / frame.unit
     dy = (frame.rows() - middle * frame.height) / frame.unit
     pool = np.exp(-(dx * dx * 1.5 + dy * dy * 2.2) / float(rng.uniform(0.16, 0.34)))
@@ -54,7 +54,7 @@ def _dabs(stage: Stage) -> Plane:
     octaves = max(3, stage.octaves - 3)
     clouds = fbm(stage.streams, "cloth", h, w, cells=2.5, octaves=2, gain=0.5) - 0.5
     dabs = fbm(stage.streams, "dabs", h, w, cells=14, octaves=min(3, octaves), gain=0.7) - 0.5
-    return rolled(np.asarray(0.8 * clouds + 0.32 * dabs, np.float32), -0.028 * stage.clock, 0.0)
+    return rolled(np.asarray(0.8 * clouds + 0.32 * dabs, np.float32), -0.065 * stage.clock, 0.0)
 
 
 def _cloth(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
@@ -68,7 +68,7 @@ def _drapes(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     across = np.arange(frame.width, dtype=np.float32)[None, :] / np.float32(frame.unit)
     bend = strip(stage.streams, "folds", frame.width, cells=5, octaves=3)[None, :] - 0.5
     sway = (frame.rows() / frame.height - 0.5) * float(rng.uniform(-0.06, 0.06))
-    sway = sway + 0.008 * math.sin(1.7 * stage.clock) - 0.02 * stage.clock
+    sway = sway + 0.008 * math.sin(1.7 * stage.clock) - 0.05 * stage.clock
     fold = np.sin((across + sway) * float(rng.uniform(34, 58)) + 9.0 * bend + float(rng.uniform(0, 6.28)))
     deep = (0.55 + 0.45 * np.abs(fold)) * fold
     light = 0.54 + 0.46 * pool + 0.20 * cloth + 0.17 * deep
@@ -81,7 +81,7 @@ def _window(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     side = 1.0 if rng.random() < 0.5 else -1.0
     x = (frame.columns() / frame.width - float(rng.uniform(0.34, 0.66))) * frame.width / frame.unit
     y = (frame.rows() / frame.height - float(rng.uniform(0.28, 0.42))) * frame.height / frame.unit
-    x = x + np.float32(0.028 * stage.clock)
+    x = x + np.float32(0.065 * stage.clock)
     u, v = x + side * 0.30 * y, y + side * 0.26 * x
     wide, high = float(rng.uniform(0.26, 0.36)), float(rng.uniform(0.22, 0.30))
     soft = 0.016
@@ -103,7 +103,7 @@ def _lamps(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     for u, v, size, hue, power in rng.random((34, 5)):
         radius = frame.unit * (0.018 + 0.045 * size * size)
         shine = np.array((0.9 + 0.1 * hue, 0.72 + 0.1 * hue, 0.42 + 0.45 * hue)) * (0.07 + 0.16 * power)
-        x, y = float(u * frame.width - 0.028 * stage.clock * frame.height), float(v * frame.horizon * 0.94)
+        x, y = float(u * frame.width - 0.065 * stage.clock * frame.height), float(v * frame.horizon * 0.94)
         left, top = max(0, int(x - radius - 2)), max(0, int(y - radius - 2))
         part = light[top : int(y + radius + 3), left : int(x + radius + 3)]
         disc = np.zeros(part.shape[:2], np.float32)

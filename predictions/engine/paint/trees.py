@@ -122,7 +122,7 @@ class Grove:
         small = cv2.resize(
             plate, (wide, n), interpolation=cv2.INTER_AREA if n < plate.shape[0] else cv2.INTER_LINEAR
         )
-        small = swayed(self.stage, small, x, z)
+        small = swayed(self.stage, small, x, z, x + plant.left * n - left)
         part = small[y0 - top : y1 - top, x0 - left : x1 - left]
         canvas[y0:y1, x0:x1] *= 1 - part[..., 3:]
         canvas[y0:y1, x0:x1] += _coloured(self.stage, kind, part, tone, haze, self.air)
