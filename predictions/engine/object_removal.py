@@ -19,7 +19,7 @@ from predictions.engine.cutout import salient_mask
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing
 from predictions.engine.encode import Label, encode
-from predictions.engine.fill import fill
+from predictions.engine.fill import fill, with_its_parts
 from predictions.engine.inpainting import fitted
 from predictions.engine.progress import Bar
 from predictions.engine.refusal import Refusal
@@ -81,11 +81,9 @@ def object_mask(picture: Pixels) -> Mask | None:
     mask = salient_mask(picture)
     if mask is None:
         return None
-    size = 2 * REACH + 1
-    grown = (
-        cv2.dilate((mask > 0.5).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-        > 0
-    )
+    whole = with_its_parts(picture, mask > 0.5)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
+    grown = cv2.dilate(whole.astype(np.uint8), disc) > 0
     # With nothing left to continue there is no way to tell what was behind it.
     return grown if grown.any() and grown.mean() < 0.9 else None
 

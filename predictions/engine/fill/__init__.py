@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .filling import fill
+from .strange import with_its_parts
 
-__all__ = ["fill"]
+__all__ = ["fill", "with_its_parts"]
