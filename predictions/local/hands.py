@@ -23,6 +23,7 @@ _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "DIFFUSERS_VERBOSITY": "error",
     "PYTORCH_ENABLE_MPS_FALLBACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait must not spin: web and engine share the cores
 }
 
 

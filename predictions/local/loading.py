@@ -48,7 +48,6 @@ class Source:
     offload: str
     tiling: bool
     base_loras: tuple[Any, ...]
-    scheduler_kept: str = ""
 
 
 def source_of(model: ModelSettings, weights: str, device: Any) -> Source:

@@ -17,14 +17,15 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
 """Class and what it is given beside the weights' own configuration."""
 
 
-def make(name: str, own: Any) -> Any:
+def make(name: str, own: Any, **more: Any) -> Any:
     """A new scheduler for one run. `own` is the one that came with the weights; an empty name stands for its kind.
+    `more` goes before its configuration.
 
     Always a new one: schedulers keep state, and `from_config` forgets nothing of a foreign one.
     """
     import diffusers
 
     if not name:
-        return type(own).from_config(own.config)
+        return type(own).from_config(own.config, **more)
     kind, extra = CLASSES[name]
-    return getattr(diffusers, kind).from_config(own.config, **extra)
+    return getattr(diffusers, kind).from_config(own.config, **{**extra, **more})

@@ -31,9 +31,13 @@ class Steps:
         passes: Sequence[int],
         count: int,
         *,
-        has_bar: bool = True,
+        total: int | None = None,
+        share: float = 1.0,
     ) -> None:
-        """`passes` are the steps of each pass of one picture; `stop` says whether the run was canceled."""
+        """`passes` are the steps of each pass of one picture; `stop` says whether the run was canceled.
+
+        `total` is what the bar counts, if not the steps of one picture; `share` is what the pictures are of all work.
+        """
         self._desk = desk
         self._stop = stop
         self._passes = [max(1, steps) for steps in passes]
@@ -41,7 +45,8 @@ class Steps:
         self._picture = 0
         self._pass = 0
         self._last_look = -LOOK_EVERY_S
-        self._bar = Bar(sum(self._passes), desk.log) if has_bar else None
+        self._share = share
+        self._bar = Bar(total or sum(self._passes), desk.log)
 
     def check(self) -> None:
         """Raises `Stopped` where the run was canceled."""
@@ -68,16 +73,20 @@ class Steps:
 
     def finished(self, picture: int) -> None:
         """The file of this picture is there."""
-        self._say((picture + 1) / self._count)
+        self._say(self._share * (picture + 1) / self._count)
+
+    def rest(self, fraction: float) -> None:
+        """So much (0 to 1) is done of what follows the last picture. Raises `Stopped`."""
+        self.check()
+        self._say(self._share + (1 - self._share) * fraction)
 
     def _tell(self, share: float) -> None:
         done = sum(self._passes[: self._pass]) + min(1.0, share) * self._passes[self._pass]
-        self._say((self._picture + DENOISING * done / sum(self._passes)) / self._count)
+        self._say(self._share * (self._picture + DENOISING * done / sum(self._passes)) / self._count)
 
     def _say(self, overall: float) -> None:
         self._desk.progress(overall)
-        if self._bar is not None:
-            self._bar.at(overall)
+        self._bar.at(overall)
 
     def _show(self, look: Callable[[Any], bytes | None], latents: Any) -> None:
         now = time.monotonic()

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from predictions.engine.desk import Desk
-from predictions.local import stills
-from predictions.local.settings import ModelSettings
+from predictions.local import animation, clips, stills
+from predictions.local.settings import ANIMATE_DIFF, ModelSettings
 from predictions.local.studio import Studio
+
+_OTHERS = {animation.NAME: animation.perform, ANIMATE_DIFF: clips.perform}
 
 
 def perform(
@@ -20,4 +22,4 @@ def perform(
     stop: Callable[[], bool],
 ) -> None:
     """Do what one request asks of a model. Raises `Refusal`, `Stopped`, and what torch raises."""
-    stills.perform(model, given, desk, drawn_seed, studio, stop)
+    _OTHERS.get(model.name, stills.perform)(model, given, desk, drawn_seed, studio, stop)

@@ -308,7 +308,7 @@ def test_strength_steps_and_guidance_are_seen(tmp_path: Path) -> None:
         ({"num_animation_frames": 1}, "Input num_animation_frames must lie between 2 and 50."),
         ({"prompt_end": 5}, "Input prompt_end must be a text."),
         ({"gif_ping_pong": "yes"}, "Input gif_ping_pong must be true or false."),
-        ({"prompt_end": "|".join(["a cat"] * 50)}, "the embedded engine makes at most"),
+        ({"prompt_end": "|".join(["a cat"] * 50)}, "and 6401 are made here"),
         ({"output_format": "webm"}, "Input output_format must be one of gif, mp4."),
     ],
 )
