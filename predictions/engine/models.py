@@ -195,6 +195,7 @@ OTHERS: frozenset[str] = frozenset(
         # One line each, as in `tasks.PERFORMERS`.
         "stability-ai/stable-diffusion-inpainting",
         "sujaykhandekar/object-removal",
+        "cjwbw/rembg",
         "andreasjansson/stable-diffusion-animation",
         "lucataco/animate-diff",
     }
@@ -209,6 +210,7 @@ PICTURE_INPUTS: dict[str, tuple[str, ...]] = {
     "lucataco/flux-dev-lora": ("image",),
     "stability-ai/stable-diffusion-inpainting": ("image", "mask"),
     "sujaykhandekar/object-removal": ("image_path",),
+    "cjwbw/rembg": ("image",),
 }
 """Names of the inputs that are opened as pictures, by `owner/name`."""
 

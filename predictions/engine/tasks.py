@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from predictions.engine import animate_diff, animation, image_to_image, inpainting, object_removal, paint
+from predictions.engine import (
+    animate_diff,
+    animation,
+    background_removal,
+    image_to_image,
+    inpainting,
+    object_removal,
+    paint,
+)
 from predictions.engine.desk import Desk
 from predictions.engine.models import MODELS, Model
 from predictions.engine.refusal import Refusal
@@ -36,6 +44,7 @@ PERFORMERS: dict[str, Perform] = {
     **{name: _painting(model) for name, model in MODELS.items()},
     inpainting.MODEL.name: inpainting.perform,
     object_removal.NAME: object_removal.perform,
+    background_removal.NAME: background_removal.perform,
     animation.NAME: animation.perform,
     animate_diff.NAME: animate_diff.perform,
 }

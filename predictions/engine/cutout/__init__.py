@@ -21,4 +21,4 @@ def salient_mask(rgb: Pixels) -> Plane | None:
     return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-__all__ = ["Pixels", "Plane", "salient_mask"]
+__all__ = ["find_shape", "salient_mask"]

@@ -2,63 +2,118 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
 
+import cv2
 import numpy as np
 
 from predictions.engine.cutout.carving import carve, largest_piece, piece_sizes, refit, tidied
-from predictions.engine.cutout.choosing import score
-from predictions.engine.cutout.planes import Bits, Pixels, Plane, fitted, otsu, to_lab
-from predictions.engine.cutout.salience import salience
-from predictions.engine.cutout.superpixels import patches
+from predictions.engine.cutout.judging import judge
+from predictions.engine.cutout.planes import Bits, Pixels, dilated, fitted, to_lab
+from predictions.engine.cutout.proposals import proposals
+from predictions.engine.cutout.scene import Matrix, Scene, understand
 
 SIDE = 320
-"""Longest side of the picture that is looked at, in pixels."""
+"""Longest side of the picture in which ideas are sought, in pixels."""
+CARVED = 240
+"""Longest side of the picture from which each of the best ideas is carved, to compare them."""
+FINE = 448
+"""Longest side of the picture to which the chosen shape is fitted."""
 SMALLEST = 16
 """A picture with a shorter side than this, in pixels, has no shape to find."""
 PLAIN = 1.5
 """Standard deviation in Lab below which a picture is flat."""
-TOO_LITTLE, TOO_MANY = 0.02, 3
-"""A mask below this share of the picture, or in more similar pieces than this, is no thing."""
+TRIED = 4
+"""How many ideas are carved."""
+DIFFERENT = 0.75
+"""Ideas that overlap more than this (intersection over union) count as one."""
+TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
+"""A mask below or above this share of the picture, or in more similar pieces than this, is no thing."""
+
+Seen = Callable[[float, Bits], None]
+"""Takes the share of the work that is done, 0 to 1, and the best mask so far."""
 
 
-@dataclass(frozen=True)
-class Guess:
-    """One idea of the thing: its mask, and how much it looks like one (comparable within one picture)."""
-
-    mask: Bits
-    score: float
-
-
-def find_shape(rgb: Pixels) -> Bits | None:
-    """The mask of the most prominent thing, at most `SIDE` pixels a side; None where there is none."""
+def find_shape(rgb: Pixels, seen: Seen | None = None) -> Bits | None:
+    """The mask of the most prominent thing, at most `FINE` pixels a side; None where there is none."""
     small = fitted(rgb, SIDE)
-    lab = to_lab(small)
-    if min(small.shape[:2]) < SMALLEST or float(lab.std(axis=(0, 1)).max()) < PLAIN:
+    if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
         return None
-    best = max((Guess(mask, score(lab, mask)) for mask in _guesses(small, lab)), key=lambda g: g.score)
-    if is_thing(best.mask):
-        return best.mask
-    frame = _framed(small)
-    return frame if is_thing(frame) else None
+    best = _best(rgb, small, seen or _unseen)
+    if best is None or not is_thing(best):
+        return None
+    fine = fitted(rgb, FINE)
+    return tidied(refit(fine, _resized(best, fine), _band(fine)))
 
 
-def _guesses(small: Pixels, lab: Plane) -> list[Bits]:
-    parts = patches(lab)
-    masks = []
-    for reach, share in ((0.5, 0.4), (0.4, 0.9)):
-        seen = parts.spread(salience(parts, reach))
-        threshold = otsu(seen)
-        masks.append(whole(small, seen > share * threshold, seen < 0.1 * threshold))
-    return masks
+def _unseen(fraction: float, mask: Bits) -> None:
+    """Nobody looks."""
 
 
-def whole(small: Pixels, likely: Bits, never: Bits) -> Bits:
-    """A shape carved from a guess and fitted twice to its outline."""
-    band = max(2, round(0.03 * max(small.shape[:2])))
-    mask = tidied(carve(small, likely, never))
+def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits | None:
+    """The best of the ideas, after each was carved from the picture: only then its outline says what it is."""
+    scene = understand(small)
+    ideas = proposals(scene)
+    work = fitted(rgb, CARVED)
+    best, highest = None, -np.inf
+    carvings = [
+        partial(whole, work, _resized(ideas[index][scene.patches.labels], work))
+        for index in _different(scene, ideas)
+    ]
+    carvings.append(partial(_framed, work))
+    for done, carving in enumerate(carvings, 1):
+        mask = carving()
+        worth = float(judge(scene, _shares(scene, mask)[None])[0])
+        if worth > highest:
+            best, highest = mask, worth
+        if best is not None:
+            seen(done / (len(carvings) + 1), best)
+    return best
+
+
+def _different(scene: Scene, ideas: Bits) -> list[int]:
+    """The best ideas that are not nearly the same, best first."""
+    share = scene.patches.share
+    found: list[int] = []
+    for index in np.argsort(-judge(scene, ideas), kind="stable"):
+        if all(_overlap(ideas[index], ideas[other], share) < DIFFERENT for other in found):
+            found.append(int(index))
+        if len(found) == TRIED:
+            break
+    return found
+
+
+def _overlap(one: Bits, other: Bits, share: Iterable[float]) -> float:
+    weight = np.asarray(share)
+    return float(weight[one & other].sum() / weight[one | other].sum())
+
+
+def _shares(scene: Scene, mask: Bits) -> Matrix:
+    """Which share of each patch the mask covers."""
+    labels = scene.patches.labels
+    height, width = labels.shape
+    inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    count = len(scene.patches.share)
+    return np.bincount(labels.ravel(), inside.ravel(), count) / np.bincount(labels.ravel(), minlength=count)
+
+
+def _resized(mask: Bits, like: Pixels) -> Bits:
+    size = (like.shape[1], like.shape[0])
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5)
+
+
+def _band(rgb: Pixels) -> int:
+    return max(2, round(0.03 * max(rgb.shape[:2])))
+
+
+def whole(rgb: Pixels, idea: Bits) -> Bits:
+    """A shape carved from an idea within its neighbourhood, and fitted twice to its outline."""
+    mask = tidied(carve(rgb, idea, ~dilated(idea, round(0.12 * max(rgb.shape[:2]))), rounds=3))
+    if np.count_nonzero(mask) < 0.3 * np.count_nonzero(idea):
+        mask = idea
     for _ in range(2):
-        mask = tidied(refit(small, mask, band))
+        mask = tidied(refit(rgb, mask, _band(rgb), rounds=2))
     return mask
 
 
@@ -66,12 +121,13 @@ def is_thing(mask: Bits) -> bool:
     """Whether a mask is large enough, and one piece or few, to be taken for a thing."""
     largest = largest_piece(mask)
     similar = sum(size > 0.3 * largest for size in piece_sizes(mask))
-    return TOO_LITTLE <= float(mask.mean()) <= 0.97 and similar <= TOO_MANY
+    return TOO_LITTLE <= float(mask.mean()) <= TOO_MUCH and similar <= TOO_MANY
 
 
-def _framed(small: Pixels) -> Bits:
-    """Everything within a frame of 6 % that is unlike the frame."""
-    inside = np.zeros(small.shape[:2], bool)
-    rim_y, rim_x = max(1, round(0.06 * small.shape[0])), max(1, round(0.06 * small.shape[1]))
-    inside[rim_y:-rim_y, rim_x:-rim_x] = True
-    return tidied(carve(small, inside, ~inside))
+def _framed(rgb: Pixels) -> Bits:
+    """Everything unlike a frame of 6 % along the upper edge and the sides; people are cut by the lower edge."""
+    inside = np.zeros(rgb.shape[:2], bool)
+    rim_y, rim_x = max(1, round(0.06 * rgb.shape[0])), max(1, round(0.06 * rgb.shape[1]))
+    inside[rim_y:, rim_x:-rim_x] = True
+    mask = tidied(carve(rgb, inside, ~inside))
+    return tidied(refit(rgb, mask, _band(rgb), rounds=2))
