@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.utils import timezone
 from jsonschema import Draft202012Validator
 
@@ -24,9 +25,10 @@ from predictions.files import media, pictures
 from predictions.files.formats import EXTENSIONS
 from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
-from predictions.models import Prediction, StoredFile
+from predictions.models import Output, Prediction, StoredFile
 from predictions.providers.base import Job, OutputRef, Provider, ProviderError
-from predictions.running import calling_off, finishing
+from predictions.providers.registry import UnknownProvider
+from predictions.running import calling_off, finishing, providers
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,8 @@ FETCH_S = 30.0
 ROUND_S = 40.0
 """Seconds for fetching all of a result; what has not come by then is looked for again."""
 AT_ONCE = 8
+SHOWN_AT_ONCE = 4
+"""Predictions whose growing lists are looked after in one round."""
 LONGEST_PAUSE_S = 60.0
 GONE = "The finished files were gone before they could be stored."
 _EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
@@ -108,9 +112,9 @@ def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> Fo
         raise Unusable(f"it holds more than {MAX_FILES} files")
     if not prediction.version.gives_list:
         refs = refs[:1]
-    found = Found(asked=len(refs))
+    found = Found(outputs=shown_before(prediction), asked=len(refs))
     until = time.monotonic() + ROUND_S
-    for first in range(0, len(refs), AT_ONCE):
+    for first in range(len(found.outputs), len(refs), AT_ONCE):
         seconds = min(FETCH_S, until - time.monotonic())
         if not lifecycle.renew(prediction, claim, FETCH_S):
             raise ProviderError("The claim was taken over.", permanent=False)
@@ -119,6 +123,58 @@ def prepare(prediction: Prediction, claim: str, provider: Provider | None) -> Fo
         )
     _judge(found, provider)
     return found
+
+
+def shown_before(prediction: Prediction) -> list[PreparedOutput]:
+    """The outputs of a growing list that readers see already, in order: they are stored, and stay as they are."""
+    if not prediction.output or not prediction.version.streams_files:
+        return []
+    rows = Output.objects.filter(prediction=prediction).select_related("file", "small", "medium")
+    return [
+        PreparedOutput(
+            index=row.index,
+            name=row.name,
+            token=row.token,
+            file=row.file,
+            small=row.small,
+            medium=row.medium,
+            colour=row.colour,
+            blur=row.blur,
+            row=row,
+        )
+        for row in rows.order_by("index")
+    ]
+
+
+def show_growing() -> None:
+    """Store what running predictions have announced of their lists, and show it.
+
+    Two that do this at once waste some work: whoever comes second shows nothing, and the sweep takes its files.
+    """
+    for prediction in lifecycle.due_to_show(SHOWN_AT_ONCE):
+        if not cache.add(f"growing-{prediction.pk}", 1, FETCH_S):
+            continue
+        try:
+            _show_announced(prediction, providers.provider(prediction.provider))
+        except UnknownProvider:
+            continue
+        except Exception:
+            # Nothing is lost: what cannot be shown now comes with the whole result.
+            log.exception("show_broke", prediction=prediction.public_id)
+        finally:
+            cache.delete(f"growing-{prediction.pk}")
+
+
+def _show_announced(prediction: Prediction, provider: Provider) -> None:
+    first = len(prediction.output or [])
+    files = (prediction.result or {}).get("files") or []
+    refs = [OutputRef(**ref) for ref in files[first:MAX_FILES]]
+    found = Found(asked=len(refs))
+    _prepare_some(found, provider, calling_off.job_of(prediction), refs, first, FETCH_S)
+    # Only without a gap: what is missing now comes with the whole result.
+    whole = [output for place, output in enumerate(found.outputs, first) if output.index == place]
+    if whole:
+        lifecycle.show(prediction, whole)
 
 
 def pause(prediction: Prediction) -> tuple[float, float]:

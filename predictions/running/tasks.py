@@ -38,8 +38,9 @@ def start() -> None:
 
 
 def collect() -> None:
-    """Fetch and store results until none is due or the round is over."""
+    """Fetch and store results until none is due or the round is over; then what growing lists have got since."""
     _rounds(_collect_round)
+    _rounds(_growing_round)
 
 
 def cancel() -> None:
@@ -120,6 +121,11 @@ def _collect_round() -> bool:
     for one in claimed:
         _collect_one(one)
     return bool(claimed)
+
+
+def _growing_round() -> bool:
+    collecting.show_growing()
+    return False
 
 
 def _collect_one(one: Claimed) -> None:
