@@ -19,8 +19,8 @@ from predictions.models import Version
 from predictions.upstreams import configured
 from tests import factories
 
-# As in the engine's own children, before anything imports NumPy: small products with a thread for each core wait for one
-# another on a busy machine, a hundred times as long as they take.
+# As in the engine's own children, before anything imports NumPy: on a busy machine the threads of small products
+# wait for one another a hundred times as long as they work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
