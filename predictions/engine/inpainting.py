@@ -81,8 +81,6 @@ def paint_into(
         told = teller(desk, bar, index, settings.count)
         pixels = _repainted(picture, hole, one, strength, desk, told)
         label = replace(label_of(one, paint.VERSION), source="algorithmicallyEnhanced")
-        if strength != 1:
-            label = replace(label, settings={**label.settings, "prompt_strength": strength})
         data = encode(pixels, settings.format, settings.encoder_quality, label)
         desk.save(f"out-{index}.{settings.format}", CONTENT_TYPES[settings.format], data)
         told(1.0)
