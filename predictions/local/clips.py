@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ def perform(
 ) -> None:
     """Draw all frames together and write the film. Raises `Refusal`, `Stopped`, and what torch raises."""
     settings = understand_input(given, drawn_seed)
+    weights = _named(given, "path", model.checkpoints) or model.weights
+    module = _named(given, "motion_module", model.motion_modules) or next(iter(model.motion_modules.values()))
+    if weights != model.weights:
+        model = replace(model, title=Path(weights).name)
     say(desk, model, studio, settings.seed)
-    weights = _chosen(model, given, "path", model.checkpoints, model.weights, desk)
-    module = _chosen(
-        model, given, "motion_module", model.motion_modules, next(iter(model.motion_modules.values())), desk
-    )
+    _say_what_is_not_here(model, given, desk)
     for name in [name for name in given if name not in {*DEFAULTS, "seed"}][:12]:
         desk.log(f"Input {name[:60]!a} is unknown to {model.name} and was ignored.")
     loaded = studio.loaded(model, desk, weights)
@@ -84,15 +86,17 @@ def perform(
     desk.log("saved to file")
 
 
-def _chosen(
-    model: ModelSettings, given: dict[str, Any], name: str, there: dict[str, str], else_: str, desk: Desk
-) -> str:
-    """The weights that an input names, or what this server has instead, which the log then says."""
-    wanted = given.get(name) or DEFAULTS[name]
-    if wanted in there:
-        return there[wanted]
-    desk.log(f"{wanted} is not on this server: {Path(else_).name} is used in its place.")
-    return else_
+def _named(given: dict[str, Any], name: str, there: dict[str, str]) -> str | None:
+    """The weights that an input, or its default, names, where this server has them."""
+    return there.get(given.get(name) or DEFAULTS[name])
+
+
+def _say_what_is_not_here(model: ModelSettings, given: dict[str, Any], desk: Desk) -> None:
+    for name, there in (("path", model.checkpoints), ("motion_module", model.motion_modules)):
+        if _named(given, name, there) is None:
+            desk.log(
+                f"{given.get(name) or DEFAULTS[name]} is not on this server: another is used in its place."
+            )
 
 
 def _pipeline(model: ModelSettings, loaded: Loaded, module: str, settings: LocalSettings) -> Any:

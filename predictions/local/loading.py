@@ -129,7 +129,11 @@ def load(source: Source, settings: LocalSettings, device: Any, dtype: Any) -> Lo
         for index, lora in enumerate(source.base_loras):
             place, arguments = loras.as_arguments(lora.weights)
             root.load_lora_weights(
-                place, adapter_name=f"base{index}", local_files_only=not settings.downloads, **arguments
+                place,
+                adapter_name=f"base{index}",
+                use_safetensors=True,
+                local_files_only=not settings.downloads,
+                **arguments,
             )
         use_base_loras(loaded)
     except Unloadable:

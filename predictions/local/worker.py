@@ -64,12 +64,11 @@ class Worker:
         self._open: dict[str, _Errand] = {}
 
     def run(self) -> None:
-        """Serve until the service goes away; never returns, because a step cannot be interrupted from outside."""
+        """Serve until the service goes away. What is under way then goes on: the caller ends the process."""
         threading.Thread(target=self._work_forever, name="work", daemon=True).start()
         self._tell({"ready": True, "painter": VERSION, "threads": threading.active_count()})
         while self._receive():
             pass
-        os._exit(0)
 
     def _receive(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self._control, PACKET, 1)
@@ -168,6 +167,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings = parse(options["settings"], Path(options["folder"]))
     Worker(socket.socket(fileno=control), settings, options["device"], options["workers"]).run()
+    os._exit(0)
 
 
 if __name__ == "__main__":
