@@ -15,7 +15,7 @@ from predictions.engine.paint.streams import Streams
 
 from .matching import RADIUS, Bytes, Index, Mask, new_field, patches, search
 
-_ROUNDS = 4
+_ROUNDS = 3
 _NEAR = 0.6
 """How far from the mask its parts may lie, in mean sides of its box."""
 _BLOCK = 24
@@ -43,7 +43,7 @@ def with_its_parts(picture: Bytes, mask: Mask) -> Mask:
     strangeness = _strangeness(picture, near, far)
     if strangeness is None:
         return mask
-    strange = near & (strangeness > _limit(strangeness, far))
+    strange = near & (strangeness > _limit(strangeness[far]))
     # A gap of a pixel or two parts nothing that belongs together.
     joined = cv2.dilate((strange | mask).astype(np.uint8), np.ones((3, 3), np.uint8))
     _, labels = cv2.connectedComponents(joined, connectivity=8)
@@ -53,23 +53,22 @@ def with_its_parts(picture: Bytes, mask: Mask) -> Mask:
     return np.asarray(mask | own)
 
 
-def _limit(strangeness: NDArray[np.float32], far: Mask) -> float:
-    return 1.1 * float(np.quantile(strangeness[far], _USUAL)) + 3.0
+def _limit(usual: NDArray[np.float32]) -> float:
+    """What nearly all of the surroundings stay below; those that were not judged are 0."""
+    return 1.1 * float(np.quantile(usual[usual > 0], _USUAL)) + 3.0 if (usual > 0).any() else 3.0
 
 
 def _strangeness(picture: Bytes, near: Mask, far: Mask) -> NDArray[np.float32] | None:
     """Mean difference in levels of each patch to its nearest like among the surroundings; 0 where it is not asked for.
 
-    The surroundings are judged by those of their own blocks that are not next to them.
+    Of the surroundings every other block is judged by the blocks between.
     """
     known = patches(_features(picture))
     height, width = far.shape
     odd = ((np.arange(height)[:, None] // _BLOCK + np.arange(width)[None] // _BLOCK) % 2).astype(bool)
     whole = cv2.erode(far.astype(np.uint8), np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)) > 0
     out = np.zeros(far.shape, np.float32)
-    for number, (asked, among) in enumerate(
-        ((near, whole), (far & odd, whole & ~odd), (far & ~odd, whole & odd))
-    ):
+    for number, (asked, among) in enumerate(((near, whole), (far & odd, whole & ~odd))):
         cost = _costs(known, np.flatnonzero(asked), among, number)
         if cost is None:
             return None
