@@ -60,6 +60,8 @@ class Morph:
         self._there = flow(first.empty, last.empty)
         self._back = flow(last.empty, first.empty)
         self._window = _window(first.empty, last.empty)
+        self._tones = _Tone.of(first.empty), _Tone.of(last.empty)
+        self._shades = _shade(first), _shade(last)
         self._shapes = _shape(first), _shape(last)
 
     def at(self, share: float) -> Pixels:
@@ -74,12 +76,13 @@ class Morph:
 
     def _backdrop(self, share: float) -> Plane:
         """Both empty scenes, in each other's tones and drawn toward each other, mixed along the front."""
-        first, last = _toned(self._first.empty, self._last.empty, share)
+        first, last = (tone.toward(self._tones, share) for tone in self._tones)
         first, last = _moved(first, self._there, share), _moved(last, self._back, 1 - share)
         cover = self._along(share)[..., None]
         canvas = first + (last - first) * cover
-        for scene, weight in ((self._first, 1 - share), (self._last, share)):
-            canvas = canvas * _shade(scene) ** np.float32(weight * weight)
+        for shade, weight in zip(self._shades, (1 - share, share), strict=True):
+            if shade is not None:
+                canvas *= np.exp(shade * np.float32(weight * weight))
         return np.asarray(canvas, np.float32)
 
     def _along(self, share: float, window: float | None = None) -> Plane:
@@ -113,20 +116,29 @@ def _levelled(noise: Plane) -> Plane:
     return np.asarray(np.interp(noise, order, np.linspace(0, 1, order.size, dtype=np.float32)), np.float32)
 
 
-def _toned(first: Pixels, last: Pixels, share: float) -> tuple[Plane, Plane]:
-    """Both pictures (float32, 0 to 255) with mean and contrast of each Lab channel that lie between theirs."""
-    labs = [cv2.cvtColor(p.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for p in (first, last)]
-    means = [lab.reshape(-1, 3).mean(axis=0) for lab in labs]
-    spreads = [np.maximum(lab.reshape(-1, 3).std(axis=0), 1.0) for lab in labs]
-    mean = means[0] + (means[1] - means[0]) * share
-    spread = spreads[0] + (spreads[1] - spreads[0]) * share
-    out = []
-    for lab, own, own_spread in zip(labs, means, spreads, strict=True):
-        gain = np.clip(spread / own_spread, 0.5, 2.0)
-        moved = ((lab - own) * gain + mean).astype(np.float32)
-        moved[..., 0] = np.clip(moved[..., 0], 0, 100)
-        out.append(np.clip(cv2.cvtColor(moved, cv2.COLOR_Lab2RGB), 0, 1) * np.float32(255))
-    return out[0], out[1]
+@dataclass(frozen=True)
+class _Tone:
+    """A picture in Lab (float32), with the mean and the spread of each channel."""
+
+    lab: Plane
+    mean: Plane
+    spread: Plane
+
+    @classmethod
+    def of(cls, picture: Pixels) -> _Tone:
+        lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+        mean, spread = cv2.meanStdDev(lab)
+        return cls(lab, mean.ravel(), np.maximum(spread.ravel(), 1.0))
+
+    def toward(self, ends: tuple[_Tone, _Tone], share: float) -> Plane:
+        """The picture (float32, 0 to 255) with a mean and a contrast that lie between those of both ends."""
+        mean = ends[0].mean + (ends[1].mean - ends[0].mean) * share
+        spread = ends[0].spread + (ends[1].spread - ends[0].spread) * share
+        gain = np.clip(spread / self.spread, 0.5, 2.0)
+        moved = self.lab * gain.astype(np.float32) + (mean - self.mean * gain).astype(np.float32)
+        np.clip(moved[..., 0], 0, 100, out=moved[..., 0])
+        rgb = cv2.cvtColor(moved, cv2.COLOR_Lab2RGB)
+        return np.asarray(np.clip(rgb, 0, 1, out=rgb) * np.float32(255), np.float32)
 
 
 def _moved(picture: Plane, way: Plane, share: float) -> Plane:
@@ -136,19 +148,18 @@ def _moved(picture: Plane, way: Plane, share: float) -> Plane:
     return cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
-def _shade(scene: Scene) -> Plane:
-    """The light and shadow that the subject throws on its surroundings, as a factor, H x W x 1."""
+def _shade(scene: Scene) -> Plane | None:
+    """The light and shadow that the subject throws on its surroundings: logarithms of factors, H x W x 1."""
     if scene.subject is None:
-        return np.ones((1, 1, 1), np.float32)
+        return None
     whole, empty = (
         cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) + 8 for p in (scene.whole, scene.empty)
     )
     outside = (scene.subject < 2).astype(np.float32)
-    ratio = cv2.GaussianBlur((whole / empty) * outside, (0, 0), 2.0) / np.maximum(
-        cv2.GaussianBlur(outside, (0, 0), 2.0), 1e-3
-    )
     near = cv2.GaussianBlur(outside, (0, 0), 2.0)
-    return np.asarray((1 + (np.clip(ratio, 0.35, 1.7) - 1) * np.clip(near * 4, 0, 1))[..., None], np.float32)
+    ratio = cv2.GaussianBlur((whole / empty) * outside, (0, 0), 2.0) / np.maximum(near, 1e-3)
+    factor = 1 + (np.clip(ratio, 0.35, 1.7) - 1) * np.clip(near * 4, 0, 1)
+    return np.asarray(np.log(factor)[..., None], np.float32)
 
 
 def _shape(scene: Scene) -> _Shape | None:

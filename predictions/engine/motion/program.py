@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from functools import cache
+from pathlib import Path
 
 from predictions.engine.refusal import Refusal
 
@@ -27,8 +28,9 @@ def ffmpeg() -> str:
 
 def _packaged() -> str | None:
     try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        return str(get_ffmpeg_exe())
-    except (ImportError, RuntimeError):  # not for every platform there is a wheel with a program in it
+        import imageio_ffmpeg
+    except ImportError:
         return None
+    # The package's own search runs what it finds to see whether it works; its wheels hold one program or none.
+    folder = Path(imageio_ffmpeg.__file__).parent / "binaries"
+    return next((str(path) for path in sorted(folder.glob("ffmpeg-*")) if os.access(path, os.X_OK)), None)
