@@ -140,9 +140,10 @@ def test_a_suspended_account_is_told_why(as_alice: Client, alice: User) -> None:
 
 
 def test_a_model_that_nobody_serves_is_listed_with_the_reason_and_refuses(as_alice: Client) -> None:
+    version = factories.make_version(factories.make_model("acme", "sculptor"))
     page = as_alice.get("/studio/").content.decode()
     assert "No provider serves it yet" in page
-    answer = as_alice.post("/studio/make/", form(model="lucataco/animate-diff"))
+    answer = as_alice.post("/studio/make/", form(model=version.model.ref))
     assert answer.status_code == 422
     assert not Prediction.objects.exists()
 

@@ -46,7 +46,7 @@ def flow(first: Pixels, last: Pixels) -> Plane:
     height, width = first.shape[:2]
     scale = min(1.0, 512 / max(height, width))
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
-    finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # An area of a few pixels has no room for the finder's patches: it starts on a finer level there.
     if min(size) < 96:
         finder.setFinestScale(0)

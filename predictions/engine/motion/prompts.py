@@ -93,7 +93,7 @@ class _Alike:
     ) -> None:
         self._ends = first, last
         self._brush, self._told, self._each = brush, told, each
-        self._colours = tuple(paint.colours_of(meant, brush.seed, brush.guidance) for meant in self._ends)
+        self._colours = [paint.colours_of(meant, brush.seed, brush.guidance) for meant in self._ends]
         self._memory: dict[Any, Any] = {}
         self._painted: dict[int, Pixels] = {}
         self._between: tuple[int, Between] | None = None
@@ -122,7 +122,7 @@ class _Alike:
             return self._side(first, None)
         if share >= 1.0:
             return self._side(last, None)
-        light = between_colours(*self._colours, share)
+        light = between_colours(self._colours[0], self._colours[1], share)
         weight = share * share * (3 - 2 * share)
         one, two = self._side(first, light), self._side(last, light)
         return np.asarray(cv2.addWeighted(one, 1 - weight, two, weight, 0), np.uint8)
