@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,6 +12,8 @@ from predictions.engine import paint
 from predictions.engine.edit import dabs, paper
 from predictions.engine.edit.asking import Asking, asking
 from predictions.engine.edit.colours import Recolouring, varied
+from predictions.engine.edit.painting import painting
+from predictions.engine.edit.wish import Wish
 from predictions.engine.paint import styles
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.streams import Streams
@@ -32,21 +33,6 @@ _UNPAINTED = frozenset({"sketch", "pixel", "flat", "poster", "mono", "neon", "in
 _PREVIEW = 256
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a picture shall become."""
-
-    prompt: str
-    negative_prompt: str
-    seed: int
-    strength: float
-    """0 leaves the picture as it is, 1 leaves nothing of it."""
-    quality: float = 1.0
-    """Steps over the model's default."""
-    guidance: float = 1.0
-    """Guidance over the model's default."""
-
-
 def repaint(
     picture: Pixels, wish: Wish, *, stays: Plane | None = None, progress: Progress | None = None
 ) -> Pixels:
@@ -59,7 +45,8 @@ def repaint(
         tell(1.0, picture)
         return picture.copy()
     if wish.strength >= 1:
-        return _painting(wish, picture.shape, wish.negative_prompt, tell)
+        size = (picture.shape[1], picture.shape[0])
+        return painting(wish, wish.negative_prompt, size, tell)[0]
     return _between(picture, wish, stays, tell)
 
 
@@ -105,33 +92,9 @@ def _model(wish: Wish, negative_prompt: str, given: Picture, tell: Progress) -> 
         tell(0.02 + 0.43 * share, None if canvas is None else _over(before, canvas, wish.strength))
 
     scale = 1.0 if wish.strength > COLOUR_ONLY_BELOW else min(1.0, _MODEL_SIDE / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    painted = paint.paint(
-        wish.prompt,
-        negative_prompt=negative_prompt,
-        width=size[1],
-        height=size[0],
-        seed=wish.seed,
-        quality=wish.quality,
-        guidance=wish.guidance,
-        progress=show,
-    )
-    mask = painted.subject_mask
-    return _floats(painted.pixels), None if mask is None else _floats(mask)
-
-
-def _painting(wish: Wish, shape: tuple[int, ...], negative_prompt: str, tell: Progress) -> Pixels:
-    picture = paint.paint(
-        wish.prompt,
-        negative_prompt=negative_prompt,
-        width=shape[1],
-        height=shape[0],
-        seed=wish.seed,
-        quality=wish.quality,
-        guidance=wish.guidance,
-        progress=tell,
-    )
-    return picture.pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    pixels, mask = painting(wish, negative_prompt, size, show)
+    return _floats(pixels), None if mask is None else _floats(mask)
 
 
 def _with_scenery(
