@@ -9,10 +9,14 @@ from .contours import AWAY, Curve, Mask, Picture, calm, curves
 from .membrane import membrane
 
 _MOST_AREAS = 24
+MOST_GUESSED = 0.25
+"""Share of the picture up to which contours are carried through a hole: across a larger one they are mere guesses."""
 
 
 def sketch(lab: Picture, hole: Mask) -> Picture | None:
     """`lab` (bytes as float32) without texture, the hole filled by areas; None where no contour crosses it."""
+    if hole.mean() > MOST_GUESSED:
+        return None
     plain = calm(lab, (~hole).astype(np.float32))
     found = curves(plain, hole)
     return guided(np.where(hole[..., None], lab, plain).astype(np.float32), hole, found) if found else None
