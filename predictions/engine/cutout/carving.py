@@ -37,7 +37,7 @@ def _cut(rgb: Pixels, trimap: Pixels, rounds: int) -> Bits:
     return np.asarray((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD))
 
 
-def tidied(mask: Bits, smallest: float = 0.08, holes: float = 0.004) -> Bits:
+def tidied(mask: Bits, smallest: float = 0.08, holes: float = 0.01) -> Bits:
     """Without pieces below `smallest` of the largest one, and without holes below `holes` of the picture."""
     kept = _without_small(mask, smallest * largest_piece(mask))
     return ~_without_small(~kept, holes * mask.size)

@@ -18,6 +18,10 @@ Matrix = NDArray[np.float64]
 
 ONE_REGION = 7.0
 """Lab units along a path within which patches count as one region."""
+SAME = 12.0
+"""Lab units between patches of about one colour."""
+SHARP, FIRM = 40.0, 14.0
+"""Lab units across an outline above which it is not sharper, and above which it is one beyond doubt."""
 LIKE_A_SIDE = 9.0
 """Lab units within which a patch at the lower edge counts as the background that the other edges show."""
 LOW = 0.62
@@ -57,6 +61,21 @@ class Scene:
 
     def _looks_like(self, others: Bits) -> Bits:
         return np.asarray(self.colour[:, others].min(axis=1, initial=np.inf) < LIKE_A_SIDE)
+
+    @cached_property
+    def judged_between(self) -> Plane:
+        """What counts between each patch and each other, side by side, n x 4n: pixels of common outline; the same by
+        the step across it, and by whether there is a step at all; how much of the picture has both their colour."""
+        kin = np.exp(-(self.colour**2) / (2 * SAME**2)) * self.patches.share[:, None]
+        steps = self.length * np.minimum(self.step, SHARP)
+        firm = self.length * np.minimum(self.step, FIRM) / FIRM
+        return np.asarray(np.hstack([self.length, steps, firm, kin]), np.float32)
+
+    @cached_property
+    def all_kin(self) -> Plane:
+        """How much of the picture has each patch's colour."""
+        count = len(self.patches.share)
+        return np.asarray(self.judged_between[:, -count:].sum(axis=0) + 1e-9, np.float32)
 
     @cached_property
     def texture(self) -> float:

@@ -24,7 +24,7 @@ SMALLEST = 16
 """A picture with a shorter side than this, in pixels, has no shape to find."""
 PLAIN = 1.5
 """Standard deviation in Lab below which a picture is flat."""
-TRIED = 4
+TRIED = 5
 """How many ideas are carved."""
 DIFFERENT = 0.75
 """Ideas that overlap more than this (intersection over union) count as one."""
