@@ -157,6 +157,14 @@ def test_every_mask_is_answered(kind: str, words: str) -> None:
     assert np.array_equal(answer[~hole], small[~hole])
 
 
+def test_specks_in_a_large_picture_are_answered() -> None:
+    wide = np.tile(square(COINS, 64), (1, 9, 1))
+    hole = np.random.default_rng(0).random(wide.shape[:2]) < 0.4
+    answer = repaint(wide, hole, Wish(""))
+    assert np.array_equal(answer[~hole], wide[~hole])
+    assert changed(wide, answer, hole) < 25
+
+
 def test_a_full_mask_gives_what_the_painter_makes_of_the_words() -> None:
     whole = np.ones((64, 64), bool)
     words = "a red car"

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from predictions.engine.paint.streams import Streams
 
 from .levels import complete, pyramid
-from .membrane import membrane
-from .pasting import pasted
+from .pasting import pasted, smooth
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -140,5 +139,5 @@ def _fill_part(picture: Pixels, hole: Mask, streams: Streams, tell: Tell) -> Pix
 
     field = complete(levels, streams.rng("matches"), told)
     if field is None:
-        return np.clip(membrane(picture.astype(np.float32), hole) + 0.5, 0, 255).astype(np.uint8)
+        return smooth(picture, hole)
     return pasted(picture, hole, field)

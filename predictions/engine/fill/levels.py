@@ -149,8 +149,9 @@ def complete(levels: list[Level], rng: np.random.Generator, tell: Tell) -> Field
         field = new_field(targets, matches, sources, level.shape)
         if known_before:
             vote(field, level, _weights(field, level, even=True))
-        _settle(field, level, min(_MOST_TURNS, max(1, _WORK // max(1, len(targets)))), rng)
-        tell((number + 1) / len(levels), level.layers)
+        turns = min(_MOST_TURNS, max(1, _WORK // max(1, len(targets))))
+        for turn, _ in enumerate(_settled(field, level, turns, rng), 1):
+            tell((number + turn / turns) / len(levels), level.layers)
     return field
 
 
@@ -177,7 +178,7 @@ def inherited(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Ind
     return np.where(inside, there_y * width + there_x, -1), position
 
 
-def _settle(field: Field, level: Level, turns: int, rng: np.random.Generator) -> None:
+def _settled(field: Field, level: Level, turns: int, rng: np.random.Generator) -> Iterator[None]:
     """In turns: every patch finds its like, every pixel becomes what the patches over it propose."""
     everywhere, there = _guides(level, None), _guides(level, field.targets)
     known: Bytes | None = None
@@ -188,6 +189,7 @@ def _settle(field: Field, level: Level, turns: int, rng: np.random.Generator) ->
         wanted = _joined(patches(image, field.targets), there)
         search(field, known, wanted, 1, rng)
         vote(field, level, _weights(field, level))
+        yield
 
 
 def _guides(level: Level, places: Index | None) -> Bytes | None:

@@ -30,7 +30,10 @@ def pasted(picture: Bytes, hole: Mask, field: Field) -> Bytes:
     best ones by far the most, so that it stays as sharp as what it was taken from.
     """
     if hole.shape != (field.height, field.width):
-        field = _enlarged(field, hole)
+        larger = _enlarged(field, hole)
+        if larger is None:
+            return smooth(picture, hole)
+        field = larger
     cost = field.cost.astype(np.float32)
     soft = np.float32(_SHARP * max(float(np.median(cost[cost < np.iinfo(np.int32).max])), 1.0))
     inside = np.flatnonzero(hole)
@@ -68,10 +71,10 @@ def _toned(
     error.reshape(-1, 4)[places] = (
         np.concatenate([wrong, np.ones((len(wrong), 1), np.float32)], axis=1) * slight[:, None]
     )
-    smooth = cv2.GaussianBlur(error, (0, 0), _ALONG)
-    seen = rim & (smooth[..., 3] > 1e-3)
+    blurred = cv2.GaussianBlur(error, (0, 0), _ALONG)
+    seen = rim & (blurred[..., 3] > 1e-3)
     correction = np.zeros((*hole.shape, 3), np.float32)
-    correction[seen] = smooth[seen, :3] / smooth[seen, 3:]
+    correction[seen] = blurred[seen, :3] / blurred[seen, 3:]
     box = _box(grown)
     spread = membrane(correction[box], ~seen[box])
     whole = out[box].astype(np.float32) + spread
@@ -99,12 +102,22 @@ def _mixed(
     return np.clip(total[:, :3] / total[:, 3:] + 0.5, 0, 255).astype(np.uint8)
 
 
-def _enlarged(field: Field, hole: Mask) -> Field:
-    """The field at the size of `hole`, each match shifted as its target is; impossible ones cost most."""
+def smooth(picture: Bytes, hole: Mask) -> Bytes:
+    """`picture` with its hole filled without any texture: all that can be done where no whole patch is known."""
+    return np.clip(membrane(picture.astype(np.float32), hole) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _enlarged(field: Field, hole: Mask) -> Field | None:
+    """The field at the size of `hole`, each match shifted as its target is; impossible ones cost most.
+
+    None where at that size no patch is known as a whole: a mask of specks can be so.
+    """
     targets, sources = targets_and_sources(hole)
     shape = (hole.shape[0], hole.shape[1])
     flat, whose = inherited(field, targets, shape)
     good = (flat >= 0) & sources.reshape(-1)[np.maximum(flat, 0)]
+    if not sources.any():
+        return None
     anywhere = int(np.flatnonzero(sources)[0])
     larger = new_field(targets, np.where(good, flat, anywhere), sources, shape)
     larger.cost = np.where(good, field.cost[np.maximum(whose, 0)], np.iinfo(np.int32).max).astype(np.int32)

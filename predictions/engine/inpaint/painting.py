@@ -178,7 +178,7 @@ class _Canvas:
         size = room[1].stop - room[1].start, room[0].stop - room[0].start
 
         def told(fraction: float, shown: Pixels | None) -> None:
-            self.tell(0.5 + 0.45 * fraction, None)
+            self.tell(0.5 + 0.45 * fraction, None if shown is None else self._glance(ground, room, shown))
 
         made = paint.paint(
             self.wish.prompt, negative_prompt=self.wish.negative_prompt, width=size[0], height=size[1],
@@ -195,6 +195,18 @@ class _Canvas:
             0.06, 1.0, self.depth / np.float32(wide) + 0.7 * uneven * np.clip(self.depth / (0.3 * wide), 0, 1)
         )
         return _between(ground, scene, np.where(self.depth > 0, weight, 0).astype(np.float32))
+
+    def _glance(self, ground: Picture, room: tuple[slice, slice], shown: Pixels) -> Pixels:
+        """A small look at the scene in work, where it will be."""
+        scale = shown.shape[0] / (room[0].stop - room[0].start)
+        size = max(1, round(self.hole.shape[1] * scale)), max(1, round(self.hole.shape[0] * scale))
+        small = cv2.resize(_bytes(ground), size, interpolation=cv2.INTER_AREA)
+        free = cv2.resize(self.hole.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+        top, left = (min(round(s.start * scale), n - 1) for s, n in zip(room, small.shape[:2], strict=True))
+        into = small[top : top + shown.shape[0], left : left + shown.shape[1]]
+        inside = free[top : top + into.shape[0], left : left + into.shape[1]]
+        into[inside] = shown[: into.shape[0], : into.shape[1]][inside]
+        return np.asarray(small, np.uint8)
 
     def _toward_ring(self, scene: Picture) -> Picture:
         """The scene with its mean colour moved part of the way to the photograph's around the hole."""
