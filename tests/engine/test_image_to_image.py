@@ -16,8 +16,11 @@ from PIL import Image
 from skimage import data
 
 from predictions.engine import data_uri, paint
+from predictions.engine.edit.paper import has_border
 from predictions.engine.edit.repaint import Wish, repaint
 from predictions.engine.edit.staying import staying
+from predictions.engine.paint import styles
+from predictions.engine.paint.streams import Streams
 from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
 from tests.engine.measures import Pixels, lab, mean_lab, reduced, ssim
@@ -26,7 +29,7 @@ from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
 
 IMG2IMG = "stability-ai/stable-diffusion-img2img"
 STRENGTHS = (0.2, 0.45, 0.7, 1.0)
-SIDE = 192
+SIDE = 160
 
 
 class Desk:
@@ -89,14 +92,15 @@ PHOTOGRAPHS: dict[str, Pixels] = {
     "a clock in motion": square(data.clock()),
     "tissue": square(data.immunohistochemistry()),
 }
-PROMPTS = ("a mountain lake at sunset, oil painting", "a snowy forest", "neon city at night")
+PROMPTS = {"a man with a camera": "a mountain lake at sunset, oil painting", "tissue": "a snowy forest"}
 
 
 @pytest.fixture(scope="module")
 def turned() -> dict[tuple[str, float], Pixels]:
     """Each photograph at each strength, with a prompt of its own."""
     found = {}
-    for (name, picture), prompt in zip(PHOTOGRAPHS.items(), PROMPTS, strict=True):
+    for name, prompt in PROMPTS.items():
+        picture = PHOTOGRAPHS[name]
         stays = staying(picture)
         for strength in (*STRENGTHS, 0.8):
             found[name, strength] = repaint(picture, Wish(prompt, "", 3, strength), stays=stays)
@@ -106,7 +110,7 @@ def turned() -> dict[tuple[str, float], Pixels]:
 # -- strength --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("name", PROMPTS)
 def test_the_picture_fades_as_the_strength_grows(name: str, turned: dict[tuple[str, float], Pixels]) -> None:
     found = [ssim(PHOTOGRAPHS[name], turned[name, strength]) for strength in STRENGTHS]
     assert found == sorted(found, reverse=True)
@@ -114,7 +118,7 @@ def test_the_picture_fades_as_the_strength_grows(name: str, turned: dict[tuple[s
     assert min(a - b for a, b in itertools.pairwise(found)) > 0.02
 
 
-@pytest.mark.parametrize(("name", "prompt"), list(zip(PHOTOGRAPHS, PROMPTS, strict=True)))
+@pytest.mark.parametrize(("name", "prompt"), list(PROMPTS.items()))
 def test_its_colours_become_those_that_the_words_paint(
     name: str, prompt: str, turned: dict[tuple[str, float], Pixels]
 ) -> None:
@@ -132,21 +136,21 @@ def test_with_no_strength_every_pixel_stays() -> None:
 
 
 def test_with_full_strength_nothing_of_it_is_left(turned: dict[tuple[str, float], Pixels]) -> None:
-    own = paint.paint(PROMPTS[1], width=SIDE, height=SIDE, seed=3).pixels
-    assert np.array_equal(turned["a clock in motion", 1.0], own)
+    own = paint.paint(PROMPTS["tissue"], width=SIDE, height=SIDE, seed=3).pixels
+    assert np.array_equal(turned["tissue", 1.0], own)
 
 
 def test_the_thing_in_the_picture_stays_longer_than_what_is_around_it() -> None:
     rng = np.random.default_rng(5)
     picture = np.clip(rng.normal(150, 4, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
-    cv2.circle(picture, (96, 96), 40, (220, 40, 30), -1)
-    cv2.circle(picture, (84, 84), 12, (250, 220, 60), -1)
+    cv2.circle(picture, (80, 80), 34, (220, 40, 30), -1)
+    cv2.circle(picture, (70, 70), 10, (250, 220, 60), -1)
     stays = staying(picture)
-    assert stays is not None and stays[96, 96] > 0.8 and stays[10:40, 10:40].max() < 0.2
+    assert stays is not None and stays[80, 80] > 0.8 and stays[8:32, 8:32].max() < 0.2
     wish = Wish("a mountain lake", "", 3, 0.8)
     own = lab(paint.paint(wish.prompt, width=SIDE, height=SIDE, seed=3).pixels)
     away = np.linalg.norm(lab(repaint(picture, wish, stays=stays)) - own, axis=2)
-    assert away[70:122, 70:122].mean() > 2 * away[:40].mean()
+    assert away[58:102, 58:102].mean() > 2 * away[:32].mean()
 
 
 # -- what the words ask for ------------------------------------------------------------------------------------
@@ -169,10 +173,10 @@ def test_styles_are_those_of_the_painter() -> None:
 
 def test_a_person_in_the_words_is_the_one_in_the_picture() -> None:
     picture = PHOTOGRAPHS["a man with a camera"]
-    portrait = repaint(picture, Wish("portrait of a man, oil painting", "", 3, 0.8), stays=staying(picture))
-    assert np.array_equal(portrait, repaint(picture, Wish("oil painting", "", 3, 0.8))) or (
-        ssim(picture, portrait) > 0.4
-    )
+    portrait = repaint(picture, Wish("portrait of a man, oil painting", "", 3, 0.8))
+    assert 0.4 < ssim(picture, portrait) < 0.95
+    drawn = paint.paint("portrait of a man", width=SIDE, height=SIDE, seed=3).pixels
+    assert ssim(drawn, portrait) < 0.4
 
 
 def test_words_that_say_nothing_leave_the_picture_and_vary_it_by_its_seed() -> None:
@@ -213,27 +217,22 @@ def test_a_face_keeps_its_features_where_the_brush_is_broad() -> None:
 
 
 def test_a_paper_border_gets_no_second_one() -> None:
-    wish = Wish("watercolor", "", 3, 0.7)
-    once = repaint(PHOTOGRAPHS["tissue"], wish)
-    again = repaint(once, wish)
+    def painted(picture: Pixels) -> float:
+        return float((picture.min(axis=2) < 232).mean())
 
-    def bare(picture: Pixels) -> float:
-        """Share of a frame a tenth inside that is as white as paper."""
-        inside = picture[18:-18, 18:-18].min(axis=2)
-        frame = np.concatenate([inside[:8].ravel(), inside[-8:].ravel(), inside[:, :8].ravel()])
-        return float((frame > 235).mean())
-
-    fresh = Wish("watercolor", "", 4, 0.7)
-    assert (
-        bare(once) < 0.2 and bare(again) < bare(once) + 0.1 and bare(repaint(once, fresh)) < bare(once) + 0.1
-    )
+    given = PHOTOGRAPHS["a clock in motion"]
+    once = repaint(given, Wish("watercolor", "", 3, 0.7))
+    assert not has_border(given / np.float32(255)) and has_border(once / np.float32(255))
+    again = repaint(once, Wish("watercolor", "", 5, 0.7))
+    stacked = styles.apply("watercolor", once / np.float32(255), streams=Streams("stacked", 5), quality=1.0)
+    assert painted(np.asarray(stacked * 255, np.uint8)) < painted(once) - 0.01 < painted(again)
 
 
 def test_the_same_wish_gives_the_same_pixels() -> None:
     picture = PHOTOGRAPHS["a clock in motion"]
     wish = Wish("a forest at dawn, watercolor", "", 9, 0.7)
-    stays = staying(picture)
-    assert np.array_equal(repaint(picture, wish, stays=stays), repaint(picture, wish, stays=staying(picture)))
+    assert np.array_equal(repaint(picture, wish), repaint(picture, wish))
+    assert np.array_equal(staying(picture), staying(picture))  # type: ignore[arg-type]
 
 
 # -- what the model prints and gives ---------------------------------------------------------------------------
@@ -337,7 +336,7 @@ def test_what_is_transparent_is_white() -> None:
     assert "Transparent places of the picture were filled with white." in desk.notes
 
 
-@pytest.mark.parametrize("size", [(1, 1), (20, 2000), (9, 8), (300, 2)])
+@pytest.mark.parametrize("size", [(1, 1), (20, 2000), (300, 2)])
 @pytest.mark.parametrize("strength", [0.5, 0.8])
 def test_pictures_of_odd_shapes_are_painted(size: tuple[int, int], strength: float) -> None:
     picture = Image.fromarray(reduced(PHOTOGRAPHS["tissue"], 64)).resize(size)

@@ -12,17 +12,18 @@ from predictions.engine.paint.styles.brush import luma
 Picture = NDArray[np.float32]
 
 PAPER = 0.86
-"""Brightness from which on a rim is taken for bare paper."""
-RIM = 0.02
-"""Width of the rim that is looked at, as a share of the shorter side."""
-REACH = 0.12
-"""No border is wider than this share of the shorter side."""
+"""Brightness from which on a pixel is taken for bare paper."""
+RIM = 0.012
+"""Width of the rim that is looked at, as a share of the shorter side; torn edges reach nearly as far out."""
+BARE = 0.75
+"""Share of each side of the rim that has to be bare."""
+DARKER = 0.04
+"""How much darker the picture has to be inside: one that is bright throughout has no border, it has a sky."""
 
 
 def styled(style: str, image: Picture, given: Picture, streams: Streams, quality: float) -> Picture:
     """`image` in `style`. Where `given`, which it was made from, has a paper border, that stays the border."""
-    border = _border(given) if style == "watercolor" else 0
-    if border == 0:
+    if style != "watercolor" or not has_border(given):
         return styles.apply(style, image, streams=streams, quality=quality)
     # The style tears its own edge a twentieth inside the frame: room is made for it outside the picture.
     return _without_edge(style, image, streams, quality)
@@ -36,21 +37,11 @@ def _without_edge(style: str, image: Picture, streams: Streams, quality: float) 
     return whole[margin : margin + height, margin : margin + width]
 
 
-def _border(picture: Picture) -> int:
-    """Width in pixels of an even, bright border on all four sides; 0 where there is none."""
+def has_border(picture: Picture) -> bool:
+    """Whether bare paper runs around the picture."""
     level = luma(picture)
-    short = min(level.shape)
-    rim = max(1, round(RIM * short))
+    rim = max(1, round(RIM * min(level.shape)))
     sides = (level[:rim], level[-rim:], level[:, :rim], level[:, -rim:])
-    if any(float(side.mean()) < PAPER or float(side.std()) > 0.06 for side in sides):
-        return 0
-    if float(np.median(level)) > PAPER:
-        # A picture that is bright throughout has no border, it has a sky.
-        return 0
-    width = rim
-    while width < REACH * short and all(
-        float(line.mean()) > PAPER
-        for line in (level[width], level[-width - 1], level[:, width], level[:, -width - 1])
-    ):
-        width += 1
-    return width
+    paper = float(np.mean([side.mean() for side in sides]))
+    bare = all(float((side > PAPER).mean()) >= BARE for side in sides)
+    return bare and float(level.mean()) < paper - DARKER

@@ -13,7 +13,7 @@ from predictions.engine.paint.styles.brush import luma, smoothstep
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-SIDE = 160
+SIDE = 112
 """Longest side in pixels of the copy that is looked at; enough for something that fades."""
 SMALLEST = 48
 """Below this shorter side, in pixels, there is nothing to tell apart."""
