@@ -6,7 +6,9 @@ test picture whose colours are known. That costs one small encoding and fits eve
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -27,7 +29,8 @@ class Look:
         """Fits the matrix. A decoder that cannot be asked gives no looks, which costs nobody a picture."""
         self._matrix: NDArray[np.float32] | None = None
         try:
-            self._matrix = _fit(vae)
+            with _exact(vae):
+                self._matrix = _fit(vae)
         except (RuntimeError, ValueError, TypeError, AttributeError, np.linalg.LinAlgError) as error:
             print(f"local: no previews with this decoder: {error}", file=sys.stderr)  # noqa: T201
 
@@ -41,6 +44,20 @@ class Look:
         if values.shape[0] + 1 != self._matrix.shape[0] or not np.isfinite(values).all():
             return None
         return encode_preview(_enlarged(_colours(values, self._matrix)))
+
+
+@contextlib.contextmanager
+def _exact(vae: Any) -> Iterator[None]:
+    """In float32 for the moment: some decoders (SDXL's) overflow in float16, in which their weights lose nothing."""
+    dtype = next(vae.parameters()).dtype
+    if dtype != torch.float16:
+        yield
+        return
+    vae.to(torch.float32)
+    try:
+        yield
+    finally:
+        vae.to(dtype)
 
 
 def unpacked(pipe: Any, width: int, height: int, latents: Any) -> Any:

@@ -60,7 +60,7 @@ def studio(settings: LocalSettings) -> Studio:
     """Pipelines that stay warm for all tests."""
     from predictions.local.studio import Studio
 
-    return Studio(settings, "cpu")
+    return Studio(settings, "cpu", workers=64)  # one thread: tiny networks gain nothing from more
 
 
 Make = Callable[..., Told]

@@ -13,7 +13,7 @@ from predictions.engine.refusal import Refusal
 from predictions.local.settings import parse
 from tests.local.conftest import Make
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 
 ANIMATION = "andreasjansson/stable-diffusion-animation"
 CLIP = "lucataco/animate-diff"
@@ -52,7 +52,7 @@ def test_latents_are_interpolated_where_film_is_not_wanted(make: Make) -> None:
 def test_a_flagged_keyframe_ends_an_animation(weights: Path, make: Make) -> None:
     from predictions.local.studio import Studio
 
-    room = Studio(parse({"models": {ANIMATION: {"weights": "./strict"}}}, weights), "cpu")
+    room = Studio(parse({"models": {ANIMATION: {"weights": "./strict"}}}, weights), "cpu", 64)
     with pytest.raises(Refusal) as caught:
         make(ANIMATION, at=room, **GIVEN)
     assert str(caught.value) == "NSFW content detected, please try a different prompt and/or seed"

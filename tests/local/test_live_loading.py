@@ -17,7 +17,7 @@ from tests.local.conftest import SD, Make
 if TYPE_CHECKING:
     from predictions.local.studio import Studio
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 
 SMALL: dict[str, Any] = {"prompt": "a cat", "width": 64, "height": 64, "num_inference_steps": 2, "seed": 5}
 FLAGGED = "NSFW content detected. Try running it again, or try a different prompt."
@@ -26,7 +26,7 @@ FLAGGED = "NSFW content detected. Try running it again, or try a different promp
 def studio_of(folder: Path, keep: int = 2, **model: Any) -> Studio:
     from predictions.local.studio import Studio
 
-    return Studio(parse({"keep": keep, "models": {SD: model}}, folder), "cpu")
+    return Studio(parse({"keep": keep, "models": {SD: model}}, folder), "cpu", 64)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_pipeline_is_loaded_once_and_let_go_for_another(weights: Path, make: M
 
     img2img = f"{SD}-inpainting"
     models = {SD: {"weights": "./sd"}, img2img: {"weights": "./inpainting"}}
-    room = Studio(parse({"keep": 1, "models": models}, weights), "cpu")
+    room = Studio(parse({"keep": 1, "models": models}, weights), "cpu", 64)
     picture = _blank()
     order = [(SD, {}), (SD, {}), (img2img, {"image": picture, "mask": picture}), (SD, {})]
     cold = ["Loading the weights took" in make(model, at=room, **SMALL, **more).log for model, more in order]
@@ -131,6 +131,22 @@ def test_the_operators_numbers_are_used(weights: Path, make: Make) -> None:
     assert make(SD, at=room, **SMALL).all("output")
     loaded = room.loaded(room.settings.models[SD], None)  # type: ignore[arg-type]
     assert loaded.root.unet.dtype == torch.bfloat16 == loaded.mode("image").unet.dtype
+
+
+def test_half_precision_has_looks_too_and_keeps_its_weights(weights: Path) -> None:
+    import torch
+    from diffusers import AutoencoderKL
+
+    from predictions.local.looks import Look
+
+    vae = AutoencoderKL.from_pretrained(weights / "sdxl", subfolder="vae", local_files_only=True).half()
+    before = {name: value.clone() for name, value in vae.state_dict().items()}
+    look = Look(vae)
+    assert vae.dtype == torch.float16
+    assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
+    jpeg = look(torch.zeros(1, 4, 8, 8, dtype=torch.float16))
+    assert jpeg is not None and jpeg[:3] == b"\xff\xd8\xff"
+    assert look(torch.full((1, 4, 8, 8), float("nan"))) is None
 
 
 def _blank() -> str:

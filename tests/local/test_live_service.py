@@ -157,6 +157,19 @@ def test_a_deadline_ends_the_worker_and_the_next_is_served(service: LocalService
     assert service.run("then-0", SD, SMALL)["status"] == "succeeded"
 
 
+def test_two_devices_work_side_by_side(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "sd").symlink_to(weights / "sd")
+    settings = {"devices": ["cpu", "cpu"], "models": {SD: {"weights": "./sd"}}}
+    with LocalService(tmp_path, settings) as one:
+        for key in ("a-0", "b-0"):
+            one.put(key, SD, LONG)
+        first, second = (
+            one.wait_for(lambda key=key: _worker(one, key), "a worker") for key in ("a-0", "b-0")
+        )
+        assert first != second
+        assert one.health()["slots"] == 2
+
+
 def test_no_worker_outlives_the_service(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "sd").symlink_to(weights / "sd")
     with LocalService(tmp_path, {"models": {SD: {"weights": "./sd"}}}) as one:

@@ -14,7 +14,7 @@ from predictions.local import published
 from tests.local.conftest import DEV, FILE, SCHNELL, SD, SDXL, Make
 from tests.local.events import after, data_uri
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 
 SMALL: dict[str, Any] = {"width": 64, "height": 64, "num_inference_steps": 3, "seed": 5}
 
