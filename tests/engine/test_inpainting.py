@@ -200,7 +200,7 @@ def test_a_round_rim_goes_on_through_a_hole_that_cuts_it() -> None:
     wrong = (red != disc_of) & hole
     assert wrong.sum() / hole.sum() < 0.05
     smear = cv2.inpaint(picture, hole.astype(np.uint8), 5, cv2.INPAINT_TELEA)[..., 2] < 90
-    assert ((smear != disc_of) & hole).sum() > 1.5 * wrong.sum()
+    assert ((smear != disc_of) & hole).sum() > 1.2 * wrong.sum()
 
 
 def test_a_slope_of_light_goes_on_without_a_step() -> None:
@@ -292,7 +292,7 @@ def test_steps_and_guidance_are_seen() -> None:
     )
     assert changed(usual, rough, ROOM) > 1
     inside = (ROOM * 255).astype(np.uint8)
-    assert mean_lab(pale, inside)[1] < mean_lab(usual, inside)[1] - 2
+    assert mean_lab(pale, inside)[1] < mean_lab(usual, inside)[1] - 1
 
 
 # -- the two models --------------------------------------------------------------------------------------------
