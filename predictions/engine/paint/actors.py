@@ -10,31 +10,14 @@ import numpy as np
 from .lexicon import COLOURS
 from .noise import Plane, strip
 from .palette import Rgb
+from .sizes import BESIDE_A_PERSON, SIZES
 from .stage import Stage, mix
 from .stirring import alive
 from .streams import Streams
 from .subjects import DRAUGHTS, NAMES, Figure, Light, afloat, glow, place, render
 from .trees import Grove
 
-# Share of the picture's height, and where it belongs: on the ground, on water, or in the air.
-SIZES: dict[str, tuple[float, str]] = {
-    "cat": (0.40, "ground"), "dog": (0.42, "ground"), "horse": (0.52, "ground"), "unicorn": (0.55, "ground"),
-    "bird": (0.30, "ground"), "owl": (0.38, "ground"), "fish": (0.30, "air"), "bust": (0.86, "frame"),
-    "astronaut": (0.52, "ground"), "robot": (0.50, "ground"), "dragon": (0.55, "ground"), "rabbit": (0.36, "ground"),
-    "fox": (0.38, "ground"), "bear": (0.46, "ground"), "elephant": (0.52, "ground"), "car": (0.26, "ground"),
-    "boat": (0.26, "water"), "sailboat": (0.40, "water"), "house": (0.34, "far"), "castle": (0.42, "far"),
-    "lighthouse": (0.44, "top"), "balloon": (0.34, "air"), "flower": (0.56, "ground"), "tree": (0.62, "far"),
-    "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"), "lion": (0.44, "ground"),
-    "tiger": (0.42, "ground"), "wolf": (0.42, "ground"), "panda": (0.44, "ground"), "pig": (0.34, "ground"),
-    "duck": (0.24, "water"), "penguin": (0.40, "ground"), "frog": (0.30, "ground"), "turtle": (0.28, "ground"),
-    "whale": (0.28, "water"), "person": (0.60, "ground"), "snowman": (0.46, "ground"), "apple": (0.32, "ground"),
-    "pumpkin": (0.32, "ground"), "cactus": (0.46, "ground"), "airplane": (0.24, "air"), "train": (0.28, "ground"),
-}  # fmt: skip
 _MOST_OVERLAP = 0.25
-# Beside a whole person these keep to their true size a little more.
-_BY_A_PERSON = {"flower": 0.55, "cat": 0.62, "dog": 0.74, "rabbit": 0.6, "bird": 0.55, "owl": 0.6, "fox": 0.7,
-                "mushroom": 0.6, "butterfly": 0.5, "penguin": 0.75, "frog": 0.6, "turtle": 0.7, "pumpkin": 0.7,
-                "apple": 0.5, "pig": 0.8, "duck": 0.8}  # fmt: skip
 
 
 @dataclass
@@ -89,7 +72,8 @@ def paint_subjects(stage: Stage, light: Light | None = None) -> None:
         return
     light = light or scene_light(stage)
     riding = stage.meant.riding
-    main = [n for n in names if not (riding and n == riding[0])]
+    held = "umbrella" in names and bool({"person", "astronaut", "robot"} & set(names))
+    main = [n for n in names if not (riding and n == riding[0]) and not (held and n == "umbrella")]
     key = ("actors", stage.meant, stage.frame.width, stage.frame.height, stage.octaves, light)
     actors = stage.streams.kept(
         key, lambda: _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
@@ -100,6 +84,8 @@ def paint_subjects(stage: Stage, light: Light | None = None) -> None:
             actor.y = floor if actor.where not in ("air", "frame") else actor.y
     mask = np.zeros(stage.canvas.shape[:2], np.float32)
     for actor in sorted((_now(stage, actor) for actor in actors), key=lambda a: a.y):
+        if held and actor.name in ("person", "astronaut", "robot"):
+            mask, held = np.maximum(mask, _hold_up(stage, actor, light)), False
         mask = np.maximum(mask, _set_down(stage, actor, light))
         if riding and actor.name == riding[1]:
             mask = np.maximum(mask, _mount(stage, riding[0], actor, light))
@@ -183,7 +169,7 @@ def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
     elif not others and SIZES[plain][1] == "ground":
         share *= 1.15
     if "person" in others:
-        share *= _BY_A_PERSON.get(name, 1.0)
+        share *= BESIDE_A_PERSON.get(name, 1.0)
     if _width_share(name) < max((_width_share(n) for n in others), default=0):
         share *= 0.66
     trial = render(name, streams=stage.streams, height_px=48, light=light)
@@ -375,6 +361,14 @@ def _root(stage: Stage, actor: Actor) -> None:
     for u, down, size in rng.random((int(10 * (right - left) / tall / 8) + 4, 3)):
         x = left + (right - left) * (0.08 + 0.84 * u)
         grove.set(x, actor.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
+
+
+def _hold_up(stage: Stage, bearer: Actor, light: Light) -> Plane:
+    """An umbrella in the bearer's outer hand, its canopy behind the head."""
+    tall = bearer.figure.rgba.shape[0]
+    figure = _draw(stage, "umbrella", 0.80 * tall, light, bearer.facing)
+    x = bearer.x + bearer.facing * 0.185 * tall
+    return place(stage.canvas, figure, x, bearer.y - 0.40 * tall, light=light, shadow=0.0)
 
 
 def _mount(stage: Stage, rider: str, mount: Actor, light: Light) -> Plane:

@@ -27,6 +27,7 @@ from .studio import paint_studio
 from .trees import paint_near_plants, paint_trees
 from .understand import GROUNDED, Understanding, understand
 from .villages import paint_village
+from .walls import paint_wall
 from .water import paint_water
 from .weather import paint_far_weather, paint_near_weather, paint_underwater
 
@@ -277,6 +278,8 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
             paint_village(
                 stage, np.where(dry & (ground.view.cover > 0.9), ground.z, np.inf).astype(np.float32)
             )
+        if "wall" in stage.meant.features:
+            paint_wall(stage, ground)
         tell(0.48, stage.canvas)
         paint_water(stage)
         tell(0.54, stage.canvas)

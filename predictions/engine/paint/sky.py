@@ -46,6 +46,10 @@ def paint_sky(stage: Stage) -> None:
     paint_heaps(stage)
     if "rainbow" in stage.meant.sky:
         _rainbow(stage)
+    if "fireworks" in stage.meant.sky:
+        from .fireworks import paint_fireworks
+
+        paint_fireworks(stage)
 
 
 def _gradient(stage: Stage) -> Plane:

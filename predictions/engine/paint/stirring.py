@@ -82,17 +82,23 @@ def _bent(figure: Figure, turn: float, lean: float, stretch: float) -> Figure:
     return Figure(np.asarray(moved, np.float32), (x + pad, y + pad), seat, lit)
 
 
+def room_to_sway(stage: Stage, height: int) -> int:
+    """How many pixels a plant of this height needs at each side for what the wind does to it; none in a still."""
+    return 0 if stage.clock == 0.0 or height < 24 else math.ceil(0.016 * height) + 1
+
+
 def swayed(stage: Stage, plate: Plane, x: float, z: float, part: float) -> Plane:
-    """A plant's plate bent by the wind, more at its top; small or far ones stand still.
+    """A plant's plate bent by the wind, more at its top, with its room at both sides; small ones stand still.
 
     `part` of a pixel is what its place lies to the right of a whole one: gliding past, it must not hop.
     """
     h, w = plate.shape[:2]
-    if stage.clock == 0.0 or h < 24:
+    room = room_to_sway(stage, h)
+    if room == 0:
         return plate
     lean = 0.012 * math.sin(1.9 * stage.clock + 0.011 * x + 1.7 * z) + 0.004 * math.sin(3.7 * stage.clock + x)
-    matrix = np.array([[1.0, -lean, lean * h + part], [0.0, 1.0, 0.0]], np.float32)
-    return cv2.warpAffine(plate, matrix, (w, h), flags=cv2.INTER_LINEAR)
+    matrix = np.array([[1.0, -lean, lean * h + part + room], [0.0, 1.0, 0.0]], np.float32)
+    return cv2.warpAffine(plate, matrix, (w + 2 * room, h), flags=cv2.INTER_LINEAR)
 
 
 def fallen(y: float, speed: float, clock: float) -> float:

@@ -33,6 +33,8 @@ def paint_studio(stage: Stage) -> None:
     cloth = _dabs(stage)
     kinds = (_cloth, _drapes, _window, _lamps)
     kind = kinds[int(rng.integers(len(kinds)))]
+    if "window" in stage.meant.features:
+        kind = _at_window
     if stage.meant.style in ("ink", "sketch"):
         # Drawn on bare paper, not before a dark wall.
         kind, tone = _cloth, np.full(3, 0.80, np.float32)
@@ -93,6 +95,30 @@ def _window(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     warm = np.array((1.0, 0.90, 0.72), np.float32)
     wall = tone * (0.50 + 0.26 * pool + 0.46 * cloth)[..., None]
     return np.asarray(wall + (open_ * (0.30 + 0.12 * cloth))[..., None] * (0.35 + tone) * warm, np.float32)
+
+
+def _at_window(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
+    """The window itself, the sky and a garden out of focus behind its panes, and the sill below it."""
+    frame, rng, p = stage.frame, stage.streams.rng("at the window"), stage.palette
+    middle, wide = float(rng.uniform(0.42, 0.58)) * frame.width, float(rng.uniform(0.30, 0.38)) * frame.unit
+    top, sill = 0.07 * frame.height, frame.horizon - 0.06 * frame.height
+    x = (frame.columns() - middle - 0.05 * stage.clock * frame.unit) / wide
+    y = (frame.rows() - top) / (sill - top)
+    down = np.clip(y, 0, 1)[..., None]
+    sky = mix(np.array(p.middle, np.float32), np.array(p.horizon, np.float32), down)
+    leaves = np.array((0.24, 0.42, 0.16), np.float32) * (
+        np.array(p.ambient, np.float32) + 0.6 * np.array(p.light)
+    )
+    garden = smooth(0.52, 0.74, y + 0.9 * (cloth - 0.25))
+    view = mix(sky, leaves * (0.75 + 0.9 * cloth)[..., None], garden[..., None])
+    edge = 1.5 / frame.unit + 0.004
+    inside = smooth(1 + edge, 1 - edge, np.abs(x)) * smooth(-edge, edge, y) * smooth(1 + edge, 1 - edge, y)
+    bars = np.maximum(smooth(0.045, 0.03, np.abs(x)), smooth(0.028, 0.018, np.abs(y - 0.38)))
+    rim = smooth(1.13, 1.11, np.abs(x)) * smooth(-0.075, -0.06, y) * smooth(1.085, 1.075, y)
+    wood = np.array((0.90, 0.87, 0.80), np.float32) * np.float32(0.35 + 0.65 * float(np.mean(p.ambient)))
+    wood = wood * (0.82 + 0.18 * smooth(0.9, 1.1, np.abs(x)) + 0.12 * cloth)[..., None]
+    wall = mix(_cloth(stage, tone, pool, cloth), wood, rim[..., None])
+    return np.asarray(mix(wall, view, (inside * (1 - bars))[..., None]), np.float32)
 
 
 def _lamps(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
