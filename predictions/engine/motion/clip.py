@@ -51,7 +51,7 @@ class Clip:
         if meant.scene == "city":
             return 0.8
         if meant.scene == "forest":
-            return 0.10  # a wall of leaves: a longer way would make it flicker
+            return 0.07  # a wall of leaves: a longer way would make it flicker
         near = 1.05 if meant.subjects else 2.4
         if meant.scene in ("hills", "mountain", "lake") and "snow" not in meant.weather:
             # Grass and flowers at the camera's feet.
