@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
@@ -76,6 +77,10 @@ def uri(picture: Image.Image) -> str:
 
 def pixels(content: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(content)))
+
+
+def floats(picture: Pixels) -> NDArray[np.float32]:
+    return np.divide(picture, 255, dtype=np.float32)
 
 
 def square(picture: Pixels, side: int = SIDE) -> Pixels:
@@ -222,9 +227,9 @@ def test_a_paper_border_gets_no_second_one() -> None:
 
     given = PHOTOGRAPHS["a clock in motion"]
     once = repaint(given, Wish("watercolor", "", 3, 0.7))
-    assert not has_border(given / np.float32(255)) and has_border(once / np.float32(255))
+    assert not has_border(floats(given)) and has_border(floats(once))
     again = repaint(once, Wish("watercolor", "", 5, 0.7))
-    stacked = styles.apply("watercolor", once / np.float32(255), streams=Streams("stacked", 5), quality=1.0)
+    stacked = styles.apply("watercolor", floats(once), streams=Streams("stacked", 5), quality=1.0)
     assert painted(np.asarray(stacked * 255, np.uint8)) < painted(once) - 0.01 < painted(again)
 
 

@@ -39,7 +39,8 @@ def engine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def faults(user: User, version: Version, **given: str) -> list[Fault]:
-    request = submit.Request(account=user.account, user=user, version=version, input=given, origin=HERE)
+    account = factories.account_of(user)
+    request = submit.Request(account=account, user=user, version=version, input=given, origin=HERE)
     try:
         submit.accept(request)
     except submit.InvalidInput as refused:
