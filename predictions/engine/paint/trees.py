@@ -22,6 +22,7 @@ LEAVES: dict[str, list[Tones]] = {
     "conifer": [((0.03, 0.10, 0.06), (0.20, 0.38, 0.17)), ((0.04, 0.11, 0.08), (0.16, 0.33, 0.20))],
     "leafy": [((0.06, 0.16, 0.04), (0.42, 0.56, 0.14)), ((0.05, 0.18, 0.06), (0.30, 0.50, 0.15))],
     "birch": [((0.16, 0.30, 0.07), (0.62, 0.72, 0.22))],
+    "bamboo": [((0.10, 0.24, 0.05), (0.52, 0.70, 0.22)), ((0.08, 0.22, 0.06), (0.42, 0.64, 0.20))],
     "palm": [((0.04, 0.17, 0.06), (0.38, 0.60, 0.18))],
     "bush": [((0.06, 0.15, 0.05), (0.36, 0.48, 0.15))],
     "autumn": [
@@ -47,7 +48,9 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, 
     scale = 1.0 / np.maximum(cover, 1e-3)
     tone, lit, wood = (plate[..., k : k + 1] * scale for k in range(3))
     dark, light = np.array(tones[0], np.float32), np.array(tones[1], np.float32)
-    stem = {"birch": (0.66, 0.64, 0.60), "bloom": (0.16, 0.30, 0.08)}.get(kind, (0.17, 0.125, 0.09))
+    stem = {"birch": (0.66, 0.64, 0.60), "bloom": (0.16, 0.30, 0.08), "bamboo": (0.34, 0.50, 0.16)}.get(
+        kind, (0.17, 0.125, 0.09)
+    )
     bark = np.array(stem, np.float32) * (0.5 + 0.8 * tone)
     albedo = dark + (light - dark) * tone
     albedo += (bark - albedo) * np.minimum(wood * (1.8 if kind == "birch" else 1.0), 1)
@@ -138,7 +141,7 @@ def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float
 def kinds_for(stage: Stage) -> tuple[str, ...]:
     """Which trees grow in the stage's scene."""
     features, scene = stage.meant.features, stage.meant.scene
-    for feature in ("conifer", "birch", "palms"):
+    for feature in ("conifer", "birch", "bamboo", "palms"):
         if feature in features:
             return ("palm",) if feature == "palms" else (feature,)
     if features & {"leafy", "autumn", "blossom"}:
@@ -207,6 +210,9 @@ def _rootable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> 
         middle, half = road_at(stage, np.array([[z]], np.float32))
         if abs(float(ground.x[row, column]) - float(middle[0, 0])) < 1.35 * float(half[0, 0]):
             return False
+    built = stage.ground.get("built")
+    if built is not None and built[row, column] > 0.05:
+        return False
     dry = ground.h[row, column] > 0.015 and ground.view.cover[row, column] > 0.9
     return bool(dry and ground.flat[row, column] > 0.70)
 
