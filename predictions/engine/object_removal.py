@@ -40,6 +40,8 @@ NUMBERS: Final[dict[str, int]] = {
 """The published names, written as published, and the number by which the log names each."""
 REACH: Final = 4
 """By so many pixels more than the object is taken out: its rim and the seam of its shadow."""
+_RANK: Final = 0.5
+"""Share of the largest piece's area from which on another piece is taken out with it."""
 _STEPS: Final = 20
 
 
@@ -81,11 +83,21 @@ def object_mask(picture: Pixels) -> Mask | None:
     mask = salient_mask(picture)
     if mask is None:
         return None
-    whole = with_its_parts(picture, mask > 0.5)
+    whole = with_its_parts(picture, _main_pieces(mask > 0.5))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
     grown = cv2.dilate(whole.astype(np.uint8), disc) > 0
     # With nothing left to continue there is no way to tell what was behind it.
     return grown if grown.any() and grown.mean() < 0.9 else None
+
+
+def _main_pieces(mask: Mask) -> Mask:
+    """The largest piece of the mask and those of its rank; the small ones beside it are other things."""
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if number < 3:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    areas[0] = 0
+    return np.asarray(np.isin(labels, np.flatnonzero(areas >= _RANK * areas.max())) & mask)
 
 
 def _without_object(picture: Pixels, names: list[str], desk: Desk, bar: Bar) -> Pixels:
