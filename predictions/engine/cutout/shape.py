@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 
 import cv2
 import numpy as np
@@ -28,6 +27,12 @@ TRIED = 5
 """How many ideas are carved."""
 DIFFERENT = 0.75
 """Ideas that overlap more than this (intersection over union) count as one."""
+VOICES = 25
+"""How many of the best ideas have a say in which carved shape is taken."""
+AGREED, KEPT = 6.0, 2.0
+"""What full agreement of those ideas with a shape counts, and of the idea that it was carved from."""
+USUALLY_KEPT = 0.7
+"""The latter for the shape that was carved from no idea."""
 TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
 """A mask below or above this share of the picture, or in more similar pieces than this, is no thing."""
 
@@ -52,24 +57,31 @@ def _unseen(fraction: float, mask: Bits) -> None:
 
 
 def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits | None:
-    """The best of the ideas, after each was carved from the picture: only then its outline says what it is."""
+    """The best of the ideas, after each was carved from the picture: only then its outline says what it is. A shape on
+    which many ideas agree, and which stayed what it was meant to be, is preferred."""
     scene = understand(small)
     ideas = proposals(scene)
     work = fitted(rgb, CARVED)
+    voices = ideas[np.argsort(-judge(scene, ideas), kind="stable")[:VOICES]]
     best, highest = None, -np.inf
-    carvings = [
-        partial(whole, work, _resized(ideas[index][scene.patches.labels], work))
-        for index in _different(scene, ideas)
-    ]
-    carvings.append(partial(_framed, work))
-    for done, carving in enumerate(carvings, 1):
-        mask = carving()
-        worth = float(judge(scene, _shares(scene, mask)[None])[0])
+    meant: list[Bits | None] = [*ideas[_different(scene, ideas)], None]
+    for done, idea in enumerate(meant, 1):
+        mask = _framed(work) if idea is None else whole(work, _resized(idea[scene.patches.labels], work))
+        shares = _shares(scene, mask)
+        kept = USUALLY_KEPT if idea is None else _likeness(scene, idea[None], shares)
+        agreed = _likeness(scene, voices, shares) if len(voices) else 0.0
+        worth = float(judge(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
         if worth > highest:
             best, highest = mask, worth
         if best is not None:
-            seen(done / (len(carvings) + 1), best)
+            seen(done / (len(meant) + 1), best)
     return best
+
+
+def _likeness(scene: Scene, ideas: Bits, shares: Matrix) -> float:
+    """Mean overlap of ideas with a shape that covers these shares of the patches, 0..1."""
+    both = np.minimum(ideas, shares) @ scene.patches.share
+    return float((both / (np.maximum(ideas, shares) @ scene.patches.share + 1e-9)).mean())
 
 
 def _different(scene: Scene, ideas: Bits) -> list[int]:
