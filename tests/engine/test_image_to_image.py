@@ -25,7 +25,7 @@ from predictions.engine.paint.streams import Streams
 from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
 from tests.engine.measures import Pixels, lab, mean_lab, reduced, ssim
-from tests.engine.service import DEV, SDXL
+from tests.engine.service import DEV, SDXL, is_alive, running, wait_for
 from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
 
 IMG2IMG = "stability-ai/stable-diffusion-img2img"
@@ -354,3 +354,21 @@ def test_a_picture_of_one_colour_is_painted(colour: str) -> None:
     desk = performed(IMG2IMG, Image.new("RGB", (96, 96), colour), prompt="a mountain lake")
     result = pixels(desk.files["out-0.png"])
     assert result.shape == (96, 96, 3) and float(result.std()) > 5
+
+
+# -- in the engine ---------------------------------------------------------------------------------------------
+
+
+def test_a_cancel_in_the_middle_leaves_nothing_and_the_memory_stays_within_its_limit() -> None:
+    picture = uri(Image.fromarray(PHOTOGRAPHS["tissue"]).resize((1024, 1024)))
+    given = {"image": picture, "prompt": "a snowy forest, oil painting", "seed": 3, "num_outputs": 8}
+    # What is measured of a 1024 square is far below this; the engine's own limit is twice as high.
+    with running(memory_bytes=1024**3) as service:
+        service.put("canceled-1", given, IMG2IMG)
+        child = service.painting("canceled-1")
+        wait_for(lambda: service.get("canceled-1")["output"], "the first of eight")
+        state = service.client.post("/predictions/canceled-1/cancel").json()
+        assert state["status"] == "canceled"
+        assert not is_alive(child) and service.health()["running"] == []
+        assert not (service.work / "canceled-1").exists()
+        assert service.get("canceled-1")["output"] == []

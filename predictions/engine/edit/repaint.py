@@ -122,7 +122,7 @@ def _taken(
         # Whom the words name stands before what was in the picture.
         kept = kept * (1 - figure * np.float32(min(1.0, 2 * over)))
     kept = blur(kept.astype(np.float32), 0.004 * unit)
-    around, there = min(1.0, 1.7 * over), over**2
+    around, there = min(1.0, 1.7 * over), over**2.5
     return (around + kept * np.float32(there - around)).astype(np.float32)
 
 
