@@ -8,6 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
+from predictions.local import extra
+from predictions.local.reading import LocalSettingsError
+from predictions.running import providers
+
 
 @register()
 def queue_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -75,6 +79,17 @@ def secrets_fit_the_keys(app_configs: Any, databases: Any = None, **kwargs: Any)
         return []
     words = "These secrets fit none of the keys in DARKROOM_KEYS: " + "; ".join(lost) + "."
     return [Warning(words, hint="Put the old key back, or enter the secrets again.", id="darkroom.W002")]
+
+
+@register()
+def local_models_can_be_run(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A file that cannot be read stops the start; a web server alone needs no torch."""
+    try:
+        found = providers.local_settings()
+    except LocalSettingsError as error:
+        return [Error(f"DARKROOM_LOCAL_MODELS: {error}", id="darkroom.E005")]
+    missing = extra.missing() if found is not None else []
+    return [Warning(extra.sentence(missing), id="darkroom.W004")] if missing else []
 
 
 @register()

@@ -65,6 +65,9 @@ def _beats() -> dict[str, dict[str, Any]]:
     if settings.ENGINE["enabled"]:
         alive = Beat.objects.filter(kind="engine", at__gte=Now() - timedelta(seconds=30)).exists()
         found["engine"] = {"ok": alive, "optional": True}
+    if settings.LOCAL["models"] is not None:
+        alive = Beat.objects.filter(kind="local", at__gte=Now() - timedelta(seconds=30)).exists()
+        found["local"] = {"ok": alive, "optional": True}
     for part, seconds in _backing_off().items():
         found.setdefault(part, {"ok": True, "optional": True})["detail"] = (
             f"crashes too often; it is started again after a pause of {seconds:g} s"

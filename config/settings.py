@@ -219,6 +219,12 @@ ENGINE: dict[str, Any] = {
     ),
     "folder": DATA / "engine",
 }
+# Real weights: the file that names them, and where the service that runs them works.
+_local_models = env.text("DARKROOM_LOCAL_MODELS")
+LOCAL: dict[str, Any] = {
+    "models": Path(_local_models).expanduser().resolve() if _local_models else None,
+    "folder": DATA / "local",
+}
 IN_FLIGHT_PER_ACCOUNT = env.integer("DARKROOM_IN_FLIGHT_PER_ACCOUNT", 4, minimum=1, maximum=10_000)
 WORK_LIMIT = env.duration("DARKROOM_WORK_LIMIT", 600)
 QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)

@@ -86,7 +86,7 @@ def _run(prediction: Prediction) -> list[Fact]:
         lines.append(Fact("time", _("time"), _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}))
     provider = standing.provider(prediction)
     if provider is not None:
-        made_by = _("this server") if provider == "embedded" else provider
+        made_by = _("this server") if provider in ("embedded", "local") else provider
         lines.append(Fact("provider", _("made by"), made_by))
     pictures = len(prediction.output) if isinstance(prediction.output, list) else 1
     if prediction.charge is not None:

@@ -98,6 +98,16 @@ class Item(models.Model):
         """Width divided by height."""
         return self.width / max(1, self.height)
 
+    @property
+    def is_film(self) -> bool:
+        """Whether it is a film, which a browser plays and does not show as a picture."""
+        return self.output.file.content_type == "video/mp4"
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves, as a film or as a picture that plays by itself; its thumbnails stand still."""
+        return self.is_film or self.output.file.content_type == "image/gif"
+
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     def open(self) -> ShareLinkQuerySet:

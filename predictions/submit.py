@@ -19,7 +19,7 @@ from predictions.clock import after
 from predictions.files import media
 from predictions.models import IdempotencyKey, Prediction, Version
 from predictions.models.prediction import new_public_id
-from predictions.running import inputs, queue
+from predictions.running import first_look, inputs, queue
 from predictions.validation import Fault
 
 KEY_LIFE_S = 24 * 3600.0
@@ -170,6 +170,7 @@ def check(request: Request) -> Offer:
     given = validation.without_nulls(request.input)
     faults = validation.check(request.version, given)
     faults = faults or inputs.objections(request.version, given, request.origin, request.account)
+    faults = faults or first_look.objections(request.version, given, request.origin, request.account)
     if faults:
         raise InvalidInput(faults)
     objections = policy.objections(given)

@@ -48,12 +48,18 @@ def main() -> int:
     groups: dict[str, list[str]] = project["dependency-groups"]
     found = faults(base, ROOT / "requirements/base.txt")
     found += faults([*base, *groups["dev"]], ROOT / "requirements/dev.txt")
+    extra: list[str] = project["project"]["optional-dependencies"]["local"]
+    found += faults([*base, *extra], ROOT / "requirements/local.txt")
     found += faults(groups["clients"], ROOT / "requirements/clients-py2.txt")
     found += faults(groups["litellm"], ROOT / "requirements/litellm.txt")
-    shared, more = pins(ROOT / "requirements/base.txt"), pins(ROOT / "requirements/dev.txt")
-    found += [
-        f"{name} differs between base.txt and dev.txt." for name in shared if more.get(name) != shared[name]
-    ]
+    shared = pins(ROOT / "requirements/base.txt")
+    for other in ("dev.txt", "local.txt"):
+        more = pins(ROOT / "requirements" / other)
+        found += [
+            f"{name} differs between base.txt and {other}."
+            for name in shared
+            if more.get(name) != shared[name]
+        ]
     for fault in found:
         print(fault, file=sys.stderr)  # noqa: T201
     return 1 if found else 0

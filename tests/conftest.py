@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ from predictions.dialects.common import rates
 from predictions.models import Version
 from predictions.upstreams import configured
 from tests import factories
+
+# As in the engine's own children, before anything imports NumPy: on a busy machine the threads of small products
+# wait for one another a hundred times as long as they work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
 configured.STALE_S = 3600.0

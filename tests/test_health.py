@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,3 +63,14 @@ def test_it_says_which_part_crashes_too_often(signs_of_life: None) -> None:
     assert parts["engine"]["detail"] == "crashes too often; it is started again after a pause of 4 s"
     assert parts["queue"]["detail"] == "crashes too often; it is started again after a pause of 0.5 s"
     assert "detail" not in parts["watcher"]
+
+
+def test_local_weights_are_looked_for_where_there_are_some_and_missing_they_stop_nothing(
+    signs_of_life: None, settings: Any, tmp_path: Path
+) -> None:
+    assert "local" not in ask()[1]
+    settings.LOCAL = {"models": tmp_path / "models.toml", "folder": tmp_path}
+    status, parts = ask()
+    assert (status, parts["local"]["state"]) == (200, "down")
+    Beat.objects.create(kind="local", instance="here")
+    assert ask()[1]["local"]["state"] == "ok"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def supervisor() -> FakeSupervisor:
 @pytest.fixture
 def pulse(supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch) -> Pulse:
     monkeypatch.setattr(module.time, "monotonic", lambda: 1000.0)
-    return Pulse(supervisor, None, "", "here")  # type: ignore[arg-type]
+    return Pulse(supervisor, {}, "here")  # type: ignore[arg-type]
 
 
 def sign_of_life(kind: str, instance: str = "here") -> None:
@@ -111,6 +112,30 @@ def test_it_knocks_until_the_first_sign_then_every_15_s_then_every_second_past_h
     assert first == [0, 1, 2]
     assert calm == [17, 32] or calm == [3, 17, 32]
     assert [k for k in knocks if k > 33] == [float(second) for second in range(34, 50)]
+
+
+@pytest.mark.parametrize("service", ["engine", "local"])
+def test_it_kills_a_service_that_runs_and_does_not_answer_for_a_minute(
+    service: str, supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module.time, "monotonic", lambda: 1000.0)
+    supervisor.pids = {service: 14}
+    pulse = Pulse(supervisor, {service: (tmp_path / "nobody", "s3cret")}, "here")  # type: ignore[arg-type]
+    pulse.tick(1000.0)
+    pulse.tick(1000.0 + FROZEN_AFTER_S - 1)
+    assert supervisor.replaced == []
+    pulse.tick(1000.0 + FROZEN_AFTER_S + 1)
+    assert supervisor.replaced == [service]
+
+
+def test_it_notes_what_a_service_says_of_itself(
+    supervisor: FakeSupervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "engine_health", lambda path, secret: {"boot": f"{path.name} {secret}"})
+    pulse = Pulse(supervisor, {"local": (tmp_path / "l", "s1"), "engine": (tmp_path / "e", "s2")}, "here")  # type: ignore[arg-type]
+    pulse.tick(1000.0)
+    assert Beat.objects.get(kind="local", instance="here").detail == {"boot": "l s1"}
+    assert Beat.objects.get(kind="engine", instance="here").detail == {"boot": "e s2"}
 
 
 def test_it_writes_down_the_state_of_all_parts_for_health(pulse: Pulse) -> None:

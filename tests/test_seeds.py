@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from tests import seeds
+from tests.file_server import FileServer
 from tests.seeds import Seed
 from tests.server import RunningServer
 
@@ -24,20 +26,24 @@ pytestmark = pytest.mark.seeds
 SEEDS = {seed.number: seed for seed in seeds.all_of_them()}
 if not SEEDS:
     pytest.skip(f"There are no seeds in {seeds.FOLDER}.", allow_module_level=True)
-NOT_SERVED = {"002"}
-"""Seeds whose model nobody serves yet."""
-SERVED = sorted(set(SEEDS) - NOT_SERVED)
+LINKED = "002"
+"""The seed whose request names two files elsewhere; they are long gone."""
 SAMPLES_READ = {
     "python": "4d85a600a03612a2e582a6c50bb1b88a9b30567497f36ad23a98afc2d6af2d6a",
     "javascript": "b80f3f1fee74e91ca82075b704a9efe8bd5cc792624a7d5f38569b774f571cf4",
 }
 """Programs in the seeds are run only as long as they are those that somebody has read."""
 HERE = "http://127.0.0.1"
+PHOTOGRAPH = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)]).resize(
+    (512, 512)
+)
+MASK = Image.new("L", (512, 512))
+ImageDraw.Draw(MASK).ellipse((170, 150, 350, 400), fill=255)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with RunningServer() as running:
+    with RunningServer(DARKROOM_OUTBOUND_ALLOW="127.0.0.1/32") as running:
         yield running
         done = running.manage("audit")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,20 +62,45 @@ def seed(request: pytest.FixtureRequest) -> Seed:
     return SEEDS[request.param]
 
 
-@pytest.fixture(params=SERVED)
-def served(request: pytest.FixtureRequest) -> Seed:
-    return SEEDS[request.param]
+@pytest.fixture(scope="module")
+def links() -> Iterator[dict[str, str]]:
+    """Addresses on this machine in place of those that are gone, by what they stand for."""
+    files = {"mask.png": MASK, "overture-creations-5sI6fQgYIuo.png": PHOTOGRAPH}
+    paths = {f"/{name}": (200, {"Content-Type": "image/png"}, as_png(one)) for name, one in files.items()}
+    with FileServer(paths) as there:
+        found = {str(SEEDS[LINKED].requests()[0]["input"][name]) for name in ("image", "mask")}
+        yield {old: f"{there.url}/{old.rpartition('/')[2]}" for old in found}
 
 
-def sent(seed: Seed, url: str, token: str) -> Iterator[tuple[int, Any]]:
+def as_png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def alive(text: str, links: dict[str, str]) -> str:
+    for old, new in links.items():
+        text = text.replace(old, new)
+    return text
+
+
+def request_of(seed: Seed, links: dict[str, str]) -> dict[str, Any]:
+    """The body that the seed prints, with links that work."""
+    (body,) = seed.requests()
+    found: dict[str, Any] = json.loads(alive(json.dumps(body), links))
+    return found
+
+
+def sent(seed: Seed, url: str, token: str, links: dict[str, str]) -> Iterator[tuple[int, Any]]:
     """Code and JSON for each way in which the seed prints its request: the call of curl, and the JSON alone."""
     words = seed.curl(url, token)
     if words is not None:
+        words = [alive(word, links) for word in words]
         command = [words[0], "--silent", "--write-out", "\n%{http_code}", *words[1:]]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         text, code = done.stdout.rsplit("\n", 1)
         yield int(code), json.loads(text)
-    for body in seed.requests() if words is None else ():
+    for body in [request_of(seed, links)] if words is None else ():
         answer = httpx.post(
             f"{url}/replicate/v1/predictions",
             json=body,
@@ -134,18 +165,18 @@ def test_only_the_first_lists_versions_and_both_answers_are_printed_somewhere() 
 
 
 def test_a_request_as_printed_is_answered_with_a_prediction_that_ends_well(
-    server: RunningServer, served: Seed
+    server: RunningServer, seed: Seed, links: dict[str, str]
 ) -> None:
-    (body,) = served.requests()
-    for code, shown in sent(served, server.url, server.token):
+    body = request_of(seed, links)
+    for code, shown in sent(seed, server.url, server.token, links):
         assert code == 200
-        for schema in served.answer_schemas():
+        for schema in seed.answer_schemas():
             jsonschema.validate(shown, but_for_other_models_inputs(schema, body))
-        for example in served.answers():
+        for example in seed.answers():
             if "status" in example:
                 assert seeds.same_shape(shown, {**example, "input": {}})
                 assert shown["status"] == example["status"] == "starting"
-        for name, kind in served.answer_parameters().items():
+        for name, kind in seed.answer_parameters().items():
             assert name == "output" or seeds.is_of(shown[name], kind)
         assert shown["input"] == body["input"]
         found = ended(server, shown)
@@ -165,11 +196,11 @@ def but_for_other_models_inputs(schema: dict[str, Any], body: dict[str, Any]) ->
 
 
 def test_the_same_request_is_answered_with_pictures_where_the_token_says_so(
-    server: RunningServer, pictures_token: str, served: Seed
+    server: RunningServer, pictures_token: str, seed: Seed, links: dict[str, str]
 ) -> None:
     (example,) = (one for number in ("000",) for one in SEEDS[number].answers())
-    (body,) = served.requests()
-    for code, shown in sent(served, server.url, pictures_token):
+    body = request_of(seed, links)
+    for code, shown in sent(seed, server.url, pictures_token, links):
         assert code == 200 and set(shown) == set(example)
         assert seeds.same_shape(shown, example) and shown["data"]
         assert [size_of(one["url"]) for one in shown["data"]] == [size_asked_for(body)]
@@ -231,21 +262,32 @@ def must_print_a_prediction(server: RunningServer, command: list[str]) -> None:
     assert ended(server, shown)["status"] == "succeeded"
 
 
-# -- the one whose model is not served yet ---------------------------------------------------------------------
+# -- the one that names files elsewhere ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", sorted(NOT_SERVED))
-def test_a_request_for_a_model_that_nobody_serves_is_refused_clearly_and_costs_nothing(
-    server: RunningServer, pictures_token: str, number: str
+def test_the_picture_that_is_named_comes_back_with_its_masked_part_painted_anew(
+    server: RunningServer, links: dict[str, str]
 ) -> None:
-    def standing() -> tuple[Any, int]:
-        me = read(server, f"{server.url}/api/me")
-        return me, len(read(server, f"{server.url}/replicate/v1/predictions")["results"])
+    ((code, shown),) = sent(SEEDS[LINKED], server.url, server.token, links)
+    assert code == 200
+    found = ended(server, shown)
+    (url,) = found["output"]
+    result = Image.open(io.BytesIO(httpx.get(url).content)).convert("RGB")
+    assert result.size == PHOTOGRAPH.size
+    away = ImageChops.difference(result, PHOTOGRAPH).convert("L").point(lambda level: 255 if level else 0)
+    assert ImageChops.subtract(away, MASK).getbbox() is None
+    assert ImageStat.Stat(away, MASK).mean[0] > 128
+    assert found["logs"].startswith("Using seed: ") and "No neural network, no weights" in found["logs"]
 
-    before = standing()
-    for code, problem in sent(SEEDS[number], server.url, server.token):
-        assert (code, problem["status"], problem["title"]) == (422, 422, "Model not available")
-        assert problem["detail"]
-    for code, told in sent(SEEDS[number], server.url, pictures_token):
-        assert 400 <= code < 500 and told["error"]["message"]
-    assert standing() == before
+
+def test_a_request_whose_links_lead_nowhere_fails_in_a_sentence_and_costs_nothing(
+    server: RunningServer, links: dict[str, str]
+) -> None:
+    before = read(server, f"{server.url}/api/me")
+    nowhere = {old: f"{new}.gone" for old, new in links.items()}
+    for code, shown in sent(SEEDS[LINKED], server.url, server.token, nowhere):
+        assert code == 200
+        found = ended(server, shown)
+        assert found["status"] == "failed"
+        assert re.match(r"Input (image|mask) could not be fetched: its server answered 404\.", found["error"])
+    assert read(server, f"{server.url}/api/me") == before

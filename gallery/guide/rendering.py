@@ -59,6 +59,17 @@ class Rendered:
     headings: tuple[Heading, ...]
     sections: tuple[Section, ...]
 
+    @property
+    def opening(self) -> SafeString:
+        """What stands before the first heading of the second level."""
+        return mark_safe(self.html.partition("<h2")[0])  # noqa: S308
+
+    @property
+    def rest(self) -> SafeString:
+        """All from that heading on."""
+        _, heading, rest = self.html.partition("<h2")
+        return mark_safe(heading + rest)  # noqa: S308
+
 
 @lru_cache(maxsize=256)
 def render(text: str, language: str, anchors: tuple[str, ...] = ()) -> Rendered:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from gallery import money
 from gallery.guide import words
 from gallery.studio import labels
-from predictions import availability, catalogue, pricing
+from predictions import availability, catalogue, pricing, samples
 from predictions.models import HostedModel, Price, Version
 
 WITHOUT_A_MODEL = "…"
@@ -34,6 +35,24 @@ def rows() -> str:
         f"{_yes(model.ref in served)} |"
         for model in _enabled()
     )
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model on the shelf: its sample, and what it says beneath it."""
+
+    model: HostedModel
+    sample: samples.Sample | None
+    price: str
+    served: bool
+
+
+def shelf() -> list[Card]:
+    """A card for each enabled model, in the operator's order."""
+    served = availability.served_refs()
+    return [
+        Card(model, samples.of(model.ref), price_words(model), model.ref in served) for model in _enabled()
+    ]
 
 
 def price_rows() -> str:

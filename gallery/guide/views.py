@@ -14,7 +14,7 @@ from accounts.models import User
 from gallery.guide import contents, pages, shop, sources
 from gallery.guide.values import Reader
 from gallery.pages import base_url, page
-from predictions import catalogue
+from predictions import catalogue, samples
 from predictions.models import HostedModel, Prediction, Version
 
 MOST_QUERY = 100
@@ -31,6 +31,7 @@ def guide(request: HttpRequest, slug: str = "") -> HttpResponse:
     before, after = contents.neighbours(slug)
     context = {
         "rendered": pages.html(contents.BY_SLUG[slug].source, reader),
+        "shelf": shop.shelf() if slug == "models" else [],
         "before": _link(before, reader),
         "after": _link(after, reader),
         "markdown": "/docs/index.md" if not slug else f"/docs/{slug}.md",
@@ -44,6 +45,7 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     reader = _reader(request, _version(owner, name))
     context = {
         "rendered": pages.html(contents.MODEL_SOURCE, reader),
+        "sample": samples.of(f"{owner}/{name}"),
         "markdown": f"/docs/models/{owner}/{name}.md",
         "before": _link(contents.BY_SLUG["models"], reader),
         "after": None,

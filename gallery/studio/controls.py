@@ -10,7 +10,9 @@ from typing import Any
 from gallery.studio import labels
 from predictions.models import Version
 
-PROMPTS = ("prompt",)
+PROMPTS = ("prompt", "prompt_start")
+ENDINGS = ("prompt_end",)
+"""Where a film goes that begins with the prompt."""
 NEGATIVES = ("negative_prompt", "n_prompt")
 # Inputs that mean something only beside a picture of one's own, which the studio does not take yet.
 _WITH_PICTURE = {"image", "mask", "prompt_strength"}
@@ -95,6 +97,7 @@ class Panel:
     open: list[Control]
     more: list[Control]
     dropped: list[str] = field(default_factory=list)
+    ending: Control | None = None
 
     @property
     def more_names(self) -> str:
@@ -129,7 +132,8 @@ def panel(
     }
     prompt = next((made[name] for name in PROMPTS if name in made), None)
     negative = next((made[name] for name in NEGATIVES if name in made), None)
-    placed = {control.name for control in (prompt, negative) if control is not None}
+    ending = next((made[name] for name in ENDINGS if name in made), None)
+    placed = {control.name for control in (prompt, negative, ending) if control is not None}
     listed = []
     for name, control in made.items():
         if name in placed or name in _WITH_PICTURE or rules[name].get("format") == "uri":
@@ -139,7 +143,8 @@ def panel(
             control = _size(made["width"], made["height"])
         listed.append(control)
     listed.sort(key=_weight)
-    return Panel(version, prompt, negative, listed[:OPEN_CONTROLS], listed[OPEN_CONTROLS:], dropped or [])
+    first, more = listed[:OPEN_CONTROLS], listed[OPEN_CONTROLS:]
+    return Panel(version, prompt, negative, first, more, dropped or [], ending)
 
 
 # What people reach for first, whatever the schema's order says; the rest keeps that order.

@@ -11,6 +11,8 @@ from predictions.models import Version
 
 LABELS: dict[str, object] = {
     "prompt": gettext_lazy("Prompt"),
+    "prompt_start": gettext_lazy("Prompt at the start"),
+    "prompt_end": gettext_lazy("Prompt at the end"),
     "negative_prompt": gettext_lazy("Leave out"),
     "n_prompt": gettext_lazy("Leave out"),
     "aspect_ratio": gettext_lazy("Aspect ratio"),
@@ -20,6 +22,14 @@ LABELS: dict[str, object] = {
     "num_inference_steps": gettext_lazy("Steps"),
     "steps": gettext_lazy("Steps"),
     "guidance_scale": gettext_lazy("Guidance"),
+    "num_animation_frames": gettext_lazy("Drawn pictures"),
+    "num_interpolation_steps": gettext_lazy("Frames between two of them"),
+    "gif_frames_per_second": gettext_lazy("Frames a second"),
+    "gif_ping_pong": gettext_lazy("There and back"),
+    "film_interpolation": gettext_lazy("Flowing transitions"),
+    "intermediate_output": gettext_lazy("Keep the drawn pictures"),
+    "motion_module": gettext_lazy("Motion module"),
+    "path": gettext_lazy("Checkpoint"),
     "scheduler": gettext_lazy("Scheduler"),
     "seed": gettext_lazy("Seed"),
     "output_format": gettext_lazy("Format"),

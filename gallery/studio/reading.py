@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from gallery.studio import labels
-from gallery.studio.controls import TURNED, text
+from gallery.studio.controls import PROMPTS, TURNED, text
 from predictions import validation
 from predictions.models import Version
 from predictions.validation import Fault
@@ -114,7 +114,7 @@ def _sentence(name: str, rule: dict[str, Any], value: Any, fault: Fault) -> str:
     if fault.type == "required":
         return (
             _("Write what the picture should show.")
-            if name == "prompt"
+            if name in PROMPTS
             else _("%(field)s is needed.") % {"field": label}
         )
     low, high = rule.get("minimum"), rule.get("maximum")

@@ -19,6 +19,7 @@ from gallery.pages import account_of, member, page, user_of
 from gallery.studio import reading, sheet
 from gallery.studio.controls import Panel, panel
 from predictions import availability, catalogue, lifecycle, pricing, submit
+from predictions import samples as shop_window
 from predictions.models import HostedModel, Prediction, Price, Version
 from predictions.running import providers
 
@@ -43,6 +44,8 @@ class Choice:
     reason: str = ""
     sample: str = ""
     """The public id of a published picture made with it."""
+    poster: str = ""
+    """Where there is none: the static file of the sample that ships with Darkroom."""
 
 
 @require_safe
@@ -170,6 +173,7 @@ def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
     elif not text:
         reason = _("Through the API only, for now")
     price = prices[0] if prices else None
+    shipped = shop_window.of(model.ref)
     return Choice(
         model,
         price.amount if price else None,
@@ -177,6 +181,7 @@ def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
         not reason,
         reason,
         "" if reason else sample,
+        shipped.poster if shipped and not reason else "",
     )
 
 

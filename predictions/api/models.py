@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
+from django.templatetags.static import static
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,7 +16,8 @@ from accounts import paging
 from accounts.api import examples, lists
 from accounts.api.fields import Listed, QueryFlag
 from accounts.problems import OwnApiView, ProblemSerializer
-from predictions import availability, catalogue, pricing
+from predictions import availability, catalogue, pricing, samples
+from predictions.dialects.common.origin import origin_of
 from predictions.models import HostedModel, Version
 
 
@@ -28,6 +30,18 @@ class PriceSerializer(serializers.Serializer[Any]):
     amount = serializers.IntegerField()
 
 
+class SampleSerializer(serializers.Serializer[Any]):
+    """What the engine built into Darkroom makes of it; another service's results look different."""
+
+    url = serializers.URLField(help_text="The result: a picture or a video.")
+    poster_url = serializers.URLField(help_text="A still picture of it.")
+    content_type = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    input = serializers.JSONField(help_text="What was asked; a file as its address.")
+    licence = serializers.CharField()
+
+
 class ModelRowSerializer(serializers.Serializer[Any]):
     """A model of the catalogue."""
 
@@ -37,6 +51,7 @@ class ModelRowSerializer(serializers.Serializer[Any]):
     servable = serializers.BooleanField(help_text="Whether it can be served now; else a create is refused.")
     price = PriceSerializer(allow_null=True)
     version = serializers.CharField(allow_null=True, help_text="The id of its newest version.")
+    sample = SampleSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
 
 
@@ -64,6 +79,15 @@ _ROW = {
     "servable": True,
     "price": {"unit": "output", "amount": 300_000},
     "version": examples.VERSION,
+    "sample": {
+        "url": "https://darkroom.example/static/samples/lucataco--flux-schnell-lora.webp",
+        "poster_url": "https://darkroom.example/static/samples/lucataco--flux-schnell-lora.webp",
+        "content_type": "image/webp",
+        "width": 1216,
+        "height": 832,
+        "input": {"prompt": "a sailboat on a mountain lake at sunset", "aspect_ratio": "3:2"},
+        "licence": samples.LICENCE,
+    },
     "created_at": "2026-01-01T08:00:00Z",
 }
 _INPUTS = {
@@ -104,7 +128,7 @@ class ModelsView(OwnApiView):
         found = found[: query["limit"]]
         cursor = f"{found[-1].position}.{found[-1].pk}" if more else ""
         return Response(
-            {"results": [_row(model) for model in found], "next": lists.next_url(request, cursor)}
+            {"results": [_row(model, request) for model in found], "next": lists.next_url(request, cursor)}
         )
 
 
@@ -156,10 +180,30 @@ class ModelView(OwnApiView):
             "output": version.output_schema,
             "example": version.example_input,
         }
-        return Response(_row(version.model, version) | schemas)
+        return Response(_row(version.model, request, version) | schemas)
 
 
-def _row(model: HostedModel, version: Version | None = None) -> dict[str, Any]:
+def _sample(ref: str, request: Request) -> dict[str, Any] | None:
+    sample = samples.of(ref)
+    if sample is None:
+        return None
+
+    def address(path: str) -> str:
+        return f"{origin_of(request._request)}{static(path)}"
+
+    files = {name: address(path) for name, path in sample.given_files}
+    return {
+        "url": address(sample.output),
+        "poster_url": address(sample.poster),
+        "content_type": sample.content_type,
+        "width": sample.width,
+        "height": sample.height,
+        "input": {**sample.input, **files},
+        "licence": samples.LICENCE,
+    }
+
+
+def _row(model: HostedModel, request: Request, version: Version | None = None) -> dict[str, Any]:
     version = version or catalogue.find_version(model.ref)
     try:
         price = pricing.current_price(model)
@@ -172,5 +216,6 @@ def _row(model: HostedModel, version: Version | None = None) -> dict[str, Any]:
         "servable": price is not None and version is not None and availability.can_serve(model),
         "price": {"unit": price.unit, "amount": price.amount} if price else None,
         "version": version.pk if version else None,
+        "sample": _sample(model.ref, request),
         "created_at": model.created_at,
     }

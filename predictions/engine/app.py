@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from predictions.engine.jobs import Book, BookFull, Job
-from predictions.engine.nursery import Nursery
 from predictions.engine.runner import Runner
+from predictions.engine.workforce import Workforce
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -64,9 +64,17 @@ class App:
     """The ASGI callable. One per engine process."""
 
     def __init__(
-        self, secret: str, book: Book, runner: Runner, nursery: Nursery, slots: int, models: frozenset[str]
+        self,
+        secret: str,
+        book: Book,
+        runner: Runner,
+        nursery: Workforce,
+        slots: int,
+        models: frozenset[str],
+        *,
+        title: str = "embedded engine",
     ) -> None:
-        """`models` are the names, `owner/name`, that it takes orders for."""
+        """`models` are the names, `owner/name`, that it takes orders for; `title` is what refusals call it."""
         if not secret:
             raise ValueError("the engine needs a secret")
         self.boot = secrets.token_hex(8)
@@ -76,6 +84,7 @@ class App:
         self._nursery = nursery
         self._slots = slots
         self._models = models
+        self._title = title
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -120,7 +129,7 @@ class App:
     async def _put(self, id: str, receive: Receive) -> Answer:
         if not _ID.fullmatch(id):
             raise HttpError(400, "A prediction's id is 1 to 100 letters, digits, hyphens and underscores.")
-        order = _order(await _read(receive), self._models)
+        order = _order(await _read(receive), self._models, self._title)
         try:
             job = self._book.put(id, **order)
         except BookFull:
@@ -221,7 +230,7 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _order(body: bytes, models: frozenset[str]) -> dict[str, Any]:
+def _order(body: bytes, models: frozenset[str], title: str) -> dict[str, Any]:
     """The checked fields of a PUT's body. Raises `HttpError`."""
     try:
         given = json.loads(body)
@@ -231,7 +240,7 @@ def _order(body: bytes, models: frozenset[str]) -> dict[str, Any]:
         raise HttpError(422, "The order needs an object called input.")
     model, version, deadline = given.get("model"), given.get("version", ""), given.get("deadline_s")
     if not isinstance(model, str) or model not in models:
-        raise HttpError(422, f"The embedded engine does not serve {str(model)[:200]}.")
+        raise HttpError(422, f"The {title} does not serve {str(model)[:200]}.")
     if not isinstance(version, str) or len(version) > 64:
         raise HttpError(422, "The order's version must be a text of at most 64 characters.")
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < 1e6:

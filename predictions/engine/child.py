@@ -17,15 +17,13 @@ from typing import Any
 
 import cv2
 
-from predictions.engine import fixtures, paint
+from predictions.engine import fixtures
 from predictions.engine.desk import ORDER_FILE, Desk
 from predictions.engine.fixtures import acts
 from predictions.engine.leash import die_with_parent, hold_leash
 from predictions.engine.limits import apply_limits
-from predictions.engine.models import find
 from predictions.engine.refusal import Refusal
-from predictions.engine.settings import understand_input
-from predictions.engine.text_to_image import perform
+from predictions.engine.tasks import performer
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,7 @@ def _work(assignment: Assignment, desk: Desk) -> int:
         if order["model"] in fixtures.NAMES:  # the engine takes such an order in conformance mode only
             acts.perform(order["model"], order["input"], desk)
         else:
-            model = find(order["model"])
-            settings = understand_input(model, order["input"], drawn_seed=assignment.drawn_seed)
-            perform(model, settings, desk, paint)
+            performer(order["model"])(order["input"], desk, assignment.drawn_seed)
     except Exception as error:
         desk.fail(_sentence(error, assignment))
         return 1

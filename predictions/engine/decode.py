@@ -15,24 +15,23 @@ from typing import Final
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from predictions.engine import first_bytes
+from predictions.engine.first_bytes import MAX_BYTES, MAX_PIXELS
 from predictions.engine.refusal import Refusal
 
-MAX_BYTES: Final = 25 * 1024 * 1024
-MAX_PIXELS: Final = 40_000_000
 MAX_SIDE: Final = 2048
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """The only readers that are ever tried; Pillow's other forty stay shut."""
 
+__all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "MAX_SIDE", "Decoded", "decode"]
+
 SIDEWAYS: Final = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
-
-_INSTEAD = "send a PNG, JPEG or WebP picture instead"
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture made safe: RGB or RGBA, right way up, its longest side at most 2048 pixels."""
+    """A picture made safe: RGB or RGBA, right way up, its longest side no longer than was asked for."""
 
     image: Image.Image
     """Mode RGBA where some pixel is not opaque, otherwise RGB."""
@@ -42,68 +41,48 @@ class Decoded:
     """Log lines about what was left out, such as the later frames of an animation."""
 
 
-def decode(data: bytes) -> Decoded:
-    """The picture in `data`. Raises `Refusal` for anything that is not one, is broken, or is too large."""
-    _check_bytes(data)
+def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:
+    """The picture in `data`, reduced to `max_side` pixels a side where it is larger.
+
+    Raises `Refusal` for anything that is not a picture, is broken, or is too large.
+    """
+    objection = first_bytes.objection(data[: first_bytes.LOOKED_AT], len(data))
+    if objection is not None:
+        raise Refusal(objection)
     try:
         # Pillow warns about sizes that are refused below anyway.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(data)
+            return _decode(data, max_side)
     except Refusal:
         raise
     except UnidentifiedImageError:
-        raise Refusal(f"The file is not a picture that can be read here; {_INSTEAD}.") from None
+        raise Refusal(first_bytes.unreadable()) from None
     except Image.DecompressionBombError:
-        raise Refusal(_too_large(None)) from None
+        raise Refusal(first_bytes.too_large(None)) from None
     except MemoryError:
         raise
     except Exception:  # a decoder may raise anything at all on a broken file
-        raise Refusal(f"The picture is damaged or cut short; save it anew and {_INSTEAD}.") from None
+        raise Refusal(
+            f"The picture is damaged or cut short; save it anew and {first_bytes.INSTEAD}."
+        ) from None
 
 
-def _check_bytes(data: bytes) -> None:
-    if not data:
-        raise Refusal(f"The file is empty; {_INSTEAD}.")
-    if len(data) > MAX_BYTES:
-        raise Refusal(f"The file is larger than {MAX_BYTES // 1024**2} MB; send a smaller picture instead.")
-    kind = _refused_kind(data)
-    if kind is not None:
-        raise Refusal(f"{kind} files cannot be read here; {_INSTEAD}.")
-
-
-def _refused_kind(data: bytes) -> str | None:
-    """The name of a well-known kind of file that is not taken, judged by its first bytes."""
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    lower = head.lower()
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        # An AVIF file may name mif1 first and avif among its compatible brands.
-        return None if b"avif" in data[8:64] else "HEIC"
-    if lower.startswith(b"<svg") or (lower.startswith(b"<?xml") and b"<svg" in lower):
-        return "SVG"
-    if lower.startswith((b"<!doctype html", b"<html")):
-        return "HTML"
-    for magic, name in ((b"%PDF", "PDF"), (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"8BPS", "PSD")):
-        if head.startswith(magic):
-            return name
-    return None
-
-
-def _decode(data: bytes) -> Decoded:
+def _decode(data: bytes, max_side: int) -> Decoded:
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         width, height = picture.size
         if width * height > MAX_PIXELS:
-            raise Refusal(_too_large((width, height)))
+            raise Refusal(first_bytes.too_large((width, height)))
         notes = _note_frames(picture)
         if picture.format == "JPEG":
             # The decoder itself can leave out pixels of a big picture; it never goes below what is kept.
-            picture.draft(None, (MAX_SIDE, MAX_SIDE))
+            picture.draft(None, (max_side, max_side))
         picture.load()
         if picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS:
             width, height = height, width
         ImageOps.exif_transpose(picture, in_place=True)
-        plain = _plain(_eight_bits(_coarse(picture)))
-    plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        plain = _plain(_eight_bits(_coarse(picture, max_side)))
+    plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return Decoded(plain, (width, height), notes)
 
 
@@ -112,9 +91,9 @@ def _note_frames(picture: Image.Image) -> tuple[str, ...]:
     return (f"The picture has {frames} frames; only the first was used.",) if frames > 1 else ()
 
 
-def _coarse(picture: Image.Image) -> Image.Image:
+def _coarse(picture: Image.Image, max_side: int) -> Image.Image:
     """A very large picture in whole-number steps smaller, before anything copies it at full size."""
-    factor = max(picture.size) // MAX_SIDE
+    factor = max(picture.size) // max_side
     if factor < 2 or picture.mode in ("1", "P", "PA") or picture.mode.startswith("I;"):
         return picture
     return picture.reduce(factor)
@@ -143,9 +122,3 @@ def _plain(picture: Image.Image) -> Image.Image:
     whole = picture.convert("RGBA")
     lowest, _ = whole.getchannel("A").getextrema()
     return whole.convert("RGB") if lowest == 255 else whole
-
-
-def _too_large(size: tuple[int, int] | None) -> str:
-    claimed = f" of {size[0]} x {size[1]} pixels" if size else ""
-    limit = MAX_PIXELS // 1_000_000
-    return f"The picture{claimed} is too large; send one of at most {limit} million pixels instead."

@@ -56,6 +56,19 @@ class Desk:
             {"output": {"name": name, "content_type": content_type, "size": len(data), "sha256": digest}}
         )
 
+    def scratch(self, name: str) -> Path:
+        """Where a file may be written bit by bit until `adopt` announces it; it goes with the job's folder."""
+        return self._folder / f".{name}.part"
+
+    def adopt(self, name: str, content_type: str) -> None:
+        """Add the file that was written at `scratch(name)`, whole by now, to the outputs."""
+        unfinished = self.scratch(name)
+        with unfinished.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = unfinished.stat().st_size
+        unfinished.rename(self._folder / name)
+        self._send({"output": {"name": name, "content_type": content_type, "size": size, "sha256": digest}})
+
     def say(self, text: str) -> None:
         """Add to the output of a model that answers with one text. Nobody sees it before the end."""
         for start in range(0, len(text), MAX_PIECE):

@@ -19,8 +19,16 @@ from PIL import Image, PngImagePlugin
 Format = Literal["png", "jpg", "webp"]
 
 CONTENT_TYPES: dict[Format, str] = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
-"""The IPTC term for media made purely by an algorithm, without training data."""
+Source = Literal[
+    "algorithmicMedia",
+    "algorithmicallyEnhanced",
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+]
+"""IPTC terms: made purely by an algorithm, without training data; a picture that somebody gave, changed by one; the
+same two for what a trained model made (never the painter).
+"""
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ENGINE = "procedural, no neural network"
 NAMESPACE = "urn:darkroom:engine:1/"
 PREVIEW_SIDE = 256
@@ -46,15 +54,25 @@ class Label:
     """Version of the painter."""
     seed: int
     settings: dict[str, Any]
-    """Everything else that is needed to repeat it, the prompt excepted."""
+    """Everything else that is needed to repeat it, the prompt and the pictures given excepted."""
+    source: Source = "algorithmicMedia"
+    tool: str = "procedural painter"
+    """What of the engine made it, as the log names it."""
+    engine: str = ENGINE
+    creator: str = "Darkroom embedded engine"
+
+    @property
+    def comment(self) -> str:
+        """The same in a line, for files that have no better place for it."""
+        return f"Made by {self.creator} ({self.tool} {self.painter}), {self.engine}"
 
 
 def xmp_packet(label: Label) -> bytes:
     """The XMP packet for a file with this label, UTF-8."""
     attributes = {
-        "Iptc4xmpExt:DigitalSourceType": SOURCE_TYPE,
-        "xmp:CreatorTool": f"Darkroom embedded engine, procedural painter {label.painter}",
-        "darkroom:engine": ENGINE,
+        "Iptc4xmpExt:DigitalSourceType": SOURCE_TYPES + label.source,
+        "xmp:CreatorTool": f"{label.creator}, {label.tool} {label.painter}",
+        "darkroom:engine": label.engine,
         "darkroom:model": label.model,
         "darkroom:version": label.painter,
         "darkroom:seed": str(label.seed),
@@ -65,7 +83,15 @@ def xmp_packet(label: Label) -> bytes:
 
 
 def encode(pixels: NDArray[np.uint8], fmt: Format, quality: int, label: Label) -> bytes:
-    """One picture file. `pixels` is height x width x 3, sRGB; `quality` 0 to 100 means nothing for PNG."""
+    """One picture file. `quality` 0 to 100 means nothing for PNG.
+
+    `pixels` is height x width x 3, sRGB, or x 4 with straight alpha. Raises ValueError for alpha in a JPEG, which holds
+    none.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
+        raise ValueError(f"a picture cannot be {pixels.shape} {pixels.dtype}")
+    if fmt == "jpg" and pixels.shape[2] == 4:
+        raise ValueError("a JPEG holds no alpha")
     image = Image.fromarray(pixels)
     packet = xmp_packet(label)
     out = io.BytesIO()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from predictions.engine import fixtures
-from predictions.engine.refusal import Refusal
 
 SD_SIZES = frozenset(range(64, 1025, 64))
 MIN_SIDE, MAX_SIDE = 64, 2048
@@ -29,7 +28,7 @@ RATIOS: dict[str, tuple[int, int]] = {
 }
 """Width and height in pixels of each published aspect ratio."""
 
-Shape = Literal["enum", "free", "ratio"]
+Shape = Literal["enum", "free", "ratio", "picture"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Model:
     name: str
     defaults: dict[str, Any]
     shape: Shape
-    """How the size is given: an enum of multiples of 64, free multiples of 8, or an aspect ratio."""
+    """How the size is given: an enum of multiples of 64, free multiples of 8, an aspect ratio, or a picture."""
     max_steps: int
     extra_logs: bool
     """Whether the published model logs `Prompt: …` and its mode after the seed."""
@@ -50,6 +49,15 @@ class Model:
     image_inputs: tuple[str, ...] = ()
     lora_input: str | None = None
     empty_lora_is_none: bool = True
+    max_outputs: int = 4
+
+    def works_from_a_picture(self, given: dict[str, Any]) -> bool:
+        """Whether this request starts from a picture and not from words alone."""
+        return self.shape == "picture" or any(given.get(name) for name in self.image_inputs)
+
+    def works_within_a_mask(self, given: dict[str, Any]) -> bool:
+        """Whether only a part of that picture is painted anew; its size is then asked for as without a picture."""
+        return self.works_from_a_picture(given) and "mask" in self.only_with_image and bool(given.get("mask"))
 
     @property
     def known(self) -> frozenset[str]:
@@ -67,6 +75,7 @@ class Settings:
     negative_prompt: str
     width: int
     height: int
+    """0 by 0 where the picture that was given decides."""
     count: int
     steps: int
     quality: float
@@ -77,6 +86,8 @@ class Settings:
     seed: int
     format: Literal["png", "jpg", "webp"]
     encoder_quality: int
+    strength: float | None = None
+    """How far to go from the picture that was given, 0 to 1; None where there is none."""
     lora: str | None = None
     notes: tuple[str, ...] = field(default=())
     """Log lines about inputs that were given and do nothing."""
@@ -88,6 +99,7 @@ _FLUX = {
     "num_outputs": 1,
     "output_format": "webp",
     "output_quality": 80,
+    "prompt_strength": 0.8,
 }
 
 _SD = Model(
@@ -116,6 +128,7 @@ _SDXL = Model(
         "num_outputs": 1,
         "num_inference_steps": 50,
         "guidance_scale": 7.5,
+        "prompt_strength": 0.8,
     },
     shape="free",
     max_steps=500,
@@ -132,6 +145,23 @@ _SDXL = Model(
     only_with_image=("prompt_strength", "mask"),
     image_inputs=("image",),
     lora_input="replicate_weights",
+)
+_IMG2IMG = Model(
+    name="stability-ai/stable-diffusion-img2img",
+    defaults={
+        "prompt": "A fantasy landscape, trending on artstation",
+        "negative_prompt": "",
+        "prompt_strength": 0.8,
+        "num_outputs": 1,
+        "num_inference_steps": 25,
+        "guidance_scale": 7.5,
+    },
+    shape="picture",
+    max_steps=500,
+    extra_logs=False,
+    meaningless=("scheduler",),
+    image_inputs=("image",),
+    max_outputs=8,
 )
 _SCHNELL = Model(
     name="lucataco/flux-schnell-lora",
@@ -157,18 +187,34 @@ _DEV = Model(
     lora_input="hf_lora",
 )
 
-MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _SCHNELL, _DEV)}
-"""Every model that the engine serves, by `owner/name`."""
+MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _IMG2IMG, _SCHNELL, _DEV)}
+"""Every model that paints from words, or from words and a picture, by `owner/name`."""
+
+OTHERS: frozenset[str] = frozenset(
+    {
+        # One line each, as in `tasks.PERFORMERS`.
+        "stability-ai/stable-diffusion-inpainting",
+        "sujaykhandekar/object-removal",
+        "cjwbw/rembg",
+        "andreasjansson/stable-diffusion-animation",
+        "lucataco/animate-diff",
+    }
+)
+"""Every other model that the engine serves."""
+
+PICTURE_INPUTS: dict[str, tuple[str, ...]] = {
+    # One line each: the inputs that hold pictures, of the models that work from them here.
+    "stability-ai/stable-diffusion-img2img": ("image",),
+    "stability-ai/sdxl": ("image", "mask"),
+    "lucataco/flux-schnell-lora": ("image",),
+    "lucataco/flux-dev-lora": ("image",),
+    "stability-ai/stable-diffusion-inpainting": ("image", "mask"),
+    "sujaykhandekar/object-removal": ("image_path",),
+    "cjwbw/rembg": ("image",),
+}
+"""Names of the inputs that are opened as pictures, by `owner/name`."""
 
 
 def served(conformance: bool) -> frozenset[str]:
     """Every name that an engine takes orders for; `conformance` adds the fixture models."""
-    return frozenset(MODELS) | (fixtures.NAMES if conformance else frozenset())
-
-
-def find(name: str) -> Model:
-    """The model called `owner/name`. Raises `Refusal` where the engine does not serve it."""
-    try:
-        return MODELS[name]
-    except KeyError:
-        raise Refusal(f"The embedded engine does not serve {name[:200]}.") from None
+    return frozenset(MODELS) | OTHERS | (fixtures.NAMES if conformance else frozenset())

@@ -41,6 +41,8 @@ class Errand:
     cpu_seconds: int
     threads: int
     drawn_seed: int
+    model: str = ""
+    """`owner/name`, for workers that keep what they have loaded."""
 
 
 class Nursery:
@@ -133,18 +135,25 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         leash = leash_fd()
+        self._process = subprocess.Popen(
+            self._command(theirs.fileno()),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
+            env=self._environment(),
+        )
+        theirs.close()
+        self._control = ours
+
+    def _command(self, control: int) -> list[str]:
+        """The command line of the process that works; `control` is its end of the socket."""
+        return [sys.executable, "-P", "-m", "predictions.engine.zygote", str(control), str(os.getpid())]
+
+    def _environment(self) -> dict[str, str]:
         root = str(Path(predictions.__file__).resolve().parent.parent)
         # One BLAS thread: more would be started by the import, and a process with threads must not fork.
         environment = {**os.environ, **thread_environment(1), **FRUGAL}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "predictions.engine.zygote", str(theirs.fileno()), str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
-            env=environment,
-        )
-        theirs.close()
-        self._control = ours
+        return environment
 
     async def _listen(self) -> bool:
         """Handle messages until the zygote is gone. Returns whether it was ever ready."""
@@ -175,6 +184,10 @@ class Nursery:
             if end is not None and not end.done():
                 end.set_result(message["code"])
         return False
+
+    def replace(self, job: str) -> None:
+        """Replace the zygote that should have ended this job."""
+        self.replace_zygote()
 
     def replace_zygote(self) -> None:
         """Kill a zygote that no longer does its work, and with it its children; a new one follows at once."""

@@ -16,11 +16,12 @@ from typing import Any
 from predictions.engine.desk import ORDER_FILE
 from predictions.engine.jobs import Book, Job
 from predictions.engine.limits import Limits, threads_per_child
-from predictions.engine.nursery import Errand, Nursery, ZygoteLost
+from predictions.engine.nursery import Errand, ZygoteLost
+from predictions.engine.workforce import Workforce
 
 MAX_EVENT = 1024 * 1024
 DRAIN_S = 2.0
-DEAF_ZYGOTE_S = 3.0
+DEAF_ZYGOTE_S = 2.5
 MAX_RUNS = 3
 PRUNE_EVERY_S = 30.0
 
@@ -89,11 +90,15 @@ def drawn_seed(id: str) -> int:
 
 
 class Runner:
-    """`slots` workers over one `Book` and one `Nursery`."""
+    """`slots` workers over one `Book` and the processes of one `Workforce`."""
 
-    def __init__(self, book: Book, nursery: Nursery, limits: Limits, slots: int) -> None:
+    def __init__(
+        self, book: Book, nursery: Workforce, limits: Limits, slots: int, *, who: str = "painter"
+    ) -> None:
+        """`who` works, as the sentences that members read call it."""
         self._book = book
         self._nursery = nursery
+        self._who = who
         self._limits = limits
         self._slots = slots
         self._threads = threads_per_child(slots)
@@ -135,7 +140,7 @@ class Runner:
             except Exception:
                 # One job that cannot be started (a full disk, say) must not cost a slot.
                 log.exception("Prediction %s could not be run", job.id)
-                job.end("failed", "The engine could not start the painter.")
+                job.end("failed", f"The engine could not start the {self._who}.")
             if job.status in ("failed", "canceled"):
                 shutil.rmtree(job.folder, ignore_errors=True)
 
@@ -161,11 +166,11 @@ class Runner:
                 return
             else:
                 if _killed_by_a_stranger(run, code):
-                    log.warning("The painter of %s was killed; it is started again", job.id)
+                    log.warning("The %s of %s was killed; it is started again", self._who, job.id)
                     continue
                 self._conclude(run, code)
                 return
-        job.end("failed", "The painter was killed several times.")
+        job.end("failed", f"The {self._who} was killed several times.")
 
     async def _paint(self, run: _Run) -> int:
         """Fork, listen until the child has ended, return its exit code. Raises TimeoutError when late."""
@@ -192,7 +197,7 @@ class Runner:
             return await asyncio.wait_for(asyncio.shield(end), self._deadline(job))
         except TimeoutError:
             self._nursery.kill(job.id, signal.SIGKILL)
-            await self._surely_gone(end)
+            await self._surely_gone(job, end)
             raise
 
     def _stop(self, job: Job) -> None:
@@ -200,16 +205,16 @@ class Runner:
         self._nursery.kill(job.id, signal.SIGTERM)
         loop = asyncio.get_running_loop()
         loop.call_later(self._limits.cancel_grace_s, self._nursery.kill, job.id, signal.SIGKILL)
-        loop.call_later(DEAF_ZYGOTE_S, self._replace_if_running, job)
+        loop.call_later(self._limits.cancel_grace_s + DEAF_ZYGOTE_S, self._replace_if_running, job)
 
     def _replace_if_running(self, job: Job) -> None:
         if not job.ended.is_set():
-            self._nursery.replace_zygote()
+            self._nursery.replace(job.id)
 
-    async def _surely_gone(self, end: asyncio.Future[int]) -> None:
+    async def _surely_gone(self, job: Job, end: asyncio.Future[int]) -> None:
         done, _ = await asyncio.wait([end], timeout=DEAF_ZYGOTE_S)
         if not done:
-            self._nursery.replace_zygote()
+            self._nursery.replace(job.id)
             await asyncio.wait([end])
         if not end.cancelled():
             end.exception()  # taken note of: how it ended no longer matters
@@ -235,6 +240,7 @@ class Runner:
             cpu_seconds=self._limits.cpu_seconds(self._deadline(job), self._threads),
             threads=self._threads,
             drawn_seed=drawn_seed(job.id),
+            model=job.model,
         )
 
     def _deadline(self, job: Job) -> float:
@@ -251,12 +257,13 @@ class Runner:
         elif code == -signal.SIGXCPU:
             limit = self._limits.cpu_seconds(self._deadline(job), self._threads)
             job.end(
-                "failed", f"The painter used more than {_seconds(limit)} of processor time and was stopped."
+                "failed",
+                f"The {self._who} used more than {_seconds(limit)} of processor time and was stopped.",
             )
         elif code < 0:
-            job.end("failed", f"The painter stopped unexpectedly (signal {-code}).")
+            job.end("failed", f"The {self._who} stopped unexpectedly (signal {-code}).")
         else:
-            job.end("failed", f"The painter stopped unexpectedly (exit code {code}).")
+            job.end("failed", f"The {self._who} stopped unexpectedly (exit code {code}).")
         if job.status == "failed":
             log.info("Prediction %s failed: %s", job.id, job.error)
 

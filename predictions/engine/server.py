@@ -10,7 +10,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -22,6 +23,7 @@ from predictions.engine.limits import Limits
 from predictions.engine.models import served
 from predictions.engine.nursery import Nursery
 from predictions.engine.runner import Runner
+from predictions.engine.workforce import Workforce
 
 MAX_SOCKET_PATH = 107
 LOCK_WAIT_S = 10.0
@@ -29,6 +31,20 @@ LOCK_WAIT_S = 10.0
 
 class EngineError(Exception):
     """The engine cannot start; the text says why and what to change."""
+
+
+@dataclass(frozen=True)
+class Trade:
+    """What a service does behind the socket: for whom it takes orders, and who works on them."""
+
+    models: frozenset[str]
+    """`owner/name` of each model."""
+    workforce: Callable[[], Workforce]
+    """Makes the processes that work; called in the event loop."""
+    title: str = "embedded engine"
+    """What refusals call the service."""
+    who: str = "painter"
+    """What failures call the one that works."""
 
 
 def serve(
@@ -46,21 +62,33 @@ def serve(
     alone and is emptied. `slots` is how many predictions paint at once, at least 1. `conformance` adds the
     fixture models for outside suites. Raises `EngineError`.
     """
+    serve_trade(Trade(served(conformance), Nursery), socket_path, secret, work_dir, slots, limits)
+
+
+def serve_trade(
+    trade: Trade,
+    socket_path: str | Path,
+    secret: str,
+    work_dir: str | Path,
+    slots: int,
+    limits: Limits | None = None,
+) -> None:
+    """What `serve` does, for any trade. Raises `EngineError`."""
     if slots < 1:
         raise EngineError("The engine needs at least one slot.")
     path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
     hold_leash()
     with _lock(folder), _listening(path) as listener, _quiet_signals():
-        asyncio.run(_serve(listener, secret, folder, slots, limits or Limits(), served(conformance)))
+        asyncio.run(_serve(trade, listener, secret, folder, slots, limits or Limits()))
 
 
 async def _serve(
-    listener: socket.socket, secret: str, folder: Path, slots: int, limits: Limits, models: frozenset[str]
+    trade: Trade, listener: socket.socket, secret: str, folder: Path, slots: int, limits: Limits
 ) -> None:
-    book, nursery = Book(folder), Nursery()
+    book, nursery = Book(folder), trade.workforce()
     book.empty_folder()
-    runner = Runner(book, nursery, limits, slots)
-    app = App(secret, book, runner, nursery, slots, models)
+    runner = Runner(book, nursery, limits, slots, who=trade.who)
+    app = App(secret, book, runner, nursery, slots, trade.models, title=trade.title)
     config = uvicorn.Config(
         app,
         lifespan="off",

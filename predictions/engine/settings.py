@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from predictions.engine.asked import Asked
 from predictions.engine.models import MAX_SIDE, MIN_SIDE, RATIOS, SD_SIZES, Model, Settings
 from predictions.engine.refusal import Refusal
 
 FORMATS = ("png", "jpg", "webp")
 MAX_NOTED = 12
+SIZED = ("width", "height", "aspect_ratio")
 _LORA_FORMS = (
     re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+"),
     re.compile(r"https?://huggingface\.co/[\w.-]+/[\w.-]+\S*"),
@@ -34,11 +36,10 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
     Null counts as left out. Raises `Refusal` with the published text, or with one plain sentence of ours.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    for name in model.image_inputs:
-        if given.get(name):
-            raise Refusal("Image inputs are not served by the embedded engine yet.")
-    asked = _Asked({**model.defaults, **given})
-    width, height = _size(model, asked)
+    from_picture = model.works_from_a_picture(given)
+    asked = Asked({**model.defaults, **given})
+    keeps_size = from_picture and not model.works_within_a_mask(given)
+    width, height = (0, 0) if keeps_size else _size(model, asked)
     steps = asked.integer("num_inference_steps", 1, model.max_steps)
     scale = asked.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
     return Settings(
@@ -47,7 +48,7 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
         negative_prompt=asked.text("negative_prompt") if "negative_prompt" in model.defaults else "",
         width=width,
         height=height,
-        count=asked.integer("num_outputs", 1, 4),
+        count=asked.integer("num_outputs", 1, model.max_outputs),
         steps=steps,
         quality=steps / model.defaults["num_inference_steps"],
         guidance=1.0 if scale is None else scale / model.defaults["guidance_scale"],
@@ -55,53 +56,13 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
         seed=asked.integer("seed") if "seed" in given else drawn_seed,
         format=_format(model, asked),
         encoder_quality=asked.integer("output_quality", 0, 100) if "output_quality" in model.defaults else 80,
-        lora=_lora(model, given),
-        notes=tuple(_notes(model, given)),
+        strength=_strength(asked) if from_picture else None,
+        lora=lora_of(model, given),
+        notes=tuple(_notes(model, given, from_picture, keeps_size)),
     )
 
 
-class _Asked:
-    """Typed reading of one input object."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
-
-    def text(self, name: str) -> str:
-        value = self._values.get(name)
-        if not isinstance(value, str):
-            raise Refusal(f"Input {name} must be a text.")
-        return value
-
-    def integer(self, name: str, low: int | None = None, high: int | None = None) -> int:
-        value = self._values.get(name)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise Refusal(f"Input {name} must be a whole number.")
-        self._within(name, value, low, high)
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        value = self._values.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Refusal(f"Input {name} must be a number.")
-        self._within(name, value, low, high)
-        return float(value)
-
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = self.text(name)
-        if value not in choices:
-            raise Refusal(f"Input {name} must be one of {', '.join(choices)}.")
-        return value
-
-    @staticmethod
-    def _within(name: str, value: float, low: float | None, high: float | None) -> None:
-        # Written so that NaN, which compares false with everything, is refused too.
-        if low is not None and high is not None and not low <= value <= high:
-            raise Refusal(f"Input {name} must lie between {low} and {high}.")
-
-
-def _size(model: Model, asked: _Asked) -> tuple[int, int]:
+def _size(model: Model, asked: Asked) -> tuple[int, int]:
     if model.shape == "ratio":
         return RATIOS[asked.choice("aspect_ratio", tuple(RATIOS))]
     width, height = asked.integer("width"), asked.integer("height")
@@ -116,11 +77,19 @@ def _size(model: Model, asked: _Asked) -> tuple[int, int]:
     return width, height
 
 
-def _format(model: Model, asked: _Asked) -> Any:
+def _strength(asked: Asked) -> float:
+    """What a schema does not limit the published models refuse at run time, in these words."""
+    value = asked.number("prompt_strength")
+    if not 0 <= value <= 1:
+        raise Refusal(f"The value of strength should in [0.0, 1.0] but is {value}")
+    return value
+
+
+def _format(model: Model, asked: Asked) -> Any:
     return asked.choice("output_format", FORMATS) if "output_format" in model.defaults else "png"
 
 
-def _lora(model: Model, given: dict[str, Any]) -> str | None:
+def lora_of(model: Model, given: dict[str, Any]) -> str | None:
     """The LoRA asked for, checked by the published grammar where the model has one."""
     if model.lora_input is None or model.lora_input not in given:
         return None
@@ -134,13 +103,15 @@ def _lora(model: Model, given: dict[str, Any]) -> str | None:
     return value
 
 
-def _notes(model: Model, given: dict[str, Any]) -> list[str]:
+def _notes(model: Model, given: dict[str, Any], from_picture: bool, keeps_size: bool) -> list[str]:
     """One log line for each input that was given and changes nothing, in the order given."""
     notes = []
     for name in given:
         if name in model.meaningless:
             notes.append(f"Input {name} has no meaning to this engine and was ignored.")
-        elif name in model.only_with_image:
+        elif keeps_size and name in SIZED and name in model.known:
+            notes.append(f"Input {name} does nothing together with image and was ignored.")
+        elif name in model.only_with_image and not from_picture:
             notes.append(f"Input {name} matters only together with image and was ignored.")
         elif name == "output_quality" and given.get("output_format") == "png":
             notes.append("Input output_quality has no effect on png and was ignored.")

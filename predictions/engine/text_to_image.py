@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine import given
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing, sketch_size
-from predictions.engine.encode import CONTENT_TYPES, Label, encode
+from predictions.engine.encode import CONTENT_TYPES, Label, Source, encode
 from predictions.engine.models import Model, Settings
 from predictions.engine.progress import Bar
 
@@ -55,16 +56,17 @@ def perform(model: Model, settings: Settings, desk: Desk, painter: Painter) -> N
 
     Raises whatever the painter raises; `MemoryError` is the caller's to name.
     """
-    _say(model, settings, desk, painter)
-    desk.metric("engine", "procedural")
-    desk.metric("painter", painter.VERSION)
+    say(settings, desk, painter)
+    if model.extra_logs:
+        desk.log(f"Prompt: {settings.prompt}")
+        desk.log("txt2img mode")
     bar = Bar(settings.steps, desk.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
-        told = _teller(desk, bar, index, settings.count)
+        told = teller(desk, bar, index, settings.count)
         pixels = _developed(one, painter, desk, told)
         name = f"out-{index}.{settings.format}"
-        data = encode(pixels, settings.format, settings.encoder_quality, _label(one, painter.VERSION))
+        data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painter.VERSION))
         desk.save(name, CONTENT_TYPES[settings.format], data)
         told(1.0)
 
@@ -105,7 +107,7 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
     return pixels
 
 
-def _teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float], None]:
+def teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float], None]:
     """A progress callback for picture `index` of `count`, mapped onto the whole request."""
 
     def told(fraction: float) -> None:
@@ -117,25 +119,20 @@ def _teller(desk: Desk, bar: Bar, index: int, count: int) -> Callable[[float], N
     return told
 
 
-def _say(model: Model, settings: Settings, desk: Desk, painter: Painter) -> None:
-    """The log up to the first bar. The seed comes first: clients parse it back out."""
+def say(settings: Settings, desk: Desk, painter: Painter, *, does: str = given.DRAWS) -> None:
+    """The log up to what the published model adds. The seed comes first: clients parse it back out."""
     desk.log(f"Using seed: {settings.seed}")
-    desk.log(
-        f"Embedded engine: procedural painter {painter.VERSION}. "
-        "No neural network, no weights; it draws from a word list."
-    )
+    given.say_engine(desk, painter.VERSION, does=does)
     understanding = painter.understand(settings.prompt, settings.negative_prompt)
-    desk.log(_understood(understanding.known, understanding.unknown))
+    desk.log(understood(understanding.known, understanding.unknown))
     if settings.lora is not None:
-        desk.log(f"LoRA {_without_query(settings.lora)} not loaded: this engine has no weights.")
+        desk.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
     for note in settings.notes:
         desk.log(note)
-    if model.extra_logs:
-        desk.log(f"Prompt: {settings.prompt}")
-        desk.log("txt2img mode")
 
 
-def _understood(known: Sequence[str], unknown: Sequence[str]) -> str:
+def understood(known: Sequence[str], unknown: Sequence[str]) -> str:
+    """The log line that tells the words with a meaning here from those without."""
     text = f"Understood: {_listed(known) or 'nothing'}."
     return f"{text} No meaning here: {_listed(unknown)}." if unknown else text
 
@@ -146,7 +143,7 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(once[:WORDS_LISTED]) + more
 
 
-def _without_query(name: str) -> str:
+def without_query(name: str) -> str:
     """Addresses of weights often carry a token in their query, and a log has more readers than its owner."""
     if "://" not in name:
         return name
@@ -154,7 +151,8 @@ def _without_query(name: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
-def _label(settings: Settings, version: str) -> Label:
+def label_of(settings: Settings, version: str) -> Label:
+    """What the file of a picture painted with these settings says about itself."""
     chosen: dict[str, Any] = {
         "width": settings.width,
         "height": settings.height,
@@ -165,4 +163,9 @@ def _label(settings: Settings, version: str) -> Label:
         chosen["guidance_scale"] = settings.guidance_scale
     if settings.format != "png":
         chosen["output_quality"] = settings.encoder_quality
-    return Label(model=settings.model, painter=version, seed=settings.seed, settings=chosen)
+    if settings.strength is not None:
+        chosen["prompt_strength"] = settings.strength
+    # At full strength nothing of what was given is left.
+    from_picture = settings.strength is not None and settings.strength < 1
+    source: Source = "algorithmicallyEnhanced" if from_picture else "algorithmicMedia"
+    return Label(settings.model, version, settings.seed, chosen, source)

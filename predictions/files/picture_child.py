@@ -51,7 +51,7 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(16)
     if head[4:8] == b"ftyp" and head[8:12] not in _PICTURES_IN_BOXES:
-        return {"content_type": "video/mp4"}
+        return {"content_type": "video/mp4", **_film(path, folder)}
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=list(TYPES)) as picture:
@@ -84,6 +84,29 @@ def _plain(plain: Image.Image) -> Image.Image:
     # Comments, prompts and places stay in the file itself: a thumbnail may be shown where that is not.
     plain.info = {}
     return plain
+
+
+def _film(path: Path, folder: Path) -> dict[str, Any]:
+    """Size, poster and placeholder from a film's first frame; nothing where no decoder here reads it."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        width, height = (
+            int(film.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        if not 0 < width * height <= MAX_PIXELS:
+            return {}
+        there, frame = film.read()
+    finally:
+        film.release()
+    if not there or frame is None:
+        return {}
+    # Turned as its maker held the camera, a frame may have its sides exchanged.
+    height, width = frame.shape[:2]
+    poster = Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    return {"width": width, "height": height, **_thumbnails(poster, folder)}
 
 
 def _thumbnails(picture: Image.Image, folder: Path) -> dict[str, Any]:

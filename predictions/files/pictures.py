@@ -67,10 +67,10 @@ def look(path: Path, folder: Path) -> Look:
 def _read(found: dict[str, Any], folder: Path) -> Look:
     """A child's answer, believed only as far as it can be checked: the file may have taken the child over."""
     kind = found["content_type"]
-    if kind == VIDEO:
+    if kind == VIDEO and "width" not in found:
         return Look(kind)
     width, height = int(found["width"]), int(found["height"])
-    if kind not in EXTENSIONS or not 0 < width * height <= MAX_PIXELS:
+    if kind not in (*EXTENSIONS, VIDEO) or not 0 < width * height <= MAX_PIXELS:
         raise ValueError("no picture")
     if not _COLOUR.fullmatch(found["colour"]) or not _BLUR.fullmatch(found["blur"]):
         raise ValueError("no placeholder")

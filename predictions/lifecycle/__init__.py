@@ -40,6 +40,8 @@ from predictions.lifecycle.ending import (
     succeed,
     turn_webhook_off,
 )
+from predictions.lifecycle.growing import due as due_to_show
+from predictions.lifecycle.growing import show
 from predictions.lifecycle.progress import (
     Look,
     begin_finished,
@@ -66,6 +68,7 @@ __all__ = [
     "claim_starts",
     "claim_strays",
     "collect_later",
+    "due_to_show",
     "expire",
     "fail",
     "fail_running",
@@ -84,6 +87,7 @@ __all__ = [
     "remove_data",
     "renew",
     "renew_start",
+    "show",
     "store_result",
     "stray_closed",
     "succeed",

@@ -16,7 +16,7 @@ from accounts.statements import PreparedInsert
 from predictions import pricing
 from predictions.delivery import webhooks
 from predictions.files import media
-from predictions.lifecycle import compiled, previews
+from predictions.lifecycle import compiled, growing, previews
 from predictions.models import Output, Phase, Prediction, Status, StoredFile
 from predictions.models.prediction import LIVE
 from predictions.running import hints, queue
@@ -48,6 +48,8 @@ class PreparedOutput:
     medium: StoredFile | None
     colour: str
     blur: str
+    row: Output | None = None
+    """Its row, where it was shown before the end: then its files are owned already."""
 
     @property
     def path(self) -> str:
@@ -57,6 +59,20 @@ class PreparedOutput:
     def files(self) -> list[StoredFile]:
         """All its files."""
         return [file for file in (self.file, self.small, self.medium) if file is not None]
+
+    def row_of(self, prediction: Prediction) -> Output:
+        """A new row for it."""
+        return Output(
+            prediction=prediction,
+            index=self.index,
+            name=self.name,
+            token=self.token,
+            file=self.file,
+            small=self.small,
+            medium=self.medium,
+            colour=self.colour,
+            blur=self.blur,
+        )
 
 
 def succeed(
@@ -82,11 +98,12 @@ def succeed(
             logs=_with_note(prediction.logs, note) if note else prediction.logs,
         ):
             return False
-        rows = [_output_row(prediction, output) for output in outputs]
+        new = [(output, output.row_of(prediction)) for output in outputs if output.row is None]
+        rows = [output.row for output in outputs if output.row is not None] + [row for _, row in new]
         with statements.batch() as together:
-            for row in rows:
+            for _, row in new:
                 together.send(_OUTPUT.statement(row))
-        media.keep([file for output in outputs for file in output.files()])
+        media.keep([file for output, _ in new for file in output.files()])
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
         if prediction.webhook and "completed" not in prediction.webhook_events:
@@ -113,9 +130,10 @@ def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = Fals
     where = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
     values: dict[str, Any] = {"upstream_open": False} if closed else {}
     with transaction.atomic():
-        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
+        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id", "output").get()
         ended = _end(where, Status.FAILED, error=free(error), charge=0, **values)
         if ended:
+            growing.drop(prediction_id, row["output"])
             _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
 
@@ -123,10 +141,11 @@ def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = Fals
 def fail_waiting(prediction_id: int, error: str) -> bool:
     """End as failed what waits and was sent to nobody, where it still does; the hold goes back."""
     with transaction.atomic():
-        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id").get()
+        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id", "output").get()
         waits = Q(pk=prediction_id, phase=Phase.WAITING, provider="")
         ended = _end(waits, Status.FAILED, error=free(error), charge=0)
         if ended:
+            growing.drop(prediction_id, row["output"])
             _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
 
@@ -143,6 +162,8 @@ def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim
     with transaction.atomic():
         ended = _end(Q(pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run), Status.FAILED, **values)
         if ended:
+            if prediction.version.streams_files:
+                growing.drop(prediction.pk, True)
             _settled(prediction.pk, prediction.account_id, prediction.public_id, 0)
     return ended
 
@@ -153,7 +174,7 @@ def cancel(public_id: str, *, error: str | None = None) -> Prediction:
     Too late once a successful result is stored: then the present state is the answer.
     """
     with transaction.atomic():
-        row = Prediction.objects.filter(public_id=public_id).values("pk", "account_id").get()
+        row = Prediction.objects.filter(public_id=public_id).values("pk", "account_id", "output").get()
         too_late = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
         ended = _end(
             Q(pk=row["pk"]) & ~too_late,
@@ -165,6 +186,7 @@ def cancel(public_id: str, *, error: str | None = None) -> Prediction:
             error=None if error is None else free(error),
         )
         if ended:
+            growing.drop(row["pk"], row["output"])
             _settled(row["pk"], row["account_id"], public_id, 0)
     return Prediction.objects.select_related("model", "version", "price").get(pk=row["pk"])
 
@@ -247,20 +269,6 @@ def _shown_output(prediction: Prediction, outputs: list[PreparedOutput], value: 
         return value
     paths = [output.path for output in outputs]
     return paths if prediction.version.gives_list else paths[0]
-
-
-def _output_row(prediction: Prediction, output: PreparedOutput) -> Output:
-    return Output(
-        prediction=prediction,
-        index=output.index,
-        name=output.name,
-        token=output.token,
-        file=output.file,
-        small=output.small,
-        medium=output.medium,
-        colour=output.colour,
-        blur=output.blur,
-    )
 
 
 def _with_note(logs: str, note: str) -> str:

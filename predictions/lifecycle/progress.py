@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.clock import Now
 from predictions.clock import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS, after
 from predictions.delivery import webhooks
-from predictions.lifecycle import compiled, ending, previews, strays
+from predictions.lifecycle import compiled, ending, growing, previews, strays
 from predictions.lifecycle.claims import wake_waiting
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
@@ -120,8 +120,10 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
     )
     output = _output_so_far(prediction, update.output)
     look = previews.news(prediction.pk, update.preview)
-    known = (prediction.logs, prediction.progress, prediction.output)
-    if (logs, progress, output) == known and look is None:
+    files = growing.announced(prediction, update)
+    result = {"files": [_ref_json(ref) for ref in files]} if files else None
+    known = (prediction.logs, prediction.progress, prediction.output, prediction.result)
+    if (logs, progress, output, result) == known and look is None:
         look_again(prediction, seconds, seen=True)
         return True
     with transaction.atomic():
@@ -132,11 +134,14 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
                 logs=logs,
                 progress=progress,
                 output=output,
+                result=result,
                 revision=F("revision") + 1,
                 look_at=after(seconds),
                 job_seen_at=Now(),
             )
         )
+        if changed and files:
+            queue.wake("collect")
         if changed and look is not None:
             previews.keep(prediction.pk, look)
         if changed and logs != prediction.logs:

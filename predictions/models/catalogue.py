@@ -102,6 +102,11 @@ class Version(models.Model):
         return schema.get("x-cog-array-type") == "iterator" and not self.gives_files
 
     @property
+    def streams_files(self) -> bool:
+        """Whether the output is a list of files that grows while the model works."""
+        return self.output_schema.get("x-cog-array-type") == "iterator" and self.gives_files
+
+    @property
     def gives_list(self) -> bool:
         """Whether the output is a list."""
         return bool(self.output_schema.get("type") == "array")

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from predictions.engine.models import MODELS
+from predictions.engine import fixtures
+from predictions.engine.models import PICTURE_INPUTS
 from predictions.providers.base import (
     AnswerLost,
     Job,
@@ -70,8 +71,9 @@ class EmbeddedEngine:
         return model in self._models
 
     def takes_pictures(self, model: str) -> bool:
-        """Whether the engine knows it and it is not the painter, which paints from words alone."""
-        return model in self._models and model not in MODELS
+        """Whether the engine knows it and some input of it is a picture."""
+        is_one = model in PICTURE_INPUTS or model == fixtures.BY_ROLE["file_input"]
+        return is_one and model in self._models
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from predictions.engine.models import served
 from predictions.providers.base import Provider
 from predictions.providers.embedded import EmbeddedEngine
+from predictions.providers.local import LocalWeights
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,22 @@ class EngineConfig:
     def __repr__(self) -> str:
         """Without the secret: configurations end up in logs."""
         return f"EngineConfig(name={self.name!r}, socket_path={self.socket_path!r}, slots={self.slots})"
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """Where the service of local weights listens, and what it has."""
+
+    socket_path: str
+    secret: str
+    devices: int
+    """Jobs that it works on at once."""
+    models: frozenset[str]
+    keeps_its_models: bool = True
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"LocalConfig(socket_path={self.socket_path!r}, devices={self.devices})"
 
 
 class UnknownProvider(LookupError):
@@ -61,9 +78,21 @@ class Registry:
         return [provider for provider in self if provider.serves(model)]
 
 
-def build_registry(engines: Iterable[EngineConfig]) -> Registry:
-    """A registry of embedded engines."""
-    return Registry(embedded_engine(config) for config in engines)
+def build_registry(engines: Iterable[EngineConfig], local: LocalConfig | None = None) -> Registry:
+    """A registry of embedded engines; real weights, where there are some, come before them."""
+    weights = [local_weights(local)] if local is not None else []
+    return Registry([*weights, *(embedded_engine(config) for config in engines)])
+
+
+def local_weights(config: LocalConfig) -> LocalWeights:
+    """The provider for the service of local weights."""
+    return LocalWeights(
+        socket_path=config.socket_path,
+        secret=config.secret,
+        limit=config.devices,
+        models=config.models,
+        keeps_its_models=config.keeps_its_models,
+    )
 
 
 def embedded_engine(config: EngineConfig) -> EmbeddedEngine:

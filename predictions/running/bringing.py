@@ -48,7 +48,7 @@ class _Way:
     found: Found = field(default_factory=Found)
     until: float = field(default_factory=lambda: time.monotonic() + ROUND_S)
     asked: int = 0
-    """How many of its files were asked for so far."""
+    """How many of its files were asked for so far, or stored before the end."""
 
     @property
     def prediction(self) -> Prediction:
@@ -100,6 +100,7 @@ class Homecoming:
 
     def _begin(self, way: _Way) -> bool:
         way.refs, way.found = collecting.plan(way.prediction, way.provider)
+        way.asked = len(way.found.outputs)
         return self._go_on(way)
 
     def _go_on(self, way: _Way) -> bool:

@@ -14,7 +14,7 @@ from predictions.clock import COLLECT_PATIENCE
 from predictions.files import media
 from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
-from predictions.models import Prediction
+from predictions.models import Output, Prediction
 from predictions.providers.base import OutputRef, Provider, ProviderError
 from predictions.running.fetching import Brought, Unusable, safe_name
 
@@ -88,7 +88,28 @@ def plan(prediction: Prediction, provider: Provider | None) -> tuple[list[Output
         raise Unusable(f"it holds more than {MAX_FILES} files")
     if not prediction.version.gives_list:
         refs = refs[:1]
-    return refs, Found(asked=len(refs))
+    return refs, Found(outputs=shown_before(prediction), asked=len(refs))
+
+
+def shown_before(prediction: Prediction) -> list[PreparedOutput]:
+    """The outputs of a growing list that readers see already, in order: they are stored, and stay as they are."""
+    if not prediction.output or not prediction.version.streams_files:
+        return []
+    rows = Output.objects.filter(prediction=prediction).select_related("file", "small", "medium")
+    return [
+        PreparedOutput(
+            index=row.index,
+            name=row.name,
+            token=row.token,
+            file=row.file,
+            small=row.small,
+            medium=row.medium,
+            colour=row.colour,
+            blur=row.blur,
+            row=row,
+        )
+        for row in rows.order_by("index")
+    ]
 
 
 def pause(prediction: Prediction) -> tuple[float, float]:

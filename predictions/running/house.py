@@ -1,4 +1,4 @@
-"""What `manage.py work` keeps running on one machine: the queue's cluster, watcher, sweep, poster and engine."""
+"""What `manage.py work` keeps running on one machine: cluster, watcher, sweep, poster, engine and local weights."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ SOCKET_PATH_LIMIT = 103
 
 @dataclass(frozen=True)
 class EnginePlace:
-    """Where the engine listens, where it works, and the secret that it demands."""
+    """Where the engine (or the service of local weights) listens, where it works, and the secret that it demands."""
 
     socket: Path
     folder: Path
     secret: str
+    name: str = "engine"
 
     def environment(self) -> dict[str, str]:
         """How the engine and those who call it learn of the place."""
         return {
-            "DARKROOM_ENGINE_SOCKET": str(self.socket),
-            "DARKROOM_ENGINE_SECRET": self.secret,
+            f"DARKROOM_{self.name.upper()}_SOCKET": str(self.socket),
+            f"DARKROOM_{self.name.upper()}_SECRET": self.secret,
         }
 
 
 def work(*, with_engine: bool | None = None) -> None:
     """Supervise the parts until a signal stops it. Waits first until no other `work` uses this data folder.
 
-    `with_engine` None follows the setting DARKROOM_ENGINE.
+    `with_engine` None follows the settings DARKROOM_ENGINE and DARKROOM_LOCAL_MODELS; False leaves both out.
     """
     leash.arm()
     stop = threading.Event()
@@ -57,23 +58,25 @@ def work(*, with_engine: bool | None = None) -> None:
             return
         with contextlib.ExitStack() as stack:
             wanted = settings.ENGINE["enabled"] if with_engine is None else with_engine
-            place = stack.enter_context(_engine_place()) if wanted else None
-            supervisor = Supervisor(parts(place))
-            pulse = Pulse(
-                supervisor, place.socket if place else None, place.secret if place else "", instance()
-            )
+            place = stack.enter_context(_place("engine", settings.ENGINE["folder"])) if wanted else None
+            has_weights = settings.LOCAL["models"] is not None and with_engine is not False
+            local = stack.enter_context(_place("local", settings.LOCAL["folder"])) if has_weights else None
+            supervisor = Supervisor(parts(place, local))
+            services = {one.name: (one.socket, one.secret) for one in (place, local) if one is not None}
+            pulse = Pulse(supervisor, services, instance())
             pulse.start()
             supervisor.run()
             pulse.stop()
 
 
-def parts(place: EnginePlace | None) -> list[Part]:
-    """The parts with their commands; without a place there is no engine.
+def parts(place: EnginePlace | None, local: EnginePlace | None = None) -> list[Part]:
+    """The parts with their commands; without a place there is no engine, without another no local weights.
 
     Webhooks have a process of their own: a receiver that hangs never delays a start.
     """
     shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
-    shared |= place.environment() if place else {}
+    for one in (place, local):
+        shared |= one.environment() if one else {}
     found = [
         Part("cluster-work", _manage("cluster", "work"), {**shared, "Q_CLUSTER_NAME": "work"}, grace_s=5.0),
         Part("watcher", _manage("watch"), shared, grace_s=5.0),
@@ -83,6 +86,8 @@ def parts(place: EnginePlace | None) -> list[Part]:
     ]
     if place:
         found.append(Part("engine", _manage("engine"), shared, stage=1, grace_s=2.0))
+    if local:
+        found.append(Part("local", _manage("local"), shared, stage=1, grace_s=2.0))
     return found
 
 
@@ -105,17 +110,16 @@ def _manage(*words: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _engine_place() -> Iterator[EnginePlace]:
+def _place(name: str, base: Path) -> Iterator[EnginePlace]:
     """A folder that nobody else may enter, its path short enough for a socket; a secret that dies with this start."""
-    base: Path = settings.ENGINE["folder"]
     folder, away = base / "run", ""
-    if len(os.fsencode(folder / "engine.sock")) > SOCKET_PATH_LIMIT:
+    if len(os.fsencode(folder / f"{name}.sock")) > SOCKET_PATH_LIMIT:
         away = tempfile.mkdtemp(prefix="darkroom-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
         folder = Path(away)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     try:
-        yield EnginePlace(folder / "engine.sock", base / "work", secrets.token_urlsafe(32))
+        yield EnginePlace(folder / f"{name}.sock", base / "work", secrets.token_urlsafe(32), name)
     finally:
         if away:
             shutil.rmtree(away, ignore_errors=True)

@@ -6,37 +6,65 @@ import os
 from functools import lru_cache
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
+from predictions.local.reading import LocalSettingsError
+from predictions.local.settings import LocalSettings, load
 from predictions.providers.base import Provider
-from predictions.providers.registry import EngineConfig, Registry, UnknownProvider, build_registry
+from predictions.providers.registry import (
+    EngineConfig,
+    LocalConfig,
+    Registry,
+    UnknownProvider,
+    build_registry,
+)
 from predictions.upstreams import configured
 from predictions.upstreams.names import key_pk
 
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:
-    """The engines of this process. The socket and its secret come from the supervisor's environment.
+    """The engines of this process, and the local weights. Sockets and secrets come from the supervisor's environment.
 
     A process without them (the web server) still knows what can be served; it never calls.
     """
-    if not settings.ENGINE["enabled"]:
-        return build_registry([])
-    socket_path = os.environ.get("DARKROOM_ENGINE_SOCKET") or str(settings.ENGINE["folder"] / "engine.sock")
-    secret = os.environ.get("DARKROOM_ENGINE_SECRET", "")
-    return build_registry(
-        [
-            EngineConfig(
-                socket_path=socket_path,
-                secret=secret,
-                slots=settings.ENGINE["slots"],
-                conformance=settings.CONFORMANCE,
-            )
-        ]
+    return build_registry([_engine()] if settings.ENGINE["enabled"] else [], _local())
+
+
+def _engine() -> EngineConfig:
+    return EngineConfig(
+        socket_path=os.environ.get("DARKROOM_ENGINE_SOCKET")
+        or str(settings.ENGINE["folder"] / "engine.sock"),
+        secret=os.environ.get("DARKROOM_ENGINE_SECRET", ""),
+        slots=settings.ENGINE["slots"],
+        conformance=settings.CONFORMANCE,
     )
 
 
+def _local() -> LocalConfig | None:
+    try:
+        found = local_settings()
+    except LocalSettingsError as error:
+        raise ImproperlyConfigured(f"DARKROOM_LOCAL_MODELS: {error}") from None
+    if found is None:
+        return None
+    return LocalConfig(
+        socket_path=os.environ.get("DARKROOM_LOCAL_SOCKET") or str(settings.LOCAL["folder"] / "local.sock"),
+        secret=os.environ.get("DARKROOM_LOCAL_SECRET", ""),
+        devices=len(found.devices),
+        models=found.names,
+        keeps_its_models=found.embedded == "never",
+    )
+
+
+def local_settings() -> LocalSettings | None:
+    """The operator's file of local models, read now; None where none is named. Raises `LocalSettingsError`."""
+    path = settings.LOCAL["models"]
+    return load(path) if path is not None else None
+
+
 def all_providers() -> list[Provider]:
-    """Every provider that may get new work, in order of preference: the enabled upstreams, then the engines.
+    """Every provider that may get new work, in order of preference: the enabled upstreams, local weights, the engines.
 
     May ask the database, so never on an event loop.
     """
@@ -57,7 +85,7 @@ def provider(name: str) -> Provider:
 
 
 def shown_name(name: str) -> str | None:
-    """What members are told of who works on a prediction: the upstream's name, `embedded`; None where nobody does."""
+    """What members are told of who works on a prediction: the upstream's name, `local`, `embedded`; None: nobody."""
     if not name:
         return None
     if key_pk(name) is None:

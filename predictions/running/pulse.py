@@ -13,6 +13,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ FROZEN_AFTER_S = 60.0
 KNOCK_EVERY_S = 15.0
 OWN_BEAT_EVERY_S = 5.0
 TICK_S = 1.0
+SERVICES = ("engine", "local")
+"""Parts that are asked; all others write signs of life themselves."""
 
 
 @dataclass
@@ -52,18 +55,18 @@ class Pulse:
     """Knocks at the cluster, looks for signs of life, asks the engine, and notes the state of all parts."""
 
     def __init__(
-        self, supervisor: Supervisor, engine_socket: Path | None, secret: str, instance: str
+        self, supervisor: Supervisor, services: Mapping[str, tuple[Path, str]], instance: str
     ) -> None:
+        """`services` are the parts that answer on a socket of their own (engine, local), with its path and secret."""
         self._supervisor = supervisor
-        self._engine_socket = engine_socket
-        self._secret = secret
+        self._services = dict(services)
         self._instance = instance
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         now = time.monotonic()
         # Parts that write their own signs of life; each under a kind of the same name.
-        self._watched = [_Watched(part, since=now) for part in supervisor.states() if part != "engine"]
-        self._engine = _Watched("engine", since=now)
+        self._watched = [_Watched(part, since=now) for part in supervisor.states() if part not in SERVICES]
+        self._asked = {name: _Watched(name, since=now) for name in self._services}
         self._last_knock: dict[str, float] = {}
         self._last_own = 0.0
 
@@ -108,12 +111,13 @@ class Pulse:
         seen = dict(Beat.objects.filter(instance=self._instance).values_list("kind", "at"))
         for watched in self._watched:
             self._look(watched, seen.get(watched.part), now)
-        engine = self._ask_engine(now)
+        answers = {name: self._ask(watched, now) for name, watched in self._asked.items()}
         if now - self._last_own >= OWN_BEAT_EVERY_S:
             self._last_own = now
             self._note("supervisor", {"parts": self._supervisor.states()})
-            if engine is not None:
-                self._note("engine", engine)
+            for name, answer in answers.items():
+                if answer is not None:
+                    self._note(name, answer)
 
     def _look(self, watched: _Watched, seen: datetime | None, now: float) -> None:
         process = self._supervisor.process_id(watched.part)
@@ -134,18 +138,16 @@ class Pulse:
             self._last_knock[watched.part] = now
             queue.knock(watched.part.removeprefix("cluster-"))
 
-    def _ask_engine(self, now: float) -> dict[str, Any] | None:
-        """What the engine says of itself; kills it where its process is there and does not answer for a minute."""
-        if self._engine_socket is None:
-            return None
-        process = self._supervisor.process_id("engine")
-        answer = engine_health(self._engine_socket, self._secret)
-        if answer is not None or process != self._engine.process:
-            self._engine.process = process
-            self._engine.fresh(now)
-        elif process is not None and now - self._engine.since > FROZEN_AFTER_S:
-            self._supervisor.replace("engine", "it does not answer")
-            self._engine.fresh(now)
+    def _ask(self, watched: _Watched, now: float) -> dict[str, Any] | None:
+        """What a service says of itself; kills it where its process is there and does not answer for a minute."""
+        process = self._supervisor.process_id(watched.part)
+        answer = engine_health(*self._services[watched.part])
+        if answer is not None or process != watched.process:
+            watched.process = process
+            watched.fresh(now)
+        elif process is not None and now - watched.since > FROZEN_AFTER_S:
+            self._supervisor.replace(watched.part, "it does not answer")
+            watched.fresh(now)
         return answer
 
     def _note(self, kind: str, detail: dict[str, Any]) -> None:

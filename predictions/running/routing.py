@@ -1,7 +1,8 @@
 """Which provider gets a prediction that is next: by priority, then by weight, within every limit, past what rests.
 
 Upstreams come before the engine. The engine works on a model that upstreams serve only where the operator made it their
-last resort, and only while none of them takes work. For one choice under the dispatch lock; nothing is kept.
+last resort, and only while none of them takes work. Local weights come before the embedded engine, and unless the
+operator says otherwise it never paints what they would make. For one choice under the dispatch lock; nothing is kept.
 """
 
 from __future__ import annotations
@@ -100,8 +101,14 @@ class Slots:
             if willing or not wanted.last_resort:
                 others = [pool for pool in willing if pool.name not in refused_by]
                 return self._by_priority(others or willing)
-        engines = [pool for pool in self._pools if not pool.group and pool.provider.serves(wanted.ref)]
-        return next((pool.provider for pool in engines if self._has_room(pool)), None)
+        for pool in self._pools:
+            if pool.group or not pool.provider.serves(wanted.ref):
+                continue
+            if self._has_room(pool):
+                return pool.provider
+            if getattr(pool.provider, "keeps_its_models", False):
+                return None
+        return None
 
     def take(self, name: str) -> None:
         """One slot of this provider is gone, and of its group."""

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 from predictions import lifecycle
 from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
-from predictions.running import calling_off, inputs, providers, starting
+from predictions.running import calling_off, inputs, providers, showing, starting
 from predictions.running.bringing import SIDE_BY_SIDE, Homecoming
 from predictions.running.calls import Calls, calls
 from predictions.running.turns import turns
@@ -38,9 +38,9 @@ def start() -> None:
 
 
 def collect() -> None:
-    """Fetch and store results until none is due or the round is over."""
+    """Fetch and store results until none is due or the round is over; then what growing lists have got since."""
     with calls() as mine:
-        _rounds(mine, _collect_round)
+        _rounds(mine, _collect_round, _growing_round)
 
 
 def cancel() -> None:
@@ -134,3 +134,8 @@ def _collect_round(mine: Calls, until: float) -> bool:
     home.until_done()
     # Fewer than asked for: nothing more was due, and what becomes due wakes somebody.
     return len(claimed) == SIDE_BY_SIDE
+
+
+def _growing_round(mine: Calls, until: float) -> bool:
+    showing.show_growing(mine)
+    return False

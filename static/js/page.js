@@ -142,4 +142,9 @@ stage?.addEventListener("touchend", (event) => {
   if (Math.abs(far) > 60 && Math.abs(far) > 2 * Math.abs(aside)) step(far > 0 ? "prev" : "next");
 });
 
+// A film plays by itself, without sound, for those who like things to move; it has its controls for everybody.
+if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  for (const film of document.querySelectorAll("video[data-film]")) film.play().catch(() => {});
+}
+
 document.addEventListener("htmx:afterSettle", (event) => localTimes(event.target));

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accounts.models import User
 from gallery.models import Item, ShareLink
 from predictions import catalogue, lifecycle
+from predictions.engine.encode import Label
+from predictions.engine.motion.video import VideoWriter
 from predictions.files import media
 from predictions.models import Output, Phase, Prediction, Status
 from tests import factories
@@ -121,6 +126,47 @@ def test_the_price_follows_the_controls(window: Open) -> None:
     page.wait_for_selector("#make:has-text('15.2 credits')")
     assert page.locator(".segmented input:checked").first.input_value() == "4"
     assert member.complaints == []
+
+
+def test_nothing_lies_over_the_page_of_a_picture(window: Open) -> None:
+    """What stands in the middle of the picture is the picture, and its deeds can be clicked."""
+    item = picture_item(factories.make_user("alice"), "a lighthouse")
+    member = window()
+    member.sign_in("alice")
+    page = member.open(f"/library/{item.public_id}/")
+    blends = "() => [...document.querySelectorAll('main *')].map((e) => getComputedStyle(e).mixBlendMode)"
+    assert set(page.evaluate(blends)) == {"normal"}
+    page.click(".deeds.light button, .deeds.light a", trial=True)
+
+
+def test_a_film_plays_on_its_page_unless_less_motion_is_asked_for(window: Open) -> None:
+    video = factories.make_stored_file(film(), content_type="video/mp4", width=64, height=64)
+    alice = factories.make_user("alice")
+    prediction = factories.make_prediction(alice, status="succeeded")
+    item = factories.make_item(alice, factories.make_output(prediction, file=video, name="out.mp4"))
+    member = window()
+    member.sign_in("alice")
+    page = member.open(f"/library/{item.public_id}/")
+    if not page.evaluate(
+        "() => document.createElement('video').canPlayType('video/mp4; codecs=avc1.42E01E')"
+    ):
+        pytest.skip("this Chromium plays no H.264")
+    page.wait_for_function("() => document.querySelector('video').currentTime > 0")
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    page.wait_for_function("() => document.querySelector('video').readyState >= 1")
+    assert page.evaluate("() => document.querySelector('video').paused")
+
+
+def film() -> bytes:
+    """Two seconds of H.264, 64 pixels a side."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        label = Label("acme/film", "1", 1, {})
+        with VideoWriter(path, 64, 64, 8, label) as video:
+            for shade in range(16):
+                video.add(np.full((64, 64, 3), 12 * shade, np.uint8))
+        return path.read_bytes()
 
 
 def test_a_picture_is_deleted_with_the_keyboard_and_asks_first(window: Open) -> None:

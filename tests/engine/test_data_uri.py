@@ -38,3 +38,27 @@ def test_it_says_what_it_cannot_read(text: str) -> None:
 def test_what_it_writes_it_reads() -> None:
     assert data_uri.parse(data_uri.build("image/webp", b"\x00\xff")) == ("image/webp", b"\x00\xff")
     assert data_uri.parse(data_uri.build("", b"x")) == ("application/octet-stream", b"x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        data_uri.build("image/png", bytes(range(256)) * 40),
+        data_uri.build("image/png", b"ab"),
+        "data:text/plain," + "a%20b" * 900,
+        "data:text/plain," + "ab" * 5000,
+        "data:;base64,AAEC%2B%2B%2B%2B" + "AAEC" * 2000,
+        "data:image/png;base64,AA EC\n" + "AAEC" * 2000,
+    ],
+)
+def test_the_beginning_is_that_of_the_whole(text: str) -> None:
+    whole = data_uri.parse(text)[1]
+    head, size = data_uri.beginning(text, 100)
+    assert head == whole[:100]
+    assert abs(size - len(whole)) <= 4
+
+
+def test_the_beginning_of_something_long_is_read_without_the_rest() -> None:
+    assert data_uri.beginning("data:image/png;base64," + "AAEC" * 500 + "@", 30)[0] == bytes((0, 1, 2)) * 10
+    with pytest.raises(data_uri.NotADataUri):
+        data_uri.beginning("data:image/png;base64,@" + "AAEC" * 500, 30)

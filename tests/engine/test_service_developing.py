@@ -13,7 +13,7 @@ from PIL import Image
 
 from predictions.engine import paint, text_to_image
 from predictions.engine.developing import INTERVAL_S, SKETCH_FROM, Developing, in_focus, sketch_size
-from predictions.engine.models import find
+from predictions.engine.models import MODELS
 from predictions.engine.settings import understand_input
 from predictions.engine.text_to_image import perform
 
@@ -42,7 +42,7 @@ class Noted:
 
 
 def performed(**given: Any) -> Noted:
-    model = find("stability-ai/sdxl")
+    model = MODELS["stability-ai/sdxl"]
     desk = Noted()
     wish = {"prompt": "a lighthouse on a cliff", "seed": 3, **given}
     perform(model, understand_input(model, wish, drawn_seed=1), desk, paint)  # type: ignore[arg-type]

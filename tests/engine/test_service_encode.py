@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -46,6 +47,27 @@ def test_it_declares_that_an_algorithm_without_training_made_the_file(fmt: Forma
     assert (found[f"{ours}model"], found[f"{ours}version"]) == ("stability-ai/sdxl", "7.1")
     assert found[f"{ours}seed"] == "42"
     assert json.loads(found[f"{ours}settings"]) == LABEL.settings
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_changed_picture_of_somebodys_is_declared_as_one(fmt: Format) -> None:
+    label = replace(LABEL, source="algorithmicallyEnhanced", tool="procedural cut-out")
+    found = metadata(encode(scene(), fmt, 80, label))
+    source = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
+    assert found[f"{EXTENSION}DigitalSourceType"] == source
+    tool = found["{http://ns.adobe.com/xap/1.0/}CreatorTool"]
+    assert tool == "Darkroom embedded engine, procedural cut-out 7.1"
+
+
+def test_transparent_pixels_stay_what_they_are_in_a_png_and_are_refused_in_a_jpeg() -> None:
+    alpha = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (64, 1))
+    picture = np.dstack([scene(), alpha])
+    read = Image.open(io.BytesIO(encode(picture, "png", 80, LABEL)))
+    assert read.mode == "RGBA" and np.array_equal(np.asarray(read), picture)
+    webp = Image.open(io.BytesIO(encode(picture, "webp", 80, LABEL)))
+    assert webp.mode == "RGBA" and np.abs(np.asarray(webp)[..., 3].astype(int) - alpha).max() <= 2
+    with pytest.raises(ValueError, match="alpha"):
+        encode(picture, "jpg", 80, LABEL)
 
 
 @pytest.mark.parametrize("fmt", FORMATS)

@@ -125,7 +125,7 @@ def test_it_says_once_what_each_meaningless_input_does(service: Service) -> None
         (
             DEV,
             {"prompt": "a cat", "image": "https://files.example.test/a.png"},
-            "Image inputs are not served by the embedded engine yet.",
+            "Input image: it is no data URI.",
         ),
     ],
 )

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from predictions.engine.models import MODELS, RATIOS, Settings
+from predictions.engine.models import MODELS, PICTURE_INPUTS, RATIOS, Settings, served
 from predictions.engine.refusal import Refusal
 from predictions.engine.settings import understand_input
+from predictions.engine.tasks import PERFORMERS, performer
 from tests.engine.service import DEV, SCHNELL, SD, SDXL
 
+IMG2IMG = "stability-ai/stable-diffusion-img2img"
 CATALOGUE = sorted(Path(__file__).parents[2].glob("predictions/**/*__*.json"))
 
 
@@ -44,6 +46,39 @@ def test_it_paints_the_published_default_where_nothing_is_given(model: str) -> N
     settings = understood(model)
     assert settings.prompt == published(model)["prompt"]["default"]
     assert (settings.quality, settings.guidance, settings.count, settings.seed) == (1.0, 1.0, 1, 77)
+
+
+def test_every_model_that_is_served_has_somebody_who_does_it() -> None:
+    assert set(PERFORMERS) == served(conformance=False)
+    assert len(PERFORMERS) == 10
+    with pytest.raises(Refusal, match="does not serve acme/nothing"):
+        performer("acme/nothing")
+
+
+@pytest.mark.parametrize("model", sorted(served(conformance=False)))
+def test_every_input_that_is_published_as_a_file_is_opened_as_a_picture(model: str) -> None:
+    files = {name for name, rule in published(model).items() if rule.get("format") == "uri"}
+    assert set(PICTURE_INPUTS.get(model, ())) == files
+
+
+def test_a_picture_brings_its_own_size_and_a_strength() -> None:
+    settings = understood(SDXL, image="data:,x", width=500, prompt_strength=0.3)
+    assert (settings.width, settings.height, settings.strength) == (0, 0, 0.3)
+    assert settings.notes == ("Input width does nothing together with image and was ignored.",)
+    assert understood(DEV, prompt="x", image="data:,x").strength == 0.8
+    assert understood(SDXL).strength is None
+    masked = understood(SDXL, image="data:,x", mask="data:,x", width=512, height=640)
+    assert (masked.width, masked.height, masked.notes) == (512, 640, ())
+    with pytest.raises(Refusal, match="divisible by 8 but are 512 and 500"):
+        understood(SDXL, image="data:,x", mask="data:,x", width=500, height=512)
+
+
+def test_img2img_gives_up_to_eight_pictures() -> None:
+    assert understood(IMG2IMG, num_outputs=8).count == 8
+    with pytest.raises(Refusal, match="between 1 and 8"):
+        understood(IMG2IMG, num_outputs=9)
+    with pytest.raises(Refusal, match="finite"):
+        understood(IMG2IMG, prompt_strength=float("nan"))
 
 
 @pytest.mark.parametrize("ratio", sorted(RATIOS))

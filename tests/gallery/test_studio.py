@@ -141,11 +141,23 @@ def test_a_suspended_account_is_told_why(as_alice: Client, alice: User) -> None:
 
 
 def test_a_model_that_nobody_serves_is_listed_with_the_reason_and_refuses(as_alice: Client) -> None:
+    version = factories.make_version(factories.make_model("acme", "sculptor"))
     page = as_alice.get("/studio/").content.decode()
     assert "No provider serves it yet" in page
-    answer = as_alice.post("/studio/make/", form(model="lucataco/animate-diff"))
+    answer = as_alice.post("/studio/make/", form(model=version.model.ref))
     assert answer.status_code == 422
     assert not Prediction.objects.exists()
+
+
+def test_a_film_has_a_prompt_for_its_start_and_one_for_its_end(as_alice: Client, alice: User) -> None:
+    model = "andreasjansson/stable-diffusion-animation"
+    page = as_alice.get(f"/studio/?model={model}").content.decode()
+    assert '<textarea id="prompt" name="prompt_start"' in page and 'name="prompt_end"' in page
+    assert "No model can be used" not in page
+    given = {"model": model, "switches": "1", "prompt_start": "a cat", "prompt_end": "a dog", "width": "256"}
+    assert as_alice.post("/studio/make/", given).status_code in (200, 302)
+    made = Prediction.objects.get().input
+    assert (made["prompt_start"], made["prompt_end"], made["width"]) == ("a cat", "a dog", 256)
 
 
 def test_the_button_says_the_exact_price(as_alice: Client) -> None:

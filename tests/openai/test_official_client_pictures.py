@@ -146,16 +146,33 @@ def test_a_variation_is_made(client: openai.OpenAI) -> None:
     assert base64.b64decode(made.data[0].b64_json) == content
 
 
+def test_the_engine_edits_and_varies_with_no_upstream(client: openai.OpenAI) -> None:
+    content = png(96, 64)
+    sent = Image.open(io.BytesIO(content))
+    for name in ("gpt-image-1", "stability-ai/sdxl"):
+        made = client.images.edit(
+            model=name, image=content, prompt="a forest in autumn", response_format="b64_json"
+        )
+        assert made.data is not None and made.data[0].b64_json is not None
+        picture = decoded(made.data[0].b64_json)
+        assert picture.size == sent.size and picture.tobytes() != sent.tobytes()
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        varied = client.images.create_variation(image=content, n=2)
+    assert varied.data is not None
+    pictures = [Image.open(io.BytesIO(httpx.get(str(one.url)).content)) for one in varied.data]
+    assert pictures[0].size == sent.size and pictures[0].tobytes() != pictures[1].tobytes()
+
+
 def test_what_cannot_be_edited_is_the_clients_own_exception_and_leaves_nothing(
     server: RunningServer, client: openai.OpenAI
 ) -> None:
     before = counts(server)
     with pytest.raises(openai.NotFoundError) as nothing:
-        client.images.edit(model="gpt-image-1", image=png(), prompt="a hat")
+        client.images.edit(model="acme/nothing", image=png(), prompt="a hat")
     assert (nothing.value.code, nothing.value.param) == ("model_not_found", "model")
     with pytest.raises(openai.BadRequestError) as words:
-        client.images.edit(model="stability-ai/sdxl", image=png(), prompt="a hat")
-    assert "from words only" in words.value.message
+        client.images.edit(model="stability-ai/stable-diffusion", image=png(), prompt="a hat")
+    assert "takes no picture" in words.value.message
     with pytest.raises(openai.BadRequestError) as mask:
         client.images.edit(model=ECHO, image=png(), mask=half_clear(), prompt="a hat")
     assert mask.value.param == "mask"

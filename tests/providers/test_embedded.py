@@ -74,7 +74,14 @@ def trouble(work: Awaitable[Any]) -> ProviderError:
 def test_it_keeps_the_contract(provider: EmbeddedEngine) -> None:
     assert isinstance(provider, Provider)
     assert provider.start_is_idempotent and provider.limit == 2
-    assert provider.serves(SDXL) and not provider.serves("cjwbw/rembg")
+    assert provider.serves(SDXL) and not provider.serves("acme/nothing")
+
+
+def test_it_knows_which_models_work_from_a_picture(provider: EmbeddedEngine) -> None:
+    assert provider.takes_pictures(SDXL) and provider.takes_pictures("cjwbw/rembg")
+    assert not provider.takes_pictures("stability-ai/stable-diffusion")
+    assert not provider.takes_pictures("acme/nothing")
+    assert not provider.takes_pictures("conformance/file-input")  # only in conformance mode
 
 
 def test_it_brings_a_picture_home(provider: EmbeddedEngine, service: Service) -> None:
@@ -196,9 +203,9 @@ def test_it_notices_a_file_that_came_short(provider: EmbeddedEngine) -> None:
 
 
 def test_it_says_that_a_model_is_refused_for_good_and_was_not_started(provider: EmbeddedEngine) -> None:
-    error = trouble(provider.start(order("foreign-1", model="cjwbw/rembg")))
+    error = trouble(provider.start(order("foreign-1", model="acme/nothing")))
     assert error.refused and error.permanent
-    assert "does not serve cjwbw/rembg" in str(error)
+    assert "does not serve acme/nothing" in str(error)
 
 
 def test_it_says_that_a_wrong_secret_will_not_get_better(service: Service) -> None:
@@ -263,7 +270,7 @@ def test_it_finds_providers_by_name_and_by_model() -> None:
     registry = build_registry(configs)
     assert registry.get("attic").limit == 2
     assert [provider.name for provider in registry.serving(SDXL)] == ["embedded", "attic"]
-    assert registry.serving("cjwbw/rembg") == []
+    assert registry.serving("acme/nothing") == []
     with pytest.raises(UnknownProvider, match="No provider is called cellar"):
         registry.get("cellar")
 

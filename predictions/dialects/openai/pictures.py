@@ -21,8 +21,11 @@ from predictions.models import Upload
 from predictions.running.inputs import MAX_PICTURE
 from predictions.submit import ServerFull
 
-STAND_IN = "data:image/png;base64,AA=="
-"""In place of a picture that is not kept yet, for checking everything else."""
+STAND_IN = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAA"
+    "AAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+)
+"""In place of a picture that is not kept yet, for checking everything else: one white pixel."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
+from django.templatetags.static import static
+
 from accounts.models import MICRO
-from predictions import catalogue, standing
+from predictions import catalogue, samples, standing
 from predictions.dialects.replicate.addresses import Addresses
 from predictions.models import HostedModel, Prediction, Version
+
+EXAMPLE = "example"
+"""How the id of an example begins."""
 
 
 def time(moment: datetime | None) -> str | None:
@@ -72,6 +78,8 @@ def model_json(
     model: HostedModel, addresses: Addresses, *, run_count: int, latest: Version | None
 ) -> dict[str, Any]:
     """The model object."""
+    sample = samples.of(model.ref)
+    cover = addresses.own(static(sample.poster)) if sample else None
     return {
         "url": addresses.own(f"/studio/?model={model.ref}"),
         "owner": model.owner,
@@ -82,11 +90,36 @@ def model_json(
         "github_url": model.github_url or None,
         "paper_url": model.paper_url or None,
         "license_url": model.license_url or None,
-        "cover_image_url": model.cover_image_url or None,
+        "cover_image_url": model.cover_image_url or cover,
         "run_count": run_count,
         "created_at": time(model.created_at),
-        "default_example": None,
+        "default_example": example_json(sample, latest, addresses) if sample and latest else None,
         "latest_version": version_json(latest) if latest else None,
+    }
+
+
+def example_json(sample: samples.Sample, version: Version, addresses: Addresses) -> dict[str, Any]:
+    """The sample that ships with Darkroom, in the shape of a prediction. It belongs to nobody and cannot be fetched by
+    its id, so its `urls` lead only to the model's page."""
+    files = {name: addresses.own(static(path)) for name, path in sample.given_files}
+    output = addresses.own(static(sample.output))
+    moment = time(version.created_at)
+    return {
+        "id": EXAMPLE + hashlib.sha256(version.pk.encode()).hexdigest()[: 26 - len(EXAMPLE)],
+        "model": sample.ref,
+        "version": version.pk,
+        "input": {**sample.input, **files},
+        "output": [output] if version.gives_list else output,
+        "logs": sample.logs,
+        "error": None,
+        "status": "succeeded",
+        "data_removed": False,
+        "source": "web",
+        "created_at": moment,
+        "started_at": moment,
+        "completed_at": moment,
+        "metrics": {},
+        "urls": {"web": addresses.own(f"/docs/models/{sample.ref}")},
     }
 
 

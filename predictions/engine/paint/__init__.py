@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .compose import VERSION, Picture, paint
+from .compose import VERSION, Moment, Picture, colours_of, paint, paint_moment
+from .palette import Palette
 from .understand import Understanding, understand
 
-__all__ = ["VERSION", "Picture", "Understanding", "paint", "understand"]
+__all__ = [
+    "VERSION",
+    "Moment",
+    "Palette",
+    "Picture",
+    "Understanding",
+    "colours_of",
+    "paint",
+    "paint_moment",
+    "understand",
+]

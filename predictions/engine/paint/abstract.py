@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .noise import fbm
+from .noise import fbm, rolled
 from .streams import Streams
 
 Picture = NDArray[np.float32]
@@ -14,26 +16,32 @@ Plane = NDArray[np.float32]
 Rgb = tuple[float, float, float]
 
 
-def paint_abstract(streams: Streams, width: int, height: int, *, palette: list[Rgb], octaves: int) -> Picture:
+def paint_abstract(
+    streams: Streams, width: int, height: int, *, palette: list[Rgb], octaves: int, clock: float = 0.0
+) -> Picture:
     """Paint a domain-warped marbling, float32 `height` x `width` x 3, sRGB 0..1.
+
+    `clock` in seconds stirs it.
 
     `palette` holds sRGB colours in the order in which they follow one another (empty: violet, teal and
     gold); `octaves` (2..8) is how fine the folds become. The folds are the same at any size.
     """
     colours = np.asarray(palette or [(0.34, 0.16, 0.62), (0.10, 0.55, 0.60), (0.93, 0.73, 0.26)], np.float32)
     octaves = int(min(max(octaves, 2), 8))
-    field, fold = _marble(streams, height, width, octaves)
+    field, fold = _marble(streams, height, width, octaves, clock)
     rgb = _colour(field, fold, colours)
     return _light(rgb, field, fold, height, colours)
 
 
-def _marble(streams: Streams, height: int, width: int, octaves: int) -> tuple[Plane, Plane]:
+def _marble(streams: Streams, height: int, width: int, octaves: int, clock: float) -> tuple[Plane, Plane]:
     """The fold height 0..1 and the second warp, which tells neighbouring folds apart."""
     coarse = min(octaves, 4)
     qx = fbm(streams, "abstract/qx", height, width, cells=1.6, octaves=coarse) - 0.5
     qy = fbm(streams, "abstract/qy", height, width, cells=1.6, octaves=coarse) - 0.5
-    rx = _bent(fbm(streams, "abstract/rx", height, width, cells=2.2, octaves=coarse), qx, qy, 0.42) - 0.5
-    ry = _bent(fbm(streams, "abstract/ry", height, width, cells=2.2, octaves=coarse), qx, qy, 0.42) - 0.5
+    qx, qy = rolled(qx, 0.03 * clock, 0.0), rolled(qy, 0.0, 0.03 * clock)
+    reach = 0.42 * (1 + 0.10 * math.sin(0.8 * clock))
+    rx = _bent(fbm(streams, "abstract/rx", height, width, cells=2.2, octaves=coarse), qx, qy, reach) - 0.5
+    ry = _bent(fbm(streams, "abstract/ry", height, width, cells=2.2, octaves=coarse), qx, qy, reach) - 0.5
     base = fbm(streams, "abstract/base", height, width, cells=2.0, octaves=octaves, gain=0.46)
     return _bent(base, rx, ry, 0.62), np.sqrt(rx * rx + ry * ry)
 

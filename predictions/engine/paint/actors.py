@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,30 +10,14 @@ import numpy as np
 from .lexicon import COLOURS
 from .noise import Plane, strip
 from .palette import Rgb
+from .sizes import BESIDE_A_PERSON, SIZES
 from .stage import Stage, mix
+from .stirring import alive
 from .streams import Streams
 from .subjects import DRAUGHTS, NAMES, Figure, Light, afloat, glow, place, render
 from .trees import Grove
 
-# Share of the picture's height, and where it belongs: on the ground, on water, or in the air.
-SIZES: dict[str, tuple[float, str]] = {
-    "cat": (0.40, "ground"), "dog": (0.42, "ground"), "horse": (0.52, "ground"), "unicorn": (0.55, "ground"),
-    "bird": (0.30, "ground"), "owl": (0.38, "ground"), "fish": (0.30, "air"), "bust": (0.86, "frame"),
-    "astronaut": (0.52, "ground"), "robot": (0.50, "ground"), "dragon": (0.55, "ground"), "rabbit": (0.36, "ground"),
-    "fox": (0.38, "ground"), "bear": (0.46, "ground"), "elephant": (0.52, "ground"), "car": (0.26, "ground"),
-    "boat": (0.26, "water"), "sailboat": (0.40, "water"), "house": (0.34, "far"), "castle": (0.42, "far"),
-    "lighthouse": (0.44, "top"), "balloon": (0.34, "air"), "flower": (0.56, "ground"), "tree": (0.62, "far"),
-    "mushroom": (0.36, "ground"), "rocket": (0.52, "ground"), "butterfly": (0.34, "air"), "lion": (0.44, "ground"),
-    "tiger": (0.42, "ground"), "wolf": (0.42, "ground"), "panda": (0.44, "ground"), "pig": (0.34, "ground"),
-    "duck": (0.24, "water"), "penguin": (0.40, "ground"), "frog": (0.30, "ground"), "turtle": (0.28, "ground"),
-    "whale": (0.28, "water"), "person": (0.60, "ground"), "snowman": (0.46, "ground"), "apple": (0.32, "ground"),
-    "pumpkin": (0.32, "ground"), "cactus": (0.46, "ground"), "airplane": (0.24, "air"), "train": (0.28, "ground"),
-}  # fmt: skip
 _MOST_OVERLAP = 0.25
-# Beside a whole person these keep to their true size a little more.
-_BY_A_PERSON = {"flower": 0.55, "cat": 0.62, "dog": 0.74, "rabbit": 0.6, "bird": 0.55, "owl": 0.6, "fox": 0.7,
-                "mushroom": 0.6, "butterfly": 0.5, "penguin": 0.75, "frog": 0.6, "turtle": 0.7, "pumpkin": 0.7,
-                "apple": 0.5, "pig": 0.8, "duck": 0.8}  # fmt: skip
 
 
 @dataclass
@@ -45,6 +29,8 @@ class Actor:
     x: float
     y: float
     where: str
+    facing: int = 1
+    """1 where it looks to the right, -1 to the left."""
 
     def box(self) -> tuple[float, float]:
         """Left and right pixel columns."""
@@ -79,25 +65,44 @@ def _times(rgb: Rgb, factor: float) -> Rgb:
     return rgb[0] * factor, rgb[1] * factor, rgb[2] * factor
 
 
-def paint_subjects(stage: Stage) -> None:
-    """Draw every subject of the stage and leave their joint mask on it."""
+def paint_subjects(stage: Stage, light: Light | None = None) -> None:
+    """Draw every subject of the stage, in `light` or else in the stage's own, and leave their joint mask on it."""
     names = [n for n in stage.meant.subjects if n.partition(":")[0] in SIZES and n.partition(":")[0] in NAMES]
     if not names:
         return
-    light = scene_light(stage)
+    light = light or scene_light(stage)
     riding = stage.meant.riding
-    main = [n for n in names if not (riding and n == riding[0])]
-    actors = _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
+    held = "umbrella" in names and bool({"person", "astronaut", "robot"} & set(names))
+    main = [n for n in names if not (riding and n == riding[0]) and not (held and n == "umbrella")]
+    key = ("actors", stage.meant, stage.frame.width, stage.frame.height, stage.octaves, light)
+    actors = stage.streams.kept(
+        key, lambda: _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
+    )
     if stage.meant.scene == "studio":
         floor = max(actor.y for actor in actors)
         for actor in actors:
             actor.y = floor if actor.where not in ("air", "frame") else actor.y
     mask = np.zeros(stage.canvas.shape[:2], np.float32)
-    for actor in sorted(actors, key=lambda a: a.y):
+    for actor in sorted((_now(stage, actor) for actor in actors), key=lambda a: a.y):
+        if held and actor.name in ("person", "astronaut", "robot"):
+            mask, held = np.maximum(mask, _hold_up(stage, actor, light)), False
         mask = np.maximum(mask, _set_down(stage, actor, light))
         if riding and actor.name == riding[1]:
             mask = np.maximum(mask, _mount(stage, riding[0], actor, light))
     stage.mask = mask
+
+
+def _now(stage: Stage, actor: Actor) -> Actor:
+    """The actor where the film's clock and camera have brought it; the very same in a still."""
+    frame = stage.frame
+    if stage.clock == 0.0 and frame.slide == 0.0:
+        return actor
+    away = {"frame": 1.8, "air": 3.0, "top": 9.0}.get(actor.where)
+    if away is None:
+        away = frame.focal * frame.eye / max(actor.y - frame.horizon, 0.05 * frame.height)
+    figure, right, down = alive(stage, actor.name, actor.where, actor.facing, actor.figure)
+    drift = 0.0 if stage.meant.scene in ("space", "underwater") else frame.drift(away)
+    return replace(actor, figure=figure, x=actor.x + drift + right, y=actor.y + down)
 
 
 def _draw(
@@ -108,6 +113,19 @@ def _draw(
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
     family = family or stage.streams
+    key = ("figure", name, size, light, facing, colours)
+    return family.kept(key, lambda: _drawn(family, name, size, light, facing, plain, colours))
+
+
+def _drawn(
+    family: Streams,
+    name: str,
+    size: int,
+    light: Light,
+    facing: int,
+    plain: Rgb | None,
+    colours: tuple[str, ...],
+) -> Figure:
     if plain is None and {"rainbow", "vivid"} & set(colours):
         return _rainbow(family, name, size, light, facing)
     return render(name, streams=family, height_px=size, light=light, colour=plain, facing=facing)
@@ -151,7 +169,7 @@ def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
     elif not others and SIZES[plain][1] == "ground":
         share *= 1.15
     if "person" in others:
-        share *= _BY_A_PERSON.get(name, 1.0)
+        share *= BESIDE_A_PERSON.get(name, 1.0)
     if _width_share(name) < max((_width_share(n) for n in others), default=0):
         share *= 0.66
     trial = render(name, streams=stage.streams, height_px=48, light=light)
@@ -194,7 +212,7 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))
     x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)) - 5 * (1 - behind))
     x = _inside(stage, figure, x)
-    return Actor(name, figure, x, y, where)
+    return Actor(name, figure, x, y, where, facing)
 
 
 def _inside(stage: Stage, figure: Figure, x: float) -> float:
@@ -319,8 +337,10 @@ def paint_beam(stage: Stage, actor: Actor) -> None:
     dx, dy = stage.frame.columns() - x, stage.frame.rows() - y
     tilt = float(stage.streams.rng("beam").uniform(-0.10, 0.10))
     off = np.abs(dy - tilt * dx)
-    wide = 0.010 * stage.frame.height + 0.085 * np.abs(dx)
-    away = np.abs(dx) / stage.frame.width
+    # The lamp turns: what we see of its beams grows short when they point at us.
+    seen = max(0.12, abs(np.cos(1.5 * stage.clock)))
+    wide = 0.010 * stage.frame.height + 0.085 * np.abs(dx) / seen
+    away = np.abs(dx) / stage.frame.width / seen
     beam = np.exp(-((off / wide) ** 2)) * np.exp(-away * 2.6) * 0.55
     halo = np.exp(-(dx * dx + dy * dy) / (0.05 * stage.frame.height) ** 2) * 0.7
     stage.canvas += (
@@ -343,6 +363,14 @@ def _root(stage: Stage, actor: Actor) -> None:
         grove.set(x, actor.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
 
 
+def _hold_up(stage: Stage, bearer: Actor, light: Light) -> Plane:
+    """An umbrella in the bearer's outer hand, its canopy behind the head."""
+    tall = bearer.figure.rgba.shape[0]
+    figure = _draw(stage, "umbrella", 0.80 * tall, light, bearer.facing)
+    x = bearer.x + bearer.facing * 0.185 * tall
+    return place(stage.canvas, figure, x, bearer.y - 0.40 * tall, light=light, shadow=0.0)
+
+
 def _mount(stage: Stage, rider: str, mount: Actor, light: Light) -> Plane:
     """The rider, smaller, with its hips on the mount's back and its legs in front of the flank."""
     tall = mount.figure.rgba.shape[0] * 0.66
@@ -362,6 +390,8 @@ def _reflect(stage: Stage, actor: Actor) -> None:
     ripple = strip(stage.streams, "ripple of " + actor.name, 256, cells=26, octaves=3) - 0.5
     row = np.arange(h, dtype=np.float32)
     shake = np.interp(row / h * 255, np.arange(256), ripple) * (0.02 + 0.10 * row / h) * h
+    if stage.clock:
+        shake = shake * np.cos(2.4 * stage.clock + 0.11 * row)
     map_x = (np.arange(w, dtype=np.float32)[None, :] + shake[:, None]).astype(np.float32)
     map_y = np.broadcast_to(row[:, None] + 0.3 * shake[:, None], map_x.shape).astype(np.float32)
     broken = cv2.remap(rgba, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)

@@ -71,7 +71,9 @@ def _paint_tower(stage: Stage, tower: _Tower, layer: int, base: int, air: Plane)
     """One tower: two faces, window grid, steps and a mast."""
     frame = stage.frame
     rng = stage.streams.rng(f"tower {layer} {tower.number}")
-    left, right = tower.x * frame.width, (tower.x + tower.width) * frame.width
+    # Towers farther back move less past the camera.
+    drift = frame.drift((30.0, 20.0, 13.0, 9.0)[layer])
+    left, right = tower.x * frame.width + drift, (tower.x + tower.width) * frame.width + drift
     top = base - tower.height * frame.height
     haze = (0.70, 0.48, 0.25, 0.06)[layer] * (0.6 if stage.time == "night" else 1.0)
     if "fog" in stage.meant.weather:
@@ -216,7 +218,7 @@ def _quay(stage: Stage, base: int) -> None:
     rng = stage.streams.rng("lamps")
     light = np.zeros((frame.height, frame.width), np.float32)
     for x in np.arange(0.02, 1.0, 0.045):
-        column = int((x + float(rng.uniform(-0.006, 0.006))) * frame.width)
+        column = int((x + float(rng.uniform(-0.006, 0.006))) * frame.width + frame.drift(7.0))
         cv2.circle(light, (column, base - thick), max(1, round(0.0035 * frame.height)), 1.0, -1, cv2.LINE_8)
     light = cv2.GaussianBlur(light, (0, 0), max(0.5, 0.0025 * frame.height)) * 1.6
     stage.canvas += light[..., None] * np.array((1.0, 0.78, 0.46), np.float32)
@@ -229,7 +231,7 @@ def _avenue(stage: Stage, base: int) -> None:
     x = float(rng.uniform(0, 0.03))
     while x < 1.02:
         height = frame.height * float(rng.uniform(0.030, 0.062))
-        grove.set(x * frame.width, base + 0.006 * frame.height, height, 7.0, rng)
+        grove.set(x * frame.width + frame.drift(7.0), base + 0.006 * frame.height, height, 7.0, rng)
         x += (
             float(rng.uniform(0.014, 0.050))
             * (1.0 if rng.random() < 0.86 else 3.5)
@@ -244,7 +246,7 @@ def paint_promenade(stage: Stage) -> None:
     top = int(frame.horizon + 0.36 * (frame.height - frame.horizon))
     rows = frame.rows()[top:]
     z = np.float32(frame.focal * frame.eye) / np.maximum(rows - frame.horizon, 1.0)
-    x = (frame.columns() - frame.width / 2) / np.float32(frame.focal) * z
+    x = (frame.columns() - frame.width / 2) / np.float32(frame.focal) * z + np.float32(frame.slide)
     pixel = z / np.float32(frame.focal)
     joint_x = np.clip(0.006 / pixel - np.abs(np.mod(x / 0.16 + 0.5, 1) - 0.5) * 0.16 / pixel, 0, 1)
     joint_z = np.clip(0.5 - np.abs(np.mod(z / 0.16 + 0.5, 1) - 0.5) * 0.16 / (pixel * z * 4), 0, 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from .city import paint_city, paint_promenade
 from .falls import paint_waterfall
 from .land import paint_land
 from .noise import Plane
-from .palette import COLOURS, palette_for, time_of
+from .palette import COLOURS, Palette, palette_for, time_of
 from .relief import needs_ground
 from .sky import paint_sky
 from .space import paint_space
@@ -26,6 +27,7 @@ from .studio import paint_studio
 from .trees import paint_near_plants, paint_trees
 from .understand import GROUNDED, Understanding, understand
 from .villages import paint_village
+from .walls import paint_wall
 from .water import paint_water
 from .weather import paint_far_weather, paint_near_weather, paint_underwater
 
@@ -40,6 +42,27 @@ _HORIZONS = {
 }  # fmt: skip
 _PREVIEW = 256
 _SMALLEST = 24
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame of a film; the one of a still by default."""
+
+    clock: float = 0.0
+    """Seconds since the film began: clouds, water, weather and figures move on with it."""
+    slide: float = 0.0
+    """How far the camera has moved to the right, in world units (a person is about one tall)."""
+    palette: Palette | None = None
+    """Other colours and another height of the sun than the words name."""
+    subjects: bool = True
+    """Whether the subjects are drawn; without them their places stay as they are."""
+    grain: bool = True
+    """Whether a trace of film grain hides the banding of soft skies; it would boil in a film."""
+    memory: dict[Any, Any] | None = field(default=None, compare=False, repr=False)
+    """What the frames of one film share; see `Streams.kept`. Begin with a frame whose camera has not moved."""
+
+
+STILL = Moment()
 
 
 @dataclass(frozen=True)
@@ -91,17 +114,48 @@ def paint(
     """
     if width < 1 or height < 1:
         raise ValueError(f"A picture needs at least one pixel, not {width} x {height}.")
+    meant = understand(prompt, negative_prompt)
+    return paint_moment(
+        meant,
+        STILL,
+        width=width,
+        height=height,
+        seed=seed,
+        quality=quality,
+        guidance=guidance,
+        progress=progress,
+    )
+
+
+def paint_moment(
+    meant: Understanding,
+    moment: Moment,
+    *,
+    width: int,
+    height: int,
+    seed: int,
+    quality: float = 1.0,
+    guidance: float = 1.0,
+    progress: Progress | None = None,
+) -> Picture:
+    """Paint one frame of a film, `width` x `height` pixels (both at least one); else as `paint`."""
     # A view of a few pixels has no slopes and no corners: paint it larger, then reduce it.
     grow = -(-_SMALLEST // min(width, height))
-    meant = understand(prompt, negative_prompt)
     picture = _paint(
-        meant, (width * grow, height * grow), seed, quality, float(np.clip(guidance, 0, 2)), progress
+        meant, moment, (width * grow, height * grow), seed, quality, float(np.clip(guidance, 0, 2)), progress
     )
     return picture if grow == 1 else _reduced(picture, width, height)
 
 
+def colours_of(meant: Understanding, seed: int, guidance: float = 1.0) -> Palette:
+    """The colours in which a still of it is painted: what lies between two of them is a moment's own palette."""
+    streams = Streams(meant.layout_key, seed)
+    return palette_for(meant, time_of(meant, streams), float(np.clip(guidance, 0, 2)))
+
+
 def _paint(
     meant: Understanding,
+    moment: Moment,
     size: tuple[int, int],
     seed: int,
     quality: float,
@@ -109,14 +163,14 @@ def _paint(
     progress: Progress | None,
 ) -> Picture:
     width, height = size
-    streams = Streams(meant.layout_key, seed)
+    streams = Streams(meant.layout_key, seed, moment.memory)
     tell = _Teller(progress)
     tell(0.0)
     if meant.scene == "abstract" and not meant.subjects:
-        image, mask = _abstract(meant, streams, width, height, quality, guidance, tell), None
+        image, mask = _abstract(meant, moment, streams, (width, height), quality, guidance, tell), None
     else:
-        stage = _set_stage(meant, streams, width, height, quality, guidance)
-        image = _scene(stage, quality, guidance, tell)
+        stage = _set_stage(meant, moment, streams, (width, height), quality, guidance)
+        image = _scene(stage, moment, quality, guidance, tell)
         mask = None if stage.mask is None else (np.clip(stage.mask, 0, 1) * 255 + 0.5).astype(np.uint8)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
     tell(1.0, image)
@@ -137,20 +191,29 @@ def octaves_of(quality: float) -> int:
 
 
 def _set_stage(
-    meant: Understanding, streams: Streams, width: int, height: int, quality: float, guidance: float
+    meant: Understanding,
+    moment: Moment,
+    streams: Streams,
+    size: tuple[int, int],
+    quality: float,
+    guidance: float,
 ) -> Stage:
+    width, height = size
     time = time_of(meant, streams)
-    palette = palette_for(meant, time, guidance)
+    palette = moment.palette or palette_for(meant, time, guidance)
     # Not every photographer holds the camera alike.
     lift = 0.0 if meant.scene in ("studio", "space") else float(streams.rng("horizon").uniform(-1.0, 0.8))
     horizon = (_HORIZONS.get(meant.scene, 0.58) + _reach(meant) * lift) * height
     eye = _eye(meant, streams)
-    frame = Frame(width, height, horizon, 0.95 * math.sqrt(width * height), eye)
+    frame = Frame(width, height, horizon, 0.95 * math.sqrt(width * height), eye, moment.slide)
     sun_x = float(streams.rng("sun").uniform(0.2, 0.8)) * width
     sun_y = horizon * (1 - (palette.elevation * 0.86 + 0.02))
     canvas = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), np.inf, np.float32)
-    return Stage(meant, time, palette, streams, frame, octaves_of(quality), (sun_x, sun_y), canvas, depth)
+    sun = (sun_x, sun_y)
+    return Stage(
+        meant, time, palette, streams, frame, octaves_of(quality), sun, canvas, depth, clock=moment.clock
+    )
 
 
 def _reach(meant: Understanding) -> float:
@@ -167,14 +230,15 @@ def _eye(meant: Understanding, streams: Streams) -> float:
     return 0.5 if meant.scene == "forest" else 0.35
 
 
-def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plane:
+def _scene(stage: Stage, moment: Moment, quality: float, guidance: float, tell: _Teller) -> Plane:
     _backdrop(stage, tell)
     paint_far_weather(stage)
     finish.pull_colours(stage, guidance)
     tell(0.66, stage.canvas)
     if quality < 0.6:
         stage.canvas[:] = finish.brushwork(stage.streams, np.clip(stage.canvas, 0, 1), quality)
-    paint_subjects(stage)
+    if moment.subjects:
+        paint_subjects(stage)
     tell(0.78, stage.canvas)
     if quality < 0.6 and stage.mask is not None:
         # A finer brush for the subject: a face of five strokes is nobody's.
@@ -183,7 +247,7 @@ def _scene(stage: Stage, quality: float, guidance: float, tell: _Teller) -> Plan
     tell(0.84, stage.canvas)
     image = finish.tone(stage.canvas, guidance, stage.dark)
     tell(0.90, image)
-    return _styled(stage.meant, stage.streams, image, quality, tell)
+    return _styled(stage.meant, moment, stage.streams, image, quality, tell)
 
 
 def _backdrop(stage: Stage, tell: _Teller) -> None:
@@ -214,6 +278,8 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
             paint_village(
                 stage, np.where(dry & (ground.view.cover > 0.9), ground.z, np.inf).astype(np.float32)
             )
+        if "wall" in stage.meant.features:
+            paint_wall(stage, ground)
         tell(0.48, stage.canvas)
         paint_water(stage)
         tell(0.54, stage.canvas)
@@ -221,10 +287,12 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
     tell(0.60, stage.canvas)
 
 
-def _styled(meant: Understanding, streams: Streams, image: Plane, quality: float, tell: _Teller) -> Plane:
+def _styled(
+    meant: Understanding, moment: Moment, streams: Streams, image: Plane, quality: float, tell: _Teller
+) -> Plane:
     # A neon city is painted with its own tubes and signs; drawing neon outlines over them would hide it.
     if not meant.style or (meant.style == "neon" and meant.scene == "city"):
-        return finish.grain(streams, image)
+        return finish.grain(streams, image) if moment.grain else image
     from .styles import STYLES, apply
 
     if meant.style in STYLES:
@@ -235,9 +303,9 @@ def _styled(meant: Understanding, streams: Streams, image: Plane, quality: float
 
 def _abstract(
     meant: Understanding,
+    moment: Moment,
     streams: Streams,
-    width: int,
-    height: int,
+    size: tuple[int, int],
     quality: float,
     guidance: float,
     tell: _Teller,
@@ -250,13 +318,13 @@ def _abstract(
     # Its relief folds noise into noise, where leaving octaves out would move shapes: the brush alone simplifies.
     octaves = max(7, octaves_of(quality))
     image = paint_abstract(
-        streams, width, height, palette=colours or _own_palette(streams, many), octaves=octaves
+        streams, *size, palette=colours or _own_palette(streams, many), octaves=octaves, clock=moment.clock
     )
     tell(0.8, image)
     image = np.clip(finish.saturate(image, 0.86 + 0.14 * guidance), 0, 1)
     image = finish.brushwork(streams, image, quality, 0.55)
     tell(0.9, image)
-    return _styled(meant, streams, image, quality, tell)
+    return _styled(meant, moment, streams, image, quality, tell)
 
 
 def _own_palette(streams: Streams, many: bool) -> list[tuple[float, float, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .lexicon import SIMPLER
 from .words import Word
 
 MOST = 3
@@ -47,11 +48,11 @@ def count(words: Sequence[Word]) -> dict[str, int]:
 def _worth(text: str) -> int:
     if text.isascii() and text.isdecimal() and len(text) < 3:
         return min(MOST, int(text))
-    return _WORTH.get(text, 0)
+    return _WORTH.get(text.translate(SIMPLER), 0)
 
 
 def _plural(text: str) -> int:
-    if text in _MANY:
+    if text.translate(SIMPLER) in _MANY:
         return 3
     last = text.rpartition(" ")[2]
     regular = len(last) > 3 and last.endswith("s") and not last.endswith(_SINGULAR_ENDINGS)

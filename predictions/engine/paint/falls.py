@@ -6,16 +6,19 @@ import cv2
 import numpy as np
 
 from .land import Ground
-from .noise import Plane, fbm
+from .noise import Plane, fbm, rolled
 from .stage import Stage, mix, smooth
 
 
 def paint_waterfall(stage: Stage, ground: Ground) -> None:
     """Let water fall in the column of the far end of the river, with spray at its foot."""
-    spot = _spot(stage, ground)
+    spot = stage.streams.kept(("fall", ground.z.shape), lambda: _spot(stage, ground))
     if spot is None:
         return
     column, top, foot = spot
+    row = min(int(foot), ground.z.shape[0] - 1)
+    away = stage.streams.kept(("fall away", ground.z.shape), lambda: float(ground.z[row, int(column)]))
+    column += stage.frame.drift(max(away, 4.0))
     frame = stage.frame
     h, w = frame.height, frame.width
     t = (frame.rows() - top) / max(1.0, foot - top)
@@ -24,7 +27,9 @@ def paint_waterfall(stage: Stage, ground: Ground) -> None:
     half = h * (0.008 + 0.011 * np.clip(t, 0, 1))
     across = np.abs(frame.columns() - middle) / half
     threads = cv2.resize(
-        fbm(stage.streams, "fall threads", 24, 256, cells=6, octaves=4, gain=0.7),
+        rolled(
+            fbm(stage.streams, "fall threads", 24, 256, cells=6, octaves=4, gain=0.7), 0.0, 0.9 * stage.clock
+        ),
         (w, h),
         interpolation=cv2.INTER_CUBIC,
     )
@@ -34,7 +39,7 @@ def paint_waterfall(stage: Stage, ground: Ground) -> None:
     white = _white(stage)
     stage.canvas[:] = mix(stage.canvas, white * (0.78 + 0.35 * threads)[..., None], (0.95 * body)[..., None])
     dx, dy = (frame.columns() - column) / h, (frame.rows() - foot) / h
-    billow = fbm(stage.streams, "spray", h, w, cells=14, octaves=4)
+    billow = rolled(fbm(stage.streams, "spray", h, w, cells=14, octaves=4), 0.0, -0.03 * stage.clock)
     spray = np.exp(
         -((dx / 0.055) ** 2) - (np.minimum(dy + 0.012, 0) / 0.045) ** 2 - (np.maximum(dy, 0) / 0.012) ** 2
     )

@@ -7,8 +7,9 @@ import math
 import cv2
 import numpy as np
 
-from .noise import Plane, fbm
+from .noise import Plane, fbm, rolled
 from .stage import Stage, mix, smooth
+from .stirring import wind_of
 
 _GRID = 240  # rows of the grid on which piles are shaped, the same for every picture size
 
@@ -19,10 +20,13 @@ def paint_heaps(stage: Stage) -> None:
     bottom = int(stage.frame.horizon)
     if count == 0 or bottom < 8:
         return
-    solid, rise = _piles(stage, count)
     w = stage.frame.width
+    solid, rise = stage.streams.kept(("heaps", count, w, bottom), lambda: _piles(stage, count))
     solid, rise = (cv2.resize(p, (w, bottom), interpolation=cv2.INTER_CUBIC) for p in (solid, rise))
     fray = fbm(stage.streams, "heap fray", bottom, w, cells=15, octaves=stage.octaves, gain=0.58) - 0.5
+    if stage.clock:
+        gone = wind_of(stage)[0] * 0.0011 * stage.frame.unit / bottom
+        solid, rise, fray = rolled(solid, gone, 0.0), rolled(rise, gone, 0.0), rolled(fray, 1.15 * gone, 0.0)
     body = solid + 0.46 * fray * smooth(0.0, 0.22, solid)
     cover = smooth(0.10, 0.30, body)
     colour = _colours(stage, body, rise, bottom)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .noise import Plane, fbm
+from .noise import Plane, fbm, rolled
 from .project import Slices, View, mirrored, project
 from .relief import has_water, height_of, slices_for, swell
 from .soil import soil_colour
@@ -75,6 +75,7 @@ def _seen(stage: Stage, s: Slices, land: Plane, surface: Plane, view: View) -> G
     first = view.see(np.dstack([land, depth, flat, lit]).astype(np.float32))
     z = np.maximum(first[..., 1], 1e-3)
     x = (stage.frame.columns() - stage.frame.width / 2) / np.float32(stage.frame.focal) * z
+    x = x + np.float32(stage.frame.slide)
     h, up, light = first[..., 0], first[..., 2], first[..., 3]
     return Ground(x.astype(np.float32), z, h, up, light, view.see(opened.astype(np.float32)), view)
 
@@ -143,11 +144,13 @@ def _soften_rims(stage: Stage, view: View) -> None:
 def _eruption(stage: Stage, ground: Ground) -> None:
     """Embers in the crater of a volcano and a plume of smoke lit from below."""
     frame = stage.frame
-    tall = np.where((ground.z > 15) & (ground.z < 30) & (ground.view.cover > 0.5), ground.h, -1)
-    row, column = np.unravel_index(int(np.argmax(tall)), tall.shape)
+    row, home, away = stage.streams.kept(("crater", ground.z.shape), lambda: _crater(ground))
+    column = home + frame.drift(away)
     dx, dy = (frame.columns() - column) / frame.height, (frame.rows() - row) / frame.height
     h, w = frame.height, frame.width
-    billow = fbm(stage.streams, "plume", h, w, cells=7, octaves=6, gain=0.55)
+    billow = rolled(
+        fbm(stage.streams, "plume", h, w, cells=7, octaves=6, gain=0.55), 0.0, -0.05 * stage.clock
+    )
     bend = 0.35 * (fbm(stage.streams, "plume bend", h, w, cells=2, octaves=2) - 0.5)
     up = np.clip(-dy, 0, 1)
     width = 0.020 + 0.34 * up
@@ -170,5 +173,12 @@ def _eruption(stage: Stage, ground: Ground) -> None:
         * smooth(0.30, 0.02, dy)
         * smooth(-0.005, 0.01, dy)
     )
-    seen = (np.abs(ground.z - ground.z[row, column]) < 6) * lava
+    seen = (np.abs(ground.z - away) < 6) * lava
     stage.canvas[:] = mix(stage.canvas, (1.25, 0.42, 0.10), (0.9 * seen)[..., None])
+
+
+def _crater(ground: Ground) -> tuple[int, int, float]:
+    """Pixel row, column and distance of a volcano's summit."""
+    tall = np.where((ground.z > 15) & (ground.z < 30) & (ground.view.cover > 0.5), ground.h, -1)
+    row, column = np.unravel_index(int(np.argmax(tall)), tall.shape)
+    return int(row), int(column), float(ground.z[row, column])

@@ -47,6 +47,14 @@ def fbm(
     were. Octaves finer than a pixel are left out, and lattices never exceed twice the picture. `ridged`
     folds each octave into crests.
     """
+    key = ("fbm", name, height, width, cells, octaves, gain, ridged)
+    return streams.kept(key, lambda: _fbm(streams, name, (height, width), cells, octaves, gain, ridged))
+
+
+def _fbm(
+    streams: Streams, name: str, size: tuple[int, int], cells: float, octaves: int, gain: float, ridged: bool
+) -> Plane:
+    height, width = size
     total = np.full((height, width), 0.5, dtype=np.float32)
     scale = math.sqrt(1.0 - min(gain, 0.95) ** 2)
     for octave in range(max(1, octaves)):
@@ -59,7 +67,31 @@ def fbm(
         if ridged:
             layer = 1.0 - np.abs(2.0 * layer - 1.0)
         total += (layer - 0.5) * np.float32(scale * gain**octave)
-    return total
+    return _still(total)
+
+
+def rolled(plane: Plane, right: float, down: float) -> Plane:
+    """The plane moved by shares of its height, mirrored where it ends; itself where it does not move."""
+    if right == 0.0 and down == 0.0:
+        return plane
+    height, width = plane.shape[:2]
+    shift = np.array([[1, 0, right * height], [0, 1, down * height]], np.float32)
+    return cv2.warpAffine(plane, shift, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+
+
+def slid(line: Plane, share: float) -> Plane:
+    """One-dimensional noise moved right by a share of its length, mirrored where it ends."""
+    if share == 0.0:
+        return line
+    last = line.size - 1
+    place = np.abs(np.mod(np.arange(line.size) - share * line.size + last, 2 * last) - last)
+    return np.interp(place, np.arange(line.size), line).astype(np.float32)
+
+
+def _still(plane: Plane) -> Plane:
+    # It may be kept for the frames to come: whoever wants to change it must take a copy.
+    plane.flags.writeable = False
+    return plane
 
 
 def strip(streams: Streams, name: str, width: int, *, cells: float, octaves: int, gain: float = 0.5) -> Plane:

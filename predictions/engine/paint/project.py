@@ -47,7 +47,9 @@ def cut(frame: Frame, spans: list[tuple[float, float, int]]) -> Slices:
     """Slices geometrically spaced in each span (from, to, count)."""
     parts = [np.geomspace(a, b, n, endpoint=False) for a, b, n in spans]
     z = np.append(np.concatenate(parts), spans[-1][1]).astype(np.float32)[:, None]
-    x = (frame.columns() - np.float32(frame.width / 2)) / np.float32(frame.focal) * z
+    x = (frame.columns() - np.float32(frame.width / 2)) / np.float32(frame.focal) * z + np.float32(
+        frame.slide
+    )
     gap = np.gradient(z[:, 0])[:, None].astype(np.float32)
     # Across the view samples lie closer than along it; the mean keeps detail without streaks.
     return Slices(z, x, np.sqrt(gap * np.float32(1.0 / frame.focal) * z))

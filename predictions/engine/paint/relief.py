@@ -221,7 +221,9 @@ def swell(stage: Stage, tile: Tile, s: Slices) -> Plane:
     """Heights of a stormy sea's waves, 0 and more: long crests across the view, steeper than they are wide."""
     total = np.zeros(s.x.shape, np.float32)
     for k, (cell, size) in enumerate(((2.3, 0.20), (1.1, 0.10), (0.5, 0.045), (0.24, 0.02))):
-        noise = tile.sample(f"swell {k}", 0.5 * s.x, s.z, cell)
+        noise = tile.sample(
+            f"swell {k}", 0.5 * s.x, s.z + np.float32(stage.clock * 1.1 * math.sqrt(cell)), cell
+        )
         crest = 1 - np.abs(2 * noise - 1)
         fade = np.clip(cell / s.spacing * 0.5 - 0.5, 0, 1)
         total += crest * crest * np.float32(size) * fade

@@ -12,6 +12,7 @@ from .heaps import paint_heaps
 from .noise import Plane, fbm
 from .palette import COLOURS, tint_image
 from .stage import Stage, mix, smooth
+from .stirring import wind_of
 
 _CLOUD_MAP = 960  # side of the square cloud texture, the same for every picture size
 
@@ -45,6 +46,10 @@ def paint_sky(stage: Stage) -> None:
     paint_heaps(stage)
     if "rainbow" in stage.meant.sky:
         _rainbow(stage)
+    if "fireworks" in stage.meant.sky:
+        from .fireworks import paint_fireworks
+
+        paint_fireworks(stage)
 
 
 def _gradient(stage: Stage) -> Plane:
@@ -131,13 +136,15 @@ def _paint_clouds(stage: Stage, amount: float) -> None:
     bottom = min(frame.height, int(frame.horizon) + 1)
     if bottom < 2:
         return
-    density, light = _cloud_map(stage)
+    side = stage.sun[0] < stage.frame.width / 2
+    density, light = stage.streams.kept(("cloud map", stage.octaves, side), lambda: _cloud_map(stage))
     up = np.maximum((frame.horizon - frame.rows()[:bottom]) / frame.height, 0.0)
     z = 1.0 / (up + 0.055)
     x = (frame.columns() - frame.width / 2) / frame.unit
     # The whole sky fits the map, so no cloud is seen twice; only very wide pictures fold at its rim.
-    map_x = _reflected(x * z * 50 + 0.5 * _CLOUD_MAP)
-    map_y = _reflected(np.broadcast_to(z * 52 - 40, map_x.shape))
+    wind, near_wind = wind_of(stage)
+    map_x = _reflected(x * z * 50 + 0.5 * _CLOUD_MAP - wind)
+    map_y = _reflected(np.broadcast_to(z * 52 - 40 + near_wind, map_x.shape))
     d = cv2.remap(density, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     lit = cv2.remap(light, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     edge = 0.80 - 0.55 * amount
@@ -172,7 +179,7 @@ def _paint_cirrus(stage: Stage) -> None:
     bottom = min(frame.height, max(1, int(frame.horizon)))
     u = (frame.columns() - 0.5 * frame.width) / frame.unit
     v = (frame.rows()[:bottom] - 0.35 * frame.height) / frame.unit
-    along = (u * math.cos(turn) + v * math.sin(turn)) * (n / 1.6)
+    along = (u * math.cos(turn) + v * math.sin(turn)) * (n / 1.6) - 0.35 * wind_of(stage)[0]
     across = (v * math.cos(turn) - u * math.sin(turn)) * (n / 1.6)
     curl = cv2.remap(
         veil,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .lexicon import COLOURS
 from .night import scatter_stars
-from .noise import Plane, fbm
+from .noise import Plane, fbm, rolled
 from .stage import Stage, mix, smooth
 
 _GASES = (
@@ -29,9 +29,9 @@ _WORLDS = (
 def paint_space(stage: Stage) -> None:
     """Fill the whole canvas with space."""
     stage.canvas[:] = (0.006, 0.008, 0.018)
-    stage.canvas += scatter_stars(stage, "stars", 1300)
+    stage.canvas += rolled(scatter_stars(stage, "stars", 1300), 0.012 * stage.clock, 0.0)
     _nebula(stage)
-    stage.canvas += scatter_stars(stage, "near stars", 160) * 0.9
+    stage.canvas += rolled(scatter_stars(stage, "near stars", 160), 0.05 * stage.clock, 0.0) * 0.9
     if "galaxy" in stage.meant.features:
         _spiral(stage)
     _bright_stars(stage)
@@ -55,6 +55,9 @@ def _nebula(stage: Stage) -> None:
     column = np.arange(w, dtype=np.float32)[None, :]
     wx = (fbm(streams, "gas warp", h, w, cells=2.6, octaves=5) - 0.5) * 0.34 * h
     wy = (fbm(streams, "gas warp side", h, w, cells=2.6, octaves=5) - 0.5) * 0.34 * h
+    # The gases drift past one another, and boil a little.
+    wx, wy = wx * (1 + 0.16 * math.sin(0.9 * stage.clock)), wy * (1 + 0.16 * math.sin(0.7 * stage.clock))
+    wx = wx - np.float32(0.022 * h * stage.clock)
     light = np.zeros((h, w, 3), np.float32)
     for k, colour in enumerate(_gases(stage)):
         body = fbm(streams, f"gas {k}", h, w, cells=2.2 + 0.7 * k, octaves=octaves, gain=0.55)
@@ -85,7 +88,7 @@ def _spiral(stage: Stage) -> None:
     x, y = dx * cos + dy * sin, (dy * cos - dx * sin) / squeeze
     radius = np.sqrt(x * x + y * y) + 1e-3
     knots = fbm(stage.streams, "knots", h, w, cells=11, octaves=stage.octaves, gain=0.62)
-    phase = 2 * (np.arctan2(y, x) - 3.1 * np.log(radius)) + 2.0 * (knots - 0.5)
+    phase = 2 * (np.arctan2(y, x) - 3.1 * np.log(radius) - 0.22 * stage.clock) + 2.0 * (knots - 0.5)
     arm, lane = 0.5 + 0.5 * np.cos(phase), 0.5 + 0.5 * np.cos(phase + 0.9)
     fall = np.exp(-radius / 0.42) * smooth(1.9, 1.0, radius)
     light = fall * (0.30 + 1.7 * arm**2 * (0.35 + knots))
@@ -110,6 +113,7 @@ def _bright_stars(stage: Stage) -> None:
             float(rng.random()) * frame.height,
             float(rng.uniform(0.4, 1.0)),
         )
+        x += 0.05 * stage.clock * frame.height
         dx, dy = np.abs(frame.columns() - x) / unit, np.abs(frame.rows() - y) / unit
         arm = 0.030 * size
         cross = np.exp(-dx / arm * 2.2) * np.exp(-((dy / 0.0016) ** 2)) + np.exp(-dy / arm * 2.2) * np.exp(
@@ -130,6 +134,7 @@ def _planet(stage: Stage) -> None:
     side = float(rng.choice((-1.0, 1.0)))
     cx = frame.width * (0.5 + side * float(rng.uniform(0.16, 0.24) if not busy else rng.uniform(0.28, 0.36)))
     cy = frame.height * float(rng.uniform(0.52, 0.68) if not busy else rng.uniform(0.68, 0.80))
+    cx += 0.03 * stage.clock * frame.height
     dx, dy = (frame.columns() - cx) / radius, (frame.rows() - cy) / radius
     tilt = float(rng.uniform(-0.5, 0.5))
     cos, sin = math.cos(tilt), math.sin(tilt)
@@ -152,7 +157,13 @@ def _sphere(
     skin = fbm(stage.streams, "planet skin", 256, 512, cells=4, octaves=7, gain=0.58)
     lon = (np.arctan2(x, np.maximum(z, 1e-3)) / np.pi + 0.5).astype(np.float32)
     lat = (np.arcsin(np.clip(y, -1, 1)) / np.pi + 0.5).astype(np.float32)
-    swirl = cv2.remap(skin, lon * 511, lat * 255, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    swirl = cv2.remap(
+        skin,
+        lon * 511 + np.float32(14.0 * stage.clock),
+        lat * 255,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
     bands = 0.5 + 0.5 * np.sin(lat * 44 + 5.0 * (swirl - 0.5) + 2.2 * np.sin(lat * 13))
     colour = mix(mix(world[0], world[1], bands[..., None]), world[2], smooth(0.5, 0.95, swirl)[..., None])
     if named:

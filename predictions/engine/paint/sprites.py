@@ -68,7 +68,7 @@ def _ink(tone: float, lit: float, wood: float) -> tuple[float, float, float, flo
 def sprite(
     streams: Streams, kind: str, number: int, light: tuple[float, float, float], height: float
 ) -> Sprite:
-    """Draw tree `number` of a kind, sharp up to `height` pixels: conifer, leafy, birch, palm, bush, tuft or bloom."""
+    """Draw tree `number` of a kind, sharp up to `height` pixels: one of `_DRAW`."""
     rng = streams.rng(f"tree {kind} {number}")
     most = 160 if kind in ("tuft", "bloom") else SIDE
     side = int(min(most, max(most / 4, height))) * 2
@@ -192,6 +192,40 @@ def _birch(pad: _Pad, light: tuple[float, float, float]) -> None:
     _crown(pad, tips, light, 0.046, 0.0075)
 
 
+def _bamboo(pad: _Pad, light: tuple[float, float, float]) -> None:
+    """A stand of jointed culms, bowed at their tips, with pointed leaves from half their height on."""
+    rng = pad.rng
+    for x in sorted(rng.uniform(-0.15, 0.15, 5), key=abs, reverse=True):
+        bow = float(rng.uniform(-0.10, 0.10))
+        tall, thick = float(rng.uniform(0.80, 0.98)), float(rng.uniform(0.011, 0.017))
+        shine = 0.55 + 0.25 * float(np.sign(light[0])) * float(rng.uniform(0.2, 1.0))
+        joints = [(float(x) + bow * t**3, tall * t) for t in np.linspace(0, 1, 16)]
+        for k, (a, b) in enumerate(itertools.pairwise(joints)):
+            wide = thick * (1 - 0.65 * a[1])
+            pad.line(a, b, wide, (0.55 + 0.2 * float(rng.random()), shine, 1.0))
+            pad.line((a[0] - 0.55 * wide, a[1]), (a[0] + 0.55 * wide, a[1]), 0.0045, (0.05, 0.2, 1.0))
+            if k >= 6:
+                _spray(pad, a, k / 16, light)
+
+
+def _spray(pad: _Pad, at: tuple[float, float], up: float, light: tuple[float, float, float]) -> None:
+    """A twig of bamboo to either side with its hanging leaves; `up` 0..1 is how high it grows."""
+    rng = pad.rng
+    for side in (-1, 1):
+        reach = side * float(rng.uniform(0.04, 0.11)) * (1.2 - 0.5 * up)
+        tip = (at[0] + reach, at[1] + float(rng.uniform(0.0, 0.04)))
+        pad.line(at, tip, 0.0028, (0.3, 0.4, 0.6))
+        for t, turn, gloss in rng.random((9, 3)):
+            x, y = at[0] + reach * float(t), at[1] + (tip[1] - at[1]) * float(t)
+            lean = side * (0.3 + 0.9 * float(turn))
+            long = 0.045 + 0.030 * float(gloss)
+            lit = 0.45 + 0.35 * lean * light[0] + 0.30 * (float(gloss) - 0.3)
+            end = (x + long * math.sin(lean), y - long * math.cos(lean) * 0.8)
+            middle = ((x + end[0]) / 2, (y + end[1]) / 2)
+            pad.line((x, y), middle, 0.0085, (0.3 + 0.6 * float(turn), lit, 0))
+            pad.line(middle, end, 0.0045, (0.4 + 0.6 * float(turn), lit + 0.1, 0))
+
+
 def _palm(pad: _Pad, light: tuple[float, float, float]) -> None:
     """A bowed stem and a rosette of feathered fronds."""
     rng = pad.rng
@@ -269,6 +303,7 @@ _DRAW: dict[str, Callable[[_Pad, tuple[float, float, float]], None]] = {
     "conifer": _conifer,
     "leafy": _leafy,
     "birch": _birch,
+    "bamboo": _bamboo,
     "palm": _palm,
     "bush": _bush,
     "tuft": _tuft,

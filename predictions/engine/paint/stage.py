@@ -27,6 +27,8 @@ class Frame:
     horizon: float
     focal: float
     eye: float = 0.35
+    slide: float = 0.0
+    """How far the camera has moved to the right, in world units; a still is seen from 0."""
 
     @property
     def unit(self) -> float:
@@ -35,7 +37,11 @@ class Frame:
 
     def column(self, x: float, z: float) -> float:
         """Pixel column of a point at world `x`, `z`."""
-        return self.width / 2 + self.focal * x / z
+        return self.width / 2 + self.focal * (x - self.slide) / z
+
+    def drift(self, z: float) -> float:
+        """Pixels by which the camera's way has moved something at distance `z` to the right."""
+        return -self.focal * self.slide / z
 
     def row(self, y: float, z: float) -> float:
         """Pixel row of a point at world height `y`, distance `z`."""
@@ -68,6 +74,8 @@ class Stage:
     mask: Plane | None = None
     ground: dict[str, Plane] = field(default_factory=dict)
     plants: dict[tuple[str, int], Sprite] = field(default_factory=dict)
+    clock: float = 0.0
+    """Seconds since the film began; 0 in a still."""
 
     @property
     def dark(self) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class Streams:
@@ -14,10 +18,14 @@ class Streams:
     so leaving a detail out or adding one never moves the rest of the picture.
     """
 
-    def __init__(self, layout_key: str, seed: int) -> None:
-        """Remember `layout_key` (what the picture shows, as words) and the integer `seed`."""
+    def __init__(self, layout_key: str, seed: int, memory: dict[Any, Any] | None = None) -> None:
+        """Remember `layout_key` (what the picture shows, as words) and the integer `seed`.
+
+        `memory` is shared by the frames of one film: what does not move is worked out once (`kept`).
+        """
         self.layout_key = layout_key
         self.seed = int(seed)
+        self.memory = memory
 
     def rng(self, name: str) -> np.random.Generator:
         """Return a fresh PCG64 generator for `name`; asking twice gives the same sequence twice."""
@@ -26,4 +34,17 @@ class Streams:
 
     def child(self, name: str) -> Streams:
         """Return a family of its own below `name`, for a part that appears more than once."""
-        return Streams(f"{self.layout_key}|{self.seed}|{name}", 0)
+        return Streams(f"{self.layout_key}|{self.seed}|{name}", 0, self.memory)
+
+    def kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What `make` gives: for a still each time anew, for a film once for all its frames.
+
+        Nobody may change what they get. `key` names everything that decides it, beside this family.
+        """
+        if self.memory is None:
+            return make()
+        whole = (self.layout_key, self.seed, *key)
+        if whole not in self.memory:
+            self.memory[whole] = make()
+        found: T = self.memory[whole]
+        return found

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .lexicon import COLOURS
-from .noise import Plane, fbm, strip
+from .noise import Plane, fbm, rolled, strip
 from .palette import tint_image
 from .stage import Stage, mix, smooth
 
@@ -25,12 +25,16 @@ def paint_studio(stage: Stage) -> None:
     tone = np.array(_BACKDROPS[int(rng.integers(len(_BACKDROPS)))], np.float32)
     tone = tone * np.float32(_AT_NIGHT.get(stage.time, 1.0) * rng.uniform(0.92, 1.32))
     centre, middle = float(rng.uniform(0.22, 0.78)), float(rng.uniform(0.26, 0.52))
+    # In a film somebody carries the lamp slowly past, and the camera with it.
+    centre += (0.13 if centre < 0.5 else -0.13) * stage.clock
     dx = (frame.columns() - centre * frame.width) / frame.unit
     dy = (frame.rows() - middle * frame.height) / frame.unit
     pool = np.exp(-(dx * dx * 1.5 + dy * dy * 2.2) / float(rng.uniform(0.16, 0.34)))
     cloth = _dabs(stage)
     kinds = (_cloth, _drapes, _window, _lamps)
     kind = kinds[int(rng.integers(len(kinds)))]
+    if "window" in stage.meant.features:
+        kind = _at_window
     if stage.meant.style in ("ink", "sketch"):
         # Drawn on bare paper, not before a dark wall.
         kind, tone = _cloth, np.full(3, 0.80, np.float32)
@@ -52,7 +56,7 @@ def _dabs(stage: Stage) -> Plane:
     octaves = max(3, stage.octaves - 3)
     clouds = fbm(stage.streams, "cloth", h, w, cells=2.5, octaves=2, gain=0.5) - 0.5
     dabs = fbm(stage.streams, "dabs", h, w, cells=14, octaves=min(3, octaves), gain=0.7) - 0.5
-    return np.asarray(0.8 * clouds + 0.32 * dabs, np.float32)
+    return rolled(np.asarray(0.8 * clouds + 0.32 * dabs, np.float32), -0.065 * stage.clock, 0.0)
 
 
 def _cloth(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
@@ -66,6 +70,7 @@ def _drapes(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     across = np.arange(frame.width, dtype=np.float32)[None, :] / np.float32(frame.unit)
     bend = strip(stage.streams, "folds", frame.width, cells=5, octaves=3)[None, :] - 0.5
     sway = (frame.rows() / frame.height - 0.5) * float(rng.uniform(-0.06, 0.06))
+    sway = sway + 0.008 * math.sin(1.7 * stage.clock) - 0.05 * stage.clock
     fold = np.sin((across + sway) * float(rng.uniform(34, 58)) + 9.0 * bend + float(rng.uniform(0, 6.28)))
     deep = (0.55 + 0.45 * np.abs(fold)) * fold
     light = 0.54 + 0.46 * pool + 0.20 * cloth + 0.17 * deep
@@ -78,6 +83,7 @@ def _window(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     side = 1.0 if rng.random() < 0.5 else -1.0
     x = (frame.columns() / frame.width - float(rng.uniform(0.34, 0.66))) * frame.width / frame.unit
     y = (frame.rows() / frame.height - float(rng.uniform(0.28, 0.42))) * frame.height / frame.unit
+    x = x + np.float32(0.065 * stage.clock)
     u, v = x + side * 0.30 * y, y + side * 0.26 * x
     wide, high = float(rng.uniform(0.26, 0.36)), float(rng.uniform(0.22, 0.30))
     soft = 0.016
@@ -91,6 +97,30 @@ def _window(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     return np.asarray(wall + (open_ * (0.30 + 0.12 * cloth))[..., None] * (0.35 + tone) * warm, np.float32)
 
 
+def _at_window(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
+    """The window itself, the sky and a garden out of focus behind its panes, and the sill below it."""
+    frame, rng, p = stage.frame, stage.streams.rng("at the window"), stage.palette
+    middle, wide = float(rng.uniform(0.42, 0.58)) * frame.width, float(rng.uniform(0.30, 0.38)) * frame.unit
+    top, sill = 0.07 * frame.height, frame.horizon - 0.06 * frame.height
+    x = (frame.columns() - middle - 0.05 * stage.clock * frame.unit) / wide
+    y = (frame.rows() - top) / (sill - top)
+    down = np.clip(y, 0, 1)[..., None]
+    sky = mix(np.array(p.middle, np.float32), np.array(p.horizon, np.float32), down)
+    leaves = np.array((0.24, 0.42, 0.16), np.float32) * (
+        np.array(p.ambient, np.float32) + 0.6 * np.array(p.light)
+    )
+    garden = smooth(0.52, 0.74, y + 0.9 * (cloth - 0.25))
+    view = mix(sky, leaves * (0.75 + 0.9 * cloth)[..., None], garden[..., None])
+    edge = 1.5 / frame.unit + 0.004
+    inside = smooth(1 + edge, 1 - edge, np.abs(x)) * smooth(-edge, edge, y) * smooth(1 + edge, 1 - edge, y)
+    bars = np.maximum(smooth(0.045, 0.03, np.abs(x)), smooth(0.028, 0.018, np.abs(y - 0.38)))
+    rim = smooth(1.13, 1.11, np.abs(x)) * smooth(-0.075, -0.06, y) * smooth(1.085, 1.075, y)
+    wood = np.array((0.90, 0.87, 0.80), np.float32) * np.float32(0.35 + 0.65 * float(np.mean(p.ambient)))
+    wood = wood * (0.82 + 0.18 * smooth(0.9, 1.1, np.abs(x)) + 0.12 * cloth)[..., None]
+    wall = mix(_cloth(stage, tone, pool, cloth), wood, rim[..., None])
+    return np.asarray(mix(wall, view, (inside * (1 - bars))[..., None]), np.float32)
+
+
 def _lamps(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     """Lamps far behind, out of focus."""
     frame, rng = stage.frame, stage.streams.rng("lamps")
@@ -99,7 +129,7 @@ def _lamps(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:
     for u, v, size, hue, power in rng.random((34, 5)):
         radius = frame.unit * (0.018 + 0.045 * size * size)
         shine = np.array((0.9 + 0.1 * hue, 0.72 + 0.1 * hue, 0.42 + 0.45 * hue)) * (0.07 + 0.16 * power)
-        x, y = float(u * frame.width), float(v * frame.horizon * 0.94)
+        x, y = float(u * frame.width - 0.065 * stage.clock * frame.height), float(v * frame.horizon * 0.94)
         left, top = max(0, int(x - radius - 2)), max(0, int(y - radius - 2))
         part = light[top : int(y + radius + 3), left : int(x + radius + 3)]
         disc = np.zeros(part.shape[:2], np.float32)

@@ -24,7 +24,7 @@ class Tile:
     @classmethod
     def make(cls, streams: Streams) -> Tile:
         """Draw the tile once for a picture."""
-        texture = lattice(streams.rng("tile"), _CELLS, _CELLS, _SIDE, _SIDE)
+        texture = streams.kept(("tile",), lambda: lattice(streams.rng("tile"), _CELLS, _CELLS, _SIDE, _SIDE))
         return cls(streams, texture)
 
     def sample(self, name: str, x: Plane, z: Plane, cell: float) -> Plane:

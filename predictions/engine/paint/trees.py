@@ -12,6 +12,7 @@ from .relief import road_at
 from .soil import PETALS
 from .sprites import Sprite, sprite
 from .stage import Stage
+from .stirring import room_to_sway, swayed
 
 Tones = tuple[tuple[float, float, float], tuple[float, float, float]]
 
@@ -21,6 +22,7 @@ LEAVES: dict[str, list[Tones]] = {
     "conifer": [((0.03, 0.10, 0.06), (0.20, 0.38, 0.17)), ((0.04, 0.11, 0.08), (0.16, 0.33, 0.20))],
     "leafy": [((0.06, 0.16, 0.04), (0.42, 0.56, 0.14)), ((0.05, 0.18, 0.06), (0.30, 0.50, 0.15))],
     "birch": [((0.16, 0.30, 0.07), (0.62, 0.72, 0.22))],
+    "bamboo": [((0.10, 0.24, 0.05), (0.52, 0.70, 0.22)), ((0.08, 0.22, 0.06), (0.42, 0.64, 0.20))],
     "palm": [((0.04, 0.17, 0.06), (0.38, 0.60, 0.18))],
     "bush": [((0.06, 0.15, 0.05), (0.36, 0.48, 0.15))],
     "autumn": [
@@ -46,7 +48,9 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, 
     scale = 1.0 / np.maximum(cover, 1e-3)
     tone, lit, wood = (plate[..., k : k + 1] * scale for k in range(3))
     dark, light = np.array(tones[0], np.float32), np.array(tones[1], np.float32)
-    stem = {"birch": (0.66, 0.64, 0.60), "bloom": (0.16, 0.30, 0.08)}.get(kind, (0.17, 0.125, 0.09))
+    stem = {"birch": (0.66, 0.64, 0.60), "bloom": (0.16, 0.30, 0.08), "bamboo": (0.34, 0.50, 0.16)}.get(
+        kind, (0.17, 0.125, 0.09)
+    )
     bark = np.array(stem, np.float32) * (0.5 + 0.8 * tone)
     albedo = dark + (light - dark) * tone
     albedo += (bark - albedo) * np.minimum(wood * (1.8 if kind == "birch" else 1.0), 1)
@@ -65,8 +69,9 @@ def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
     key = (kind, number)
     if key not in stage.plants:
         tall = 1.15 * stage.frame.unit * (0.55 + 0.45 * min(1.0, stage.octaves / 8))
-        stage.plants[key] = sprite(
-            stage.streams, kind, number, stage.toward_sun(), tall * (0.3 if kind in _LOW else 1)
+        light, height = stage.toward_sun(), tall * (0.3 if kind in _LOW else 1)
+        stage.plants[key] = stage.streams.kept(
+            ("plant", kind, number, light, height), lambda: sprite(stage.streams, kind, number, light, height)
         )
     return stage.plants[key]
 
@@ -113,13 +118,16 @@ class Grove:
         plate = plant.plate_for(n)
         wide = max(1, round((plant.right - plant.left) * n))
         left, top = round(x + plant.left * n), round(y - 0.985 * n)
+        part_right, room = x + plant.left * n - left, room_to_sway(self.stage, n)
+        left -= room
         x0, y0 = max(0, left), max(0, top)
-        x1, y1 = min(canvas.shape[1], left + wide), min(canvas.shape[0], top + n)
+        x1, y1 = min(canvas.shape[1], left + wide + 2 * room), min(canvas.shape[0], top + n)
         if x0 >= x1 or y0 >= y1:
             return
         small = cv2.resize(
             plate, (wide, n), interpolation=cv2.INTER_AREA if n < plate.shape[0] else cv2.INTER_LINEAR
         )
+        small = swayed(self.stage, small, x, z, part_right)
         part = small[y0 - top : y1 - top, x0 - left : x1 - left]
         canvas[y0:y1, x0:x1] *= 1 - part[..., 3:]
         canvas[y0:y1, x0:x1] += _coloured(self.stage, kind, part, tone, haze, self.air)
@@ -133,7 +141,7 @@ def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float
 def kinds_for(stage: Stage) -> tuple[str, ...]:
     """Which trees grow in the stage's scene."""
     features, scene = stage.meant.features, stage.meant.scene
-    for feature in ("conifer", "birch", "palms"):
+    for feature in ("conifer", "birch", "bamboo", "palms"):
         if feature in features:
             return ("palm",) if feature == "palms" else (feature,)
     if features & {"leafy", "autumn", "blossom"}:
@@ -159,22 +167,41 @@ def scatter(
 
     Places are drawn as shares of the picture, so every size of it has the same ones.
     """
+    key = ("places", name, count, near, far, ground.z.shape)
+    places = stage.streams.kept(key, lambda: _places(stage, ground, name, count, (near, far), size, clear))
+    for z, x, y, tall, pick in places:
+        height = tall * stage.frame.focal / z
+        if height >= 2:
+            x += stage.frame.drift(z)
+            _shadow(stage, x, y, height)
+            grove.set(x, y, height, z, np.random.default_rng(int(pick * 2**32)))
+
+
+def _places(
+    stage: Stage,
+    ground: Ground,
+    name: str,
+    count: int,
+    between: tuple[float, float],
+    size: tuple[float, float],
+    clear: float,
+) -> list[tuple[float, float, float, float, float]]:
+    """Distance, pixel column and row, height in world units and looks (0..1) of each plant, the farthest first.
+
+    A film looks for them once, from where its camera stands at first.
+    """
     rng = stage.streams.rng(name)
     h, w = ground.z.shape
-    draws = rng.random((count, 4))
+    near, far = between
     found = []
-    for u, v, tall, pick in draws:
+    for u, v, tall, pick in rng.random((count, 4)):
         row, column = int((stage.frame.horizon + v * (h - stage.frame.horizon)) * 0.9999), int(u * w)
         row = min(h - 1, row - int(0.06 * h * (1 - v)))
         z = float(ground.z[row, column])
         roomy = abs(u - 0.5) >= clear * (1 - 0.5 * (z / far))
         if near < z < far and roomy and _rootable(stage, ground, row, column, z):
             found.append((z, column + 0.5, row + 0.5, size[0] + (size[1] - size[0]) * tall, pick))
-    for z, x, y, tall, pick in sorted(found, reverse=True):
-        height = tall * stage.frame.focal / z
-        if height >= 2:
-            _shadow(stage, x, y, height)
-            grove.set(x, y, height, z, np.random.default_rng(int(pick * 2**32)))
+    return sorted(found, reverse=True)
 
 
 def _rootable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> bool:
@@ -183,6 +210,9 @@ def _rootable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> 
         middle, half = road_at(stage, np.array([[z]], np.float32))
         if abs(float(ground.x[row, column]) - float(middle[0, 0])) < 1.35 * float(half[0, 0]):
             return False
+    built = stage.ground.get("built")
+    if built is not None and built[row, column] > 0.05:
+        return False
     dry = ground.h[row, column] > 0.015 and ground.view.cover[row, column] > 0.9
     return bool(dry and ground.flat[row, column] > 0.70)
 
@@ -220,6 +250,7 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
             if z < 4.0 and abs(spread - 0.5) < 0.20 + 0.05 * (4.0 - z):
                 x += np.sign(spread - 0.5) * 0.22 * stage.frame.width
             tall = float(rng.uniform(1.45, 2.1)) * (1.0 + 0.10 * (away > 7))
+            x += stage.frame.drift(away)
             y = stage.frame.row(float(rng.uniform(0.0, 0.03)), away)
             extra = (0.045 if foggy else 0.02) * (6 - k)
             if z < 5:
@@ -328,4 +359,4 @@ def _palms(stage: Stage, ground: Ground) -> None:
         if ground.h[min(h - 1, int(v * h)), int(np.clip(u, 0, 0.999) * w)] <= 0:
             v = 1.02
         tall = stage.frame.height * float(rng.uniform(0.62, 0.80))
-        grove.set(u * w, v * h, tall, 1.0, rng)
+        grove.set(u * w + stage.frame.drift(1.6), v * h, tall, 1.0, rng)

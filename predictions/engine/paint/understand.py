@@ -23,6 +23,14 @@ BUILDS_A_SCENE = {
     "whale": ("sea", ()),
     "fish": ("underwater", ()),
     "cactus": ("desert", ()),
+    "camel": ("desert", ()),
+    "pyramid": ("desert", ()),
+    "pagoda": ("mountain", ()),
+    "windmill": ("hills", ("flowers",)),
+    "tower": ("city", ()),
+    "deer": ("forest", ()),
+    "cup": ("studio", ()),
+    "bowl": ("studio", ()),
 }
 """Where a subject stands when the prompt names no place; everything else alone gets a studio backdrop."""
 
@@ -36,18 +44,19 @@ MOODS = {
 }
 ANIMALS = frozenset(
     {"cat", "dog", "horse", "unicorn", "bird", "owl", "fish", "dragon", "rabbit", "fox", "bear", "elephant"}
-    | {"lion", "tiger", "wolf", "panda", "pig", "duck", "penguin", "frog", "turtle"}
+    | {"lion", "tiger", "wolf", "panda", "pig", "duck", "penguin", "frog", "turtle", "deer", "camel"}
 )
 GROUNDED = frozenset(
     (  # noqa: SIM905
         "cat dog horse unicorn bird owl astronaut robot dragon rabbit fox bear elephant car flower mushroom rocket "
-        "house castle tree lion tiger wolf panda pig penguin frog turtle person snowman apple pumpkin cactus train"
+        "house castle tree lion tiger wolf panda pig penguin frog turtle person snowman apple pumpkin cactus train "
+        "deer camel cup bowl bicycle pagoda pyramid windmill tower umbrella"
     ).split()
 )
 """Subjects that stand on the ground."""
 _AFLOAT = frozenset({"boat", "sailboat", "whale"})
 _GROUND_SCENES = frozenset({"mountain", "hills", "desert", "forest"})
-_MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "bird"})
+_MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "bird", "camel", "deer"})
 
 
 @dataclass(frozen=True)
@@ -183,7 +192,7 @@ def _target(word: Word) -> str | None:
             return "ground" if {"beach", "cliff", "island"} & set(features) else "water"
         return "ground" if scene in _GROUND_SCENES else "*"
     if word.of("feature"):
-        return "trees"
+        return "-" if "window" in word.of("feature") else "trees"
     if word.of("sky"):
         return {"moon": "moon", "aurora": "aurora", "sky": "sky"}.get(word.of("sky")[0], "*")
     if word.of("weather"):
@@ -196,21 +205,28 @@ def _bind_colours(words: list[Word]) -> tuple[list[tuple[str, str]], set[str]]:
     pairs: list[tuple[str, str]] = []
     idle: set[str] = set()
     waiting: list[tuple[str, str]] = []
-    clause, before, linked = -1, "*", False
+    clause, before, linked, named = -1, "*", False, "*"
     for word in [*words, Word("", ("end:",), -2)]:
         if word.clause != clause:
-            pairs += [(colour, before if linked else "*") for colour, _ in waiting]
+            pairs += [(colour, before if linked else _looks_back(text, named)) for colour, text in waiting]
+            named = before if before != "*" else named
             waiting, clause, before, linked = [], word.clause, "*", False
         target = _target(word)
-        if word.of("colour"):
+        if word.of("colour") and target is None:
             waiting.append((word.of("colour")[0], word.text))
         elif target is not None:
-            pairs += [(colour, target) for colour, _ in waiting if target != "-"]
+            own = [(colour, word.text) for colour in word.of("colour")]  # 白马, a horse that is white
+            pairs += [(colour, target) for colour, _ in (*waiting, *own) if target != "-"]
             idle |= {text for _, text in waiting if target == "-"}
-            waiting, before, linked = [], target, False
+            waiting, before, linked, named = [], target, False, "*"
         elif word.text in LINKS and not waiting:
             linked = before not in ("*", "-")
     return list(dict.fromkeys(pairs)), idle
+
+
+def _looks_back(text: str, named: str) -> str:
+    """What a colour paints that no noun follows: in 一辆汽车，红色 the car of the clause before, else everything."""
+    return named if not text.isascii() and named in GROUNDED | _AFLOAT | ANIMALS else "*"
 
 
 def _riding(words: list[Word]) -> tuple[str, str] | None:
@@ -239,6 +255,8 @@ def _close_up(found: _Found) -> None:
         if not found.scenes:
             found.subjects.append("bust")
         return
+    found.subjects = list(dict.fromkeys("bust" if s == "person" else s for s in found.subjects))
+    found.colours = [(colour, "bust" if on == "person" else on) for colour, on in found.colours]
     first = next((s for s in found.subjects if s in ANIMALS), None)
     if first and "bust" not in found.subjects:
         found.subjects = [f"{first}:face", *[s for s in found.subjects if s != first]]
@@ -308,7 +326,13 @@ def _implied(found: _Found) -> tuple[str, tuple[str, ...]]:
         if subject in BUILDS_A_SCENE and not (subject == "tree" and len(found.subjects) > 1):
             return BUILDS_A_SCENE[subject]
     if found.subjects:
+        if "window" in found.features:
+            return "studio", ()
         return ("hills", ()) if moody or found.features else ("studio", ())
+    if "window" in found.features:
+        return "studio", ()
+    if "fireworks" in found.sky:
+        return "city", ()
     if "autumn" in found.features or "blossom" in found.features:
         return "forest", ()
     if "palms" in found.features:

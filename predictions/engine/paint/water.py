@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -62,7 +64,7 @@ def _plane(stage: Stage, start: int) -> tuple[Plane, Plane]:
     frame = stage.frame
     below = np.maximum(frame.rows()[start:] - frame.horizon, 0.35)
     z = np.float32(frame.focal * frame.eye) / below
-    return (frame.columns() - frame.width / 2) / np.float32(frame.focal) * z, z
+    return (frame.columns() - frame.width / 2) / np.float32(frame.focal) * z + np.float32(frame.slide), z
 
 
 def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
@@ -74,8 +76,10 @@ def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
     for k in range(max(2, min(6, stage.octaves - 1))):
         size = cell / 1.9**k
         weight = np.clip(size / pixel * 0.9 - 0.25, 0, 1)
-        # Crests lie across the view: stretched sideways, short along it.
-        height += (tile.sample(f"wave/{k}", x * 0.42, z, size) - 0.5) * weight * np.float32(0.68**k)
+        # Crests lie across the view: stretched sideways, short along it. Long waves run faster than short ones.
+        run = np.float32(stage.clock * 0.55 * math.sqrt(size) * (1.0 + 0.35 * rough(stage)))
+        away, aside = z + run, x * 0.42 + (0.35 * run if k % 2 else -0.2 * run)
+        height += (tile.sample(f"wave/{k}", aside, away, size) - 0.5) * weight * np.float32(0.68**k)
     tilt = np.empty_like(height)
     tilt[1:] = height[1:] - height[:-1]
     tilt[0] = 0

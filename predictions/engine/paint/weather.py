@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from .finish import luma
-from .noise import Plane, fbm, strip
+from .noise import Plane, fbm, rolled, slid, strip
 from .stage import Stage, mix, smooth
+from .stirring import fallen, flash, paint_falling
 
 
 def paint_far_weather(stage: Stage) -> None:
@@ -28,6 +29,7 @@ def paint_far_weather(stage: Stage) -> None:
 
 def paint_near_weather(stage: Stage, detail: float) -> None:
     """Rain and snow in front of everything; `detail` 0..1 thins them out for a picture of few steps."""
+    paint_falling(stage)
     if stage.meant.weather & {"rain", "storm"}:
         _rain(stage, detail)
     if "snow" in stage.meant.weather and stage.meant.scene not in ("space", "underwater"):
@@ -39,7 +41,9 @@ def paint_near_weather(stage: Stage, detail: float) -> None:
 def _mist(stage: Stage, amount: float, *, low: float) -> None:
     """A bank of mist around the horizon, torn by noise."""
     h, w = stage.frame.height, stage.frame.width
-    torn = fbm(stage.streams, f"mist {low}", h, w, cells=2.4, octaves=5, gain=0.55)
+    torn = rolled(
+        fbm(stage.streams, f"mist {low}", h, w, cells=2.4, octaves=5, gain=0.55), 0.09 * stage.clock, 0.0
+    )
     away = np.abs(stage.frame.rows() - stage.frame.horizon * (1.02 + low * 0.5)) / h
     bank = np.exp(-((away / low) ** 2)) * np.clip(0.35 + 1.1 * torn, 0, 1.2)
     stage.canvas[:] = mix(stage.canvas, stage.palette.haze, np.clip(amount * bank, 0, 0.85)[..., None])
@@ -55,8 +59,11 @@ def _fog_banks(stage: Stage) -> None:
     stage.canvas[:] = mix(stage.canvas, haze, (0.55 * sky)[..., None])
     step = max(1, round(0.02 * h)) * (1 if stage.sun[0] < w / 2 else -1)
     for k, (place, amount) in enumerate(((-0.16, 0.60), (0.02, 0.70), (0.18, 0.66))):
-        billow = fbm(stage.streams, f"fog bank {k}", h, w, cells=5 - k, octaves=6, gain=0.62)
-        top = strip(stage.streams, f"fog top {k}", w, cells=3, octaves=4)[None, :] - 0.5
+        gone = 0.03 * (k + 1) * stage.clock
+        billow = rolled(
+            fbm(stage.streams, f"fog bank {k}", h, w, cells=5 - k, octaves=6, gain=0.62), gone, 0.0
+        )
+        top = slid(strip(stage.streams, f"fog top {k}", w, cells=3, octaves=4), gone * h / w)[None, :] - 0.5
         crown = frame.horizon / h + place + float(rng.uniform(-0.10, 0.10)) + 0.24 * top
         below = frame.rows() / h - crown + 0.26 * (billow - 0.5)
         cover = smooth(0.0, 0.07, below) * np.exp(-np.maximum(below, 0) / 0.15) * amount
@@ -110,6 +117,7 @@ def _lightning(stage: Stage) -> None:
     )
     free = np.isinf(stage.depth).astype(np.float32)
     light = (np.clip(cv2.GaussianBlur(bolt, (0, 0), 0.5) * 1.3 + glow, 0, 1.5) + 3.0 * wide) * free
+    light = light * np.float32(flash(stage))
     stage.canvas += light[..., None] * np.array((0.78, 0.82, 1.0), np.float32)
 
 
@@ -140,6 +148,7 @@ def _rain(stage: Stage, detail: float) -> None:
         layer = np.zeros((h, w), np.uint8)
         for x, y, tall, shade in rng.random((count, 4)):
             dy = length * h * (0.5 + tall)
+            y = fallen(y, (0.9, 1.5, 2.3)[k] * (0.8 + 0.4 * shade), stage.clock)
             a = (round((x * 1.3 - 0.15) * w * 8), round(y * h * 8))
             b = (a[0] + round(slant * dy * 8), a[1] + round(dy * 8))
             cv2.line(
@@ -165,6 +174,8 @@ def _snow(stage: Stage, detail: float) -> None:
         sheet = np.zeros((h, w), np.uint8)
         for x, y, size in rng.random((count, 3)):
             r = radius * h * (0.7 + 0.7 * size)
+            y = fallen(y, (0.09, 0.14, 0.22, 0.34)[k] * (0.7 + 0.6 * size), stage.clock)
+            x += 0.012 * (k + 1) * (np.sin(1.7 * stage.clock + 40 * size) - np.sin(40 * size))
             cv2.circle(
                 sheet, (round(x * w * 8), round(y * h * 8)), max(4, round(r * 8)), 255, -1, cv2.LINE_AA, 3
             )
@@ -187,6 +198,9 @@ def _birds(stage: Stage) -> None:
     for _ in range(11):
         x, y = cx + float(rng.normal(0, 0.13)) * frame.width, cy + float(rng.normal(0, 0.06)) * frame.height
         span, lift = frame.height * float(rng.uniform(0.010, 0.022)), float(rng.uniform(0.25, 0.55))
+        if stage.clock:
+            x += 0.035 * stage.clock * frame.width
+            lift *= np.cos(11.0 * stage.clock + 900 * span / frame.height)
         for side in (-1, 1):
             arc = [
                 (x + side * span * t, y - span * lift * np.sin(t * 2.4) + 0.1 * span * t)
@@ -215,7 +229,7 @@ def paint_underwater(stage: Stage) -> None:
 def _rays(stage: Stage, down: Plane) -> None:
     w = stage.frame.width
     rays = strip(stage.streams, "rays", 512, cells=34, octaves=3, gain=0.6)
-    x = (stage.frame.columns() / w - 0.5) / (0.45 + 0.9 * down) + 0.5 + 0.12 * down
+    x = (stage.frame.columns() / w - 0.5) / (0.45 + 0.9 * down) + 0.5 + 0.12 * down + 0.035 * stage.clock
     map_x = (np.clip(x * 0.6 + 0.2, 0, 1) * 511).astype(np.float32)
     beam = cv2.remap(
         rays[None, :].astype(np.float32),
@@ -241,6 +255,7 @@ def _floor(stage: Stage) -> None:
         * (0.75 + 0.5 * ripple)[..., None]
     )
     caustic = fbm(stage.streams, "caustics", h, w, cells=13, octaves=3, ridged=True)
+    caustic = rolled(caustic, 0.035 * stage.clock, 0.02 * stage.clock)
     sand = sand + (smooth(0.80, 1.05, caustic) * 0.30 * smooth(0.0, 0.1, depth))[..., None]
     stage.canvas[:] = mix(stage.canvas, sand, smooth(-0.012, 0.03, depth)[..., None])
 
@@ -257,7 +272,8 @@ def _weeds(stage: Stage) -> None:
             h * float(rng.uniform(0.10, 0.36)),
             float(rng.uniform(0, 6.28)),
         )
-        line = [(x + np.sin(phase + 3.2 * t) * 0.022 * h * t, y - tall * t) for t in np.linspace(0, 1, 14)]
+        sway = phase + 1.6 * stage.clock
+        line = [(x + np.sin(sway + 3.2 * t) * 0.022 * h * t, y - tall * t) for t in np.linspace(0, 1, 14)]
         reds = rng.random() < 0.3
         colour = (0.72, 0.22, 0.30) if reds else (0.05, 0.36 + 0.2 * float(rng.random()), 0.22)
         layer = np.zeros((h, w), np.uint8)
@@ -272,6 +288,7 @@ def _bubbles(stage: Stage) -> None:
     layer = np.zeros((h, w), np.uint8)
     for x, y, size in stage.streams.rng("bubbles").random((46, 3)):
         radius = max(1.2, h * (0.003 + 0.011 * size**3))
+        y = y if stage.clock == 0.0 else (y - (0.08 + 0.12 * size) * stage.clock) % 1.15
         centre = (round((0.5 + (x - 0.5) * 0.9) * w * 8), round(y * 0.85 * h * 8))
         cv2.circle(layer, centre, round(radius * 8), 150, max(1, round(h / 500)), cv2.LINE_AA, 3)
         glint = (centre[0] - round(radius * 3), centre[1] - round(radius * 3))

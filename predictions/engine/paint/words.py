@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from .lexicon import CHINESE, CHINESE_STOP, ENGLISH, STOPWORDS
+from .lexicon import CHINESE, CHINESE_IDLE, CHINESE_STOP, ENGLISH, SIMPLER, STOPWORDS
 
 _PIECES = re.compile(r"[\u3400-\u9fff]+|[^\W_]+|[^\w\s]|\n")
 _BREAKS = frozenset(",.;:!?\n，。；：！？、|/")
@@ -34,7 +34,8 @@ def _english() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _chinese() -> dict[str, tuple[str, ...]]:
-    return {word: tuple(key.split()) for key, words in CHINESE.items() for word in words.split()}
+    meant = {word: tuple(key.split()) for key, words in CHINESE.items() for word in words.split()}
+    return {**dict.fromkeys(CHINESE_IDLE.split(), ()), **meant}
 
 
 def read(text: str) -> list[Word]:
@@ -87,19 +88,23 @@ def _look_up(part: list[str]) -> tuple[str, ...]:
 
 
 def _match_chinese(run: str, clause: int) -> list[Word]:
-    """Longest match from the left; characters without meaning are gathered into one unknown word."""
-    table = _chinese()
+    """Longest match from the left; characters without meaning are gathered into one unknown word.
+
+    Traditional characters mean what the simplified ones do; the words come out as they were written.
+    """
+    table, plain = _chinese(), run.translate(SIMPLER)
     words: list[Word] = []
     lost = ""
     at = 0
     while at < len(run):
-        size = next((n for n in range(min(6, len(run) - at), 0, -1) if run[at : at + n] in table), 0)
-        if size or run[at] in CHINESE_STOP:
+        size = next((n for n in range(min(6, len(run) - at), 0, -1) if plain[at : at + n] in table), 0)
+        if size or plain[at] in CHINESE_STOP:
             if lost:
                 words.append(Word(lost, (), clause))
                 lost = ""
-            text = run[at : at + max(size, 1)]
-            words.append(Word(text, table.get(text, ("stop:" + text,)), clause))
+            end = at + max(size, 1)
+            meanings = table[plain[at:end]] if size else ("stop:" + plain[at],)
+            words.append(Word(run[at:end], meanings, clause))
         else:
             lost += run[at]
         at += max(size, 1)

@@ -112,6 +112,26 @@ def _prediction() -> Json:
     )
 
 
+def _example() -> Json:
+    return {
+        "id": PREDICTION_ID,
+        "model": MODEL_REF,
+        "version": VERSION_ID,
+        "input": ANYTHING,
+        "output": told("As the version's Output schema says.", {}),
+        "logs": STRING,
+        "error": {"type": "null"},
+        "status": {"type": "string", "enum": ["succeeded"]},
+        "data_removed": BOOLEAN,
+        "source": {"type": "string", "enum": ["web"]},
+        "created_at": TIME,
+        "started_at": TIME,
+        "completed_at": TIME,
+        "metrics": ANYTHING,
+        "urls": thing({"web": ADDRESS}),
+    }
+
+
 def _darkroom() -> Json:
     place = thing(
         {
@@ -164,7 +184,11 @@ def _catalogue() -> Json:
                 },
                 "run_count": INTEGER,
                 "created_at": TIME,
-                "default_example": or_null(ref("Prediction")),
+                "default_example": told(
+                    "A sample in the shape of a prediction, made by the engine built in; nobody's, and not to be "
+                    "fetched by its id.",
+                    or_null(thing(_example())),
+                ),
                 "latest_version": or_null(ref("Version")),
             }
         ),

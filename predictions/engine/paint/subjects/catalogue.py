@@ -7,11 +7,14 @@ from . import (
     boats,
     buildings,
     castles,
+    cycles,
     farm,
     figures,
     furry,
     giants,
+    hoofed,
     horses,
+    landmarks,
     ocean,
     people,
     pets,
@@ -20,6 +23,7 @@ from . import (
     small,
     still,
     suits,
+    tableware,
     transport,
     vehicles,
     wild,
@@ -71,6 +75,17 @@ TABLES: dict[str, Table] = {
     "cactus": still.cactus,
     "airplane": transport.airplane,
     "train": transport.train,
+    "deer": hoofed.deer,
+    "camel": hoofed.camel,
+    "cup": tableware.cup,
+    "bowl": tableware.bowl,
+    "lantern": tableware.lantern,
+    "umbrella": tableware.umbrella,
+    "bicycle": cycles.bicycle,
+    "pagoda": landmarks.pagoda,
+    "pyramid": landmarks.pyramid,
+    "windmill": landmarks.windmill,
+    "tower": landmarks.tower,
 }
 
 # What sits astride when it rides another subject; all others sit as they are.
@@ -85,7 +100,7 @@ ALIASES: dict[str, str] = {"face": "bust"}
 # Where a subject belongs that does not stand on the ground.
 PLACES: dict[str, str] = {
     **dict.fromkeys(("boat", "sailboat", "whale", "duck"), "water"),
-    **dict.fromkeys(("balloon", "airplane", "butterfly", "fish"), "air"),
+    **dict.fromkeys(("balloon", "airplane", "butterfly", "fish", "lantern"), "air"),
 }
 
 # How much of its height lies under water when it floats.
@@ -137,4 +152,15 @@ NATURAL: dict[str, float] = {
     "cactus": 0.64,
     "airplane": 0.38,
     "train": 0.38,
+    "deer": 0.70,
+    "camel": 0.66,
+    "cup": 0.46,
+    "bowl": 0.44,
+    "lantern": 0.56,
+    "umbrella": 0.60,
+    "bicycle": 0.44,
+    "pagoda": 0.74,
+    "pyramid": 0.54,
+    "windmill": 0.70,
+    "tower": 0.80,
 }

@@ -1,0 +1,1 @@
+"""Working on pictures that somebody gave: colours, strokes, styles and scenery from words."""

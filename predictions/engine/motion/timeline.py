@@ -1,0 +1,73 @@
+"""When each frame of an animation is shown: arithmetic only.
+
+Pictures are *drawn* at places on the way from prompt to prompt (0 is the first prompt, 1 the second, and so on);
+between two drawn ones lie *frames*.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FOLLOWS = 0.8
+"""The prompt strength from which on the first and the last picture are wholly those of their prompts."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`drawn` are the places of the drawn pictures, rising; `frames` the frames in order, as places among those.
+
+    2.25 is a quarter of the way from drawn picture 2 to drawn picture 3. On the way back of a ping-pong the same drawn
+    pictures come again.
+    """
+
+    drawn: tuple[float, ...]
+    frames: tuple[float, ...]
+
+
+def counted(prompts: int, per_stretch: int, *, there_and_back: bool) -> int:
+    """How many drawn pictures an animation shows; the way back of a ping-pong shows its pictures once more."""
+    stretches = prompts - 1
+    return 2 * stretches * per_stretch + 1 if there_and_back else stretches * per_stretch
+
+
+def plan(prompts: int, per_stretch: int, steps: int, *, there_and_back: bool, flowing: bool) -> Timeline:
+    """The timeline for so many prompts (two and more), drawn pictures a stretch (2 and more) and steps between them.
+
+    As the published model counts: flowing, each gap holds the next power of two of frames, and one more ends it; else
+    there are `steps` frames for each gap.
+    """
+    stretches = prompts - 1
+    ends = counted(prompts, per_stretch, there_and_back=there_and_back)
+    drawn = tuple(_there(stretches, per_stretch, whole=there_and_back))
+    last = len(drawn) - 1
+    if flowing:
+        each = 2 ** max(1, math.ceil(math.log2(steps)))
+        along = [index / each for index in range((ends - 1) * each + 1)]
+    else:
+        count = (ends - 1) * steps
+        along = [index * (ends - 1) / max(1, count - 1) for index in range(count)]
+    return Timeline(drawn, tuple(place if place <= last else 2 * last - place for place in along))
+
+
+def _there(stretches: int, per_stretch: int, *, whole: bool) -> list[float]:
+    """Places of the drawn pictures up to the last prompt; without a way back the last stretch holds both its ends."""
+    places = [index / per_stretch for index in range(stretches * per_stretch)]
+    if whole:
+        return [*places, float(stretches)]
+    start = (stretches - 1) * per_stretch
+    ending = [stretches - 1 + index / (per_stretch - 1) for index in range(per_stretch)]
+    return [*places[:start], *ending]
+
+
+def followed(place: float, stretches: int, strength: float) -> float:
+    """Where a picture stands for a prompt strength: a low one keeps it near the middle, a high one near the prompts.
+
+    At `FOLLOWS` places stay as they are; at 0 every picture is the one in the middle of the whole way.
+    """
+    if strength <= FOLLOWS:
+        return stretches / 2 + (place - stretches / 2) * strength / FOLLOWS
+    base = min(math.floor(place), stretches - 1)
+    within = place - base
+    eased = within * within * (3 - 2 * within)
+    return base + within + (eased - within) * (strength - FOLLOWS) / (1 - FOLLOWS)

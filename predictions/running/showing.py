@@ -1,0 +1,79 @@
+"""Shows what running predictions have ready of a list that grows: fetched and stored by a worker, before the end."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+from django.core.cache import cache
+
+from predictions import lifecycle
+from predictions.models import Prediction
+from predictions.providers.base import OutputRef, Provider
+from predictions.providers.registry import UnknownProvider
+from predictions.running import calling_off, collecting, fetching, providers
+from predictions.running.bringing import FETCH_S, RENEW_S
+from predictions.running.calls import Calls
+from predictions.running.collecting import MAX_FILES, Found
+from predictions.running.fetching import Basket, Brought
+
+log = structlog.get_logger(__name__)
+
+SIDE_BY_SIDE = 4
+"""Predictions whose growing lists are looked after in one round."""
+
+
+def show_growing(calls: Calls) -> None:
+    """Store what running predictions have announced of their lists, and show it.
+
+    Two that do this at once waste some work: whoever comes second shows nothing, and the sweep takes its files.
+    """
+    for prediction in lifecycle.due_to_show(SIDE_BY_SIDE):
+        if cache.add(_key(prediction), 1, FETCH_S):
+            try:
+                fetch_announced(prediction, providers.provider(prediction.provider), calls)
+            except UnknownProvider:
+                cache.delete(_key(prediction))
+    calls.until_done(_nothing, RENEW_S)
+
+
+def fetch_announced(prediction: Prediction, provider: Provider, calls: Calls) -> None:
+    """Ask for the files that are announced and not shown; they are shown as they come."""
+    first = len(prediction.output or [])
+    files = (prediction.result or {}).get("files") or []
+    refs = [OutputRef(**ref) for ref in files[first:MAX_FILES]]
+    errand = fetching.Errand(provider, calling_off.job_of(prediction), refs, first, FETCH_S)
+    calls.add(fetching.bring(errand, calls), partial(_came, prediction), provider)
+
+
+def _came(prediction: Prediction, basket: Basket) -> None:
+    try:
+        with basket:
+            _show(prediction, basket)
+    except Exception:
+        # Nothing is lost: what cannot be shown now comes with the whole result.
+        log.exception("show_broke", prediction=prediction.public_id)
+    finally:
+        cache.delete(_key(prediction))
+
+
+def _show(prediction: Prediction, basket: Basket) -> None:
+    brought: list[Brought] = []
+    for _place, one in sorted(basket.came.items()):
+        # Only without a gap: what is missing now comes with the whole result.
+        if not isinstance(one, Brought):
+            log.info("show_later", prediction=prediction.public_id, reason=str(one) or type(one).__name__)
+            break
+        brought.append(one)
+    if brought:
+        found = Found()
+        collecting.store(found, brought)
+        lifecycle.show(prediction, found.outputs)
+
+
+def _key(prediction: Prediction) -> str:
+    return f"growing-{prediction.pk}"
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,190 @@
+"""Two hundred files that nobody means well with: each is refused in a sentence naming the input, or read rightly."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictions.engine import data_uri, first_bytes
+from predictions.engine.decode import decode
+from predictions.engine.models import PICTURE_INPUTS
+from predictions.engine.refusal import Refusal
+from tests.engine import hostile
+from tests.engine.service import ROOT, Service, running
+
+FIELDS = sorted({name for names in PICTURE_INPUTS.values() for name in names})
+MEMORY = 200 * 1024**2
+"""Bytes that opening them may add to a process."""
+REFUSED_SOONER = {
+    "nothing": "the file is empty",
+    "more bytes than are taken": "the file is larger than 25 MB",
+    "SVG": "SVG files cannot be read here",
+    "HTML": "HTML files cannot be read here",
+    "PDF": "PDF files cannot be read here",
+    "EPS": "EPS files cannot be read here",
+    "PSD": "PSD files cannot be read here",
+    "a box file of heic": "HEIC files cannot be read here",
+    "NULs": "the file is not a picture that can be read here",
+    "PNG that claims 50000 x 50000": "the picture of 50000 x 50000 pixels is too large",
+}
+_PROGRAM = """
+import json, resource, sys
+from pathlib import Path
+from predictions.engine import data_uri
+from predictions.engine.given import picture
+from predictions.engine.limits import apply_limits
+from predictions.engine.refusal import Refusal
+import PIL.Image
+PIL.Image.init()
+
+class Desk:
+    def log(self, text): pass
+
+def outcome(value, name):
+    try:
+        found = picture({name: value}, name, Desk())
+    except Refusal as refusal:
+        return str(refusal)
+    return [found.image.mode, *found.image.size, *found.original_size]
+
+apply_limits(1024**3, 120)
+files, fields = Path(sys.argv[1]), json.loads(sys.argv[2])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+for path in sorted(files.iterdir(), key=lambda one: int(one.name)):
+    value = data_uri.build("image/png", path.read_bytes())
+    if path.name == "0":
+        outcome(value, fields[0])
+        before = peak()
+    # Each field's own sentence; the first is opened afresh each time, so nothing is remembered.
+    print(json.dumps({"file": int(path.name), "outcomes": {name: outcome(value, name) for name in fields}}), flush=True)
+print(json.dumps({"grown": peak() - before}))
+"""
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return {"a sound picture": hostile.sound("PNG"), **hostile.all_of_them()}
+
+
+@pytest.fixture(scope="module")
+def told(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What one process with limits says of every file for every input, in order; at last how much it has grown."""
+    folder: Path = tmp_path_factory.mktemp("hostile")
+    for number, content in enumerate(files.values()):
+        (folder / str(number)).write_bytes(content)
+    command = [sys.executable, "-c", _PROGRAM, str(folder), json.dumps(FIELDS)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{done.stdout[-300:]}\n{done.stderr[-2000:]}"
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_there_are_two_hundred_of_them(files: dict[str, bytes]) -> None:
+    assert len(set(files.values())) > 200
+
+
+def test_no_file_ends_the_process_and_none_takes_much_memory(
+    files: dict[str, bytes], told: list[dict[str, Any]]
+) -> None:
+    *each, last = told
+    assert [one["file"] for one in each] == list(range(len(files)))
+    assert last["grown"] < MEMORY
+
+
+def test_each_is_refused_in_a_sentence_that_names_the_input_or_is_read_as_a_picture(
+    files: dict[str, bytes], told: list[dict[str, Any]]
+) -> None:
+    refused = 0
+    for (name, _content), one in zip(files.items(), told, strict=False):
+        for field, outcome in one["outcomes"].items():
+            if isinstance(outcome, str):
+                refused += 1
+                assert re.fullmatch(rf"Input {field}: [^\n]{{10,200}}\.", outcome), (name, outcome)
+            else:
+                mode, width, height, *claimed = outcome
+                assert mode in ("RGB", "RGBA") and 0 < width <= 2048 and 0 < height <= 2048, name
+                assert claimed[0] * claimed[1] <= first_bytes.MAX_PIXELS, name
+    assert told[0]["outcomes"][FIELDS[0]] == ["RGB", 40, 30, 40, 30]
+    assert refused > 0.6 * len(FIELDS) * len(files)
+
+
+@pytest.mark.parametrize(("name", "sentence"), REFUSED_SOONER.items())
+def test_what_can_be_known_from_its_first_bytes_is_said_by_name(
+    files: dict[str, bytes], told: list[dict[str, Any]], name: str, sentence: str
+) -> None:
+    number = list(files).index(name)
+    for field in FIELDS:
+        assert told[number]["outcomes"][field].startswith(f"Input {field}: {sentence}")
+
+
+def test_first_bytes_never_refuse_what_the_decoder_takes(files: dict[str, bytes]) -> None:
+    for fmt in hostile.FORMATS:
+        content = hostile.sound(fmt)
+        assert first_bytes.objection(content[: first_bytes.LOOKED_AT], len(content)) is None
+        claimed = first_bytes.claimed_size(content[: first_bytes.LOOKED_AT])
+        assert claimed in (None, hostile.SIZE)
+        assert (claimed is None) == (fmt in ("TIFF", "AVIF"))
+        assert decode(content).image.size == hostile.SIZE
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (None, "a picture is required."),
+        ("", "a picture is required."),
+        (5, "it must be a data URI."),
+        (["data:image/png;base64,AA=="], "it must be a data URI."),
+        ("https://files.example.test/a.png", "it is no data URI."),
+        ("data:image/png;base64,@@@@", "its Base64 cannot be read."),
+        ("data:image/png;base64", "it is no data URI."),
+        ("data:image/png;base64,", "the file is empty; send a PNG, JPEG or WebP picture instead."),
+        ("data:,一只猫", "it holds characters that no data URI may hold."),
+    ],
+)
+def test_what_is_no_file_at_all_is_refused_too(value: Any, sentence: str) -> None:
+    from predictions.engine.given import picture
+
+    with pytest.raises(Refusal) as caught:
+        picture({"mask": value}, "mask", None)  # type: ignore[arg-type]
+    assert str(caught.value) == f"Input mask: {sentence}"
+
+
+# -- through the engine ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running() as service:
+        yield service
+
+
+SENT = ("PNG that claims 50000 x 50000", "PNG with a bomb of text", "JPEG cut at 60 %", "EPS", "many NULs",
+        "TIFF with a chain of three thousand directories", "GIF of many frames on a large canvas")  # fmt: skip
+
+
+def test_the_engine_refuses_them_for_every_model_and_lives_on(
+    service: Service, files: dict[str, bytes]
+) -> None:
+    zygote = service.zygote()
+    sound = data_uri.build("image/png", files["a sound picture"])
+    waiting: dict[str, str] = {}
+    for number, (model, names) in enumerate(sorted(PICTURE_INPUTS.items())):
+        for field in names:
+            bad = SENT[(number + len(waiting)) % len(SENT)]
+            given = dict.fromkeys(names, sound) | {field: data_uri.build("image/png", files[bad])}
+            id = f"hostile-{len(waiting)}"
+            service.put(id, {"prompt": "a lake", "seed": 3, **given}, model)
+            waiting[id] = field
+    for id, field in waiting.items():
+        state = service.ended(id)
+        refusal = state["status"] == "failed" and state["error"].startswith(f"Input {field}: ")
+        assert refusal or state["status"] == "succeeded", state
+        assert state["status"] == "succeeded" or not (service.work / id).exists()
+    assert service.zygote() == zygote
+    assert service.run("after-them", {"image": sound, "seed": 3}, "cjwbw/rembg")["status"] == "succeeded"

@@ -1,0 +1,75 @@
+"""What a model's code told its desk, for tests."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from predictions.engine.desk import Desk
+
+
+class Told:
+    """The events of one run, in their order, and its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events: list[dict[str, Any]] = []
+
+    def all(self, kind: str) -> list[Any]:
+        """What was told of this kind: log, progress, preview, output, error."""
+        return [event[kind] for event in self.events if kind in event]
+
+    @property
+    def log(self) -> str:
+        """The log as members read it."""
+        return "\n".join(self.all("log"))
+
+    def file(self, name: str) -> bytes:
+        """The bytes of a finished file."""
+        return (self.folder / name).read_bytes()
+
+    def pixels(self, name: str = "out-0.png") -> NDArray[np.uint8]:
+        """A finished picture, height x width x 3."""
+        return np.asarray(Image.open(io.BytesIO(self.file(name))).convert("RGB"), np.uint8)
+
+
+@contextmanager
+def desk(folder: Path) -> Iterator[tuple[Desk, Told]]:
+    """A real desk in a folder, and what it was told, complete after the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told, path = Told(folder), folder / "events"
+    # A file in place of the pipe: nobody reads while the work goes on, and a pipe would fill.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        yield Desk(descriptor, folder), told
+    finally:
+        os.close(descriptor)
+        told.events.extend(json.loads(line) for line in path.read_text().splitlines())
+
+
+def data_uri(pixels: NDArray[np.uint8]) -> str:
+    """A picture as inputs carry it."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
+
+
+def after(count: int) -> Callable[[], bool]:
+    """Canceled when it has been asked so many times."""
+    asked = iter(range(10**9))
+    return lambda: next(asked) >= count
