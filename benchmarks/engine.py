@@ -1,8 +1,11 @@
-"""How long the painter takes, in units of one Gaussian blur, and how much memory: `script/benchmark engine`.
+"""How long all ten models and the painter take, in units of one Gaussian blur, and how much memory they hold.
 
-The unit U is one `cv2.GaussianBlur` (sigma 5) of a 1024 x 1024 x 3 float32 array, best of seven, measured in the
-same run, so that figures of different machines can be compared. Every prompt is painted in turn with a new unit
-beside it; of several rounds the best one counts, since whatever else the machine does only ever adds time.
+`script/benchmark engine`; with `--models` or `--painter` one half of it.
+
+The unit U is one `cv2.GaussianBlur` (sigma 5) of a 1024 x 1024 x 3 float32 array, best of seven, measured in the same
+run, so that figures of different machines can be compared. Each model does an order of each of its sizes in a process
+of its own (`benchmarks.parts.orders`). For the painter alone every prompt is painted in turn with a new unit beside
+it; of several rounds the best one counts, since whatever else the machine does only ever adds time.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 
+from benchmarks.parts import orders
+from benchmarks.parts.orders import unit
 from predictions.engine.paint import paint
 
 PROMPTS = (
@@ -38,17 +42,6 @@ SIDES = (512, 768, 1024)
 # Limits of the painter's specification: median and worst in U, worst in seconds, peak memory in MiB.
 LIMITS = {512: (80.0, 400.0, 2.0), 768: (160.0, 400.0, 3.5), 1024: (250.0, 400.0, 5.0)}
 PEAK_MIB = 800
-
-
-def unit(repeats: int = 7) -> float:
-    """Seconds of the control on this machine now: the best of `repeats`."""
-    image = np.random.default_rng(0).random((1024, 1024, 3), dtype=np.float32)
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        cv2.GaussianBlur(image, (0, 0), 5)
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def best(prompt: str, side: int, rounds: int) -> float:
@@ -103,19 +96,41 @@ def report(result: dict[str, object]) -> bool:
     return median <= most and worst <= peak_units and max(seconds) <= absolute and memory < PEAK_MIB
 
 
+def measure_models(rounds: int) -> tuple[list[dict[str, object]], bool]:
+    """Figures of every model and size, printed as a table as they come; whether all are within their limits."""
+    print("| model | order | seconds | U | limit, s | peak, MiB | helper, MiB |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    rows, kept = [], True
+    for number, case in enumerate(orders.CASES):
+        got = orders.measure(number, rounds)
+        within = got.seconds <= case.limit and got.peak_mib < PEAK_MIB
+        kept &= within
+        told = f"| {case.model} | {case.label} | {got.seconds:.2f} | {got.units:.0f} | {case.limit:g} "
+        print(f"{told}| {got.peak_mib:.0f} | {got.helper_mib:.0f} |{'' if within else ' OVER'}", flush=True)
+        rows.append({"model": case.model, "label": case.label, "limit": case.limit, **vars(got)})
+    return rows, kept
+
+
 def main() -> None:
-    """Measure every size, print the figures, and exit with 1 when a limit is broken."""
+    """Measure every model and every size, print the figures, and exit with 1 when a limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sides", default=",".join(str(side) for side in SIDES))
+    parser.add_argument(
+        "--sides", default=",".join(str(side) for side in SIDES), help="Of the painter alone."
+    )
+    half = parser.add_mutually_exclusive_group()
+    half.add_argument("--models", action="store_true", help="The models only.")
+    half.add_argument("--painter", action="store_true", help="The painter only.")
     parser.add_argument("--json", type=Path, help="Keep the raw figures here.")
     given = parser.parse_args()
     print(f"U = {unit() * 1000:.1f} ms with {cv2.getNumThreads()} OpenCV threads")
-    results = [measure(int(side), given.rounds) for side in given.sides.split(",")]
-    kept = [report(result) for result in results]
+    models, kept = ([], True) if given.painter else measure_models(given.rounds)
+    sides = [] if given.models else [int(side) for side in given.sides.split(",")]
+    painter = [measure(side, given.rounds) for side in sides]
+    kept = all([kept, *map(report, painter)])
     if given.json:
-        given.json.write_text(json.dumps(results, indent=1))
-    sys.exit(0 if all(kept) else 1)
+        given.json.write_text(json.dumps({"models": models, "painter": painter}, indent=1))
+    sys.exit(0 if kept else 1)
 
 
 if __name__ == "__main__":

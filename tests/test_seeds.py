@@ -283,11 +283,11 @@ def test_the_picture_that_is_named_comes_back_with_its_masked_part_painted_anew(
 def test_a_request_whose_links_lead_nowhere_fails_in_a_sentence_and_costs_nothing(
     server: RunningServer, links: dict[str, str]
 ) -> None:
-    before = read(server, f"{server.url}/api/me")
+    before = read(server, f"{server.url}/api/me")["balance"]
     nowhere = {old: f"{new}.gone" for old, new in links.items()}
     for code, shown in sent(SEEDS[LINKED], server.url, server.token, nowhere):
         assert code == 200
         found = ended(server, shown)
         assert found["status"] == "failed"
         assert re.match(r"Input (image|mask) could not be fetched: its server answered 404\.", found["error"])
-    assert read(server, f"{server.url}/api/me") == before
+    assert read(server, f"{server.url}/api/me")["balance"] == before

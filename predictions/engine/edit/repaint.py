@@ -30,6 +30,8 @@ _MODEL_SIDE = 320
 """Longest side in pixels of the painting that is asked for its colours alone."""
 _UNPAINTED = frozenset({"sketch", "pixel", "flat", "poster", "mono", "neon", "ink", "lowpoly", "vintage"})
 """Styles that have no brush: strokes under them would only be dirt."""
+_BRUSHED = frozenset({"oil", "pastel"})
+"""Styles that lay strokes of their own: two brushes over a face would leave none of it."""
 _PREVIEW = 256
 
 
@@ -61,7 +63,8 @@ def _between(picture: Pixels, wish: Wish, stays: Plane | None, tell: Progress) -
     if asked.recolours:
         image = _with_model(wish, asked, given, stays, tell)
     if meant.style not in _UNPAINTED:
-        image = _in_strokes(image, streams, strength, wish.quality, tell)
+        firmness = 0.4 if meant.style in _BRUSHED else 1.0
+        image = _in_strokes(image, streams, firmness * _ramp(strength, 0.15, 0.45), wish.quality, tell)
     if meant.style in styles.STYLES:
         image = _in_style(meant.style, image, given, streams, strength, wish.quality)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -122,16 +125,15 @@ def _taken(
         # Whom the words name stands before what was in the picture.
         kept = kept * (1 - figure * np.float32(min(1.0, 2 * over)))
     kept = blur(kept.astype(np.float32), 0.004 * unit)
-    around, there = min(1.0, 1.7 * over), over**2.5
+    around, there = min(1.0, 1.7 * over), over**4
     return (around + kept * np.float32(there - around)).astype(np.float32)
 
 
-def _in_strokes(image: Picture, streams: Streams, strength: float, quality: float, tell: Progress) -> Picture:
-    share = _ramp(strength, 0.15, 0.45)
+def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, tell: Progress) -> Picture:
     if share == 0:
         return image
     strokes = dabs.painted(
-        image, streams, quality, lambda share, canvas: tell(0.62 + 0.23 * share, _look(canvas))
+        image, streams, quality, lambda done, canvas: tell(0.62 + 0.23 * done, _look(canvas))
     )
     # Faces live from what happens close together: the brush leaves some of it standing.
     weight = np.float32(share) * (1 - np.float32(0.45) * busy(image))
@@ -145,7 +147,10 @@ def _in_style(
     if share == 0:
         return image
     styled = paper.styled(style, image, given, streams, quality)
-    return image + np.float32(share) * (styled - image)
+    weight = np.full(image.shape[:2], share, np.float32)
+    if style in _BRUSHED:
+        weight *= 1 - np.float32(0.4) * busy(image)
+    return image + weight[..., None] * (styled - image)
 
 
 def _ramp(value: float, low: float, high: float) -> float:

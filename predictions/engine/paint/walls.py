@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .land import Ground, haze_at, haze_colour
-from .noise import Plane
+from .noise import Plane, fbm
 from .stage import Stage
 
 # World units, in which a tree is about 0.7 tall.
 _TALL, _HALF, _MERLON = 0.15, 0.075, 0.030
 _BETWEEN_TOWERS, _BETWEEN_MERLONS = 2.6, 0.085
-_NEAREST, _FARTHEST = 0.55, 30.0
+_NEAREST, _FARTHEST = 0.40, 30.0
 _STEPS = 900
 _STONE = np.array((0.66, 0.60, 0.50), np.float32)
 
@@ -52,6 +52,7 @@ def paint_wall(stage: Stage, ground: Ground) -> None:
             mason.tower(near)
     small = cv2.resize(plate, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     stage.ground["built"] = small[..., 3]
+    small[..., :3] *= (0.80 + 0.40 * fbm(stage.streams, "stones", h, w, cells=70, octaves=3))[..., None]
     stage.canvas *= 1 - small[..., 3:]
     stage.canvas += small[..., :3]
 
@@ -71,10 +72,11 @@ def _way(stage: Stage, ground: Ground) -> list[_Post]:
         )
         column = int(min(max(u, 0.0), 0.999) * w)
         top = int(np.argmax(land[:, column])) if land[:, column].any() else h
-        bottom = 1.10 * h
+        bottom = 1.40 * h  # below the frame, so that the near end is not seen
         y = bottom + (top - bottom) * (1 - (1 - t) ** 1.15)
         row = int(min(max(y, 0), h - 1))
         z = float(ground.z[row, column])
+        z *= (row - frame.horizon) / max(y - frame.horizon, 1.0) if y > row + 1 else 1.0
         if not land[row, column] or not _NEAREST < z < _FARTHEST or float(ground.h[row, column]) < 0:
             continue
         scale = frame.focal / z
