@@ -192,6 +192,8 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
+    if name == "fish" and stage.wet is not None and stage.wet.max() > 0.5:
+        where = "water"  # it leaps: nothing else brings a fish into a picture of a pond
     # On open water nothing but its size and place tells one boat's picture from another's.
     least, reach = (0.66, 0.20) if where == "water" and not others else (0.80, 0.10)
     twin = names[:index].count(name)
