@@ -274,6 +274,20 @@ def test_somebody_with_an_umbrella_holds_it_up() -> None:
     assert ((columns[1:] > 0) & (columns[:-1] == 0)).sum() == 1, "one figure with it, not two side by side"
 
 
+def test_a_dress_is_a_dress_in_its_colour_down_to_the_shins() -> None:
+    dressed, plain = (
+        painted("a woman in a red dress on the beach"),
+        painted("a woman in a red shirt on the beach"),
+    )
+    assert dressed.subject_mask is not None and plain.subject_mask is not None
+    for picture, whole in ((dressed, True), (plain, False)):
+        mask = mask_of(picture) > 127
+        rows = np.flatnonzero(mask.any(axis=1))
+        knees = int(rows[0] + 0.78 * (rows[-1] - rows[0]))
+        red = lab(picture.pixels)[knees][mask[knees]][:, 1]
+        assert bool((red > 30).mean() > 0.8) is whole
+
+
 def test_a_polar_bear_is_white() -> None:
     bear = painted("a polar bear on ice")
     assert mean_lab(bear.pixels, bear.subject_mask)[0] > 62

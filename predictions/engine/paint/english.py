@@ -215,8 +215,10 @@ ENGLISH: dict[str, str] = {
     # grammar
     "close:face": "face portrait headshot close_up closeup head",
     "ride:on": "riding rides ride rode ridden mounted mounting astride on_the_back_of on_top_of atop",
-    "part:clothes": "dress shirt coat jacket hat suit scarf sweater robe clothes clothing cape hoodie "
-    "kimono hanfu qipao wizard_hat witch_hat santa_hat cowboy_hat top_hat straw_hat uniform blouse gown armor armour",
+    "part:clothes feature:dress": "dress skirt gown kimono hanfu qipao robe sundress ball_gown "
+    "wedding_dress evening_gown",
+    "part:clothes": "shirt coat jacket hat suit scarf sweater clothes clothing cape hoodie "
+    "wizard_hat witch_hat santa_hat cowboy_hat top_hat straw_hat uniform blouse armor armour",
     "part:detail": "hair eyes eye skin lips fur wheels window windows door roof feathers wings mane light "
     "lights lighting depth_of_field ice_cream background backdrop hue tones accents nose beard",
 }

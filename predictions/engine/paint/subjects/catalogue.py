@@ -95,6 +95,9 @@ RIDING: dict[str, Table] = {
     "bust": figures.riding_person,
 }
 
+# What wears a dress when one is named.
+DRESSED: dict[str, Table] = {"person": figures.dressed_person}
+
 ALIASES: dict[str, str] = {"face": "bust"}
 
 # Where a subject belongs that does not stand on the ground.
