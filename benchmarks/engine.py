@@ -98,14 +98,17 @@ def report(result: dict[str, object]) -> bool:
 
 def measure_models(rounds: int) -> tuple[list[dict[str, object]], bool]:
     """Figures of every model and size, printed as a table as they come; whether all are within their limits."""
-    print("| model | order | seconds | U | limit, s | peak, MiB | helper, MiB |")
+    print("| model | order | seconds | U | limit, s (U) | peak, MiB | helper, MiB |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     rows, kept = [], True
     for number, case in enumerate(orders.CASES):
         got = orders.measure(number, rounds)
-        within = got.seconds <= case.limit and got.peak_mib < PEAK_MIB
+        # The limits were set on a machine whose U was 8.5 ms; on a slower or busier one the units decide.
+        fast = got.seconds <= case.limit or got.units <= case.limit / orders.FIRST_UNIT
+        within = fast and got.peak_mib < PEAK_MIB
         kept &= within
-        told = f"| {case.model} | {case.label} | {got.seconds:.2f} | {got.units:.0f} | {case.limit:g} "
+        limit = f"{case.limit:g} ({case.limit / orders.FIRST_UNIT:.0f})"
+        told = f"| {case.model} | {case.label} | {got.seconds:.2f} | {got.units:.0f} | {limit} "
         print(f"{told}| {got.peak_mib:.0f} | {got.helper_mib:.0f} |{'' if within else ' OVER'}", flush=True)
         rows.append({"model": case.model, "label": case.label, "limit": case.limit, **vars(got)})
     return rows, kept

@@ -29,6 +29,8 @@ from predictions.engine import tasks
 from predictions.engine.desk import Desk
 
 Pixels = NDArray[np.uint8]
+FIRST_UNIT = 0.0085
+"""Seconds of one U on the machine on which the limits were set."""
 Order = Callable[[], dict[str, Any]]
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from predictions.engine.paint import Picture, paint
+from predictions.engine.paint import Picture, paint, understand
 
 from .measures import Pixels, blurred, lab, mean_lab, overlap, reduced, sharpness, ssim
 
@@ -88,6 +88,9 @@ def test_it_paints_the_same_bytes_in_another_process_and_with_one_thread() -> No
         ("desert dunes at noon", 0.65),
         ("desert dunes at night", 0.65),
         ("the sea", 0.65),
+        ("a foggy sea", 0.65),
+        ("a foggy desert", 0.65),
+        ("clear sky over the sea", 0.65),
         ("a cat", 0.85),
         ("a car", 0.85),
         ("a rabbit", 0.85),
@@ -251,6 +254,51 @@ def test_a_person_in_a_place_stands_on_the_ground_with_room_around() -> None:
     rows = (mask_of(painted("a woman in green hills")) > 127).any(axis=1)
     assert not rows[-8:].any()
     assert (mask_of(painted("portrait of a woman in green hills")) > 127)[-2:].any()
+
+
+def test_a_fish_leaps_from_a_pond_and_never_flies_over_it() -> None:
+    meant, picture = understand("a koi pond"), painted("a koi pond")
+    assert (meant.scene, meant.subjects) == ("lake", ("fish",))
+    rows = np.flatnonzero((mask_of(picture) > 127).any(axis=1))
+    assert rows[-1] > 150
+    below = lab(picture.pixels)[rows[-1] + 3 :]
+    assert (below[..., 2] < 0).mean() > 0.2, "there is water under it"
+
+
+def test_somebody_with_an_umbrella_holds_it_up() -> None:
+    held, alone = painted("a woman with a red umbrella in the rain"), painted("a woman in the rain")
+    reds = (lab(held.pixels)[..., 1] > 35) & (mask_of(held) > 127)
+    head = np.flatnonzero((mask_of(alone) > 127).any(axis=1))[0]
+    assert reds[: head + 20].sum() > 0.01 * reds.size
+    columns = (mask_of(held) > 127).any(axis=0)
+    assert ((columns[1:] > 0) & (columns[:-1] == 0)).sum() == 1, "one figure with it, not two side by side"
+
+
+def test_a_dress_is_a_dress_in_its_colour_down_to_the_shins() -> None:
+    dressed, plain = (
+        painted("a woman in a red dress on the beach"),
+        painted("a woman in a red shirt on the beach"),
+    )
+    assert dressed.subject_mask is not None and plain.subject_mask is not None
+    for picture, whole in ((dressed, True), (plain, False)):
+        mask = mask_of(picture) > 127
+        rows = np.flatnonzero(mask.any(axis=1))
+        knees = int(rows[0] + 0.78 * (rows[-1] - rows[0]))
+        red = lab(picture.pixels)[knees][mask[knees]][:, 1]
+        assert bool((red > 30).mean() > 0.8) is whole
+
+
+def test_a_polar_bear_is_white() -> None:
+    bear = painted("a polar bear on ice")
+    assert mean_lab(bear.pixels, bear.subject_mask)[0] > 62
+
+
+def test_fireworks_light_the_sky_over_a_city() -> None:
+    with_them, without = pixels("fireworks over a city at night"), pixels("a city at night")
+    vivid = [
+        float((np.hypot(*np.moveaxis(lab(p)[:110, :, 1:], 2, 0)) > 30).mean()) for p in (with_them, without)
+    ]
+    assert vivid[0] > vivid[1] + 0.02
 
 
 def test_a_subject_keeps_its_own_colour_under_a_coloured_scene() -> None:

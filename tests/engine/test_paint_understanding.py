@@ -258,3 +258,25 @@ def test_a_rainbow_that_colours_nothing_stands_in_the_sky() -> None:
 def test_the_moon_brings_the_night_unless_another_time_is_named() -> None:
     assert understand("the moon over the sea").time == "night"
     assert understand("the moon over the sea at dawn").time == "dawn"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scene", "subjects"),
+    [
+        ("a cup of coffee on a wooden table, morning light", "studio", ("cup",)),
+        ("a samurai under a cherry blossom tree", "forest", ("person",)),
+        ("a hyper realistic portrait of an old fisherman", "studio", ("bust",)),
+        ("cute cat wearing a wizard hat", "studio", ("cat",)),
+        ("eiffel tower at night", "city", ("tower",)),
+        ("a pyramid in the desert, camels", "desert", ("pyramid", "camel", "camel")),
+        ("a viking ship in a stormy sea", "sea", ("sailboat",)),
+        ("a deer in a misty forest", "forest", ("deer",)),
+        ("a windmill in a tulip field", "hills", ("windmill",)),
+        ("a bicycle leaning against a wall", "studio", ("bicycle",)),
+        ("a bowl of ramen, studio ghibli style", "studio", ("bowl",)),
+        ("the great wall of china in autumn", "hills", ()),
+    ],
+)
+def test_popular_prompts_show_what_they_name(prompt: str, scene: str, subjects: tuple[str, ...]) -> None:
+    meant = understand(prompt)
+    assert (meant.scene, meant.subjects) == (scene, subjects)

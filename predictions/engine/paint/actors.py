@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from .beams import paint_beam
 from .lexicon import COLOURS
 from .noise import Plane, strip
 from .palette import Rgb
@@ -110,6 +111,8 @@ def _draw(
 ) -> Figure:
     """Render a subject with the colour bound to it; `rainbow` runs all hues over its main parts."""
     colours = stage.meant.colours_of(name.removesuffix(":riding"))
+    if name == "person" and "dress" in stage.meant.features:
+        name = "person:dressed"
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
     family = family or stage.streams
@@ -192,6 +195,8 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> Actor:
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
+    if name == "fish" and stage.wet is not None and stage.wet.max() > 0.5:
+        where = "water"  # it leaps: nothing else brings a fish into a picture of a pond
     # On open water nothing but its size and place tells one boat's picture from another's.
     least, reach = (0.66, 0.20) if where == "water" and not others else (0.80, 0.10)
     twin = names[:index].count(name)
@@ -310,7 +315,7 @@ def _set_down(stage: Stage, actor: Actor, light: Light) -> Plane:
         _reflect(stage, actor)
     shadow = 0.0 if floating else 1.0
     if actor.name == "lighthouse":
-        paint_beam(stage, actor)
+        paint_beam(stage, actor.figure, actor.x, actor.y)
     before = stage.canvas.copy() if shadow else stage.canvas
     mask = place(stage.canvas, actor.figure, actor.x, actor.y, light=light, shadow=shadow)
     if shadow and np.isfinite(stage.depth).any():
@@ -321,33 +326,6 @@ def _set_down(stage: Stage, actor: Actor, light: Light) -> Plane:
     if shadow and stage.meant.scene in ("hills", "mountain", "lake", "forest"):
         _root(stage, actor)
     return mask
-
-
-def paint_beam(stage: Stage, actor: Actor) -> None:
-    """The two beams of a lighthouse's lamp in dark or hazy air."""
-    lamp = actor.figure.emissive
-    if not stage.dark or lamp is None:
-        return
-    h = lamp.shape[0]
-    strength = lamp[: h // 3].sum(axis=-1)
-    if float(strength.max()) <= 0:
-        return
-    row, column = np.unravel_index(int(np.argmax(cv2.blur(strength, (5, 5)))), strength.shape)
-    x, y = actor.x - actor.figure.base[0] + column, actor.y - actor.figure.base[1] + row
-    dx, dy = stage.frame.columns() - x, stage.frame.rows() - y
-    tilt = float(stage.streams.rng("beam").uniform(-0.10, 0.10))
-    off = np.abs(dy - tilt * dx)
-    # The lamp turns: what we see of its beams grows short when they point at us.
-    seen = max(0.12, abs(np.cos(1.5 * stage.clock)))
-    wide = 0.010 * stage.frame.height + 0.085 * np.abs(dx) / seen
-    away = np.abs(dx) / stage.frame.width / seen
-    beam = np.exp(-((off / wide) ** 2)) * np.exp(-away * 2.6) * 0.55
-    halo = np.exp(-(dx * dx + dy * dy) / (0.05 * stage.frame.height) ** 2) * 0.7
-    stage.canvas += (
-        (beam + halo)[..., None]
-        * np.array((1.0, 0.92, 0.70), np.float32)
-        * (1.05 - np.clip(stage.canvas, 0, 1))
-    )
 
 
 def _root(stage: Stage, actor: Actor) -> None:

@@ -198,10 +198,12 @@ CHINESE: dict[str, str] = {
     "colour:vivid": "缤纷 多彩 绚丽 斑斓 五颜六色 色彩斑斓 彩色 五彩 五彩缤纷",
     "close:face": "肖像画 人像 大头照 头部特写 半身照 面部特写 脸 肖像 头像 特写 面孔 脸部",
     "ride:on": "骑上 骑坐 骑 骑着 骑在",
-    "part:clothes": "连衣裙 毛衣 和服 长裙 大衣 围巾 帽 西装 斗篷 长袍 衣裳 古装 盔 唐装 校服 裙子 衣服 帽子 "
-    "外套 衬衫 旗袍 汉服 盔甲",
-    "part:clothes colour:red": "红裙 红衣 红裙子",
-    "part:clothes colour:white": "白裙 白衣 白裙子 婚纱",
+    "part:clothes feature:dress": "裙子 旗袍 汉服 连衣裙 和服 长裙 长袍 古装 裙",
+    "part:clothes": "毛衣 大衣 围巾 帽 西装 斗篷 衣裳 盔 唐装 校服 衣服 帽子 外套 衬衫 盔甲",
+    "part:clothes colour:red": "红衣",
+    "part:clothes feature:dress colour:red": "红裙 红裙子",
+    "part:clothes colour:white": "白衣",
+    "part:clothes feature:dress colour:white": "白裙 白裙子 婚纱",
     "part:detail": "长发 眼 眼眸 双眼 嘴 胡子 尾巴 耳朵 屋顶 车窗 车轮 门 鬃毛 灯 光影 光线 毛发 瞳孔 色调 头发 "
     "眼睛 嘴唇 皮肤 毛 轮子 窗户 背景 灯光 羽毛 翅膀",
 }

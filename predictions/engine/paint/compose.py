@@ -219,7 +219,8 @@ def _set_stage(
 def _reach(meant: Understanding) -> float:
     """How far the horizon may move, as a share of the height: far where little else can differ."""
     if meant.scene == "sea":
-        return 0.05 if "cliff" in meant.features else 0.07 if GROUNDED & set(meant.subjects) else 0.15
+        empty = 0.19 if "clear" in meant.weather else 0.15
+        return 0.05 if "cliff" in meant.features else 0.07 if GROUNDED & set(meant.subjects) else empty
     return 0.11 if meant.scene == "desert" else 0.05
 
 

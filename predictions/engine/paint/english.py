@@ -17,7 +17,7 @@ ENGLISH: dict[str, str] = {
     "scene:mountain weather:snow": "antarctica arctic tundra siberia north_pole iceberg",
     "scene:hills": "hill hills hillside valley meadow field grassland prairie farmland countryside "
     "pasture plain plains grass steppe tuscany shire lawn garden park savanna savannah farm vineyard "
-    "outdoors orchard rural glade",
+    "outdoors africa serengeti savannah_plain orchard rural glade",
     "scene:hills feature:flowers": "wildflower wildflowers flower_field flower_meadow field_of_flowers "
     "tulips tulip_field field_of_tulips",
     "scene:hills feature:flowers feature:lavender": "lavender lavender_field field_of_lavender provence",
@@ -55,6 +55,7 @@ ENGLISH: dict[str, str] = {
     "plum_blossom plum_blossoms peach_blossom peach_blossoms",
     "scene:city": "city cityscape skyline downtown metropolis tokyo manhattan new_york nyc london paris "
     "shanghai hong_kong chicago dubai skyscraper skyscrapers buildings urban street streets megacity "
+    "cafe restaurant market alley avenue boulevard rome berlin sydney amsterdam istanbul san_francisco venice "
     "building singapore seoul osaka tower_blocks los_angeles",
     "scene:city feature:neon": "cyberpunk neon_city blade_runner neon_lights cyber synthwave_city "
     "futuristic_city",
@@ -77,18 +78,21 @@ ENGLISH: dict[str, str] = {
     # things
     "subject:cat": "cat kitten kitty feline tabby cats_eye tomcat",
     "subject:dog": "dog puppy hound corgi retriever labrador husky pup poodle shiba terrier",
-    "subject:horse": "horse stallion mare pony mustang foal",
+    "subject:horse": "horse donkey mule zebra stallion mare pony mustang foal",
     "subject:unicorn": "unicorn",
     "subject:deer": "deer stag doe fawn reindeer moose elk antelope",
     "subject:camel": "camel camels dromedary",
-    "subject:bird": "bird sparrow robin parrot bluebird songbird crow raven eagle hawk seagull gull "
+    "subject:bird": "bird hummingbird kingfisher peacock flamingo crane heron toucan macaw dove swallow magpie "
+    "sparrow robin parrot bluebird songbird crow raven eagle hawk seagull gull "
     "pigeon finch two_birds three_birds four_birds 2_birds 3_birds couple_of_birds pair_of_birds",
     "subject:owl": "owl owlet",
     "subject:fish": "fish goldfish koi carp carps koi_fish salmon clownfish trout tuna",
     "subject:bust": "woman man girl boy person people lady gentleman 1girl 1boy human king queen princess "
     "prince wizard witch warrior knight samurai elf child kid actor actress soldier "
     "monk scientist doctor guy female male old_man young_woman goddess character geisha viking "
-    "pirate sailor bride women men children girls boys 2girls 2boys 3girls 3boys",
+    "pirate sailor bride ballerina ninja cowboy angel mermaid fairy chef student teacher nurse baby vampire "
+    "shaman emperor empress pharaoh clown santa santa_claus grandmother grandfather mother father "
+    "women men children girls boys 2girls 2boys 3girls 3boys",
     "subject:bust close:face": "bust selfie mona_lisa head_and_shoulders",
     "subject:astronaut": "astronaut cosmonaut spaceman astronauts spacesuit taikonaut",
     "subject:robot": "robot android droid mech cyborg mecha automaton",
@@ -96,7 +100,9 @@ ENGLISH: dict[str, str] = {
     "subject:rabbit": "rabbit bunny hare",
     "subject:fox": "fox vixen",
     "subject:wolf": "wolf coyote jackal wolves",
-    "subject:bear": "bear grizzly teddy teddy_bear polar_bear",
+    "subject:bear": "bear grizzly teddy teddy_bear bears",
+    "subject:bear colour:white": "polar_bear polar_bears",
+    "subject:bear colour:brown": "brown_bear",
     "subject:panda": "panda giant_panda pandas",
     "subject:lion": "lion lioness lions",
     "subject:tiger": "tiger tigress leopard cheetah jaguar tigers",
@@ -126,12 +132,12 @@ ENGLISH: dict[str, str] = {
     "subject:airplane": "airplane aeroplane plane aircraft jet biplane propeller_plane airliner",
     "subject:train": "train locomotive steam_train steam_engine railway tram",
     "subject:elephant": "elephant mammoth",
-    "subject:car": "car automobile truck van taxi vehicle sports_car racecar race_car sedan suv ferrari "
+    "subject:car": "car bus pickup automobile truck van taxi vehicle sports_car racecar race_car sedan suv ferrari "
     "porsche beetle limousine jeep convertible cab",
     "subject:boat": "boat fishing_boat rowboat canoe ship ferry barge vessel gondola kayak steamboat "
     "fishing_boats",
     "subject:sailboat": "sailboat yacht sailing sailing_boat sailing_ship sail sails regatta catamaran "
-    "pirate_ship galleon",
+    "pirate_ship galleon viking_ship viking_longship longship junk_boat schooner",
     "subject:house": "house cottage cabin hut home barn farmhouse lodge mansion chalet villa",
     "subject:castle": "castle fortress palace citadel chateau stronghold hogwarts",
     "subject:lighthouse": "lighthouse beacon",
@@ -209,8 +215,10 @@ ENGLISH: dict[str, str] = {
     # grammar
     "close:face": "face portrait headshot close_up closeup head",
     "ride:on": "riding rides ride rode ridden mounted mounting astride on_the_back_of on_top_of atop",
-    "part:clothes": "dress shirt coat jacket hat suit scarf sweater robe clothes clothing cape hoodie "
-    "kimono hanfu qipao wizard_hat witch_hat santa_hat cowboy_hat top_hat straw_hat uniform blouse gown armor armour",
+    "part:clothes feature:dress": "dress skirt gown kimono hanfu qipao robe sundress ball_gown "
+    "wedding_dress evening_gown",
+    "part:clothes": "shirt coat jacket hat suit scarf sweater clothes clothing cape hoodie "
+    "wizard_hat witch_hat santa_hat cowboy_hat top_hat straw_hat uniform blouse armor armour",
     "part:detail": "hair eyes eye skin lips fur wheels window windows door roof feathers wings mane light "
     "lights lighting depth_of_field ice_cream background backdrop hue tones accents nose beard",
 }

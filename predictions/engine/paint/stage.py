@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,8 @@ class Stage:
     mask: Plane | None = None
     ground: dict[str, Plane] = field(default_factory=dict)
     plants: dict[tuple[str, int], Sprite] = field(default_factory=dict)
+    painted: dict[tuple[Any, ...], Plane] = field(default_factory=dict)
+    """Plates of these plants in the stage's colours and light, by kind, plant, height and tones."""
     clock: float = 0.0
     """Seconds since the film began; 0 in a still."""
 

@@ -42,8 +42,8 @@ LEAVES: dict[str, list[Tones]] = {
 }  # fmt: skip
 
 
-def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, air: Plane) -> Plane:
-    """Premultiplied colour of a plate in the stage's light, `haze` 0..1 of the way to the colour of the air."""
+def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones) -> Plane:
+    """Premultiplied colour and cover of a plate in the stage's light, before any haze: h x w x 4."""
     cover = plate[..., 3:]
     scale = 1.0 / np.maximum(cover, 1e-3)
     tone, lit, wood = (plate[..., k : k + 1] * scale for k in range(3))
@@ -60,8 +60,7 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones, haze: float, 
     if "snow" in stage.meant.weather:
         frost = np.clip((lit - 0.42) * 3.2, 0, 0.92) * (wood < 0.5)
         colour += (ambient * 0.7 + sun * 0.55 - colour) * frost
-    colour += (air - colour) * np.float32(haze)
-    return colour * cover
+    return np.concatenate([colour * cover, cover], axis=2)
 
 
 def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
@@ -115,7 +114,7 @@ class Grove:
         haze = float(np.clip(haze_at(self.stage, np.array(z, np.float32)) + extra, 0, 0.93))
         canvas = self.stage.canvas
         n = max(2, round(height))
-        plate = plant.plate_for(n)
+        plate = self._painted(kind, plant, plant.plate_for(n), tone)
         wide = max(1, round((plant.right - plant.left) * n))
         left, top = round(x + plant.left * n), round(y - 0.985 * n)
         part_right, room = x + plant.left * n - left, room_to_sway(self.stage, n)
@@ -129,8 +128,17 @@ class Grove:
         )
         small = swayed(self.stage, small, x, z, part_right)
         part = small[y0 - top : y1 - top, x0 - left : x1 - left]
-        canvas[y0:y1, x0:x1] *= 1 - part[..., 3:]
-        canvas[y0:y1, x0:x1] += _coloured(self.stage, kind, part, tone, haze, self.air)
+        seen, cover = canvas[y0:y1, x0:x1], part[..., 3:]
+        # What is seen is the plant through the haze, over what was there: both at once, without a third copy.
+        seen += cover * (self.air * np.float32(haze) - seen)
+        seen += part[..., :3] * np.float32(1 - haze)
+
+    def _painted(self, kind: str, plant: Sprite, plate: Plane, tone: Tones) -> Plane:
+        """The plate in colour, mixed once for a stage: most plants are one of a few, set many times."""
+        key = (kind, id(plant), plate.shape[0], tone)
+        if key not in self.stage.painted:
+            self.stage.painted[key] = _coloured(self.stage, kind, plate, tone)
+        return self.stage.painted[key]
 
 
 def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:

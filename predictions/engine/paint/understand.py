@@ -328,7 +328,7 @@ def _implied(found: _Found) -> tuple[str, tuple[str, ...]]:
     if found.subjects:
         if "window" in found.features:
             return "studio", ()
-        return ("hills", ()) if moody or found.features else ("studio", ())
+        return ("hills", ()) if moody or set(found.features) - {"dress"} else ("studio", ())
     if "window" in found.features:
         return "studio", ()
     if "fireworks" in found.sky:

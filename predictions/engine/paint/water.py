@@ -53,7 +53,7 @@ def rough(stage: Stage) -> float:
     calm = 0.30
     if stage.meant.scene == "sea":
         calm = 0.95 * float(stage.streams.rng("breeze").uniform(0.75, 1.6))
-    for name, factor in (("storm", 2.4), ("rain", 1.5), ("fog", 0.7)):
+    for name, factor in (("storm", 2.4), ("rain", 1.5), ("fog", 0.7), ("clear", 1.35)):
         if name in stage.meant.weather:
             calm *= factor
     return calm

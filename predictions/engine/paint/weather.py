@@ -17,7 +17,7 @@ def paint_far_weather(stage: Stage) -> None:
     """Mist between the land and what stands in front, and light breaking through it."""
     if "fog" in stage.meant.weather:
         _mist(stage, 0.50, low=0.16)
-        if stage.meant.scene in ("sea", "desert"):
+        if stage.meant.scene in ("sea", "desert", "lake"):
             _fog_banks(stage)
     if _has_shafts(stage):
         _shafts(stage)
@@ -57,20 +57,38 @@ def _fog_banks(stage: Stage) -> None:
     # Thin fog veils the sky too: a deep blue one over it would look like noon.
     sky = np.isinf(stage.depth) * np.clip(0.25 + 0.75 * frame.rows() / max(1.0, frame.horizon), 0, 1)
     stage.canvas[:] = mix(stage.canvas, haze, (0.55 * sky)[..., None])
+    _pale_sun(stage, sky)
     step = max(1, round(0.02 * h)) * (1 if stage.sun[0] < w / 2 else -1)
-    for k, (place, amount) in enumerate(((-0.16, 0.60), (0.02, 0.70), (0.18, 0.66))):
+    for k, (place, amount) in enumerate(((-0.30, 0.50), (-0.12, 0.68), (0.05, 0.74), (0.22, 0.70))):
         gone = 0.03 * (k + 1) * stage.clock
-        billow = rolled(
-            fbm(stage.streams, f"fog bank {k}", h, w, cells=5 - k, octaves=6, gain=0.62), gone, 0.0
-        )
+        billow = rolled(_drawn_out(stage, f"fog bank {k}", 4.4 - 0.6 * k), gone, 0.0)
         top = slid(strip(stage.streams, f"fog top {k}", w, cells=3, octaves=4), gone * h / w)[None, :] - 0.5
         crown = frame.horizon / h + place + float(rng.uniform(-0.10, 0.10)) + 0.24 * top
         below = frame.rows() / h - crown + 0.26 * (billow - 0.5)
         cover = smooth(0.0, 0.07, below) * np.exp(-np.maximum(below, 0) / 0.15) * amount
         shift = np.array([[1, 0, step], [0, 1, abs(step)]], np.float32)
         toward = cv2.warpAffine(billow, shift, (w, h), borderMode=cv2.BORDER_REFLECT)
-        light = np.clip(0.92 + 0.9 * (billow - toward) + 0.40 * (billow - 0.5), 0.6, 1.25)
+        light = np.clip(0.97 + 2.3 * (billow - toward) + 0.85 * (billow - 0.5), 0.5, 1.32)
         stage.canvas[:] = mix(stage.canvas, haze * light[..., None], cover[..., None])
+
+
+def _drawn_out(stage: Stage, name: str, cells: float) -> Plane:
+    """Noise 0..1 over the picture, twice as long as high: the wind combs fog that lies on a plain."""
+    h, w = stage.frame.height, stage.frame.width
+    half = fbm(stage.streams, name, h, max(1, w // 2), cells=cells, octaves=6, gain=0.68)
+    return cv2.resize(half, (w, h), interpolation=cv2.INTER_LINEAR)
+
+
+def _pale_sun(stage: Stage, sky: Plane) -> None:
+    """The sun as fog shows it by day: a dull disc with a wide halo, wherever there is `sky` 0..1."""
+    if stage.time == "night" or stage.meant.weather & {"storm", "rain"}:
+        return
+    frame = stage.frame
+    dx, dy = (frame.columns() - stage.sun[0]) / frame.unit, (frame.rows() - stage.sun[1]) / frame.unit
+    away = np.sqrt(dx * dx + dy * dy)
+    shine = 0.42 * smooth(0.040, 0.032, away) + 0.26 * np.exp(-away / 0.16)
+    warm = np.array(stage.palette.sun, np.float32)
+    stage.canvas[:] = mix(stage.canvas, np.clip(warm, 0, 1.1), (shine * sky)[..., None])
 
 
 def _has_shafts(stage: Stage) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from predictions.engine.paint.streams import Streams
 
-from .catalogue import ALIASES, DRAUGHTS, NATURAL, PLACES, RIDING, TABLES
+from .catalogue import ALIASES, DRAUGHTS, DRESSED, NATURAL, PLACES, RIDING, TABLES
 from .design import Rgb, Whim, hex_rgb
 from .placing import Figure, afloat, corner, glow, place
 from .rendering import Light, finish, new_canvas, paint
@@ -41,15 +41,16 @@ def render(
 ) -> Figure:
     """Draw subject `name` (one of NAMES or ALIASES) `height_px` high.
 
-    `cat:face` is its close-up, `astronaut:riding` sits astride: there the seat of the figure lies 0.3 of its
-    height above the base, and the near leg hangs down before the mount. Other views are the plain figure.
+    `cat:face` is its close-up; `person:dressed` wears a dress; `astronaut:riding` sits astride: there the seat of the
+    figure lies 0.3 of its height above the base, and the near leg hangs down before the mount. Other views are the
+    plain figure.
 
     `colour` (sRGB 0..1) replaces the main material's and nothing else; the outline is the same for any
     colour. `facing` is 1 for right, -1 for left. Raises KeyError for an unknown name.
     """
     plain, _, view = name.partition(":")
     plain = ALIASES.get(plain, plain)
-    table = RIDING.get(plain, TABLES[plain]) if view == "riding" else TABLES[plain]
+    table = {"riding": RIDING, "dressed": DRESSED}.get(view, TABLES).get(plain, TABLES[plain])
     design = table(Whim(streams, plain))
     palette = {key: hex_rgb(value) for key, value in design.palette.items()}
     if colour is not None:

@@ -95,6 +95,9 @@ RIDING: dict[str, Table] = {
     "bust": figures.riding_person,
 }
 
+# What wears a dress when one is named.
+DRESSED: dict[str, Table] = {"person": figures.dressed_person}
+
 ALIASES: dict[str, str] = {"face": "bust"}
 
 # Where a subject belongs that does not stand on the ground.
@@ -104,7 +107,7 @@ PLACES: dict[str, str] = {
 }
 
 # How much of its height lies under water when it floats.
-DRAUGHTS: dict[str, float] = {"boat": 0.07, "sailboat": 0.035, "duck": 0.12, "whale": 0.26}
+DRAUGHTS: dict[str, float] = {"boat": 0.07, "sailboat": 0.035, "duck": 0.12, "fish": 0.30, "whale": 0.26}
 
 # Heights, as shares of the picture's height, at which a subject standing alone looks right.
 NATURAL: dict[str, float] = {

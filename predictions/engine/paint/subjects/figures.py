@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .design import Design, Layer, Mark, Whim, shift
 from .people import head_of, looks
-from .shapes import Ellipse, Shape, outline, pair, stroke
+from .shapes import Ellipse, Point, Shape, mirrored, outline, pair, stroke
 
 _HEAD = 0.40  # the bust's head, scaled to a body five heads high
 TROUSERS = ("#3a4a66", "#5a4a3e", "#2e3238", "#6b6a52", "#4a3f58")
 
+_POSES: dict[str, tuple[Point, Point, Point]] = {
+    "ease": ((-0.178, 0.450), (-0.180, 0.545), (-0.180, 0.588)),
+    "akimbo": ((-0.222, 0.432), (-0.158, 0.522), (-0.126, 0.548)),
+    "wave": ((-0.220, 0.375), (-0.236, 0.275), (-0.242, 0.226)),
+}
+"""Elbow, wrist and palm of the left arm; the right one hangs, where it may hold something."""
+
 
 def person(whim: Whim) -> Design:
-    """A person standing, arms at ease; the main material is the shirt."""
+    """A person standing, the left arm at ease, akimbo or waving; the main material is the shirt."""
+    elbow, wrist, palm = _POSES[whim.pick("pose", ("ease", "ease", "akimbo", "wave"))]
     arms = _sleeves(
-        pair(stroke((0.122, 0.345, 0.040), (0.178, 0.450, 0.035), (0.180, 0.545, 0.030))),
-        pair(*_hand(0.180, 0.588)),
+        (
+            stroke((0.122, 0.345, 0.040), (0.178, 0.450, 0.035), (0.180, 0.545, 0.030)),
+            stroke((-0.122, 0.345, 0.040), (*elbow, 0.035), (*wrist, 0.030)),
+        ),
+        (*_hand(0.180, 0.588), *(mirrored(shape) for shape in _hand(-palm[0], palm[1]))),
         ((0.11, 0.335, 0.055), (-0.11, 0.335, 0.055)),
     )
     legs = _legs(
@@ -22,6 +35,42 @@ def person(whim: Whim) -> Design:
         pair(Ellipse(0.082, 0.967, 0.064, 0.031), Ellipse(0.070, 0.945, 0.042, 0.034)),
     )
     return _clothed(whim, (), legs, arms)
+
+
+def dressed_person(whim: Whim) -> Design:
+    """The same person in a dress that falls in folds to the shins; the main material is the dress."""
+    plain = person(whim)
+    shins = Layer(pair(stroke((0.060, 0.80, 0.040), (0.066, 0.925, 0.030))), "skin", "skin", blend=0)
+    folds = tuple(
+        stroke((0.5 * x, 0.56, 0.003), (0.8 * x, 0.70, 0.007), (1.05 * x, 0.89, 0.010))
+        for x in (-0.155, -0.07, 0.02, 0.10, 0.165)
+    )
+    skirt = Layer(
+        (
+            outline(
+                (0, 0.505), (0.105, 0.515), (0.135, 0.620), (0.180, 0.740), (0.222, 0.862), (0.115, 0.884),
+                (0, 0.890), (-0.115, 0.884), (-0.222, 0.862), (-0.180, 0.740), (-0.135, 0.620), (-0.105, 0.515),
+                bevel=0.10, depth=0.09,
+            ),
+        ),
+        "main",
+        "cloth",
+        soft=1.4,
+        marks=(
+            *(Mark((fold,), "main:0.62", soft=0.016) for fold in folds),
+            Mark((stroke((-0.15, 0.528, 0.009), (0, 0.540, 0.009), (0.15, 0.528, 0.009)),), "main:0.5", soft=0.008),
+        ),
+    )  # fmt: skip
+    legs = next(k for k, layer in enumerate(plain.layers) if layer.colour == "trousers")
+    shirt = next(k for k, layer in enumerate(plain.layers) if layer.colour == "main" and k > legs)
+    layers = (
+        *plain.layers[:legs],
+        shins,
+        *plain.layers[legs + 1 : shirt + 1],
+        skirt,
+        *plain.layers[shirt + 1 :],
+    )
+    return replace(plain, layers=layers)
 
 
 def riding_person(whim: Whim) -> Design:
