@@ -1,14 +1,18 @@
-"""`python -m tests.again LANE [PYTEST ARGUMENTS]`: one lane of the suite, with a second try for a few of its tests.
+"""`python -m tests.again LANE [--bearing MARK] [PYTEST ARGUMENTS]`: one lane, with a second try for a few of its tests.
 
 The suite starts servers, browsers and databases on machines that others may load at the same time. Where no more than
 `FEW` tests of a lane fail, these alone are run once more, one after the other. Where all of them pass then, the lane
 has passed; that it took two tries is told by name at the end of `script/test`. More failures are never tried again.
+
+`--bearing` chooses the tests with a mark and reads the files alone that name it: pytest would import every test of the
+suite, in each worker, to leave most of them out.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +44,27 @@ def pytest(lane: str, arguments: list[str], environment: Mapping[str, str] | Non
     return again
 
 
+def bearing(mark: str, arguments: list[str], folder: Path = Path("tests")) -> list[str]:
+    """The arguments that choose the tests with that mark, the files first that may take longest.
+
+    Where the arguments name files or folders, these decide where to look.
+    """
+    chosen = ["-m", mark, *arguments]
+    if any(Path(word.split("::")[0]).exists() for word in arguments if word and not word.startswith("-")):
+        return chosen
+    texts = {path: path.read_text() for path in sorted(folder.rglob("test_*.py"))}
+    files = [path for path, text in texts.items() if re.search(rf"\bmark\.{mark}\b", text)]
+    files.sort(key=lambda path: -max(map(int, re.findall(r"mark\.timeout\((\d+)\)", texts[path])), default=0))
+    return [*chosen, *map(str, files)]
+
+
+def _main(words: list[str]) -> int:
+    lane, *arguments = words
+    if arguments[:1] == ["--bearing"]:
+        arguments = bearing(arguments[1], arguments[2:])
+    return pytest(lane, arguments)
+
+
 def _failed(cache: Path) -> list[str]:
     try:
         return sorted(json.loads((cache / "v" / "cache" / "lastfailed").read_text()))
@@ -54,4 +79,4 @@ def _note(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(pytest(sys.argv[1], sys.argv[2:]))
+    sys.exit(_main(sys.argv[1:]))

@@ -17,7 +17,7 @@ from accounts.models import User
 from predictions.dialects.common import rates
 from predictions.models import Version
 from predictions.upstreams import configured
-from tests import factories
+from tests import emptying, factories
 
 # As in the engine's own children, before anything imports NumPy: on a busy machine the threads of small products
 # wait for one another a hundred times as long as they work.
@@ -25,6 +25,23 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
 configured.STALE_S = 3600.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for the database bears the mark `database`: the rest need not be run on each kind of it."""
+    for item in items:
+        asked = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+        if asked or item.get_closest_marker("django_db"):
+            item.add_marker("database")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Tests with transactions of their own leave an empty database behind, and soon."""
+    with pytest.MonkeyPatch.context() as patch:
+        emptying.install(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

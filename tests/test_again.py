@@ -64,3 +64,16 @@ def test_a_lane_without_a_test_says_so(lane: Path) -> None:
     (lane / "test_fine.py").unlink()
 
     assert run(lane) == 5
+
+
+def test_a_mark_is_looked_for_in_the_files_alone_that_name_it_those_that_may_take_long_first(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_a.py").write_text("pytestmark = pytest.mark.server")
+    (tmp_path / "test_b.py").write_text("pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]")
+    (tmp_path / "test_c.py").write_text("pytestmark = pytest.mark.servers")
+    files = [str(tmp_path / "test_b.py"), str(tmp_path / "test_a.py")]
+
+    assert again.bearing("server", ["-k", "ledger"], tmp_path) == ["-m", "server", "-k", "ledger", *files]
+    named = str(tmp_path / "test_c.py")
+    assert again.bearing("server", [f"{named}::test_x"], tmp_path) == ["-m", "server", f"{named}::test_x"]

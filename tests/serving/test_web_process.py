@@ -13,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+# The process itself has a pool of connections, which must not keep it from ending.
+pytestmark = pytest.mark.database
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
