@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from tests import prefab
 from tests.rules import ROOT
 
 PYTHON = sys.executable
@@ -28,11 +29,12 @@ PYTHON = sys.executable
 class House:
     """One installation on a data folder, on SQLite or on the database named; started with `start`.
 
-    It runs what `script/server` runs once everything is installed: `python -m config.server`.
+    It runs what `script/server` runs once everything is installed: `python -m config.server`. Unless `bare`, the first
+    start finds a migrated database and its static files.
     """
 
-    def __init__(self, data: Path, database_url: str = "", **settings: str) -> None:
-        self.data = data
+    def __init__(self, data: Path, database_url: str = "", *, bare: bool = False, **settings: str) -> None:
+        self.data, self.bare = data, bare
         self.env = {
             name: value
             for name, value in os.environ.items()
@@ -56,6 +58,8 @@ class House:
     def start(self, seconds: float = 120) -> House:
         """Start it and wait until it says that it is ready."""
         self.data.mkdir(parents=True, exist_ok=True)
+        if not self.bare:
+            prefab.furnish(self.data, database="DARKROOM_DATABASE_URL" not in self.env)
         with (self.data / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [PYTHON, "-m", "config.server"],
@@ -197,10 +201,10 @@ def eventually(true: Callable[[], Any], seconds: float = 30, why: Callable[[], s
 
 
 @contextlib.contextmanager
-def house(database_url: str = "", **settings: str) -> Iterator[House]:
+def house(database_url: str = "", *, bare: bool = False, **settings: str) -> Iterator[House]:
     """A fresh house in a temporary folder, started; everything of it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="dk-") as folder:
-        one = House(Path(folder), database_url, **settings)
+        one = House(Path(folder), database_url, bare=bare, **settings)
         try:
             yield one.start()
         finally:

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from tests import prefab
+
 BASE = Path(__file__).resolve().parent.parent
 
 
@@ -31,6 +33,7 @@ class RunningServer:
         self.url = self.password = self.token = self.curl = ""
 
     def __enter__(self) -> RunningServer:
+        prefab.furnish(self.data, database="DARKROOM_DATABASE_URL" not in self.environment)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.server"],
             cwd=BASE,

@@ -24,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[House]:
-    with house() as one:
+    with house(bare=True) as one:
         yield one
 
 

@@ -1,0 +1,83 @@
+"""A house that was migrated once, for tests that start servers: where each comes from is not what they test.
+
+Migrating an empty database and collecting a thousand static files takes most of the processor time of a first start. It
+is done once for all processes of a run, by the commands that a real start runs, and copied; a start then finds nothing
+to do but what is left: catalogue, first administrator, keys. `tests/test_first_start.py` starts on an empty folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIABLE = "DARKROOM_TEST_HOUSE"
+"""The folder that processes of a run share; without it each makes its own."""
+DATABASE = "darkroom.sqlite3"
+_MAKE = """
+import django
+django.setup()
+from django.core.management import call_command
+from config.management.commands import prepare
+call_command("migrate", interactive=False, verbosity=0)
+prepare._collect_static()
+"""
+
+
+def furnish(data: Path, *, database: bool = True) -> None:
+    """Give a new data folder the static files, and the migrated SQLite unless `database` is false.
+
+    A folder in which a house has already lived is left alone.
+    """
+    if (data / "static").exists() or (data / DATABASE).exists():
+        return
+    made = _made()
+    data.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(made / "static", data / "static")
+    if database:
+        shutil.copyfile(made / DATABASE, data / DATABASE)
+
+
+def _made() -> Path:
+    """The shared house, made by whoever comes first."""
+    folder = _shared()
+    folder.mkdir(parents=True, exist_ok=True)
+    house = folder / "house"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not house.exists():
+            _make(folder / "unfinished")
+            (folder / "unfinished").rename(house)
+    return house
+
+
+def _make(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "DJANGO_"))
+    }
+    env = {**clean, "DARKROOM_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", _MAKE], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # What the log beside it still holds belongs into the file that is copied.
+    with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _shared() -> Path:
+    if VARIABLE not in os.environ:
+        folder = tempfile.mkdtemp(prefix="darkroom-house-")
+        os.environ[VARIABLE] = folder
+        owner = os.getpid()
+        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
+    return Path(os.environ[VARIABLE])
