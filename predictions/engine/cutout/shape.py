@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from predictions.engine.cutout.carving import carve, largest_piece, piece_sizes, refit, tidied
+from predictions.engine.cutout.focus import in_focus
 from predictions.engine.cutout.judging import judge
 from predictions.engine.cutout.planes import Bits, Pixels, dilated, fitted, to_lab
 from predictions.engine.cutout.proposals import proposals
@@ -45,10 +46,13 @@ def find_shape(rgb: Pixels, seen: Seen | None = None) -> Bits | None:
     small = fitted(rgb, SIDE)
     if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
         return None
+    fine = fitted(rgb, FINE)
+    clear = in_focus(fine)
+    if clear is not None:
+        return clear
     best = _best(rgb, small, seen or _unseen)
     if best is None or not is_thing(best):
         return None
-    fine = fitted(rgb, FINE)
     return tidied(refit(fine, _resized(best, fine), _band(fine)))
 
 
