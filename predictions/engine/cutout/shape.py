@@ -11,6 +11,7 @@ from predictions.engine.cutout.carving import carve, largest_piece, piece_sizes,
 from predictions.engine.cutout.focus import in_focus
 from predictions.engine.cutout.judging import judge
 from predictions.engine.cutout.planes import Bits, Pixels, dilated, fitted, to_lab
+from predictions.engine.cutout.portrait import body_bonus
 from predictions.engine.cutout.proposals import proposals
 from predictions.engine.cutout.scene import Matrix, Scene, understand
 
@@ -51,7 +52,7 @@ def find_shape(rgb: Pixels, seen: Seen | None = None) -> Bits | None:
     if clear is not None:
         return clear
     best = _best(rgb, small, seen or _unseen)
-    if best is None or not is_thing(best):
+    if not is_thing(best):
         return None
     return tidied(refit(fine, _resized(best, fine), _band(fine)))
 
@@ -60,14 +61,14 @@ def _unseen(fraction: float, mask: Bits) -> None:
     """Nobody looks."""
 
 
-def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits | None:
+def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits:
     """The best of the ideas, after each was carved from the picture: only then its outline says what it is. A shape on
     which many ideas agree, and which stayed what it was meant to be, is preferred."""
     scene = understand(small)
     ideas = proposals(scene)
     work = fitted(rgb, CARVED)
     voices = ideas[np.argsort(-judge(scene, ideas), kind="stable")[:VOICES]]
-    best, highest = None, -np.inf
+    carved: list[tuple[float, Bits]] = []
     meant: list[Bits | None] = [*ideas[_different(scene, ideas)], None]
     for done, idea in enumerate(meant, 1):
         mask = _framed(work) if idea is None else whole(work, _resized(idea[scene.patches.labels], work))
@@ -75,11 +76,14 @@ def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits | None:
         kept = USUALLY_KEPT if idea is None else _likeness(scene, idea[None], shares)
         agreed = _likeness(scene, voices, shares) if len(voices) else 0.0
         worth = float(judge(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
-        if worth > highest:
-            best, highest = mask, worth
-        if best is not None:
-            seen(done / (len(meant) + 1), best)
-    return best
+        carved.append((worth, mask))
+        seen(done / (len(meant) + 1), max(carved, key=_worth)[1])
+    best = max(carved, key=_worth)[1]
+    return max(((worth + body_bonus(mask, best), mask) for worth, mask in carved), key=_worth)[1]
+
+
+def _worth(carved: tuple[float, Bits]) -> float:
+    return carved[0]
 
 
 def _likeness(scene: Scene, ideas: Bits, shares: Matrix) -> float:
