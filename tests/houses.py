@@ -190,7 +190,7 @@ def _runs(one: psutil.Process) -> bool:
     return False
 
 
-def eventually(true: Callable[[], Any], seconds: float = 30, why: Callable[[], str] = lambda: "") -> Any:
+def eventually(true: Callable[[], Any], seconds: float = 60, why: Callable[[], str] = lambda: "") -> Any:
     """The first true answer; an AssertionError when there is none in a generous time."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from config.server import EXAMPLE
+from tests.faults.harness import Database
 from tests.houses import House, eventually, house
 from tests.rules import ROOT
 
@@ -25,10 +26,6 @@ SLEEPERS = """
 from django_q.tasks import async_task
 for _ in range(4):
     async_task("time.sleep", 25, cluster="work")
-"""
-LAST_SIGN = """
-from predictions.models import Beat
-answer = max(str(at) for at in Beat.objects.filter(kind="cluster-work").values_list("at", flat=True))
 """
 
 
@@ -65,13 +62,14 @@ def kill(pid: int) -> None:
 @pytest.mark.parametrize("kind", ["cluster", "sentinel", "worker", "monitor", "pusher"])
 def test_it_starts_the_whole_cluster_anew_when_one_of_it_dies_idle(running: House, kind: str) -> None:
     before = eventually(lambda: whole(running))
-    last = running.python(LAST_SIGN)
+    database = Database(running)
+    last = database.rounds()
     kill(before[kind][0])
     after = eventually(lambda: (now := whole(running)) and now["sentinel"] != before["sentinel"] and now)
     for part in ("worker", "opener"):
         assert not set(after[part]) & set(before[part])
     # The sign of life is written by the monitor after a task went all the way round.
-    eventually(lambda: running.python(LAST_SIGN) > last)
+    eventually(lambda: database.rounds() != last)
 
 
 def test_it_replaces_only_the_worker_where_a_busy_one_dies(running: House) -> None:
@@ -86,9 +84,8 @@ def test_it_replaces_only_the_worker_where_a_busy_one_dies(running: House) -> No
 
 def _sleeping(one: House, number: int) -> bool:
     """Whether so many tasks were taken from the queue's table and are with the workers."""
-    code = "from django_q.models import OrmQ\nfrom django.utils import timezone\n"
-    code += "answer = OrmQ.objects.filter(lock__gt=timezone.now()).count()"
-    return bool(one.python(code) >= number)
+    taken = "SELECT count(*) FROM django_q_ormq WHERE lock > datetime('now')"
+    return bool(Database(one).rows(taken)[0][0] >= number)
 
 
 @pytest.mark.parametrize("kind", ["web", "work", "watcher", "sweep", "engine"])
