@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from predictions.engine.cutout.carving import largest_piece, refit, tidied
+from predictions.engine.cutout.carving import largest_piece, piece_sizes, refit, tidied
 from predictions.engine.cutout.planes import Bits, Pixels, Plane, dilated, eroded, to_lab
 
 RIM = 0.06
@@ -31,9 +31,11 @@ LITTLE, MUCH = 0.02, 0.7
 """Share of the picture that a thing in focus has."""
 NEARBY = 0.06
 """How far the ground is known by its surroundings, as a share of the longer side (standard deviation)."""
-GROUND, LIKE, STRANGE = 2.0, 5.0, 0.1
+GROUND, LIKE, STRANGE = 1.6, 3.0, 0.1
 """What is no farther from the ground's usual colour than the first times what the ground itself is, and the second in
 Lab units, looks like it; a place with less than the third of other pixels is ground."""
+POCKETS = 12
+"""How many such places are looked at."""
 WHOLE = 0.85
 """Share of all that is in focus that lies within the thing."""
 
@@ -107,7 +109,28 @@ def _pockets(rgb: Pixels, mask: Bits, narrow: Bits, radius: int) -> Bits:
     strange = np.bincount(labels.ravel(), unlike.ravel(), len(area)) / area
     ground = (strange < STRANGE) & (area >= radius * radius)
     ground[0] = False
-    return np.asarray(ground[labels])
+    distance = np.bincount(labels.ravel(), (away / (unrest + LIKE)).ravel(), len(area)) / area
+    likeliest = np.flatnonzero(ground)[np.argsort(distance[ground], kind="stable")][:POCKETS]
+    return _not_holding(mask, [labels == number for number in likeliest], radius)
+
+
+def _not_holding(mask: Bits, pockets: list[Bits], radius: int) -> Bits:
+    """The pockets without which the thing holds together as before: a grey leg before grey stones looks like ground,
+    but its foot hangs on it."""
+    removed = np.zeros(mask.shape, bool)
+    parts = _parts(mask, radius)
+    for pocket in pockets:
+        left = _parts(mask & ~removed & ~pocket, radius)
+        if left <= parts:
+            removed |= pocket
+            parts = left
+    return removed
+
+
+def _parts(mask: Bits, radius: int) -> int:
+    """Of how many larger pieces a mask is when thin bridges are cut."""
+    sizes = piece_sizes(_opened(mask, radius))
+    return sum(size >= PIECE * max(sizes) for size in sizes)
 
 
 def _opened(mask: Bits, radius: int) -> Bits:
