@@ -31,7 +31,7 @@ LITTLE, MUCH = 0.02, 0.7
 """Share of the picture that a thing in focus has."""
 NEARBY = 0.06
 """How far the ground is known by its surroundings, as a share of the longer side (standard deviation)."""
-GROUND, LIKE, STRANGE = 1.6, 3.0, 0.1
+GROUND, LIKE, STRANGE = 2.0, 5.0, 0.1
 """What is no farther from the ground's usual colour than the first times what the ground itself is, and the second in
 Lab units, looks like it; a place with less than the third of other pixels is ground."""
 POCKETS = 12
