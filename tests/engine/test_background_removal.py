@@ -15,7 +15,9 @@ from PIL import Image
 from predictions.engine import background_removal, data_uri
 from predictions.engine.background_removal import ALREADY_CUT, NAME, NO_ADDRESS, NOTHING_FOUND
 from predictions.engine.cutout import salient_mask
+from predictions.engine.cutout.focus import in_focus
 from predictions.engine.cutout.matte import cut_out
+from predictions.engine.cutout.portrait import body_bonus
 from predictions.engine.paint import paint
 from predictions.engine.refusal import Refusal
 from tests.engine.desks import KeptDesk
@@ -23,8 +25,9 @@ from tests.engine.measures import Pixels, overlap
 from tests.engine.service import running
 
 SIDE = 256
-GROUNDS = {"cat": "brick", "dog": "grass", "red car": "gravel", "blue bird": "grass", "robot": "wood"}
-"""A figure and the texture on which it is pasted."""
+FIGURES = ("cat", "dog", "red car", "blue bird", "robot")
+GROUNDS = (("brick", 4.0), ("grass", 3.0), ("gravel", 2.5))
+"""A texture on which a figure is pasted, and its blur in pixels."""
 
 
 def figure(words: str, seed: int = 41) -> tuple[Pixels, NDArray[np.float32]]:
@@ -34,13 +37,10 @@ def figure(words: str, seed: int = 41) -> tuple[Pixels, NDArray[np.float32]]:
     return picture.pixels, np.asarray(picture.subject_mask[..., None] / 255, np.float32)
 
 
-def texture(name: str) -> Pixels:
-    """A photograph of a surface, out of focus. The robot's limbs are as grey as stones: it stands before a table."""
-    if name == "wood":
-        surface = skimage.data.coffee()[:200, 400:]
-    else:
-        surface = cv2.cvtColor(getattr(skimage.data, name)(), cv2.COLOR_GRAY2RGB)
-    return cv2.GaussianBlur(cv2.resize(surface, (SIDE, SIDE), interpolation=cv2.INTER_AREA), (0, 0), 3)
+def texture(name: str, blur: float) -> Pixels:
+    """A photograph of a grey surface, out of focus by `blur` pixels."""
+    surface = cv2.cvtColor(getattr(skimage.data, name)(), cv2.COLOR_GRAY2RGB)
+    return cv2.GaussianBlur(cv2.resize(surface, (SIDE, SIDE), interpolation=cv2.INTER_AREA), (0, 0), blur)
 
 
 def found(pixels: Pixels) -> Pixels:
@@ -73,11 +73,13 @@ def png(picture: Image.Image) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("name", GROUNDS)
-def test_a_figure_before_a_blurred_surface_is_cut_out(name: str) -> None:
-    pixels, alpha = figure(name)
-    pasted = (pixels * alpha + texture(GROUNDS[name]) * (1 - alpha)).astype(np.uint8)
-    assert overlap(found(pasted), (alpha[..., 0] * 255).astype(np.uint8)) >= 0.90
+@pytest.mark.parametrize("seed", [41, 43])
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_before_blurred_brick_grass_and_gravel_is_cut_out(name: str, seed: int) -> None:
+    pixels, alpha = figure(name, seed)
+    for ground, blur in GROUNDS:
+        pasted = (pixels * alpha + texture(ground, blur) * (1 - alpha)).astype(np.uint8)
+        assert overlap(found(pasted), (alpha[..., 0] * 255).astype(np.uint8)) >= 0.90, (ground, blur)
 
 
 def test_a_cup_is_cut_out_with_its_saucer() -> None:
@@ -113,6 +115,30 @@ def test_most_figures_in_painted_scenes_are_cut_out() -> None:
         "a fox in a desert",
     )
     assert np.median([painted(words, 50 + k) for k, words in enumerate(scenes)]) >= 0.90
+
+
+def test_a_body_cut_by_the_lower_edge_counts_more_than_its_face_alone() -> None:
+    body, face = np.zeros((100, 100), np.uint8), np.zeros((100, 100), np.uint8)
+    cv2.ellipse(body, (50, 100), (40, 45), 0, 0, 360, 1, -1)
+    cv2.ellipse(face, (50, 40), (17, 22), 0, 0, 360, 1, -1)
+    land = np.indices((100, 100))[0] > 40
+    whole = (body | face) > 0
+    assert body_bonus(whole, face > 0) > 2
+    assert body_bonus(land, face > 0) == 0
+    assert body_bonus(whole, land) == 0
+
+
+def test_a_sharp_thing_is_found_before_a_blurred_ground_of_its_own_grey_and_not_before_a_sharp_one() -> None:
+    noise = np.random.default_rng(5).normal(0, 60, (200, 200)).astype(np.float32)
+    spots, stripes = cv2.GaussianBlur(noise, (0, 0), 4) * 4, np.where(np.arange(200) % 12 < 6, 30, -30)
+    disc = np.zeros((200, 200), np.uint8)
+    cv2.circle(disc, (100, 110), 50, 255, -1)
+    grey = np.clip(np.where(disc > 0, 120 + stripes[None], 120 + spots), 0, 255).astype(np.uint8)
+    mask = in_focus(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+    assert mask is not None
+    assert overlap(mask.astype(np.uint8) * 255, disc) >= 0.90
+    sharp = np.clip(np.where(disc > 0, 120 + stripes[None], 120 + noise), 0, 255).astype(np.uint8)
+    assert in_focus(cv2.cvtColor(sharp, cv2.COLOR_GRAY2RGB)) is None
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (20, 2000), (7, 9), (64, 64)])
