@@ -41,15 +41,19 @@ class Process:
 
     def memory(self) -> float:
         """Resident memory of it and its children, in MiB."""
-        return sum(one.memory_info().rss for one in self._family()) / 2**20
+        return self._sum(lambda one: one.memory_info().rss) / 2**20
 
     def cpu(self) -> float:
         """Processor seconds that it and its children have used so far, also children that have ended."""
-        return sum(sum(one.cpu_times()[:4]) for one in self._family())
+        return self._sum(lambda one: sum(one.cpu_times()[:4]))
 
-    def _family(self) -> list[psutil.Process]:
-        parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
+    def _sum(self, figure: Callable[[psutil.Process], float]) -> float:
+        parent, total = psutil.Process(self.process.pid), 0.0
+        for one in [parent, *parent.children(recursive=True)]:
+            # A child may have ended since; its processor time is its parent's by now.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += figure(one)
+        return total
 
 
 @contextlib.contextmanager

@@ -148,7 +148,7 @@ class Reader:
                 # The database is away for a moment: the waiters keep their own time, the next tick tries again.
                 log.exception("waiting could not read")
             finally:
-                close_old_connections()
+                _let_go()
             due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
         # Of this thread, which ends here.
         connections.close_all()
@@ -163,7 +163,7 @@ class Reader:
         except Exception:
             log.exception("waiting could not read")
         finally:
-            close_old_connections()
+            _let_go()
 
     def _listen(self) -> None:
         """Hear what ends on this machine, until closed."""
@@ -249,6 +249,14 @@ def _wake_up(news: Iterable[_News]) -> None:
 def _settle_all(settled: list[_News]) -> None:
     for waiter, value, error in settled:
         _settle(waiter.future, value, error)
+
+
+def _let_go() -> None:
+    """Give up connections that are of no use any more; a thread that many wait for must not end of it."""
+    try:
+        close_old_connections()
+    except Exception:
+        log.exception("waiting could not let go of its connection")
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
