@@ -64,6 +64,13 @@ def endless(folder: Path, name: str = "endless") -> Path:
     return path
 
 
+def has_reader(path: Path) -> int | None:
+    """Our end of an endless file, once somebody reads it; it is read for ever as long as that is open."""
+    with contextlib.suppress(OSError):
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    return None
+
+
 def process_of(one: opening._Opener) -> psutil.Process:
     assert one._process is not None
     return psutil.Process(one._process.pid)
@@ -102,9 +109,14 @@ def test_a_child_that_is_killed_touches_its_own_file_alone(
     looked(kept(tmp_path, "before", GOOD))
     before = process_of(opener)
     eventually(lambda: not before.children())
-    killed = threads.submit(looked, endless(tmp_path))
-    child_of(opener).kill()
+    path = endless(tmp_path)
+    killed = threads.submit(looked, path)
+    child = child_of(opener)
+    # One that is killed before it has begun has touched no file, and is asked for again.
+    held = eventually(lambda: has_reader(path))
+    child.kill()
     assert why(killed) == "its reader stopped unexpectedly"
+    os.close(held)
     assert looked(kept(tmp_path, "after", GOOD)).width == 64
     assert process_of(opener) == before
 
