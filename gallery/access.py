@@ -27,7 +27,7 @@ def with_files(items: ItemQuerySet) -> ItemQuerySet:
 
 
 def owned(viewer: Viewer, public_id: str) -> Item:
-    """An item of the viewer's own account, whether hidden or not; 404 otherwise."""
+    """An item of the viewer's own account, whether hidden or not; 404 otherwise, and where it is in the trash."""
     account = account_of(viewer)
     if account is None:
         raise Http404
@@ -38,18 +38,18 @@ def owned(viewer: Viewer, public_id: str) -> Item:
 
 
 def published(public_id: str) -> Item:
-    """An item that everybody may see now; 404 otherwise, to its owner too."""
-    item = with_files(Item.objects.public()).filter(public_id=public_id).first()
+    """An item that everybody may see who has its address (public or unlisted); 404 otherwise, to its owner too."""
+    item = with_files(Item.objects.open()).filter(public_id=public_id).first()
     if item is None:
         raise Http404
     return item
 
 
 def visible(viewer: Viewer, public_id: str) -> Item:
-    """An item that is public, or the viewer's own; 404 otherwise."""
+    """An item that is public or unlisted, or the viewer's own, in the trash too; 404 otherwise."""
     item = with_files(Item.objects.all()).filter(public_id=public_id).first()
     account = account_of(viewer)
-    if item is None or not (item.is_public or (account is not None and item.account_id == account.pk)):
+    if item is None or not (item.is_open or (account is not None and item.account_id == account.pk)):
         raise Http404
     return item
 
@@ -58,7 +58,7 @@ def shared(token: str) -> ShareLink:
     """The open share link of that token, with its item; 404 where it is withdrawn, ended or its item is hidden."""
     link = ShareLink.objects.open().select_related(
         "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user"
-    ).filter(token=token).first()  # fmt: skip
+    ).filter(token=token, item__isnull=False).first()  # fmt: skip
     if link is None:
         raise Http404
     return link

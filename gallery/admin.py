@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from accounts.desk import HistoryDesk, ReasonForm, ask, link, moment, thumbnail
+from gallery import admin_people as _people  # noqa: F401  registers its desks
 from gallery import moderation, sharing
 from gallery.models import Item, ShareLink
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 
-from gallery.models import Item, ShareLink
+from gallery.models import Collection, CollectionItem, Comment, Item, ItemTag, Like, Report, ShareLink
 from predictions import lifecycle
 from predictions.files import media
 from predictions.models import Output, Prediction
@@ -24,10 +25,20 @@ def delete(item: Item) -> None:
         output = Output.objects.select_related("file", "small", "medium").filter(pk=item.output_id).first()
         if output is None:
             return
-        ShareLink.objects.filter(item__output=output).delete()
-        Item.objects.filter(output=output).delete()
-        files = [file for file in (output.file, output.small, output.medium) if file is not None]
+        item = Item.objects.select_related("rendition").get(output=output)
+        kept = (output.file, output.small, output.medium, item.rendition)
+        files = [file for file in kept if file is not None]
+        _remove_rows(output)
         output.delete()
         media.doom(files)
         if not prediction.outputs.exists():
             lifecycle.remove_data(prediction.pk)
+
+
+def _remove_rows(output: Output) -> None:
+    """The item of an output, and all that hangs on it."""
+    Report.objects.filter(Q(item__output=output) | Q(comment__item__output=output)).delete()
+    for kind in (Comment, Like, ItemTag, CollectionItem, ShareLink):
+        kind.objects.filter(item__output=output).delete()
+    Collection.objects.filter(cover__output=output).update(cover=None)
+    Item.objects.filter(output=output).delete()

@@ -144,6 +144,11 @@ class Request:
     deployment: str = ""
     """`owner/name` of the alias that it came by."""
     again: Again = Again()
+    batch: str = ""
+    """The same for all predictions of one press in the studio."""
+    made_from: str = ""
+    made_how: str = ""
+    """The public id of the gallery's item that it is made from, and how (`MadeHow`)."""
 
 
 @dataclass(frozen=True)
@@ -348,6 +353,9 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         origin=request.origin,
         mount=request.mount,
         deployment=request.deployment,
+        batch=request.batch,
+        made_from=request.made_from,
+        made_how=request.made_how,
         price=offer.price,
         ceiling=offer.ceiling,
         must_end_by=after(settings.QUEUE_LIMIT),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from predictions.models.catalogue import Deployment, HostedModel, Price, Version
 from predictions.models.files import Output, Preview, StoredFile, Upload
-from predictions.models.prediction import Phase, Prediction, Status
+from predictions.models.prediction import MadeHow, Phase, Prediction, Status
 from predictions.models.upstreams import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.models.work import Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate
 
@@ -15,6 +15,7 @@ __all__ = [
     "Deployment",
     "HostedModel",
     "IdempotencyKey",
+    "MadeHow",
     "Output",
     "Phase",
     "Prediction",

@@ -58,6 +58,14 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.filter(status__in=LIVE)
 
 
+class MadeHow(models.TextChoices):
+    """How a prediction was made from an item of the gallery."""
+
+    REMIX = "remix", _("remix")
+    VARIATION = "variation", _("variation")
+    INPUT = "input", _("used as input")
+
+
 class Prediction(models.Model):
     """Status, phase and everything under "running" are written by `predictions.lifecycle` alone."""
 
@@ -78,6 +86,19 @@ class Prediction(models.Model):
         default="",
         help_text=_("owner/name of the alias it was made by."),
     )
+
+    # Where it came from in the studio
+    batch = models.CharField(
+        _("batch"), max_length=26, blank=True, default="", help_text=_("The same for all of one press.")
+    )
+    made_from = models.CharField(
+        _("made from"),
+        max_length=32,
+        blank=True,
+        default="",
+        help_text=_("The gallery's id of the picture that it was made from; opaque here."),
+    )
+    made_how = models.CharField(_("how"), max_length=12, choices=MadeHow, blank=True, default="")
 
     # What callers see
     status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.STARTING)
@@ -176,6 +197,8 @@ class Prediction(models.Model):
             ),
             # Not partial: the planner of SQLite would not see that four phases are among those that are not the last.
             models.Index(name="prediction_phase", fields=["phase", "account", "user"]),
+            models.Index(name="prediction_batch", fields=["account", "batch"], condition=~Q(batch="")),
+            models.Index(name="prediction_made_from", fields=["made_from"], condition=~Q(made_from="")),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),
             models.Index(name="prediction_open", fields=["provider"], condition=Q(upstream_open=True)),
             models.Index(name="prediction_must_end", fields=["must_end_by"], condition=~Q(phase="ended")),

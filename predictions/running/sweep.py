@@ -17,7 +17,7 @@ from predictions.delivery import log as deliveries
 from predictions.files import media, uploads
 from predictions.lifecycle import strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
-from predictions.running import queue
+from predictions.running import chores, queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.beats import beat
 from predictions.upstreams.hook_secrets import Fetcher
@@ -36,6 +36,8 @@ def run(stop: threading.Event) -> None:
     """Sweep until `stop` is set."""
     slow_at, offset = 0.0, time.time() - time.monotonic()
     audit, prober, fetcher = HourlyAudit(), Prober(), Fetcher()
+    helper = threading.Thread(target=chores.run, args=[stop], name="chores", daemon=True)
+    helper.start()
     while not stop.wait(ROUND_S):
         drift = time.time() - time.monotonic() - offset
         if abs(drift) > JUMP_S:
@@ -53,6 +55,8 @@ def run(stop: threading.Event) -> None:
             _step(uploads.remove_unneeded)
             _step(_prune)
             _step(repeats.prune)
+    # A chore ends its turn within about a second; what it leaves undone is still owed.
+    helper.join(5.0)
 
 
 def once() -> None:

@@ -17,7 +17,21 @@ from django.utils import timezone
 
 from accounts import credits, tokens
 from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, Plan, TokenSpending, User
-from gallery.models import Item, ShareLink
+from gallery.models import (
+    Collection,
+    CollectionEditor,
+    CollectionItem,
+    Comment,
+    Follow,
+    Item,
+    ItemTag,
+    Like,
+    Preset,
+    ReaderChoice,
+    Report,
+    ShareLink,
+    Tag,
+)
 from predictions.models import (
     Beat,
     Delivery,
@@ -46,7 +60,8 @@ OURS = [
 ]
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
-    Preview, Item, ShareLink, ApiToken, Membership, TokenSpending, UpstreamRun, UpstreamDay,
+    Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem, ApiToken, Membership,
+    TokenSpending, UpstreamRun, UpstreamDay,
 ]  # fmt: skip
 
 
@@ -61,6 +76,7 @@ def fill(name: str) -> Item:
     Account.objects.filter(pk=user.account_id).update(plan=Plan.objects.create(name=name))
     item = factories.make_item(user)
     factories.make_share_link(item)
+    make_people(user, item)
     failed = factories.make_prediction(user, status=Status.FAILED)
     told = Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
     DeliveryAttempt.objects.create(delivery=told, number=1, answer_code=500)
@@ -76,6 +92,21 @@ def fill(name: str) -> Item:
     rows.make_route(upstream, failed.model, cost=MICRO)
     spending.reserve(failed, upstream.keys.get().provider_name)
     return item
+
+
+def make_people(user: User, item: Item) -> None:
+    """A row of everything that people do with pictures."""
+    other = factories.make_user(f"{user.username}-friend")
+    ItemTag.objects.create(item=item, tag=Tag.objects.create(name=f"tag of {user.username}"))
+    Like.objects.create(item=item, user=other)
+    Follow.objects.create(follower=other, followed=user)
+    comment = Comment.objects.create(item=item, user=other, text="well done")
+    Report.objects.create(comment=comment, reason="other", reporter=user)
+    shelf = Collection.objects.create(account=item.account, user=user, title="a shelf", cover=item)
+    CollectionItem.objects.create(collection=shelf, item=item, place=1, added_by=user)
+    CollectionEditor.objects.create(collection=shelf, user=other)
+    Preset.objects.create(user=user, model=item.model, name="usual")
+    ReaderChoice.objects.create(user=user, sensitive="show")
 
 
 @pytest.fixture

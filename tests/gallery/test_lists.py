@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from gallery import paging
+from gallery.library import views as library
 from gallery.models import Item
-from gallery.views import library, public
+from gallery.public import views as public
 from predictions.models import Prediction, Status
 from tests import factories
 from tests.gallery.pictures import picture_item

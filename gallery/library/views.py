@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import access, deletion, facts, paging, sharing, tiles
+from gallery import access, deletion, facts, paging, tiles
 from gallery.forms import PublishForm, ShareForm
 from gallery.models import Item, ItemQuerySet, ShareLink
-from gallery.pages import account_of, base_url, member, page, reader_zone, user_of
+from gallery.pages import account_of, base_url, member, page, reader_zone
 from gallery.views.webhooks import lines_of
 from predictions.models import HostedModel
 
@@ -83,12 +83,13 @@ def _day(request: HttpRequest) -> date | None:
 @member
 def item(request: HttpRequest, public_id: str) -> HttpResponse:
     """One own picture with everything about it."""
-    return _item_page(request, access.owned(request.user, public_id))
+    return item_page(request, access.owned(request.user, public_id))
 
 
-def _item_page(
+def item_page(
     request: HttpRequest, item: Item, *, status: int = 200, **forms: PublishForm | ShareForm
 ) -> HttpResponse:
+    """The page of one own picture; `forms` with faults stand in place of fresh ones."""
     mine = access.with_files(Item.objects.owned_by(account_of(request)))
     context: dict[str, Any] = {
         "item": item,
@@ -120,73 +121,6 @@ def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
 
 @require_POST
 @member
-def publish(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make it public, with a title, the prompt shown or hidden."""
-    item = access.owned(request.user, public_id)
-    form = PublishForm(request.POST)
-    if not form.is_valid():
-        return _item_page(request, item, status=422, publish_form=form)
-    try:
-        sharing.publish(item, title=form.cleaned_data["title"], show_prompt=form.cleaned_data["show_prompt"])
-    except sharing.Hidden:
-        messages.error(request, _("A moderator hid this picture; it cannot be published."))
-    except sharing.Suspended:
-        messages.error(request, _("This account is closed to new things. You can download your pictures."))
-    else:
-        shown = form.cleaned_data["show_prompt"]
-        words = _("Public now, with its prompt.") if shown else _("Public now. Your prompt stays hidden.")
-        messages.success(request, words)
-    return _back(item)
-
-
-@require_POST
-@member
-def unpublish(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make it private again, at once."""
-    item = access.owned(request.user, public_id)
-    sharing.unpublish(item)
-    messages.success(request, _("Private again. Its public page and pictures no longer open."))
-    return _back(item)
-
-
-@require_POST
-@member
-def share(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make a share link."""
-    item = access.owned(request.user, public_id)
-    form = ShareForm(request.POST)
-    if not form.is_valid():
-        return _item_page(request, item, status=422, share_form=form)
-    try:
-        sharing.share(
-            item, user_of(request), show_prompt=form.cleaned_data["show_prompt"], expires_at=form.expires_at()
-        )
-    except sharing.Hidden:
-        messages.error(request, _("A moderator hid this picture; it cannot be shared."))
-    except sharing.Suspended:
-        messages.error(request, _("This account is closed to new things. You can download your pictures."))
-    except sharing.TooManyLinks:
-        messages.error(request, _("This picture has 50 open links. Withdraw one first."))
-    else:
-        messages.success(request, _("The link is ready. Copy it below."))
-    return _back(item, "share")
-
-
-@require_POST
-@member
-def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse:
-    """End a share link for good."""
-    item = access.owned(request.user, public_id)
-    if sharing.withdraw(item, link_id):
-        messages.success(
-            request,
-            _("Withdrawn. The link and its pictures no longer open. Sharing again makes a new link."),
-        )
-    return _back(item, "share")
-
-
-@require_POST
-@member
 def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     """Delete it for good, with its files and links; then on to the next picture."""
     item = access.owned(request.user, public_id)
@@ -197,9 +131,10 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     messages.success(request, _("Deleted, with its files and share links."))
     if following is None:
         return HttpResponseRedirect(reverse("library"))
-    return _back(following)
+    return back(following)
 
 
-def _back(item: Item, fragment: str = "") -> HttpResponse:
+def back(item: Item, fragment: str = "") -> HttpResponse:
+    """On to the page of an own picture."""
     target = reverse("library_item", args=[item.public_id])
     return HttpResponseRedirect(f"{target}#{fragment}" if fragment else target)

@@ -1,0 +1,27 @@
+"""The gallery's rows: items and what people do with them."""
+
+from gallery.models.collections import Collection, CollectionEditor, CollectionItem
+from gallery.models.items import Item, ItemQuerySet, ItemTag, Licence, Tag, new_item_id
+from gallery.models.sharing import ShareLink, ShareLinkQuerySet
+from gallery.models.social import Comment, Follow, Like, Report
+from gallery.models.studio import Preset, ReaderChoice
+
+__all__ = [
+    "Collection",
+    "CollectionEditor",
+    "CollectionItem",
+    "Comment",
+    "Follow",
+    "Item",
+    "ItemQuerySet",
+    "ItemTag",
+    "Licence",
+    "Like",
+    "Preset",
+    "ReaderChoice",
+    "Report",
+    "ShareLink",
+    "ShareLinkQuerySet",
+    "Tag",
+    "new_item_id",
+]

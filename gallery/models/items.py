@@ -1,0 +1,245 @@
+"""Items, one for each output, and their tags."""
+
+from __future__ import annotations
+
+import secrets
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.clock import Now
+from accounts.models import Account
+from predictions.models import HostedModel, Output, StoredFile
+
+SHOWN = Q(visibility="public", hidden_at__isnull=True, trashed_at__isnull=True)
+"""What stands in the public lists, for their partial indexes."""
+
+
+def new_item_id() -> str:
+    """The unguessable part of an item's addresses: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+class ItemQuerySet(models.QuerySet["Item"]):
+    def owned_by(self, account: Account) -> ItemQuerySet:
+        """A member's own items, without those in the trash."""
+        return self.filter(account=account, trashed_at__isnull=True)
+
+    def trashed_by(self, account: Account) -> ItemQuerySet:
+        """A member's own items in the trash."""
+        return self.filter(account=account, trashed_at__isnull=False)
+
+    def public(self) -> ItemQuerySet:
+        """What everybody may see in the gallery's lists."""
+        return self.filter(visibility=Item.Visibility.PUBLIC, hidden_at__isnull=True, trashed_at__isnull=True)
+
+    def open(self) -> ItemQuerySet:
+        """What everybody may see who has its address: public and unlisted items."""
+        return self.filter(
+            visibility__in=(Item.Visibility.PUBLIC, Item.Visibility.UNLISTED),
+            hidden_at__isnull=True,
+            trashed_at__isnull=True,
+        )
+
+
+class Licence(models.TextChoices):
+    """What others may do with a published picture, as SPDX names it; empty where all rights are reserved."""
+
+    RESERVED = "", _("All rights reserved")
+    CC0 = "CC0-1.0", _("CC0: no rights reserved")
+    BY = "CC-BY-4.0", _("CC BY: use it and name me")
+    BY_SA = "CC-BY-SA-4.0", _("CC BY-SA: name me, share alike")
+    BY_NC = "CC-BY-NC-4.0", _("CC BY-NC: name me, not for money")
+
+
+class Item(models.Model):
+    """A gallery entry. Private until its owner publishes it.
+
+    Width, height, model and prompt stand here too, so that a page of a list is one query over one index.
+    """
+
+    class Visibility(models.TextChoices):
+        PRIVATE = "private", _("private")
+        UNLISTED = "unlisted", _("unlisted")
+        PUBLIC = "public", _("public")
+
+    public_id = models.CharField(max_length=32, unique=True, default=new_item_id, editable=False)
+    output = models.OneToOneField(Output, on_delete=models.PROTECT, related_name="item")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="items")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="items")
+    model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(_("title"), max_length=120, blank=True, default="")
+    prompt = models.TextField(_("prompt"), blank=True, default="")
+    show_prompt = models.BooleanField(_("show the prompt"), default=True)
+    sensitive = models.BooleanField(
+        _("sensitive"), default=False, help_text=_("Blurred for others until they ask for it.")
+    )
+    licence = models.CharField(_("licence"), max_length=24, choices=Licence, blank=True, default="")
+    width = models.PositiveIntegerField(_("width"), default=1)
+    height = models.PositiveIntegerField(_("height"), default=1)
+    visibility = models.CharField(
+        _("visibility"), max_length=8, choices=Visibility, default=Visibility.PRIVATE
+    )
+    published_at = models.DateTimeField(_("published"), null=True, blank=True)
+    hidden_at = models.DateTimeField(_("hidden by a moderator"), null=True, blank=True)
+    hidden_reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
+    trashed_at = models.DateTimeField(_("in the trash since"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    # What others do with it; `recent_likes` are those of the last seven days, by which the week's list is ordered.
+    likes = models.PositiveIntegerField(_("likes"), default=0, editable=False)
+    recent_likes = models.PositiveIntegerField(default=0, editable=False)
+    comments = models.PositiveIntegerField(_("comments"), default=0, editable=False)
+
+    # What the chores owe it
+    search_owed = models.BooleanField(
+        default=True, editable=False, help_text=_("Its words changed since it was put into the search index.")
+    )
+    rendition = models.OneToOneField(
+        StoredFile,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="rendition_of",
+        help_text=_("The published copy, which carries what made it."),
+    )
+    rendition_owed = models.BooleanField(default=False, editable=False)
+
+    objects = ItemQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("item")
+        verbose_name_plural = _("items")
+        ordering: ClassVar = ["-created_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(
+                name="item_of_account",
+                fields=["account", "-created_at", "-id"],
+                condition=Q(trashed_at__isnull=True),
+            ),
+            # The library's filters: each is a range of its own index, however many other items there are.
+            models.Index(
+                name="item_of_account_shown",
+                fields=["account", "visibility", "-created_at", "-id"],
+                condition=Q(trashed_at__isnull=True),
+            ),
+            models.Index(
+                name="item_of_account_model",
+                fields=["account", "model", "-created_at", "-id"],
+                condition=Q(trashed_at__isnull=True),
+            ),
+            models.Index(
+                name="item_in_trash",
+                fields=["account", "-trashed_at", "-id"],
+                condition=Q(trashed_at__isnull=False),
+            ),
+            models.Index(name="item_trash_age", fields=["trashed_at"], condition=Q(trashed_at__isnull=False)),
+            # The gallery's lists, likewise.
+            models.Index(name="item_public", fields=["-published_at", "-id"], condition=SHOWN),
+            models.Index(
+                name="item_public_safe",
+                fields=["-published_at", "-id"],
+                condition=SHOWN & Q(sensitive=False),
+            ),
+            models.Index(
+                name="item_public_of_user", fields=["user", "-published_at", "-id"], condition=SHOWN
+            ),
+            models.Index(
+                name="item_public_of_model", fields=["model", "-published_at", "-id"], condition=SHOWN
+            ),
+            models.Index(
+                name="item_public_liked",
+                fields=["-recent_likes", "-id"],
+                condition=SHOWN & Q(recent_likes__gt=0),
+            ),
+            models.Index(name="item_search_owed", fields=["id"], condition=Q(search_owed=True)),
+            models.Index(name="item_rendition_owed", fields=["id"], condition=Q(rendition_owed=True)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="item_public_has_time",
+                condition=Q(visibility="private") | Q(published_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.prompt[:60] or self.public_id
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it stands in the public lists now."""
+        return self.visibility == self.Visibility.PUBLIC and self.hidden_at is None and not self.in_trash
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody who has its address may see it now."""
+        return self.visibility != self.Visibility.PRIVATE and self.hidden_at is None and not self.in_trash
+
+    @property
+    def in_trash(self) -> bool:
+        """Whether its owner put it into the trash."""
+        return self.trashed_at is not None
+
+    @property
+    def ratio(self) -> float:
+        """Width divided by height."""
+        return self.width / max(1, self.height)
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it is a film, which a browser plays and does not show as a picture."""
+        return self.output.file.content_type == "video/mp4"
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves, as a film or as a picture that plays by itself; its thumbnails stand still."""
+        return self.is_film or self.output.file.content_type == "image/gif"
+
+
+class Tag(models.Model):
+    """A word that people file pictures under. `name` is folded (NFKC, lower case), so that each stands once."""
+
+    name = models.CharField(_("name"), max_length=40, unique=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ItemTag(models.Model):
+    """A tag on an item.
+
+    `listed_at` is the item's `published_at` while it is public, else empty, so that a tag's list is a range.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="item_tags")
+    tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="item_tags")
+    position = models.PositiveSmallIntegerField(default=0)
+    listed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("tag of an item")
+        verbose_name_plural = _("tags of items")
+        ordering: ClassVar = ["position", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="item_tag_once", fields=["item", "tag"]),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                name="item_tag_listed",
+                fields=["tag", "-listed_at", "-item"],
+                condition=Q(listed_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.tag.name

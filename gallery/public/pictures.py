@@ -1,0 +1,39 @@
+"""What pages of published pictures share: the bytes of a size, and what a pasted link shows."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.http import content_disposition_header
+
+from gallery import access, facts
+from gallery.models import Item
+from predictions.files import media
+
+
+def graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
+    """What a pasted link shows: the picture with its size, from the page's own checked address."""
+    file = access.file_of(item, "medium")
+    return {
+        "og_image": request.build_absolute_uri(picture_path),
+        "og_width": file.width or item.width,
+        "og_height": file.height or item.height,
+        "og_url": request.build_absolute_uri(request.path),
+    }
+
+
+def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) -> HttpResponse:
+    if size not in ("small", "medium", "full"):
+        raise Http404
+    file = access.file_of(item, cast(access.Size, size))
+    attachment = "download" in request.GET
+    name = facts.download_name(item, file, words=words)
+    # Kept by the browser, but asked for again each time: unpublishing, withdrawing and hiding end it at once.
+    response = media.send(request, file, filename=name, attachment=attachment, revalidate=True)
+    response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
+    response["Vary"] = "Cookie"
+    # Unlike the API's own files these are for our pages alone.
+    del response["Access-Control-Allow-Origin"]
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

@@ -1,0 +1,44 @@
+"""Publishing an own picture, and taking it back."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from gallery import access, sharing
+from gallery.forms import PublishForm
+from gallery.library.views import back, item_page
+from gallery.pages import member
+
+
+@require_POST
+@member
+def publish(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make it public, with a title, the prompt shown or hidden."""
+    item = access.owned(request.user, public_id)
+    form = PublishForm(request.POST)
+    if not form.is_valid():
+        return item_page(request, item, status=422, publish_form=form)
+    try:
+        sharing.publish(item, title=form.cleaned_data["title"], show_prompt=form.cleaned_data["show_prompt"])
+    except sharing.Hidden:
+        messages.error(request, _("A moderator hid this picture; it cannot be published."))
+    except sharing.Suspended:
+        messages.error(request, _("This account is closed to new things. You can download your pictures."))
+    else:
+        shown = form.cleaned_data["show_prompt"]
+        words = _("Public now, with its prompt.") if shown else _("Public now. Your prompt stays hidden.")
+        messages.success(request, words)
+    return back(item)
+
+
+@require_POST
+@member
+def unpublish(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make it private again, at once."""
+    item = access.owned(request.user, public_id)
+    sharing.unpublish(item)
+    messages.success(request, _("Private again. Its public page and pictures no longer open."))
+    return back(item)

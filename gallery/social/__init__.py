@@ -1,0 +1,1 @@
+"""Likes, follows, comments and reports."""

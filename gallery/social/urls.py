@@ -1,0 +1,7 @@
+"""Addresses of likes, follows, comments and reports."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,21 @@
+"""What an item was made from, and what was made from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+
+register = template.Library()
+
+
+@register.inclusion_tag("gallery/item/_family.html", takes_context=True)
+def item_family(context: Context) -> dict[str, Any]:
+    """What an item was made from, and what was made from it."""
+    return {
+        "item": context["item"],
+        "own": context["own"],
+        "user": context["user"],
+        "request": context["request"],
+    }

@@ -1,0 +1,21 @@
+"""Likes, comments and reports on the page of an item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+
+register = template.Library()
+
+
+@register.inclusion_tag("gallery/item/_social.html", takes_context=True)
+def item_social(context: Context) -> dict[str, Any]:
+    """Likes, comments and reports on the page of an item."""
+    return {
+        "item": context["item"],
+        "own": context["own"],
+        "user": context["user"],
+        "request": context["request"],
+    }
