@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -16,36 +15,16 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery import access, money
 from gallery.models import Item
 from gallery.pages import account_of, member, page, user_of
-from gallery.studio import reading, sheet
-from gallery.studio.controls import Panel, panel
-from predictions import availability, catalogue, lifecycle, pricing, submit
-from predictions import samples as shop_window
-from predictions.models import HostedModel, Prediction, Price, Version
-from predictions.running import providers
+from gallery.studio import desk, reading, sheet
+from predictions import lifecycle, submit
+from predictions.models import Prediction, Version
 
 STOP_POLLING = 286
-LOOKED_AT = 100
-"""Published pictures among which samples for the picker are found."""
 SAMPLES = (
     gettext_lazy("a red balloon over green hills at sunset"),
     gettext_lazy("a lighthouse on a cliff, storm clouds, oil painting"),
     gettext_lazy("a snowy pine forest under northern lights"),
 )
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A model in the picker, and why it cannot be chosen where it cannot."""
-
-    model: HostedModel
-    price: int | None
-    per_run: bool
-    available: bool
-    reason: str = ""
-    sample: str = ""
-    """The public id of a published picture made with it."""
-    poster: str = ""
-    """Where there is none: the static file of the sample that ships with Darkroom."""
 
 
 @require_safe
@@ -60,7 +39,7 @@ def _wish(request: HttpRequest) -> tuple[Version | None, dict[str, Any]]:
     source = _source(request)
     if source is not None:
         return source.version, reading.as_form(source.version, source.input)
-    version = _version(request.GET.get("model", ""))
+    version = desk.version_of(request.GET.get("model", ""))
     fields = request.GET.dict()
     return version, reading.kept(version, fields) if version is not None else fields
 
@@ -86,7 +65,7 @@ def _studio_page(
 ) -> HttpResponse:
     batches = sheet.recent(account_of(request))
     context = {
-        **_form_context(request, version, values, errors, refusal),
+        **desk.form_context(request, version, values, errors, refusal),
         "batches": batches,
         "live": sheet.any_live(batches),
         "samples": SAMPLES,
@@ -94,118 +73,11 @@ def _studio_page(
     return page(request, "studio/studio.html", context, status=status)
 
 
-def _form_context(
-    request: HttpRequest,
-    version: Version | None,
-    values: Mapping[str, Any],
-    errors: Mapping[str, str] | None = None,
-    refusal: str = "",
-    dropped: list[str] | None = None,
-) -> dict[str, Any]:
-    choices = _choices()
-    if version is None:
-        version = _default_version(choices)
-        values = reading.kept(version, values) if version is not None else {}
-    chosen: Panel | None = panel(version, values, errors, dropped) if version is not None else None
-    context: dict[str, Any] = {
-        "choices": choices,
-        "panel": chosen,
-        "errors": errors or {},
-        "refusal": refusal,
-    }
-    if version is not None:
-        context["choice"] = next((choice for choice in choices if choice.model.pk == version.model_id), None)
-        context["procedural"] = _embedded(version.model)
-        context |= _price(request, version, _typed(version, values))
-    return context
-
-
-def _typed(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
-    return reading.read(version, {name: str(value) for name, value in values.items()})
-
-
-def _price(request: HttpRequest, version: Version, given: dict[str, Any]) -> dict[str, Any]:
-    """What the button says: how many, what it costs, and whether there is enough."""
-    try:
-        cost = submit.quote(version, given)
-    except submit.ModelNotAvailable as refused:
-        return {"cost": None, "count": 1, "short_of": refused.detail}
-    account = account_of(request)
-    missing = ""
-    if cost > account.balance:
-        missing = _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.") % {
-            "cost": money.words(cost), "have": money.short(account.balance),
-        }  # fmt: skip
-    return {"cost": cost, "count": max(1, pricing.asked_outputs(version, given)), "short_of": missing}
-
-
-def _choices() -> list[Choice]:
-    """All models of the catalogue, those that can be used first."""
-    models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
-    served = availability.served_refs()
-    samples = _samples()
-    choices = [_choice(model, model.ref in served, samples.get(model.pk, "")) for model in models]
-    return sorted(choices, key=lambda choice: not choice.available)
-
-
-def _samples() -> dict[int, str]:
-    """For each model one of the newest published pictures; a look at a few, never a search through all."""
-    newest = (
-        Item.objects.public()
-        .order_by("-published_at", "-id")
-        .values_list("model_id", "public_id")[:LOOKED_AT]
-    )
-    found: dict[int, str] = {}
-    for model_id, public_id in newest:
-        found.setdefault(model_id, public_id)
-    return found
-
-
-def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
-    prices = sorted(model.prices.all(), key=lambda price: -price.number)
-    versions = [version for version in model.versions.all() if version.enabled]
-    text = bool(versions) and any("prompt" in version.properties for version in versions)
-    reason = ""
-    if not served:
-        reason = _("No provider serves it yet")
-    elif not prices or not versions:
-        reason = _("It has no price or no version yet")
-    elif not text:
-        reason = _("Through the API only, for now")
-    price = prices[0] if prices else None
-    shipped = shop_window.of(model.ref)
-    return Choice(
-        model,
-        price.amount if price else None,
-        bool(price and price.unit == Price.Unit.RUN),
-        not reason,
-        reason,
-        "" if reason else sample,
-        shipped.poster if shipped and not reason else "",
-    )
-
-
-def _embedded(model: HostedModel) -> bool:
-    """Whether the painter on this server would make it."""
-    first = next((provider for provider in providers.all_providers() if provider.serves(model.ref)), None)
-    return first is not None and first.name == "embedded"
-
-
-def _version(ref: str) -> Version | None:
-    return catalogue.find_version(ref) if ref else None
-
-
-def _default_version(choices: list[Choice]) -> Version | None:
-    """The newest version of the first model that can be used."""
-    first = next((choice for choice in choices if choice.available), None)
-    return catalogue.find_version(first.model.ref) if first is not None else None
-
-
 @require_POST
 @member
 def make(request: HttpRequest) -> HttpResponse:
     """Ask for pictures. What is wrong comes back with the form kept and a sentence under its field."""
-    version = _version(request.POST.get("model", ""))
+    version = desk.version_of(request.POST.get("model", ""))
     if version is None:
         return _refused(request, None, request.POST, refusal=_("Choose a model first."))
     given = reading.read(version, request.POST)
@@ -257,7 +129,7 @@ def _refused(
 ) -> HttpResponse:
     values = reading.kept(version, form) if version is not None else {}
     if request.headers.get("HX-Request") == "true":
-        context = _form_context(request, version, values, errors, refusal)
+        context = desk.form_context(request, version, values, errors, refusal)
         response = page(request, "studio/_form.html", context, status=422)
         response["HX-Retarget"], response["HX-Reswap"] = "#form", "outerHTML"
         return response
@@ -267,35 +139,13 @@ def _refused(
 def _why(request: HttpRequest, refused: submit.Refused, version: Version, given: dict[str, Any]) -> str:
     if isinstance(refused, submit.InsufficientCredit):
         account_of(request).refresh_from_db()
-        return str(_price(request, version, given)["short_of"]) or refused.detail
+        return str(desk.price_of(request, version, given)["short_of"]) or refused.detail
     words = {
         submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
         submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
         submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
     }
     return words.get(type(refused), refused.detail)
-
-
-@require_POST
-@member
-def form(request: HttpRequest) -> HttpResponse:
-    """The form again for another model (`to`): settings that fit are kept, the others are named."""
-    old, new = _version(request.POST.get("model", "")), _version(request.POST.get("to", ""))
-    if new is None:
-        return HttpResponse(status=204)
-    values, dropped = reading.carry(old, new, request.POST) if old is not None else ({}, [])
-    return page(request, "studio/_form.html", _form_context(request, new, values, dropped=dropped))
-
-
-@require_POST
-@member
-def quote(request: HttpRequest) -> HttpResponse:
-    """The button with the price of the form as it stands."""
-    version = _version(request.POST.get("model", ""))
-    if version is None:
-        return HttpResponse(status=204)
-    given = reading.read(version, request.POST)
-    return page(request, "studio/_price.html", _price(request, version, given))
 
 
 @require_POST
