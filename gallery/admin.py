@@ -14,8 +14,9 @@ from unfold.decorators import display
 
 from accounts.desk import HistoryDesk, ReasonForm, ask, link, moment, thumbnail
 from gallery import admin_people as _people  # noqa: F401  registers its desks
-from gallery import moderation, sharing
+from gallery import moderation
 from gallery.models import Item, ShareLink
+from gallery.shares import making
 
 
 class HiddenFilter(admin.SimpleListFilter):
@@ -127,7 +128,7 @@ class ShareLinkDesk(HistoryDesk):
 
     list_display = ("item_link", "user_link", "state", "views", "expires_at", "created_at")
     list_filter = (("withdrawn_at", admin.EmptyFieldListFilter), "created_at")
-    list_select_related = ("item", "created_by")
+    list_select_related = ("item", "collection", "created_by")
     search_fields = ("=item__public_id", "item__title", "created_by__username")
     fields = ("item_link", "user_link", "show_prompt", "views", "expires_at", "withdrawn_at", "created_at")
     readonly_fields = fields
@@ -139,7 +140,7 @@ class ShareLinkDesk(HistoryDesk):
 
     @display(description=gettext_lazy("item"))
     def item_link(self, share: ShareLink) -> str:
-        return link(share.item)
+        return link(share.item) if share.item is not None else str(share.collection)
 
     @display(description=gettext_lazy("user"))
     def user_link(self, share: ShareLink) -> str:
@@ -152,7 +153,7 @@ class ShareLinkDesk(HistoryDesk):
     @admin.action(description=gettext_lazy("Withdraw for good"), permissions=["moderate"])
     def withdraw(self, request: HttpRequest, chosen: QuerySet[ShareLink]) -> None:
         """End the chosen links."""
-        ended = [share for share in chosen.select_related("item") if sharing.withdraw(share.item, share.pk)]
+        ended = [share for share in chosen if making.withdraw(share)]
         for share in ended:
             self.log_change(request, share, "Withdrawn.")
         words = ngettext("%(n)d link withdrawn.", "%(n)d links withdrawn.", len(ended)) % {"n": len(ended)}

@@ -1,18 +1,13 @@
-"""Publish and unpublish an item; make and withdraw share links. All take effect at once."""
+"""Publish and unpublish an item, at once. Share links are made in `gallery.shares.making`."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
-from accounts.models import Account, User
-from gallery.models import Item, ShareLink
-
-MAX_OPEN_LINKS = 50
-"""Open links of one item: more than anybody sends, few enough for a list."""
+from accounts.models import Account
+from gallery.models import Item
 
 
 class Hidden(Exception):
@@ -21,10 +16,6 @@ class Hidden(Exception):
 
 class Suspended(Exception):
     """The account is closed to new things: its pictures stay as they are."""
-
-
-class TooManyLinks(Exception):
-    """The item has as many open links as it may have."""
 
 
 def publish(item: Item, *, title: str = "", show_prompt: bool = True) -> None:
@@ -55,31 +46,6 @@ def unpublish(item: Item) -> None:
     Item.objects.filter(pk=item.pk).update(visibility=Item.Visibility.PRIVATE, published_at=None)
 
 
-def share(
-    item: Item, user: User, *, show_prompt: bool = False, expires_at: datetime | None = None
-) -> ShareLink:
-    """Make a new link with a fresh random address; an older or withdrawn one is never given again."""
-    _needs_open_account(item)
-    if Item.objects.filter(pk=item.pk, hidden_at__isnull=False).exists():
-        raise Hidden
-    if ShareLink.objects.open().filter(item=item)[: MAX_OPEN_LINKS + 1].count() >= MAX_OPEN_LINKS:
-        raise TooManyLinks
-    return ShareLink.objects.create(
-        item=item, created_by=user, show_prompt=show_prompt, expires_at=expires_at
-    )
-
-
 def _needs_open_account(item: Item) -> None:
     if not Account.objects.filter(pk=item.account_id, status=Account.Status.ACTIVE).exists():
         raise Suspended
-
-
-def withdraw(item: Item, link_id: int) -> bool:
-    """End a link of this item for good; whether there was an open one."""
-    links = ShareLink.objects.filter(pk=link_id, item=item, withdrawn_at__isnull=True)
-    return bool(links.update(withdrawn_at=Now()))
-
-
-def count_view(link: ShareLink) -> None:
-    """One more opening of the link's page, for its owner to see."""
-    ShareLink.objects.filter(pk=link.pk).update(views=F("views") + 1)

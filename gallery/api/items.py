@@ -22,6 +22,7 @@ from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import access, deletion, sharing
 from gallery.api import pictures, shapes
 from gallery.models import Item, ItemQuerySet, ShareLink
+from gallery.shares import making
 from predictions.dialects.common.origin import origin_of
 
 _REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
@@ -208,8 +209,8 @@ def refusals() -> Iterator[None]:
         raise Denied(409, "Hidden", words) from None
     except sharing.Suspended:
         raise Denied(403, "Forbidden", "This account is closed to new things.") from None
-    except sharing.TooManyLinks:
-        words = f"This item has {sharing.MAX_OPEN_LINKS} open links; withdraw one first."
+    except making.TooManyLinks:
+        words = f"This item has {making.MAX_OPEN_LINKS} open links; withdraw one first."
         raise Denied(409, "Too many links", words) from None
 
 

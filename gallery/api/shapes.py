@@ -142,13 +142,15 @@ def public_item(row: Item, origin: str) -> dict[str, Any]:
 
 
 def share(link: ShareLink, origin: str) -> dict[str, Any]:
-    """A share link as its owner sees it; `link.item` is loaded."""
+    """A share link of an item as its owner sees it; `link.item` is loaded."""
+    item = link.item
+    assert item is not None
     return {
         "id": link.pk,
-        "item": link.item.public_id,
+        "item": item.public_id,
         "url": origin + reverse("share", args=[link.token]),
         "show_prompt": link.show_prompt,
-        "open": link.is_open and link.item.hidden_at is None,
+        "open": link.is_open and item.hidden_at is None,
         "expires_at": link.expires_at,
         "withdrawn_at": link.withdrawn_at,
         "views": link.views,

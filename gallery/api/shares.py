@@ -15,10 +15,10 @@ from accounts import permits
 from accounts.api import examples, lists
 from accounts.api.fields import Flag, Listed, Moment
 from accounts.problems import OwnApiView, ProblemSerializer
-from gallery import sharing
 from gallery.api import shapes
 from gallery.api.items import OneItem, refusals
 from gallery.models import ShareLink
+from gallery.shares import making
 from predictions.dialects.common.origin import origin_of
 
 
@@ -74,7 +74,7 @@ class ItemSharesView(OneItem):
         asked = NewShareSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         with refusals():
-            made = sharing.share(item, self.user, **asked.validated_data)
+            made = making.share(item, self.user, **asked.validated_data)
         made.refresh_from_db(fields=["created_at"])
         shown = shapes.share(made, origin_of(request._request))
         return Response(shown, status=status.HTTP_201_CREATED)
@@ -120,8 +120,7 @@ class ShareView(OwnApiView):
     )
     def delete(self, request: Request, share_id: int) -> Response:
         """End it for good: its page and its picture no longer open, from now on."""
-        link = self.own(share_id)
-        sharing.withdraw(link.item, link.pk)
+        making.withdraw(self.own(share_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def own(self, share_id: int) -> ShareLink:

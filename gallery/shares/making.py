@@ -1,0 +1,76 @@
+"""Share links: made and withdrawn, counted when opened. All of it takes effect at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+from django.db.models import F
+
+from accounts.clock import Now
+from accounts.models import Account, User
+from gallery.models import Collection, Item, ShareLink
+from gallery.sharing import Hidden, Suspended
+
+__all__ = [
+    "MAX_OPEN_LINKS",
+    "MAX_PASSWORD",
+    "Hidden",
+    "Suspended",
+    "TooManyLinks",
+    "count_view",
+    "share",
+    "withdraw",
+]
+MAX_OPEN_LINKS = 50
+"""Open links of one item or collection: more than anybody sends, few enough for a list."""
+MAX_PASSWORD = 128
+"""Characters of a link's password: what is longer is refused before it costs the work of a hash."""
+
+
+class TooManyLinks(Exception):
+    """The item or collection has as many open links as it may have."""
+
+
+def share(
+    thing: Item | Collection,
+    user: User,
+    *,
+    show_prompt: bool = False,
+    allow_download: bool = True,
+    password: str = "",
+    expires_at: datetime | None = None,
+) -> ShareLink:
+    """Make a new link with a fresh random address; an older or withdrawn one is never given again.
+
+    `password` in clear, at most MAX_PASSWORD characters; only its hash is kept. Raises Hidden, Suspended, TooManyLinks,
+    and ValueError for a password that is too long.
+    """
+    if len(password) > MAX_PASSWORD:
+        raise ValueError(f"A password has at most {MAX_PASSWORD} characters.")
+    if not Account.objects.filter(pk=thing.account_id, status=Account.Status.ACTIVE).exists():
+        raise Suspended
+    # As the row is now, not as it was read: hidden a moment ago is hidden.
+    if type(thing)._default_manager.filter(pk=thing.pk, hidden_at__isnull=False).exists():
+        raise Hidden
+    of = {"item": thing} if isinstance(thing, Item) else {"collection": thing}
+    if ShareLink.objects.open().filter(**of)[: MAX_OPEN_LINKS + 1].count() >= MAX_OPEN_LINKS:
+        raise TooManyLinks
+    return ShareLink.objects.create(
+        **of,
+        created_by=user,
+        show_prompt=show_prompt,
+        allow_download=allow_download,
+        password=make_password(password) if password else "",
+        expires_at=expires_at,
+    )
+
+
+def withdraw(link: ShareLink) -> bool:
+    """End a link for good, page and pictures; whether it stood open until now."""
+    return bool(ShareLink.objects.filter(pk=link.pk, withdrawn_at__isnull=True).update(withdrawn_at=Now()))
+
+
+def count_view(link: ShareLink) -> None:
+    """One more opening of the link's page, for its owner to see."""
+    ShareLink.objects.filter(pk=link.pk).update(views=F("views") + 1)
