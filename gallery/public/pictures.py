@@ -9,6 +9,7 @@ from django.utils.http import content_disposition_header
 
 from gallery import access, facts
 from gallery.models import Item
+from gallery.provenance import serving
 from predictions.files import media
 
 
@@ -24,13 +25,17 @@ def graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, obje
 
 
 def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) -> HttpResponse:
+    """The bytes of an item in one size, checked anew each time; `words`: whether this reader may have the prompt."""
     if size not in ("small", "medium", "full"):
         raise Http404
     file = access.file_of(item, cast(access.Size, size))
     attachment = "download" in request.GET
     name = facts.download_name(item, file, words=words)
     # Kept by the browser, but asked for again each time: unpublishing, withdrawing and hiding end it at once.
-    response = media.send(request, file, filename=name, attachment=attachment, revalidate=True)
+    if size == "full":
+        response = serving.send(request, item, filename=name, attachment=attachment, words=words)
+    else:
+        response = media.send(request, file, filename=name, attachment=attachment, revalidate=True)
     response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
     response["Vary"] = "Cookie"
     # Unlike the API's own files these are for our pages alone.

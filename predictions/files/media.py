@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -280,18 +280,44 @@ def send(
 
     `max_age` in seconds for private caches; `revalidate`: caches must ask again each time (what can be withdrawn).
     """
-    etag = f'"{file.sha256}"'
-    if _known(request, etag):
-        answer: HttpResponse = HttpResponseNotModified()
-    else:
-        answer = _body(request, file, etag)
+    body = Body(file.sha256, file.size, file.content_type, lambda *place: _chunks(file.key, *place))
+    return send_body(
+        request, body, filename=filename, max_age=max_age, attachment=attachment, revalidate=revalidate
+    )
+
+
+@dataclass(frozen=True)
+class Body:
+    """Bytes to be sent: what they are known by, how many there are, and how to read some from a place on."""
+
+    etag: str
+    size: int
+    content_type: str
+    read: Callable[[int, int], Iterator[bytes]]
+    """Called with start and length, both in bytes."""
+
+
+def send_body(
+    request: HttpRequest,
+    body: Body,
+    *,
+    filename: str,
+    max_age: int = 0,
+    attachment: bool = False,
+    revalidate: bool = False,
+) -> HttpResponse:
+    """As `send`, for bytes that are put together while they are sent."""
+    etag = f'"{body.etag}"'
+    answer: HttpResponse = (
+        HttpResponseNotModified() if _known(request, etag) else _answer(request, body, etag)
+    )
     answer["ETag"] = etag
     answer["Accept-Ranges"] = "bytes"
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     answer["Cross-Origin-Resource-Policy"] = "cross-origin"
     answer["Access-Control-Allow-Origin"] = "*"
-    how = "inline" if not attachment and file.content_type in _INLINE else "attachment"
+    how = "inline" if not attachment and body.content_type in _INLINE else "attachment"
     name = filename if _SAFE_NAME.fullmatch(filename) else "file"
     answer["Content-Disposition"] = f'{how}; filename="{name}"'
     if revalidate:
@@ -306,22 +332,22 @@ def _known(request: HttpRequest, etag: str) -> bool:
     return given.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in given.split(",")]
 
 
-def _body(request: HttpRequest, file: StoredFile, etag: str) -> HttpResponse:
-    wanted = _range(request, file.size, etag)
-    if wanted is not None and wanted[0] >= file.size:
+def _answer(request: HttpRequest, body: Body, etag: str) -> HttpResponse:
+    wanted = _range(request, body.size, etag)
+    if wanted is not None and wanted[0] >= body.size:
         refused = HttpResponse(status=416)
-        refused["Content-Range"] = f"bytes */{file.size}"
+        refused["Content-Range"] = f"bytes */{body.size}"
         return refused
-    start, end = wanted or (0, file.size - 1)
+    start, end = wanted or (0, body.size - 1)
     length = max(0, end - start + 1)
     if request.method == "HEAD":
-        answer = HttpResponse(content_type=file.content_type)
+        answer = HttpResponse(content_type=body.content_type)
     else:
-        answer = StreamingHttpResponse(_chunks(file.key, start, length), content_type=file.content_type)  # type: ignore[assignment]
+        answer = StreamingHttpResponse(body.read(start, length), content_type=body.content_type)  # type: ignore[assignment]
     answer["Content-Length"] = str(length)
     if wanted is not None:
         answer.status_code = 206
-        answer["Content-Range"] = f"bytes {start}-{end}/{file.size}"
+        answer["Content-Range"] = f"bytes {start}-{end}/{body.size}"
     return answer
 
 
