@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from gallery import money
 from gallery.models import Item
 from gallery.pages import account_of, member, page
-from gallery.studio import reading
+from gallery.studio import batches, reading
 from gallery.studio.controls import Panel, panel
 from predictions import availability, catalogue, pricing, submit
 from predictions import samples as shop_window
@@ -72,8 +72,9 @@ def _typed(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def price_of(request: HttpRequest, version: Version, given: dict[str, Any]) -> dict[str, Any]:
     """What the button says: how many, what it costs, and whether there is enough."""
+    times = batches.count_of(version, request.POST or request.GET)
     try:
-        cost = submit.quote(version, given)
+        cost = submit.quote(version, given) * times
     except submit.ModelNotAvailable as refused:
         return {"cost": None, "count": 1, "short_of": refused.detail}
     account = account_of(request)
@@ -82,7 +83,10 @@ def price_of(request: HttpRequest, version: Version, given: dict[str, Any]) -> d
         missing = _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.") % {
             "cost": money.words(cost), "have": money.short(account.balance),
         }  # fmt: skip
-    return {"cost": cost, "count": max(1, pricing.asked_outputs(version, given)), "short_of": missing}
+    if times > batches.LARGEST:
+        missing = _("At most %(limit)s at once.") % {"limit": batches.LARGEST}
+    pictures = max(1, pricing.asked_outputs(version, given)) * times
+    return {"cost": cost, "count": pictures, "short_of": missing}
 
 
 def _choices() -> list[Choice]:

@@ -1,0 +1,187 @@
+"""A list of prompts, a row of seeds, or both: one press of the button that asks for several predictions at once.
+
+All of them are accepted together or none is, under one id (`Prediction.batch`), for the price that the button says.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, User
+from gallery.studio import reading
+from gallery.studio.controls import PROMPTS
+from gallery.studio.lineage import Origin
+from predictions import policy, pricing, submit, validation
+from predictions.models import Prediction, Version
+from predictions.models.prediction import new_public_id
+
+LARGEST = 64
+"""Predictions of one press."""
+MOST_SEEDS = 16
+EACH_LINE = "each_line"
+"""The switch: each line of the prompt is a prompt of its own."""
+SEED_COUNT = "seed_count"
+"""How many seeds each prompt is made with, counting up from the form's own."""
+RANDOM_SEEDS = 1_000_000
+"""Where counting starts if the form has no seed: below this."""
+
+
+class NotABatch(Exception):
+    """The form asks for something that is no batch: the field at fault, and a sentence for people."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        self.field, self.sentence = field, sentence
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True)
+class Series:
+    """What of a form makes several predictions of it, as far as it can be read; never refuses."""
+
+    lines: int = 1
+    seeds: int = 1
+    each_line: bool = False
+
+    @property
+    def count(self) -> int:
+        """Predictions that it asks for, more than `LARGEST` too; 1 where it is no series."""
+        return max(1, self.lines) * max(1, self.seeds)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is a plain form."""
+        return self.count == 1
+
+
+def series(version: Version, form: Mapping[str, str]) -> Series:
+    """The lines and seeds of a form, for the price; what is no number of seeds counts as one."""
+    each_line = EACH_LINE in form
+    raw = form.get(SEED_COUNT, "").strip()
+    seeds = int(raw) if len(raw) <= 3 and raw.isascii() and raw.isdigit() else 1
+    lines = len(_lines(_prompt(version, form)[1])) if each_line else 1
+    return Series(lines, max(1, seeds) if "seed" in version.properties else 1, each_line)
+
+
+def count_of(version: Version, form: Mapping[str, str]) -> int:
+    """How many predictions a form asks for: 1 for a plain one."""
+    return series(version, form).count
+
+
+def quote(version: Version, form: Mapping[str, str]) -> int:
+    """The most that all of a form's predictions can cost, in micro-credits. Raises submit.ModelNotAvailable."""
+    return submit.quote(version, reading.read(version, form)) * count_of(version, form)
+
+
+def inputs(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One input for each prediction: every prompt with every seed, prompt by prompt. Raises NotABatch."""
+    given = reading.read(version, form)
+    prompts = _prompts(version, form)
+    seeds = _seeds(version, form, given)
+    if len(prompts) * len(seeds) > LARGEST:
+        words = {"prompts": len(prompts), "seeds": len(seeds), "limit": LARGEST}
+        raise NotABatch(
+            SEED_COUNT if len(prompts) <= LARGEST else EACH_LINE,
+            _("%(prompts)s prompts with %(seeds)s seeds each are too many: at most %(limit)s at once.")
+            % words,
+        )
+    return [given | prompt | seed for prompt in prompts for seed in seeds]
+
+
+def accept(
+    account: Account, user: User, version: Version, form: Mapping[str, str], origin: Origin
+) -> list[Prediction]:
+    """Ask for all that a form says, all or none. Raises NotABatch, and what `submit.accept_all` raises."""
+    wanted = inputs(version, form)
+    together = new_public_id() if len(wanted) > 1 else ""
+    if together:
+        _check_lines(version, wanted)
+    return submit.accept_all(
+        [
+            submit.Request(
+                account=account,
+                user=user,
+                version=version,
+                input=given,
+                source="web",
+                batch=together,
+                made_from=origin.item_id,
+                made_how=origin.how,
+            )
+            for given in wanted
+        ]
+    )
+
+
+def _prompt(version: Version, form: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the model's prompt and what the form holds for it; empty where it takes none."""
+    name = next((name for name in PROMPTS if name in version.properties), "")
+    return name, form.get(name, "") if name else ""
+
+
+def _lines(text: str) -> list[str]:
+    """The lines that say something; broken at line feeds alone, so that other marks stay within their prompt."""
+    return [line.strip() for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+
+
+def _prompts(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What each prompt of a list sets; nothing where the form is no list."""
+    if EACH_LINE not in form:
+        return [{}]
+    name, text = _prompt(version, form)
+    if not name:
+        raise NotABatch(EACH_LINE, _("This model takes no prompt, so there is no list to make."))
+    if len(text) > policy.MAX_TEXT:
+        raise NotABatch(
+            EACH_LINE, _("The list is too long: at most %(limit)s characters.") % {"limit": policy.MAX_TEXT}
+        )
+    lines = _lines(text)
+    if len(lines) > LARGEST:
+        words = {"lines": len(lines), "limit": LARGEST}
+        raise NotABatch(EACH_LINE, _("The list has %(lines)s prompts: at most %(limit)s at once.") % words)
+    if not lines:
+        raise NotABatch(name, _("Write what the picture should show."))
+    return [{name: line} for line in lines]
+
+
+def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each seed sets; nothing for one. Each counts on where the pictures of the one before end."""
+    raw = form.get(SEED_COUNT, "").strip()
+    if raw in ("", "1"):
+        return [{}]
+    if not (len(raw) <= 3 and raw.isascii() and raw.isdigit() and 1 <= int(raw) <= MOST_SEEDS):
+        raise NotABatch(
+            SEED_COUNT,
+            _("Seeds: from 1 to %(limit)s. You gave %(value)s.") % {"limit": MOST_SEEDS, "value": raw[:40]},
+        )
+    if "seed" not in version.properties:
+        raise NotABatch(SEED_COUNT, _("This model takes no seed, so each prompt is made once."))
+    first = given.get("seed")
+    if first is None:
+        first = secrets.randbelow(RANDOM_SEEDS)
+    elif not isinstance(first, int):
+        raise NotABatch("seed", _("Seed takes a number. You gave %(value)s.") % {"value": str(first)[:40]})
+    step = max(1, pricing.asked_outputs(version, dict(given)))
+    return [{"seed": first + index * step} for index in range(int(raw))]
+
+
+def _check_lines(version: Version, wanted: list[dict[str, Any]]) -> None:
+    """What is wrong with one prompt of a list is said of that line; other faults are `submit`'s to find."""
+    name = next((name for name in PROMPTS if name in version.properties), "")
+    first = {given.get(name): number for number, given in reversed(list(enumerate(wanted)))}
+    prompts = list(dict.fromkeys(given.get(name) for given in wanted))
+    if len(prompts) < 2:
+        return
+    for line, prompt in enumerate(prompts, start=1):
+        given = wanted[first[prompt]]
+        faults = [one for one in validation.check(version, given) if one.field == f"input.{name}"]
+        faults = faults or policy.objections({name: prompt})
+        if faults:
+            raise NotABatch(
+                EACH_LINE,
+                _("Prompt %(line)s of the list: %(fault)s") % {"line": line, "fault": faults[0].description},
+            )
