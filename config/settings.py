@@ -151,6 +151,9 @@ UPSTREAM_PACES = DATA / "paces"
 """Where the processes of this machine keep the pace of each upstream's key together."""
 UPSTREAM_TURNS = DATA / "turns"
 """Where the workers of this machine count how many of them wait for one upstream."""
+# Days that a deleted picture can be brought back; bytes that an account's pictures may take, 0: as many as fit.
+TRASH_DAYS = env.integer("DARKROOM_TRASH_DAYS", 30, minimum=1, maximum=3650)
+STORAGE_QUOTA = env.integer("DARKROOM_STORAGE_QUOTA", 0, minimum=0)
 # Below this much free space new work is refused with a clear sentence, before anything is held.
 FREE_DISK_MINIMUM = env.integer("DARKROOM_FREE_DISK_MB", 512, minimum=0) * 1024 * 1024
 # A JSON body may carry a picture as a data URI.
@@ -238,6 +241,8 @@ ALERT_EMAILS = env.items("DARKROOM_ALERT_EMAILS")
 WEBHOOK_TIMEOUT = env.integer("DARKROOM_WEBHOOK_TIMEOUT", 10, minimum=1, maximum=20)
 DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum=3650)
 HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 10_000, minimum=0)
+# Open pages that one web process tells of changes at once; the others ask for them.
+LIVE_STREAMS = env.integer("DARKROOM_LIVE_STREAMS", 2_000, minimum=0, maximum=50_000)
 WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {
     "name": "work",

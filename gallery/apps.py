@@ -11,5 +11,9 @@ class GalleryConfig(AppConfig):
 
     def ready(self) -> None:
         from gallery import publish
+        from gallery.library import storage, trash
+        from predictions.running import chores
 
         publish.connect()
+        storage.connect()
+        chores.register("trash", trash.remove_old, every_s=60.0)

@@ -11,10 +11,11 @@ from predictions.files import media
 from predictions.models import Output, Prediction
 
 
-def delete(item: Item) -> None:
+def delete(item: Item, *, from_trash: bool = False) -> None:
     """Remove rows and doom files in one transaction; the sweep removes the bytes. Deleting twice does no harm.
 
     When the prediction has no output left, its input, logs and result go too; the ledger and the bare row stay.
+    With `from_trash` it stays if it was brought back meanwhile.
     """
     with transaction.atomic():
         owner = Output.objects.filter(pk=item.output_id).values_list("prediction_id", flat=True).first()
@@ -25,7 +26,9 @@ def delete(item: Item) -> None:
         output = Output.objects.select_related("file", "small", "medium").filter(pk=item.output_id).first()
         if output is None:
             return
-        item = Item.objects.select_related("rendition").get(output=output)
+        item = Item.objects.select_related("rendition").select_for_update(of=("self",)).get(output=output)
+        if from_trash and not item.in_trash:
+            return
         kept = (output.file, output.small, output.medium, item.rendition)
         files = [file for file in kept if file is not None]
         _remove_rows(output)

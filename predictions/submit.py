@@ -14,7 +14,7 @@ from accounts import credits, statements, token_limits, tokens
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.statements import PreparedInsert
-from predictions import availability, lifecycle, policy, pricing, repeats, validation
+from predictions import availability, lifecycle, policy, pricing, repeats, room, validation
 from predictions.clock import after
 from predictions.files import media
 from predictions.models import IdempotencyKey, Prediction, Version
@@ -99,6 +99,15 @@ class ServerFull(Refused):
     status = 503
     title = "Service unavailable"
     detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
+
+
+class StorageFull(Refused):
+    """The account's pictures take all the room that it has."""
+
+    # Not 402, which is about credit, and not 507, which clients would try again.
+    status = 403
+    title = "Storage full"
+    detail = "Your pictures take all the room that you have. Nothing was charged."
 
 
 class KeyReused(Refused):
@@ -191,6 +200,9 @@ def check(request: Request) -> Offer:
         raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
     if not media.has_room():
         raise ServerFull
+    full = room.objection(request.account)
+    if full:
+        raise StorageFull(full)
     return Offer(request, price, pricing.ceiling(price, request.version, given), _redacted(request, given))
 
 

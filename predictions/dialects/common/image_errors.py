@@ -176,6 +176,8 @@ def _refused(refusal: submit.Refused, names: Mapping[str, str]) -> ImageError:
             return ImageError(429, refusal.detail, kind=code, code=code, headers=NO_RETRY)
         case submit.AccountSuspended():
             return _suspended(refusal.detail)
+        case submit.StorageFull():
+            return ImageError(403, refusal.detail, code="storage_full")
         case submit.KeyReused():
             return invalid(refusal.detail, code="idempotency_key_reused")
     if refusal.status == 429:
