@@ -3,21 +3,74 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from gallery import sharing, tagging
+from gallery.models import Item, Licence
 from predictions.delivery import addresses, sending
 
 ENDS = [("", _("Never")), ("1", _("In 1 day")), ("7", _("In 7 days")), ("30", _("In 30 days"))]
 
 
-class PublishForm(forms.Form):
-    """Title and whether the prompt is shown."""
+class TagsField(forms.CharField):
+    """Tags as people type them, with commas between; a list of folded names."""
 
-    title = forms.CharField(label=_("Title"), max_length=120, required=False)
+    def clean(self, value: Any) -> list[str]:
+        """The names, each once; ValidationError where there are too many, or one is too long."""
+        try:
+            return tagging.read(str(value or ""))
+        except tagging.TooManyTags:
+            many = _("At most %(most)d tags, with commas between.") % {"most": tagging.MOST}
+            raise forms.ValidationError(many) from None
+        except tagging.TagTooLong as error:
+            values = {"most": tagging.LONGEST, "tag": str(error)[:20]}
+            long = _("A tag has at most %(most)d characters: “%(tag)s…” has more.") % values
+            raise forms.ValidationError(long) from None
+
+
+class PublishForm(forms.Form):
+    """What is said of a published picture, and who finds it. `cleaned_data` is what `sharing.publish` takes."""
+
+    title = forms.CharField(label=_("Title"), max_length=sharing.TITLE, required=False, strip=True)
+    tags = TagsField(
+        label=_("Tags"),
+        required=False,
+        help_text=_("Up to 12, with commas between: sea, night, 水彩"),
+        widget=forms.TextInput(
+            attrs={"maxlength": tagging.LONGEST_LIST, "autocapitalize": "none", "autocomplete": "off"}
+        ),
+    )
+    licence = forms.ChoiceField(label=_("Licence"), choices=Licence.choices, required=False)
+    visibility = forms.ChoiceField(
+        label=_("Who finds it"),
+        choices=[("public", _("Everybody")), ("unlisted", _("Whoever has its address"))],
+        required=False,
+        widget=forms.RadioSelect,
+    )
     show_prompt = forms.BooleanField(label=_("Show the prompt"), required=False)
+    sensitive = forms.BooleanField(label=_("Sensitive: blurred until asked for"), required=False)
+
+    @classmethod
+    def of(cls, item: Item) -> PublishForm:
+        """A fresh form that says what is said of the item now."""
+        return cls(
+            initial={
+                "title": item.title,
+                "tags": ", ".join(tagging.of(item)),
+                "licence": item.licence,
+                "visibility": "unlisted" if item.visibility == Item.Visibility.UNLISTED else "public",
+                "show_prompt": item.show_prompt,
+                "sensitive": item.sensitive,
+            }
+        )
+
+    def clean_visibility(self) -> str:
+        """Where nothing was chosen, everybody."""
+        return self.cleaned_data["visibility"] or Item.Visibility.PUBLIC
 
 
 class TestEventForm(forms.Form):

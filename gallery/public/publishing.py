@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -10,28 +12,35 @@ from django.views.decorators.http import require_POST
 from gallery import access, sharing
 from gallery.forms import PublishForm
 from gallery.library.views import back, item_page
+from gallery.models import Item
 from gallery.pages import member
 
 
 @require_POST
 @member
 def publish(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make it public, with a title, the prompt shown or hidden."""
+    """Open it to everybody, or to whoever has its address, with what its owner says of it."""
     item = access.owned(request.user, public_id)
     form = PublishForm(request.POST)
     if not form.is_valid():
         return item_page(request, item, status=422, publish_form=form)
     try:
-        sharing.publish(item, title=form.cleaned_data["title"], show_prompt=form.cleaned_data["show_prompt"])
+        sharing.publish(item, **form.cleaned_data)
     except sharing.Hidden:
         messages.error(request, _("A moderator hid this picture; it cannot be published."))
     except sharing.Suspended:
         messages.error(request, _("This account is closed to new things. You can download your pictures."))
     else:
-        shown = form.cleaned_data["show_prompt"]
-        words = _("Public now, with its prompt.") if shown else _("Public now. Your prompt stays hidden.")
-        messages.success(request, words)
+        messages.success(request, _said(form.cleaned_data))
     return back(item)
+
+
+def _said(chosen: dict[str, Any]) -> str:
+    if chosen["visibility"] == Item.Visibility.UNLISTED:
+        return _("Open to whoever has its address; no list shows it.")
+    if chosen["show_prompt"]:
+        return _("Public now, with its prompt.")
+    return _("Public now. Your prompt stays hidden.")
 
 
 @require_POST
