@@ -93,9 +93,12 @@ def inputs(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def accept(
-    account: Account, user: User, version: Version, form: Mapping[str, str], origin: Origin
+    account: Account, user: User, version: Version, form: Mapping[str, str], origin: Origin, address: str = ""
 ) -> list[Prediction]:
-    """Ask for all that a form says, all or none. Raises NotABatch, and what `submit.accept_all` raises."""
+    """Ask for all that a form says, all or none. Raises NotABatch, and what `submit.accept_all` raises.
+
+    `address` is the origin of this server as the page sees it, under which pictures of ours are named.
+    """
     wanted = inputs(version, form)
     together = new_public_id() if len(wanted) > 1 else ""
     if together:
@@ -109,6 +112,7 @@ def accept(
                 input=given,
                 source="web",
                 batch=together,
+                origin=address,
                 made_from=origin.item_id,
                 made_how=origin.how,
             )

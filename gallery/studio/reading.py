@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from gallery.studio import labels
+from gallery.studio import known, labels
 from gallery.studio.controls import PROMPTS, TURNED, text
 from predictions import validation
 from predictions.models import Version
@@ -31,13 +32,15 @@ def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
             if SWITCHES in form:
                 given[name] = (name in form) != _turned(name)
             continue
-        raw = form.get(name, "")
+        typed = raw(form, name)
         if rule.get("type") == "string":
-            raw = raw.replace("\r\n", "\n")
-            if raw.strip() or (name in version.input_schema.get("required", []) and name not in form):
-                given[name] = raw
-        elif raw.strip():
-            given[name] = _number(raw.strip(), rule)
+            typed = typed.replace("\r\n", "\n")
+            if rule.get("format") == "uri":
+                typed = typed.strip()
+            if typed.strip() or (name in version.input_schema.get("required", []) and name not in form):
+                given[name] = typed
+        elif typed.strip():
+            given[name] = _number(typed.strip(), rule)
     return {name: value for name, value in given.items() if value != ""}
 
 
@@ -55,8 +58,17 @@ def kept(version: Version, form: Mapping[str, str]) -> dict[str, str]:
             if name in read_out:
                 values[name] = text(read_out[name])
         elif name in form:
-            values[name] = form[name]
+            values[name] = raw(form, name)
     return values
+
+
+def raw(form: Mapping[str, str], name: str) -> str:
+    """A field's text. Names of objects may come as several ticked boxes, or as one text."""
+    if name != known.OBJECTS:
+        return form.get(name, "")
+    texts = form.getlist(name) if isinstance(form, QueryDict) else [form.get(name, "")]
+    names = [part.strip() for text in texts for part in str(text).split(",")]
+    return ",".join(dict.fromkeys(part for part in names if part))
 
 
 def carry(old: Version, new: Version, form: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

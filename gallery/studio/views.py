@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery import access, money
 from gallery.models import Item
-from gallery.pages import account_of, member, page, user_of
-from gallery.studio import desk, reading, sheet
+from gallery.pages import account_of, base_url, member, page, user_of
+from gallery.studio import desk, inputs, needs, reading, sheet
 from predictions import lifecycle, submit
 from predictions.models import Prediction, Version
 
@@ -80,23 +80,29 @@ def make(request: HttpRequest) -> HttpResponse:
     version = desk.version_of(request.POST.get("model", ""))
     if version is None:
         return _refused(request, None, request.POST, refusal=_("Choose a model first."))
-    given = reading.read(version, request.POST)
-    if "prompt" in version.properties and not given.get("prompt", "").strip():
-        empty = {"prompt": _("Write what the picture should show.")}
-        return _refused(request, version, request.POST, errors=empty)
+    form, wrong = inputs.settled(request, version)
+    given = reading.read(version, form)
+    wrong = needs.faults(version, given) | wrong
+    if wrong:
+        return _refused(request, version, form, errors=wrong)
     wish = submit.Request(
-        account=account_of(request), user=user_of(request), version=version, input=given, source="web"
+        account=account_of(request),
+        user=user_of(request),
+        version=version,
+        input=given,
+        source="web",
+        origin=base_url(request),
     )
     try:
         prediction = submit.accept(wish)
     except submit.InvalidInput as refused:
         errors = reading.sentences(version, given, refused.faults)
-        return _refused(request, version, request.POST, errors=errors)
+        return _refused(request, version, form, errors=errors)
     except submit.Refused as refused:
-        return _refused(request, version, request.POST, refusal=_why(request, refused, version, given))
+        return _refused(request, version, form, refusal=_why(request, refused, version, given))
     if request.headers.get("HX-Request") == "true":
         return _made(request, prediction)
-    return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(request.POST, version)}")
+    return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
 
 
 def _as_address(form: QueryDict, version: Version) -> str:
@@ -104,8 +110,8 @@ def _as_address(form: QueryDict, version: Version) -> str:
     kept = QueryDict(mutable=True)
     kept["model"] = version.model.ref
     for name in reading.ordered(version):
-        value = form.get(name)
-        if isinstance(value, str) and value:
+        value = reading.raw(form, name)
+        if value:
             kept[name] = value[:1000]
     if reading.SWITCHES in form:
         kept[reading.SWITCHES] = "1"
@@ -197,6 +203,7 @@ def again(request: HttpRequest, public_id: str) -> HttpResponse:
         version=source.version,
         input=source.input,
         source="web",
+        origin=source.origin or base_url(request),
     )
     try:
         submit.accept(wish)

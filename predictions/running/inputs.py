@@ -87,7 +87,7 @@ def named_here(prediction: Prediction) -> bool:
     """Whether its input names files of this server, whose bytes must be read before it goes to an upstream."""
     return any(
         uploads.named_by(url, (prediction.origin, str(settings.PUBLIC_URL))) is not None
-        or _own_path(url, prediction.origin) is not None
+        or output_named(url, prediction.origin) is not None
         for url in named(prediction.version, prediction.input).values()
     )
 
@@ -137,7 +137,7 @@ def _objection(url: str, origin: str, account: Account) -> str:
     if upload is not None:
         own = uploads.usable(account, upload)
         return "" if own else "Does not match format 'uri': this account has no such file"
-    if _own_path(url, origin) is None and not addresses.looks_reachable(url):
+    if output_named(url, origin) is None and not addresses.looks_reachable(url):
         return "Does not match format 'uri': an http(s) address on the public network"
     return ""
 
@@ -227,7 +227,7 @@ def _own_files(prediction: Prediction) -> Fetched:
         if upload is not None:
             files[name], own[name] = _upload(prediction, name, upload)
             continue
-        path = _own_path(url, prediction.origin)
+        path = output_named(url, prediction.origin)
         if path is None:
             continue
         token, file_name = path
@@ -266,7 +266,7 @@ def _upload(prediction: Prediction, name: str, public_id: str) -> tuple[tuple[st
         return (upload.content_type, file.read()), _reachable(path) if is_there else None
 
 
-def _own_path(url: str, origin: str) -> tuple[str, str] | None:
+def output_named(url: str, origin: str) -> tuple[str, str] | None:
     """Token and name of the output that this address of ours names; None for any other address."""
     for own in {origin, str(settings.PUBLIC_URL)} - {""}:
         match = _OUTPUT.fullmatch(url.removeprefix(own)) if url.startswith(own) else None
