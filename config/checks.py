@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
+from gallery.provenance import credentials
 from predictions.local import extra
 from predictions.local.reading import LocalSettingsError
 from predictions.running import providers
@@ -98,4 +99,14 @@ def keys_are_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     path = settings.VAULT_KEYS_FILE
     if path is not None and path.is_file() and path.stat().st_mode & 0o007:
         return [Warning(f"{path} can be read by everybody on this machine.", id="darkroom.W003")]
+    return []
+
+
+@register()
+def credentials_can_be_signed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A certificate that cannot sign would leave every published picture without credentials, silently."""
+    try:
+        credentials.identity()
+    except credentials.BadIdentity as error:
+        return [Error(str(error), id="darkroom.E006")]
     return []

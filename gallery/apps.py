@@ -12,8 +12,14 @@ class GalleryConfig(AppConfig):
     def ready(self) -> None:
         from gallery import publish
         from gallery.library import storage, trash
+        from gallery.provenance import credentials
+        from gallery.search import indexing
+        from predictions.files import owners
         from predictions.running import chores
 
         publish.connect()
         storage.connect()
         chores.register("trash", trash.remove_old, every_s=60.0)
+        chores.register("search", indexing.step)
+        chores.register("credentials", credentials.step, every_s=2.0)
+        owners.register(publish.renditions)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from gallery.models import Item
 from predictions import standing
 from predictions.models import Output, Prediction
@@ -30,6 +32,11 @@ def items_of(prediction: Prediction) -> list[str]:
     """The ids of a prediction's items, in the order of its outputs."""
     made = Item.objects.filter(output__prediction=prediction).order_by("output__index")
     return list(made.values_list("public_id", flat=True))
+
+
+def renditions() -> Exists:
+    """Of stored files: whether one is the published copy of an item."""
+    return Exists(Item.objects.filter(rendition=OuterRef("pk")))
 
 
 def connect() -> None:

@@ -103,7 +103,7 @@ def unpublish(item: Item) -> None:
     """Make the item private: page and pictures answer 404 to others from now on."""
     with transaction.atomic():
         Item.objects.filter(pk=item.pk).update(
-            visibility=Item.Visibility.PRIVATE, published_at=None, search_owed=True
+            visibility=Item.Visibility.PRIVATE, published_at=None, search_owed=True, rendition_owed=True
         )
         tagging.unlist([item.pk])
 

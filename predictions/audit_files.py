@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.audit import BATCH, Breach, in_batches
-from predictions.files import media
+from predictions.files import media, owners
 from predictions.models import Output, Prediction, Status, StoredFile, Upload
 
 GRACE = timedelta(hours=1)
@@ -98,9 +98,9 @@ def _successes_without_output() -> Iterator[Breach]:
 
 def _unowned() -> Iterator[Breach]:
     kept = StoredFile.objects.filter(state=StoredFile.State.KEPT)
-    owners = [Exists(Output.objects.filter(**{name: OuterRef("pk")})) for name in ("file", "small", "medium")]
-    owners.append(Exists(Upload.objects.filter(file=OuterRef("pk"))))
-    unowned = kept.filter(*(~owner for owner in owners))
+    owning = [Exists(Output.objects.filter(**{name: OuterRef("pk")})) for name in ("file", "small", "medium")]
+    owning.append(Exists(Upload.objects.filter(file=OuterRef("pk"))))
+    unowned = kept.filter(*(~owner for owner in [*owning, *owners.more()]))
     for file in in_batches(unowned):
         if unowned.filter(pk=file.pk).exists():
             yield Breach("file", file.key, "is kept, but nothing owns it")

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from gallery import access, facts
 from gallery.models import Item
+from gallery.provenance import serving
 from predictions.files import media
 
 
@@ -15,7 +16,10 @@ def send(request: HttpRequest, item: Item, size: str, *, words: bool, public: bo
     """One size of the item. `words`: whether its file name may tell the prompt; `public`: any site may show it."""
     file = access.file_of(item, cast(access.Size, size))
     name = facts.download_name(item, file, words=words)
-    answer = media.send(request, file, filename=name, revalidate=True)
+    if size == "full":
+        answer = serving.send(request, item, filename=name, attachment=False, words=words)
+    else:
+        answer = media.send(request, file, filename=name, revalidate=True)
     answer["Vary"] = "Authorization, Cookie"
     if not public:
         # Other origins get it as the operator's settings say, and by a token only.

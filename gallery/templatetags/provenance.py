@@ -1,4 +1,4 @@
-"""What the file itself says about how it was made."""
+"""What the file itself says about how it was made, on the page of an item."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import Any
 from django import template
 from django.template import Context
 
+from gallery.models import Item
+from gallery.provenance import packet, serving
+
 register = template.Library()
 
 
 @register.inclusion_tag("gallery/item/_provenance.html", takes_context=True)
 def item_provenance(context: Context) -> dict[str, Any]:
-    """What the file itself says about how it was made."""
+    """Whether the file is signed, under which licence it stands, and who or what made it."""
+    item: Item = context["item"]
+    words = item.show_prompt
     return {
-        "item": context["item"],
-        "own": context["own"],
-        "user": context["user"],
-        "request": context["request"],
+        "item": item,
+        "signed": item.is_open and serving.signed(item, words=words) is not None,
+        "without_network": packet.source_of(item.output.prediction).startswith("algorithmic"),
+        "licence_page": packet.LICENCE_PAGES.get(item.licence, ""),
     }

@@ -185,7 +185,7 @@ def telling(alice: User) -> Item:
 
 
 def body_of(client: Client, item: Item, **headers: str) -> bytes:
-    answer = client.get(f"/gallery/{item.public_id}/picture/full", headers=headers)
+    answer: Any = client.get(f"/gallery/{item.public_id}/picture/full", headers=headers)
     assert answer.status_code in (200, 206)
     data = b"".join(answer.streaming_content)
     assert int(answer["Content-Length"]) == len(data)
