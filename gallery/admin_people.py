@@ -18,6 +18,7 @@ from gallery.models import (
     Preset,
     ReaderChoice,
     Report,
+    SearchRow,
     Tag,
 )
 
@@ -137,3 +138,14 @@ class ReaderChoiceDesk(HistoryDesk):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     fields = readonly_fields = ("user", "sensitive")
+
+
+@admin.register(SearchRow)
+class SearchRowDesk(HistoryDesk):
+    """Which pictures stand in the search index."""
+
+    ordering = ("-pk",)
+    list_display = ("item", "place")
+    list_select_related = ("item",)
+    search_fields = ("=item__public_id",)
+    fields = readonly_fields = ("item", "place")

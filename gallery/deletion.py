@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import Q
 
-from gallery.models import Collection, CollectionItem, Comment, Item, ItemTag, Like, Report, ShareLink
+from gallery.models import (
+    Collection,
+    CollectionItem,
+    Comment,
+    Item,
+    ItemTag,
+    Like,
+    Report,
+    SearchRow,
+    ShareLink,
+)
 from predictions import lifecycle
 from predictions.files import media
 from predictions.models import Output, Prediction
@@ -41,7 +51,7 @@ def delete(item: Item, *, from_trash: bool = False) -> None:
 def _remove_rows(output: Output) -> None:
     """The item of an output, and all that hangs on it."""
     Report.objects.filter(Q(item__output=output) | Q(comment__item__output=output)).delete()
-    for kind in (Comment, Like, ItemTag, CollectionItem, ShareLink):
+    for kind in (Comment, Like, ItemTag, CollectionItem, ShareLink, SearchRow):
         kind.objects.filter(item__output=output).delete()
     Collection.objects.filter(cover__output=output).update(cover=None)
     Item.objects.filter(output=output).delete()

@@ -2,6 +2,7 @@
 
 from gallery.models.collections import Collection, CollectionEditor, CollectionItem
 from gallery.models.items import Item, ItemQuerySet, ItemTag, Licence, Tag, new_item_id
+from gallery.models.search import SearchRow
 from gallery.models.sharing import ShareLink, ShareLinkQuerySet
 from gallery.models.social import Comment, Follow, Like, Report
 from gallery.models.studio import Preset, ReaderChoice
@@ -20,6 +21,7 @@ __all__ = [
     "Preset",
     "ReaderChoice",
     "Report",
+    "SearchRow",
     "ShareLink",
     "ShareLinkQuerySet",
     "Tag",

@@ -29,6 +29,7 @@ from gallery.models import (
     Preset,
     ReaderChoice,
     Report,
+    SearchRow,
     ShareLink,
     Tag,
 )
@@ -107,6 +108,7 @@ def make_people(user: User, item: Item) -> None:
     CollectionEditor.objects.create(collection=shelf, user=other)
     Preset.objects.create(user=user, model=item.model, name="usual")
     ReaderChoice.objects.create(user=user, sensitive="show")
+    SearchRow.objects.create(item=item)
 
 
 @pytest.fixture

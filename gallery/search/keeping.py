@@ -1,0 +1,50 @@
+"""What is kept of an item, where it is found, and which of the two databases does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from django.db import connection
+
+from gallery.search.words import Term
+
+Index = Literal["own", "public"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The words of an item: those that its owner finds it by, and, while it is published, those for everybody."""
+
+    item: int
+    place: int | None
+    own: Sequence[str]
+    public: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An item that has the words. `place` orders its list: newest have the largest."""
+
+    place: int
+    item: int
+
+
+class Keeper(Protocol):
+    """One kind of database."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Put these in place of what was kept of the same items; inside the caller's transaction."""
+
+    def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
+        """The hits before a place, the largest place first, in parts as they are asked for."""
+
+
+def keeper() -> Keeper:
+    """That of the database that is used."""
+    # Each imports nothing that the other database needs.
+    from gallery.search.postgres import Postgres
+    from gallery.search.sqlite import Sqlite
+
+    return Postgres() if connection.vendor == "postgresql" else Sqlite()

@@ -1,0 +1,86 @@
+"""Search on PostgreSQL: two columns of words in the narrow table, each with a GIN index.
+
+Of a rare word all rows are fetched and sorted; for a common one the rows are walked from the newest on, until there
+are enough with the word. The planner guesses wrong which of the two it is, so the first hits are counted: a word is
+common that more than `RARE` rows have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db import connection
+
+from gallery.search.keeping import Entry, Hit, Index
+from gallery.search.words import Term
+
+RARE = 2_000
+PARTS = (64, 512, 4_000)
+"""Hits of the first parts of a walk; then as many as the last says."""
+_LARGEST = 2**63 - 1
+_PLACE = {"own": "item_id", "public": "place"}
+# Materialised: planned as if all were wanted, so by the words' own index, and left after the first.
+_SOME = """
+WITH hit AS MATERIALIZED (SELECT {place} AS place, item_id FROM gallery_searchrow WHERE {index}_words @@ %s::tsquery)
+SELECT place, item_id FROM hit LIMIT %s
+"""
+# `IS TRUE` keeps the words' own index out of it: the rows come in the order of their place.
+_WALK = """
+SELECT {place}, item_id FROM gallery_searchrow WHERE ({index}_words @@ %s::tsquery) IS TRUE AND {place} < %s
+ORDER BY {place} DESC LIMIT %s
+"""
+_WRITE = """
+INSERT INTO gallery_searchrow (item_id, place, own_words, public_words)
+VALUES (%s, %s, array_to_tsvector(%s::text[]), array_to_tsvector(%s::text[]))
+ON CONFLICT (item_id) DO UPDATE
+SET place = excluded.place, own_words = excluded.own_words, public_words = excluded.public_words
+"""
+
+
+class Postgres:
+    """The words as `tsvector`, made of our words as they are: no parser, no dictionary."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """One row each, new or in place of the old one."""
+        rows = [
+            (entry.item, entry.place, list(entry.own), None if entry.place is None else list(entry.public))
+            for entry in entries
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(_WRITE, rows)
+
+    def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
+        """All at once where they are few, else as the walk comes by."""
+        question = _question(terms)
+        some = self._rows(_SOME, index, question, RARE + 1)
+        if len(some) > RARE:
+            yield from self._walked(index, question, _LARGEST if before is None else before)
+            return
+        rest = sorted((hit for hit in some if before is None or hit.place < before), key=_newest_first)
+        for start in range(0, len(rest), PARTS[0] if len(rest) < PARTS[1] else PARTS[1]):
+            yield rest[start : start + (PARTS[0] if len(rest) < PARTS[1] else PARTS[1])]
+
+    def _walked(self, index: Index, question: str, before: int) -> Iterator[list[Hit]]:
+        turn = 0
+        while True:
+            part = PARTS[min(turn, len(PARTS) - 1)]
+            found = self._rows(_WALK, index, question, before, part)
+            if found:
+                yield found
+            if len(found) < part:
+                return
+            before, turn = found[-1].place, turn + 1
+
+    def _rows(self, statement: str, index: Index, *values: str | int) -> list[Hit]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement.format(index=index, place=_PLACE[index]), values)
+            return [Hit(place, item) for place, item in cursor.fetchall()]
+
+
+def _newest_first(hit: Hit) -> int:
+    return -hit.place
+
+
+def _question(terms: Sequence[Term]) -> str:
+    """As `tsquery` reads it. No word has an apostrophe or a backslash, so none can leave its own."""
+    return " & ".join(f"'{term.word}'{':*' if term.prefix else ''}" for term in terms)
