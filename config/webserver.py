@@ -28,9 +28,11 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking connections, send the held answers, wait at most `GRACE` for the rest."""
         # Only here, so that this module can be used before Django's apps are loaded, or without them.
+        from gallery.live import watching
         from predictions.running import waiting
 
         waiting.close()
+        watching.close()
         await super().shutdown(sockets)
 
 

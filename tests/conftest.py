@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from gallery.live import watching
 from predictions.dialects.common import rates
 from predictions.models import Version
 from predictions.upstreams import configured
@@ -51,6 +52,7 @@ def _clean_house() -> Iterator[None]:
     cache.clear()
     rates.forget()
     configured.reset()
+    watching.reset()
     for folder in (Path(settings.MEDIA_ROOT), Path(settings.TEMPORARY)):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from gallery.live import views
+
+urlpatterns = [
+    path("live/", views.events, name="live_events"),
+    path("live/strips/", views.strips, name="live_strips"),
+]

@@ -20,18 +20,20 @@ WORK = "work"
 """Something was written into the queue."""
 ENDED = "ended"
 """A prediction has ended; the hint says which, by its public id."""
+ITEMS = "items"
+"""An item of the gallery changed or is gone; the hint says whose and which (`gallery.live.telling`)."""
 LONGEST = 64
 """Bytes of one hint."""
 _ALL = 4096
 
 
 class Ear:
-    """Listens to hints of one kind. Raises OSError where that cannot be."""
+    """Listens to hints of one kind; `who` tells several in one process apart. Raises OSError where that cannot be."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, who: str = "") -> None:
         folder = _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / f"{kind}-{os.getpid()}"
+        self._path = folder / f"{kind}-{who}{os.getpid()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             # Of a process that had our number before.
@@ -43,6 +45,10 @@ class Ear:
             raise
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
+
+    def fileno(self) -> int:
+        """For those who wait for several things at once; `wait(0)` then says what was heard."""
+        return self._socket.fileno()
 
     def wait(self, seconds: float) -> list[str]:
         """What was said, each once, as soon as there is anything; nothing after so many seconds."""

@@ -1,23 +1,34 @@
-// A picture that is being made: its looks follow each other without a gap, and the finished one takes their place.
+// The sheet while pictures are made: what changed is patched in, looks follow each other without a gap, the finished
+// picture takes their place, and what was begun elsewhere appears on top. It asks when the stream says so, never by itself.
+
+import { adopt, adopted, patch } from "./patch.js";
+import { insertQuietly } from "./quiet.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const FADE_MS = 200;
-const EVERY_MS = 450;
+const PAUSE_MS = 300;
+const ARRIVALS_MS = 1000;
+const SOON_MS = 100;
+const MOST = 100;
+const batches = document.getElementById("batches");
 // By frame: the last look that is decoded, kept while the page replaces what is around it.
 const shown = new Map();
 
+// -- Looks ----------------------------------------------------------------------------------------------------
+
 function develop(print) {
   const key = print.dataset.frame;
-  const next = print.querySelector(":scope > .look");
+  const next = [...print.querySelectorAll(":scope > .look")].at(-1);
   const before = shown.get(key);
   if (still.matches) {
-    next?.remove();
+    for (const look of print.querySelectorAll(":scope > .look")) look.remove();
     return;
   }
-  if (before && next !== before) print.prepend(before);
-  if (!next || next === before) return;
+  if (before && next !== before && before.parentNode !== print) print.prepend(before);
+  if (!next || next === before || next.dataset.decoding) return;
   if (before) next.classList.add("coming");
   before?.after(next);
+  next.dataset.decoding = "1";
   next.decode().then(() => {
     if (!next.isConnected) return;
     shown.set(key, next);
@@ -48,26 +59,114 @@ function fix(print) {
 }
 
 function look(node) {
-  if (node.nodeType !== Node.ELEMENT_NODE) return;
   for (const print of node.querySelectorAll(".print[data-frame]")) {
     if (print.classList.contains("tray")) develop(print);
-    else fix(print);
+    else if (shown.has(print.dataset.frame)) fix(print);
   }
   // What ended without a picture shows no look any more.
-  const id = node.id.replace("batch-", "");
-  if (node.matches(".halted")) for (const key of shown.keys()) if (key.startsWith(`${id}-`)) shown.delete(key);
+  for (const key of [...shown.keys()]) if (!batches.querySelector(`[data-frame="${CSS.escape(key)}"]`)) shown.delete(key);
 }
 
-const batches = document.getElementById("batches");
+// -- Bringing the sheet up to date ----------------------------------------------------------------------------
+
+// A fresh strip, or a part of one, in the place of what the page has of it.
+function bring(live, fresh) {
+  patch(live, fresh);
+  look(live);
+  window.htmx?.process(live);
+}
+
+function take(strip) {
+  // It may have come twice: as the answer to who asked for it, and as news.
+  for (const other of batches.querySelectorAll(`[id="${CSS.escape(strip.id)}"]`)) if (other !== strip) other.remove();
+  adopt(strip);
+  look(strip);
+}
+
 if (batches) {
-  look(batches);
-  // Told before anything is painted, so that no empty tray flashes between two looks.
+  for (const one of batches.children) take(one);
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    const fresh = fragment.nodeType === Node.DOCUMENT_FRAGMENT_NODE ? fragment.firstElementChild : fragment;
+    if (!batches.contains(target) || fresh?.id !== target.id) return;
+    event.detail.shouldSwap = false;
+    bring(target, fresh);
+  });
+  // What a form of the page put in: told before anything is painted.
   new MutationObserver((records) => {
-    for (const record of records) record.addedNodes.forEach(look);
+    for (const record of records) {
+      for (const node of record.addedNodes) if (node.nodeType === Node.ELEMENT_NODE && !adopted(node)) take(node);
+    }
   }).observe(batches, { childList: true });
+
+  const has = (id) => id && batches.querySelector(`[id$="-${CSS.escape(id)}"], .known[value^="${CSS.escape(id)}."], [data-frame^="${CSS.escape(id)}-"]`);
+  const refresh = paced(PAUSE_MS, () => {
+    const live = document.getElementById("live");
+    if (live && batches.querySelector(".known")) window.htmx?.trigger(live, "develop");
+  });
+  const unknown = new Set();
+  const arrive = paced(ARRIVALS_MS, () => {
+    // Meanwhile the answer to this page's own form may have brought them.
+    const lacking = [...unknown].some((id) => !has(id));
+    unknown.clear();
+    if (lacking) arrivals();
+  });
+  const read = () => {
+    refresh();
+    unknown.add("");
+    arrive();
+  };
+
+  document.addEventListener("darkroom:predictions", ({ detail }) => {
+    if (detail.ids.some(has)) refresh();
+    for (const id of detail.ids) if (!has(id)) unknown.add(id);
+    if (unknown.size) arrive();
+  });
+  document.addEventListener("darkroom:back", read);
+  // A page that came out of the browser's cache of pages, or whose stream began after something had happened.
+  window.addEventListener("pageshow", (event) => event.persisted && read());
 }
 
-setInterval(() => {
+// At most every so many milliseconds, and not while nobody looks: then once as soon as somebody does.
+function paced(ms, deed) {
+  let due = 0;
+  let waiting = false;
+  const run = () => {
+    waiting = false;
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", again, { once: true });
+      return;
+    }
+    due = performance.now() + ms;
+    deed();
+  };
+  const again = () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(run, Math.max(SOON_MS, due - performance.now()));
+  };
+  return again;
+}
+
+// Strips that were begun in another tab, on another device, or through the API.
+async function arrivals() {
   const live = document.getElementById("live");
-  if (live && !document.hidden && document.querySelector(".tray")) htmx.trigger(live, "develop");
-}, EVERY_MS);
+  const have = [...batches.children].slice(0, MOST).map((one) => ["have", one.id]);
+  const token = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
+  let response;
+  try {
+    response = await fetch(live.dataset.strips, { method: "POST", headers: token, body: new URLSearchParams(have) });
+  } catch {
+    return;
+  }
+  if (response.status !== 200 || response.redirected) return;
+  const template = document.createElement("template");
+  template.innerHTML = await response.text();
+  document.getElementById("first")?.remove();
+  // The newest are on top: those that the page lacks stand above all that it has.
+  for (const fresh of [...template.content.children].reverse()) {
+    const present = document.getElementById(fresh.id);
+    if (present) bring(present, fresh);
+    else insertQuietly(batches, fresh);
+  }
+}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import call_command
 
+from gallery.live import watching
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -120,3 +122,5 @@ def window(browser: Browser, live_server: Any, transactional_db: None) -> Iterat
     yield make
     for one in opened:
         one.context.close()
+    # Their pages asked it for news; its thread must not read while the database is emptied.
+    watching.reset()

@@ -1,0 +1,390 @@
+"""What open pages are told: only their own, everything once, and nothing after they signed out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from accounts.models import User
+from gallery.live import streams, telling, watching
+from gallery.live.channels import KEPT, Channel
+from gallery.live.watching import Reader
+from gallery.models import Item
+from predictions import lifecycle
+from predictions.models import Phase, Prediction, Status
+from tests import factories
+from tests.gallery.pictures import picture_item
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Told = list[tuple[str, dict[str, Any]]]
+
+
+@pytest.fixture
+def looks() -> Reader:
+    """A reader that looks when the test says so."""
+    reader = Reader(limit=100)
+    reader._start = lambda: None  # type: ignore[method-assign]
+    return reader
+
+
+class Page:
+    """One open page, told by a reader without a thread."""
+
+    def __init__(self, reader: Reader, user: User, cursor: str = "") -> None:
+        assert user.account_id is not None
+        found = reader.visit(user.account_id)
+        assert found is not None
+        self.reader, self.channel = reader, found
+        self.number, self.first = streams.begin(found, cursor, "en")
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """What a look tells it."""
+        self.reader.look()
+        news = self.channel.after(self.number)
+        self.number = news.number
+        return dict(streams.shown(self.channel, news, "en"))
+
+
+def test_a_page_is_told_of_new_and_changed_predictions_and_each_change_once(
+    looks: Reader, alice: User
+) -> None:
+    page = Page(looks, alice)
+    page.told()
+    assert page.told() == {}
+
+    made = factories.make_prediction(alice, status=Status.PROCESSING, phase=Phase.RUNNING)
+    assert page.told()["predictions"] == {"ids": [made.public_id]}
+    assert page.told() == {}
+
+    Prediction.objects.filter(pk=made.pk).update(revision=made.revision + 1)
+    assert page.told() == {"predictions": {"ids": [made.public_id]}}
+
+    lifecycle.cancel(made.public_id)
+    assert page.told()["predictions"] == {"ids": [made.public_id]}
+    assert page.told() == {}
+
+
+def test_one_that_was_unfinished_when_the_page_came_is_followed_too(looks: Reader, alice: User) -> None:
+    made = factories.make_prediction(alice, status=Status.PROCESSING, phase=Phase.RUNNING)
+    page = Page(looks, alice)
+    page.told()
+
+    Prediction.objects.filter(pk=made.pk).update(revision=made.revision + 1)
+
+    assert page.told() == {"predictions": {"ids": [made.public_id]}}
+
+
+def test_a_page_is_told_of_new_pictures_and_of_the_balance(looks: Reader, alice: User) -> None:
+    page = Page(looks, alice)
+    assert page.told()["balance"] == {"shown": "100.0", "unit": "credits"}
+
+    item = picture_item(alice, "a red lighthouse")
+    factories.give(alice, 2.5)
+
+    told = page.told()
+    assert told["items"] == {"ids": [item.public_id]}  # it cost a credit
+    assert told["balance"] == {"shown": "101.5", "unit": "credits"}
+    assert page.told() == {}
+
+
+def test_nobody_is_told_of_what_is_another_members(looks: Reader, alice: User, bob: User) -> None:
+    page = Page(looks, bob)
+    page.told()
+    picture_item(alice, "hers alone")
+    made = factories.make_prediction(alice, status=Status.PROCESSING, phase=Phase.RUNNING)
+    factories.give(alice, 1)
+
+    assert page.told() == {}
+
+    Page(looks, alice).told()
+    Prediction.objects.filter(pk=made.pk).update(revision=9)
+    looks.look()
+    assert page.told() == {}
+
+
+def test_who_waits_in_the_queue_is_told_to_look_again_now_and_then(
+    looks: Reader, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = factories.make_prediction(alice)
+    page = Page(looks, alice)
+    page.told()
+    assert page.told() == {}
+
+    monkeypatch.setattr(watching, "PLACES_S", 0.0)
+
+    assert page.told() == {"predictions": {"ids": [waiting.public_id]}}
+
+
+def test_who_comes_back_is_told_what_it_missed(looks: Reader, alice: User) -> None:
+    page = Page(looks, alice)
+    page.told()
+    cursor = page.channel.cursor
+    item = picture_item(alice, "made meanwhile")
+    looks.look()
+
+    back = Page(looks, alice, cursor)
+
+    assert back.first[0] == ("hello", {"resumed": True})
+    assert ("items", {"ids": [item.public_id]}) in back.first
+
+
+@pytest.mark.parametrize("cursor", ["", "feedbeef-0", "-", "x" * 40, "feedbeef-99999999999999999", "٣-٣"])
+def test_who_comes_back_with_another_cursor_has_to_read_everything(
+    looks: Reader, alice: User, cursor: str
+) -> None:
+    assert Page(looks, alice, cursor).first[0] == ("hello", {"resumed": False})
+
+
+def test_who_missed_more_than_is_remembered_has_to_read_everything() -> None:
+    channel = Channel(1)
+    channel.tell("items", ["first"], 0.0)
+    cursor = channel.cursor
+    for number in range(KEPT):
+        channel.tell("items", [str(number)], 0.0)
+    assert channel.position(cursor) == 1
+    channel.tell("items", ["one more"], 0.0)
+    assert channel.position(cursor) is None
+
+
+def test_what_happened_while_the_page_loaded_is_told(looks: Reader, alice: User) -> None:
+    made = factories.make_prediction(alice, status=Status.PROCESSING, phase=Phase.RUNNING)
+    item = picture_item(alice, "just now")
+
+    told = Page(looks, alice).told()
+
+    assert made.public_id in told["predictions"]["ids"]
+    assert item.public_id in told["items"]["ids"]
+
+
+def test_a_look_for_many_costs_one_query(
+    looks: Reader, alice: User, bob: User, django_assert_num_queries: Any
+) -> None:
+    pages = [Page(looks, user) for user in (alice, bob, *(factories.make_user() for _ in range(8)))]
+    for user in (alice, bob):
+        factories.make_prediction(user, status=Status.PROCESSING, phase=Phase.RUNNING)
+    looks.look()
+    looks.look()
+
+    with django_assert_num_queries(1):
+        looks.look()
+    assert [len(page.channel.tracked) for page in pages][:3] == [1, 1, 0]
+
+
+def test_an_account_is_forgotten_some_time_after_its_last_page(
+    looks: Reader, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Page(looks, alice).told()
+    monkeypatch.setattr(watching, "LINGER_S", -1.0)
+    looks.look()
+    assert looks._channels == {}
+
+
+# -- Over the wire ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _reader() -> Iterator[None]:
+    watching.reset()
+    yield
+    watching.reset()
+
+
+@pytest.fixture
+def session(client_of: Callable[[User], Client], alice: User, _reader: None) -> str:
+    """The key of Alice's session."""
+    key = client_of(alice).session.session_key
+    assert key is not None
+    return key
+
+
+async def read(told: AsyncIterator[bytes], name: str) -> dict[str, Any]:
+    """The data of the next event of that name."""
+    async for part in told:
+        for event in part.decode().split("\n\n"):
+            if f"event: {name}\n" in event:
+                data: dict[str, Any] = json.loads(event.split("data: ", 1)[1])
+                return data
+    raise AssertionError(f"the stream ended without {name}")
+
+
+def listen(user: User, session: str, cursor: str = "") -> AsyncIterator[bytes]:
+    assert user.account_id is not None
+    return streams.events(user.account_id, user.pk, session, cursor, "en")
+
+
+def in_time(work: Any) -> Any:
+    async def bounded() -> Any:
+        return await asyncio.wait_for(work, 60)
+
+    return asyncio.run(bounded())
+
+
+def elsewhere(deed: Callable[[], Any]) -> Any:
+    """Done in a thread, as by another request."""
+    return asyncio.get_running_loop().run_in_executor(None, deed)
+
+
+def test_a_stream_greets_and_tells_what_happens(alice: User, session: str) -> None:
+    async def page() -> None:
+        told = listen(alice, session)
+        assert await read(told, "hello") == {"resumed": False}
+        assert await read(told, "balance") == {"shown": "100.0", "unit": "credits"}
+        await elsewhere(lambda: factories.give(alice, 1))
+        assert await read(told, "balance") == {"shown": "101.0", "unit": "credits"}
+        await told.aclose()  # type: ignore[attr-defined]
+
+    in_time(page())
+    assert watching.reader().streams == 0
+
+
+def test_a_deed_is_told_at_once_on_this_machine(
+    alice: User, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "TICK", 3600.0)
+    assert alice.account_id is not None
+    watching.reader().tick = 3600.0
+
+    async def page() -> dict[str, Any]:
+        told = listen(alice, session)
+        await read(told, "balance")
+        await elsewhere(lambda: telling.items_changed(alice.account_id or 0, ["an-item", "another"]))
+        first = await read(told, "items")
+        await told.aclose()  # type: ignore[attr-defined]
+        return first
+
+    assert "an-item" in in_time(page())["ids"]
+
+
+@pytest.mark.parametrize("hint", ["", ".", "x.y", "1", "1.", "٣.y", "9" * 20 + ".y"])
+def test_a_hint_that_is_none_is_heard_by_nobody(hint: str) -> None:
+    assert telling.parse(hint) is None
+
+
+def test_the_21st_page_of_an_account_gets_no_stream(alice: User, bob: User, session: str) -> None:
+    async def pages() -> list[str]:
+        opened = [listen(alice, session) for _ in range(watching.PER_ACCOUNT)]
+        for one in opened:
+            await read(one, "hello")
+        refused = await read(listen(alice, session), "end")
+        assert await read(listen(bob, session), "hello")
+        for one in opened:
+            await one.aclose()  # type: ignore[attr-defined]
+        return [refused["reason"]]
+
+    assert in_time(pages()) == ["full"]
+
+
+def test_signing_out_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+
+    async def page() -> dict[str, Any]:
+        told = listen(alice, session)
+        await read(told, "hello")
+        await elsewhere(lambda: Session.objects.filter(session_key=session).delete())
+        return await read(told, "end")
+
+    assert in_time(page()) == {"reason": "signed-out"}
+    assert watching.reader().streams == 0
+
+
+def test_a_ban_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+
+    async def page() -> dict[str, Any]:
+        told = listen(alice, session)
+        await read(told, "hello")
+        await elsewhere(lambda: User.objects.filter(pk=alice.pk).update(is_active=False))
+        return await read(told, "end")
+
+    assert in_time(page()) == {"reason": "signed-out"}
+
+
+def test_a_stream_ends_by_itself_and_is_taken_up_where_it_ended(
+    alice: User, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LIFE_S", 0.01)
+    monkeypatch.setattr(streams, "KEEP_ALIVE_S", 0.001)
+
+    async def page(cursor: str) -> str:
+        return b"".join([part async for part in listen(alice, session, cursor)]).decode()
+
+    first = in_time(page(""))
+    cursor = first.split("id: ")[1].split("\n")[0]
+    assert "hello\nid" in first and '"resumed": true' in in_time(page(cursor))
+
+
+def test_all_streams_end_when_the_process_does(alice: User, session: str) -> None:
+    async def page() -> None:
+        told = listen(alice, session)
+        await read(told, "hello")
+        watching.close()
+        async for _part in told:
+            pass
+
+    in_time(page())
+    assert not watching.reader().has_room(alice.account_id or 0)
+
+
+# -- The address ------------------------------------------------------------------------------------------------
+
+
+def test_who_is_not_signed_in_is_told_nothing(client: Client) -> None:
+    assert client.get("/live/").status_code == 401
+    assert client.get("/live/?after=").status_code == 401
+    assert client.post("/live/strips/").status_code == 302
+
+
+def test_where_no_stream_can_be_had_the_page_asks(
+    client_of: Callable[[User], Client], alice: User, _reader: None
+) -> None:
+    browser = client_of(alice)
+    assert browser.get("/live/").status_code == 204
+    first = browser.get("/live/", {"after": ""}).json()
+    assert first["events"][0] == ["hello", {"resumed": False}]
+
+    item = picture_item(alice, "asked for")
+    _until(lambda: _tells(browser, first["cursor"], item))
+
+
+def _tells(browser: Client, cursor: str, item: Item) -> bool:
+    answer = browser.get("/live/", {"after": cursor}).json()
+    assert answer["events"][0] == ["hello", {"resumed": True}]
+    return ["items", {"ids": [item.public_id]}] in answer["events"]
+
+
+def _until(true: Callable[[], bool]) -> None:
+    done = threading.Event()
+    for _ in range(1200):
+        if true():
+            return
+        done.wait(0.05)
+    raise AssertionError("never")
+
+
+def test_without_streams_in_the_settings_pages_still_ask(
+    client_of: Callable[[User], Client], alice: User, settings: Any, _reader: None
+) -> None:
+    settings.LIVE_STREAMS = 0
+    assert client_of(alice).get("/live/", {"after": ""}).status_code == 200
+
+
+def test_strips_come_that_the_page_lacks_and_no_others(
+    client_of: Callable[[User], Client], alice: User, bob: User
+) -> None:
+    has, lacks = factories.make_prediction(alice), factories.make_prediction(alice)
+    hers = factories.make_prediction(bob)
+    browser = client_of(alice)
+
+    shown = browser.post("/live/strips/", {"have": [f"batch-{has.public_id}"]}).content.decode()
+
+    assert f'id="batch-{lacks.public_id}"' in shown
+    assert has.public_id not in shown and hers.public_id not in shown
+    both = {"have": [f"batch-{one.public_id}" for one in (has, lacks)]}
+    assert browser.post("/live/strips/", both).status_code == 204
