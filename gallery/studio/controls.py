@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gallery.studio import labels
+from gallery.studio import known, labels, needs, shapes
+from gallery.studio.inputs import Picture, is_mask, picture_fields
+from gallery.studio.shapes import Shape
 from predictions.models import Version
 
 PROMPTS = ("prompt", "prompt_start")
 ENDINGS = ("prompt_end",)
 """Where a film goes that begins with the prompt."""
 NEGATIVES = ("negative_prompt", "n_prompt")
-# Inputs that mean something only beside a picture of one's own, which the studio does not take yet.
-_WITH_PICTURE = {"image", "mask", "prompt_strength"}
 OPEN_CONTROLS = 5
 TURNED = "disable_"
 """Fields of this beginning are shown as the opposite switch."""
 SEGMENTS = 5
+_ALWAYS_MORE = ("hf_lora", "lora_scale", "replicate_weights", "motion_module")
+"""For those who know what they are."""
+_CANNOT_BE_TYPED = ("array", "object")
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,7 @@ class Option:
     chosen: bool
     # Width and height of the little outline of an aspect ratio, in CSS pixels.
     outline: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A ready pair of width and height (in pixels) for models that take both."""
-
-    label: str
-    width: int
-    height: int
-    outline: tuple[int, int]
-    chosen: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +54,13 @@ class Control:
     options: list[Option] = field(default_factory=list)
     partner: Control | None = None
     shapes: list[Shape] = field(default_factory=list)
+    beside: str = ""
+    """Another input without which this one means nothing, and the values of it with which it does (any if empty)."""
+    beside_values: tuple[str, ...] = ()
+    idle: bool = False
+    """Whether it means nothing as the form stands."""
+    follows: str = ""
+    """The picture whose shape the result takes, so that this input means nothing beside it."""
 
     @property
     def changed(self) -> bool:
@@ -86,6 +85,31 @@ class Control:
         low, high = float(self.minimum), float(self.maximum)
         return round((float(self.default) - low) / (high - low), 4) if high > low else 0.0
 
+    @property
+    def beside_text(self) -> str:
+        """The values of `beside`, for the page's script."""
+        return " ".join(self.beside_values)
+
+    @property
+    def chosen_count(self) -> int:
+        """How many of its options are chosen."""
+        return sum(option.chosen for option in self.options)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A picture that a model takes: empty, or with the picture in it."""
+
+    name: str
+    label: str
+    required: bool
+    is_mask: bool
+    picture: Picture | None = None
+    description: str = ""
+    error: str = ""
+    blocked: bool = False
+    """A mask whose picture is not there yet."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -98,6 +122,22 @@ class Panel:
     more: list[Control]
     dropped: list[str] = field(default_factory=list)
     ending: Control | None = None
+    slots: list[Slot] = field(default_factory=list)
+
+    @property
+    def wide_slots(self) -> list[Slot]:
+        """Pictures without which nothing can be made: they stand above the words."""
+        return [slot for slot in self.slots if slot.required]
+
+    @property
+    def slim_slots(self) -> list[Slot]:
+        """Pictures that may be added."""
+        return [slot for slot in self.slots if not slot.required]
+
+    @property
+    def note(self) -> str:
+        """What the model always does."""
+        return known.note(self.version)
 
     @property
     def more_names(self) -> str:
@@ -114,44 +154,83 @@ class Panel:
         """Whether something in there is wrong, so that it must be seen."""
         return any(control.error for control in self.more)
 
+    @property
+    def wrong_in_settings(self) -> bool:
+        """Whether something is wrong that stands in the panel and not in the dock."""
+        return any(control.error for control in [*self.open, *self.more])
+
 
 def panel(
     version: Version,
     values: Mapping[str, Any],
     errors: Mapping[str, str] | None = None,
     dropped: list[str] | None = None,
+    pictures: Mapping[str, Picture | None] | None = None,
 ) -> Panel:
     """The controls with these values (an input, or what a form held) and a sentence under each wrong one.
 
-    `dropped` are the labels of settings that another model had and this one has not.
+    `dropped` are the labels of settings that another model had and this one has not; `pictures` what the values of
+    picture fields name.
     """
     errors = errors or {}
     rules = {name: version.properties[name] for name in labels.in_order(version, version.properties)}
+    slots = _slots(version, errors, pictures or {})
+    slot_names = {slot.name for slot in slots}
     made = {
-        name: _control(name, rule, values.get(name), errors.get(name, "")) for name, rule in rules.items()
+        name: _control(version, name, rule, values, errors.get(name, ""))
+        for name, rule in rules.items()
+        if name not in slot_names and rule.get("type") not in _CANNOT_BE_TYPED
     }
     prompt = next((made[name] for name in PROMPTS if name in made), None)
     negative = next((made[name] for name in NEGATIVES if name in made), None)
     ending = next((made[name] for name in ENDINGS if name in made), None)
     placed = {control.name for control in (prompt, negative, ending) if control is not None}
+    listed = _listed(made, placed)
+    listed.sort(key=_weight)
+    for_all = [control for control in listed if control.name not in _ALWAYS_MORE]
+    first = for_all[:OPEN_CONTROLS]
+    more = [control for control in listed if control not in first]
+    return Panel(version, prompt, negative, first, more, dropped or [], ending, slots)
+
+
+def _slots(version: Version, errors: Mapping[str, str], pictures: Mapping[str, Picture | None]) -> list[Slot]:
+    required = needs.required_pictures(version)
+    there = any(picture for name, picture in pictures.items() if not is_mask(name))
+    return [
+        Slot(
+            name=name,
+            label=labels.label(name),
+            required=name in required,
+            is_mask=is_mask(name),
+            picture=pictures.get(name),
+            description="" if name in labels.LABELS else str(version.properties[name].get("description", "")),
+            error=errors.get(name, ""),
+            blocked=is_mask(name) and not there,
+        )
+        for name in picture_fields(version)
+    ]
+
+
+def _listed(made: Mapping[str, Control], placed: set[str]) -> list[Control]:
     listed = []
     for name, control in made.items():
-        if name in placed or name in _WITH_PICTURE or rules[name].get("format") == "uri":
+        if name in placed:
             continue
         if name in ("width", "height") and {"width", "height"} <= made.keys():
             placed |= {"width", "height"}
             control = _size(made["width"], made["height"])
         listed.append(control)
-    listed.sort(key=_weight)
-    first, more = listed[:OPEN_CONTROLS], listed[OPEN_CONTROLS:]
-    return Panel(version, prompt, negative, first, more, dropped or [], ending)
+    return listed
 
 
 # What people reach for first, whatever the schema's order says; the rest keeps that order.
 _FIRST = [
+    known.OBJECTS,
+    "path",
     "aspect_ratio",
     "width",
     "num_outputs",
+    "prompt_strength",
     "num_inference_steps",
     "steps",
     "guidance_scale",
@@ -164,22 +243,62 @@ def _weight(control: Control) -> int:
     return _FIRST.index(control.name) if control.name in _FIRST else len(_FIRST)
 
 
-def _control(name: str, rule: dict[str, Any], given: Any, error: str) -> Control:
+def _control(
+    version: Version, name: str, rule: dict[str, Any], values: Mapping[str, Any], error: str
+) -> Control:
     default = rule.get("default")
-    value = default if given is None else given
+    given = values.get(name)
     common: dict[str, Any] = {
         "name": name,
-        "label": labels.label(name),
-        "value": text(value),
+        "label": labels.label(name, version),
+        "value": text(default if given is None else given),
         "default": text(default),
-        "help": labels.help_for(name),
+        "help": labels.help_for(name, rule),
         "description": str(rule.get("description", "")),
         "error": error,
     }
+    limits = known.LIMITS.get((version.model.ref, name))
+    if limits is not None:
+        rule = rule | dict(zip(("minimum", "maximum"), limits, strict=True))
+    return _in_place(_of_rule(name, rule, common), version, values)
+
+
+def _in_place(control: Control, version: Version, values: Mapping[str, Any]) -> Control:
+    """With what it depends on."""
+    rules, name = version.properties, control.name
+    if control.kind == "shapes" and version.model.ref not in known.PIXELS_AT_RATIO:
+        control = replace(control, options=[replace(option, note="") for option in control.options])
+    if known.follows_picture(version, name):
+        return replace(control, follows="image", idle=bool(values.get("image")))
+    if name == "prompt_strength" and "image" in rules:
+        return replace(control, beside="image", idle=not values.get("image"))
+    beside, among = known.ONLY_WITH.get(name, ("", ()))
+    if beside in rules:
+        chosen = text(values.get(beside, rules[beside].get("default")))
+        return replace(control, beside=beside, beside_values=among, idle=chosen not in among)
+    return control
+
+
+def _of_rule(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
+    value = common["value"]
     if name == "aspect_ratio" and "enum" in rule:
-        return Control(kind="shapes", options=[_shape(o, common["value"]) for o in rule["enum"]], **common)
+        options = [
+            Option(
+                str(o), str(o), str(o) == value, shapes.of_ratio(str(o)), shapes.FLUX_PIXELS.get(str(o), "")
+            )
+            for o in rule["enum"]
+        ]
+        return Control(kind="shapes", options=options, **common)
+    if name == known.OBJECTS:
+        chosen = value.split(",")
+        options = [Option(one, str(word), one in chosen) for one, word in known.NAMES.items()]
+        return Control(kind="names", options=options, **common)
+    if "enum" in rule and all(str(o) in known.STYLES for o in rule["enum"]):
+        options = [Option(str(o), str(known.STYLES[str(o)][0]), str(o) == value, note=str(known.STYLES[str(o)][1]))
+                   for o in rule["enum"]]  # fmt: skip
+        return Control(kind="cards", options=options, **common)
     if "enum" in rule:
-        options = [Option(text(o), labels.value(o), text(o) == common["value"]) for o in rule["enum"]]
+        options = [Option(text(o), labels.value(o), text(o) == value) for o in rule["enum"]]
         short = len(options) <= SEGMENTS and sum(len(option.label) for option in options) <= 24
         return Control(kind="segmented" if short else "select", options=options, **common)
     return _plain(name, rule, common)
@@ -195,7 +314,9 @@ def _plain(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
         return Control(kind="text", **common)
     low, high = rule.get("minimum"), rule.get("maximum")
     limits: dict[str, Any] = {"minimum": text(low), "maximum": text(high), "step": _step(kind, low, high)}
-    if name == "num_outputs" and low == 1 and high is not None and high <= SEGMENTS:
+    if name == "num_outputs" and low == 1 and high is not None:
+        if high > SEGMENTS:
+            return Control(kind="stepper", **limits, **common)
         counts = [str(count) for count in range(1, int(high) + 1)]
         options = [Option(count, count, count == common["value"]) for count in counts]
         return Control(kind="segmented", options=options, **limits, **common)
@@ -204,55 +325,19 @@ def _plain(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
 
 def _size(width: Control, height: Control) -> Control:
     """Width and height stand in one control."""
-    parts = {name: getattr(width, name) for name in width.__dataclass_fields__}
-    parts |= {
-        "kind": "size",
-        "label": labels.label("size"),
-        "partner": height,
-        "error": width.error or height.error,
-    }
-    if not width.options:
-        parts["step"] = "8"
-    parts["shapes"] = _shapes(width, height)
-    return Control(**parts)
-
-
-RATIOS = ("1:1", "4:5", "3:4", "2:3", "9:16", "9:21", "5:4", "4:3", "3:2", "16:9", "21:9")
-
-
-def _shapes(width: Control, height: Control) -> list[Shape]:
-    """The usual ratios as the nearest pairs that the model takes, at about the area of its default size."""
-    side = math.sqrt(float(width.default or 1024) * float(height.default or 1024))
-    found: dict[tuple[int, int], Shape] = {}
-    for ratio in RATIOS:
-        wide, high = (int(part) for part in ratio.split(":"))
-        root = math.sqrt(wide / high)
-        pair = (_nearest(width, side * root), _nearest(height, side / root))
-        chosen = (str(pair[0]), str(pair[1])) == (width.value, height.value)
-        found.setdefault(pair, Shape(ratio, *pair, _outline(wide / high), chosen))
-    return list(found.values())
-
-
-def _nearest(control: Control, wanted: float) -> int:
-    if control.options:
-        return min((int(option.value) for option in control.options), key=lambda value: abs(value - wanted))
-    low = float(control.minimum or 64)
-    high = float(control.maximum or 2048)
-    return round(min(high, max(low, wanted)) / 64) * 64
-
-
-def _shape(ratio: object, chosen: str) -> Option:
-    """An aspect ratio with its outline, drawn at about the same area for each."""
-    wide, _colon, high = str(ratio).partition(":")
-    value = float(wide) / float(high) if wide.isdigit() and high.isdigit() and int(high) else 1.0
-    return Option(str(ratio), str(ratio), str(ratio) == chosen, _outline(value))
-
-
-def _outline(ratio: float) -> tuple[int, int]:
-    """Width and height of a small drawing of a ratio, in CSS pixels."""
-    width, height = 17 * math.sqrt(ratio), 17 / math.sqrt(ratio)
-    scale = min(1.0, 22 / max(width, height))
-    return round(width * scale), round(height * scale)
+    sides = [
+        shapes.Side(one.value, one.default, [int(o.value) for o in one.options], one.minimum, one.maximum)
+        for one in (width, height)
+    ]
+    return replace(
+        width,
+        kind="size",
+        label=labels.label("size"),
+        partner=height,
+        error=width.error or height.error,
+        step=width.step if width.options else "8",
+        shapes=shapes.pairs(*sides),
+    )
 
 
 def _step(kind: str, low: Any, high: Any) -> str:

@@ -1,9 +1,8 @@
-"""The studio's form: what it is filled with, which models there are, and what the button says."""
+"""The studio's form: what it is filled with, and what the button says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,32 +10,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from gallery import money
-from gallery.models import Item
 from gallery.pages import account_of, member, page
-from gallery.studio import batches, reading
+from gallery.studio import batches, inputs, known, needs, picker, reading
 from gallery.studio.controls import Panel, panel
-from predictions import availability, catalogue, pricing, submit
-from predictions import samples as shop_window
-from predictions.models import HostedModel, Price, Version
-from predictions.running import providers
+from predictions import catalogue, pricing, submit
+from predictions.models import Version
 
-LOOKED_AT = 100
-"""Published pictures among which samples for the picker are found."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A model in the picker, and why it cannot be chosen where it cannot."""
-
-    model: HostedModel
-    price: int | None
-    per_run: bool
-    available: bool
-    reason: str = ""
-    sample: str = ""
-    """The public id of a published picture made with it."""
-    poster: str = ""
-    """Where there is none: the static file of the sample that ships with Darkroom."""
+STRETCHED = 0.02
+"""By how much of its ratio a picture may be off before a page says that it will be stretched."""
 
 
 def form_context(
@@ -48,30 +29,57 @@ def form_context(
     dropped: list[str] | None = None,
 ) -> dict[str, Any]:
     """What the form's template needs; the first usable model where none is chosen."""
-    choices = _choices()
+    choices = picker.choices()
     if version is None:
-        version = _default_version(choices)
+        version = picker.first_version(choices)
         values = reading.kept(version, values) if version is not None else {}
-    chosen: Panel | None = panel(version, values, errors, dropped) if version is not None else None
     context: dict[str, Any] = {
         "choices": choices,
-        "panel": chosen,
+        "kinds": picker.kinds(choices),
+        "panel": None,
         "errors": errors or {},
         "refusal": refusal,
     }
-    if version is not None:
-        context["choice"] = next((choice for choice in choices if choice.model.pk == version.model_id), None)
-        context["procedural"] = _embedded(version.model)
-        context |= price_of(request, version, _typed(version, values))
-    return context
+    if version is None:
+        return context
+    values, pictures, errors = _with_pictures(request, version, values, errors or {})
+    chosen: Panel = panel(version, values, errors, dropped, pictures)
+    context |= {
+        "panel": chosen,
+        "errors": errors,
+        "choice": next((choice for choice in choices if choice.model.pk == version.model_id), None),
+        "procedural": picker.embedded(version.model),
+    }
+    return context | price_of(request, version, _typed(version, values), pictures)
+
+
+def _with_pictures(
+    request: HttpRequest, version: Version, values: Mapping[str, Any], errors: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, inputs.Picture | None], dict[str, str]]:
+    """Values without the addresses that name nothing any more, what the others name, and a sentence for the first."""
+    kept, said = dict(values), dict(errors)
+    pictures: dict[str, inputs.Picture | None] = {}
+    for name in inputs.picture_fields(version):
+        value = str(kept.get(name) or "").strip()
+        pictures[name] = inputs.describe(request, value) if value else None
+        if value and pictures[name] is None:
+            del kept[name]
+            said.setdefault(name, _("That picture is no longer there. Choose another one."))
+    return kept, pictures, said
 
 
 def _typed(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
-    return reading.read(version, {name: str(value) for name, value in values.items()})
+    fields = {name: str(value) for name, value in values.items()}
+    return reading.read(version, fields)
 
 
-def price_of(request: HttpRequest, version: Version, given: dict[str, Any]) -> dict[str, Any]:
-    """What the button says: how many, what it costs, and whether there is enough."""
+def price_of(
+    request: HttpRequest,
+    version: Version,
+    given: dict[str, Any],
+    pictures: Mapping[str, inputs.Picture | None] | None = None,
+) -> dict[str, Any]:
+    """What the button says: the deed, how many, what it costs, whether there is enough, and what is to be known."""
     times = batches.count_of(version, request.POST or request.GET)
     try:
         cost = submit.quote(version, given) * times
@@ -85,70 +93,44 @@ def price_of(request: HttpRequest, version: Version, given: dict[str, Any]) -> d
         }  # fmt: skip
     if times > batches.LARGEST:
         missing = _("At most %(limit)s at once.") % {"limit": batches.LARGEST}
-    pictures = max(1, pricing.asked_outputs(version, given)) * times
-    return {"cost": cost, "count": pictures, "short_of": missing}
+    count = max(1, pricing.asked_outputs(version, given)) * times
+    return {
+        "cost": cost,
+        "count": count,
+        "deed": known.deed(version, given, count),
+        "short_of": missing,
+        "need": needs.picture(version, given),
+        "film": known.film(version, given),
+        "stretched": _stretched(request, version, given, pictures),
+    }
 
 
-def _choices() -> list[Choice]:
-    """All models of the catalogue, those that can be used first."""
-    models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
-    served = availability.served_refs()
-    samples = _samples()
-    choices = [_choice(model, model.ref in served, samples.get(model.pk, "")) for model in models]
-    return sorted(choices, key=lambda choice: not choice.available)
-
-
-def _samples() -> dict[int, str]:
-    """For each model one of the newest published pictures; a look at a few, never a search through all."""
-    newest = (
-        Item.objects.public()
-        .order_by("-published_at", "-id")
-        .values_list("model_id", "public_id")[:LOOKED_AT]
+def _stretched(
+    request: HttpRequest,
+    version: Version,
+    given: Mapping[str, Any],
+    pictures: Mapping[str, inputs.Picture | None] | None,
+) -> str:
+    """The size that a picture is stretched to, where its shape is another one; empty where nothing is stretched."""
+    rules = version.properties
+    if not {"width", "height", "image"} <= rules.keys() or known.follows_picture(version, "width"):
+        return ""
+    url = str(given.get("image") or "")
+    picture = (
+        pictures.get("image") if pictures is not None else inputs.describe(request, url) if url else None
     )
-    found: dict[int, str] = {}
-    for model_id, public_id in newest:
-        found.setdefault(model_id, public_id)
-    return found
-
-
-def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
-    prices = sorted(model.prices.all(), key=lambda price: -price.number)
-    versions = [version for version in model.versions.all() if version.enabled]
-    text = bool(versions) and any("prompt" in version.properties for version in versions)
-    reason = ""
-    if not served:
-        reason = _("No provider serves it yet")
-    elif not prices or not versions:
-        reason = _("It has no price or no version yet")
-    elif not text:
-        reason = _("Through the API only, for now")
-    price = prices[0] if prices else None
-    shipped = shop_window.of(model.ref)
-    return Choice(
-        model,
-        price.amount if price else None,
-        bool(price and price.unit == Price.Unit.RUN),
-        not reason,
-        reason,
-        "" if reason else sample,
-        shipped.poster if shipped and not reason else "",
-    )
-
-
-def _embedded(model: HostedModel) -> bool:
-    """Whether the painter on this server would make it."""
-    first = next((provider for provider in providers.all_providers() if provider.serves(model.ref)), None)
-    return first is not None and first.name == "embedded"
+    width, height = (given.get(side, rules[side].get("default")) for side in ("width", "height"))
+    if picture is None or not picture.width or not picture.height:
+        return ""
+    if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+        return ""
+    off = (picture.width / picture.height) / (width / height)
+    return "" if abs(off - 1) <= STRETCHED else f"{width} × {height}"
 
 
 def version_of(ref: str) -> Version | None:
+    """The version that a form or an address names."""
     return catalogue.find_version(ref) if ref else None
-
-
-def _default_version(choices: list[Choice]) -> Version | None:
-    """The newest version of the first model that can be used."""
-    first = next((choice for choice in choices if choice.available), None)
-    return catalogue.find_version(first.model.ref) if first is not None else None
 
 
 @require_POST

@@ -90,7 +90,7 @@ def shelf(request: HttpRequest) -> HttpResponse:
     found = paging.page(own, "created_at", SHELF, after)
     pictures = [(item, inputs.picture_of(request, item)) for item in found.rows]
     context = {"pictures": pictures, "older": found.older, "after": after}
-    return page(request, "studio/_shelf.html", context)
+    return page(request, "studio/_shelf_list.html" if "list" in request.GET else "studio/_shelf.html", context)
 
 
 @require_safe

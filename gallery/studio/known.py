@@ -93,6 +93,8 @@ ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "refine_steps": ("refine", ("base_image_refiner",)),
 }
 """Inputs that mean something only beside certain values of another one."""
+PIXELS_AT_RATIO = ("lucataco/flux-schnell-lora", "lucataco/flux-dev-lora")
+"""Models whose ratios are as large as `shapes.FLUX_PIXELS` says."""
 _SIZES = ("aspect_ratio", "width", "height")
 
 

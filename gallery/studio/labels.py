@@ -29,7 +29,11 @@ LABELS: dict[str, object] = {
     "film_interpolation": gettext_lazy("Flowing transitions"),
     "intermediate_output": gettext_lazy("Keep the drawn pictures"),
     "motion_module": gettext_lazy("Motion module"),
-    "path": gettext_lazy("Checkpoint"),
+    "path": gettext_lazy("Style"),
+    "image": gettext_lazy("Picture"),
+    "image_path": gettext_lazy("Picture"),
+    "mask": gettext_lazy("Mask"),
+    "objects_to_remove": gettext_lazy("What to remove"),
     "scheduler": gettext_lazy("Scheduler"),
     "seed": gettext_lazy("Seed"),
     "output_format": gettext_lazy("Format"),
@@ -50,10 +54,14 @@ VALUES: dict[str, object] = {
     "expert_ensemble_refiner": gettext_lazy("Expert ensemble"),
     "base_image_refiner": gettext_lazy("Base image"),
 }
+HELP = 240
+"""Characters of a description under a control."""
 
 
-def label(name: str) -> str:
-    """The word for an input, as a heading."""
+def label(name: str, version: Version | None = None) -> str:
+    """The word for an input, as a heading; of a certain version, where its words differ from model to model."""
+    if name == "prompt_strength" and version is not None and "image" not in version.properties:
+        return _("Prompt strength")
     known = LABELS.get(name)
     return str(known) if known is not None else name.replace("_", " ").capitalize()
 
@@ -75,8 +83,18 @@ def in_order(version: Version, given: Mapping[str, object]) -> Iterable[str]:
     return sorted(given, key=lambda name: (rules.get(name, {}).get("x-order", 1000), name))
 
 
-def help_for(name: str) -> str:
-    """One short sentence under a control, where it needs one."""
+def help_for(name: str, rule: Mapping[str, object] | None = None) -> str:
+    """One short sentence under a control, where it needs one; for inputs that we have no words for, the model's own."""
+    if name not in LABELS and rule is not None:
+        return str(rule.get("description", ""))[:HELP]
+    if name == "output_quality":
+        return _("Counts for JPEG and WebP")
+    if name == "hf_lora":
+        return _("A name on Hugging Face, or the address of weights; empty for none")
+    if name == "replicate_weights":
+        return _("The address of weights; empty for none")
+    if name == "num_interpolation_steps":
+        return _("More is smoother and longer")
     if name == "disable_safety_checker":
         return _("Dropped pictures cost nothing")
     if name == "negative_prompt":

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from gallery.studio import known, labels
 from gallery.studio.controls import PROMPTS, TURNED, text
+from gallery.studio.inputs import is_mask, picture_fields
 from predictions import validation
 from predictions.models import Version
 from predictions.validation import Fault
@@ -76,15 +77,24 @@ def carry(old: Version, new: Version, form: Mapping[str, str]) -> tuple[dict[str
 
     Defaults stay behind: each model has its own.
     """
-    values, left = {}, []
+    values: dict[str, str] = {}
+    left = []
     for name, value in kept(old, form).items():
         if not value.strip() or value == text(old.properties[name].get("default")):
             continue
-        if name in new.properties and _fits(new, name, form):
-            values[name] = value
+        there = _same_picture(old, new, name)
+        if there in new.properties and _fits(new, there, form if there == name else {there: value}):
+            values[there] = value
         else:
             left.append(labels.label(name))
     return values, left
+
+
+def _same_picture(old: Version, new: Version, name: str) -> str:
+    """What an input is called in another model: the picture to work from has several names."""
+    if name in new.properties or name not in picture_fields(old) or is_mask(name):
+        return name
+    return next((other for other in picture_fields(new) if not is_mask(other)), name)
 
 
 def _fits(version: Version, name: str, form: Mapping[str, str]) -> bool:

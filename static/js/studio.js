@@ -1,4 +1,4 @@
-// The studio: sliders beside their numbers, the seed's dice, keys, the settings sheet of small screens, losing the line.
+// The studio: sliders beside their numbers, keys, the settings sheet of small screens, losing the line.
 
 const form = () => document.getElementById("form");
 const prompt = () => document.getElementById("prompt");
@@ -62,15 +62,7 @@ document.addEventListener("dblclick", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.dice) {
-    const field = document.getElementById(button.dataset.dice);
-    field.value = String(crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000);
-    changed(field);
-  } else if (button.dataset.clear) {
-    const field = document.getElementById(button.dataset.clear);
-    field.value = "";
-    changed(field);
-  } else if (button.dataset.w) {
+  if (button.dataset.w) {
     const box = button.closest(".control");
     const [width, height] = box.querySelectorAll(".size .input");
     width.value = button.dataset.w;

@@ -1,0 +1,113 @@
+"""The models to choose among: what each is for, what it costs, a picture made with it, and why one cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from gallery.models import Item
+from gallery.studio import known, needs
+from gallery.studio.controls import PROMPTS
+from gallery.studio.inputs import picture_fields
+from predictions import availability, catalogue
+from predictions import samples as shop_window
+from predictions.models import HostedModel, Price, Version
+from predictions.running import providers
+
+LOOKED_AT = 100
+"""Published pictures among which samples for the picker are found."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model in the picker, and why it cannot be chosen where it cannot."""
+
+    model: HostedModel
+    price: int | None
+    per_run: bool
+    available: bool
+    reason: str = ""
+    sample: str = ""
+    """The public id of a published picture made with it."""
+    poster: str = ""
+    """Where there is none: the static file of the sample that ships with Darkroom."""
+    sentence: str = ""
+
+
+def choices() -> list[Choice]:
+    """All models of the catalogue, those that can be used first."""
+    models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
+    served = availability.served_refs()
+    samples = _samples()
+    found = [_choice(model, model.ref in served, samples.get(model.pk, "")) for model in models]
+    return sorted(found, key=lambda choice: not choice.available)
+
+
+def kinds(among: list[Choice]) -> list[tuple[str, str]]:
+    """The kinds of the models that can be used: value and word, in the order of the list."""
+    usable = (choice.model for choice in among if choice.available)
+    return list(dict.fromkeys((model.kind, str(model.get_kind_display())) for model in usable))
+
+
+def _samples() -> dict[int, str]:
+    """For each model one of the newest published pictures; a look at a few, never a search through all."""
+    newest = (
+        Item.objects.public()
+        .filter(sensitive=False)
+        .order_by("-published_at", "-id")
+        .values_list("model_id", "public_id")[:LOOKED_AT]
+    )
+    found: dict[int, str] = {}
+    for model_id, public_id in newest:
+        found.setdefault(model_id, public_id)
+    return found
+
+
+def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
+    prices = sorted(model.prices.all(), key=lambda price: -price.number)
+    versions = [version for version in model.versions.all() if version.enabled]
+    reason = ""
+    if not served:
+        reason = _("No provider serves it yet")
+    elif not prices or not versions:
+        reason = _("It has no price or no version yet")
+    elif not any(_has_a_form(version) for version in versions):
+        reason = _("Through the API only, for now")
+    price = prices[0] if prices else None
+    shipped = shop_window.of(model.ref)
+    return Choice(
+        model,
+        price.amount if price else None,
+        bool(price and price.unit == Price.Unit.RUN),
+        not reason,
+        reason,
+        "" if reason else sample,
+        shipped.poster if shipped and not reason else "",
+        known.sentence(model),
+    )
+
+
+def _has_a_form(version: Version) -> bool:
+    """Whether everything that it requires can be given on a page: no lists, no objects, no files but pictures."""
+    pictures = picture_fields(version)
+    required = {*version.input_schema.get("required", []), *needs.required_pictures(version)}
+    rules = version.properties
+    given = bool(pictures) or any(name in rules for name in PROMPTS) or not required
+    return given and all(
+        name in pictures
+        or rules.get(name, {}).get("type") in (None, "string", "integer", "number", "boolean")
+        for name in required
+    )
+
+
+def embedded(model: HostedModel) -> bool:
+    """Whether the painter on this server would make it."""
+    first = next((provider for provider in providers.all_providers() if provider.serves(model.ref)), None)
+    return first is not None and first.name == "embedded"
+
+
+def first_version(among: list[Choice]) -> Version | None:
+    """The newest version of the first model that can be used."""
+    first = next((choice for choice in among if choice.available), None)
+    return catalogue.find_version(first.model.ref) if first is not None else None
