@@ -143,7 +143,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         # No base_url: a file is reached through the view that checks its row, never by its place on the disk.
         "OPTIONS": {"location": str(MEDIA_ROOT), "base_url": None, "allow_overwrite": True},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.staticfiles.HashedStaticFiles"},
 }  # fmt: skip
 WHITENOISE_MAX_AGE = 3600
 TEMPORARY = DATA / "tmp"
