@@ -1,267 +1,222 @@
-"""The contact sheet: what a member asked for lately, each as a strip of frames with what is true now."""
+"""The contact sheet: what a member asked for, each press as a strip of frames with what is true now.
+
+A press that made one prediction is a `Batch`; one that made several (a list of prompts, a row of seeds) is a `Group`
+of them. Both are found by their first prediction, so that pages of the sheet are ranges of one index.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from django.utils.translation import gettext as _
+from django.db.models import Exists, OuterRef, Q
 
-from accounts.models import Account
-from gallery import access, money, rows, tiles
-from gallery.models import Item
-from predictions import lifecycle, previews, pricing
+from accounts.models import Account, User
+from gallery import access, paging
+from gallery.models import Item, Like, ReaderChoice
+from gallery.studio import failures, frames
+from gallery.studio.frames import asked_ratio
+from gallery.studio.strips import Batch, Group, Member, Part
+from predictions import previews
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
-from predictions.running import collecting, dispatch
+from predictions.running import dispatch
+
+__all__ = ["SHOWN", "Batch", "Group", "Sheet", "any_live", "asked_ratio", "page", "recent", "some"]
 
 SHOWN = 12
-"""Batches on one sheet."""
+"""Strips on one page of the sheet."""
 PLACES = 4
-"""Waiting batches whose place in the queue is counted; each costs a few queries."""
-_STEP = re.compile(r"(\d{1,4})/(\d{1,4}) \[")
+"""Waiting predictions whose place in the queue is counted; each costs a few queries."""
+COLLAPSED = 4
+"""Frames of an ended group before it is opened."""
+OPEN = 96
+"""Predictions of live groups that one page shows; groups beyond that stay collapsed."""
+Strip = Batch | Group
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One picture to be, or one that is. `state` names how it is drawn."""
+class Sheet:
+    """One page of strips, newest first, and the cursor of what is older (empty at the end)."""
 
-    number: int
-    state: str
-    ratio: float
-    tile: tiles.Tile | None = None
-    seed: int | None = None
-    look: str = ""
-    """Address of the newest look at it while it is being made."""
-    done: float = 0.0
-    """How far this one is, 0 to 100, while the pictures of a batch are made one after the other."""
-
-    @property
-    def shown_number(self) -> str:
-        """The number as on the edge of a film."""
-        return f"{self.number:02d}"
-
-    @property
-    def style(self) -> str:
-        """Ratio and placeholder."""
-        parts = f"--r:{self.ratio:.4f}"
-        return f"{parts};{tiles.placeholder(self.tile.item)}" if self.tile else parts
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One prediction on the sheet."""
-
-    prediction: Prediction
-    frames: list[Frame]
-    place: dispatch.Place | None = None
-    items: Sequence[Item] = ()
-    fresh: bool = False
+    strips: list[Strip] = field(default_factory=list)
+    older: str = ""
 
     @property
     def live(self) -> bool:
-        """Not ended yet."""
-        return not self.prediction.is_ended
-
-    @property
-    def halted(self) -> bool:
-        """Ended without a picture."""
-        return self.prediction.is_ended and self.prediction.status != Status.SUCCEEDED
-
-    @property
-    def percent(self) -> int | None:
-        """How far it is, as the provider says; never invented."""
-        progress = self.prediction.progress
-        return None if progress is None or self.waiting else min(99, int(progress * 100))
-
-    @property
-    def waiting(self) -> bool:
-        """In the queue."""
-        return self.prediction.phase == Phase.WAITING
-
-    @property
-    def step(self) -> tuple[str, str] | None:
-        """Step and number of steps, from the last line of the log that names them.
-
-        None where they are those of one picture of several, so that they would contradict the percentage.
-        """
-        found = _STEP.findall(self.prediction.logs[-2000:])
-        if not found or self.waiting:
-            return None
-        step, steps = found[-1]
-        percent = self.percent
-        if percent is not None and abs(100 * int(step) / max(1, int(steps)) - percent) > 4:
-            return None
-        return step, steps
-
-    @property
-    def state_key(self) -> str:
-        """Changes whenever something of it that is shown changes; sent back by the page that has it."""
-        place = f"{self.place.number}" if self.place else ""
-        return f"{self.prediction.public_id}.{self.prediction.revision}.{place}"
-
-    @property
-    def seconds_left(self) -> int | None:
-        """The estimate while it waits, rounded so that it does not flicker."""
-        seconds = self.place.seconds if self.place else None
-        if seconds is None:
-            return None
-        return max(1, round(seconds)) if seconds < 10 else round(seconds / 5) * 5
-
-    @property
-    def done(self) -> int:
-        """Pictures that are there."""
-        return sum(frame.tile is not None for frame in self.frames)
-
-    @property
-    def came_back(self) -> int:
-        """What of the hold went back, in micro-credits; 0 while it lives."""
-        return self.prediction.ceiling - (self.prediction.charge or 0) if self.prediction.is_ended else 0
-
-    @property
-    def why(self) -> str:
-        """Why it failed, without the words on money that stand beside it."""
-        return (self.prediction.error or "").removesuffix(lifecycle.FREE).rstrip()
-
-    @property
-    def said(self) -> str:
-        """One sentence on how it ended, for those who do not see the sheet."""
-        if self.prediction.status == Status.FAILED:
-            return _("Failed: %(reason)s Nothing was charged.") % {"reason": self.why[:200]}
-        if self.halted:
-            return _("Cancelled.")
-        return _("%(done)s of %(all)s done") % {"done": self.done, "all": len(self.frames)}
-
-    @property
-    def note(self) -> str:
-        """A sentence on what is not there, with what it did not cost."""
-        away = [frame.state for frame in self.frames if frame.state in ("dropped", "missing")]
-        if not away or self.prediction.status != Status.SUCCEEDED:
-            return ""
-        if "missing" in away:
-            words = _(
-                "%(away)s of %(all)s could not be had. Only the others were charged; %(credits)s came back."
-            )
-        else:
-            words = _(
-                "%(away)s of %(all)s were too sensitive and were dropped. Only the others were charged; "
-                "%(credits)s came back."
-            )
-        return words % {
-            "away": len(away), "all": len(self.frames), "credits": money.words(self.came_back),
-        }  # fmt: skip
+        """Whether something on it still changes."""
+        return any_live(self.strips)
 
 
-def recent(account: Account) -> list[Batch]:
-    """The newest predictions of an account, newest first."""
-    newest = _rows(account).order_by("-created_at", "-id")[:SHOWN]
-    return _batches(list(newest))
+def page(account: Account, after: str = "", *, user: User | None = None) -> Sheet:
+    """The strips after a cursor; a cursor that is none starts anew. `user` sees what they like and how they read."""
+    heads = paging.page(_heads(account), "created_at", SHOWN, after)
+    return Sheet(_strips(account, heads.rows, user), heads.older)
 
 
-def some(account: Account, public_ids: Sequence[str], *, fresh: bool = False) -> list[Batch]:
-    """These predictions of the account, newest first; unknown and others' ids are left out."""
-    return _batches(
-        list(_rows(account).filter(public_id__in=public_ids).order_by("-created_at", "-id")), fresh
-    )
+def recent(account: Account, user: User | None = None) -> list[Strip]:
+    """The newest strips of an account, newest first."""
+    return page(account, user=user).strips
 
 
-def any_live(batches: Sequence[Batch]) -> bool:
-    """Whether something on the sheet still changes."""
-    return any(batch.live for batch in batches)
+def one(account: Account, batch: str, *, user: User | None = None) -> Group | None:
+    """A whole group of the account, with all its frames; None where there is none of that id."""
+    head = _rows(account).filter(batch=batch).order_by("id").first() if batch else None
+    if head is None:
+        return None
+    (strip,) = _strips(account, [head], user, opened={batch})
+    return strip if isinstance(strip, Group) else None
+
+
+def some(
+    account: Account, ids: Sequence[str], *, fresh: bool = False, user: User | None = None
+) -> list[Strip]:
+    """What stands under these ids, newest first; unknown and others' ids are left out.
+
+    The id of a prediction gives its strip, or its part of a group; the id of a group gives the group's head alone.
+    """
+    rows = list(_rows(account).filter(public_id__in=ids).order_by("-created_at", "-id"))
+    members = _members(account, {row.batch for row in rows if row.batch} | set(ids))
+    found: list[Strip] = list(_batches(rows, members, user, fresh))
+    wanted = [batch for batch in members if batch in set(ids)]
+    if wanted:
+        firsts = {
+            row.batch: row for row in _rows(account).filter(pk__in=[members[one][0].pk for one in wanted])
+        }
+        done = _done(account, wanted)
+        found += [Group(firsts[batch], members[batch], done.get(batch, 0)) for batch in wanted]
+    return found
+
+
+def any_live(strips: Iterable[Strip]) -> bool:
+    """Whether something among them still changes."""
+    return any(strip.live for strip in strips)
 
 
 def _rows(account: Account) -> PredictionQuerySet:
     rows = Prediction.objects.owned_by(account).select_related("model", "version")
-    return rows.defer(
-        "result", "metrics", "version__output_schema", "version__example_input", "version__source"
+    return rows.defer("result", "metrics", "version__example_input", "version__source")
+
+
+def _heads(account: Account) -> PredictionQuerySet:
+    """The first prediction of each press."""
+    before = Prediction.objects.filter(
+        account=OuterRef("account"), batch=OuterRef("batch"), id__lt=OuterRef("pk")
     )
+    return _rows(account).filter(Q(batch="") | ~Exists(before))
 
 
-def _batches(predictions: list[Prediction], fresh: bool = False) -> list[Batch]:
-    items: dict[int, list[Item]] = {}
-    ended = [prediction.pk for prediction in predictions if prediction.status == Status.SUCCEEDED]
-    mine = access.with_files(Item.objects.filter(output__prediction_id__in=ended)) if ended else ()
-    for item in mine:
-        items.setdefault(item.output.prediction_id, []).append(item)
-    looks = previews.numbers_of([one.pk for one in predictions if _developing(one)])
-    counted = 0
-    batches = []
-    for prediction in reversed(predictions):
-        place = None
-        if prediction.phase == Phase.WAITING and counted < PLACES:
-            place = dispatch.place(prediction)
-            counted += 1
-        of_one = sorted(items.get(prediction.pk, ()), key=lambda item: item.output.index)
-        frames = _frames(prediction, of_one, looks.get(prediction.pk))
-        batches.append(Batch(prediction, frames, place, of_one, fresh))
-    batches.reverse()
-    return batches
+def _members(account: Account, batches: Collection[str]) -> dict[str, list[Member]]:
+    """All predictions of each of these groups, in their order."""
+    named = [batch for batch in batches if batch]
+    found: dict[str, list[Member]] = {}
+    if named:
+        rows = Prediction.objects.owned_by(account).filter(batch__in=named).order_by("id")
+        for batch, *values in rows.values_list("batch", *Member.COLUMNS):
+            found.setdefault(batch, []).append(Member(*values))
+    return found
 
 
-def _developing(prediction: Prediction) -> bool:
-    return not prediction.is_ended and prediction.phase != Phase.WAITING
+def _done(account: Account, batches: Collection[str]) -> dict[str, int]:
+    """How many pictures each group has by now."""
+    found: dict[str, int] = {}
+    items = Item.objects.filter(output__prediction__account=account, output__prediction__batch__in=batches)
+    for batch in items.values_list("output__prediction__batch", flat=True):
+        found[batch] = found.get(batch, 0) + 1
+    return found
 
 
-def _frames(prediction: Prediction, items: list[Item], look: int | None) -> list[Frame]:
-    asked = pricing.asked_outputs(prediction.version, prediction.input)
-    ratio = asked_ratio(prediction)
-    seed = prediction.seed()
-    if prediction.status == Status.SUCCEEDED:
-        return _finished(prediction, items, asked, ratio, seed)
-    if prediction.status == Status.FAILED:
-        return [Frame(1, "failed", ratio)]
-    if prediction.is_ended:
-        return [Frame(1, "cancelled", ratio)]
-    if not _developing(prediction):
-        return [Frame(index + 1, "queued", ratio) for index in range(asked)]
-    # They are made one after the other, so the look is at the one that the progress has come to.
-    made = (prediction.progress or 0) * asked
-    at_work = min(asked - 1, int(made))
-    address = previews.path_of(prediction, look) if look is not None else ""
+def _strips(
+    account: Account, heads: list[Prediction], user: User | None, opened: Collection[str] = ()
+) -> list[Strip]:
+    members = _members(account, {head.batch for head in heads if head.batch})
+    shown = {batch: _shown(rows, batch in opened) for batch, rows in members.items()}
+    budget = OPEN
+    for batch in (head.batch for head in heads if head.batch in members):
+        rows = members[batch]
+        if batch not in opened and any(row.live for row in rows) and len(rows) <= budget:
+            budget -= len(rows)
+            shown[batch] = rows
+    mine = {head.pk for head in heads}
+    others = [row.pk for rows in shown.values() for row in rows if row.pk not in mine]
+    more = list(_rows(account).filter(pk__in=others)) if others else []
+    wanted = {row.pk for rows in shown.values() for row in rows} | {one.pk for one in heads if not one.batch}
+    drawn = [one for one in [*heads, *more] if one.pk in wanted]
+    built = {one.prediction.pk: one for one in _batches(drawn, members, user)}
+    done = _done(account, members) if members else {}
     return [
-        Frame(
-            index + 1,
-            "developing",
-            ratio,
-            look=address if index == at_work else "",
-            done=round(100 * min(1.0, max(0.0, made - index)), 1),
+        Group(
+            head, members[head.batch], done.get(head.batch, 0), [built[row.pk] for row in shown[head.batch]]
         )
-        for index in range(asked)
+        if head.batch in members
+        else built[head.pk]
+        for head in heads
     ]
 
 
-def _finished(
-    prediction: Prediction, items: list[Item], asked: int, ratio: float, seed: int | None
-) -> list[Frame]:
-    frames = []
-    for item in items:
-        index = item.output.index
-        of_batch = None if seed is None else seed + index
-        frames.append(
-            Frame(index + 1, "done", rows.shown_ratio(item.ratio), tiles.Tile(item, own=True), of_batch)
-        )
-    delivered = len(prediction.output) if isinstance(prediction.output, list) else 1
-    if prediction.data_removed or not isinstance(prediction.output, list):
-        delivered = asked
-    missing = asked - delivered
-    # What a service lost on the way is not what it held back.
-    state = "missing" if collecting.names_missing(prediction.logs) else "dropped"
-    frames += [Frame(delivered + extra + 1, state, ratio) for extra in range(missing)]
-    return frames
+def _shown(rows: list[Member], opened: bool) -> list[Member]:
+    return rows if opened else rows[:COLLAPSED]
 
 
-def asked_ratio(prediction: Prediction) -> float:
-    """Width by height as the input asks for them, so that a frame has its shape before the picture is there."""
-    rules = prediction.version.properties
-    given = prediction.input
-    ratio = given.get("aspect_ratio", rules.get("aspect_ratio", {}).get("default"))
-    if isinstance(ratio, str):
-        wide, _colon, high = ratio.partition(":")
-        if wide.isdigit() and high.isdigit() and int(high):
-            return rows.shown_ratio(int(wide) / int(high))
-    width = given.get("width", rules.get("width", {}).get("default"))
-    height = given.get("height", rules.get("height", {}).get("default"))
-    if isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0:
-        return rows.shown_ratio(width / height)
-    return 1.0
+def _batches(
+    predictions: list[Prediction],
+    members: dict[str, list[Member]],
+    user: User | None,
+    fresh: bool = False,
+) -> list[Batch]:
+    """Each prediction with its frames, in the order given."""
+    items = _items(predictions)
+    look = _look(predictions, items, user)
+    again = failures.elsewhere([one for one in predictions if one.status == Status.FAILED])
+    places = _places(predictions)
+    return [
+        _batch(one, members, items.get(one.pk, []), look, places.get(one.pk), one.pk in again, fresh)
+        for one in predictions
+    ]
+
+
+def _batch(
+    prediction: Prediction,
+    members: dict[str, list[Member]],
+    items: list[Item],
+    look: frames.Look,
+    place: dispatch.Place | None,
+    elsewhere: bool,
+    fresh: bool,
+) -> Batch:
+    part, before = None, 0
+    if prediction.batch in members:
+        part = Part(prediction.batch, [row.pk for row in members[prediction.batch]].index(prediction.pk))
+        before = part.index * frames.asked(prediction)
+    drawn = frames.of(prediction, items, look, before)
+    return Batch(prediction, drawn, place, items, fresh, part, elsewhere)
+
+
+def _items(predictions: list[Prediction]) -> dict[int, list[Item]]:
+    items: dict[int, list[Item]] = {}
+    ended = [one.pk for one in predictions if one.status == Status.SUCCEEDED]
+    mine = access.with_files(Item.objects.filter(output__prediction_id__in=ended)) if ended else ()
+    for item in mine:
+        items.setdefault(item.output.prediction_id, []).append(item)
+    for of_one in items.values():
+        of_one.sort(key=lambda item: item.output.index)
+    return items
+
+
+def _look(predictions: list[Prediction], items: dict[int, list[Item]], user: User | None) -> frames.Look:
+    numbers = previews.numbers_of([one.pk for one in predictions if frames.is_developing(one)])
+    mine = [item for of_one in items.values() for item in of_one]
+    liked, veil = frozenset[int](), True
+    if user is not None and mine:
+        liked = frozenset(Like.objects.filter(user=user, item__in=mine).values_list("item_id", flat=True))
+    if user is not None and any(item.sensitive for item in mine):
+        shown = ReaderChoice.objects.filter(user=user, sensitive=ReaderChoice.Sensitive.SHOW)
+        veil = not shown.exists()
+    return frames.Look(numbers, liked, veil)
+
+
+def _places(predictions: list[Prediction]) -> dict[int, dispatch.Place | None]:
+    """The places of those that wait longest."""
+    waiting = [one for one in predictions if one.phase == Phase.WAITING]
+    waiting.sort(key=lambda one: (one.created_at, one.pk))
+    return {one.pk: dispatch.place(one) for one in waiting[:PLACES]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gallery.studio import desk, inputs_views, views
+from gallery.studio import deeds, desk, history, inputs_views, presets, views
 
 urlpatterns = [
     path("studio/", views.studio, name="studio"),
@@ -16,7 +16,15 @@ urlpatterns = [
     path("studio/use/<slug:public_id>/", inputs_views.use, name="studio_use"),
     path("studio/shelf/", inputs_views.shelf, name="studio_shelf"),
     path("studio/seed/", inputs_views.seed, name="studio_seed"),
-    path("studio/live/", views.live, name="studio_live"),
-    path("studio/<slug:public_id>/cancel/", views.cancel, name="studio_cancel"),
-    path("studio/<slug:public_id>/again/", views.again, name="studio_again"),
+    path("studio/live/", deeds.live, name="studio_live"),
+    path("studio/prompts/", history.prompts, name="studio_prompts"),
+    path("studio/presets/", presets.save, name="studio_presets"),
+    path("studio/presets/<int:number>/apply/", presets.apply, name="studio_preset_apply"),
+    path("studio/presets/<int:number>/name/", presets.change, name="studio_preset_name"),
+    path("studio/presets/<int:number>/delete/", presets.delete, name="studio_preset_delete"),
+    path("studio/batch/<slug:batch>/", deeds.group, name="studio_group"),
+    path("studio/batch/<slug:batch>/cancel/", deeds.cancel_rest, name="studio_cancel_rest"),
+    path("studio/vary/<slug:public_id>/", deeds.vary, name="studio_vary"),
+    path("studio/<slug:public_id>/cancel/", deeds.cancel, name="studio_cancel"),
+    path("studio/<slug:public_id>/again/", deeds.again, name="studio_again"),
 ]

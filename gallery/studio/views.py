@@ -1,25 +1,23 @@
-"""The studio's pages and fragments."""
+"""The studio's page, and the press of its button."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import access, money
-from gallery.models import Item
 from gallery.pages import account_of, base_url, member, page, user_of
-from gallery.studio import desk, inputs, needs, reading, sheet
-from predictions import lifecycle, submit
-from predictions.models import Prediction, Version
+from gallery.studio import batches, desk, inputs, lineage, needs, presets, reading, sheet, wishes
+from gallery.studio.deeds import made, refusal_of
+from predictions import submit
+from predictions.models import Version
 
-STOP_POLLING = 286
+LONGEST_KEPT = 1000
+"""Characters of a field that an address keeps."""
 SAMPLES = (
     gettext_lazy("a red balloon over green hills at sunset"),
     gettext_lazy("a lighthouse on a cliff, storm clouds, oil painting"),
@@ -30,45 +28,35 @@ SAMPLES = (
 @require_safe
 @member
 def studio(request: HttpRequest) -> HttpResponse:
-    """The studio: filled in from `?from=` (an own prediction) or `?item=` (a picture whose prompt may be read)."""
-    version, values = _wish(request)
-    return _studio_page(request, version, values)
-
-
-def _wish(request: HttpRequest) -> tuple[Version | None, dict[str, Any]]:
-    source = _source(request)
-    if source is not None:
-        return source.version, reading.as_form(source.version, source.input)
-    version = desk.version_of(request.GET.get("model", ""))
-    fields = request.GET.dict()
-    return version, reading.kept(version, fields) if version is not None else fields
-
-
-def _source(request: HttpRequest) -> Prediction | None:
-    if "from" in request.GET:
-        mine = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
-        return mine.filter(public_id=request.GET["from"]).first()
-    if "item" in request.GET:
-        items = Item.objects.public().filter(show_prompt=True, public_id=request.GET["item"])
-        item = items.select_related("output__prediction__version__model").first()
-        return item.output.prediction if item is not None else None
-    return None
+    """The studio, filled in as the address wishes; or only older strips of its sheet (`?after=`, for htmx)."""
+    if "after" in request.GET and request.headers.get("HX-Request") == "true":
+        older = sheet.page(account_of(request), request.GET["after"], user=user_of(request))
+        return page(request, "studio/_older.html", {"batches": older.strips, "older": older.older})
+    return _studio_page(request, wishes.of_address(request))
 
 
 def _studio_page(
     request: HttpRequest,
-    version: Version | None,
-    values: Mapping[str, Any],
+    wish: wishes.Wish,
     errors: Mapping[str, str] | None = None,
     refusal: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    batches = sheet.recent(account_of(request))
+    account, user = account_of(request), user_of(request)
+    shown = sheet.page(account, request.GET.get("after", ""), user=user)
+    form = request.POST or request.GET
     context = {
-        **desk.form_context(request, version, values, errors, refusal),
-        "batches": batches,
-        "live": sheet.any_live(batches),
+        **desk.form_context(request, wish.version, wish.values, errors, refusal, wish.dropped),
+        "batches": shown.strips,
+        "older": shown.older,
+        "live": shown.live,
         "samples": SAMPLES,
+        "origin": wish.origin,
+        "presets": presets.of(user),
+        "each_line": wish.each_line or batches.EACH_LINE in form,
+        "seed_count": form.get(batches.SEED_COUNT, "")[:8] or str(wish.seeds),
+        "most_seeds": batches.MOST_SEEDS,
+        "largest": batches.LARGEST,
     }
     return page(request, "studio/studio.html", context, status=status)
 
@@ -85,23 +73,20 @@ def make(request: HttpRequest) -> HttpResponse:
     wrong = needs.faults(version, given) | wrong
     if wrong:
         return _refused(request, version, form, errors=wrong)
-    wish = submit.Request(
-        account=account_of(request),
-        user=user_of(request),
-        version=version,
-        input=given,
-        source="web",
-        origin=base_url(request),
-    )
+    origin = lineage.of_form(account_of(request), form)
     try:
-        prediction = submit.accept(wish)
+        rows = batches.accept(account_of(request), user_of(request), version, form, origin, base_url(request))
+    except batches.NotABatch as refused:
+        known = refused.field in version.properties
+        errors = {refused.field: refused.sentence} if known else None
+        return _refused(request, version, form, errors=errors, refusal="" if known else refused.sentence)
     except submit.InvalidInput as refused:
         errors = reading.sentences(version, given, refused.faults)
         return _refused(request, version, form, errors=errors)
     except submit.Refused as refused:
-        return _refused(request, version, form, refusal=_why(request, refused, version, given))
+        return _refused(request, version, form, refusal=refusal_of(request, refused, version, given))
     if request.headers.get("HX-Request") == "true":
-        return _made(request, prediction)
+        return made(request, rows)
     return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
 
 
@@ -112,17 +97,10 @@ def _as_address(form: QueryDict, version: Version) -> str:
     for name in reading.ordered(version):
         value = reading.raw(form, name)
         if value:
-            kept[name] = value[:1000]
+            kept[name] = value[:LONGEST_KEPT]
     if reading.SWITCHES in form:
         kept[reading.SWITCHES] = "1"
     return kept.urlencode()
-
-
-def _made(request: HttpRequest, prediction: Prediction) -> HttpResponse:
-    account = account_of(request)
-    account.refresh_from_db()
-    batches = sheet.some(account, [prediction.public_id])
-    return page(request, "studio/_made.html", {"batches": batches, "live": True, "account": account})
 
 
 def _refused(
@@ -139,79 +117,5 @@ def _refused(
         response = page(request, "studio/_form.html", context, status=422)
         response["HX-Retarget"], response["HX-Reswap"] = "#form", "outerHTML"
         return response
-    return _studio_page(request, version, values, errors, refusal, status=422)
-
-
-def _why(request: HttpRequest, refused: submit.Refused, version: Version, given: dict[str, Any]) -> str:
-    if isinstance(refused, submit.InsufficientCredit):
-        account_of(request).refresh_from_db()
-        return str(desk.price_of(request, version, given)["short_of"]) or refused.detail
-    words = {
-        submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
-        submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
-        submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
-    }
-    return words.get(type(refused), refused.detail)
-
-
-@require_POST
-@member
-def live(request: HttpRequest) -> HttpResponse:
-    """What changed since the page knew it: only those strips. Says when there is nothing left to ask for."""
-    known = dict(_parse_key(key) for key in request.POST.getlist("known")[: sheet.SHOWN * 4])
-    account = account_of(request)
-    batches = sheet.some(account, list(known), fresh=True)
-    changed = [batch for batch in batches if batch.state_key != known.get(batch.prediction.public_id)]
-    more = sheet.any_live(batches)
-    context = {"batches": changed, "account": account, "settled": any(not batch.live for batch in changed)}
-    if not changed:
-        return HttpResponse(status=204 if more else STOP_POLLING)
-    return page(request, "studio/_live.html", context, status=200 if more else STOP_POLLING)
-
-
-def _parse_key(key: str) -> tuple[str, str]:
-    return key.split(".")[0][:26], key[:80]
-
-
-@require_POST
-@member
-def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Cancel one's own; says what came back, or that it was too late."""
-    prediction = _own(request, public_id)
-    after = lifecycle.cancel(prediction.public_id)
-    batches = sheet.some(account_of(request), [public_id])
-    if request.headers.get("HX-Request") == "true":
-        account = account_of(request)
-        account.refresh_from_db()
-        return page(request, "studio/_live.html", {"batches": batches, "account": account, "settled": True})
-    if after.is_ended and after.shown_status == "canceled":
-        words = _("Cancelled. %(credits)s came back.") % {"credits": money.words(batches[0].came_back)}
-        messages.success(request, words)
-    else:
-        messages.info(request, _("Too late to cancel: it was already done."))
-    return HttpResponseRedirect(reverse("studio"))
-
-
-@require_POST
-@member
-def again(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make the same once more, at today's price."""
-    source = _own(request, public_id)
-    wish = submit.Request(
-        account=account_of(request),
-        user=user_of(request),
-        version=source.version,
-        input=source.input,
-        source="web",
-        origin=source.origin or base_url(request),
-    )
-    try:
-        submit.accept(wish)
-    except submit.Refused as refused:
-        messages.error(request, _why(request, refused, source.version, source.input))
-    return HttpResponseRedirect(reverse("studio"))
-
-
-def _own(request: HttpRequest, public_id: str) -> Prediction:
-    mine = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
-    return access.found(mine.filter(public_id=public_id).first())
+    wish = wishes.Wish(version, values, lineage.of_form(account_of(request), form))
+    return _studio_page(request, wish, errors, refusal, status=422)

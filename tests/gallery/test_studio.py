@@ -268,8 +268,8 @@ def test_finished_pictures_stand_in_their_frames(as_alice: Client, alice: User) 
     (batch,) = sheet.recent(factories.account_of(alice))
     assert [frame.state for frame in batch.frames] == ["done", "done", "done", "dropped"]
     assert [frame.seed for frame in batch.frames[:3]] == [5, 6, 8]
-    others = "Only the others were charged; 1 credit came back."
-    assert batch.note == f"1 of 4 were too sensitive and were dropped. {others}"
+    others = "You paid for 3; 1 credit came back."
+    assert batch.note == f"1 of 4 was too sensitive and was dropped. {others}"
     note = collecting.Found(missing={3: "gone"}, asked=4).note
     Prediction.objects.filter(pk=prediction.pk).update(logs=f"Using seed: 5\n[{note}]\n")
     (batch,) = sheet.recent(factories.account_of(alice))

@@ -1,0 +1,188 @@
+"""What members do with what stands on the sheet: look again, cancel, make once more, vary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import access, money
+from gallery.pages import account_of, base_url, member, page, user_of
+from gallery.studio import desk, lineage, sheet, wishes
+from gallery.studio.lineage import Origin
+from predictions import lifecycle, pricing, submit
+from predictions.models import Prediction, Version
+from predictions.models.prediction import MadeHow
+
+STOP_POLLING = 286
+MOST_KNOWN = 400
+"""Strips and parts of one page that are asked about at once."""
+VARIATIONS = 4
+
+
+@require_safe
+@member
+def group(request: HttpRequest, batch: str) -> HttpResponse:
+    """All frames of one press: the group opened in its place, or a page with it alone."""
+    found = access.found(sheet.one(account_of(request), batch[:26], user=user_of(request)))
+    if request.headers.get("HX-Request") == "true":
+        return page(request, "studio/_batch.html", {"batch": found})
+    return page(request, "studio/group.html", {"batch": found, "live": found.live})
+
+
+@require_POST
+@member
+def live(request: HttpRequest) -> HttpResponse:
+    """What changed since the page knew it: only those strips. Says when there is nothing left to ask for."""
+    known = dict(_parse_key(key) for key in request.POST.getlist("known")[:MOST_KNOWN])
+    account = account_of(request)
+    batches = sheet.some(account, list(known), fresh=True, user=user_of(request))
+    changed = [batch for batch in batches if batch.state_key != known.get(batch.key)]
+    more = sheet.any_live(batches)
+    context = {"batches": changed, "account": account, "settled": any(not batch.live for batch in changed)}
+    if not changed:
+        return HttpResponse(status=204 if more else STOP_POLLING)
+    return page(request, "studio/_live.html", context, status=200 if more else STOP_POLLING)
+
+
+def _parse_key(key: str) -> tuple[str, str]:
+    return key.split(".")[0][:26], key[:80]
+
+
+@require_POST
+@member
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Cancel one's own; says what came back, or that it was too late."""
+    prediction = _own(request, public_id)
+    after = lifecycle.cancel(prediction.public_id)
+    batches = sheet.some(account_of(request), [public_id, prediction.batch], user=user_of(request))
+    if request.headers.get("HX-Request") == "true":
+        return _news(request, batches)
+    if after.is_ended and after.shown_status == "canceled":
+        _cancelled(request, after.ceiling - (after.charge or 0))
+    else:
+        messages.info(request, _("Too late to cancel: it was already done."))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+@require_POST
+@member
+def cancel_rest(request: HttpRequest, batch: str) -> HttpResponse:
+    """Cancel all of one press that still lives; what is done stays."""
+    account = account_of(request)
+    living = list(Prediction.objects.owned_by(account).live().filter(batch=batch[:26]).order_by("-id"))
+    if not living and not Prediction.objects.owned_by(account).filter(batch=batch[:26]).exists():
+        raise Http404
+    # The last first: what waits at the end is not begun while those before it are called off.
+    ended = [lifecycle.cancel(one.public_id) for one in living]
+    if request.headers.get("HX-Request") == "true":
+        ids = [one.public_id for one in living]
+        return _news(request, sheet.some(account, [*ids, batch[:26]], user=user_of(request)))
+    came_back = sum(one.ceiling for one in ended if one.shown_status == "canceled")
+    if came_back:
+        _cancelled(request, came_back)
+    else:
+        messages.info(request, _("Too late to cancel: it was already done."))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def _cancelled(request: HttpRequest, came_back: int) -> None:
+    words = _("Cancelled. %(credits)s came back.") % {"credits": money.words(came_back)}
+    messages.success(request, words)
+
+
+@require_POST
+@member
+def again(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make the same once more, at today's price."""
+    source = _own(request, public_id)
+    origin = lineage.of_form(
+        account_of(request), {"made_from": source.made_from, "made_how": source.made_how}
+    )
+    return _ask(request, source, source.input, origin)
+
+
+@require_POST
+@member
+def vary(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make variations of a picture: its own settings with new seeds, four of them where its model makes several."""
+    found = lineage.recipe(account_of(request), public_id)
+    if found is None:
+        raise Http404
+    item, source = found
+    if source.data_removed:
+        messages.error(request, _("What made this picture was deleted, so it cannot be varied."))
+        return _said(request)
+    given = {name: value for name, value in source.input.items() if name != "seed"}
+    count = source.version.properties.get(pricing.COUNT_KEY)
+    if count is not None:
+        given[pricing.COUNT_KEY] = max(1, min(VARIATIONS, int(count.get("maximum", VARIATIONS))))
+    origin = lineage.of_item(account_of(request), item, MadeHow.VARIATION)
+    return _ask(request, source, given, origin)
+
+
+def _ask(request: HttpRequest, source: Prediction, given: dict[str, Any], origin: Origin) -> HttpResponse:
+    """Ask for one prediction like another; its strip for htmx, else the studio."""
+    wish = submit.Request(
+        account=account_of(request),
+        user=user_of(request),
+        version=source.version,
+        input=given,
+        source="web",
+        origin=base_url(request),
+        made_from=origin.item_id,
+        made_how=origin.how,
+    )
+    try:
+        row = submit.accept(wish)
+    except submit.Refused as refused:
+        messages.error(request, refusal_of(request, refused, source.version, given))
+        return _said(request)
+    if request.headers.get("HX-Request") == "true":
+        return made(request, [row])
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
+    """The new strip, for the sheet that is open."""
+    account, user = account_of(request), user_of(request)
+    account.refresh_from_db()
+    group = sheet.one(account, rows[0].batch, user=user)
+    batches = [group] if group else sheet.some(account, [rows[0].public_id], user=user)
+    return page(request, "studio/_made.html", {"batches": batches, "live": True, "account": account})
+
+
+def refusal_of(request: HttpRequest, refused: submit.Refused, version: Version, given: dict[str, Any]) -> str:
+    """Why nothing was accepted, in the reader's language."""
+    if isinstance(refused, submit.InsufficientCredit):
+        account_of(request).refresh_from_db()
+        return str(desk.price_of(request, version, given)["short_of"]) or refused.detail
+    words = {
+        submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
+        submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
+        submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
+    }
+    return words.get(type(refused), refused.detail)
+
+
+def _news(request: HttpRequest, batches: list[sheet.Strip]) -> HttpResponse:
+    account = account_of(request)
+    account.refresh_from_db()
+    return page(request, "studio/_live.html", {"batches": batches, "account": account, "settled": True})
+
+
+def _said(request: HttpRequest) -> HttpResponse:
+    """The messages as toasts on the open page, or on the studio's."""
+    if request.headers.get("HX-Request") == "true":
+        response = page(request, "studio/_toasts.html", status=200)
+        response["HX-Reswap"] = "none"
+        return response
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def _own(request: HttpRequest, public_id: str) -> Prediction:
+    return access.found(wishes.own_prediction(request, public_id))

@@ -1,0 +1,67 @@
+"""Why something was not made, in the reader's language: what happened, what came back, what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from predictions import availability
+from predictions.lifecycle import ending
+from predictions.models import Prediction, Status
+from predictions.running import collecting, finishing, providers, routing, starting
+from predictions.upstreams import circuits
+
+OURS: Mapping[str, Promise] = {
+    ending.QUARANTINED: gettext_lazy("It stopped its workers several times and was set aside."),
+    ending.TOO_LONG: gettext_lazy("It took longer than this server allows and was stopped."),
+    ending.WAITED_TOO_LONG: gettext_lazy("Nothing could take it in time."),
+    ending.ANSWER_LOST: gettext_lazy("The upstream's answer was lost."),
+    finishing.LOST: gettext_lazy("The upstream stopped."),
+    finishing.CANCELED: gettext_lazy("The upstream cancelled it."),
+    starting.NOT_ACCEPTED: gettext_lazy("The upstream did not accept it."),
+    starting.UNKNOWN_THERE: gettext_lazy("No upstream knows this model."),
+    starting.NO_ROOM: gettext_lazy("The upstreams have no room for it at present."),
+    availability.CAPPED: gettext_lazy("The upstreams have spent what they may on this day."),
+    collecting.GONE: gettext_lazy("The finished files were gone before they could be stored."),
+}
+"""Darkroom's own errors, as the API tells them, in the words of the pages."""
+
+_SENSITIVE = re.compile(r"\bnsfw\b", re.IGNORECASE)
+
+
+def reason(prediction: Prediction) -> str:
+    """Why it failed, without the words on money that stand beside it; an upstream's own words stay as they are."""
+    said = (prediction.error or "").removesuffix(ending.FREE).rstrip()
+    if said in OURS:
+        return str(OURS[said])
+    if held_back(prediction):
+        return _("All pictures were too sensitive and were dropped. Try other words.")
+    return said or _("The upstream stopped.")
+
+
+def held_back(prediction: Prediction) -> bool:
+    """Whether nothing came of it because all of it was too sensitive."""
+    return prediction.status == Status.FAILED and bool(_SENSITIVE.search(prediction.error or ""))
+
+
+def elsewhere(failed: list[Prediction]) -> set[int]:
+    """The keys of those that would go to another upstream if they were asked for again now.
+
+    That is so where the one that failed takes no work at present and another that serves the model does. A few
+    queries for all of them together, none where nothing failed.
+    """
+    tried = [one for one in failed if one.provider]
+    if not tried:
+        return set()
+    everyone, closed = providers.all_providers(), circuits.unavailable()
+    found = set()
+    for one in tried:
+        serving = routing.serving(everyone, routing.Wanted(one.model.ref, one.model.engine_last_resort))
+        awake = {other.name for other in serving} - closed
+        if one.provider in closed and awake - {one.provider}:
+            found.add(one.pk)
+    return found

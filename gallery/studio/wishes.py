@@ -1,0 +1,146 @@
+"""What the studio's form is filled with when somebody comes to it by a link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import Http404, HttpRequest
+
+from gallery.models import Preset
+from gallery.pages import account_of, user_of
+from gallery.studio import desk, inputs, lineage, reading
+from gallery.studio.controls import PROMPTS
+from gallery.studio.lineage import Origin
+from predictions import availability, catalogue
+from predictions.models import HostedModel, Prediction, Version
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A form to begin with: the model (None where none is named), its fields, and what it is made from."""
+
+    version: Version | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = lineage.NONE
+    dropped: list[str] = field(default_factory=list)
+    """Labels of settings that were kept somewhere and fit no more."""
+    each_line: bool = False
+    seeds: int = 1
+    """The series that it is: whether each line of the prompt is one, and how many seeds each is made with."""
+
+
+def of_address(request: HttpRequest) -> Wish:
+    """The form that an address asks for.
+
+    `?from=` an own prediction, `?list=` all of one press, `?item=` a picture whose recipe may be read, `?use=` a
+    picture as input, `?preset=` own settings, `?words=` the prompt of an own prediction; else `?model=` with fields of
+    the form by their names.
+    """
+    asked = request.GET
+    for name, fill in _BY_NAME.items():
+        if asked.get(name):
+            wish = fill(request, asked[name])
+            if wish is not None:
+                return wish
+    version = desk.version_of(asked.get("model", ""))
+    fields = asked.dict()
+    origin = lineage.of_form(account_of(request), asked)
+    return Wish(version, reading.kept(version, fields) if version is not None else fields, origin)
+
+
+def of_prediction(source: Prediction, origin: Origin = lineage.NONE) -> Wish:
+    """The form as it was when that prediction was asked for."""
+    return Wish(source.version, reading.as_form(source.version, source.input), origin)
+
+
+def of_preset(preset: Preset) -> Wish | None:
+    """The form with kept settings, as far as they fit the model's present version; None where it has none."""
+    version = catalogue.find_version(preset.model.ref)
+    if version is None:
+        return None
+    kept = preset.values if isinstance(preset.values, dict) else {}
+    fields = {str(name): value for name, value in kept.items() if isinstance(value, str)}
+    values, dropped = reading.carry(version, version, fields)
+    return Wish(version, values, dropped=dropped)
+
+
+def own_prediction(request: HttpRequest, public_id: str) -> Prediction | None:
+    """A prediction of the member's account."""
+    mine = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
+    return mine.filter(public_id=public_id[:26]).first() if "\x00" not in public_id else None
+
+
+def _from(request: HttpRequest, public_id: str) -> Wish | None:
+    source = own_prediction(request, public_id)
+    return of_prediction(source, lineage.of_address(request)) if source is not None else None
+
+
+def _item(request: HttpRequest, public_id: str) -> Wish | None:
+    found = lineage.recipe(account_of(request), public_id)
+    return of_prediction(found[1], lineage.of_address(request)) if found is not None else None
+
+
+def _use(request: HttpRequest, public_id: str) -> Wish | None:
+    """A picture as the first picture input of the model named, else of the first model that takes one."""
+    try:
+        picture = inputs.of_item(request, public_id)
+    except Http404:
+        return None
+    version = desk.version_of(request.GET.get("model", ""))
+    if version is None or not inputs.picture_fields(version):
+        version = _taking_pictures()
+    if version is None:
+        return None
+    return Wish(version, {inputs.picture_fields(version)[0]: picture.url}, lineage.of_address(request))
+
+
+def _taking_pictures() -> Version | None:
+    """The newest version of the first model that somebody works on from a picture; those with a prompt first."""
+    refs = availability.refs_taking_pictures()
+    models = HostedModel.objects.filter(enabled=True).order_by("position", "owner", "name")
+    found = [catalogue.find_version(model.ref) for model in models if model.ref in refs]
+    taking = [version for version in found if version is not None and inputs.picture_fields(version)]
+    taking.sort(key=lambda version: not any(name in version.properties for name in PROMPTS))
+    return taking[0] if taking else None
+
+
+def _list(request: HttpRequest, batch: str) -> Wish | None:
+    """All prompts of one press as lines, and as many seeds as each of them was made with."""
+    if "\x00" in batch:
+        return None
+    mine = Prediction.objects.owned_by(account_of(request)).filter(batch=batch[:26]).order_by("id")
+    rows = list(mine.select_related("version__model"))
+    if not batch or not rows:
+        return None
+    name = next((name for name in PROMPTS if name in rows[0].version.properties), "")
+    prompts = list(dict.fromkeys(str(row.input.get(name, "")) for row in rows))
+    given = rows[0].input | ({name: "\n".join(prompts)} if name else {})
+    form = reading.as_form(rows[0].version, given)
+    return Wish(rows[0].version, form, each_line=len(prompts) > 1, seeds=max(1, len(rows) // len(prompts)))
+
+
+def _preset(request: HttpRequest, number: str) -> Wish | None:
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    preset = Preset.objects.filter(user=user_of(request), pk=int(number)).select_related("model").first()
+    return of_preset(preset) if preset is not None else None
+
+
+def _words(request: HttpRequest, public_id: str) -> Wish | None:
+    source = own_prediction(request, public_id)
+    if source is None:
+        return None
+    prompts = {name: source.input[name] for name in PROMPTS if isinstance(source.input.get(name), str)}
+    return Wish(source.version, prompts)
+
+
+_BY_NAME = {
+    "item": _item,
+    "use": _use,
+    "list": _list,
+    "preset": _preset,
+    "words": _words,
+    "from": _from,
+}
