@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,6 +12,10 @@ from django.db import connection
 from gallery.search.words import Term
 
 Index = Literal["own", "public"]
+PARTS = (64, 512, 4_000)
+"""Hits of the first parts that are read: mostly the first is enough for a page. Then as many as the last says."""
+LARGEST = 2**63 - 1
+"""No place is larger."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,12 @@ class Keeper(Protocol):
 
     def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
         """The hits before a place, the largest place first, in parts as they are asked for."""
+
+
+def sizes() -> Iterator[int]:
+    """How many hits to read at a time."""
+    yield from PARTS
+    yield from itertools.repeat(PARTS[-1])
 
 
 def keeper() -> Keeper:

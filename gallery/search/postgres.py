@@ -7,17 +7,15 @@ common that more than `RARE` rows have.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from gallery.search.keeping import Entry, Hit, Index
+from gallery.search.keeping import LARGEST, Entry, Hit, Index, sizes
 from gallery.search.words import Term
 
 RARE = 2_000
-PARTS = (64, 512, 4_000)
-"""Hits of the first parts of a walk; then as many as the last says."""
-_LARGEST = 2**63 - 1
 _PLACE = {"own": "item_id", "public": "place"}
 # Materialised: planned as if all were wanted, so by the words' own index, and left after the first.
 _SOME = """
@@ -54,22 +52,20 @@ class Postgres:
         question = _question(terms)
         some = self._rows(_SOME, index, question, RARE + 1)
         if len(some) > RARE:
-            yield from self._walked(index, question, _LARGEST if before is None else before)
+            yield from self._walked(index, question, LARGEST if before is None else before)
             return
         rest = sorted((hit for hit in some if before is None or hit.place < before), key=_newest_first)
-        for start in range(0, len(rest), PARTS[0] if len(rest) < PARTS[1] else PARTS[1]):
-            yield rest[start : start + (PARTS[0] if len(rest) < PARTS[1] else PARTS[1])]
+        ends = itertools.takewhile(lambda start: start < len(rest), itertools.accumulate(sizes(), initial=0))
+        yield from (rest[start:end] for start, end in itertools.pairwise([*ends, len(rest)]))
 
     def _walked(self, index: Index, question: str, before: int) -> Iterator[list[Hit]]:
-        turn = 0
-        while True:
-            part = PARTS[min(turn, len(PARTS) - 1)]
+        for part in sizes():
             found = self._rows(_WALK, index, question, before, part)
             if found:
                 yield found
             if len(found) < part:
                 return
-            before, turn = found[-1].place, turn + 1
+            before = found[-1].place
 
     def _rows(self, statement: str, index: Index, *values: str | int) -> list[Hit]:
         with connection.cursor() as cursor:

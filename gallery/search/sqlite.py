@@ -12,12 +12,9 @@ from collections.abc import Iterator, Sequence
 from django.db import connection
 
 from gallery.models import SearchRow
-from gallery.search.keeping import Entry, Hit, Index
+from gallery.search.keeping import LARGEST, Entry, Hit, Index, sizes
 from gallery.search.words import Term
 
-PARTS = (64, 512, 4_000)
-"""Hits of the first parts; then as many as the last says."""
-_LARGEST = 2**63 - 1
 _HITS = {
     "own": "SELECT rowid, rowid FROM gallery_search_own WHERE gallery_search_own MATCH %s AND rowid < %s "
     "ORDER BY rowid DESC LIMIT %s",
@@ -47,21 +44,15 @@ class Sqlite:
     def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
         """A few first, then more at a time."""
         question = _question(terms)
-        for part in _sizes():
+        for part in sizes():
             with connection.cursor() as cursor:
-                cursor.execute(_HITS[index], [question, _LARGEST if before is None else before, part])
+                cursor.execute(_HITS[index], [question, LARGEST if before is None else before, part])
                 found = [Hit(place, item) for place, item in cursor.fetchall()]
             if found:
                 yield found
             if len(found) < part:
                 return
             before = found[-1].place
-
-
-def _sizes() -> Iterator[int]:
-    yield from PARTS
-    while True:
-        yield PARTS[-1]
 
 
 def _question(terms: Sequence[Term]) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from gallery.models import Item, ItemTag, Tag
-from gallery.search import finding, indexing, words
+from gallery import deletion, moderation, sharing
+from gallery.models import Item, ItemTag, SearchRow, Tag
+from gallery.search import finding, indexing, keeping, postgres, words
 from predictions.models import Status
 from tests import factories
 
@@ -136,3 +139,242 @@ def test_whatever_a_prompt_says_is_indexed(alice: User) -> None:
     index()
     assert set(found("lighthouse", 100)) == set(items)
     assert not Item.objects.filter(search_owed=True).exists()
+
+
+def test_every_word_that_is_asked_must_be_there(alice: User) -> None:
+    both = made(alice, "red fox")
+    made(alice, "red car")
+    made(alice, "blue fox")
+    index()
+    assert found("red fox") == [both]
+
+
+def test_tags_and_titles_are_found_by_everybody(alice: User) -> None:
+    item = made(alice, "a prompt", title="Winter at the coast", tags=("film grain", "雪景"))
+    index()
+    for text in ("winter coast", "grain", "雪景", "coast prompt"):
+        assert found(text) == [item]
+
+
+def test_a_model_is_found_by_the_owner_alone(alice: User) -> None:
+    item = made(alice, "a prompt")
+    index()
+    assert found_by(alice, item.model.name) == [item]
+    assert found(item.model.name) == []
+
+
+def test_the_words_of_a_hidden_prompt_are_found_by_the_owner_alone(alice: User) -> None:
+    item = made(alice, "a secret recipe", title="Soup", show_prompt=False)
+    index()
+    assert found("secret") == []
+    assert found("soup") == [item]
+    assert found_by(alice, "secret") == [item]
+
+
+def test_a_prompt_that_is_hidden_now_is_found_no_more_even_before_it_is_indexed_anew(alice: User) -> None:
+    item = made(alice, "a secret recipe", title="Soup")
+    index()
+    assert found("secret") == [item]
+    sharing.describe(item, show_prompt=False)
+    assert found("secret") == []
+    index()
+    assert found("secret") == []
+    assert found("soup") == [item]
+
+
+def test_what_is_not_published_is_found_by_nobody_else(alice: User, bob: User) -> None:
+    made(alice, "a private fox", public=False)
+    made(alice, "an unlisted fox", visibility="unlisted")
+    index()
+    assert found("fox") == []
+    assert found_by(bob, "fox") == []
+    assert len(found_by(alice, "fox")) == 2
+
+
+def test_taking_it_back_hiding_and_the_trash_take_it_out_at_once(alice: User) -> None:
+    items = [made(alice, "a fox") for _ in range(3)]
+    index()
+    assert len(found("fox")) == 3
+    sharing.unpublish(items[0])
+    moderation.hide(items[1], "a reason")
+    Item.objects.filter(pk=items[2].pk).update(trashed_at=timezone.now())
+    assert found("fox") == []
+    index()
+    assert found("fox") == []
+
+
+def test_what_a_moderator_shows_again_is_found_again_though_it_was_indexed_meanwhile(alice: User) -> None:
+    item = made(alice, "a fox")
+    moderation.hide(item, "a reason")
+    index()
+    moderation.restore(item)
+    assert found("fox") == [item]
+
+
+def test_publishing_makes_it_found(alice: User) -> None:
+    item = made(alice, "a fox", public=False)
+    index()
+    sharing.publish(item, title="Reynard", tags=["forest"])
+    index()
+    for text in ("reynard", "fox", "forest"):
+        assert found(text) == [item]
+
+
+def test_a_deleted_picture_leaves_nothing_behind(alice: User) -> None:
+    item = made(alice, "a fox")
+    index()
+    deletion.delete(item)
+    assert found("fox") == found_by(alice, "fox") == []
+    assert not SearchRow.objects.exists()
+    made(alice, "a bear")
+    index()
+    assert kept_words() == {"a", "bear"}
+
+
+def kept_words() -> set[str]:
+    """All words that the database has for everybody."""
+    column = "public_words::text" if connection.vendor == "postgresql" else "words"
+    table = "gallery_searchrow" if connection.vendor == "postgresql" else "gallery_search_public"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM {table}")
+        return {word.strip("'") for row in cursor.fetchall() for word in (row[0] or "").split()}
+
+
+def test_public_search_goes_by_the_time_of_publishing_and_own_search_by_that_of_making(alice: User) -> None:
+    now = timezone.now()
+    first, second, third = (
+        made(alice, "a fox", published_at=now - timedelta(hours=hours)) for hours in (1, 3, 2)
+    )
+    index()
+    assert found("fox") == [first, third, second]
+    assert found_by(alice, "fox") == [third, second, first]
+
+
+def test_publishing_anew_keeps_its_place(alice: User) -> None:
+    older, newer = made(alice, "a fox"), made(alice, "a fox")
+    index()
+    sharing.publish(older, title="again")
+    index()
+    assert found("fox") == [newer, older]
+
+
+@pytest.fixture(params=["rare", "common"])
+def few_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of three hits, and on PostgreSQL both ways of finding them."""
+    monkeypatch.setattr(keeping, "PARTS", (3,))
+    if request.param == "common":
+        monkeypatch.setattr(postgres, "RARE", 1)
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_pages_neither_repeat_nor_skip_even_where_all_were_published_at_once(alice: User, bob: User) -> None:
+    now = timezone.now()
+    mine = [made(alice, "a fox", published_at=now) for _ in range(8)]
+    made(bob, "a bear")
+    index()
+    # Three that all have the same place until they are set apart.
+    Item.objects.filter(pk__in=[item.pk for item in mine[:3]]).update(search_owed=True)
+    index()
+    for size in (1, 2, 3, 5, 8):
+        assert pages(size) == mine[::-1]
+        assert pages(size, own=alice) == mine[::-1]
+
+
+def pages(size: int, own: User | None = None, text: str = "fox") -> list[Item]:
+    """All pages of a search, one after the other."""
+    rows: list[Item] = []
+    after = ""
+    for _page in range(50):
+        if own is None:
+            page = finding.public_page(text, size, after, within=Item.objects.public())
+        else:
+            page = finding.own_page(factories.account_of(own), text, size, after, within=Item.objects.all())
+        assert len(page.rows) <= size
+        rows += page.rows
+        after = page.older
+        if not after:
+            return rows
+    raise AssertionError("the pages have no end")
+
+
+def test_items_published_in_one_moment_have_places_of_their_own(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_ROOM", 2)
+    monkeypatch.setattr(indexing, "BATCH", 4)
+    now = timezone.now()
+    items = [made(alice, "a fox", published_at=now) for _ in range(9)]
+    index()
+    assert set(found("fox")) == set(items)
+    assert SearchRow.objects.values("place").distinct().count() == 9
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_filters_of_the_list_hold_for_what_is_found(alice: User) -> None:
+    items = [made(alice, "a fox", sensitive=number % 3 > 0) for number in range(12)]
+    index()
+    safe = Item.objects.public().filter(sensitive=False)
+    page = finding.public_page("fox", 3, "", within=safe)
+    rest = finding.public_page("fox", 3, page.older, within=safe)
+    assert [*page.rows, *rest.rows] == [item for item in items[::-1] if not item.sensitive]
+    assert not rest.older
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_a_filter_that_hardly_lets_any_through_ends_a_page_early_and_goes_on_where_it_stopped(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "MOST_LOOKED_AT", 5)
+    oldest = made(alice, "a fox", title="oldest")
+    for _ in range(13):
+        made(alice, "a fox")
+    index()
+    only = Item.objects.filter(title="oldest")
+    after, turns = "", 0
+    while True:
+        page = finding.public_page("fox", 3, after, within=only)
+        turns += 1
+        if not page.older:
+            break
+        assert page.rows == []
+        after = page.older
+    assert page.rows == [oldest]
+    assert turns == 3
+
+
+def test_a_cursor_that_is_none_starts_anew(alice: User) -> None:
+    item = made(alice, "a fox")
+    index()
+    for after in ("-1", "x", "9" * 40, "1e9", "\x00", "٣", "99999999999999999999", "5.5"):
+        assert finding.public_page("fox", 5, after, within=Item.objects.public()).rows == [item]
+    assert finding.public_page("fox", 5, "0", within=Item.objects.public()).rows == []
+
+
+def test_a_page_of_search_is_a_constant_number_of_queries(
+    alice: User, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(30):
+        made(alice, "a fox")
+    index()
+    account = factories.account_of(alice)
+    with django_assert_max_num_queries(2):
+        assert len(found("fox", 20)) == 20
+    with django_assert_max_num_queries(2):
+        assert len(finding.own_page(account, "fox", 20, "", within=Item.objects.all()).rows) == 20
+
+
+def test_all_items_are_indexed_batch_by_batch(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "BATCH", 2)
+    for _ in range(5):
+        made(alice, "a fox")
+    assert [indexing.step() for _ in range(4)] == [True, True, True, False]
+    assert len(found("fox")) == 5
+
+
+def test_of_a_very_long_prompt_the_beginning_is_found(alice: User) -> None:
+    beginning = "fox " + " ".join(f"word{number}" for number in range(20_000))
+    item = made(alice, beginning + " lighthouse")
+    index()
+    assert found("fox word100") == [item]
+    assert found("lighthouse") == []
+    assert len(words.kept([beginning])) == words.MOST_WORDS
