@@ -14,6 +14,7 @@ class GalleryConfig(AppConfig):
         from gallery.library import storage, trash
         from gallery.provenance import credentials
         from gallery.search import indexing
+        from gallery.social import liking
         from predictions.files import owners
         from predictions.running import chores
 
@@ -21,5 +22,6 @@ class GalleryConfig(AppConfig):
         storage.connect()
         chores.register("trash", trash.remove_old, every_s=60.0)
         chores.register("search", indexing.step)
+        chores.register("week", liking.age, every_s=60.0)
         chores.register("credentials", credentials.step, every_s=2.0)
         owners.register(publish.renditions)

@@ -1,21 +1,24 @@
-"""Hiding and restoring items. A hidden item leaves every public place at once, and its file goes to its owner alone."""
+"""Hiding and restoring items. A hidden item leaves every public place at once, and its file goes to its owner alone.
+
+Its tags leave their lists with it, and the search index is owed the change; feeds and maps read the item itself.
+"""
 
 from __future__ import annotations
 
 from django.db import transaction
 
 from accounts.clock import Now
+from gallery import showing
 from gallery.models import Item
-from predictions.models import Output
 
 
 def hide(item: Item, reason: str) -> bool:
     """Hide it, with a reason that its owner sees. False where it was hidden already."""
     with transaction.atomic():
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True).update(
-            hidden_at=Now(), hidden_reason=reason.strip()[:200]
+            hidden_at=Now(), hidden_reason=reason.strip()[:200], search_owed=True
         )
-        Output.objects.filter(pk=item.output_id).update(withheld=True)
+        showing.follow([item.pk])
     return changed == 1
 
 
@@ -23,7 +26,7 @@ def restore(item: Item) -> bool:
     """Show it again where it was shown before. False where it was not hidden."""
     with transaction.atomic():
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=False).update(
-            hidden_at=None, hidden_reason=""
+            hidden_at=None, hidden_reason="", search_owed=True
         )
-        Output.objects.filter(pk=item.output_id).update(withheld=False)
+        showing.follow([item.pk])
     return changed == 1

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 
 from gallery import access, facts
 from gallery.models import Item
+from gallery.pages import base_url
 from gallery.provenance import serving
 from predictions.files import media
 
+CARD = (1200, 630)
+"""What a pasted link shows of a sensitive picture: a card that says so, the same for all."""
+CARD_FILE = "cards/sensitive.png"
+
 
 def graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
-    """What a pasted link shows: the picture with its size, from the page's own checked address."""
+    """What a pasted link shows: the picture with its size, or that it is sensitive."""
+    origin = base_url(request)
+    told: dict[str, object] = {
+        "og_url": origin + request.path,
+        "oembed_url": f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}",
+        "og_site": origin,
+    }
+    if item.sensitive:
+        card = {"og_image": origin + static(CARD_FILE), "og_width": CARD[0], "og_height": CARD[1]}
+        return told | card | {"og_type": "image/png", "og_veiled": True}
     file = access.file_of(item, "medium")
-    return {
-        "og_image": request.build_absolute_uri(picture_path),
+    return told | {
+        "og_image": origin + picture_path,
         "og_width": file.width or item.width,
         "og_height": file.height or item.height,
-        "og_url": request.build_absolute_uri(request.path),
+        "og_type": file.content_type,
     }
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gallery.public import publishing, views
+from gallery.public import feeds, oembed, outside, publishing, views
 
 urlpatterns = [
     path("library/<slug:public_id>/publish/", publishing.publish, name="item_publish"),
     path("library/<slug:public_id>/unpublish/", publishing.unpublish, name="item_unpublish"),
     path("gallery/", views.gallery, name="gallery"),
+    path("gallery/feed.xml", feeds.Newest(), name="feed_newest"),
+    path("gallery/week/", views.week, name="gallery_week"),
+    path("gallery/following/", views.following, name="gallery_following"),
+    path("gallery/reading/", views.reading, name="gallery_reading"),
+    path("gallery/tag/<str:name>/", views.tag, name="gallery_tag"),
+    path("gallery/tag/<str:name>/feed.xml", feeds.OfTag(), name="feed_tag"),
+    path("gallery/by/<str:username>/", views.author, name="gallery_author"),
+    path("gallery/by/<str:username>/feed.xml", feeds.OfAuthor(), name="feed_author"),
+    path("gallery/model/<str:owner>/<str:name>/", views.model, name="gallery_model"),
     path("gallery/<slug:public_id>/", views.item, name="gallery_item"),
     path("gallery/<slug:public_id>/picture/<slug:size>", views.picture, name="item_picture"),
+    path("oembed", oembed.oembed, name="oembed"),
+    path("robots.txt", outside.robots, name="robots"),
+    path("sitemap.xml", outside.index, name="sitemap"),
+    path("sitemap-<slug:section>.xml", outside.section, name="sitemap_section"),
 ]

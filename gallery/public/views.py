@@ -1,50 +1,200 @@
-"""What everybody may see: the gallery, public items, shared links, and the pictures behind all of them."""
+"""What everybody may see: the gallery's lists, public items, and the pictures behind them."""
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from gallery import access, facts, paging, rows, tiles
+from accounts.models import User
+from gallery import access, facts, rows, tagging, tiles
 from gallery.library.views import neighbours
-from gallery.models import Item
-from gallery.pages import page
+from gallery.models import Follow, Item, ReaderChoice, Tag
+from gallery.pages import base_url, member, page, safe_next, user_of
+from gallery.public import lists
 from gallery.public.pictures import graph, send_picture
+from gallery.public.reading import Reader, choose, reader_of
+from gallery.search import finding
+from predictions.models import HostedModel
 
-PAGE = 48
+PAGE = lists.PAGE
+LONGEST_SEARCH = 200
+COUNTED = 1000
+"""What is more than this is told as "1,000+"."""
 
 
 @require_safe
 def gallery(request: HttpRequest) -> HttpResponse:
-    """Public items, newest first."""
-    found = paging.page(
-        access.with_files(Item.objects.public()), "published_at", PAGE, request.GET.get("after", "")
-    )
-    group = tiles.group(found.rows, own=False, widths=rows.GALLERY, more=bool(found.older))
-    older = f"{reverse('gallery')}?{urlencode({'after': found.older})}" if found.older else ""
-    part = request.headers.get("HX-Request") == "true" and "after" in request.GET
-    template = "gallery/_gallery_rows.html" if part else "gallery/gallery.html"
-    return page(request, template, {"group": group, "older": older, "first": "after" not in request.GET})
+    """Public items, newest first, or those that a search finds."""
+    reader, after, sought = reader_of(request), request.GET.get("after", ""), _sought(request)
+    if sought:
+        found = finding.public_page(sought, PAGE, after, within=lists.base(reader))
+    else:
+        found = lists.newest(reader, PAGE, after)
+    return _list(request, reader, found, "newest", reverse("gallery"), sought=sought)
+
+
+@require_safe
+def week(request: HttpRequest) -> HttpResponse:
+    """The most liked of the last seven days."""
+    reader = reader_of(request)
+    found = lists.week(reader, PAGE, request.GET.get("after", ""))
+    return _list(request, reader, found, "week", reverse("gallery_week"))
+
+
+@require_safe
+@member
+def following(request: HttpRequest) -> HttpResponse:
+    """What those published whom the member follows."""
+    reader = reader_of(request)
+    found = lists.followed(reader, PAGE, request.GET.get("after", ""))
+    return _list(request, reader, found, "following", reverse("gallery_following"))
+
+
+@require_safe
+def tag(request: HttpRequest, name: str) -> HttpResponse:
+    """What has a tag; another spelling of it is led to the one there is."""
+    folded = tagging.fold(name[: tagging.LONGEST * 4])
+    one = Tag.objects.filter(name=folded).first() if folded else None
+    if one is None:
+        raise Http404
+    if name != folded:
+        return HttpResponseRedirect(reverse("gallery_tag", args=[folded]))
+    reader = reader_of(request)
+    found = lists.tagged(reader, one, PAGE, request.GET.get("after", ""))
+    place = reverse("gallery_tag", args=[one.name])
+    return _list(request, reader, found, "tag", place, tag=one, feed=reverse("feed_tag", args=[one.name]))
+
+
+@require_safe
+def author(request: HttpRequest, username: str) -> HttpResponse:
+    """What a member published. Who published nothing has no page, so that nobody's name is guessed by it."""
+    one = public_author(request, username)
+    reader = reader_of(request)
+    found = lists.of_author(reader, one, PAGE, request.GET.get("after", ""))
+    public = Item.objects.public().filter(user=one)
+    about: dict[str, Any] = {
+        "author": one,
+        "published": public.values("pk")[: COUNTED + 1].count(),
+        "followers": Follow.objects.filter(followed=one).values("pk")[: COUNTED + 1].count(),
+        "counted": COUNTED,
+        "follows": reader.user is not None and follows(reader.user, one),
+        "feed": reverse("feed_author", args=[one.username]),
+    }
+    return _list(request, reader, found, "author", reverse("gallery_author", args=[one.username]), **about)
+
+
+def public_author(request: HttpRequest, username: str) -> User:
+    """A member who published something, or the reader themselves; 404 otherwise."""
+    one = access.found(User.objects.filter(username=username, is_active=True).first())
+    if one == request.user or Item.objects.public().filter(user=one).exists():
+        return one
+    raise Http404
+
+
+def follows(user: User, other: User) -> bool:
+    """Whether the one follows the other."""
+    return Follow.objects.filter(follower=user, followed=other).exists()
+
+
+@require_safe
+def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """What was made by one model."""
+    one = access.found(HostedModel.objects.filter(owner=owner, name=name).first())
+    reader = reader_of(request)
+    found = lists.of_model(reader, one, PAGE, request.GET.get("after", ""))
+    place = reverse("gallery_model", args=[owner, name])
+    if (
+        not found.rows
+        and not request.GET.get("after")
+        and not Item.objects.public().filter(model=one).exists()
+    ):
+        # Which models nobody has shown anything of is the studio's to tell, not the gallery's.
+        raise Http404
+    return _list(request, reader, found, "model", place, model=one)
+
+
+def _list(
+    request: HttpRequest, reader: Reader, found: lists.Found, kind: str, place: str, **about: Any
+) -> HttpResponse:
+    """A page of a list, or only its rows where they are added to a page that is open."""
+    query = {"q": about["sought"]} if about.get("sought") else {}
+    older = f"{place}?{urlencode({**query, 'after': found.older})}" if found.older else ""
+    context: dict[str, Any] = {
+        "group": tiles.group(found.rows, own=False, widths=rows.GALLERY, more=bool(found.older)),
+        "older": older,
+        "first": "after" not in request.GET,
+        "kind": kind,
+        "place": place,
+        "canonical": base_url(request) + place,
+        "uncovered": reader.shows,
+        "reader": reader,
+        **about,
+    }
+    if request.headers.get("HX-Request") == "true" and "after" in request.GET:
+        return page(request, "gallery/_gallery_rows.html", context)
+    context |= {
+        "tags": lists.current_tags(),
+        "choices": ReaderChoice.Sensitive.choices,
+        "feed": about.get("feed", reverse("feed_newest")),
+    }
+    response = page(request, "gallery/gallery.html", context)
+    if query or "after" in request.GET or kind == "following":
+        response["X-Robots-Tag"] = "noindex, follow"
+    return response
+
+
+def _sought(request: HttpRequest) -> str:
+    return request.GET.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+
+
+@require_POST
+@member
+def reading(request: HttpRequest) -> HttpResponse:
+    """Remember how the member wants sensitive pictures."""
+    try:
+        choose(user_of(request), request.POST.get("sensitive", ""))
+    except ValueError:
+        raise Http404 from None
+    return HttpResponseRedirect(safe_next(request, reverse("gallery")))
 
 
 @require_safe
 def item(request: HttpRequest, public_id: str) -> HttpResponse:
     """A public item's page, for everybody; its owner is led on to their own."""
-    item = access.published(public_id)
-    account = access.account_of(request.user)
+    return item_page(request, access.published(public_id))
+
+
+def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The page of one open item; `more` are forms with faults that stand in place of fresh ones."""
+    account, reader = access.account_of(request.user), reader_of(request)
+    mine = account is not None and account.pk == item.account_id
+    shown = mine or "show" in request.GET
+    reported = not mine and reader.has_reported(item)
+    near = lists.base(reader)
+    if not reader.shows:
+        near = near.filter(sensitive=False)
     context = {
         "item": item,
         "tile": tiles.Tile(item, own=False),
         "own": False,
-        "mine": account is not None and account.pk == item.account_id,
+        "mine": mine,
+        "reported": reported,
+        "veiled": not shown and (reported or (item.sensitive and not reader.shows)),
         "facts": facts.of(item, public=True),
+        "listed": item.is_public,
         **graph(request, item, reverse("item_picture", args=[item.public_id, "medium"])),
-        **neighbours(access.with_files(Item.objects.public()), "published_at", item),
+        # What no list shows has no neighbours either.
+        **(neighbours(near, "published_at", item) if item.is_public else {}),
+        **more,
     }
-    return page(request, "gallery/item.html", context)
+    response = page(request, "gallery/item.html", context, status=status)
+    if not item.is_public:
+        response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
 
 
 @require_safe
@@ -52,6 +202,9 @@ def picture(request: HttpRequest, public_id: str, size: str) -> HttpResponse:
     """An item's picture: while it is public, or for its owner. Checked at each request."""
     item = access.visible(request.user, public_id)
     own = access.account_of(request.user)
-    return send_picture(
+    response = send_picture(
         request, item, size, words=item.show_prompt or (own is not None and own.pk == item.account_id)
     )
+    if not item.is_public:
+        response["X-Robots-Tag"] = "noindex, nofollow"
+    return response

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from gallery.social import complaints, views
+
+urlpatterns = [
+    path("like/<slug:public_id>/", views.like, name="like"),
+    path("follow/<str:username>/", views.follow, name="follow"),
+    path("gallery/<slug:public_id>/comments/", views.comments, name="comments"),
+    path("gallery/<slug:public_id>/comment/", views.comment, name="comment"),
+    path("comment/<int:number>/remove/", views.remove_comment, name="comment_remove"),
+    path("report/comment/<int:number>/", complaints.report_comment, name="report_comment"),
+    path("report/<slug:public_id>/", complaints.report_item, name="report_item"),
+]

@@ -1,4 +1,4 @@
-"""Likes, comments and reports on the page of an item."""
+"""Likes, comments and reports on the page of an item; the form that publishes it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,66 @@ from typing import Any
 
 from django import template
 from django.template import Context
+from django.utils.html import urlize
+from django.utils.safestring import SafeString, mark_safe
+
+from gallery import access, tagging
+from gallery.forms import PublishForm
+from gallery.models import Item, Licence
+from gallery.social import liking, showing
 
 register = template.Library()
+LICENCES = {
+    Licence.CC0: "https://creativecommons.org/publicdomain/zero/1.0/",
+    Licence.BY: "https://creativecommons.org/licenses/by/4.0/",
+    Licence.BY_SA: "https://creativecommons.org/licenses/by-sa/4.0/",
+    Licence.BY_NC: "https://creativecommons.org/licenses/by-nc/4.0/",
+}
 
 
 @register.inclusion_tag("gallery/item/_social.html", takes_context=True)
 def item_social(context: Context) -> dict[str, Any]:
-    """Likes, comments and reports on the page of an item."""
+    """Tags, licence, who to follow, comments and reports on the page of an item."""
+    item, user = context["item"], context["user"]
     return {
-        "item": context["item"],
+        "item": item,
         "own": context["own"],
-        "user": context["user"],
+        "user": user,
         "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+        "tags": tagging.of(item),
+        "licence_words": item.get_licence_display() if item.licence else "",
+        "licence_url": LICENCES.get(item.licence, ""),
+        **showing.of(item, user, form=context.get("comment_form")),
     }
+
+
+@register.inclusion_tag("social/_like.html", takes_context=True)
+def item_like(context: Context) -> dict[str, Any]:
+    """The heart with its count, for members a button; visitors are led to the sign-in page by it."""
+    item: Item = context["item"]
+    account = access.account_of(context["user"])
+    return {
+        "item": item,
+        "liked": account is not None and liking.likes(context["user"], item),
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def publish_form(context: Context) -> PublishForm:
+    """The form that publishes the item of the page: the one with faults where there is one, else as things are."""
+    given = context.get("publish_form")
+    if isinstance(given, PublishForm) and given.is_bound:
+        return given
+    return PublishForm.of(context["item"])
+
+
+@register.filter
+def linked(text: str) -> SafeString:
+    """Plain text with its addresses as links that search engines do not count."""
+    whole = urlize(text, trim_url_limit=60, nofollow=True, autoescape=True)
+    # Django's own attribute, and no word of the text: quotes in it are escaped by now.
+    marked = whole.replace(' rel="nofollow">', ' rel="nofollow ugc noopener">')
+    return mark_safe(marked.replace("\n", "<br>"))  # noqa: S308 (urlize escapes)

@@ -1,0 +1,169 @@
+"""Atom feeds of what is published: the newest, a member's, a tag's. Safe pictures only; what is taken back is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.syndication.views import Feed
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.feedgenerator import Atom1Feed, Enclosure
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from gallery import access, tagging, tiles, words
+from gallery.models import Item, ReaderChoice, Tag
+from gallery.pages import base_url
+from gallery.public import lists
+from gallery.public.reading import Reader
+
+ENTRIES = 30
+_SAFE = Reader(None, ReaderChoice.Sensitive.HIDE)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a feed is of, and under which origin its addresses stand."""
+
+    origin: str
+    path: str
+    author: User | None = None
+    tag: Tag | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture in a feed."""
+
+    item: Item
+    origin: str
+
+    def at(self, name: str, *args: str) -> str:
+        """One of its addresses in full."""
+        return f"{self.origin}{reverse(name, args=[self.item.public_id, *args])}"
+
+
+class Newest(Feed):
+    """Everything that is published."""
+
+    feed_type = Atom1Feed
+
+    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        response = super().__call__(request, *args, **kwargs)
+        # Asked for again each time, so that what was taken back does not stand in some cache.
+        response["Cache-Control"] = "no-cache"
+        return response
+
+    def get_object(self, request: HttpRequest, **named: str) -> Subject:
+        """The whole gallery."""
+        return Subject(base_url(request), reverse("gallery"))
+
+    def title(self, subject: Subject) -> str:
+        """The feed's name."""
+        return _("Darkroom: newest pictures")
+
+    def link(self, subject: Subject) -> str:
+        """The page that shows the same."""
+        return subject.origin + subject.path
+
+    def feed_url(self, subject: Subject) -> str:
+        """The feed itself."""
+        return f"{subject.origin}{subject.path}feed.xml"
+
+    def items(self, subject: Subject) -> list[Entry]:
+        """The newest entries, in one query or two."""
+        return [Entry(item, subject.origin) for item in self.rows(subject)]
+
+    def rows(self, subject: Subject) -> list[Item]:
+        """The items behind them."""
+        return lists.newest(_SAFE, ENTRIES).rows
+
+    def item_title(self, entry: Entry) -> str:
+        """As the picture is called, without what XML cannot hold."""
+        return words.line(tiles.words_for(entry.item, own=False), 120) or _("A picture")
+
+    def item_description(self, entry: Entry) -> SafeString:
+        """The picture, and its prompt where that is shown."""
+        item, file = entry.item, access.file_of(entry.item, "medium")
+        told = words.paragraphs(item.prompt, 2000) if item.show_prompt else ""
+        return format_html(
+            '<p><a href="{}"><img src="{}" alt="{}" width="{}" height="{}"></a></p><p>{}</p>',
+            entry.at("gallery_item"),
+            entry.at("api_gallery_picture", "medium"),
+            self.item_title(entry),
+            file.width or item.width,
+            file.height or item.height,
+            told,
+        )
+
+    def item_link(self, entry: Entry) -> str:
+        """Its page."""
+        return entry.at("gallery_item")
+
+    def item_author_name(self, entry: Entry) -> str:
+        """Who published it."""
+        return words.line(entry.item.user.shown_name, 80) or entry.item.user.username
+
+    def item_author_link(self, entry: Entry) -> str:
+        """What else they published."""
+        return entry.origin + reverse("gallery_author", args=[entry.item.user.username])
+
+    def item_pubdate(self, entry: Entry) -> datetime | None:
+        """When it came into the gallery."""
+        return entry.item.published_at
+
+    def item_updateddate(self, entry: Entry) -> datetime | None:
+        """The same: what is said of it later is no news."""
+        return entry.item.published_at
+
+    def item_enclosures(self, entry: Entry) -> list[Enclosure]:
+        """The file itself, for readers that keep files."""
+        file = entry.item.output.file
+        return [Enclosure(entry.at("api_gallery_picture", "full"), str(file.size), file.content_type)]
+
+
+class OfAuthor(Newest):
+    """What one member published."""
+
+    def get_object(self, request: HttpRequest, **named: str) -> Subject:
+        """The member; 404 where they published nothing."""
+        one = access.found(User.objects.filter(username=named["username"], is_active=True).first())
+        if not Item.objects.public().filter(user=one).exists():
+            raise Http404
+        return Subject(base_url(request), reverse("gallery_author", args=[one.username]), author=one)
+
+    def title(self, subject: Subject) -> str:
+        """The feed's name."""
+        assert subject.author is not None
+        return _("Pictures by %(name)s") % {"name": words.line(subject.author.shown_name, 80)}
+
+    def rows(self, subject: Subject) -> list[Item]:
+        """The items behind the entries."""
+        assert subject.author is not None
+        return lists.of_author(_SAFE, subject.author, ENTRIES).rows
+
+
+class OfTag(Newest):
+    """What has a tag."""
+
+    def get_object(self, request: HttpRequest, **named: str) -> Subject:
+        """The tag, however it is spelled; 404 where there is none."""
+        name = tagging.fold(named["name"][: tagging.LONGEST * 4])
+        tag = access.found(Tag.objects.filter(name=name).first())
+        return Subject(base_url(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
+
+    def title(self, subject: Subject) -> str:
+        """The feed's name."""
+        assert subject.tag is not None
+        return _("Pictures tagged %(tag)s") % {"tag": subject.tag.name}
+
+    def rows(self, subject: Subject) -> list[Item]:
+        """The items behind the entries."""
+        assert subject.tag is not None
+        return lists.tagged(_SAFE, subject.tag, ENTRIES).rows

@@ -1,0 +1,161 @@
+"""The public lists: newest, the week's, a tag's, a member's, a model's, and of those one follows.
+
+Each is a range of one index, newest first, and a page of it costs the same at any depth (see `accounts.paging`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.models import OuterRef, Q, Subquery
+
+from accounts.models import User
+from accounts.paging import BadCursor, Place, older_than, two_numbers
+from gallery import access, paging
+from gallery.models import Follow, Item, ItemQuerySet, ItemTag, Tag
+from gallery.models.items import SHOWN
+from gallery.public.reading import Reader
+from predictions.models import HostedModel
+
+PAGE = 48
+NEWEST_FOR_TAGS = 200
+"""Of so many newest pictures the tags are offered that most of them have."""
+TAGS_KEPT_S = 300
+TAGS_SHOWN = 10
+Found = paging.Page[Item]
+
+
+def base(reader: Reader) -> ItemQuerySet:
+    """What stands in this reader's public lists, with what a tile needs."""
+    return reader.within(access.with_files(Item.objects.public()))
+
+
+def newest(reader: Reader, size: int, after: str = "") -> Found:
+    """Everything public."""
+    return paging.page(base(reader), "published_at", size, after)
+
+
+def of_author(reader: Reader, author: User, size: int, after: str = "") -> Found:
+    """What one member published."""
+    return paging.page(base(reader).filter(user=author), "published_at", size, after)
+
+
+def of_model(reader: Reader, model: HostedModel, size: int, after: str = "") -> Found:
+    """What was made by one model."""
+    return paging.page(base(reader).filter(model=model), "published_at", size, after)
+
+
+def week(reader: Reader, size: int, after: str = "") -> Found:
+    """The most liked of the last seven days."""
+    rows = base(reader).filter(recent_likes__gt=0)
+    try:
+        likes, number = two_numbers(after)
+        rows = rows.filter(Q(recent_likes__lte=likes) & (Q(recent_likes__lt=likes) | Q(id__lt=number)))
+    except BadCursor:
+        pass
+    found = list(rows.order_by("-recent_likes", "-id")[: size + 1])
+    if len(found) <= size:
+        return paging.Page(found)
+    last = found[size - 1]
+    return paging.Page(found[:size], f"{last.recent_likes}.{last.pk}")
+
+
+def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
+    """What has the tag. The order is the tag's own index; what may be seen is asked of the items themselves."""
+    rows = ItemTag.objects.filter(
+        reader.conditions("item__"),
+        tag=tag,
+        listed_at__isnull=False,
+        item__visibility=Item.Visibility.PUBLIC,
+        item__hidden_at__isnull=True,
+        item__trashed_at__isnull=True,
+    )
+    place = _place(after)
+    if place is not None:
+        older = Q(listed_at__lt=place.at) | Q(item_id__lt=place.id)
+        rows = rows.filter(Q(listed_at__lte=place.at) & older)
+    found = list(rows.order_by("-listed_at", "-item_id").values_list("item_id", "listed_at")[: size + 1])
+    kept = found[:size]
+    items = _in_order([number for number, _at in kept])
+    if len(found) <= size:
+        return paging.Page(items)
+    number, at = kept[-1]
+    assert at is not None
+    return paging.Page(items, str(Place(at, number)))
+
+
+def followed(reader: Reader, size: int, after: str = "") -> Found:
+    """What those published whom the reader follows, however many they are and however much they published.
+
+    A page can only show members whose newest picture is among the newest of all of them; only those are asked for a
+    page each. So a page costs one step in the index for each who is followed, and never a walk through all there is.
+    """
+    assert reader.user is not None
+    place = _place(after)
+    some = reader.within(Item.objects.public()).order_by("-published_at", "-id")
+    if place is not None:
+        some = some.filter(older_than("published_at", place))
+    tops = Follow.objects.filter(follower=reader.user).values(
+        top=Subquery(some.filter(user=OuterRef("followed")).values("pk")[:1])
+    )
+    first = Item.objects.filter(pk__in=tops).order_by("-published_at", "-id")
+    authors = list(first.values_list("user_id", flat=True)[: size + 1])
+    numbers = _newest_of(some, authors, size + 1)
+    items = _in_order(numbers[:size])
+    if len(numbers) <= size or not items:
+        return paging.Page(items)
+    last = items[-1]
+    assert last.published_at is not None
+    return paging.Page(items, str(Place(last.published_at, last.pk)))
+
+
+def _newest_of(some: ItemQuerySet, authors: Sequence[int], size: int) -> list[int]:
+    """The newest `size` of these members' items: of each at most so many, and of those the newest."""
+    if not authors:
+        return []
+    parts: list[str] = []
+    params: list[Any] = []
+    for author in authors:
+        # Django joins no parts with limits of their own on SQLite; as tables of a FROM every database does.
+        query = some.filter(user_id=author).values("id", "published_at")[:size].query
+        sql, values = query.get_compiler(connection=connection).as_sql()
+        parts.append(f"SELECT * FROM ({sql}) AS a{len(parts)}")  # noqa: S608 (Django wrote it; values are apart)
+        params.extend(values)
+    joined = " UNION ALL ".join(parts)
+    whole = f"SELECT id FROM ({joined}) AS some ORDER BY published_at DESC, id DESC LIMIT {size:d}"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(whole, params)
+        return [int(row[0]) for row in cursor.fetchall()]
+
+
+def _in_order(numbers: Sequence[int]) -> list[Item]:
+    """These items with what a tile needs, in this order; what went away meanwhile is left out."""
+    rows = {row.pk: row for row in access.with_files(Item.objects.public()).filter(pk__in=numbers)}
+    return [rows[number] for number in numbers if number in rows]
+
+
+def _place(after: str) -> Place | None:
+    try:
+        return Place.parse(after)
+    except BadCursor:
+        return None
+
+
+def current_tags() -> list[str]:
+    """The tags that the newest safe pictures share, most used first; asked anew every few minutes."""
+    kept: list[str] | None = cache.get("gallery-tags")
+    if kept is None:
+        kept = _counted_tags()
+        cache.set("gallery-tags", kept, TAGS_KEPT_S)
+    return kept
+
+
+def _counted_tags() -> list[str]:
+    safe = Item.objects.filter(SHOWN, sensitive=False).order_by("-published_at", "-id")
+    rows = ItemTag.objects.filter(item__in=safe.values("pk")[:NEWEST_FOR_TAGS]).order_by()
+    counted: Counter[Any] = Counter(rows.values_list("tag__name", flat=True))
+    return [name for name, _times in counted.most_common(TAGS_SHOWN)]

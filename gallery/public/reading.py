@@ -1,0 +1,74 @@
+"""Who looks at the gallery, and what that leaves out: sensitive pictures by choice, and what they reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest
+
+from accounts.models import User
+from gallery.models import Comment, Item, ItemQuerySet, ReaderChoice, Report
+
+Choice = ReaderChoice.Sensitive
+_SESSION = "reported"
+_KEPT = 200
+"""Reported things that a visitor's session remembers."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A member, or a visitor (`user` is None), who sees sensitive pictures blurred."""
+
+    user: User | None
+    sensitive: str
+    reported: tuple[int, ...] = ()
+
+    @property
+    def shows(self) -> bool:
+        """Whether sensitive pictures are shown without asking."""
+        return self.sensitive == Choice.SHOW
+
+    def within(self, items: ItemQuerySet) -> ItemQuerySet:
+        """Of these items those that stand in this reader's lists."""
+        return items.filter(self.conditions())
+
+    def conditions(self, item: str = "") -> Q:
+        """What an item must meet to stand in this reader's lists; `item` leads to it from another table (`item__`)."""
+        wanted = Q(**{f"{item}sensitive": False}) if self.sensitive == Choice.HIDE else Q()
+        if self.user is not None:
+            return wanted & ~Q(Exists(Report.objects.filter(reporter=self.user, item=OuterRef(f"{item}pk"))))
+        return wanted & ~Q(**{f"{item}pk__in": self.reported}) if self.reported else wanted
+
+    def has_reported(self, item: Item) -> bool:
+        """Whether this reader reported the item."""
+        if self.user is not None:
+            return Report.objects.filter(reporter=self.user, item=item).exists()
+        return item.pk in self.reported
+
+
+def reader_of(request: HttpRequest) -> Reader:
+    """The reader of a page, in one query for members and none for visitors."""
+    user = request.user
+    if not isinstance(user, User):
+        return Reader(None, Choice.BLUR, tuple(_remembered(request)))
+    chosen = ReaderChoice.objects.filter(user=user).values_list("sensitive", flat=True).first()
+    return Reader(user, chosen or Choice.BLUR)
+
+
+def choose(user: User, sensitive: str) -> None:
+    """Remember how a member wants sensitive pictures. ValueError for what is no choice."""
+    ReaderChoice.objects.update_or_create(user=user, defaults={"sensitive": Choice(sensitive).value})
+
+
+def remember_report(request: HttpRequest, item: Item | None, comment: Comment | None = None) -> None:
+    """Have a visitor's session leave out what they reported; a member's lists read the reports themselves."""
+    if isinstance(request.user, User) or item is None:
+        return
+    kept = [pk for pk in _remembered(request) if pk != item.pk]
+    request.session[_SESSION] = [*kept, item.pk][-_KEPT:]
+
+
+def _remembered(request: HttpRequest) -> list[int]:
+    found = request.session.get(_SESSION, ())
+    return [pk for pk in found if isinstance(pk, int)] if isinstance(found, list) else []

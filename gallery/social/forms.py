@@ -1,0 +1,33 @@
+"""What people write under pictures, and about them."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models import Report
+from gallery.social import commenting, reporting
+
+
+class CommentForm(forms.Form):
+    """One comment."""
+
+    text = forms.CharField(
+        label=_("Your comment"),
+        max_length=commenting.LONGEST,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": _("Say something about it"), "dir": "auto"}),
+    )
+
+
+class ReportForm(forms.Form):
+    """Why, and what else there is to say."""
+
+    reason = forms.ChoiceField(
+        label=_("What is wrong with it?"), choices=Report.Reason.choices, widget=forms.RadioSelect
+    )
+    words = forms.CharField(
+        label=_("In your own words, if you like"),
+        max_length=reporting.LONGEST,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+    )

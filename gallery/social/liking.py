@@ -1,0 +1,70 @@
+"""Likes: one of a member for an item, counted on the item, and for a week towards the week's list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.clock import Now
+from accounts.models import User
+from gallery.models import Item, Like
+from gallery.social.manners import needs_open_account
+
+WEEK = timedelta(days=7)
+ITEMS_A_TURN = 100
+"""Items whose likes the chore looks at before it lets others have their turn."""
+
+
+def toggle(item: Item, user: User) -> bool:
+    """Like the item, or take the like back; whether it is liked now. Raises Suspended."""
+    return _set(item, user, None)[0]
+
+
+def put(item: Item, user: User, liked: bool) -> bool:
+    """Have the item liked by the member, or not, whatever was before; whether that was a change. Raises Suspended."""
+    return _set(item, user, liked)[1]
+
+
+def _set(item: Item, user: User, wanted: bool | None) -> tuple[bool, bool]:
+    """Whether it is liked now (None turns it round), and whether that is a change.
+
+    The item's row is locked first, so that its count always is the number of its likes.
+    """
+    needs_open_account(user)
+    with transaction.atomic():
+        Item.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk").first()
+        before = Like.objects.filter(item=item, user=user).values_list("pk", "recent").first()
+        if wanted is (before is not None):
+            return wanted, False
+        if before is None:
+            Like.objects.create(item=item, user=user)
+            _count(item.pk, 1, 1)
+        else:
+            number, recent = before
+            Like.objects.filter(pk=number).delete()
+            _count(item.pk, -1, -1 if recent else 0)
+    return before is None, True
+
+
+def _count(item_id: int, likes: int, recent: int) -> None:
+    Item.objects.filter(pk=item_id).update(likes=F("likes") + likes, recent_likes=F("recent_likes") + recent)
+
+
+def likes(user: User, item: Item) -> bool:
+    """Whether the member likes the item."""
+    return Like.objects.filter(user=user, item=item).exists()
+
+
+def age() -> bool:
+    """A chore: take likes that are older than a week out of what the week's list goes by; whether there were any."""
+    old = Like.objects.filter(recent=True, created_at__lt=Now() - WEEK)
+    # The oldest first, and each item once however many likes of it are due.
+    items = dict.fromkeys(old.order_by("created_at").values_list("item_id", flat=True)[: ITEMS_A_TURN * 5])
+    for number in list(items)[:ITEMS_A_TURN]:
+        with transaction.atomic():
+            Item.objects.select_for_update(no_key=True).filter(pk=number).values_list("pk").first()
+            aged = old.filter(item_id=number).update(recent=False)
+            _count(number, 0, -aged)
+    return bool(items)

@@ -1,0 +1,66 @@
+"""What holds for everything people do with others' pictures: open accounts only, and not too much at once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_network
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import networks
+from accounts.clock import Now
+from accounts.models import Account, User
+from gallery.sharing import Suspended
+
+CLOSED = _("This account is closed to new things. You can download your pictures.")
+Limits = tuple[tuple[int, timedelta], ...]
+_NETWORK_BITS = 64
+"""Of an IPv6 address name the network, which one household has; what follows its devices choose themselves."""
+
+
+class TooMany(Exception):
+    """More at once than people do; `seconds` tells after how long it may go on, at most."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    @property
+    def words(self) -> str:
+        """The sentence for who did it."""
+        minutes = max(1, self.seconds // 60)
+        return ngettext(
+            "Too many at once. Try again in %(n)d minute.",
+            "Too many at once. Try again in %(n)d minutes.",
+            minutes,
+        ) % {"n": minutes}
+
+
+def needs_open_account(user: User) -> None:
+    """Raise Suspended where the member's account is closed to new things."""
+    account = user.account_id
+    if account is None or not Account.objects.filter(pk=account, status=Account.Status.ACTIVE).exists():
+        raise Suspended
+
+
+def within(limits: Limits, rows: QuerySet[Model]) -> None:
+    """Raise TooMany where as many of these rows as one may make were made lately (`created_at`)."""
+    for most, span in limits:
+        if rows.filter(created_at__gt=Now() - span).values("pk")[:most].count() >= most:
+            raise TooMany(int(span.total_seconds()))
+
+
+def network_key(request: HttpRequest) -> str:
+    """A keyed hash of the caller's network: tells one from another, and nothing about either."""
+    address = networks.client_address(request)
+    text = str(address)
+    if isinstance(address, IPv6Address):
+        text = str(ip_network((address.packed, _NETWORK_BITS), strict=False))
+    key = f"darkroom reports {settings.SECRET_KEY}".encode()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

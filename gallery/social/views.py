@@ -1,0 +1,143 @@
+"""Likes, follows and comments. Each answers a fragment to htmx, and leads back to a page otherwise."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import access
+from gallery.models import Comment, Item
+from gallery.pages import member, page, safe_next, user_of
+from gallery.public.views import follows, item_page, public_author
+from gallery.sharing import Suspended
+from gallery.social import commenting, following, liking, manners, showing
+from gallery.social.forms import CommentForm
+
+
+@require_POST
+@member
+def like(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Like an open item or an own one, or take the like back."""
+    item = access.visible(request.user, public_id)
+    try:
+        liked = liking.toggle(item, user_of(request))
+    except Suspended:
+        messages.error(request, manners.CLOSED)
+        return _back(request, item)
+    if not _htmx(request):
+        return _back(request, item)
+    item.refresh_from_db(fields=["likes"])
+    return page(request, "social/_like.html", {"item": item, "liked": liked})
+
+
+@require_POST
+@member
+def follow(request: HttpRequest, username: str) -> HttpResponse:
+    """Follow a member who published something, or no longer; whoever is followed can be left in any case."""
+    user = user_of(request)
+    followed = _to_follow(request, username)
+    home = reverse("gallery_author", args=[followed.username])
+    now = False
+    try:
+        now = following.toggle(user, followed)
+    except following.Oneself:
+        messages.error(request, _("You cannot follow yourself."))
+        return _again(request, home)
+    except following.TooManyFollowed:
+        words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MOST}
+        messages.error(request, words)
+        return _again(request, home)
+    except Suspended:
+        messages.error(request, manners.CLOSED)
+        return _again(request, home)
+    if _htmx(request):
+        return page(request, "social/_follow.html", {"author": followed, "follows": now})
+    return HttpResponseRedirect(safe_next(request, home))
+
+
+def _to_follow(request: HttpRequest, username: str) -> manners.User:
+    try:
+        return public_author(request, username)
+    except Http404:
+        one = access.found(manners.User.objects.filter(username=username).first())
+        if follows(user_of(request), one):
+            return one
+        raise
+
+
+@require_safe
+def comments(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Older comments: the list's next page, as a part of the item's page or on its own."""
+    item = access.published(public_id)
+    found = showing.comments(item, request.user, request.GET.get("after", ""))
+    if _htmx(request):
+        return page(request, "social/_lines.html", {"item": item, **found})
+    return page(request, "social/comments.html", {"item": item, **found})
+
+
+@require_POST
+@member
+def comment(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Write under an open item."""
+    item = access.published(public_id)
+    form = CommentForm(request.POST)
+    if form.is_valid():
+        try:
+            commenting.write(item, user_of(request), form.cleaned_data["text"])
+        except commenting.Empty:
+            form.add_error("text", _("Write something that can be read."))
+        except commenting.Said:
+            pass
+        except manners.TooMany as error:
+            form.add_error("text", error.words)
+        except Suspended:
+            form.add_error("text", str(manners.CLOSED))
+    if not form.is_valid():
+        return _with_faults(request, item, form)
+    if _htmx(request):
+        item.refresh_from_db(fields=["comments"])
+        return page(request, "social/_comments.html", {"item": item, **showing.of(item, request.user)})
+    return HttpResponseRedirect(f"{reverse('gallery_item', args=[public_id])}#comments")
+
+
+def _with_faults(request: HttpRequest, item: Item, form: CommentForm) -> HttpResponse:
+    if _htmx(request):
+        context = {"item": item, **showing.of(item, request.user, form=form)}
+        return page(request, "social/_comments.html", context, status=422)
+    return item_page(request, item, status=422, comment_form=form)
+
+
+@require_POST
+@member
+def remove_comment(request: HttpRequest, number: int) -> HttpResponse:
+    """Take an own comment away, or one under an own picture; somebody else's does not exist."""
+    found = Comment.objects.filter(commenting.SHOWN, pk=number).select_related("item").first()
+    one = access.found(found)
+    if not commenting.may_remove(one, user_of(request)):
+        raise Http404
+    commenting.remove(one)
+    if _htmx(request):
+        return HttpResponse("")
+    messages.success(request, _("Removed."))
+    return HttpResponseRedirect(safe_next(request, reverse("gallery_item", args=[one.item.public_id])))
+
+
+def _htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _back(request: HttpRequest, item: Item) -> HttpResponse:
+    own = access.account_of(request.user)
+    mine = own is not None and own.pk == item.account_id
+    name = "library_item" if mine and not item.in_trash else "gallery_item"
+    return _again(request, reverse(name, args=[item.public_id]))
+
+
+def _again(request: HttpRequest, fallback: str) -> HttpResponse:
+    """Where the form wants to go; a fragment has no place for a sentence, so that the whole page is read anew."""
+    if _htmx(request):
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+    return HttpResponseRedirect(safe_next(request, fallback))
