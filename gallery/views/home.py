@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery import access
@@ -17,8 +18,13 @@ YEAR = 365 * 24 * 3600
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """One sentence, a strip of published pictures, three lines of code."""
-    newest = access.with_files(Item.objects.public()).order_by("-published_at", "-id")[:STRIP]
-    return page(request, "gallery/home.html", {"strip": list(newest), "base_url": base_url(request)})
+    safe = access.with_files(Item.objects.public().filter(sensitive=False))
+    context = {
+        "strip": list(safe.order_by("-published_at", "-id")[:STRIP]),
+        "base_url": base_url(request),
+        "feed": reverse("feed_newest"),
+    }
+    return page(request, "gallery/home.html", context)
 
 
 @require_POST
