@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
 
 from accounts.models import Account, User
-from gallery.models import Item, ItemQuerySet, ShareLink
+from gallery.models import Item, ItemQuerySet
 from predictions.models import StoredFile
 
 Size = Literal["small", "medium", "full"]
@@ -52,24 +52,6 @@ def visible(viewer: Viewer, public_id: str) -> Item:
     if item is None or not (item.is_open or (account is not None and item.account_id == account.pk)):
         raise Http404
     return item
-
-
-def shared(token: str) -> ShareLink:
-    """The open share link of that token, with its item; 404 where it is withdrawn, ended or its item is hidden."""
-    link = ShareLink.objects.open().select_related(
-        "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user"
-    ).filter(token=token, item__isnull=False).first()  # fmt: skip
-    if link is None:
-        raise Http404
-    return link
-
-
-def ended(token: str) -> ShareLink | None:
-    """A link whose time is over, so that its page can say so; None for withdrawn and unknown ones."""
-    link = ShareLink.objects.filter(
-        token=token, withdrawn_at__isnull=True, item__hidden_at__isnull=True
-    ).first()
-    return link if link is not None and not link.is_open else None
 
 
 def file_of(item: Item, size: Size) -> StoredFile:

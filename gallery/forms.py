@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery import sharing, tagging
 from gallery.models import Item, Licence
+from gallery.shares.forms import ShareForm as ShareForm
 from predictions.delivery import addresses, sending
-
-ENDS = [("", _("Never")), ("1", _("In 1 day")), ("7", _("In 7 days")), ("30", _("In 30 days"))]
 
 
 class TagsField(forms.CharField):
@@ -102,15 +99,3 @@ class TestEventForm(forms.Form):
     def clean_event(self) -> str:
         """Where none was chosen, the end."""
         return self.cleaned_data["event"] or "completed"
-
-
-class ShareForm(forms.Form):
-    """When the link ends and whether it shows the prompt."""
-
-    ends = forms.ChoiceField(label=_("Ends"), choices=ENDS, required=False)
-    show_prompt = forms.BooleanField(label=_("Show the prompt"), required=False)
-
-    def expires_at(self) -> datetime | None:
-        """The moment it ends, or None for never."""
-        days = self.cleaned_data["ends"]
-        return timezone.now() + timedelta(days=int(days)) if days else None

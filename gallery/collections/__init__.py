@@ -1,1 +1,1 @@
-"""Collections of pictures."""
+"""Collections: sets of pictures in an order of their own, kept by one or several members."""

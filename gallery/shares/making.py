@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.hashers import make_password
 from django.db.models import F
 
 from accounts.clock import Now
 from accounts.models import Account, User
 from gallery.models import Collection, Item, ShareLink
+from gallery.shares import locks
 from gallery.sharing import Hidden, Suspended
 
 __all__ = [
     "MAX_OPEN_LINKS",
-    "MAX_PASSWORD",
     "Hidden",
     "Suspended",
     "TooManyLinks",
@@ -24,8 +23,6 @@ __all__ = [
 ]
 MAX_OPEN_LINKS = 50
 """Open links of one item or collection: more than anybody sends, few enough for a list."""
-MAX_PASSWORD = 128
-"""Characters of a link's password: what is longer is refused before it costs the work of a hash."""
 
 
 class TooManyLinks(Exception):
@@ -43,11 +40,9 @@ def share(
 ) -> ShareLink:
     """Make a new link with a fresh random address; an older or withdrawn one is never given again.
 
-    `password` in clear, at most MAX_PASSWORD characters; only its hash is kept. Raises Hidden, Suspended, TooManyLinks,
-    and ValueError for a password that is too long.
+    `password` in clear; only its hash is kept. Raises Hidden, Suspended, TooManyLinks, and ValueError for a password
+    that is longer than any may be.
     """
-    if len(password) > MAX_PASSWORD:
-        raise ValueError(f"A password has at most {MAX_PASSWORD} characters.")
     if not Account.objects.filter(pk=thing.account_id, status=Account.Status.ACTIVE).exists():
         raise Suspended
     # As the row is now, not as it was read: hidden a moment ago is hidden.
@@ -61,7 +56,7 @@ def share(
         created_by=user,
         show_prompt=show_prompt,
         allow_download=allow_download,
-        password=make_password(password) if password else "",
+        password=locks.hashed(password),
         expires_at=expires_at,
     )
 

@@ -1,95 +1,128 @@
-"""Share links: made and withdrawn by their owner, opened by whoever has them."""
+"""Share links as their owner sees them: made and withdrawn for one picture, and all of them in a list."""
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import access, tiles
-from gallery.forms import ShareForm
+from accounts.clock import Now
+from accounts.models import Account
+from gallery import access, paging
 from gallery.library.views import back, item_page
-from gallery.models import ShareLink
-from gallery.pages import member, page, user_of
-from gallery.public.pictures import graph, send_picture
+from gallery.models import Collection, Item, ShareLink
+from gallery.pages import account_of, base_url, member, page, reader_zone, safe_next, user_of
 from gallery.shares import making
+from gallery.shares.forms import ShareForm
+
+PAGE = 40
+_LARGEST = 2**63
 
 
 @require_POST
 @member
 def share(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make a share link."""
+    """Make a share link of a picture."""
     item = access.owned(request.user, public_id)
-    form = ShareForm(request.POST)
-    if not form.is_valid():
+    form = make(request, item)
+    if form is not None:
         return item_page(request, item, status=422, share_form=form)
-    try:
-        making.share(
-            item, user_of(request), show_prompt=form.cleaned_data["show_prompt"], expires_at=form.expires_at()
-        )
-    except making.Hidden:
-        messages.error(request, _("A moderator hid this picture; it cannot be shared."))
-    except making.Suspended:
-        messages.error(request, _("This account is closed to new things. You can download your pictures."))
-    except making.TooManyLinks:
-        messages.error(request, _("This picture has 50 open links. Withdraw one first."))
-    else:
-        messages.success(request, _("The link is ready. Copy it below."))
     return back(item, "share")
 
 
 @require_POST
 @member
 def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse:
-    """End a share link for good."""
+    """End a share link of a picture for good."""
     item = access.owned(request.user, public_id)
-    link = access.found(ShareLink.objects.filter(pk=link_id, item=item).first())
+    end(request, ShareLink.objects.filter(item=item), link_id)
+    return back(item, "share")
+
+
+def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
+    """Make the link that the form asks for and say how that went; the form where it has faults."""
+    form = ShareForm(request.POST)
+    # "Until the fourth" is the reader's fourth.
+    with timezone.override(reader_zone(request)):
+        if not form.is_valid():
+            return form
+        ends = form.expires_at()
+    said = form.cleaned_data
+    try:
+        making.share(
+            thing,
+            user_of(request),
+            show_prompt=said["show_prompt"],
+            allow_download=said["allow_download"],
+            password=said["password"],
+            expires_at=ends,
+        )
+    except making.Hidden:
+        messages.error(request, _("A moderator hid this; it cannot be shared."))
+    except making.Suspended:
+        messages.error(request, _("This account is closed to new things. You can download your pictures."))
+    except making.TooManyLinks:
+        most = {"most": making.MAX_OPEN_LINKS}
+        messages.error(request, _("There are %(most)d open links to this. Withdraw one first.") % most)
+    else:
+        messages.success(request, _("The link is ready. Copy it below."))
+    return None
+
+
+def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
+    """Withdraw one of these links and say so; 404 where it is none of them."""
+    # A number larger than any id is refused by the database.
+    link = access.found(links.filter(pk=link_id).first() if link_id < _LARGEST else None)
     if making.withdraw(link):
         messages.success(
             request,
             _("Withdrawn. The link and its pictures no longer open. Sharing again makes a new link."),
         )
-    return back(item, "share")
+
+
+def of_account(account: Account) -> QuerySet[ShareLink]:
+    """All links to an account's items and collections, ended and withdrawn ones too."""
+    return ShareLink.objects.filter(Q(item__account=account) | Q(collection__account=account))
 
 
 @require_safe
-def page_of(request: HttpRequest, token: str) -> HttpResponse:
-    """The page of a share link. One that ended says so; a withdrawn one does not exist."""
-    try:
-        link = access.shared(token)
-    except Http404:
-        ended = access.ended(token)
-        if ended is None:
-            raise
-        return page(request, "gallery/share_ended.html", {"link": ended}, status=404)
-    account = access.account_of(request.user)
-    item = link.item
-    assert item is not None
-    if account is None or account.pk != item.account_id:
-        making.count_view(link)
-    # The link decides what is told, whatever the public page shows.
-    words = item.title or (item.prompt[:160] if link.show_prompt else "") or _("A shared picture")
-    context = {
-        "link": link,
-        "item": item,
-        "words": words,
-        "placeholder": tiles.placeholder(item),
-        **graph(request, item, reverse("share_picture", args=[link.token, "medium"])),
+@member
+def links(request: HttpRequest) -> HttpResponse:
+    """All links of the account, newest first; those that open, or those that do not."""
+    rows = of_account(account_of(request))
+    show = request.GET.get("show", "")
+    if show not in ("over", "all"):
+        rows, show = rows.filter(pk__in=ShareLink.objects.open().values("pk")), ""
+    elif show == "over":
+        rows = rows.filter(Q(withdrawn_at__isnull=False) | Q(expires_at__lte=Now()))
+    rows = rows.select_related(
+        "item__output__small", "item__output__medium", "item__output__file", "collection"
+    )
+    found = paging.page(rows, "created_at", PAGE, request.GET.get("after", ""))
+    query = {"show": show} if show else {}
+    context: dict[str, Any] = {
+        "links": found.rows,
+        "show": show,
+        "first": "after" not in request.GET,
+        "base_url": base_url(request),
+        "older": f"{reverse('share_links')}?{urlencode({**query, 'after': found.older})}"
+        if found.older
+        else "",
     }
-    response = page(request, "gallery/share.html", context)
-    response["X-Robots-Tag"] = "noindex, nofollow"
-    # The address is the key: it is not told to the sites that are opened from the page.
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    part = request.headers.get("HX-Request") == "true" and "after" in request.GET
+    return page(request, "shares/_links.html" if part else "shares/links.html", context)
 
 
-@require_safe
-def picture_of(request: HttpRequest, token: str, size: str) -> HttpResponse:
-    """A shared item's picture, while its link is open. Checked at each request."""
-    link = access.shared(token)
-    assert link.item is not None
-    response = send_picture(request, link.item, size, words=link.show_prompt)
-    response["X-Robots-Tag"] = "noindex, nofollow"
-    return response
+@require_POST
+@member
+def withdraw_any(request: HttpRequest, link_id: int) -> HttpResponse:
+    """End one of the account's links for good."""
+    end(request, of_account(account_of(request)), link_id)
+    return HttpResponseRedirect(safe_next(request, reverse("share_links")))

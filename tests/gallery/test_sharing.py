@@ -22,7 +22,7 @@ def link(item: Item) -> ShareLink:
 
 
 def test_a_shared_picture_is_seen_without_an_account(item: Item, as_alice: Client, client: Client) -> None:
-    as_alice.post(f"/library/{item.public_id}/share/", {"ends": "7"})
+    as_alice.post(f"/library/{item.public_id}/share/", {"ends": "7", "allow_download": "on"})
     link = ShareLink.objects.get()
     page = client.get(f"/s/{link.token}/")
     assert page.status_code == 200

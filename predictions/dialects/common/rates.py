@@ -102,10 +102,10 @@ def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> 
     """Where one limit stands after this request; empty where there is no limit or nobody counts. Raises Throttled."""
     if not allowed:
         return []
-    item, limiter = _item(allowed), _limiter()
+    item, counter = _item(allowed), limiter()
     try:
-        passed = limiter.hit(item, *keys)
-        stats = limiter.get_window_stats(item, *keys)
+        passed = counter.hit(item, *keys)
+        stats = counter.get_window_stats(item, *keys)
     except StorageError as error:
         log.error("rate_limits_unreachable", exc_info=error)
         return []
@@ -129,7 +129,8 @@ def _item(allowed: int) -> RateLimitItemPerMinute:
 
 
 @lru_cache(maxsize=1)
-def _limiter() -> FixedWindowRateLimiter:
+def limiter() -> FixedWindowRateLimiter:
+    """What counts, for this and for whatever else is limited."""
     storage: Storage
     if settings.REDIS_URL:
         # The cache and this library spell a Unix socket's address differently.
@@ -142,4 +143,4 @@ def _limiter() -> FixedWindowRateLimiter:
 
 def forget() -> None:
     """Begin anew (for tests)."""
-    _limiter.cache_clear()
+    limiter.cache_clear()

@@ -1,0 +1,88 @@
+"""Collections that everybody sees: the newest public ones, and the page of one."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from gallery import access, paging
+from gallery.collections import cards, frames, looks, ordering, seeing
+from gallery.models import Collection, CollectionItem
+from gallery.pages import page
+from gallery.public.reading import Reader, reader_of
+
+PAGE = 24
+PICTURES = 48
+
+
+def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list[cards.Card], str]:
+    """The newest public collections as this reader sees them, and the cursor of the older ones; two queries."""
+
+    def seen(entries: Any) -> Any:
+        return seeing.for_readers(entries).filter(reader.conditions("item__"))
+
+    found = paging.page(cards.with_facts(seeing.listed(), seen), "published_at", size, after)
+    look = looks.readers(reader)
+    return cards.cards(found.rows, address, lambda _collection: look), found.older
+
+
+def address(collection: Collection) -> str:
+    """The public page of a collection."""
+    return reverse("collection_public", args=[collection.public_id])
+
+
+@require_safe
+def collections(request: HttpRequest) -> HttpResponse:
+    """Public collections, newest first."""
+    shown, older = public_list(reader_of(request), request.GET.get("after", ""))
+    context = {
+        "cards": shown,
+        "older": f"{reverse('collections_public')}?{urlencode({'after': older})}" if older else "",
+        "first": "after" not in request.GET,
+        "public": True,
+    }
+    part = request.headers.get("HX-Request") == "true" and "after" in request.GET
+    return page(request, "collections/_cards.html" if part else "collections/public_list.html", context)
+
+
+@require_safe
+def collection(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A public or unlisted collection: those of its pictures that are open by themselves."""
+    collection = seeing.published(public_id)
+    reader = reader_of(request)
+    seen = seeing.for_readers(CollectionItem.objects.filter(collection=collection))
+    seen = seeing.with_items(seen.filter(reader.conditions("item__")))
+    entries, older = ordering.page(seen, request.GET.get("after", ""), PICTURES)
+    account = access.account_of(request.user)
+    context = {
+        "collection": collection,
+        "rows": frames.lay_out(entries, looks.readers(reader), more=bool(older)),
+        "older": f"{address(collection)}?{urlencode({'after': older})}" if older else "",
+        "mine": account is not None and account.pk == collection.account_id,
+        "first": "after" not in request.GET,
+    }
+    if request.headers.get("HX-Request") == "true" and "after" in request.GET:
+        return page(request, "collections/_more.html", context)
+    response = page(request, "collections/public.html", context | _graph(request, collection, entries))
+    if collection.visibility == Collection.Visibility.UNLISTED:
+        response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def _graph(request: HttpRequest, collection: Collection, entries: list[CollectionItem]) -> dict[str, Any]:
+    """What a pasted link shows: the cover or the first picture, unless it is sensitive."""
+    items = [entry.item for entry in entries if not entry.item.sensitive]
+    cover = next((item for item in items if item.pk == collection.cover_id), items[0] if items else None)
+    if cover is None:
+        return {}
+    file = access.file_of(cover, "medium")
+    return {
+        "og_image": request.build_absolute_uri(reverse("item_picture", args=[cover.public_id, "medium"])),
+        "og_width": file.width or cover.width,
+        "og_height": file.height or cover.height,
+        "og_url": request.build_absolute_uri(request.path),
+    }

@@ -1,0 +1,219 @@
+"""A member's collections: the list of them, one of them, and what its owner changes about it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from gallery import paging
+from gallery.collections import cards, editors, frames, keeping, looks, ordering, seeing
+from gallery.collections.forms import CollectionForm, NewForm
+from gallery.models import Collection, CollectionItem
+from gallery.pages import account_of, member, page, user_of
+from gallery.public.pictures import send_picture
+from gallery.public.reading import reader_of
+
+PAGE = 24
+PICTURES = 60
+
+
+@require_safe
+@member
+def collections(request: HttpRequest) -> HttpResponse:
+    """The member's collections, and those that others share with them; the last changed first."""
+    return list_page(request, NewForm())
+
+
+def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpResponse:
+    """The list with a form for a new one."""
+    user, account = user_of(request), account_of(request)
+    rows = seeing.editable(user)
+    show = request.GET.get("show", "")
+    if show == "mine":
+        rows = rows.filter(account=account)
+    elif show == "others":
+        rows = rows.exclude(account=account)
+    facts = cards.with_facts(rows, lambda entries: seeing.for_members(entries, account))
+    found = paging.page(facts, "changed_at", PAGE, request.GET.get("after", ""))
+    reader = reader_of(request)
+    context = {
+        "cards": cards.cards(found.rows, own_address, lambda one: looks.members(user, one, reader)),
+        "older": _older(reverse("collections"), found.older, show=show),
+        "show": show if show in ("mine", "others") else "",
+        "first": "after" not in request.GET,
+        "form": form,
+        "account": account,
+    }
+    part = request.headers.get("HX-Request") == "true" and "after" in request.GET
+    return page(
+        request, "collections/_cards.html" if part else "collections/list.html", context, status=status
+    )
+
+
+@require_POST
+@member
+def new(request: HttpRequest) -> HttpResponse:
+    """Make an empty collection and go there."""
+    form = NewForm(request.POST)
+    if not form.is_valid():
+        return list_page(request, form, status=422)
+    try:
+        made = keeping.create(user_of(request), form.cleaned_data["title"])
+    except keeping.TooManyCollections:
+        messages.error(request, too_many_collections())
+    except keeping.Suspended:
+        messages.error(request, suspended())
+    else:
+        return back(made)
+    return HttpResponseRedirect(reverse("collections"))
+
+
+@require_safe
+@member
+def collection(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One collection, for its owner and its editors: as rows, or as a sheet to arrange."""
+    return own_page(request, seeing.edited(user_of(request), public_id))
+
+
+def own_page(
+    request: HttpRequest, collection: Collection, *, status: int = 200, **forms: Form
+) -> HttpResponse:
+    """The page of a collection that the user keeps; `forms` with faults stand in place of fresh ones."""
+    user, address = user_of(request), own_address(collection)
+    arrange = "arrange" in request.GET
+    entries, older = ordering.page(
+        seeing.with_items(seen_by(user, collection)), request.GET.get("after", ""), PICTURES
+    )
+    look = looks.members(user, collection, reader_of(request))
+    context: dict[str, Any] = {
+        "collection": collection,
+        "owner": seeing.is_owner(user, collection),
+        "rows": frames.lay_out(entries, look, more=bool(older)),
+        "older": _older(address, older, **({"arrange": "1"} if arrange else {})),
+        "arrange": arrange,
+        "first": "after" not in request.GET,
+    }
+    if request.headers.get("HX-Request") == "true" and "after" in request.GET:
+        return page(request, "collections/_sheet.html" if arrange else "collections/_more.html", context)
+    context |= {
+        "editors": list(editors.of(collection)),
+        "form": CollectionForm.of(collection),
+        "people_form": None,
+        **forms,
+    }
+    return page(request, "collections/own.html", context, status=status)
+
+
+def seen_by(user: User, collection: Collection) -> QuerySet[CollectionItem]:
+    """The entries as one of its keepers sees them."""
+    return seeing.for_members(CollectionItem.objects.filter(collection=collection), user.account)
+
+
+@require_safe
+@member
+def item(request: HttpRequest, public_id: str, item_id: str) -> HttpResponse:
+    """Another member's picture in a collection that one keeps too."""
+    user = user_of(request)
+    collection = seeing.edited(user, public_id)
+    entry = seeing.entry(seen_by(user, collection), item_id)
+    if entry.item.account_id == user.account_id:
+        return HttpResponseRedirect(reverse("library_item", args=[item_id]))
+    look = looks.members(user, collection, reader_of(request))
+    context = {"collection": collection, "frame": frames.Frame(entry.item, look), "item": entry.item}
+    return page(
+        request, "collections/item.html", context | neighbours(seen_by(user, collection), entry, look)
+    )
+
+
+def neighbours(seen: QuerySet[CollectionItem], entry: CollectionItem, look: frames.Look) -> dict[str, Any]:
+    """The addresses of the pictures before and after one, where there are any."""
+    rows = seen.select_related("item")
+    before = rows.filter(ordering.ahead(entry.place, entry.pk)).order_by("-place", "-id").first()
+    after = rows.filter(ordering.behind(entry.place, entry.pk)).order_by("place", "id").first()
+    return {"newer": before and look.href(before.item), "older": after and look.href(after.item)}
+
+
+@require_safe
+@member
+def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> HttpResponse:
+    """A picture of a collection, for those who keep it. Checked at each request."""
+    user = user_of(request)
+    entry = seeing.entry(seen_by(user, seeing.edited(user, public_id)), item_id)
+    own = entry.item.account_id == user.account_id
+    return send_picture(
+        request, entry.item, size, words=own or (entry.item.is_open and entry.item.show_prompt)
+    )
+
+
+@require_POST
+@member
+def edit(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Change title, description and who sees it."""
+    collection = seeing.owned(user_of(request), public_id)
+    form = CollectionForm(request.POST)
+    if not form.is_valid():
+        return own_page(request, collection, status=422, form=form)
+    said = form.cleaned_data
+    keeping.describe(collection, title=said["title"], description=said["description"])
+    try:
+        keeping.show_to(collection, said["visibility"])
+    except keeping.Hidden:
+        messages.error(request, _("A moderator hid this collection; it cannot be shown to others."))
+    except keeping.Suspended:
+        messages.error(request, suspended())
+    else:
+        messages.success(request, _("Saved."))
+    return back(collection)
+
+
+@require_POST
+@member
+def delete(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Delete it with its links; the pictures stay."""
+    collection = seeing.owned(user_of(request), public_id)
+    keeping.delete(collection)
+    messages.success(request, _("Deleted. Its pictures are still in your library."))
+    return HttpResponseRedirect(reverse("collections"))
+
+
+def back(collection: Collection, fragment: str = "", *, arrange: bool = False) -> HttpResponse:
+    """On to the page of a collection."""
+    address = own_address(collection) + ("?arrange=1" if arrange else "")
+    return HttpResponseRedirect(f"{address}#{fragment}" if fragment else address)
+
+
+def own_address(collection: Collection) -> str:
+    """The page of a collection for those who keep it."""
+    return reverse("collection_own", args=[collection.public_id])
+
+
+def _older(address: str, cursor: str, **query: str) -> str:
+    kept = {name: value for name, value in query.items() if value}
+    return f"{address}?{urlencode({**kept, 'after': cursor})}" if cursor else ""
+
+
+def suspended() -> str:
+    """Why an account that is closed gets nothing new."""
+    return _("This account is closed to new things. You can download your pictures.")
+
+
+def too_many_collections() -> str:
+    """Why there is no further one."""
+    most = {"most": keeping.MAX_COLLECTIONS}
+    return _("You have %(most)d collections, as many as there may be. Delete one first.") % most
+
+
+def too_many_items() -> str:
+    """Why nothing was added."""
+    return _("A collection holds at most %(most)s pictures; these would be too many. Nothing was added.") % {
+        "most": f"{keeping.MAX_ITEMS:,}"
+    }

@@ -1,0 +1,76 @@
+"""What an owner chooses for a share link, and what its reader is asked for."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from gallery.shares import locks
+
+ENDS = [
+    ("", _("Never")), ("1", _("In 1 day")), ("7", _("In 7 days")), ("30", _("In 30 days")), ("date", _("On a day")),
+]  # fmt: skip
+MAX_DAYS = 3660
+
+
+class ShareForm(forms.Form):
+    """When the link ends, whom it lets in, and what it shows. Days are those of the reader's zone, which is active."""
+
+    ends = forms.ChoiceField(label=_("Ends"), choices=ENDS, required=False)
+    day = forms.DateField(
+        label=_("Last day"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        required=False,
+        strip=False,
+        min_length=locks.MIN_LENGTH,
+        max_length=locks.MAX_LENGTH,
+        help_text=_("Empty: whoever has the link may look. Tell it another way than the link."),
+        # Not the owner's own password: they read it here to tell it, and no manager keeps it.
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    show_prompt = forms.BooleanField(
+        label=_("Show the prompt"), required=False, widget=forms.CheckboxInput(attrs={"role": "switch"})
+    )
+    allow_download = forms.BooleanField(
+        label=_("Allow downloading"),
+        required=False,
+        initial=True,
+        widget=forms.CheckboxInput(attrs={"role": "switch"}),
+    )
+
+    def clean_day(self) -> date | None:
+        """The last day, if that is what was chosen: today or later."""
+        if self.cleaned_data.get("ends") != "date":
+            return None
+        day: date | None = self.cleaned_data["day"]
+        today = timezone.localdate()
+        if day is None:
+            raise forms.ValidationError(_("Choose the link's last day."))
+        if not today <= day <= today + timedelta(days=MAX_DAYS):
+            raise forms.ValidationError(_("Choose today or a later day, within ten years."))
+        return day
+
+    def expires_at(self) -> datetime | None:
+        """The moment it ends, or None for never; a chosen day is its last, to the end."""
+        ends = self.cleaned_data["ends"]
+        if ends == "date":
+            return timezone.make_aware(datetime.combine(self.cleaned_data["day"], time(23, 59, 59)))
+        return timezone.now() + timedelta(days=int(ends)) if ends else None
+
+
+class PasswordForm(forms.Form):
+    """What the reader of a locked link types. Longer than any password may be is refused before it is hashed."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=locks.MAX_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "autofocus": True}),
+    )

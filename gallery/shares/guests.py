@@ -1,0 +1,176 @@
+"""Share links as whoever has them opens them: page, password, pictures. Everything is checked at each request."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery import tiles
+from gallery.collections import frames, looks, ordering, seeing
+from gallery.collections.views import neighbours
+from gallery.models import Item, ShareLink
+from gallery.pages import page
+from gallery.public.pictures import graph, send_picture
+from gallery.shares import locks, making, opening
+from gallery.shares.forms import PasswordForm
+
+PICTURES = 60
+
+
+@require_safe
+def page_of(request: HttpRequest, token: str) -> HttpResponse:
+    """The page of a share link. One that ended says so; a withdrawn one does not exist; a locked one asks."""
+    try:
+        link = opening.opened(token)
+    except Http404:
+        over = opening.ended(token)
+        if over is None:
+            raise
+        return _quiet(page(request, "gallery/share_ended.html", {"link": over}, status=404))
+    if not _may_pass(request, link):
+        return _asking(request, link, PasswordForm())
+    part = request.headers.get("HX-Request") == "true" and "after" in request.GET
+    if _counts(request, link):
+        making.count_view(link)
+    if link.item is not None:
+        return _quiet(page(request, "gallery/share.html", _item_context(request, link, link.item)))
+    return _collection(request, link, part=part)
+
+
+def _may_pass(request: HttpRequest, link: ShareLink) -> bool:
+    return opening.is_own(request.user, link) or locks.is_open_for(request, link)
+
+
+def _counts(request: HttpRequest, link: ShareLink) -> bool:
+    """Whether this is an opening: not the owner's, not a further page of it, not fetched ahead or for its headers."""
+    if request.method == "HEAD" or "after" in request.GET:
+        return False
+    ahead = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
+    return "prefetch" not in ahead and not opening.is_own(request.user, link)
+
+
+def _quiet(response: HttpResponse) -> HttpResponse:
+    """For no search engine; and the address, which is the key, is not told to the sites that are opened from it."""
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _asking(
+    request: HttpRequest, link: ShareLink, form: PasswordForm, *, wait_s: int = 0, status: int = 200
+) -> HttpResponse:
+    context = {"link": link, "form": form, "wait_minutes": -(-wait_s // 60)}
+    response = _quiet(page(request, "shares/password.html", context, status=status))
+    if wait_s:
+        response["Retry-After"] = str(wait_s)
+    return response
+
+
+@require_POST
+def unlock(request: HttpRequest, token: str) -> HttpResponse:
+    """Try a password: the right one opens page and pictures for twelve hours, for this reader."""
+    link = opening.opened(token)
+    target = HttpResponseRedirect(reverse("share", args=[link.token]))
+    if not link.is_locked:
+        return _quiet(target)
+    form = PasswordForm(request.POST)
+    try:
+        locks.count_try(request, link)
+    except locks.TooMany as many:
+        return _asking(request, link, form, wait_s=many.wait_s, status=429)
+    if not form.is_valid():
+        return _asking(request, link, form, status=422)
+    if not locks.matches(link, form.cleaned_data["password"]):
+        form.add_error("password", _("That is not the password."))
+        return _asking(request, link, form, status=422)
+    return _quiet(locks.open_for(target, link))
+
+
+def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str, Any]:
+    """What the page of one shared picture shows. The link decides what is told, whatever the public page shows."""
+    told = opening.tells_prompt(link, item)
+    words = item.title or (item.prompt[:160] if told else "") or _("A shared picture")
+    if link.item_id is not None:
+        address = reverse("share_picture", args=[link.token, "full"]).removesuffix("full")
+    else:
+        address = reverse("share_item_picture", args=[link.token, item.public_id, "full"]).removesuffix(
+            "full"
+        )
+    # A locked link tells nothing where it is pasted, and a sensitive picture is not shown there.
+    shown = {} if link.is_locked or item.sensitive else graph(request, item, f"{address}medium")
+    return {
+        "link": link,
+        "item": item,
+        "told": told,
+        "words": words,
+        "address": address,
+        "placeholder": tiles.placeholder(item),
+        **shown,
+    }
+
+
+def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpResponse:
+    look = looks.guests(link)
+    entries, older = ordering.page(
+        seeing.with_items(opening.entries_of(link)), request.GET.get("after", ""), PICTURES
+    )
+    here = reverse("share", args=[link.token])
+    first = next((entry.item for entry in entries if not entry.item.sensitive), None)
+    shown = {}
+    if first is not None and not link.is_locked:
+        shown = graph(
+            request, first, reverse("share_item_picture", args=[link.token, first.public_id, "medium"])
+        )
+    context = {
+        "link": link,
+        "collection": link.collection,
+        "rows": frames.lay_out(entries, look, more=bool(older)),
+        "older": f"{here}?{urlencode({'after': older})}" if older else "",
+        "first": "after" not in request.GET,
+        **shown,
+    }
+    return _quiet(page(request, "collections/_more.html" if part else "shares/collection.html", context))
+
+
+@require_safe
+def item_of(request: HttpRequest, token: str, item_id: str) -> HttpResponse:
+    """One picture of a shared collection."""
+    link = opening.opened(token)
+    if not _may_pass(request, link):
+        return HttpResponseRedirect(reverse("share", args=[link.token]))
+    seen = opening.entries_of(link)
+    entry = seeing.entry(seen, item_id)
+    context = _item_context(request, link, entry.item)
+    return _quiet(page(request, "gallery/share.html", context | neighbours(seen, entry, looks.guests(link))))
+
+
+@require_safe
+def picture_of(request: HttpRequest, token: str, size: str) -> HttpResponse:
+    """A shared item's picture, while its link is open."""
+    link = opening.opened(token)
+    if link.item is None:
+        raise Http404
+    return _picture(request, link, link.item, size)
+
+
+@require_safe
+def item_picture_of(request: HttpRequest, token: str, item_id: str, size: str) -> HttpResponse:
+    """The picture of an item in a shared collection, while the link is open and the item in the collection."""
+    link = opening.opened(token)
+    return _picture(request, link, seeing.entry(opening.entries_of(link), item_id).item, size)
+
+
+def _picture(request: HttpRequest, link: ShareLink, item: Item, size: str) -> HttpResponse:
+    if not _may_pass(request, link):
+        raise Http404
+    if not link.allow_download:
+        # Nothing but a thumbnail leaves, and never as the whole file in place of one that was not made.
+        thumbnail = {"small": item.output.small or item.output.medium, "medium": item.output.medium}.get(size)
+        if thumbnail is None or "download" in request.GET:
+            raise Http404
+    return _quiet(send_picture(request, item, size, words=opening.tells_prompt(link, item)))

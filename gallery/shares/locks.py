@@ -1,0 +1,117 @@
+"""Passwords of share links: asked for on a page of the link's own, counted, and remembered by a signed mark.
+
+The mark is a cookie for the link's own addresses. It names the link and its password's hash, so it opens no other
+link, and ends with the password, with the link, and after twelve hours.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import unicodedata
+from ipaddress import IPv6Address, ip_network
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.errors import StorageError
+
+from accounts.networks import client_address
+from gallery.models import ShareLink
+from predictions.dialects.common import rates
+
+log = structlog.get_logger(__name__)
+MAX_LENGTH = 128
+"""Characters of a password: what is longer is refused before it costs the work of a hash."""
+MIN_LENGTH = 6
+COOKIE = "share_open"
+LASTS_S = 12 * 3600
+_SALT = "gallery.shares.locks"
+_OF_NETWORK: RateLimitItem = RateLimitItemPerMinute(5, 5)
+_OF_LINK: RateLimitItem = RateLimitItemPerHour(200)
+"""All networks together: so many guesses reach no password of six characters while the link lives."""
+
+
+class TooMany(Exception):
+    """Too many tries at this link. `wait_s` says for how many seconds."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password; empty for none. Raises ValueError where it is too long."""
+    if len(password) > MAX_LENGTH:
+        raise ValueError(f"A password has at most {MAX_LENGTH} characters.")
+    return make_password(_folded(password)) if password else ""
+
+
+def matches(link: ShareLink, password: str) -> bool:
+    """Whether it is the link's password; at the cost of a hash, unless it is longer than any may be."""
+    return len(password) <= MAX_LENGTH and check_password(_folded(password), link.password)
+
+
+def _folded(password: str) -> str:
+    # The same keys give composed or decomposed letters, wide or narrow ones, as the device likes.
+    return unicodedata.normalize("NFKC", password)
+
+
+def count_try(request: HttpRequest, link: ShareLink) -> None:
+    """Count one try before it is looked at. Raises TooMany for more than five in five minutes from one network.
+
+    Where the counts cannot be reached nobody is let in: a lock that does not count is none.
+    """
+    keys = ((_OF_NETWORK, ("share", str(link.pk), _network(request))), (_OF_LINK, ("share", str(link.pk))))
+    try:
+        for item, names in keys:
+            if not rates.limiter().hit(item, *names):
+                reset = rates.limiter().get_window_stats(item, *names).reset_time
+                raise TooMany(max(1, math.ceil(reset - time.time())))
+    except StorageError as error:
+        log.error("share_tries_uncounted", exc_info=error)
+        raise TooMany(60) from error
+
+
+def _network(request: HttpRequest) -> str:
+    """Whose tries are counted together: one IPv4 address, or the IPv6 network that one connection is given."""
+    address = client_address(request)
+    if address is None:
+        return "unknown"
+    return (
+        str(ip_network(f"{address}/64", strict=False)) if isinstance(address, IPv6Address) else str(address)
+    )
+
+
+def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
+    """Give the reader who knew the password the mark that opens the link."""
+    response.set_cookie(
+        COOKIE,
+        signing.TimestampSigner(salt=_SALT).sign(_digest(link)),
+        max_age=LASTS_S,
+        path=reverse("share", args=[link.token]),
+        secure=settings.BEHIND_TLS,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def is_open_for(request: HttpRequest, link: ShareLink) -> bool:
+    """Whether the reader may pass: there is no password, or they bear a mark of this one."""
+    if not link.is_locked:
+        return True
+    try:
+        mark = signing.TimestampSigner(salt=_SALT).unsign(request.COOKIES.get(COOKIE, ""), max_age=LASTS_S)
+    except signing.BadSignature:
+        return False
+    return constant_time_compare(mark, _digest(link))
+
+
+def _digest(link: ShareLink) -> str:
+    return salted_hmac(_SALT, f"{link.token}\n{link.password}", algorithm="sha256").hexdigest()

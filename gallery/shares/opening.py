@@ -1,0 +1,62 @@
+"""Which share link a token opens, and what it shows. Asked at each request, of the page and of each picture."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from gallery import access
+from gallery.access import Viewer
+from gallery.collections import seeing
+from gallery.models import Collection, CollectionItem, Item, ShareLink
+
+
+def opened(token: str) -> ShareLink:
+    """The open share link of that token, with what it shows.
+
+    404 where it is withdrawn or ended, or what it shows is hidden, in the trash or gone.
+    """
+    links = ShareLink.objects.open().select_related(
+        "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user",
+        "collection__user", "created_by",
+    )  # fmt: skip
+    return access.found(links.filter(token=token).first())
+
+
+def ended(token: str) -> ShareLink | None:
+    """A link whose time is over, so that its page can say so; None for withdrawn and unknown ones."""
+    link = ShareLink.objects.filter(
+        token=token,
+        withdrawn_at__isnull=True,
+        item__hidden_at__isnull=True,
+        collection__hidden_at__isnull=True,
+    ).first()
+    return link if link is not None and not link.is_open else None
+
+
+def thing_of(link: ShareLink) -> Item | Collection:
+    """What the link shows: one of both always is there."""
+    thing = link.item or link.collection
+    assert thing is not None
+    return thing
+
+
+def is_own(viewer: Viewer, link: ShareLink) -> bool:
+    """Whether the viewer acts for the account whose item or collection it is."""
+    account = access.account_of(viewer) if isinstance(viewer, User) else None
+    return account is not None and account.pk == thing_of(link).account_id
+
+
+def entries_of(link: ShareLink) -> QuerySet[CollectionItem]:
+    """What a collection's link shows; nothing for an item's."""
+    return seeing.for_guests(CollectionItem.objects.filter(collection=link.collection_id))
+
+
+def tells_prompt(link: ShareLink, item: Item) -> bool:
+    """Whether the link tells the item's prompt.
+
+    An editor's item in somebody else's collection tells its prompt only where its owner published it with it.
+    """
+    if not link.show_prompt:
+        return False
+    return item.account_id == thing_of(link).account_id or (item.is_open and item.show_prompt)
