@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from accounts.models import Account
 from gallery import paging
 from gallery.models import Item, ItemQuerySet
-from gallery.search import words
+from gallery.search import vocabulary, words
 from gallery.search.keeping import Hit, Index, keeper
 
 MOST_LOOKED_AT = 10_000
@@ -41,7 +41,8 @@ def _page(
     if not terms:
         return paging.Page([])
     # The hits have their order; sorting by another would be for nothing.
-    return _filled(keeper().hits(index, terms, _place(after)), size, within.order_by())
+    hits = keeper().hits(index, vocabulary.grown(terms), _place(after))
+    return _filled(hits, size, within.order_by())
 
 
 def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> paging.Page[Item]:

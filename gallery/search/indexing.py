@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from gallery.models import Item, ItemTag, SearchRow
-from gallery.search import words
+from gallery.search import vocabulary, words
 from gallery.search.keeping import Entry, keeper
 
 BATCH = 200
@@ -71,7 +71,9 @@ def write(prepared: Mapping[int, State]) -> int:
             locked = still.select_for_update(skip_locked=True).values_list("pk", flat=True)
             still = Item.objects.filter(pk__in=list(locked))
         same = [pk for pk, state in read(still).items() if state == prepared[pk]]
-        keeper().write(apart([entries[pk] for pk in same]))
+        kept = apart([entries[pk] for pk in same])
+        keeper().write(kept)
+        vocabulary.note(one.own for one in kept)
         Item.objects.filter(pk__in=same).update(search_owed=False)
     return len(same)
 

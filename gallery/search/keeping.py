@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 
 from django.db import connection
 
-from gallery.search.words import Term
-
 Index = Literal["own", "public"]
 PARTS = (64, 512, 4_000)
 """Hits of the first parts that are read: mostly the first is enough for a page. Then as many as the last says."""
 LARGEST = 2**63 - 1
 """No place is larger."""
+Question = Sequence[Sequence[str]]
+"""Words that are asked for: of each group one, and of all groups."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Keeper(Protocol):
     def write(self, entries: Sequence[Entry]) -> None:
         """Put these in place of what was kept of the same items; inside the caller's transaction."""
 
-    def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
+    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
         """The hits before a place, the largest place first, in parts as they are asked for."""
 
 

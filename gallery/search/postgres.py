@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from gallery.search.keeping import LARGEST, Entry, Hit, Index, sizes
-from gallery.search.words import Term
+from gallery.search.keeping import LARGEST, Entry, Hit, Index, Question, sizes
 
 RARE = 2_000
 _PLACE = {"own": "item_id", "public": "place"}
@@ -47,20 +46,20 @@ class Postgres:
         with connection.cursor() as cursor:
             cursor.executemany(_WRITE, rows)
 
-    def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
+    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
         """All at once where they are few, else as the walk comes by."""
-        question = _question(terms)
-        some = self._rows(_SOME, index, question, RARE + 1)
+        words = _written(question)
+        some = self._rows(_SOME, index, words, RARE + 1)
         if len(some) > RARE:
-            yield from self._walked(index, question, LARGEST if before is None else before)
+            yield from self._walked(index, words, LARGEST if before is None else before)
             return
         rest = sorted((hit for hit in some if before is None or hit.place < before), key=_newest_first)
         ends = itertools.takewhile(lambda start: start < len(rest), itertools.accumulate(sizes(), initial=0))
         yield from (rest[start:end] for start, end in itertools.pairwise([*ends, len(rest)]))
 
-    def _walked(self, index: Index, question: str, before: int) -> Iterator[list[Hit]]:
+    def _walked(self, index: Index, words: str, before: int) -> Iterator[list[Hit]]:
         for part in sizes():
-            found = self._rows(_WALK, index, question, before, part)
+            found = self._rows(_WALK, index, words, before, part)
             if found:
                 yield found
             if len(found) < part:
@@ -77,6 +76,6 @@ def _newest_first(hit: Hit) -> int:
     return -hit.place
 
 
-def _question(terms: Sequence[Term]) -> str:
+def _written(question: Question) -> str:
     """As `tsquery` reads it. No word has an apostrophe or a backslash, so none can leave its own."""
-    return " & ".join(f"'{term.word}'{':*' if term.prefix else ''}" for term in terms)
+    return " & ".join("(" + " | ".join(f"'{word}'" for word in group) + ")" for group in question)

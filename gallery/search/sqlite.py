@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from django.db import connection
 
 from gallery.models import SearchRow
-from gallery.search.keeping import LARGEST, Entry, Hit, Index, sizes
-from gallery.search.words import Term
+from gallery.search.keeping import LARGEST, Entry, Hit, Index, Question, sizes
 
 _HITS = {
     "own": "SELECT rowid, rowid FROM gallery_search_own WHERE gallery_search_own MATCH %s AND rowid < %s "
@@ -41,12 +40,12 @@ class Sqlite:
                 [(entry.place, " ".join(entry.public)) for entry in entries if entry.place is not None],
             )
 
-    def hits(self, index: Index, terms: Sequence[Term], before: int | None) -> Iterator[list[Hit]]:
+    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
         """A few first, then more at a time."""
-        question = _question(terms)
+        words = _written(question)
         for part in sizes():
             with connection.cursor() as cursor:
-                cursor.execute(_HITS[index], [question, LARGEST if before is None else before, part])
+                cursor.execute(_HITS[index], [words, LARGEST if before is None else before, part])
                 found = [Hit(place, item) for place, item in cursor.fetchall()]
             if found:
                 yield found
@@ -55,6 +54,6 @@ class Sqlite:
             before = found[-1].place
 
 
-def _question(terms: Sequence[Term]) -> str:
+def _written(question: Question) -> str:
     """In the language of FTS5. No word has a quotation mark or a space, so none can leave its own."""
-    return " AND ".join(f'"{term.word}"{"*" if term.prefix else ""}' for term in terms)
+    return " AND ".join("(" + " OR ".join(f'"{word}"' for word in group) + ")" for group in question)

@@ -22,6 +22,8 @@ MOST_ASKED = 16
 """Characters and words of a question that are looked at."""
 LONGEST = 40
 """Characters of a word; longer ones are cut, in both."""
+SHORTEST_BEGINNING = 3
+"""Letters of a last word that may go on: fewer begin too many words to say anything."""
 ACCOUNT = "\ue000"
 """Before an account's number; no text has it, since private characters are left out."""
 
@@ -131,10 +133,14 @@ def asked(text: str) -> list[Term]:
         if _NO_SPACES.match(piece):
             found.update(dict.fromkeys(map(Term, _pairs(piece) if len(piece) > 1 else piece)))
         else:
-            # Of a single letter every text has some word: that is no beginning that says anything.
-            begun = number == len(pieces) - 1 and len(piece) > 1
+            begun = number == len(pieces) - 1 and len(piece) >= SHORTEST_BEGINNING
             found[Term(piece[:LONGEST], begun)] = None
     return list(found)[:MOST_ASKED]
+
+
+def grows(word: str) -> bool:
+    """Whether it is a word of letters that can begin another, and neither a sign nor an account's."""
+    return not (_NO_SPACES.match(word) or word.startswith(ACCOUNT))
 
 
 def of_account(account: int) -> Term:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from gallery import deletion, moderation, sharing
 from gallery.models import Item, ItemTag, SearchRow, Tag
-from gallery.search import finding, indexing, keeping, postgres, words
+from gallery.search import finding, indexing, keeping, postgres, vocabulary, words
 from predictions.models import Status
 from tests import factories
 
@@ -208,6 +208,7 @@ def test_what_a_moderator_shows_again_is_found_again_though_it_was_indexed_meanw
     moderation.hide(item, "a reason")
     index()
     moderation.restore(item)
+    index()
     assert found("fox") == [item]
 
 
@@ -357,9 +358,9 @@ def test_a_page_of_search_is_a_constant_number_of_queries(
         made(alice, "a fox")
     index()
     account = factories.account_of(alice)
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         assert len(found("fox", 20)) == 20
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         assert len(finding.own_page(account, "fox", 20, "", within=Item.objects.all()).rows) == 20
 
 
@@ -378,3 +379,33 @@ def test_of_a_very_long_prompt_the_beginning_is_found(alice: User) -> None:
     assert found("fox word100") == [item]
     assert found("lighthouse") == []
     assert len(words.kept([beginning])) == words.MOST_WORDS
+
+
+def test_the_beginning_of_a_last_word_stands_for_the_words_that_are_used_most(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "MOST_GROWN", 3)
+    light, lighter = made(alice, "light lights"), made(alice, "lighter lights")
+    for _ in range(2):
+        made(alice, "lighthouse lights")
+    made(alice, "lightning")
+    index()
+    assert vocabulary.grown(words.asked("light")) == [["light", "lights", "lighthouse"]]
+    assert vocabulary.grown(words.asked("light lig")) == [["light"], ["lig", "lights", "lighthouse"]]
+    assert found("lig lights") == []
+    assert {light, lighter} < set(found("lights lig"))
+
+
+def test_two_letters_begin_nothing(alice: User) -> None:
+    item = made(alice, "a fox at sea")
+    index()
+    assert found("fo") == []
+    assert found("at") == [item]
+    assert found("fox se") == []
+
+
+def test_a_question_without_words_finds_nothing(alice: User) -> None:
+    made(alice, "a fox")
+    index()
+    for text in ("", "  ", "!?", "\u200b"):
+        assert found(text) == found_by(alice, text) == []

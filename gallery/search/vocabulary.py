@@ -1,0 +1,52 @@
+"""All words that were ever indexed, for the beginnings of words that people type.
+
+Both databases answer a beginning by reading all rows of all words that begin so, tens of milliseconds for a common one.
+So it is asked here which words those are, and the most used of them are looked for. Only words that can grow out of a
+beginning stand here: of scripts that are written with spaces. A word stays when its last item goes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from django.db import connection
+
+from gallery.search.words import SHORTEST_BEGINNING, Term, grows
+
+MOST_GROWN = 12
+"""Words that a beginning stands for, itself among them."""
+_MOST_READ = 2_000
+"""Words of one beginning that are compared: made-up ones by the million must not make anybody wait."""
+_GROWN = """
+SELECT word FROM (
+    SELECT word, used FROM gallery_searchword WHERE word > %s AND word < %s ORDER BY word LIMIT %s
+) AS begun ORDER BY used DESC, word LIMIT %s
+"""
+_NOTE = """
+INSERT INTO gallery_searchword (word, used) VALUES (%s, %s)
+ON CONFLICT (word) DO UPDATE SET used = gallery_searchword.used + excluded.used
+"""
+
+
+def grown(terms: Sequence[Term]) -> list[list[str]]:
+    """For each term the words that it stands for, of which one must be there: itself first."""
+    return [[term.word, *(_longer(term.word) if term.prefix else ())] for term in terms]
+
+
+def _longer(beginning: str) -> list[str]:
+    # In the order of the bytes, which both databases use here, nothing comes after the last character there is.
+    values = [beginning, beginning + "\U0010ffff", _MOST_READ, MOST_GROWN - 1]
+    with connection.cursor() as cursor:
+        cursor.execute(_GROWN, values)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def note(texts: Iterable[Sequence[str]]) -> None:
+    """Count the words of some items; inside the caller's transaction."""
+    counted = Counter(
+        word for words in texts for word in words if len(word) > SHORTEST_BEGINNING and grows(word)
+    )
+    with connection.cursor() as cursor:
+        # In one order, so that two who write at once cannot wait for each other.
+        cursor.executemany(_NOTE, sorted(counted.items()))
