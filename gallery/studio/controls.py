@@ -188,9 +188,15 @@ def panel(
     listed = _listed(made, placed)
     listed.sort(key=_weight)
     for_all = [control for control in listed if control.name not in _ALWAYS_MORE]
-    first = for_all[:OPEN_CONTROLS]
+    first = _first(for_all)
     more = [control for control in listed if control not in first]
     return Panel(version, prompt, negative, first, more, dropped or [], ending, slots)
+
+
+def _first(listed: list[Control]) -> list[Control]:
+    """The controls that stand open: some that are to be seen now, and those between them that will be."""
+    seen = [control for control in listed if control.follows or not control.idle][:OPEN_CONTROLS]
+    return listed[: listed.index(seen[-1]) + 1] if seen else listed
 
 
 def _slots(version: Version, errors: Mapping[str, str], pictures: Mapping[str, Picture | None]) -> list[Slot]:
@@ -230,6 +236,8 @@ _FIRST = [
     "aspect_ratio",
     "width",
     "num_outputs",
+    "num_animation_frames",
+    "gif_frames_per_second",
     "prompt_strength",
     "num_inference_steps",
     "steps",
@@ -240,6 +248,8 @@ _FIRST = [
 
 
 def _weight(control: Control) -> int:
+    if control.name == "prompt_strength" and not control.beside:
+        return len(_FIRST)
     return _FIRST.index(control.name) if control.name in _FIRST else len(_FIRST)
 
 

@@ -69,7 +69,7 @@ document.addEventListener("click", (event) => {
     height.value = button.dataset.h;
     markShape(box);
     changed(width);
-  } else if ("sample" in button.dataset) {
+  } else if ("sample" in button.dataset && prompt()) {
     prompt().value = button.textContent;
     prompt().focus();
   } else if ("opensPanel" in button.dataset) {
