@@ -36,7 +36,7 @@ def grown(terms: Sequence[Term]) -> list[list[str]]:
 
 def _longer(beginning: str) -> list[str]:
     # In the order of the bytes, which both databases use here, nothing comes after the last character there is.
-    values = [beginning, beginning + "\U0010ffff", _MOST_READ, MOST_GROWN - 1]
+    values: list[str | int] = [beginning, beginning + "\U0010ffff", _MOST_READ, MOST_GROWN - 1]
     with connection.cursor() as cursor:
         cursor.execute(_GROWN, values)
         return [row[0] for row in cursor.fetchall()]
