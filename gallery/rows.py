@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MIN_RATIO, MAX_RATIO = 0.4, 2.6
 """Pictures more extreme than this are cropped in rows (not on their own pages)."""
@@ -37,15 +37,23 @@ LIBRARY = (
 
 @dataclass(frozen=True)
 class Layout:
-    """For each tile the width classes in which a row ends after it, and for each class the filler of the last row."""
+    """For each tile the width classes in which a row ends after it; for each class the filler of the last row and about
+    how high all rows are together, in CSS pixels.
+    """
 
     breaks: list[str]
     fillers: list[float] = field(default_factory=list)
+    heights: list[int] = field(default_factory=list)
 
     @property
     def filler_style(self) -> str:
         """The fillers as CSS custom properties `--f0` to `--f5`, in units of ratio; 0 means none."""
         return ";".join(f"--f{index}:{value:.3f}" for index, value in enumerate(self.fillers))
+
+    @property
+    def height_style(self) -> str:
+        """The heights as CSS custom properties `--h0` to `--h5`: the place that rows hold which nobody sees yet."""
+        return ";".join(f"--h{index}:{value}px" for index, value in enumerate(self.heights))
 
 
 def shown_ratio(ratio: float) -> float:
@@ -56,13 +64,14 @@ def shown_ratio(ratio: float) -> float:
 def lay_out(ratios: Sequence[float], widths: Sequence[Width] = GALLERY, *, more: bool = False) -> Layout:
     """Rows for pictures of these (shown) ratios. With `more` to come after them the last row is filled as well."""
     classes: list[list[str]] = [[] for _ in ratios]
-    fillers = []
+    fillers, heights = [], []
     for index, width in enumerate(widths):
         ends, filler = _best_breaks(ratios, width, more)
         for end in ends[:-1]:
             classes[end - 1].append(f"b{index}")
         fillers.append(filler)
-    return Layout([" ".join(names) for names in classes], fillers)
+        heights.append(_height(ratios, ends, width, filler))
+    return Layout([" ".join(names) for names in classes], fillers, heights)
 
 
 def _best_breaks(ratios: Sequence[float], width: Width, more: bool) -> tuple[list[int], float]:
@@ -90,6 +99,22 @@ def _best_breaks(ratios: Sequence[float], width: Width, more: bool) -> tuple[lis
     return ends, _filler(ratios[ends[-2] if len(ends) > 1 else 0 :], width, more) if count else 0.0
 
 
+def _height(ratios: Sequence[float], ends: Sequence[int], width: Width, filler: float) -> int:
+    """How high these rows stand at the width of the class, gaps between them included."""
+    high, start = 0.0, 0
+    for end in ends:
+        total = sum(ratios[start:end]) + (filler if end == ends[-1] else 0.0)
+        high += (width.width - width.gap * (end - start - 1)) / total
+        start = end
+    return round(high + width.gap * max(0, len(ends) - 1))
+
+
+def scaled(widths: Sequence[Width], target: int) -> tuple[Width, ...]:
+    """The same classes with another wish: `target` is the height of rows in the class of usual desktops."""
+    factor = target / widths[-2].target
+    return tuple(replace(one, target=max(48, round(one.target * factor))) for one in widths)
+
+
 def _cost(height: float, target: int, *, last: bool) -> float:
     # The last row may be short: it gets a filler and costs nothing for being high.
     return 0.0 if last and height > target else math.log(height / target) ** 2
@@ -100,6 +125,6 @@ def _filler(ratios: Sequence[float], width: Width, more: bool) -> float:
     total = sum(ratios)
     height = (width.width - width.gap * (len(ratios) - 1)) / total
     # A full row is kept full where more follows, unless so few pictures are left that it would tower.
-    if height <= width.target * (1.6 if more else 1.0):
+    if height <= width.target * (1.6 if more else 1.15):
         return 0.0
     return max(0.0, (width.width - width.gap * len(ratios)) / width.target - total)

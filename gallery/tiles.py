@@ -55,6 +55,16 @@ class Tile:
         return f"(max-width: 640px) {phone}vw, {round(ratio * self.target)}px"
 
     @property
+    def is_still(self) -> bool:
+        """Whether nothing in it moves; its file was loaded with it."""
+        return not self.item.moves
+
+    @property
+    def bytes(self) -> int:
+        """The size of the original."""
+        return self.item.output.file.size
+
+    @property
     def alt(self) -> str:
         """What it shows, as far as the reader may know it."""
         return words_for(self.item, own=self.own)
@@ -67,6 +77,8 @@ class Group:
     tiles: list[Tile]
     filler_style: str
     day: date | None = None
+    height_style: str = ""
+    more: bool = False
 
 
 def picture_url(item: Item, size: str) -> str:
@@ -109,16 +121,18 @@ def group(
     layout = rows.lay_out([rows.shown_ratio(item.ratio) for item in items], widths, more=more)
     target = widths[-2].target
     tiles = [Tile(item, own, ends, target) for item, ends in zip(items, layout.breaks, strict=True)]
-    return Group(tiles, layout.filler_style, day)
+    return Group(tiles, layout.filler_style, day, layout.height_style, more)
 
 
-def groups_by_day(items: Sequence[Item], *, more: bool) -> list[Group]:
+def groups_by_day(
+    items: Sequence[Item], *, more: bool, widths: Sequence[rows.Width] = rows.LIBRARY
+) -> list[Group]:
     """A member's items by the reader's own days, newest day first."""
     days: dict[date, list[Item]] = {}
     for item in items:
         days.setdefault(timezone.localtime(item.created_at).date(), []).append(item)
     last = len(days) - 1
     return [
-        group(of_day, own=True, widths=rows.LIBRARY, more=more and index == last, day=day)
+        group(of_day, own=True, widths=widths, more=more and index == last, day=day)
         for index, (day, of_day) in enumerate(days.items())
     ]

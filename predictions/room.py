@@ -1,4 +1,4 @@
-"""Whether an account has room for new pictures. The floor above keeps them and says here who knows how much they take."""
+"""Whether an account has room for new pictures. The floor above keeps them and says here who knows."""
 
 from __future__ import annotations
 

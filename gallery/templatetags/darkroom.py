@@ -78,6 +78,12 @@ def day_name(day: date) -> str:
 
 
 @register.filter
+def month_name(day: date) -> str:
+    """The month of a day: `November 2026`."""
+    return date_format(day, pgettext("format of a month", "F Y"))
+
+
+@register.filter
 def moment(at: datetime) -> str:
     """Day and time, short: `20 Nov 2026, 09:14`."""
     return date_format(timezone.localtime(at), pgettext("format of day and time", "j M Y, H:i"))
@@ -135,5 +141,5 @@ def ordinal_place(number: int) -> str:
 
 @register.simple_tag
 def gallery_wall() -> Any:
-    """The newest public picture, for the wall beside the sign-in form; None where there is none."""
-    return access.with_files(Item.objects.public()).order_by("-published_at", "-id").first()
+    """The newest public picture, none that is sensitive, for the wall beside the sign-in form; None without one."""
+    return access.with_files(Item.objects.public().filter(sensitive=False)).order_by("-published_at", "-id").first()

@@ -16,7 +16,7 @@ from predictions import catalogue, lifecycle
 from predictions.engine.encode import Label
 from predictions.engine.motion.video import VideoWriter
 from predictions.files import media
-from predictions.models import Output, Phase, Prediction, Status
+from predictions.models import Phase, Prediction, Status
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.gallery.pictures import paint, picture_item, stored
@@ -169,7 +169,7 @@ def film() -> bytes:
         return path.read_bytes()
 
 
-def test_a_picture_is_deleted_with_the_keyboard_and_asks_first(window: Open) -> None:
+def test_a_picture_is_deleted_with_the_keyboard_and_brought_back(window: Open) -> None:
     alice = factories.make_user("alice")
     older, newer = picture_item(alice, "older"), picture_item(alice, "newer")
     member = window()
@@ -178,14 +178,12 @@ def test_a_picture_is_deleted_with_the_keyboard_and_asks_first(window: Open) -> 
     page.keyboard.press("ArrowRight")
     page.wait_for_url(f"**/{older.public_id}/")
     page.keyboard.press("Delete")
-    page.wait_for_selector("#delete[open]")
-    page.keyboard.press("Escape")
-    assert Item.objects.count() == 2
-    page.keyboard.press("Delete")
-    page.click("#delete .danger")
     page.wait_for_url("**/library/")
-    assert list(Item.objects.values_list("pk", flat=True)) == [newer.pk]
-    assert Output.objects.count() == 1
+    page.wait_for_selector(".toast [data-undo]")
+    assert list(Item.objects.filter(trashed_at__isnull=True)) == [newer]
+    page.keyboard.press("Control+z")
+    page.wait_for_selector(".toast:has-text('brought back')")
+    assert Item.objects.filter(trashed_at__isnull=True).count() == 2
 
 
 def test_everything_works_without_scripts(window: Open) -> None:

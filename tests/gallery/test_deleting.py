@@ -24,6 +24,7 @@ def test_a_deleted_picture_leaves_no_file_and_no_row(item: Item, as_alice: Clien
     factories.make_share_link(item)
     assert files_on_disk() == 3
     as_alice.post(f"/library/{item.public_id}/delete/")
+    as_alice.post("/library/trash/erase/", {"id": item.public_id})
     media.remove_unowned()
     assert files_on_disk() == 0
     for model in (Item, Output, ShareLink, StoredFile):

@@ -18,7 +18,7 @@ from predictions.models import Prediction, Status
 from tests import factories
 from tests.gallery.pictures import picture_item
 
-_TILE = re.compile(r'href="/(?:library|gallery)/([\w-]{22})/"')
+_TILE = re.compile(r'href="/(?:library|gallery)/([\w-]{22})/(?:\?[^"]*)?"')
 
 
 def tiles_of(answer: object) -> list[str]:

@@ -1,0 +1,84 @@
+"""What a member chose in the library: pictures by their ids, or all that a filter lets through.
+
+Ids that are forged, of others or in the trash are left out, and nothing tells which they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.http import QueryDict
+
+from accounts.models import User
+from gallery.library import filters, listing
+from gallery.models import Item
+
+MOST = listing.MOST
+_ID = re.compile(r"[A-Za-z0-9_-]{22,32}")
+_AT = re.compile(r"[0-9]{15,17}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STEP = 500
+
+
+class TooMany(ValueError):
+    """More ids than one deed takes."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The row numbers of own items, newest first."""
+
+    pks: list[int]
+
+    def __len__(self) -> int:
+        return len(self.pks)
+
+    def batches(self, size: int = _STEP) -> Iterator[list[int]]:
+        """So many at a time."""
+        for start in range(0, len(self.pks), size):
+            yield self.pks[start : start + size]
+
+
+def chosen(user: User, form: QueryDict) -> Chosen:
+    """What the fields of a form mean: `id` (each), `ids` (with spaces between), or `all` with `filter` and `asof`.
+
+    Raises TooMany.
+    """
+    if form.get("all") == "1":
+        wanted = filters.read(QueryDict(form.get("filter", "")[:2000]).dict())  # type: ignore[arg-type]
+        return Chosen(listing.ids(user, replace(wanted, asof=moment(form.get("asof", "")))))
+    return Chosen(_own(user, public_ids(form)))
+
+
+def public_ids(form: QueryDict) -> list[str]:
+    """The ids in a form, each once; what is no id is left out. Raises TooMany."""
+    text = form.get("ids", "")
+    if len(text) > MOST * 33:
+        raise TooMany
+    found = dict.fromkeys(one for one in [*form.getlist("id"), *text.split()] if _ID.fullmatch(one))
+    if len(found) > MOST:
+        raise TooMany
+    return list(found)
+
+
+def _own(user: User, ids: list[str]) -> list[int]:
+    assert user.account is not None
+    rows: list[tuple[Any, int]] = []
+    for start in range(0, len(ids), _STEP):
+        mine = Item.objects.owned_by(user.account).filter(public_id__in=ids[start : start + _STEP])
+        rows += mine.order_by().values_list("created_at", "pk")
+    return [pk for _at, pk in sorted(rows, reverse=True)]
+
+
+def moment(text: str) -> datetime | None:
+    """A moment that a page was given as microseconds since 1970; None where it is none."""
+    return _EPOCH + timedelta(microseconds=int(text)) if _AT.fullmatch(text) else None
+
+
+def stamp(at: datetime) -> str:
+    """A moment as a page keeps it."""
+    return str((at - _EPOCH) // timedelta(microseconds=1))

@@ -1,0 +1,88 @@
+"""What is said after a deed in the library, with the way back where there is one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gallery.library import selection
+
+
+def moved(request: HttpRequest, count: int, at: datetime, then: str = "") -> None:
+    """So many went into the trash together at that moment; a button in the toast brings them back, and on to `then`."""
+    if not count:
+        return
+    undo = format_html(
+        '<form class="undo" method="post" action="{}">'
+        '<input type="hidden" name="csrfmiddlewaretoken" value="{}"><input type="hidden" name="at" value="{}">'
+        '<input type="hidden" name="next" value="{}"><button class="link" data-undo>{}</button></form>',
+        reverse("library_restore"),
+        get_token(request),
+        selection.stamp(at),
+        then or reverse("library"),
+        _("Undo"),
+    )
+    messages.success(request, format_html("{} {}", in_trash(count), undo))
+
+
+def in_trash(count: int) -> str:
+    """`6 moved to the trash for 30 days.`"""
+    words = ngettext(
+        "%(count)s moved to the trash for %(days)s days.",
+        "%(count)s moved to the trash for %(days)s days.",
+        count,
+    )
+    return words % {"count": f"{count:,}", "days": settings.TRASH_DAYS}
+
+
+def restored(count: int) -> str:
+    """`6 brought back.`"""
+    words = ngettext("%(count)s picture brought back.", "%(count)s pictures brought back.", count)
+    return words % {"count": f"{count:,}"}
+
+
+def deleted(count: int) -> str:
+    """`6 deleted for good.`"""
+    words = ngettext("%(count)s picture deleted for good.", "%(count)s pictures deleted for good.", count)
+    return words % {"count": f"{count:,}"}
+
+
+def published(count: int, asked: int) -> str:
+    """How many are open to others now, of those that were asked for."""
+    words = ngettext("%(count)s picture is published now.", "%(count)s pictures are published now.", count)
+    return _left_out(words % {"count": f"{count:,}"}, asked - count)
+
+
+def unpublished(count: int) -> str:
+    """How many are private now."""
+    words = ngettext("%(count)s picture is private now.", "%(count)s pictures are private now.", count)
+    return words % {"count": f"{count:,}"}
+
+
+def collected(count: int, asked: int, title: str) -> str:
+    """How many were put into a collection."""
+    words = ngettext(
+        "%(count)s picture added to “%(title)s”.", "%(count)s pictures added to “%(title)s”.", count
+    )
+    told = words % {"count": f"{count:,}", "title": title}
+    if asked == count:
+        return told
+    rest = ngettext("%(count)s was in it already.", "%(count)s were in it already.", asked - count)
+    return f"{told} {rest % {'count': f'{asked - count:,}'}}"
+
+
+def _left_out(told: str, count: int) -> str:
+    if count <= 0:
+        return told
+    rest = ngettext(
+        "%(count)s that a moderator hid was left out.", "%(count)s that a moderator hid were left out.", count
+    )
+    return f"{told} {rest % {'count': f'{count:,}'}}"

@@ -1,0 +1,27 @@
+"""Words of the library for templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.translation import ngettext
+
+from accounts.models import Account
+from gallery.library import storage, trashed
+from gallery.models import Item
+
+register = template.Library()
+
+
+@register.simple_tag
+def days_left(item: Item) -> str:
+    """How long an item of the trash can still be brought back: `12 days left`."""
+    days = trashed.days_left(item)
+    return ngettext("%(days)s day left", "%(days)s days left", days) % {"days": days}
+
+
+@register.simple_tag
+def room_used(account: Account) -> Any:
+    """What the account's pictures take, and how much it has; up to a minute old."""
+    return storage.used(account)
