@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping
 
@@ -46,7 +45,7 @@ def keep(user: User, name: str, version: Version, form: Mapping[str, str], *, wo
         values = {field: value for field, value in values.items() if field not in PROMPTS}
     values = {field: value for field, value in values.items() if value}
     size = sum(len(field) + len(value) for field, value in values.items())
-    if size > LARGEST or "\x00" in json.dumps(values, ensure_ascii=False):
+    if size > LARGEST or any("\x00" in value for value in values.values()):
         raise NotKept(
             _("These settings are too long to be kept: at most %(limit)s characters.") % {"limit": LARGEST}
         )

@@ -281,6 +281,11 @@ class Group:
         return len(self.rows[0].parts) if self.rows else 4
 
     @property
+    def narrow_columns(self) -> int:
+        """The same on a phone: two or three, whichever leaves no gap."""
+        return 3 if self.columns % 3 == 0 else 2
+
+    @property
     def layout(self) -> str:
         """`grid` for prompts by seeds, `rows` where each prediction has several pictures, else `flat`."""
         if any(len(part.frames) > 1 for part in self.parts):

@@ -205,7 +205,7 @@ for (const pop of document.querySelectorAll(".dock-pop")) {
   pop.addEventListener("beforetoggle", (event) => {
     if (event.newState !== "open") return;
     const dock = document.querySelector(".dock").getBoundingClientRect();
-    const opener = document.querySelector(`[popovertarget="${pop.id}"]`).getBoundingClientRect();
+    const opener = document.querySelector(`.dock [popovertarget="${pop.id}"]`).getBoundingClientRect();
     pop.style.setProperty("--above", `${Math.max(8, innerHeight - dock.top + 8)}px`);
     pop.style.setProperty("--from", `${Math.max(8, opener.left - 8)}px`);
   });
@@ -236,6 +236,7 @@ document.addEventListener("input", (event) => {
     pause = setTimeout(changed, 400);
   }
 });
+document.getElementById("extras")?.addEventListener("click", () => document.getElementById("extras").hidePopover());
 document.addEventListener("htmx:load", showSeries);
 showSeries();
 
