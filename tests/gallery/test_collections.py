@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -157,7 +158,7 @@ def test_limits_are_said(
 
 def test_a_closed_account_makes_and_fills_nothing(alice: User, collection: Collection) -> None:
     item = some_items(alice, 1)[0]
-    Account.objects.filter(pk=alice.account_id).update(status=Account.Status.SUSPENDED)
+    Account.objects.filter(items=item).update(status=Account.Status.SUSPENDED)
     alice.refresh_from_db()
     with pytest.raises(keeping.Suspended):
         keeping.create(alice, "More")
@@ -209,7 +210,10 @@ def test_without_script_a_move_leads_back_to_the_picture(
 ) -> None:
     answer = as_alice.post(own(collection, "move/"), {"later": filled[0].public_id})
     assert answer["Location"] == f"{own(collection)}?arrange=1#i-{filled[0].public_id}"
-    assert seen(as_alice.get(own(collection) + "?arrange=1"))[:2] == [filled[1].public_id, filled[0].public_id]
+    assert seen(as_alice.get(own(collection) + "?arrange=1"))[:2] == [
+        filled[1].public_id,
+        filled[0].public_id,
+    ]
 
 
 def test_places_are_given_anew_when_there_is_no_room(
@@ -258,12 +262,15 @@ def test_fifty_racing_moves_leave_every_picture_with_a_place_of_its_own(
 
     def move(turn: int) -> None:
         ordering.move(
-            collection, entries.all(), items[turn % 6].public_id, before=items[(turn + 2 + turn // 6) % 6].public_id
+            collection,
+            entries.all(),
+            items[turn % 6].public_id,
+            before=items[(turn + 2 + turn // 6) % 6].public_id,
         )
 
     results: list[Any] = []
     for start in range(0, 50, 10):
-        results += together([lambda turn=turn: move(turn) for turn in range(start, start + 10)])
+        results += together([functools.partial(move, turn) for turn in range(start, start + 10)])
     assert [one for one in results if one is not None] == []
     places = list(CollectionItem.objects.filter(collection=collection).values_list("place", flat=True))
     assert len(places) == len(set(places)) == 6
@@ -273,7 +280,9 @@ def test_pages_follow_the_order_without_repeats_or_gaps(
     as_alice: Client, collection: Collection, filled: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PICTURES", 2)
-    ordering.step(collection, CollectionItem.objects.filter(collection=collection), filled[4].public_id, "first")
+    ordering.step(
+        collection, CollectionItem.objects.filter(collection=collection), filled[4].public_id, "first"
+    )
     found: list[str] = []
     path = own(collection)
     while path:
@@ -370,7 +379,9 @@ def test_an_editor_sees_adds_arranges_and_takes_out(
     assert "Lighthouses" not in as_bob.get("/library/collections/?show=mine").content.decode()
 
 
-@pytest.mark.parametrize("deed", ["edit/", "delete/", "editors/", "editors/remove/", "share/", "share/1/withdraw/"])
+@pytest.mark.parametrize(
+    "deed", ["edit/", "delete/", "editors/", "editors/remove/", "share/", "share/1/withdraw/"]
+)
 def test_an_editor_does_nothing_that_is_the_owners(
     collection: Collection, shared: Item, bob: User, client_of: Clients, deed: str
 ) -> None:
@@ -410,7 +421,9 @@ def test_a_former_editor_takes_an_own_picture_out_of_what_they_no_longer_see(
 
 
 @pytest.mark.parametrize("name", ["nobody", "alice", "", "\x00", "bob' --", "b" * 10_000])
-def test_only_another_member_becomes_an_editor(as_alice: Client, collection: Collection, bob: User, name: str) -> None:
+def test_only_another_member_becomes_an_editor(
+    as_alice: Client, collection: Collection, bob: User, name: str
+) -> None:
     answer = as_alice.post(own(collection, "editors/"), {"username": name}, follow=True)
     assert "No other member has the user name" in answer.content.decode()
     assert not editors.of(collection).exists()
@@ -486,16 +499,15 @@ def test_a_deed_needs_a_form_of_ours(alice: User, collection: Collection, deed: 
 def test_a_public_collection_shows_what_is_open_by_itself(
     client: Client, alice: User, collection: Collection
 ) -> None:
-    private, unlisted, shown, hidden, trashed = (
-        some_items(alice, 1, **fields)[0]
-        for fields in (
-            {}, {"visibility": "unlisted", "published_at": timezone.now()}, {"visibility": "public"},
-            {"visibility": "public", "hidden_at": timezone.now()},
-            {"visibility": "public", "trashed_at": timezone.now()},
-        )  # fmt: skip
-    )
     now = timezone.now()
-    Item.objects.filter(pk=trashed.pk).update(trashed_at=None)
+    states: list[dict[str, Any]] = [
+        {},
+        {"visibility": "unlisted", "published_at": now},
+        {"visibility": "public"},
+        {"visibility": "public", "hidden_at": now},
+        {"visibility": "public"},
+    ]
+    private, unlisted, shown, hidden, trashed = (some_items(alice, 1, **state)[0] for state in states)
     keeping.add(collection, [private, unlisted, shown, hidden, trashed], alice)
     Item.objects.filter(pk=trashed.pk).update(trashed_at=now)
     keeping.show_to(collection, "public")
@@ -530,7 +542,9 @@ def test_a_collection_hidden_by_a_moderator_is_its_keepers_alone(
     assert "Lighthouses" not in client.get("/collections/").content.decode()
     assert "copied work" in as_alice.get(own(collection)).content.decode()
     said = {"title": "Lighthouses", "visibility": "public"}
-    assert "hid this collection" in as_alice.post(own(collection, "edit/"), said, follow=True).content.decode()
+    assert (
+        "hid this collection" in as_alice.post(own(collection, "edit/"), said, follow=True).content.decode()
+    )
 
 
 def test_an_edit_does_not_push_a_collection_to_the_top(as_alice: Client, collection: Collection) -> None:
