@@ -27,7 +27,19 @@ RULES: list[tuple[str, str, str]] = [
     ("/api/quote", READ, READ),
     ("/api/predictions", READ, PREDICT),
     ("/api/items", READ, GALLERY),
-    ("/api/shares", READ, GALLERY),
+    *(
+        (f"/api/{name}", READ, GALLERY)
+        for name in (
+            "shares",
+            "trash",
+            "collections",
+            "likes",
+            "follows",
+            "comments",
+            "reports",
+            "gallery",
+        )
+    ),
     ("/api/", READ, ADMIN),
 ]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "QUERY")
@@ -73,7 +85,7 @@ def refused(answer: Any) -> str:
 def test_each_method_asks_for_its_scope_and_for_no_other(alice: User, address: str) -> None:
     if Client().get(address).status_code != 401:
         # Capability addresses and descriptions: for everybody.
-        assert re.search(r"stream|openapi|/schema|/docs|/download|/gallery", address), address
+        assert re.search(r"stream|openapi|/schema|/docs|/download|/gallery|/reports", address), address
         return
     allowed = {
         name.strip() for name in ask(address, "OPTIONS", tokens.issue(alice, "asks")[1])["Allow"].split(",")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -18,10 +18,12 @@ from rest_framework.response import Response
 from accounts import permits
 from accounts.api import examples, lists
 from accounts.api.fields import Flag, Listed, Moment, QueryFlag, Text
+from accounts.models import User
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from gallery import access, deletion, sharing
+from gallery import access, deletion, sharing, tagging
 from gallery.api import pictures, shapes
-from gallery.models import Item, ItemQuerySet, ShareLink
+from gallery.models import Item, ItemQuerySet, Licence, Like, ShareLink
+from gallery.search import finding
 from gallery.shares import making
 from predictions.dialects.common.origin import origin_of
 
@@ -38,7 +40,14 @@ class ItemQuery(Listed):
     )
     visibility = serializers.ChoiceField(Item.Visibility.choices, default="", allow_blank=True)
     shared = QueryFlag(default=None, allow_null=True, help_text="Whether an open link shows it to others.")
-    q = Text(default="", allow_blank=True, max_length=200, help_text="Words in the title or the prompt.")
+    tag = Text(default="", allow_blank=True, max_length=80, help_text="A tag that it has.")
+    liked = QueryFlag(default=None, allow_null=True, help_text="Whether you like it yourself.")
+    q = Text(
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="Words in the title, the tags, the prompt or the model's name, in any language; all of them.",
+    )
     created_after = Moment(default=None, help_text="At this time or later.")
     created_before = Moment(default=None, help_text="Before this time.")
 
@@ -56,12 +65,16 @@ class ItemsView(OwnApiView):
     def get(self, request: Request) -> Response:
         """Everything your predictions made that you have not deleted, newest first."""
         query = lists.asked(ItemQuery, request)
-        rows = _filtered(shapes.with_facts(Item.objects.owned_by(self.account)), query)
+        rows = _filtered(shapes.with_facts(Item.objects.owned_by(self.account)), query, self.user)
         origin = origin_of(request._request)
-        return lists.answer(request, rows, query, lambda row: shapes.item(row, origin), time="created_at")
+        if not query["q"].strip():
+            return lists.answer(request, rows, query, lambda row: shapes.item(row, origin), time="created_at")
+        after = shapes.number_cursor(query["cursor"])
+        found = finding.own_page(self.account, query["q"], query["limit"], after, within=rows)
+        return shapes.answered(request, found, lambda row: shapes.item(row, origin))
 
 
-def _filtered(rows: ItemQuerySet, query: dict[str, Any]) -> ItemQuerySet:
+def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuerySet:
     if query["model"]:
         owner, name = query["model"].split("/")
         rows = rows.filter(model__owner=owner, model__name=name)
@@ -72,8 +85,11 @@ def _filtered(rows: ItemQuerySet, query: dict[str, Any]) -> ItemQuerySet:
     if query["shared"] is not None:
         linked = Exists(ShareLink.objects.open().filter(item=OuterRef("pk")))
         rows = rows.filter(linked if query["shared"] else ~linked)
-    for word in query["q"].split()[:10]:
-        rows = rows.filter(Q(title__icontains=word) | Q(prompt__icontains=word))
+    if query["tag"]:
+        rows = rows.filter(item_tags__tag__name=tagging.fold(query["tag"]))
+    if query["liked"] is not None:
+        liked = Exists(Like.objects.filter(item=OuterRef("pk"), user=user))
+        rows = rows.filter(liked if query["liked"] else ~liked)
     if query["created_after"] is not None:
         rows = rows.filter(created_at__gte=query["created_after"])
     if query["created_before"] is not None:
@@ -101,6 +117,27 @@ class WordsSerializer(serializers.Serializer[Any]):
 
     title = Text(required=False, allow_blank=True, max_length=120)
     show_prompt = Flag(required=False, help_text="Whether the public page shows the prompt.")
+    sensitive = Flag(required=False, help_text="Whether others see it blurred until they ask for it.")
+    licence = serializers.ChoiceField(
+        Licence.choices, required=False, help_text="What others may do with it; empty: nothing."
+    )
+    tags = serializers.ListField(
+        child=Text(max_length=200), required=False, max_length=50, help_text="At most 12, of 40 characters."
+    )
+
+    def validate_tags(self, value: list[str]) -> list[str]:
+        """Tags folded to the one form that each has."""
+        return shapes.tags(value)
+
+
+class PublishSerializer(WordsSerializer):
+    """The same, and who finds it."""
+
+    visibility = serializers.ChoiceField(
+        [Item.Visibility.PUBLIC, Item.Visibility.UNLISTED],
+        default=Item.Visibility.PUBLIC,
+        help_text="`public`: in the gallery's lists; `unlisted`: for whoever has its address.",
+    )
 
 
 class ItemView(OneItem):
@@ -118,13 +155,13 @@ class ItemView(OneItem):
 
     @extend_schema(
         operation_id="items_change",
-        summary="Change title and whether the prompt is shown",
+        summary="Change what is said of an item",
         request=WordsSerializer,
         responses={200: shapes.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer},
         examples=[examples.sent({"title": "Lighthouse"}), examples.came(shapes.OWN_EXAMPLE)],
     )
     def patch(self, request: Request, item_id: str) -> Response:
-        """Change what the item is called, or whether the public page shows its prompt. It takes effect at once."""
+        """Change title, tags, licence, the sensitive mark, or whether its page shows the prompt; at once."""
         item = self.own(item_id)
         with refusals():
             sharing.describe(item, **_words(request))
@@ -147,23 +184,26 @@ class PublishView(OneItem):
     @extend_schema(
         operation_id="items_publish",
         summary="Publish an item",
-        request=WordsSerializer,
+        request=PublishSerializer,
         responses={
             200: shapes.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
         },
         examples=[
-            examples.sent({"title": "Lighthouse", "show_prompt": True}), examples.came(shapes.OWN_EXAMPLE),
+            examples.sent({"title": "Lighthouse", "tags": ["sea", "fog"], "licence": "CC-BY-4.0"}),
+            examples.came(shapes.OWN_EXAMPLE),
         ],
     )  # fmt: skip
     def post(self, request: Request, item_id: str) -> Response:
-        """Put it into the public gallery, where everybody sees it. Publishing again changes title and prompt only."""
-        item, words = self.own(item_id), _words(request)
+        """Open it to everybody, in the gallery or unlisted. Again: change what is said, and keep its place."""
+        item = self.own(item_id)
+        asked = PublishSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        as_it_is = {
+            "title": item.title, "show_prompt": item.show_prompt, "sensitive": item.sensitive,
+            "licence": item.licence, "tags": tagging.of(item),
+        }  # fmt: skip
         with refusals():
-            sharing.publish(
-                item,
-                title=words.get("title", item.title),
-                show_prompt=words.get("show_prompt", item.show_prompt),
-            )
+            sharing.publish(item, **{**as_it_is, **asked.validated_data})
         return self.shown(item_id)
 
 

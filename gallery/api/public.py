@@ -2,52 +2,150 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import paging as keysets
 from accounts.api import examples, lists
-from accounts.api.fields import Listed
+from accounts.api.fields import BAD_CURSOR, Listed, QueryFlag, Text
+from accounts.models import User
 from accounts.problems import OwnApiView, ProblemSerializer
-from gallery import access
+from gallery import access, paging, tagging
 from gallery.api import pictures, shapes
 from gallery.api.items import SIZES
-from gallery.models import Item
+from gallery.models import Item, ReaderChoice, Tag
+from gallery.public import lists as public_lists
+from gallery.public.reading import Reader
+from gallery.search import finding
 from predictions.dialects.common.origin import origin_of
+from predictions.models import HostedModel
+
+_REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 
 
-class _Public(OwnApiView):
+class PublicView(OwnApiView):
     """Nobody is asked for a token; requests are counted by address."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
 
-class GalleryView(_Public):
+class GalleryQuery(Listed):
+    """Which of the public items; one of `q`, `tag`, `author`, `model` and `sort` at a time."""
+
+    q = Text(
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="Words in the title, the tags or the prompt where it is shown; all of them.",
+    )
+    tag = Text(default="", allow_blank=True, max_length=80)
+    author = Text(default="", allow_blank=True, max_length=150, help_text="A user name.")
+    model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
+    sort = serializers.ChoiceField(
+        ["newest", "week"], default="newest", help_text="`week`: the most liked of the last seven days."
+    )
+    sensitive = QueryFlag(default=True, help_text="`false` leaves out what should be blurred.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One list at a time: each has an order of its own."""
+        chosen = [name for name in ("q", "tag", "author", "model") if attrs[name].strip()]
+        if attrs["sort"] != "newest":
+            chosen.append("sort")
+        if len(chosen) > 1:
+            raise serializers.ValidationError({chosen[1]: [f"Not together with {chosen[0]}."]})
+        return attrs
+
+
+class GalleryView(PublicView):
     """The public gallery."""
 
     @extend_schema(
         operation_id="gallery_list",
         summary="The public gallery",
+        parameters=[GalleryQuery],
+        responses={200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer},
+        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+    )
+    def get(self, request: Request) -> Response:
+        """What members published, newest first, or the most liked of the week. No token is needed."""
+        query = lists.asked(GalleryQuery, request)
+        reader = Reader(
+            None, ReaderChoice.Sensitive.SHOW if query["sensitive"] else ReaderChoice.Sensitive.HIDE
+        )
+        return public_answer(request, _found(query, reader))
+
+
+def _found(query: dict[str, Any], reader: Reader) -> paging.Page[Item]:
+    size, after = query["limit"], query["cursor"]
+    if query["q"].strip():
+        within = public_lists.base(reader)
+        return finding.public_page(query["q"], size, shapes.number_cursor(after), within=within)
+    if query["sort"] == "week":
+        return public_lists.week(reader, size, _checked(keysets.two_numbers, after))
+    after = _checked(keysets.Place.parse, after)
+    if query["tag"]:
+        tag = Tag.objects.filter(name=tagging.fold(query["tag"])).first()
+        return public_lists.tagged(reader, tag, size, after) if tag else paging.Page([])
+    if query["author"]:
+        author = User.objects.filter(username=query["author"], is_active=True).first()
+        return public_lists.of_author(reader, author, size, after) if author else paging.Page([])
+    if query["model"]:
+        owner, name = query["model"].split("/")
+        model = HostedModel.objects.filter(owner=owner, name=name).first()
+        return public_lists.of_model(reader, model, size, after) if model else paging.Page([])
+    return public_lists.newest(reader, size, after)
+
+
+def _checked(parse: Any, cursor: str) -> str:
+    """The cursor, if it is one of that list. Raises ValidationError."""
+    if cursor:
+        try:
+            parse(cursor)
+        except keysets.BadCursor:
+            raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
+    return cursor
+
+
+def public_answer(request: Request, found: paging.Page[Item]) -> Response:
+    """The answer with a page of public items, with their tags."""
+    rows = {
+        row.pk: row
+        for row in shapes.with_tags(Item.objects.public()).filter(pk__in=[one.pk for one in found.rows])
+    }
+    origin = origin_of(request._request)
+    there = paging.Page([rows[one.pk] for one in found.rows if one.pk in rows], found.older)
+    return shapes.answered(request, there, lambda row: shapes.public_item(row, origin))
+
+
+class FeedView(OwnApiView):
+    """The list of those one follows."""
+
+    @extend_schema(
+        operation_id="feed_list",
+        summary="New from members that you follow",
         parameters=[Listed],
         responses={200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer},
         examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
-        """What members published, newest first. No token is needed."""
+        """What members that you follow published, newest first, as you chose for sensitive pictures."""
         query = lists.asked(Listed, request)
-        rows = access.with_files(Item.objects.public())
-        origin = origin_of(request._request)
-        return lists.answer(
-            request, rows, query, lambda row: shapes.public_item(row, origin), time="published_at"
-        )
+        chosen = ReaderChoice.objects.filter(user=self.user).values_list("sensitive", flat=True).first()
+        reader = Reader(self.user, chosen or ReaderChoice.Sensitive.BLUR)
+        after = _checked(keysets.Place.parse, query["cursor"])
+        return public_answer(request, public_lists.followed(reader, query["limit"], after))
 
 
-class GalleryItemView(_Public):
+class GalleryItemView(PublicView):
     """One public item."""
 
     @extend_schema(
@@ -57,11 +155,12 @@ class GalleryItemView(_Public):
         examples=[examples.came(shapes.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request, item_id: str) -> Response:
-        """An item while it is public; 404 as soon as its owner takes it back or a moderator hides it."""
-        return Response(shapes.public_item(access.published(item_id), origin_of(request._request)))
+        """A public or unlisted item; 404 as soon as its owner takes it back or a moderator hides it."""
+        found = shapes.with_tags(Item.objects.open()).filter(public_id=item_id).first()
+        return Response(shapes.public_item(access.found(found), origin_of(request._request)))
 
 
-class GalleryPictureView(_Public):
+class GalleryPictureView(PublicView):
     """A public item's picture."""
 
     @extend_schema(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from django.db.models import F
+from django.db.models import F, Model
 from django.urls import reverse
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from accounts.api import examples
-from gallery import access
+from accounts.api import examples, lists
+from accounts.api.lists import BAD_CURSOR
+from gallery import access, paging, tagging
 from gallery.models import Item, ItemQuerySet, ShareLink
 from predictions.files import media
 
 ITEM = "mQ4vT8xYk2Lr9sWc1nZb7A"
 _AT = "https://darkroom.example"
+Row = TypeVar("Row", bound=Model)
 
 
 class ItemUrlsSerializer(serializers.Serializer[Any]):
@@ -46,8 +51,14 @@ class ItemSerializer(serializers.Serializer[Any]):
         allow_blank=True, help_text="The dominant colour, #rrggbb, while it loads."
     )
     blur = serializers.CharField(allow_blank=True, help_text="A tiny blurred picture as a data URI.")
+    tags = serializers.ListField(child=serializers.CharField())
+    sensitive = serializers.BooleanField(help_text="Whether others see it blurred until they ask for it.")
+    licence = serializers.CharField(allow_blank=True, help_text="An SPDX name; empty: all rights reserved.")
+    likes = serializers.IntegerField()
+    comments = serializers.IntegerField()
     visibility = serializers.ChoiceField(Item.Visibility.choices)
     published_at = serializers.DateTimeField(allow_null=True)
+    trashed_at = serializers.DateTimeField(allow_null=True, help_text="Since when it lies in the trash.")
     hidden = serializers.BooleanField(help_text="Whether a moderator hid it from others.")
     hidden_reason = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
@@ -69,7 +80,8 @@ class PublicItemSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     title = serializers.CharField(allow_blank=True)
     prompt = serializers.CharField(allow_null=True, help_text="Null where the author keeps it.")
-    author = serializers.CharField()
+    author = serializers.CharField(help_text="The name that is shown.")
+    author_username = serializers.CharField(help_text="For `?author=` and for following.")
     model = serializers.CharField(help_text="`owner/name`")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
@@ -78,17 +90,27 @@ class PublicItemSerializer(serializers.Serializer[Any]):
         allow_blank=True, help_text="The dominant colour, #rrggbb, while it loads."
     )
     blur = serializers.CharField(allow_blank=True, help_text="A tiny blurred picture as a data URI.")
-    published_at = serializers.DateTimeField()
+    tags = serializers.ListField(child=serializers.CharField())
+    sensitive = serializers.BooleanField(help_text="Blur it until the reader asks for it.")
+    licence = serializers.CharField(allow_blank=True, help_text="An SPDX name; empty: all rights reserved.")
+    likes = serializers.IntegerField()
+    comments = serializers.IntegerField()
+    published_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null only in a collection of one's own, where an item is private."
+    )
     urls = PublicUrlsSerializer()
 
 
 class ShareSerializer(serializers.Serializer[Any]):
-    """A link that shows one item to whoever has it."""
+    """A link that shows one item or one collection to whoever has it."""
 
     id = serializers.IntegerField()
-    item = serializers.CharField()
-    url = serializers.URLField(help_text="To be sent; whoever has it sees the item.")
+    item = serializers.CharField(allow_null=True)
+    collection = serializers.CharField(allow_null=True)
+    url = serializers.URLField(help_text="To be sent; whoever has it sees what it is of.")
     show_prompt = serializers.BooleanField()
+    allow_download = serializers.BooleanField(help_text="Whether the whole file can be had.")
+    locked = serializers.BooleanField(help_text="Whether it asks for a password.")
     open = serializers.BooleanField(help_text="Whether it still opens.")
     expires_at = serializers.DateTimeField(allow_null=True)
     withdrawn_at = serializers.DateTimeField(allow_null=True)
@@ -97,8 +119,37 @@ class ShareSerializer(serializers.Serializer[Any]):
 
 
 def with_facts(items: ItemQuerySet) -> ItemQuerySet:
-    """Items with all that is shown of them, in one query."""
-    return access.with_files(items).annotate(made_by=F("output__prediction__public_id"))
+    """Items with all that is shown of them, in as many queries for a hundred as for one."""
+    return with_tags(items).annotate(made_by=F("output__prediction__public_id"))
+
+
+def with_tags(items: ItemQuerySet) -> ItemQuerySet:
+    """Items with their files and their tags."""
+    return access.with_files(items).prefetch_related("item_tags__tag")
+
+
+def tags(given: list[str]) -> list[str]:
+    """Tags in the one form that each has. Raises ValidationError."""
+    try:
+        return tagging.read(given)
+    except tagging.TooManyTags:
+        raise serializers.ValidationError(f"At most {tagging.MOST} tags.") from None
+    except tagging.TagTooLong:
+        raise serializers.ValidationError(f"A tag has at most {tagging.LONGEST} characters.") from None
+
+
+def number_cursor(cursor: str) -> str:
+    """The cursor of a search, if it is one. Raises ValidationError."""
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
+        raise serializers.ValidationError({"cursor": [BAD_CURSOR]})
+    return cursor
+
+
+def answered(request: Request, found: paging.Page[Row], render: Callable[[Row], Any]) -> Response:
+    """The answer with a page of rows that is there already."""
+    return Response(
+        {"results": [render(row) for row in found.rows], "next": lists.next_url(request, found.older)}
+    )
 
 
 def item(row: Item, origin: str) -> dict[str, Any]:
@@ -110,12 +161,13 @@ def item(row: Item, origin: str) -> dict[str, Any]:
         "bytes": row.output.file.size,
         "visibility": row.visibility,
         "published_at": row.published_at,
+        "trashed_at": row.trashed_at,
         "hidden": row.hidden_at is not None,
         "hidden_reason": row.hidden_reason,
         "created_at": row.created_at,
         "urls": {
             "page": origin + reverse("library_item", args=[row.public_id]),
-            "public": origin + reverse("gallery_item", args=[row.public_id]) if row.is_public else None,
+            "public": origin + reverse("gallery_item", args=[row.public_id]) if row.is_open else None,
             "file": origin + media.output_path(row.output.token, row.output.name),
             **{
                 size: origin + reverse("api_item_picture", args=[row.public_id, size])
@@ -130,6 +182,7 @@ def public_item(row: Item, origin: str) -> dict[str, Any]:
     return _common(row) | {
         "prompt": row.prompt if row.show_prompt else None,
         "author": row.user.shown_name,
+        "author_username": row.user.username,
         "published_at": row.published_at,
         "urls": {
             "page": origin + reverse("gallery_item", args=[row.public_id]),
@@ -142,15 +195,18 @@ def public_item(row: Item, origin: str) -> dict[str, Any]:
 
 
 def share(link: ShareLink, origin: str) -> dict[str, Any]:
-    """A share link of an item as its owner sees it; `link.item` is loaded."""
-    item = link.item
-    assert item is not None
+    """A share link as its owner sees it; what it is of is loaded."""
+    thing = link.item or link.collection
+    assert thing is not None
     return {
         "id": link.pk,
-        "item": item.public_id,
+        "item": link.item.public_id if link.item else None,
+        "collection": link.collection.public_id if link.collection else None,
         "url": origin + reverse("share", args=[link.token]),
         "show_prompt": link.show_prompt,
-        "open": link.is_open and item.hidden_at is None,
+        "allow_download": link.allow_download,
+        "locked": link.is_locked,
+        "open": link.is_open and thing.hidden_at is None and not (link.item and link.item.in_trash),
         "expires_at": link.expires_at,
         "withdrawn_at": link.withdrawn_at,
         "views": link.views,
@@ -169,6 +225,11 @@ def _common(row: Item) -> dict[str, Any]:
         "content_type": output.file.content_type,
         "colour": output.colour,
         "blur": output.blur,
+        "tags": [one.tag.name for one in row.item_tags.all()],
+        "sensitive": row.sensitive,
+        "licence": row.licence,
+        "likes": row.likes,
+        "comments": row.comments,
     }
 
 
@@ -181,6 +242,11 @@ _COMMON_EXAMPLE = {
     "content_type": "image/webp",
     "colour": "#5b6a72",
     "blur": "data:image/png;base64,iVBORw0KGgo=",
+    "tags": ["sea", "fog"],
+    "sensitive": False,
+    "licence": "CC-BY-4.0",
+    "likes": 12,
+    "comments": 2,
 }
 OWN_EXAMPLE = _COMMON_EXAMPLE | {
     "prediction": examples.PREDICTION,
@@ -189,6 +255,7 @@ OWN_EXAMPLE = _COMMON_EXAMPLE | {
     "bytes": 183_402,
     "visibility": "public",
     "published_at": "2026-11-20T12:30:00Z",
+    "trashed_at": None,
     "hidden": False,
     "hidden_reason": "",
     "created_at": "2026-11-20T12:00:11.204000Z",
@@ -208,6 +275,7 @@ PRIVATE_EXAMPLE = OWN_EXAMPLE | {
 PUBLIC_EXAMPLE = _COMMON_EXAMPLE | {
     "prompt": "a lighthouse in the fog",
     "author": "Alice",
+    "author_username": "alice",
     "published_at": "2026-11-20T12:30:00Z",
     "urls": {
         "page": f"{_AT}/gallery/{ITEM}/",
@@ -217,8 +285,11 @@ PUBLIC_EXAMPLE = _COMMON_EXAMPLE | {
 SHARE_EXAMPLE = {
     "id": 12,
     "item": ITEM,
+    "collection": None,
     "url": f"{_AT}/s/u4Qe8sYt2Wc6vN0rLm1zXb5kJd9hGf3pAo7iTq4wZy8/",
     "show_prompt": False,
+    "allow_download": True,
+    "locked": False,
     "open": True,
     "expires_at": "2026-11-27T12:00:00Z",
     "withdrawn_at": None,

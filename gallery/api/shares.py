@@ -1,9 +1,10 @@
-"""`/api/shares` and an item's share links: made, counted and withdrawn."""
+"""`/api/shares`, and the share links of an item or a collection: made, counted and withdrawn."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -13,12 +14,13 @@ from rest_framework.response import Response
 
 from accounts import permits
 from accounts.api import examples, lists
-from accounts.api.fields import Flag, Listed, Moment
+from accounts.api.fields import Flag, Listed, Moment, Text
 from accounts.problems import OwnApiView, ProblemSerializer
 from gallery.api import shapes
 from gallery.api.items import OneItem, refusals
-from gallery.models import ShareLink
-from gallery.shares import making
+from gallery.collections import seeing
+from gallery.models import Collection, Item, ShareLink
+from gallery.shares import locks, making
 from predictions.dialects.common.origin import origin_of
 
 
@@ -26,12 +28,50 @@ class NewShareSerializer(serializers.Serializer[Any]):
     """A link to be made."""
 
     show_prompt = Flag(default=False, help_text="Whether its page shows the prompt.")
+    allow_download = Flag(default=True, help_text="Whether the whole file can be had.")
+    password = Text(
+        default="",
+        allow_blank=True,
+        max_length=locks.MAX_LENGTH,
+        help_text=f"Asked for before anything is shown; at least {locks.MIN_LENGTH} characters. Never told again.",
+    )
     expires_at = Moment(default=None, allow_null=True, help_text="When it ends; null for never.")
 
+    def validate_password(self, value: str) -> str:
+        """Long enough, where there is one."""
+        if value and len(value) < locks.MIN_LENGTH:
+            raise serializers.ValidationError(f"At least {locks.MIN_LENGTH} characters.")
+        return value
+
     def validate_expires_at(self, value: Any) -> Any:
+        """Still to come."""
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError("It has passed.")
         return value
+
+
+def _made(view: OwnApiView, request: Request, thing: Item | Collection) -> Response:
+    asked = NewShareSerializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    with refusals():
+        made = making.share(thing, view.user, **asked.validated_data)
+    made.refresh_from_db(fields=["created_at"])
+    return Response(shapes.share(made, origin_of(request._request)), status=status.HTTP_201_CREATED)
+
+
+def _listed(request: Request, links: QuerySet[ShareLink]) -> Response:
+    query, origin = lists.asked(Listed, request), origin_of(request._request)
+    rows = links.select_related("item", "collection")
+    return lists.answer(request, rows, query, lambda link: shapes.share(link, origin))
+
+
+_CREATED = {
+    201: shapes.ShareSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
+}  # fmt: skip
+_CREATE_EXAMPLES = [
+    examples.sent({"show_prompt": False, "expires_at": "2026-11-27T12:00:00Z"}),
+    examples.came(shapes.SHARE_EXAMPLE, 201),
+]
 
 
 class ItemSharesView(OneItem):
@@ -48,36 +88,52 @@ class ItemSharesView(OneItem):
     )  # fmt: skip
     def get(self, request: Request, item_id: str) -> Response:
         """All links to the item, newest first, ended and withdrawn ones too."""
-        query = lists.asked(Listed, request)
-        links = ShareLink.objects.filter(item=self.own(item_id)).select_related("item")
-        origin = origin_of(request._request)
-        return lists.answer(request, links, query, lambda link: shapes.share(link, origin))
+        return _listed(request, ShareLink.objects.filter(item=self.own(item_id)))
 
     @extend_schema(
         operation_id="item_shares_create",
         summary="Share an item",
         request=NewShareSerializer,
-        responses={
-            201: shapes.ShareSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
-        },
-        examples=[
-            examples.sent({"show_prompt": False, "expires_at": "2026-11-27T12:00:00Z"}),
-            examples.came(shapes.SHARE_EXAMPLE, 201),
-        ],
-    )  # fmt: skip
+        responses=_CREATED,
+        examples=_CREATE_EXAMPLES,
+    )
     def post(self, request: Request, item_id: str) -> Response:
         """Make a link with a fresh unguessable address: whoever has it sees the item, public or not.
 
         To share again after withdrawing, make a new one; the old address never opens again.
         """
-        item = self.own(item_id)
-        asked = NewShareSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        with refusals():
-            made = making.share(item, self.user, **asked.validated_data)
-        made.refresh_from_db(fields=["created_at"])
-        shown = shapes.share(made, origin_of(request._request))
-        return Response(shown, status=status.HTTP_201_CREATED)
+        return _made(self, request, self.own(item_id))
+
+
+class CollectionSharesView(OwnApiView):
+    """The links to one collection."""
+
+    scopes: ClassVar = {"POST": permits.GALLERY}
+
+    @extend_schema(
+        operation_id="collection_shares_list",
+        summary="The links to a collection",
+        parameters=[Listed],
+        responses={
+            200: lists.page_of("SharePage", shapes.ShareSerializer), 400: ProblemSerializer, 404: ProblemSerializer,
+        },
+        examples=[examples.page(shapes.SHARE_EXAMPLE)],
+    )  # fmt: skip
+    def get(self, request: Request, collection_id: str) -> Response:
+        """All links to the collection, newest first, ended and withdrawn ones too."""
+        own = seeing.owned(self.user, collection_id)
+        return _listed(request, ShareLink.objects.filter(collection=own))
+
+    @extend_schema(
+        operation_id="collection_shares_create",
+        summary="Share a collection",
+        request=NewShareSerializer,
+        responses=_CREATED,
+        examples=_CREATE_EXAMPLES,
+    )
+    def post(self, request: Request, collection_id: str) -> Response:
+        """Make a link: whoever has it sees all that is in the collection, now and later, public or not."""
+        return _made(self, request, seeing.owned(self.user, collection_id))
 
 
 class SharesView(OwnApiView):
@@ -91,11 +147,8 @@ class SharesView(OwnApiView):
         examples=[examples.page(shapes.SHARE_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
-        """The links to all items, newest first, ended and withdrawn ones too."""
-        query = lists.asked(Listed, request)
-        links = ShareLink.objects.filter(item__account=self.account).select_related("item")
-        origin = origin_of(request._request)
-        return lists.answer(request, links, query, lambda link: shapes.share(link, origin))
+        """The links to all items and collections, newest first, ended and withdrawn ones too."""
+        return _listed(request, _own(self))
 
 
 class ShareView(OwnApiView):
@@ -119,15 +172,19 @@ class ShareView(OwnApiView):
         responses={204: None, 404: ProblemSerializer},
     )
     def delete(self, request: Request, share_id: int) -> Response:
-        """End it for good: its page and its picture no longer open, from now on."""
+        """End it for good: its page and its pictures no longer open, from now on."""
         making.withdraw(self.own(share_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def own(self, share_id: int) -> ShareLink:
-        """The link, of one of the account's items; Http404."""
-        links = ShareLink.objects.filter(item__account=self.account).select_related("item")
+        """The link, of one of the account's items or collections; Http404."""
+        links = _own(self).select_related("item", "collection")
         # Larger than any id: the database would refuse the number.
         found = links.filter(pk=share_id).first() if share_id < 2**63 else None
         if found is None:
             raise Http404
         return found
+
+
+def _own(view: OwnApiView) -> QuerySet[ShareLink]:
+    return ShareLink.objects.filter(Q(item__account=view.account) | Q(collection__account=view.account))

@@ -1,0 +1,319 @@
+"""`/api` of what members do with published items: likes, follows, comments; and reports, which visitors make too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.db.models import Q
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import examples, lists
+from accounts.api.fields import Listed, Text
+from accounts.models import User
+from accounts.problems import Denied, OwnApiView, ProblemSerializer
+from gallery import access, sharing
+from gallery.api import shapes
+from gallery.models import Comment, Follow, Item, Like, Report
+from gallery.social import commenting, following, liking, manners, reporting
+from predictions.dialects.common.origin import origin_of
+
+_CHANGES: dict[str, str] = dict.fromkeys(("PUT", "POST", "DELETE"), permits.GALLERY)
+_COMMENT = {
+    "id": 71,
+    "author": "Alice",
+    "author_username": "alice",
+    "text": "The light on the water!",
+    "created_at": "2026-11-20T13:00:00Z",
+}
+
+
+@contextmanager
+def manners_of() -> Iterator[None]:
+    """Tell what is refused in the API's own words."""
+    try:
+        yield
+    except sharing.Suspended:
+        raise Denied(403, "Forbidden", "This account is closed to new things.") from None
+    except manners.TooMany as refused:
+        words = f"Too many at once. Try again in {refused.seconds} seconds."
+        raise Denied(429, "Too many requests", words) from None
+    except following.Oneself:
+        raise Denied(422, "Unprocessable", "Nobody follows themselves.") from None
+    except following.TooManyFollowed:
+        raise Denied(409, "Too many", f"One follows {following.MOST} members at most.") from None
+
+
+class LikesView(OwnApiView):
+    """What one likes."""
+
+    @extend_schema(
+        operation_id="likes_list",
+        summary="What you like",
+        parameters=[Listed],
+        responses={200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer},
+        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+    )
+    def get(self, request: Request) -> Response:
+        """Public items that you like, the last like first. Your own are in the library, by `?liked=true`."""
+        query = lists.asked(Listed, request)
+        liked = Like.objects.filter(user=self.user, item__in=Item.objects.public())
+        page = lists.page(liked, query, time="created_at")
+        rows = shapes.with_tags(Item.objects.public()).filter(pk__in=[one.item_id for one in page.rows])
+        known, origin = {row.pk: row for row in rows}, origin_of(request._request)
+        there = [known[one.item_id] for one in page.rows if one.item_id in known]
+        return Response(
+            {
+                "results": [shapes.public_item(row, origin) for row in there],
+                "next": lists.next_url(request, page.next),
+            }
+        )
+
+
+class LikeView(OwnApiView):
+    """One's like of one item."""
+
+    scopes: ClassVar = _CHANGES
+
+    @extend_schema(
+        operation_id="likes_put",
+        summary="Like an item",
+        request=None,
+        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer},
+    )
+    def put(self, request: Request, item_id: str) -> Response:
+        """Like a public or unlisted item, or one of your own. Doing it twice is doing it once."""
+        return self._set(item_id, liked=True)
+
+    @extend_schema(
+        operation_id="likes_delete",
+        summary="Take a like back",
+        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer},
+    )
+    def delete(self, request: Request, item_id: str) -> Response:
+        """Like it no longer. An item that you did not like stays as it is."""
+        return self._set(item_id, liked=False)
+
+    def _set(self, item_id: str, *, liked: bool) -> Response:
+        with manners_of():
+            liking.put(access.visible(self.user, item_id), self.user, liked)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class FollowedSerializer(serializers.Serializer[Any]):
+    """A member whom one follows."""
+
+    username = serializers.CharField()
+    name = serializers.CharField(help_text="The name that is shown.")
+    since = serializers.DateTimeField()
+
+
+class FollowsView(OwnApiView):
+    """Whom one follows."""
+
+    @extend_schema(
+        operation_id="follows_list",
+        summary="Whom you follow",
+        parameters=[Listed],
+        responses={200: lists.page_of("FollowPage", FollowedSerializer), 400: ProblemSerializer},
+        examples=[examples.page({"username": "alice", "name": "Alice", "since": "2026-11-20T13:00:00Z"})],
+    )
+    def get(self, request: Request) -> Response:
+        """Members that you follow, the last one that you followed first."""
+        query = lists.asked(Listed, request)
+        rows = Follow.objects.filter(follower=self.user).select_related("followed")
+        return lists.answer(
+            request,
+            rows,
+            query,
+            lambda row: {
+                "username": row.followed.username,
+                "name": row.followed.shown_name,
+                "since": row.created_at,
+            },
+            time="created_at",
+        )
+
+
+class FollowView(OwnApiView):
+    """Following one member."""
+
+    scopes: ClassVar = _CHANGES
+
+    @extend_schema(
+        operation_id="follows_put",
+        summary="Follow a member",
+        request=None,
+        responses={
+            204: None, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer, 422: ProblemSerializer,
+        },
+    )  # fmt: skip
+    def put(self, request: Request, username: str) -> Response:
+        """What they publish stands in your feed (`/api/feed`) from now on."""
+        return self._set(username, wanted=True)
+
+    @extend_schema(
+        operation_id="follows_delete",
+        summary="Follow a member no longer",
+        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
+    )
+    def delete(self, request: Request, username: str) -> Response:
+        """Their pictures leave your feed (`/api/feed`) at once."""
+        return self._set(username, wanted=False)
+
+    def _set(self, username: str, *, wanted: bool) -> Response:
+        other = access.found(User.objects.filter(username=username, is_active=True).first())
+        with manners_of():
+            following.put(self.user, other, wanted)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class CommentSerializer(serializers.Serializer[Any]):
+    """What somebody wrote under an item."""
+
+    id = serializers.IntegerField()
+    author = serializers.CharField(help_text="The name that is shown.")
+    author_username = serializers.CharField()
+    text = serializers.CharField(help_text="Plain text: show it as such.")
+    created_at = serializers.DateTimeField()
+
+
+class NewCommentSerializer(serializers.Serializer[Any]):
+    """What is to be written."""
+
+    text = Text(max_length=commenting.LONGEST)
+
+
+def _comment(row: Comment) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "author": row.user.shown_name,
+        "author_username": row.user.username,
+        "text": row.text,
+        "created_at": row.created_at,
+    }
+
+
+class CommentsView(OwnApiView):
+    """Comments under one item: read by everybody, written by members."""
+
+    scopes: ClassVar = _CHANGES
+
+    def get_permissions(self) -> Any:
+        """Nobody is asked for a token to read."""
+        return [AllowAny()] if self.request.method in permits.LOOKING else super().get_permissions()
+
+    @extend_schema(
+        operation_id="comments_list",
+        summary="Comments under an item",
+        parameters=[Listed],
+        responses={
+            200: lists.page_of("CommentPage", CommentSerializer), 400: ProblemSerializer, 404: ProblemSerializer,
+        },
+        examples=[examples.page(_COMMENT)],
+    )  # fmt: skip
+    def get(self, request: Request, item_id: str) -> Response:
+        """What members wrote under a public or unlisted item, the last first. No token is needed."""
+        query = lists.asked(Listed, request)
+        rows = Comment.objects.filter(commenting.SHOWN, item=access.published(item_id)).select_related("user")
+        return lists.answer(request, rows, query, _comment, time="created_at")
+
+    @extend_schema(
+        operation_id="comments_create",
+        summary="Write a comment",
+        request=NewCommentSerializer,
+        responses={
+            201: CommentSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
+            429: ProblemSerializer,
+        },
+        examples=[examples.sent({"text": "The light on the water!"}), examples.came(_COMMENT, 201)],
+    )  # fmt: skip
+    def post(self, request: Request, item_id: str) -> Response:
+        """Write under a public or unlisted item, as plain text."""
+        item = access.published(item_id)
+        asked = NewCommentSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            with manners_of():
+                made = commenting.write(item, self.user, asked.validated_data["text"])
+        except commenting.Empty:
+            raise serializers.ValidationError({"text": ["Nothing of it would be seen."]}) from None
+        except commenting.Said:
+            raise Denied(409, "Said already", "You wrote the same a moment ago.") from None
+        made.refresh_from_db()
+        return Response(_comment(made), status=status.HTTP_201_CREATED)
+
+
+class CommentView(OwnApiView):
+    """One comment."""
+
+    scopes: ClassVar = _CHANGES
+
+    @extend_schema(
+        operation_id="comments_delete",
+        summary="Remove a comment",
+        responses={204: None, 404: ProblemSerializer},
+    )
+    def delete(self, request: Request, comment_id: int) -> Response:
+        """Remove your own, or one under a picture of yours, for good."""
+        rows = Comment.objects.filter(commenting.SHOWN).select_related("item")
+        found = rows.filter(pk=comment_id).first() if comment_id < 2**63 else None
+        if found is None or not commenting.may_remove(found, self.user):
+            raise Http404
+        commenting.remove(found)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class NewReportSerializer(serializers.Serializer[Any]):
+    """What is wrong, and with what: an item or a comment."""
+
+    item = Text(required=False, max_length=64, help_text="A public or unlisted item's id.")
+    comment = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    reason = serializers.ChoiceField(Report.Reason.choices)
+    words = Text(default="", allow_blank=True, max_length=reporting.LONGEST)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Of one thing."""
+        if ("item" in attrs) == ("comment" in attrs):
+            raise serializers.ValidationError({"item": ["Name either an item or a comment."]})
+        return attrs
+
+
+class ReportsView(OwnApiView):
+    """Complaints."""
+
+    # A visitor may complain as well; who sends a token is known by it.
+    permission_classes = (AllowAny,)
+    scopes: ClassVar = _CHANGES
+
+    @extend_schema(
+        operation_id="reports_create",
+        summary="Report an item or a comment",
+        request=NewReportSerializer,
+        responses={201: None, 200: None, 404: ProblemSerializer, 429: ProblemSerializer},
+        examples=[examples.sent({"item": shapes.ITEM, "reason": "copied", "words": "It is mine."})],
+    )
+    def post(self, request: Request) -> Response:
+        """A moderator will look at it. Once by each person (200 the second time); no token is needed."""
+        asked = NewReportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        user = request.user if isinstance(request.user, User) else None
+        reporter = reporting.Reporter(user, "" if user else manners.network_key(request._request))
+        with manners_of():
+            fresh = reporting.report(_reported(given), reporter, given["reason"], given["words"])
+        return Response(status=status.HTTP_201_CREATED if fresh else status.HTTP_200_OK)
+
+
+def _reported(given: dict[str, Any]) -> Item | Comment:
+    if "item" in given:
+        return access.published(given["item"])
+    open_items = Q(item__in=Item.objects.open())
+    return access.found(Comment.objects.filter(commenting.SHOWN, open_items, pk=given["comment"]).first())

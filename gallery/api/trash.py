@@ -1,0 +1,160 @@
+"""`/api/trash`, `/api/items/bulk` and `/api/storage`: many own pictures at once, and the place that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import examples, lists
+from accounts.api.fields import Listed, Text
+from accounts.problems import OwnApiView, ProblemSerializer
+from gallery import deletion, sharing
+from gallery.api import shapes
+from gallery.api.items import OneItem, refusals
+from gallery.library import storage, trash
+from gallery.models import Item
+from gallery.social import liking
+from predictions.dialects.common.origin import origin_of
+
+MOST = 1000
+"""Items of one request."""
+_EXAMPLE = shapes.OWN_EXAMPLE | {"trashed_at": "2026-11-20T14:00:00Z"}
+
+
+class StorageSerializer(serializers.Serializer[Any]):
+    """The place that the account's pictures take."""
+
+    used = serializers.IntegerField(help_text="Bytes, the trash included.")
+    quota = serializers.IntegerField(allow_null=True, help_text="Bytes that it may take; null: no limit.")
+
+
+class StorageView(OwnApiView):
+    """Place taken and place allowed."""
+
+    @extend_schema(
+        operation_id="storage_get",
+        summary="Place that your pictures take",
+        responses={200: StorageSerializer},
+        examples=[examples.came({"used": 183_402_112, "quota": 5_368_709_120})],
+    )
+    def get(self, request: Request) -> Response:
+        """The files of all your items with their thumbnails, those in the trash too. At most a minute old."""
+        return Response({"used": storage.used(self.account).bytes, "quota": settings.STORAGE_QUOTA or None})
+
+
+class TrashView(OwnApiView):
+    """The trash."""
+
+    scopes: ClassVar = {"DELETE": permits.GALLERY}
+
+    @extend_schema(
+        operation_id="trash_list",
+        summary="Your trash",
+        parameters=[Listed],
+        responses={200: lists.page_of("ItemPage", shapes.ItemSerializer), 400: ProblemSerializer},
+        examples=[examples.page(_EXAMPLE)],
+    )
+    def get(self, request: Request) -> Response:
+        """What you put there, last first. After the operator's number of days it goes for good."""
+        query = lists.asked(Listed, request)
+        rows, origin = shapes.with_facts(trash.holds(self.account)), origin_of(request._request)
+        return lists.answer(request, rows, query, lambda row: shapes.item(row, origin), time="trashed_at")
+
+    @extend_schema(operation_id="trash_empty", summary="Empty your trash", responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Delete everything in it for good, with files and share links."""
+        trash.empty(self.account)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class TrashItemView(OneItem):
+    """The way into the trash."""
+
+    @extend_schema(
+        operation_id="items_trash",
+        summary="Put an item into the trash",
+        request=None,
+        responses={204: None, 404: ProblemSerializer},
+    )
+    def post(self, request: Request, item_id: str) -> Response:
+        """It leaves every list and every public place at once, and comes back as it was by `restore`."""
+        trash.move(self.account, [self.own(item_id)])
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RestoreItemView(OneItem):
+    """The way out of it."""
+
+    @extend_schema(
+        operation_id="items_restore",
+        summary="Bring an item back from the trash",
+        request=None,
+        responses={200: shapes.ItemSerializer, 404: ProblemSerializer},
+        examples=[examples.came(shapes.OWN_EXAMPLE)],
+    )
+    def post(self, request: Request, item_id: str) -> Response:
+        """Bring it back as it was, public where it was public. One that is not in the trash stays as it is."""
+        trash.restore(self.account, [item_id])
+        return self.shown(item_id)
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    """Many items and what is to become of them."""
+
+    ids = serializers.ListField(child=Text(max_length=64), allow_empty=False, max_length=MOST)
+    action = serializers.ChoiceField(["trash", "restore", "delete", "unpublish", "like"])
+
+
+class BulkAnswerSerializer(serializers.Serializer[Any]):
+    """How many it was done to."""
+
+    changed = serializers.IntegerField()
+
+
+class BulkView(OwnApiView):
+    """One deed for many items."""
+
+    scopes: ClassVar = {"POST": permits.GALLERY}
+
+    @extend_schema(
+        operation_id="items_bulk",
+        summary="Do one thing to many items",
+        request=BulkSerializer,
+        responses={200: BulkAnswerSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
+        examples=[
+            examples.sent({"ids": [shapes.ITEM], "action": "trash"}), examples.came({"changed": 1}),
+        ],
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """Up to 1,000 of your own items. Ids that are not yours, or not where the deed wants them, are passed over."""
+        asked = BulkSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        ids, action = list(dict.fromkeys(asked.validated_data["ids"])), asked.validated_data["action"]
+        with refusals():
+            return Response({"changed": self._deeds()[action](ids)})
+
+    def _deeds(self) -> dict[str, Callable[[Sequence[str]], int]]:
+        return {
+            "trash": lambda ids: trash.move(self.account, self._own(ids)),
+            "restore": lambda ids: trash.restore(self.account, ids),
+            "delete": self._delete,
+            "unpublish": lambda ids: sharing.unpublish_many(self._own(ids)),
+            "like": lambda ids: sum(liking.put(item, self.user, True) for item in self._own(ids)),
+        }
+
+    def _own(self, ids: Sequence[str]) -> list[Item]:
+        return list(Item.objects.owned_by(self.account).filter(public_id__in=ids))
+
+    def _delete(self, ids: Sequence[str]) -> int:
+        """For good, from the library and from the trash."""
+        here = self._own(ids)
+        for item in here:
+            deletion.delete(item)
+        return len(here) + trash.delete_now(self.account, ids)
