@@ -99,7 +99,7 @@ if (batches) {
     }
   }).observe(batches, { childList: true });
 
-  const has = (id) => id && batches.querySelector(`[id$="-${CSS.escape(id)}"], .known[value^="${CSS.escape(id)}."], [data-frame^="${CSS.escape(id)}-"]`);
+  const has = (id) => id && batches.querySelector(`[id$="-${CSS.escape(id)}"], [data-ids~="${CSS.escape(id)}"]`);
   const refresh = paced(PAUSE_MS, () => {
     const live = document.getElementById("live");
     if (live && batches.querySelector(".known")) window.htmx?.trigger(live, "develop");

@@ -1,5 +1,8 @@
 // Putting something into a page without moving what somebody is reading.
 
+const GLIDE_MS = 200;
+const EASE = "cubic-bezier(.2, .7, .2, 1)";
+
 function scrollerOf(node) {
   for (let one = node; one && one !== document.body; one = one.parentElement) {
     if (/auto|scroll/.test(getComputedStyle(one).overflowY) && one.scrollHeight > one.clientHeight) return one;
@@ -7,14 +10,27 @@ function scrollerOf(node) {
   return document.scrollingElement;
 }
 
-// What is read: the first child that is at least partly below the upper edge of what can be seen.
-function firstSeen(container, top) {
-  return [...container.children].find((one) => one.getBoundingClientRect().bottom > top + 1);
+// What is read: the first child of which something can be seen.
+function firstSeen(container, box) {
+  return [...container.children].find((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return bottom > box.top + 1 && top < box.bottom - 1;
+  });
+}
+
+// What has to make room glides there; nothing of it jumps.
+function makeRoom(from, by, box) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  for (let one = from; one; one = one.nextElementSibling) {
+    const { top, bottom } = one.getBoundingClientRect();
+    if (bottom - by < box.top || top - by > box.bottom) return;
+    one.animate([{ transform: `translateY(${-by}px)` }, { transform: "none" }], { duration: GLIDE_MS, easing: EASE });
+  }
 }
 
 /**
  * Insert html (text, a node or a fragment) at the top of the container, or before `before`. What is on the screen stays
- * where it is; a reader who is at the very top sees what came. Gives the inserted elements.
+ * where it is; a reader who is where it comes in sees it come. Gives the inserted elements.
  */
 export function insertQuietly(container, html, { before = container.firstChild } = {}) {
   let content = html;
@@ -26,17 +42,18 @@ export function insertQuietly(container, html, { before = container.firstChild }
   const made = content instanceof DocumentFragment ? [...content.children] : [content];
   const scroller = scrollerOf(container);
   const whole = scroller === document.scrollingElement;
-  const edge = whole ? 0 : scroller.getBoundingClientRect().top;
-  const anchor = scroller.scrollTop > 0 ? firstSeen(container, edge) : null;
-  const was = anchor?.getBoundingClientRect().top;
+  const box = whole ? { top: 0, bottom: innerHeight } : scroller.getBoundingClientRect();
+  const seen = firstSeen(container, box);
+  // Below 0 in the studio's sheet, which grows upwards from its foot.
+  const away = Math.abs(scroller.scrollTop) > 1;
+  const was = seen?.getBoundingClientRect().top;
   // The browser's own anchoring would do it a second time, where there is one.
   const own = scroller.style.overflowAnchor;
   scroller.style.overflowAnchor = "none";
   container.insertBefore(content, before);
-  if (anchor) {
-    const by = anchor.getBoundingClientRect().top - was;
-    if (by) scroller.scrollBy({ top: by, behavior: "instant" });
-  }
+  const by = seen ? seen.getBoundingClientRect().top - was : 0;
+  if (away && by) scroller.scrollBy({ top: by, behavior: "instant" });
+  else if (by) makeRoom(seen, by, box);
   requestAnimationFrame(() => requestAnimationFrame(() => (scroller.style.overflowAnchor = own)));
   window.htmx?.process && made.forEach((one) => window.htmx.process(one));
   return made;
