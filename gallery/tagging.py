@@ -49,7 +49,7 @@ def fold(name: str) -> str:
 
 def _may_stand(one: str) -> bool:
     kind = unicodedata.category(one)
-    return kind[0] in "LMN" or kind in ("So", "Sm", "Sk") or one in _SIGNS
+    return kind[0] in "LMN" or one in _SIGNS or (not one.isascii() and kind in ("So", "Sm", "Sk"))
 
 
 def read(given: str | Iterable[str]) -> list[str]:
