@@ -10,7 +10,7 @@ from gallery.models import Item, ItemQuerySet
 from gallery.search import vocabulary, words
 from gallery.search.keeping import Hit, Index, keeper
 
-MOST_LOOKED_AT = 10_000
+MOST_LOOKED_AT = 4_000
 """Hits that are compared with the filters of one page: a page may be short and still have an older one."""
 _LARGEST = 2**63 - 1
 
