@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from gallery import money
 from gallery.pages import account_of, member, page
-from gallery.studio import batches, inputs, known, needs, picker, reading
+from gallery.studio import batches, inputs, known, needs, picker, reading, shapes
 from gallery.studio.controls import Panel, panel
 from predictions import catalogue, pricing, submit
 from predictions.models import Version
@@ -105,27 +106,47 @@ def price_of(
     }
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """The size that a picture of another shape is stretched to, and the one that fits it best (both in pixels)."""
+
+    width: int
+    height: int
+    fits_width: int
+    fits_height: int
+
+    @property
+    def fits_better(self) -> bool:
+        """Whether there is a size that fits better than the chosen one."""
+        return (self.width, self.height) != (self.fits_width, self.fits_height)
+
+
 def _stretched(
     request: HttpRequest,
     version: Version,
     given: Mapping[str, Any],
     pictures: Mapping[str, inputs.Picture | None] | None,
-) -> str:
-    """The size that a picture is stretched to, where its shape is another one; empty where nothing is stretched."""
+) -> Stretch | None:
+    """Whether a picture is stretched to a size of another shape; None where nothing is."""
     rules = version.properties
     if not {"width", "height", "image"} <= rules.keys() or known.follows_picture(version, "width"):
-        return ""
+        return None
     url = str(given.get("image") or "")
     picture = (
         pictures.get("image") if pictures is not None else inputs.describe(request, url) if url else None
     )
     width, height = (given.get(side, rules[side].get("default")) for side in ("width", "height"))
     if picture is None or not picture.width or not picture.height:
-        return ""
+        return None
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-        return ""
-    off = (picture.width / picture.height) / (width / height)
-    return "" if abs(off - 1) <= STRETCHED else f"{width} × {height}"
+        return None
+    ratio = picture.width / picture.height
+    if abs(ratio * height / width - 1) <= STRETCHED:
+        return None
+    fits = shapes.nearest_pair(
+        ratio, width * height, *(rules[side].get("enum", ()) for side in ("width", "height"))
+    )
+    return Stretch(width, height, *(fits or (width, height)))
 
 
 def version_of(ref: str) -> Version | None:

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery import access, paging
 from gallery.models import Item
 from gallery.pages import account_of, member, page
+from gallery.search import finding
 from gallery.studio import desk, inputs
-from predictions.files import media
+from predictions.files import media, pictures
 from predictions.files.formats import EXTENSIONS
 from predictions.models import Prediction, Status
 
@@ -22,6 +23,7 @@ BODY = inputs.MAX_PICTURE + 1024**2
 """Bytes of a request with one picture and what stands around it."""
 SHELF = 24
 """Pictures of one page of the picker."""
+LONGEST_SEARCH = 200
 
 
 @csrf_exempt
@@ -85,12 +87,20 @@ def use(request: HttpRequest, public_id: str) -> HttpResponse:
 def shelf(request: HttpRequest) -> HttpResponse:
     """The picker: a page of the member's own pictures, newest first; films are left out."""
     account = account_of(request)
-    after = request.GET.get("after", "")
-    own = access.with_files(Item.objects.owned_by(account).exclude(output__file__content_type="video/mp4"))
-    found = paging.page(own, "created_at", SHELF, after)
-    pictures = [(item, inputs.picture_of(request, item)) for item in found.rows]
-    context = {"pictures": pictures, "older": found.older, "after": after}
-    return page(request, "studio/_shelf_list.html" if "list" in request.GET else "studio/_shelf.html", context)
+    after, text = request.GET.get("after", "")[:200], request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    own = access.with_files(Item.objects.owned_by(account).exclude(output__file__content_type=pictures.VIDEO))
+    if text:
+        found = finding.own_page(account, text, SHELF, after, within=own)
+    else:
+        found = paging.page(own, "created_at", SHELF, after)
+    context = {
+        "pictures": [(item, inputs.picture_of(request, item)) for item in found.rows],
+        "older": found.older,
+        "after": after,
+        "q": text,
+    }
+    template = "studio/_shelf_list.html" if "list" in request.GET else "studio/_shelf.html"
+    return page(request, template, context)
 
 
 @require_safe

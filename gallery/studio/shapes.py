@@ -59,6 +59,22 @@ def _nearest(side: Side, wanted: float) -> int:
     return round(min(high, max(low, wanted)) / 64) * 64
 
 
+def nearest_pair(
+    ratio: float, area: float, widths: Sequence[int], heights: Sequence[int]
+) -> tuple[int, int] | None:
+    """Of the sizes that exist, the one of about that ratio and area (in pixels); None where sizes are free.
+
+    The shape counts first: sizes whose ratio is off by less than two hundredths are as good as exact.
+    """
+    pairs = [(width, height) for width in widths for height in heights]
+
+    def off(pair: tuple[int, int]) -> float:
+        shape = abs(math.log(pair[0] / pair[1] / ratio))
+        return 8 * max(0.0, shape - 0.02) + abs(math.log(pair[0] * pair[1] / area))
+
+    return min(pairs, key=off) if pairs else None
+
+
 def of_ratio(ratio: str) -> tuple[int, int]:
     """The outline of a ratio such as `4:5`, drawn at about the same area for each; a square for other words."""
     wide, _colon, high = ratio.partition(":")

@@ -120,6 +120,11 @@ document.addEventListener("click", (event) => {
     const wanted = (Number(field.value) || 0) + Number(button.dataset.step);
     field.value = String(Math.min(Number(field.max), Math.max(Number(field.min), wanted)));
     changed(field);
+  } else if (button.dataset.fitWidth) {
+    const { width, height } = form().elements;
+    width.value = button.dataset.fitWidth;
+    height.value = button.dataset.fitHeight;
+    changed(width);
   } else if (button.dataset.kind) {
     const on = button.getAttribute("aria-pressed") !== "true";
     for (const one of button.parentElement.children) one.setAttribute("aria-pressed", String(on && one === button));
