@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Case, F, Q, When
 from accounts.clock import Now
 from accounts.models import Account
 from gallery import tagging, words
+from gallery.live import telling
 from gallery.models import Item, Licence
 
 TITLE = 120
@@ -61,6 +62,7 @@ def publish(
         if not changed:
             raise Hidden
         tagging.write(item.pk, named)
+        telling.items_changed([item.pk])
 
 
 def _place(visibility: str) -> Case:
@@ -97,6 +99,7 @@ def describe(
         Item.objects.filter(pk=item.pk).update(**changes, search_owed=True, rendition_owed=owed)
         if named is not None:
             tagging.write(item.pk, named)
+        telling.items_changed([item.pk])
 
 
 def unpublish(item: Item) -> None:
@@ -106,6 +109,7 @@ def unpublish(item: Item) -> None:
             visibility=Item.Visibility.PRIVATE, published_at=None, search_owed=True, rendition_owed=True
         )
         tagging.unlist([item.pk])
+        telling.items_changed([item.pk])
 
 
 def publish_many(items: Sequence[Item], form_data: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef, Q
 
 from gallery import tagging
+from gallery.live import telling
 from gallery.models import Item
 from predictions.models import Output
 
@@ -21,3 +22,4 @@ def follow(item_ids: Sequence[int]) -> None:
     kept_back = Exists(Item.objects.filter(_KEPT_BACK, output=OuterRef("pk")))
     Output.objects.filter(item__in=item_ids).update(withheld=kept_back)
     tagging.relist(item_ids)
+    telling.items_changed(item_ids)

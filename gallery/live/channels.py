@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-PREDICTIONS, ITEMS, BALANCE = "predictions", "items", "balance"
+PREDICTIONS, ITEMS, GONE, BALANCE = "predictions", "items", "gone", "balance"
+_OTHER = {ITEMS: GONE, GONE: ITEMS}
 KEPT = 256
 """News that a channel remembers for those who come back."""
 RECENT_S = 15.0
@@ -137,7 +138,7 @@ class Channel:
 
     def after(self, number: int) -> Told:
         """All news after that number, each id once, the newest of them last."""
-        told: dict[str, dict[str, None]] = {PREDICTIONS: {}, ITEMS: {}}
+        told: dict[str, dict[str, None]] = {PREDICTIONS: {}, ITEMS: {}, GONE: {}}
         balance = False
         for news in self._log:
             if news.number <= number:
@@ -146,6 +147,9 @@ class Channel:
                 balance = True
             else:
                 told[news.kind].update(dict.fromkeys(news.ids))
+                # What was thrown away and brought back is there.
+                for one in news.ids if news.kind in _OTHER else ():
+                    told[_OTHER[news.kind]].pop(one, None)
         return Told(self.number, {kind: list(ids) for kind, ids in told.items()}, balance)
 
     # -- What the looks found --------------------------------------------------------------------------------

@@ -76,6 +76,15 @@ def first(account_id: int) -> list[Row]:
     return [row for part in parts for row in _rows(part)]
 
 
+def named(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, str, bool]]:
+    """Of these rows those of these accounts: account, public id, and whether it is in the trash."""
+    rows = Item.objects.filter(pk__in=item_ids, account_id__in=accounts).order_by("pk")
+    return [
+        (account_id, public_id, trashed is not None)
+        for account_id, public_id, trashed in rows.values_list("account_id", "public_id", "trashed_at")
+    ]
+
+
 def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, int | None]]:
     """Which of these sessions are still open, and of these users who may still sign in, with their accounts."""
     open_now = Session.objects.filter(session_key__in=sessions, expire_date__gt=Now())

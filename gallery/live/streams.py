@@ -2,7 +2,7 @@
 
     hello        {"resumed": bool}; not resumed: news may have been missed, read everything again
     predictions  {"ids": [...]}: new, changed or ended
-    items        {"ids": [...]}: new, changed or gone
+    items        {"ids": [...], "gone": [...]}: new or changed; of them in the trash
     balance      {"shown": "12.4", "unit": "credits"}
     beat         nothing happened; the stream is alive
     end          {"reason": "signed-out" | "full"}: come back later, if at all
@@ -22,7 +22,7 @@ from django.utils import translation
 
 from gallery import money
 from gallery.live import watching
-from gallery.live.channels import BALANCE, Channel, Listener, Told
+from gallery.live.channels import BALANCE, GONE, ITEMS, PREDICTIONS, Channel, Listener, Told
 
 KEEP_ALIVE_S = 12.0
 LIFE_S = 600.0
@@ -84,7 +84,12 @@ def begin(channel: Channel, cursor: str, language: str) -> tuple[int, list[tuple
 
 def shown(channel: Channel, news: Told, language: str) -> list[tuple[str, dict[str, Any]]]:
     """The events that tell it, in the reader's language."""
-    parts: list[tuple[str, dict[str, Any]]] = [(kind, {"ids": ids}) for kind, ids in news.ids.items() if ids]
+    parts: list[tuple[str, dict[str, Any]]] = []
+    if news.ids.get(PREDICTIONS):
+        parts.append((PREDICTIONS, {"ids": news.ids[PREDICTIONS]}))
+    items, gone = news.ids.get(ITEMS, []), news.ids.get(GONE, [])
+    if items or gone:
+        parts.append((ITEMS, {"ids": [*items, *gone], "gone": gone}))
     if news.balance and channel.balance is not None:
         with translation.override(language):
             words = {"shown": money.short(channel.balance), "unit": money.unit(channel.balance)}

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 
 from django.db import transaction
 
 from predictions.running import hints
 
 MOST = 100
-"""Items told of one deed; of more the pages hear of the first ones and read the rest with them."""
+"""Items told of one deed."""
 
 
-def items_changed(account_id: int, public_ids: Iterable[str]) -> None:
-    """Say, once the transaction has committed, that these items of the account are new, changed or gone."""
-    for _number, public_id in zip(range(MOST), public_ids, strict=False):
-        transaction.on_commit(partial(hints.give, hints.ITEMS, f"{account_id}.{public_id}"))
+def items_changed(item_ids: Iterable[int]) -> None:
+    """Say, once the transaction has committed, that these rows changed; whose they are the listeners look up."""
+    some = list(islice(item_ids, MOST))
+    if some:
+        transaction.on_commit(partial(_tell, some))
 
 
-def parse(hint: str) -> tuple[int, str] | None:
-    """Account and public id of a hint; None where it is none of ours."""
-    account, dot, public_id = hint.partition(".")
-    if not dot or not account.isascii() or not account.isdigit() or len(account) > 19 or not public_id:
-        return None
-    return int(account), public_id
+def _tell(item_ids: list[int]) -> None:
+    for pk in item_ids:
+        hints.give(hints.ITEMS, str(pk))
+
+
+def parse(hint: str) -> int | None:
+    """The row that a hint names; None where it names none."""
+    return int(hint) if hint.isascii() and hint.isdigit() and len(hint) <= 18 else None

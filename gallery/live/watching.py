@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 
 from gallery.live import looking, telling
-from gallery.live.channels import ITEMS, PREDICTIONS, Channel, Listener
+from gallery.live.channels import GONE, ITEMS, PREDICTIONS, Channel, Listener
 from predictions.models import Phase
 from predictions.running import hints
 
@@ -65,6 +65,8 @@ class Reader:
     _floors_at: float = 0.0
     _guarded_at: float = 0.0
     _wake: tuple[int, int] | None = None
+    _named: set[int] = field(default_factory=set)
+    """Items of which hints said that they changed; of the thread alone."""
 
     # -- For streams and views -------------------------------------------------------------------------------
 
@@ -153,13 +155,14 @@ class Reader:
     def _run(self) -> None:
         ears = list(_ears())
         try:
-            due = 0.0
+            due = soonest = 0.0
             while not self._closed:
-                self._sleep(ears, due)
+                self._sleep(ears, due, soonest)
                 if self._closed or not self._channels:
                     continue
                 used = self._looked()
-                due = time.monotonic() + max(self.tick, min(used * (1 / SHARE - 1), SLOWEST))
+                soonest = time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST)
+                due = max(soonest, time.monotonic() + self.tick)
         finally:
             for ear in ears:
                 ear.close()
@@ -170,8 +173,8 @@ class Reader:
                     os.close(end)
                 self._wake = None
 
-    def _sleep(self, ears: Sequence[hints.Ear], due: float) -> None:
-        """Until the next look is due, something worth an earlier one was heard, or, with nobody there, somebody is."""
+    def _sleep(self, ears: Sequence[hints.Ear], due: float, soonest: float) -> None:
+        """Until the next look is due, or something worth an earlier one; with nobody there, until somebody comes."""
         assert self._wake is not None
         poll = select.poll()
         poll.register(self._wake[0], select.POLLIN)
@@ -184,35 +187,30 @@ class Reader:
             ready = {one for one, _ in poll.poll(left * 1000 if self._channels else None)}
             if self._wake[0] in ready:
                 os.read(self._wake[0], 4096)
-                # Who has just come is looked for at once.
-                if any(not channel.ready for channel in list(self._channels.values())):
-                    return
-            if self._heard([one for ear in ears if ear.fileno() in ready for one in ear.wait(0)]):
-                return
+            heard = self._heard([one for ear in ears if ear.fileno() in ready for one in ear.wait(0)])
+            # Who has just come is looked for at once, too.
+            if heard or any(not channel.ready for channel in list(self._channels.values())):
+                due = min(due, soonest)
 
     def _heard(self, said: list[str]) -> bool:
-        """Tell what hints say of items; whether one names a prediction that is watched, and so asks for a look."""
-        worth = False
+        """Whether hints name a prediction that is watched, or an item: then it is time for a look."""
         with self._lock:
             tracked = {
                 seen.public_id for channel in self._channels.values() for seen in channel.tracked.values()
             }
-            for one in said:
-                worth = worth or one in tracked
-                item = telling.parse(one)
-                channel = self._channels.get(item[0]) if item is not None else None
-                if item is not None and channel is not None:
-                    channel.tell(ITEMS, [item[1]], time.monotonic())
-                    _wake(channel)
-        return worth
+        items = {pk for pk in map(telling.parse, said) if pk is not None}
+        self._named.update(items)
+        return bool(items) or any(one in tracked for one in said)
 
     def _looked(self) -> float:
+        """Look; the processor seconds that it took."""
         began = time.thread_time()
         try:
             self.look()
         except Exception:
-            # The database is away for a moment: the streams go on, the next tick tries again.
+            # The database is away for a moment: the streams go on, and it is left alone for a while.
             log.exception("live could not read")
+            return SLOWEST
         finally:
             with contextlib.suppress(Exception):
                 close_old_connections()
@@ -235,6 +233,7 @@ class Reader:
             tracked = [pk for channel in some for pk in channel.tracked]
             accounts = [channel.account_id for channel in some]
             self._note(some, looking.changes(accounts, tracked, floors), whole=True)
+        self._look_up()
         if now - self._guarded_at >= GUARD_S:
             self._guarded_at = now
             self._guard()
@@ -257,6 +256,20 @@ class Reader:
                         channel.set_balance(row.number, now)
                 if channel.number != before:
                     _wake(channel)
+
+    def _look_up(self) -> None:
+        """Tell of the items that hints named, to those whose they are."""
+        items, self._named = sorted(self._named), set()
+        for some in _chunks(items):
+            with self._lock:
+                accounts = list(self._channels)
+            found = looking.named(some, accounts)
+            with self._lock:
+                for account_id, public_id, trashed in found:
+                    channel = self._channels.get(account_id)
+                    if channel is not None:
+                        channel.tell(GONE if trashed else ITEMS, [public_id], time.monotonic())
+                        _wake(channel)
 
     def _move_floors(self, now: float) -> None:
         if self._next_floors is not None and now - self._floors_at < FLOORS_S:

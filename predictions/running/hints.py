@@ -21,7 +21,7 @@ WORK = "work"
 ENDED = "ended"
 """A prediction has ended; the hint says which, by its public id."""
 ITEMS = "items"
-"""An item of the gallery changed or is gone; the hint says whose and which (`gallery.live.telling`)."""
+"""A row of the gallery changed; the hint says which (`gallery.live.telling`)."""
 LONGEST = 64
 """Bytes of one hint."""
 _ALL = 4096

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from config.serving import LeanHandler
-from gallery.live import telling, watching
+from gallery.live import watching
 from predictions import catalogue
 from predictions.models import Phase, Prediction, Status
 from predictions.running import holding, waiting
@@ -17,6 +17,7 @@ from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_developing import show
 from tests.browser.test_journeys import finish
+from tests.gallery.pictures import picture_item
 from tests.serving.conftest import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -142,10 +143,12 @@ def test_many_tabs_hold_one_stream_and_another_takes_it_over(streaming: Open, al
     for page in others:
         until(page, "document.querySelector('#balance b').textContent === '110.0'")
     eventually(others[0], one_stream)
-    assert alice.account_id is not None
-    telling.items_changed(alice.account_id, ["an-item"])
+    item = picture_item(alice, "a red lighthouse")
     for page in others:
-        until(page, "window.told.some(([name, told]) => name === 'items' && told.ids.includes('an-item'))")
+        until(
+            page,
+            f"window.told.some(([name, told]) => name === 'items' && told.ids.includes('{item.public_id}'))",
+        )
 
 
 def test_a_lost_connection_is_said_and_what_happened_meanwhile_is_read(

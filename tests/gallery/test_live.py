@@ -13,6 +13,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.models import User
+from gallery import moderation, sharing
+from gallery.library import trash
 from gallery.live import streams, telling, watching
 from gallery.live.channels import KEPT, Channel
 from gallery.live.watching import Reader
@@ -89,7 +91,7 @@ def test_a_page_is_told_of_new_pictures_and_of_the_balance(looks: Reader, alice:
     factories.give(alice, 2.5)
 
     told = page.told()
-    assert told["items"] == {"ids": [item.public_id]}  # it cost a credit
+    assert told["items"] == {"ids": [item.public_id], "gone": []}
     assert told["balance"] == {"shown": "101.5", "unit": "credits"}
     assert page.told() == {}
 
@@ -132,7 +134,7 @@ def test_who_comes_back_is_told_what_it_missed(looks: Reader, alice: User) -> No
     back = Page(looks, alice, cursor)
 
     assert back.first[0] == ("hello", {"resumed": True})
-    assert ("items", {"ids": [item.public_id]}) in back.first
+    assert ("items", {"ids": [item.public_id], "gone": []}) in back.first
 
 
 @pytest.mark.parametrize("cursor", ["", "feedbeef-0", "-", "x" * 40, "feedbeef-99999999999999999", "٣-٣"])
@@ -244,25 +246,32 @@ def test_a_stream_greets_and_tells_what_happens(alice: User, session: str) -> No
     assert watching.reader().streams == 0
 
 
-def test_a_deed_is_told_at_once_on_this_machine(
-    alice: User, session: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watching, "TICK", 3600.0)
-    assert alice.account_id is not None
+def test_deeds_are_told_at_once_on_this_machine(alice: User, bob: User, session: str) -> None:
     watching.reader().tick = 3600.0
+    mine, other = picture_item(alice, "mine"), picture_item(bob, "his")
+    account = mine.account
 
-    async def page() -> dict[str, Any]:
+    async def page() -> list[dict[str, Any]]:
         told = listen(alice, session)
-        await read(told, "balance")
-        await elsewhere(lambda: telling.items_changed(alice.account_id or 0, ["an-item", "another"]))
-        first = await read(told, "items")
+        # Of its making, which was just now.
+        heard = [await read(told, "items")]
+        for deed in (
+            lambda: telling.items_changed([other.pk, mine.pk, 10**17]),
+            lambda: trash.move(account, [mine]),
+            lambda: trash.restore(account, [mine.public_id]),
+            lambda: sharing.publish(mine),
+            lambda: moderation.hide(mine, "copied"),
+        ):
+            await elsewhere(deed)
+            heard.append(await read(told, "items"))
         await told.aclose()  # type: ignore[attr-defined]
-        return first
+        return heard
 
-    assert "an-item" in in_time(page())["ids"]
+    here, gone = ({"ids": [mine.public_id], "gone": some} for some in ([], [mine.public_id]))
+    assert in_time(page()) == [here, here, gone, here, here, here]
 
 
-@pytest.mark.parametrize("hint", ["", ".", "x.y", "1", "1.", "٣.y", "9" * 20 + ".y"])
+@pytest.mark.parametrize("hint", ["", ".", "x", "-1", "1.0", "٣", "9" * 19])
 def test_a_hint_that_is_none_is_heard_by_nobody(hint: str) -> None:
     assert telling.parse(hint) is None
 
@@ -356,7 +365,7 @@ def test_where_no_stream_can_be_had_the_page_asks(
 def _tells(browser: Client, cursor: str, item: Item) -> bool:
     answer = browser.get("/live/", {"after": cursor}).json()
     assert answer["events"][0] == ["hello", {"resumed": True}]
-    return ["items", {"ids": [item.public_id]}] in answer["events"]
+    return ["items", {"ids": [item.public_id], "gone": []}] in answer["events"]
 
 
 def _until(true: Callable[[], bool]) -> None:
