@@ -83,7 +83,7 @@ def _around(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
         "asof": selection.stamp(timezone.now()),
         "smallest": SMALLEST,
         "largest": LARGEST,
-        "publish_form": PublishForm(),
+        "publish_form": PublishForm(initial={"visibility": Item.Visibility.PUBLIC, "show_prompt": True}),
         "trash_days": int(trash.life_s() // 86400),
     }
 

@@ -206,15 +206,19 @@ addEventListener("pageswap", (event) => {
   tile.style.viewTransitionName = NAME;
   event.viewTransition.finished.finally(() => (tile.style.viewTransitionName = ""));
 });
-addEventListener("pagereveal", (event) => {
-  const id = idIn(window.navigation?.activation?.from?.url);
-  const tile = named(id);
-  if (!tile) return;
-  // Who comes back from a picture is where it is.
+// Who comes back from a picture is where it is.
+function returned() {
+  const tile = named(idIn(window.navigation?.activation?.from?.url));
+  if (!tile) return null;
   tile.focus({ preventScroll: true });
   const box = tile.getBoundingClientRect();
   if (box.bottom < 60 || box.top > innerHeight - 20) tile.scrollIntoView({ block: "center" });
-  if (!event.viewTransition) return;
+  return tile;
+}
+if (document.activeElement === document.body) returned();
+addEventListener("pagereveal", (event) => {
+  const tile = returned();
+  if (!tile || !event.viewTransition) return;
   tile.style.viewTransitionName = NAME;
   event.viewTransition.finished.finally(() => (tile.style.viewTransitionName = ""));
 });
