@@ -1,5 +1,7 @@
 // The contact sheet: what one does with a frame, by mouse, finger and key; and what stands under the dock's buttons.
 
+import "./undo.js";
+
 const batches = document.getElementById("batches");
 const tools = document.getElementById("frame-tools");
 const menu = document.getElementById("frame-menu");
@@ -50,14 +52,21 @@ async function like(frame) {
 
 // Into the trash: the place stays, so that nothing jumps, and the focus goes on to the next picture.
 async function discard(frame) {
-  const answer = await send(tools.dataset.bulk, { deed: "trash", id: frame.dataset.item });
+  const { item } = frame.dataset;
+  const answer = await send(tools.dataset.bulk, { deed: "trash", id: item });
   if (!answer) return;
-  const { words } = await answer.json();
+  const { words, undo } = await answer.json();
   step(frame, 1) || step(frame, -1);
   frame.classList.add("gone");
   frame.querySelector(":scope > .tools")?.remove();
   delete frame.dataset.item;
-  tell(words);
+  const back = async () => {
+    if (!(await send(tools.dataset.restore, { at: undo }))) return;
+    frame.classList.remove("gone");
+    frame.dataset.item = item;
+    focus(frame.querySelector("a.print"));
+  };
+  tell(words, back);
 }
 
 function deed(frame, name) {
@@ -182,14 +191,16 @@ if (batches && said) {
   }).observe(batches, { subtree: true, attributeFilter: ["data-said"] });
 }
 
-function tell(words) {
-  const toast = document.createElement("div");
-  toast.className = "toast info";
-  const line = document.createElement("span");
-  line.textContent = words;
-  toast.append(line);
+function tell(words, back) {
+  const toast = document.getElementById("trash-toast").content.firstElementChild.cloneNode(true);
+  toast.querySelector("span").textContent = words;
+  toast.querySelector("[data-undo]").addEventListener("click", () => {
+    toast.remove();
+    back();
+  });
   document.getElementById("toasts")?.append(toast);
-  setTimeout(() => toast.remove(), 6000);
+  const leave = () => (toast.matches(":hover, :focus-within") ? setTimeout(leave, 1000) : toast.remove());
+  setTimeout(leave, 6000);
 }
 
 // -- The dock's popovers: presets, series, prompts ------------------------------------------------------------
@@ -199,6 +210,19 @@ const down = () => {
   document.getElementById("first")?.remove();
   document.getElementById("sheet").scrollTop = 0;
 };
+
+// Toasts stand above the dock, which grows with what is written.
+const dockSize = new ResizeObserver(([{ target }]) => {
+  const rise = Math.max(0, innerHeight - target.getBoundingClientRect().top);
+  document.documentElement.style.setProperty("--dock", `${Math.round(rise)}px`);
+});
+const watchDock = () => {
+  dockSize.disconnect();
+  const dock = document.querySelector(".studio .dock");
+  if (dock) dockSize.observe(dock);
+};
+watchDock();
+document.addEventListener("htmx:afterSettle", (event) => event.target.id === "form" && watchDock());
 
 // They stand on the dock, wherever its upper edge is.
 for (const pop of document.querySelectorAll(".dock-pop")) {
