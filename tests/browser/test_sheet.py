@@ -1,0 +1,90 @@
+"""The studio's sheet in a real browser: a series as one group, frames by key, presets and prompts from the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import User
+from gallery.models import Item, Like, Preset
+from predictions import catalogue
+from predictions.models import Prediction
+from tests import factories
+from tests.browser.conftest import Window, until
+from tests.browser.test_journeys import finish
+from tests.gallery.pictures import picture_item
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+Open = Callable[..., Window]
+
+
+def test_a_series_is_priced_made_and_shown_as_one_group_and_its_settings_are_kept(
+    window: Open, alice: User
+) -> None:
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-schnell-lora")
+    page.fill("#prompt", "a hill\na lake")
+    page.click("[popovertarget=series]")
+    page.check("[name=each_line]")
+    page.fill("[name=seed_count]", "2")
+    until(page, "document.getElementById('make').textContent.includes('Make 4')")
+    assert page.inner_text("[data-series]") == "2 × 2"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".group .part >> nth=3")
+    assert page.inner_text(".group-head .tally") == "0 of 4 done"
+    first = Prediction.objects.order_by("id")[0]
+    finish(first)
+    page.wait_for_selector(f"#batch-{first.public_id}.succeeded img")
+    until(page, "document.querySelector('.group-head .tally').textContent.includes('1 of 4 done')")
+    page.click(".group-head button")
+    page.wait_for_selector(".part.canceled >> nth=2")
+    assert not Prediction.objects.live().exists()
+
+    page.click("[popovertarget=presets]")
+    page.fill("#preset-name", "Two by two")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#preset-list .pick:has-text('Two by two')")
+    assert Preset.objects.get().model.name == "flux-schnell-lora"
+    page.keyboard.press("Escape")
+    page.click("[popovertarget=prompts]")
+    page.click("#prompt-lines .pick:has-text('a hill')")
+    assert page.input_value("#prompt") == "a hill"
+    assert member.complaints == []
+
+
+def test_frames_are_reached_liked_and_thrown_away_by_keys_across_batches(window: Open, alice: User) -> None:
+    catalogue.load()
+    version = catalogue.find_version("stability-ai/sdxl")
+    older, newer = (
+        picture_item(
+            alice,
+            prompt,
+            prediction=factories.make_prediction(
+                alice, version, status="succeeded", output=["x"], input={"prompt": prompt}
+            ),
+        )
+        for prompt in ("the older", "the newer")
+    )
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/")
+    page.focus(f"#f-{older.public_id}")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == f"f-{newer.public_id}"
+    page.keyboard.press("l")
+    until(page, "document.querySelectorAll('.frame[data-liked]').length === 1")
+    assert Like.objects.get().item == newer
+    page.keyboard.press("Delete")
+    until(page, f"document.activeElement.id === 'f-{older.public_id}'")
+    assert Item.objects.get(pk=newer.pk).in_trash
+    page.wait_for_selector("#toasts [data-undo]")
+    page.keyboard.press("Control+z")
+    until(page, "!document.querySelector('.frame.gone')")
+    assert not Item.objects.get(pk=newer.pk).in_trash
+    page.keyboard.press("r")
+    page.wait_for_selector("#origin")
+    assert page.input_value("#prompt") == "the newer"
+    assert member.complaints == []
