@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import rows
+from gallery.access import WORDS_OF_A_TILE
 from gallery.models import Item
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -109,8 +110,11 @@ def words_for(item: Item, *, own: bool) -> str:
     """Alternative text: the title, the prompt where it may be read, or whose picture it is."""
     if item.title:
         return item.title
-    if item.prompt and (own or item.show_prompt):
-        return item.prompt[:160]
+    # Lists read only how it begins (`access.for_tiles`).
+    begins: str | None = vars(item).get("begins")
+    prompt = item.prompt if begins is None else begins
+    if prompt and (own or item.show_prompt):
+        return prompt[:WORDS_OF_A_TILE]
     return _("Picture by %(name)s") % {"name": item.user.shown_name}
 
 

@@ -25,7 +25,7 @@ _STEP = 500
 
 def page(user: User, wanted: Filter, size: int, after: str = "") -> paging.Page[Item]:
     """The `size` items after a cursor with what a page of pictures needs, newest first."""
-    items = access.with_files(filters.matching(user, wanted))
+    items = access.for_tiles(filters.matching(user, wanted))
     if wanted.text:
         assert user.account is not None
         return finding.own_page(user.account, wanted.text, size, after, within=items)

@@ -19,7 +19,7 @@ from gallery.pages import account_of, member, page, user_of
 @member
 def trashed(request: HttpRequest) -> HttpResponse:
     """What is in the trash, each with the days that are left."""
-    items = access.with_files(trash.holds(account_of(request)))
+    items = access.for_tiles(trash.holds(account_of(request)))
     found = paging.page(items, "trashed_at", PAGE, request.GET.get("after", ""))
     widths = rows.scaled(rows.LIBRARY, row_height(request))
     context: dict[str, Any] = {

@@ -128,7 +128,7 @@ def newer(request: HttpRequest) -> HttpResponse:
         except ValueError:
             return HttpResponse(status=204)
         items = filters.matching(user_of(request), wanted).filter(paging.newer_than("created_at", place))
-        newest = access.with_files(items).order_by("-created_at", "-id")[:PAGE]
+        newest = access.for_tiles(items).order_by("-created_at", "-id")[:PAGE]
         found = paging.Page(list(newest))
         # What has the words that are looked for is known only once it is in the index.
         if not found.rows or wanted.text:
@@ -168,7 +168,7 @@ def item_page(
         wanted = filters.read(request.GET.dict())  # type: ignore[arg-type]
         # Search has an order of its own: from a found picture the way leads on through all.
         wanted = wanted if not wanted.text else Filter()
-        mine = access.with_files(filters.matching(user_of(request), wanted))
+        mine = access.for_tiles(filters.matching(user_of(request), wanted))
         context: dict[str, Any] = {
             "item": item,
             "tile": tiles.Tile(item, own=True),

@@ -6,7 +6,7 @@ Each is a range of one index, newest first, and a page of it costs the same at a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.cache import cache
@@ -31,7 +31,11 @@ Found = paging.Page[Item]
 
 def base(reader: Reader) -> ItemQuerySet:
     """What stands in this reader's public lists, with what a tile needs."""
-    return reader.within(access.with_files(Item.objects.public()))
+    return reader.within(_shown(reader)(Item.objects.public()))
+
+
+def _shown(reader: Reader) -> Callable[[ItemQuerySet], ItemQuerySet]:
+    return access.for_tiles if reader.tiles_alone else access.with_files
 
 
 def newest(reader: Reader, size: int, after: str = "") -> Found:
@@ -80,7 +84,7 @@ def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
         rows = rows.filter(Q(listed_at__lte=place.at) & older)
     found = list(rows.order_by("-listed_at", "-item_id").values_list("item_id", "listed_at")[: size + 1])
     kept = found[:size]
-    items = _in_order([number for number, _at in kept])
+    items = _in_order(reader, [number for number, _at in kept])
     if len(found) <= size:
         return paging.Page(items)
     number, at = kept[-1]
@@ -105,7 +109,7 @@ def followed(reader: Reader, size: int, after: str = "") -> Found:
     first = Item.objects.filter(pk__in=tops).order_by("-published_at", "-id")
     authors = list(first.values_list("user_id", flat=True)[: size + 1])
     numbers = _newest_of(some, authors, size + 1)
-    items = _in_order(numbers[:size])
+    items = _in_order(reader, numbers[:size])
     if len(numbers) <= size or not items:
         return paging.Page(items)
     last = items[-1]
@@ -132,9 +136,9 @@ def _newest_of(some: ItemQuerySet, authors: Sequence[int], size: int) -> list[in
         return [int(row[0]) for row in cursor.fetchall()]
 
 
-def _in_order(numbers: Sequence[int]) -> list[Item]:
+def _in_order(reader: Reader, numbers: Sequence[int]) -> list[Item]:
     """These items with what a tile needs, in this order; what went away meanwhile is left out."""
-    rows = {row.pk: row for row in access.with_files(Item.objects.public()).filter(pk__in=numbers)}
+    rows = {row.pk: row for row in _shown(reader)(Item.objects.public()).filter(pk__in=numbers)}
     return [rows[number] for number in numbers if number in rows]
 
 

@@ -23,6 +23,8 @@ class Reader:
     user: User | None
     sensitive: str
     reported: tuple[int, ...] = ()
+    tiles_alone: bool = False
+    """Whether lists are read for pages, which need no more than tiles show."""
 
     @property
     def shows(self) -> bool:
@@ -48,12 +50,12 @@ class Reader:
 
 
 def reader_of(request: HttpRequest) -> Reader:
-    """The reader of a page, in one query for members and none for visitors."""
+    """The reader of a page of tiles, in one query for members and none for visitors."""
     user = request.user
     if not isinstance(user, User):
-        return Reader(None, Choice.BLUR, tuple(_remembered(request)))
+        return Reader(None, Choice.BLUR, tuple(_remembered(request)), tiles_alone=True)
     chosen = ReaderChoice.objects.filter(user=user).values_list("sensitive", flat=True).first()
-    return Reader(user, chosen or Choice.BLUR)
+    return Reader(user, chosen or Choice.BLUR, tiles_alone=True)
 
 
 def choose(user: User, sensitive: str) -> None:
