@@ -44,7 +44,7 @@ class PublishForm(forms.Form):
     licence = forms.ChoiceField(label=_("Licence"), choices=Licence.choices, required=False)
     visibility = forms.ChoiceField(
         label=_("Who finds it"),
-        choices=[("public", _("Everybody")), ("unlisted", _("Whoever has its address"))],
+        choices=[("public", _("Everybody")), ("unlisted", _("By its address only"))],
         required=False,
         widget=forms.RadioSelect,
     )
