@@ -39,6 +39,8 @@ class ItemDesk(HistoryDesk):
     """Items with their pictures. Hiding works at once and everywhere; the owner keeps the picture, and reads why."""
 
     list_display = ("picture", "words", "user_link", "model", "state", "hidden_reason", "when")
+    # The picture leads to its large self: a link within a link is none.
+    list_display_links = ("words",)
     list_filter = (HiddenFilter, "visibility", "model", "created_at")
     list_select_related = ("user", "model")
     search_fields = ("=public_id", "title", "prompt", "user__username")

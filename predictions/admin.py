@@ -188,6 +188,8 @@ class PredictionDesk(HistoryDesk):
 class OutputDesk(HistoryDesk):
     """Stored outputs, with their pictures for whoever may see them here."""
 
+    # The picture leads to its large self: a link within a link is none.
+    list_display_links = ("name",)
     list_display = ("picture", "name", "prediction_link", "size", "type", "withheld", "when")
     list_filter = ("withheld", "created_at")
     list_select_related = ("prediction", "file")
