@@ -1,10 +1,11 @@
 """Pictures of the pages for the README: a real server, pictures made through the API, a real Chromium.
 
-    script/screenshots [--upstreams] [FOLDER]
+    script/screenshots [--upstreams | --pages] [FOLDER]
 
 Starts `script/server` on a data folder of its own and an unused port, asks it for pictures over HTTP with the token
 that it prints, publishes them through the pages, and photographs home, gallery, item, library, studio, a phone and the
-administration. With `--upstreams` it makes those of docs/upstreams.md instead (`tests.screenshots_upstreams`).
+administration. With `--upstreams` it makes those of docs/upstreams.md instead (`tests.screenshots_upstreams`),
+with `--pages` forty of the pages, to be looked at (`tests.screenshots_pages`).
 """
 
 from __future__ import annotations
@@ -212,24 +213,27 @@ def developing(page: Page, server: Server) -> None:
     page.wait_for_selector(".tray .progress-line b:text-matches('^[3-9][0-9]%')", timeout=60_000)
 
 
-def main(folder: Path, *, upstreams: bool = False) -> None:
-    """Everything in turn; says what was written."""
-    from tests import screenshots_upstreams as others
+def main(folder: Path | None, what: str = "") -> None:
+    """Everything in turn; says what was written. `what` is empty, `--upstreams` or `--pages`."""
+    from tests import screenshots_pages, screenshots_upstreams
 
     path = chromium()
     if path is None:
         raise SystemExit("No Chromium found: install the package `chromium`.")
+    folder = folder or (screenshots_pages.FOLDER if what == "--pages" else ROOT / "docs" / "images")
     folder.mkdir(parents=True, exist_ok=True)
-    more = others.ENVIRONMENT if upstreams else {}
+    more = screenshots_upstreams.ENVIRONMENT if what == "--upstreams" else {}
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-pictures-") as data,
         server(Path(data), **more) as running,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        pictures = (
-            others.take(browser, running, Path(data), folder) if upstreams else take(browser, running, folder)
-        )
+        if what:
+            others = screenshots_pages if what == "--pages" else screenshots_upstreams
+            pictures = others.take(browser, running, Path(data), folder)
+        else:
+            pictures = take(browser, running, folder)
         for written in pictures:
             print(f"{written.relative_to(folder.parent)}  {written.stat().st_size // 1024} KB")
         browser.close()
@@ -268,5 +272,6 @@ def take(browser: Browser, running: Server, folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--upstreams"]
-    main(Path(words[0]) if words else ROOT / "docs" / "images", upstreams="--upstreams" in sys.argv)
+    options = [word for word in sys.argv[1:] if word.startswith("--")]
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
+    main(Path(words[0]) if words else None, options[0] if options else "")
