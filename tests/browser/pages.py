@@ -1,0 +1,232 @@
+"""Every page there is, in one list, with a scene behind it that has something to show on each.
+
+For what is to hold on every page: the measures (test_measures.py), accessibility, photographs. A page that is missing
+here is found by `test_measures.test_every_page_is_in_the_list`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from accounts.models import User
+from gallery import errors, sharing
+from gallery.collections import keeping
+from gallery.models import Item
+from gallery.shares import making
+from gallery.social import commenting, following, liking
+from predictions import catalogue
+from predictions.models import Delivery
+from tests import factories
+from tests.browser.conftest import Window
+from tests.gallery.pictures import picture_item
+
+KIB = 1024
+GUEST, MEMBER, STAFF = "", "alice", "boss"
+# Widths and heights in pixels: every shape that the models make, some of them twice.
+SHAPES = (
+    (96, 64),
+    (64, 96),
+    (96, 96),
+    (128, 54),
+    (54, 128),
+    (96, 72),
+    (72, 96),
+    (96, 54),
+    (80, 64),
+    (64, 80),
+)
+PASSWORD = "a quiet red lamp"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page: its name in reports, its address with places for the scene's ids, who looks at it."""
+
+    name: str
+    path: str
+    viewer: str = GUEST
+    status: int = 200
+    heaviest: int = 200 * KIB
+    """Bytes that it may weigh without its pictures."""
+    shift: float = 0.02
+    """How much of it may move while it loads, as browsers count it."""
+    rows: bool = False
+    """It has rows of pictures, laid out anew for every width of the window."""
+
+
+def _of(viewer: str, *places: tuple[str, str], **more: Any) -> tuple[Place, ...]:
+    return tuple(Place(name, path, viewer, **more) for name, path in places)
+
+
+PAGES: tuple[Place, ...] = (
+    *_of(
+        GUEST,
+        ("home", "/"),
+        ("gallery", "/gallery/"),
+        ("gallery, found", "/gallery/?q=lighthouse"),
+        ("gallery, nothing found", "/gallery/?q=zeppelin"),
+        ("gallery of a tag", "/gallery/tag/{tag}/"),
+        ("gallery of a member", "/gallery/by/{username}/"),
+        ("gallery of a model", "/gallery/model/{owner}/{name}/"),
+        ("gallery of the week", "/gallery/week/"),
+        ("public collections", "/collections/"),
+        ("public collection", "/collections/{collection}/"),
+        ("shared collection", "/s/{shared_collection}/"),
+        rows=True,
+    ),
+    *_of(
+        GUEST,
+        ("published picture", "/gallery/{published}/"),
+        ("report a picture", "/report/{published}/"),
+        ("report a comment", "/report/comment/{comment}/"),
+        ("comments", "/gallery/{published}/comments/"),
+        ("shared picture", "/s/{shared}/"),
+        ("shared picture of a collection", "/s/{shared_collection}/{published}/"),
+        ("report a shared picture", "/s/{shared}/report/"),
+        ("report a shared picture of a collection", "/s/{shared_collection}/{published}/report/"),
+        ("share with a password", "/s/{locked}/"),
+        ("log in", "/accounts/login/"),
+        ("sign up", "/accounts/signup/"),
+        ("forgotten password", "/accounts/password/reset/"),
+        ("forgotten password, sent", "/accounts/password/reset/done/"),
+        ("guide", "/docs/"),
+        ("guide, long tables", "/docs/errors"),
+        ("guide, a model", "/docs/models/{owner}/{name}"),
+        ("guide, search", "/docs/search?q=webhook"),
+    ),
+    Place("share that has ended", "/s/{ended}/", status=404),
+    Place("not found", "/nowhere/", status=404),
+    *(
+        Place(f"error {status}", f"/errors/{status}/", status=status)
+        for status in (400, 403, 413, 429, 500, 503)
+    ),
+    Place("API reader", "/api/docs", heaviest=KIB * KIB),
+    *_of(
+        MEMBER,
+        ("studio", "/studio/"),
+        ("library", "/library/"),
+        ("library, found", "/library/?q=lighthouse"),
+        ("trash", "/library/trash/"),
+        ("collections", "/library/collections/"),
+        ("collection", "/library/collections/{collection}/"),
+        ("gallery, signed in", "/gallery/"),
+        ("gallery of those one follows", "/gallery/following/"),
+        rows=True,
+    ),
+    *_of(
+        MEMBER,
+        ("picture", "/library/{item}/"),
+        ("picture of a collection", "/library/collections/{collection}/{published}/"),
+        ("published picture, signed in", "/gallery/{published}/"),
+        ("prediction", "/p/{prediction}/"),
+        ("share links", "/library/links/"),
+        ("collection to choose", "/library/collections/pick/?item={item}"),
+        ("earlier prompts", "/studio/prompts/"),
+        ("account", "/account/"),
+        ("tokens", "/account/tokens/"),
+        ("token", "/account/tokens/{token}/"),
+        ("webhooks", "/account/webhooks/"),
+        ("secret of webhooks", "/account/webhooks/secret/"),
+        ("delivery", "/account/webhooks/{delivery}/"),
+        ("password", "/accounts/password/change/"),
+        ("log out", "/accounts/logout/"),
+    ),
+    *_of(
+        STAFF,
+        ("operator's desk", "/admin/"),
+        ("upstreams", "/admin/upstreams/"),
+        ("list of the desk", "/admin/gallery/item/"),
+        heaviest=KIB * KIB,
+        # The desk's own scripts draw its lists: good enough as browsers judge it, no gallery.
+        shift=0.1,
+    ),
+)
+
+
+def make_scene() -> dict[str, str]:
+    """Members, pictures of every shape, a collection, links, likes, comments, a failed delivery; the ids for PAGES."""
+    alice = factories.make_user(MEMBER, credit=500)
+    bob = factories.make_user("bob")
+    factories.make_staff(STAFF)
+    version = catalogue.find_version("lucataco/flux-schnell-lora")
+    items = [_item(alice, version, number) for number in range(len(SHAPES))]
+    trashed = _item(alice, version, len(SHAPES))
+    Item.objects.filter(pk=trashed.pk).update(trashed_at=timezone.now())
+    for item in items[2:]:
+        sharing.publish(item, title="Fog", tags=["lighthouse"])
+    published = items[2]
+    liking.toggle(published, bob)
+    following.toggle(alice, bob)
+    comment = commenting.write(published, bob, "So quiet.")
+    sharing.publish(_item(bob, version, 3), title="By the sea", tags=["sea"])
+    kept = keeping.create(alice, "Lighthouses")
+    keeping.add(kept, items, alice)
+    keeping.show_to(kept, "public")
+    ended = making.share(items[0], alice)
+    making.withdraw(ended)
+    waiting = factories.make_prediction(alice, version)
+    failed = factories.make_prediction(alice, version, status="failed", error="The upstream stopped.")
+    delivery = Delivery.objects.create(
+        account=failed.account, prediction=failed, event="completed", state="given_up", body="{}", attempts=1
+    )
+    factories.make_token(alice)
+    return {
+        "item": items[0].public_id,
+        "published": published.public_id,
+        "prediction": waiting.public_id,
+        "comment": str(comment.pk),
+        "collection": kept.public_id,
+        "shared": making.share(items[0], alice, show_prompt=True).token,
+        "shared_collection": making.share(kept, alice).token,
+        "locked": making.share(items[0], alice, password=PASSWORD).token,
+        "ended": ended.token,
+        "tag": "lighthouse",
+        "username": alice.username,
+        "owner": "lucataco",
+        "name": "flux-schnell-lora",
+        "token": str(alice.api_tokens.get().pk),
+        "delivery": str(Delivery.objects.get(pk=delivery.pk).message_id),
+    }
+
+
+def _item(user: User, version: Any, number: int) -> Item:
+    width, height = SHAPES[number % len(SHAPES)]
+    prompt = f"a lighthouse in the fog, number {number}"
+    values = {"prompt": prompt, "num_inference_steps": 4, "seed": number}
+    prediction = factories.make_prediction(
+        user,
+        version,
+        status="succeeded",
+        input=values,
+        output=["/f/x/out-0.webp"],
+        metrics={"predict_time": 2.4},
+    )
+    return picture_item(user, prompt, prediction=prediction, width=width, height=height, seed=number)
+
+
+def sign_in(window: Window, name: str) -> None:
+    """Give the window a member's session, without the form."""
+    client = Client()
+    client.force_login(User.objects.get(username=name))
+    window.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": window.base}]
+    )
+
+
+def show(window: Window, place: Place, scene: dict[str, str]) -> int:
+    """Open a page in a window of its viewer; the status of the answer."""
+    path = place.path.format(**scene)
+    if path.startswith("/errors/"):
+        answer = errors.error_page(RequestFactory().get(path), place.status, retry_after=12)
+        window.page.route(
+            f"**{path}",
+            lambda route: route.fulfill(
+                status=place.status, body=answer.content.decode(), content_type="text/html; charset=utf-8"
+            ),
+        )
+    response = window.page.goto(f"{window.base}{path}")
+    return response.status if response else 0
