@@ -255,15 +255,16 @@ class Group:
 
     @property
     def note(self) -> str:
-        """What went wrong in it, in one sentence."""
-        if not self.failed:
-            return ""
-        words = ngettext("%(n)s failed", "%(n)s failed", self.failed) % {"n": self.failed}
-        return (
-            words
-            if self.live
-            else f"{words}. " + _("%(credits)s came back.") % {"credits": money.words(self.came_back)}
-        )
+        """What was not made in it, and what came back for that."""
+        cancelled = sum(member.status in (Status.CANCELED, Status.ABORTED) for member in self.members)
+        parts = []
+        if self.failed:
+            parts.append(ngettext("%(n)s failed", "%(n)s failed", self.failed) % {"n": self.failed})
+        if cancelled:
+            parts.append(ngettext("%(n)s cancelled", "%(n)s cancelled", cancelled) % {"n": cancelled})
+        if parts and not self.live:
+            parts.append(_("%(credits)s came back") % {"credits": money.words(self.came_back)})
+        return " · ".join(parts)
 
     @property
     def said(self) -> str:

@@ -100,6 +100,11 @@ def _as_address(form: QueryDict, version: Version) -> str:
             kept[name] = value[:LONGEST_KEPT]
     if reading.SWITCHES in form:
         kept[reading.SWITCHES] = "1"
+    if all(len(reading.raw(form, name)) <= LONGEST_KEPT for name in reading.ordered(version)):
+        # A list that was cut short would be another list.
+        for name in (batches.EACH_LINE, batches.SEED_COUNT):
+            if form.get(name, "1") != "1":
+                kept[name] = form[name][:8]
     return kept.urlencode()
 
 
