@@ -31,18 +31,19 @@ def page_of(request: HttpRequest, token: str) -> HttpResponse:
         over = opening.ended(token)
         if over is None:
             raise
-        return _quiet(page(request, "gallery/share_ended.html", {"link": over}, status=404))
-    if not _may_pass(request, link):
+        return quiet(page(request, "gallery/share_ended.html", {"link": over}, status=404))
+    if not may_pass(request, link):
         return _asking(request, link, PasswordForm())
     part = request.headers.get("HX-Request") == "true" and "after" in request.GET
     if _counts(request, link):
         making.count_view(link)
     if link.item is not None:
-        return _quiet(page(request, "gallery/share.html", _item_context(request, link, link.item)))
+        return quiet(page(request, "gallery/share.html", _item_context(request, link, link.item)))
     return _collection(request, link, part=part)
 
 
-def _may_pass(request: HttpRequest, link: ShareLink) -> bool:
+def may_pass(request: HttpRequest, link: ShareLink) -> bool:
+    """Whether this reader is not asked for a password: there is none, they knew it, or it is their own link."""
     return opening.is_own(request.user, link) or locks.is_open_for(request, link)
 
 
@@ -54,10 +55,14 @@ def _counts(request: HttpRequest, link: ShareLink) -> bool:
     return "prefetch" not in ahead and not opening.is_own(request.user, link)
 
 
-def _quiet(response: HttpResponse) -> HttpResponse:
-    """For no search engine; and the address, which is the key, is not told to the sites that are opened from it."""
+def quiet(response: HttpResponse, *, asks: bool = False) -> HttpResponse:
+    """For no search engine; and the address, which is the key, is not told to the sites that are opened from it.
+
+    `asks`: a page with a form. Under `no-referrer` browsers would send it without saying where it comes from, and the
+    protection against other sites' forms would refuse it.
+    """
     response["X-Robots-Tag"] = "noindex, nofollow"
-    response["Referrer-Policy"] = "no-referrer"
+    response["Referrer-Policy"] = "same-origin" if asks else "no-referrer"
     return response
 
 
@@ -65,7 +70,7 @@ def _asking(
     request: HttpRequest, link: ShareLink, form: PasswordForm, *, wait_s: int = 0, status: int = 200
 ) -> HttpResponse:
     context = {"link": link, "form": form, "wait_minutes": -(-wait_s // 60)}
-    response = _quiet(page(request, "shares/password.html", context, status=status))
+    response = quiet(page(request, "shares/password.html", context, status=status), asks=True)
     if wait_s:
         response["Retry-After"] = str(wait_s)
     return response
@@ -77,7 +82,7 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
     link = opening.opened(token)
     target = HttpResponseRedirect(reverse("share", args=[link.token]))
     if not link.is_locked:
-        return _quiet(target)
+        return quiet(target)
     form = PasswordForm(request.POST)
     try:
         locks.count_try(request, link)
@@ -88,7 +93,7 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
     if not locks.matches(link, form.cleaned_data["password"]):
         form.add_error("password", _("That is not the password."))
         return _asking(request, link, form, status=422)
-    return _quiet(locks.open_for(target, link))
+    return quiet(locks.open_for(target, link))
 
 
 def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str, Any]:
@@ -96,11 +101,12 @@ def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str
     told = opening.tells_prompt(link, item)
     words = item.title or (item.prompt[:160] if told else "") or _("A shared picture")
     if link.item_id is not None:
-        address = reverse("share_picture", args=[link.token, "full"]).removesuffix("full")
+        picture = reverse("share_picture", args=[link.token, "full"])
+        report = reverse("share_report", args=[link.token])
     else:
-        address = reverse("share_item_picture", args=[link.token, item.public_id, "full"]).removesuffix(
-            "full"
-        )
+        picture = reverse("share_item_picture", args=[link.token, item.public_id, "full"])
+        report = reverse("share_item_report", args=[link.token, item.public_id])
+    address = picture.removesuffix("full")
     # A locked link tells nothing where it is pasted, and a sensitive picture is not shown there.
     shown = {} if link.is_locked or item.sensitive else graph(request, item, f"{address}medium")
     return {
@@ -109,6 +115,7 @@ def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str
         "told": told,
         "words": words,
         "address": address,
+        "report": report,
         "placeholder": tiles.placeholder(item),
         **shown,
     }
@@ -134,19 +141,19 @@ def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpRes
         "first": "after" not in request.GET,
         **shown,
     }
-    return _quiet(page(request, "collections/_more.html" if part else "shares/collection.html", context))
+    return quiet(page(request, "collections/_more.html" if part else "shares/collection.html", context))
 
 
 @require_safe
 def item_of(request: HttpRequest, token: str, item_id: str) -> HttpResponse:
     """One picture of a shared collection."""
     link = opening.opened(token)
-    if not _may_pass(request, link):
+    if not may_pass(request, link):
         return HttpResponseRedirect(reverse("share", args=[link.token]))
     seen = opening.entries_of(link)
     entry = seeing.entry(seen, item_id)
     context = _item_context(request, link, entry.item)
-    return _quiet(page(request, "gallery/share.html", context | neighbours(seen, entry, looks.guests(link))))
+    return quiet(page(request, "gallery/share.html", context | neighbours(seen, entry, looks.guests(link))))
 
 
 @require_safe
@@ -166,11 +173,11 @@ def item_picture_of(request: HttpRequest, token: str, item_id: str, size: str) -
 
 
 def _picture(request: HttpRequest, link: ShareLink, item: Item, size: str) -> HttpResponse:
-    if not _may_pass(request, link):
+    if not may_pass(request, link):
         raise Http404
     if not link.allow_download:
         # Nothing but a thumbnail leaves, and never as the whole file in place of one that was not made.
         thumbnail = {"small": item.output.small or item.output.medium, "medium": item.output.medium}.get(size)
         if thumbnail is None or "download" in request.GET:
             raise Http404
-    return _quiet(send_picture(request, item, size, words=opening.tells_prompt(link, item)))
+    return quiet(send_picture(request, item, size, words=opening.tells_prompt(link, item)))

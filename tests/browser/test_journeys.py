@@ -73,13 +73,13 @@ def test_from_signing_up_to_a_link_that_is_withdrawn(window: Open) -> None:
 
     page.click("[data-opens=share]")
     page.click("#share .primary")
-    page.wait_for_selector("#share[open] .link-row")
-    address = page.input_value("#share .link-row input")
+    page.wait_for_selector("#share[open] .open-links")
+    address = page.input_value("#share .copy-field input")
     shared = stranger.page
     shared.goto(address)
     until(shared, "document.querySelector('.shared img').naturalWidth === 320")
 
-    page.click("#share .link-row .danger")
+    page.click("#share .open-links .danger")
     page.wait_for_selector(".toast:has-text('Withdrawn')")
     answer = shared.goto(address)
     assert answer is not None
@@ -202,7 +202,7 @@ def test_everything_works_without_scripts(window: Open) -> None:
     page.click("#publish .primary")
     page.wait_for_selector(".badge.accent")
     page.click("#share .primary")
-    page.wait_for_selector(".link-row")
+    page.wait_for_selector("#share .open-links")
     assert ShareLink.objects.filter(item=item).count() == 1
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from gallery.collections import editors, keeping
-from gallery.models import Collection, CollectionItem, Item, ShareLink
+from gallery.models import Collection, CollectionItem, Item, Report, ShareLink
 from gallery.shares import guests, making
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -301,7 +301,7 @@ def test_a_sensitive_picture_waits_for_a_click(item: Item, alice: User, client: 
     Item.objects.filter(pk=item.pk).update(sensitive=True)
     link = making.share(item, alice)
     page = text_of(client.get(f"/s/{link.token}/"))
-    veil = page.partition('<details class="veil">')[2].partition("</details>")[0]
+    veil = page.partition('<details class="shroud">')[2].partition("</details>")[0]
     assert "<summary>" in veil and 'picture/full" alt' in veil and 'loading="lazy"' in veil
     assert page.count('picture/full" alt') == 1
 
@@ -310,6 +310,34 @@ def test_script_in_a_title_stays_words(item: Item, alice: User, client: Client) 
     Item.objects.filter(pk=item.pk).update(title='"><script>alert(1)</script>\u202e')
     page = text_of(client.get(f"/s/{making.share(item, alice).token}/"))
     assert "<script>alert(1)" not in page
+
+
+# -- Reporting ---------------------------------------------------------------------------------------------------
+
+
+def test_a_guest_reports_what_a_link_shows(
+    link: ShareLink, whole: ShareLink, item: Item, client: Client, as_charlie: Client
+) -> None:
+    addresses = (f"/s/{link.token}/report/", f"/s/{whole.token}/{item.public_id}/report/")
+    for address, reporter in zip(addresses, (client, as_charlie), strict=True):
+        assert f'href="{address}"' in text_of(client.get(address.removesuffix("report/")))
+        assert client.get(address).status_code == 200
+        assert client.post(address, {"reason": "none"}).status_code == 422
+        answer = reporter.post(address, {"reason": "copied", "words": "mine"})
+        assert answer["Location"] == address.removesuffix("report/")
+    assert [(one.item, one.reason) for one in Report.objects.all()] == [(item, "copied")] * 2
+
+
+def test_what_a_link_does_not_show_is_not_reported_by_it(
+    whole: ShareLink, item: Item, alice: User, client: Client
+) -> None:
+    locked = making.share(item, alice, password="open sesame")
+    other = picture_item(alice, seed=9)
+    sent = {"reason": "copied"}
+    assert client.post(f"/s/{whole.token}/report/", sent).status_code == 404
+    assert client.post(f"/s/{whole.token}/{other.public_id}/report/", sent).status_code == 404
+    assert client.post(f"/s/{locked.token}/report/", sent)["Location"] == f"/s/{locked.token}/"
+    assert not Report.objects.exists()
 
 
 # -- All one's links ---------------------------------------------------------------------------------------------

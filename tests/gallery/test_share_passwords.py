@@ -36,6 +36,8 @@ def test_a_locked_link_asks_and_tells_nothing(locked: ShareLink, item: Item, cli
     for secret in ("A secret place", "lighthouse", "alice", "picture/", item.public_id):
         assert secret not in text
     assert "noindex" in page["X-Robots-Tag"]
+    # Its form must say where it comes from, to us alone.
+    assert page["Referrer-Policy"] == "same-origin"
     for size in ("small", "medium", "full"):
         assert client.get(f"/s/{locked.token}/picture/{size}").status_code == 404
     locked.refresh_from_db()
