@@ -58,7 +58,7 @@ STYLES: dict[str, tuple[object, object]] = {
 
 SENTENCES: dict[str, object] = {
     "stability-ai/stable-diffusion": gettext_lazy("The well-known all-rounder, quick and cheap."),
-    "stability-ai/sdxl": gettext_lazy("Large pictures with much detail; remakes and repaints yours too."),
+    "stability-ai/sdxl": gettext_lazy("Large, detailed pictures; remakes and repaints yours."),
     "stability-ai/stable-diffusion-inpainting": gettext_lazy(
         "Repaints the part of a picture that you paint over."
     ),

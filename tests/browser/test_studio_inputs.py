@@ -1,0 +1,107 @@
+"""Pictures to work from, in a real browser: dropped, pasted, picked from the library, taken out."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from predictions.models import Prediction, Upload
+from tests import factories
+from tests.browser.conftest import Window, until
+from tests.gallery.pictures import paint, picture_item
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+Open = Callable[..., Window]
+
+CARRY = """([data, name, kind, how]) => {
+  const bytes = Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, { type: kind }));
+  const target = document.getElementById("sheet");
+  const as = { bubbles: true, cancelable: true };
+  if (how === "paste") target.dispatchEvent(new ClipboardEvent("paste", { ...as, clipboardData: carried }));
+  else for (const step of ["dragenter", "dragover", "drop"])
+    target.dispatchEvent(new DragEvent(step, { ...as, dataTransfer: carried }));
+}"""
+
+
+def bring(page: Page, data: bytes, name: str, how: str) -> None:
+    """Drop a file on the sheet, or paste it there."""
+    page.evaluate(CARRY, [base64.b64encode(data).decode(), name, "image/png", how])
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    paint(120, 80, 4).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
+    factories.make_user("alice", credit=50)
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=cjwbw/rembg")
+    page.wait_for_selector("#make:has-text('Choose a picture first')")
+    bring(page, b"%PDF-1.7 notes", "notes.pdf", "drop")
+    page.wait_for_selector(".slot .wrong:has-text('notes.pdf is not a picture.')")
+    assert [text for text in member.complaints if "422" not in text] == []
+
+    bring(page, png(), "hut.png", "paste")
+    page.wait_for_selector(".slot.filled :text('hut.png')")
+    page.wait_for_selector(".slot.filled :text('120 × 80')")
+    until(page, "document.querySelector('.slot .thumb img').naturalWidth === 120")
+    page.wait_for_selector("#make:has-text('Cut out'):has-text('0.22 credits')")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".batch", timeout=60_000)
+    upload = Upload.objects.get()
+    assert Prediction.objects.get().input == {"image": f"{member.base}/v1/files/{upload.public_id}"}
+    assert page.locator(".slot.filled").count() == 1
+
+
+def test_a_picture_is_picked_from_the_library_by_keyboard(window: Open) -> None:
+    alice = factories.make_user("alice", credit=50)
+    older, _newer = picture_item(alice, "an old mill"), picture_item(alice, "a new mill")
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=stability-ai/sdxl")
+    assert not page.locator(".kind-size fieldset[inert]").count()
+    page.focus(".slot[data-slot=image] [data-shelf]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#shelf[open] [data-pick]:focus")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".slot.filled :text('an old mill')")
+    page.wait_for_selector("#make:has-text('Remake 1')")
+    page.wait_for_selector(".kind-size fieldset[inert]")
+    page.wait_for_selector(".slot.of-mask [data-paint]:visible")
+    path = f"/f/{older.output.token}/{older.output.name}"
+    assert page.input_value("#form [name=image]") == member.base + path
+
+    page.click(".slot[data-slot=image] [data-empty]")
+    page.wait_for_selector("#make:has-text('Make 1')")
+    assert not page.locator(".kind-size fieldset[inert]").count()
+    assert not page.locator(".slot.of-mask [data-paint]:visible").count()
+    assert member.complaints == []
+
+
+def test_a_seed_is_kept_by_its_lock(window: Open) -> None:
+    factories.make_user("alice", credit=50)
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-dev-lora")
+    lock, field = ".seed [data-lock]", ".seed .input"
+    assert page.get_attribute(lock, "aria-pressed") == "false"
+    page.fill(field, "7")
+    assert page.get_attribute(lock, "aria-pressed") == "true"
+    page.click(lock)
+    assert page.input_value(field) == ""
+    page.click(lock)
+    assert page.input_value(field).isdigit()
+    assert page.get_attribute(lock, "aria-pressed") == "true"
