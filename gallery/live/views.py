@@ -16,6 +16,7 @@ from gallery.studio import sheet
 LONGEST_CURSOR = 40
 MOST_HAD = 100
 """Strips that a page may say it has."""
+MOST_AGAIN = 24
 
 
 @require_GET
@@ -57,8 +58,13 @@ def _asked(account: int, cursor: str) -> HttpResponse:
 @require_POST
 @member
 def strips(request: HttpRequest) -> HttpResponse:
-    """POST /live/strips/: of the newest strips those whose elements (`have`, by their ids) the page lacks."""
+    """POST /live/strips/: of the newest strips those that the page lacks, and what it wants to see again.
+
+    `have` names the elements that it has, `again` the predictions whose strips or parts have changed.
+    """
     have = {one[:80] for one in request.POST.getlist("have")[:MOST_HAD]}
-    newest = sheet.recent(account_of(request), user_of(request))
-    lacking = [strip for strip in newest if f"batch-{strip.key}" not in have]
-    return page(request, "studio/_arrived.html", {"batches": lacking}, status=200 if lacking else 204)
+    again = [one[:26] for one in request.POST.getlist("again")[:MOST_AGAIN]]
+    account, user = account_of(request), user_of(request)
+    found = [strip for strip in sheet.recent(account, user) if f"batch-{strip.key}" not in have]
+    found += sheet.some(account, again, user=user) if again else []
+    return page(request, "studio/_arrived.html", {"batches": found}, status=200 if found else 204)

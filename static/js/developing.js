@@ -10,6 +10,7 @@ const PAUSE_MS = 300;
 const ARRIVALS_MS = 1000;
 const SOON_MS = 100;
 const MOST = 100;
+const MOST_AGAIN = 24;
 const batches = document.getElementById("batches");
 // By frame: the last look that is decoded, kept while the page replaces what is around it.
 const shown = new Map();
@@ -109,7 +110,7 @@ if (batches) {
     // Meanwhile the answer to this page's own form may have brought them.
     const lacking = [...unknown].some((id) => !has(id));
     unknown.clear();
-    if (lacking) arrivals();
+    if (lacking) strips();
   });
   const read = () => {
     refresh();
@@ -121,6 +122,23 @@ if (batches) {
     if (detail.ids.some(has)) refresh();
     for (const id of detail.ids) if (!has(id)) unknown.add(id);
     if (unknown.size) arrive();
+  });
+  // What was thrown away or brought back elsewhere: the strips where it stands, as the server draws them now.
+  const stale = new Set();
+  const reread = paced(PAUSE_MS, () => {
+    const again = [...stale].slice(0, MOST_AGAIN);
+    stale.clear();
+    if (again.length) strips(again);
+  });
+  document.addEventListener("darkroom:items", ({ detail }) => {
+    for (const id of detail.ids) {
+      const frame = batches.querySelector(`.frame[data-item="${CSS.escape(id)}"]`);
+      for (const one of frame ? [frame] : batches.querySelectorAll(".frame.trashed")) {
+        const strip = one.closest('[id^="batch-"]');
+        if (strip) stale.add(strip.id.slice("batch-".length));
+      }
+    }
+    if (stale.size) reread();
   });
   document.addEventListener("darkroom:back", read);
   // A page that came out of the browser's cache of pages, or whose stream began after something had happened.
@@ -148,25 +166,28 @@ function paced(ms, deed) {
   return again;
 }
 
-// Strips that were begun in another tab, on another device, or through the API.
-async function arrivals() {
+// Strips that were begun in another tab, on another device, or through the API; and those to be seen `again`.
+async function strips(again = []) {
   const live = document.getElementById("live");
   const have = [...batches.children].slice(0, MOST).map((one) => ["have", one.id]);
+  const asked = new URLSearchParams([...have, ...again.map((one) => ["again", one])]);
   const token = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
   let response;
   try {
-    response = await fetch(live.dataset.strips, { method: "POST", headers: token, body: new URLSearchParams(have) });
+    response = await fetch(live.dataset.strips, { method: "POST", headers: token, body: asked });
   } catch {
     return;
   }
   if (response.status !== 200 || response.redirected) return;
   const template = document.createElement("template");
   template.innerHTML = await response.text();
-  document.getElementById("first")?.remove();
-  // The newest are on top: those that the page lacks stand above all that it has.
+  // The newest come first, and those that the page lacks are newer than all that it has.
   for (const fresh of [...template.content.children].reverse()) {
     const present = document.getElementById(fresh.id);
     if (present) bring(present, fresh);
-    else insertQuietly(batches, fresh);
+    else if (fresh.matches(".batch")) {
+      document.getElementById("first")?.remove();
+      insertQuietly(batches, fresh);
+    }
   }
 }

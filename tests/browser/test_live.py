@@ -9,7 +9,9 @@ import pytest
 
 from accounts.models import User
 from config.serving import LeanHandler
+from gallery.library import trash
 from gallery.live import watching
+from gallery.models import Item
 from predictions import catalogue
 from predictions.models import Phase, Prediction, Status
 from predictions.running import holding, waiting
@@ -118,6 +120,14 @@ def test_what_is_made_elsewhere_appears_and_develops_and_nothing_else_is_touched
     assert page.locator(strip).count() == 1
     until(page, "document.getElementById('balance').innerText.startsWith('9')")
     assert page.evaluate("window.shifted") < 0.02
+
+    # Thrown away in another tab, and brought back.
+    item = Item.objects.get(output__prediction=made)
+    trash.move(item.account, [item])
+    page.wait_for_selector(f"{strip} .frame.trashed", state="attached")
+    trash.restore(item.account, [item.public_id])
+    page.wait_for_selector(f"{strip} .frame.done a.print img")
+    assert page.evaluate("window.old.isConnected && window.touched") == 0
     assert device.complaints == []
 
 
@@ -128,7 +138,7 @@ def test_many_tabs_hold_one_stream_and_another_takes_it_over(streaming: Open, al
     until(first, UP)
     others = [device.context.new_page() for _ in range(2)]
     for page in others:
-        page.goto(f"{device.base}/library/")
+        page.goto(f"{device.base}/account/")
         until(page, UP)
         page.evaluate(NOTE)
     # Not at once: on a busy machine a tab that answers late is taken for one that sleeps, and another takes over.

@@ -41,7 +41,7 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Connections are given back after each request, as on PostgreSQL; those that are held, by their objects' ids."""
-    wrapper = type(connections["default"])
+    wrapper: Any = type(connections["default"])
     connect, close = wrapper.connect, wrapper._close
     open_now: set[int] = set()
 
