@@ -130,7 +130,7 @@ def _newest_of(some: ItemQuerySet, authors: Sequence[int], size: int) -> list[in
         parts.append(f"SELECT * FROM ({sql}) AS a{len(parts)}")  # noqa: S608 (Django wrote it; values are apart)
         params.extend(values)
     joined = " UNION ALL ".join(parts)
-    whole = f"SELECT id FROM ({joined}) AS some ORDER BY published_at DESC, id DESC LIMIT {size:d}"  # noqa: S608
+    whole = f"SELECT id FROM ({joined}) AS nearest ORDER BY published_at DESC, id DESC LIMIT {size:d}"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(whole, params)
         return [int(row[0]) for row in cursor.fetchall()]

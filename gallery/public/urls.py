@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from gallery.public import addresses as _names  # noqa: F401  `<name:…>`
 from gallery.public import feeds, oembed, outside, publishing, views
 
 urlpatterns = [
@@ -14,11 +15,11 @@ urlpatterns = [
     path("gallery/week/", views.week, name="gallery_week"),
     path("gallery/following/", views.following, name="gallery_following"),
     path("gallery/reading/", views.reading, name="gallery_reading"),
-    path("gallery/tag/<str:name>/", views.tag, name="gallery_tag"),
-    path("gallery/tag/<str:name>/feed.xml", feeds.OfTag(), name="feed_tag"),
-    path("gallery/by/<str:username>/", views.author, name="gallery_author"),
-    path("gallery/by/<str:username>/feed.xml", feeds.OfAuthor(), name="feed_author"),
-    path("gallery/model/<str:owner>/<str:name>/", views.model, name="gallery_model"),
+    path("gallery/tag/<name:name>/", views.tag, name="gallery_tag"),
+    path("gallery/tag/<name:name>/feed.xml", feeds.OfTag(), name="feed_tag"),
+    path("gallery/by/<name:username>/", views.author, name="gallery_author"),
+    path("gallery/by/<name:username>/feed.xml", feeds.OfAuthor(), name="feed_author"),
+    path("gallery/model/<name:owner>/<name:name>/", views.model, name="gallery_model"),
     path("gallery/<slug:public_id>/", views.item, name="gallery_item"),
     path("gallery/<slug:public_id>/picture/<slug:size>", views.picture, name="item_picture"),
     path("oembed", oembed.oembed, name="oembed"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
+from gallery.public import addresses as _names  # noqa: F401  `<name:…>`
 from gallery.social import complaints, views
 
 urlpatterns = [
     path("like/<slug:public_id>/", views.like, name="like"),
-    path("follow/<str:username>/", views.follow, name="follow"),
+    path("follow/<name:username>/", views.follow, name="follow"),
     path("gallery/<slug:public_id>/comments/", views.comments, name="comments"),
     path("gallery/<slug:public_id>/comment/", views.comment, name="comment"),
     path("comment/<int:number>/remove/", views.remove_comment, name="comment_remove"),
