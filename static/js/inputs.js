@@ -86,7 +86,7 @@ function measure(image) {
   let white = 0;
   for (let at = 0; at < data.length; at += 4) white += (data[at] / 255) * (data[at + 3] / 255);
   const share = (100 * white) / (96 * 96);
-  line.textContent = `${share > 0 && share < 1 ? "< 1" : Math.round(share)}${line.dataset.words}`;
+  line.textContent = line.dataset.words.replace("{n}", `${share > 0 && share < 1 ? "< 1" : Math.round(share)}%`);
 }
 document.addEventListener("load", (event) => event.target.matches?.(".slot .thumb img") && measure(event.target), true);
 
