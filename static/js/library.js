@@ -18,7 +18,7 @@ function size() {
 
 // The rows of these groups fit no more: something came, went, or has another size.
 function relay(groups) {
-  for (const rows of groups) layOut(rows, size());
+  layOut(groups, size());
 }
 
 // -- Older rows --------------------------------------------------------------------------------------------------

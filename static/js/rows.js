@@ -31,11 +31,17 @@ function bestEnds(ratios, width, gap, target, more) {
   return ends;
 }
 
-// Lay out one group anew; `size` as the slider gives it.
-export function layOut(rows, size) {
-  const width = rows.clientWidth;
+// Lay out these groups anew; `size` as the slider gives it. The width is read once: each read after a change would have
+// the browser lay out everything.
+export function layOut(groups, size) {
+  const all = [...groups];
+  const width = all.find((rows) => rows.clientWidth)?.clientWidth;
+  if (width) for (const rows of all) layOutOne(rows, width, size);
+}
+
+function layOutOne(rows, width, size) {
   const cells = [...rows.children].filter((one) => one.classList.contains("cell"));
-  if (!width || !cells.length) return;
+  if (!cells.length) return;
   const gap = GAPS.find(([from]) => width >= from)[1];
   const target = targetFor(width, size);
   const ratios = cells.map((cell) => Number(cell.style.getPropertyValue("--r")) || 1);

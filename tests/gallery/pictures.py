@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from django.core.files.storage import storages
+from django.utils import timezone
 from PIL import Image, ImageFilter
 
 from accounts.models import User
 from gallery.models import Item
-from predictions.models import Prediction, Status, StoredFile
+from predictions.models import Output, Prediction, Status, StoredFile
 from tests import factories
 
 
@@ -66,6 +69,43 @@ def picture_output(
         index=index,
         name=f"out-{index}.webp",
     )
+
+
+def many_items(user: User, count: int) -> list[Item]:
+    """So many items with real files, a minute apart, the newest first; a few pictures stand in for all."""
+    looks = [stored(paint(width, 64, seed)) for seed, width in enumerate((96, 48, 64, 128, 40))]
+    prediction = factories.make_prediction(user, status=Status.SUCCEEDED, input={"prompt": "a hill"})
+    files = [_again(looks[number % len(looks)], number) for number in range(count)]
+    StoredFile.objects.bulk_create(files)
+    outputs = [
+        Output(
+            prediction=prediction, index=number, name=f"out-{number}.webp", token=f"{number:040d}", file=file
+        )
+        for number, file in enumerate(files)
+    ]
+    Output.objects.bulk_create(outputs)
+    # Noon, so that the day does not end among them.
+    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    return Item.objects.bulk_create(
+        Item(
+            output=output, account_id=prediction.account_id, user=user, model=prediction.model,
+            prompt=f"a hill, number {number}", width=output.file.width, height=output.file.height,
+            created_at=noon - timedelta(minutes=number),
+        )
+        for number, output in enumerate(outputs)
+    )  # fmt: skip
+
+
+def _again(file: StoredFile, number: int) -> StoredFile:
+    """The same bytes under a place of their own."""
+    storage = storages["outputs"]
+    key = f"many/{number}.webp"
+    with storage.open(file.key) as content:
+        storage.save(key, content)
+    return StoredFile(
+        key=key, state=StoredFile.State.KEPT, size=file.size, sha256=file.sha256,
+        content_type=file.content_type, width=file.width, height=file.height,
+    )  # fmt: skip
 
 
 def picture_item(
