@@ -46,7 +46,7 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
     names = Names()
     missing: list[str] = []
     settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=settings.TEMPORARY, prefix="zip-") as words:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(settings.TEMPORARY), prefix="zip-") as words:
         for number, item in enumerate(_items(account, pks)):
             name = names.of(item, item.output.file)
             words.write((",\n" if number else "[\n").encode() + _told(item, name))

@@ -131,9 +131,12 @@ def matching(user: User, wanted: Filter) -> ItemQuerySet:
             items.filter(model_id__in=films) if wanted.kind == "film" else items.exclude(model_id__in=films)
         )
     if wanted.liked:
-        items = items.filter(pk__in=Like.objects.filter(user=user).values("item_id"))
+        # A join, and not a set of all that the member likes: the newest few are looked up one by one.
+        items = items.filter(liked__user=user)
     if wanted.shared:
-        items = items.filter(Exists(ShareLink.objects.open().filter(item=OuterRef("pk"))))
+        # From the links, which are few, to the items, and not the other way round through all items.
+        links = ShareLink.objects.open().filter(created_by__account=user.account, item__isnull=False)
+        items = items.filter(pk__in=links.values("item_id"))
     if wanted.collection:
         inside = CollectionItem.objects.filter(collection_id=_collection_id(user, wanted.collection))
         items = items.filter(pk__in=inside.values("item_id"))
@@ -212,9 +215,15 @@ def options(wanted: Filter, name: str, values: Mapping[str, str]) -> list[Option
     """The values of one filter; the one that is on leads back to the list without it."""
     now = getattr(wanted, name)
     return [
-        Option(value, words, url_of(replace(wanted, **{name: "" if now == value else value})), now == value)
+        Option(
+            value, words, url_of(replace(wanted, **_as(name, "" if now == value else value))), now == value
+        )
         for value, words in values.items()
     ]
+
+
+def _as(name: str, value: Any) -> dict[str, Any]:
+    return {name: value}
 
 
 def kinds() -> dict[str, str]:

@@ -49,7 +49,7 @@ def chosen(user: User, form: QueryDict) -> Chosen:
     Raises TooMany.
     """
     if form.get("all") == "1":
-        wanted = filters.read(QueryDict(form.get("filter", "")[:2000]).dict())  # type: ignore[arg-type]
+        wanted = filters.read(QueryDict(form.get("filter", "")[:2000]).dict())
         return Chosen(listing.ids(user, replace(wanted, asof=moment(form.get("asof", "")))))
     return Chosen(_own(user, public_ids(form)))
 

@@ -36,7 +36,7 @@ SIZE_COOKIE = "tile"
 def library(request: HttpRequest) -> HttpResponse:
     """All own items, newest first, by day, under the filters of the address."""
     with timezone.override(reader_zone(request)):
-        wanted = filters.read(request.GET.dict())  # type: ignore[arg-type]
+        wanted = filters.read(request.GET.dict())
         found = listing.page(user_of(request), wanted, PAGE, request.GET.get("after", ""))
         context = _rows(request, found, wanted)
         if request.headers.get("HX-Request") == "true" and "after" in request.GET:
@@ -122,7 +122,7 @@ def _day(request: HttpRequest) -> date | None:
 def newer(request: HttpRequest) -> HttpResponse:
     """The rows of what came after `newer`, the place of the first picture on the page; 204 where nothing did."""
     with timezone.override(reader_zone(request)):
-        wanted = filters.read(request.GET.dict())  # type: ignore[arg-type]
+        wanted = filters.read(request.GET.dict())
         try:
             place = paging.Cursor.parse(request.GET.get("newer", ""))
         except ValueError:
@@ -165,7 +165,7 @@ def item_page(
 ) -> HttpResponse:
     """The page of one own picture; `forms` with faults stand in place of fresh ones."""
     with timezone.override(reader_zone(request)):
-        wanted = filters.read(request.GET.dict())  # type: ignore[arg-type]
+        wanted = filters.read(request.GET.dict())
         # Search has an order of its own: from a found picture the way leads on through all.
         wanted = wanted if not wanted.text else Filter()
         mine = access.for_tiles(filters.matching(user_of(request), wanted))

@@ -84,12 +84,12 @@ def many_items(user: User, count: int) -> list[Item]:
         for number, file in enumerate(files)
     ]
     Output.objects.bulk_create(outputs)
-    # Noon, so that the day does not end among them.
-    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    # Noon, so that the day does not end among them; of yesterday, so that it has been.
+    noon = (timezone.now() - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
     return Item.objects.bulk_create(
         Item(
             output=output, account_id=prediction.account_id, user=user, model=prediction.model,
-            prompt=f"a hill, number {number}", width=output.file.width, height=output.file.height,
+            prompt=f"a hill, number {number}", width=output.file.width or 1, height=output.file.height or 1,
             created_at=noon - timedelta(minutes=number),
         )
         for number, output in enumerate(outputs)

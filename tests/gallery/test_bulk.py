@@ -127,7 +127,7 @@ def test_a_bad_form_publishes_none(as_alice: Client, items: list[Item]) -> None:
 
 
 def test_a_closed_account_publishes_nothing(alice: User, as_alice: Client, items: list[Item]) -> None:
-    Account.objects.filter(pk=alice.account_id).update(status=Account.Status.SUSPENDED)
+    Account.objects.filter(pk=factories.account_of(alice).pk).update(status=Account.Status.SUSPENDED)
     assert do(as_alice, "publish", ids=ids(items)).status_code == 422
     assert not Item.objects.filter(visibility="public").exists()
 

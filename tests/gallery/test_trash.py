@@ -137,8 +137,8 @@ def test_only_what_is_in_the_trash_is_deleted_for_good(item: Item, as_alice: Cli
 
 def test_emptying_leaves_no_file_and_no_row(alice: User, as_alice: Client) -> None:
     kept, gone = picture_item(alice, "kept"), [picture_item(alice, f"gone {n}") for n in range(3)]
-    Collection.objects.create(account=alice.account, user=alice, title="x", cover=gone[0])
-    trash.move(alice.account, gone)
+    Collection.objects.create(account=factories.account_of(alice), user=alice, title="x", cover=gone[0])
+    trash.move(factories.account_of(alice), gone)
     answer = as_alice.post("/library/trash/erase/", {"all": "1"}, follow=True)
     assert "3 pictures deleted for good." in answer.content.decode()
     media.remove_unowned()
@@ -152,11 +152,11 @@ def test_what_is_too_much_for_one_answer_goes_by_the_chore(
 ) -> None:
     monkeypatch.setattr(trash, "AT_ONCE", 2)
     items = some_items(alice, 5)
-    trash.move(alice.account, items)
+    trash.move(factories.account_of(alice), items)
     as_alice.post("/library/trash/erase/", {"all": "1"})
     assert Item.objects.count() == 3
     # What waits for the chore is gone for its owner, and nothing brings it back.
-    assert trash.restore(alice.account, [item.public_id for item in items]) == 0
+    assert trash.restore(factories.account_of(alice), [item.public_id for item in items]) == 0
     assert items[4].public_id not in as_alice.get("/library/trash/").content.decode()
     chores.all_done()
     assert Item.objects.count() == 0
@@ -164,7 +164,7 @@ def test_what_is_too_much_for_one_answer_goes_by_the_chore(
 
 def test_the_chore_removes_what_is_past_its_time_and_nothing_else(alice: User) -> None:
     old, young, kept = some_items(alice, 3)
-    trash.move(alice.account, [old, young])
+    trash.move(factories.account_of(alice), [old, young])
     days = timedelta(days=settings.TRASH_DAYS)
     Item.objects.filter(pk=old.pk).update(trashed_at=timezone.now() - days - timedelta(hours=1))
     Item.objects.filter(pk=young.pk).update(trashed_at=timezone.now() - days + timedelta(hours=1))
@@ -183,7 +183,7 @@ def test_what_was_brought_back_meanwhile_is_not_deleted(item: Item) -> None:
 
 def test_one_that_cannot_go_stops_no_other(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck, free = some_items(alice, 2)
-    trash.move(alice.account, [stuck, free])
+    trash.move(factories.account_of(alice), [stuck, free])
     Item.objects.update(trashed_at=trash.GONE)
     delete = deletion.delete
 
