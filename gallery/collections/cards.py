@@ -40,8 +40,32 @@ class Card:
         return self.count > MOST_COUNTED
 
 
-def with_facts(collections: QuerySet[Collection], seen: Seen) -> QuerySet[Collection]:
-    """Collections with the ids of their first pictures and their count, among the entries that are `seen`."""
+def cards(
+    collections: Sequence[Collection],
+    seen: Seen,
+    href: Callable[[Collection], str],
+    look: Callable[[Collection], Look],
+) -> list[Card]:
+    """Cards of some collections, with what of their entries is `seen`, in two queries.
+
+    Apart from the query that finds them: there the facts would be looked up for all that it sorts.
+    """
+    known = {one.pk: one for one in _facts([one.pk for one in collections], seen)}
+    pictures = {pk: _pictures(one) for pk, one in known.items()}
+    items = access.with_files(Item.objects.all()).in_bulk({pk for some in pictures.values() for pk in some})
+    return [
+        Card(
+            one,
+            href(one),
+            getattr(known.get(one.pk), "seen_count", 0),
+            [Frame(items[pk], look(one)) for pk in pictures.get(one.pk, ()) if pk in items],
+        )
+        for one in collections
+    ]
+
+
+def _facts(ids: Sequence[int], seen: Seen) -> QuerySet[Collection]:
+    """The ids of the first pictures of collections, and how many there are."""
     entries = seen(CollectionItem.objects.filter(collection=OuterRef("pk")))
     ordered = entries.order_by("place", "id").values("item_id")
     facts: dict[str, Any] = {
@@ -49,26 +73,7 @@ def with_facts(collections: QuerySet[Collection], seen: Seen) -> QuerySet[Collec
     }
     cover = Subquery(entries.filter(item=OuterRef("cover")).values("item_id")[:1])
     count = _Count(entries.order_by().values("pk")[: MOST_COUNTED + 1])
-    return collections.select_related("user").annotate(**facts, shown_cover=cover, seen_count=count)
-
-
-def cards(
-    collections: Sequence[Collection],
-    href: Callable[[Collection], str],
-    look: Callable[[Collection], Look],
-) -> list[Card]:
-    """Cards of collections that come from `with_facts`; one query for all their pictures."""
-    wanted = {pk for one in collections for pk in _pictures(one)}
-    items = access.with_files(Item.objects.all()).in_bulk(wanted)
-    return [
-        Card(
-            one,
-            href(one),
-            getattr(one, "seen_count", 0),
-            [Frame(items[pk], look(one)) for pk in _pictures(one) if pk in items],
-        )
-        for one in collections
-    ]
+    return Collection.objects.filter(pk__in=ids).annotate(**facts, shown_cover=cover, seen_count=count)
 
 
 def _pictures(collection: Collection) -> list[int]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from gallery import access, paging
 from gallery.collections import cards, frames, looks, ordering, seeing
-from gallery.models import Collection, CollectionItem
+from gallery.models import Collection, CollectionItem, ReaderChoice
 from gallery.pages import page
 from gallery.public.reading import Reader, reader_of
 
@@ -20,14 +20,14 @@ PICTURES = 48
 
 
 def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list[cards.Card], str]:
-    """The newest public collections as this reader sees them, and the cursor of the older ones; two queries."""
+    """The newest public collections as this reader sees them, and the cursor of the older ones; three queries."""
 
     def seen(entries: Any) -> Any:
         return seeing.for_readers(entries).filter(reader.conditions("item__"))
 
-    found = paging.page(cards.with_facts(seeing.listed(), seen), "published_at", size, after)
+    found = paging.page(seeing.listed(), "published_at", size, after)
     look = looks.readers(reader)
-    return cards.cards(found.rows, address, lambda _collection: look), found.older
+    return cards.cards(found.rows, seen, address, lambda _collection: look), found.older
 
 
 def address(collection: Collection) -> str:
@@ -38,8 +38,12 @@ def address(collection: Collection) -> str:
 @require_safe
 def collections(request: HttpRequest) -> HttpResponse:
     """Public collections, newest first."""
-    shown, older = public_list(reader_of(request), request.GET.get("after", ""))
+    reader = reader_of(request)
+    shown, older = public_list(reader, request.GET.get("after", ""))
     context = {
+        "reader": reader,
+        "choices": ReaderChoice.Sensitive.choices,
+        "place": reverse("collections_public"),
         "cards": shown,
         "older": f"{reverse('collections_public')}?{urlencode({'after': older})}" if older else "",
         "first": "after" not in request.GET,

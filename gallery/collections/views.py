@@ -42,11 +42,15 @@ def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpRes
         rows = rows.filter(account=account)
     elif show == "others":
         rows = rows.exclude(account=account)
-    facts = cards.with_facts(rows, lambda entries: seeing.for_members(entries, account))
-    found = paging.page(facts, "changed_at", PAGE, request.GET.get("after", ""))
+    found = paging.page(rows.select_related("user"), "changed_at", PAGE, request.GET.get("after", ""))
     reader = reader_of(request)
     context = {
-        "cards": cards.cards(found.rows, own_address, lambda one: looks.members(user, one, reader)),
+        "cards": cards.cards(
+            found.rows,
+            lambda entries: seeing.for_members(entries, account),
+            own_address,
+            lambda one: looks.members(user, one, reader),
+        ),
         "older": _older(reverse("collections"), found.older, show=show),
         "show": show if show in ("mine", "others") else "",
         "first": "after" not in request.GET,

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.clock import Now
-from accounts.models import Account
+from accounts.models import Account, User
 from gallery import access, paging
 from gallery.library.views import back, item_page
-from gallery.models import Collection, Item, ShareLink
+from gallery.models import Collection, Item, ShareLink, ShareLinkQuerySet
 from gallery.pages import account_of, base_url, member, page, reader_zone, safe_next, user_of
 from gallery.shares import making
 from gallery.shares.forms import ShareForm
@@ -87,9 +87,13 @@ def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
         )
 
 
-def of_account(account: Account) -> QuerySet[ShareLink]:
-    """All links to an account's items and collections, ended and withdrawn ones too."""
-    return ShareLink.objects.filter(Q(item__account=account) | Q(collection__account=account))
+def of_account(account: Account) -> ShareLinkQuerySet:
+    """All links to an account's items and collections, ended and withdrawn ones too.
+
+    Found by who made them, which is an index of its own: only an account's own members share what it has.
+    """
+    made = ShareLink.objects.filter(created_by__in=User.objects.filter(account=account))
+    return made.filter(Q(item__account=account) | Q(collection__account=account))
 
 
 @require_safe
@@ -99,7 +103,7 @@ def links(request: HttpRequest) -> HttpResponse:
     rows = of_account(account_of(request))
     show = request.GET.get("show", "")
     if show not in ("over", "all"):
-        rows, show = rows.filter(pk__in=ShareLink.objects.open().values("pk")), ""
+        rows, show = rows.open(), ""
     elif show == "over":
         rows = rows.filter(Q(withdrawn_at__isnull=False) | Q(expires_at__lte=Now()))
     rows = rows.select_related(
