@@ -270,8 +270,9 @@ def output_named(url: str, origin: str) -> tuple[str, str] | None:
     """Token and name of the output that this address of ours names; None for any other address."""
     for own in {origin, str(settings.PUBLIC_URL)} - {""}:
         match = _OUTPUT.fullmatch(url.removeprefix(own)) if url.startswith(own) else None
-        if match:
-            return match.group(1), unquote(match.group(2))
+        name = unquote(match.group(2)) if match else ""
+        if match and "\x00" not in name:
+            return match.group(1), name
     return None
 
 

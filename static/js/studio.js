@@ -1,7 +1,7 @@
 // The studio: sliders beside their numbers, keys, the settings sheet of small screens, losing the line.
 
 const form = () => document.getElementById("form");
-const prompt = () => document.getElementById("prompt");
+const prompt = () => document.querySelector("textarea#prompt");
 const changed = (field) => field.dispatchEvent(new Event("change", { bubbles: true }));
 
 function paint(range) {
