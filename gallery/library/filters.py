@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.models import User
-from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ShareLink
+from gallery.models import CollectionItem, Item, ItemQuerySet, ShareLink
 from predictions.models import HostedModel
 
 MOST_TEXT = 200
@@ -232,14 +232,14 @@ def kinds() -> dict[str, str]:
 
 
 SHOWN_AS: dict[str, Any] = {
-    "private": lambda: pgettext("filter", "Private"),
-    "unlisted": lambda: pgettext("filter", "Unlisted"),
-    "public": lambda: pgettext("filter", "Public"),
+    "private": lambda: _("Private"),
+    "unlisted": lambda: _("Unlisted"),
+    "public": lambda: _("Public"),
 }
 
 
 def _shown(day: date) -> str:
-    return date_format(day, pgettext("format of a day, short", "j M Y"))
+    return date_format(day, pgettext("format of a day", "j F Y"))
 
 
 def _title(user: User, public_id: str) -> str:

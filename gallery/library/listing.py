@@ -12,7 +12,7 @@ from accounts.models import User
 from gallery import access, paging
 from gallery.library import filters
 from gallery.library.filters import Filter
-from gallery.models import Item, ItemQuerySet, Like
+from gallery.models import Item, ItemQuerySet
 from gallery.search import finding
 from predictions.models import HostedModel
 
@@ -83,7 +83,7 @@ def counts(user: User) -> dict[str, str]:
     films = list(HostedModel.objects.filter(kind=HostedModel.Kind.VIDEO).values_list("pk", flat=True))
     found = {
         "everything": mine,
-        "liked": mine.filter(pk__in=Like.objects.filter(user=user).values("item_id")),
+        "liked": mine.filter(liked__user=user),
         "published": mine.filter(visibility=Item.Visibility.PUBLIC),
         "shared": filters.matching(user, Filter(shared=True)),
         "films": mine.filter(model_id__in=films),

@@ -27,6 +27,8 @@ NEWEST_FOR_TAGS = 200
 TAGS_KEPT_S = 300
 TAGS_SHOWN = 10
 Found = paging.Page[Item]
+_ANYBODY = -7_000_000_001
+"""Stands for a member in a statement that is written once; no row has such a number."""
 
 
 def base(reader: Reader) -> ItemQuerySet:
@@ -121,14 +123,12 @@ def _newest_of(some: ItemQuerySet, authors: Sequence[int], size: int) -> list[in
     """The newest `size` of these members' items: of each at most so many, and of those the newest."""
     if not authors:
         return []
-    parts: list[str] = []
-    params: list[Any] = []
-    for author in authors:
-        # Django joins no parts with limits of their own on SQLite; as tables of a FROM every database does.
-        query = some.filter(user_id=author).values("id", "published_at")[:size].query
-        sql, values = query.get_compiler(connection=connection).as_sql()
-        parts.append(f"SELECT * FROM ({sql}) AS a{len(parts)}")  # noqa: S608 (Django wrote it; values are apart)
-        params.extend(values)
+    # Django joins no parts with limits of their own on SQLite; as tables of a FROM every database does. It writes one
+    # of them; the others are the same for other members.
+    query = some.filter(user_id=_ANYBODY).values("id", "published_at")[:size].query
+    part, values = query.get_compiler(connection=connection).as_sql()
+    parts = [f"SELECT * FROM ({part}) AS a{number}" for number in range(len(authors))]  # noqa: S608
+    params = [author if value == _ANYBODY else value for author in authors for value in values]
     joined = " UNION ALL ".join(parts)
     whole = f"SELECT id FROM ({joined}) AS nearest ORDER BY published_at DESC, id DESC LIMIT {size:d}"  # noqa: S608
     with connection.cursor() as cursor:

@@ -78,8 +78,8 @@ def author(request: HttpRequest, username: str) -> HttpResponse:
     public = Item.objects.public().filter(user=one)
     about: dict[str, Any] = {
         "author": one,
-        "published": public.values("pk")[: COUNTED + 1].count(),
-        "followers": Follow.objects.filter(followed=one).values("pk")[: COUNTED + 1].count(),
+        "published": public.order_by().values("pk")[: COUNTED + 1].count(),
+        "followers": Follow.objects.filter(followed=one).order_by().values("pk")[: COUNTED + 1].count(),
         "counted": COUNTED,
         "follows": reader.user is not None and follows(reader.user, one),
         "feed": reverse("feed_author", args=[one.username]),
