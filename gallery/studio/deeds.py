@@ -74,8 +74,9 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 def cancel_rest(request: HttpRequest, batch: str) -> HttpResponse:
     """Cancel all of one press that still lives; what is done stays."""
     account = account_of(request)
-    living = list(Prediction.objects.owned_by(account).live().filter(batch=batch[:26]).order_by("-id"))
-    if not living and not Prediction.objects.owned_by(account).filter(batch=batch[:26]).exists():
+    mine = Prediction.objects.owned_by(account).filter(sheet.BATCHED, batch=batch[:26])
+    living = list(mine.live().order_by("-id"))
+    if not living and not mine.exists():
         raise Http404
     # The last first: what waits at the end is not begun while those before it are called off.
     ended = [lifecycle.cancel(one.public_id) for one in living]

@@ -76,7 +76,8 @@ def _ancestors(item: Item, viewer: Viewer) -> list[Relative]:
 
 
 def _children(item: Item, viewer: Viewer) -> list[Relative]:
-    made = Prediction.objects.filter(made_from=item.public_id, status=Status.SUCCEEDED)
+    # Without the empty ones, as the index is.
+    made = Prediction.objects.filter(~Q(made_from=""), made_from=item.public_id, status=Status.SUCCEEDED)
     newest = list(made.order_by("-id").values_list("pk", flat=True)[:LOOKED_AT])
     if not newest:
         return []

@@ -32,6 +32,8 @@ COLLAPSED = 4
 """Frames of an ended group before it is opened."""
 OPEN = 96
 """Predictions of live groups that one page shows; groups beyond that stay collapsed."""
+BATCHED = ~Q(batch="")
+"""Said wherever batches are looked for, as the index of batches leaves the empty ones out."""
 Strip = Batch | Group
 
 
@@ -61,7 +63,7 @@ def recent(account: Account, user: User | None = None) -> list[Strip]:
 
 def one(account: Account, batch: str, *, user: User | None = None) -> Group | None:
     """A whole group of the account, with all its frames; None where there is none of that id."""
-    head = _rows(account).filter(batch=batch).order_by("id").first() if batch else None
+    head = _rows(account).filter(BATCHED, batch=batch).order_by("id").first() if batch else None
     if head is None:
         return None
     (strip,) = _strips(account, [head], user, opened={batch})
@@ -101,7 +103,7 @@ def _rows(account: Account) -> PredictionQuerySet:
 def _heads(account: Account) -> PredictionQuerySet:
     """The first prediction of each press."""
     before = Prediction.objects.filter(
-        account=OuterRef("account"), batch=OuterRef("batch"), id__lt=OuterRef("pk")
+        BATCHED, account=OuterRef("account"), batch=OuterRef("batch"), id__lt=OuterRef("pk")
     )
     return _rows(account).filter(Q(batch="") | ~Exists(before))
 
@@ -111,17 +113,21 @@ def _members(account: Account, batches: Collection[str]) -> dict[str, list[Membe
     named = [batch for batch in batches if batch]
     found: dict[str, list[Member]] = {}
     if named:
-        rows = Prediction.objects.owned_by(account).filter(batch__in=named).order_by("id")
+        # Sorted here: for the sake of an order SQLite would read all of the account's predictions.
+        rows = Prediction.objects.owned_by(account).filter(BATCHED, batch__in=named).order_by()
         for batch, *values in rows.values_list("batch", *Member.COLUMNS):
             found.setdefault(batch, []).append(Member(*values))
+    for members in found.values():
+        members.sort(key=lambda member: member.pk)
     return found
 
 
 def _done(account: Account, batches: Collection[str]) -> dict[str, int]:
     """How many pictures each group has by now."""
     found: dict[str, int] = {}
-    items = Item.objects.filter(output__prediction__account=account, output__prediction__batch__in=batches)
-    for batch in items.values_list("output__prediction__batch", flat=True):
+    rows = Prediction.objects.filter(BATCHED, account=account, batch__in=batches)
+    items = Item.objects.filter(output__prediction__in=rows)
+    for batch in items.order_by().values_list("output__prediction__batch", flat=True):
         found[batch] = found.get(batch, 0) + 1
     return found
 

@@ -104,7 +104,7 @@ def _as_address(form: QueryDict, version: Version) -> str:
         # A list that was cut short would be another list.
         for name in (batches.EACH_LINE, batches.SEED_COUNT):
             if form.get(name, "1") != "1":
-                kept[name] = form[name][:8]
+                kept[name] = str(form[name])[:8]
     return kept.urlencode()
 
 

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 
 from gallery.models import Preset
 from gallery.pages import account_of, user_of
-from gallery.studio import desk, inputs, lineage, reading
+from gallery.studio import desk, inputs, lineage, reading, sheet
 from gallery.studio.controls import PROMPTS
 from gallery.studio.lineage import Origin
 from predictions import availability, catalogue
@@ -110,7 +110,11 @@ def _list(request: HttpRequest, batch: str) -> Wish | None:
     """All prompts of one press as lines, and as many seeds as each of them was made with."""
     if "\x00" in batch:
         return None
-    mine = Prediction.objects.owned_by(account_of(request)).filter(batch=batch[:26]).order_by("id")
+    mine = (
+        Prediction.objects.owned_by(account_of(request))
+        .filter(sheet.BATCHED, batch=batch[:26])
+        .order_by("id")
+    )
     rows = list(mine.select_related("version__model"))
     if not batch or not rows:
         return None
