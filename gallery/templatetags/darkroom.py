@@ -80,7 +80,7 @@ def day_name(day: date) -> str:
 @register.filter
 def month_name(day: date) -> str:
     """The month of a day: `November 2026`."""
-    return date_format(day, pgettext("format of a month", "F Y"))
+    return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 @register.filter

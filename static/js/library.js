@@ -204,7 +204,9 @@ addEventListener("pageswap", (event) => {
   const tile = event.viewTransition && named(idIn(event.activation?.entry?.url));
   if (!tile) return;
   tile.style.viewTransitionName = NAME;
-  event.viewTransition.finished.finally(() => (tile.style.viewTransitionName = ""));
+  // Where the next page takes no part in it, the transition is called off, and says so by a refusal.
+  event.viewTransition.ready.catch(() => {});
+  event.viewTransition.finished.catch(() => {}).then(() => (tile.style.viewTransitionName = ""));
 });
 // Who comes back from a picture is where it is.
 function returned() {
@@ -220,5 +222,7 @@ addEventListener("pagereveal", (event) => {
   const tile = returned();
   if (!tile || !event.viewTransition) return;
   tile.style.viewTransitionName = NAME;
-  event.viewTransition.finished.finally(() => (tile.style.viewTransitionName = ""));
+  // Where the next page takes no part in it, the transition is called off, and says so by a refusal.
+  event.viewTransition.ready.catch(() => {});
+  event.viewTransition.finished.catch(() => {}).then(() => (tile.style.viewTransitionName = ""));
 });

@@ -4,7 +4,7 @@ const root = document.documentElement;
 const quiet = () => localStorage.getItem("keys") === "off";
 const MANY_NEAR = 60;
 
-const words = (name) => document.querySelector(`[data-words-${name}]`)?.textContent ?? "%s";
+const words = (name) => document.querySelector(`[data-words-${name}]`)?.textContent ?? "#";
 
 export function sized(bytes, lang) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
@@ -175,7 +175,7 @@ export class Picks {
     const said = this.all?.words ?? count.toLocaleString(this.lang);
     this.form.classList.toggle("up", count > 0);
     this.list.classList.toggle("picking", count > 0);
-    this.form.querySelector("[data-picked]").textContent = words("picked").replace("%s", said);
+    this.form.querySelector("[data-picked]").textContent = words("picked").replace("#", said);
     const size = this.form.querySelector("[data-picked-size]");
     if (size) size.textContent = count ? sized(bytes, this.lang) : "";
     const use = this.form.querySelector("[data-use]");
@@ -184,7 +184,7 @@ export class Picks {
       if (!use.hidden) use.href = `${use.dataset.use}${[...this.chosen.keys()][0]}`;
     }
     const erase = this.form.querySelector("[data-erase-title]");
-    if (erase) erase.textContent = words("erase").replace("%s", said);
+    if (erase) erase.textContent = words(count === 1 ? "erase-one" : "erase").replace("#", said);
   }
 
   // Where more matches than is loaded, all of it may be meant.
@@ -195,7 +195,7 @@ export class Picks {
       const answer = await fetch(`${this.page.dataset.measured}?${this.page.dataset.query}`, { headers: { Accept: "application/json" } });
       if (!answer.ok || !this.chosen.size) return;
       this.measure = await answer.json();
-      button.textContent = words("all").replace("%s", this.measure.words);
+      button.textContent = words("all").replace("#", this.measure.words);
       button.hidden = this.measure.count <= this.chosen.size;
     } catch {
       // The loaded ones are chosen; that is what was asked for first.
