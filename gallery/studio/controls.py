@@ -186,7 +186,7 @@ def panel(
     ending = next((made[name] for name in ENDINGS if name in made), None)
     placed = {control.name for control in (prompt, negative, ending) if control is not None}
     listed = _listed(made, placed)
-    listed.sort(key=_weight)
+    listed.sort(key=_weight if slots else _weight_of_words)
     for_all = [control for control in listed if control.name not in _ALWAYS_MORE]
     first = _first(for_all)
     more = [control for control in listed if control not in first]
@@ -247,9 +247,12 @@ _FIRST = [
 ]
 
 
+def _weight_of_words(control: Control) -> int:
+    """Where there is no picture, the prompt's strength is for those who know it."""
+    return len(_FIRST) if control.name == "prompt_strength" else _weight(control)
+
+
 def _weight(control: Control) -> int:
-    if control.name == "prompt_strength" and not control.beside:
-        return len(_FIRST)
     return _FIRST.index(control.name) if control.name in _FIRST else len(_FIRST)
 
 
@@ -280,7 +283,7 @@ def _in_place(control: Control, version: Version, values: Mapping[str, Any]) -> 
         control = replace(control, options=[replace(option, note="") for option in control.options])
     if known.follows_picture(version, name):
         return replace(control, follows="image", idle=bool(values.get("image")))
-    if name == "prompt_strength" and "image" in rules:
+    if name == "prompt_strength" and "image" in rules and "image" not in needs.required_pictures(version):
         return replace(control, beside="image", idle=not values.get("image"))
     beside, among = known.ONLY_WITH.get(name, ("", ()))
     if beside in rules:

@@ -33,7 +33,22 @@ function facts(picture) {
 
 // -- A slot and its picture --------------------------------------------------------------------------------------------
 
-function fill(slot, picture) {
+// What is made with a picture of the library descends from it, unless it is a remix of another one already.
+function descend(slot, item) {
+  if (isMask(slot)) return;
+  for (const old of document.querySelectorAll("[data-descent]")) old.remove();
+  if (!item || document.querySelector("[name=made_from]")) return;
+  for (const [name, value] of [["made_from", item], ["made_how", "input"]]) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name, value });
+    field.setAttribute("form", "form");
+    field.dataset.descent = "";
+    document.querySelector(".studio").append(field);
+  }
+}
+
+function fill(slot, picture, item = "") {
+  descend(slot, item);
   const field = held(slot);
   field.value = picture.url;
   Object.assign(field.dataset, { view: picture.view ?? "", width: picture.width ?? "", height: picture.height ?? "" });
@@ -50,6 +65,7 @@ function fill(slot, picture) {
 }
 
 function empty(slot) {
+  descend(slot, "");
   under.get(slot)?.abort();
   held(slot).value = "";
   slot.classList.remove("filled");
@@ -145,7 +161,7 @@ async function takeItem(id, slot = nearest()) {
   if (!slot) return say("none");
   const answer = await fetch(`/studio/use/${encodeURIComponent(id)}/`, { headers: { Accept: "application/json" } }).catch(() => null);
   if (!answer?.ok) return say(answer ? "foreign" : "lost");
-  fill(slot, await answer.json());
+  fill(slot, await answer.json(), id);
 }
 
 // A picture of this server that was dragged here, by its page or by its file.
@@ -282,8 +298,9 @@ document.addEventListener("click", (event) => {
     slot.querySelector(".file").focus();
   } else if (target.matches("[data-paint]")) paint(slot);
   else if (target.matches("[data-pick]")) {
-    const { url, view, thumb, name, width, height, size } = target.dataset;
-    if (wanting) fill(wanting, { url, view, thumb, name, width: Number(width), height: Number(height), size: Number(size) });
+    const { url, view, thumb, name, width, height, size, item } = target.dataset;
+    const picture = { url, view, thumb, name, width: Number(width), height: Number(height), size: Number(size) };
+    if (wanting) fill(wanting, picture, item);
     document.getElementById("shelf").close();
   } else if (target.matches('a[href^="/studio/?use="]') && nearest() && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
@@ -296,11 +313,12 @@ document.addEventListener("submit", (event) => {
   if (event.target.id !== "form") return;
   const busy = document.querySelector("#form .slot.busy");
   const needed = document.getElementById("make")?.dataset.needs;
-  if (!busy && !needed) return;
+  const slot = needed && document.querySelector(`#form .slot[data-slot="${CSS.escape(needed)}"]`);
+  // The button is asked for anew after each change: what it still misses may be there by now.
+  if (!busy && (!needed || (slot && held(slot).value))) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   if (busy) return say("wait");
-  const slot = document.querySelector(`#form .slot[data-slot="${CSS.escape(needed)}"]`);
   if (!slot) return;
   if (isMask(slot)) paint(slot);
   else slot.querySelector(".file").click();

@@ -83,9 +83,11 @@ def test_a_picture_is_picked_from_the_library_by_keyboard(window: Open) -> None:
     page.wait_for_selector(".slot.of-mask [data-paint]:visible")
     path = f"/f/{older.output.token}/{older.output.name}"
     assert page.input_value("#form [name=image]") == member.base + path
+    assert page.input_value("[name=made_from]") == older.public_id
 
     page.click(".slot[data-slot=image] [data-empty]")
     page.wait_for_selector("#make:has-text('Make 1')")
+    assert not page.locator("[name=made_from]").count()
     assert not page.locator(".kind-size fieldset[inert]").count()
     assert not page.locator(".slot.of-mask [data-paint]:visible").count()
     assert member.complaints == []
