@@ -77,7 +77,8 @@ function begin(user, url) {
     url,
     (what, data) => {
       told(what, data);
-      channel.postMessage({ what, data });
+      // With the place in the stream, so that whoever takes over goes on from there.
+      channel.postMessage({ what, data, cursor: stream.cursor });
       const now = Date.now();
       recent.push({ at: now, what, data });
       while (recent[0].at < now - RECENT_MS || recent.length > 100) recent.shift();
@@ -100,11 +101,12 @@ function begin(user, url) {
 
   channel.onmessage = ({ data: message }) => {
     if (message.ask) {
-      if (leading) channel.postMessage({ to: message.ask, state: root.dataset.live, recent });
+      if (leading) channel.postMessage({ to: message.ask, state: root.dataset.live, recent, cursor: stream.cursor });
     } else if (leading || (message.to && message.to !== me)) {
       // Meant for another tab, or from one that does not know yet that it leads no more.
     } else {
       clearTimeout(asked);
+      if (message.cursor) stream.cursor = message.cursor;
       if (message.to && message.state === "up") met = true;
       if (message.state && message.state !== "wait") setState(message.state);
       for (const { what, data } of message.recent ?? []) if (what !== "hello") told(what, data);

@@ -8,6 +8,7 @@ const AGAIN_MS = 5 * 60_000;
 const ASK_MS = 3_000;
 const ASK_BUSY_MS = 1_000;
 const BUSY_MS = 10_000;
+const WITHOUT = "darkroom-without-stream";
 const NAMES = ["hello", "predictions", "items", "balance", "beat", "end"];
 
 export class Stream {
@@ -18,6 +19,7 @@ export class Stream {
     this.fails = 0;
     this.newsAt = 0;
     this.losing = 0;
+    this.met = false;
     this.running = false;
     this.timers = {};
   }
@@ -25,7 +27,9 @@ export class Stream {
   start() {
     if (this.running) return;
     this.running = true;
-    this.#connect();
+    // Where a proxy keeps streams back, the next page knows it already.
+    if (Date.now() - Number(sessionStorage.getItem(WITHOUT) ?? 0) < AGAIN_MS) this.#ask();
+    else this.#connect();
   }
 
   stop() {
@@ -37,7 +41,7 @@ export class Stream {
 
   // The network is back, or somebody looks at the page: not after the pause, but now.
   now() {
-    if (this.running && !this.source) {
+    if (this.running && !this.source && !this.asking) {
       this.#hangUp();
       this.#connect();
     }
@@ -71,13 +75,17 @@ export class Stream {
     const source = new EventSource(this.cursor ? `${this.url}?last=${encodeURIComponent(this.cursor)}` : this.url);
     this.source = source;
     let greeted = false;
-    this.#later("hello", HELLO_MS, () => this.#ask());
-    this.#losing();
+    this.#later("hello", HELLO_MS, () => {
+      sessionStorage.setItem(WITHOUT, String(Date.now()));
+      this.#ask();
+    });
+    if (this.met) this.#losing();
     for (const name of NAMES) {
       source.addEventListener(name, (event) => {
         if (this.source !== source) return;
         if (name === "hello") {
           greeted = true;
+          sessionStorage.removeItem(WITHOUT);
           this.#greeted();
         }
         this.#later("silent", SILENT_MS, () => this.#dropped());
@@ -94,6 +102,7 @@ export class Stream {
 
   #greeted() {
     this.fails = 0;
+    this.met = true;
     clearTimeout(this.timers.hello);
     clearTimeout(this.losing);
     this.losing = 0;
@@ -131,8 +140,9 @@ export class Stream {
   // No stream came about (a proxy that keeps answers back, no room, no network): ask, and try again for one later.
   async #ask() {
     this.#hangUp();
-    this.#losing();
-    const streamAt = Date.now() + AGAIN_MS;
+    if (this.met) this.#losing();
+    const streamAt = sessionStorage.getItem(WITHOUT) ? Infinity : Date.now() + AGAIN_MS;
+    let first = true;
     const asking = new AbortController();
     this.asking = asking;
     while (this.asking === asking) {
@@ -142,9 +152,9 @@ export class Stream {
       if (!answer || Date.now() > streamAt) return this.#dropped();
       const [[, hello], ...news] = answer.events;
       this.cursor = answer.cursor;
-      if (!this.polled) this.#greeted();
-      if (!this.polled || !hello.resumed) this.heard("hello", hello);
-      this.polled = true;
+      if (first) this.#greeted();
+      if (first || !hello.resumed) this.heard("hello", hello);
+      first = false;
       if (news.some(([name]) => name !== "balance")) this.newsAt = Date.now();
       for (const [name, data] of news) this.#tell(name, data);
       await new Promise((done) => this.#later("ask", Date.now() - this.newsAt < BUSY_MS ? ASK_BUSY_MS : ASK_MS, done));

@@ -148,11 +148,15 @@ def test_many_tabs_hold_one_stream_and_another_takes_it_over(streaming: Open, al
     for page in (first, *others):
         until(page, "document.querySelector('#balance b').textContent === '105.0'")
 
+    for page in others:
+        page.evaluate("window.told.length = 0")
     first.close()
     factories.give(alice, 5)
     for page in others:
         until(page, "document.querySelector('#balance b').textContent === '110.0'")
     eventually(others[0], one_stream)
+    # It went on where the first one ended: nothing had to be read again.
+    assert not others[0].evaluate("window.told.some(([name]) => name === 'back')")
     item = picture_item(alice, "a red lighthouse")
     for page in others:
         until(
