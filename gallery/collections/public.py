@@ -13,6 +13,7 @@ from gallery import access, paging
 from gallery.collections import cards, frames, looks, ordering, seeing
 from gallery.models import Collection, CollectionItem, ReaderChoice
 from gallery.pages import page
+from gallery.public.pictures import graph
 from gallery.public.reading import Reader, reader_of
 
 PAGE = 24
@@ -83,10 +84,6 @@ def _graph(request: HttpRequest, collection: Collection, entries: list[Collectio
     cover = next((item for item in items if item.pk == collection.cover_id), items[0] if items else None)
     if cover is None:
         return {}
-    file = access.file_of(cover, "medium")
-    return {
-        "og_image": request.build_absolute_uri(reverse("item_picture", args=[cover.public_id, "medium"])),
-        "og_width": file.width or cover.width,
-        "og_height": file.height or cover.height,
-        "og_url": request.build_absolute_uri(request.path),
-    }
+    told = graph(request, cover, reverse("item_picture", args=[cover.public_id, "medium"]))
+    # Collections have no oEmbed of their own.
+    return {name: value for name, value in told.items() if name != "oembed_url"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django import forms
 from django.utils import timezone
@@ -44,6 +45,10 @@ class ShareForm(forms.Form):
         initial=True,
         widget=forms.CheckboxInput(attrs={"role": "switch"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Beside it on a page stand forms with fields of the same names.
+        super().__init__(*args, **{"auto_id": "share_%s", **kwargs})
 
     def clean_day(self) -> date | None:
         """The last day, if that is what was chosen: today or later."""

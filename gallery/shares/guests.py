@@ -109,6 +109,9 @@ def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str
     address = picture.removesuffix("full")
     # A locked link tells nothing where it is pasted, and a sensitive picture is not shown there.
     shown = {} if link.is_locked or item.sensitive else graph(request, item, f"{address}medium")
+    if link.item_id is None:
+        # oEmbed knows the link's own page alone.
+        shown.pop("oembed_url", None)
     return {
         "link": link,
         "item": item,
