@@ -98,7 +98,7 @@ def people(house: House) -> None:
         f"password={PASSWORD!r}, display_name=shown)\n"
         "    user.refresh_from_db()\n"
         "    credits.grant(user.account, 1_284_600_000, reason='for the pictures')\n"
-        "    found[name] = tokens.issue(user, 'pictures', scopes=['read', 'predict', 'gallery'])[1]\n"
+        "    found[name] = tokens.issue(user, 'pictures')[1]\n"
         "print('TOKENS', json.dumps(found))\n"
     )
     done = subprocess.run(
@@ -191,7 +191,7 @@ def mask(page: Page, house: House) -> None:
     page.goto(f"{house.server.url}/studio/?model={INPAINTING}&use={house.made['maya'][0]}")
     if page.viewport_size and page.viewport_size["width"] < 1024:
         page.click("[data-opens-panel]")
-    page.click("[data-paint]")
+    page.click("[data-slot=mask] .offer[data-paint]")
     page.wait_for_selector("dialog[open] canvas")
     page.wait_for_timeout(800)
     box = page.locator("dialog[open] canvas").last.bounding_box()

@@ -140,7 +140,10 @@ function insert(html) {
   picks?.refresh();
   count();
 }
-document.addEventListener("darkroom:items", newer);
+document.addEventListener("darkroom:items", (event) => {
+  if (event.detail?.gone?.length) picks?.lose(event.detail.gone);
+  newer();
+});
 document.addEventListener("darkroom:back", newer);
 
 // -- Numbers beside the sections ---------------------------------------------------------------------------------------------
@@ -204,9 +207,7 @@ addEventListener("pageswap", (event) => {
   const tile = event.viewTransition && named(idIn(event.activation?.entry?.url));
   if (!tile) return;
   tile.style.viewTransitionName = NAME;
-  // Where the next page takes no part in it, the transition is called off, and says so by a refusal.
-  event.viewTransition.ready.catch(() => {});
-  event.viewTransition.finished.catch(() => {}).then(() => (tile.style.viewTransitionName = ""));
+  event.viewTransition.finished.finally(() => (tile.style.viewTransitionName = ""));
 });
 // Who comes back from a picture is where it is.
 function returned() {
@@ -222,7 +223,5 @@ addEventListener("pagereveal", (event) => {
   const tile = returned();
   if (!tile || !event.viewTransition) return;
   tile.style.viewTransitionName = NAME;
-  // Where the next page takes no part in it, the transition is called off, and says so by a refusal.
-  event.viewTransition.ready.catch(() => {});
-  event.viewTransition.finished.catch(() => {}).then(() => (tile.style.viewTransitionName = ""));
+  event.viewTransition.finished.finally(() => (tile.style.viewTransitionName = ""));
 });

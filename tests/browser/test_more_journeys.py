@@ -1,0 +1,131 @@
+"""More of what people do: repaint with a mask, search in Chinese, everything on a phone."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from accounts.models import User
+from gallery import sharing
+from gallery.models import Item, ShareLink
+from predictions.files import media
+from predictions.models import Prediction, StoredFile, Upload
+from predictions.running import chores
+from tests import factories
+from tests.browser.conftest import Window, until
+from tests.browser.test_journeys import finish
+from tests.gallery.pictures import paint, picture_item
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+Open = Callable[..., Window]
+INPAINTING = "stability-ai/stable-diffusion-inpainting"
+
+
+def mask_of(file: StoredFile) -> Image.Image:
+    with media.storage().open(file.key, "rb") as opened:
+        mask = Image.open(io.BytesIO(opened.read()))
+        mask.load()
+    return mask.convert("L")
+
+
+def test_a_part_of_a_picture_is_painted_over_and_made_anew(window: Open) -> None:
+    factories.make_user("alice", credit=50)
+    member = window()
+    member.sign_in("alice")
+    page = member.open(f"/studio/?model={INPAINTING}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "boat.png")
+        paint(256, 192, 3).save(path)
+        page.set_input_files("#form input[type=file] >> nth=0", str(path))
+        page.wait_for_selector("[data-slot=mask] .offer[data-paint]:not([aria-disabled=true])")
+    page.fill("#prompt", "a small red boat")
+    page.click("[data-slot=mask] .offer[data-paint]")
+    page.wait_for_selector("dialog[open] canvas")
+    # By the four numbers, which are exact however large the window is.
+    page.keyboard.press("m")
+    for name, value in (("left", 64), ("top", 48), ("width", 128), ("height", 96)):
+        page.fill(f"dialog[open] [name=mask-{name}]", str(value))
+    page.click("dialog[open] [data-mask=rectangle]")
+    page.wait_for_selector("dialog[open] :text('25% painted')")
+    page.click("dialog[open] .primary")
+    page.wait_for_selector("dialog[open]", state="detached")
+    page.wait_for_selector("[data-slot=mask].filled:not(.busy)")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".batch .queued")
+
+    prediction = Prediction.objects.get()
+    assert prediction.input["prompt"] == "a small red boat"
+    uploads = {upload.public_id: upload for upload in Upload.objects.select_related("file")}
+    assert {name for name in ("image", "mask") if prediction.input.get(name)} == {"image", "mask"}
+    mask = mask_of(next(one.file for key, one in uploads.items() if key in prediction.input["mask"]))
+    assert mask.size == (256, 192)
+    assert (mask.getpixel((128, 96)), mask.getpixel((10, 10))) == (255, 0)
+    finish(prediction)
+    page.wait_for_selector(".batch.succeeded .frame.done img")
+    assert member.complaints == []
+
+
+@pytest.fixture
+def harbour(transactional_db: None) -> Item:
+    """A published picture of a harbour in the fog, described in Chinese, among others."""
+    alice = factories.make_user("alice", credit=50)
+    found = picture_item(alice, "清晨雾中的港口，木船和灯塔", seed=2)
+    for item, title in ((found, "雾港"), (picture_item(alice, "雪山下的湖泊", seed=3), "湖")):
+        sharing.publish(item, title=title)
+    chores.all_done()
+    return found
+
+
+def test_a_picture_is_found_in_chinese(window: Open, harbour: Item) -> None:
+    visitor = window(language="zh-CN", theme="light")
+    page = visitor.open("/gallery/")
+    page.fill("input[type=search]", "港口 灯塔")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/gallery/?*q=*")
+    page.wait_for_selector(f".rows a.tile[href*='{harbour.public_id}']")
+    assert page.locator(".rows a.tile").count() == 1
+    page.fill("input[type=search]", "火车")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=火车")
+    until(page, "document.querySelectorAll('.rows a.tile').length === 0")
+    assert visitor.complaints == []
+
+
+def test_everything_is_done_on_a_phone(window: Open, alice: User) -> None:
+    factories.give(alice, 50)
+    phone = window(width=390)
+    phone.sign_in("alice")
+    page = phone.page
+    page.fill("#prompt", "a hut by the sea")
+    page.tap("[data-opens-panel]")
+    page.wait_for_selector("#panel.shown")
+    page.tap("[data-closes-panel]")
+    page.tap("#make")
+    page.wait_for_selector(".batch .queued")
+    finish(Prediction.objects.get())
+    page.wait_for_selector(".batch.succeeded .frame.done img")
+    assert phone.sideways() <= 0
+
+    page.tap(".tabs a[href='/library/']")
+    page.wait_for_url("**/library/")
+    page.tap(".rows a.tile")
+    page.wait_for_url("**/library/*/")
+    page.tap("[data-opens=publish]")
+    page.fill("#publish [name=title]", "The hut")
+    page.tap("#publish .primary")
+    page.wait_for_selector(".badge.accent")
+    assert phone.sideways() <= 0
+    page.tap("[data-opens=share]")
+    page.tap("#share .primary")
+    page.wait_for_selector("#share[open] .open-links")
+    assert ShareLink.objects.count() == 1
+    page.keyboard.press("Escape")
+    page.tap(".tabs a[href='/gallery/']")
+    page.wait_for_selector(".rows a.tile")
+    assert phone.sideways() <= 0
+    assert phone.complaints == []
