@@ -21,7 +21,7 @@ from gallery.pages import account_of, base_url, member, page, reader_zone, user_
 from gallery.views.webhooks import lines_of
 from predictions.models import HostedModel
 
-PAGE = 60
+PAGE = 48
 FILM = 6
 """Neighbours on each side in the strip under a picture."""
 MONTHS = 60

@@ -1,5 +1,7 @@
 """The gallery's rows: items and what people do with them."""
 
+from __future__ import annotations
+
 from gallery.models.collections import Collection, CollectionEditor, CollectionItem
 from gallery.models.items import Item, ItemQuerySet, ItemTag, Licence, Tag, new_item_id
 from gallery.models.search import SearchRow

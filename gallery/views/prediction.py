@@ -33,7 +33,7 @@ def prediction(request: HttpRequest, public_id: str) -> HttpResponse:
     account = access.account_of(request.user)
     own = _own(public_id, account) if account else None
     if own:
-        return HttpResponseRedirect(_own_address(own, items.first()))
+        return HttpResponseRedirect(_own_address(own, items.filter(trashed_at__isnull=True).first()))
     published = items.public().first()
     if published is None:
         if account is None:

@@ -124,8 +124,8 @@ function insert(html) {
   const first = list.querySelector(".day");
   for (const box of groups.reverse()) {
     const day = box.dataset.of;
-    const known = new Set([...list.querySelectorAll(".cell")].slice(0, 200).map((cell) => cell.dataset.id));
-    const cells = [...box.querySelectorAll(".cell")].filter((cell) => !known.has(cell.dataset.id));
+    const known = new Set([...list.querySelectorAll(".cell .pick input")].slice(0, 200).map((one) => one.value));
+    const cells = [...box.querySelectorAll(".cell")].filter((cell) => !known.has(cell.querySelector(".pick input").value));
     if (!cells.length) continue;
     const same = list.querySelector(`.rows-box[data-of="${day}"] .rows`);
     if (same) {

@@ -74,6 +74,7 @@ export class Picks {
       if (cell.dataset.ready) continue;
       cell.dataset.ready = "1";
       const box = cell.querySelector(".pick input");
+      cell.dataset.id = box.value;
       box.removeAttribute("name");
       const link = cell.querySelector("a.tile");
       if (link) box.tabIndex = -1;
@@ -427,7 +428,8 @@ export class Picks {
 
   takeAway(cells) {
     const gone = new Set(cells);
-    const last = Math.max(...cells.map((cell) => this.place.get(cell) ?? 0));
+    const places = cells.map((cell) => this.place.get(cell)).filter((place) => place !== undefined);
+    const last = places.length ? Math.max(...places) : this.place.get(this.at) - 1;
     const next = this.cells.slice(last + 1).find((cell) => !gone.has(cell)) ?? this.cells.findLast((cell) => !gone.has(cell));
     const groups = new Set(cells.map((cell) => cell.closest(".rows")));
     for (const cell of cells) {
@@ -442,6 +444,22 @@ export class Picks {
     this.show();
     if (next) this.go(next);
     else if (!this.list.querySelector("[data-older]")) location.reload();
+  }
+
+  // Somebody else, another tab perhaps, put these into the trash: they go without taking the focus along.
+  lose(ids) {
+    if (this.busy || this.page.hasAttribute("data-trash")) return;
+    const gone = new Set(ids);
+    const cells = this.cells.filter((cell) => gone.has(cell.dataset.id) && cell !== document.activeElement.closest(".cell"));
+    if (!cells.length) return;
+    for (const cell of cells) {
+      this.set(cell, false);
+      cell.hidden = true;
+      cell.classList.remove("cell");
+    }
+    this.tidy(new Set(cells.map((cell) => cell.closest(".rows"))));
+    this.refresh();
+    this.tell();
   }
 
   // Groups without pictures, and days without groups, are not shown.
