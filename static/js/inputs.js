@@ -308,20 +308,18 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// The button says what is missing, and leads there; nothing is sent while a picture is still on its way.
+// Where a picture is missing the button leads there; nothing is sent while one is still on its way. The fields are asked
+// and not the button, which learns of a new picture a moment later.
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "form") return;
   const busy = document.querySelector("#form .slot.busy");
-  const needed = document.getElementById("make")?.dataset.needs;
-  const slot = needed && document.querySelector(`#form .slot[data-slot="${CSS.escape(needed)}"]`);
-  // The button is asked for anew after each change: what it still misses may be there by now.
-  if (!busy && (!needed || (slot && held(slot).value))) return;
+  const missing = slots().find((slot) => slot.classList.contains("wide") && !held(slot).value);
+  if (!busy && !missing) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (busy) return say("wait");
-  if (!slot) return;
-  if (isMask(slot)) paint(slot);
-  else slot.querySelector(".file").click();
+  if (busy) say("wait");
+  else if (isMask(missing)) paint(missing);
+  else missing.querySelector(".file").click();
 }, true);
 
 document.addEventListener("htmx:load", (event) => {
