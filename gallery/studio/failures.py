@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from predictions import availability
 from predictions.lifecycle import ending
 from predictions.models import Prediction, Status
+from predictions.providers.base import Provider
 from predictions.running import collecting, finishing, providers, routing, starting
 from predictions.upstreams import circuits
 
@@ -48,11 +49,16 @@ def held_back(prediction: Prediction) -> bool:
     return prediction.status == Status.FAILED and bool(_SENSITIVE.search(prediction.error or ""))
 
 
+def _group(provider: Provider) -> str:
+    """The upstream of a key; the name of anything else."""
+    return str(getattr(provider, "group", "") or provider.name)
+
+
 def elsewhere(failed: list[Prediction]) -> set[int]:
     """The keys of those that would go to another upstream if they were asked for again now.
 
-    That is so where the one that failed takes no work at present and another that serves the model does. A few
-    queries for all of them together, none where nothing failed.
+    That is so where the key that it ran with takes no work at present and an upstream of another name does that serves
+    the model. A few queries for all of them together, none where nothing failed.
     """
     tried = [one for one in failed if one.provider]
     if not tried:
@@ -61,7 +67,7 @@ def elsewhere(failed: list[Prediction]) -> set[int]:
     found = set()
     for one in tried:
         serving = routing.serving(everyone, routing.Wanted(one.model.ref, one.model.engine_last_resort))
-        awake = {other.name for other in serving} - closed
-        if one.provider in closed and awake - {one.provider}:
+        awake = {_group(other) for other in serving if other.name not in closed}
+        if one.provider in closed and awake and providers.shown_name(one.provider) not in awake:
             found.add(one.pk)
     return found

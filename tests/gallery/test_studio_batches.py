@@ -15,8 +15,11 @@ from gallery.models import Item, Like, ReaderChoice
 from gallery.studio import batches, sheet
 from predictions import catalogue, lifecycle
 from predictions.models import Phase, Prediction, Status, Version
+from predictions.providers.base import ProviderError
+from predictions.upstreams import circuits
 from tests import factories
 from tests.gallery.pictures import picture_item
+from tests.upstreams import rows
 
 SCHNELL = "lucataco/flux-schnell-lora"
 DEV = "lucataco/flux-dev-lora"
@@ -193,22 +196,22 @@ def test_who_cannot_pay_for_variations_is_told_in_a_toast(
 
 
 def test_a_batch_is_one_group_with_first_prompt_count_and_state(as_alice: Client, alice: User) -> None:
-    rows = group(alice, 3)
+    made = group(alice, 3)
     page = as_alice.get("/studio/").content.decode()
     assert page.count('class="batch group') == 1
     assert f'id="batch-{"b" * 26}"' in page
     assert "0 of 3 done" in page and "Cancel the rest" in page
-    for row in rows:
+    for row in made:
         assert f'id="batch-{row.public_id}"' in page
 
 
 def test_an_ended_group_shows_four_until_it_is_opened(as_alice: Client, alice: User) -> None:
-    rows = group(alice, 6, status=Status.FAILED, error="The upstream stopped.")
+    made = group(alice, 6, status=Status.FAILED, error="The upstream stopped.")
     page = as_alice.get("/studio/").content.decode()
-    assert [f'id="batch-{row.public_id}"' in page for row in rows] == [True] * 4 + [False] * 2
+    assert [f'id="batch-{row.public_id}"' in page for row in made] == [True] * 4 + [False] * 2
     assert "Show all 6" in page and "6 failed" in page
     whole = as_alice.get(f"/studio/batch/{'b' * 26}/", headers=HTMX).content.decode()
-    assert all(f'id="batch-{row.public_id}"' in whole for row in rows)
+    assert all(f'id="batch-{row.public_id}"' in whole for row in made)
     assert "<html" not in whole
     assert "<html" in as_alice.get(f"/studio/batch/{'b' * 26}/").content.decode()
 
@@ -234,14 +237,14 @@ def test_other_peoples_groups_do_not_exist(as_charlie: Client, alice: User) -> N
 
 
 def test_cancelling_the_rest_leaves_what_is_done(as_alice: Client, alice: User) -> None:
-    rows = group(alice, 4, ceiling=MICRO)
+    made = group(alice, 4, ceiling=MICRO)
     done = factories.make_prediction(
         alice, find(DEV), batch="b" * 26, status=Status.SUCCEEDED, output=["x"], input={"prompt": "done"}
     )
     picture_item(alice, "done", prediction=done)
     news = as_alice.post(f"/studio/batch/{'b' * 26}/cancel/", headers=HTMX).content.decode()
     assert f'id="head-{"b" * 26}"' in news and "1 of 5 done" in news
-    assert all(f'id="batch-{row.public_id}"' in news for row in rows)
+    assert all(f'id="batch-{row.public_id}"' in news for row in made)
     assert not Prediction.objects.live().exists()
     assert Account.objects.get(pk=alice.account_id).held == 0
     page = as_alice.post(f"/studio/batch/{'b' * 26}/cancel/", follow=True).content.decode()
@@ -332,6 +335,31 @@ def test_a_failure_says_why_and_what_came_back(
     page = as_alice.get("/studio/").content.decode()
     assert sentence in page and "1 credit came back." in page
     assert (f"/studio/{made.public_id}/again/" in page) == ("NSFW" not in error)
+
+
+def test_a_failure_says_that_another_upstream_is_asked_only_where_that_is_so(
+    as_alice: Client, alice: User
+) -> None:
+    version = find(DEV)
+    first, second = (rows.make_upstream(keys=2), rows.make_upstream())
+    for upstream in (first, second):
+        rows.make_route(upstream, version.model)
+    tried, spare = first.keys.order_by("pk")
+    factories.make_prediction(
+        alice, version, status=Status.FAILED, error="It broke.", provider=tried.provider_name
+    )
+
+    def promised() -> bool:
+        return "Retry asks another upstream." in as_alice.get("/studio/").content.decode()
+
+    refused = ProviderError("They said no.", permanent=False, refused=True, kind="quota")
+    assert not promised()
+    circuits.failed(tried.provider_name, refused)
+    assert not promised()  # the other key of the same upstream would be asked
+    circuits.failed(spare.provider_name, refused)
+    assert promised()
+    circuits.failed(second.keys.get().provider_name, refused)
+    assert not promised()
 
 
 def test_a_text_is_shown_as_a_text(as_alice: Client, alice: User) -> None:
