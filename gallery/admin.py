@@ -142,7 +142,7 @@ class ShareLinkDesk(HistoryDesk):
 
     @display(description=gettext_lazy("item"))
     def item_link(self, share: ShareLink) -> str:
-        return link(share.item) if share.item is not None else str(share.collection)
+        return link(share.item if share.item is not None else share.collection)
 
     @display(description=gettext_lazy("user"))
     def user_link(self, share: ShareLink) -> str:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.clock import Now
 from accounts.paging import BadCursor
 from gallery.models import Collection, CollectionItem
 
 GAP = 2**20
-"""Between neighbours: twenty pictures can be put into one spot before all places are given anew."""
+"""Between neighbours: twenty pictures can be put into one spot before those behind it must give way."""
 _LARGEST = 2**63 - 1
 Step = Literal["earlier", "later", "first", "last"]
 
@@ -73,14 +73,6 @@ def last_place(collection: Collection) -> int:
     return last or 0
 
 
-def make_room(collection: Collection) -> None:
-    """Give all places anew, GAP apart, in the order in which they stand. Under the lock."""
-    rows = list(collection.entries.order_by("place", "id").only("pk", "place"))
-    for number, row in enumerate(rows, start=1):
-        row.place = number * GAP
-    CollectionItem.objects.bulk_update(rows, ["place"], batch_size=400)
-
-
 def _entry(seen: QuerySet[CollectionItem], item: str) -> CollectionItem:
     # A forged id may hold what a database refuses as text.
     found = seen.filter(item__public_id=item).first() if "\0" not in item else None
@@ -92,10 +84,18 @@ def _entry(seen: QuerySet[CollectionItem], item: str) -> CollectionItem:
 def _put(collection: Collection, moved: CollectionItem, target: CollectionItem, *, in_front: bool) -> None:
     place = _free(collection, moved, target, in_front)
     if place is None:
-        make_room(collection)
+        _make_room(collection, target, in_front)
         target.refresh_from_db(fields=["place"])
         place = _free(collection, moved, target, in_front)
     CollectionItem.objects.filter(pk=moved.pk).update(place=place)
+
+
+def _make_room(collection: Collection, target: CollectionItem, in_front: bool) -> None:
+    """Move all that follows back by one GAP, in one statement; the target too where room is needed before it."""
+    following = behind(target.place, target.pk)
+    if in_front:
+        following |= Q(pk=target.pk)
+    collection.entries.filter(following).update(place=F("place") + GAP)
 
 
 def _free(
@@ -108,8 +108,7 @@ def _free(
     else:
         near = others.filter(behind(target.place, target.pk)).order_by("place", "id").first()
     if near is None:
-        place = target.place - GAP if in_front else target.place + GAP
-        return place if abs(place) < _LARGEST // 2 else None
+        return target.place - GAP if in_front else target.place + GAP
     place = (near.place + target.place) // 2
     return place if place not in (near.place, target.place) else None
 

@@ -216,17 +216,19 @@ def test_without_script_a_move_leads_back_to_the_picture(
     ]
 
 
-def test_places_are_given_anew_when_there_is_no_room(
-    collection: Collection, filled: list[Item], alice: User
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize(
+    ("sent", "expected"), [({"before": 1}, "04123"), ({"after": 1}, "01423"), ({"before": 0}, "40123")]
+)
+def test_those_behind_give_way_where_there_is_no_room(
+    collection: Collection, filled: list[Item], alice: User, step: int, sent: dict[str, int], expected: str
 ) -> None:
-    rows = list(CollectionItem.objects.filter(collection=collection).order_by("place"))
-    for number, row in enumerate(rows):
-        CollectionItem.objects.filter(pk=row.pk).update(place=7 + number)
-    entries = views.seen_by(alice, collection)
-    ordering.move(collection, entries, filled[4].public_id, before=filled[1].public_id)
-    assert "".join(order(collection)) == "04123"
-    places = CollectionItem.objects.filter(collection=collection).values_list("place", flat=True)
-    assert len(set(places)) == 5
+    # Neighbours without room between; and, as nothing here would write them, all in one place.
+    for number, item in enumerate(filled):
+        CollectionItem.objects.filter(item=item).update(place=7 + number * step)
+    known = {name: filled[number].public_id for name, number in sent.items()}
+    ordering.move(collection, views.seen_by(alice, collection), filled[4].public_id, **known)
+    assert "".join(order(collection)) == expected
 
 
 def test_hundreds_of_moves_into_one_spot_keep_the_order(
