@@ -18,7 +18,7 @@ YEAR = 365 * 24 * 3600
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """One sentence, a strip of published pictures, three lines of code."""
-    safe = access.with_files(Item.objects.public().filter(sensitive=False))
+    safe = access.for_tiles(Item.objects.public().filter(sensitive=False))
     context = {
         "strip": list(safe.order_by("-published_at", "-id")[:STRIP]),
         "base_url": base_url(request),
