@@ -118,12 +118,34 @@ def vary(request: HttpRequest, public_id: str) -> HttpResponse:
     if source.data_removed:
         messages.error(request, _("What made this picture was deleted, so it cannot be varied."))
         return _said(request)
+    origin = lineage.of_item(account_of(request), item, MadeHow.VARIATION)
+    return _ask(request, source, _varied(source), origin)
+
+
+def _varied(source: Prediction) -> dict[str, Any]:
+    """The input of variations: the same without its seed."""
     given = {name: value for name, value in source.input.items() if name != "seed"}
     count = source.version.properties.get(pricing.COUNT_KEY)
     if count is not None:
         given[pricing.COUNT_KEY] = max(1, min(VARIATIONS, int(count.get("maximum", VARIATIONS))))
-    origin = lineage.of_item(account_of(request), item, MadeHow.VARIATION)
-    return _ask(request, source, given, origin)
+    return given
+
+
+@require_safe
+@member
+def vary_price(request: HttpRequest, public_id: str) -> HttpResponse:
+    """How many variations there would be and what they cost, for the menu that offers them."""
+    found = lineage.recipe(account_of(request), public_id)
+    if found is None:
+        raise Http404
+    source = found[1]
+    given = _varied(source)
+    try:
+        cost = submit.quote(source.version, given)
+    except submit.ModelNotAvailable:
+        return HttpResponse(_("Not available"), content_type="text/plain; charset=utf-8")
+    words = f"{max(1, pricing.asked_outputs(source.version, given))} · {money.words(cost)}"
+    return HttpResponse(words, content_type="text/plain; charset=utf-8")
 
 
 def _ask(request: HttpRequest, source: Prediction, given: dict[str, Any], origin: Origin) -> HttpResponse:
@@ -166,6 +188,7 @@ def refusal_of(request: HttpRequest, refused: submit.Refused, version: Version, 
         submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
         submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
         submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
+        submit.StorageFull: _("Your pictures take all the room that you have. Empty the trash. Nothing was charged."),
     }
     return words.get(type(refused), refused.detail)
 

@@ -25,6 +25,7 @@ urlpatterns = [
     path("studio/batch/<slug:batch>/", deeds.group, name="studio_group"),
     path("studio/batch/<slug:batch>/cancel/", deeds.cancel_rest, name="studio_cancel_rest"),
     path("studio/vary/<slug:public_id>/", deeds.vary, name="studio_vary"),
+    path("studio/vary/<slug:public_id>/price/", deeds.vary_price, name="studio_vary_price"),
     path("studio/<slug:public_id>/cancel/", deeds.cancel, name="studio_cancel"),
     path("studio/<slug:public_id>/again/", deeds.again, name="studio_again"),
 ]

@@ -82,12 +82,25 @@ function openMenu(frame, button) {
     link.dataset.pattern ??= link.getAttribute("href");
     link.href = link.dataset.pattern.replace("ITEM", frame.dataset.item);
   }
+  quote(frame.dataset.item);
   menu.showPopover();
   const at = button.getBoundingClientRect();
   const own = menu.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(at.right - own.width, innerWidth - own.width - 8))}px`;
   menu.style.top = `${at.top - own.height - 6 > 8 ? at.top - own.height - 6 : at.bottom + 6}px`;
   menu.querySelector("button, a").focus();
+}
+
+// What it costs is said before it is pressed.
+async function quote(item) {
+  const shown = menu.querySelector("[data-price]");
+  shown.textContent = "";
+  try {
+    const answer = await fetch(shown.dataset.price.replace("ITEM", item));
+    if (answer.ok && !answer.redirected && menu.dataset.item === item) shown.textContent = await answer.text();
+  } catch {
+    // Without a price the menu still says what it does.
+  }
 }
 
 const frameOf = (item) => batches.querySelector(`.frame[data-item="${CSS.escape(item ?? "")}"]`);

@@ -169,6 +169,8 @@ def test_variations_are_the_same_input_with_new_seeds(as_alice: Client, alice: U
         input={"prompt": "a hill", "seed": 7, "aspect_ratio": "4:5"},
     )  # fmt: skip
     item = picture_item(alice, "a hill", prediction=made)
+    price = as_alice.get(f"/studio/vary/{item.public_id}/price/").content.decode()
+    assert price == "4 · 2.4 credits"
     strip = as_alice.post(f"/studio/vary/{item.public_id}/", headers=HTMX).content.decode()
     child = Prediction.objects.exclude(pk=made.pk).get()
     assert child.input == {"prompt": "a hill", "aspect_ratio": "4:5", "num_outputs": 4}
@@ -178,6 +180,7 @@ def test_variations_are_the_same_input_with_new_seeds(as_alice: Client, alice: U
 
 def test_strangers_cannot_vary_a_private_picture(as_charlie: Client, item: Item) -> None:
     assert as_charlie.post(f"/studio/vary/{item.public_id}/").status_code == 404
+    assert as_charlie.get(f"/studio/vary/{item.public_id}/price/").status_code == 404
 
 
 def test_who_cannot_pay_for_variations_is_told_in_a_toast(
