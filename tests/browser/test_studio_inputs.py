@@ -57,7 +57,7 @@ def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
     page.wait_for_selector(".slot.filled :text('hut.png')")
     page.wait_for_selector(".slot.filled :text('120 × 80')")
     until(page, "document.querySelector('.slot .thumb img').naturalWidth === 120")
-    page.wait_for_selector("#make:has-text('Cut out'):has-text('0.22 credits')")
+    page.wait_for_selector("#make:not([data-needs]):has-text('Cut out'):has-text('0.22 credits')")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(".batch", timeout=60_000)
     upload = Upload.objects.get()
