@@ -180,11 +180,19 @@ def item_page(
             "base_url": base_url(request),
             "lines": lines_of(item.output.prediction),
             "query": wanted.query,
+            "cut_out": _cut_out(),
             "trash_days": int(trash.life_s() // 86400),
             **neighbours(mine, "created_at", item),
             **forms,
         }
         return page(request, "gallery/item.html", context, status=status)
+
+
+def _cut_out() -> str:
+    """The model that takes the ground away, as callers name it; empty where there is none."""
+    models = HostedModel.objects.filter(kind=HostedModel.Kind.BACKGROUND_REMOVAL, enabled=True)
+    first = models.order_by("position", "owner", "name").first()
+    return first.ref if first else ""
 
 
 def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
