@@ -188,7 +188,9 @@ def refusal_of(request: HttpRequest, refused: submit.Refused, version: Version, 
         submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
         submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
         submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
-        submit.StorageFull: _("Your pictures take all the room that you have. Empty the trash. Nothing was charged."),
+        submit.StorageFull: _(
+            "Your pictures take all the room that you have. Empty the trash. Nothing was charged."
+        ),
     }
     return words.get(type(refused), refused.detail)
 
