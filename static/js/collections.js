@@ -210,6 +210,8 @@ if (form) {
   const lost = sessionStorage.getItem("arrange-lost");
   if (lost) {
     sessionStorage.removeItem("arrange-lost");
+    // For everybody to see, not only to hear.
+    said?.classList.replace("hush", "lost");
     tell(lost);
   }
 }
