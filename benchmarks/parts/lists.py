@@ -227,6 +227,9 @@ def library() -> dict[str, Call]:
     def shown(after: str = "", **wanted: Any) -> Call:
         return lambda: listing.page(bench, filters.Filter(**wanted), LIBRARY_PAGE, after)
 
+    def counted(**wanted: Any) -> Call:
+        return lambda: listing.capped(filters.matching(bench, filters.Filter(**wanted)))
+
     return {
         "library, first page": shown(),
         "library, middle page": shown(middle),
@@ -239,7 +242,10 @@ def library() -> dict[str, Call]:
         "library, liked": shown(liked=True),
         "library, shared": shown(shared=True),
         "library, collection": shown(collection=shelf or ""),
-        "count of the library": lambda: listing.counts(bench),
+        "count of the library": counted(),
+        "count of public ones": counted(show="public"),
+        "count of liked ones": counted(liked=True),
+        "count of shared ones": counted(shared=True),
     }
 
 

@@ -109,8 +109,11 @@ def followed(reader: Reader, size: int, after: str = "") -> Found:
         top=Subquery(some.filter(user=OuterRef("followed")).values("pk")[:1])
     )
     first = Item.objects.filter(pk__in=tops).order_by("-published_at", "-id")
-    authors = list(first.values_list("user_id", flat=True)[: size + 1])
-    numbers = _newest_of(some, authors, size + 1)
+    newest = list(first.values_list("user_id", "published_at")[: size + 1])
+    if len(newest) > size:
+        # So many have something as new as this: what is older cannot be on the page.
+        some = some.filter(published_at__gte=newest[-1][1])
+    numbers = _newest_of(some, [author for author, _at in newest], size + 1)
     items = _in_order(reader, numbers[:size])
     if len(numbers) <= size or not items:
         return paging.Page(items)
