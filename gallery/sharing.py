@@ -115,13 +115,14 @@ def unpublish(item: Item) -> None:
 def publish_many(items: Sequence[Item], form_data: Mapping[str, Any]) -> int:
     """Publish several with what one form says of all (`PublishForm.cleaned_data`); how many are open now.
 
-    A title that is left empty keeps each item's own. What a moderator hid, or lies in the trash, is left out.
-    Raises Suspended.
+    Each keeps its own title, and its own tags where the form names none. What a moderator hid, or lies in the trash,
+    is left out. Raises Suspended.
     """
     done = 0
     for item in items:
+        own = {"title": item.title, "tags": form_data.get("tags") or tagging.of(item)}
         try:
-            publish(item, **{**form_data, "title": form_data.get("title") or item.title})
+            publish(item, **{**form_data, **own})
         except Hidden:
             continue
         done += 1

@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from gallery import sharing, tagging
+from gallery import sharing
 from gallery.collections import keeping
 from gallery.forms import PublishForm
 from gallery.library import archive, filters, listing, selection, telling, trash
@@ -86,20 +86,10 @@ def _publish(request: HttpRequest, chosen: Chosen) -> Done:
     _few(chosen)
     user = user_of(request)
     try:
-        count = sum(_published(item, form.cleaned_data) for some in _items(user, chosen) for item in some)
+        count = sum(sharing.publish_many(some, form.cleaned_data) for some in _items(user, chosen))
     except sharing.Suspended:
         raise Refusal(_("This account is closed to new things. You can download your pictures.")) from None
     return Done(count, telling.published(count, len(chosen)))
-
-
-def _published(item: Item, said: dict[str, Any]) -> bool:
-    """Publish one of several: each keeps its own title, and its tags where the form names none."""
-    own = {"title": item.title, "tags": said["tags"] or tagging.of(item)}
-    try:
-        sharing.publish(item, **{**said, **own})
-    except sharing.Hidden:
-        return False
-    return True
 
 
 def _unpublish(request: HttpRequest, chosen: Chosen) -> Done:
@@ -132,7 +122,7 @@ def _collection(user: User, form: QueryDict) -> Any:
     public_id = form.get("collection", "")
     if not public_id:
         return keeping.create(user, form.get("new_collection", ""))
-    found = filters.collections_of(user).filter(public_id=public_id[:32]).first()
+    found = filters.collections_of(user).filter(public_id=filters.word(public_id)).first()
     if found is None:
         raise Refusal(_("That collection is no longer there."))
     return found
