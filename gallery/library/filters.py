@@ -90,7 +90,7 @@ def read(given: Mapping[str, str]) -> Filter:
         show=_one_of(given.get("show", ""), Item.Visibility.values),
         liked=given.get("liked") == "1",
         shared=given.get("shared") == "1",
-        collection=_word(given.get("in", "")),
+        collection=word(given.get("in", "")),
     )
 
 
@@ -106,7 +106,8 @@ def _one_of(text: str, known: Any) -> str:
     return text if text in known else ""
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
+    """The text where it may be an id of ours, else nothing."""
     return (
         text
         if len(text) <= 32 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()

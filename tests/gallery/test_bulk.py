@@ -161,6 +161,8 @@ def test_nothing_goes_into_somebody_elses_collection(
     assert answer.status_code == 422
     assert "Secret" not in answer.content.decode()
     assert other.entries.count() == 0
+    for forged in ("\0", "x" * 10_000, "' OR 1=1", "😀"):
+        assert do(as_alice, "collect", ids=ids(items), collection=forged).status_code == 422
 
 
 @pytest.mark.parametrize("deed", ["", "delete", "__class__", "trash\0"])
