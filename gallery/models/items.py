@@ -145,8 +145,11 @@ class Item(models.Model):
                 fields=["-published_at", "-id"],
                 condition=SHOWN & Q(sensitive=False),
             ),
+            # With the visibility, though it is the same in all of it: else SQLite reads every row to count them.
             models.Index(
-                name="item_public_of_user", fields=["user", "-published_at", "-id"], condition=SHOWN
+                name="item_public_of_user",
+                fields=["user", "-published_at", "-id", "visibility"],
+                condition=SHOWN,
             ),
             models.Index(
                 name="item_public_of_model", fields=["model", "-published_at", "-id"], condition=SHOWN
