@@ -20,6 +20,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='item',
-            index=models.Index(condition=models.Q(('hidden_at__isnull', True), ('trashed_at__isnull', True), ('visibility', 'public')), fields=['user', '-published_at', '-id', 'visibility'], name='item_public_of_user'),
+            index=models.Index(condition=models.Q(('hidden_at__isnull', True), ('trashed_at__isnull', True), ('visibility', 'public')), fields=['user', '-published_at', '-id', 'visibility', 'hidden_at', 'trashed_at'], name='item_public_of_user'),
         ),
     ]

@@ -145,10 +145,10 @@ class Item(models.Model):
                 fields=["-published_at", "-id"],
                 condition=SHOWN & Q(sensitive=False),
             ),
-            # With the visibility, though it is the same in all of it: else SQLite reads every row to count them.
+            # With what is the same in all of it, too: else SQLite reads every row to count them.
             models.Index(
                 name="item_public_of_user",
-                fields=["user", "-published_at", "-id", "visibility"],
+                fields=["user", "-published_at", "-id", "visibility", "hidden_at", "trashed_at"],
                 condition=SHOWN,
             ),
             models.Index(
