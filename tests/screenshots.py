@@ -29,7 +29,7 @@ from typing import Any
 import pyvips
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.installed import FLAGS, chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S, PICTURES_S = 300, 900

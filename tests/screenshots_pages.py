@@ -189,8 +189,6 @@ def studio(page: Page, house: House) -> None:
 def mask(page: Page, house: House) -> None:
     """The mask painter over the newest picture, with a stroke and a rectangle."""
     page.goto(f"{house.server.url}/studio/?model={INPAINTING}&use={house.made['maya'][0]}")
-    if page.viewport_size and page.viewport_size["width"] < 1024:
-        page.click("[data-opens-panel]")
     page.click("[data-slot=mask] .offer[data-paint]")
     page.wait_for_selector("dialog[open] canvas")
     page.wait_for_timeout(800)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,10 @@ import pytest
 from django.core.management import call_command
 
 from gallery.live import watching
+from tests.browser.installed import CHROMIUM, FLAGS, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 def until(page: Page, expression: str) -> None:
@@ -32,11 +26,6 @@ def until(page: Page, expression: str) -> None:
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"never true in the page: {expression}")
-
-
-def chromium() -> str | None:
-    """The path of an installed Chromium, or None."""
-    return next(filter(None, (shutil.which(name) for name in CHROMIUM)), None)
 
 
 @pytest.fixture(scope="module")
