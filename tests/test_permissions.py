@@ -43,7 +43,7 @@ RULES: list[tuple[str, str, str]] = [
     ("/api/", READ, ADMIN),
 ]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "QUERY")
-FILLED = {"str": "x", "slug": "x", "int": "1", "path": "acme/x", "uuid": "0" * 32}
+FILLED = {"int": "1", "path": "acme/x", "uuid": "0" * 32}
 
 
 def routes(patterns: Any = None, before: str = "/") -> Iterator[str]:
@@ -52,7 +52,7 @@ def routes(patterns: Any = None, before: str = "/") -> Iterator[str]:
         text = str(pattern.pattern)
         if text.startswith("^"):
             continue
-        address = before + re.sub(r"<(?:(\w+):)?\w+>", lambda place: FILLED[place[1] or "str"], text)
+        address = before + re.sub(r"<(?:(\w+):)?\w+>", lambda place: FILLED.get(place[1] or "str", "x"), text)
         if isinstance(pattern, URLResolver):
             yield from routes(pattern.url_patterns, address)
         elif isinstance(pattern, URLPattern):

@@ -15,12 +15,11 @@ register = template.Library()
 
 @register.inclusion_tag("gallery/item/_provenance.html", takes_context=True)
 def item_provenance(context: Context) -> dict[str, Any]:
-    """Whether the file is signed, under which licence it stands, and who or what made it."""
+    """Whether the file is signed, and who or what made it."""
     item: Item = context["item"]
     words = item.show_prompt
     return {
         "item": item,
         "signed": item.is_open and serving.signed(item, words=words) is not None,
         "without_network": packet.source_of(item.output.prediction).startswith("algorithmic"),
-        "licence_page": packet.LICENCE_PAGES.get(item.licence, ""),
     }

@@ -123,8 +123,10 @@ def test_a_mark_opens_its_own_link_only(locked: ShareLink, item: Item, alice: Us
     assert thief.get(f"/s/{other.token}/picture/full").status_code == 404
 
 
-@pytest.mark.parametrize("mark", ["", "x", "x:y:z", signing.TimestampSigner(salt="other").sign("x")])
+@pytest.mark.parametrize("mark", ["", "x", "x:y:z", "signed with another salt"])
 def test_a_forged_mark_opens_nothing(locked: ShareLink, client: Client, mark: str) -> None:
+    if mark.startswith("signed"):
+        mark = signing.TimestampSigner(salt="other").sign("x")
     client.cookies[locks.COOKIE] = mark
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
 
