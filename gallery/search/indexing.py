@@ -7,6 +7,7 @@ and no longer owed. What changed in between stays owed, and its turn comes again
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ from gallery.models import Item, ItemTag, SearchRow
 from gallery.search import vocabulary, words
 from gallery.search.keeping import Entry, keeper
 
-BATCH = 200
+BATCH = 50
+"""Items of one transaction: small, since on SQLite all others wait until it ends."""
+TURN_S = 0.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROOM = 2_048
 """Places in one microsecond, for items that were published by one statement."""
@@ -41,10 +44,18 @@ class State:
 
 
 def step() -> bool:
-    """Index one batch of what is owed; whether there may be more at once."""
+    """Index what is owed for a moment; whether there may be more at once."""
+    end = time.monotonic() + TURN_S
+    while batch():
+        if time.monotonic() >= end:
+            return True
+    return False
+
+
+def batch() -> int:
+    """Index a few of the items that are owed; how many were. None where others hold those rows at the moment."""
     owed = read(Item.objects.filter(search_owed=True).order_by("pk")[:BATCH])
-    # Where nothing could be written others hold those rows: they come again a little later.
-    return bool(owed) and write(owed) > 0
+    return write(owed) if owed else 0
 
 
 def read(items: QuerySet[Item]) -> dict[int, State]:

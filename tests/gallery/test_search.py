@@ -371,6 +371,7 @@ def test_a_page_of_search_is_a_constant_number_of_queries(
 
 def test_all_items_are_indexed_batch_by_batch(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexing, "BATCH", 2)
+    monkeypatch.setattr(indexing, "TURN_S", 0.0)
     for _ in range(5):
         made(alice, "a fox")
     assert [indexing.step() for _ in range(4)] == [True, True, True, False]
