@@ -11,7 +11,7 @@ class GalleryConfig(AppConfig):
 
     def ready(self) -> None:
         from gallery import publish
-        from gallery.library import storage, trash
+        from gallery.library import lifetime, storage, trash
         from gallery.provenance import credentials
         from gallery.search import indexing
         from gallery.social import liking
@@ -21,6 +21,7 @@ class GalleryConfig(AppConfig):
         publish.connect()
         storage.connect()
         chores.register("trash", trash.remove_old, every_s=60.0)
+        chores.register("lifetime", lifetime.step, every_s=600.0)
         chores.register("search", indexing.step)
         chores.register("week", liking.age, every_s=60.0)
         chores.register("credentials", credentials.step, every_s=2.0)

@@ -18,7 +18,7 @@ from accounts.problems import OwnApiView, ProblemSerializer
 from gallery import deletion, sharing
 from gallery.api import shapes
 from gallery.api.items import OneItem, refusals
-from gallery.library import storage, trash
+from gallery.library import lifetime, storage, trash
 from gallery.models import Item
 from gallery.social import liking
 from predictions.dialects.common.origin import origin_of
@@ -33,20 +33,55 @@ class StorageSerializer(serializers.Serializer[Any]):
 
     used = serializers.IntegerField(help_text="Bytes, the trash included.")
     quota = serializers.IntegerField(allow_null=True, help_text="Bytes that it may take; null: no limit.")
+    keep_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="Days after which your private items go to the trash that you neither like, collect nor share.",
+    )
+
+
+class KeepSerializer(serializers.Serializer[Any]):
+    """How long private items are kept."""
+
+    keep_days = serializers.ChoiceField(
+        lifetime.CHOICES, allow_null=True, help_text="Null: until you delete them."
+    )
 
 
 class StorageView(OwnApiView):
-    """Place taken and place allowed."""
+    """Place taken and place allowed, and for how long."""
+
+    scopes: ClassVar = {"PATCH": permits.GALLERY}
 
     @extend_schema(
         operation_id="storage_get",
         summary="Place that your pictures take",
         responses={200: StorageSerializer},
-        examples=[examples.came({"used": 183_402_112, "quota": 5_368_709_120})],
+        examples=[examples.came({"used": 183_402_112, "quota": 5_368_709_120, "keep_days": None})],
     )
     def get(self, request: Request) -> Response:
         """The files of all your items with their thumbnails, those in the trash too. At most a minute old."""
-        return Response({"used": storage.used(self.account).bytes, "quota": settings.STORAGE_QUOTA or None})
+        return self._answer()
+
+    @extend_schema(
+        operation_id="storage_change",
+        summary="Choose how long items are kept",
+        request=KeepSerializer,
+        responses={200: StorageSerializer, 400: ProblemSerializer},
+        examples=[
+            examples.sent({"keep_days": 90}),
+            examples.came({"used": 183_402_112, "quota": None, "keep_days": 90}),
+        ],
+    )
+    def patch(self, request: Request) -> Response:
+        """After these days private items go to the trash that you neither like, collect nor share; null: never."""
+        asked = KeepSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        lifetime.choose(self.user, asked.validated_data["keep_days"])
+        return self._answer()
+
+    def _answer(self) -> Response:
+        used, quota = storage.used(self.account).bytes, settings.STORAGE_QUOTA or None
+        return Response({"used": used, "quota": quota, "keep_days": lifetime.of(self.user)})
 
 
 class TrashView(OwnApiView):

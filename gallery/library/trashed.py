@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
 
 from gallery import access, paging, rows, tiles
-from gallery.library import filters, trash
+from gallery.library import filters, lifetime, trash
 from gallery.library.views import COLLECTIONS, PAGE, row_height
 from gallery.pages import account_of, member, page, user_of
 
@@ -27,10 +30,33 @@ def trashed(request: HttpRequest) -> HttpResponse:
         "collections": filters.collections_of(user_of(request))[:COLLECTIONS],
         "older": f"{reverse('library_trash')}?after={found.older}" if found.older else "",
         "trash_days": int(trash.life_s() // 86400),
+        "keep_choices": lifetime.CHOICES,
+        "keep_days": lifetime.of(user_of(request)),
         "first": "after" not in request.GET,
     }
     part = request.headers.get("HX-Request") == "true" and "after" in request.GET
     return page(request, "library/_trash_rows.html" if part else "library/trash.html", context)
+
+
+@require_POST
+@member
+def keep_for(request: HttpRequest) -> HttpResponse:
+    """Choose how long private pictures are kept that nobody cares for."""
+    given = request.POST.get("days", "")
+    try:
+        lifetime.choose(user_of(request), int(given) if given else None)
+    except ValueError:
+        raise Http404 from None
+    if given:
+        words = ngettext(
+            "Private pictures that you neither like, collect nor share go to the trash after %(days)s day.",
+            "Private pictures that you neither like, collect nor share go to the trash after %(days)s days.",
+            int(given),
+        ) % {"days": given}
+    else:
+        words = _("Your pictures are kept until you delete them.")
+    messages.success(request, words)
+    return HttpResponseRedirect(reverse("library_trash"))
 
 
 def days_left(item: Any) -> int:

@@ -15,6 +15,7 @@ urlpatterns = [
     path("library/zip/", deeds.archived, name="library_zip"),
     path("library/restore/", deeds.restore, name="library_restore"),
     path("library/trash/", trashed.trashed, name="library_trash"),
+    path("library/lifetime/", trashed.keep_for, name="library_lifetime"),
     path("library/trash/erase/", deeds.erase, name="library_erase"),
     path("library/<slug:public_id>/", views.item, name="library_item"),
     path("library/<slug:public_id>/delete/", views.delete, name="item_delete"),

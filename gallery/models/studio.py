@@ -32,7 +32,7 @@ class Preset(models.Model):
 
 
 class ReaderChoice(models.Model):
-    """How a member wants the gallery to be shown."""
+    """How a member wants pictures: how the gallery shows them, and how long their own private ones are kept."""
 
     class Sensitive(models.TextChoices):
         BLUR = "blur", _("Blurred until I ask")
@@ -43,10 +43,21 @@ class ReaderChoice(models.Model):
     sensitive = models.CharField(
         _("sensitive pictures"), max_length=4, choices=Sensitive, default=Sensitive.BLUR
     )
+    keep_days = models.PositiveSmallIntegerField(
+        _("days that private pictures are kept"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: until their owner deletes them."),
+    )
 
     class Meta:
         verbose_name = _("choice of a reader")
         verbose_name_plural = _("choices of readers")
+        indexes: ClassVar = [
+            models.Index(
+                name="reader_keeps_for_days", fields=["id"], condition=models.Q(keep_days__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} · {self.sensitive}"

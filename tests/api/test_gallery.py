@@ -185,7 +185,10 @@ def test_the_place_that_pictures_take_is_told(mine: Frontend, alice: User, setti
     settings.STORAGE_QUOTA = 5_000_000
     item = factories.make_item(alice)
     told = mine.get("/api/storage").json()
-    assert told == {"used": item.output.file.size, "quota": 5_000_000}
+    assert told == {"used": item.output.file.size, "quota": 5_000_000, "keep_days": None}
+    assert mine.send("PATCH", "/api/storage", {"keep_days": 90}).json()["keep_days"] == 90
+    assert mine.send("PATCH", "/api/storage", {"keep_days": 3}).status_code == 400
+    assert mine.send("PATCH", "/api/storage", {"keep_days": None}).json()["keep_days"] is None
 
 
 @pytest.fixture

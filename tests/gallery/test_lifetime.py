@@ -1,0 +1,83 @@
+"""How long pictures are kept: as their owner chose, and never shorter for those that somebody cares for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from gallery.collections import keeping
+from gallery.library import lifetime, trash
+from gallery.models import Item
+from gallery.shares import making
+from gallery.social import liking
+from tests import factories
+from tests.gallery.pictures import picture_item
+
+pytestmark = pytest.mark.django_db
+
+
+def old(user: User, days: int = 40, **fields: object) -> Item:
+    item = picture_item(user, **fields)  # type: ignore[arg-type]
+    Item.objects.filter(pk=item.pk).update(created_at=timezone.now() - timedelta(days=days))
+    item.refresh_from_db()
+    return item
+
+
+def in_trash(user: User) -> set[str]:
+    return set(trash.holds(factories.account_of(user)).values_list("public_id", flat=True))
+
+
+def test_nothing_leaves_by_itself_unless_its_owner_chose_so(alice: User) -> None:
+    old(alice, 4000)
+    assert not lifetime.step() and in_trash(alice) == set()
+
+
+def test_private_pictures_leave_after_the_days_that_were_chosen_and_come_back(alice: User) -> None:
+    gone, kept = old(alice, 31), old(alice, 29)
+    lifetime.choose(alice, 30)
+    assert lifetime.step() and in_trash(alice) == {gone.public_id}
+    assert not lifetime.step()
+    assert trash.restore(factories.account_of(alice), [gone.public_id]) == 1
+    kept.refresh_from_db()
+    assert not kept.in_trash
+
+
+def test_what_somebody_cares_for_stays(alice: User, charlie: User) -> None:
+    liked, collected, shared, public = (old(alice) for _number in range(4))
+    liking.toggle(liked, alice)
+    keeping.add(keeping.create(alice, "Kept"), [collected], alice)
+    making.share(shared, alice)
+    Item.objects.filter(pk=public.pk).update(visibility="public", published_at=timezone.now())
+    of_another = old(charlie)
+    lifetime.choose(alice, 7)
+    assert not lifetime.step() and in_trash(alice) == in_trash(charlie) == set()
+    lifetime.choose(charlie, 7)
+    assert lifetime.step() and in_trash(charlie) == {of_another.public_id}
+
+
+def test_a_picture_whose_link_was_withdrawn_leaves_like_any_other(alice: User) -> None:
+    item = old(alice)
+    making.withdraw(making.share(item, alice))
+    lifetime.choose(alice, 30)
+    assert lifetime.step() and in_trash(alice) == {item.public_id}
+
+
+def test_it_is_chosen_on_the_page_of_the_trash_and_told_on_the_picture(as_alice: Client, alice: User) -> None:
+    item = picture_item(alice)
+    assert as_alice.post("/library/lifetime/", {"days": "90"}).status_code == 302
+    assert lifetime.of(alice) == 90
+    assert "after 90 days" in as_alice.get("/library/trash/").content.decode()
+    page = f"/library/{item.public_id}/"
+    assert "Goes to the trash on" in as_alice.get(page).content.decode()
+    as_alice.post("/library/lifetime/", {"days": ""})
+    assert lifetime.of(alice) is None and "Goes to the trash" not in as_alice.get(page).content.decode()
+
+
+@pytest.mark.parametrize("days", ["0", "-7", "31", "x", "9" * 400])
+def test_other_numbers_are_not_offered(as_alice: Client, alice: User, days: str) -> None:
+    assert as_alice.post("/library/lifetime/", {"days": days}).status_code == 404
+    assert lifetime.of(alice) is None
