@@ -1,0 +1,78 @@
+"""Every address there is, with its places open: for tests that hold of all of them, those of tomorrow too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
+
+# Somebody else's addresses (the desk's and allauth's have no ids that members know), and what upstreams call.
+OTHERS = ("^", "admin/", "accounts/", "hooks/")
+API = ("/api/", "/v1/", "/replicate/", "/openai/")
+# Streams have no end that a test client would get to.
+STREAMS = ("/live/", "/p/{}/preview")
+_PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address with places to fill."""
+
+    name: str
+    path: str
+
+    @property
+    def places(self) -> list[str]:
+        """The names of its places, in order."""
+        return _PLACE.findall(self.path)
+
+    @property
+    def is_api(self) -> bool:
+        """Whether programs ask for it, with a token."""
+        return self.path.startswith(API)
+
+    @property
+    def key(self) -> str:
+        """What a fault is reported under."""
+        return self.name or self.path
+
+    def filled(self, fits: Mapping[str, list[str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The address with all that fits in its places, and what was put there. KeyError for an unknown place."""
+        for chosen in product(*(fits[place] for place in self.places)):
+            address = self.path
+            for value in chosen:
+                address = _PLACE.sub(lambda _, value=value: value, address, count=1)  # type: ignore[misc]
+            yield address, chosen
+
+
+def routes(patterns: Any = None, before: str = "") -> Iterator[Route]:
+    """All of them, but those that catch the rest."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        text = str(pattern.pattern)
+        path = before + text
+        if text.startswith("^") or path.startswith(OTHERS):
+            continue
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, path)
+        elif isinstance(pattern, URLPattern):
+            yield Route(pattern.name or "", f"/{path}")
+
+
+def streams(route: Route) -> bool:
+    """Whether what it answers to those whom it concerns has no end."""
+    return _PLACE.sub("{}", route.path) in STREAMS
+
+
+def named_in_source(kind: str) -> list[str]:
+    """The names of all parameters (`GET`) or form fields (`POST`) that the pages' code reads."""
+    found: set[str] = set()
+    reads = rf"(?:{kind}|asked|given|form|values)(?:\.get|\.getlist)?[\[(]\s*\"([a-z_.]+(?:\[\])?)\""
+    for room in ("gallery", "accounts"):
+        for file in (settings.BASE_DIR / room).rglob("*.py"):
+            found.update(re.findall(reads, file.read_text()))
+    return sorted(found)
