@@ -16,6 +16,7 @@ from gallery.access import WORDS_OF_A_TILE
 from gallery.models import Item
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_CHECKERBOARD = "--blur:var(--checks);--fill:16px 16px;--fills:repeat"
 _BLUR = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]{1,4000}")
 
 
@@ -61,6 +62,11 @@ class Tile:
         return not self.item.moves
 
     @property
+    def is_clear(self) -> bool:
+        """Whether something of it is transparent."""
+        return is_clear(self.item)
+
+    @property
     def bytes(self) -> int:
         """The size of the original."""
         return self.item.output.file.size
@@ -95,9 +101,19 @@ def srcset(item: Item) -> str:
     )
 
 
+def is_clear(item: Item) -> bool:
+    """Whether something of it is transparent: of such pictures only the colour is noted, and no blur."""
+    return bool(item.output.colour) and not item.output.blur
+
+
 def placeholder(item: Item) -> str:
-    """Dominant colour and tiny blur as CSS custom properties; what is not of the expected form is left out."""
+    """Dominant colour and tiny blur as CSS custom properties; what is not of the expected form is left out.
+
+    What is transparent stands on a checkerboard instead, which stays.
+    """
     output = item.output
+    if is_clear(item):
+        return _CHECKERBOARD
     parts = []
     if _COLOUR.fullmatch(output.colour):
         parts.append(f"--c:{output.colour}")

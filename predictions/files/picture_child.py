@@ -114,7 +114,9 @@ def _thumbnails(picture: Image.Image, folder: Path) -> dict[str, Any]:
     for name, side in SIDES.items():
         picture = _fitted(picture, side)
         made[name] = _saved(picture, folder / name)
-    return {**made, **_placeholder(picture.convert("RGB"))}
+    found = _placeholder(picture.convert("RGB"))
+    # What is transparent shows what is behind it, so that a blur would be seen through the picture for good.
+    return {**made, **found, "blur": "" if picture.mode == "RGBA" else found["blur"]}
 
 
 def _fitted(picture: Image.Image, side: int) -> Image.Image:

@@ -42,6 +42,7 @@ class Look:
     medium: Thumbnail | None = None
     colour: str = ""
     blur: str = ""
+    """A tiny picture as a data URI; none where some of it is transparent."""
 
 
 def look(path: Path, folder: Path) -> Look:
@@ -72,7 +73,7 @@ def _read(found: dict[str, Any], folder: Path) -> Look:
     width, height = int(found["width"]), int(found["height"])
     if kind not in (*EXTENSIONS, VIDEO) or not 0 < width * height <= MAX_PIXELS:
         raise ValueError("no picture")
-    if not _COLOUR.fullmatch(found["colour"]) or not _BLUR.fullmatch(found["blur"]):
+    if not _COLOUR.fullmatch(found["colour"]) or not (_BLUR.fullmatch(found["blur"]) or found["blur"] == ""):
         raise ValueError("no placeholder")
     return Look(
         content_type=kind,

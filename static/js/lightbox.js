@@ -15,10 +15,11 @@ function neighbours() {
     film: link.dataset.film === "1",
     alt: link.querySelector("img")?.alt ?? "",
     here: link.hasAttribute("aria-current"),
+    clear: link.style.getPropertyValue("--fill") !== "",
   }));
   if (near.length) return near;
   const picture = print?.querySelector("img");
-  return [{ href: location.href, picture: opener.href, film: Boolean(print?.querySelector("video")), alt: picture?.alt ?? "", here: true }];
+  return [{ href: location.href, picture: opener.href, film: Boolean(print?.querySelector("video")), alt: picture?.alt ?? "", here: true, clear: print.style.getPropertyValue("--fill") !== "" }];
 }
 
 if (box && opener && print) start();
@@ -57,6 +58,7 @@ function start() {
       shown.setAttribute("aria-label", one.alt);
     } else {
       shown = Object.assign(document.createElement("img"), { src: one.picture, alt: one.alt, draggable: false });
+      shown.classList.toggle("clear", one.clear);
     }
     view.append(shown);
     place.textContent = near.length > 1 ? `${index + 1} / ${near.length}` : "";

@@ -126,10 +126,11 @@ def test_a_turned_picture_is_measured_and_shown_upright(look: Looking) -> None:
 def test_what_is_transparent_stays_so_and_what_only_could_be_becomes_a_jpeg(look: Looking) -> None:
     clear = look(written(halves("RGBA", (255, 0, 0, 0), (0, 0, 255, 255))))
     picture = shown(clear.medium)
+    assert clear.blur == "" and clear.colour.startswith("#"), "a blur would be seen through it"
     assert picture.mode == "RGBA" and clear.medium is not None and clear.medium.content_type == "image/webp"
     assert picture.getpixel((40, 40))[3] == 0 and near(picture.getpixel((600, 40)), (0, 0, 254, 255))
     full = look(written(halves("RGBA", (255, 0, 0, 255), (0, 0, 255, 255))))
-    assert full.medium is not None and full.medium.content_type == "image/jpeg"
+    assert full.medium is not None and full.medium.content_type == "image/jpeg" and full.blur
 
 
 @pytest.mark.parametrize(
