@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -10,12 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery import money
 from gallery.pages import account_of, base_url, member, page, user_of
 from gallery.studio import batches, desk, inputs, lineage, needs, presets, reading, sheet, wishes
 from gallery.studio.deeds import made, refusal_of
-from predictions import submit
+from predictions import submit, validation
 from predictions.models import Version
 
+QUOTED = "quoted"
+"""The price that the button said, in micro-credits."""
+LONGEST_AMOUNT = 18
 LONGEST_KEPT = 1000
 """Characters of a field that an address keeps."""
 SAMPLES = (
@@ -73,6 +78,9 @@ def make(request: HttpRequest) -> HttpResponse:
     wrong = needs.faults(version, given) | wrong
     if wrong:
         return _refused(request, version, form, errors=wrong)
+    dearer = _dearer(version, form, given)
+    if dearer:
+        return _refused(request, version, form, refusal=dearer)
     origin = lineage.of_form(account_of(request), form)
     try:
         rows = batches.accept(account_of(request), user_of(request), version, form, origin, base_url(request))
@@ -88,6 +96,30 @@ def make(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         return made(request, rows)
     return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
+
+
+def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> str:
+    """Why the price has to be seen once more: it is above what the button said. Empty where it is not, and for forms
+    that say no price. What is wrong with a form is said first, by those who find it.
+    """
+    raw = form.get(QUOTED, "")
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT):
+        return ""
+    if batches.count_of(version, form) > batches.LARGEST or validation.check(version, given):
+        return ""
+    try:
+        cost = batches.quote(version, form)
+    except submit.ModelNotAvailable:
+        return ""
+    if cost <= int(raw):
+        return ""
+    words = {"cost": money.words(cost), "quoted": money.words(int(raw))}
+    return (
+        _(
+            "This costs %(cost)s, not %(quoted)s as the button said. Nothing was charged. Press again to make it."
+        )
+        % words
+    )
 
 
 def _as_address(form: QueryDict, version: Version) -> str:

@@ -14,7 +14,7 @@ from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item, Like, ReaderChoice
 from gallery.studio import batches, sheet
 from predictions import catalogue, lifecycle
-from predictions.models import Phase, Prediction, Status, Version
+from predictions.models import Phase, Prediction, Price, Status, Version
 from predictions.providers.base import ProviderError
 from predictions.upstreams import circuits
 from tests import factories
@@ -100,6 +100,26 @@ def test_a_batch_is_accepted_whole_or_not_at_all(as_alice: Client, alice: User) 
     assert "This needs 2.4 credits; you have 2.0." in answer.content.decode()
     assert not Prediction.objects.exists()
     assert not LedgerEntry.objects.filter(kind="hold").exists()
+
+
+def test_a_price_that_rose_is_shown_before_it_is_accepted(as_alice: Client, alice: User) -> None:
+    fields = form("a hill\na lake", each_line="on")
+    button = as_alice.post("/studio/quote/", fields).content.decode()
+    assert 'name="quoted" value="1200000"' in button
+    Price.objects.create(model=find(SCHNELL).model, number=99, unit=Price.Unit.OUTPUT, amount=900_000)
+    refused = as_alice.post("/studio/make/", fields | {"quoted": "1200000"}, headers=HTMX)
+    page = refused.content.decode()
+    assert refused.status_code == 422 and refused["HX-Retarget"] == "#form"
+    assert "This costs 1.8 credits, not 1.2 credits as the button said. Nothing was charged." in page
+    assert 'name="quoted" value="1800000"' in page and "a hill" in page
+    assert not Prediction.objects.exists() and not LedgerEntry.objects.filter(kind="hold").exists()
+    assert as_alice.post("/studio/make/", fields | {"quoted": "1800000"}).status_code == 302
+    assert Prediction.objects.count() == 2
+
+
+@pytest.mark.parametrize("quoted", ["", "9999999", "-1", "1e9", "٣", "9" * 400])
+def test_a_price_that_fell_or_was_never_said_holds_nobody_up(as_alice: Client, quoted: str) -> None:
+    assert as_alice.post("/studio/make/", form(quoted=quoted)).status_code == 302
 
 
 @pytest.mark.parametrize(
