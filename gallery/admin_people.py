@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
-from accounts.desk import HistoryDesk
+from accounts.desk import HistoryDesk, ReasonForm, ask
 from accounts.models import User
+from gallery import moderation
 from gallery.models import (
     Collection,
     CollectionEditor,
@@ -145,16 +146,73 @@ class ReportDesk(HistoryDesk):
 
 @admin.register(Collection)
 class CollectionDesk(HistoryDesk):
-    """Sets of pictures."""
+    """Sets of pictures. Hiding one works at once: its public page and its share links are gone, its pictures stay."""
 
-    list_display = ("title", "user", "visibility", "changed_at")
-    list_filter = ("visibility", "created_at")
+    list_display = ("title", "user", "state", "complaints", "hidden_reason", "changed_at")
+    list_filter: ClassVar = [("hidden_at", admin.EmptyFieldListFilter), "visibility", "created_at"]
     list_select_related = ("user",)
     search_fields = ("=public_id", "title", "user__username")
     fields = readonly_fields = (
         "title", "description", "user", "account", "visibility", "cover", "published_at", "hidden_at",
-        "hidden_reason", "created_at", "changed_at",
+        "hidden_reason", "complaints", "created_at", "changed_at",
     )  # fmt: skip
+    actions = ("hide", "restore", "close_reports")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
+        """Each with its open reports."""
+        open_ones = Count("reports", filter=Q(reports__closed_at__isnull=True))
+        return super().get_queryset(request).annotate(open_reports=open_ones)
+
+    def has_moderate_permission(self, request: HttpRequest) -> bool:
+        """Who may change collections may hide them."""
+        return bool(request.user.has_perm("gallery.change_collection"))
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        """Who may change reports may close them."""
+        return bool(request.user.has_perm("gallery.change_report"))
+
+    @display(description=gettext_lazy("open reports"), ordering="open_reports")
+    def complaints(self, collection: Collection) -> int:
+        return int(getattr(collection, "open_reports", 0))
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"hidden": "danger", "public": "success", "private": "default"},
+    )
+    def state(self, collection: Collection) -> tuple[str, str]:
+        if collection.hidden_at is not None:
+            return "hidden", _("hidden")
+        return collection.visibility, collection.get_visibility_display()
+
+    @admin.action(description=gettext_lazy("Hide, with a reason"), permissions=["moderate"])
+    def hide(self, request: HttpRequest, chosen: QuerySet[Collection]) -> HttpResponse | None:
+        """Ask for the reason, then hide the chosen collections."""
+        form = ReasonForm(request.POST if "answered" in request.POST else None)
+        if not form.is_valid():
+            words = _(
+                "Their public pages and share links are gone at once; the pictures in them stay. "
+                "The owner reads the reason."
+            )
+            title = _("Hide")
+            return ask(
+                self, request, form, title=title, words=words, button=title, chosen=chosen, action="hide"
+            )
+        reason = form.cleaned_data["reason"]
+        hidden = [one for one in chosen if moderation.hide_collection(one, reason)]
+        tell(self, request, hidden, f"Hidden: {reason}")
+        return None
+
+    @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
+    def restore(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
+        """Show the chosen collections to whom they were shown before."""
+        tell(self, request, [one for one in chosen if moderation.restore_collection(one)], "Shown again.")
+
+    @admin.action(description=gettext_lazy("Close their reports"), permissions=["close"])
+    def close_reports(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
+        """Close what is open about the chosen collections, in the moderator's name."""
+        assert isinstance(request.user, User)
+        closed = [one for one in chosen if reporting.close_all(one, request.user)]
+        tell(self, request, closed, "Its reports closed.")
 
 
 @admin.register(CollectionItem)

@@ -21,6 +21,7 @@ from accounts.models import User
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import access, sharing
 from gallery.api import shapes
+from gallery.collections import seeing
 from gallery.models import Comment, Follow, Item, Like, Report
 from gallery.social import commenting, following, liking, manners, reporting
 from predictions.dialects.common.origin import origin_of
@@ -272,17 +273,20 @@ class CommentView(OwnApiView):
 
 
 class NewReportSerializer(serializers.Serializer[Any]):
-    """What is wrong, and with what: an item or a comment."""
+    """What is wrong, and with what: an item, a comment or a collection."""
 
     item = Text(required=False, max_length=64, help_text="A public or unlisted item's id.")
     comment = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    collection = Text(required=False, max_length=64, help_text="A public or unlisted collection's id.")
     reason = serializers.ChoiceField(Report.Reason.choices)
     words = Text(default="", allow_blank=True, max_length=reporting.LONGEST)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Of one thing."""
-        if ("item" in attrs) == ("comment" in attrs):
-            raise serializers.ValidationError({"item": ["Name either an item or a comment."]})
+        if sum(name in attrs for name in ("item", "comment", "collection")) != 1:
+            raise serializers.ValidationError(
+                {"item": ["Name an item, a comment or a collection: one of them."]}
+            )
         return attrs
 
 
@@ -295,7 +299,7 @@ class ReportsView(OwnApiView):
 
     @extend_schema(
         operation_id="reports_create",
-        summary="Report an item or a comment",
+        summary="Report an item, a comment or a collection",
         request=NewReportSerializer,
         responses={201: None, 200: None, 404: ProblemSerializer, 429: ProblemSerializer},
         examples=[examples.sent({"item": shapes.ITEM, "reason": "copied", "words": "It is mine."})],
@@ -312,8 +316,10 @@ class ReportsView(OwnApiView):
         return Response(status=status.HTTP_201_CREATED if fresh else status.HTTP_200_OK)
 
 
-def _reported(given: dict[str, Any]) -> Item | Comment:
+def _reported(given: dict[str, Any]) -> reporting.Thing:
     if "item" in given:
         return access.published(given["item"])
+    if "collection" in given:
+        return seeing.published(given["collection"])
     open_items = Q(item__in=Item.objects.open())
     return access.found(Comment.objects.filter(commenting.SHOWN, open_items, pk=given["comment"]).first())

@@ -26,7 +26,7 @@ def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list
     def seen(entries: Any) -> Any:
         return seeing.for_readers(entries).filter(reader.conditions("item__"))
 
-    found = paging.page(seeing.listed(), "published_at", size, after)
+    found = paging.page(reader.collections(seeing.listed()), "published_at", size, after)
     look = looks.readers(reader)
     return cards.cards(found.rows, seen, address, lambda _collection: look), found.older
 
@@ -63,11 +63,14 @@ def collection(request: HttpRequest, public_id: str) -> HttpResponse:
     seen = seeing.with_items(seen.filter(reader.conditions("item__")))
     entries, older = ordering.page(seen, request.GET.get("after", ""), PICTURES)
     account = access.account_of(request.user)
+    mine = account is not None and account.pk == collection.account_id
+    reported = not mine and reader.has_reported_collection(collection)
     context = {
         "collection": collection,
         "rows": frames.lay_out(entries, looks.readers(reader), more=bool(older)),
         "older": f"{address(collection)}?{urlencode({'after': older})}" if older else "",
-        "mine": account is not None and account.pk == collection.account_id,
+        "mine": mine,
+        "veiled": reported and "show" not in request.GET and "after" not in request.GET,
         "first": "after" not in request.GET,
     }
     if request.headers.get("HX-Request") == "true" and "after" in request.GET:

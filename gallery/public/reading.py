@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.models import User
-from gallery.models import Comment, Item, ItemQuerySet, ReaderChoice, Report
+from gallery.models import Collection, Item, ItemQuerySet, ReaderChoice, Report
 
 Choice = ReaderChoice.Sensitive
 _SESSION = "reported"
+_SESSION_COLLECTIONS = "reported_collections"
 _KEPT = 200
 """Reported things that a visitor's session remembers."""
 
@@ -25,6 +26,7 @@ class Reader:
     reported: tuple[int, ...] = ()
     tiles_alone: bool = False
     """Whether lists are read for pages, which need no more than tiles show."""
+    reported_collections: tuple[int, ...] = ()
 
     @property
     def shows(self) -> bool:
@@ -48,12 +50,25 @@ class Reader:
             return Report.objects.filter(reporter=self.user, item=item).exists()
         return item.pk in self.reported
 
+    def collections(self, rows: QuerySet[Collection]) -> QuerySet[Collection]:
+        """Of these collections those that the reader did not report."""
+        if self.user is not None:
+            return rows.filter(~Exists(Report.objects.filter(reporter=self.user, collection=OuterRef("pk"))))
+        return rows.exclude(pk__in=self.reported_collections) if self.reported_collections else rows
+
+    def has_reported_collection(self, collection: Collection) -> bool:
+        """Whether this reader reported the collection as such."""
+        if self.user is not None:
+            return Report.objects.filter(reporter=self.user, collection=collection).exists()
+        return collection.pk in self.reported_collections
+
 
 def reader_of(request: HttpRequest) -> Reader:
     """The reader of a page of tiles, in one query for members and none for visitors."""
     user = request.user
     if not isinstance(user, User):
-        return Reader(None, Choice.BLUR, tuple(_remembered(request)), tiles_alone=True)
+        reported, collections = _remembered(request, _SESSION), _remembered(request, _SESSION_COLLECTIONS)
+        return Reader(None, Choice.BLUR, tuple(reported), True, tuple(collections))
     chosen = ReaderChoice.objects.filter(user=user).values_list("sensitive", flat=True).first()
     return Reader(user, chosen or Choice.BLUR, tiles_alone=True)
 
@@ -63,14 +78,15 @@ def choose(user: User, sensitive: str) -> None:
     ReaderChoice.objects.update_or_create(user=user, defaults={"sensitive": Choice(sensitive).value})
 
 
-def remember_report(request: HttpRequest, item: Item | None, comment: Comment | None = None) -> None:
+def remember_report(request: HttpRequest, thing: Item | Collection) -> None:
     """Have a visitor's session leave out what they reported; a member's lists read the reports themselves."""
-    if isinstance(request.user, User) or item is None:
+    if isinstance(request.user, User):
         return
-    kept = [pk for pk in _remembered(request) if pk != item.pk]
-    request.session[_SESSION] = [*kept, item.pk][-_KEPT:]
+    name = _SESSION if isinstance(thing, Item) else _SESSION_COLLECTIONS
+    kept = [pk for pk in _remembered(request, name) if pk != thing.pk]
+    request.session[name] = [*kept, thing.pk][-_KEPT:]
 
 
-def _remembered(request: HttpRequest) -> list[int]:
-    found = request.session.get(_SESSION, ())
+def _remembered(request: HttpRequest, name: str) -> list[int]:
+    found = request.session.get(name, ())
     return [pk for pk in found if isinstance(pk, int)] if isinstance(found, list) else []

@@ -142,6 +142,7 @@ def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpRes
         "rows": frames.lay_out(entries, look, more=bool(older)),
         "older": f"{here}?{urlencode({'after': older})}" if older else "",
         "first": "after" not in request.GET,
+        "report": reverse("share_report", args=[link.token]),
         **shown,
     }
     return quiet(page(request, "collections/_more.html" if part else "shares/collection.html", context))

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from gallery.collections import seeing
-from gallery.models import Item, ShareLink
+from gallery.models import Collection, Item, ShareLink
 from gallery.pages import page
+from gallery.public.reading import remember_report
 from gallery.shares import opening
 from gallery.shares.guests import may_pass, quiet
 from gallery.social import manners, reporting
@@ -19,26 +20,33 @@ from gallery.social.forms import ReportForm
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
-    """Report the picture of a link, or one of a shared collection."""
+    """Report what a link shows, a picture or a collection, or one picture of a shared collection."""
     link = opening.opened(token)
     if not may_pass(request, link):
         return HttpResponseRedirect(reverse("share", args=[link.token]))
-    item = link.item or seeing.entry(opening.entries_of(link), item_id).item
+    thing = seeing.entry(opening.entries_of(link), item_id).item if item_id else opening.thing_of(link)
     form = ReportForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             said = form.cleaned_data
-            reporting.report(item, reporting.reporter_of(request), said["reason"], said["words"])
+            reporting.report(thing, reporting.reporter_of(request), said["reason"], said["words"])
         except manners.TooMany as error:
             form.add_error(None, error.words)
         else:
+            remember_report(request, thing)
             messages.success(request, _("Thank you. A moderator will look at it."))
-            return quiet(HttpResponseRedirect(_page_of(link, item)))
-    context = {"form": form, "link": link, "item": item, "back": _page_of(link, item)}
+            return quiet(HttpResponseRedirect(_page_of(link, thing)))
+    context = {"form": form, "link": link, "back": _page_of(link, thing), **_words_of(thing)}
     return quiet(page(request, "shares/report.html", context, status=422 if form.errors else 200), asks=True)
 
 
-def _page_of(link: ShareLink, item: Item) -> str:
-    if link.item_id is not None:
+def _words_of(thing: Item | Collection) -> dict[str, str]:
+    if isinstance(thing, Collection):
+        return {"heading": _("Report this collection"), "back_words": _("To the collection")}
+    return {"heading": _("Report this picture"), "back_words": _("To the picture")}
+
+
+def _page_of(link: ShareLink, thing: Item | Collection) -> str:
+    if isinstance(thing, Collection) or link.item_id is not None:
         return reverse("share", args=[link.token])
-    return reverse("share_item", args=[link.token, item.public_id])
+    return reverse("share_item", args=[link.token, thing.public_id])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -9,18 +11,43 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from gallery import access
-from gallery.models import Comment, Item
+from gallery.collections import seeing
+from gallery.models import Comment
 from gallery.pages import page
 from gallery.public.reading import remember_report
 from gallery.social import commenting, manners, reporting
 from gallery.social.forms import ReportForm
 
 
+@dataclass(frozen=True)
+class Complaint:
+    """What is reported, and the words and ways of its page."""
+
+    thing: reporting.Thing
+    action: str
+    heading: str
+    back: str
+    """The page it was reported from, and `back_words`, the name of the way there."""
+    back_words: str
+    thanks: str
+    then: str
+    """Where the reporter comes to afterwards."""
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
     """Report an open item. Afterwards the reporter's lists leave it out."""
     item = access.published(public_id)
-    return _report(request, item, item, reverse("report_item", args=[public_id]))
+    complaint = Complaint(
+        thing=item,
+        action=reverse("report_item", args=[public_id]),
+        heading=_("Report this picture"),
+        back=reverse("gallery_item", args=[public_id]),
+        back_words=_("To the picture"),
+        thanks=_("Thank you. A moderator will look at it. You no longer see this picture."),
+        then=reverse("gallery"),
+    )
+    return _report(request, complaint)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -29,37 +56,62 @@ def report_comment(request: HttpRequest, number: int) -> HttpResponse:
     found = Comment.objects.filter(commenting.SHOWN, pk=number).select_related("item", "user").first()
     comment = access.found(found)
     item = access.published(comment.item.public_id)
-    return _report(request, comment, item, reverse("report_comment", args=[number]))
+    back = reverse("gallery_item", args=[item.public_id])
+    complaint = Complaint(
+        thing=comment,
+        action=reverse("report_comment", args=[number]),
+        heading=_("Report this comment"),
+        back=back,
+        back_words=_("To the picture"),
+        thanks=_("Thank you. A moderator will look at it. You no longer see this comment."),
+        then=f"{back}#comments",
+    )
+    return _report(request, complaint)
 
 
-def _report(request: HttpRequest, thing: Item | Comment, item: Item, action: str) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_collection(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Report a public or unlisted collection as a whole. Afterwards the reporter's lists leave it out."""
+    collection = seeing.published(public_id)
+    complaint = Complaint(
+        thing=collection,
+        action=reverse("report_collection", args=[public_id]),
+        heading=_("Report this collection"),
+        back=reverse("collection_public", args=[public_id]),
+        back_words=_("To the collection"),
+        thanks=_("Thank you. A moderator will look at it. You no longer see this collection."),
+        then=reverse("collections_public"),
+    )
+    return _report(request, complaint)
+
+
+def _report(request: HttpRequest, complaint: Complaint) -> HttpResponse:
     form = ReportForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         chosen = form.cleaned_data
         try:
-            reporting.report(thing, reporting.reporter_of(request), chosen["reason"], chosen["words"])
+            reporting.report(
+                complaint.thing, reporting.reporter_of(request), chosen["reason"], chosen["words"]
+            )
         except manners.TooMany as error:
             form.add_error(None, error.words)
         else:
-            return _thanked(request, thing, item)
+            return _thanked(request, complaint)
     status = 422 if form.errors else 200
     part = request.headers.get("HX-Request") == "true"
     template = "social/_report.html" if part else "social/report.html"
-    context = {"form": form, "thing": thing, "item": item, "action": action, "of_item": thing is item}
+    context = {"form": form, "complaint": complaint, "heading": complaint.heading}
+    if isinstance(complaint.thing, Comment):
+        context["said"] = complaint.thing.text
     response = page(request, template, context, status=status)
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
-def _thanked(request: HttpRequest, thing: Item | Comment, item: Item) -> HttpResponse:
-    if isinstance(thing, Item):
-        remember_report(request, thing)
-        words = _("Thank you. A moderator will look at it. You no longer see this picture.")
-        target = reverse("gallery")
-    else:
-        words = _("Thank you. A moderator will look at it. You no longer see this comment.")
-        target = f"{reverse('gallery_item', args=[item.public_id])}#comments"
-    messages.success(request, words)
+def _thanked(request: HttpRequest, complaint: Complaint) -> HttpResponse:
+    if not isinstance(complaint.thing, Comment):
+        remember_report(request, complaint.thing)
+    messages.success(request, complaint.thanks)
     if request.headers.get("HX-Request") == "true":
-        return HttpResponse(status=204, headers={"HX-Redirect": target})
-    return HttpResponseRedirect(target)
+        return HttpResponse(status=204, headers={"HX-Redirect": complaint.then})
+    return HttpResponseRedirect(complaint.then)

@@ -1,4 +1,4 @@
-"""Reports: a complaint about an item or a comment, once by each person, members and visitors."""
+"""Reports: a complaint about an item, a comment or a collection, once by each person, members and visitors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from django.http import HttpRequest
 from accounts.clock import Now
 from accounts.models import User
 from gallery import words
-from gallery.models import Comment, Item, Report
+from gallery.models import Collection, Comment, Item, Report
 from gallery.social.manners import Limits, network_key, within
 
+Thing = Item | Comment | Collection
+"""What is complained about."""
 LONGEST = 2000
 """Characters of what somebody adds in their own words."""
 LIMITS: Limits = ((10, timedelta(hours=1)), (40, timedelta(days=1)))
 """So many reports of one member, or of one network, in such a time."""
+_NAMES: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,10 @@ def reporter_of(request: HttpRequest) -> Reporter:
     return Reporter(user) if isinstance(user, User) else Reporter(None, network_key(request))
 
 
-def report(thing: Item | Comment, reporter: Reporter, reason: str, text: str = "") -> bool:
+def report(thing: Thing, reporter: Reporter, reason: str, text: str = "") -> bool:
     """Write the complaint down; False where this person made it before. Raises TooMany; ValueError for no reason."""
     reason = Report.Reason(reason).value
-    about = {"item": thing} if isinstance(thing, Item) else {"comment": thing}
+    about = {_NAMES[type(thing)]: thing}
     with transaction.atomic():
         # One after the other, so that two clicks are one report.
         type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
@@ -60,6 +63,12 @@ def report(thing: Item | Comment, reporter: Reporter, reason: str, text: str = "
             reporter_key=reporter.key,
         )
     return True
+
+
+def close_all(collection: Collection, moderator: User) -> int:
+    """Put away whatever is open about a collection; how many there were."""
+    rows = Report.objects.filter(collection=collection, closed_at__isnull=True)
+    return rows.update(closed_at=Now(), closed_by=moderator)
 
 
 def close(report: Report, moderator: User) -> bool:

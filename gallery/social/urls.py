@@ -14,5 +14,6 @@ urlpatterns = [
     path("gallery/<slug:public_id>/comment/", views.comment, name="comment"),
     path("comment/<int:number>/remove/", views.remove_comment, name="comment_remove"),
     path("report/comment/<int:number>/", complaints.report_comment, name="report_comment"),
+    path("report/collection/<slug:public_id>/", complaints.report_collection, name="report_collection"),
     path("report/<slug:public_id>/", complaints.report_item, name="report_item"),
 ]

@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.models import Account, User
 from gallery import sharing, tagging
+from gallery.collections import keeping
 from gallery.models import Collection, Comment, Item, Report
 from predictions.running import chores
 from tests import factories
@@ -151,6 +152,17 @@ def test_reports_come_from_members_and_visitors_once_each(mine: Frontend, alice:
     assert mine.post("/api/reports", {"reason": "copied"}).status_code == 400
     assert mine.post("/api/reports", {**body, "reason": "dull"}).status_code == 400
     assert mine.post("/api/reports", {**body, "item": "nothing"}).status_code == 404
+
+
+def test_a_collection_is_reported_while_it_is_open(mine: Frontend, charlie: User) -> None:
+    made = keeping.create(charlie, "Harbours")
+    body = {"collection": made.public_id, "reason": "hate"}
+    assert mine.post("/api/reports", body).status_code == 404
+    keeping.show_to(made, "unlisted")
+    assert [mine.post("/api/reports", body).status_code for _time in range(2)] == [201, 200]
+    assert Report.objects.get().collection == made
+    refused = mine.post("/api/reports", {**body, "item": "also"})
+    assert (refused.status_code, list(refused.json()["faults"])) == (400, ["item"])
 
 
 def test_the_trash_takes_and_gives_back(mine: Frontend, alice: User) -> None:

@@ -1,4 +1,7 @@
-"""Reports: by anybody, once each, kept for the moderators; the reporter sees the thing no more."""
+"""Reports: by anybody, once each, kept for the moderators; the reporter sees the thing no more.
+
+Reports of whole collections are in `test_reported_collections.py`.
+"""
 
 from __future__ import annotations
 
