@@ -41,6 +41,7 @@ _EXAMPLE = {
     "changed_at": "2026-11-20T13:00:00Z",
 }
 _ONE = {404: ProblemSerializer}
+_ITEMS = {200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer, **_ONE}
 
 
 class CollectionSerializer(serializers.Serializer[Any]):
@@ -252,11 +253,7 @@ class CollectionItemsView(_Kept):
         operation_id="collection_items_list",
         summary="What is in a collection",
         parameters=[Listed],
-        responses={
-            200: lists.page_of("GalleryPage", shapes.PublicItemSerializer),
-            400: ProblemSerializer,
-            **_ONE,
-        },
+        responses=_ITEMS,
         examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request, collection_id: str) -> Response:
@@ -362,11 +359,7 @@ class OpenCollectionItemsView(PublicView):
         operation_id="gallery_collection_items",
         summary="What is in an open collection",
         parameters=[Listed],
-        responses={
-            200: lists.page_of("GalleryPage", shapes.PublicItemSerializer),
-            400: ProblemSerializer,
-            **_ONE,
-        },
+        responses=_ITEMS,
         examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request, collection_id: str) -> Response:
