@@ -18,6 +18,7 @@ from gallery.library import filters, listing, selection, storage, telling, trash
 from gallery.library.filters import Filter
 from gallery.models import Item, ItemQuerySet, ShareLink
 from gallery.pages import account_of, base_url, member, page, reader_zone, user_of
+from gallery.studio import cutting
 from gallery.views.webhooks import lines_of
 from predictions.models import HostedModel
 
@@ -85,6 +86,7 @@ def _around(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
         "largest": LARGEST,
         "publish_form": PublishForm(initial={"visibility": Item.Visibility.PUBLIC, "show_prompt": True}),
         "trash_days": int(trash.life_s() // 86400),
+        "cuts": cutting.model() is not None,
     }
 
 
@@ -169,6 +171,7 @@ def item_page(
         # Search has an order of its own: from a found picture the way leads on through all.
         wanted = wanted if not wanted.text else Filter()
         mine = access.for_tiles(filters.matching(user_of(request), wanted))
+        cut_out = cutting.model()
         context: dict[str, Any] = {
             "item": item,
             "tile": tiles.Tile(item, own=True),
@@ -180,19 +183,12 @@ def item_page(
             "base_url": base_url(request),
             "lines": lines_of(item.output.prediction),
             "query": wanted.query,
-            "cut_out": _cut_out(),
+            "cut_out": cut_out.ref if cut_out is not None else "",
             "trash_days": int(trash.life_s() // 86400),
             **neighbours(mine, "created_at", item),
             **forms,
         }
         return page(request, "gallery/item.html", context, status=status)
-
-
-def _cut_out() -> str:
-    """The model that takes the ground away, as callers name it; empty where there is none."""
-    models = HostedModel.objects.filter(kind=HostedModel.Kind.BACKGROUND_REMOVAL, enabled=True)
-    first = models.order_by("position", "owner", "name").first()
-    return first.ref if first else ""
 
 
 def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:

@@ -6,7 +6,7 @@ All of them are accepted together or none is, under one id (`Prediction.batch`),
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,9 +100,22 @@ def accept(
     `address` is the origin of this server as the page sees it, under which pictures of ours are named.
     """
     wanted = inputs(version, form)
-    together = new_public_id() if len(wanted) > 1 else ""
-    if together:
+    if len(wanted) > 1:
         _check_lines(version, wanted)
+    return accept_each(account, user, version, [(given, origin) for given in wanted], address)
+
+
+def accept_each(
+    account: Account,
+    user: User,
+    version: Version,
+    wanted: Sequence[tuple[dict[str, Any], Origin]],
+    address: str,
+) -> list[Prediction]:
+    """Ask for one prediction of each input, with what it is made from: all or none, as one group where they are
+    several. Raises what `submit.accept_all` raises.
+    """
+    together = new_public_id() if len(wanted) > 1 else ""
     return submit.accept_all(
         [
             submit.Request(
@@ -116,7 +129,7 @@ def accept(
                 made_from=origin.item_id,
                 made_how=origin.how,
             )
-            for given in wanted
+            for given, origin in wanted
         ]
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gallery.studio import deeds, desk, history, inputs_views, presets, views
+from gallery.studio import cutting, deeds, desk, history, inputs_views, presets, views
 
 urlpatterns = [
     path("studio/", views.studio, name="studio"),
     path("studio/make/", views.make, name="studio_make"),
+    path("studio/cut/", cutting.cut, name="studio_cut"),
     path("studio/form/", desk.form, name="studio_form"),
     path("studio/quote/", desk.quote, name="studio_quote"),
     path("studio/upload/", inputs_views.upload, name="studio_upload"),

@@ -122,7 +122,8 @@ def _list(request: HttpRequest, batch: str) -> Wish | None:
     prompts = list(dict.fromkeys(str(row.input.get(name, "")) for row in rows))
     given = rows[0].input | ({name: "\n".join(prompts)} if name else {})
     form = reading.as_form(rows[0].version, given)
-    return Wish(rows[0].version, form, each_line=len(prompts) > 1, seeds=max(1, len(rows) // len(prompts)))
+    seeds = max(1, len(rows) // len(prompts)) if "seed" in rows[0].version.properties else 1
+    return Wish(rows[0].version, form, each_line=len(prompts) > 1, seeds=seeds)
 
 
 def _preset(request: HttpRequest, number: str) -> Wish | None:

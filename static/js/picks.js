@@ -379,7 +379,14 @@ export class Picks {
       return;
     }
     // A download is the browser's own, and what is done with everything leads to a page that is read anew.
-    if (button?.hasAttribute("data-zip-button") || this.all) return;
+    if (button?.hasAttribute("data-zip-button")) return;
+    const asks = button?.dataset.asks && document.getElementById(button.dataset.asks);
+    if (asks) {
+      event.preventDefault();
+      this.ask(asks, button);
+      return;
+    }
+    if (this.all) return;
     event.preventDefault();
     if (this.busy) return;
     this.busy = true;
@@ -396,6 +403,29 @@ export class Picks {
       }
       button?.closest("dialog")?.close();
       this.done(deed, told, cells, data);
+    } catch {
+      toast("", null, true);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  // What it costs is said in a dialog of its own, whose button makes it.
+  async ask(dialog, button) {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      const answer = await fetch(button.formAction, { method: "POST", body: new FormData(this.form, button), headers: { "HX-Request": "true" } });
+      if (answer.redirected) {
+        location.reload();
+      } else if (answer.ok) {
+        dialog.innerHTML = await answer.text();
+        dialog.showModal();
+        dialog.querySelector(".primary:not(:disabled), [data-closes]")?.focus();
+      } else {
+        const told = await answer.json().catch(() => ({}));
+        toast(told.detail ?? "", null, true);
+      }
     } catch {
       toast("", null, true);
     } finally {
