@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from gallery import access, paging
 from gallery.collections import cards, frames, looks, ordering, seeing
-from gallery.models import Collection, CollectionItem, ReaderChoice
+from gallery.models import Collection, CollectionItem, Item, ReaderChoice
 from gallery.pages import page
 from gallery.public.pictures import graph
 from gallery.public.reading import Reader, reader_of
@@ -75,18 +75,20 @@ def collection(request: HttpRequest, public_id: str) -> HttpResponse:
     }
     if request.headers.get("HX-Request") == "true" and "after" in request.GET:
         return page(request, "collections/_more.html", context)
-    response = page(request, "collections/public.html", context | _graph(request, collection, entries))
+    response = page(request, "collections/public.html", context | _graph(request, collection))
     if collection.visibility == Collection.Visibility.UNLISTED:
         response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
-def _graph(request: HttpRequest, collection: Collection, entries: list[CollectionItem]) -> dict[str, Any]:
+def cover(collection: Collection) -> Item | None:
+    """The open picture that stands for it elsewhere; None where none may."""
+    return seeing.cover(collection, seeing.for_readers(CollectionItem.objects.filter(collection=collection)))
+
+
+def _graph(request: HttpRequest, collection: Collection) -> dict[str, Any]:
     """What a pasted link shows: the cover or the first picture, unless it is sensitive."""
-    items = [entry.item for entry in entries if not entry.item.sensitive]
-    cover = next((item for item in items if item.pk == collection.cover_id), items[0] if items else None)
-    if cover is None:
+    item = cover(collection)
+    if item is None:
         return {}
-    told = graph(request, cover, reverse("item_picture", args=[cover.public_id, "medium"]))
-    # Collections have no oEmbed of their own.
-    return {name: value for name, value in told.items() if name != "oembed_url"}
+    return graph(request, item, reverse("item_picture", args=[item.public_id, "medium"]))

@@ -97,6 +97,14 @@ def entry(entries: QuerySet[CollectionItem], public_id: str) -> CollectionItem:
     return found
 
 
+def cover(collection: Collection, entries: QuerySet[CollectionItem]) -> Item | None:
+    """What stands for a collection where it is pasted: its cover, else the first of these entries, none sensitive."""
+    safe = with_items(entries.filter(item__sensitive=False))
+    chosen = safe.filter(item=collection.cover_id).first() if collection.cover_id is not None else None
+    found = chosen or safe.order_by("place", "id").first()
+    return found.item if found is not None else None
+
+
 def with_items(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
     """Entries with what a page of pictures needs, in one query."""
     return entries.select_related(

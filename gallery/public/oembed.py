@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.templatetags.static import static
 from django.urls import Resolver404, resolve, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from gallery import access, tiles, words
-from gallery.models import Item, ShareLink
+from gallery.collections import public, seeing
+from gallery.models import Collection, Item, ShareLink
 from gallery.pages import base_url
 from gallery.public.pictures import CARD, CARD_FILE
+from gallery.shares import opening, pasting
 
 LONGEST_URL = 2000
 LARGEST = 100_000
@@ -30,7 +34,7 @@ class BadNumber(ValueError):
 
 @require_safe
 def oembed(request: HttpRequest) -> HttpResponse:
-    """A photo for an open item, a link for a share link or for what is sensitive.
+    """A photo for an open or a shared item; a link for a collection, and for what is sensitive or locked.
 
     404 where the address is none of ours or no longer opens, 501 for XML, 400 for sizes that are none.
     """
@@ -69,8 +73,11 @@ def _told(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str, An
     found = resolve(_path(url, {origin, f"{request.scheme}://{request.get_host()}"}))
     if found.url_name == "gallery_item":
         return _of_item(access.published(found.kwargs["public_id"]), origin, most)
-    if found.url_name == "share":
-        return _of_link(found.kwargs["token"], origin)
+    if found.url_name == "collection_public":
+        return _of_collection(seeing.published(found.kwargs["public_id"]), origin, most)
+    if found.url_name in ("share", "share_item"):
+        link = opening.opened(found.kwargs["token"])
+        return _of_link(link, found.kwargs.get("item_id", ""), origin, most)
     raise Http404
 
 
@@ -90,32 +97,33 @@ def _path(url: str, origins: set[str]) -> str:
 
 
 def _of_item(item: Item, origin: str, most: tuple[int, int]) -> dict[str, Any]:
-    about = {
-        "version": "1.0",
-        "provider_name": "Darkroom",
-        "provider_url": origin,
-        "title": words.line(tiles.words_for(item, own=False), 120),
-        "author_name": words.line(item.user.shown_name, 80) or item.user.username,
+    about = _about(item, origin, tiles.words_for(item, own=False)) | {
         "author_url": origin + reverse("gallery_author", args=[item.user.username])
         if item.is_public
-        else origin,
-        "cache_age": KEPT_S,
+        else origin
     }
     if item.sensitive:
         return {"type": "link", **about, **_card(origin, most)}
     size, width, height = _fitting(item, most)
-    small = access.file_of(item, "small")
-    url = reverse("api_gallery_picture", args=[item.public_id, size])
+    small = _thumbnail(item, most, _open_picture(item, origin))
     if not _is_picture(item, size):
-        return {"type": "link", **about, **_thumbnail(item, origin, most)}
-    return {
-        "type": "photo",
-        **about,
-        "url": origin + url,
-        "width": width,
-        "height": height,
-        **(_thumbnail(item, origin, most) if small.content_type.startswith("image/") else {}),
-    }
+        return {"type": "link", **about, **small}
+    url = _open_picture(item, origin)(size)
+    return {"type": "photo", **about, "url": url, "width": width, "height": height, **small}
+
+
+def _provider(origin: str) -> dict[str, Any]:
+    return {"version": "1.0", "provider_name": "Darkroom", "provider_url": origin, "cache_age": KEPT_S}
+
+
+def _about(thing: Item | Collection, origin: str, title: str) -> dict[str, Any]:
+    name = words.line(thing.user.shown_name, 80) or thing.user.username
+    return _provider(origin) | {"title": words.line(title, 120), "author_name": name}
+
+
+def _open_picture(item: Item, origin: str) -> Callable[[str], str]:
+    """The addresses of an open item's pictures, by size: those that pages of other sites may show."""
+    return lambda size: origin + reverse("api_gallery_picture", args=[item.public_id, size])
 
 
 def _is_picture(item: Item, size: access.Size) -> bool:
@@ -144,14 +152,13 @@ def _scaled(width: int, height: int, most: tuple[int, int]) -> tuple[int, int]:
     return max(1, int(width * scale)), max(1, int(height * scale))
 
 
-def _thumbnail(item: Item, origin: str, most: tuple[int, int]) -> dict[str, Any]:
+def _thumbnail(item: Item, most: tuple[int, int], url: Callable[[str], str]) -> dict[str, Any]:
     file = access.file_of(item, "small")
     width, height = file.width or item.width, file.height or item.height
     # A thumbnail is given whole or not at all.
     if width > most[0] or height > most[1] or not file.content_type.startswith("image/"):
         return {}
-    url = origin + reverse("api_gallery_picture", args=[item.public_id, "small"])
-    return {"thumbnail_url": url, "thumbnail_width": width, "thumbnail_height": height}
+    return {"thumbnail_url": url("small"), "thumbnail_width": width, "thumbnail_height": height}
 
 
 def _card(origin: str, most: tuple[int, int]) -> dict[str, Any]:
@@ -164,21 +171,30 @@ def _card(origin: str, most: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _of_link(token: str, origin: str) -> dict[str, Any]:
-    """Of a share link its name alone: who has the link opens it. Locked and ended ones tell nothing."""
-    link = (
-        ShareLink.objects.open().select_related("item__user", "collection__user").filter(token=token).first()
-    )
-    if link is None or link.is_locked:
-        raise Http404
-    thing = link.item or link.collection
-    assert thing is not None
-    return {
-        "type": "link",
-        "version": "1.0",
-        "provider_name": "Darkroom",
-        "provider_url": origin,
-        "title": words.line(thing.title, 120),
-        "author_name": words.line(thing.user.shown_name, 80) or thing.user.username,
-        "cache_age": KEPT_S,
-    }
+def _of_collection(collection: Collection, origin: str, most: tuple[int, int]) -> dict[str, Any]:
+    item = public.cover(collection)
+    small = _thumbnail(item, most, _open_picture(item, origin)) if item is not None else {}
+    return {"type": "link", **_about(collection, origin, collection.title), **small}
+
+
+def _of_link(link: ShareLink, item_id: str, origin: str, most: tuple[int, int]) -> dict[str, Any]:
+    """A shared picture, or the name of a shared collection; of what is locked or sensitive only that it is shared."""
+    one = None
+    if item_id and not link.is_locked:
+        one = seeing.entry(opening.entries_of(link), item_id).item
+    item = pasting.shown(link, one)
+    if item is None:
+        return {"type": "link", **_provider(origin), "title": _("Shared with you")}
+
+    def url(size: str) -> str:
+        return origin + opening.picture_path(link, item, size)
+
+    small = _thumbnail(item, most, url)
+    if one is None and link.collection is not None:
+        return {"type": "link", **_about(link.collection, origin, link.collection.title), **small}
+    told = item.prompt if opening.tells_prompt(link, item) else ""
+    about = _about(item, origin, item.title or told or _("A shared picture"))
+    file = access.file_of(item, "medium")
+    width, height = _scaled(file.width or item.width, file.height or item.height, most)
+    size = "small" if (access.file_of(item, "small").width or 0) >= width else "medium"
+    return {"type": "photo", **about, "url": url(size), "width": width, "height": height, **small}

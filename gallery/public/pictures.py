@@ -21,12 +21,18 @@ CARD = (1200, 630)
 CARD_FILE = "cards/sensitive.png"
 
 
+def oembed_address(request: HttpRequest) -> str:
+    """Where other sites ask what to show of this page."""
+    origin = base_url(request)
+    return f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}"
+
+
 def graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
     """What a pasted link shows: the picture with its size, or that it is sensitive."""
     origin = base_url(request)
     told: dict[str, object] = {
         "og_url": origin + request.path,
-        "oembed_url": f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}",
+        "oembed_url": oembed_address(request),
         "og_site": origin,
     }
     if item.sensitive:

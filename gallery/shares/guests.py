@@ -15,8 +15,8 @@ from gallery.collections import frames, looks, ordering, seeing
 from gallery.collections.views import neighbours
 from gallery.models import Item, ShareLink
 from gallery.pages import page
-from gallery.public.pictures import graph, send_picture
-from gallery.shares import locks, making, opening
+from gallery.public.pictures import send_picture
+from gallery.shares import locks, making, opening, pasting
 from gallery.shares.forms import PasswordForm
 
 PICTURES = 60
@@ -70,6 +70,8 @@ def _asking(
     request: HttpRequest, link: ShareLink, form: PasswordForm, *, wait_s: int = 0, status: int = 200
 ) -> HttpResponse:
     context = {"link": link, "form": form, "wait_minutes": -(-wait_s // 60)}
+    if request.method != "POST":
+        context |= pasting.head_of(request, link)
     response = quiet(page(request, "shares/password.html", context, status=status), asks=True)
     if wait_s:
         response["Retry-After"] = str(wait_s)
@@ -101,26 +103,18 @@ def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str
     told = opening.tells_prompt(link, item)
     words = item.title or (item.prompt[:160] if told else "") or _("A shared picture")
     if link.item_id is not None:
-        picture = reverse("share_picture", args=[link.token, "full"])
         report = reverse("share_report", args=[link.token])
     else:
-        picture = reverse("share_item_picture", args=[link.token, item.public_id, "full"])
         report = reverse("share_item_report", args=[link.token, item.public_id])
-    address = picture.removesuffix("full")
-    # A locked link tells nothing where it is pasted, and a sensitive picture is not shown there.
-    shown = {} if link.is_locked or item.sensitive else graph(request, item, f"{address}medium")
-    if link.item_id is None:
-        # oEmbed knows the link's own page alone.
-        shown.pop("oembed_url", None)
     return {
         "link": link,
         "item": item,
         "told": told,
         "words": words,
-        "address": address,
+        "address": opening.picture_path(link, item, "full").removesuffix("full"),
         "report": report,
         "placeholder": tiles.placeholder(item),
-        **shown,
+        **pasting.head_of(request, link, item),
     }
 
 
@@ -130,12 +124,6 @@ def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpRes
         seeing.with_items(opening.entries_of(link)), request.GET.get("after", ""), PICTURES
     )
     here = reverse("share", args=[link.token])
-    first = next((entry.item for entry in entries if not entry.item.sensitive), None)
-    shown = {}
-    if first is not None and not link.is_locked:
-        shown = graph(
-            request, first, reverse("share_item_picture", args=[link.token, first.public_id, "medium"])
-        )
     context = {
         "link": link,
         "collection": link.collection,
@@ -143,9 +131,10 @@ def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpRes
         "older": f"{here}?{urlencode({'after': older})}" if older else "",
         "first": "after" not in request.GET,
         "report": reverse("share_report", args=[link.token]),
-        **shown,
     }
-    return quiet(page(request, "collections/_more.html" if part else "shares/collection.html", context))
+    if part:
+        return quiet(page(request, "collections/_more.html", context))
+    return quiet(page(request, "shares/collection.html", context | pasting.head_of(request, link)))
 
 
 @require_safe
@@ -179,9 +168,10 @@ def item_picture_of(request: HttpRequest, token: str, item_id: str, size: str) -
 def _picture(request: HttpRequest, link: ShareLink, item: Item, size: str) -> HttpResponse:
     if not may_pass(request, link):
         raise Http404
-    if not link.allow_download:
-        # Nothing but a thumbnail leaves, and never as the whole file in place of one that was not made.
-        thumbnail = {"small": item.output.small or item.output.medium, "medium": item.output.medium}.get(size)
-        if thumbnail is None or "download" in request.GET:
-            raise Http404
-    return quiet(send_picture(request, item, size, words=opening.tells_prompt(link, item)))
+    if not opening.gives(link, item, size) or (not link.allow_download and "download" in request.GET):
+        raise Http404
+    response = quiet(send_picture(request, item, size, words=opening.tells_prompt(link, item)))
+    if size in pasting.THUMBNAILS and pasting.may_show(link, item):
+        # What the site shows where the link was pasted. Scripts there read nothing of it all the same.
+        response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

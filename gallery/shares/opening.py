@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from accounts.models import User
 from gallery import access
@@ -50,6 +51,24 @@ def is_own(viewer: Viewer, link: ShareLink) -> bool:
 def entries_of(link: ShareLink) -> QuerySet[CollectionItem]:
     """What a collection's link shows; nothing for an item's."""
     return seeing.for_guests(CollectionItem.objects.filter(collection=link.collection_id))
+
+
+def gives(link: ShareLink, item: Item, size: str) -> bool:
+    """Whether the link gives this size: thumbnails always, the whole file only where it may be downloaded.
+
+    A thumbnail that was not made is not replaced by the whole file then.
+    """
+    if link.allow_download:
+        return True
+    output = item.output
+    return {"small": output.small or output.medium, "medium": output.medium}.get(size) is not None
+
+
+def picture_path(link: ShareLink, item: Item, size: str) -> str:
+    """The address of a picture of the link, which ends with it."""
+    if link.item_id is not None:
+        return reverse("share_picture", args=[link.token, size])
+    return reverse("share_item_picture", args=[link.token, item.public_id, size])
 
 
 def tells_prompt(link: ShareLink, item: Item) -> bool:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
 
 import pytest
-from django.contrib.auth.hashers import make_password
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import User
 from gallery import moderation, sharing
 from gallery.models import Item
-from tests import factories
 from tests.gallery.pictures import picture_item
 
 HOST = "http://testserver"
@@ -95,22 +91,6 @@ def test_what_is_not_open_does_not_exist(
     for one in (item, public):
         assert asked(client, page_of(one))[0] == 404
         assert asked(as_alice, page_of(one))[0] == 404
-
-
-def test_a_share_link_tells_its_name_while_it_opens_without_a_password(item: Item, client: Client) -> None:
-    link = factories.make_share_link(item)
-    Item.objects.filter(pk=item.pk).update(title="For you", prompt="a secret")
-    status, told = asked(client, f"{HOST}/s/{link.token}/")
-    assert (status, told["type"], told["title"]) == (200, "link", "For you")
-    assert "secret" not in str(told)
-    now = timezone.now()
-    for fields in (
-        {"withdrawn_at": now},
-        {"expires_at": now - timedelta(hours=1)},
-        {"password": make_password("open")},
-    ):
-        closed = factories.make_share_link(item, **fields)
-        assert asked(client, f"{HOST}/s/{closed.token}/")[0] == 404
 
 
 @pytest.mark.django_db

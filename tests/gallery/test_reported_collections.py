@@ -121,8 +121,8 @@ def test_moderators_hide_it_with_a_reason_and_show_it_again(
     collection: Collection, alice: User, as_alice: Client, staff: User, client: Client, client_of: Clients
 ) -> None:
     link, desk = making.share(collection, alice), client_of(staff)
-    public = (page_of(collection), f"/s/{link.token}/", report_of(collection))
-    public += (f"/api/gallery/collections/{collection.public_id}",)
+    api = f"/api/gallery/collections/{collection.public_id}"
+    public = [page_of(collection), f"/s/{link.token}/", report_of(collection), api]
     assert [client.get(path).status_code for path in public] == [200] * 4
     chosen = {"action": "hide", "_selected_action": [collection.pk]}
     assert "The owner reads the reason." in desk.post("/admin/gallery/collection/", chosen).content.decode()
