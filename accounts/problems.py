@@ -33,10 +33,23 @@ class Refused(exceptions.APIException):
 
 
 class Denied(exceptions.APIException):
-    """Any refusal with a status, a title and words of its own; `faults` by field where there are some."""
+    """Any refusal with a status, a title and words of its own; `faults` by field where there are some.
 
-    def __init__(self, status: int, title: str, detail: str, faults: dict[str, Any] | None = None) -> None:
+    `wait`: the seconds after which to try again, for `Retry-After`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        faults: dict[str, Any] | None = None,
+        *,
+        wait: int | None = None,
+    ) -> None:
         self.status_code = status
+        # The framework's own handler reads it.
+        self.wait = wait
         self.title = title
         self.faults = faults
         super().__init__(detail)

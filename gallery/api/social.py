@@ -45,7 +45,7 @@ def manners_of() -> Iterator[None]:
         raise Denied(403, "Forbidden", "This account is closed to new things.") from None
     except manners.TooMany as refused:
         words = f"Too many at once. Try again in {refused.seconds} seconds."
-        raise Denied(429, "Too many requests", words) from None
+        raise Denied(429, "Too many requests", words, wait=refused.seconds) from None
     except following.Oneself:
         raise Denied(422, "Unprocessable", "Nobody follows themselves.") from None
     except following.TooManyFollowed:

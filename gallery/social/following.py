@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.models import User
 from gallery.models import Follow
-from gallery.social.manners import needs_open_account
+from gallery.social.manners import count, needs_open_account
 
 MOST = 2000
 """Members that one may follow: more than anybody reads, and few enough that their newest are found at once."""
@@ -21,7 +21,7 @@ class TooManyFollowed(Exception):
 
 
 def toggle(follower: User, followed: User) -> bool:
-    """Follow, or no longer; whether it is followed now. Raises Oneself, TooManyFollowed, Suspended."""
+    """Follow, or no longer; whether it is followed now. Raises Oneself, TooManyFollowed, TooMany, Suspended."""
     return put(follower, followed, None)
 
 
@@ -30,6 +30,7 @@ def put(follower: User, followed: User, wanted: bool | None) -> bool:
     if follower.pk == followed.pk:
         raise Oneself
     needs_open_account(follower)
+    count("follow", follower)
     with transaction.atomic():
         # One after the other, so that two clicks are two clicks.
         User.objects.select_for_update(no_key=True).filter(pk=follower.pk).values_list("pk").first()

@@ -10,7 +10,7 @@ from django.db.models import F
 from accounts.clock import Now
 from accounts.models import User
 from gallery.models import Item, Like
-from gallery.social.manners import needs_open_account
+from gallery.social.manners import count, needs_open_account
 
 WEEK = timedelta(days=7)
 ITEMS_A_TURN = 100
@@ -18,12 +18,12 @@ ITEMS_A_TURN = 100
 
 
 def toggle(item: Item, user: User) -> bool:
-    """Like the item, or take the like back; whether it is liked now. Raises Suspended."""
+    """Like the item, or take the like back; whether it is liked now. Raises Suspended and TooMany."""
     return _set(item, user, None)[0]
 
 
 def put(item: Item, user: User, liked: bool) -> bool:
-    """Have the item liked by the member, or not, whatever was before; whether that was a change. Raises Suspended."""
+    """Have the item liked by the member, or not; whether that was a change. Raises Suspended and TooMany."""
     return _set(item, user, liked)[1]
 
 
@@ -33,6 +33,9 @@ def _set(item: Item, user: User, wanted: bool | None) -> tuple[bool, bool]:
     The item's row is locked first, so that its count always is the number of its likes.
     """
     needs_open_account(user)
+    if item.account_id != user.account_id:
+        # Favourites of one's own are nobody else's business, and many at once are marked in the library.
+        count("like", user)
     with transaction.atomic():
         Item.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk").first()
         before = Like.objects.filter(item=item, user=user).values_list("pk", "recent").first()

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
+import time
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_network
+from typing import Literal
 
+import structlog
 from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from limits import RateLimitItemPerMinute
+from limits.errors import StorageError
 
 from accounts import networks
 from accounts.clock import Now
 from accounts.models import Account, User
 from gallery.sharing import Suspended
+from predictions.dialects.common import rates
+
+log = structlog.get_logger(__name__)
 
 CLOSED = _("This account is closed to new things. You can download your pictures.")
 Limits = tuple[tuple[int, timedelta], ...]
+Deed = Literal["like", "follow"]
+A_MINUTE: dict[Deed, int] = {"like": 60, "follow": 30}
+"""So often a member may change their mind about others' pictures, and about others, in one minute."""
 _NETWORK_BITS = 64
 """Of an IPv6 address name the network, which one household has; what follows its devices choose themselves."""
 
@@ -54,6 +66,22 @@ def within(limits: Limits, rows: QuerySet[Model]) -> None:
     for most, span in limits:
         if rows.filter(created_at__gt=Now() - span).values("pk")[:most].count() >= most:
             raise TooMany(int(span.total_seconds()))
+
+
+def count(deed: Deed, user: User) -> None:
+    """Count something that leaves no row behind when it is taken back. Raises TooMany.
+
+    Where the counts cannot be reached everybody may: a like is no harm.
+    """
+    item, names = RateLimitItemPerMinute(A_MINUTE[deed]), (deed, str(user.pk))
+    try:
+        if rates.limiter().hit(item, *names):
+            return
+        reset = rates.limiter().get_window_stats(item, *names).reset_time
+    except StorageError as error:
+        log.error("deeds_uncounted", deed=deed, exc_info=error)
+        return
+    raise TooMany(max(1, math.ceil(reset - time.time())))
 
 
 def network_key(request: HttpRequest) -> str:

@@ -27,6 +27,9 @@ def like(request: HttpRequest, public_id: str) -> HttpResponse:
     except Suspended:
         messages.error(request, manners.CLOSED)
         return _back(request, item)
+    except manners.TooMany as error:
+        messages.error(request, error.words)
+        return _back(request, item)
     if not _htmx(request):
         return _back(request, item)
     item.refresh_from_db(fields=["likes"])
@@ -49,6 +52,9 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     except following.TooManyFollowed:
         words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MOST}
         messages.error(request, words)
+        return _again(request, home)
+    except manners.TooMany as error:
+        messages.error(request, error.words)
         return _again(request, home)
     except Suspended:
         messages.error(request, manners.CLOSED)

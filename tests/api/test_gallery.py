@@ -11,6 +11,7 @@ from accounts.models import Account, User
 from gallery import sharing, tagging
 from gallery.collections import keeping
 from gallery.models import Collection, Comment, Item, Report
+from gallery.social import manners
 from predictions.running import chores
 from tests import factories
 from tests.api.conftest import Frontend
@@ -140,6 +141,18 @@ def test_comments_are_read_by_all_written_by_members_and_removed_by_whose_they_a
 def test_a_strangers_comment_is_not_anybodys_to_remove(mine: Frontend, charlie: User, staff: User) -> None:
     comment = Comment.objects.create(item=public(charlie), user=charlie, text="mine")
     assert mine.send("DELETE", f"/api/comments/{comment.pk}").status_code == 404
+
+
+def test_more_likes_and_follows_than_people_give_are_to_wait(
+    mine: Frontend, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = f"/api/likes/{public(charlie).public_id}"
+    for deed, path in (("like", like), ("follow", "/api/follows/charlie")):
+        monkeypatch.setitem(manners.A_MINUTE, deed, 1)
+        assert mine.send("PUT", path).status_code == 204
+        refused = mine.send("PUT", path)
+        assert (refused.status_code, refused.json()["title"]) == (429, "Too many requests")
+        assert 1 <= int(refused["Retry-After"]) <= 60
 
 
 def test_reports_come_from_members_and_visitors_once_each(mine: Frontend, alice: User) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from limits.errors import StorageError
 
 from accounts.models import Account, User
 from gallery import moderation
 from gallery.models import Follow, Item, Like
-from gallery.social import following, liking
+from gallery.social import following, liking, manners
+from predictions.dialects.common import rates
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.races import together
@@ -91,6 +93,22 @@ def test_racing_hearts_are_counted_as_they_are() -> None:
     assert counts(item) == (5, 5, 5)
 
 
+def test_more_hearts_than_people_give_are_refused_but_not_for_ones_own(
+    public: Item, charlie: User, as_charlie: Client, as_alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(manners.A_MINUTE, "like", 2)
+    for _time in range(2):
+        as_charlie.post(f"/like/{public.public_id}/")
+    page = as_charlie.post(f"/like/{public.public_id}/", follow=True).content.decode()
+    assert "Too many at once. Try again in 1 minute." in page
+    part = as_charlie.post(f"/like/{public.public_id}/", headers={"HX-Request": "true"})
+    assert (part.status_code, part["HX-Refresh"]) == (204, "true")
+    assert counts(public) == (0, 0, 0)
+    for _time in range(3):
+        as_alice.post(f"/like/{public.public_id}/")
+    assert counts(public) == (1, 1, 1)
+
+
 # -- Following ------------------------------------------------------------------------------------------------------
 
 
@@ -148,3 +166,25 @@ def test_the_author_page_tells_capped_counts(
     monkeypatch.setattr(views, "COUNTED", 1)
     picture_item(alice, visibility="public")
     assert "more than 1 pictures" in client_of(bob).get("/gallery/by/alice/").content.decode()
+
+
+def test_more_changes_of_mind_about_members_than_people_have_are_refused(
+    public: Item, charlie: User, as_charlie: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(manners.A_MINUTE, "follow", 2)
+    for _time in range(2):
+        as_charlie.post("/follow/alice/")
+    page = as_charlie.post("/follow/alice/", follow=True).content.decode()
+    assert "Too many at once. Try again in 1 minute." in page
+    assert not Follow.objects.exists()
+
+
+def test_a_counter_that_cannot_be_reached_holds_nobody_up(
+    public: Item, as_charlie: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_named: object) -> bool:
+        raise StorageError(ConnectionError("no redis"))
+
+    monkeypatch.setattr(rates.limiter(), "hit", broken)
+    as_charlie.post(f"/like/{public.public_id}/")
+    assert counts(public) == (1, 1, 1)
