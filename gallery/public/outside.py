@@ -8,8 +8,11 @@ from typing import Any
 
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps import views as sitemaps
+from django.core.cache import cache
 from django.core.paginator import EmptyPage, PageNotAnInteger
+from django.db.models import F, Max
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -21,6 +24,8 @@ SPAN = 5000
 """Ids in one file of the sitemap: at most so many addresses, of a tenth of what such a file may hold."""
 MOST_FILES = 49_000
 """Files that the index names, of the 50,000 that one may: the newest, should there ever be more."""
+INDEX_KEPT_S = 300
+"""Seconds for which it is remembered which files there are: finding out reads the whole index of safe pictures."""
 _CLOSED = (
     "/studio/", "/library/", "/account/", "/accounts/", "/admin/", "/api/", "/v1/", "/replicate/", "/openai/",
     "/s/", "/p/", "/c/", "/f/", "/live/", "/report/", "/like/", "/follow/", "/comment/", "/i18n/", "/theme/",
@@ -44,6 +49,22 @@ class _Spans:
         whole = -(-last // SPAN)
         self.first = max(0, whole - MOST_FILES)
         self.num_pages = max(1, whole - self.first)
+
+    def filled(self) -> dict[int, datetime]:
+        """The pages in which there is something, and when the newest of it came; by one index, now and then."""
+        name = f"sitemap-{SPAN}"
+        kept: dict[int, datetime] | None = cache.get(name)
+        if kept is None:
+            safe = Item.objects.filter(SHOWN, sensitive=False).order_by()
+            spans = (
+                safe.annotate(span=(F("pk") - 1) / SPAN)
+                .values_list("span")
+                .annotate(newest=Max("published_at"))
+            )
+            kept = dict(spans)
+            cache.set(name, kept, INDEX_KEPT_S)
+        pages = {span - self.first + 1: newest for span, newest in sorted(kept.items())}
+        return {number: newest for number, newest in pages.items() if 1 <= number <= self.num_pages}
 
     def page(self, number: Any) -> _Span:
         """One page; as Django's own paginator raises for what is none."""
@@ -78,7 +99,7 @@ class Pictures(Sitemap):
         return item[1]
 
     def get_latest_lastmod(self) -> None:
-        """Not told: the newest file would have to be read for it."""
+        """Not told here: the index has it of each file."""
 
 
 class Pages(Sitemap):
@@ -98,12 +119,18 @@ _SECTIONS: dict[str, Any] = {"pages": Pages, "pictures": Pictures}
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The files of the sitemap."""
-    return _fresh(
-        sitemaps.index(
-            request, _SECTIONS, template_name="gallery/sitemap_index.xml", sitemap_url_name="sitemap_section"
-        ),
+    """The files of the sitemap in which there is something, each with the time of its newest picture."""
+    origin = base_url(request)
+    pages, pictures = (origin + reverse("sitemap_section", args=[name]) for name in _SECTIONS)
+    files: list[dict[str, Any]] = [{"location": pages}]
+    for number, newest in _Spans().filled().items():
+        place = pictures if number == 1 else f"{pictures}?p={number}"
+        files.append({"location": place, "lastmod": newest})
+    response = render(
+        request, "gallery/sitemap_index.xml", {"sitemaps": files}, content_type="application/xml"
     )
+    response["X-Robots-Tag"] = "noindex, noodp, noarchive"
+    return _fresh(response)
 
 
 @require_safe

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
 from gallery import moderation, sharing, tagging
@@ -105,3 +108,32 @@ def test_a_longer_feed_costs_no_more_queries(alice: User, client: Client) -> Non
         tagging.write(picture_item(alice, visibility="public").pk, ["sea"])
     assert queries() == few
     assert max(few) <= 4
+
+
+def test_a_feed_that_reads_the_same_is_not_sent_again(alice: User, client: Client) -> None:
+    items = [picture_item(alice, visibility="public", seed=seed) for seed in (1, 2)]
+    for item in items:
+        tagging.write(item.pk, ["sea"])
+    for path in FEEDS:
+        first = client.get(path)
+        assert parsedate_to_datetime(first["Last-Modified"]) <= timezone.now()
+        asked = {"If-None-Match": first["ETag"], "If-Modified-Since": first["Last-Modified"]}
+        again = client.get(path, headers=asked)
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+        assert again["Cache-Control"] == "no-cache"
+        assert client.get(path, headers={"If-None-Match": '"else"'}).status_code == 200
+    # What is taken back is gone for those too who ask by the time: the newest picture is as old as before.
+    kept = {path: client.get(path) for path in FEEDS}
+    sharing.unpublish(items[0])
+    for path, before in kept.items():
+        asked = {"If-None-Match": before["ETag"], "If-Modified-Since": before["Last-Modified"]}
+        for named in (asked, {"If-Modified-Since": before["Last-Modified"]}):
+            now = client.get(path, headers=named)
+            assert now.status_code == 200
+            assert items[0].public_id not in now.content.decode()
+
+
+@pytest.mark.django_db
+def test_an_empty_feed_reads_the_same_each_time(client: Client) -> None:
+    first = client.get("/gallery/feed.xml")
+    assert client.get("/gallery/feed.xml", headers={"If-None-Match": first["ETag"]}).status_code == 304

@@ -92,4 +92,22 @@ def test_robots_are_asked_to_leave_members_and_secrets_alone(client: Client, pub
 
 def test_an_empty_gallery_has_a_map(client: Client) -> None:
     assert places(client, "/sitemap-pictures.xml") == []
-    assert len(places(client, "/sitemap.xml")) == 2
+    assert places(client, "/sitemap.xml") == [f"{HOST}/sitemap-pages.xml"]
+
+
+def test_the_index_names_no_empty_file(alice: User, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outside, "SPAN", 2)
+    items = [picture_item(alice, visibility="public") for _ in range(9)]
+    for item in items[2:6]:
+        sharing.unpublish(item)
+    with CaptureQueriesContext(connection) as caught:
+        named = places(client, "/sitemap.xml")
+    assert len(caught) == 2
+    assert len(named) > 2
+    assert all(places(client, file.removeprefix(HOST)) for file in named)
+    assert re.search(r"<lastmod>\d{4}-\d\d-\d\d</lastmod>", client.get("/sitemap.xml").content.decode())
+    with CaptureQueriesContext(connection) as again:
+        assert places(client, "/sitemap.xml") == named
+    assert len(again) == 1
+    pages = [int((re.search(r"p=(\d+)", file) or ["", "1"])[1]) for file in named[1:]]
+    assert len(pages) < max(pages) - min(pages) + 1
