@@ -147,7 +147,8 @@ def test_more_likes_and_follows_than_people_give_are_to_wait(
     mine: Frontend, charlie: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     like = f"/api/likes/{public(charlie).public_id}"
-    for deed, path in (("like", like), ("follow", "/api/follows/charlie")):
+    deeds: dict[manners.Deed, str] = {"like": like, "follow": "/api/follows/charlie"}
+    for deed, path in deeds.items():
         monkeypatch.setitem(manners.A_MINUTE, deed, 1)
         assert mine.send("PUT", path).status_code == 204
         refused = mine.send("PUT", path)
