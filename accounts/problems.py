@@ -23,6 +23,8 @@ from accounts import access, permits
 from accounts.models import Account, ApiToken, User
 
 log = structlog.get_logger(__name__)
+_LONGEST_FAULT = 300
+"""Characters of one fault."""
 
 
 class Refused(exceptions.APIException):
@@ -153,13 +155,23 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response:
         log.error("api_error", exc_info=error)
         got_request_exception.send(sender=None, request=context["request"]._request)
         return Response(problem(500, "The server failed to answer. Nothing was lost; try again."), status=500)
-    data = response.data
+    data = _tellable(response.data)
     response.data = problem(response.status_code, _sentence(error, data))
     if isinstance(error, exceptions.ValidationError):
         response.data["faults"] = data if isinstance(data, dict) else {"body": data}
     if isinstance(error, Denied):
         response.data = error.problem()
     return response
+
+
+def _tellable(data: Any) -> Any:
+    """The faults as an answer can hold them: they repeat what was sent, however long, halves of characters too."""
+    if isinstance(data, dict):
+        return {_tellable(name): _tellable(words) for name, words in data.items()}
+    if isinstance(data, list):
+        return [_tellable(words) for words in data]
+    text = str(data).encode("utf-8", "replace").decode()
+    return text if len(text) <= _LONGEST_FAULT else f"{text[:_LONGEST_FAULT]}…"
 
 
 def problem(status: int, detail: str) -> dict[str, Any]:

@@ -200,6 +200,7 @@ ACCOUNT_EMAIL_VERIFICATION = env.text("DARKROOM_EMAIL_VERIFICATION", "mandatory"
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "api", "darkroom", "moderator", "root", "system"]
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"login": "accounts.sign_in.LoginForm"}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Darkroom: "
 ACCOUNT_LOGOUT_ON_GET = False

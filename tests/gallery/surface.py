@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -68,6 +69,7 @@ def streams(route: Route) -> bool:
     return _PLACE.sub("{}", route.path) in STREAMS
 
 
+@cache
 def named_in_source(kind: str) -> list[str]:
     """The names of all parameters (`GET`) or form fields (`POST`) that the pages' code reads."""
     found: set[str] = set()
