@@ -421,7 +421,7 @@ export class Picks {
       } else if (answer.ok) {
         dialog.innerHTML = await answer.text();
         dialog.showModal();
-        dialog.querySelector(".primary:not(:disabled), [data-closes]")?.focus();
+        (dialog.querySelector(".primary:not(:disabled)") ?? dialog.querySelector("[data-closes]")).focus();
       } else {
         const told = await answer.json().catch(() => ({}));
         toast(told.detail ?? "", null, true);
@@ -457,39 +457,59 @@ export class Picks {
   }
 
   takeAway(cells) {
-    const gone = new Set(cells);
-    const places = cells.map((cell) => this.place.get(cell)).filter((place) => place !== undefined);
-    const last = places.length ? Math.max(...places) : this.place.get(this.at) - 1;
-    const next = this.cells.slice(last + 1).find((cell) => !gone.has(cell)) ?? this.cells.findLast((cell) => !gone.has(cell));
-    const groups = new Set(cells.map((cell) => cell.closest(".rows")));
-    for (const cell of cells) {
-      this.set(cell, false);
-      cell.hidden = true;
-      cell.classList.remove("cell");
-    }
+    const next = this.after(cells);
     this.anchor = null;
     this.base = new Set();
-    this.tidy(groups);
-    this.refresh();
+    this.hide(cells);
     this.show();
     if (next) this.go(next);
     else if (!this.list.querySelector("[data-older]")) location.reload();
   }
 
-  // Somebody else, another tab perhaps, put these into the trash: they go without taking the focus along.
-  lose(ids) {
-    if (this.busy || this.page.hasAttribute("data-trash")) return;
-    const gone = new Set(ids);
-    const cells = this.cells.filter((cell) => gone.has(cell.dataset.id) && cell !== document.activeElement.closest(".cell"));
-    if (!cells.length) return;
+  // The first one behind these that stays, else the last one before them.
+  after(cells) {
+    const gone = new Set(cells);
+    const places = cells.map((cell) => this.place.get(cell)).filter((place) => place !== undefined);
+    const last = places.length ? Math.max(...places) : this.place.get(this.at) - 1;
+    return this.cells.slice(last + 1).find((cell) => !gone.has(cell)) ?? this.cells.findLast((cell) => !gone.has(cell));
+  }
+
+  hide(cells) {
+    const groups = new Set(cells.map((cell) => cell.closest(".rows")));
     for (const cell of cells) {
       this.set(cell, false);
+      this.base.delete(cell);
       cell.hidden = true;
       cell.classList.remove("cell");
     }
-    this.tidy(new Set(cells.map((cell) => cell.closest(".rows"))));
+    this.tidy(groups);
     this.refresh();
+  }
+
+  // Somebody else, another tab perhaps, put these into the trash: what is read stays where it is on the screen, the
+  // selection forgets them, and a focus that was on one of them goes on to the next.
+  lose(ids) {
+    if (this.page.hasAttribute("data-trash")) return;
+    if (this.busy) {
+      setTimeout(() => this.lose(ids), 200);
+      return;
+    }
+    const gone = new Set(ids);
+    const cells = this.cells.filter((cell) => gone.has(cell.dataset.id));
+    if (!cells.length) return;
+    const next = this.after(cells);
+    const focused = cells.some((cell) => cell.contains(document.activeElement));
+    // The first that is wholly on the screen stays there: rows are laid anew, so that others may change theirs.
+    const held = this.cells.find((cell) => !gone.has(cell.dataset.id) && cell.getBoundingClientRect().top > 76);
+    const before = held?.getBoundingClientRect().top ?? 0;
+    this.hide(cells);
+    if (held && scrollY > 0) scrollBy({ top: held.getBoundingClientRect().top - before, behavior: "instant" });
     this.tell();
+    document.dispatchEvent(new CustomEvent("darkroom:counted"));
+    if (next) {
+      if (focused || !this.place.has(this.at)) this.tabTo(next);
+      if (focused) this.target(next).focus({ preventScroll: true });
+    } else if (!this.list.querySelector("[data-older]") && !document.querySelector("dialog[open]")) location.reload();
   }
 
   // Groups without pictures, and days without groups, are not shown.

@@ -19,7 +19,7 @@ from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_developing import show
 from tests.browser.test_journeys import finish
-from tests.gallery.pictures import picture_item
+from tests.gallery.pictures import many_items, picture_item
 from tests.serving.conftest import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -249,3 +249,35 @@ def test_the_sheet_stays_where_it_is_read_when_something_comes(streaming: Open, 
 
     page.wait_for_selector(f"#batch-{made.public_id} .tray", state="attached")
     assert abs(page.evaluate("window.read.getBoundingClientRect().top - window.at")) < 1
+
+
+def test_what_another_tab_throws_away_leaves_the_library_quietly(streaming: Open, alice: User) -> None:
+    items = many_items(alice, 60)
+    device = streaming()
+    device.sign_in("alice")
+    page = device.open("/library/")
+    until(page, UP)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    until(page, "document.querySelectorAll('.cell.picked').length === 2")
+    page.evaluate(
+        """() => {
+          scrollTo({ top: 500, behavior: "instant" });
+          window.read = [...document.querySelectorAll(".cell")].find((one) => one.getBoundingClientRect().top > 76);
+          window.at = window.read.getBoundingClientRect().top;
+        }"""
+    )
+
+    # The first row of all, one of the two that are chosen and has the focus among it.
+    trash.move(alice.account, items[1:7])
+
+    until(page, f"!document.querySelector('.cell[data-id=\"{items[6].public_id}\"]')")
+    assert page.evaluate("document.querySelectorAll('.cell.picked').length") == 1
+    assert page.inner_text("[data-picked]") == "1 selected"
+    assert page.evaluate("document.activeElement.closest('.cell').dataset.id") == items[7].public_id
+    assert abs(page.evaluate("window.read.getBoundingClientRect().top - window.at")) < 2
+    eventually(page, one_stream)
+    assert device.complaints == []
