@@ -31,6 +31,19 @@ for (const name of ["pointerover", "focusin"]) {
   });
 }
 
+// A finger does not hover: there each picture has one small button, and its menu holds everything.
+const touch = matchMedia("(hover: none)");
+const more = document.getElementById("frame-more");
+function offer() {
+  if (!touch.matches) return;
+  for (const frame of batches.querySelectorAll(".frame[data-item]:not(:has(> .more-touch))")) frame.append(more.content.cloneNode(true));
+}
+if (batches && more) {
+  offer();
+  new MutationObserver(offer).observe(batches, { childList: true, subtree: true });
+  touch.addEventListener("change", offer);
+}
+
 async function send(url, body = {}) {
   const headers = { ...token(), "HX-Request": "true", Accept: "application/json" };
   try {
@@ -58,12 +71,13 @@ async function discard(frame) {
   const { words, undo } = await answer.json();
   step(frame, 1) || step(frame, -1);
   frame.classList.add("gone");
-  frame.querySelector(":scope > .tools")?.remove();
+  for (const own of frame.querySelectorAll(":scope > :is(.tools, .more-touch)")) own.remove();
   delete frame.dataset.item;
   const back = async () => {
     if (!(await send(tools.dataset.restore, { at: undo }))) return;
     frame.classList.remove("gone");
     frame.dataset.item = item;
+    offer();
     focus(frame.querySelector("a.print"));
   };
   tell(words, back);
@@ -82,13 +96,19 @@ function openMenu(frame, button) {
     link.dataset.pattern ??= link.getAttribute("href");
     link.href = link.dataset.pattern.replace("ITEM", frame.dataset.item);
   }
+  menu.querySelector('[data-deed="l"]').setAttribute("aria-pressed", String("liked" in frame.dataset));
   quote(frame.dataset.item);
   menu.showPopover();
+  if (innerWidth >= 640) stand(button);
+  menu.querySelector(touch.matches ? "button, a" : "button:not(.touch), a:not(.touch)").focus();
+}
+
+// Above its button, or under it where there is no room.
+function stand(button) {
   const at = button.getBoundingClientRect();
   const own = menu.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(at.right - own.width, innerWidth - own.width - 8))}px`;
   menu.style.top = `${at.top - own.height - 6 > 8 ? at.top - own.height - 6 : at.bottom + 6}px`;
-  menu.querySelector("button, a").focus();
 }
 
 // What it costs is said before it is pressed.
@@ -117,6 +137,7 @@ batches?.addEventListener("click", (event) => {
   else if (button.dataset.deed) deed(frame, button.dataset.deed);
 });
 menu?.addEventListener("click", (event) => {
+  if (event.target.closest("a")) menu.hidePopover();
   const button = event.target.closest("button");
   const frame = frameOf(menu.dataset.item);
   if (!button || !frame) return;

@@ -88,3 +88,30 @@ def test_frames_are_reached_liked_and_thrown_away_by_keys_across_batches(window:
     page.wait_for_selector("#origin")
     assert page.input_value("#prompt") == "the newer"
     assert member.complaints == []
+
+
+def test_a_finger_finds_everything_behind_one_button_of_a_picture(window: Open, alice: User) -> None:
+    item = picture_item(alice, "a red lighthouse")
+    phone = window(width=390)
+    phone.sign_in("alice")
+    page = phone.open("/studio/")
+    more = page.locator(f".frame[data-item='{item.public_id}'] > .more-touch")
+    size = more.bounding_box()
+    assert size is not None and min(size["width"], size["height"]) >= 44
+    more.tap()
+    menu = page.locator("#frame-menu")
+    assert [one.strip() for one in menu.locator(".touch").all_inner_texts()] == [
+        "Like", "Remix", "Use as input", "Download",
+    ]  # fmt: skip
+    boxes = [one.bounding_box() for one in menu.locator(":is(a, button)").all()]
+    assert all(box is not None and box["height"] >= 44 for box in boxes)
+    menu.get_by_text("Like").tap()
+    until(page, "document.querySelector('.frame[data-liked]') !== null")
+    assert Like.objects.get().item_id == item.pk
+    more.tap()
+    menu.get_by_text("Move to the trash").tap()
+    page.wait_for_selector(".toast [data-undo]")
+    assert not page.query_selector(".more-touch")
+    page.tap(".toast [data-undo]")
+    until(page, "document.querySelector('.frame > .more-touch') !== null")
+    assert phone.sideways() <= 0 and phone.complaints == []
