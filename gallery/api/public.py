@@ -23,7 +23,7 @@ from gallery.api import pictures, shapes
 from gallery.api.items import SIZES
 from gallery.models import Item, ReaderChoice, Tag
 from gallery.public import lists as public_lists
-from gallery.public.reading import Reader
+from gallery.public.reading import Reader, reported_by
 from gallery.search import finding
 from predictions.dialects.common.origin import origin_of
 from predictions.models import HostedModel
@@ -140,7 +140,7 @@ class FeedView(OwnApiView):
         """What members that you follow published, newest first, as you chose for sensitive pictures."""
         query = lists.asked(Listed, request)
         chosen = ReaderChoice.objects.filter(user=self.user).values_list("sensitive", flat=True).first()
-        reader = Reader(self.user, chosen or ReaderChoice.Sensitive.BLUR)
+        reader = Reader(self.user, chosen or ReaderChoice.Sensitive.BLUR, reported_by(self.user))
         after = _checked(keysets.Place.parse, query["cursor"])
         return public_answer(request, public_lists.followed(reader, query["limit"], after))
 

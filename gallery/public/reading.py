@@ -14,7 +14,7 @@ Choice = ReaderChoice.Sensitive
 _SESSION = "reported"
 _SESSION_COLLECTIONS = "reported_collections"
 _KEPT = 200
-"""Reported things that a visitor's session remembers."""
+"""Reported things that a visitor's session remembers, and that a list names."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Reader:
     def conditions(self, item: str = "") -> Q:
         """What an item must meet to stand in this reader's lists; `item` leads to it from another table (`item__`)."""
         wanted = Q(**{f"{item}sensitive": False}) if self.sensitive == Choice.HIDE else Q()
-        if self.user is not None:
+        if self.user is not None and len(self.reported) >= _KEPT:
             return wanted & ~Q(Exists(Report.objects.filter(reporter=self.user, item=OuterRef(f"{item}pk"))))
         return wanted & ~Q(**{f"{item}pk__in": self.reported}) if self.reported else wanted
 
@@ -64,13 +64,22 @@ class Reader:
 
 
 def reader_of(request: HttpRequest) -> Reader:
-    """The reader of a page of tiles, in one query for members and none for visitors."""
+    """The reader of a page of tiles, in two queries for members and none for visitors.
+
+    Hardly anybody reported much: to name those few is cheaper for a list than to look for a report of each picture.
+    """
     user = request.user
     if not isinstance(user, User):
         reported, collections = _remembered(request, _SESSION), _remembered(request, _SESSION_COLLECTIONS)
         return Reader(None, Choice.BLUR, tuple(reported), True, tuple(collections))
     chosen = ReaderChoice.objects.filter(user=user).values_list("sensitive", flat=True).first()
-    return Reader(user, chosen or Choice.BLUR, tiles_alone=True)
+    return Reader(user, chosen or Choice.BLUR, reported_by(user), tiles_alone=True)
+
+
+def reported_by(user: User) -> tuple[int, ...]:
+    """The items that a member reported; where they are as many as are looked for, there may be more."""
+    rows = Report.objects.filter(reporter=user, item__isnull=False).order_by()
+    return tuple(rows.values_list("item_id", flat=True)[:_KEPT])
 
 
 def choose(user: User, sensitive: str) -> None:
