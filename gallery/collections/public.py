@@ -70,6 +70,7 @@ def collection(request: HttpRequest, public_id: str) -> HttpResponse:
         "rows": frames.lay_out(entries, looks.readers(reader), more=bool(older)),
         "older": f"{address(collection)}?{urlencode({'after': older})}" if older else "",
         "mine": mine,
+        "reported": reported,
         "veiled": reported and "show" not in request.GET and "after" not in request.GET,
         "first": "after" not in request.GET,
     }
