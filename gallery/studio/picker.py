@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from gallery.models import Item
@@ -13,8 +14,12 @@ from gallery.studio.inputs import picture_fields
 from predictions import availability, catalogue
 from predictions import samples as shop_window
 from predictions.models import HostedModel, Price, Version
-from predictions.running import providers
+from predictions.running import dispatch, providers
 
+USUAL_KEY = "usual-times"
+USUAL_FOR_S = 60.0
+USUAL_EXACT_S = 20
+"""Usual times from here on are said in steps of five seconds."""
 LOOKED_AT = 100
 """Published pictures among which samples for the picker are found."""
 
@@ -33,6 +38,8 @@ class Choice:
     poster: str = ""
     """Where there is none: the static file of the sample that ships with Darkroom."""
     sentence: str = ""
+    usual_s: int | None = None
+    """How long it takes as a rule, in whole seconds, from its recent runs; None where there were none lately."""
 
 
 def choices() -> list[Choice]:
@@ -40,7 +47,11 @@ def choices() -> list[Choice]:
     models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
     served = availability.served_refs()
     samples = _samples()
-    found = [_choice(model, model.ref in served, samples.get(model.pk, "")) for model in models]
+    usual = _usual_times([model.pk for model in models])
+    found = [
+        _choice(model, model.ref in served, samples.get(model.pk, ""), usual.get(model.pk))
+        for model in models
+    ]
     return sorted(found, key=lambda choice: not choice.available)
 
 
@@ -64,7 +75,7 @@ def _samples() -> dict[int, str]:
     return found
 
 
-def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
+def _choice(model: HostedModel, served: bool, sample: str, usual: int | None) -> Choice:
     prices = sorted(model.prices.all(), key=lambda price: -price.number)
     versions = [version for version in model.versions.all() if version.enabled]
     reason = ""
@@ -85,7 +96,22 @@ def _choice(model: HostedModel, served: bool, sample: str) -> Choice:
         "" if reason else sample,
         shipped.poster if shipped and not reason else "",
         known.sentence(model),
+        None if reason else usual,
     )
+
+
+def _usual_times(models: list[int]) -> dict[int, int]:
+    """Whole seconds by the model's key, of those with recent runs. They may be a minute old."""
+    found: dict[int, int] | None = cache.get(USUAL_KEY)
+    if found is None:
+        usual = {pk: dispatch.usual_s(pk) for pk in models}
+        found = {
+            pk: max(1, round(seconds)) if seconds < USUAL_EXACT_S else 5 * round(seconds / 5)
+            for pk, seconds in usual.items()
+            if seconds
+        }
+        cache.set(USUAL_KEY, found, USUAL_FOR_S)
+    return found
 
 
 def _has_a_form(version: Version) -> bool:

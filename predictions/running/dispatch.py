@@ -397,11 +397,11 @@ def _estimate(prediction: Prediction, number: int) -> float | None:
     model = prediction.model
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
     slots = sum(one.limit for one in routing.serving(providers.all_providers(), wanted))
-    usual = _usual_s(prediction.model_id) if slots else 0.0
+    usual = usual_s(prediction.model_id) if slots else 0.0
     return usual * (1 + number / slots) if usual else None
 
 
-def _usual_s(model_id: int) -> float:
+def usual_s(model_id: int) -> float:
     """How long recent runs of a model took, in seconds; 0 where there was none. It may be some seconds old.
 
     Everybody who waits for a model asks the same, and behind a long queue its last runs are far to seek.

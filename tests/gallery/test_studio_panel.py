@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
-from gallery.studio import controls, known, needs
+from gallery.studio import controls, known, needs, picker
 from predictions import catalogue
 from predictions.engine import object_removal
 from predictions.engine.motion import timeline
@@ -203,3 +205,24 @@ def test_the_seed_that_was_drawn_is_told(as_alice: Client, alice: User, charlie:
         )
     assert as_alice.get(ask).json() == {"seed": 48213}
     assert as_alice.get("/studio/seed/?model=nobody/nothing").json() == {"seed": None}
+
+
+def test_the_picker_says_how_long_a_model_takes_from_its_own_runs_alone(
+    as_alice: Client, alice: User
+) -> None:
+    version = catalogue.find_version("stability-ai/sdxl")
+    assert version is not None
+    for seconds in (3, 5):
+        end = timezone.now()
+        factories.make_prediction(
+            alice,
+            version,
+            status=Status.SUCCEEDED,
+            started_at=end - timedelta(seconds=seconds),
+            completed_at=end,
+        )
+    usual = {choice.model.name: choice.usual_s for choice in picker.choices()}
+    assert usual.pop("sdxl") == 4
+    assert set(usual.values()) == {None}
+    page = as_alice.get("/studio/?model=stability-ai/sdxl").content.decode()
+    assert page.count("about 4 s") == 2
