@@ -36,6 +36,8 @@ _EXAMPLE = {
     "visibility": "unlisted",
     "cover": shapes.ITEM,
     "items": 12,
+    "hidden": False,
+    "hidden_reason": "",
     "url": f"https://darkroom.example/collections/{COLLECTION}/",
     "created_at": "2026-11-20T12:00:00Z",
     "changed_at": "2026-11-20T13:00:00Z",
@@ -55,6 +57,8 @@ class CollectionSerializer(serializers.Serializer[Any]):
     visibility = serializers.ChoiceField(Collection.Visibility.choices)
     cover = serializers.CharField(allow_null=True, help_text="An item's id; null: its first one.")
     items = serializers.IntegerField(help_text="How many are in it.")
+    hidden = serializers.BooleanField(help_text="Whether a moderator hid it from others.")
+    hidden_reason = serializers.CharField(allow_blank=True)
     url = serializers.URLField(allow_null=True, help_text="Its page for everybody; null while it is private.")
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -111,6 +115,8 @@ def _shown(row: Collection, origin: str) -> dict[str, Any]:
         "visibility": row.visibility,
         "cover": row.cover.public_id if row.cover else None,
         "items": row.count,  # type: ignore[attr-defined]
+        "hidden": row.hidden_at is not None,
+        "hidden_reason": row.hidden_reason,
         "url": origin + reverse("collection_public", args=[row.public_id]) if open_ else None,
         "created_at": row.created_at,
         "changed_at": row.changed_at,

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from gallery import sharing, tagging
+from gallery import moderation, sharing, tagging
 from gallery.collections import keeping
 from gallery.models import Collection, Comment, Item, Report
 from gallery.social import manners
@@ -177,6 +177,15 @@ def test_a_collection_is_reported_while_it_is_open(mine: Frontend, charlie: User
     assert Report.objects.get().collection == made
     refused = mine.post("/api/reports", {**body, "item": "also"})
     assert (refused.status_code, list(refused.json()["faults"])) == (400, ["item"])
+
+
+def test_whoever_keeps_a_hidden_collection_reads_why(mine: Frontend, alice: User) -> None:
+    made = keeping.create(alice, "Harbours")
+    keeping.show_to(made, "public")
+    moderation.hide_collection(made, "Not for here.")
+    told = mine.get(f"/api/collections/{made.public_id}").json()
+    assert (told["hidden"], told["hidden_reason"], told["url"]) == (True, "Not for here.", None)
+    assert Client().get(f"/api/gallery/collections/{made.public_id}").status_code == 404
 
 
 def test_the_trash_takes_and_gives_back(mine: Frontend, alice: User) -> None:
