@@ -5,13 +5,14 @@ Each is a range of one index, newest first, and a page of it costs the same at a
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
-from django.db import connection
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import User
 from accounts.paging import BadCursor, Place, older_than, two_numbers
@@ -26,9 +27,9 @@ NEWEST_FOR_TAGS = 200
 """Of so many newest pictures the tags are offered that most of them have."""
 TAGS_KEPT_S = 300
 TAGS_SHOWN = 10
+MOST_AT_ONCE = 1000
+"""Items of those one follows that are looked at for one page, before it is asked more narrowly."""
 Found = paging.Page[Item]
-_ANYBODY = -7_000_000_001
-"""Stands for a member in a statement that is written once; no row has such a number."""
 
 
 def base(reader: Reader) -> ItemQuerySet:
@@ -97,23 +98,16 @@ def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
 def followed(reader: Reader, size: int, after: str = "") -> Found:
     """What those published whom the reader follows, however many they are and however much they published.
 
-    A page can only show members whose newest picture is among the newest of all of them; only those are asked for a
-    page each. So a page costs one step in the index for each who is followed, and never a walk through all there is.
+    First a time is found since when there is enough, by a step in the index for each who is followed; then what is of
+    them since then is read, by one range for each. Neither ever walks through all there is.
     """
     assert reader.user is not None
     place = _place(after)
     some = reader.within(Item.objects.public()).order_by("-published_at", "-id")
     if place is not None:
         some = some.filter(older_than("published_at", place))
-    tops = Follow.objects.filter(follower=reader.user).values(
-        top=Subquery(some.filter(user=OuterRef("followed")).values("pk")[:1])
-    )
-    first = Item.objects.filter(pk__in=tops).order_by("-published_at", "-id")
-    newest = list(first.values_list("user_id", "published_at")[: size + 1])
-    if len(newest) > size:
-        # So many have something as new as this: what is older cannot be on the page.
-        some = some.filter(published_at__gte=newest[-1][1])
-    numbers = _newest_of(some, [author for author, _at in newest], size + 1)
+    people = Follow.objects.filter(follower=reader.user).order_by()
+    numbers = _newest_of(some, people, size + 1)
     items = _in_order(reader, numbers[:size])
     if len(numbers) <= size or not items:
         return paging.Page(items)
@@ -122,21 +116,34 @@ def followed(reader: Reader, size: int, after: str = "") -> Found:
     return paging.Page(items, str(Place(last.published_at, last.pk)))
 
 
-def _newest_of(some: ItemQuerySet, authors: Sequence[int], size: int) -> list[int]:
-    """The newest `size` of these members' items: of each at most so many, and of those the newest."""
-    if not authors:
+def _newest_of(some: ItemQuerySet, people: QuerySet[Follow], wanted: int) -> list[int]:
+    """The newest of these members' items, by their ids."""
+    followed = list(people.values_list("followed", flat=True))
+    if not followed:
         return []
-    # Django joins no parts with limits of their own on SQLite; as tables of a FROM every database does. It writes one
-    # of them; the others are the same for other members.
-    query = some.filter(user_id=_ANYBODY).values("id", "published_at")[:size].query
-    part, values = query.get_compiler(connection=connection).as_sql()
-    parts = [f"SELECT * FROM ({part}) AS a{number}" for number in range(len(authors))]  # noqa: S608
-    params = [author if value == _ANYBODY else value for author in authors for value in values]
-    joined = " UNION ALL ".join(parts)
-    whole = f"SELECT id FROM ({joined}) AS nearest ORDER BY published_at DESC, id DESC LIMIT {size:d}"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(whole, params)
-        return [int(row[0]) for row in cursor.fetchall()]
+    theirs = some.filter(user__in=followed).order_by().values_list("published_at", "pk")
+    since = _enough_since(some, people, len(followed), wanted)
+    found = list((theirs.filter(published_at__gte=since) if since else theirs)[: MOST_AT_ONCE + 1])
+    if len(found) > MOST_AT_ONCE:
+        # Somebody published many at once. No more than a page can be of one alone.
+        times = [time for time in _nth_times(some, people, wanted) if time is not None]
+        since = max([*times, *([since] if since else [])], default=None)
+        found = list(theirs.filter(published_at__gte=since) if since else theirs)
+    return [number for _at, number in heapq.nlargest(wanted, found)]
+
+
+def _enough_since(some: ItemQuerySet, people: QuerySet[Follow], count: int, wanted: int) -> datetime | None:
+    """A time since when these members published as many as are wanted, or more; None where none is found."""
+    each = -(-wanted // count)
+    times = sorted((time for time in _nth_times(some, people, each) if time is not None), reverse=True)
+    members = -(-wanted // each)
+    return times[members - 1] if len(times) >= members else None
+
+
+def _nth_times(some: ItemQuerySet, people: QuerySet[Follow], number: int) -> list[datetime | None]:
+    """For each of these members when their item of that number, counted from the newest, was published."""
+    own = some.filter(user=OuterRef("followed")).values("published_at")[number - 1 : number]
+    return list(people.values_list(Subquery(own), flat=True))
 
 
 def _in_order(reader: Reader, numbers: Sequence[int]) -> list[Item]:

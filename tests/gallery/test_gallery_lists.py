@@ -102,7 +102,11 @@ def test_following_shows_those_one_follows_and_nobody_else(
     assert walk(client_of(charlie), "/gallery/following/") == ids(expected)
 
 
-def test_following_is_exact_with_more_authors_than_a_page_has_places(alice: User) -> None:
+@pytest.mark.parametrize("at_once", [4, 1000])
+def test_following_is_exact_with_more_authors_than_a_page_has_places(
+    alice: User, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(lists, "MOST_AT_ONCE", at_once)
     authors = [factories.make_user(f"author{number}") for number in range(12)]
     mine = []
     for number, author in enumerate(authors):
@@ -134,7 +138,7 @@ def test_following_asks_no_more_often_for_more_that_one_follows(alice: User, bob
         author = factories.make_user(f"other{number}")
         shown(author, 3)
         Follow.objects.create(follower=alice, followed=author)
-    assert queries() == few == 3
+    assert queries() == few == 4
 
 
 def test_visitors_and_those_who_follow_nobody_are_told_what_to_do(as_alice: Client, client: Client) -> None:
