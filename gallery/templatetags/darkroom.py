@@ -142,4 +142,8 @@ def ordinal_place(number: int) -> str:
 @register.simple_tag
 def gallery_wall() -> Any:
     """The newest public picture, none that is sensitive, for the wall beside the sign-in form; None without one."""
-    return access.with_files(Item.objects.public().filter(sensitive=False)).order_by("-published_at", "-id").first()
+    return (
+        access.with_files(Item.objects.public().filter(sensitive=False))
+        .order_by("-published_at", "-id")
+        .first()
+    )
