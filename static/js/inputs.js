@@ -67,8 +67,10 @@ function fill(slot, picture, item = "") {
 function empty(slot) {
   descend(slot, "");
   under.get(slot)?.abort();
+  under.delete(slot);
+  slot.querySelector(".sending").hidden = true;
   held(slot).value = "";
-  slot.classList.remove("filled");
+  slot.classList.remove("filled", "busy");
   slot.querySelector(".thumb img").removeAttribute("src");
   complain(slot, "");
   changed(held(slot));
@@ -106,11 +108,29 @@ function measure(image) {
 }
 document.addEventListener("load", (event) => event.target.matches?.(".slot .thumb img") && measure(event.target), true);
 
+// A local file is shown in the dock as a small copy of it, made here: the whole one need not come back.
+const SMALL = 104;
+const LIGHT = 64 * 1024;
+async function shrunk(file) {
+  try {
+    const bitmap = await createImageBitmap(file, { resizeHeight: SMALL, resizeQuality: "medium" });
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.min(bitmap.width, SMALL * 4);
+    canvas.height = bitmap.height;
+    canvas.getContext("2d").drawImage(bitmap, (canvas.width - bitmap.width) / 2, 0);
+    bitmap.close();
+    return canvas.toDataURL("image/webp", 0.8);
+  } catch {
+    return "";
+  }
+}
+
 // -- Sending -------------------------------------------------------------------------------------------------------------
 
 function send(slot, file) {
   under.get(slot)?.abort();
   if (file.size > MOST) return complain(slot, document.querySelector("#dock-said span").dataset.large);
+  const small = isMask(slot) || file.size < LIGHT ? "" : shrunk(file);
   const line = slot.querySelector(".sending");
   const request = new XMLHttpRequest();
   under.set(slot, request);
@@ -129,9 +149,11 @@ function send(slot, file) {
   request.upload.addEventListener("progress", (event) => {
     if (event.lengthComputable) line.style.setProperty("--sent", (event.loaded / event.total).toFixed(3));
   });
-  request.addEventListener("load", () => {
+  request.addEventListener("load", async () => {
+    const thumb = request.status === 201 ? await small : "";
+    if (under.get(slot) !== request) return;
     ended();
-    if (request.status === 201) fill(slot, request.response);
+    if (request.status === 201) fill(slot, { ...request.response, thumb: thumb || request.response.thumb });
     else complain(slot, request.response?.detail ?? document.querySelector("#dock-said span").dataset.lost);
   });
   request.addEventListener("error", () => {

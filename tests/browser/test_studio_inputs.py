@@ -7,7 +7,9 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from predictions.models import Prediction, Upload
 from tests import factories
@@ -43,6 +45,14 @@ def png() -> bytes:
     return file.getvalue()
 
 
+def large() -> bytes:
+    """A picture that no codec makes light: 600 by 300 pixels of noise."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 255, (300, 600, 3), "uint8")
+    Image.fromarray(noise).save(file, "PNG")
+    return file.getvalue()
+
+
 def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
     factories.make_user("alice", credit=50)
     member = window()
@@ -53,6 +63,11 @@ def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
     page.wait_for_selector(".slot .wrong:has-text('notes.pdf is not a picture.')")
     assert [text for text in member.complaints if "422" not in text] == []
 
+    # What was sent from here is shown as a small copy of it.
+    bring(page, large(), "large.png", "drop")
+    page.wait_for_selector(".slot.filled :text('600 × 300')")
+    until(page, "document.querySelector('.slot .thumb img').naturalWidth === 208")
+
     bring(page, png(), "hut.png", "paste")
     page.wait_for_selector(".slot.filled :text('hut.png')")
     page.wait_for_selector(".slot.filled :text('120 × 80')")
@@ -60,7 +75,7 @@ def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
     page.wait_for_selector("#make:not([data-needs]):has-text('Cut out'):has-text('0.22 credits')")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(".batch", timeout=60_000)
-    upload = Upload.objects.get()
+    upload = Upload.objects.get(name="hut.png")
     assert Prediction.objects.get().input == {"image": f"{member.base}/v1/files/{upload.public_id}"}
     assert page.locator(".slot.filled").count() == 1
 
@@ -107,3 +122,36 @@ def test_a_seed_is_kept_by_its_lock(window: Open) -> None:
     page.click(lock)
     assert page.input_value(field).isdigit()
     assert page.get_attribute(lock, "aria-pressed") == "true"
+
+
+def test_the_studio_opens_as_this_tab_left_it_and_fresh_in_another(window: Open) -> None:
+    factories.make_user("alice", credit=50)
+    member = window()
+    member.sign_in("alice")
+    page = member.page
+    page.click(".chosen")
+    page.click("[data-model='stability-ai/sdxl']")
+    page.wait_for_selector(".chosen:has-text('sdxl')")
+    page.fill("#prompt", "a hut in the snow")
+    page.fill("#c-seed", "41")
+    page.press("#c-seed", "Tab")
+    page.wait_for_selector("#make:has-text('0.63 credits')")
+
+    page = member.open("/library/")
+    page = member.open("/studio/")
+    page.wait_for_selector(".chosen:has-text('sdxl')")
+    until(page, "document.getElementById('prompt').value === 'a hut in the snow'")
+    assert page.input_value("#c-seed") == "41"
+    page.fill("#prompt", "a hut by the sea")
+    page.reload()
+    until(page, "document.getElementById('prompt').value === 'a hut by the sea'")
+    page.wait_for_selector(".chosen:has-text('sdxl')")
+
+    other = member.context.new_page()
+    other.goto(f"{member.base}/studio/")
+    other.wait_for_selector("#prompt")
+    assert other.input_value("#prompt") == ""
+    assert "sdxl" not in other.inner_text(".chosen b")
+    asked = member.open("/studio/?model=lucataco/flux-dev-lora&prompt=a+lake")
+    assert asked.input_value("#prompt") == "a lake"
+    assert member.complaints == []
