@@ -2,10 +2,10 @@
 
     script/screenshots [--upstreams | --pages] [FOLDER]
 
-Starts `script/server` on a data folder of its own and an unused port, asks it for pictures over HTTP with the token
-that it prints, publishes them through the pages, and photographs home, gallery, item, library, studio, a phone and the
-administration. With `--upstreams` it makes those of docs/upstreams.md instead (`tests.screenshots_upstreams`),
-with `--pages` forty of the pages, to be looked at (`tests.screenshots_pages`).
+Starts `script/server` on a data folder of its own and an unused port, lets members make and publish pictures through
+the API, and photographs home, gallery, item, library, mask painter, studio, phones and the administration. With
+`--upstreams` it makes those of docs/upstreams.md instead (`tests.screenshots_upstreams`), with `--pages` forty of the
+pages, to be looked at (`tests.screenshots_pages`).
 """
 
 from __future__ import annotations
@@ -36,27 +36,18 @@ READY_S, PICTURES_S = 300, 900
 LARGEST = 300_000
 SD, SDXL = "stability-ai/stable-diffusion", "stability-ai/sdxl"
 SCHNELL, DEV = "lucataco/flux-schnell-lora", "lucataco/flux-dev-lora"
-# Model, shape, prompt, seed. The last are the newest, so they come first on the pages.
-WISHES: list[tuple[str, str, str, int]] = [
-    (SD, "768x512", "a desert at noon, sand dunes, clear sky", 11),
-    (SCHNELL, "1:1", "an apple, still life, oil painting", 4),
-    (SDXL, "1024x768", "a castle on a hill at sunset, watercolor", 4),
-    (SCHNELL, "3:2", "a village in the snow at night, warm lights", 6),
-    (SD, "512x768", "a pine forest under northern lights", 9),
-    (SCHNELL, "1:1", "a panda in a bamboo forest", 2),
-    (DEV, "21:9", "rolling hills with cherry trees, spring morning", 23),
-    (SCHNELL, "4:5", "a pumpkin and autumn leaves", 3),
-    (SDXL, "1024x640", "a city skyline at night, full moon", 17),
-    (SCHNELL, "3:2", "an island in the sea, palm trees, blue sky", 19),
-    (DEV, "4:5", "a snowman beside a small house in winter", 2),
-    (SCHNELL, "4:3", "autumn trees beside a river, golden light", 14),
-    (SCHNELL, "9:16", "a rocket flying to the moon, stars", 5),
-    (SCHNELL, "3:2", "cherry trees by a river, spring morning", 7),
-    (DEV, "3:4", "a whale under the stars, night sea", 15),
-    (SCHNELL, "5:4", "日落时分的高山湖泊", 5),
-    (SCHNELL, "3:4", "a lighthouse at dusk, waves", 4),
-    (DEV, "16:9", "a sailing boat on a calm sea at sunset", 6),
-    (DEV, "3:2", "a red balloon over a mountain lake at sunset, snowy peaks", 3),
+# Page of `screenshots_pages`, theme, language, width, and the file that is written.
+README = [
+    ("home", "dark", "en-US", 1440, "home-dark"),
+    ("gallery", "dark", "en-US", 1440, "gallery-dark"),
+    ("gallery", "light", "en-US", 1440, "gallery-light"),
+    ("gallery", "dark", "en-US", 390, "gallery-phone"),
+    ("item", "dark", "en-US", 1440, "item-dark"),
+    ("library", "light", "en-US", 1440, "library-light"),
+    ("mask", "dark", "en-US", 1440, "mask-dark"),
+    ("studio", "dark", "en-US", 1440, "studio-dark"),
+    ("studio", "light", "zh-CN", 1440, "studio-light-zh"),
+    ("studio", "dark", "en-US", 390, "studio-phone"),
 ]
 
 
@@ -129,12 +120,6 @@ def make_pictures(server: Server, wishes: list[tuple[str, str, str, int]]) -> No
         wait_for(server, asked[-1])
 
 
-def make_batch(server: Server) -> None:
-    """Four pictures of one wish, for the studio's contact sheet."""
-    wish = {"prompt": "a mountain lake at sunset", "num_outputs": 4, "aspect_ratio": "3:2", "seed": 1}
-    wait_for(server, call(server, "/v1/predictions", {"version": DEV, "input": wish})["id"])
-
-
 def wait_for(server: Server, prediction: str) -> None:
     """Until a prediction has succeeded."""
     until = time.monotonic() + PICTURES_S
@@ -166,22 +151,6 @@ def window(browser: Browser, server: Server, theme: str, width: int, language: s
     return page
 
 
-def publish(page: Page, server: Server, every: int = 1) -> list[str]:
-    """Publish own pictures through their pages, oldest first; returns their ids, newest first."""
-    page.goto(f"{server.url}/library/")
-    ids = [
-        str(address).rstrip("/").rsplit("/", 1)[-1]
-        for address in page.eval_on_selector_all(".rows a.tile", "links => links.map(link => link.href)")
-    ]
-    for public_id in reversed(ids[::every]):
-        page.goto(f"{server.url}/library/{public_id}/")
-        page.click("[data-opens=publish]")
-        page.check("#publish [name=show_prompt]")
-        page.click("#publish .primary")
-        page.wait_for_selector(".badge.accent")
-    return ids
-
-
 def photograph(page: Page, folder: Path, name: str) -> Path:
     """A picture of the window below 300 KB: 256 well-chosen colours, and smaller where that is not enough."""
     # Through the debugger: Playwright's own wait evaluates text inside the page, which our content policy forbids.
@@ -201,16 +170,6 @@ def photograph(page: Page, folder: Path, name: str) -> Path:
         if path.stat().st_size <= LARGEST:
             return path
         scale *= 0.92
-
-
-def developing(page: Page, server: Server) -> None:
-    """Ask for a batch in the studio and wait until it shows its progress."""
-    page.goto(f"{server.url}/studio/?model={DEV}")
-    page.click(".shapes span:has-text('4:5')")
-    page.click(".kind-segmented span:text-is('4')")
-    page.fill("#prompt", "a red balloon over green hills at sunset")
-    page.click("#make")
-    page.wait_for_selector(".tray .progress-line b:text-matches('^[3-9][0-9]%')", timeout=60_000)
 
 
 def main(folder: Path | None, what: str = "") -> None:
@@ -233,42 +192,40 @@ def main(folder: Path | None, what: str = "") -> None:
             others = screenshots_pages if what == "--pages" else screenshots_upstreams
             pictures = others.take(browser, running, Path(data), folder)
         else:
-            pictures = take(browser, running, folder)
+            pictures = take(browser, running, Path(data), folder)
         for written in pictures:
             print(f"{written.relative_to(folder.parent)}  {written.stat().st_size // 1024} KB")
         browser.close()
 
 
-def take(browser: Browser, running: Server, folder: Path) -> Iterator[Path]:
-    """All the pictures."""
-    make_pictures(running, WISHES)
-    dark = window(browser, running, "dark", 1440, "en-US")
-    newest = publish(dark, running)[0]
-    light = window(browser, running, "light", 1440, "en-US")
-    chinese = window(browser, running, "light", 1440, "zh-CN")
-    phone = window(browser, running, "dark", 390, "en-US")
-    visitor = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark").new_page()
-    places = [
-        (visitor, "/", "home-dark"),
-        (dark, "/gallery/", "gallery-dark"),
-        (light, "/gallery/", "gallery-light"),
-        (dark, f"/library/{newest}/", "item-dark"),
-        (light, "/library/", "library-light"),
-        (phone, "/gallery/", "gallery-phone"),
-        (light, "/admin/", "admin-light"),
-        (dark, "/admin/predictions/prediction/", "admin-predictions-dark"),
-    ]
-    for page, address, name in places:
+def take(browser: Browser, running: Server, data: Path, folder: Path) -> Iterator[Path]:
+    """Those of the README: of a house with members and life in it, and of the operator's desk."""
+    from tests import screenshots_pages as house_of
+
+    house = house_of.House(running, data)
+    house_of.people(house)
+    house_of.live(house)
+    reach = {name: (without_account, how) for name, without_account, how in house_of.PAGES}
+    for name, theme, language, width, written in README:
+        without_account, how = reach[name]
+        page = (
+            house_of.visitor(browser, theme, language, width)
+            if without_account
+            else house_of.window(browser, house, theme, language, width)
+        )
+        how(page, house)
+        yield photograph(page, folder, written)
+        if name == "studio":
+            page.wait_for_selector("#batches .tray", state="detached", timeout=PICTURES_S * 1000)
+        page.context.close()
+    for theme, address, written in (
+        ("light", "/admin/", "admin-light"),
+        ("dark", "/admin/predictions/prediction/", "admin-predictions-dark"),
+    ):
+        page = window(browser, running, theme, 1440, "en-US")
         page.goto(f"{running.url}{address}")
-        yield photograph(page, folder, name)
-    make_batch(running)
-    developing(dark, running)
-    yield photograph(dark, folder, "studio-dark")
-    chinese.goto(f"{running.url}/studio/?model={DEV}")
-    yield photograph(chinese, folder, "studio-light-zh")
-    dark.wait_for_selector("#batches > .batch.succeeded:first-child", timeout=PICTURES_S * 1000)
-    phone.goto(f"{running.url}/studio/")
-    yield photograph(phone, folder, "studio-phone")
+        yield photograph(page, folder, written)
+        page.context.close()
 
 
 if __name__ == "__main__":

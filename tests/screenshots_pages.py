@@ -183,7 +183,8 @@ def studio(page: Page, house: House) -> None:
     page.goto(f"{house.server.url}/studio/?model={DEV}&num_outputs=4&aspect_ratio=4:5")
     page.fill("#prompt", "a red balloon over green hills at sunset")
     page.click("#make")
-    page.wait_for_selector(".tray .progress-line b:text-matches('^[3-9][0-9]%')", timeout=120_000)
+    newest = "#batches > :first-child .tray"
+    page.wait_for_selector(f"{newest} .progress-line b:text-matches('^[3-9][0-9]%')", timeout=120_000)
 
 
 def mask(page: Page, house: House) -> None:
@@ -249,6 +250,6 @@ def take(browser: Browser, running: Server, data: Path, folder: Path) -> Iterato
             page = other if without_account else own
             reach(page, house)
             yield photograph(page, folder, f"{name}-{theme}-{width}-{language[:2]}")
-        own.wait_for_selector("#batches .batch.succeeded", timeout=300_000)
+        own.wait_for_selector("#batches .tray", state="detached", timeout=300_000)
         own.context.close()
         other.context.close()
