@@ -15,6 +15,8 @@ import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
+from gallery.errors import error_page
+
 _APIS = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/")
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -77,6 +79,26 @@ class PagePolicyMiddleware:
         if html and not request.path.startswith(self._OTHERS):
             response.headers.setdefault("Content-Security-Policy", self._POLICY)
         return response
+
+
+class AddressMiddleware:
+    """Answers 404 where an address holds a NUL: nothing is called so, and PostgreSQL would refuse to look for it."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self._awaits = iscoroutinefunction(get_response)
+        if self._awaits:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self._awaits:
+            return self._later(request)
+        return error_page(request, 404) if "\0" in request.path_info else self.get_response(request)
+
+    async def _later(self, request: HttpRequest) -> Any:
+        return error_page(request, 404) if "\0" in request.path_info else await self.get_response(request)
 
 
 def _signed(request: HttpRequest, response: HttpResponse, request_id: str, began: float) -> HttpResponse:

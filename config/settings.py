@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "config.pages_only.MessageMiddleware",
     "config.pages_only.XFrameOptionsMiddleware",
     "config.middleware.PagePolicyMiddleware",
+    "config.middleware.AddressMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]

@@ -35,6 +35,8 @@ _OF_A_TILE = (
     "model__owner", "model__name", "user__username", "user__display_name",
 )  # fmt: skip
 WORDS_OF_A_TILE = 160
+_LONGEST_ID = 100
+"""Characters; ids have 22 of them, tokens 43."""
 
 
 def for_tiles(items: ItemQuerySet) -> ItemQuerySet:
@@ -42,10 +44,15 @@ def for_tiles(items: ItemQuerySet) -> ItemQuerySet:
     return with_files(items).only(*_OF_A_TILE).annotate(begins=Left("prompt", WORDS_OF_A_TILE))
 
 
+def can_be_id(text: str) -> bool:
+    """Whether a database takes the text at all: one with a NUL is no id of anything."""
+    return "\0" not in text and len(text) <= _LONGEST_ID
+
+
 def owned(viewer: Viewer, public_id: str) -> Item:
     """An item of the viewer's own account, whether hidden or not; 404 otherwise, and where it is in the trash."""
     account = account_of(viewer)
-    if account is None:
+    if account is None or not can_be_id(public_id):
         raise Http404
     item = with_files(Item.objects.owned_by(account)).filter(public_id=public_id).first()
     if item is None:
@@ -55,7 +62,9 @@ def owned(viewer: Viewer, public_id: str) -> Item:
 
 def published(public_id: str) -> Item:
     """An item that everybody may see who has its address (public or unlisted); 404 otherwise, to its owner too."""
-    item = with_files(Item.objects.open()).filter(public_id=public_id).first()
+    item = (
+        with_files(Item.objects.open()).filter(public_id=public_id).first() if can_be_id(public_id) else None
+    )
     if item is None:
         raise Http404
     return item
@@ -63,7 +72,9 @@ def published(public_id: str) -> Item:
 
 def visible(viewer: Viewer, public_id: str) -> Item:
     """An item that is public or unlisted, or the viewer's own, in the trash too; 404 otherwise."""
-    item = with_files(Item.objects.all()).filter(public_id=public_id).first()
+    item = (
+        with_files(Item.objects.all()).filter(public_id=public_id).first() if can_be_id(public_id) else None
+    )
     account = account_of(viewer)
     if item is None or not (item.is_open or (account is not None and item.account_id == account.pk)):
         raise Http404

@@ -10,7 +10,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import RequestFactory
 
-from config.middleware import PagePolicyMiddleware, RequestIdMiddleware
+from config.middleware import AddressMiddleware, PagePolicyMiddleware, RequestIdMiddleware
 
 
 def answer(request: HttpRequest) -> HttpResponse:
@@ -92,3 +92,10 @@ def test_an_answer_of_an_api_tells_how_many_milliseconds_it_took(path: str, late
 @pytest.mark.parametrize("later", [False, True])
 def test_a_page_does_not_tell(later: bool) -> None:
     assert "Server-Timing" not in answered("/studio/", later=later)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("path", ["/gallery/%00/", "/api/items/x%00x"])
+def test_nothing_is_called_by_a_name_that_holds_a_nul(path: str, later: bool) -> None:
+    made = AddressMiddleware(answer_later if later else answer)(RequestFactory().get(path))
+    assert (asyncio.run(made) if later else made).status_code == 404

@@ -28,6 +28,7 @@ NUMBERS = {"number", "link_id", "token_id", "share_id", "comment_id"}
 # What others may do with an open picture. All else that is done to somebody's things is its owner's.
 SOCIAL = {
     "like", "comment", "report_item", "report_comment", "studio_vary", "api_like", "api_comments", "api_reports",
+    "report_collection",
 }  # fmt: skip
 DEEDS = ("POST", "PUT", "PATCH", "DELETE")
 NOT_THERE = {404, 405, 501}
@@ -334,6 +335,25 @@ def test_no_list_tells_others_of_alices_things(scene: Secrets, visitor: bool) ->
     among = [route for route in routes() if visitor or route.is_api]
     walk = asked_in_words(scene, among, asker, [scene.ids["private"]])
     assert not walk.faults, "\n".join(walk.faults)
+
+
+NO_IDS = ("x%00x", "%F0%9F%98%80", "%ED%A0%80", "x" * 3000)
+
+
+def test_what_can_be_no_id_is_not_there(scene: Secrets) -> None:
+    page, program, faults = Asker(scene.bob), Asker(scene.bob, token=True), []
+    for route in (one for one in routes() if one.places and not streams(one)):
+        asker, his = program if route.is_api else page, bobs(scene, route)
+        for place in route.places:
+            words = (HUGE,) if place in NUMBERS else NO_IDS
+            for address, _ in route.filled({**{one: his[one][:1] for one in his}, place: list(words)}):
+                for method in methods(route):
+                    with transaction.atomic():
+                        status = asker.ask(method, address).status_code
+                        transaction.set_rollback(True)
+                    if status >= 500 and status != 501:
+                        faults.append(f"{route.key}: {method} {address[:90]} answers {status}")
+    assert not faults, "\n".join(faults)
 
 
 def test_what_is_open_is_still_its_owners_to_change(scene: Secrets) -> None:
