@@ -181,6 +181,7 @@ def harm(answer: Any) -> list[str]:
         return []
     faults = [f"a header of theirs: {name}" for name in answer.headers if MARK in name.lower()]
     faults += [f"a cookie of theirs: {name}" for name in answer.cookies if MARK in name.lower()]
-    if "text/html" in answer.get("Content-Type", ""):
+    # To read a page costs more than to make it: what holds nothing that was sent is not read.
+    if "text/html" in answer.get("Content-Type", "") and MARK.encode() in answer.content:
         faults += Page(answer.content.decode()).harm
     return faults

@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import Resolver404, resolve
+from django.utils.html import escape
 
 from accounts.models import User
 from predictions.dialects.common import rates
@@ -268,3 +269,12 @@ def test_no_prompt_does_harm(scene: dict[str, str], address: str) -> None:
                 for there in ("/studio/", f"/p/{made}/", f"/studio/?from={made}", "/studio/prompts/"):
                     mine.ask(name, "GET", there)
     assert not browser.faults + mine.faults, "\n".join(browser.faults + mine.faults)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [WORDS["markup"], f"<p>{MARK}49</p>", f'<a href="javascript:{MARK}">', f"<script>x='{MARK}'</script>"],
+)
+def test_it_would_notice_what_does_harm(html: str) -> None:
+    assert Page(html).harm
+    assert not Page(f"<p>{escape(html)}</p>").harm or f"{MARK}49" in html
