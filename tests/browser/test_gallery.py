@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.pages import sign_in
 from tests.gallery.pictures import picture_item
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -22,6 +26,11 @@ def two_pictures() -> tuple[Item, Item]:
     factories.make_user("reader")
     plain = picture_item(author, "a quiet boat", visibility="public")
     return plain, picture_item(author, "a storm", visibility="public", sensitive=True)
+
+
+def settled(page: Page) -> None:
+    """Wait until what came with an answer listens: a form that is sent before that leads to a page of its own."""
+    until(page, "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-added, .htmx-settling')")
 
 
 def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -> None:
@@ -47,10 +56,12 @@ def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -
     page.evaluate("window.stays = true")
     page.keyboard.press("l")
     page.wait_for_selector(".like [aria-pressed=true]")
+    settled(page)
     page.focus(".like button")
     page.keyboard.press("Enter")
     page.wait_for_selector(".like [aria-pressed=false]")
     # Who went there by keyboard still is there.
+    settled(page)
     until(page, "document.activeElement.closest('.like') !== null")
     page.keyboard.press("Enter")
     page.wait_for_selector(".like [aria-pressed=true]")
@@ -59,6 +70,7 @@ def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -
     page.fill("#comments textarea", "What <b>light</b>!")
     page.click("#comments form .button")
     page.wait_for_selector(".comment .said")
+    settled(page)
     assert page.inner_text(".comment .said") == "What <b>light</b>!"
     page.hover(".comment")
     page.click(".comment-deeds form button")
