@@ -78,9 +78,26 @@ async function discard(frame) {
     frame.classList.remove("gone");
     frame.dataset.item = item;
     offer();
-    focus(frame.querySelector("a.print"));
+    focusOn(item);
   };
   tell(words, back);
+}
+
+// The server may have drawn the trash in its place meanwhile, and the picture comes back with its next word: until the
+// reader does something else, the focus goes there.
+const WAIT_MS = 10_000;
+function focusOn(item) {
+  const at = document.activeElement;
+  const seek = () => {
+    const print = frameOf(item)?.querySelector("a.print");
+    if (print && [at, document.body].includes(document.activeElement)) focus(print);
+  };
+  const watcher = new MutationObserver(seek);
+  const stop = () => watcher.disconnect();
+  watcher.observe(batches, { childList: true, subtree: true });
+  for (const name of ["keydown", "pointerdown"]) document.addEventListener(name, stop, { once: true, capture: true });
+  setTimeout(stop, WAIT_MS);
+  seek();
 }
 
 function deed(frame, name) {

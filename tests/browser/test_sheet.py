@@ -83,6 +83,7 @@ def test_frames_are_reached_liked_and_thrown_away_by_keys_across_batches(window:
     page.wait_for_selector("#toasts [data-undo]")
     page.keyboard.press("Control+z")
     until(page, "!document.querySelector('.frame.gone')")
+    until(page, f"document.activeElement.id === 'f-{newer.public_id}'")
     assert not Item.objects.get(pk=newer.pk).in_trash
     page.keyboard.press("r")
     page.wait_for_selector("#origin")
