@@ -272,6 +272,7 @@ def test_what_another_tab_throws_away_leaves_the_library_quietly(streaming: Open
     )
 
     # The first row of all, one of the two that are chosen and has the focus among it.
+    assert alice.account is not None
     trash.move(alice.account, items[1:7])
 
     until(page, f"!document.querySelector('.cell[data-id=\"{items[6].public_id}\"]')")

@@ -87,6 +87,7 @@ def test_a_price_that_rose_is_shown_once_more(as_alice: Client, three: list[Item
 def test_who_has_too_little_is_told_and_the_button_rests(
     as_alice: Client, alice: User, three: list[Item]
 ) -> None:
+    assert alice.account_id is not None
     Account.objects.filter(pk=alice.account_id).update(balance=MICRO // 2)
     shown = as_alice.post("/studio/cut/", {"ids": ids(three)}).content.decode()
     assert "This needs 0.66 credits; you have 0.5. Choose fewer" in shown
