@@ -268,13 +268,13 @@ Q_CLUSTER: dict[str, Any] = {
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-# Names of OpenAI's models and ours that they stand for; `default` for requests that name none.
 # Content credentials in published pictures: a certificate chain in PEM by its path, its key as a secret.
 C2PA = {
     "certificate": env.text("DARKROOM_C2PA_CERTIFICATE"),
     "key": env.secret("DARKROOM_C2PA_KEY"),
     "timestamps": env.text("DARKROOM_C2PA_TIMESTAMPS"),
 }
+# Names of OpenAI's models and ours that they stand for; `default` for requests that name none.
 OPENAI_ALIASES = env.pairs("DARKROOM_OPENAI_ALIASES")
 
 # Requests a minute and account; 0: no limit. Polling is counted for each prediction apart. Outside suites send many.
