@@ -82,6 +82,7 @@ PAGES: tuple[Place, ...] = (
         GUEST,
         ("published picture", "/gallery/{published}/"),
         ("report a picture", "/report/{published}/"),
+        ("report a collection", "/report/collection/{collection}/"),
         ("report a comment", "/report/comment/{comment}/"),
         ("comments", "/gallery/{published}/comments/"),
         ("shared picture", "/s/{shared}/"),
