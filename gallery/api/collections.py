@@ -86,7 +86,7 @@ class ChangeCollectionSerializer(serializers.Serializer[Any]):
 class IdsSerializer(serializers.Serializer[Any]):
     """Items by their ids."""
 
-    ids = serializers.ListField(child=Text(max_length=64), allow_empty=False, max_length=1000)
+    ids = serializers.ListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=1000)
 
 
 class MoveSerializer(serializers.Serializer[Any]):
@@ -325,7 +325,7 @@ class EditorView(_Kept):
         operation_id="collection_editors_put",
         summary="Make a member an editor",
         request=None,
-        responses={200: CollectionSerializer, 409: ProblemSerializer, 422: ProblemSerializer, **_ONE},
+        responses={200: CollectionSerializer, 409: ProblemSerializer, **_ONE},
         examples=[examples.came(_EXAMPLE)],
     )
     def put(self, request: Request, collection_id: str, username: str) -> Response:
@@ -335,7 +335,7 @@ class EditorView(_Kept):
             with refusals():
                 editors.invite(own, username)
         except editors.NoMember:
-            raise Denied(422, "Unprocessable", "No member of this name can be an editor.") from None
+            raise Denied(404, "Not found", "No member of this name can be an editor.") from None
         return self.answer(own)
 
     @extend_schema(

@@ -122,7 +122,10 @@ class WordsSerializer(serializers.Serializer[Any]):
         Licence.choices, required=False, help_text="What others may do with it; empty: nothing."
     )
     tags = serializers.ListField(
-        child=Text(max_length=200), required=False, max_length=50, help_text="At most 12, of 40 characters."
+        child=Text(max_length=tagging.LONGEST, allow_blank=True),
+        required=False,
+        max_length=tagging.MOST,
+        help_text="Told folded: lower case, single blanks, each once.",
     )
 
     def validate_tags(self, value: list[str]) -> list[str]:

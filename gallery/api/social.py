@@ -47,7 +47,7 @@ def manners_of() -> Iterator[None]:
         words = f"Too many at once. Try again in {refused.seconds} seconds."
         raise Denied(429, "Too many requests", words, wait=refused.seconds) from None
     except following.Oneself:
-        raise Denied(422, "Unprocessable", "Nobody follows themselves.") from None
+        raise Denied(409, "Conflict", "Nobody follows themselves.") from None
     except following.TooManyFollowed:
         raise Denied(409, "Too many", f"One follows {following.MOST} members at most.") from None
 
@@ -153,7 +153,7 @@ class FollowView(OwnApiView):
         summary="Follow a member",
         request=None,
         responses={
-            204: None, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer, 422: ProblemSerializer,
+            204: None, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
         },
     )  # fmt: skip
     def put(self, request: Request, username: str) -> Response:
@@ -163,7 +163,7 @@ class FollowView(OwnApiView):
     @extend_schema(
         operation_id="follows_delete",
         summary="Follow a member no longer",
-        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
+        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer},
     )
     def delete(self, request: Request, username: str) -> Response:
         """Their pictures leave your feed (`/api/feed`) at once."""
@@ -171,8 +171,10 @@ class FollowView(OwnApiView):
 
     def _set(self, username: str, *, wanted: bool) -> Response:
         other = access.found(User.objects.filter(username=username, is_active=True).first())
-        with manners_of():
-            following.put(self.user, other, wanted)
+        # Not to follow oneself is what one does anyway.
+        if wanted or other != self.user:
+            with manners_of():
+                following.put(self.user, other, wanted)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

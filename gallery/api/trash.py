@@ -43,7 +43,7 @@ class KeepSerializer(serializers.Serializer[Any]):
     """How long private items are kept."""
 
     keep_days = serializers.ChoiceField(
-        lifetime.CHOICES, allow_null=True, help_text="Null: until you delete them."
+        lifetime.CHOICES, allow_null=True, required=False, help_text="Null: until you delete them."
     )
 
 
@@ -76,7 +76,8 @@ class StorageView(OwnApiView):
         """After these days private items go to the trash that you neither like, collect nor share; null: never."""
         asked = KeepSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        lifetime.choose(self.user, asked.validated_data["keep_days"])
+        if "keep_days" in asked.validated_data:
+            lifetime.choose(self.user, asked.validated_data["keep_days"])
         return self._answer()
 
     def _answer(self) -> Response:
@@ -143,7 +144,7 @@ class RestoreItemView(OneItem):
 class BulkSerializer(serializers.Serializer[Any]):
     """Many items and what is to become of them."""
 
-    ids = serializers.ListField(child=Text(max_length=64), allow_empty=False, max_length=MOST)
+    ids = serializers.ListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=MOST)
     action = serializers.ChoiceField(["trash", "restore", "delete", "unpublish", "like"])
 
 

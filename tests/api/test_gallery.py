@@ -116,7 +116,8 @@ def test_following_fills_the_feed(mine: Frontend, charlie: User) -> None:
     assert [row["username"] for row in mine.rows("/api/follows")] == ["charlie"]
     mine.send("DELETE", "/api/follows/charlie")
     assert mine.rows("/api/feed") == []
-    assert mine.send("PUT", "/api/follows/alice").status_code == 422
+    assert mine.send("PUT", "/api/follows/alice").status_code == 409
+    assert mine.send("DELETE", "/api/follows/alice").status_code == 204
     assert mine.send("PUT", "/api/follows/nobody").status_code == 404
 
 

@@ -9,6 +9,10 @@ from typing import Any
 
 LATER = "2031-05-01T12:00:00Z"
 QUERY = {"zone": "UTC", "created_after": "2026-01-31T12:00:00Z", "created_before": LATER}
+SOME_ID = "mQ4vT8xYk2Lr9sWc1nZb7A"
+ONE_OF = ("q", "tag", "author", "model", "sort")
+ONE_NAME_OF = {"/items": ("before", "after"), "/reports": ("item", "comment", "collection")}
+"""Fields of bodies of which one has to be given, and one alone, by how the path ends."""
 FIRST_TOKENS = range(1, 10)
 """Ids of the tokens that the run itself needs: it must not revoke or narrow its own."""
 
@@ -48,6 +52,10 @@ def mend(case: Any, models: dict[str, str], inputs: dict[str, dict[str, Any]]) -
     query = case.query or {}
     for name in ("cursor", "from", "to"):
         query.pop(name, None)
+    if case.operation.path.endswith("/gallery"):
+        # One of the lists at a time: each has an order of its own.
+        for name in [name for name in ONE_OF if query.get(name)][1:]:
+            query.pop(name)
     for name in QUERY.keys() & query.keys():
         query[name] = QUERY[name]
     if isinstance(case.body, dict):
@@ -77,5 +85,18 @@ def _mended(
         "url": "https://receiver.example/hook",
         "name": "a token",
         "title": "a title",
+        "text": "some words",
+        "tags": ["sea"],
+        "password": "open sesame",
     }
-    return {**body, **{name: fitting[name] for name in fitting.keys() & body.keys()}}
+    told = {**body, **{name: fitting[name] for name in fitting.keys() & body.keys()}}
+    for end, names in ONE_NAME_OF.items():
+        given = [name for name in names if name in told]
+        for name in given[1:]:
+            del told[name]
+        if path.endswith(end) and not given and "ids" not in told:
+            told[names[0]] = SOME_ID
+    if "before" in told or "after" in told:
+        # The description of a change leaves every field open; what moves has to be named.
+        told.setdefault("id", SOME_ID)
+    return told
