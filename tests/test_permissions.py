@@ -32,6 +32,7 @@ RULES: list[tuple[str, str, str]] = [
         for name in (
             "shares",
             "trash",
+            "storage",
             "collections",
             "likes",
             "follows",

@@ -148,8 +148,3 @@ if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
 }
 
 document.addEventListener("htmx:afterSettle", (event) => localTimes(event.target));
-
-// Some pages cross over into each other. Where the other page takes no part that is called off, which is no fault.
-for (const moment of ["pageswap", "pagereveal"]) {
-  addEventListener(moment, (event) => event.viewTransition?.ready.catch(() => {}));
-}
