@@ -49,7 +49,7 @@ def publish(
         raise ValueError(visibility)
     named = tagging.read(list(tags))
     with transaction.atomic():
-        _needs_open_account(item)
+        needs_open_account(item.account_id)
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True, trashed_at__isnull=True).update(
             visibility=visibility,
             published_at=_place(visibility),
@@ -90,7 +90,7 @@ def describe(
     changes = {name: value for name, value in given.items() if value is not None}
     named = None if tags is None else tagging.read(list(tags))
     with transaction.atomic():
-        _needs_open_account(item)
+        needs_open_account(item.account_id)
         if not changes and named is None:
             return
         # A copy is owed to others alone: who has it in private has the file itself.
@@ -136,6 +136,7 @@ def unpublish_many(items: Sequence[Item]) -> int:
     return len(items)
 
 
-def _needs_open_account(item: Item) -> None:
-    if not Account.objects.filter(pk=item.account_id, status=Account.Status.ACTIVE).exists():
+def needs_open_account(account_id: int | None) -> None:
+    """Raise Suspended where the account is closed to new things, or there is none."""
+    if account_id is None or not Account.objects.filter(pk=account_id, status=Account.Status.ACTIVE).exists():
         raise Suspended

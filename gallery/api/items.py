@@ -27,14 +27,14 @@ from gallery.search import finding
 from gallery.shares import making
 from predictions.dialects.common.origin import origin_of
 
-_REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
+REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 SIZES = ("small", "medium", "full")
 
 
 class ItemQuery(Listed):
     """Filters of the library; all of them must be met."""
 
-    model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
+    model = serializers.RegexField(REF, default="", allow_blank=True, help_text="`owner/name`")
     prediction = Text(
         default="", allow_blank=True, max_length=26, help_text="The id of the prediction it is of."
     )

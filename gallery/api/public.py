@@ -20,15 +20,13 @@ from accounts.models import User
 from accounts.problems import OwnApiView, ProblemSerializer
 from gallery import access, paging, tagging
 from gallery.api import pictures, shapes
-from gallery.api.items import SIZES
+from gallery.api.items import REF, SIZES
 from gallery.models import Item, ReaderChoice, Tag
 from gallery.public import lists as public_lists
 from gallery.public.reading import Reader, reported_by
 from gallery.search import finding
 from predictions.dialects.common.origin import origin_of
 from predictions.models import HostedModel
-
-_REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 
 
 class PublicView(OwnApiView):
@@ -49,7 +47,7 @@ class GalleryQuery(Listed):
     )
     tag = Text(default="", allow_blank=True, max_length=80)
     author = Text(default="", allow_blank=True, max_length=150, help_text="A user name.")
-    model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
+    model = serializers.RegexField(REF, default="", allow_blank=True, help_text="`owner/name`")
     sort = serializers.ChoiceField(
         ["newest", "week"], default="newest", help_text="`week`: the most liked of the last seven days."
     )

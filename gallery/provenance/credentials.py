@@ -152,15 +152,7 @@ def _folder() -> Path:
 
 def _copy(opened: IO[bytes], parts: list[containers.Part], path: Path) -> None:
     with path.open("wb") as copy:
-        for part in parts:
-            if isinstance(part, bytes):
-                copy.write(part)
-                continue
-            opened.seek(part.start)
-            left = part.length
-            while left > 0 and (chunk := opened.read(min(serving.CHUNK, left))):
-                copy.write(chunk)
-                left -= len(chunk)
+        copy.writelines(serving.pieces_of(opened, parts, 0, containers.length_of(parts)))
 
 
 def _sign(wish: dict[str, Any]) -> None:

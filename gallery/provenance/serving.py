@@ -98,22 +98,26 @@ def _as_it_is(
 
 
 def _read(key: str, parts: list[Part], start: int, length: int) -> Iterator[bytes]:
-    """So many bytes of all parts together, from `start`."""
     with media.storage().open(key, "rb") as file:
-        for part in parts:
-            size = part.length if isinstance(part, Stretch) else len(part)
-            if start >= size:
-                start -= size
-                continue
-            taken = min(size - start, length)
-            if isinstance(part, Stretch):
-                file.seek(part.start + start)
-                yield from _pieces(file, taken)
-            else:
-                yield part[start : start + taken]
-            start, length = 0, length - taken
-            if length <= 0:
-                return
+        yield from pieces_of(file, parts, start, length)
+
+
+def pieces_of(file: IO[bytes], parts: list[Part], start: int, length: int) -> Iterator[bytes]:
+    """So many bytes of all parts together, from `start`, in pieces."""
+    for part in parts:
+        size = part.length if isinstance(part, Stretch) else len(part)
+        if start >= size:
+            start -= size
+            continue
+        taken = min(size - start, length)
+        if isinstance(part, Stretch):
+            file.seek(part.start + start)
+            yield from _pieces(file, taken)
+        else:
+            yield part[start : start + taken]
+        start, length = 0, length - taken
+        if length <= 0:
+            return
 
 
 def _pieces(file: IO[bytes], left: int) -> Iterator[bytes]:

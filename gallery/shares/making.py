@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db.models import F
 
 from accounts.clock import Now
-from accounts.models import Account, User
+from accounts.models import User
 from gallery.models import Collection, Item, ShareLink
 from gallery.shares import locks
-from gallery.sharing import Hidden, Suspended
+from gallery.sharing import Hidden, Suspended, needs_open_account
 
 __all__ = [
     "MAX_OPEN_LINKS",
@@ -43,8 +43,7 @@ def share(
     `password` in clear; only its hash is kept. Raises Hidden, Suspended, TooManyLinks, and ValueError for a password
     that is longer than any may be.
     """
-    if not Account.objects.filter(pk=thing.account_id, status=Account.Status.ACTIVE).exists():
-        raise Suspended
+    needs_open_account(thing.account_id)
     # As the row is now, not as it was read: hidden a moment ago is hidden.
     if type(thing)._default_manager.filter(pk=thing.pk, hidden_at__isnull=False).exists():
         raise Hidden

@@ -21,8 +21,8 @@ from limits.errors import StorageError
 
 from accounts import networks
 from accounts.clock import Now
-from accounts.models import Account, User
-from gallery.sharing import Suspended
+from accounts.models import User
+from gallery import sharing
 from predictions.dialects.common import rates
 
 log = structlog.get_logger(__name__)
@@ -56,9 +56,7 @@ class TooMany(Exception):
 
 def needs_open_account(user: User) -> None:
     """Raise Suspended where the member's account is closed to new things."""
-    account = user.account_id
-    if account is None or not Account.objects.filter(pk=account, status=Account.Status.ACTIVE).exists():
-        raise Suspended
+    sharing.needs_open_account(user.account_id)
 
 
 def within(limits: Limits, rows: QuerySet[Model]) -> None:
