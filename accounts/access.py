@@ -5,12 +5,20 @@ from __future__ import annotations
 from django.http import Http404
 
 from accounts.models import Account, ApiToken, User
+from accounts.organizations import roles
 from accounts.provisioning import ensure_account
 
 
 def own_account(user: User) -> Account:
     """The account the user acts for, as the database has it now."""
     return Account.objects.get(pk=ensure_account(user).pk)
+
+
+def money_account(user: User) -> Account:
+    """The same, for pages of its money. Raises NotYourRole where the user is a plain member of an organisation."""
+    account = own_account(user)
+    roles.need(user, account, roles.MONEY)
+    return account
 
 
 def own_token(user: User, token_id: int) -> ApiToken:

@@ -14,11 +14,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
+from accounts import admin_codes as admin_codes  # registers its panels
+from accounts import admin_payments as admin_payments  # registers its panels
+from accounts import admin_plans as admin_plans  # registers its panels
+from accounts import admin_reach as admin_reach  # registers its panels
 from accounts import admin_tokens as admin_tokens  # registers its panels
-from accounts import amounts, desk_money
+from accounts import amounts, credits, csv_safe, desk_money, statement, suspending
 from accounts.admin_people import MembershipInline
-from accounts.desk import Desk, HistoryDesk, HistoryInline, ask, link, moment
-from accounts.models import Account, LedgerEntry
+from accounts.desk import HistoryDesk, HistoryInline, LongDesk, ReasonForm, ask, link, moment
+from accounts.desk_csv import CsvDesk, Sheet
+from accounts.desk_finding import Finds, KindFilter, When
+from accounts.models import Account, LedgerEntry, User
 
 
 class LedgerInline(HistoryInline):
@@ -56,7 +62,7 @@ class LedgerInline(HistoryInline):
 
 
 @admin.register(Account)
-class AccountDesk(Desk):
+class AccountDesk(Finds, LongDesk):
     """Accounts with their ledger. Balances change through the two buttons alone."""
 
     list_display = (
@@ -72,6 +78,8 @@ class AccountDesk(Desk):
     list_filter = ("status", "kind", "plan")
     list_select_related = ("plan",)
     search_fields = ("name", "memberships__user__username", "memberships__user__email")
+    search_help_text = gettext_lazy("The beginning of a name or an address")
+    by_account = ("pk",)
     ordering = ("-id",)
     fields = (
         "name",
@@ -84,12 +92,21 @@ class AccountDesk(Desk):
         "whole_ledger",
         "created_at",
     )
-    readonly_fields = ("balance_shown", "held_shown", "whole_ledger", "created_at")
+    # What an account is stays; how it stands is changed by the acts that own it: suspending, closing.
+    readonly_fields = ("kind", "status", "balance_shown", "held_shown", "whole_ledger", "created_at")
     inlines = (LedgerInline, MembershipInline)
-    actions_detail = ("grant_credits", "adjust_credits")
+    actions_detail = ("grant_credits", "adjust_credits", "suspend", "reopen")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        """Write what was changed and nothing else: credits move meanwhile. The plan is given by its owner."""
+        changed = [name for name in form.changed_data if name != "plan"]
+        if changed:
+            obj.save(update_fields=changed)
+        if "plan" in form.changed_data:
+            credits.set_plan(obj, obj.plan)
 
     def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether one may move credits by hand: a permission of its own, `accounts.adjust_credits`."""
@@ -131,6 +148,47 @@ class AccountDesk(Desk):
         """Correct the balance by a signed amount with a reason."""
         return self._move(request, object_id, desk_money.AdjustForm, _("Adjust the balance"))
 
+    def has_stand_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Who may change accounts may suspend them and open them again."""
+        return bool(request.user.has_perm("accounts.change_account"))
+
+    @action(description=gettext_lazy("Suspend"), url_path="suspend", icon="block", permissions=["stand"])
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let it do nothing new, with a reason."""
+        words = gettext_lazy(
+            "Nothing new is made, bought or given with it; its tokens are refused. What is under way ends as it would."
+        )
+        return self._stand(request, object_id, suspending.suspend, gettext_lazy("Suspend"), words)
+
+    @action(
+        description=gettext_lazy("End the suspension"),
+        url_path="reopen",
+        icon="lock_open",
+        permissions=["stand"],
+    )
+    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let it do everything again, with a reason."""
+        words = gettext_lazy("It can do everything again that it could before.")
+        return self._stand(request, object_id, suspending.reopen, gettext_lazy("End the suspension"), words)
+
+    def _stand(
+        self, request: HttpRequest, object_id: str, verb: suspending.Verb, title: Any, words: Any
+    ) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        form = ReasonForm(request.POST or None)
+        back = reverse("admin:accounts_account_change", args=[account.pk])
+        if request.method == "POST" and form.is_valid():
+            try:
+                verb(account, by=cast(User, request.user), reason=form.cleaned_data["reason"])
+            except suspending.CannotStand as error:
+                form.add_error(None, str(error))
+            else:
+                self.message_user(request, _("Done, and on record."), messages.SUCCESS)
+                return redirect(back)
+        return ask(self, request, form, title=title, words=words, button=title, back=back)
+
     def _move(
         self, request: HttpRequest, object_id: str, form_class: type[desk_money.AmountForm], title: str
     ) -> HttpResponse:
@@ -139,41 +197,61 @@ class AccountDesk(Desk):
             raise Http404
         form = form_class(request.POST or None)
         back = reverse("admin:accounts_account_change", args=[account.pk])
-        entry = desk_money.post(request, account, form) if form.is_valid() else None
-        if entry is None:
+        posted = desk_money.post(request, account, form) if form.is_valid() else None
+        if posted is None:
             words = _("%(name)s has %(balance)s credits, and %(held)s on hold.") % {
                 "name": account.name,
                 "balance": amounts.shown(account.balance),
                 "held": amounts.shown(account.held),
             }
             return ask(self, request, form, title=title, words=words, button=title, back=back)
+        entry = posted.entry
         change, after = amounts.shown_change(entry.balance_delta), amounts.shown(entry.balance_after)
+        if posted.before:
+            words = _(
+                "This form was sent before, and counted once: %(change)s credits for %(name)s, “%(reason)s”."
+            )
+            told = {"change": change, "name": entry.account.name, "reason": entry.reason}
+            self.message_user(request, words % told, messages.WARNING)
+            return redirect("admin:accounts_account_change", entry.account_id)
         self.log_change(request, account, f"{entry.get_kind_display()} {change}: {entry.reason}")
         words = _("%(change)s credits; the balance is now %(after)s.") % {"change": change, "after": after}
         self.message_user(request, words, messages.SUCCESS)
         return redirect(back)
 
 
+def _cells(row: LedgerEntry) -> list[csv_safe.Cell]:
+    """One movement in the file, as in its owner's statement."""
+    when, *cells = statement.cells(row)
+    actor = row.actor.username if row.actor else ""
+    return [csv_safe.Number(row.pk), when, row.account.name, *cells, actor]
+
+
 @admin.register(LedgerEntry)
-class LedgerEntryDesk(HistoryDesk):
+class LedgerEntryDesk(Finds, CsvDesk, HistoryDesk):
     """Every movement of credits, as it was written."""
+
+    sheet = Sheet(
+        ["id", "when", "account", *statement.COLUMNS[1:], "by"], _cells, related=("account", "actor")
+    )
 
     list_display = (
         "when", "account_link", "kind_label", "reference", "change", "on_hold", "balance",
         "reason", "actor",
     )  # fmt: skip
-    list_filter = ("kind", "created_at")
+    list_filter = (("kind", KindFilter), ("created_at", When))
     list_select_related = ("account", "actor")
-    search_fields = ("=reference", "account__name", "reason")
+    search_fields = ("reference", "account__name", "reason")
+    search_help_text = gettext_lazy(
+        "A whole reference, the beginning of an account's name, or words of a new reason"
+    )
+    exactly, by_account, in_newest = ("reference",), ("account",), ("reason",)
+    led_to_by = ("account__id__exact",)
     fields = (
         "account_link", "kind", "reference", "change", "on_hold", "captured_shown", "released_shown", "balance",
         "held", "reason", "token", "actor", "created_at",
     )  # fmt: skip
     readonly_fields = fields
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """The account's page links here with its id."""
-        return lookup == "account__id__exact" or bool(super().lookup_allowed(lookup, value, request))
 
     @display(description=gettext_lazy("when"))
     def when(self, entry: LedgerEntry) -> str:

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import amounts
-from accounts.desk import Desk, HistoryDesk, HistoryInline, link
+from accounts.admin_staff import SanctionActions
+from accounts.desk import HistoryDesk, HistoryInline, LongDesk, Recorded, link
+from accounts.desk_finding import Finds
+from accounts.entrance.desk import EntranceActions
 from accounts.models import Account, Membership, User
+from accounts.provisioning import personal_account, with_personal_account
 
 admin.site.unregister(Group)
 admin.site.unregister(EmailAddress)
 
 
-class AdministratorsOnly(ModelAdmin):
+class AdministratorsOnly(Recorded):
     """Read by whoever may; written by administrators alone, because whoever writes here can become one."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -46,12 +49,13 @@ class GroupDesk(AdministratorsOnly, GroupAdmin):
 
 
 @admin.register(EmailAddress)
-class EmailAddressDesk(AdministratorsOnly, Desk):
+class EmailAddressDesk(Finds, AdministratorsOnly, LongDesk):
     """Which addresses were checked. Whoever sets an address can have the password sent there."""
 
     list_display = ("email", "user", "verified", "primary")
     list_filter = ("verified", "primary")
     search_fields = ("email", "user__username")
+    by_user = ("user",)
     list_select_related = ("user",)
     autocomplete_fields = ("user",)
 
@@ -65,8 +69,30 @@ class MembershipInline(HistoryInline):
     tab = True
 
 
+class OwnStatus(admin.SimpleListFilter):
+    """By how the account of their own stands, whomever they act for now."""
+
+    title = gettext_lazy("account")
+    parameter_name = "own"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(value), str(words)) for value, words in Account.Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        """Those whose own account stands so."""
+        if self.value() not in Account.Status.values:
+            return queryset
+        own = Membership.objects.filter(
+            account__kind=Account.Kind.USER, account__status=self.value(), role="owner"
+        )
+        if self.value() == Account.Status.ACTIVE:
+            return queryset.filter(Exists(own.filter(user=OuterRef("pk"))))
+        # Few: found by their accounts, and not by asking each member.
+        return queryset.filter(pk__in=own.values("user"))
+
+
 @admin.register(User)
-class UserDesk(UserAdmin, Desk):
+class UserDesk(Finds, UserAdmin, EntranceActions, SanctionActions, LongDesk):
     """Users with what their account has. Banning keeps everything and closes every door."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
@@ -80,12 +106,16 @@ class UserDesk(UserAdmin, Desk):
         "last_login",
         "date_joined",
     )
-    list_filter = ("is_active", "is_staff", "is_superuser", "account__status")
-    list_select_related = ("account",)
-    search_fields = ("username", "email", "display_name", "first_name", "last_name")
+    list_filter = ("is_active", "is_staff", "is_superuser", OwnStatus)
+    search_fields = ("username", "email", "display_name")
+    search_help_text = gettext_lazy("The beginning of a name or an address")
+    by_user = ("pk",)
+    # By their indexes; by a balance all members would have to be read.
+    sortable_by = ("username", "date_joined")
     readonly_fields = ("account_link", "theirs", "last_login", "date_joined")
     ordering = ("-id",)
-    actions = ("ban", "unban")
+    actions = ("warn", "mute", "unmute", "ban", "unban")
+    actions_detail = EntranceActions.entrance_actions
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("username", "password", "account_link", "theirs")}),
@@ -100,13 +130,22 @@ class UserDesk(UserAdmin, Desk):
         (gettext_lazy("Important dates"), {"fields": ("last_login", "date_joined"), "classes": ("tab",)}),
     )
 
-    @display(description=gettext_lazy("balance"), ordering="account__balance")
-    def balance(self, user: User) -> str:
-        return amounts.shown(user.account.balance) if user.account else "–"
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With what is each member's own, whomever they act for now."""
+        own = Membership.objects.filter(user=OuterRef("pk"), account__kind=Account.Kind.USER, role="owner")
+        rows: QuerySet[User] = super().get_queryset(request)
+        return with_personal_account(rows).annotate(
+            own_balance=Subquery(own.order_by("pk").values("account__balance")[:1]),
+            own_held=Subquery(own.order_by("pk").values("account__held")[:1]),
+        )
 
-    @display(description=gettext_lazy("on hold"), ordering="account__held")
-    def on_hold(self, user: User) -> str:
-        return amounts.shown(user.account.held) if user.account else "–"
+    @display(description=gettext_lazy("balance"), ordering="own_balance")
+    def balance(self, user: Any) -> str:
+        return amounts.shown(user.own_balance) if user.own_balance is not None else "–"
+
+    @display(description=gettext_lazy("on hold"), ordering="own_held")
+    def on_hold(self, user: Any) -> str:
+        return amounts.shown(user.own_held) if user.own_held is not None else "–"
 
     @display(
         description=gettext_lazy("state"),
@@ -115,13 +154,14 @@ class UserDesk(UserAdmin, Desk):
     def state(self, user: User) -> tuple[str, str]:
         if not user.is_active:
             return "banned", _("banned")
-        if user.account and user.account.status != Account.Status.ACTIVE:
-            return "suspended", user.account.get_status_display()
+        own = personal_account(user)
+        if own is not None and own.status != Account.Status.ACTIVE:
+            return "suspended", own.get_status_display()
         return "active", _("active")
 
     @display(description=gettext_lazy("account"))
     def account_link(self, user: User) -> str:
-        return link(user.account)
+        return link(personal_account(user))
 
     @display(description=gettext_lazy("theirs"))
     def theirs(self, user: User) -> str:
@@ -136,9 +176,28 @@ class UserDesk(UserAdmin, Desk):
             " · ", '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', ways
         )
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Those who decide cases see no money and no addresses of members."""
+        unseen = () if _sees_money(request) else ("email", "balance", "on_hold")
+        return tuple(str(name) for name in super().get_list_display(request) if name not in unseen)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Nobody finds by what they may not see: a search is an answer too."""
+        found = tuple(super().get_search_fields(request))
+        return found if _sees_money(request) else tuple(name for name in found if name != "email")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        unseen = {"password"} | (set() if _sees_money(request) else {"email", "first_name", "last_name"})
+        return [
+            (title, {**rest, "fields": tuple(name for name in rest["fields"] if name not in unseen)})
+            for title, rest in super().get_fieldsets(request, obj)
+        ]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """Who may edit users may not thereby make himself or anybody an administrator."""
-        fields = tuple(super().get_readonly_fields(request, obj))
+        """Who may edit users may not thereby make himself or anybody an administrator; nobody bans by a tick."""
+        fields = (*super().get_readonly_fields(request, obj), "is_active")
         if request.user.is_superuser:
             return fields
         return (*fields, "is_staff", "is_superuser", "groups", "user_permissions")
@@ -154,34 +213,17 @@ class UserDesk(UserAdmin, Desk):
             return False
         return bool(super().has_change_permission(request, obj))
 
-    @admin.action(description=gettext_lazy("Ban: no sign-in, no API"), permissions=["change"])
-    def ban(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        """Close every door for these users; not for oneself, and for staff only by an administrator."""
-        users = users.exclude(pk=cast(User, request.user).pk)
-        if not request.user.is_superuser:
-            users = users.exclude(is_superuser=True).exclude(is_staff=True)
-        self._set_active(request, users, active=False)
 
-    @admin.action(description=gettext_lazy("Lift the ban"), permissions=["change"])
-    def unban(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        """Open the doors again."""
-        self._set_active(request, users, active=True)
-
-    def _set_active(self, request: HttpRequest, users: QuerySet[User], *, active: bool) -> None:
-        changed = 0
-        for user in users.exclude(is_active=active):
-            User.objects.filter(pk=user.pk).update(is_active=active)
-            self.log_change(request, user, "Ban lifted." if active else "Banned.")
-            changed += 1
-        words = ngettext("%(n)d user changed.", "%(n)d users changed.", changed) % {"n": changed}
-        self.message_user(request, words, messages.SUCCESS if changed else messages.WARNING)
+def _sees_money(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm("accounts.view_account"))
 
 
 @admin.register(Membership)
-class MembershipDesk(HistoryDesk):
+class MembershipDesk(Finds, HistoryDesk):
     """Who acts for which account."""
 
     list_display = ("account", "user", "role", "created_at")
     list_filter = ("role",)
     list_select_related = ("account", "user")
     search_fields = ("account__name", "user__username")
+    by_user, by_account = ("user",), ("account",)

@@ -1,54 +1,17 @@
-"""The desk for keys and limits: plans, API tokens, and what tokens with a spending limit have spent."""
+"""The desk for keys and limits: API tokens, and what tokens with a spending limit have spent."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from accounts import amounts, tokens
-from accounts.desk import Desk, HistoryDesk, HistoryInline, link
-from accounts.models import ApiToken, Plan, TokenSpending
-
-
-class PlanForm(forms.ModelForm):
-    """Limits that are limits: empty, or at least one."""
-
-    class Meta:
-        model = Plan
-        fields = ("name", "creates_per_minute", "requests_per_minute", "in_flight_limit")
-
-    def clean(self) -> dict[str, Any]:
-        """An empty field is the server's own limit; 0 would be read as none by one and as nothing by another."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        for name, value in list(cleaned.items()):
-            if value == 0:
-                self.add_error(name, _("A limit is at least 1; leave it empty for the server's own."))
-        return cleaned
-
-
-@admin.register(Plan)
-class PlanDesk(Desk):
-    """Limits that several accounts share."""
-
-    form = PlanForm
-    list_display = ("name", "creates_per_minute", "requests_per_minute", "in_flight_limit", "accounts_count")
-    search_fields = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
-        """With how many accounts have it."""
-        rows: QuerySet[Plan] = super().get_queryset(request)
-        return rows.annotate(accounts_count=Count("accounts"))
-
-    @display(description=gettext_lazy("accounts"))
-    def accounts_count(self, plan: Any) -> int:
-        return int(plan.accounts_count)
+from accounts.desk import HistoryDesk, HistoryInline, link
+from accounts.models import AccountSpending, ApiToken, AuditMark, TokenSpending
 
 
 class TokenSpendingInline(HistoryInline):
@@ -83,6 +46,34 @@ class TokenSpendingDesk(HistoryDesk):
         return amounts.shown(row.spent)
 
 
+@admin.register(AccountSpending)
+class AccountSpendingDesk(HistoryDesk):
+    """What each account with a spending limit, and each member with one, has spent and on hold."""
+
+    list_display = ("account_link", "member", "period", "spent_shown")
+    list_select_related = ("account", "member")
+    search_fields = ("account__name", "=period", "member__username")
+    fields = ("account_link", "member", "period", "spent_shown")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, row: AccountSpending) -> str:
+        return link(row.account)
+
+    @display(description=gettext_lazy("spent and on hold"))
+    def spent_shown(self, row: AccountSpending) -> str:
+        return amounts.shown(row.spent)
+
+
+@admin.register(AuditMark)
+class AuditMarkDesk(HistoryDesk):
+    """Up to which row the audit was content with the ledger; a quick one begins there."""
+
+    list_display = ("name", "upto", "at")
+    fields = ("name", "upto", "at")
+    readonly_fields = fields
+
+
 @admin.register(ApiToken)
 class ApiTokenDesk(HistoryDesk):
     """API tokens: whose, since when, what they may. The token itself is nowhere, and its digest is shown to nobody."""
@@ -100,6 +91,12 @@ class ApiTokenDesk(HistoryDesk):
     readonly_fields = fields
     inlines = (TokenSpendingInline,)
     actions = ("revoke",)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Who may not see addresses finds nobody by one: a search is an answer too."""
+        found = tuple(super().get_search_fields(request))
+        seen = request.user.has_perm("accounts.view_account")
+        return found if seen else tuple(name for name in found if name != "user__email")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Who may change tokens may end them."""

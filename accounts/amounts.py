@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import gettext as _
+
 from accounts.credits import LARGEST
 from accounts.models import MICRO
 
@@ -25,12 +27,12 @@ def parse(text: str) -> int:
     match = _FORM.fullmatch(text.strip())
     if not match:
         raise NotAnAmount(
-            "An amount is a decimal number of credits, such as 12 or 0.5, with at most six decimals."
+            _("An amount is a decimal number of credits, such as 12 or 0.5, with at most six decimals.")
         )
     sign, whole, decimals = match.groups()
     micro = int(whole or "0") * MICRO + int((decimals or "").ljust(6, "0"))
     if micro > LARGEST:
-        raise NotAnAmount(f"An amount is at most {LARGEST // MICRO:,} credits.")
+        raise NotAnAmount(_("An amount is at most %(most)s credits.") % {"most": f"{LARGEST // MICRO:,}"})
     return -micro if sign == "-" else micro
 
 
@@ -45,8 +47,14 @@ def decimal_text(micro: int) -> str:
 
 def shown(micro: int) -> str:
     """Credits for a statement: thousands apart, two to six decimals, the minus sign U+2212."""
-    whole, _, decimals = decimal_text(abs(micro)).partition(".")
+    whole, _point, decimals = decimal_text(abs(micro)).partition(".")
     return f"{_MINUS if micro < 0 else ''}{int(whole):,}.{decimals}"
+
+
+def shown_plain(micro: int) -> str:
+    """Credits in a sentence: thousands apart, no zeros behind: `1,000`, `0.5`."""
+    text = shown(micro)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def shown_change(micro: int) -> str:

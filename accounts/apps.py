@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+    verbose_name = _("Accounts")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import provisioning, signup
+        from django.conf import settings
+
+        from accounts import panel_log, provisioning, staff
+        from accounts.entrance import history, sessions, social
 
         provisioning.connect()
-        signup.connect()
+        staff.connect()
+        history.connect()
+        sessions.connect()
+        panel_log.connect()
+        social.remember_secrets(settings.SOCIALACCOUNT_PROVIDERS)

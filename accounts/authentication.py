@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from accounts import networks, tokens
+from accounts import networks, switches, tokens
 from accounts.models import Account, ApiToken, User
 
 UNAUTHENTICATED = "You did not pass a valid authentication token"
@@ -43,17 +45,25 @@ def authenticate_header_value(header: str) -> ApiToken | None:
 def authenticate(request: HttpRequest) -> ApiToken | None:
     """The token of a request, which may be used from where it comes; None where its header opens nothing.
 
-    Raises AccountBarred, or permits.NotFromHere for an address outside the token's networks.
+    Raises AccountBarred, permits.NotFromHere for an address outside the token's networks, and switches.SwitchedOff
+    where tokens open nothing at present.
     """
     token = authenticate_header_value(request.headers.get("Authorization", ""))
     if token is not None:
         networks.check(token, request)
+        switches.require("api")
     return token
 
 
 def is_barred(user: User, account: Account | None) -> bool:
     """Whether the user is banned or the account suspended."""
     return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)
+
+
+def still_open(tokens: Iterable[int]) -> set[int]:
+    """Those of these tokens, by primary key, that would open the door now: of requests that are held for a while."""
+    rows = ApiToken.objects.usable().filter(pk__in=tokens, user__is_active=True)
+    return set(rows.exclude(account__status=Account.Status.SUSPENDED).values_list("pk", flat=True))
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -70,6 +80,8 @@ class TokenAuthentication(BaseAuthentication):
         token = authenticate(request._request)
         if token is None:
             raise AuthenticationFailed(UNAUTHENTICATED)
+        # For whom its user acts on the pages at the moment is nothing to a token. Not saved.
+        token.user.account = token.account
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from accounts import site
+from accounts.models import User
+from accounts.organizations import purse
+
 
 def account(request: HttpRequest) -> dict[str, Any]:
-    """The account the signed-in user acts for, read lazily by the template; and whether one may sign up."""
+    """The account the signed-in user acts for and what they see of its money, both read lazily by the template; and
+    whether one may sign up.
+    """
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
     return {
         "account": SimpleLazyObject(lambda: user.account) if signed_in and user is not None else None,
-        "registration_open": settings.REGISTRATION_OPEN,
+        "purse": SimpleLazyObject(lambda: _purse(user)) if signed_in and user is not None else None,
+        "registration_mode": site.registration(),
+        "registration_open": site.registration() == "open",
         "request_id": getattr(request, "request_id", ""),
     }
+
+
+def _purse(user: User) -> purse.Purse:
+    return purse.of(user, user.account) if user.account is not None else purse.Purse()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
@@ -22,10 +22,137 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from accounts import record
+from accounts.models import Account, User
+
 _LONGEST_VALUE = 400
 
 
-class Desk(ModelAdmin):
+class Recorded(ModelAdmin):
+    """Whatever is added, changed, done or deleted in a panel goes into the record too, beside Django's own log.
+
+    Acts that write the record themselves (`accounts.record`) are not written twice: what a request put there about a
+    row is enough.
+    """
+
+    led_to_by: ClassVar[tuple[str, ...]] = ()
+    """Lookups by which other pages lead to the list, beside those of its own filters."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """An address asks by what the list offers and by nothing else: the answer is one too, and whoever may ask by
+        the beginning of any column reads keys, addresses and balances that no page shows them, sign by sign.
+        """
+        if lookup in self.led_to_by:
+            return True
+        return any(_asks(one, lookup) for one in self.get_list_filter(request)) and bool(
+            super().lookup_allowed(lookup, value, request)
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        _begin(request)
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        _begin(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    # Both run in the transaction of what they do. What they put on record comes behind all rows, Django's own log too.
+    def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with record.gathered():
+            return super()._changeform_view(request, *args, **kwargs)
+
+    def _delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with record.gathered():
+            return super()._delete_view(request, *args, **kwargs)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Django's message; and what was there before and is now, kept for the record."""
+        request._changed_here = _changed(form, formsets, add=add)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        logged = super().log_addition(request, obj, message)
+        self._record(request, obj, "add", message)
+        return logged
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        logged = super().log_change(request, obj, message)
+        self._record(request, obj, "change", message)
+        return logged
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        logged = super().log_deletions(request, queryset)
+        for row in queryset:
+            self._record(request, row, "delete", "")
+        return logged
+
+    def _record(self, request: HttpRequest, row: Model, verb: str, message: Any) -> None:
+        since = getattr(request, "_record_stood_at", None)
+        if since is not None and record.has_since(since, row):
+            return
+        detail = {**getattr(request, "_changed_here", {})}
+        words = message if isinstance(message, str) else ""
+        action = f"{row._meta.model_name}.{verb}" if not words else f"{row._meta.model_name}.act"
+        record.write(
+            cast(User, request.user), action, row, reason=words, account=_account_of(row), detail=detail
+        )
+
+
+def _asks(list_filter: Any, lookup: str) -> bool:
+    """Whether that is a lookup of that filter."""
+    if isinstance(list_filter, type) and issubclass(list_filter, admin.SimpleListFilter):
+        return lookup == list_filter.parameter_name
+    name = list_filter[0] if isinstance(list_filter, list | tuple) else list_filter
+    return lookup == name or lookup.startswith(f"{name}__")
+
+
+def _begin(request: HttpRequest) -> None:
+    if request.method == "POST":
+        request._record_stood_at = record.newest()  # type: ignore[attr-defined]
+
+
+def _account_of(row: Model) -> int | None:
+    if isinstance(row, Account):
+        return row.pk
+    found = getattr(row, "account_id", None)
+    return found if isinstance(found, int) else None
+
+
+_SECRET = ("password", "secret", "key", "token", "digest", "hash", "credential")
+"""Parts of the names of fields whose values the record never tells."""
+
+
+def _changed(form: Any, formsets: Any, *, add: bool) -> dict[str, Any]:
+    """What a form changed, before and after; of rows below it, how many."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for name in form.changed_data:
+        hidden = any(part in name for part in _SECRET)
+        if not add:
+            before[name] = "…" if hidden else _told(form.initial.get(name))
+        after[name] = "…" if hidden else _told(form.cleaned_data.get(name))
+    detail: dict[str, Any] = {"after": after} if add else {"before": before, "after": after}
+    below = {
+        formset.model._meta.model_name: len(formset.new_objects) + len(formset.changed_objects)
+        for formset in formsets or ()
+        if formset.new_objects or formset.changed_objects
+    }
+    return {**detail, "below": below} if below else detail
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, QuerySet | list | tuple | set):
+        return sorted(str(one) for one in value)
+    if value is None or isinstance(value, bool | int | dict):
+        return value
+    return str(value)
+
+
+class Desk(Recorded):
     """Base of every panel. Nothing is deleted here: rows that people or money hang on stay, and say what they are."""
 
     list_per_page = 50
@@ -36,16 +163,32 @@ class Desk(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """What the database fills in by itself is shown once there is a row; before, there is nothing to show."""
+        found = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return found
+        shown = set(self.get_readonly_fields(request, obj))
+        later = {field.name for field in self.model._meta.fields if field.has_db_default()} & shown
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in later]})
+            for title, options in found
+        ]
 
-class HistoryDesk(Desk):
-    """For what must stay as it was written: to be read and searched, never added to or changed."""
 
-    # No COUNT over all history to draw a page, and no sorting of all of it by whatever column; an action is for
-    # the rows that one sees.
+class LongDesk(Desk):
+    """For what there may be a million of: no COUNT over all of it to draw a page, no sorting of all of it by whatever
+    column; an action is for the rows that one sees.
+    """
+
     paginator = InfinitePaginator
     list_disable_select_all = True
-    sortable_by = ()
-    ordering: tuple[str, ...] = ("-id",)
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    ordering: ClassVar[tuple[str, ...]] = ("-id",)
+
+
+class HistoryDesk(LongDesk):
+    """For what must stay as it was written: to be read and searched, never added to or changed."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

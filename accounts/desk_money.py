@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts import amounts, credits
-from accounts.models import Account, LedgerEntry, User
+from accounts import amounts, credits, record
+from accounts.models import Account, LedgerEntry, Membership, User
+from accounts.notices import telling
 
-_ONCE = re.compile(r"[0-9a-f]{24}")
+ONCE = re.compile(r"[0-9a-f]{24}")
+_TOLD_AT_MOST = 20
 
 
 class AmountForm(forms.Form):
@@ -42,13 +45,18 @@ class AmountForm(forms.Form):
 
     def clean_amount(self) -> int:
         """Micro-credits."""
+        return self.micro(self.cleaned_data["amount"])
+
+    @staticmethod
+    def micro(text: str) -> int:
+        """Micro-credits of what was written; ValidationError where it is no amount."""
         try:
-            return amounts.parse(self.cleaned_data["amount"].replace("\u2212", "-"))
+            return amounts.parse(text.replace("\u2212", "-"))
         except amounts.NotAnAmount as error:
             raise forms.ValidationError(str(error)) from None
 
     def clean_once(self) -> str:
-        if not _ONCE.fullmatch(self.cleaned_data["once"]):
+        if not ONCE.fullmatch(self.cleaned_data["once"]):
             raise forms.ValidationError(_("Open the form again."))
         return str(self.cleaned_data["once"])
 
@@ -77,23 +85,51 @@ class AdjustForm(AmountForm):
         return micro
 
 
-def post(request: HttpRequest, account: Account, form: AmountForm) -> LedgerEntry | None:
+@dataclass(frozen=True)
+class Posted:
+    """What a form has done. `before`: it had been sent, and this time changed nothing."""
+
+    entry: LedgerEntry
+    before: bool = False
+
+
+def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | None:
     """Write the movement that a valid form asks for, by the staff user who sent it.
 
     None, with the reason as an error of the form, where the balance is too small. A form sent again changes nothing and
-    answers the row that it made the first time.
+    answers the row that it made the first time, for whatever account and amount that was.
     """
     answers, actor = form.cleaned_data, cast(User, request.user)
     kind = LedgerEntry.Kind.GRANT if isinstance(form, GrantForm) else LedgerEntry.Kind.ADJUST
     reference = f"{kind}-{answers['once']}"
     write = credits.grant if kind == LedgerEntry.Kind.GRANT else credits.adjust
     try:
-        with transaction.atomic():
-            return write(
+        with transaction.atomic(), record.gathered():
+            entry = write(
                 account, answers["amount"], reason=answers["reason"], actor=actor, reference=reference
             )
+            _put_on_record(entry, account, actor)
+            return Posted(entry)
+    except credits.AlreadyPosted as error:
+        return Posted(error.entry, before=True)
     except credits.InsufficientCredits:
         form.add_error("amount", _("The balance is smaller than that."))
-        return None
-    except IntegrityError:
-        return LedgerEntry.objects.get(reference=reference, kind=kind, account=account)
+    except credits.AccountClosed:
+        form.add_error(None, _("This account is closed."))
+    except credits.TooMuch:
+        form.add_error("amount", _("The balance would be too large."))
+    return None
+
+
+def _put_on_record(entry: LedgerEntry, account: Account, actor: User) -> None:
+    """Who moved how much and why; and whoever was granted something is told."""
+    before = entry.balance_after - entry.balance_delta
+    detail = {"before": before, "after": entry.balance_after, "reference": entry.reference}
+    record.write(actor, f"credits.{entry.kind}", account, reason=entry.reason, account=account, detail=detail)
+    if entry.kind == LedgerEntry.Kind.GRANT:
+        owners = Membership.objects.filter(account=account, role=Membership.Role.OWNER)
+        for membership in owners.select_related("user")[:_TOLD_AT_MOST]:
+            telling.tell(
+                membership.user, "credits.granted", link="/account/", amount_micro=entry.balance_delta,
+                reason=entry.reason,
+            )  # fmt: skip

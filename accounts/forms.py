@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import amounts, terms
+from accounts import amounts, days, terms
 from accounts.models import ApiToken
+from accounts.models.tokens import all_scopes
 
 Value = TypeVar("Value")
 _BEYOND = 20
@@ -64,7 +65,7 @@ class TokenForm(forms.Form):
         label=gettext_lazy("It may"),
         choices=ApiToken.Scope,
         required=False,
-        initial=ApiToken.Scope.values,
+        initial=all_scopes,
         widget=forms.CheckboxSelectMultiple,
     )
     day_limit = CreditsField(gettext_lazy("Credits a day"))
@@ -113,10 +114,10 @@ class TokenForm(forms.Form):
         return self.cleaned_data["answer"] or ApiToken.Answer.PREDICTION
 
     def clean_scopes(self) -> list[str]:
-        """At least one; a form without the field (a script's) means all."""
+        """At least one; a form without the field (a script's) means what a token has that nobody chose for."""
         given = self.cleaned_data["scopes"]
         if not given and "scopes_shown" not in self.data:
-            return self.token.scopes if self.token is not None else list(ApiToken.Scope.values)
+            return self.token.scopes if self.token is not None else all_scopes()
         return self._checked(terms.scopes, given)
 
     def clean_networks(self) -> list[str]:
@@ -133,7 +134,11 @@ class TokenForm(forms.Form):
     def clean_expires(self) -> Any:
         """The last day in the reader's zone, not one that is over; unchanged, whatever it is."""
         day = self.cleaned_data["expires"]
-        if day is not None and "expires" in self.changed_data and _end_of(day) <= timezone.now():
+        if day is None or "expires" not in self.changed_data:
+            return day
+        if not days.is_ours(day):
+            raise forms.ValidationError(days.NO_DAY)
+        if _end_of(day) <= timezone.now():
             raise forms.ValidationError(_("The date has passed."))
         return day
 

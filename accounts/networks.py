@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts import site
 from accounts.models import ApiToken
 from accounts.permits import NotFromHere
 
@@ -56,6 +57,21 @@ def client_address(request: HttpRequest) -> Address | None:
 def contains(networks: Sequence[str], address: Address) -> bool:
     """Whether one of the networks has the address."""
     return any(address.version == network.version and address in network for network in map(parse, networks))
+
+
+def is_refused(request: HttpRequest) -> bool:
+    """Whether the house rules refuse the network that this comes from; never where it cannot be told."""
+    refused = site.rules().refused_networks
+    if not refused:
+        return False
+    address = client_address(request)
+    return address is not None and _is_among(address, tuple(refused))
+
+
+@lru_cache(maxsize=4096)
+def _is_among(address: Address, refused: tuple[str, ...]) -> bool:
+    # Kept: each request asks, and the same callers come again while the list stays as it is.
+    return contains(refused, address)
 
 
 def check(token: ApiToken, request: HttpRequest) -> None:

@@ -4,6 +4,7 @@
     predict   make and cancel predictions, send and delete files
     gallery   publish, share and delete items
     admin     tokens, webhooks (their secret too, which forges) and limits of the account
+    account   take everything along, end sessions, delete the account: no token has it unless its owner says so
 
 None of them contains another: a token that makes predictions and polls them has two.
 """
@@ -20,6 +21,7 @@ READ = ApiToken.Scope.READ.value
 PREDICT = ApiToken.Scope.PREDICT.value
 GALLERY = ApiToken.Scope.GALLERY.value
 ADMIN = ApiToken.Scope.ADMIN.value
+ACCOUNT = ApiToken.Scope.ACCOUNT.value
 
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """Methods that change nothing."""

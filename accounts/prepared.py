@@ -117,6 +117,30 @@ class PreparedValues:
         return self._compiled
 
 
+class PreparedIds(PreparedValues):
+    """`PreparedIds(build, most)` for `build(ids)`, such a queryset of the rows with these ids, at most so many."""
+
+    def __init__(self, build: Callable[[list[int]], QuerySet[Any, Any]], most: int) -> None:
+        self._marks = [_MARKS[int](number) for number in range(most)]
+        super().__init__(lambda: build(self._marks))
+
+    def of(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        """The rows with these ids. One query; none for none."""
+        if not 0 < len(ids) <= len(self._marks):
+            return [] if not ids else self._too_many()
+        # Always as many, so that it is one statement for the database to know.
+        places = dict(zip(self._marks, [*ids, *[ids[-1]] * (len(self._marks) - len(ids))], strict=True))
+        connection = connections[DEFAULT_DB_ALIAS]
+        sql, params, converters = self._compiled or self._compile()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [places.get(value, value) for value in params])
+            rows = cursor.fetchall()
+        return [tuple(_converted(list(row), converters, connection)) for row in rows]
+
+    def _too_many(self) -> list[tuple[Any, ...]]:
+        raise ValueError(f"At most {len(self._marks)} ids are asked for.")
+
+
 class Rows(ModelIterable):
     """For long lists, as `queryset._iterable_class`: the rows that the queryset gives itself, made at less cost."""
 

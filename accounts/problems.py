@@ -20,7 +20,8 @@ from rest_framework.serializers import CharField, DictField, IntegerField, Seria
 from rest_framework.views import APIView, exception_handler
 
 from accounts import access, permits
-from accounts.models import Account, ApiToken, User
+from accounts.models import Account, ApiToken, Membership, User
+from accounts.organizations import roles as organization_roles
 
 log = structlog.get_logger(__name__)
 _LONGEST_FAULT = 300
@@ -109,6 +110,9 @@ class OwnApiView(APIView):
     scopes: ClassVar[permits.ScopesByMethod] = {}
     """The same for single methods, for example `{"POST": permits.GALLERY}`; goes before `scope`."""
 
+    roles: ClassVar[frozenset[Membership.Role] | None] = None
+    """Which roles may ask, where the account is an organisation's; None: every one."""
+
     def get_exception_handler(self) -> Any:
         return as_problem
 
@@ -121,6 +125,8 @@ class OwnApiView(APIView):
             permits.require(
                 self.token, permits.needed(method, looking=looking, changing=changing, chosen=self.scopes)
             )
+        if self.roles is not None:
+            organization_roles.need(self.user, self.account, self.roles)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """The answer, with the standing in the rate limits where one was counted."""
@@ -190,6 +196,8 @@ def _sentence(error: Exception, data: Any) -> str:
         return "The request has errors: " + "; ".join(_faults(data)) + "."
     if isinstance(error, Http404):
         return "There is no such thing, or it is not yours."
+    if isinstance(error, organization_roles.NotYourRole):
+        return str(error)
     if isinstance(error, PermissionDenied):
         return "You may not do this."
     detail = data.get("detail", "") if isinstance(data, dict) else ""

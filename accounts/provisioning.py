@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Prefetch, QuerySet
 from django.db.models.signals import post_save
 
 from accounts.models import Account, Membership, User
@@ -25,6 +26,26 @@ def ensure_account(user: User) -> Account:
             User.objects.filter(pk=user.pk).update(account=account)
     user.account = account
     return account
+
+
+def personal_account(user: User) -> Account | None:
+    """The account that is the member's own, whomever they act for now; None where they have none."""
+    read: list[Membership] | None = getattr(user, _READ, None)
+    found = _own().filter(user=user).first() if read is None else next(iter(read), None)
+    return found.account if found is not None else None
+
+
+def with_personal_account(rows: QuerySet[User]) -> QuerySet[User]:
+    """The same users, for each of whom `personal_account` asks nothing more: for lists."""
+    return rows.prefetch_related(Prefetch("memberships", queryset=_own(), to_attr=_READ))
+
+
+_READ = "own_memberships"
+
+
+def _own() -> QuerySet[Membership]:
+    rows = Membership.objects.filter(account__kind=Account.Kind.USER, role=Membership.Role.OWNER)
+    return rows.select_related("account__plan").order_by("pk")
 
 
 def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:

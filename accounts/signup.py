@@ -1,39 +1,30 @@
-"""What a new member gets."""
+"""What a new member gets: the welcome credits, and what an invitation adds to them."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import credits
-from accounts.models import MICRO, LedgerEntry, User
+from accounts import credits, site
+from accounts.models import Invitation, LedgerEntry, User
 from accounts.provisioning import ensure_account
 
 
 def welcome(user: User) -> LedgerEntry | None:
     """Grant the welcome credits, once in a user's life; None where there are none or they were given."""
-    if settings.WELCOME_CREDITS <= 0:
+    return _once(user, site.welcome_credits(), "Welcome", f"welcome-{user.pk}")
+
+
+def give_invited(user: User, invitation: Invitation) -> LedgerEntry | None:
+    """Grant what the invitation adds, once in a user's life; None where it adds nothing or it was given."""
+    return _once(user, invitation.grant, "Invitation", f"invitation-{user.pk}")
+
+
+def _once(user: User, amount: int, reason: str, reference: str) -> LedgerEntry | None:
+    if amount <= 0:
         return None
-    reference = f"welcome-{user.pk}"
     try:
         # A savepoint: the ledger's unique reference refuses the second time, and the caller's work goes on.
         with transaction.atomic():
-            return credits.grant(
-                ensure_account(user), settings.WELCOME_CREDITS * MICRO, reason="Welcome", reference=reference
-            )
+            return credits.grant(ensure_account(user), amount, reason=reason, reference=reference)
     except IntegrityError:
         return None
-
-
-def on_signed_up(sender: Any, user: User, **kwargs: Any) -> None:
-    """Receiver of allauth's `user_signed_up`."""
-    welcome(user)
-
-
-def connect() -> None:
-    """Connect the receiver; called once when the app is ready."""
-    from allauth.account.signals import user_signed_up
-
-    user_signed_up.connect(on_signed_up, dispatch_uid="accounts.signup")

@@ -69,10 +69,11 @@ def batch() -> Iterator[Batch]:
     if connection.vendor != "postgresql":
         yield Batch(connection, pipelined=False)
         return
+    statements = Batch(connection, pipelined=True)
     with connection.wrap_database_errors, connection.connection.pipeline():
-        statements = Batch(connection, pipelined=True)
         yield statements
-        statements.finish()
+    # All answers are here by now. Asked for one inside, the pipeline would travel once for it and once to end.
+    statements.finish()
 
 
 def server_bound(connection: Any) -> Any:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import spending
 from accounts.amounts import decimal_text
-from accounts.credits import TokenLimitReached
+from accounts.credits import AccountLimitReached, TokenLimitReached
 from accounts.models import ApiToken, TokenSpending
 
 _EACH = {"day": " a day", "month": " a month", "total": " in all"}
@@ -38,7 +38,7 @@ class Meter:
 
 def meters(tokens: Iterable[ApiToken]) -> dict[int, list[Meter]]:
     """The meters of tokens by their ids, the narrowest limit first. One query for all."""
-    limited = [token for token in tokens if any(most is not None for _name, most in _limits(token))]
+    limited = [token for token in tokens if is_limited(token)]
     now = timezone.now()
     rows = TokenSpending.objects.filter(
         token_id__in=[token.pk for token in limited], period__in=spending.periods(now)
@@ -56,6 +56,11 @@ def meters(tokens: Iterable[ApiToken]) -> dict[int, list[Meter]]:
     }
 
 
+def is_limited(token: ApiToken) -> bool:
+    """Whether the token may spend so much and no more."""
+    return any(most is not None for _name, most in _limits(token))
+
+
 def meters_of(token: ApiToken) -> list[Meter]:
     """The meters of one token; empty where it has no limit."""
     return meters([token]).get(token.pk, [])
@@ -68,6 +73,27 @@ def refusal(reached: TokenLimitReached) -> str:
         f"The spending limit of this API token is reached: it may spend {decimal_text(reached.most)} credits"
         f"{_EACH[reached.limit]}, of which {decimal_text(reached.left)} are left{until}, and this can cost up to "
         f"{decimal_text(reached.asked)}. Nothing was charged."
+    )
+
+
+def account_refusal(reached: AccountLimitReached, *, sees_money: bool = True) -> str:
+    """The same for a limit of the account, or of whoever acts for it. A plain member of an organisation does not see
+    its money: they are told that there is a limit, and not how much it allows and leaves.
+    """
+    until = f" until {reached.ends_at:%Y-%m-%dT%H:%M:%SZ}" if reached.ends_at is not None else ""
+    if not (reached.of_member or sees_money):
+        return (
+            f"The spending limit of this account leaves less than this can cost{until}. Nothing was charged."
+        )
+    whose = (
+        "Your spending limit in this account is reached: you may"
+        if reached.of_member
+        else "The spending limit of this account is reached: it may"
+    )
+    return (
+        f"{whose} spend {decimal_text(reached.most)} credits{_EACH[reached.limit]}, of which "
+        f"{decimal_text(reached.left)} are left{until}, and this can cost up to {decimal_text(reached.asked)}. "
+        "Nothing was charged."
     )
 
 

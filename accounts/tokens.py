@@ -46,13 +46,16 @@ def looks_like_one(text: str) -> bool:
     return bool(_FORM.fullmatch(text))
 
 
-def issue(user: User, name: str, **terms: Unpack[Limits]) -> tuple[ApiToken, str]:
-    """Make a token for the account the user acts for. The second value is the token itself, to be shown once.
+def issue(
+    user: User, name: str, account: Account | None = None, **terms: Unpack[Limits]
+) -> tuple[ApiToken, str]:
+    """Make a token for that account, else for the one the user acts for. The second value is the token itself, to be
+    shown once.
 
     `terms` are the other fields that its owner chooses, checked by `accounts.terms` already; without them it may do
     all that its user may. Raises CannotIssue for a suspended account, a date that has passed or too many tokens.
     """
-    account = ensure_account(user)
+    account = account or ensure_account(user)
     if not user.is_active or account.status != Account.Status.ACTIVE:
         raise CannotIssue(_("This account is suspended."))
     _refuse_the_past(terms)
@@ -97,7 +100,7 @@ def _refuse_the_past(terms: Limits) -> None:
 
 
 def digest(plain: str) -> str:
-    """The hash under which a token is kept, 64 hex digits."""
+    """The hash, 64 hex digits, under which a token or an invitation is kept: too random to need a salt."""
     return hashlib.sha256(plain.encode()).hexdigest()
 
 

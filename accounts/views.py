@@ -1,4 +1,4 @@
-"""Account pages: balance and statement, API tokens."""
+"""Account pages: API tokens."""
 
 from __future__ import annotations
 
@@ -6,53 +6,19 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import access, paging, statement, token_limits, tokens
+from accounts import access, permits, token_limits, tokens
+from accounts.entrance import recent
 from accounts.forms import TokenForm
-from accounts.models import ApiToken, LedgerEntry, User
+from accounts.models import ApiToken, User
 
 _CLOSED_SHOWN = 20
-
-
-@require_GET
-@login_required
-def overview(request: HttpRequest) -> HttpResponse:
-    """Balance, what is on hold, and one page of the statement (`?kind=`, `?before=`)."""
-    account = access.own_account(cast(User, request.user))
-    kind = request.GET.get("kind", "")
-    try:
-        page = paging.page(statement.entries(account, kind), request.GET.get("before", ""), statement.PAGE)
-    except paging.BadCursor:
-        raise Http404 from None
-    context = {
-        "own": account,
-        "total": account.balance + account.held,
-        "lines": [statement.line(entry) for entry in page.rows],
-        "next": page.next,
-        "kind": kind if kind in LedgerEntry.Kind.values else "",
-        "kinds": LedgerEntry.Kind.choices,
-    }
-    template = "accounts/_statement.html" if _wants_fragment(request) else "accounts/overview.html"
-    return render(request, template, context)
-
-
-@require_GET
-@login_required
-def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """The whole statement, or one kind of it, as a download."""
-    account = access.own_account(cast(User, request.user))
-    rows = statement.as_csv(account, request.GET.get("kind", ""))
-    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="statement-{timezone.now():%Y-%m-%d}.csv"'
-    response["Cache-Control"] = "private, no-store"
-    return response
 
 
 @never_cache
@@ -67,13 +33,14 @@ def token_list(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     form, plain = TokenForm(request.POST if request.method == "POST" else None), ""
     if request.method == "POST" and form.is_valid():
+        _ask_who_it_is(request, form)
         try:
             _token, plain = tokens.issue(user, **form.chosen())
             form = TokenForm()
         except tokens.CannotIssue as error:
             form.add_error("name", str(error))
     status = 422 if form.errors else 200
-    mine = ApiToken.objects.filter(user=user).order_by("-id")
+    mine = ApiToken.objects.filter(user=user).select_related("account").order_by("-id")
     usable = list(mine.usable())
     context = {
         "form": form,
@@ -94,6 +61,7 @@ def token_edit(request: HttpRequest, token_id: int) -> HttpResponse:
         raise Http404
     form = TokenForm(request.POST if request.method == "POST" else None, token=token)
     if request.method == "POST" and form.is_valid():
+        _ask_who_it_is(request, form)
         try:
             tokens.change(token, **form.chosen())
         except tokens.CannotIssue as error:
@@ -115,11 +83,12 @@ def token_revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     return redirect("account_tokens")
 
 
+def _ask_who_it_is(request: HttpRequest, form: TokenForm) -> None:
+    """A token that can delete the account wants what deleting it does."""
+    if permits.ACCOUNT in form.cleaned_data["scopes"]:
+        recent.lead(request)
+
+
 def _with_meters(mine: list[ApiToken]) -> list[tuple[ApiToken, list[token_limits.Meter]]]:
     meters = token_limits.meters(mine)
     return [(token, meters.get(token.pk, [])) for token in mine]
-
-
-def _wants_fragment(request: HttpRequest) -> bool:
-    htmx = getattr(request, "htmx", None)
-    return htmx is not None and bool(htmx) and not htmx.boosted

@@ -5,17 +5,31 @@ They are found by name, for one module alone may import the queue.
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.decorators import secure_admin_login
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.desk import HistoryDesk
+from gallery.moderation.desk.views import landing
 
 # The pages' sign-in is the only one: its rate limits and checks hold for the panel too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.index_title = _("Overview")
+
+_index = admin.site.index
+
+
+def _front(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The overview, or the desk for those who have no other business here."""
+    return landing(request) or _index(request, extra_context)
+
+
+admin.site.index = _front  # type: ignore[method-assign, assignment]
 
 _TASK = ("name", "func", "cluster", "started", "stopped", "attempt_count")
 _COLUMNS = {

@@ -26,6 +26,11 @@ def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
     }
 
 
+def _page(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
+    """A line that leads to a page of a desk."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": _may(permission)}
+
+
 def _group(title: Any, *entries: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(entries)}
 
@@ -65,14 +70,20 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {
                 "title": "",
-                "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")}],
+                "items": [
+                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                    _page(_("Moderation"), "gavel", "moderation", "gallery.view_case"),
+                    _page(_("Operations"), "monitoring", "operations", "predictions.view_usageday"),
+                    _page(_("Members"), "groups", "members", "accounts.view_user"),
+                    _page(_("House rules"), "tune", "house", "accounts.change_site"),
+                    _page(_("Announcements"), "campaign", "announcements", "accounts.view_announcement"),
+                ],
             },
             _group(
                 _("Work"),
                 _entry(_("Predictions"), "hourglass_top", "predictions_prediction"),
                 _entry(_("Webhooks"), "webhook", "predictions_delivery"),
                 _entry(_("Models"), "deployed_code", "predictions_hostedmodel"),
-                _entry(_("Versions"), "history", "predictions_version"),
                 _entry(_("Deployments"), "rocket_launch", "predictions_deployment"),
             ),
             _group(
@@ -85,9 +96,6 @@ UNFOLD: dict[str, Any] = {
                 },
                 _entry(_("Upstreams"), "cloud_sync", "predictions_upstream"),
                 _entry(_("Keys"), "vpn_key", "predictions_upstreamkey"),
-                _entry(_("Routes"), "alt_route", "predictions_upstreamroute"),
-                _entry(_("Runs"), "receipt", "predictions_upstreamrun"),
-                _entry(_("Days"), "calendar_month", "predictions_upstreamday"),
             ),
             _group(
                 _("Gallery"),
@@ -98,25 +106,31 @@ UNFOLD: dict[str, Any] = {
                 _("People"),
                 _entry(_("Users"), "person", "accounts_user"),
                 _entry(_("Groups"), "group", "auth_group"),
-                _entry(_("E-mail addresses"), "mail", "account_emailaddress"),
-                _entry(_("Memberships"), "badge", "accounts_membership"),
+                _entry(_("Invitations"), "outgoing_mail", "accounts_invitation"),
                 _entry(_("API tokens"), "key", "accounts_apitoken"),
+                _entry(_("Sanctions"), "gavel", "accounts_sanction"),
+                _entry(_("Evidence"), "inventory_2", "gallery_evidence"),
+                _entry(_("Audit log"), "fact_check", "accounts_auditentry"),
+            ),
+            _group(
+                _("Rules"),
+                _entry(_("Prompt rules"), "rule", "predictions_promptrule"),
+                _entry(_("Findings"), "flag", "predictions_rulehit"),
+                _entry(_("Classifiers"), "visibility", "predictions_classifier"),
+                _entry(_("Blocked pictures"), "hide_image", "predictions_blockedpicture"),
             ),
             _group(
                 _("Money"),
                 _entry(_("Accounts"), "account_balance", "accounts_account"),
                 _entry(_("Plans"), "speed", "accounts_plan"),
                 _entry(_("Ledger"), "receipt_long", "accounts_ledgerentry"),
+                _entry(_("Batches of codes"), "confirmation_number", "accounts_codebatch"),
+                _entry(_("Credit packs"), "shopping_bag", "accounts_creditpack"),
+                _entry(_("Purchases"), "payments", "accounts_purchase"),
                 _entry(_("Prices"), "sell", "predictions_price"),
-                _entry(_("Spending of tokens"), "data_usage", "accounts_tokenspending"),
             ),
             _group(
                 _("System"),
-                _entry(_("Signs of life"), "monitor_heart", "predictions_beat"),
-                _entry(_("Idempotency keys"), "repeat_one", "predictions_idempotencykey"),
-                _entry(_("Outputs"), "image", "predictions_output"),
-                _entry(_("Stored files"), "folder", "predictions_storedfile"),
-                _entry(_("Uploads"), "upload_file", "predictions_upload"),
                 _entry(_("Failed tasks"), "error", "django_q_failure"),
             ),
         ],

@@ -65,6 +65,22 @@ def public_url_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register()
+def mails_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A link in a mail has the host of the request that asked for it: a stranger's, where every host is taken."""
+    if not settings.EMAIL_URL:
+        return []
+    if "*" in settings.ALLOWED_HOSTS:
+        words = "DARKROOM_HOSTS may not be * with a mail server: whoever asks for a new password for somebody else"
+        return [
+            Error(f"{words} could have the link in that mail lead to their own host.", id="darkroom.E007")
+        ]
+    if not settings.PUBLIC_URL:
+        words = f"DARKROOM_PUBLIC_URL is not set: {', '.join(settings.ALLOWED_HOSTS)} are answered, and no other host."
+        return [Warning(words, id="darkroom.W002")]
+    return []
+
+
 @register(Tags.database)
 def secrets_fit_the_keys(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """An upstream whose key cannot be read is silently none. No error: all else must still start."""

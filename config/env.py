@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 
 class SettingError(Exception):
@@ -28,6 +28,25 @@ def boolean(name: str, default: bool = False) -> bool:
     if value in {"0", "false", "no", "off"}:
         return False
     raise SettingError(f"{name} must be true or false.")
+
+
+def choice(name: str, default: str, among: tuple[str, ...]) -> str:
+    """One of a few words."""
+    value = text(name, default)
+    if value not in among:
+        raise SettingError(f"{name} must be one of {', '.join(among)}.")
+    return value
+
+
+def registration(name: str) -> str:
+    """`open`, `invite` or `closed`; as a truth, open or closed. Open where nothing is said."""
+    value = text(name).lower()
+    if value in {"open", "invite", "closed"}:
+        return value
+    try:
+        return "open" if boolean(name, True) else "closed"
+    except SettingError:
+        raise SettingError(f"{name} must be open, invite or closed.") from None
 
 
 def integer(name: str, default: int, *, minimum: int | None = None, maximum: int | None = None) -> int:
@@ -106,6 +125,17 @@ def secret(name: str, default: str = "") -> str:
     return text(name, default)
 
 
+def loopback(name: str) -> str:
+    """The address of a server on this very machine, which stands in for another in tests; empty where none is named."""
+    value = text(name).rstrip("/")
+    if not value:
+        return ""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise SettingError(f"{name} must be an address of this machine, such as http://127.0.0.1:12111.")
+    return value
+
+
 def vault_keys(name: str, path: Path) -> tuple[list[str], Path | None]:
     """The keys of that name, newest first, and the file they stand in, if any: `NAME_FILE`, or `path`.
 
@@ -159,6 +189,18 @@ def _read_when_written(path: Path, name: str) -> str:
     raise SettingError(
         f"{name}: the file {path.name} in the data folder is empty; remove it to make a new one."
     )
+
+
+def mail_server(name: str, url: str) -> SplitResult:
+    """Where mails are handed in: with another word before `://` they would go to this very machine, unencrypted."""
+    parts = urlsplit(url)
+    try:
+        good = parts.scheme in {"smtp", "smtps", "smtp+tls"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingError(f"{name} must be smtp://, smtps:// or smtp+tls://user:password@host:port.")
+    return parts
 
 
 PREPARE_FROM = 5

@@ -52,6 +52,11 @@ def health(request: HttpRequest) -> JsonResponse:
     return response
 
 
+def silent() -> list[str]:
+    """Names of the parts that must be alive and show no sign of life, and of optional ones that are switched on."""
+    return [name for name, part in _beats().items() if not part["ok"]]
+
+
 def _beats() -> dict[str, dict[str, Any]]:
     latest = dict(Beat.objects.order_by().values_list("kind").annotate(at=Max("at")))
     found: dict[str, dict[str, Any]] = {}

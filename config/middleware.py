@@ -14,6 +14,7 @@ from typing import Any, cast
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from gallery.errors import error_page
 
@@ -81,24 +82,12 @@ class PagePolicyMiddleware:
         return response
 
 
-class AddressMiddleware:
+class AddressMiddleware(MiddlewareMixin):
     """Answers 404 where an address holds a NUL: nothing is called so, and PostgreSQL would refuse to look for it."""
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self._awaits = iscoroutinefunction(get_response)
-        if self._awaits:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if self._awaits:
-            return self._later(request)
-        return error_page(request, 404) if "\0" in request.path_info else self.get_response(request)
-
-    async def _later(self, request: HttpRequest) -> Any:
-        return error_page(request, 404) if "\0" in request.path_info else await self.get_response(request)
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """The 404, where there is reason for one."""
+        return error_page(request, 404) if "\0" in request.path_info else None
 
 
 def _signed(request: HttpRequest, response: HttpResponse, request_id: str, began: float) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from config import api_look, env
+from config import api_look, env, social
 from config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,7 +27,13 @@ PROCESS_ROLE = os.environ.get("DARKROOM_PROCESS_ROLE", "")
 # -- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = env.text("DARKROOM_PUBLIC_URL").rstrip("/")
 _own_host = PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0]
-_hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"] if PUBLIC_URL else ["*"]
+EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
+_hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"]
+if not PUBLIC_URL:
+    # A link in a mail has the host of the request that asked for it, so no stranger may choose that.
+    _hosts = _hosts[1:] if EMAIL_URL else ["*"]
+# What links in mails begin with, which are written where no request tells the address.
+ORIGIN = PUBLIC_URL or f"http://{env.text('HOST', '127.0.0.1')}:{env.text('PORT', '8000')}"
 ALLOWED_HOSTS = env.items("DARKROOM_HOSTS", _hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
@@ -46,7 +52,7 @@ APPEND_SLASH = False
 
 # -- Apps ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "config.panel.PanelConfig",
     # A process without pages neither loads the panels nor pays for them, at each start and in memory.
     "django.contrib.admin.apps.SimpleAdminConfig" if PROCESS_ROLE == "work" else "django.contrib.admin",
     "django.contrib.auth",
@@ -62,6 +68,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.usersessions",
     "django_q",
     "accounts",
     "predictions",
@@ -74,6 +83,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.pages_only.SessionMiddleware",
     "config.pages_only.LocaleMiddleware",
+    "config.doors.NetworksMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.pages_only.CsrfViewMiddleware",
     "config.pages_only.AuthenticationMiddleware",
@@ -82,7 +92,9 @@ MIDDLEWARE = [
     "config.middleware.PagePolicyMiddleware",
     "config.middleware.AddressMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.entrance.policy.EntranceMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.doors.DoorsMiddleware",
 ]
 # One cookie fewer to sign and check on every page.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -100,6 +112,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.account",
+                "gallery.operations.banner.context",
             ],
         },
     }
@@ -178,13 +191,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = str(DATA / "mail")
 if EMAIL_URL:
-    from urllib.parse import unquote, urlsplit
+    from urllib.parse import unquote
 
-    _mail = urlsplit(EMAIL_URL)
+    _mail = env.mail_server("DARKROOM_EMAIL_URL", EMAIL_URL)
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = _mail.hostname or "localhost"
     EMAIL_PORT = _mail.port or (465 if _mail.scheme == "smtps" else 25)
@@ -197,20 +209,56 @@ DEFAULT_FROM_EMAIL = env.text("DARKROOM_EMAIL_FROM", "Darkroom <darkroom@localho
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 # Where no mail server is set, mails go to the folder `mail` of the data folder and nobody is locked out.
-ACCOUNT_EMAIL_VERIFICATION = env.text("DARKROOM_EMAIL_VERIFICATION", "mandatory" if EMAIL_URL else "optional")
+ACCOUNT_EMAIL_VERIFICATION = env.choice(
+    "DARKROOM_EMAIL_VERIFICATION", "mandatory" if EMAIL_URL else "optional", ("mandatory", "optional", "none")
+)
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "api", "darkroom", "moderator", "root", "system"]
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "accounts.sign_in.LoginForm"}
+ACCOUNT_ADAPTER = "accounts.entrance.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "accounts.entrance.forms.LoginForm",
+    "signup": "accounts.entrance.forms.SignupForm",
+    "add_email": "accounts.entrance.forms.AddEmailForm",
+}
 ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+# What concerns the ways in asks for the password, a code or a passkey again.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Darkroom: "
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/studio/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
-REGISTRATION_OPEN = env.boolean("DARKROOM_REGISTRATION", True)
+REGISTRATION = env.registration("DARKROOM_REGISTRATION")
+# Domains of addresses that sign up all the same, or never, beside those that are known to be thrown away.
+EMAIL_DOMAINS_ALLOWED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_ALLOWED")]
+EMAIL_DOMAINS_REFUSED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_REFUSED")]
+MFA_ADAPTER = "accounts.entrance.second_factor.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+# Where an address need not be checked, asking for a checked one would leave everybody without a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
+# Browsers have passkeys for https and for localhost alone.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_TLS
+# Sends staff without a second factor to set one up before they come to the desk.
+STAFF_TWO_FACTOR = env.boolean("DARKROOM_STAFF_TWO_FACTOR", False)
+SOCIALACCOUNT_ADAPTER = "accounts.entrance.social.SocialAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "accounts.entrance.forms.SocialSignupForm"}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS = social.services("DARKROOM_SOCIAL")
+INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]
 WELCOME_CREDITS = env.integer("DARKROOM_WELCOME_CREDITS", 50, minimum=0, maximum=1_000_000)
 CREDIT_NAME = env.text("DARKROOM_CREDIT_NAME")
+# By which members can buy credits; nobody can where there is none. The address is for a double of Stripe in tests.
+PAYMENTS = {
+    "stripe": {
+        "key": env.secret("DARKROOM_STRIPE_KEY"),
+        "webhook_secret": env.secret("DARKROOM_STRIPE_WEBHOOK_SECRET"),
+        "api_base": env.loopback("DARKROOM_STRIPE_API_BASE"),
+    },
+}
 
 # -- Work ----------------------------------------------------------------------------------------------------
 CORES = os.cpu_count() or 1
@@ -236,6 +284,8 @@ QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
 OUTBOUND_ALLOW = env.items("DARKROOM_OUTBOUND_ALLOW")
+# Python functions, by their dotted paths, that a classifier of the desk may call.
+CLASSIFIERS = env.items("DARKROOM_CLASSIFIERS")
 # Host names, addresses and networks inside that an upstream may have as its own.
 UPSTREAM_PRIVATE = env.items("DARKROOM_UPSTREAM_PRIVATE")
 ALERT_EMAILS = env.items("DARKROOM_ALERT_EMAILS")

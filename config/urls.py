@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.entrance.language import set_language
 from config.health import health
 from predictions.admin_upstream_health import upstreams
 from predictions.dialects.openai.urls import patterns as openai
@@ -25,11 +26,16 @@ urlpatterns = [
     path("", include("predictions.urls")),
     path("health", health, name="health"),
     path("admin/upstreams/", admin.site.admin_view(upstreams), name="upstreams_health"),
+    path("admin/", include("gallery.operations.urls")),
+    path("admin/moderation/", include("gallery.moderation.desk.urls")),
     path("admin/", admin.site.urls),
+    # Before allauth's: some of its pages are ours.
+    path("accounts/", include("accounts.entrance.urls")),
     path("accounts/", include("allauth.urls")),
     path("account/", include("accounts.urls")),
+    path("payments/", include("accounts.payments.urls")),
     path("api/", include("config.api")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("", include("gallery.guide.urls")),
     path("", include("gallery.urls")),
 ]

@@ -12,10 +12,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
+from accounts import sanctions
 from accounts.desk import HistoryDesk, ReasonForm, ask, link, moment, thumbnail
+from accounts.desk_finding import Finds
+from accounts.models import User
+from gallery import admin_cases as _cases  # noqa: F401  registers its desks
+from gallery import admin_evidence as _evidence  # noqa: F401  registers its desk
+from gallery import admin_house as _house  # noqa: F401  registers its desks
+from gallery import admin_leaving as _leaving  # noqa: F401  registers its desks
 from gallery import admin_people as _people  # noqa: F401  registers its desks
-from gallery import moderation
 from gallery.models import Item, ShareLink
+from gallery.moderation import deciding
 from gallery.shares import making
 
 
@@ -35,7 +42,7 @@ class HiddenFilter(admin.SimpleListFilter):
 
 
 @admin.register(Item)
-class ItemDesk(HistoryDesk):
+class ItemDesk(Finds, HistoryDesk):
     """Items with their pictures. Hiding works at once and everywhere; the owner keeps the picture, and reads why."""
 
     list_display = ("picture", "words", "user_link", "model", "state", "hidden_reason", "when")
@@ -43,7 +50,8 @@ class ItemDesk(HistoryDesk):
     list_display_links = ("words",)
     list_filter = (HiddenFilter, "visibility", "model", "created_at")
     list_select_related = ("user", "model")
-    search_fields = ("=public_id", "title", "prompt", "user__username")
+    search_fields = ("public_id", "title", "prompt", "user__username")
+    exactly, by_user, in_newest = ("public_id",), ("user",), ("title", "prompt")
     actions = ("hide", "restore")
     fields = (
         "large_picture", "public_id", "title", "prompt", "show_prompt", "user_link", "account_link", "prediction",
@@ -109,13 +117,17 @@ class ItemDesk(HistoryDesk):
                 action="hide",
             )
         reason = form.cleaned_data["reason"]
-        self._tell(request, [item for item in chosen if moderation.hide(item, reason)], f"Hidden: {reason}")
+        assert isinstance(request.user, User)
+        cases = deciding.hide_now(list(chosen), request.user, reason)
+        self._tell(request, [case.item for case in cases if case.item is not None], f"Hidden: {reason}")
         return None
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Item]) -> None:
         """Show the chosen items where they were shown before."""
-        self._tell(request, [item for item in chosen if moderation.restore(item)], "Shown again.")
+        assert isinstance(request.user, User)
+        moderator = request.user
+        self._tell(request, [item for item in chosen if deciding.show_now(item, moderator)], "Shown again.")
 
     def _tell(self, request: HttpRequest, changed: list[Item], note: str) -> None:
         for item in changed:
@@ -154,8 +166,10 @@ class ShareLinkDesk(HistoryDesk):
 
     @admin.action(description=gettext_lazy("Withdraw for good"), permissions=["moderate"])
     def withdraw(self, request: HttpRequest, chosen: QuerySet[ShareLink]) -> None:
-        """End the chosen links."""
-        ended = [share for share in chosen if making.withdraw(share)]
+        """End the chosen links; those of staff are for administrators."""
+        assert isinstance(request.user, User)
+        by, rows = request.user, chosen.select_related("created_by")
+        ended = [one for one in rows if sanctions.outranks(by, one.created_by) and making.withdraw(one)]
         for share in ended:
             self.log_change(request, share, "Withdrawn.")
         words = ngettext("%(n)d link withdrawn.", "%(n)d links withdrawn.", len(ended)) % {"n": len(ended)}

@@ -9,12 +9,11 @@ from django.contrib import admin, messages
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from unfold.decorators import display
 
-from accounts.desk import HistoryDesk, ReasonForm, ask
+from accounts.desk import HistoryDesk, ReasonForm, ask, link
 from accounts.models import User
-from gallery import moderation
 from gallery.models import (
     Collection,
     CollectionEditor,
@@ -29,7 +28,7 @@ from gallery.models import (
     SearchRow,
     Tag,
 )
-from gallery.social import commenting, reporting
+from gallery.moderation import cases, deciding
 
 
 @admin.register(Tag)
@@ -100,12 +99,17 @@ class CommentDesk(HistoryDesk):
     @admin.action(description=gettext_lazy("Hide"), permissions=["moderate"])
     def hide(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
         """Hide the chosen comments."""
-        tell(self, request, [one for one in chosen if commenting.hide(one)], "Hidden.")
+        assert isinstance(request.user, User)
+        rows = list(chosen.select_related("item", "user"))
+        cases = deciding.hide_now(rows, request.user, "")
+        tell(self, request, [case.comment for case in cases if case.comment is not None], "Hidden.")
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
         """Show the chosen comments again."""
-        tell(self, request, [one for one in chosen if commenting.restore(one)], "Shown again.")
+        assert isinstance(request.user, User)
+        by, rows = request.user, chosen.select_related("item", "user")
+        tell(self, request, [one for one in rows if deciding.show_now(one, by)], "Shown again.")
 
 
 def tell(desk: HistoryDesk, request: HttpRequest, changed: Sequence[Model], note: str) -> None:
@@ -116,32 +120,64 @@ def tell(desk: HistoryDesk, request: HttpRequest, changed: Sequence[Model], note
     desk.message_user(request, words, messages.SUCCESS if changed else messages.WARNING)
 
 
+def let_stand(desk: HistoryDesk, request: HttpRequest, reports: QuerySet[Report]) -> None:
+    """Decide the cases of these open reports: what they are about is let stand. Say how many were decided."""
+    assert isinstance(request.user, User)
+    found = cases.of_reports(reports)
+    left = deciding.leave_now(found, request.user)
+    words = ngettext("%(n)d case decided.", "%(n)d cases decided.", len(left)) % {"n": len(left)}
+    if len(left) < len(found):
+        others = len(found) - len(left)
+        more = ngettext(
+            "%(n)d stays as it was: decided already, or not yours.",
+            "%(n)d stay as they were: decided already, or not yours.",
+            others,
+        )
+        words = f"{words} {more % {'n': others}}"
+    desk.message_user(request, words, messages.SUCCESS if left else messages.WARNING)
+
+
 @admin.register(Report)
 class ReportDesk(HistoryDesk):
-    """Complaints, newest first. Closing one says that it was looked at; what it is about is hidden at its own desk."""
+    """Complaints, newest first. Closing one decides its case, as the moderators' desk does: all of it is let stand."""
 
-    list_display = ("reason", "item", "comment", "collection", "reporter", "state", "created_at")
+    list_display = ("reason", "item", "comment", "collection", "reporter", "state", "case_link", "created_at")
     list_filter: ClassVar = [("closed_at", admin.EmptyFieldListFilter), "reason", "created_at"]
-    list_select_related = ("item", "comment", "collection", "reporter")
+    list_select_related = ("item", "comment", "collection", "reporter", "case")
     search_fields = ("=item__public_id", "reporter__username", "words")
     fields = readonly_fields = (
-        "reason", "words", "item", "comment", "collection", "reporter", "created_at", "closed_at", "closed_by",
+        "reason", "words", "item", "comment", "collection", "reporter", "case_link", "created_at", "closed_at",
+        "closed_by", "told",
     )  # fmt: skip
     actions = ("close",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        """Nobody learns who complained of them, moderators neither."""
+        rows: QuerySet[Report] = super().get_queryset(request)
+        user = request.user
+        if not isinstance(user, User) or user.is_superuser:
+            return rows
+        return rows.exclude(item__user=user).exclude(comment__user=user).exclude(collection__user=user)
+
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Who may change reports may close them."""
-        return bool(request.user.has_perm("gallery.change_report"))
+        """Who decides cases may close reports: it is the same."""
+        return bool(request.user.has_perm("gallery.decide_case"))
+
+    @display(description=gettext_lazy("case"))
+    def case_link(self, report: Report) -> str:
+        return link(report.case)
 
     @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
     def state(self, report: Report) -> tuple[str, str]:
-        return ("open", _("open")) if report.closed_at is None else ("closed", _("closed"))
+        return ("open", pgettext("report", "open")) if report.closed_at is None else ("closed", _("closed"))
 
-    @admin.action(description=gettext_lazy("Close"), permissions=["moderate"])
+    @admin.action(
+        description=gettext_lazy("Close: let stand what they are about, for all who reported it"),
+        permissions=["moderate"],
+    )
     def close(self, request: HttpRequest, chosen: QuerySet[Report]) -> None:
-        """Close the chosen reports, in the moderator's name."""
-        assert isinstance(request.user, User)
-        tell(self, request, [one for one in chosen if reporting.close(one, request.user)], "Closed.")
+        """Decide the cases of the chosen reports, in the moderator's name."""
+        let_stand(self, request, chosen.filter(closed_at__isnull=True))
 
 
 @admin.register(Collection)
@@ -168,8 +204,8 @@ class CollectionDesk(HistoryDesk):
         return bool(request.user.has_perm("gallery.change_collection"))
 
     def has_close_permission(self, request: HttpRequest) -> bool:
-        """Who may change reports may close them."""
-        return bool(request.user.has_perm("gallery.change_report"))
+        """Who decides cases may close reports: it is the same."""
+        return bool(request.user.has_perm("gallery.decide_case"))
 
     @display(description=gettext_lazy("open reports"), ordering="open_reports")
     def complaints(self, collection: Collection) -> int:
@@ -198,21 +234,23 @@ class CollectionDesk(HistoryDesk):
                 self, request, form, title=title, words=words, button=title, chosen=chosen, action="hide"
             )
         reason = form.cleaned_data["reason"]
-        hidden = [one for one in chosen if moderation.hide_collection(one, reason)]
+        assert isinstance(request.user, User)
+        cases = deciding.hide_now(list(chosen), request.user, reason)
+        hidden = [case.collection for case in cases if case.collection is not None]
         tell(self, request, hidden, f"Hidden: {reason}")
         return None
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
         """Show the chosen collections to whom they were shown before."""
-        tell(self, request, [one for one in chosen if moderation.restore_collection(one)], "Shown again.")
-
-    @admin.action(description=gettext_lazy("Close their reports"), permissions=["close"])
-    def close_reports(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
-        """Close what is open about the chosen collections, in the moderator's name."""
         assert isinstance(request.user, User)
-        closed = [one for one in chosen if reporting.close_all(one, request.user)]
-        tell(self, request, closed, "Its reports closed.")
+        by = request.user
+        tell(self, request, [one for one in chosen if deciding.show_now(one, by)], "Shown again.")
+
+    @admin.action(description=gettext_lazy("Close their reports: let them stand"), permissions=["close"])
+    def close_reports(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
+        """Decide the cases of what was reported of the chosen collections, in the moderator's name."""
+        let_stand(self, request, Report.objects.filter(collection__in=chosen, closed_at__isnull=True))
 
 
 @admin.register(CollectionItem)

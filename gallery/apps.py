@@ -3,26 +3,59 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class GalleryConfig(AppConfig):
     name = "gallery"
+    verbose_name = _("Gallery")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import allowances, low
+        from accounts.entrance import barred, history, leading, sessions
+        from accounts.payments import looking, owing
         from gallery import publish
+        from gallery.leaving import closing, exporting, offering
         from gallery.library import lifetime, storage, trash
+        from gallery.moderation import chores as moderating
+        from gallery.moderation import deeds, removing
+        from gallery.moderation import pages as moderated
+        from gallery.notices import mailing
         from gallery.provenance import credentials
-        from gallery.search import indexing
+        from gallery.search import indexing, vocabulary
         from gallery.social import liking
+        from gallery.studio import drawn as controls
+        from predictions.cog import drawn
         from predictions.files import owners
         from predictions.running import chores
 
         publish.connect()
+        moderated.connect()
         storage.connect()
+        removing.connect()
+        chores.register("sign_ins", history.forget_old, every_s=600.0)
+        chores.register("sessions", sessions.forget_old, every_s=3600.0)
         chores.register("trash", trash.remove_old, every_s=60.0)
         chores.register("lifetime", lifetime.step, every_s=600.0)
         chores.register("search", indexing.step)
+        chores.register("words of search", vocabulary.drop_unused, every_s=30.0)
         chores.register("week", liking.age, every_s=60.0)
+        chores.register("payments", looking.step, every_s=300.0)
+        chores.register("payments back", owing.step, every_s=30.0)
+        chores.register("exports", exporting.step, every_s=2.0)
+        chores.register("closures", closing.step, every_s=30.0)
+        chores.register("mail", mailing.step, every_s=1.0)
+        chores.register("old notices", mailing.prune, every_s=3600.0)
+        chores.register("allowances", allowances.step, every_s=5.0)
+        chores.register("low balances", low.step, every_s=10.0)
+        chores.register("cases of reports", moderating.reports, every_s=60.0)
+        chores.register("cases of findings", moderating.findings, every_s=1.0)
+        chores.register("cases of what is gone", moderating.loose, every_s=60.0)
+        chores.register("pictures of a member", deeds.step)
         chores.register("credentials", credentials.step, every_s=2.0)
         owners.register(publish.renditions)
+        drawn.is_told_by(controls.controls)
+        owners.register(exporting.owned)
+        barred.offers(offering.export)
+        leading.leads(offering.keeping)

@@ -12,11 +12,13 @@ from django.urls import is_valid_path
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
+from accounts.organizations.roles import NotYourRole
 from gallery.pages import theme_of
 
 log = logging.getLogger(__name__)
 # Under these nobody reads HTML, and official clients stumble over it.
 _MACHINES = ("/v1/", "/replicate/v1/", "/openai/", "/api/")
+_OPENAI = "/openai/"
 _PROBLEMS = {
     400: ("Bad request", "The request could not be read."),
     403: ("Forbidden", "You may not do this."),
@@ -33,7 +35,7 @@ def error_page(
 ) -> HttpResponse:
     """The page of one status: a sentence, an action, the id to quote. Callers of an API get a problem in JSON."""
     if request.path.startswith(_MACHINES):
-        return _sent(_problem(request, status), retry_after)
+        return _sent(_problem(request, status, says), retry_after)
     context = {
         "status": status,
         "says": says,
@@ -54,9 +56,13 @@ def error_page(
     return _sent(HttpResponse(html, status=status), retry_after)
 
 
-def _problem(request: HttpRequest, status: int) -> HttpResponse:
+def _problem(request: HttpRequest, status: int, says: str) -> HttpResponse:
     title, detail = _PROBLEMS[status]
-    problem = {"title": title, "detail": detail, "status": status}
+    if request.path.startswith(_OPENAI):
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        error = {"message": says or detail, "type": kind, "param": None, "code": None}
+        return JsonResponse({"error": error}, status=status)
+    problem = {"title": title, "detail": says or detail, "status": status}
     if status == 500:
         problem["instance"] = getattr(request, "request_id", "")
     return JsonResponse(problem, status=status, content_type="application/problem+json")
@@ -77,7 +83,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, for the few pages that are known to exist and not for everybody."""
-    return error_page(request, 403)
+    return error_page(request, 403, says=str(exception) if isinstance(exception, NotYourRole) else "")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

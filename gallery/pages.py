@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import zoneinfo
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -13,12 +12,14 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts import zones
 from accounts.models import Account, User
+from accounts.returning import safe_next as safe_next  # for all pages
 
 View = Callable[..., HttpResponse]
-ZONE_COOKIE = "timezone"
+ZONE_COOKIE = zones.COOKIE
+reader_zone = zones.of_reader
 THEMES = ("dark", "light")
 
 
@@ -31,17 +32,6 @@ def page(
     # Pages differ by who looks; nothing between may keep them, and going back shows what is true now.
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
-
-
-def reader_zone(request: HttpRequest) -> zoneinfo.ZoneInfo:
-    """The reader's time zone; UTC until the browser has told it."""
-    name = request.COOKIES.get(ZONE_COOKIE, "")
-    if not name or len(name) > 64:
-        return zoneinfo.ZoneInfo("UTC")
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return zoneinfo.ZoneInfo("UTC")
 
 
 def theme_of(request: HttpRequest) -> str:
@@ -83,10 +73,3 @@ def account_of(request: HttpRequest) -> Account:
 def base_url(request: HttpRequest) -> str:
     """The origin of this server as people paste it: the operator's, or the one that was asked."""
     return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-
-
-def safe_next(request: HttpRequest, fallback: str) -> str:
-    """Where a form wants to go next, if that is a page of ours."""
-    target = request.POST.get("next", "")
-    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return target if ours else fallback

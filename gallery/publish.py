@@ -23,6 +23,7 @@ def make_items(sender: Any, prediction: Prediction, outputs: list[Output], **kwa
             prompt=prediction.prompt,
             width=output.file.width or 1,
             height=output.file.height or 1,
+            sensitive=bool(output.marks.get("sensitive")),
         )
         for output in outputs
     )

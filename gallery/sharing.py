@@ -8,11 +8,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import BooleanField, Case, F, Q, When
 
+from accounts import switches
 from accounts.clock import Now
-from accounts.models import Account
+from accounts.models import Account, User
 from gallery import tagging, words
 from gallery.live import telling
 from gallery.models import Item, Licence
+from gallery.moderation import cases, review
+from gallery.voices import Suspended, needs_voice
 
 TITLE = 120
 """Characters of a title."""
@@ -22,8 +25,8 @@ class Hidden(Exception):
     """A moderator hid the item: it is neither published nor shared until it is shown again."""
 
 
-class Suspended(Exception):
-    """The account is closed to new things: its pictures stay as they are."""
+class Refused(Hidden):
+    """A moderator looked at it and did not let it be published."""
 
 
 # What changes with the words of a published picture: its place in the search, and the copy that carries them.
@@ -39,30 +42,63 @@ def publish(
     licence: str = "",
     tags: Iterable[str] = (),
     visibility: str = Item.Visibility.PUBLIC,
-) -> None:
+    reviewed: bool = False,
+    by: User | None = None,
+) -> bool:
     """Open the item to everybody: in the public lists, or `unlisted` for those who have its address.
 
-    Doing it again changes what is said of it and keeps its place in the lists; what comes into them anew stands at
-    the top. Raises Hidden, Suspended, and ValueError for tags, licence or visibility that are none.
+    False where a moderator looks at it first: then the wish waits, and the item stays what it is. `reviewed`: a
+    moderator has. Doing it again changes what is said of it and keeps its place in the lists; what comes into them anew
+    stands at the top. `by`: who does it, where that is not who made it. Raises Hidden, Refused, Suspended, and
+    ValueError for tags, licence or visibility that are none.
     """
     if visibility not in (Item.Visibility.PUBLIC, Item.Visibility.UNLISTED):
         raise ValueError(visibility)
+    if not reviewed:
+        switches.require("publishing")
     named = tagging.read(list(tags))
     with transaction.atomic():
         needs_open_account(item.account_id)
+        needs_voice(by or item.user)
+        if not reviewed and not _passes(item, visibility, by):
+            wish = {
+                "title": words.line(title, TITLE), "show_prompt": show_prompt, "sensitive": sensitive,
+                "licence": Licence(licence).value, "tags": named,
+            }  # fmt: skip
+            review.wish(item, wish, by)
+            telling.items_changed([item.pk])
+            return False
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True, trashed_at__isnull=True).update(
             visibility=visibility,
             published_at=_place(visibility),
             title=words.line(title, TITLE),
             show_prompt=show_prompt,
-            sensitive=sensitive,
+            sensitive=sensitive or review.blurred(item),
             licence=Licence(licence).value,
+            review="",
             **_OWED,
         )
         if not changed:
             raise Hidden
         tagging.write(item.pk, named)
         telling.items_changed([item.pk])
+    return True
+
+
+def _passes(item: Item, visibility: str, by: User | None) -> bool:
+    """Whether it may be opened without a moderator's look. Locks the item. Raises Hidden and Refused."""
+    cases.lock(item)
+    now = Item.objects.select_related("output").get(pk=item.pk)
+    if now.review == Item.Review.REFUSED:
+        raise Refused
+    if now.hidden_at is not None or now.in_trash:
+        raise Hidden
+    if visibility == Item.Visibility.PUBLIC and review.needed(now, by):
+        return False
+    if now.review == Item.Review.WAITING:
+        # Wished otherwise meanwhile: nobody needs to look any more.
+        review.withdraw(now)
+    return True
 
 
 def _place(visibility: str) -> Case:
@@ -79,18 +115,24 @@ def describe(
     sensitive: bool | None = None,
     licence: str | None = None,
     tags: Iterable[str] | None = None,
+    by: User | None = None,
 ) -> None:
-    """Change what is said of an item, published or not; None leaves one as it is. Raises as `publish` does."""
+    """Change what is said of an item, published or not; None leaves one as it is. Raises as `publish` does.
+
+    What a moderator marked as sensitive stays so.
+    """
     given = {
         "title": None if title is None else words.line(title, TITLE),
         "show_prompt": show_prompt,
-        "sensitive": sensitive,
+        "sensitive": review.blurred(item) if sensitive is False else sensitive,
         "licence": None if licence is None else Licence(licence).value,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     named = None if tags is None else tagging.read(list(tags))
     with transaction.atomic():
         needs_open_account(item.account_id)
+        if item.visibility != Item.Visibility.PRIVATE:
+            needs_voice(by or item.user)
         if not changes and named is None:
             return
         # A copy is owed to others alone: who has it in private has the file itself.
@@ -105,6 +147,7 @@ def describe(
 def unpublish(item: Item) -> None:
     """Make the item private: page and pictures answer 404 to others from now on."""
     with transaction.atomic():
+        review.withdraw(item)
         Item.objects.filter(pk=item.pk).update(
             visibility=Item.Visibility.PRIVATE, published_at=None, search_owed=True, rendition_owed=True
         )
@@ -112,20 +155,19 @@ def unpublish(item: Item) -> None:
         telling.items_changed([item.pk])
 
 
-def publish_many(items: Sequence[Item], form_data: Mapping[str, Any]) -> int:
+def publish_many(items: Sequence[Item], form_data: Mapping[str, Any], by: User | None = None) -> int:
     """Publish several with what one form says of all (`PublishForm.cleaned_data`); how many are open now.
 
     Each keeps its own title, and its own tags where the form names none. What a moderator hid, or lies in the trash,
-    is left out. Raises Suspended.
+    is left out, and what waits for one is not open yet. Raises Suspended.
     """
     done = 0
     for item in items:
         own = {"title": item.title, "tags": form_data.get("tags") or tagging.of(item)}
         try:
-            publish(item, **{**form_data, **own})
+            done += publish(item, **{**form_data, **own}, by=by)
         except Hidden:
             continue
-        done += 1
     return done
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from django.db import transaction
 from django.db.models import OuterRef, Subquery
 
 from gallery import words
@@ -78,7 +79,9 @@ def write(item_id: int, names: Sequence[str]) -> None:
     """Make these the item's tags, in this order. In the transaction that changed the item's row."""
     names = read(list(names))
     Tag.objects.bulk_create([Tag(name=name) for name in sorted(names)], ignore_conflicts=True)
-    known = dict(Tag.objects.filter(name__in=names).values_list("name", "pk"))
+    # Held until they are in use: nobody may drop them as unused meanwhile.
+    tags = Tag.objects.select_for_update(no_key=True).filter(name__in=names).order_by("pk")
+    known = dict(tags.values_list("name", "pk"))
     ItemTag.objects.filter(item_id=item_id).exclude(tag__in=known.values()).delete()
     ItemTag.objects.bulk_create(
         [ItemTag(item_id=item_id, tag_id=known[name], position=at) for at, name in enumerate(names)],
@@ -101,6 +104,16 @@ def relist(item_ids: Iterable[int]) -> None:
 def unlist(item_ids: Iterable[int]) -> None:
     """Take these items' tags out of the lists."""
     ItemTag.objects.filter(item_id__in=list(item_ids), listed_at__isnull=False).update(listed_at=None)
+
+
+def drop_unused(tag_ids: Iterable[int]) -> None:
+    """Delete those of these tags that no picture has any more: some are a person's own words."""
+    with transaction.atomic():
+        rows = Tag.objects.select_for_update().filter(pk__in=list(tag_ids)).order_by("pk")
+        some = list(rows.values_list("pk", flat=True))
+        # Asked again once nobody else can put one to use.
+        used = set(ItemTag.objects.filter(tag__in=some).values_list("tag_id", flat=True))
+        Tag.objects.filter(pk__in=set(some) - used).delete()
 
 
 def of(item: Item) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import CharField, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,15 +18,20 @@ from unfold.decorators import display
 
 from accounts import amounts
 from accounts.desk import HistoryDesk, link, moment, pretty, thumbnail
+from accounts.desk_finding import ChoiceOf, Finds, When
 from accounts.models import LedgerEntry
 from predictions import admin_catalogue as admin_catalogue  # registers the catalogue
 from predictions import admin_deployments as admin_deployments  # registers the deployments
+from predictions import admin_figures as admin_figures  # registers the figures
+from predictions import admin_judging as admin_judging  # registers who judges pictures
+from predictions import admin_policy as admin_policy  # registers the prompt rules
 from predictions import admin_upstream_runs as admin_upstream_runs  # registers what was sent to upstreams
 from predictions import admin_upstreams as admin_upstreams  # registers the upstreams
 from predictions import lifecycle
 from predictions.admin_work import HEAVY
 from predictions.files import media
-from predictions.models import Output, Prediction, StoredFile, Upload
+from predictions.models import Output, Phase, Prediction, Status, StoredFile, Upload
+from predictions.models.prediction import LIVE, UNDER_WAY
 
 _PUBLIC_ID = 26
 STATUS_LABELS = {
@@ -34,8 +40,28 @@ STATUS_LABELS = {
 }  # fmt: skip
 
 
+class StatusFilter(ChoiceOf):
+    """The status: live ones by their phase, and the few that did not succeed by an index of theirs."""
+
+    def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value in LIVE:
+            return rows.filter(phase__in=UNDER_WAY)
+        # Written out and not sent beside: only so SQLite sees that the index is for these.
+        few = [RawSQL("'failed'", ()), RawSQL("'canceled'", ()), RawSQL("'aborted'", ())]
+        return rows if value == Status.SUCCEEDED else rows.filter(status__in=few)
+
+
+class PhaseFilter(admin.ChoicesFieldListFilter):
+    """The phase. Of what has ended there is so much that it is not looked for."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if list(self.lookup_val or ()) == [Phase.ENDED.value]:
+            return queryset.exclude(phase__in=UNDER_WAY)
+        return cast("QuerySet[Any]", super().queryset(request, queryset))
+
+
 @admin.register(Prediction)
-class PredictionDesk(HistoryDesk):
+class PredictionDesk(Finds, HistoryDesk):
     """Every request for work, to be found by id, by whose it is, or by its words."""
 
     list_display = (
@@ -49,10 +75,13 @@ class PredictionDesk(HistoryDesk):
         "provider",
         "when",
     )
-    list_filter = ("status", "phase", "source", "model", "created_at")
+    list_filter = (
+        ("status", StatusFilter), ("phase", PhaseFilter), "source", "model", ("created_at", When),
+    )  # fmt: skip
     list_select_related = ("user", "model")
-    search_fields = ("=public_id", "user__username", "account__name", "prompt_words")
-    search_help_text = gettext_lazy("Id, user name or words of the prompt")
+    search_fields = ("public_id", "user__username", "account__name", "prompt_words")
+    search_help_text = gettext_lazy("Id, user name, or words of a new prompt")
+    exactly, by_user, by_account, in_newest = ("public_id",), ("user",), ("account",), ("prompt_words",)
     actions = ("cancel",)
     inlines = (admin_upstream_runs.UpstreamRunInline,)
     readonly_fields = (

@@ -4,57 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.db import transaction
-from django.db.models import Max, Model, OuterRef, QuerySet, Subquery, URLField
-from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.db.models import OuterRef, QuerySet, Subquery, URLField
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.decorators import action, display
 
 from accounts import amounts
 from accounts.desk import Desk, HistoryInline, pretty
+from predictions.admin_import import bring_in
+from predictions.admin_prices import PriceInline
 from predictions.models import HostedModel, Price, Version
-
-
-class PriceForm(forms.ModelForm):
-    """The next price of a model, in credits."""
-
-    credits = forms.CharField(
-        label=gettext_lazy("Credits"),
-        max_length=30,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )
-
-    class Meta:
-        model = Price
-        fields = ("model", "unit", "source")
-
-    def clean_credits(self) -> int:
-        """Micro-credits, not negative."""
-        try:
-            micro = amounts.parse(self.cleaned_data["credits"])
-        except amounts.NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
-        if micro < 0:
-            raise forms.ValidationError(_("A price is not negative."))
-        return micro
-
-
-class PriceInline(HistoryInline):
-    """A model's prices, newest first."""
-
-    model = Price
-    fields = ("number", "unit", "credits", "source", "created_at")
-    readonly_fields = fields
-    ordering = ("-number",)
-    tab = True
-
-    @display(description=gettext_lazy("credits"))
-    def credits(self, price: Price) -> str:
-        return amounts.shown(price.amount)
 
 
 class VersionInline(HistoryInline):
@@ -76,9 +37,24 @@ class HostedModelDesk(Desk):
     readonly_fields = ("owner", "name", "kind", "created_at")
     ordering = ("position", "owner", "name")
     inlines = (PriceInline, VersionInline)
+    actions_list = ("bring_in",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page that brings a model in by its schema."""
+        view = self.admin_site.admin_view(bring_in)
+        return [path("import/", view, name="predictions_hostedmodel_import"), *super().get_urls()]
+
+    @action(description=gettext_lazy("Bring in a model"), url_path="bring-in", permissions=["bring_in"])
+    def bring_in(self, request: HttpRequest) -> HttpResponse:
+        """To that page."""
+        return HttpResponseRedirect(reverse("admin:predictions_hostedmodel_import"))
+
+    def has_bring_in_permission(self, request: HttpRequest) -> bool:
+        """Who may add models and versions."""
+        return request.user.has_perms(["predictions.add_hostedmodel", "predictions.add_version"])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostedModel]:
         latest = Price.objects.filter(model=OuterRef("pk")).order_by("-number")
@@ -125,40 +101,3 @@ class VersionDesk(Desk):
     @display(description=gettext_lazy("example"))
     def example(self, version: Version) -> str:
         return pretty(version.example_input)
-
-
-@admin.register(Price)
-class PriceDesk(Desk):
-    """Prices: a new one is added, an old one stays, because predictions point at it."""
-
-    form = PriceForm
-    list_display = ("model", "number", "unit", "amount_shown", "source", "created_at")
-    list_filter = ("model", "unit")
-    list_select_related = ("model",)
-    search_fields = ("model__owner", "model__name", "source")
-    ordering = ("model__position", "model_id", "-number")
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return ("model", "unit", "credits", "source")
-        return ("model", "number", "unit", "amount_shown", "source", "created_at")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return () if obj is None else self.get_fields(request, obj)
-
-    @display(description=gettext_lazy("credits"))
-    def amount_shown(self, price: Price) -> str:
-        return amounts.shown(price.amount)
-
-    def save_model(self, request: HttpRequest, obj: Price, form: PriceForm, change: bool) -> None:
-        """Number it after the newest one; two at once cannot have the same number, the database forbids it."""
-        with transaction.atomic():
-            HostedModel.objects.select_for_update().get(pk=obj.model_id)
-            newest = (
-                Price.objects.filter(model_id=obj.model_id).aggregate(newest=Max("number"))["newest"] or 0
-            )
-            obj.number, obj.amount = newest + 1, form.cleaned_data["credits"]
-            super().save_model(request, obj, form, change)

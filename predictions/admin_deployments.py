@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import F, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -29,6 +31,27 @@ class VersionField(forms.ModelChoiceField):
         return f"{obj.model.ref} · {obj}"
 
 
+class InputField(forms.JSONField):
+    """JSON that can be kept and shown again: not too deep, no number without end, no half of a character."""
+
+    def to_python(self, value: Any) -> Any:
+        """What it says."""
+        try:
+            found = super().to_python(value)
+            json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid") from None
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was written, as it was written where it is none."""
+        try:
+            self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data or "")
+        return super().bound_data(data, initial)
+
+
 class DeploymentForm(forms.ModelForm):
     """A name, a version, and inputs that fit it."""
 
@@ -43,6 +66,7 @@ class DeploymentForm(forms.ModelForm):
     class Meta:
         model = Deployment
         fields = ("owner", "name", "version", "input", "enabled")
+        field_classes: ClassVar = {"input": InputField}
 
     def clean_owner(self) -> str:
         """A part of an address."""

@@ -11,34 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from accounts import amounts
+from accounts.desk_fields import AmountField
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
 from predictions.upstreams import places, setup
 
 _NUMBERS = ("priority", "weight", "in_flight_limit", "requests_per_second", "connect_s", "read_s")
-
-
-class AmountField(forms.CharField):
-    """An amount of credits that is not negative, as micro-credits; None where it is empty."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, max_length=40, widget=UnfoldAdminTextInputWidget, **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Micro-credits as credits; what somebody typed stays as it is."""
-        return amounts.decimal_text(value) if isinstance(value, int) else value
-
-    def clean(self, value: Any) -> int | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            micro = amounts.parse(text)
-        except amounts.NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
-        if micro < 0:
-            raise forms.ValidationError(_("It must not be negative."))
-        return micro
 
 
 class UpstreamForm(forms.ModelForm):

@@ -6,6 +6,7 @@ How they stand is on a page of its own, `admin_upstream_health`.
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from accounts import amounts
+from accounts import amounts, record
 from accounts.desk import Desk, moment
 from predictions.admin_upstream_forms import AtLeastOneKey, KeyForm, RouteForm, UpstreamForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
@@ -164,9 +165,18 @@ class UpstreamDesk(Desk):
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[Upstream]) -> None:
         """Let keys that rest be tried at once."""
-        tried = sum(circuits.probe_now(key.pk) for upstream in chosen for key in upstream.keys.all())
+        tried = sum(probe(self, request, key) for upstream in chosen for key in upstream.keys.all())
         words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
         self.message_user(request, words, messages.SUCCESS if tried else messages.WARNING)
+
+
+def probe(desk: Desk, request: HttpRequest, key: UpstreamKey) -> bool:
+    """Let a key that rests be tried at once, on record; whether it rested."""
+    with transaction.atomic(), record.gathered():
+        tried = circuits.probe_now(key.pk)
+        if tried:
+            desk.log_change(request, key, "Tried now.")
+    return tried
 
 
 def set_paused(desk: Desk, request: HttpRequest, upstream: Upstream, paused: bool) -> None:
@@ -255,7 +265,7 @@ class UpstreamKeyDesk(Desk):
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[UpstreamKey]) -> None:
         """Let keys that rest be tried at once."""
-        tried = sum(circuits.probe_now(key.pk) for key in chosen)
+        tried = sum(probe(self, request, key) for key in chosen)
         words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
         self.message_user(request, words, messages.SUCCESS if tried else messages.WARNING)
 

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class PredictionsConfig(AppConfig):
     name = "predictions"
+    verbose_name = _("Predictions")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import terms
-        from predictions import catalogue
-        from predictions.running import queue
+        from accounts import sanctions, terms
+        from predictions import banned, catalogue
+        from predictions.figures import days, looks
+        from predictions.files import owners
+        from predictions.judging import blocked, classifiers, notes
+        from predictions.policy import hits, rules
+        from predictions.running import chores, queue
         from predictions.upstreams import touching
 
         queue.connect()
         touching.connect()
         terms.models_come_from(catalogue.refs)
+        rules.connect()
+        blocked.connect()
+        classifiers.connect()
+        banned.connect()
+        owners.register(notes.owned)
+        chores.register("hits", hits.prune, every_s=600.0)
+        chores.register("banned", banned.step)
+        chores.register("sanctions", sanctions.lift_ended, every_s=5.0)
+        chores.register("days", days.step, every_s=10.0)
+        chores.register("looks", looks.step, every_s=looks.EVERY_S)

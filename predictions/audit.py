@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from accounts.amounts import decimal_text
 from accounts.audit import Breach, confirmed, in_batches
 from accounts.clock import Now
-from accounts.models import LedgerEntry
+from accounts.models import LedgerEntry, Sanction
 from predictions import audit_files, audit_runs
 from predictions.models import Delivery, Prediction, Status
 from predictions.models.prediction import ENDED, LIVE
@@ -94,7 +94,13 @@ def _stuck_holds() -> Iterator[Breach]:
 def _untold_ends() -> Iterator[Breach]:
     told = Delivery.objects.filter(prediction=OuterRef("pk"), event=Delivery.Event.COMPLETED)
     ended = Prediction.objects.filter(status__in=ENDED, completed_at__gt=Now() - RECENT).exclude(webhook="")
-    untold = ended.filter(~Exists(told)).only("public_id", "webhook_events")
+    # Nobody is told for one who is kept out, or was banned when it ended.
+    lifted_later = Q(lifted_at__isnull=True) | Q(lifted_at__gte=OuterRef("completed_at"))
+    banned = Sanction.objects.filter(
+        lifted_later, user=OuterRef("user"), kind=Sanction.Kind.BAN, created_at__lte=OuterRef("completed_at")
+    )
+    untold = ended.filter(~Exists(told), ~Exists(banned)).exclude(user__is_active=False)
+    untold = untold.only("public_id", "webhook_events")
     for prediction in in_batches(untold):
         if Delivery.Event.COMPLETED in prediction.webhook_events and untold.filter(pk=prediction.pk).exists():
             yield Breach("webhook", prediction.public_id, "has ended, but its webhook was never owed")

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.audit import Breach
 from accounts.clock import Now
 from predictions.models import Phase, Prediction, Status, UpstreamRun
+from predictions.models.prediction import UNDER_WAY
 
 UNANSWERED_FOR = timedelta(minutes=5)
 """Longer than any lease of a start, and than the sweep takes to find it."""
@@ -64,7 +65,7 @@ _RULES: dict[str, Callable[[], QuerySet[Any]]] = {
         phase__in=[Phase.WAITING, Phase.RESULT, Phase.COLLECTING], upstream_open=True
     ),
     "has ended long ago, and its slot at the upstream is still taken": lambda: _here().filter(
-        phase=Phase.ENDED, upstream_open=True, completed_at__lt=Now() - OPEN_FOR
+        ~Q(phase__in=UNDER_WAY), upstream_open=True, completed_at__lt=Now() - OPEN_FOR
     ),
     "succeeded at an upstream whose run did not": lambda: _here().filter(
         ~_runs(Outcome.SUCCEEDED), status=Status.SUCCEEDED

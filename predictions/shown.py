@@ -20,7 +20,7 @@ UNSHOWN = ("input_schema", "example_input", "source")
 OURS = (
     "webhook", "webhook_events", "origin", "mount", "claim", "lease_until", "start_attempts", "collect_attempts",
     "run", "not_before", "look_at", "job_id", "job_instance", "job_seen_at", "upstream_open", "result",
-    "must_end_by",
+    "must_end_by", "price_percent",
 )  # fmt: skip
 """What it never needs of the prediction: how our own processes work on it, and whom they tell."""
 

@@ -10,111 +10,37 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import credits, statements, token_limits, tokens
+from accounts import allowances, credits, maintenance, statements, switches, tokens
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
+from accounts.organizations import acting, purse
 from accounts.statements import PreparedInsert
 from predictions import availability, lifecycle, policy, pricing, repeats, room, validation
 from predictions.clock import after
 from predictions.files import media
-from predictions.models import IdempotencyKey, Prediction, Version
+from predictions.judging import sent
+from predictions.models import IdempotencyKey, Prediction, RuleHit, Version
 from predictions.models.prediction import new_public_id
+from predictions.policy import hits
+from predictions.refusals import (
+    AccountLimit,
+    AccountSuspended,
+    HouseClosed,
+    InsufficientCredit,
+    InvalidInput,
+    KeyReused,
+    ModelNotAvailable,
+    ModelNotPermitted,
+    PlanModel,
+    PromptNotAllowed,
+    ServerFull,
+    StorageFull,
+    TokenLimit,
+    maintained,
+)
 from predictions.running import first_look, inputs, queue
-from predictions.validation import Fault
 
 KEY_LIFE_S = 24 * 3600.0
-
-
-class Refused(Exception):
-    """A request that was not accepted: nothing is held, stored or queued. Carries what a dialect needs to say so."""
-
-    status = 422
-    title = "Refused"
-    detail = "The request was refused."
-
-    def __init__(self, detail: str = "") -> None:
-        self.detail = detail or self.detail
-        super().__init__(self.detail)
-
-
-class InvalidInput(Refused):
-    """The input does not fit the version's schema."""
-
-    title = "Input validation failed"
-
-    def __init__(self, faults: list[Fault]) -> None:
-        self.faults = faults
-        super().__init__("".join(fault.line for fault in faults))
-
-
-class PromptNotAllowed(InvalidInput):
-    """A rule of this server refuses the words or the files."""
-
-    title = "Prompt not allowed"
-
-
-class ModelNotAvailable(Refused):
-    """No provider can serve this model at present, or it has no price."""
-
-    title = "Model not available"
-    detail = "No provider can serve this model at present. Nothing was charged."
-
-
-class InsufficientCredit(Refused):
-    """The account has less than the most this can cost."""
-
-    status = 402
-    title = "Insufficient credit"
-    detail = "You have insufficient credit to run this model. Add credit to your account and try again."
-
-
-class TokenLimit(InsufficientCredit):
-    """A spending limit of the API token leaves less than the most this can cost."""
-
-    def __init__(self, reached: credits.TokenLimitReached) -> None:
-        super().__init__(token_limits.refusal(reached))
-
-
-class ModelNotPermitted(Refused):
-    """The API token may use some models, and this is none of them."""
-
-    title = "Invalid version or not permitted"
-
-    def __init__(self, ref: str, allowed: list[str]) -> None:
-        self.ref = ref
-        super().__init__(f"This API token may not use {ref}. It may use: {', '.join(allowed)}.")
-
-
-class AccountSuspended(Refused):
-    """The account takes no new work."""
-
-    status = 403
-    title = "Forbidden"
-    detail = "This account is closed to new predictions."
-
-
-class ServerFull(Refused):
-    """The disk is nearly full: new work would end without a place for its pictures."""
-
-    status = 503
-    title = "Service unavailable"
-    detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
-
-
-class StorageFull(Refused):
-    """The account's pictures take all the room that it has."""
-
-    # Not 402, which is about credit, and not 507, which clients would try again.
-    status = 403
-    title = "Storage full"
-    detail = "Your pictures take all the room that you have. Nothing was charged."
-
-
-class KeyReused(Refused):
-    """The idempotency key came with another body before."""
-
-    title = "Idempotency key reused"
-    detail = "This Idempotency-Key was sent with another body in the last 24 hours. Use a new key for a new request."
 
 
 @dataclass(frozen=True)
@@ -166,36 +92,52 @@ class Offer:
 
     request: Request
     price: Any
+    percent: int
+    """What the account pays of the price."""
     ceiling: int
     input: dict[str, Any] = field(repr=False)
+    flagged: tuple[policy.Finding, ...] = ()
+    """What a moderator is to see of it."""
 
 
-def quote(version: Version, given: dict[str, Any]) -> int:
-    """The most a prediction with this input can cost, in micro-credits. Raises ModelNotAvailable."""
+def quote(version: Version, given: dict[str, Any], account: Account) -> int:
+    """The most a prediction with this input can cost the account, in micro-credits. Raises ModelNotAvailable."""
     try:
-        return pricing.ceiling(pricing.current_price(version.model), version, validation.without_nulls(given))
+        price, percent = pricing.current_price(version.model), pricing.percent_of(account)
+        return pricing.ceiling(price, version, validation.without_nulls(given), percent)
     except pricing.NoPrice:
         raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
 
 
-def check(request: Request) -> Offer:
-    """Everything that can be refused before money is touched, in the contract's order. Raises Refused."""
+def check(request: Request, *, dry: bool = False) -> Offer:
+    """Everything that can be refused before money is touched, in the contract's order. Raises Refused.
+
+    `dry`: only to know; what the rules find is not noted.
+    """
+    _refuse_closed(request)
     _permit(request)
+    person = acting.person(request.user, request.account)
+    if person is not None and person.status != Account.Status.ACTIVE:
+        raise AccountSuspended("Your own account is closed to new predictions.")
     given = validation.without_nulls(request.input)
     faults = validation.check(request.version, given)
     faults = faults or inputs.objections(request.version, given, request.origin, request.account)
     faults = faults or first_look.objections(request.version, given, request.origin, request.account)
     if faults:
         raise InvalidInput(faults)
-    objections = policy.objections(given)
-    if objections:
-        raise PromptNotAllowed(objections)
+    seen = sent.objections(request.version, given, request.origin, request.account, request.user, dry=dry)
+    if seen:
+        raise PromptNotAllowed(seen)
+    kept = _redacted(request, given)
+    flagged = _judge(request, kept, person, dry=dry)
     if not availability.can_serve(request.version.model):
         raise ModelNotAvailable
     if availability.is_capped(request.version.model):
         raise ModelNotAvailable(lifecycle.free(availability.CAPPED))
+    percent = pricing.percent_of(request.account)
     try:
         price = pricing.current_price(request.version.model)
+        ceiling = pricing.ceiling(price, request.version, given, percent)
     except pricing.NoPrice:
         raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
     if not media.has_room():
@@ -203,7 +145,22 @@ def check(request: Request) -> Offer:
     full = room.objection(request.account)
     if full:
         raise StorageFull(full)
-    return Offer(request, price, pricing.ceiling(price, request.version, given), _redacted(request, given))
+    return Offer(request, price, percent, ceiling, kept, flagged)
+
+
+def _judge(
+    request: Request, given: dict[str, Any], person: Account | None = None, *, dry: bool
+) -> tuple[policy.Finding, ...]:
+    """What a moderator is to see of an input that the rules let through. Raises PromptNotAllowed."""
+    faults = policy.objections(given, request.version.properties)
+    if faults:
+        raise PromptNotAllowed(faults)
+    verdict = policy.judge(given, request.account, request.version.properties, person=person)
+    if verdict.refused:
+        if not dry:
+            hits.refused(verdict.refused, request.account, request.user)
+        raise PromptNotAllowed(verdict.faults, verdict.refused)
+    return verdict.flagged
 
 
 def made_before(account: Account, again: Again) -> Prediction | None:
@@ -247,10 +204,43 @@ def _replay_all(account: Account, keys: Iterable[Idempotency | None]) -> list[Pr
     return found
 
 
+def closed(user: User | None) -> HouseClosed | None:
+    """Why nobody, or not this member, may ask for anything new at present; None while they may."""
+    if maintenance.keeps_out(user):
+        return HouseClosed(maintained(None), maintenance.retry_after_s(), maintained=True)
+    if not switches.is_on("predictions"):
+        off = switches.SwitchedOff("predictions")
+        return HouseClosed(str(off.detail), off.wait, maintained=False)
+    return None
+
+
+def _refuse_closed(request: Request) -> None:
+    refusal = closed(request.user)
+    if refusal is not None:
+        raise refusal
+    if request.webhook:
+        switches.require("webhooks")
+    if any(value[:5].lower() == "data:" for _name, value in inputs.files_of(request.version, request.input)):
+        # A file that comes within the input is sent as much as one that comes before it.
+        switches.require("uploads")
+
+
+def plan_refuses(account: Account, ref: str) -> PlanModel | None:
+    """Why the account's plan keeps it from a model (`owner/name`); None where it does not."""
+    plan = account.plan if account.plan_id is not None else None
+    if plan is None or not plan.allowed_models or ref in plan.allowed_models:
+        return None
+    return PlanModel(ref, plan)
+
+
 def _permit(request: Request) -> None:
+    ref = request.version.model.ref
     allowed = request.token.allowed_models if request.token is not None else []
-    if allowed and request.version.model.ref not in allowed:
-        raise ModelNotPermitted(request.version.model.ref, allowed)
+    if allowed and ref not in allowed:
+        raise ModelNotPermitted(ref, allowed)
+    refusal = plan_refuses(request.account, ref)
+    if refusal is not None:
+        raise refusal
 
 
 def accept(request: Request) -> Prediction:
@@ -273,7 +263,7 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
     offers = [check(request) for request in requests]
     rows = [_row(offer, new_public_id()) for offer in offers]
     try:
-        _insert(offers, rows)
+        _insert_or_renew(offers, rows)
     except _KeyTaken:
         # The same create, sent twice at once: the other one was first, and its answer is this one's too.
         first = _replay_all(account, keys)
@@ -284,6 +274,8 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
         return first
     except credits.TokenLimitReached as reached:
         raise TokenLimit(reached) from None
+    except credits.AccountLimitReached as reached:
+        raise AccountLimit(reached, sees_money=purse.sees_money(requests[0].user, account)) from None
     except credits.InsufficientCredits:
         raise InsufficientCredit from None
     except credits.AccountClosed:
@@ -297,31 +289,64 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
 _PREDICTION = PreparedInsert(Prediction, must_end_by=lambda: after(settings.QUEUE_LIMIT))
 
 
+def _insert_or_renew(offers: list[Offer], rows: list[Prediction]) -> None:
+    """T1; where credits are missing, once more after the allowance that the account may be owed."""
+    try:
+        _insert(offers, rows)
+    except (credits.TokenLimitReached, credits.AccountLimitReached):
+        raise
+    except credits.InsufficientCredits:
+        if not allowances.renew(offers[0].request.account.pk):
+            raise
+        _insert(offers, rows)
+
+
 def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
     """T1: rows, keys, wake-up and holds, all or none."""
     # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
     inserts = [_PREDICTION.statement(row) for row in rows if row.deadline is None]
     wake_up = queue.wake_up("start")
     holds = [_hold(offer, row) for offer, row in zip(offers, rows, strict=True)]
+    found = [hit for offer, row in zip(offers, rows, strict=True) for hit in _flagged(offer, row)]
     with transaction.atomic():
         for row in rows:
             if row.deadline is not None:
                 row.save(force_insert=True)
+        # The holds go last, as everywhere: the account's row is what others wait for, so it is locked for the
+        # shortest time. Where nothing comes between they go with the rest.
+        between = bool(found) or _is_remembered(offers)
         with statements.batch() as together:
             for statement in [*inserts, wake_up]:
                 together.send(statement)
-            # Last, as everywhere: the account's row is what others wait for, so it is locked for the shortest time.
-            for hold in holds:
-                hold.send(together)
+            if not between:
+                for hold in holds:
+                    hold.send(together)
+        if between:
+            RuleHit.objects.bulk_create(found)
+            _remember_all(offers, rows)
+            with statements.batch() as last:
+                for hold in holds:
+                    hold.send(last)
         for hold in holds:
             hold.check()
-        _remember_all(offers, rows)
         queue.hint()
+
+
+def _flagged(offer: Offer, row: Prediction) -> list[RuleHit]:
+    """What a moderator is to see of it, owed a case."""
+    if not offer.flagged:
+        return []
+    return hits.flagged(offer.flagged, offer.request.account, offer.request.user, row.public_id)
 
 
 def _hold(offer: Offer, row: Prediction) -> credits.Hold:
     request = offer.request
-    return credits.Hold(request.account.pk, offer.ceiling, row.public_id, request.token)
+    return credits.Hold(request.account.pk, offer.ceiling, row.public_id, request.token, request.user)
+
+
+def _is_remembered(offers: list[Offer]) -> bool:
+    again = [offer.request.again for offer in offers]
+    return any(one.idempotency is not None for one in again) or again[0].repeatable is not None
 
 
 def _remember_all(offers: list[Offer], rows: list[Prediction]) -> None:
@@ -369,6 +394,7 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         made_from=request.made_from,
         made_how=request.made_how,
         price=offer.price,
+        price_percent=offer.percent,
         ceiling=offer.ceiling,
         must_end_by=after(settings.QUEUE_LIMIT),
     )

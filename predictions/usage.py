@@ -36,7 +36,7 @@ class Amount:
         """Take in one row of a grouped query."""
         status = Status.CANCELED.value if row["status"] == Status.ABORTED else row["status"]
         setattr(self, status, getattr(self, status) + row["count"])
-        self.outputs += row["delivered"]
+        self.outputs += row["given"]
         self.charged += row["spent"]
 
 
@@ -70,17 +70,25 @@ def of(account: Account, first: date, last: date, zone: ZoneInfo) -> Usage:
     return found
 
 
-def _grouped(rows: QuerySet[Prediction], *names: str) -> Iterable[dict[str, Any]]:
+def delivered() -> Case:
+    """How many outputs a prediction gave, as an expression over its row.
+
+    Not from the files themselves: who deletes a picture has used it all the same. Rows from before they were counted
+    say it by their charge, which had no rules then.
+    """
     by_file = Q(price__unit=Price.Unit.OUTPUT, price__amount__gt=0)
-    # Not from the files themselves: who deletes a picture has used it all the same.
-    delivered = Case(
+    return Case(
         When(~Q(status=Status.SUCCEEDED), then=Value(0)),
+        When(delivered__isnull=False, then=F("delivered")),
         When(by_file, then=F("charge") / F("price__amount")),
         default=Value(1),
         output_field=BigIntegerField(),
     )
+
+
+def _grouped(rows: QuerySet[Prediction], *names: str) -> Iterable[dict[str, Any]]:
     return rows.values(*names, "status").annotate(
-        count=Count("pk"), delivered=Coalesce(Sum(delivered), 0), spent=Coalesce(Sum("charge"), 0)
+        count=Count("pk"), given=Coalesce(Sum(delivered()), 0), spent=Coalesce(Sum("charge"), 0)
     )
 
 

@@ -18,6 +18,7 @@ from jsonschema.validators import extend
 
 from accounts.tokens import looks_like_one
 from predictions.models import Version
+from predictions.prices.rules import exact
 
 MAX_DATA_URI = 14 * 1024 * 1024
 """Characters of a data URI: 10 MB decoded, as Base64."""
@@ -30,6 +31,8 @@ class Fault:
     type: str
     field: str
     description: str
+    found: str = ""
+    """What a rule does not allow, for pages that say it in the reader's language; none where the words are a rule's."""
 
     @property
     def line(self) -> str:
@@ -198,8 +201,16 @@ def _is_number(checker: Any, value: Any) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
+def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    # Exactly, as both are written: 0.3 is three tenths, and no number is too long to be divided.
+    number, divisor = exact(value), exact(step)
+    if number is not None and divisor and number % divisor:
+        yield ValidationError(f"no multiple of {step}")
+
+
 _Validator = extend(
     Draft202012Validator,
+    {"multipleOf": _multiple_of},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     ),

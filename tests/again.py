@@ -6,24 +6,34 @@ has passed; that it took two tries is told by name at the end of `script/test`. 
 
 `--bearing` chooses the tests with a mark and reads the files alone that name it: pytest would import every test of the
 suite, in each worker, to leave most of them out.
+
+A lane that has not ended after `LIMIT_S` is ended: its processes say where they stand, which tells what hung.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 FEW = 3
 CACHES = Path(".pytest_cache/lanes")
 NOTES = "DARKROOM_TEST_SECOND_TRIES"
 """The variable with the file to which the names of tests that needed a second try are added."""
 FAILED = 1
+LIMIT_S = 35 * 60.0
+"""Seconds for all tests of a lane, about twice what the longest needs on two busy cores. A test has its own."""
+TELLING_S = 5.0
+"""Seconds in which the processes of a lane that is ended write down where they stand."""
 
 
 def pytest(lane: str, arguments: list[str], environment: Mapping[str, str] | None = None) -> int:
@@ -32,13 +42,13 @@ def pytest(lane: str, arguments: list[str], environment: Mapping[str, str] | Non
     cache = (CACHES / lane.replace(" ", "-")).absolute()
     shutil.rmtree(cache, ignore_errors=True)
     command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={cache}", *arguments]
-    code = subprocess.run(command, env=environment, check=False).returncode
+    code = _run(command, environment)
     names = _failed(cache)
     if code != FAILED or not 1 <= len(names) <= FEW:
         return code
     print(f"\n{lane}: a second try, alone, for {', '.join(names)}\n", flush=True)
     # The last `-n` counts; nothing runs beside these.
-    again = subprocess.run([*command, "--last-failed", "-n", "0"], env=environment, check=False).returncode
+    again = _run([*command, "--last-failed", "-n", "0"], environment)
     if again == 0:
         _note(names)
     return again
@@ -63,6 +73,29 @@ def _main(words: list[str]) -> int:
     if arguments[:1] == ["--bearing"]:
         arguments = bearing(arguments[1], arguments[2:])
     return pytest(lane, arguments)
+
+
+def _run(command: list[str], environment: Mapping[str, str] | None) -> int:
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            return process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            print(f"\nNot ended after {LIMIT_S:.0f} s. Where its processes stand:\n", flush=True)
+            _end(psutil.Process(process.pid))
+            return FAILED
+
+
+def _end(lane: psutil.Process) -> None:
+    """SIGABRT lets pytest's processes, the workers and who leads them, write their stacks; then all are killed."""
+    told = [*lane.children(), lane]
+    everybody = [*lane.children(recursive=True), lane]
+    for one in told:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGABRT)
+    psutil.wait_procs(told, timeout=TELLING_S)
+    for one in everybody:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 def _failed(cache: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,41 +14,80 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
-from accounts.models import User
+from accounts import announcing, site
+from accounts.models import Site, User
 from gallery.live import watching
 from predictions.dialects.common import rates
+from predictions.judging import blocked, classifiers
 from predictions.models import Version
+from predictions.policy import rules
 from predictions.upstreams import configured
-from tests import emptying, factories
+from tests import either, emptying, factories, migrated
+
+FIXTURES_S = 240.0
+"""What the fixtures of a test may take on top of its own time: on a busy machine the first one of a worker waits
+minutes for the database that all of them share."""
 
 # As in the engine's own children, before anything imports NumPy: on a busy machine the threads of small products
 # wait for one another a hundred times as long as they work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Seven thousand tests are many objects: reading them in, the collector would go through all of them again and again.
+gc.set_threshold(50_000, 20, 20)
+
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
 configured.STALE_S = 3600.0
+announcing.KEPT_S = 3600.0
+site.KEPT_S = 3600.0
+rules.KEPT_S = 3600.0
+blocked.KEPT_S = 3600.0
+classifiers.KEPT_S = 3600.0
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for the database bears the mark `database`: the rest need not be run on each kind of it."""
+    """Whatever asks for the database bears the mark `database`: the rest need not be run on each kind of it.
+
+    Neither need those that `tests/either.py` names. And every test has a time in which all of it ends.
+    """
     for item in items:
+        _bound(item)
         asked = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
-        if asked or item.get_closest_marker("django_db"):
+        if (asked or item.get_closest_marker("django_db")) and not either.runs_on_either(item.nodeid):
             item.add_marker("database")
+
+
+def _bound(item: pytest.Item) -> None:
+    """Its fixtures too: one that never ended once kept a whole run from ending, and nobody knew which it was."""
+    own = item.get_closest_marker("timeout")
+    seconds = float(own.args[0] if own else item.config.getini("timeout"))
+    if seconds:  # 0: one that is asked to take as long as it takes
+        item.add_marker(pytest.mark.timeout(seconds + FIXTURES_S, func_only=False), append=False)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the collector of garbage need not look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
-    """Tests with transactions of their own leave an empty database behind, and soon."""
+    """The database is there soon; and tests with transactions of their own leave an empty one behind, and soon."""
     with pytest.MonkeyPatch.context() as patch:
+        migrated.install(patch)
         emptying.install(patch)
         yield
 
 
 @pytest.fixture(autouse=True)
 def _clean_house() -> Iterator[None]:
-    """No file and no cached value of one test is seen by the next."""
+    """No file and no cached value of one test is seen by the next. The house rules are as in a new house."""
+    announcing.keep([])
+    site.keep(Site(pk=1))
+    rules.keep(rules.NONE)
+    blocked.keep(blocked.Blocked())
+    classifiers.keep(())
     yield
     cache.clear()
     rates.forget()

@@ -15,6 +15,9 @@ from django.core.management.commands import flush
 KEPT = frozenset({"django_content_type", "auth_permission"})
 """Tables that say which models there are: no test writes them."""
 
+GUARDED = "accounts_auditentry"
+"""The table whose rows the database itself keeps."""
+
 
 def rows_alone(style: Any, connection: Any, **_options: Any) -> list[str]:
     """The statements that empty every table but those kept. `style` is ignored: nobody reads them on a terminal."""
@@ -22,9 +25,23 @@ def rows_alone(style: Any, connection: Any, **_options: Any) -> list[str]:
     quoted = [connection.ops.quote_name(name) for name in sorted(names) if name not in KEPT]
     deletes = [f"DELETE FROM {name}" for name in quoted]
     if connection.vendor != "postgresql":
-        return deletes
+        off, on = _guards(connection)
+        return [*off, *deletes, *on]
     # Everything goes, so no row can refer to one that is missing; unchecked, and in one exchange with the server.
     return [";".join(["SET LOCAL session_replication_role = replica", *deletes])]
+
+
+def _guards(connection: Any) -> tuple[list[str], list[str]]:
+    """How the triggers that keep the record whole are taken off and put back; nothing where no row could wake them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {GUARDED})")
+        if not cursor.fetchone()[0]:
+            return [], []
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [GUARDED]
+        )
+        found = cursor.fetchall()
+    return [f"DROP TRIGGER {name}" for name, _sql in found], [sql for _name, sql in found]
 
 
 def install(patch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import Any
 
 UNPRIVILEGED = "nobody"
+PREFIX = "dkpg-"
+"""How the folders of throw-away servers begin."""
 
 
 class NoPostgres(Exception):
@@ -31,7 +33,7 @@ class Postgres:
     """A server of its own in a temporary folder, reached through a Unix socket; a context manager."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="dkpg-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
         self._folder.chmod(0o755)
         self._bin = self._usable(_binaries())
         self._data, self._socket = self._folder / "data", self._folder / "socket"

@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "DARKROOM_TEST_HOUSE"
 """The folder that processes of a run share; without it each makes its own."""
@@ -65,10 +67,17 @@ def _make(folder: Path) -> None:
         name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "DJANGO_"))
     }
     env = {**clean, "DARKROOM_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    done = subprocess.run(
-        [sys.executable, "-c", _MAKE], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    kept = migrated.kept_file()
+    with migrated.making(kept) as missing:
+        if not missing:
+            folder.mkdir(parents=True)
+            shutil.copyfile(kept, folder / DATABASE)
+        done = subprocess.run(
+            [sys.executable, "-c", _MAKE], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        if missing:
+            migrated.keep(folder / DATABASE, kept)
     # What the log beside it still holds belongs into the file that is copied.
     with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

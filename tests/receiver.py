@@ -46,7 +46,10 @@ class Receiver:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            # Hands are shaken in a caller's own thread: one that never does keeps nobody else waiting.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port: int = self._server.server_port
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}/hook"
 

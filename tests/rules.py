@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,16 @@ class Source:
 
     path: str
     tree: ast.Module
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of it: gone through once, for all the questions."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def calls(self) -> list[tuple[ast.Call, str]]:
+        """Every call in it, with what is called as text."""
+        return [(node, ast.unparse(node.func)) for node in self.nodes if isinstance(node, ast.Call)]
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +56,7 @@ def column_writes(one: Source, columns: set[str], owners: tuple[str, ...]) -> It
     """
     if one.path.startswith(owners):
         return
-    for node in ast.walk(one.tree):
+    for node in one.nodes:
         for target in _targets(node):
             if target.attr in columns and not (
                 isinstance(target.value, ast.Name) and target.value.id in _NO_ROWS
@@ -61,28 +71,28 @@ def constructions(one: Source, model: str, owners: tuple[str, ...]) -> Iterator[
     """Rows of a model made or removed outside its owner."""
     if one.path.startswith(owners):
         return
-    for node in ast.walk(one.tree):
-        if isinstance(node, ast.Call):
-            text = ast.unparse(node.func)
-            made = text == model or (
-                text.startswith(f"{model}.objects.")
-                and text.endswith(
-                    (".create", ".bulk_create", ".get_or_create", ".update_or_create", ".update", ".delete")
-                )
+    for node, text in one.calls:
+        made = text == model or (
+            text.startswith(f"{model}.objects.")
+            and text.endswith(
+                (".create", ".bulk_create", ".get_or_create", ".update_or_create", ".update", ".delete")
             )
-            if made:
-                yield f"{one.path}:{node.lineno} calls {text}()"
+        )
+        if made:
+            yield f"{one.path}:{node.lineno} calls {text}()"
 
 
 def outside_calls_in_transactions(one: Source) -> Iterator[str]:
     """Calls of providers, storage or the network while a transaction is open, directly or one function away."""
+    outside = {node for node, called in one.calls if _goes_outside(node, called)}
     reaching = {
         function.name
-        for function in ast.walk(one.tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        and any(_goes_outside(n) for n in ast.walk(function))
+        for function in one.nodes
+        if outside
+        and isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any(node in outside for node in ast.walk(function))
     }
-    for block in ast.walk(one.tree):
+    for block in one.nodes if outside else ():
         for statement in _atomic_body(block):
             for node in ast.walk(statement):
                 near = (
@@ -90,7 +100,7 @@ def outside_calls_in_transactions(one: Source) -> Iterator[str]:
                     and isinstance(node.func, ast.Name)
                     and node.func.id in reaching
                 )
-                if near or _goes_outside(node):
+                if near or node in outside:
                     yield f"{one.path}:{node.lineno} {ast.unparse(node)[:60]} inside a transaction"  # type: ignore[attr-defined]
 
 
@@ -139,12 +149,12 @@ def _is_atomic(node: ast.expr) -> bool:
     return ast.unparse(called).split(".")[-1] == "atomic"
 
 
-def _goes_outside(node: ast.AST) -> bool:
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+def _goes_outside(node: ast.Call, called: str) -> bool:
+    if not isinstance(node.func, ast.Attribute):
         return False
-    receiver = ast.unparse(node.func.value).lower()
-    if ast.unparse(node.func) == "asyncio.run":
+    if called == "asyncio.run":
         return True
+    receiver = ast.unparse(node.func.value).lower()
     return any(
         receiver.split("(")[0].split("[")[0].split(".")[-1].strip("_").startswith(word) for word in _OUTSIDE
     )

@@ -1,11 +1,12 @@
 """Pictures of the pages for the README: a real server, pictures made through the API, a real Chromium.
 
-    script/screenshots [--upstreams | --pages] [FOLDER]
+    script/screenshots [--upstreams | --pages | --desks] [FOLDER]
 
 Starts `script/server` on a data folder of its own and an unused port, lets members make and publish pictures through
 the API, and photographs home, gallery, item, library, mask painter, studio, phones and the administration. With
 `--upstreams` it makes those of docs/upstreams.md instead (`tests.screenshots_upstreams`), with `--pages` forty of the
-pages, to be looked at (`tests.screenshots_pages`).
+pages, to be looked at (`tests.screenshots_pages`), with `--desks` both desks with a month of made-up data
+(`tests.screenshots_desks`).
 """
 
 from __future__ import annotations
@@ -173,8 +174,8 @@ def photograph(page: Page, folder: Path, name: str) -> Path:
 
 
 def main(folder: Path | None, what: str = "") -> None:
-    """Everything in turn; says what was written. `what` is empty, `--upstreams` or `--pages`."""
-    from tests import screenshots_pages, screenshots_upstreams
+    """Everything in turn; says what was written. `what` is empty, `--upstreams`, `--pages` or `--desks`."""
+    from tests import screenshots_desks, screenshots_pages, screenshots_upstreams
 
     path = chromium()
     if path is None:
@@ -189,7 +190,9 @@ def main(folder: Path | None, what: str = "") -> None:
     ):
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         if what:
-            others = screenshots_pages if what == "--pages" else screenshots_upstreams
+            others = {"--pages": screenshots_pages, "--desks": screenshots_desks}.get(
+                what, screenshots_upstreams
+            )
             pictures = others.take(browser, running, Path(data), folder)
         else:
             pictures = take(browser, running, Path(data), folder)

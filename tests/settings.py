@@ -24,7 +24,7 @@ os.environ["DARKROOM_DATA"] = str(_folder)
 os.environ.setdefault("DARKROOM_ENGINE_SLOTS", "2")
 
 from config.settings import *  # noqa: E402, F403
-from config.settings import DATA, DATABASES, ON_POSTGRES, STORAGES  # noqa: E402
+from config.settings import DATA, DATABASES, INSTALLED_APPS, ON_POSTGRES, STORAGES  # noqa: E402
 
 if not ON_POSTGRES:
     # A file, not memory: threads and child processes see the same database, with the locks it has in service.
@@ -33,7 +33,9 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The real hashers cost a quarter of a second for each sign-in, on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-ACCOUNT_RATE_LIMITS = False
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+# Its addresses are laid out when the house is loaded; which services there are, each test says.
+INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
 # In memory: what one test asked an upstream's key to wait for is nothing to the next.
 UPSTREAM_PACES = None
 WHITENOISE_AUTOREFRESH = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import again
@@ -21,6 +22,14 @@ FINE = """
 from pathlib import Path
 def test_is_counted():
     with Path(__file__).with_suffix(".runs").open("a") as file: file.write("x")
+"""
+FOR_EVER = """
+import subprocess, threading
+from pathlib import Path
+def test_that_never_ends():
+    child = subprocess.Popen(["sleep", "600"])
+    Path(__file__).with_suffix(".child").write_text(str(child.pid))
+    threading.Event().wait()
 """
 
 
@@ -64,6 +73,25 @@ def test_a_lane_without_a_test_says_so(lane: Path) -> None:
     (lane / "test_fine.py").unlink()
 
     assert run(lane) == 5
+
+
+def test_a_lane_that_does_not_end_says_where_it_stands_and_fails(
+    lane: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(again, "LIMIT_S", 15.0)
+    (lane / "test_for_ever.py").write_text(FOR_EVER)
+
+    assert run(lane) == 1
+    assert "in test_that_never_ends" in "".join(capfd.readouterr())
+    child = int((lane / "test_for_ever.child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_test_may_take_covers_its_fixtures_too(request: pytest.FixtureRequest) -> None:
+    marker = request.node.get_closest_marker("timeout")
+
+    assert marker.args[0] > float(request.config.getini("timeout"))
+    assert marker.kwargs == {"func_only": False}
 
 
 def test_a_mark_is_looked_for_in_the_files_alone_that_name_it_those_that_may_take_long_first(

@@ -34,6 +34,7 @@ def test_it_says_who_i_am(client: Client, alice: User, bearer: Bearer) -> None:
         "email": "alice@example.org",
         "balance": 98 * MICRO,
         "held": 2 * MICRO,
+        "month_left": None,
         "account": {"id": alice.account_id, "name": "alice", "kind": "user", "status": "active"},
         "plan": None,
         "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import tokens
+from accounts import credits, tokens
 from accounts.models import MICRO, LedgerEntry, User
 from predictions import availability
 from predictions.models import Prediction, Version
@@ -46,6 +46,7 @@ def test_it_names_the_most_that_it_can_cost(
             "ceiling": 900_000,
             "unit": "output",
             "amount": 300_000,
+            "percent": 100,
             "outputs": 3,
             "balance": 100 * MICRO,
             "enough": True,
@@ -152,3 +153,14 @@ def test_a_bad_wish_is_named(
 ) -> None:
     answer = client.post("/api/quotes", body, content_type="application/json", headers=bearer(alice))
     assert (answer.status_code, list(answer.json()["faults"])) == (400, [field])
+
+
+def test_it_says_that_a_limit_of_the_account_would_refuse(
+    client: Client, alice: User, bearer: Bearer, several: Version
+) -> None:
+    credits.limit_account(factories.account_of(alice), day=None, month=700_000)
+    fits = ask(client, bearer(alice), several.pk, prompt="a lighthouse").json()
+    too_much = ask(client, bearer(alice), several.pk, prompt="a lighthouse", num_outputs=3).json()
+    assert (fits["enough"], fits["objection"]) == (True, None)
+    assert too_much["enough"] is False
+    assert "limit of this account" in too_much["objection"] and "0.70 are left" in too_much["objection"]

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts import tokens
 from accounts.models import ApiToken, User
 
-READ, PREDICT, GALLERY, ADMIN = ApiToken.Scope.values
+READ, PREDICT, GALLERY, ADMIN, ACCOUNT = ApiToken.Scope.values
 LOOKING = {"GET", "HEAD", "QUERY"}
 RULES: list[tuple[str, str, str]] = [
     # (beginning of the address, the scope to look, the scope to change); the first that fits counts.
@@ -24,6 +24,11 @@ RULES: list[tuple[str, str, str]] = [
     ("/openai/v1/", READ, PREDICT),
     ("/api/tokens", ADMIN, ADMIN),
     ("/api/webhooks/", ADMIN, ADMIN),
+    ("/api/exports", ACCOUNT, ACCOUNT),
+    ("/api/closure", ACCOUNT, ACCOUNT),
+    ("/api/sessions", ACCOUNT, ACCOUNT),
+    ("/api/sign-ins", ACCOUNT, ACCOUNT),
+    ("/api/organizations", ADMIN, ADMIN),
     ("/api/quote", READ, READ),
     ("/api/predictions", READ, PREDICT),
     ("/api/items", READ, GALLERY),
@@ -38,6 +43,8 @@ RULES: list[tuple[str, str, str]] = [
             "follows",
             "comments",
             "reports",
+            "decisions",
+            "appeals",
             "gallery",
         )
     ),
@@ -86,7 +93,9 @@ def refused(answer: Any) -> str:
 def test_each_method_asks_for_its_scope_and_for_no_other(alice: User, address: str) -> None:
     if Client().get(address).status_code != 401:
         # Capability addresses and descriptions: for everybody.
-        assert re.search(r"stream|openapi|/schema|/docs|/download|/gallery|/reports", address), address
+        assert re.search(
+            r"stream|openapi|/schema|/docs|/download|/gallery|/reports|/announcements", address
+        ), address
         return
     allowed = {
         name.strip() for name in ask(address, "OPTIONS", tokens.issue(alice, "asks")[1])["Allow"].split(",")

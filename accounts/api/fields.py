@@ -11,7 +11,7 @@ from typing import Any
 from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from rest_framework import serializers
 
-_YEARS = range(1970, 9001)
+from accounts.days import is_ours
 
 
 class Text(serializers.CharField):
@@ -29,6 +29,20 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class BlankText(Text):
+    """A JSON string that may be empty, and is where it is left out. For filters: with a NUL it matches nothing.
+
+    A pattern that forbids NUL would be described as a choice, of which an empty string is both.
+    """
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(**{"allow_blank": True, "default": "", "max_length": max_length, **options})
+        self.validators = [each for each in self.validators if not isinstance(each, RegexValidator)]
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).replace("\x00", "\ufffd")
 
 
 class Flag(serializers.BooleanField):
@@ -58,7 +72,7 @@ class Moment(serializers.DateTimeField):
         if not isinstance(text, str) or "T" not in text.upper():
             self.fail("invalid", format="2026-01-31T12:00:00Z")
         found: datetime = super().to_internal_value(text)
-        if found.year not in _YEARS or (not text.upper().endswith("Z") and text[-6:-5] not in {"+", "-"}):
+        if not is_ours(found) or (not text.upper().endswith("Z") and text[-6:-5] not in {"+", "-"}):
             self.fail("invalid", format="2026-01-31T12:00:00Z")
         return found
 
@@ -68,7 +82,7 @@ class Day(serializers.DateField):
 
     def to_internal_value(self, value: Any) -> date:
         found: date = super().to_internal_value(value)
-        if found.year not in _YEARS:
+        if not is_ours(found):
             self.fail("invalid", format="2026-01-31")
         return found
 

@@ -7,10 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import statement
+from accounts import paging, statement
 from accounts.api import examples, lists
-from accounts.api.fields import Listed, Text
+from accounts.api.fields import BlankText, Listed, Moment
 from accounts.models import LedgerEntry
+from accounts.organizations import roles as organization_roles
 from accounts.problems import OwnApiView, ProblemSerializer
 
 
@@ -29,11 +30,21 @@ class LedgerQuery(Listed):
     """Filters of the ledger."""
 
     kind = serializers.ChoiceField(LedgerEntry.Kind.choices, default="", allow_blank=True)
-    reference = Text(
-        default="",
-        allow_blank=True,
+    reference = BlankText(
         max_length=64,
         help_text="A prediction's id: its hold and its settlement.",
+    )
+    since = Moment(required=False, help_text="Rows of this moment and later.")
+    until = Moment(required=False, help_text="Rows before this moment.")
+    token = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="Number of a token of the account: what was set aside and charged for it. Another's finds nothing.",
+    )
+    q = BlankText(
+        max_length=80,
+        help_text="Words of a reason; or a reference, of a prediction's id the first six characters at least.",
     )
 
 
@@ -68,6 +79,8 @@ HELD = {
 class LedgerView(OwnApiView):
     """What moved."""
 
+    roles = organization_roles.MONEY
+
     @extend_schema(
         operation_id="ledger",
         summary="Every movement of credits",
@@ -84,7 +97,17 @@ class LedgerView(OwnApiView):
         `captured` and what was `released` again. Whatever failed or was canceled captured nothing.
         """
         query = lists.asked(LedgerQuery, request)
-        rows = statement.entries(self.account, query["kind"])
-        if query["reference"]:
-            rows = rows.filter(reference=query["reference"])
-        return lists.answer(request, rows, query, lambda row: LedgerEntrySerializer(row).data)
+        filters = statement.Filters(
+            kind=query["kind"],
+            since=query.get("since"),
+            until=query.get("until"),
+            text=query["q"],
+            reference=query["reference"],
+            token=query.get("token"),
+        )
+        try:
+            page = statement.page(self.account, filters, query["cursor"], query["limit"])
+        except paging.BadCursor:
+            raise serializers.ValidationError({"cursor": [lists.BAD_CURSOR]}) from None
+        found = [LedgerEntrySerializer(row).data for row in page.rows]
+        return Response({"results": found, "next": lists.next_url(request, page.next)})

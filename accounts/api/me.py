@@ -10,9 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import site
 from accounts.api import examples
 from accounts.api.tokens import SHOWN, TokenSerializer
 from accounts.models import Account
+from accounts.organizations import purse
 from accounts.problems import OwnApiView
 
 
@@ -46,8 +48,16 @@ class MeSerializer(serializers.Serializer[Any]):
     username = serializers.CharField()
     name = serializers.CharField(help_text="The name that other people see.")
     email = serializers.EmailField(allow_blank=True)
-    balance = serializers.IntegerField(help_text="What can be spent, in micro-credits.")
-    held = serializers.IntegerField(help_text="What is set aside for live predictions, in micro-credits.")
+    balance = serializers.IntegerField(
+        help_text="What can be spent, in micro-credits; by plain members of an organisation, what their limit leaves.",
+    )
+    held = serializers.IntegerField(
+        help_text="What is set aside for live predictions, in micro-credits; 0 for plain members of an organisation.",
+    )
+    month_left = serializers.IntegerField(
+        allow_null=True,
+        help_text="Micro-credits left this month (UTC) of the caller's own limit in an organisation; null: none.",
+    )
     account = AccountSerializer()
     plan = serializers.CharField(
         allow_null=True, help_text="The name of the account's plan, where it has one."
@@ -72,6 +82,7 @@ class MeView(OwnApiView):
                     "email": "alice@example.org",
                     "balance": 49_100_000,
                     "held": 1_200_000,
+                    "month_left": None,
                     "account": {"id": 3, "name": "alice", "kind": "user", "status": "active"},
                     "plan": "Studio",
                     "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
@@ -84,19 +95,22 @@ class MeView(OwnApiView):
     def get(self, request: Request) -> Response:
         """The caller, the balance of the account that a prediction would be charged to, and every limit in force."""
         account = self.account
+        seen = purse.of(self.user, account)
         return Response(
             {
                 "username": self.user.username,
                 "name": self.user.shown_name,
                 "email": self.user.email,
-                "balance": account.balance,
-                "held": account.held,
+                # Always numbers, which frontends reckon with. Who has no limit may spend all that there is.
+                "balance": account.balance if seen.shown is None else seen.shown,
+                "held": seen.held or 0,
+                "month_left": seen.left,
                 "account": AccountSerializer(account).data,
                 "plan": account.plan.name if account.plan else None,
                 "limits": _limits(account),
                 "token": TokenSerializer(self.token).data if self.token else None,
                 "features": {
-                    "registration": settings.REGISTRATION_OPEN,
+                    "registration": site.registration() == "open",
                     "credit_name": settings.CREDIT_NAME,
                     "languages": [code for code, _name in settings.LANGUAGES],
                 },

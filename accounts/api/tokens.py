@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from accounts import access, permits, terms, token_limits, tokens
 from accounts.api import lists
 from accounts.api.fields import Listed, Moment, Text
 from accounts.credits import LARGEST
+from accounts.entrance import recent
 from accounts.models import MICRO, ApiToken
 from accounts.problems import Denied, OwnApiView, ProblemSerializer, Refused
 from accounts.token_limits import Meter
@@ -58,7 +60,9 @@ class TermsSerializer(serializers.Serializer[Any]):
         child=Text(max_length=20),
         required=False,
         max_length=20,
-        help_text="What it may do: some of `read`, `predict`, `gallery`, `admin`; all of them unless told.",
+        help_text="What it may do: of `read`, `predict`, `gallery`, `admin`, `account`; all but the last unless told. "
+        "`account`, which exports everything and deletes the account, is given by a session of the last five minutes, "
+        "or by a token that has it.",
     )
     allowed_models = serializers.ListField(
         child=Text(max_length=300),
@@ -214,7 +218,9 @@ class TokensView(OwnApiView):
         ],
     )
     def get(self, request: Request) -> Response:
-        """The tokens that still open the door, newest first, each with what its spending limits leave."""
+        """The tokens that still open the door, newest first, each with what its spending limits leave. A token sees
+        those of the account that it was made for.
+        """
         found = lists.page(own_tokens(self), lists.asked(Listed, request))
         context = {"meters": token_limits.meters(found.rows)}
         shown = TokenSerializer(found.rows, many=True, context=context).data
@@ -230,8 +236,9 @@ class TokensView(OwnApiView):
     def post(self, request: Request) -> Response:
         """Make a token. Its text is in this answer and never again.
 
-        A token that makes another one gives no more than it has itself, and what it leaves out is as with itself. One
-        with a spending limit makes none: many of them together would spend more than it may.
+        A token that makes another one makes it for its own account and gives no more than it has itself; what it
+        leaves out is as with itself. One with a spending limit makes none: many of them together would spend more than
+        it may.
         """
         asked = TermsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -240,8 +247,10 @@ class TokensView(OwnApiView):
             _refuse_where_limited(self.token)
             wish = terms.inherited(self.token, wish)
             _refuse_more(self.token, wish)
+        elif permits.ACCOUNT in wish.get("scopes", ()):
+            recent.need(request._request)
         try:
-            made, plain = tokens.issue(self.user, **wish)
+            made, plain = tokens.issue(self.user, account=self.account, **wish)
         except tokens.CannotIssue as error:
             raise Refused(str(error)) from None
         made.refresh_from_db()
@@ -262,7 +271,7 @@ class TokenView(OwnApiView):
     )
     def get(self, request: Request, token_id: int) -> Response:
         """One of the caller's tokens, a revoked one too."""
-        return Response(TokenSerializer(access.own_token(self.user, token_id)).data)
+        return Response(TokenSerializer(_own_token(self, token_id)).data)
 
     @extend_schema(
         operation_id="tokens_change",
@@ -287,17 +296,19 @@ class TokenView(OwnApiView):
     )
     def patch(self, request: Request, token_id: int) -> Response:
         """Change what is given and nothing else. A new spending limit counts what was spent before it was set."""
-        found = access.own_token(self.user, token_id)
+        found = _own_token(self, token_id)
         asked = TermsSerializer(found, data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
         wish = cast(terms.Terms, asked.validated_data)
         if self.token is not None:
             _refuse_more(self.token, wish)
+        elif permits.ACCOUNT in wish.get("scopes", ()):
+            recent.need(request._request)
         try:
             tokens.change(found, **wish)
         except tokens.CannotIssue as error:
             raise Refused(str(error)) from None
-        return Response(TokenSerializer(access.own_token(self.user, token_id)).data)
+        return Response(TokenSerializer(_own_token(self, token_id)).data)
 
     @extend_schema(
         operation_id="tokens_revoke",
@@ -306,13 +317,24 @@ class TokenView(OwnApiView):
     )
     def delete(self, request: Request, token_id: int) -> Response:
         """Revoke it. The token that makes this request may end itself."""
-        tokens.revoke(access.own_token(self.user, token_id))
+        tokens.revoke(_own_token(self, token_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def own_tokens(view: OwnApiView) -> QuerySet[ApiToken]:
-    """The caller's usable tokens, newest first."""
-    return ApiToken.objects.usable().filter(user=view.user).order_by("-id")
+    """The caller's usable tokens, newest first; for a token those of its own account."""
+    rows = ApiToken.objects.usable().filter(user=view.user)
+    if view.token is not None:
+        rows = rows.filter(account=view.token.account)
+    return rows.order_by("-id")
+
+
+def _own_token(view: OwnApiView, token_id: int) -> ApiToken:
+    """One of the caller's tokens; Http404 for another's, and for a token also where it is of another account."""
+    found = access.own_token(view.user, token_id)
+    if view.token is not None and found.account_id != view.token.account_id:
+        raise Http404
+    return found
 
 
 def _refuse_more(own: ApiToken, wish: terms.Terms) -> None:

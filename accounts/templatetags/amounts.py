@@ -25,3 +25,12 @@ def credits_change(micro: int | None) -> str:
 def credits_short(micro: int | None) -> str:
     """One decimal, rounded down."""
     return "" if micro is None else amounts.shown_short(micro)
+
+
+@register.filter
+def credits_plain(micro: int | None) -> str:
+    """As one types it into a field: no thousands apart, no zeros behind; nothing for nothing."""
+    if micro is None:
+        return ""
+    text = amounts.decimal_text(micro)
+    return text.removesuffix(".00")

@@ -130,8 +130,8 @@ def refusals() -> Iterator[None]:
         yield
     except keeping.NoTitle:
         raise serializers.ValidationError({"title": ["Nothing of it would be seen."]}) from None
-    except keeping.Suspended:
-        raise Denied(403, "Forbidden", "This account is closed to new things.") from None
+    except keeping.Suspended as refused:
+        raise Denied(403, "Forbidden", refused.detail) from None
     except keeping.Hidden:
         raise Denied(409, "Hidden", "A moderator hid this collection.") from None
     except keeping.TooManyCollections:
@@ -235,12 +235,13 @@ class CollectionView(_Kept):
                     own,
                     title=given.get("title", own.title),
                     description=given.get("description", own.description),
+                    by=self.user,
                 )
             if "cover" in given:
                 entry = seeing.entry(own.entries.all(), given["cover"])
                 keeping.set_cover(own, entry.item)
             if "visibility" in given:
-                keeping.show_to(own, given["visibility"])
+                keeping.show_to(own, given["visibility"], by=self.user)
         return self.answer(own)
 
     @extend_schema(

@@ -167,7 +167,7 @@ class ItemView(OneItem):
         """Change title, tags, licence, the sensitive mark, or whether its page shows the prompt; at once."""
         item = self.own(item_id)
         with refusals():
-            sharing.describe(item, **_words(request))
+            sharing.describe(item, **_words(request), by=self.user)
         return self.shown(item_id)
 
     @extend_schema(
@@ -197,7 +197,10 @@ class PublishView(OneItem):
         ],
     )  # fmt: skip
     def post(self, request: Request, item_id: str) -> Response:
-        """Open it to everybody, in the gallery or unlisted. Again: change what is said, and keep its place."""
+        """Open it to everybody, in the gallery or unlisted. Again: change what is said, and keep its place.
+
+        Where a moderator looks at it first, it stays as it is with `review` `waiting`, and is published as asked then.
+        """
         item = self.own(item_id)
         asked = PublishSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -206,7 +209,7 @@ class PublishView(OneItem):
             "licence": item.licence, "tags": tagging.of(item),
         }  # fmt: skip
         with refusals():
-            sharing.publish(item, **{**as_it_is, **asked.validated_data})
+            sharing.publish(item, **{**as_it_is, **asked.validated_data}, by=self.user)
         return self.shown(item_id)
 
 
@@ -247,11 +250,15 @@ def refusals() -> Iterator[None]:
     """Tell what sharing refuses in the API's own words."""
     try:
         yield
+    except sharing.Refused:
+        raise Denied(
+            409, "Refused", "A moderator did not let this item be published; you may appeal against that."
+        ) from None
     except sharing.Hidden:
         words = "A moderator hid this item; it can be neither published nor shared."
         raise Denied(409, "Hidden", words) from None
-    except sharing.Suspended:
-        raise Denied(403, "Forbidden", "This account is closed to new things.") from None
+    except sharing.Suspended as refused:
+        raise Denied(403, "Forbidden", refused.detail) from None
     except making.TooManyLinks:
         words = f"This item has {making.MAX_OPEN_LINKS} open links; withdraw one first."
         raise Denied(409, "Too many links", words) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -14,8 +15,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import paging as keysets
+from accounts import switches
 from accounts.api import examples, lists
 from accounts.api.fields import BAD_CURSOR, Listed, QueryFlag, Text
+from accounts.authentication import TokenAuthentication
 from accounts.models import User
 from accounts.problems import OwnApiView, ProblemSerializer
 from gallery import access, paging, tagging
@@ -29,11 +32,28 @@ from predictions.dialects.common.origin import origin_of
 from predictions.models import HostedModel
 
 
-class PublicView(OwnApiView):
+class OpenView(OwnApiView):
     """Nobody is asked for a token; requests are counted by address."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+
+
+class PublicView(OpenView):
+    """The gallery as visitors see it."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Counted as every request; then nothing where the gallery is not for visitors."""
+        super().initial(request, *args, **kwargs)
+        if not switches.is_on("public_gallery") and not _is_member(request):
+            raise switches.SwitchedOff("public_gallery")
+
+
+def _is_member(request: Request) -> bool:
+    """Whether a member asks, by session or by token; looked at only while the gallery is for members alone."""
+    return (
+        get_user(request._request).is_authenticated or TokenAuthentication().authenticate(request) is not None
+    )
 
 
 class GalleryQuery(Listed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db.models import F, Model
+from django.db.models import F, Model, OuterRef, Subquery
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from accounts.api import examples, lists
 from accounts.api.lists import BAD_CURSOR
 from gallery import access, paging, tagging
-from gallery.models import Item, ItemQuerySet, ShareLink
+from gallery.models import Case, Item, ItemQuerySet, ShareLink
+from gallery.moderation import appeals
 from predictions.files import media
 
 ITEM = "mQ4vT8xYk2Lr9sWc1nZb7A"
@@ -61,6 +62,16 @@ class ItemSerializer(serializers.Serializer[Any]):
     trashed_at = serializers.DateTimeField(allow_null=True, help_text="Since when it lies in the trash.")
     hidden = serializers.BooleanField(help_text="Whether a moderator hid it from others.")
     hidden_reason = serializers.CharField(allow_blank=True)
+    review = serializers.ChoiceField(
+        Item.Review.choices, help_text="Whether it waits for a moderator before it is public, or was refused."
+    )
+    decision = serializers.IntegerField(
+        allow_null=True, help_text="The decision that hides it or keeps it private, for `/api/appeals`."
+    )
+    appeal = serializers.ChoiceField(
+        ["none", "waiting", "granted", "refused", "closed"],
+        help_text="What became of the appeal against that decision.",
+    )
     created_at = serializers.DateTimeField()
     urls = ItemUrlsSerializer()
 
@@ -120,7 +131,13 @@ class ShareSerializer(serializers.Serializer[Any]):
 
 def with_facts(items: ItemQuerySet) -> ItemQuerySet:
     """Items with all that is shown of them, in as many queries for a hundred as for one."""
-    return with_tags(items).annotate(made_by=F("output__prediction__public_id"))
+    against = Case.objects.filter(item=OuterRef("pk"), decision__in=appeals.AGAINST).order_by("-decided_at")
+    appeal = Case.objects.filter(parent=OuterRef("decided"))
+    return with_tags(items).annotate(
+        made_by=F("output__prediction__public_id"),
+        decided=Subquery(against.exclude(done__has_key="with").values("pk")[:1]),
+        appealed=Subquery(appeal.values("decision")[:1]),
+    )
 
 
 def with_tags(items: ItemQuerySet) -> ItemQuerySet:
@@ -164,6 +181,8 @@ def item(row: Item, origin: str) -> dict[str, Any]:
         "trashed_at": row.trashed_at,
         "hidden": row.hidden_at is not None,
         "hidden_reason": row.hidden_reason,
+        "review": row.review,
+        **_decision(row),
         "created_at": row.created_at,
         "urls": {
             "page": origin + reverse("library_item", args=[row.public_id]),
@@ -175,6 +194,15 @@ def item(row: Item, origin: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _decision(row: Item) -> dict[str, Any]:
+    """Which decision stands against it, and how its appeal stands."""
+    against = row.hidden_at is not None or row.review == Item.Review.REFUSED
+    number, answer = row.decided, row.appealed  # type: ignore[attr-defined]
+    if not against or number is None:
+        return {"decision": None, "appeal": "none"}
+    return {"decision": number, "appeal": appeals.STATES[answer] if answer is not None else "none"}
 
 
 def public_item(row: Item, origin: str) -> dict[str, Any]:
@@ -258,6 +286,9 @@ OWN_EXAMPLE = _COMMON_EXAMPLE | {
     "trashed_at": None,
     "hidden": False,
     "hidden_reason": "",
+    "review": "",
+    "decision": None,
+    "appeal": "none",
     "created_at": "2026-11-20T12:00:11.204000Z",
     "urls": {
         "page": f"{_AT}/library/{ITEM}/",

@@ -14,7 +14,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
+from accounts import permits, switches
 from accounts.api import examples, lists
 from accounts.api.fields import Listed, Text
 from accounts.models import User
@@ -41,8 +41,8 @@ def manners_of() -> Iterator[None]:
     """Tell what is refused in the API's own words."""
     try:
         yield
-    except sharing.Suspended:
-        raise Denied(403, "Forbidden", "This account is closed to new things.") from None
+    except sharing.Suspended as refused:
+        raise Denied(403, "Forbidden", refused.detail) from None
     except manners.TooMany as refused:
         words = f"Too many at once. Try again in {refused.seconds} seconds."
         raise Denied(429, "Too many requests", words, wait=refused.seconds) from None
@@ -224,6 +224,8 @@ class CommentsView(OwnApiView):
     )  # fmt: skip
     def get(self, request: Request, item_id: str) -> Response:
         """What members wrote under a public or unlisted item, the last first. No token is needed."""
+        if not request.user.is_authenticated:
+            switches.require("public_gallery")
         query = lists.asked(Listed, request)
         rows = Comment.objects.filter(commenting.SHOWN, item=access.published(item_id)).select_related("user")
         return lists.answer(request, rows, query, _comment, time="created_at")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
+from gallery.api.announcements import AnnouncementsView
+from gallery.api.appeals import AppealsView, DecisionsView
 from gallery.api.collections import (
     CollectionItemsView,
     CollectionItemView,
@@ -25,10 +27,19 @@ from gallery.api.social import (
     ReportsView,
 )
 from gallery.api.trash import BulkView, RestoreItemView, StorageView, TrashItemView, TrashView
+from gallery.leaving.api import ClosureView, ExportDownloadView, ExportsView, ExportView
+from gallery.notices.api import NoticesReadView, NoticesView
 
 _COLLECTION = "collections/<str:collection_id>"
 
 urlpatterns = [
+    path("exports", ExportsView.as_view(), name="api_exports"),
+    path("exports/<str:export_id>", ExportView.as_view(), name="api_export"),
+    path("exports/<str:export_id>/download", ExportDownloadView.as_view(), name="api_export_download"),
+    path("closure", ClosureView.as_view(), name="api_closure"),
+    path("announcements", AnnouncementsView.as_view(), name="api_announcements"),
+    path("notices", NoticesView.as_view(), name="api_notices"),
+    path("notices/read", NoticesReadView.as_view(), name="api_notices_read"),
     path("items", ItemsView.as_view(), name="api_items"),
     path("items/bulk", BulkView.as_view(), name="api_items_bulk"),
     path("items/<str:item_id>", ItemView.as_view(), name="api_item"),
@@ -54,6 +65,8 @@ urlpatterns = [
     path("follows", FollowsView.as_view(), name="api_follows"),
     path("follows/<str:username>", FollowView.as_view(), name="api_follow"),
     path("comments/<int:comment_id>", CommentView.as_view(), name="api_comment"),
+    path("decisions", DecisionsView.as_view(), name="api_decisions"),
+    path("appeals", AppealsView.as_view(), name="api_appeals"),
     path("reports", ReportsView.as_view(), name="api_reports"),
     path("gallery", GalleryView.as_view(), name="api_gallery"),
     path(

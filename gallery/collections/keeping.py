@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
+from accounts import switches
 from accounts.clock import Now
 from accounts.models import Account, User
 from gallery import words
@@ -19,6 +20,7 @@ from gallery.collections import ordering
 from gallery.collections.ordering import Gone
 from gallery.collections.seeing import editable
 from gallery.models import Collection, CollectionEditor, CollectionItem, Item, Report, ShareLink
+from gallery.voices import Suspended, needs_voice
 
 __all__ = [
     "MAX_COLLECTIONS",
@@ -55,10 +57,6 @@ class NoTitle(ValueError):
     """Nothing of the title would be seen."""
 
 
-class Suspended(Exception):
-    """The account is closed to new things."""
-
-
 class Hidden(Exception):
     """A moderator hid the collection: it is not shown to others until it is shown again."""
 
@@ -81,14 +79,16 @@ def create(user: User, title: str) -> Collection:
         return Collection.objects.create(account=account, user=user, title=line)
 
 
-def describe(collection: Collection, *, title: str, description: str) -> None:
-    """Change its words. Raises NoTitle."""
+def describe(collection: Collection, *, title: str, description: str, by: User | None = None) -> None:
+    """Change its words. Raises NoTitle, and Muted for one that others see."""
+    if collection.visibility != Collection.Visibility.PRIVATE:
+        needs_voice(by or collection.user)
     Collection.objects.filter(pk=collection.pk).update(
         title=_title(title), description=words.paragraphs(description, MAX_DESCRIPTION), changed_at=Now()
     )
 
 
-def show_to(collection: Collection, visibility: str) -> None:
+def show_to(collection: Collection, visibility: str, by: User | None = None) -> None:
     """Make it private, unlisted or public; opening it opens none of its items.
 
     Raises Hidden, Suspended, and ValueError for a visibility that is none.
@@ -98,8 +98,10 @@ def show_to(collection: Collection, visibility: str) -> None:
     if wanted == Collection.Visibility.PRIVATE:
         rows.update(visibility=wanted, published_at=None, changed_at=Now())
         return
+    switches.require("publishing")
     if not Account.objects.filter(pk=collection.account_id, status=Account.Status.ACTIVE).exists():
         raise Suspended
+    needs_voice(by or collection.user)
     # The first time counts: an edit must not push it to the top of the lists again.
     changed = rows.filter(hidden_at__isnull=True).update(
         visibility=wanted, published_at=Coalesce(F("published_at"), Now()), changed_at=Now()
@@ -117,6 +119,8 @@ def add(collection: Collection, items: Iterable[Item], user: User) -> int:
         account = user.account
         if account is None or account.status != Account.Status.ACTIVE:
             raise Suspended
+        if now.visibility != Collection.Visibility.PRIVATE or now.account_id != user.account_id:
+            needs_voice(user)
         # One who may change it no more while this waited for the lock adds nothing.
         if not editable(user).filter(pk=now.pk).exists():
             raise Gone

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery import access
 from gallery.collections import keeping, seeing
-from gallery.collections.views import own_address, suspended, too_many_collections, too_many_items
+from gallery.collections.views import own_address, too_many_collections, too_many_items
 from gallery.models import Collection, Item
 from gallery.pages import account_of, member, page, safe_next, user_of
 
@@ -62,8 +62,8 @@ def add(request: HttpRequest) -> HttpResponse:
         return _refused(request, too_many_collections())
     except keeping.TooManyItems:
         return _refused(request, too_many_items())
-    except keeping.Suspended:
-        return _refused(request, suspended())
+    except keeping.Suspended as refused:
+        return _refused(request, refused.words)
     except keeping.Gone:
         raise Http404 from None
     return _added(request, collection, count)

@@ -5,7 +5,8 @@ Three ways in, each with its own view of the same entries:
 - **members** (the owner's account and the editors) see every picture that is neither in the trash nor, where it is of
   another account, hidden by a moderator;
 - **readers** of a public or unlisted collection see those of its pictures that are open by themselves: to publish a
-  collection publishes no picture;
+  collection publishes no picture. A public one is a public list: of unlisted pictures it shows those alone that would
+  be public without a moderator's look;
 - **guests**, who hold a share link, see every picture that is neither in the trash nor hidden.
 """
 
@@ -20,6 +21,7 @@ from django.http import Http404
 from accounts.models import Account, User
 from gallery import access
 from gallery.models import Collection, CollectionEditor, CollectionItem, Item
+from gallery.moderation import review
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 OPEN = (Collection.Visibility.PUBLIC, Collection.Visibility.UNLISTED)
@@ -76,12 +78,29 @@ def for_members(entries: QuerySet[CollectionItem], account: Account | None) -> Q
 
 
 def for_readers(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
-    """What everybody sees of a public or unlisted collection."""
-    return entries.filter(
+    """What everybody sees of a public or unlisted collection; nothing that a moderator did not let be published.
+
+    Whoever has an unlisted collection's address was given it, as an unlisted picture's; in a public one strangers find
+    what nobody gave them, so what a moderator is to look at first is not there (`moderation.review`).
+    """
+    given = Q(collection__visibility=Collection.Visibility.UNLISTED)
+    public = Q(item__visibility=Item.Visibility.PUBLIC)
+    return entries.exclude(item__review=Item.Review.REFUSED).filter(
+        public | given | review.needs_none("item__"),
         item__visibility__in=(Item.Visibility.PUBLIC, Item.Visibility.UNLISTED),
         item__hidden_at__isnull=True,
         item__trashed_at__isnull=True,
     )
+
+
+def looked_at_first(collection: Collection) -> bool:
+    """Whether something in a public collection is unlisted, and not shown there before a moderator looked at it."""
+    if collection.visibility != Collection.Visibility.PUBLIC:
+        return False
+    rows = collection.entries.filter(
+        item__visibility=Item.Visibility.UNLISTED, item__hidden_at__isnull=True, item__trashed_at__isnull=True
+    )
+    return rows.exclude(review.needs_none("item__")).exists()
 
 
 def for_guests(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:

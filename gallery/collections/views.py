@@ -74,8 +74,8 @@ def new(request: HttpRequest) -> HttpResponse:
         made = keeping.create(user_of(request), form.cleaned_data["title"])
     except keeping.TooManyCollections:
         messages.error(request, too_many_collections())
-    except keeping.Suspended:
-        messages.error(request, suspended())
+    except keeping.Suspended as refused:
+        messages.error(request, refused.words)
     else:
         return back(made)
     return HttpResponseRedirect(reverse("collections"))
@@ -109,6 +109,7 @@ def own_page(
     if request.headers.get("HX-Request") == "true" and "after" in request.GET:
         return page(request, "collections/_sheet.html" if arrange else "collections/_more.html", context)
     context |= {
+        "looked_at_first": seeing.looked_at_first(collection),
         "editors": list(editors.of(collection)),
         "form": CollectionForm.of(collection),
         "people_form": None,
@@ -167,13 +168,14 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     if not form.is_valid():
         return own_page(request, collection, status=422, form=form)
     said = form.cleaned_data
-    keeping.describe(collection, title=said["title"], description=said["description"])
+    user = user_of(request)
     try:
-        keeping.show_to(collection, said["visibility"])
+        keeping.describe(collection, title=said["title"], description=said["description"], by=user)
+        keeping.show_to(collection, said["visibility"], by=user)
     except keeping.Hidden:
         messages.error(request, _("A moderator hid this collection; it cannot be shown to others."))
-    except keeping.Suspended:
-        messages.error(request, suspended())
+    except keeping.Suspended as refused:
+        messages.error(request, refused.words)
     else:
         messages.success(request, _("Saved."))
     return back(collection)
@@ -203,11 +205,6 @@ def own_address(collection: Collection) -> str:
 def _older(address: str, cursor: str, **query: str) -> str:
     kept = {name: value for name, value in query.items() if value}
     return f"{address}?{urlencode({**kept, 'after': cursor})}" if cursor else ""
-
-
-def suspended() -> str:
-    """Why an account that is closed gets nothing new."""
-    return _("This account is closed to new things. You can download your pictures.")
 
 
 def too_many_collections() -> str:

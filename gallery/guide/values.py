@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import translation
 
-from accounts import tokens
+from accounts import site, tokens
 from gallery import money
 from gallery.guide import shop, words
 from gallery.guide.sources import BadSource
@@ -83,7 +83,7 @@ _OF_THE_READER: dict[str, Callable[[Reader], str]] = {
 }
 _OF_THE_HOUSE: dict[str, Callable[[], str]] = {
     "credit": lambda: money.unit(2_000_000),
-    "welcome": lambda: money.words(settings.WELCOME_CREDITS * 1_000_000),
+    "welcome": lambda: money.words(site.welcome_credits()),
     # -- limits
     "rate.create": lambda: words.limit(settings.RATE_LIMITS["create"]),
     "rate.poll": lambda: words.limit(settings.RATE_LIMITS["poll"]),

@@ -86,10 +86,11 @@ def _publish(request: HttpRequest, chosen: Chosen) -> Done:
     _few(chosen)
     user = user_of(request)
     try:
-        count = sum(sharing.publish_many(some, form.cleaned_data) for some in _items(user, chosen))
-    except sharing.Suspended:
-        raise Refusal(_("This account is closed to new things. You can download your pictures.")) from None
-    return Done(count, telling.published(count, len(chosen)))
+        count = sum(sharing.publish_many(some, form.cleaned_data, by=user) for some in _items(user, chosen))
+    except sharing.Suspended as refused:
+        raise Refusal(refused.words) from None
+    waiting = Item.objects.filter(pk__in=chosen.pks, review=Item.Review.WAITING).count()
+    return Done(count, telling.published(count, len(chosen), waiting))
 
 
 def _unpublish(request: HttpRequest, chosen: Chosen) -> Done:
@@ -110,8 +111,8 @@ def _collect(request: HttpRequest, chosen: Chosen) -> Done:
         raise Refusal(_("There are 500 collections already. Choose one of them.")) from None
     except keeping.TooManyItems:
         raise Refusal(_("A collection holds up to 10,000 pictures; these would be more.")) from None
-    except keeping.Suspended:
-        raise Refusal(_("This account is closed to new things. You can download your pictures.")) from None
+    except keeping.Suspended as refused:
+        raise Refusal(refused.words) from None
     except keeping.Gone:
         raise Refusal(_("That collection is no longer there.")) from None
     return Done(count, telling.collected(count, len(items), collection.title))

@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from accounts.models import User
+from accounts.models import Membership, User
 from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ShareLink
 from predictions.models import HostedModel
 
@@ -135,7 +135,9 @@ def matching(user: User, wanted: Filter) -> ItemQuerySet:
         items = items.filter(_walked(Like.objects.filter(user=user)))
     if wanted.shared:
         # From the links, which are few, to the items, and not the other way round through all items.
-        links = ShareLink.objects.open().filter(created_by__account=user.account, item__isnull=False)
+        # Whoever made them may act for another account now.
+        makers = Membership.objects.filter(account=user.account).values("user")
+        links = ShareLink.objects.open().filter(created_by__in=makers, item__isnull=False)
         items = items.filter(pk__in=links.values("item_id"))
     if wanted.collection:
         inside = CollectionItem.objects.filter(collection_id=_collection_id(user, wanted.collection))

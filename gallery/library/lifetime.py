@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 
 from accounts.models import Account, User
+from accounts.organizations import founding
 from gallery.library import trash
 from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ReaderChoice, ShareLink
 from predictions.clock import after
@@ -47,12 +48,16 @@ def leaves_at(item: Item) -> datetime | None:
 
 
 def cared_for_by_nobody(items: ItemQuerySet, owner: User) -> ItemQuerySet:
-    """Of these items the owner's private ones that are neither liked by them, nor collected, nor shared."""
+    """Of these items the owner's private ones that are neither liked by them, nor collected, nor shared.
+
+    Of their own account alone: what they made for an organisation stays as long as that one wants.
+    """
     return items.filter(
         ~Exists(Like.objects.filter(item=OuterRef("pk"), user=owner)),
         ~Exists(CollectionItem.objects.filter(item=OuterRef("pk"))),
         ~Exists(ShareLink.objects.open().filter(item=OuterRef("pk"))),
         user=owner,
+        account__kind=Account.Kind.USER,
         visibility=Item.Visibility.PRIVATE,
         trashed_at__isnull=True,
     )
@@ -61,7 +66,7 @@ def cared_for_by_nobody(items: ItemQuerySet, owner: User) -> ItemQuerySet:
 def step() -> bool:
     """The chore: some of what is past its time goes to the trash. Whether there was any."""
     until, moved = time.monotonic() + _TURN_S, 0
-    chosen = ReaderChoice.objects.filter(keep_days__isnull=False).select_related("user__account")
+    chosen = ReaderChoice.objects.filter(keep_days__isnull=False).select_related("user")
     for choice in chosen.order_by("id").iterator():
         moved += _move(choice)
         if time.monotonic() > until:
@@ -70,9 +75,9 @@ def step() -> bool:
 
 
 def _move(choice: ReaderChoice) -> int:
-    account: Account | None = choice.user.account
-    if account is None or choice.keep_days is None:
+    if choice.keep_days is None:
         return 0
+    account = founding.own(choice.user)
     old = Item.objects.owned_by(account).filter(created_at__lt=after(-choice.keep_days * 86400.0))
     ids = cared_for_by_nobody(old, choice.user).order_by("created_at", "id").values_list("pk", flat=True)
     return trash.move_ids(account, list(ids[:_AT_ONCE]))

@@ -52,7 +52,14 @@ def used(account: Account) -> Used:
     if not isinstance(known, int):
         known = measure(account)
         cache.set(_key(account), known, FRESH_S)
-    return Used(known, settings.STORAGE_QUOTA)
+    return Used(known, quota_of(account))
+
+
+def quota_of(account: Account) -> int:
+    """The bytes that its pictures may take: its plan's, else the server's; 0 for as many as fit."""
+    plan = account.plan if account.plan_id is not None else None
+    own = plan.storage_quota if plan is not None else None
+    return settings.STORAGE_QUOTA if own is None else own
 
 
 def measure(account: Account) -> int:
@@ -71,7 +78,7 @@ def forget(account: Account) -> None:
 
 def objection(account: Account) -> str:
     """What a full account is told when it wants something new; empty while it has room, and where there is no quota."""
-    if not settings.STORAGE_QUOTA:
+    if not quota_of(account):
         return ""
     now = used(account)
     if not now.is_full:

@@ -55,10 +55,14 @@ def deleted(count: int) -> str:
     return words % {"count": f"{count:,}"}
 
 
-def published(count: int, asked: int) -> str:
-    """How many are open to others now, of those that were asked for."""
+def published(count: int, asked: int, waiting: int = 0) -> str:
+    """How many are open to others now, of those that were asked for; how many wait for a moderator."""
     words = ngettext("%(count)s picture is published now.", "%(count)s pictures are published now.", count)
-    return _left_out(words % {"count": f"{count:,}"}, asked - count)
+    said = words % {"count": f"{count:,}"}
+    if waiting:
+        wait = ngettext("%(count)s waits for a moderator.", "%(count)s wait for a moderator.", waiting)
+        said = f"{said} {wait % {'count': f'{waiting:,}'}}"
+    return _left_out(said, asked - count - waiting)
 
 
 def unpublished(count: int) -> str:

@@ -50,6 +50,8 @@ class Listener:
     account_id: int
     user_id: int
     session_key: str
+    mark: str
+    """What the session had to carry when it began to listen: another one by now has ended it."""
     over: str = ""
     """Why it is to end; empty while it goes on."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)

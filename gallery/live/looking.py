@@ -85,11 +85,14 @@ def named(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, s
     ]
 
 
-def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, int | None]]:
-    """Which of these sessions are still open, and of these users who may still sign in, with their accounts."""
+def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, tuple[int | None, str]]]:
+    """Which of these sessions are still open; and of these users who may still sign in, each with the account and with
+    what a session of theirs has to carry now: another password, or all sessions ended, and it is another one.
+    """
     open_now = Session.objects.filter(session_key__in=sessions, expire_date__gt=Now())
-    active = User.objects.filter(pk__in=users, is_active=True)
-    return set(open_now.values_list("session_key", flat=True)), dict(active.values_list("pk", "account_id"))
+    active = User.objects.filter(pk__in=users, is_active=True).only("account_id", "password", "session_epoch")
+    members = {user.pk: (user.account_id, user.get_session_auth_hash()) for user in active}
+    return set(open_now.values_list("session_key", flat=True)), members
 
 
 def _rows(found: QuerySet[Any, Any]) -> list[Row]:

@@ -5,7 +5,8 @@
     items        {"ids": [...], "gone": [...]}: new or changed; of them in the trash
     balance      {"shown": "12.4", "unit": "credits"}
     beat         nothing happened; the stream is alive
-    end          {"reason": "signed-out" | "full"}: come back later, if at all
+    end          {"reason": "signed-out" | "session-over" | "full"}: no more; ask anew, since the browser may
+                 have another session by now (after a change of the password); come back later
 
 Ids are cursors: who comes back with one within a minute is told what it missed.
 """
@@ -20,7 +21,7 @@ from typing import Any
 
 from django.utils import translation
 
-from gallery import money
+from gallery import money as amounts
 from gallery.live import watching
 from gallery.live.channels import BALANCE, GONE, ITEMS, PREDICTIONS, Channel, Listener, Told
 
@@ -28,41 +29,53 @@ KEEP_ALIVE_S = 12.0
 LIFE_S = 600.0
 """A stream ends after so many seconds, more or less a tenth; the page comes back and is checked again."""
 RETRY_MS = 1000
+TOLD_WHY = ("signed-out", "session-over")
+"""Ends that the page is told of; others are like a break of the network."""
 
 
 async def events(
-    account_id: int, user_id: int, session_key: str, cursor: str, language: str
+    account_id: int,
+    user_id: int,
+    session_key: str,
+    mark: str,
+    cursor: str,
+    language: str,
+    *,
+    money: bool = True,
 ) -> AsyncIterator[bytes]:
-    """The stream of one page, from `cursor` on where that is remembered. Ends by itself."""
+    """The stream of one page, from `cursor` on where that is remembered. Ends by itself.
+
+    `money`: whether this member sees the account's balance.
+    """
     reader = watching.reader()
-    opened = reader.open(account_id, user_id, session_key)
+    opened = reader.open(account_id, user_id, session_key, mark)
     if opened is None:
         yield _event("end", {"reason": "full"})
         return
     channel, listener = opened
     try:
-        async for part in _told(reader, channel, listener, cursor, language):
+        async for part in _told(reader, channel, listener, cursor, language, money):
             yield part
-        if listener.over == "signed-out":
+        if listener.over in TOLD_WHY:
             yield _event("end", {"reason": listener.over})
     finally:
         reader.leave(listener)
 
 
 async def _told(
-    reader: watching.Reader, channel: Channel, listener: Listener, cursor: str, language: str
+    reader: watching.Reader, channel: Channel, listener: Listener, cursor: str, language: str, money: bool
 ) -> AsyncIterator[bytes]:
     clock = listener.loop.time
     ends = clock() + LIFE_S * random.uniform(0.9, 1.1)  # noqa: S311 (spreads the returns, guards nothing)
     with reader.reading():
-        told, parts = begin(channel, cursor, language)
+        told, parts = begin(channel, cursor, language, money=money)
     yield f"retry: {RETRY_MS}\n\n".encode() + b"".join(_event(*part, channel.cursor) for part in parts)
     while not listener.over and clock() < ends:
         began = clock()
         await listener.wait(min(KEEP_ALIVE_S, ends - began))
         with reader.reading():
             news = channel.after(told)
-            parts = shown(channel, news, language)
+            parts = shown(channel, news, language, money=money)
         told = news.number
         if parts:
             yield b"".join(_event(*part, f"{channel.boot}-{told}") for part in parts)
@@ -71,18 +84,22 @@ async def _told(
             yield _event("beat", {})
 
 
-def begin(channel: Channel, cursor: str, language: str) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
+def begin(
+    channel: Channel, cursor: str, language: str, *, money: bool = True
+) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
     """Where somebody begins who gives this cursor, and what they are told first. The caller holds the channel."""
     position = channel.position(cursor)
     start = channel.beginning(time.monotonic()) if position is None else position
     news = channel.after(start)
     # The balance of a page may be old, so it is always told where it is known.
-    news = Told(news.number, news.ids, balance=channel.balance is not None)
+    news = Told(news.number, news.ids, balance=money and channel.balance is not None)
     hello: tuple[str, dict[str, Any]] = ("hello", {"resumed": position is not None})
-    return news.number, [hello, *shown(channel, news, language)]
+    return news.number, [hello, *shown(channel, news, language, money=money)]
 
 
-def shown(channel: Channel, news: Told, language: str) -> list[tuple[str, dict[str, Any]]]:
+def shown(
+    channel: Channel, news: Told, language: str, *, money: bool = True
+) -> list[tuple[str, dict[str, Any]]]:
     """The events that tell it, in the reader's language."""
     parts: list[tuple[str, dict[str, Any]]] = []
     if news.ids.get(PREDICTIONS):
@@ -90,9 +107,9 @@ def shown(channel: Channel, news: Told, language: str) -> list[tuple[str, dict[s
     items, gone = news.ids.get(ITEMS, []), news.ids.get(GONE, [])
     if items or gone:
         parts.append((ITEMS, {"ids": [*items, *gone], "gone": gone}))
-    if news.balance and channel.balance is not None:
+    if money and news.balance and channel.balance is not None:
         with translation.override(language):
-            words = {"shown": money.short(channel.balance), "unit": money.unit(channel.balance)}
+            words = {"shown": amounts.short(channel.balance), "unit": amounts.unit(channel.balance)}
         parts.append((BALANCE, words))
     return parts
 

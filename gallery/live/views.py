@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.organizations import purse
 from gallery.live import streams, watching
 from gallery.pages import account_of, member, page, user_of
 from gallery.studio import sheet
@@ -25,9 +26,10 @@ def events(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated or not request.session.session_key:
         # No page to be shown: what asks here is a script, and it has to stop.
         return HttpResponse(status=401)
-    account = account_of(request).pk
+    account, user = account_of(request).pk, user_of(request)
+    money = purse.sees_money(user, account_of(request))
     if "after" in request.GET:
-        return _asked(account, request.GET["after"][:LONGEST_CURSOR])
+        return _asked(account, request.GET["after"][:LONGEST_CURSOR], money)
     if not hasattr(request, "scope"):
         # Under WSGI a stream would keep a thread for as long as it is open: the page asks instead.
         return HttpResponse(status=204)
@@ -36,7 +38,13 @@ def events(request: HttpRequest) -> HttpResponseBase:
     # Pages make a new connection themselves, at their own pace, and browsers let them send no header with it.
     cursor = (request.headers.get("Last-Event-ID") or request.GET.get("last", ""))[:LONGEST_CURSOR]
     told = streams.events(
-        account, user_of(request).pk, request.session.session_key, cursor, get_language() or "en"
+        account,
+        user.pk,
+        request.session.session_key,
+        user.get_session_auth_hash(),
+        cursor,
+        get_language() or "en",
+        money=money,
     )
     response = StreamingHttpResponse(told, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
@@ -44,13 +52,13 @@ def events(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def _asked(account: int, cursor: str) -> HttpResponse:
+def _asked(account: int, cursor: str, money: bool) -> HttpResponse:
     reader = watching.reader()
     channel = reader.visit(account)
     if channel is None:
         return HttpResponse(status=429, headers={"Retry-After": "30"})
     with reader.reading():
-        number, parts = streams.begin(channel, cursor, get_language() or "en")
+        number, parts = streams.begin(channel, cursor, get_language() or "en", money=money)
         answer: dict[str, Any] = {"cursor": f"{channel.boot}-{number}", "events": parts}
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 

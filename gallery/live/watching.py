@@ -44,7 +44,7 @@ FLOORS_S = 5.0
 PLACES_S = 3.0
 """Places in the queue change with other people's predictions: pages look at theirs this often."""
 PLACES = 12
-GUARD_S = 10.0
+GUARD_S = 2.0
 """How often it is asked whether those who listen are still signed in."""
 CHUNK = 100
 
@@ -82,12 +82,14 @@ class Reader:
             used = len(channel.listeners) if channel is not None else 0
             return not self._closed and self._streams < self.limit and used < PER_ACCOUNT
 
-    def open(self, account_id: int, user_id: int, session_key: str) -> tuple[Channel, Listener] | None:
+    def open(
+        self, account_id: int, user_id: int, session_key: str, mark: str
+    ) -> tuple[Channel, Listener] | None:
         """Listen, from the running event loop; None without room. Ends with `leave`."""
         with self._lock:
             if not self.has_room(account_id):
                 return None
-            listener = Listener(asyncio.get_running_loop(), account_id, user_id, session_key)
+            listener = Listener(asyncio.get_running_loop(), account_id, user_id, session_key, mark)
             channel = self._watch(account_id)
             channel.listeners.add(listener)
             self._streams += 1
@@ -288,21 +290,22 @@ class Reader:
                     del self._channels[account_id]
 
     def _guard(self) -> None:
-        """End the streams of those who signed out, were banned, or act for another account by now."""
+        """End the streams of sessions that are over, of the banned, and of those who act for another account by now."""
         with self._lock:
             listeners = [one for channel in self._channels.values() for one in channel.listeners]
         for some in _chunks(listeners):
-            open_now, accounts = looking.admitted(
+            open_now, members = looking.admitted(
                 {one.session_key for one in some}, {one.user_id for one in some}
             )
-            _end(
-                (
-                    one
-                    for one in some
-                    if one.session_key not in open_now or accounts.get(one.user_id) != one.account_id
-                ),
-                "signed-out",
-            )
+            out, over = [], []
+            for one in some:
+                account_id, mark = members.get(one.user_id, (None, ""))
+                if account_id != one.account_id:
+                    out.append(one)
+                elif one.session_key not in open_now or mark != one.mark:
+                    over.append(one)
+            _end(out, "signed-out")
+            _end(over, "session-over")
 
 
 def _changed(channel: Channel, rows: list[looking.Row], now: float, *, whole: bool) -> list[str]:

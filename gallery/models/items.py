@@ -66,6 +66,11 @@ class Item(models.Model):
         UNLISTED = "unlisted", _("unlisted")
         PUBLIC = "public", _("public")
 
+    class Review(models.TextChoices):
+        NONE = "", _("none")
+        WAITING = "waiting", _("waits for a moderator")
+        REFUSED = "refused", _("not published by a moderator's word")
+
     public_id = models.CharField(max_length=32, unique=True, default=new_item_id, editable=False)
     output = models.OneToOneField(Output, on_delete=models.PROTECT, related_name="item")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="items")
@@ -86,6 +91,23 @@ class Item(models.Model):
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     hidden_at = models.DateTimeField(_("hidden by a moderator"), null=True, blank=True)
     hidden_reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
+    hidden_for = models.ForeignKey(
+        "accounts.Sanction",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text=_("The ban that hides it; it is shown again when that is lifted."),
+    )
+    review = models.CharField(
+        _("review"),
+        max_length=8,
+        choices=Review,
+        blank=True,
+        default="",
+        help_text=_("Whether its owner's wish to publish it waits for a moderator."),
+    )
     trashed_at = models.DateTimeField(_("in the trash since"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now())
 
@@ -131,6 +153,9 @@ class Item(models.Model):
                 name="item_of_account_model",
                 fields=["account", "model", "-created_at", "-id"],
                 condition=Q(trashed_at__isnull=True),
+            ),
+            models.Index(
+                name="item_hidden_for", fields=["hidden_for"], condition=Q(hidden_for__isnull=False)
             ),
             models.Index(
                 name="item_in_trash",

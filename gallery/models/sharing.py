@@ -18,9 +18,10 @@ from gallery.models.items import Item
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     def open(self) -> ShareLinkQuerySet:
-        """Neither withdrawn nor ended, and what it shows neither hidden nor in the trash."""
+        """Neither withdrawn nor ended, of nobody who is banned, and what it shows neither hidden nor in the trash."""
         return self.filter(
             withdrawn_at__isnull=True,
+            created_by__is_active=True,
             item__hidden_at__isnull=True,
             item__trashed_at__isnull=True,
             collection__hidden_at__isnull=True,

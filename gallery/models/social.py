@@ -90,6 +90,11 @@ class Report(models.Model):
         COPIED = "copied", _("Copied work")
         OTHER = "other", _("Something else against the law or the rules")
 
+    class Outcome(models.TextChoices):
+        NONE = "", _("nothing yet")
+        ACTED = "acted", _("that we acted")
+        LEFT = "left", _("that it was left as it is")
+
     item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="reports")
     comment = models.ForeignKey(
         Comment, on_delete=models.PROTECT, null=True, blank=True, related_name="reports"
@@ -109,9 +114,20 @@ class Report(models.Model):
         editable=False,
         help_text=_("A keyed hash of a visitor's network, so that one person's reports can be told."),
     )
+    case = models.ForeignKey(
+        "gallery.Case",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reports",
+        verbose_name=_("case"),
+    )
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    told = models.CharField(
+        _("told the reporter"), max_length=8, choices=Outcome, blank=True, default="", editable=False
     )
     created_at = models.DateTimeField(_("reported"), db_default=Now())
 

@@ -15,6 +15,7 @@ from gallery.models import Item
 from gallery.pages import base_url
 from gallery.provenance import serving
 from predictions.files import media
+from predictions.models import StoredFile
 
 CARD = (1200, 630)
 """What a pasted link shows of a sensitive picture: a card that says so, the same for all."""
@@ -60,6 +61,15 @@ def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) ->
     else:
         response = media.send(request, file, filename=name, attachment=attachment, revalidate=True)
     response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
+    return _for_our_pages(response)
+
+
+def send_look(request: HttpRequest, file: StoredFile) -> HttpResponse:
+    """The bytes of a thumbnail that belongs to no item, checked anew each time."""
+    return _for_our_pages(media.send(request, file, filename="look", revalidate=True))
+
+
+def _for_our_pages(response: HttpResponse) -> HttpResponse:
     response["Vary"] = "Cookie"
     # Unlike the API's own files these are for our pages alone.
     del response["Access-Control-Allow-Origin"]

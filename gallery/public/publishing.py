@@ -7,13 +7,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from gallery import access, sharing
 from gallery.forms import PublishForm
 from gallery.library.views import back, item_page
 from gallery.models import Item
-from gallery.pages import member
+from gallery.pages import member, user_of
 
 
 @require_POST
@@ -25,14 +26,19 @@ def publish(request: HttpRequest, public_id: str) -> HttpResponse:
     if not form.is_valid():
         return item_page(request, item, status=422, publish_form=form)
     try:
-        sharing.publish(item, **form.cleaned_data)
+        opened = sharing.publish(item, **form.cleaned_data, by=user_of(request))
+    except sharing.Refused:
+        messages.error(request, _("A moderator did not let this picture be published. You may appeal."))
     except sharing.Hidden:
         messages.error(request, _("A moderator hid this picture; it cannot be published."))
-    except sharing.Suspended:
-        messages.error(request, _("This account is closed to new things. You can download your pictures."))
+    except sharing.Suspended as refused:
+        messages.error(request, refused.words)
     else:
-        messages.success(request, _said(form.cleaned_data))
+        messages.success(request, _said(form.cleaned_data) if opened else WAITS)
     return back(item)
+
+
+WAITS = gettext_lazy("A moderator looks at it first. Then it is public just as you wished, and you are told.")
 
 
 def _said(chosen: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 Both databases answer a beginning by reading all rows of all words that begin so, tens of milliseconds for a common one.
 So it is asked here which words those are, and the most used of them are looked for. Only words that can grow out of a
-beginning stand here: of scripts that are written with spaces. A word stays when its last item goes.
+beginning stand here: of scripts that are written with spaces. A word goes some time after its last item: a chore walks
+through all of them, a few at a time (`drop_unused`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from gallery.search.words import SHORTEST_BEGINNING, Term, grows
 
 MOST_GROWN = 12
 """Words that a beginning stands for, itself among them."""
+AT_ONCE = 300
+"""Words that the chore looks at in one turn."""
+_looked_at = ""
+"""How far this process has walked."""
 _MOST_READ = 2_000
 """Words of one beginning that are compared: made-up ones by the million must not make anybody wait."""
 _GROWN = """
@@ -27,6 +32,18 @@ _NOTE = """
 INSERT INTO gallery_searchword (word, used) VALUES (%s, %s)
 ON CONFLICT (word) DO UPDATE SET used = gallery_searchword.used + excluded.used
 """
+
+_NEXT = "SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s"
+_USED = {
+    "sqlite": "SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH %s LIMIT 1",
+    "postgresql": "SELECT 1 FROM gallery_searchrow WHERE own_words @@ %s::tsquery LIMIT 1",
+}
+_DROP = {
+    "sqlite": "DELETE FROM gallery_searchword WHERE word = %s AND NOT EXISTS "
+    "(SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH %s)",
+    "postgresql": "DELETE FROM gallery_searchword WHERE word = %s AND NOT EXISTS "
+    "(SELECT 1 FROM gallery_searchrow WHERE own_words @@ %s::tsquery)",
+}
 
 
 def grown(terms: Sequence[Term]) -> list[list[str]]:
@@ -50,3 +67,26 @@ def note(texts: Iterable[Sequence[str]]) -> None:
     with connection.cursor() as cursor:
         # In one order, so that two who write at once cannot wait for each other.
         cursor.executemany(_NOTE, sorted(counted.items()))
+
+
+def drop_unused() -> bool:
+    """A chore: forget those of the next few words that no item has any more. The others have time: never at once."""
+    global _looked_at
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, [_looked_at, AT_ONCE])
+        some = [row[0] for row in cursor.fetchall()]
+        _looked_at = some[-1] if len(some) == AT_ONCE else ""
+        loose = []
+        for word in some:
+            cursor.execute(_USED[connection.vendor], [_asked(word)])
+            if cursor.fetchone() is None:
+                loose.append(word)
+        if loose:
+            # Asked once more as it goes: an item with it may have come.
+            cursor.executemany(_DROP[connection.vendor], [(word, _asked(word)) for word in loose])
+    return False
+
+
+def _asked(word: str) -> str:
+    # No word has a quotation mark of either kind.
+    return f"'{word}'" if connection.vendor == "postgresql" else f'"{word}"'

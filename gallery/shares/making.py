@@ -6,11 +6,13 @@ from datetime import datetime
 
 from django.db.models import F
 
+from accounts import switches
 from accounts.clock import Now
 from accounts.models import User
 from gallery.models import Collection, Item, ShareLink
 from gallery.shares import locks
 from gallery.sharing import Hidden, Suspended, needs_open_account
+from gallery.voices import needs_voice
 
 __all__ = [
     "MAX_OPEN_LINKS",
@@ -41,9 +43,11 @@ def share(
     """Make a new link with a fresh random address; an older or withdrawn one is never given again.
 
     `password` in clear; only its hash is kept. Raises Hidden, Suspended, TooManyLinks, and ValueError for a password
-    that is longer than any may be.
+    that is longer than any may be, and switches.SwitchedOff.
     """
+    switches.require("publishing")
     needs_open_account(thing.account_id)
+    needs_voice(user)
     # As the row is now, not as it was read: hidden a moment ago is hidden.
     if type(thing)._default_manager.filter(pk=thing.pk, hidden_at__isnull=False).exists():
         raise Hidden

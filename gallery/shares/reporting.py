@@ -29,12 +29,13 @@ def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
     if form.is_valid():
         try:
             said = form.cleaned_data
-            reporting.report(thing, reporting.reporter_of(request), said["reason"], said["words"])
+            fresh = reporting.report(thing, reporting.reporter_of(request), said["reason"], said["words"])
         except manners.TooMany as error:
             form.add_error(None, error.words)
         else:
             remember_report(request, thing)
-            messages.success(request, _("Thank you. A moderator will look at it."))
+            thanks = _("Thank you. A moderator will look at it.")
+            messages.success(request, thanks if fresh else reporting.AGAIN)
             return quiet(HttpResponseRedirect(_page_of(link, thing)))
     context = {"form": form, "link": link, "back": _page_of(link, thing), **_words_of(thing)}
     return quiet(page(request, "shares/report.html", context, status=422 if form.errors else 200), asks=True)

@@ -66,8 +66,8 @@ def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
         )
     except making.Hidden:
         messages.error(request, _("A moderator hid this; it cannot be shared."))
-    except making.Suspended:
-        messages.error(request, _("This account is closed to new things. You can download your pictures."))
+    except making.Suspended as refused:
+        messages.error(request, refused.words)
     except making.TooManyLinks:
         most = {"most": making.MAX_OPEN_LINKS}
         messages.error(request, _("There are %(most)d open links to this. Withdraw one first.") % most)

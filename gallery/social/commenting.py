@@ -7,11 +7,13 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F, Q
 
+from accounts import switches
 from accounts.clock import Now
 from accounts.models import User
 from gallery import words
-from gallery.models import Comment, Item
+from gallery.models import Comment, Item, Report
 from gallery.social.manners import Limits, needs_open_account, within
+from gallery.voices import needs_voice
 
 LONGEST = 2000
 """Characters of a comment."""
@@ -30,8 +32,10 @@ class Said(Exception):
 
 
 def write(item: Item, user: User, text: str) -> Comment:
-    """Put a comment under an open item. Raises Suspended, TooMany, Empty and Said."""
+    """Put a comment under an open item. Raises Suspended, TooMany, Empty, Said and switches.SwitchedOff."""
+    switches.require("comments")
     needs_open_account(user)
+    needs_voice(user)
     text = words.paragraphs(text, LONGEST)
     if words.is_blank(text):
         raise Empty
@@ -68,6 +72,20 @@ def restore(comment: Comment) -> bool:
         shown = Comment.objects.filter(SHOWN, pk=comment.pk).exists()
         _count(comment.item_id, 1 if changed and shown else 0)
     return changed == 1
+
+
+def forget(user: User, most: int) -> int:
+    """Delete some comments of one who goes, with what was reported of them; how many."""
+    with transaction.atomic():
+        some = list(Comment.objects.filter(user=user)[:most])
+        for comment in some:
+            if comment.removed_at is None and comment.hidden_at is None:
+                # Asked rather than left to the database: a count that is wrong must keep nobody from going.
+                Item.objects.filter(pk=comment.item_id, comments__gt=0).update(comments=F("comments") - 1)
+        numbers = [comment.pk for comment in some]
+        Report.objects.filter(comment_id__in=numbers).delete()
+        Comment.objects.filter(pk__in=numbers).delete()
+    return len(some)
 
 
 def _take(comment: Comment, how: dict[str, Now]) -> bool:

@@ -90,13 +90,13 @@ def _report(request: HttpRequest, complaint: Complaint) -> HttpResponse:
     if form.is_valid():
         chosen = form.cleaned_data
         try:
-            reporting.report(
+            fresh = reporting.report(
                 complaint.thing, reporting.reporter_of(request), chosen["reason"], chosen["words"]
             )
         except manners.TooMany as error:
             form.add_error(None, error.words)
         else:
-            return _thanked(request, complaint)
+            return _thanked(request, complaint, fresh)
     status = 422 if form.errors else 200
     part = request.headers.get("HX-Request") == "true"
     template = "social/_report.html" if part else "social/report.html"
@@ -108,10 +108,10 @@ def _report(request: HttpRequest, complaint: Complaint) -> HttpResponse:
     return response
 
 
-def _thanked(request: HttpRequest, complaint: Complaint) -> HttpResponse:
+def _thanked(request: HttpRequest, complaint: Complaint, fresh: bool) -> HttpResponse:
     if not isinstance(complaint.thing, Comment):
         remember_report(request, complaint.thing)
-    messages.success(request, complaint.thanks)
+    messages.success(request, complaint.thanks if fresh else reporting.AGAIN)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": complaint.then})
     return HttpResponseRedirect(complaint.then)

@@ -55,6 +55,19 @@ def _count(item_id: int, likes: int, recent: int) -> None:
     Item.objects.filter(pk=item_id).update(likes=F("likes") + likes, recent_likes=F("recent_likes") + recent)
 
 
+def forget(user: User, most: int) -> int:
+    """Take back some likes of one who goes, whether they may like or not; how many."""
+    with transaction.atomic():
+        some = list(Like.objects.filter(user=user).values_list("pk", "item_id", "recent")[:most])
+        for _pk, item_id, recent in some:
+            # Asked rather than left to the database: a count that is wrong must keep nobody from going.
+            Item.objects.filter(pk=item_id, likes__gt=0).update(likes=F("likes") - 1)
+            if recent:
+                Item.objects.filter(pk=item_id, recent_likes__gt=0).update(recent_likes=F("recent_likes") - 1)
+        Like.objects.filter(pk__in=[row[0] for row in some]).delete()
+    return len(some)
+
+
 def likes(user: User, item: Item) -> bool:
     """Whether the member likes the item."""
     return Like.objects.filter(user=user, item=item).exists()

@@ -14,7 +14,6 @@ import structlog
 from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
@@ -22,12 +21,12 @@ from limits.errors import StorageError
 from accounts import networks
 from accounts.clock import Now
 from accounts.models import User
+from accounts.provisioning import personal_account
 from gallery import sharing
 from predictions.dialects.common import rates
 
 log = structlog.get_logger(__name__)
 
-CLOSED = _("This account is closed to new things. You can download your pictures.")
 Limits = tuple[tuple[int, timedelta], ...]
 Deed = Literal["like", "follow"]
 A_MINUTE: dict[Deed, int] = {"like": 60, "follow": 30}
@@ -55,8 +54,9 @@ class TooMany(Exception):
 
 
 def needs_open_account(user: User) -> None:
-    """Raise Suspended where the member's account is closed to new things."""
-    sharing.needs_open_account(user.account_id)
+    """Raise Suspended where the member's own account is closed to new things, whomever they act for."""
+    own = personal_account(user)
+    sharing.needs_open_account(own.pk if own is not None else None)
 
 
 def within(limits: Limits, rows: QuerySet[Model]) -> None:

@@ -13,6 +13,7 @@ from gallery import access, paging
 from gallery.models import Comment, Follow, Item, Report
 from gallery.social import commenting, liking
 from gallery.social.forms import CommentForm
+from gallery.voices import silence_of
 
 PAGE = 20
 
@@ -50,5 +51,6 @@ def of(item: Item, viewer: access.Viewer, *, form: CommentForm | None = None) ->
         and user.pk != item.user_id
         and Follow.objects.filter(follower=user, followed=item.user_id).exists(),
         "comment_form": form or CommentForm(),
+        "silence": silence_of(user) if user is not None and talks else "",
         **(comments(item, viewer) if talks else {"lines": [], "older": ""}),
     }

@@ -24,8 +24,8 @@ def like(request: HttpRequest, public_id: str) -> HttpResponse:
     item = access.visible(request.user, public_id)
     try:
         liked = liking.toggle(item, user_of(request))
-    except Suspended:
-        messages.error(request, manners.CLOSED)
+    except Suspended as refused:
+        messages.error(request, refused.words)
         return _back(request, item)
     except manners.TooMany as error:
         messages.error(request, error.words)
@@ -56,8 +56,8 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     except manners.TooMany as error:
         messages.error(request, error.words)
         return _again(request, home)
-    except Suspended:
-        messages.error(request, manners.CLOSED)
+    except Suspended as refused:
+        messages.error(request, refused.words)
         return _again(request, home)
     if _htmx(request):
         return page(request, "social/_follow.html", {"author": followed, "follows": now})
@@ -99,8 +99,8 @@ def comment(request: HttpRequest, public_id: str) -> HttpResponse:
             pass
         except manners.TooMany as error:
             form.add_error("text", error.words)
-        except Suspended:
-            form.add_error("text", str(manners.CLOSED))
+        except Suspended as refused:
+            form.add_error("text", refused.words)
     if not form.is_valid():
         return _with_faults(request, item, form)
     if _htmx(request):

@@ -72,14 +72,38 @@ def count_of(version: Version, form: Mapping[str, str]) -> int:
     return series(version, form).count
 
 
-def quote(version: Version, form: Mapping[str, str]) -> int:
-    """The most that all of a form's predictions can cost, in micro-credits. Raises submit.ModelNotAvailable."""
-    return submit.quote(version, reading.read(version, form)) * count_of(version, form)
+def quote(
+    version: Version, form: Mapping[str, str], account: Account, given: dict[str, Any] | None = None
+) -> int:
+    """The most that all of a form's predictions can cost the account, in micro-credits: what is held for them. Raises
+    refusals.ModelNotAvailable. `given`: the input of one of them, where it is not the form's own.
+    """
+    given = reading.read(version, form) if given is None else given
+    count = count_of(version, form)
+    if 1 < count <= LARGEST and _differ(version):
+        try:
+            return sum(submit.quote(version, one, account) for one in _each(version, form, given))
+        except NotABatch:
+            # It is refused when it is pressed, with the reason.
+            pass
+    return submit.quote(version, given, account) * count
+
+
+def _differ(version: Version) -> bool:
+    """Whether the predictions of one press may have different prices: by a rule on what they differ in."""
+    try:
+        rules = pricing.current_price(version.model).rules
+    except pricing.NoPrice:
+        return False
+    return any(rule.get("input") in {"seed", *PROMPTS} for rule in rules if isinstance(rule, dict))
 
 
 def inputs(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
     """One input for each prediction: every prompt with every seed, prompt by prompt. Raises NotABatch."""
-    given = reading.read(version, form)
+    return _each(version, form, reading.read(version, form))
+
+
+def _each(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> list[dict[str, Any]]:
     prompts = _prompts(version, form)
     seeds = _seeds(version, form, given)
     if len(prompts) * len(seeds) > LARGEST:
@@ -179,7 +203,8 @@ def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) 
         raise NotABatch(SEED_COUNT, _("This model takes no seed, so each prompt is made once."))
     first = given.get("seed")
     if first is None:
-        first = secrets.randbelow(RANDOM_SEEDS)
+        # Known beforehand where the price goes by it: the button says what is held.
+        first = 0 if _differ(version) else secrets.randbelow(RANDOM_SEEDS)
     elif not isinstance(first, int):
         raise NotABatch("seed", _("Seed takes a number. You gave %(value)s.") % {"value": str(first)[:40]})
     step = max(1, pricing.asked_outputs(version, dict(given)))

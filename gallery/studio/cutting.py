@@ -13,13 +13,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
+from accounts.organizations import purse
 from gallery import access, money, tiles
 from gallery.library import selection
 from gallery.models import Item
 from gallery.pages import account_of, base_url, member, page, reader_zone, safe_next, user_of
 from gallery.studio import batches, inputs, known, lineage
 from gallery.studio.deeds import refusal_of
-from predictions import catalogue, submit
+from predictions import catalogue, refusals, submit
 from predictions.models import HostedModel, Version
 from predictions.models.prediction import MadeHow
 
@@ -97,8 +98,8 @@ def plan(user: User, pks: list[int]) -> Plan:
     if version is None or not inputs.picture_fields(version):
         raise NotCut(_("No provider can serve this model now. Nothing was charged."))
     try:
-        cost = submit.quote(version, {}) * len(items)
-    except submit.ModelNotAvailable:
+        cost = submit.quote(version, {}, user.account) * len(items)
+    except refusals.ModelNotAvailable:
         raise NotCut(_("No provider can serve this model now. Nothing was charged.")) from None
     return Plan(items, version, cost, len(chosen) - len(items))
 
@@ -137,7 +138,7 @@ def _made(request: HttpRequest, wanted: Plan) -> HttpResponse:
     ]
     try:
         batches.accept_each(account, user_of(request), wanted.version, asked, base_url(request))
-    except submit.Refused as refused:
+    except refusals.Refused as refused:
         return _asked(request, wanted, refusal_of(request, refused, wanted.version, {}))
     return HttpResponseRedirect(reverse("studio"))
 
@@ -145,14 +146,15 @@ def _made(request: HttpRequest, wanted: Plan) -> HttpResponse:
 def _asked(request: HttpRequest, wanted: Plan, refusal: str = "") -> HttpResponse:
     """The pictures with the price on a button: as a part of the library's page where a script asks, else alone."""
     account = account_of(request)
-    short = wanted.cost > account.balance
+    short = money.lacking(purse.of(user_of(request), account), account.balance, wanted.cost)
+    if not short and wanted.cost > account.balance:
+        short = _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.") % {
+            "cost": money.words(wanted.cost), "have": money.short(account.balance),
+        }  # fmt: skip
     context = {
         "plan": wanted,
         "refusal": "" if short else refusal,
-        "short_of": _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.")
-        % {"cost": money.words(wanted.cost), "have": money.short(account.balance)}
-        if short
-        else "",
+        "short_of": short,
         "next": safe_next(request, reverse("library")),
     }
     part = request.headers.get("HX-Request") == "true"

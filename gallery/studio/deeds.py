@@ -12,9 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery import access, money
 from gallery.pages import account_of, base_url, member, page, user_of
-from gallery.studio import desk, lineage, sheet, wishes
+from gallery.studio import desk, lineage, reading, sheet, wishes
 from gallery.studio.lineage import Origin
-from predictions import lifecycle, pricing, submit
+from predictions import lifecycle, pricing, refusals, submit
 from predictions.models import Prediction, Version
 from predictions.models.prediction import MadeHow
 
@@ -141,8 +141,8 @@ def vary_price(request: HttpRequest, public_id: str) -> HttpResponse:
     source = found[1]
     given = _varied(source)
     try:
-        cost = submit.quote(source.version, given)
-    except submit.ModelNotAvailable:
+        cost = submit.quote(source.version, given, account_of(request))
+    except refusals.ModelNotAvailable:
         return HttpResponse(_("Not available"), content_type="text/plain; charset=utf-8")
     words = f"{max(1, pricing.asked_outputs(source.version, given))} · {money.words(cost)}"
     return HttpResponse(words, content_type="text/plain; charset=utf-8")
@@ -162,7 +162,7 @@ def _ask(request: HttpRequest, source: Prediction, given: dict[str, Any], origin
     )
     try:
         row = submit.accept(wish)
-    except submit.Refused as refused:
+    except refusals.Refused as refused:
         messages.error(request, refusal_of(request, refused, source.version, given))
         return _said(request)
     if request.headers.get("HX-Request") == "true":
@@ -179,16 +179,23 @@ def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
     return page(request, "studio/_made.html", {"batches": batches, "live": True, "account": account})
 
 
-def refusal_of(request: HttpRequest, refused: submit.Refused, version: Version, given: dict[str, Any]) -> str:
+def refusal_of(
+    request: HttpRequest, refused: refusals.Refused, version: Version, given: dict[str, Any]
+) -> str:
     """Why nothing was accepted, in the reader's language."""
-    if isinstance(refused, submit.InsufficientCredit):
+    if isinstance(refused, refusals.InsufficientCredit):
         account_of(request).refresh_from_db()
-        return str(desk.price_of(request, version, given)["short_of"]) or refused.detail
+        limit = money.limited(refused) if isinstance(refused, refusals.AccountLimit) else refused.detail
+        return str(desk.price_of(request, version, given)["short_of"]) or limit
+    if isinstance(refused, refusals.InvalidInput):
+        return " ".join(reading.sentences(version, given, refused.faults).values())
+    if isinstance(refused, refusals.PlanModel):
+        return desk.said(refused)
     words = {
-        submit.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
-        submit.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
-        submit.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
-        submit.StorageFull: _(
+        refusals.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
+        refusals.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
+        refusals.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
+        refusals.StorageFull: _(
             "Your pictures take all the room that you have. Empty the trash. Nothing was charged."
         ),
     }

@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts.organizations import purse
 from gallery import money
-from gallery.pages import account_of, member, page
-from gallery.studio import batches, inputs, known, needs, picker, reading, shapes
+from gallery.pages import account_of, member, page, user_of
+from gallery.studio import batches, fields, inputs, known, needs, picker, reading, shapes
 from gallery.studio.controls import Panel, panel
-from predictions import catalogue, pricing, submit
+from predictions import catalogue, pricing, refusals, submit
 from predictions.models import Version
 
 STRETCHED = 0.02
@@ -30,7 +31,7 @@ def form_context(
     dropped: list[str] | None = None,
 ) -> dict[str, Any]:
     """What the form's template needs; the first usable model where none is chosen."""
-    choices = picker.choices()
+    choices = picker.choices(account_of(request))
     if version is None:
         version = picker.first_version(choices)
         values = reading.kept(version, values) if version is not None else {}
@@ -70,8 +71,7 @@ def _with_pictures(
 
 
 def _typed(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {name: str(value) for name, value in values.items()}
-    return reading.read(version, fields)
+    return reading.read(version, {name: str(value) for name, value in values.items()})
 
 
 def price_of(
@@ -81,14 +81,19 @@ def price_of(
     pictures: Mapping[str, inputs.Picture | None] | None = None,
 ) -> dict[str, Any]:
     """What the button says: the deed, how many, what it costs, whether there is enough, and what is to be known."""
-    times = batches.count_of(version, request.POST or request.GET)
+    form, account = request.POST or request.GET, account_of(request)
+    times = batches.count_of(version, form)
     try:
-        cost = submit.quote(version, given) * times
-    except submit.ModelNotAvailable as refused:
+        cost = batches.quote(version, form, account, given)
+    except refusals.ModelNotAvailable as refused:
         return {"cost": None, "count": 1, "short_of": refused.detail}
-    account = account_of(request)
-    missing = ""
-    if cost > account.balance:
+    lacking = money.lacking(purse.of(user_of(request), account), account.balance, cost)
+    missing, barred = "", submit.closed(user_of(request)) or submit.plan_refuses(account, version.model.ref)
+    if barred is not None:
+        missing = said(barred)
+    elif lacking:
+        missing = lacking
+    elif cost > account.balance:
         missing = _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.") % {
             "cost": money.words(cost), "have": money.short(account.balance),
         }  # fmt: skip
@@ -100,6 +105,7 @@ def price_of(
         "count": count,
         "deed": known.deed(version, given, count),
         "short_of": missing,
+        "poor": barred is None and not lacking and cost > account.balance,
         "need": needs.picture(version, given),
         "film": known.film(version, given),
         "stretched": _stretched(request, version, given, pictures),
@@ -149,6 +155,15 @@ def _stretched(
     return Stretch(width, height, *(fits or (width, height)))
 
 
+def said(refused: refusals.Refused) -> str:
+    """Why nothing can be made, where it is neither the form's fault nor money's, in the reader's language."""
+    if isinstance(refused, refusals.PlanModel):
+        return _("Your plan, %(plan)s, does not include this model. Choose another one.") % {
+            "plan": refused.plan
+        }
+    return refused.detail
+
+
 def version_of(ref: str) -> Version | None:
     """The version that a form or an address names."""
     return catalogue.find_version(ref) if ref else None
@@ -158,10 +173,10 @@ def version_of(ref: str) -> Version | None:
 @member
 def form(request: HttpRequest) -> HttpResponse:
     """The form again for another model (`to`): settings that fit are kept, the others are named."""
-    old, new = version_of(request.POST.get("model", "")), version_of(request.POST.get("to", ""))
+    old, new = version_of(fields.model_of(request.POST)), version_of(request.POST.get("to", ""))
     if new is None:
         return HttpResponse(status=204)
-    values, dropped = reading.carry(old, new, request.POST) if old is not None else ({}, [])
+    values, dropped = reading.carry(old, new, fields.inputs_of(request.POST)) if old is not None else ({}, [])
     return page(request, "studio/_form.html", form_context(request, new, values, dropped=dropped))
 
 
@@ -169,8 +184,8 @@ def form(request: HttpRequest) -> HttpResponse:
 @member
 def quote(request: HttpRequest) -> HttpResponse:
     """The button with the price of the form as it stands."""
-    version = version_of(request.POST.get("model", ""))
+    version = version_of(fields.model_of(request.POST))
     if version is None:
         return HttpResponse(status=204)
-    given = reading.read(version, request.POST)
+    given = reading.read(version, fields.inputs_of(request.POST))
     return page(request, "studio/_price.html", price_of(request, version, given))

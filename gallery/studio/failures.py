@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from predictions import availability
 from predictions.lifecycle import ending
@@ -28,6 +28,9 @@ OURS: Mapping[str, Promise] = {
     starting.NO_ROOM: gettext_lazy("The upstreams have no room for it at present."),
     availability.CAPPED: gettext_lazy("The upstreams have spent what they may on this day."),
     collecting.GONE: gettext_lazy("The finished files were gone before they could be stored."),
+    collecting.UNJUDGED: gettext_lazy(
+        "What came could not be checked just now, and was not let through. Try again."
+    ),
 }
 """Darkroom's own errors, as the API tells them, in the words of the pages."""
 
@@ -39,6 +42,12 @@ def reason(prediction: Prediction) -> str:
     said = (prediction.error or "").removesuffix(ending.FREE).rstrip()
     if said in OURS:
         return str(OURS[said])
+    if prediction.filtered:
+        return ngettext(
+            "The picture was too sensitive and was dropped. Try other words.",
+            "All %(n)s were dropped as sensitive. Try other words.",
+            prediction.filtered,
+        ) % {"n": prediction.filtered}
     if held_back(prediction):
         return _("All pictures were too sensitive and were dropped. Try other words.")
     return said or _("The upstream stopped.")
@@ -46,7 +55,9 @@ def reason(prediction: Prediction) -> str:
 
 def held_back(prediction: Prediction) -> bool:
     """Whether nothing came of it because all of it was too sensitive."""
-    return prediction.status == Status.FAILED and bool(_SENSITIVE.search(prediction.error or ""))
+    if prediction.status != Status.FAILED:
+        return False
+    return bool(prediction.filtered or _SENSITIVE.search(prediction.error or ""))
 
 
 def _group(provider: Provider) -> str:

@@ -106,11 +106,24 @@ def _finished(prediction: Prediction, items: list[Item], count: int, look: Look,
     delivered = len(prediction.output) if isinstance(prediction.output, list) else 1
     if prediction.data_removed or not isinstance(prediction.output, list):
         delivered = count
+    return sorted(
+        [*frames, *_away(prediction, frames, range(before + 1, before + count + 1), count - delivered)],
+        key=lambda frame: frame.number,
+    )
+
+
+def _away(prediction: Prediction, there: list[Frame], numbers: range, count: int) -> list[Frame]:
+    """Frames for what did not come, at the places that are free."""
+    taken = {frame.number for frame in there}
+    free = [number for number in numbers if number not in taken]
+    # Where an item is gone for good nobody knows which place was its own.
+    places = free[max(0, len(free) - count) :] if count > 0 else []
     # What a service lost on the way is not what it held back.
-    state = "missing" if collecting.names_missing(prediction.logs) else "dropped"
-    for extra in range(count - delivered):
-        frames.append(Frame(before + delivered + extra + 1, state, ratio))
-    return frames
+    lost = len(places) - prediction.filtered if collecting.names_missing(prediction.logs) else 0
+    return [
+        Frame(number, "missing" if order < lost else "dropped", asked_ratio(prediction))
+        for order, number in enumerate(places)
+    ]
 
 
 def _of_item(prediction: Prediction, item: Item, look: Look, before: int) -> Frame:

@@ -19,11 +19,15 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from accounts import switches
 from gallery import access, pages, tiles
 from gallery.models import Item
+from gallery.studio import fields
 from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
+from predictions.judging import sent
 from predictions.models import StoredFile, Upload, Version
 from predictions.running.inputs import MAX_PICTURE, output_named
 
@@ -34,6 +38,12 @@ GONE = "gone."
 MOST_MB = MAX_PICTURE // 1024**2
 _ITEM = re.compile(r"/gallery/([A-Za-z0-9_-]{1,40})/picture/full")
 _NAME_SHOWN = 60
+NOT_ALLOWED: dict[str, Any] = {
+    sent.REFUSED: gettext_lazy("This picture was removed from this server and cannot be used again."),
+    sent.TOO_SENSITIVE: gettext_lazy("This picture was too sensitive for this server and was not taken."),
+    sent.NOT_JUDGED: gettext_lazy("This picture could not be checked just now. Try again in a moment."),
+}
+"""Why the house does not take a picture, as the API tells it, in the words of the pages."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,18 @@ def _looked_at(path: Path, name: str) -> convert.Checked:
 
 
 def _kept(request: HttpRequest, name: str, look: convert.Checked, chunks: Iterable[bytes]) -> Picture:
-    sent = uploads.Sent(name, look.content_type, {"width": look.width, "height": look.height})
+    file = uploads.Sent(name, look.content_type, {"width": look.width, "height": look.height})
     try:
-        upload = uploads.keep(pages.user_of(request), pages.account_of(request), sent, chunks)
+        upload = uploads.keep(pages.user_of(request), pages.account_of(request), file, chunks)
     except uploads.TooLarge:
         raise _too_large(name) from None
     except media.DiskFull:
         words = _("The server has too little free space for new pictures. Nothing was charged.")
         raise NotTaken(words, 503) from None
+    except switches.SwitchedOff as off:
+        raise NotTaken(str(off.detail), off.status_code) from None
+    except uploads.NotTaken as refused:
+        raise NotTaken(str(NOT_ALLOWED.get(str(refused), refused))) from None
     return _of_upload(request, upload)
 
 
@@ -175,8 +189,8 @@ def settled(request: HttpRequest, version: Version) -> tuple[QueryDict, dict[str
     """The form that was sent with its pictures as addresses, and a sentence for each picture that was not taken."""
     taken, wrong = take_files(request, version)
     if not taken:
-        return request.POST, wrong
-    form = request.POST.copy()
+        return fields.inputs_of(request.POST), wrong
+    form = fields.inputs_of(request.POST)
     for name, url in taken.items():
         form[name] = url
     return form, wrong

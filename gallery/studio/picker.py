@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
+from accounts.models import Account
+from gallery import money
 from gallery.models import Item
 from gallery.studio import known, needs
 from gallery.studio.controls import PROMPTS
 from gallery.studio.inputs import picture_fields
-from predictions import availability, catalogue
+from predictions import availability, catalogue, pricing, submit
 from predictions import samples as shop_window
 from predictions.models import HostedModel, Price, Version
 from predictions.running import dispatch, providers
@@ -30,7 +32,10 @@ class Choice:
 
     model: HostedModel
     price: int | None
-    per_run: bool
+    per: str
+    """For what that is: `each`, `a run`, `a second`, `a megapixel`."""
+    priced: str
+    """Both in one phrase."""
     available: bool
     reason: str = ""
     sample: str = ""
@@ -42,14 +47,22 @@ class Choice:
     """How long it takes as a rule, in whole seconds, from its recent runs; None where there were none lately."""
 
 
-def choices() -> list[Choice]:
-    """All models of the catalogue, those that can be used first."""
+def choices(account: Account | None = None) -> list[Choice]:
+    """All models of the catalogue, those that can be used first. With an account: as far as its plan goes."""
     models = list(HostedModel.objects.filter(enabled=True).prefetch_related("prices", "versions"))
     served = availability.served_refs()
     samples = _samples()
     usual = _usual_times([model.pk for model in models])
+    percent = pricing.WHOLE if account is None else pricing.percent_of(account)
     found = [
-        _choice(model, model.ref in served, samples.get(model.pk, ""), usual.get(model.pk))
+        _choice(
+            model,
+            model.ref in served,
+            samples.get(model.pk, ""),
+            usual.get(model.pk),
+            account is not None and submit.plan_refuses(account, model.ref) is not None,
+            percent,
+        )
         for model in models
     ]
     return sorted(found, key=lambda choice: not choice.available)
@@ -75,12 +88,16 @@ def _samples() -> dict[int, str]:
     return found
 
 
-def _choice(model: HostedModel, served: bool, sample: str, usual: int | None) -> Choice:
+def _choice(
+    model: HostedModel, served: bool, sample: str, usual: int | None, barred: bool, percent: int
+) -> Choice:
     prices = sorted(model.prices.all(), key=lambda price: -price.number)
     versions = [version for version in model.versions.all() if version.enabled]
     reason = ""
     if not served:
         reason = _("No provider serves it yet")
+    elif barred:
+        reason = _("Not in your plan")
     elif not prices or not versions:
         reason = _("It has no price or no version yet")
     elif not any(_has_a_form(version) for version in versions):
@@ -89,8 +106,9 @@ def _choice(model: HostedModel, served: bool, sample: str, usual: int | None) ->
     shipped = shop_window.of(model.ref)
     return Choice(
         model,
-        price.amount if price else None,
-        bool(price and price.unit == Price.Unit.RUN),
+        pricing.part(price.amount, percent) if price else None,
+        _per(price.unit) if price else "",
+        _priced(price, percent) if price else "",
         not reason,
         reason,
         "" if reason else sample,
@@ -98,6 +116,26 @@ def _choice(model: HostedModel, served: bool, sample: str, usual: int | None) ->
         known.sentence(model),
         None if reason else usual,
     )
+
+
+def _priced(price: Price, percent: int) -> str:
+    """`15 credits each`, in the order of words of the reader's language."""
+    words = {
+        Price.Unit.OUTPUT.value: _("%(price)s each"),
+        Price.Unit.RUN.value: _("%(price)s a run"),
+        Price.Unit.SECOND.value: _("%(price)s a second"),
+        Price.Unit.MEGAPIXEL.value: _("%(price)s a megapixel"),
+    }[price.unit]
+    return words % {"price": money.words(pricing.part(price.amount, percent))}
+
+
+def _per(unit: str) -> str:
+    return {
+        Price.Unit.OUTPUT.value: _("each"),
+        Price.Unit.RUN.value: _("a run"),
+        Price.Unit.SECOND.value: _("a second"),
+        Price.Unit.MEGAPIXEL.value: _("a megapixel"),
+    }[unit]
 
 
 def _usual_times(models: list[int]) -> dict[int, int]:

@@ -15,7 +15,7 @@ from accounts.models import User
 from gallery import access
 from gallery.models import Preset
 from gallery.pages import member, page, user_of
-from gallery.studio import desk, reading, wishes
+from gallery.studio import desk, fields, reading, wishes
 from gallery.studio.controls import PROMPTS
 from predictions.models import Version
 
@@ -87,12 +87,13 @@ def clean_name(text: str) -> str:
 @member
 def save(request: HttpRequest) -> HttpResponse:
     """Keep the form as it stands under `preset_name`."""
-    version = desk.version_of(request.POST.get("model", ""))
+    version = desk.version_of(fields.model_of(request.POST))
     if version is None:
         return _list(request, fault=_("Choose a model first."))
     name = request.POST.get("preset_name", "")
     try:
-        kept = keep(user_of(request), name, version, request.POST, words="preset_words" in request.POST)
+        given = fields.inputs_of(request.POST)
+        kept = keep(user_of(request), name, version, given, words="preset_words" in given)
     except NotKept as fault:
         return _list(request, fault=str(fault), name=name[:LONGEST_NAME])
     return _list(request, said=_("Kept as “%(name)s”.") % {"name": kept.name})

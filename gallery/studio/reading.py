@@ -133,6 +133,8 @@ def sentences(version: Version, given: Mapping[str, Any], faults: list[Fault]) -
 
 def _sentence(name: str, rule: dict[str, Any], value: Any, fault: Fault) -> str:
     label = labels.label(name)
+    if fault.found:
+        return _("This server does not allow “%(found)s”. Nothing was charged.") % {"found": fault.found}
     if fault.type == "required":
         return (
             _("Write what the picture should show.")

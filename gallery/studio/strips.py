@@ -147,6 +147,12 @@ class Batch:
                 "%(away)s of %(all)s could not be had. You paid for %(paid)s; %(credits)s came back.",
                 len(away),
             )
+        elif self.came_back <= 0:
+            words = ngettext(
+                "%(away)s of %(all)s was too sensitive and was dropped. Here it is paid for all the same.",
+                "%(away)s of %(all)s were too sensitive and were dropped. Here they are paid for all the same.",
+                len(away),
+            )
         else:
             words = ngettext(
                 "%(away)s of %(all)s was too sensitive and was dropped. You paid for %(paid)s; "

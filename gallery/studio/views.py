@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import Account
 from gallery import money
 from gallery.pages import account_of, base_url, member, page, user_of
-from gallery.studio import batches, desk, inputs, lineage, needs, presets, reading, sheet, wishes
+from gallery.studio import batches, desk, fields, inputs, lineage, needs, presets, reading, sheet, wishes
 from gallery.studio.deeds import made, refusal_of
-from predictions import submit, validation
+from predictions import refusals, validation
 from predictions.models import Version
 
 QUOTED = "quoted"
@@ -70,7 +71,7 @@ def _studio_page(
 @member
 def make(request: HttpRequest) -> HttpResponse:
     """Ask for pictures. What is wrong comes back with the form kept and a sentence under its field."""
-    version = desk.version_of(request.POST.get("model", ""))
+    version = desk.version_of(fields.model_of(request.POST))
     if version is None:
         return _refused(request, None, request.POST, refusal=_("Choose a model first."))
     form, wrong = inputs.settled(request, version)
@@ -78,7 +79,7 @@ def make(request: HttpRequest) -> HttpResponse:
     wrong = needs.faults(version, given) | wrong
     if wrong:
         return _refused(request, version, form, errors=wrong)
-    dearer = _dearer(version, form, given)
+    dearer = _dearer(version, form, given, account_of(request))
     if dearer:
         return _refused(request, version, form, refusal=dearer)
     origin = lineage.of_form(account_of(request), form)
@@ -88,17 +89,17 @@ def make(request: HttpRequest) -> HttpResponse:
         known = refused.field in version.properties
         errors = {refused.field: refused.sentence} if known else None
         return _refused(request, version, form, errors=errors, refusal="" if known else refused.sentence)
-    except submit.InvalidInput as refused:
+    except refusals.InvalidInput as refused:
         errors = reading.sentences(version, given, refused.faults)
         return _refused(request, version, form, errors=errors)
-    except submit.Refused as refused:
+    except refusals.Refused as refused:
         return _refused(request, version, form, refusal=refusal_of(request, refused, version, given))
     if request.headers.get("HX-Request") == "true":
         return made(request, rows)
     return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
 
 
-def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> str:
+def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any], account: Account) -> str:
     """Why the price has to be seen once more: it is above what the button said. Empty where it is not, and for forms
     that say no price. What is wrong with a form is said first, by those who find it.
     """
@@ -108,8 +109,8 @@ def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any]) ->
     if batches.count_of(version, form) > batches.LARGEST or validation.check(version, given):
         return ""
     try:
-        cost = batches.quote(version, form)
-    except submit.ModelNotAvailable:
+        cost = batches.quote(version, form, account)
+    except refusals.ModelNotAvailable:
         return ""
     if cost <= int(raw):
         return ""
@@ -125,11 +126,11 @@ def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any]) ->
 def _as_address(form: QueryDict, version: Version) -> str:
     """The form as an address, so that the next picture starts from the same settings without JavaScript too."""
     kept = QueryDict(mutable=True)
-    kept["model"] = version.model.ref
+    kept[fields.MODEL] = version.model.ref
     for name in reading.ordered(version):
         value = reading.raw(form, name)
         if value:
-            kept[name] = value[:LONGEST_KEPT]
+            kept.appendlist(name, value[:LONGEST_KEPT])
     if reading.SWITCHES in form:
         kept[reading.SWITCHES] = "1"
     if all(len(reading.raw(form, name)) <= LONGEST_KEPT for name in reading.ordered(version)):

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 
 from gallery.models import Preset
 from gallery.pages import account_of, user_of
-from gallery.studio import desk, inputs, lineage, reading, sheet
+from gallery.studio import desk, fields, inputs, lineage, reading, sheet
 from gallery.studio.controls import PROMPTS
 from gallery.studio.lineage import Origin
 from predictions import availability, catalogue
@@ -44,10 +44,10 @@ def of_address(request: HttpRequest) -> Wish:
             wish = fill(request, asked[name])
             if wish is not None:
                 return wish
-    version = desk.version_of(asked.get("model", ""))
-    fields = asked.dict()
+    version = desk.version_of(fields.model_of(asked))
+    given: dict[str, str] = {name: str(value) for name, value in fields.inputs_of(asked).items()}
     origin = lineage.of_form(account_of(request), asked)
-    return Wish(version, reading.kept(version, fields) if version is not None else fields, origin)
+    return Wish(version, reading.kept(version, given) if version is not None else given, origin)
 
 
 def of_prediction(source: Prediction, origin: Origin = lineage.NONE) -> Wish:
@@ -61,8 +61,8 @@ def of_preset(preset: Preset) -> Wish | None:
     if version is None:
         return None
     kept = preset.values if isinstance(preset.values, dict) else {}
-    fields = {str(name): value for name, value in kept.items() if isinstance(value, str)}
-    values, dropped = reading.carry(version, version, fields)
+    given = {str(name): value for name, value in kept.items() if isinstance(value, str)}
+    values, dropped = reading.carry(version, version, given)
     return Wish(version, values, dropped=dropped)
 
 

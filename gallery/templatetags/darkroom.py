@@ -90,6 +90,12 @@ def moment(at: datetime) -> str:
 
 
 @register.filter
+def moment_there(at: datetime) -> str:
+    """A moment that the browser sets in its own zone: for pages made before the reader's is known, or without it."""
+    return format_html('<time datetime="{}" data-local="datetime">{}</time>', at.isoformat(), moment(at))
+
+
+@register.filter
 def moment_exact(at: datetime) -> str:
     """Day and time to the second: `20 Nov 2026, 09:14:07`."""
     return date_format(

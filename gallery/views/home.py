@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import switches
 from gallery import access
 from gallery.models import Item
 from gallery.pages import THEMES, base_url, page, safe_next
@@ -18,9 +19,10 @@ YEAR = 365 * 24 * 3600
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """One sentence, a strip of published pictures, three lines of code."""
+    open_to_reader = request.user.is_authenticated or switches.is_on("public_gallery")
     safe = access.for_tiles(Item.objects.public().filter(sensitive=False))
     context = {
-        "strip": list(safe.order_by("-published_at", "-id")[:STRIP]),
+        "strip": list(safe.order_by("-published_at", "-id")[:STRIP]) if open_to_reader else [],
         "base_url": base_url(request),
         "feed": reverse("feed_newest"),
     }

@@ -19,8 +19,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import paging
 from accounts.models import Account
+from accounts.organizations import roles
 from gallery.forms import TestEventForm
-from gallery.pages import account_of, base_url, member, page
+from gallery.pages import account_of, base_url, member, page, user_of
 from predictions.delivery import keys, log, reasons, sending
 from predictions.models import Delivery, Prediction
 
@@ -146,7 +147,7 @@ def _secret(account: Account) -> dict[str, Any]:
 @sensitive_variables("key")
 def secret(request: HttpRequest) -> HttpResponse:
     """The secret itself, once somebody asked to see it."""
-    account = account_of(request)
+    account = _owned(request)
     key = keys.secret_of(account)
     return _unkept(_show_secret(request, key))
 
@@ -156,9 +157,16 @@ def secret(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("key")
 def rotate(request: HttpRequest) -> HttpResponse:
     """Change the secret and show the new one, in the answer itself."""
-    account = account_of(request)
+    account = _owned(request)
     key = keys.rotate(account)
     return _unkept(_show_secret(request, key, changed=True))
+
+
+def _owned(request: HttpRequest) -> Account:
+    """The account, for one who may know its secret: with it anybody can forge what it is told."""
+    account = account_of(request)
+    roles.need(user_of(request), account, roles.MANAGING)
+    return account
 
 
 @sensitive_variables("key")

@@ -18,16 +18,26 @@ from accounts.api.fields import Listed, QueryFlag
 from accounts.problems import OwnApiView, ProblemSerializer
 from predictions import availability, catalogue, pricing, samples
 from predictions.dialects.common.origin import origin_of
-from predictions.models import HostedModel, Version
+from predictions.models import HostedModel, Price, Version
 
 
 class PriceSerializer(serializers.Serializer[Any]):
     """What it costs now, in micro-credits."""
 
     unit = serializers.ChoiceField(
-        ["output", "run"], help_text="`output`: for each file that comes; `run`: for the run."
+        Price.Unit.values,
+        help_text="`output`: for each file that comes; `run`: for the run; `second`: of work; `megapixel`: of outputs.",
     )
-    amount = serializers.IntegerField()
+    amount = serializers.IntegerField(help_text="The price of one unit, before its rules.")
+    least = serializers.IntegerField(help_text="A prediction that gave anything costs at least this.")
+    most = serializers.IntegerField(
+        allow_null=True, help_text="No prediction costs more; null: no such bound."
+    )
+    rules = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="What values of inputs change, in order: `input`, a condition (`is`, `in`, `above`, `below`), and "
+        "`factor`, `add` or `set`. A quote says what they come to.",
+    )
 
 
 class SampleSerializer(serializers.Serializer[Any]):
@@ -77,7 +87,7 @@ _ROW = {
     "description": "Fast pictures from words, in four steps.",
     "kind": "text-to-image",
     "servable": True,
-    "price": {"unit": "output", "amount": 300_000},
+    "price": {"unit": "output", "amount": 300_000, "least": 0, "most": None, "rules": []},
     "version": examples.VERSION,
     "sample": {
         "url": "https://darkroom.example/static/samples/lucataco--flux-schnell-lora.webp",
@@ -203,6 +213,11 @@ def _sample(ref: str, request: Request) -> dict[str, Any] | None:
     }
 
 
+def _priced(price: Price) -> dict[str, Any]:
+    names = ("unit", "amount", "least", "most", "rules")
+    return {name: getattr(price, name) for name in names}
+
+
 def _row(model: HostedModel, request: Request, version: Version | None = None) -> dict[str, Any]:
     version = version or catalogue.find_version(model.ref)
     try:
@@ -214,7 +229,7 @@ def _row(model: HostedModel, request: Request, version: Version | None = None) -
         "description": model.description,
         "kind": model.kind,
         "servable": price is not None and version is not None and availability.can_serve(model),
-        "price": {"unit": price.unit, "amount": price.amount} if price else None,
+        "price": _priced(price) if price else None,
         "version": version.pk if version else None,
         "sample": _sample(model.ref, request),
         "created_at": model.created_at,

@@ -14,8 +14,9 @@ from rest_framework.response import Response
 from accounts import credits, permits, token_limits
 from accounts.api import examples
 from accounts.api.fields import Text
+from accounts.organizations import purse
 from accounts.problems import Denied, OwnApiView, ProblemSerializer, problem
-from predictions import catalogue, pricing, submit
+from predictions import catalogue, pricing, refusals, submit
 
 MOST = 50
 """Quotes in one request."""
@@ -30,6 +31,7 @@ _QUOTE = {
     "ceiling": 1_200_000,
     "unit": "output",
     "amount": 300_000,
+    "percent": 100,
     "outputs": 4,
     "balance": 50_000_000,
     "enough": True,
@@ -52,10 +54,15 @@ class QuoteSerializer(serializers.Serializer[Any]):
     model = serializers.CharField()
     version = serializers.CharField()
     ceiling = serializers.IntegerField(help_text="The most it can cost; this much would be held.")
-    unit = serializers.CharField(help_text="`output`: for each file that comes; `run`: for the run.")
-    amount = serializers.IntegerField(help_text="The price of one unit.")
+    unit = serializers.CharField(
+        help_text="`output`: for each file that comes; `run`: for the run; `second`; `megapixel`."
+    )
+    amount = serializers.IntegerField(help_text="The price of one unit, before its rules.")
+    percent = serializers.IntegerField(help_text="What the account pays of it, by its plan; 100: all of it.")
     outputs = serializers.IntegerField(help_text="How many outputs this input asks for.")
-    balance = serializers.IntegerField(help_text="What can be spent now.")
+    balance = serializers.IntegerField(
+        allow_null=True, help_text="What can be spent now; null for plain members of an organisation."
+    )
     enough = serializers.BooleanField(help_text="Whether balance and the token's limits cover the ceiling.")
     objection = serializers.CharField(
         allow_null=True, help_text="Why a create would be refused for money now; null where it would not."
@@ -80,7 +87,9 @@ class BatchQuoteSerializer(serializers.Serializer[Any]):
 
     results = BatchLineSerializer(many=True)
     ceiling = serializers.IntegerField(help_text="The sum of the ceilings of those that would be accepted.")
-    balance = serializers.IntegerField(help_text="What can be spent now.")
+    balance = serializers.IntegerField(
+        allow_null=True, help_text="What can be spent now; null for plain members of an organisation."
+    )
     enough = serializers.BooleanField(help_text="Whether balance and the token's limits cover the sum.")
     objection = serializers.CharField(allow_null=True, help_text="Why they do not; null where they do.")
 
@@ -97,9 +106,10 @@ class _Quoting(OwnApiView):
             raise Denied(404, "Not Found", "There is no such model or version here.")
         try:
             offer = submit.check(
-                submit.Request(self.account, self.user, version, wish["input"], token=self.token)
+                submit.Request(self.account, self.user, version, wish["input"], token=self.token),
+                dry=True,
             )
-        except submit.Refused as refused:
+        except refusals.Refused as refused:
             raise Denied(refused.status, refused.title, refused.detail, _faults(refused)) from None
         return {
             "model": version.model.ref,
@@ -107,31 +117,48 @@ class _Quoting(OwnApiView):
             "ceiling": offer.ceiling,
             "unit": offer.price.unit,
             "amount": offer.price.amount,
+            "percent": offer.percent,
             "outputs": pricing.asked_outputs(version, offer.input),
         }
 
     def cover(self, ceiling: int) -> dict[str, Any]:
         """What the account, and the token's own limits, say to such a sum."""
         objection = self._objection(ceiling)
-        return {"balance": self.account.balance, "enough": objection is None, "objection": objection}
+        seen = purse.of(self.user, self.account)
+        return {"balance": seen.balance, "enough": objection is None, "objection": objection}
 
     def _objection(self, ceiling: int) -> str | None:
         if self.account.balance < ceiling:
-            return submit.InsufficientCredit.detail
+            return refusals.InsufficientCredit.detail
         now = timezone.now()
         for meter in self._meters:
             if meter.left < ceiling:
                 reached = credits.TokenLimitReached(meter.limit, meter.most, meter.left, ceiling, now)
                 return token_limits.refusal(reached)
+        return self._objection_of_account(ceiling)
+
+    def _objection_of_account(self, ceiling: int) -> str | None:
+        now = timezone.now()
+        for of_member, name, most in self._limits:
+            spent = credits.spent(self.account.pk, self.user.pk if of_member else None, name, now)
+            if spent + ceiling > most:
+                left = max(0, most - spent)
+                reached = credits.AccountLimitReached(name, most, left, ceiling, now, of_member=of_member)
+                sees = purse.sees_money(self.user, self.account)
+                return token_limits.account_refusal(reached, sees_money=sees)
         return None
+
+    @cached_property
+    def _limits(self) -> list[tuple[bool, str, int]]:
+        return list(credits.limits_of(self.account.pk, self.user.pk)) if self.account.limits_tokens else []
 
     @cached_property
     def _meters(self) -> list[token_limits.Meter]:
         return token_limits.meters_of(self.token) if self.token is not None else []
 
 
-def _faults(refused: submit.Refused) -> dict[str, Any] | None:
-    if not isinstance(refused, submit.InvalidInput):
+def _faults(refused: refusals.Refused) -> dict[str, Any] | None:
+    if not isinstance(refused, refusals.InvalidInput):
         return None
     found: dict[str, list[str]] = {}
     for fault in refused.faults:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts.api import examples, lists
 from accounts.api.fields import Day, Text
+from accounts.organizations import roles as organization_roles
 from accounts.problems import OwnApiView, ProblemSerializer
 from predictions import usage
 
@@ -105,6 +106,8 @@ _AMOUNT = {
 
 class UsageView(OwnApiView):
     """The account's usage."""
+
+    roles = organization_roles.MONEY
 
     @extend_schema(
         operation_id="usage",

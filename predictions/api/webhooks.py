@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from accounts import permits
 from accounts.api import examples
 from accounts.api.fields import Text
+from accounts.organizations import roles as organization_roles
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from predictions.api.deliveries import WHOLE, WholeDeliverySerializer
 from predictions.delivery import keys, log, sending
@@ -60,6 +61,7 @@ class SecretView(OwnApiView):
     """The secret."""
 
     scope = permits.ADMIN
+    roles = organization_roles.MANAGING
 
     @extend_schema(
         operation_id="webhooks_secret",

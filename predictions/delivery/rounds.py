@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts import switches
 from accounts.clock import Now
 from predictions import shown
 from predictions.clock import after
@@ -98,7 +99,7 @@ def claim_due(most: int = 16) -> list[Claimed]:
     with transaction.atomic():
         taken = _take(most)
     rows = Delivery.objects.filter(pk__in=taken).select_related(
-        "account", "prediction__model", "prediction__version"
+        "account", "prediction__model", "prediction__version", "prediction__user"
     )
     rows = rows.defer(*(f"prediction__version__{name}" for name in shown.UNSHOWN))
     ready = [_ready_or_none(row, taken[row.pk]) for row in rows if row.claim == taken[row.pk]]
@@ -153,6 +154,9 @@ def _claim(pk: int, before: str) -> str:
 
 def _ready_or_none(row: Delivery, claim: str) -> Claimed | None:
     try:
+        if webhooks.is_barred(row):
+            webhooks.drop(row, claim)
+            return None
         return _ready(row, claim)
     except Exception:
         # It is leased, so it steps aside for a while: one that cannot be rendered stops no other.
@@ -230,7 +234,9 @@ def _note_try(delivery_id: int, code: int | None, note: str, took_ms: int) -> No
 
 
 def is_due() -> bool:
-    """Whether anything waits to be delivered now."""
+    """Whether anything waits to be delivered now. While webhooks are switched off all of it stays owed."""
+    if not switches.is_on("webhooks"):
+        return False
     return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=Now()).exists()
 
 

@@ -13,6 +13,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import switches
 from accounts.clock import Now
 from accounts.models import Account
 from predictions.delivery import webhooks
@@ -83,6 +84,7 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
 
 
 def _refuse_suspended(account: Account) -> None:
+    switches.require("webhooks")
     if account.status == Account.Status.SUSPENDED:
         raise CannotSend(_("This account is suspended."))
 

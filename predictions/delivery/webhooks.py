@@ -10,10 +10,12 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.models import Account, User
+from accounts.provisioning import personal_account
 from predictions.dialects.replicate.addresses import Addresses
 from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Delivery, Prediction
@@ -25,6 +27,7 @@ THROTTLE = timedelta(milliseconds=500)
 INLINE_AT_MOST = 64 * 1024
 """Characters of a data URI in the input that a body still carries."""
 NEWER = gettext_noop("A newer event took its place")
+CLOSED = gettext_noop("Not sent, because the account was closed")
 GONE = gettext_noop("Not sent, because the receiver said that it is gone for good")
 
 _DATA_URI = re.compile(r"data:([\w.+/-]{0,100})", re.ASCII)
@@ -33,7 +36,8 @@ _DATA_URI = re.compile(r"data:([\w.+/-]{0,100})", re.ASCII)
 def owe(prediction_id: int, event: str) -> None:
     """Note that an event is to be told, where the caller asked for it. Call it inside the change's transaction."""
     row = (
-        Prediction.objects.filter(pk=prediction_id)
+        # Nothing is told for one who was banned.
+        Prediction.objects.filter(pk=prediction_id, user__is_active=True)
         .exclude(webhook="")
         .values_list("webhook_events", "account_id")
     )
@@ -69,6 +73,34 @@ def address_of(delivery: Delivery) -> str:
 def drop_owed(prediction_id: int) -> None:
     """Nothing more is told of this prediction. Call it inside the transaction that turns its webhook off."""
     _drop(prediction_id, GONE)
+
+
+def is_barred(delivery: Delivery) -> bool:
+    """Whether nobody may be told of it: its account is suspended, or who asked for it is banned."""
+    asked = delivery.prediction.user if delivery.prediction is not None else None
+    return delivery.account.status == Account.Status.SUSPENDED or (asked is not None and not asked.is_active)
+
+
+def owed_to(user: User) -> QuerySet[Delivery]:
+    """What is owed of all that a member asked for, and to their own account."""
+    mine = Q(prediction__user=user)
+    own = personal_account(user)
+    if own is not None:
+        mine |= Q(account=own)
+    return Delivery.objects.filter(mine, state=Delivery.State.OWED)
+
+
+def drop_of(user: User) -> int:
+    """Nothing more is told to one who was banned; how many events were owed."""
+    owed = Delivery.objects.filter(pk__in=owed_to(user).values("pk"), state=Delivery.State.OWED)
+    return owed.update(state=Delivery.State.DROPPED, answer_note=CLOSED)
+
+
+def drop(delivery: Delivery, claim: str) -> None:
+    """The same for one that a worker has in its hands."""
+    Delivery.objects.filter(pk=delivery.pk, claim=claim, state=Delivery.State.OWED).update(
+        claim="", state=Delivery.State.DROPPED, answer_note=CLOSED
+    )
 
 
 def forget_bodies(prediction_id: int) -> None:

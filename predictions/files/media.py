@@ -71,6 +71,11 @@ def reserve(extension: str) -> StoredFile:
         return StoredFile.objects.create(key=_new_key(extension))
 
 
+def still_writing(row: StoredFile) -> None:
+    """Bytes of a pending row are on their way still: the sweep, which takes those that nobody came for, waits anew."""
+    StoredFile.objects.filter(pk=row.pk, state=StoredFile.State.PENDING).update(created_at=Now())
+
+
 def _new_key(extension: str, folder: str = "") -> str:
     name = new_token()
     folder = folder or name

@@ -18,6 +18,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from predictions.files import phash
 from predictions.files.formats import MAX_PIXELS, TYPES
 
 PLUGINS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, GifImagePlugin, AvifImagePlugin)
@@ -27,10 +28,12 @@ SIDES = {"medium": 640, "small": 320}
 _QUARTER_TURNS = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
 _PICTURES_IN_BOXES = (b"avif", b"avis")
+_READ_TWICE = 200_000_000
+"""Pixels up to which an animation is read to its middle."""
 
 
 def look(job: dict[str, Any]) -> dict[str, Any]:
-    """Look at `file`; thumbnails go into `folder`. Type, size as shown, thumbnails, dominant colour, a tiny blur."""
+    """Look at `file`; thumbnails go into `folder`. Type, size as shown, thumbnails, colour, a tiny blur, hashes."""
     try:
         return _look(Path(job["file"]), Path(job["folder"]))
     except Exception as error:  # a decoder may raise anything at all on a broken file
@@ -67,8 +70,30 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
                 width, height = height, width
             # It copies the whole picture where there is nothing to turn, too.
             upright = ImageOps.exif_transpose(picture) if orientation != 1 else picture
-            made = _thumbnails(_plain(upright), folder)
+            plain = _plain(upright)
+            made = _thumbnails(plain, folder)
+            made["phashes"] = [*_of_the_colours(plain), *made["phashes"], *_of_the_middle(picture)]
     return {"content_type": content_type, "width": width, "height": height, **made}
+
+
+def _of_the_colours(plain: Image.Image) -> list[str]:
+    """The hash of a picture of which some is transparent as it is without that: who gets the file may leave it out."""
+    return _hashes(plain.convert("L")) if plain.mode == "RGBA" else []
+
+
+def _of_the_middle(picture: Image.Image) -> list[str]:
+    """The hash of an animation's middle frame; the first one often shows nothing yet."""
+    frames = getattr(picture, "n_frames", 1)
+    if frames < 2 or frames * picture.width * picture.height > _READ_TWICE:
+        return []
+    picture.seek(frames // 2)
+    return _hashes(_plain(picture.copy()))
+
+
+def _hashes(picture: Image.Image) -> list[str]:
+    """What it is known by: one hash, or none of a picture of one colour."""
+    found = phash.of(picture)
+    return [found] if found else []
 
 
 def _plain(plain: Image.Image) -> Image.Image:
@@ -99,6 +124,7 @@ def _film(path: Path, folder: Path) -> dict[str, Any]:
         if not 0 < width * height <= MAX_PIXELS:
             return {}
         there, frame = film.read()
+        middle = _middle_of(film) if there else None
     finally:
         film.release()
     if not there or frame is None:
@@ -106,7 +132,21 @@ def _film(path: Path, folder: Path) -> dict[str, Any]:
     # Turned as its maker held the camera, a frame may have its sides exchanged.
     height, width = frame.shape[:2]
     poster = Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    return {"width": width, "height": height, **_thumbnails(poster, folder)}
+    made = _thumbnails(poster, folder)
+    if middle is not None:
+        made["phashes"] += _hashes(Image.fromarray(cv2.cvtColor(middle, cv2.COLOR_BGR2RGB)))
+    return {"width": width, "height": height, **made}
+
+
+def _middle_of(film: Any) -> Any:
+    """The frame in the middle of a film; None where it cannot be had."""
+    import cv2
+
+    frames = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
+    if frames < 2 or not film.set(cv2.CAP_PROP_POS_FRAMES, frames // 2):
+        return None
+    there, frame = film.read()
+    return frame if there else None
 
 
 def _thumbnails(picture: Image.Image, folder: Path) -> dict[str, Any]:
@@ -115,6 +155,7 @@ def _thumbnails(picture: Image.Image, folder: Path) -> dict[str, Any]:
         picture = _fitted(picture, side)
         made[name] = _saved(picture, folder / name)
     found = _placeholder(picture.convert("RGB"))
+    made["phashes"] = _hashes(picture)
     # What is transparent shows what is behind it, so that a blur would be seen through the picture for good.
     return {**made, **found, "blur": "" if picture.mode == "RGBA" else found["blur"]}
 

@@ -12,6 +12,8 @@ from predictions.files.formats import EXTENSIONS, MAX_PIXELS
 
 LIMITS = opening.Limits(memory=2 * 1024**3, cpu_s=20, wall_s=25.0, answer=64 * 1024)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOST_HASHES = 3
 _BLUR = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/=]{1,4000}")
 _THUMBNAILS = {".jpg": "image/jpeg", ".webp": "image/webp"}
 VIDEO = "video/mp4"
@@ -43,6 +45,14 @@ class Look:
     colour: str = ""
     blur: str = ""
     """A tiny picture as a data URI; none where some of it is transparent."""
+    phashes: tuple[str, ...] = ()
+    """What it looks like, as `predictions.files.phash` has it: of an animation its first and its middle frame, of a
+    picture with transparency also its colours without it, of a picture of one colour none."""
+
+    @property
+    def phash(self) -> str:
+        """The hash that is kept: of an animation the middle frame's; empty where there is none."""
+        return self.phashes[-1] if self.phashes else ""
 
 
 def look(path: Path, folder: Path) -> Look:
@@ -75,6 +85,9 @@ def _read(found: dict[str, Any], folder: Path) -> Look:
         raise ValueError("no picture")
     if not _COLOUR.fullmatch(found["colour"]) or not (_BLUR.fullmatch(found["blur"]) or found["blur"] == ""):
         raise ValueError("no placeholder")
+    phashes = tuple(found["phashes"])
+    if len(phashes) > _MOST_HASHES or not all(_HASH.fullmatch(one) for one in phashes):
+        raise ValueError("no hash")
     return Look(
         content_type=kind,
         width=width,
@@ -83,6 +96,7 @@ def _read(found: dict[str, Any], folder: Path) -> Look:
         medium=_thumbnail(found["medium"], folder, "medium"),
         colour=found["colour"],
         blur=found["blur"],
+        phashes=phashes,
     )
 
 

@@ -18,10 +18,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import switches
 from accounts.clock import Now
 from accounts.models import Account, User
 from predictions.files import media
-from predictions.models import Prediction, Upload
+from predictions.models import Prediction, StoredFile, Upload
 
 MAX_BYTES = 100 * 1024 * 1024 - 1
 MAX_NAME = 255
@@ -35,6 +36,10 @@ class TooLarge(Exception):
     """The file is 100 MB or more."""
 
 
+class NotTaken(Exception):
+    """The picture is refused by the house; the text is a sentence for people, which says that nothing was charged."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """What came with a file: its name and type as the caller says, and whatever the caller notes about it."""
@@ -45,7 +50,11 @@ class Sent:
 
 
 def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> Upload:
-    """Store a file under a row of its account. Raises TooLarge, or media.DiskFull."""
+    """Store a file under a row of its account. Raises TooLarge, NotTaken, media.DiskFull, or switches.SwitchedOff."""
+    # Here: what judges files knows what an upload is.
+    from predictions.judging import sent as judging
+
+    switches.require("uploads")
     if not media.has_room():
         raise media.DiskFull
     md5 = hashlib.md5(usedforsecurity=False)
@@ -57,6 +66,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
         except ValueError:
             raise TooLarge from None
         sha256 = writing.finished()
+        found = judging.check(writing.path, account, user, sent.name)
         content_type = safe_type(sent.content_type)
         file = media.store(media.reserve("upload"), writing.path, sha256=sha256, content_type=content_type)
     with transaction.atomic():
@@ -71,6 +81,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
             expires_at=timezone.now() + LIFE,
         )
         media.keep([file])
+        judging.belongs(found, upload)
     return upload
 
 
@@ -83,6 +94,23 @@ def delete(upload: Upload) -> None:
     """Gone from now on for everybody; the bytes stay while a live prediction of the account names it."""
     Upload.objects.filter(pk=upload.pk, deleted_at__isnull=True).update(deleted_at=Now())
     remove_unneeded(account_id=upload.account_id)
+
+
+def take_away(upload_id: int) -> bool:
+    """Nobody uses it any more, its sender neither; whether it was there. The sweep removes the bytes.
+
+    In the transaction of whoever decided so.
+    """
+    rows = Upload.objects.filter(pk=upload_id, deleted_at__isnull=True)
+    return bool(rows.update(deleted_at=Now()))
+
+
+def hand_over(upload_id: int) -> StoredFile | None:
+    """Take the file from an upload, which is gone with that. Whoever calls owns or dooms it in the same transaction."""
+    upload = Upload.objects.select_related("file").filter(pk=upload_id).first()
+    if upload is None or not Upload.objects.filter(pk=upload_id).delete()[0]:
+        return None
+    return upload.file
 
 
 def named_by(url: str, origins: Iterable[str]) -> str | None:

@@ -203,8 +203,8 @@ def claim_strays(most: int = 16) -> list[Prediction]:
 
 
 def _strays() -> QuerySet[Prediction]:
-    return Prediction.objects.filter(upstream_open=True, phase=Phase.ENDED).filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+    return Prediction.objects.ended().filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lte=Now()), upstream_open=True
     )
 
 

@@ -101,7 +101,7 @@ BEGIN_FINISHED = _begun(
 BEGIN_LEFT = _begun(phase=Phase.RESULT, claim="", lease_until=None)
 """The same, left to others."""
 SUCCEED = PreparedWrite(
-    lambda pk, claim, output, metrics, charge, logs: (
+    lambda pk, claim, output, metrics, charge, delivered, filtered, logs: (
         Prediction.objects.filter(pk=pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE),
         {
             "status": Status.SUCCEEDED,
@@ -116,6 +116,8 @@ SUCCEED = PreparedWrite(
             "output": output,
             "metrics": metrics,
             "charge": charge,
+            "delivered": delivered,
+            "filtered": filtered,
             "progress": 1.0,
             "logs": logs,
         },
@@ -125,6 +127,8 @@ SUCCEED = PreparedWrite(
     output=OUTPUT,
     metrics=METRICS,
     charge=int,
+    delivered=int,
+    filtered=int,
     logs=str,
 )
 FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}), pk=int)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from accounts import credits, statements
+from accounts import credits, site, statements
 from accounts.clock import Now
 from accounts.statements import PreparedInsert
 from predictions import pricing
 from predictions.delivery import webhooks
 from predictions.files import media
 from predictions.lifecycle import compiled, growing, previews
-from predictions.models import Output, Phase, Prediction, Status, StoredFile
+from predictions.models import Output, Phase, Prediction, RuleHit, Status, StoredFile
 from predictions.models.prediction import LIVE
 from predictions.running import hints, queue
 from predictions.signals import prediction_succeeded
@@ -48,6 +49,9 @@ class PreparedOutput:
     medium: StoredFile | None
     colour: str
     blur: str
+    phash: str = ""
+    marks: dict[str, Any] = field(default_factory=dict)
+    """What was said of it by those who judge pictures."""
     row: Output | None = None
     """Its row, where it was shown before the end: then its files are owned already."""
 
@@ -72,21 +76,36 @@ class PreparedOutput:
             medium=self.medium,
             colour=self.colour,
             blur=self.blur,
+            phash=self.phash,
+            marks=self.marks,
         )
 
 
 def succeed(
-    prediction: Prediction, claim: str, outputs: list[PreparedOutput], value: Any, note: str = ""
+    prediction: Prediction,
+    claim: str,
+    outputs: list[PreparedOutput],
+    value: Any,
+    note: str = "",
+    *,
+    asked: int = 0,
+    filtered: int = 0,
+    hits: Sequence[RuleHit] = (),
 ) -> bool:
     """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
 
-    `note`: a last line for the log, such as which output is missing. False where the claim lost: somebody else ended
-    it, and the files stay pending for the sweep.
+    `note`: a last line for the log, such as which output is missing; `asked`: how many outputs there should have been,
+    0 for as many as there are; `filtered`: how many of them the house dropped, with what is noted of these and others.
+    False where the claim lost: somebody else ended it, and the files stay pending for the sweep.
     """
     output = _shown_output(prediction, outputs, value)
-    delivered = len(outputs) if prediction.version.gives_files else 1
-    charge = min(pricing.charge(prediction.price, delivered), prediction.ceiling)
     metrics = dict((prediction.result or {}).get("metrics") or {})
+    paid_for = filtered if site.rules().filtered_costs else 0
+    delivered = _delivered(prediction, outputs, asked, metrics, paid_for)
+    cost = pricing.charge(
+        prediction.price, prediction.version, prediction.input, delivered, prediction.price_percent
+    )
+    charge = min(cost, prediction.ceiling)
     with transaction.atomic():
         if not compiled.SUCCEED.run(
             pk=prediction.pk,
@@ -94,6 +113,8 @@ def succeed(
             output=output,
             metrics=metrics,
             charge=charge,
+            delivered=delivered.outputs - paid_for,
+            filtered=filtered,
             # Nobody but the holder of the claim writes them from the result on.
             logs=_with_note(prediction.logs, note) if note else prediction.logs,
         ):
@@ -103,6 +124,8 @@ def succeed(
         with statements.batch() as together:
             for _, row in new:
                 together.send(_OUTPUT.statement(row))
+        if hits:
+            RuleHit.objects.bulk_create(hits)
         media.keep([file for output, _ in new for file in output.files()])
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
@@ -121,18 +144,28 @@ def succeed(
     return True
 
 
-def fail(prediction_id: int, error: str, *, claim: str = "", closed: bool = False) -> bool:
+def fail(
+    prediction_id: int,
+    error: str,
+    *,
+    claim: str = "",
+    closed: bool = False,
+    filtered: int = 0,
+    hits: Sequence[RuleHit] = (),
+) -> bool:
     """End as failed with one line for people; the hold goes back, and the line says so. With `claim`: only while it is
     the row's.
 
-    `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once.
+    `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once. `filtered`: how
+    many outputs the house dropped, with what is noted of them.
     """
     where = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
     values: dict[str, Any] = {"upstream_open": False} if closed else {}
     with transaction.atomic():
         row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id", "output").get()
-        ended = _end(where, Status.FAILED, error=free(error), charge=0, **values)
+        ended = _end(where, Status.FAILED, error=free(error), charge=0, filtered=filtered, **values)
         if ended:
+            RuleHit.objects.bulk_create(hits)
             growing.drop(prediction_id, row["output"])
             _settled(prediction_id, row["account_id"], row["public_id"], 0)
     return ended
@@ -214,6 +247,15 @@ def remove_data(prediction_id: int) -> bool:
     return changed == 1
 
 
+def forget(prediction_ids: Sequence[int]) -> int:
+    """Forget all that ended predictions tell of whoever made them; status, money and times stay. How many they were."""
+    with transaction.atomic():
+        return Prediction.objects.filter(pk__in=prediction_ids, phase=Phase.ENDED).update(
+            data_removed=True, input={}, output=None, logs="", result=None, error=None, webhook="", webhook_events=[],
+            origin="", batch="", made_from="", made_how="", revision=F("revision") + 1,
+        )  # fmt: skip
+
+
 def turn_webhook_off(prediction_id: int) -> None:
     """The receiver said that it is gone for good: nothing more is owed for this prediction."""
     with transaction.atomic():
@@ -262,6 +304,25 @@ def _settled(
         queue.wake("cancel")
     wake_waiting()
     credits.settle(account_id, reference, charge)
+
+
+def _delivered(
+    prediction: Prediction,
+    outputs: list[PreparedOutput],
+    asked: int,
+    metrics: dict[str, Any],
+    paid_for: int = 0,
+) -> pricing.Delivered:
+    """What is charged for: files with their pixels, or one value; and how long the provider says that it worked.
+
+    `paid_for`: dropped files that cost as much as one that came.
+    """
+    seconds = pricing.seconds_of(metrics)
+    if not prediction.version.gives_files:
+        return pricing.Delivered(1, seconds=seconds)
+    pixels = sum((one.file.width or 0) * (one.file.height or 0) for one in outputs)
+    count = len(outputs) + paid_for
+    return pricing.Delivered(count, asked, pixels * count // max(1, len(outputs)), seconds)
 
 
 def _shown_output(prediction: Prediction, outputs: list[PreparedOutput], value: Any) -> Any:

@@ -5,6 +5,7 @@ Their rows stand before the prediction has ended; its end takes them over, or re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db.models import F
 from predictions.delivery import webhooks
 from predictions.files import media
 from predictions.lifecycle import strays
-from predictions.models import Output, Phase, Prediction
+from predictions.models import Output, Phase, Prediction, RuleHit
 from predictions.models.prediction import LIVE
 from predictions.providers.base import OutputRef, Update
 
@@ -40,8 +41,11 @@ def due(most: int) -> list[Prediction]:
     return [row for row in rows.order_by("started_at")[:most] if row.result]
 
 
-def show(prediction: Prediction, outputs: list[PreparedOutput]) -> bool:
-    """Show these stored files after those that are shown. False where it runs no more, or another was first."""
+def show(prediction: Prediction, outputs: list[PreparedOutput], hits: Sequence[RuleHit] = ()) -> bool:
+    """Show these stored files after those that are shown. False where it runs no more, or another was first.
+
+    `hits`: what a moderator is to see of them.
+    """
     shown = list(prediction.output or [])
     with transaction.atomic():
         changed = Prediction.objects.filter(
@@ -53,6 +57,7 @@ def show(prediction: Prediction, outputs: list[PreparedOutput]) -> bool:
         if Output.objects.filter(prediction=prediction).count() != len(shown):
             return False
         Output.objects.bulk_create(output.row_of(prediction) for output in outputs)
+        RuleHit.objects.bulk_create(hits)
         media.keep([file for output in outputs for file in output.files()])
         Prediction.objects.filter(pk=prediction.pk).update(
             output=[*shown, *(output.path for output in outputs)]

@@ -305,4 +305,5 @@ def _without_nul(value: Any) -> Any:
 
 
 def _ref_json(ref: OutputRef) -> dict[str, Any]:
-    return {"name": ref.name, "content_type": ref.content_type, "address": ref.address, "size": ref.size}
+    known = {"name": ref.name, "content_type": ref.content_type, "address": ref.address, "size": ref.size}
+    return {**known, "sensitive": True} if ref.sensitive else known

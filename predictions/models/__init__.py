@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from predictions.models.catalogue import Deployment, HostedModel, Price, Version
+from predictions.models.figures import FailureDay, FigureDay, QueueLook, UsageDay
 from predictions.models.files import Output, Preview, StoredFile, Upload
+from predictions.models.policy import Action, BlockedPicture, Classifier, PlanRule, PromptRule, RuleHit
 from predictions.models.prediction import MadeHow, Phase, Prediction, Status
 from predictions.models.upstreams import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.models.work import Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate
 
 __all__ = [
+    "Action",
     "Beat",
+    "BlockedPicture",
+    "Classifier",
     "Delivery",
     "DeliveryAttempt",
     "Deployment",
+    "FailureDay",
+    "FigureDay",
     "HostedModel",
     "IdempotencyKey",
     "MadeHow",
     "Output",
     "Phase",
+    "PlanRule",
     "Prediction",
     "Preview",
     "Price",
+    "PromptRule",
+    "QueueLook",
+    "RuleHit",
     "Status",
     "StoredFile",
     "UnansweredCreate",
@@ -30,5 +41,6 @@ __all__ = [
     "UpstreamKey",
     "UpstreamRoute",
     "UpstreamRun",
+    "UsageDay",
     "Version",
 ]

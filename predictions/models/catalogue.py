@@ -118,12 +118,32 @@ class Price(models.Model):
     class Unit(models.TextChoices):
         OUTPUT = "output", _("per output file")
         RUN = "run", _("per run")
+        SECOND = "second", _("per second of work")
+        MEGAPIXEL = "megapixel", _("per megapixel of output")
 
     model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="prices")
     number = models.PositiveIntegerField(_("version of the price"))
     unit = models.CharField(_("unit"), max_length=16, choices=Unit)
     amount = models.BigIntegerField(_("amount"), help_text=_("micro-credits"))
+    rules = models.JSONField(
+        _("rules"),
+        default=list,
+        blank=True,
+        help_text=_("What values of inputs change, in order; `predictions.pricing` says how they are read."),
+    )
+    least = models.BigIntegerField(_("at least"), default=0, help_text=_("micro-credits for a prediction"))
+    most = models.BigIntegerField(
+        _("at most"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "micro-credits for a prediction; needed per second and per megapixel, where it is what is held."
+        ),
+    )
     source = models.CharField(_("source"), max_length=300, blank=True, default="")
+    created_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
     created_at = models.DateTimeField(_("valid from"), db_default=Now())
 
     class Meta:

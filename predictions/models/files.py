@@ -117,6 +117,20 @@ class Output(models.Model):
         default=False,
         help_text=_("Hidden by a moderator: only its owner still gets the file."),
     )
+    marks = models.JSONField(
+        _("marks"),
+        default=dict,
+        blank=True,
+        help_text=_("What classifiers and the upstream said of it: labels with scores from 0 to 1."),
+    )
+    phash = models.CharField(
+        _("perceptual hash"),
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("256 bits as hex."),
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now())
 
     class Meta:

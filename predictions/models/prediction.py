@@ -48,6 +48,9 @@ class Phase(models.TextChoices):
     ENDED = "ended", _("ended")
 
 
+UNDER_WAY = tuple(phase for phase in Phase if phase != Phase.ENDED)
+
+
 class PredictionQuerySet(models.QuerySet["Prediction"]):
     def owned_by(self, account: Account) -> PredictionQuerySet:
         """Those of one account."""
@@ -56,6 +59,13 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
     def live(self) -> PredictionQuerySet:
         """Not ended yet."""
         return self.filter(status__in=LIVE)
+
+    def ended(self) -> PredictionQuerySet:
+        """Ended, for good: nearly all of them. For questions that have an index of their own for what else they ask.
+
+        Said by what it is not: SQLite takes every phase for rare, and would begin with all rows of this one.
+        """
+        return self.exclude(phase__in=UNDER_WAY)
 
 
 class MadeHow(models.TextChoices):
@@ -109,6 +119,12 @@ class Prediction(models.Model):
         _("progress"), null=True, help_text=_("0 to 1, as far as the provider says.")
     )
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    filtered = models.PositiveSmallIntegerField(
+        _("filtered"), default=0, help_text=_("Outputs that the filters of this house dropped.")
+    )
+    delivered = models.PositiveIntegerField(
+        _("delivered"), null=True, help_text=_("Outputs that it gave; empty while it has not succeeded.")
+    )
     data_removed = models.BooleanField(_("data removed"), default=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True)
@@ -129,6 +145,9 @@ class Prediction(models.Model):
 
     # Money
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
+    price_percent = models.PositiveSmallIntegerField(
+        _("percent of the price"), default=100, db_default=100, help_text=_("As the account's plan was then.")
+    )
     ceiling = models.BigIntegerField(_("most it can cost"), help_text=_("micro-credits"))
     charge = models.BigIntegerField(_("charged"), null=True, help_text=_("micro-credits"))
 
@@ -197,6 +216,16 @@ class Prediction(models.Model):
             ),
             # Not partial: the planner of SQLite would not see that four phases are among those that are not the last.
             models.Index(name="prediction_phase", fields=["phase", "account", "user"]),
+            # Not of a phase: a time that is asked for is not empty, as both databases know by themselves.
+            models.Index(
+                name="prediction_completed", fields=["completed_at"], condition=Q(completed_at__isnull=False)
+            ),
+            # The few that the panel's list is narrowed to.
+            models.Index(
+                name="prediction_not_succeeded",
+                fields=["status", "-id"],
+                condition=Q(status__in=["failed", "canceled", "aborted"]),
+            ),
             models.Index(name="prediction_batch", fields=["account", "batch"], condition=~Q(batch="")),
             models.Index(name="prediction_made_from", fields=["made_from"], condition=~Q(made_from="")),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),

@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.clock import Now
 
@@ -175,7 +176,7 @@ class UpstreamRoute(models.Model):
     cost = models.BigIntegerField(
         _("costs"), null=True, blank=True, help_text=_("micro-credits for each unit")
     )
-    cost_unit = models.CharField(_("for"), max_length=8, choices=Unit, default=Unit.RUN)
+    cost_unit = models.CharField(pgettext_lazy("cost", "for"), max_length=8, choices=Unit, default=Unit.RUN)
     rest_until = models.DateTimeField(
         _("rests until"),
         null=True,

@@ -36,6 +36,8 @@ class InputFile:
     data: bytes = field(repr=False)
     address: str | None = None
     """Where the provider can fetch the same bytes from this server for as long as the work may last; None: nowhere."""
+    source: str | None = None
+    """Where a stranger keeps them, for a provider that reads from addresses alone; None: they came otherwise."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class OutputRef:
     """
     size: int | None = None
     """Bytes, where known beforehand."""
+    sensitive: bool = False
+    """Whether the provider itself calls it sensitive."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import structlog
 
 from predictions import lifecycle
 from predictions.clock import FIRST_FETCH
+from predictions.judging import house, notes
 from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
 from predictions.providers.base import OutputRef, Provider, ProviderError
@@ -113,7 +114,9 @@ class Homecoming:
         refs = way.refs[way.asked : way.asked + AT_ONCE]
         seconds = min(FETCH_S, way.until - time.monotonic())
         job = calling_off.job_of(way.prediction)
-        errand = fetching.Errand(way.provider, job, refs, way.asked, seconds)
+        errand = fetching.Errand(
+            way.provider, job, refs, way.asked, seconds, house.now(), context_of(way.prediction)
+        )
         way.asked += len(refs)
         self.calls.add(fetching.bring(errand, self.calls), partial(self._came, way), way.provider)
         return True
@@ -131,6 +134,7 @@ class Homecoming:
                 collecting.note_trouble(way.found, index, way.refs[index], one)
         if brought:
             collecting.store(way.found, brought)
+            notes.stands(one.judgement for one in brought)
         return self._go_on(way)
 
     def _end(self, way: _Way) -> None:
@@ -139,14 +143,36 @@ class Homecoming:
             collecting.judge(found, way.provider)
         if found.is_waited_for and lifecycle.collect_later(prediction, claim, *collecting.pause(prediction)):
             log.info("collect_later", prediction=prediction.public_id, reason=found.reason)
-        elif not found.is_enough:
+        elif not found.is_enough and not found.judged:
             lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
-        elif (
-            lifecycle.succeed(prediction, claim, found.outputs, found.value, found.note)
-            and way.provider is not None
-        ):
+        elif _ended(prediction, claim, found) and way.provider is not None:
             done = calling_off.release(way.provider, calling_off.job_of(prediction))
             self.calls.add(done, _nothing, way.provider)
+
+
+def _ended(prediction: Prediction, claim: str, found: Found) -> bool:
+    """End it with what came and may pass; as failed where the house lets none of it through."""
+    hits = notes.hits(prediction, found.judged.items())
+    filtered = len(found.dropped)
+    if not found.is_enough:
+        words = collecting.all_dropped(found)
+        return lifecycle.fail(prediction.pk, words, claim=claim, filtered=filtered, hits=hits)
+    return lifecycle.succeed(
+        prediction,
+        claim,
+        found.outputs,
+        found.value,
+        found.note,
+        asked=found.asked,
+        filtered=filtered,
+        hits=hits,
+    )
+
+
+def context_of(prediction: Prediction) -> dict[str, Any]:
+    """What classifiers are told of where a picture comes from. Not the prompt: that stays in the house."""
+    ref = f"{prediction.model.owner}/{prediction.model.name}"
+    return {"kind": "output", "prediction": prediction.public_id, "model": ref}
 
 
 def _give_up(way: _Way, error: Exception) -> bool:

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from predictions.clock import COLLECT_PATIENCE
 from predictions.files import media
+from predictions.judging.house import Judgement
 from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
 from predictions.models import Output, Prediction
@@ -23,7 +24,9 @@ log = structlog.get_logger(__name__)
 MAX_FILES = 64
 LONGEST_PAUSE_S = 60.0
 NOT_HAD = "these could not be had and cost nothing:"
+DROPPED = "these were too sensitive and were dropped:"
 GONE = "The finished files were gone before they could be stored."
+UNJUDGED = "What came could not be checked just now, and was not let through. Try again."
 
 
 class Gone(Exception):
@@ -43,6 +46,18 @@ class Found:
     """Outputs that may still come, with the present trouble of each, by place."""
     asked: int = 0
     """How many there should be."""
+    judged: dict[int, Judgement] = field(default_factory=dict)
+    """What the house said of those that came, by place."""
+
+    @property
+    def dropped(self) -> list[int]:
+        """Places of those that the house does not let through for what they show."""
+        return sorted(place for place, one in self.judged.items() if one.dropped and not one.unjudged)
+
+    @property
+    def unjudged(self) -> list[int]:
+        """Places of those that it does not let through because nobody could say what they show: they cost nothing."""
+        return sorted(place for place, one in self.judged.items() if one.dropped and one.unjudged)
 
     @property
     def is_waited_for(self) -> bool:
@@ -62,11 +77,15 @@ class Found:
     @property
     def note(self) -> str:
         """The line for the log that says which outputs are missing; empty where none is."""
-        places = sorted({**self.missing, **self.awaited})
-        if not places:
-            return ""
-        names = ", ".join(str(place + 1) for place in places)
-        return f"Of {self.asked} outputs {NOT_HAD} {names}."
+        parts = [
+            f"Of {self.asked} outputs {words} {', '.join(str(place + 1) for place in places)}."
+            for words, places in (
+                (NOT_HAD, sorted({*self.missing, *self.awaited, *self.unjudged})),
+                (DROPPED, self.dropped),
+            )
+            if places
+        ]
+        return " ".join(parts)
 
 
 def names_missing(logs: str) -> bool:
@@ -106,6 +125,8 @@ def shown_before(prediction: Prediction) -> list[PreparedOutput]:
             medium=row.medium,
             colour=row.colour,
             blur=row.blur,
+            phash=row.phash,
+            marks=row.marks,
             row=row,
         )
         for row in rows.order_by("index")
@@ -119,6 +140,15 @@ def pause(prediction: Prediction) -> tuple[float, float]:
     return min(max(passed / 2, 1.0), LONGEST_PAUSE_S), COLLECT_PATIENCE
 
 
+def all_dropped(found: Found) -> str:
+    """Why nothing came of a result of which the house let nothing through."""
+    count = len(found.dropped)
+    if not count:
+        return UNJUDGED
+    which = "The output was" if count == 1 else f"All {count} outputs were"
+    return f"{which} dropped as sensitive. Try other words."
+
+
 def judge(found: Found, provider: Provider) -> None:
     """Nothing of it can be had: raise why. The engine's results are whole or nothing.
 
@@ -127,7 +157,7 @@ def judge(found: Found, provider: Provider) -> None:
     in_part = strays.is_upstream(provider.name)
     if found.awaited and not in_part:
         raise ProviderError(found.reason, permanent=False)
-    if found.missing and not found.awaited and (not found.outputs or not in_part):
+    if found.missing and not found.awaited and (not (found.outputs or found.judged) or not in_part):
         unusable = [reason for reason in found.missing.values() if reason != GONE]
         if unusable:
             raise Unusable(unusable[0])
@@ -169,9 +199,14 @@ def note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseExceptio
 
 
 def store(found: Found, brought: Sequence[Brought]) -> None:
-    """Put what was fetched into the storage, under pending rows that are made together, and add it to what is found."""
-    rows = iter(media.store_all([file for one in brought for file in one.files()]))
-    for one in brought:
+    """Put what was fetched into the storage, under pending rows that are made together, and add it to what is found.
+
+    What the house does not let through is not stored.
+    """
+    found.judged.update({one.index: one.judgement for one in brought})
+    kept = [one for one in brought if not one.judgement.dropped]
+    rows = iter(media.store_all([file for one in kept for file in one.files()]) if kept else [])
+    for one in kept:
         found.outputs.append(
             PreparedOutput(
                 index=one.index,
@@ -182,5 +217,7 @@ def store(found: Found, brought: Sequence[Brought]) -> None:
                 medium=next(rows) if one.look.medium else None,
                 colour=one.look.colour,
                 blur=one.look.blur,
+                phash=one.look.phash,
+                marks=one.judgement.marks,
             )
         )

@@ -25,6 +25,7 @@ from accounts.prepared import PreparedValues
 from predictions.models import HostedModel, Phase, Prediction, Status, Upstream, UpstreamRun
 from predictions.providers.base import Provider
 from predictions.running import providers, routing
+from predictions.running.boosts import Boosts
 from predictions.upstreams.names import provider_name
 
 _LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
@@ -78,12 +79,15 @@ class _Load:
     accounts: dict[int, int]
     users: dict[tuple[int, int], int]
     limits: dict[int, int]
+    boosts: Boosts = field(default_factory=lambda: Boosts({}))
     tokens: dict[int, int] = field(default_factory=dict)
     token_limits: dict[int, int] = field(default_factory=dict)
 
     def rank(self, lane: _Lane) -> tuple[int, int, int]:
-        """Fewest in flight first, within the account its users in turn, then the oldest."""
-        return self.accounts[lane.account_id], self.users[lane.account_id, lane.user_id], lane.head
+        """Fewest in flight first, less the boost of its plan; within the account its users in turn, then the oldest."""
+        in_flight = self.accounts[lane.account_id]
+        ahead = in_flight - self.boosts.of(lane.account_id, in_flight, lane.head)
+        return ahead, self.users[lane.account_id, lane.user_id], lane.head
 
     def is_full(self, lane: _Lane) -> bool:
         """Whether its account, or its token, has as many in flight as it may."""
@@ -125,11 +129,15 @@ def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
     if not lanes:
         return chosen
     in_flight, by_user = _in_flight()
-    load = _Load(in_flight, by_user, _limits({lane.account_id for lane in lanes}))
+    limits, boosts = _limits({lane.account_id for lane in lanes})
+    load = _Load(in_flight, by_user, limits, Boosts(boosts, limits))
     if token_limits:
         load.tokens, load.token_limits = _in_flight_by_token(), token_limits
     for _choice, row in suspects:
         load.add(row.account_id, row.user_id, row.token_id)
+    load.boosts.look(
+        [lane.head for lane in lanes if load.boosts.ages(lane.account_id, in_flight[lane.account_id])]
+    )
     refused = _refused_lately() if any(routing.is_upstream(one) for one in everyone) else {}
     return chosen + _fill(lanes, load, _Market(slots, models, refused), most - len(chosen))
 
@@ -234,15 +242,15 @@ _PINNED = PreparedValues(
 _IN_FLIGHT = PreparedValues(
     lambda: _in_phase(IN_FLIGHT[0]).union(*(_in_phase(phase) for phase in IN_FLIGHT[1:]), all=True)
 )
+_OF_PLANS = PreparedValues(
+    lambda: (
+        Account.objects.filter(Q(plan__in_flight_limit__gt=0) | ~Q(plan__priority=0), plan__isnull=False)
+        .order_by()
+        .values_list("pk", "plan__in_flight_limit", "plan__priority")
+    )
+)
 _OWN_LIMITS = PreparedValues(
     lambda: Account.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
-)
-_LIMITS_OF_PLANS = PreparedValues(
-    lambda: (
-        Account.objects.filter(plan__in_flight_limit__gt=0)
-        .order_by()
-        .values_list("pk", "plan__in_flight_limit")
-    )
 )
 _LIMITS_OF_TOKENS = PreparedValues(
     lambda: ApiToken.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
@@ -366,11 +374,15 @@ def _in_flight_by_token() -> dict[int, int]:
     return dict(rows.values_list("token_id").annotate(n=Count("pk")))
 
 
-def _limits(account_ids: set[int]) -> dict[int, int]:
+def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """How much each may have in flight, and the boosts of those whose plan gives one."""
     default = settings.IN_FLIGHT_PER_ACCOUNT
     # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
-    own: dict[int, int] = {**dict(_LIMITS_OF_PLANS.all()), **dict(_OWN_LIMITS.all())}
-    return {pk: own.get(pk) or default for pk in account_ids}
+    of_plans = _OF_PLANS.all()
+    own: dict[int, int] = {pk: limit for pk, limit, _priority in of_plans if limit}
+    own |= dict(_OWN_LIMITS.all())
+    boosts = {pk: priority for pk, _limit, priority in of_plans if priority and pk in account_ids}
+    return {pk: own.get(pk) or default for pk in account_ids}, boosts
 
 
 def _token_limits() -> dict[int, int]:
@@ -385,10 +397,18 @@ def place(prediction: Prediction) -> Place | None:
     in_flight, _users = _in_flight()
     waiting = Prediction.objects.filter(phase=Phase.WAITING)
     mine = waiting.filter(account_id=prediction.account_id, pk__lte=prediction.pk).count()
-    turn = in_flight[prediction.account_id] + mine
     others = waiting.exclude(account_id=prediction.account_id).order_by().values_list("account_id")
+    counts = list(others.annotate(n=Count("pk"), head=Min("pk")))
+    of_plans = {pk: priority for pk, _limit, priority in _OF_PLANS.all() if priority}
+    heads = {pk: head for pk, _n, head in counts} | {prediction.account_id: prediction.pk}
+    boosts = Boosts(of_plans, heads)
+    boosts.look([head for pk, head in heads.items() if boosts.ages(pk, in_flight[pk])])
+    # After how many turns of the others an account has had as many as it has; its very next may come sooner, by age.
+    turns = {pk: in_flight[pk] - of_plans.get(pk, 0) for pk in heads}
+    soonest = {pk: in_flight[pk] - boosts.of(pk, in_flight[pk], head) for pk, head in heads.items()}
+    turn = mine + (soonest if mine == 1 else turns)[prediction.account_id]
     # In each turn every account is served once: of another account so many come before mine.
-    before = sum(min(n, max(0, turn - in_flight[pk])) for pk, n in others.annotate(n=Count("pk")))
+    before = sum(min(n, max(turn - turns[pk], int(soonest[pk] < turn), 0)) for pk, n, _head in counts)
     number = before + mine
     return Place(number, _estimate(prediction, number))
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from predictions.files import media, pictures
 from predictions.files.formats import EXTENSIONS
 from predictions.files.pictures import Look, Thumbnail
+from predictions.judging.house import PASSED, House, Judgement
 from predictions.providers.base import Job, OutputRef, Provider, ProviderError
 from predictions.running import finishing
 from predictions.running.calls import Calls
@@ -41,6 +44,8 @@ class Brought:
     look: Look
     thumbnails: tuple[media.Finished, ...]
     """The small one, then the medium one, as far as there are any."""
+    judgement: Judgement = PASSED
+    """What the house says of it."""
 
     @property
     def extension(self) -> str:
@@ -66,6 +71,10 @@ class Errand:
     first: int
     """The place of the first of them among the job's outputs."""
     seconds: float
+    house: House = field(default_factory=House)
+    """Who judges what comes."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What classifiers are told beside the picture."""
 
 
 class Basket(contextlib.ExitStack):
@@ -110,7 +119,12 @@ async def _bring_one(
                 writing.write(chunk)
     # Here: an exit stack knows nothing of threads.
     folder = basket.enter_context(_folder())
-    return await calls.aside(_looked_at, index, ref, writing, folder)
+    brought = await calls.aside(_looked_at, index, ref, writing, folder)
+    if not errand.house and not ref.sensitive:
+        return brought
+    context = {**errand.context, "index": index}
+    judgement = await errand.house.judge(brought.look, context, upstream_says=ref.sensitive)
+    return dataclasses.replace(brought, judgement=judgement)
 
 
 def _read_kept(key: str, writing: media.Writing) -> None:

@@ -43,14 +43,21 @@ def held_until_ended(
     public_id: str,
     seconds: float,
     answer: Callable[[Prediction], HttpResponse],
+    token: int | None = None,
 ) -> HeldResponse:
     """`now`, held until the prediction ends or `seconds` have passed; `answer` then makes the answer of its row.
+
+    `token`: the API token of who asks, by its primary key. Once it opens nothing any more they are told no more than
+    `now`, at once.
 
     The row comes with model and version (`predictions.shown`) and may be shared: `answer` changes nothing of it.
     """
 
     async def until() -> HttpResponse:
-        made = await waiting.ended(public_id, seconds, answer)
+        try:
+            made = await waiting.ended(public_id, seconds, answer, token)
+        except waiting.Barred:
+            return now
         return made if made is not None else await in_thread(_present, public_id, answer)
 
     held = HeldResponse(now.content, until=until, status=now.status_code)

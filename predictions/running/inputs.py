@@ -5,7 +5,8 @@ of this server is read from its storage. What was brought goes on to the engine 
 address that a user wrote.
 
 An upstream fetches what strangers' public addresses name by itself. It gets files of this server, and those that came
-as data URIs, as bytes, with the address at which it may fetch them here where others can reach this server.
+as data URIs, as bytes, with the address at which it may fetch them here where others can reach this server. Where
+pictures are blocked, pictures at strangers' addresses are fetched here first, and what was looked at is what it gets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -36,9 +38,16 @@ MAX_PICTURE = 25 * 1024 * 1024
 FETCH_S = 10.0
 """Seconds for all files of one prediction, redirects included."""
 MAX_REDIRECTS = 3
+MAX_LOOKED_AT = 16
+"""Files at strangers' addresses that are looked at for one prediction before an upstream gets them."""
+MAX_TOGETHER = 4 * MAX_PICTURE
+"""Bytes of all of them."""
 ADDRESS_LIFE = timedelta(hours=1)
 """How long an upload's signed address is good for, counted from the start."""
 _SCHEMES = ("http://", "https://")
+_PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|....ftypavi[fs]|....ftypmif1", re.DOTALL)
+"""How the pictures begin that can be looked at here; anything else is left where it is, for the upstream to fetch."""
+_BEGINNING = 12
 _OUTPUT = re.compile(r"/f/([A-Za-z0-9_-]{1,40})/([^/?#]{1,300})")
 
 Files = dict[str, tuple[str, bytes]]
@@ -56,6 +65,10 @@ class Fetched:
     files: Files
     own: dict[str, str | None] = field(default_factory=dict)
     """Files of this server, by the input's field: where strangers may fetch them, or None."""
+    strange: dict[str, str] = field(default_factory=dict)
+    """Pictures of strangers that an upstream gets as they were looked at, by the input's field: whence they came."""
+    beside: list[tuple[str, bytes]] = field(default_factory=list)
+    """Those of lists: looked at too, but the upstream fetches them once more."""
 
     def apart(self, version: Version, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, InputFile]]:
         """For an upstream: the input without the files that are ours or came as data URIs, and these files."""
@@ -63,13 +76,40 @@ class Fetched:
             name: InputFile(_file_name(name, *self.files[name]), *self.files[name], address=address)
             for name, address in self.own.items()
         }
+        for name, source in self.strange.items():
+            kind, data = self.files[name]
+            files[name] = InputFile(_file_name(name, kind, data), kind, data, source=source)
         files |= {name: file for name, file in _inline(version, given).items() if name not in files}
         return {name: value for name, value in given.items() if name not in files}, files
+
+    def refused(self) -> str:
+        """Why one of them may not be used: a sentence that names its field; empty where all may."""
+        from predictions.judging import sent
+
+        for name, data in [*((name, data) for name, (_kind, data) in self.files.items()), *self.beside]:
+            try:
+                if sent.is_refused(data):
+                    return f"Input {name}: {sent.REFUSED}"
+            except uploads.NotTaken:
+                # Nobody could look at it: this one ends, and none of those that start with it.
+                return f"Input {name} could not be checked just now. Try again."
+        return ""
 
     def into(self, given: dict[str, Any]) -> dict[str, Any]:
         """The input with each address replaced by what was found there, as a data URI."""
         uris = {name: data_uri.build(kind, data) for name, (kind, data) in self.files.items()}
         return {**given, **uris}
+
+
+def files_of(version: Version, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an input says of files, by field: a data URI or an address, or each one of a list of them."""
+    for name, value in given.items():
+        rule = version.properties.get(name, {})
+        items = rule.get("items")
+        if isinstance(value, str) and rule.get("format") == "uri":
+            yield name, value
+        elif isinstance(value, list) and isinstance(items, dict) and items.get("format") == "uri":
+            yield from ((name, one) for one in value if isinstance(one, str))
 
 
 def named(version: Version, given: dict[str, Any]) -> dict[str, str]:
@@ -90,6 +130,24 @@ def named_here(prediction: Prediction) -> bool:
         or output_named(url, prediction.origin) is not None
         for url in named(prediction.version, prediction.input).values()
     )
+
+
+def of_strangers(prediction: Prediction) -> list[tuple[str, str]]:
+    """The addresses of an input that are not this server's, by field; those of lists too."""
+    return [
+        (name, url)
+        for name, url in files_of(prediction.version, prediction.input)
+        if url[:8].lower().startswith(_SCHEMES)
+        and uploads.named_by(url, (prediction.origin, str(settings.PUBLIC_URL))) is None
+        and output_named(url, prediction.origin) is None
+    ]
+
+
+def looked_at_first(prediction: Prediction) -> bool:
+    """Whether an upstream gets nothing of strangers before it was looked at here: where some pictures are blocked."""
+    from predictions.judging import blocked
+
+    return bool(of_strangers(prediction)) and bool(len(blocked.known()))
 
 
 def _inline(version: Version, given: dict[str, Any]) -> dict[str, InputFile]:
@@ -144,41 +202,70 @@ def _objection(url: str, origin: str, account: Account) -> str:
 
 def bring(predictions: list[Prediction]) -> list[Fetched | NotFetched | BaseException]:
     """What each prediction's input names, side by side, in the same order."""
-    return asyncio.run(_bring_all(predictions, [_own_or_why(one) for one in predictions]))
+    # The database is asked before anything is awaited.
+    looked_at = [strays.is_upstream(one.provider) and looked_at_first(one) for one in predictions]
+    return asyncio.run(_bring_all(predictions, [_own_or_why(one) for one in predictions], looked_at))
 
 
 async def _bring_all(
-    predictions: list[Prediction], found: list[Fetched | Exception]
+    predictions: list[Prediction], found: list[Fetched | Exception], looked_at: list[bool]
 ) -> list[Fetched | NotFetched | BaseException]:
-    pairs = zip(predictions, found, strict=True)
-    return await asyncio.gather(*(_fetch(one, own) for one, own in pairs), return_exceptions=True)
+    each = zip(predictions, found, looked_at, strict=True)
+    return await asyncio.gather(*(_fetch(*one) for one in each), return_exceptions=True)
 
 
-async def _fetch(prediction: Prediction, found: Fetched | Exception) -> Fetched:
+async def _fetch(prediction: Prediction, found: Fetched | Exception, looked_at: bool) -> Fetched:
     if isinstance(found, Exception):
         raise found
     if strays.is_upstream(prediction.provider):
-        return found
-    own, files, name = found.files, dict(found.files), ""
+        return await _fetch_to_look(prediction, found) if looked_at else found
+    own, files = found.files, dict(found.files)
+    wanted = [one for one in named(prediction.version, prediction.input).items() if one[0] not in own]
+    files.update(zip((name for name, _url in wanted), await _get_all(wanted), strict=True))
+    return Fetched(files)
+
+
+async def _fetch_to_look(prediction: Prediction, found: Fetched) -> Fetched:
+    """With the pictures that strangers' addresses name; whatever else these name is left to the upstream."""
+    wanted = of_strangers(prediction)
+    if len(wanted) > MAX_LOOKED_AT:
+        raise _not_fetched(wanted[MAX_LOOKED_AT][0], f"these are more than {MAX_LOOKED_AT} addresses")
+    files, strange, beside = dict(found.files), dict[str, str](), list[tuple[str, bytes]]()
+    for (name, url), (kind, data) in zip(wanted, await _get_all(wanted, pictures=True), strict=True):
+        if not data:
+            continue
+        if isinstance(prediction.input.get(name), str):
+            files[name], strange[name] = (kind, data), url
+        else:
+            beside.append((name, data))
+    return Fetched(files, found.own, strange, beside)
+
+
+async def _get_all(wanted: list[tuple[str, str]], *, pictures: bool = False) -> list[tuple[str, bytes]]:
+    """What these addresses give, one after the other in one span of time. Raises NotFetched."""
+    name, came, size = "", list[tuple[str, bytes]](), 0
     try:
         async with asyncio.timeout(FETCH_S), outbound.client(timeout_s=FETCH_S) as client:
-            for name, url in named(prediction.version, prediction.input).items():
-                if name not in own:
-                    files[name] = await _get(client, url)
+            for name, url in wanted:  # noqa: B007 (it is named where it fails)
+                came.append(await _get(client, url, pictures))
+                size += len(came[-1][1])
+                if size > MAX_TOGETHER:
+                    raise _Trouble(f"all files together are larger than {MAX_TOGETHER // 1024**2} MB")
     except _Trouble as error:
         raise _not_fetched(name, str(error)) from None
     except (TimeoutError, httpx.TimeoutException):
         raise _not_fetched(name, f"it did not come within {FETCH_S:.0f} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, OSError):
         raise _not_fetched(name, "its server could not be reached") from None
-    return Fetched(files)
+    return came
 
 
 class _Trouble(Exception):
     """Why one file could not be had."""
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> tuple[str, bytes]:
+async def _get(client: httpx.AsyncClient, url: str, pictures: bool = False) -> tuple[str, bytes]:
+    """Type and bytes. `pictures`: no bytes of anything that does not begin as a picture does."""
     request = client.build_request("GET", url, headers={"Accept-Encoding": "identity"})
     for _ in range(MAX_REDIRECTS + 1):
         if not addresses.looks_reachable(str(request.url)):
@@ -186,7 +273,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> tuple[str, bytes]:
         answer = await client.send(request, stream=True)
         try:
             if answer.next_request is None:
-                return await _read(answer)
+                return await _read(answer, pictures)
             # Each hop is checked again when it is connected to, by the client's guard.
             request = answer.next_request
         finally:
@@ -194,21 +281,25 @@ async def _get(client: httpx.AsyncClient, url: str) -> tuple[str, bytes]:
     raise _Trouble("it leads from one address to the next")
 
 
-async def _read(answer: httpx.Response) -> tuple[str, bytes]:
+async def _read(answer: httpx.Response, pictures: bool) -> tuple[str, bytes]:
     if answer.status_code != 200:
         raise _Trouble(f"its server answered {answer.status_code}")
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         raise _Trouble("its server sent it compressed, which was not asked for")
-    length = answer.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_PICTURE:
+    kind, length = (
+        data_uri.safe_type(answer.headers.get("content-type", "")),
+        answer.headers.get("content-length", ""),
+    )
+    if not pictures and length.isdigit() and int(length) > MAX_PICTURE:
         raise _Trouble(_too_large())
-    chunks, size = [], 0
+    data = bytearray()
     async for chunk in answer.aiter_raw():
-        size += len(chunk)
-        if size > MAX_PICTURE:
+        data += chunk
+        if pictures and len(data) >= _BEGINNING and _PICTURE.match(data) is None:
+            return kind, b""
+        if len(data) > MAX_PICTURE:
             raise _Trouble(_too_large())
-        chunks.append(chunk)
-    return data_uri.safe_type(answer.headers.get("content-type", "")), b"".join(chunks)
+    return kind, bytes(data)
 
 
 def _own_or_why(prediction: Prediction) -> Fetched | Exception:

@@ -8,11 +8,12 @@ import structlog
 from django.core.cache import cache
 
 from predictions import lifecycle
+from predictions.judging import house, notes
 from predictions.models import Prediction
 from predictions.providers.base import OutputRef, Provider
 from predictions.providers.registry import UnknownProvider
 from predictions.running import calling_off, collecting, fetching, providers
-from predictions.running.bringing import FETCH_S, RENEW_S
+from predictions.running.bringing import FETCH_S, RENEW_S, context_of
 from predictions.running.calls import Calls
 from predictions.running.collecting import MAX_FILES, Found
 from predictions.running.fetching import Basket, Brought
@@ -42,7 +43,8 @@ def fetch_announced(prediction: Prediction, provider: Provider, calls: Calls) ->
     first = len(prediction.output or [])
     files = (prediction.result or {}).get("files") or []
     refs = [OutputRef(**ref) for ref in files[first:MAX_FILES]]
-    errand = fetching.Errand(provider, calling_off.job_of(prediction), refs, first, FETCH_S)
+    job = calling_off.job_of(prediction)
+    errand = fetching.Errand(provider, job, refs, first, FETCH_S, house.now(), context_of(prediction))
     calls.add(fetching.bring(errand, calls), partial(_came, prediction), provider)
 
 
@@ -64,11 +66,14 @@ def _show(prediction: Prediction, basket: Basket) -> None:
         if not isinstance(one, Brought):
             log.info("show_later", prediction=prediction.public_id, reason=str(one) or type(one).__name__)
             break
+        if one.judgement.dropped:
+            break
         brought.append(one)
     if brought:
         found = Found()
         collecting.store(found, brought)
-        lifecycle.show(prediction, found.outputs)
+        notes.stands(found.judged.values())
+        lifecycle.show(prediction, found.outputs, notes.hits(prediction, found.judged.items()))
 
 
 def _key(prediction: Prediction) -> str:

@@ -95,7 +95,7 @@ def wake_due() -> None:
     results = Prediction.objects.filter(phase=Phase.RESULT)
     if results.filter(Q(not_before__isnull=True) | Q(not_before__lte=Now())).exists():
         queue.wake("collect")
-    strays = Prediction.objects.filter(upstream_open=True, phase=Phase.ENDED)
+    strays = Prediction.objects.ended().filter(upstream_open=True)
     if strays.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now())).exists():
         queue.wake("cancel")
 

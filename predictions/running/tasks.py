@@ -89,9 +89,12 @@ def _start_claimed(claimed: list[Claimed], home: Homecoming) -> None:
 
 
 def _needs_files(prediction: Prediction) -> bool:
-    """Whether files must be fetched or read first; an upstream fetches by itself what strangers' addresses name."""
+    """Whether files must be fetched or read first.
+
+    An upstream fetches by itself what strangers' addresses name, where nothing is to be looked at before.
+    """
     if strays.is_upstream(prediction.provider):
-        return inputs.named_here(prediction)
+        return inputs.named_here(prediction) or inputs.looked_at_first(prediction)
     return bool(inputs.named(prediction.version, prediction.input))
 
 
@@ -114,8 +117,11 @@ def _start_far(claimed: list[Claimed], home: Homecoming) -> None:
     ]
     found = inputs.bring([one.prediction for one in kept])
     for one, outcome in zip(kept, found, strict=True):
+        refused = outcome.refused() if isinstance(outcome, inputs.Fetched) else ""
         if isinstance(outcome, inputs.NotFetched):
             lifecycle.fail(one.prediction.pk, str(outcome), claim=one.claim)
+        elif refused:
+            lifecycle.fail(one.prediction.pk, refused, claim=one.claim)
         elif isinstance(outcome, BaseException):
             starting.report(one, outcome)
         elif lifecycle.renew_start(one.prediction, one.claim):

@@ -3,7 +3,8 @@
 Every waiter names a prediction and what it waits for: its end, or any revision but the one it knows. A thread of its
 own, with a connection of its own, asks for all of them together every `TICK` seconds, reads the rows of those that
 changed together too, and wakes their waiters with what they make of the row. It sleeps while nobody waits. Of what ends
-on this machine it hears at once (`hints`), and asks for it alone.
+on this machine it hears at once (`hints`), and asks for it alone. Who waits by an API token is sent away (`Barred`) as
+soon as it is seen that the token opens nothing any more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from accounts.authentication import still_open
 from predictions import shown
 from predictions.models.prediction import ENDED, Prediction
 from predictions.running import hints
@@ -37,6 +39,8 @@ SLOWEST = 0.5
 CHUNK = 500
 # Rows read and answers made at once: the first callers are answered while the later ones are still read for.
 BATCH = 100
+# How often it is asked whether the tokens of those who wait still open the door, in seconds.
+GUARD_S = 2.0
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +50,12 @@ class _Waiter:
     known: int | None
     """The revision it knows; None where it waits for the end."""
     make: Callable[[Prediction], Any]
+    token: int | None = None
+    """The API token by which it waits, where it has to stay good for that."""
+
+
+class Barred(Exception):
+    """Whoever waited may wait no more: the token was revoked or has expired, its member is banned."""
 
 
 # What a waiter is to be told: a value, or the exception that came instead of it.
@@ -65,6 +75,7 @@ class Reader:
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _heard: set[str] = field(default_factory=set)
     """Awaited ones that have ended, as a hint says, and that were not looked at since."""
+    _guard_at: float = 0.0
 
     @property
     def waiting(self) -> int:
@@ -81,15 +92,22 @@ class Reader:
         return not self._closed and self._count < self.limit
 
     async def wait(
-        self, public_id: str, seconds: float, make: Callable[[Prediction], Made], *, known: int | None = None
+        self,
+        public_id: str,
+        seconds: float,
+        make: Callable[[Prediction], Made],
+        *,
+        known: int | None = None,
+        token: int | None = None,
     ) -> Made | None:
         """What `make` says of the prediction once it has ended or, with `known`, once it has another revision.
 
         None when time, room or the process ended first. `make` is called in the reader's thread, with a row that others
         may be given too (model and version read with it): it changes nothing of it. What it raises is raised here.
+        Raises Barred once the `token` (its primary key) opens nothing any more.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop, loop.create_future(), known, make)
+        waiter = _Waiter(loop, loop.create_future(), known, make, token)
         if seconds <= 0 or not self._add(public_id, waiter):
             return None
         timer = loop.call_later(seconds, _settle, waiter.future, None, None)
@@ -144,6 +162,7 @@ class Reader:
             due, used = time.monotonic() + self.tick, 0.0
             try:
                 used = self._look()
+                self._guard()
             except Exception:
                 # The database is away for a moment: the waiters keep their own time, the next tick tries again.
                 log.exception("waiting could not read")
@@ -196,6 +215,18 @@ class Reader:
             self._heard.clear()
             groups = {public_id: tuple(group) for public_id, group in self._waiters.items()}
         return self._look_at(groups)
+
+    def _guard(self) -> None:
+        """Send those away whose token opens nothing any more."""
+        now = time.monotonic()
+        if now < self._guard_at:
+            return
+        self._guard_at = now + GUARD_S
+        with self._wake:
+            waiters = [one for group in self._waiters.values() for one in group if one.token is not None]
+        for some in _parts(waiters, CHUNK):
+            good = still_open({one.token for one in some if one.token is not None})
+            _wake_up((one, None, Barred()) for one in some if one.token not in good)
 
     def _look_at(self, groups: dict[str, tuple[_Waiter, ...]]) -> float:
         began = time.thread_time()
@@ -281,22 +312,29 @@ def reader() -> Reader:
         return _reader
 
 
-async def until_ended(public_id: str, seconds: float) -> bool:
-    """True when the prediction ended within `seconds`; False when they passed, too many wait, or the process ends."""
-    return await reader().wait(public_id, seconds, lambda _: True) is not None
+async def until_ended(public_id: str, seconds: float, token: int | None = None) -> bool:
+    """True when the prediction ended within `seconds`; False when they passed, too many wait, or the process ends.
+
+    Raises Barred, as all of these do that are given a `token`.
+    """
+    return await reader().wait(public_id, seconds, lambda _: True, token=token) is not None
 
 
-async def ended(public_id: str, seconds: float, make: Callable[[Prediction], Made]) -> Made | None:
+async def ended(
+    public_id: str, seconds: float, make: Callable[[Prediction], Made], token: int | None = None
+) -> Made | None:
     """What `make` says of the ended prediction; None where `until_ended` says False. For `make` see `Reader.wait`."""
-    return await reader().wait(public_id, seconds, make)
+    return await reader().wait(public_id, seconds, make, token=token)
 
 
-async def changed(public_id: str, revision: int, seconds: float) -> Prediction | None:
+async def changed(
+    public_id: str, revision: int, seconds: float, token: int | None = None
+) -> Prediction | None:
     """The prediction as soon as its revision differs from the one given; None when `seconds` passed or nobody may wait.
 
     It comes with model and version, and others may be given the same object: nothing of it may be changed.
     """
-    return await reader().wait(public_id, seconds, _itself, known=revision)
+    return await reader().wait(public_id, seconds, _itself, known=revision, token=token)
 
 
 def _itself(prediction: Prediction) -> Prediction:

@@ -6,7 +6,7 @@ runs of the cost where it is known, else of what is reserved for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -279,3 +279,8 @@ def _correct(run: UpstreamRun, difference: int) -> None:
     if difference:
         day = UpstreamDay.objects.filter(upstream=run.upstream_id, day=day_of(run.sent_at))
         day.update(spent=F("spent") + difference)
+
+
+def forget_answers(prediction_ids: Sequence[int]) -> None:
+    """Forget what upstreams answered about these predictions, which may repeat their prompts; the costs stay."""
+    UpstreamRun.objects.filter(prediction_id__in=prediction_ids).exclude(answer="").update(answer="")

@@ -7,46 +7,40 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Model
 
-from accounts import scrubbing
-from predictions.models import Upstream, UpstreamKey
+from accounts import sealing
+from accounts.sealing import NoKeyFits, decrypt, encrypt
+from predictions.models import Classifier, Upstream, UpstreamKey
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
+__all__ = [
+    "NoKeyFits",
+    "add_key",
+    "decrypt",
+    "encrypt",
+    "hint",
+    "new_key",
+    "rotate_all",
+    "rotation",
+    "unreadable",
+]
+
 _HINT = 4
 _HINTED_FROM = 12
+_KEPT = ((UpstreamKey, "secret"), (Upstream, "webhook_secret"), (Classifier, "secret"))
+"""Where secrets are stored: the model and the column."""
 
 
-class NoKeyFits(Exception):
-    """What is stored was encrypted with none of the keys that this process has. The text holds no secret."""
-
-
-def encrypt(secret: str) -> str:
-    """The secret as it is stored: text in ASCII, different each time."""
-    scrubbing.remember(secret)
-    return _ring().encrypt(secret.encode()).decode("ascii")
-
-
-def decrypt(stored: str) -> str:
-    """The secret of what `encrypt` gave. Raises NoKeyFits."""
-    from cryptography.fernet import InvalidToken
-
-    try:
-        secret = _ring().decrypt(stored.encode()).decode()
-    except (InvalidToken, UnicodeError):
-        raise NoKeyFits(
-            "A stored secret fits none of the keys in DARKROOM_KEYS. Put back the key that it was encrypted with, "
-            "or enter the secret again."
-        ) from None
-    scrubbing.remember(secret)
-    return secret
+def _kept() -> list[tuple[type[Model], str]]:
+    return [*_KEPT, *sealing.held()]
 
 
 def hint(secret: str) -> str:
@@ -71,7 +65,7 @@ def add_key() -> Path:
     if path is None:
         raise NoKeyFits("DARKROOM_KEYS stands in the environment: put a new key in front of it there.")
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    text = "\n".join([new_key(), *_keys()]) + "\n"
+    text = "\n".join([new_key(), *sealing.keys()]) + "\n"
     fresh.touch(mode=0o600)
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)
@@ -83,8 +77,8 @@ def rotate_all() -> int:
 
     Safe beside running processes and a second time: each row is changed only if it still is as it was read.
     """
-    rows: list[tuple[type[Upstream] | type[UpstreamKey], str, int, str]] = []
-    for model, column in ((UpstreamKey, "secret"), (Upstream, "webhook_secret")):
+    rows: list[tuple[type[Model], str, int, str]] = []
+    for model, column in _kept():
         found = model._default_manager.exclude(**{column: ""}).order_by("pk").values_list("pk", column)
         rows += [(model, column, pk, stored) for pk, stored in found]
     # All are read before the first is written: one that fits no key stops it while nothing has changed.
@@ -112,11 +106,14 @@ class Rotation:
 
 def rotation() -> Rotation:
     """Where the house stands between two keys. Raises NoKeyFits where what is configured is no key."""
-    stored = [*UpstreamKey.objects.exclude(secret="").values_list("secret", flat=True)]
-    stored += Upstream.objects.exclude(webhook_secret="").values_list("webhook_secret", flat=True)
-    keys = _keys()
-    newest = sum(_opens(_ring_of(keys[:1]), one) for one in stored)
-    readable = sum(_opens(_ring_of(keys), one) for one in stored)
+    stored = [
+        one
+        for model, column in _kept()
+        for one in model._default_manager.exclude(**{column: ""}).values_list(column, flat=True)
+    ]
+    keys = sealing.keys()
+    newest = sum(_opens(sealing.ring_of(keys[:1]), one) for one in stored)
+    readable = sum(_opens(sealing.ring_of(keys), one) for one in stored)
     return Rotation(
         len(keys), newest, readable - newest, len(stored) - readable, settings.VAULT_KEYS_FILE is not None
     )
@@ -141,6 +138,9 @@ def unreadable() -> list[str]:
     for upstream in Upstream.objects.exclude(webhook_secret="").order_by("pk"):
         if not _fits(upstream.webhook_secret):
             found.append(f"the webhook secret of {upstream.name}")
+    for classifier in Classifier.objects.exclude(secret="").order_by("pk"):
+        if not _fits(classifier.secret):
+            found.append(f"the secret of the classifier {classifier.name}")
     return found
 
 
@@ -150,40 +150,3 @@ def _fits(stored: str) -> bool:
     except NoKeyFits:
         return False
     return True
-
-
-def _keys() -> tuple[str, ...]:
-    path: Path | None = settings.VAULT_KEYS_FILE
-    if path is None:
-        return tuple(settings.VAULT_KEYS)
-    try:
-        stat = path.stat()
-    except OSError:
-        return tuple(settings.VAULT_KEYS)
-    return _read(path, stat.st_mtime_ns, stat.st_ino)
-
-
-@lru_cache(maxsize=4)
-def _read(path: Path, _changed_ns: int, _inode: int) -> tuple[str, ...]:
-    return tuple(
-        f"{part.rstrip('=')}=" for part in path.read_text(encoding="utf-8").replace(",", " ").split()
-    )
-
-
-def _ring() -> MultiFernet:
-    return _ring_of(_keys())
-
-
-@lru_cache(maxsize=4)
-def _ring_of(keys: tuple[str, ...]) -> MultiFernet:
-    # Not at the top: most processes of a house without upstreams never need it.
-    from cryptography.fernet import Fernet, MultiFernet
-
-    for key in keys:
-        scrubbing.remember(key)
-    try:
-        return MultiFernet([Fernet(key) for key in keys])
-    except ValueError:
-        raise NoKeyFits(
-            "DARKROOM_KEYS holds something that is no key; `manage.py keys new` prints one."
-        ) from None

@@ -93,7 +93,8 @@ let asked = "";
 async function learnSeed() {
   const box = seedField()?.closest(".seed");
   const newest = document.querySelector("#batches .batch.succeeded")?.id ?? "";
-  const model = form()?.elements.model?.value ?? "";
+  // The first: a model may have an input of that name too.
+  const model = form()?.querySelector('[name="model"]')?.value ?? "";
   if (!box || !newest || asked === `${newest} ${model}`) return;
   asked = `${newest} ${model}`;
   const answer = await fetch(`/studio/seed/?${new URLSearchParams({ model })}`).catch(() => null);

@@ -131,6 +131,28 @@ if (switchKeys) {
   switchKeys.addEventListener("change", () => localStorage.setItem("keys", switchKeys.checked ? "on" : "off"));
 }
 
+// In a row of sections that runs out of a narrow window the present one is in sight.
+const section = document.querySelector(".side [aria-current]");
+if (section && section.parentElement.scrollWidth > section.parentElement.clientWidth) {
+  section.parentElement.scrollLeft = section.offsetLeft - section.parentElement.offsetLeft - 16;
+}
+
+// The bell counts again when the page comes back to the front, or was away from what happens.
+const bell = document.querySelector(".bell[data-count]");
+async function countNotices() {
+  if (document.visibilityState !== "visible") return;
+  const answer = await fetch(bell.dataset.count, { headers: { Accept: "application/json" } }).catch(() => null);
+  if (!answer?.ok) return;
+  const { unread } = await answer.json();
+  const count = bell.querySelector(".count");
+  count.hidden = !unread;
+  count.firstElementChild.textContent = unread > 99 ? "99+" : unread;
+}
+if (bell) {
+  document.addEventListener("visibilitychange", countNotices);
+  document.addEventListener("darkroom:back", countNotices);
+}
+
 // Swiping a picture goes to its neighbours.
 const stage = document.querySelector("[data-item] .print");
 let from = null;

@@ -112,6 +112,8 @@ export class Stream {
   #tell(name, data) {
     if (name === "end") {
       if (data.reason === "signed-out") this.#out();
+      // Perhaps the password was changed in another tab, and the browser has a new session: the server will say.
+      else if (data.reason === "session-over") this.#dropped();
       else this.#ask();
     } else if (name !== "beat") {
       this.heard(name, data);

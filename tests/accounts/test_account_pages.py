@@ -14,8 +14,9 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import credits, paging, statement, tokens
+from accounts import credits, statement, tokens
 from accounts.models import MICRO, ApiToken, LedgerEntry, User
+from accounts.models.tokens import all_scopes
 from predictions.models import Status, Version
 from tests import factories
 
@@ -76,9 +77,9 @@ def test_the_cursor_stays_when_rows_are_added(alice: User) -> None:
     account = factories.account_of(alice)
     for _number in range(4):
         credits.grant(account, MICRO)
-    first = paging.page(statement.entries(account), "", 2)
+    first = statement.page(account, statement.Filters(), "", 2)
     credits.grant(account, MICRO)
-    second = paging.page(statement.entries(account), first.next, 2)
+    second = statement.page(account, statement.Filters(), first.next, 2)
     assert not {row.pk for row in first.rows} & {row.pk for row in second.rows}
 
 
@@ -149,7 +150,7 @@ def test_the_statement_asks_as_little_for_fifty_rows_as_for_one(
     for _number in range(50):
         credits.grant(factories.account_of(alice), MICRO)
     client = client_of(alice)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(10):
         client.get("/account/")
 
 
@@ -173,10 +174,14 @@ def test_a_token_gets_the_limits_of_the_form(alice: User, version: Version, clie
     assert row.expires_at is not None and row.expires_at > timezone.now() + timedelta(days=3)
 
 
-def test_a_name_alone_makes_a_token_that_may_do_everything(alice: User, client_of: ClientOf) -> None:
+def test_a_name_alone_makes_a_token_that_may_do_everything_but_leave(
+    alice: User, client_of: ClientOf
+) -> None:
     client_of(alice).post("/account/tokens/", {"name": "plain"})
     row = ApiToken.objects.get(name="plain")
-    assert row.scopes == ApiToken.Scope.values and row.networks == row.allowed_models == []
+    assert (
+        row.scopes == all_scopes() == ApiToken.Scope.values[:-1] and row.networks == row.allowed_models == []
+    )
     assert row.expires_at is row.day_limit is row.in_flight_limit is None
 
 
@@ -247,3 +252,10 @@ def test_the_list_of_tokens_asks_as_little_for_many_as_for_one(
     client = client_of(alice)
     with django_assert_max_num_queries(8):
         client.get("/account/tokens/")
+
+
+def test_the_last_day_that_there_is_is_a_fault_of_its_field(alice: User, client_of: ClientOf) -> None:
+    client = client_of(alice)
+    answer = client.post("/account/tokens/", {"name": "for ever", "expires": "9999-12-31"})
+    assert answer.status_code == 422 and list(answer.context["form"].errors) == ["expires"]
+    assert client.post("/account/tokens/", {"name": "long", "expires": "9000-12-31"}).status_code == 200

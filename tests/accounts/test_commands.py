@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import MICRO, LedgerEntry, User
+from accounts.models import MICRO, Account, LedgerEntry, User
 from predictions.models import Version
 from tests import factories
 
@@ -45,6 +45,15 @@ def test_it_grants_a_reference_once(charlie: User) -> None:
     with pytest.raises(CommandError, match="invoice-7"):
         run("grant", "charlie", "5", "--reference", "invoice-7")
     assert factories.account_of(charlie).balance == 5 * MICRO
+
+
+def test_it_says_why_a_grant_cannot_be(charlie: User) -> None:
+    with pytest.raises(CommandError, match="at most 55 characters"):
+        run("grant", "charlie", "5", "--reference", "x" * 56)
+    Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
+    with pytest.raises(CommandError, match="The account of charlie is closed"):
+        run("grant", "charlie", "5")
+    assert factories.account_of(charlie).balance == 0
 
 
 def test_it_prints_the_token_and_nothing_else(alice: User) -> None:

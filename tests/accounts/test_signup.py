@@ -42,7 +42,7 @@ def test_no_welcome_leaves_no_row(client: Client) -> None:
     assert not LedgerEntry.objects.filter(account=sign_up(client).account).exists()
 
 
-@override_settings(REGISTRATION_OPEN=False)
+@override_settings(REGISTRATION="closed")
 def test_registration_can_be_closed(client: Client) -> None:
     form = {"username": "dora", "email": "d@example.org", "password1": WORDS, "password2": WORDS}
     assert client.post("/accounts/signup/", form).status_code == 200

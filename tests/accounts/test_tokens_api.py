@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import credits, tokens
 from accounts.models import MICRO, ApiToken, TokenSpending, User
+from accounts.organizations import founding
 from predictions.models import Version
 from tests import factories
 
@@ -224,6 +225,21 @@ def test_a_session_gives_what_its_user_likes(alice: User, client_of: ClientOf) -
     path = f"/api/tokens/{made.json()['id']}"
     changed = client.patch(path, {"scopes": ["admin"]}, content_type="application/json")
     assert changed.json()["scopes"] == ["admin"]
+
+
+def test_a_token_makes_sees_and_changes_those_of_its_own_account_alone(alice: User) -> None:
+    own, club = founding.own(alice), founding.found(alice, "club")
+    mine, _plain = tokens.issue(alice, "mine")
+    founding.act_for(alice, club.pk)
+    api = Tokens(alice)
+    founding.act_for(alice, own.pk)
+    made = ApiToken.objects.get(pk=api.make().json()["id"])
+    assert made.account == club, "whomever the member acts for at the moment"
+    assert [one["name"] for one in api.call("GET").json()["results"]] == ["made", "caller"]
+    for method in ("GET", "PATCH", "DELETE"):
+        assert api.call(method, f"/{mine.pk}", {}).status_code == 404, method
+    mine.refresh_from_db()
+    assert mine.is_usable
 
 
 def test_a_form_of_another_site_changes_nothing(alice: User) -> None:

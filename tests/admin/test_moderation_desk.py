@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import tokens
-from accounts.models import MICRO, ApiToken, User
+from accounts.models import MICRO, ApiToken, AuditEntry, User
 from gallery.models import Item, ShareLink
 from predictions.models import Prediction, Status
 from tests import factories
@@ -75,19 +75,30 @@ def test_a_ban_closes_every_door_and_can_be_lifted(
     desk: Client, alice: User, client_of: ClientOf, bearer: Callable[[User], dict[str, str]]
 ) -> None:
     headers, hers = bearer(alice), client_of(alice)
-    act(desk, User, "ban", alice)
+    asked = act(desk, User, "ban", alice)
+    assert asked.status_code == 200 and 'name="reason"' in asked.content.decode()
+    assert Client().get("/api/me", headers=headers).status_code == 200
+    act(desk, User, "ban", alice, answered="1", reason="Spam.")
     assert Client().get("/api/me", headers=headers).status_code == 403
     assert hers.get("/account/").status_code == 302
-    act(desk, User, "unban", alice)
+    act(desk, User, "unban", alice, answered="1", reason="A mistake.")
     assert Client().get("/api/me", headers=headers).status_code == 200
-    assert [entry.get_change_message() for entry in LogEntry.objects.order_by("id")] == [
-        "Banned.",
-        "Ban lifted.",
+    assert [(entry.action, entry.reason) for entry in AuditEntry.objects.order_by("number")] == [
+        ("user.ban", "Spam."),
+        ("user.unban", "A mistake."),
     ]
 
 
+def test_a_mute_ends_on_a_day_that_every_zone_has(desk: Client, alice: User) -> None:
+    far = {"until_0": "9999-12-31", "until_1": "23:59:59"}
+    asked = act(desk, User, "mute", alice, answered="1", reason="Insults.", **far)
+    assert asked.status_code == 422 and "until" in asked.context["form"].errors
+    near = {"until_0": "2090-12-31", "until_1": "23:59:59"}
+    assert act(desk, User, "mute", alice, answered="1", reason="Insults.", **near).status_code == 302
+
+
 def test_nobody_bans_himself(desk: Client, staff: User) -> None:
-    act(desk, User, "ban", staff)
+    act(desk, User, "ban", staff, answered="1", reason="Oops.")
     staff.refresh_from_db()
     assert staff.is_active
 
@@ -110,7 +121,7 @@ def test_a_helper_makes_no_administrator(staff: User, alice: User, client_of: Cl
     )
     helper.refresh_from_db()
     assert not helper.is_superuser
-    act(client, User, "ban", staff)
+    act(client, User, "ban", staff, answered="1", reason="Now.")
     staff.refresh_from_db()
     assert staff.is_active
     assert client.get(reverse("admin:auth_user_password_change", args=[staff.pk])).status_code == 403
@@ -136,6 +147,20 @@ def test_a_share_link_is_withdrawn(desk: Client, alice: User) -> None:
     assert share.token not in listed
     act(desk, ShareLink, "withdraw", share)
     assert ShareLink.objects.open().count() == 0
+
+
+def test_a_moderator_withdraws_no_share_link_of_staff(
+    desk: Client, staff: User, alice: User, client_of: ClientOf
+) -> None:
+    helper = factories.make_user("helper", is_staff=True)
+    helper.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_sharelink", "change_sharelink"])
+    )
+    links = [factories.make_share_link(factories.make_item(one)) for one in (alice, staff, helper)]
+    act(client_of(helper), ShareLink, "withdraw", *links)
+    assert set(ShareLink.objects.open()) == set(links[1:])
+    act(desk, ShareLink, "withdraw", links[2])
+    assert set(ShareLink.objects.open()) == {links[1]}
 
 
 def test_live_predictions_are_canceled_and_their_holds_returned(desk: Client, alice: User) -> None:
@@ -170,6 +195,6 @@ def test_a_helper_takes_over_nobody(client_of: ClientOf) -> None:
     address = {"user": other.pk, "email": "mine@example.org", "verified": "on", "primary": "on"}
     assert client.post(reverse("admin:account_emailaddress_add"), address).status_code == 403
     assert client.post(reverse("admin:auth_group_add"), {"name": "everything"}).status_code == 403
-    act(client, User, "ban", other)
+    act(client, User, "ban", other, answered="1", reason="Now.")
     other.refresh_from_db()
     assert other.is_active

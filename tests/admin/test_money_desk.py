@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import MICRO, LedgerEntry, User
-from predictions.models import HostedModel, Price
+from accounts import sanctions
+from accounts.models import MICRO, Account, AuditEntry, LedgerEntry, Notice, User
 from tests import factories
 
 ClientOf = Callable[[User], Client]
@@ -79,6 +79,22 @@ def test_a_form_sent_twice_counts_once(desk: Client, alice: User) -> None:
     assert factories.account_of(alice).balance == 105 * MICRO
 
 
+def test_a_form_sent_again_says_what_it_did_the_first_time(desk: Client, alice: User, bob: User) -> None:
+    """Whatever it carries now: another account or amount under a used number is done to nobody."""
+    assert send(desk, alice, "grant", "5", once=ONCE) == 302
+    told = {"amount": "7", "reason": "other words", "once": ONCE}
+    for user in (alice, bob):
+        answer = desk.post(page(user, "grant"), told, follow=True)
+        assert answer.redirect_chain == [
+            (reverse("admin:accounts_account_change", args=[alice.account_id]), 302)
+        ]
+        assert "This form was sent before, and counted once: +5.00 credits for alice" in str(
+            [str(message) for message in answer.context["messages"]]
+        )
+    assert [factories.account_of(user).balance for user in (alice, bob)] == [105 * MICRO, 100 * MICRO]
+    assert LogEntry.objects.count() == 1
+
+
 def test_two_forms_count_twice(desk: Client, alice: User) -> None:
     send(desk, alice, "grant", "5", once="a" * 24)
     send(desk, alice, "grant", "5", once="b" * 24)
@@ -122,32 +138,64 @@ def test_a_balance_is_no_field_of_a_form(desk: Client, alice: User) -> None:
     assert (account.in_flight_limit, account.balance, account.held) == (7, 100 * MICRO, 0)
 
 
+def test_what_an_account_is_and_how_it_stands_are_no_fields(desk: Client, alice: User) -> None:
+    address = reverse("admin:accounts_account_change", args=[alice.account_id])
+    form = {
+        "name": "alice", "kind": "organization", "status": "closed", "in_flight_limit": "", "ledger-TOTAL_FORMS": "0",
+        "ledger-INITIAL_FORMS": "0", "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    assert desk.post(address, form).status_code == 302
+    account = factories.account_of(alice)
+    assert (account.kind, account.status) == ("user", "active")
+
+
+def stand(client: Client, account_id: int | None, verb: str, reason: str = "unpaid") -> int:
+    return client.post(
+        reverse(f"admin:accounts_account_{verb}", args=[account_id]), {"reason": reason}
+    ).status_code
+
+
+def test_an_account_is_suspended_with_a_reason_and_opened_again_on_record(
+    desk: Client, staff: User, alice: User, bearer: Callable[[User], dict[str, str]], client: Client
+) -> None:
+    token = bearer(alice)
+    assert client.get("/api/me", headers=token).status_code == 200
+    assert stand(desk, alice.account_id, "suspend", " ") == 422
+    assert stand(desk, alice.account_id, "suspend") == 302
+    assert factories.account_of(alice).status == "suspended"
+    assert client.get("/api/me", headers=token).status_code in {401, 403}
+    entry = AuditEntry.objects.get(action="account.suspend")
+    assert (entry.actor, entry.reason, entry.account_id) == (staff, "unpaid", alice.account_id)
+    assert Notice.objects.get(user=alice, kind="account.suspended").params["reason"] == "unpaid"
+    assert stand(desk, alice.account_id, "suspend") == 422
+    assert stand(desk, alice.account_id, "reopen", "paid") == 302
+    assert client.get("/api/me", headers=token).status_code == 200
+    assert AuditEntry.objects.get(action="account.reopen").detail["after"] == {"status": "active"}
+    assert stand(desk, alice.account_id, "reopen", "paid") == 422
+
+
+def test_a_suspension_does_not_go_round_a_ban_or_a_closing(desk: Client, staff: User, alice: User) -> None:
+    sanctions.ban(alice, staff, "spam")
+    assert stand(desk, alice.account_id, "reopen") == 422
+    assert factories.account_of(alice).status == "suspended"
+    for status in ("closing", "closed"):
+        Account.objects.filter(pk=alice.account_id).update(status=status)
+        assert stand(desk, alice.account_id, "suspend") == stand(desk, alice.account_id, "reopen") == 422
+        assert factories.account_of(alice).status == status
+
+
+def test_nobody_decides_about_their_own_account_nor_staff_about_staffs(
+    client_of: ClientOf, staff: User
+) -> None:
+    helper = helper_with("view_account", "change_account")
+    client = client_of(helper)
+    assert stand(client, helper.account_id, "suspend") == 422
+    assert stand(client, staff.account_id, "suspend") == 422
+    assert stand(client_of(staff), helper.account_id, "suspend") == 302
+    assert stand(client, helper.account_id, "reopen") == 422
+    looker = client_of(factories.make_user("looker", is_staff=True))
+    assert stand(looker, helper.account_id, "reopen") == 403
+
+
 def test_an_unknown_account_is_not_found(desk: Client) -> None:
     assert desk.get(reverse("admin:accounts_account_adjust_credits", args=[10**6])).status_code == 404
-
-
-def test_a_price_is_added_and_the_old_one_stays(desk: Client) -> None:
-    model = factories.make_version().model
-    form = {"model": model.pk, "unit": "run", "credits": "0.22", "source": "our own figure"}
-    assert desk.post(reverse("admin:predictions_price_add"), form).status_code == 302
-    prices = Price.objects.filter(model=model).order_by("number")
-    assert [(price.number, price.unit, price.amount) for price in prices] == [
-        (1, "output", MICRO),
-        (2, "run", 220_000),
-    ]
-
-
-@pytest.mark.parametrize("text", ["-1", "free", "0.0000001"])
-def test_a_price_that_is_none_is_refused(desk: Client, text: str) -> None:
-    model: HostedModel = factories.make_version().model
-    form = {"model": model.pk, "unit": "run", "credits": text}
-    assert desk.post(reverse("admin:predictions_price_add"), form).status_code == 200
-    assert Price.objects.filter(model=model).count() == 1
-
-
-def test_a_price_is_never_changed(desk: Client) -> None:
-    price = factories.make_version().model.prices.get()
-    form = {"model": price.model_id, "unit": "run", "credits": "9"}
-    assert desk.post(reverse("admin:predictions_price_change", args=[price.pk]), form).status_code == 403
-    price.refresh_from_db()
-    assert price.amount == MICRO

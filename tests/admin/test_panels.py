@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -15,13 +20,43 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import credits, tokens
-from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, Plan, TokenSpending, User
+from accounts import credits, sanctions, tokens
+from accounts.models import (
+    MICRO,
+    Account,
+    AccountSpending,
+    Announcement,
+    ApiToken,
+    AuditEntry,
+    AuditMark,
+    Gift,
+    Invitation,
+    LedgerEntry,
+    Membership,
+    Notice,
+    NoticeChoice,
+    OrganizationInvitation,
+    PaymentEvent,
+    Plan,
+    Purchase,
+    RedeemCode,
+    Redemption,
+    Sanction,
+    SignIn,
+    Site,
+    TokenSpending,
+    User,
+)
 from gallery.models import (
+    AccountDeed,
+    Case,
+    Closure,
     Collection,
     CollectionEditor,
     CollectionItem,
     Comment,
+    Evidence,
+    Export,
     Follow,
     Item,
     ItemTag,
@@ -33,26 +68,38 @@ from gallery.models import (
     ShareLink,
     Tag,
 )
+from gallery.moderation import removing
+from predictions import judging
 from predictions.models import (
     Beat,
+    BlockedPicture,
+    Classifier,
     Delivery,
     DeliveryAttempt,
     Deployment,
+    FailureDay,
+    FigureDay,
     HostedModel,
     IdempotencyKey,
     Output,
+    PlanRule,
     Prediction,
     Preview,
     Price,
+    PromptRule,
+    QueueLook,
+    RuleHit,
     Status,
     StoredFile,
     UnansweredCreate,
     UpstreamDay,
     UpstreamRun,
+    UsageDay,
     Version,
 )
 from predictions.upstreams import spending
 from tests import factories
+from tests.accounts.money.rows import make_money
 from tests.upstreams import rows
 
 ClientOf = Callable[[User], Client]
@@ -62,7 +109,10 @@ OURS = [
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
     Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem, ApiToken, Membership,
-    TokenSpending, UpstreamRun, UpstreamDay,
+    TokenSpending, AccountSpending, AuditMark, RedeemCode, Redemption, Gift, Purchase, PaymentEvent,
+    UpstreamRun, UpstreamDay,
+    AuditEntry, Sanction, Evidence, Case, AccountDeed, RuleHit, BlockedPicture, SignIn,
+    UsageDay, FailureDay, FigureDay, QueueLook,
 ]  # fmt: skip
 
 
@@ -75,9 +125,15 @@ def fill(name: str) -> Item:
     user = factories.make_user(name)
     tokens.issue(user, "test", day_limit=MICRO)
     Account.objects.filter(pk=user.account_id).update(plan=Plan.objects.create(name=name))
+    credits.limit_account(factories.account_of(user), day=None, month=1000 * MICRO)
+    AuditMark.objects.create(name=name, upto=1)
+    make_goings(user)
+    make_money(user)
     item = factories.make_item(user)
     factories.make_share_link(item)
     make_people(user, item)
+    case = Case.objects.create(kind="report", item=item, user=user, account=item.account, about=name)
+    AccountDeed.objects.create(user=user, case=case, made_by=user, reason="spam")
     failed = factories.make_prediction(user, status=Status.FAILED)
     told = Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
     DeliveryAttempt.objects.create(delivery=told, number=1, answer_code=500)
@@ -92,7 +148,59 @@ def fill(name: str) -> Item:
     upstream = rows.make_upstream(name)
     rows.make_route(upstream, failed.model, cost=MICRO)
     spending.reserve(failed, upstream.keys.get().provider_name)
+    make_sanctioned(user)
+    make_rules(user)
+    make_entrance(user)
+    make_figures(failed)
+    Site.objects.get_or_create(pk=1)
+    Announcement.objects.create(text_en=name, text_zh=name)
     return item
+
+
+def make_entrance(user: User) -> None:
+    """An invitation, a sign-in, a session, a second factor and another service by which the user comes."""
+    Invitation.objects.create(digest=user.username, note=user.username, made_by=user)
+    SignIn.objects.create(user=user, succeeded=True)
+    UserSession.objects.create(user=user, ip="203.0.113.7", session_key=user.username, user_agent="curl/8")
+    Authenticator.objects.create(user=user, type="totp", data={"secret": ""})
+    SocialAccount.objects.create(user=user, provider="house", uid=user.username)
+
+
+def make_rules(user: User) -> None:
+    """A prompt rule with what it does for a plan, a finding, a blocked picture and a classifier."""
+    rule = PromptRule.objects.create(name=f"rule of {user.username}", text="axolotl")
+    account = factories.account_of(user)
+    PlanRule.objects.create(rule=rule, plan=account.plan, action="flag")
+    RuleHit.objects.create(
+        what="prompt",
+        rule=rule,
+        source=rule.name,
+        action="flag",
+        account=account,
+        user=user,
+        excerpt="axolotl",
+    )
+    judging.block(hashlib.sha256(user.username.encode()).hexdigest(), reason="Not ours to show", by=user)
+    Classifier.objects.create(name=user.username, kind="webhook", target="https://judge.example/")
+
+
+def make_sanctioned(user: User) -> None:
+    """A warning, on record, and a picture that was removed."""
+    sanctions.warn(user, None, "Be kind.")
+    removing.remove(factories.make_item(user), None, "Not ours to show")
+
+
+def make_goings(user: User) -> None:
+    """A row of all that people are told and asked, and of how they go."""
+    account = factories.account_of(user)
+    Notice.objects.create(user=user, kind="credits.granted")
+    NoticeChoice.objects.create(user=user, kind="credits.granted", mail=False)
+    OrganizationInvitation.objects.create(
+        account=account, email=f"{user.username}-asked@example.org", digest=user.username, made_by=user,
+        expires_at=timezone.now(),
+    )  # fmt: skip
+    Export.objects.create(user=user, account=account)
+    Closure.objects.create(user=user, account=account, due_at=timezone.now())
 
 
 def make_people(user: User, item: Item) -> None:
@@ -109,6 +217,15 @@ def make_people(user: User, item: Item) -> None:
     Preset.objects.create(user=user, model=item.model, name="usual")
     ReaderChoice.objects.create(user=user, sensitive="show")
     SearchRow.objects.create(item=item)
+
+
+def make_figures(failed: Prediction) -> None:
+    """A day of figures, and a look at the queue."""
+    day = date(2026, 1, 1) + timedelta(days=FigureDay.objects.count())
+    FigureDay.objects.create(day=day, zone="UTC")
+    UsageDay.objects.create(day=day, account=failed.account, model=failed.model, failed=1)
+    FailureDay.objects.create(day=day, model=failed.model, reason="ours", count=1)
+    QueueLook.objects.create(waiting=1)
 
 
 @pytest.fixture
@@ -152,6 +269,12 @@ def test_every_row_opens(desk: Client) -> None:
         row = model.objects.order_by("pk").last()
         page = desk.get(address(model, "change", row.pk))
         assert page.status_code == 200, (model, page)
+
+
+def test_every_page_to_add_a_row_shows_nothing_that_is_not_there_yet(desk: Client) -> None:
+    for model in OURS:
+        page = desk.get(address(model, "add"))
+        assert page.status_code in (200, 302, 403) and b"object at 0x" not in page.content, model
 
 
 @pytest.mark.parametrize("model", HISTORY, ids=lambda m: m._meta.label)
@@ -218,7 +341,7 @@ def test_the_first_page_counts(desk: Client, alice: User) -> None:
 def test_the_side_bar_is_grouped(desk: Client) -> None:
     groups = desk.get("/admin/").context["sidebar_navigation"]
     titles = [str(group["title"]) for group in groups]
-    assert titles == ["", "Work", "Upstreams", "Gallery", "People", "Money", "System"]
+    assert titles == ["", "Work", "Upstreams", "Gallery", "People", "Rules", "Money", "System"]
     links = [str(item["link"]) for group in groups for item in group["items"]]
     assert all(desk.get(link).status_code == 200 for link in links)
 

@@ -12,15 +12,21 @@ from typing import Any
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from accounts.models import User
+from accounts import sanctions, site
+from accounts.models import MICRO, User
+from accounts.notices import telling
+from accounts.organizations import founding
 from gallery import errors, sharing
 from gallery.collections import keeping
-from gallery.models import Item
+from gallery.models import Case, Closure, Export, Item
+from gallery.moderation import appeals, deciding
+from gallery.notices import choices
 from gallery.shares import making
-from gallery.social import commenting, following, liking
+from gallery.social import commenting, following, liking, reporting
 from predictions import catalogue
 from predictions.models import Delivery
 from tests import factories
+from tests.accounts.money.rows import make_money
 from tests.browser.conftest import Window
 from tests.gallery.pictures import picture_item
 
@@ -92,14 +98,19 @@ PAGES: tuple[Place, ...] = (
         ("share with a password", "/s/{locked}/"),
         ("log in", "/accounts/login/"),
         ("sign up", "/accounts/signup/"),
+        ("closed account", "/accounts/inactive/"),
         ("forgotten password", "/accounts/password/reset/"),
         ("forgotten password, sent", "/accounts/password/reset/done/"),
+        ("stop mails", "/account/notices/stop/{stop}/"),
+        ("receipt of a deleted account", "/account/receipt/{receipt}/"),
         ("guide", "/docs/"),
         ("guide, long tables", "/docs/errors"),
         ("guide, a model", "/docs/models/{owner}/{name}"),
         ("guide, search", "/docs/search?q=webhook"),
     ),
     Place("share that has ended", "/s/{ended}/", status=404),
+    Place("invitation that is used up", "/accounts/invitation/", status=410),
+    Place("no such invitation", "/accounts/invitation/nothing/", status=404),
     Place("not found", "/nowhere/", status=404),
     *(
         Place(f"error {status}", f"/errors/{status}/", status=status)
@@ -128,17 +139,52 @@ PAGES: tuple[Place, ...] = (
         ("collection to choose", "/library/collections/pick/?item={item}"),
         ("earlier prompts", "/studio/prompts/"),
         ("account", "/account/"),
+        ("account, filtered", "/account/?group=added&since=2026-01-01"),
+        ("usage", "/account/usage/"),
+        ("spending limits", "/account/limits/"),
+        ("redeem a code", "/account/redeem/"),
+        ("give credits", "/account/gifts/"),
+        ("add credits", "/account/credits/"),
+        ("receipt", "/account/credits/{purchase}/"),
         ("tokens", "/account/tokens/"),
         ("token", "/account/tokens/{token}/"),
         ("webhooks", "/account/webhooks/"),
         ("secret of webhooks", "/account/webhooks/secret/"),
         ("delivery", "/account/webhooks/{delivery}/"),
+        ("notices", "/account/notices/"),
+        ("notices by mail", "/account/notices/choices/"),
+        ("everything along", "/account/export/"),
+        ("organisations", "/account/organizations/"),
+        ("organisation", "/account/organizations/{organization}/"),
+        ("security", "/accounts/2fa/"),
+        ("passkeys", "/accounts/2fa/webauthn/"),
+        ("sessions", "/accounts/sessions/"),
+        ("e-mail", "/accounts/email/"),
+        ("other services", "/accounts/3rdparty/"),
+        ("confirm that it is you", "/accounts/reauthenticate/"),
+        ("decisions", "/account/decisions/"),
+        ("decision", "/account/decisions/{decision}/"),
+        ("decision about oneself", "/account/decisions/sanction/{sanction}/"),
         ("password", "/accounts/password/change/"),
         ("log out", "/accounts/logout/"),
     ),
     *_of(
         STAFF,
         ("operator's desk", "/admin/"),
+        ("moderation", "/admin/moderation/"),
+        ("moderation, appeals", "/admin/moderation/?tab=appeals"),
+        ("moderation, waiting for review", "/admin/moderation/?tab=review"),
+        ("moderation, closed", "/admin/moderation/?tab=closed"),
+        ("case", "/admin/moderation/{case}/"),
+        ("pictures of a member, for moderators", "/admin/moderation/members/{username}/"),
+        ("operations", "/admin/operations/"),
+        ("operations, a month", "/admin/operations/?period=month"),
+        ("maintenance", "/admin/operations/maintenance/"),
+        ("house rules", "/admin/house/"),
+        ("announcements", "/admin/announcements/"),
+        ("members", "/admin/members/"),
+        ("members, found", "/admin/members/?q=alice"),
+        ("member", "/admin/members/{member}/"),
         ("upstreams", "/admin/upstreams/"),
         ("list of the desk", "/admin/gallery/item/"),
         heaviest=KIB * KIB,
@@ -175,8 +221,29 @@ def make_scene() -> dict[str, str]:
         account=failed.account, prediction=failed, event="completed", state="given_up", body="{}", attempts=1
     )
     factories.make_token(alice)
+    site.change(gifts=True)
+    make_money(alice)
+    boss = User.objects.get(username=STAFF)
+    reporting.report(published, reporting.Reporter(bob), "copied", "It is mine.")
+    [hidden] = deciding.hide_now([items[1]], boss, "copied work")
+    appeals.make(hidden, alice, "I painted it myself.")
+    warning = sanctions.warn(alice, boss, "copied work", case=hidden.pk)
+    telling.tell(alice, "credits.granted", link="/account/", amount_micro=5 * MICRO, reason="For the show")
+    assert alice.account is not None
+    Export.objects.create(user=alice, account=alice.account, state="failed")
+    gone = Closure.objects.create(
+        user=bob, account=factories.account_of(bob), due_at=timezone.now(), finished_at=timezone.now(),
+        receipt={"pictures": 12, "ledger_rows_kept": 40},
+    )  # fmt: skip
     return {
+        "organization": str(founding.found(alice, "Studio Nord").pk),
+        "stop": choices.stop_token(alice.pk, "credits.granted"),
+        "receipt": gone.reference,
+        "case": str(Case.objects.get(item=published).pk),
+        "decision": str(hidden.pk),
+        "sanction": str(warning.pk),
         "item": items[0].public_id,
+        "purchase": alice.account.purchases.get().reference,
         "published": published.public_id,
         "prediction": waiting.public_id,
         "comment": str(comment.pk),
@@ -187,6 +254,7 @@ def make_scene() -> dict[str, str]:
         "ended": ended.token,
         "tag": "lighthouse",
         "username": alice.username,
+        "member": str(alice.pk),
         "owner": "lucataco",
         "name": "flux-schnell-lora",
         "token": str(alice.api_tokens.get().pk),

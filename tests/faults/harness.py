@@ -263,8 +263,10 @@ def short(postgres: Postgres | None = None) -> None:
         assert sum(report.killed.values()) == len(kills)
 
 
-def poison(house: House, strike: Callable[[], None], patience_s: float = 240) -> tuple[Any, ...]:
+def poison(house: House, strike: Callable[[], int], patience_s: float = 600) -> tuple[Any, ...]:
     """Send one prediction and `strike` whenever it is in a worker's hands; its row once it has ended.
+
+    `strike` answers how many it hit: at a claim that it missed it is asked again.
 
     The row: status, error, captured and released micro-credits, starts.
     """
@@ -277,9 +279,8 @@ def poison(house: House, strike: Callable[[], None], patience_s: float = 240) ->
     give_up = time.monotonic() + patience_s
     while (row := database.rows(state)[0])[2] in LIVE:
         assert time.monotonic() < give_up, f"it never ended: {row}"
-        if row[0] == "claimed" and row[1] not in struck:
+        if row[0] == "claimed" and row[1] not in struck and strike():
             struck.add(row[1])
-            strike()
         time.sleep(0.02)
     return database.rows(
         "SELECT p.status, p.error, e.captured, e.released, p.start_attempts FROM predictions_prediction p"

@@ -21,10 +21,13 @@ def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim() -> None
         engine = one.kinds()["engine"][0]
         os.kill(engine.pid, signal.SIGSTOP)
 
-        def strike() -> None:
+        def strike() -> int:
+            hit = 0
             for worker in one.kinds().get("worker", []):
                 with contextlib.suppress(psutil.Error):
                     worker.kill()
+                    hit += 1
+            return hit
 
         status, error, captured, _released, starts = poison(one, strike)
         assert (status, captured, starts) == ("failed", 0, 3)

@@ -12,9 +12,14 @@ import pytest
 from django.conf import LazySettings
 
 from accounts.models import User
+from predictions import judging
+from predictions.files import phash
+from predictions.judging import sent
 from predictions.upstreams import configured
 from tests import factories
 from tests.faults.upstream import World
+from tests.file_server import FileServer
+from tests.predictions.judging.service import as_bytes, scene
 from tests.upstream import Upstream, painting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,3 +104,79 @@ def test_one_that_is_too_large_for_it_is_refused_in_words_that_help(world: World
     assert (prediction.status, world.settled(prediction)) == ("failed", (0, 1))
     assert "larger than" in (prediction.error or "")
     assert world.starts(prediction) == []
+
+
+@pytest.fixture
+def strangers(settings: LazySettings) -> Iterator[FileServer]:
+    """A stranger's server, with a picture that was removed, another one, and a film."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.1/32"]
+    png, mp4 = {"Content-Type": "image/png"}, {"Content-Type": "video/mp4"}
+    film = b"\x00\x00\x00\x18ftypisom" + os.urandom(5000)
+    with FileServer({
+        "/bad.png": (200, png, BAD), "/good.png": (200, png, GOOD), "/film.mp4": (200, mp4, film),
+        "/on.png": (302, {"Location": "/bad.png"}, b""), "/lies.mp4": (200, mp4, BAD),
+    }) as server:  # fmt: skip
+        yield server
+
+
+BAD, GOOD = as_bytes(scene(1)), as_bytes(scene(2))
+
+
+@pytest.mark.parametrize("path", ["bad.png", "on.png", "lies.mp4"])
+def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
+    world: World, strangers: FileServer, path: str
+) -> None:
+    judging.block(phash.of(scene(1)))
+    world.add(files="auto")
+    prediction = world.work(world.ask(image=f"{strangers.url}/{path}"))
+    assert (prediction.status, prediction.error) == ("failed", f"Input image: {sent.REFUSED}")
+    assert world.there.rows("start") == [] and world.settled(prediction) == (0, 1)
+
+
+@pytest.mark.parametrize("files", ["auto", "data", "upload"])
+def test_what_was_looked_at_is_what_the_upstream_gets(
+    world: World, strangers: FileServer, files: str
+) -> None:
+    judging.block(phash.of(scene(1)))
+    world.add(files=files)
+    prediction = world.work(world.ask(image=f"{strangers.url}/good.png"))
+    assert (prediction.status, prediction.error) == ("succeeded", None)
+    assert read_there(world)[0] in ("data", "upload") and read_there(world)[1] == digest(GOOD)
+    assert strangers.asked == ["/good.png"]
+
+
+def test_an_upstream_that_takes_addresses_alone_gets_the_one_that_was_looked_at(
+    world: World, strangers: FileServer
+) -> None:
+    judging.block(phash.of(scene(1)))
+    world.add(files="url")
+    prediction = world.work(world.ask(image=f"{strangers.url}/good.png"))
+    assert (prediction.status, prediction.error) == ("succeeded", None)
+    assert strangers.asked == ["/good.png"] * 2
+
+
+def test_nothing_is_fetched_first_where_no_picture_is_blocked(world: World, strangers: FileServer) -> None:
+    world.add(files="auto")
+    prediction = world.work(world.ask(image=f"{strangers.url}/good.png"))
+    assert (prediction.status, read_there(world)[0]) == ("succeeded", "address")
+    assert strangers.asked == ["/good.png"]
+
+
+def test_what_cannot_be_fetched_to_be_looked_at_starts_nothing_and_costs_nothing(
+    world: World, strangers: FileServer
+) -> None:
+    judging.block(phash.of(scene(1)))
+    world.add(files="auto")
+    prediction = world.work(world.ask(image=f"{strangers.url}/gone.png"))
+    assert (prediction.status, world.settled(prediction)) == ("failed", (0, 1))
+    assert (
+        prediction.error == "Input image could not be fetched: its server answered 404. Nothing was charged."
+    )
+    assert world.there.rows("start") == []
+
+
+def test_what_is_no_picture_is_left_for_the_upstream_to_fetch(world: World, strangers: FileServer) -> None:
+    judging.block(phash.of(scene(1)))
+    world.add(files="auto")
+    world.work(world.ask(image=f"{strangers.url}/film.mp4"))
+    assert strangers.asked[0] == "/film.mp4" and read_there(world)[0] == "address"

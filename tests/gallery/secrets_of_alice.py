@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.utils import timezone
 
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, Notice, OrganizationInvitation, Purchase, Sanction, User
+from accounts.organizations import founding
 from gallery import sharing
 from gallery.collections import editors, keeping
-from gallery.models import Collection, Comment, Item, Preset, Report, ShareLink
+from gallery.models import Case, Collection, Comment, Export, Item, Preset, Report, ShareLink
 from gallery.shares import making
 from predictions.files import uploads
 from predictions.models import Delivery, Prediction, Version
@@ -76,6 +78,8 @@ def make() -> Secrets:
     _people(made)
     _work(made, alice, made.ids, made.numbers, secret=True)
     _work(made, bob, made.own, made.own_numbers, secret=False)
+    _reach(made, alice, made.ids, made.numbers, words=WORD)
+    _reach(made, bob, made.own, made.own_numbers, words="Bob's")
     kept = keeping.create(bob, "Bob's")
     keeping.add(kept, [Item.objects.get(public_id=made.own["item"])], bob)
     link = making.share(kept, bob)
@@ -180,6 +184,35 @@ def _work(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, str
     numbers |= {"preset": str(preset.pk), "token": str(ApiToken.objects.get(user=user).pk)}
     if not secret:
         ids["item"] = picture_item(user, words, seed=99).public_id
+
+
+def _reach(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, str], *, words: str) -> None:
+    """An organisation, what somebody was told and bought, decisions about them, a copy of everything."""
+    account = factories.account_of(user)
+    club = founding.found(user, f"{words} club")
+    asked = OrganizationInvitation.objects.create(
+        account=club, email=f"{words.lower().replace(chr(39), '')}@asked.example", digest=user.username, made_by=user,
+        expires_at=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+    told = Notice.objects.create(
+        user=user, kind="credits.granted", params={"reason": words, "amount_micro": 1}
+    )
+    item = Item.objects.filter(user=user, hidden_at__isnull=False).first()
+    decided = Case.objects.create(
+        kind="report", item=item, user=user, account=account, about=words, decision="hide", told=f"{words} told",
+        decided_at=timezone.now(),
+    )  # fmt: skip
+    warned = Sanction.objects.create(user=user, kind="warning", reason=f"{words} warned")
+    copy = Export.objects.create(user=user, account=account)
+    bought = Purchase.objects.create(
+        account=account, user=user, credits=1_000_000, price=100, currency="usd", provider="stripe"
+    )
+    ids |= {"export": copy.public_id, "purchase": bought.reference}
+    numbers |= {
+        "organization": str(club.pk), "member": str(club.memberships.get().pk), "invitation": str(asked.pk),
+        "notice": str(told.pk), "decision": str(decided.pk), "sanction": str(warned.pk),
+        "session": str(UserSession.objects.create(user=user, ip="203.0.113.7", session_key=words[:40]).pk),
+    }  # fmt: skip
 
 
 def rows_of_others(bob: User) -> dict[str, dict[Any, Any]]:

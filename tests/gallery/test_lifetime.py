@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.organizations import founding
 from gallery.collections import keeping
 from gallery.library import lifetime, trash
 from gallery.models import Item
@@ -81,3 +82,15 @@ def test_it_is_chosen_on_the_page_of_the_trash_and_told_on_the_picture(as_alice:
 def test_other_numbers_are_not_offered(as_alice: Client, alice: User, days: str) -> None:
     assert as_alice.post("/library/lifetime/", {"days": days}).status_code == 404
     assert lifetime.of(alice) is None
+
+
+def test_what_was_made_for_an_organisation_does_not_leave_as_its_maker_likes(alice: User) -> None:
+    own, club = old(alice), founding.found(alice, "club")
+    lifetime.choose(alice, 7)
+    founding.act_for(alice, club.pk)
+    theirs = old(alice)
+    assert theirs.account_id == club.pk and lifetime.leaves_at(theirs) is None
+    assert lifetime.step() and not lifetime.step()
+    own.refresh_from_db()
+    theirs.refresh_from_db()
+    assert own.in_trash and not theirs.in_trash

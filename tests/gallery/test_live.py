@@ -21,6 +21,7 @@ from gallery.live.watching import Reader
 from gallery.models import Item
 from predictions import lifecycle
 from predictions.models import Phase, Prediction, Status
+from predictions.running import waiting
 from tests import factories
 from tests.gallery.pictures import picture_item
 
@@ -218,7 +219,7 @@ async def read(told: AsyncIterator[bytes], name: str) -> dict[str, Any]:
 
 def listen(user: User, session: str, cursor: str = "") -> AsyncIterator[bytes]:
     assert user.account_id is not None
-    return streams.events(user.account_id, user.pk, session, cursor, "en")
+    return streams.events(user.account_id, user.pk, session, user.get_session_auth_hash(), cursor, "en")
 
 
 def in_time(work: Any) -> Any:
@@ -299,8 +300,29 @@ def test_signing_out_ends_the_stream(alice: User, session: str, monkeypatch: pyt
         await elsewhere(lambda: Session.objects.filter(session_key=session).delete())
         return await read(told, "end")
 
-    assert in_time(page()) == {"reason": "signed-out"}
+    assert in_time(page()) == {"reason": "session-over"}
     assert watching.reader().streams == 0
+
+
+@pytest.mark.parametrize("how", ["another password", "all sessions ended"])
+def test_what_ends_a_session_ends_its_stream_though_its_row_stays(
+    alice: User, session: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+    changed = {"password": "another"} if how == "another password" else {"session_epoch": 1}
+
+    async def page() -> dict[str, Any]:
+        told = listen(alice, session)
+        await read(told, "hello")
+        await elsewhere(lambda: User.objects.filter(pk=alice.pk).update(**changed))
+        return await read(told, "end")
+
+    assert in_time(page()) == {"reason": "session-over"}
+    assert Session.objects.filter(session_key=session).exists()
+
+
+def test_it_is_looked_for_within_seconds() -> None:
+    assert watching.GUARD_S <= 3 and waiting.GUARD_S <= 3
 
 
 def test_a_ban_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from accounts.clock import Now
 from accounts.models import User
 from gallery import moderation
 from gallery.models import Comment, Item, Report
@@ -53,6 +54,19 @@ def test_one_person_reports_a_thing_once(public: Item, client: Client, as_charli
     # Two visitors from one network are one person, a member is another.
     assert Report.objects.count() == 2
     Client(REMOTE_ADDR="203.0.113.9").post(f"/report/{public.public_id}/", {"reason": "hate"})
+    assert Report.objects.count() == 3
+
+
+def test_who_reports_again_is_told_so_and_another_behind_the_same_network_is_heard_once_that_was_answered(
+    public: Item, client: Client, as_charlie: Client
+) -> None:
+    address, again = f"/report/{public.public_id}/", "You reported this before"
+    for one in (client, as_charlie):
+        assert again not in one.post(address, {"reason": "hate"}, follow=True).content.decode()
+        assert again in one.post(address, {"reason": "hate"}, follow=True).content.decode()
+    Report.objects.update(closed_at=Now())
+    assert again in as_charlie.post(address, {"reason": "hate"}, follow=True).content.decode()
+    assert again not in Client().post(address, {"reason": "hate"}, follow=True).content.decode()
     assert Report.objects.count() == 3
 
 

@@ -86,11 +86,11 @@ def test_a_plain_form_is_no_batch(as_alice: Client) -> None:
     assert (made.batch, made.input["prompt"]) == ("", "a hill\na lake")
 
 
-def test_the_button_says_count_and_price_of_the_whole_batch(as_alice: Client) -> None:
+def test_the_button_says_count_and_price_of_the_whole_batch(as_alice: Client, alice: User) -> None:
     fields = form("a hill\na lake\na wood", each_line="on", seed_count="4", num_outputs="2")
     button = as_alice.post("/studio/quote/", fields).content.decode()
     assert "Make 24" in button and "14.4 credits" in button
-    assert batches.quote(find(SCHNELL), fields) == 24 * 600_000
+    assert batches.quote(find(SCHNELL), fields, factories.account_of(alice)) == 24 * 600_000
 
 
 def test_a_batch_is_accepted_whole_or_not_at_all(as_alice: Client, alice: User) -> None:

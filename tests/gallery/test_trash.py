@@ -15,7 +15,7 @@ from accounts.models import User
 from gallery import deletion, sharing
 from gallery.library import storage, trash
 from gallery.models import Collection, Item, ItemTag
-from predictions import availability, submit
+from predictions import availability, refusals, submit
 from predictions.files import media
 from predictions.models import Output, StoredFile
 from predictions.running import chores
@@ -220,7 +220,7 @@ def test_a_full_account_makes_nothing_new_until_it_has_room(
     version = factories.make_version()
     wish = submit.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
     factories.give(alice, 50)
-    with pytest.raises(submit.StorageFull, match="empty the trash") as refused:
+    with pytest.raises(refusals.StorageFull, match="empty the trash") as refused:
         submit.accept(wish)
     assert "Nothing was charged." in refused.value.detail
     put(item)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.models import User
+from accounts import credits
+from accounts.models import MICRO, Plan, User
 from predictions.models import Prediction, StoredFile, Upload, Version
 from tests import factories, fakes
 from tests.fakes import FakeProvider
@@ -164,6 +165,16 @@ def test_without_credit_nothing_is_kept(
     # Spent by another request between the check and the hold.
     monkeypatch.setattr("predictions.dialects.openai.views._refuse_unaffordable", lambda requests: None)
     refused(post(poor, model="acme/editor", image=file(png())), 429, None, "insufficient_quota")
+
+
+def test_an_allowance_that_is_owed_pays_for_an_edit_as_for_a_generation(
+    charlie: User, editor: Version, provider: FakeProvider
+) -> None:
+    plan = Plan.objects.create(name="monthly", allowance=5 * MICRO)
+    credits.set_plan(factories.account_of(charlie), plan)
+    owed = OpenAI(factories.make_token(charlie))
+    assert waited(post(owed, model="acme/editor", image=file(png()))).status_code == 200
+    assert factories.account_of(charlie).balance == 4 * MICRO
 
 
 def test_the_same_form_with_the_same_key_is_the_same_job(

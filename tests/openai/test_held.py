@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
+from accounts.clock import Now
+from accounts.models import ApiToken, User
 from predictions.models import Prediction, Version
 from predictions.running import waiting
 from tests import factories, fakes
@@ -57,6 +58,28 @@ def test_a_server_that_stops_lets_the_client_come_again(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "interrupted")
     assert (answer.headers["Retry-After"], "x-should-retry" in answer.headers) == ("1", False)
     assert Prediction.objects.get().shown_status == "canceled"
+
+
+@pytest.mark.parametrize("how", ["revoked", "banned"])
+def test_who_is_barred_meanwhile_is_sent_away_and_shown_nothing(
+    lean: Served,
+    alice: User,
+    painter: Version,
+    provider: FakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    monkeypatch.setattr(waiting, "GUARD_S", 0.0)
+    thread, answers = in_background(lean, alice, painter)
+    if how == "revoked":
+        ApiToken.objects.update(revoked_at=Now())
+    else:
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+    thread.join(20)
+    (answer,) = answers
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (503, "false")
+    assert "data" not in answer.json()
+    assert Prediction.objects.get().shown_status == "starting", "the ban's own chore ends it, if it is one"
 
 
 def test_where_the_answer_cannot_be_made_the_client_does_not_ask_again(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, User
-from predictions import submit
+from predictions import refusals, submit
 from predictions.engine import data_uri, first_bytes
 from predictions.models import Prediction, Upload, Version
 from predictions.providers.registry import EngineConfig, embedded_engine
@@ -43,7 +43,7 @@ def faults(user: User, version: Version, **given: str) -> list[Fault]:
     request = submit.Request(account=account, user=user, version=version, input=given, origin=HERE)
     try:
         submit.accept(request)
-    except submit.InvalidInput as refused:
+    except refusals.InvalidInput as refused:
         assert not Prediction.objects.exists()
         account = factories.account_of(user)
         assert (account.balance, account.held) == (100 * MICRO, 0)

@@ -36,10 +36,11 @@ def test_it_notes_a_breach(alice: User, own_database: None) -> None:
 
 @pytest.fixture
 def own_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child process finds this test's database by its settings only where we say so."""
+    """A child process finds this test's database by its settings only where we say so. It is a part of `work`."""
     from django.conf import settings
     from django.db import connection
 
+    monkeypatch.setenv("DARKROOM_PROCESS_ROLE", "work")
     if connection.vendor == "sqlite":
         monkeypatch.setenv("DARKROOM_DATABASE_URL", f"sqlite://{settings.DATABASES['default']['NAME']}")
         return

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, User
-from predictions import lifecycle, submit
+from predictions import lifecycle, refusals, submit
 from predictions.engine import data_uri
 from predictions.models import Output, Prediction, Version
 from predictions.running import inputs, tasks
@@ -134,7 +134,7 @@ def test_a_name_that_leads_inside_is_noticed_when_it_is_looked_up(
 def test_an_address_that_plainly_leads_inside_is_refused_before_anything_is_held(
     alice: User, taker: Version, provider: FakeProvider, url: str
 ) -> None:
-    with pytest.raises(submit.InvalidInput) as refused:
+    with pytest.raises(refusals.InvalidInput) as refused:
         accept(alice, taker, image=url)
     assert [(fault.type, fault.field) for fault in refused.value.faults] == [("format", "input.image")]
     assert not Prediction.objects.exists()

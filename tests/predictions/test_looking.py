@@ -185,6 +185,7 @@ TRUE: dict[str, Any] = {
     "medium": {"path": "medium.jpg", "width": 64, "height": 48},
     "colour": "#000000",
     "blur": "data:image/webp;base64,AAAA",
+    "phashes": ["0f" * 32],
 }
 LIES: dict[str, Any] = {
     "a file elsewhere": {"small": {**TRUE["small"], "path": "../secret.jpg"}},
@@ -198,6 +199,8 @@ LIES: dict[str, Any] = {
     "no numbers": {"width": "wide"},
     "too many pixels": {"width": 10**6, "height": 10**6},
     "nothing": {"medium": None},
+    "a hash that is none": {"phashes": ["<script>"]},
+    "hashes without end": {"phashes": ["0f" * 32] * 4},
 }
 
 

@@ -94,11 +94,11 @@ def test_a_worker_that_is_overtaken_while_it_fetches_changes_nothing(
     prediction = accept(alice, version)
     own = lifecycle.succeed
 
-    def late(*args: Any) -> bool:
+    def late(*args: Any, **told: Any) -> bool:
         monkeypatch.setattr(lifecycle, "succeed", own)
         _end_leases()
         tasks.collect()
-        return own(*args)
+        return own(*args, **told)
 
     monkeypatch.setattr(lifecycle, "succeed", late)
     fakes.start_once(straight=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, Account, User
-from predictions import availability, lifecycle, submit
+from predictions import availability, lifecycle, refusals, submit
 from predictions.models import (
     HostedModel,
     Prediction,
@@ -389,7 +389,7 @@ def test_the_cap_of_the_day_ends_what_nobody_else_can_do_and_refuses_what_is_new
     tasks.start()
     for row in (fresh(first), fresh(second)):
         assert row.status == "failed" and "have spent the most" in str(row.error)
-    with pytest.raises(submit.ModelNotAvailable, match="have spent the most"):
+    with pytest.raises(refusals.ModelNotAvailable, match="have spent the most"):
         accept(alice, version)
     assert factories.account_of(alice).balance == 100 * MICRO
     assert UpstreamRun.objects.count() == 0

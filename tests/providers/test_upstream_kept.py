@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socketserver
-import threading
 from collections.abc import Iterator
 
 from predictions.providers.base import Job, OutputRef
 from predictions.providers.upstream import UpstreamProvider
+from tests.providers import raw
 from tests.providers.test_upstream_provider import config, read, run
 
 BODY = b"a picture"
@@ -27,25 +28,15 @@ def serving(answers: list[int]) -> Iterator[tuple[str, list[int]]]:
         def handle(self) -> None:
             mine, most = len(seen), answers[len(seen)]
             seen.append(0)
-            while head := b"".join(iter(self.rfile.readline, b"\r\n")):
+            while head := raw.head(self.rfile):
                 assert head.startswith(b"GET /out/")
                 seen[mine] += 1
                 if seen[mine] > most:
                     return
                 self.wfile.write(ANSWER)
 
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        block_on_close = False
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", seen
-        finally:
-            server.shutdown()
-            thread.join()
+    with raw.listening(Handler) as url:
+        yield url, seen
 
 
 def fetched(url: str, times: int) -> list[bytes]:
@@ -69,3 +60,11 @@ def test_a_connection_that_was_just_being_closed_costs_no_file() -> None:
     with serving([1, 10]) as (url, seen):
         assert fetched(url, 2) == [BODY] * 2
     assert seen == [2, 1]
+
+
+def test_a_server_of_these_tests_is_done_with_a_caller_who_has_gone() -> None:
+    """Once it was not, and read on and on beside all tests that came after."""
+    assert (
+        raw.head(io.BytesIO(b"GET / HTTP/1.1\r\nHost: one\r\n\r\nbody")) == b"GET / HTTP/1.1\r\nHost: one\r\n"
+    )
+    assert raw.head(io.BytesIO(b"")) == b""

@@ -8,7 +8,6 @@ import itertools
 import logging
 import re
 import socketserver
-import threading
 import traceback
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from predictions.providers.base import (
     Update,
 )
 from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider, provider
+from tests.providers import raw
 from tests.upstream import painting
 from tests.upstream.running import Upstream
 from tests.upstream.settings import TOKEN
@@ -96,21 +96,15 @@ def answering(answer: bytes, seen: list[bytes] | None = None) -> Iterator[str]:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            head = raw.head(self.rfile)
             length = re.search(rb"(?i)content-length: (\d+)", head)
             body = self.rfile.read(int(length.group(1))) if length else b""
-            if seen is not None:
+            if seen is not None and head:
                 seen.append(head + body)
             self.wfile.write(answer)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with raw.listening(Handler) as url:
+        yield url
 
 
 def job_of(outcome: Job | Update) -> Job:
@@ -288,7 +282,7 @@ def test_an_answer_that_never_came_is_lost_and_may_be_asked_for_again(upstream: 
 
 @pytest.mark.parametrize("fault", ["hang", "snail"])
 def test_an_answer_that_does_not_end_is_lost_when_its_time_is_over(upstream: Upstream, fault: str) -> None:
-    error = start_fails(at(upstream, read_s=0.3, connect_s=0.3), order(f"fault:create-{fault}"))
+    error = start_fails(at(upstream, read_s=0.3, connect_s=2), order(f"fault:create-{fault}"))
     assert isinstance(error, AnswerLost)
 
 
@@ -742,8 +736,8 @@ def test_no_fault_makes_it_say_its_key(
 def test_cookies_of_a_service_are_not_kept(upstream: Upstream) -> None:
     seen: list[bytes] = []
     body = b'{"id": "a", "status": "processing"}'
-    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=tracked; Path=/\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with answering(head + body, seen) as url:
+    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=tracked; Path=/\r\nConnection: close\r\n"
+    with answering(head + b"Content-Length: %d\r\n\r\n" % len(body) + body, seen) as url:
         one = UpstreamProvider(config(url))
 
         async def twice() -> None:

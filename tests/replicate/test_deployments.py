@@ -142,6 +142,19 @@ def test_an_operators_mistake_is_shown_and_nothing_is_kept(
     assert not Deployment.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"prompt": "\\ud800"}', "[" * 3000 + "]" * 3000, '{"seed": ' + "9" * 6000 + "}", '{"a": 1e999}', "{"],
+)
+def test_inputs_that_cannot_be_kept_are_told_at_their_field(
+    staff: User, client_of: ClientOf, version: Version, text: str
+) -> None:
+    answer = client_of(staff).post(
+        reverse("admin:predictions_deployment_add"), {**form(version), "input": text}
+    )
+    assert answer.status_code == 200 and list(answer.context["adminform"].form.errors) == ["input"]
+
+
 def test_a_stranger_cannot_open_the_desk(alice: User, client_of: ClientOf, version: Version) -> None:
     answer = client_of(alice).post(reverse("admin:predictions_deployment_add"), form(version))
     assert answer.status_code in {302, 403} and not Deployment.objects.exists()

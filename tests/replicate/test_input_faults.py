@@ -15,6 +15,7 @@ PROPERTIES: dict[str, Any] = {
     "count": {"type": "integer", "minimum": 1, "maximum": 4},
     "strength": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     "side": {"type": "integer", "multipleOf": 64},
+    "share": {"type": "number", "multipleOf": 0.1},
     "scale": {"type": "number", "minimum": 1.0, "maximum": 20.5},
     "word": {"type": "string", "minLength": 2, "maxLength": 4},
     "colour": {"type": "string", "pattern": "^#[0-9a-f]{6}$"},
@@ -82,12 +83,18 @@ def test_a_whole_number_may_be_written_with_a_point_and_more_keys_may_be_sent() 
     assert faults(count=4.0, more=1, strength=0.5, scale=20, side=128.0, either="a") == []
 
 
+def test_tenths_are_multiples_of_a_tenth() -> None:
+    assert faults(share=0.3) == faults(share=0.7) == faults(share=-2.9) == []
+    assert [one[0] for one in faults(share=0.35)] == ["multiple_of"]
+
+
 def test_numbers_beyond_all_measure_are_faults_and_no_failures() -> None:
     huge = json.loads("1" + "0" * 400)
     assert [one[0] for one in faults(count=huge)] == ["number_lte"]
     assert [one[0] for one in faults(strength=huge)] == ["number_lt"]
     assert [one[0] for one in faults(strength=-huge)] == ["number_gt"]
     assert {one[0] for one in faults(side=huge + 1)} == {"multiple_of"}
+    assert faults(share=huge) == []
     assert faults(more=huge) == []
 
 

@@ -36,6 +36,7 @@ class Served:
     def start(self) -> Served:
         self.thread.start()
         while not self.server.started:
+            assert self.thread.is_alive(), "the server did not start"
             time.sleep(0.01)
         return self
 

@@ -11,6 +11,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from accounts import tokens
 from accounts.models import User
 from predictions import lifecycle
 from predictions.models import Prediction
@@ -89,7 +90,8 @@ def prediction(alice: User, monkeypatch: pytest.MonkeyPatch) -> Prediction:
         def answer(present: Prediction) -> HttpResponse:
             return HttpResponse(f"{present.model.ref} {present.status}")
 
-        return held_until_ended(answer(made), made.public_id, 30, answer)
+        token = int(request.GET.get("token", 0)) or None
+        return held_until_ended(answer(made), made.public_id, 30, answer, token)
 
     monkeypatch.setattr(urls, "urlpatterns", [*urls.urlpatterns, path("wait", view)])
     from django.urls import clear_url_caches
@@ -110,6 +112,21 @@ def test_it_is_answered_once_the_prediction_has_ended(lean: Served, prediction: 
     thread.join(10)
 
     assert answers[0].text == f"{prediction.model.ref} failed"
+
+
+def test_who_is_barred_meanwhile_hears_no_more_than_they_knew(
+    lean: Served, alice: User, prediction: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "GUARD_S", 0.0)
+    token, _plain = tokens.issue(alice, "laptop")
+    thread, answers = _in_background(lean, f"/wait?token={token.pk}")
+    _until_waiting(1)
+    Prediction.objects.update(status="processing")
+
+    assert tokens.revoke(token)
+    thread.join(10)
+
+    assert answers[0].text == f"{prediction.model.ref} starting"
 
 
 def test_it_is_answered_with_the_present_state_when_the_server_stops(

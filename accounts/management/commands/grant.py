@@ -10,11 +10,11 @@ from django.db import IntegrityError
 
 from accounts import amounts, credits
 from accounts.management.commands._users import user_named
-from accounts.provisioning import ensure_account
+from accounts.organizations import founding
 
 
 class Command(BaseCommand):
-    help = "Add credits to the account of a user. CREDITS may have decimals."
+    help = "Add credits to the own account of a user, whomever they act for. CREDITS may have decimals."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", metavar="USER", help="the username")
@@ -34,12 +34,17 @@ class Command(BaseCommand):
             )
         try:
             entry = credits.grant(
-                ensure_account(user), amount, reason=options["reason"], reference=options["reference"][:64]
+                founding.own(user), amount, reason=options["reason"], reference=options["reference"]
             )
         except IntegrityError:
             raise CommandError(
                 f"A grant with the reference {options['reference']} was made before."
             ) from None
+        except credits.AccountClosed:
+            raise CommandError(f"The account of {user.username} is closed.") from None
+        except ValueError as error:
+            # A reference that is too long, or a balance that would be too large.
+            raise CommandError(str(error)) from None
         self.stdout.write(
             f"{user.username} has {amounts.decimal_text(entry.balance_after)} credits"
             f" ({amounts.decimal_text(amount)} added)."

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import amounts, terms, tokens
 from accounts.management.commands._users import user_named
 from accounts.models import ApiToken
+from accounts.models.tokens import all_scopes
 
 _SPAN = re.compile(r"([0-9]{1,5})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             dest="scopes",
             action="append",
             choices=ApiToken.Scope.values,
-            help="what it may do, once for each; all unless told",
+            help="what it may do, once for each; all but `account` unless told",
         )
         parser.add_argument(
             "--model",
@@ -71,7 +72,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = {
             "answer": options["answer"],
-            "scopes": _checked("--scope", terms.scopes, options["scopes"] or ApiToken.Scope.values),
+            "scopes": _checked("--scope", terms.scopes, options["scopes"] or all_scopes()),
             "allowed_models": _checked("--model", terms.allowed_models, options["allowed_models"]),
             "networks": _checked("--network", terms.network_list, options["networks"]),
             **{field: options[field] for field in terms.SPENDING},

@@ -9,11 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import audit as accounts_audit
+from accounts import audit_record
 from accounts.audit import Breach
 from gallery import audit as gallery_audit
 from predictions import audit as predictions_audit
 
-PARTS = (accounts_audit, predictions_audit, gallery_audit)
+PARTS = (accounts_audit, audit_record, predictions_audit, gallery_audit)
 
 
 class Command(BaseCommand):

@@ -17,7 +17,8 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts import permits
 from accounts.authentication import AccountBarred, authenticate
 from accounts.models import ApiToken
-from predictions import submit
+from accounts.switches import SwitchedOff
+from predictions import refusals
 from predictions.dialects.common import rates
 from predictions.dialects.common.bodies import MalformedBody
 
@@ -49,8 +50,8 @@ class DialectError(Exception):
 
 
 _EXPECTED = (
-    DialectError, submit.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred,
-    permits.NotPermitted, Http404, RequestDataTooBig, SuspiciousOperation,
+    DialectError, refusals.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred,
+    permits.NotPermitted, SwitchedOff, Http404, RequestDataTooBig, SuspiciousOperation,
 )  # fmt: skip
 
 

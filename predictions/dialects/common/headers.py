@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 
-from predictions import repeats, submit
+from predictions import refusals, repeats, submit
 from predictions.validation import Fault
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -17,7 +17,7 @@ _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
 def again(request: HttpRequest, digest: Callable[[], str] | None = None) -> submit.Again:
-    """What tells that a create was sent before. Raises submit.InvalidInput for a key that is none.
+    """What tells that a create was sent before. Raises refusals.InvalidInput for a key that is none.
 
     A caller's `Idempotency-Key`, or else the count of a client that repeats by itself; neither for all others.
     `digest` gives the hash of what was asked for, 64 hex digits, where it is not that of the body's bytes.
@@ -25,7 +25,7 @@ def again(request: HttpRequest, digest: Callable[[], str] | None = None) -> subm
     key = request.headers.get("Idempotency-Key")
     if key is not None:
         if not _KEY.fullmatch(key):
-            raise submit.InvalidInput(
+            raise refusals.InvalidInput(
                 [Fault("format", "Idempotency-Key", "Must be 1 to 255 printable characters")]
             )
         return submit.Again(submit.Idempotency(key, digest() if digest else _digest(request)))

@@ -11,10 +11,12 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import get_language_from_request
 
 from accounts.authentication import AccountBarred
 from accounts.permits import NotPermitted
-from predictions import submit
+from accounts.switches import SwitchedOff
+from predictions import refusals
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.bodies import MalformedBody
 from predictions.dialects.common.door import DialectError, MethodNotAllowed, Unauthenticated
@@ -107,6 +109,12 @@ def interrupted() -> ImageError:
     )
 
 
+def closed(message: str, retry_after_s: int) -> ImageError:
+    """503: nothing new for a while, or a feature that is switched off. A client's own repeats would come too soon."""
+    headers = {"Retry-After": str(retry_after_s), **NO_RETRY}
+    return ImageError(503, message, kind="server_error", code="service_unavailable", headers=headers)
+
+
 def still_under_way(public_ids: list[str]) -> ImageError:
     """503: the jobs go on, only this answer cannot be given. No repeat, they would be paid for twice."""
     return ImageError(
@@ -124,8 +132,12 @@ def of(request: HttpRequest, error: Exception, names: Mapping[str, str] | None =
     match error:
         case ImageError():
             return error
-        case submit.Refused():
+        case refusals.HouseClosed():
+            return closed(error.told_in(get_language_from_request(request)), error.retry_after_s)
+        case refusals.Refused():
             return _refused(error, names or {})
+        case SwitchedOff():
+            return closed(str(error.detail), error.wait)
         case MalformedBody():
             return invalid(error.detail)
         case Unauthenticated():
@@ -161,24 +173,24 @@ def _of_server(request: HttpRequest, error: Exception) -> ImageError:
     return ImageError(500, text, kind="server_error")
 
 
-def _refused(refusal: submit.Refused, names: Mapping[str, str]) -> ImageError:
+def _refused(refusal: refusals.Refused, names: Mapping[str, str]) -> ImageError:
     match refusal:
-        case submit.PromptNotAllowed():
+        case refusals.PromptNotAllowed():
             refused = generation_failed(_faults(refusal), "moderation_blocked")
             refused.param = _param(refusal, names)
             return refused
-        case submit.InvalidInput():
+        case refusals.InvalidInput():
             return invalid(_faults(refusal), _param(refusal, names))
-        case submit.ModelNotAvailable() | submit.ModelNotPermitted():
+        case refusals.ModelNotAvailable() | refusals.ModelNotPermitted():
             return model_not_found(refusal.detail)
-        case submit.InsufficientCredit():
+        case refusals.InsufficientCredit():
             code = "insufficient_quota"
             return ImageError(429, refusal.detail, kind=code, code=code, headers=NO_RETRY)
-        case submit.AccountSuspended():
+        case refusals.AccountSuspended():
             return _suspended(refusal.detail)
-        case submit.StorageFull():
+        case refusals.StorageFull():
             return ImageError(403, refusal.detail, code="storage_full")
-        case submit.KeyReused():
+        case refusals.KeyReused():
             return invalid(refusal.detail, code="idempotency_key_reused")
     if refusal.status == 429:
         headers = {"Retry-After": "5"}
@@ -194,7 +206,7 @@ def _suspended(detail: str) -> ImageError:
     return ImageError(403, detail, code="account_suspended")
 
 
-def _faults(refusal: submit.InvalidInput) -> str:
+def _faults(refusal: refusals.InvalidInput) -> str:
     return "\n".join(fault.line.strip().removeprefix("- ") for fault in refusal.faults) or refusal.title
 
 
@@ -206,6 +218,6 @@ def param_of(fault: Fault) -> str | None:
     return field or None
 
 
-def _param(refusal: submit.InvalidInput, names: Mapping[str, str]) -> str | None:
+def _param(refusal: refusals.InvalidInput, names: Mapping[str, str]) -> str | None:
     field = next((param_of(fault) for fault in refusal.faults), None)
     return names.get(field, field) if field else None

@@ -8,11 +8,12 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from predictions import lifecycle
 from predictions.dialects.common import image_errors
+from predictions.dialects.common.door import TokenRequest
 from predictions.dialects.common.headers import patience
 from predictions.dialects.common.origin import origin_of
 from predictions.files import media
@@ -42,6 +43,8 @@ class Wanted:
     most: int | None = None
     """Pictures asked for; None where the jobs themselves say how many."""
     replayed: bool = False
+    token: int | None = None
+    """The API token of who asks, by its primary key: once it opens nothing any more nobody is shown anything."""
 
 
 def refuse_where_full() -> None:
@@ -57,7 +60,7 @@ def refuse_without_pictures(version: Version, param: str = "model") -> None:
 
 
 def wanted(
-    request: HttpRequest, predictions: list[Prediction], *, form: Form = "url", most: int | None = None
+    request: TokenRequest, predictions: list[Prediction], *, form: Form = "url", most: int | None = None
 ) -> Wanted:
     """What this caller waits for, and how long: until shortly before its own time-out, 580 s at most."""
     return Wanted(
@@ -67,6 +70,7 @@ def wanted(
         form=form,
         most=most,
         replayed=any(prediction.was_replayed for prediction in predictions),
+        token=request.api_token.pk,
     )
 
 
@@ -91,19 +95,28 @@ def held(wish: Wanted) -> HeldResponse:
 async def _until(wish: Wanted) -> HttpResponse:
     loop = asyncio.get_running_loop()
     end = loop.time() + wish.seconds
-    if await _all_ended(wish.public_ids, end):
+    try:
+        return await _in_time(wish, end)
+    except waiting.Barred:
+        # The work goes on, or whoever barred them has ended it.
+        return image_errors.still_under_way(wish.public_ids).response()
+
+
+async def _in_time(wish: Wanted, end: float) -> HttpResponse:
+    loop = asyncio.get_running_loop()
+    if await _all_ended(wish, end):
         return await in_thread(_answer, wish, None)
     late = loop.time() >= end
     await in_thread(_cancel, wish.public_ids)
-    await _all_ended(wish.public_ids, loop.time() + min(GRACE_S, wish.seconds))
+    await _all_ended(wish, loop.time() + min(GRACE_S, wish.seconds))
     return await in_thread(_answer, wish, image_errors.timed_out() if late else image_errors.interrupted())
 
 
-async def _all_ended(public_ids: list[str], end: float) -> bool:
+async def _all_ended(wish: Wanted, end: float) -> bool:
     """Whether all ended before `end`, a time of the loop. One waiter at a time, however many jobs there are."""
     loop = asyncio.get_running_loop()
-    for public_id in public_ids:
-        if not await waiting.until_ended(public_id, max(0.001, end - loop.time())):
+    for public_id in wish.public_ids:
+        if not await waiting.until_ended(public_id, max(0.001, end - loop.time()), wish.token):
             return False
     return True
 

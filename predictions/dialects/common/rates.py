@@ -25,7 +25,7 @@ from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from accounts.models import Account, ApiToken
-from predictions import submit
+from predictions import refusals
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ MAX_RETRY_AFTER_S = 10
 """Clients obey it to the letter, many times over: more would be minutes of silence."""
 
 
-class Throttled(submit.Refused):
+class Throttled(refusals.Refused):
     """Too many requests in this minute."""
 
     status = 429

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from accounts.models import Account
 from predictions.dialects.common.door import TokenRequest
-from predictions.dialects.common.image_errors import ImageError, invalid
+from predictions.dialects.common.image_errors import ImageError, generation_failed, invalid
 from predictions.dialects.common.origin import origin_of
 from predictions.dialects.openai.edits import EditBody, Picture, too_large
 from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
 from predictions.models import Upload
+from predictions.refusals import ServerFull
 from predictions.running.inputs import MAX_PICTURE
-from predictions.submit import ServerFull
 
 STAND_IN = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAA"
@@ -143,7 +143,7 @@ def _unusable(field: str, fault: convert.Unusable) -> ImageError:
 
 
 def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], list[Upload]]:
-    """The inputs that name the pictures, and the uploads made for them. Raises submit.ServerFull, keeping nothing."""
+    """The inputs that name the pictures, and the uploads made for them. Raises refusals.ServerFull, keeping nothing."""
     token, inputs, made = request.api_token, {}, []
     try:
         for one in ready:
@@ -158,6 +158,9 @@ def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], lis
     except media.DiskFull:
         forget(made)
         raise ServerFull from None
+    except uploads.NotTaken as refused:
+        forget(made)
+        raise generation_failed(str(refused), "moderation_blocked") from None
     return inputs, made
 
 

@@ -81,9 +81,17 @@ def streamed(wish: images.Wanted, look: Live) -> StreamingHttpResponse:
 
 
 async def _events(wish: images.Wanted, look: Live) -> AsyncIterator[bytes]:
+    try:
+        async for event in _told(wish, look):
+            yield event
+    except waiting.Barred:
+        yield _error(image_errors.still_under_way(wish.public_ids))
+
+
+async def _told(wish: images.Wanted, look: Live) -> AsyncIterator[bytes]:
     sent = 0
     for public_id in wish.public_ids:
-        async for event in _until_ended(public_id, look):
+        async for event in _until_ended(public_id, look, wish.token):
             yield event
         found = await in_thread(_outputs, public_id)
         if found is None:
@@ -97,7 +105,7 @@ async def _events(wish: images.Wanted, look: Live) -> AsyncIterator[bytes]:
         yield _error(await in_thread(images.why_none, wish))
 
 
-async def _until_ended(public_id: str, look: Live) -> AsyncIterator[bytes]:
+async def _until_ended(public_id: str, look: Live, token: int | None) -> AsyncIterator[bytes]:
     """Looks at one job's pictures, and signs of life, until it has ended or nobody may wait."""
     present = await in_thread(shown.find, public_id)
     told, number = 0, 0
@@ -111,7 +119,7 @@ async def _until_ended(public_id: str, look: Live) -> AsyncIterator[bytes]:
                 yield event
         if not waiting.has_room():
             return
-        present = await waiting.changed(public_id, present.revision, KEEP_ALIVE_S)
+        present = await waiting.changed(public_id, present.revision, KEEP_ALIVE_S, token)
         if present is None:
             yield b": hb\n\n"
             present = await in_thread(shown.find, public_id)

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 
-from predictions import repeats, submit
+from accounts import allowances
+from predictions import refusals, repeats, submit
 from predictions.dialects.common import images
 from predictions.dialects.common.door import TokenRequest
 from predictions.dialects.common.headers import again as again_of
@@ -65,10 +66,14 @@ def _from_pictures(request: TokenRequest, body: edits.EditBody, chosen: models.C
 
 
 def _refuse_unaffordable(requests: list[submit.Request]) -> None:
-    """Everything that can be refused, while no picture is kept yet. Raises submit.Refused."""
+    """Everything that can be refused, while no picture is kept yet. Raises refusals.Refused."""
     needed = sum(submit.check(request).ceiling for request in requests)
-    if requests[0].account.balance < needed:
-        raise submit.InsufficientCredit
+    account = requests[0].account
+    if account.balance < needed and allowances.renew(account.pk):
+        # It was owed an allowance, as whoever sends words alone is found to be when they are held for.
+        account.refresh_from_db(fields=["balance"])
+    if account.balance < needed:
+        raise refusals.InsufficientCredit
 
 
 def _accept(
@@ -78,7 +83,7 @@ def _accept(
     again: list[submit.Again],
     ready: list[pictures.Ready],
 ) -> list[Prediction]:
-    """Keep the pictures, then accept the jobs that name them; both or neither. Raises submit.Refused."""
+    """Keep the pictures, then accept the jobs that name them; both or neither. Raises refusals.Refused."""
     named, made = pictures.keep(request, ready)
     try:
         inputs = wishes.inputs(body.words, chosen, named)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
+from accounts.organizations import roles
+from accounts.permits import NotPermitted
 from predictions.delivery import keys
 from predictions.dialects.replicate.addresses import addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
@@ -11,8 +13,13 @@ from predictions.dialects.replicate.views import answer
 
 
 def get_webhook_secret(request: TokenRequest) -> HttpResponse:
-    """GET /webhooks/default/secret: one for each account, stable."""
-    return answer({"key": keys.secret_of(request.api_token.account)})
+    """GET /webhooks/default/secret: one for each account, stable. Of an organisation's, for its owners."""
+    token = request.api_token
+    try:
+        roles.need(token.user, token.account, roles.MANAGING)
+    except roles.NotYourRole as refused:
+        raise NotPermitted(str(refused)) from None
+    return answer({"key": keys.secret_of(token.account)})
 
 
 def get_account(request: TokenRequest) -> HttpResponse:

@@ -42,7 +42,7 @@ def refuse_what_cannot_be_shown(version: Version) -> None:
     images.refuse_without_pictures(version, "version")
 
 
-def pictures(request: HttpRequest, prediction: Prediction) -> HeldResponse:
+def pictures(request: TokenRequest, prediction: Prediction) -> HeldResponse:
     """200 and the pictures once it has ended, whatever `Prefer` says."""
     return images.held(images.wanted(request, [prediction]))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import get_language_from_request
 
 from accounts.authentication import AccountBarred
 from accounts.permits import NotPermitted
-from predictions import submit
+from accounts.switches import SwitchedOff
+from predictions import refusals
 from predictions.dialects.common.bodies import MalformedBody
 from predictions.dialects.common.door import Door, MethodNotAllowed, TokenRequest, Unauthenticated
 from predictions.dialects.replicate import errors
@@ -21,8 +23,12 @@ def problem(request: HttpRequest, error: Exception) -> errors.Problem:
     match error:
         case errors.Problem():
             return error
-        case submit.Refused():
+        case refusals.HouseClosed():
+            return errors.closed(error.told_in(get_language_from_request(request)), error.retry_after_s)
+        case refusals.Refused():
             return errors.refused(error)
+        case SwitchedOff():
+            return errors.closed(str(error.detail), error.wait)
         case MalformedBody():
             return errors.bad_request(error.detail)
         case Unauthenticated():

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from predictions import submit
+from predictions import refusals
 from predictions.dialects.common.door import DialectError
 
 UNKNOWN_VERSION = "Invalid version or not permitted"
@@ -104,14 +104,20 @@ def faults(found: list[Any], title: str = "Input validation failed") -> Problem:
     )
 
 
-def refused(refusal: submit.Refused) -> Problem:
+def refused(refusal: refusals.Refused) -> Problem:
     """A refusal of `submit` in this dialect's words."""
-    if isinstance(refusal, submit.InvalidInput):
+    if isinstance(refusal, refusals.InvalidInput):
         return faults(refusal.faults, refusal.title)
     headers = {"x-should-retry": "false"} if refusal.status == 402 else {}
     if refusal.status == 503:
         headers["Retry-After"] = "5"
     return Problem(refusal.status, refusal.title, refusal.detail, headers=headers)
+
+
+def closed(detail: str, retry_after_s: int) -> Problem:
+    """503: nothing new for a while, or a feature that is switched off."""
+    headers = {"Retry-After": str(retry_after_s), "x-should-retry": "false"}
+    return Problem(503, "Service unavailable", detail, headers=headers)
 
 
 def internal(request: HttpRequest) -> Problem:

@@ -42,6 +42,8 @@ def create(request: TokenRequest) -> HttpResponse:
         raise errors.too_large() from None
     except media.DiskFull:
         raise errors.unavailable() from None
+    except uploads.NotTaken as refused:
+        raise errors.faults([Fault("not_allowed", "content", str(refused))]) from None
     return answer(file_json(upload, addresses_of(request)), 201)
 
 

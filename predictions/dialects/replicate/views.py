@@ -126,7 +126,7 @@ def _told(request: TokenRequest, prediction: Prediction, *, created: int, waitin
         status = created if present.is_ended else waiting
         return _created(present, addresses, status, preference, replayed=replayed)
 
-    return held_until_ended(now, public_id, preference.hold(request), later)
+    return held_until_ended(now, public_id, preference.hold(request), later, request.api_token.pk)
 
 
 def _wish(

@@ -1,4 +1,4 @@
-"""`manage.py keys new|rotate|check`: what the keys of upstreams are encrypted with."""
+"""`manage.py keys new|rotate|check`: what the keys of upstreams and second factors are encrypted with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.entrance import second_factor
 from predictions.upstreams import vault
 
 
@@ -38,14 +39,14 @@ class Command(BaseCommand):
     def _rotate(self, *, add: bool) -> None:
         if add:
             self.stdout.write(f"A fresh key is in front of {vault.add_key()}.")
-        changed = vault.rotate_all()
+        changed = vault.rotate_all() + second_factor.rotate()
         self.stdout.write(
             f"{changed} secrets are encrypted with the newest key. Older keys may go once every process has been "
             "started anew, and backups from before need them."
         )
 
     def _check(self, *, add: bool) -> None:
-        found = vault.unreadable()
+        found = vault.unreadable() + second_factor.unreadable()
         if found:
             raise CommandError("These fit none of the keys: " + "; ".join(found) + ".")
         self.stdout.write("Every stored secret can be read.")

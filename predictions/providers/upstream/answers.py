@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictions.providers.base import FINAL, ErrorKind, Kind, Update
-from predictions.providers.upstream import errors, outputs
+from predictions.providers.upstream import errors, marks, outputs
 
 MAX_LOGS = 1024 * 1024
 """Bytes of logs that are kept, the line that says so included."""
@@ -134,7 +134,8 @@ def _images(data: dict[str, Any], *, base: str, again: bool) -> Update:
             error_kind="transient",
             answer=errors.shown(data),
         )
-    return Update("succeeded", output=outputs.references(addresses, again=again), metrics=_metrics(data))
+    references = marks.marked(outputs.references(addresses, again=again), data, data["data"])
+    return Update("succeeded", output=references, metrics=_metrics(data))
 
 
 def _pictures(output: Any) -> Any:
@@ -165,7 +166,7 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
         metrics = _with_status(metrics, data)
     addresses = outputs.found(output, base)
     if addresses:
-        references = outputs.references(addresses, again=again)
+        references = marks.marked(outputs.references(addresses, again=again), data, data.get("output"))
         value = None if len(addresses) == outputs.MAX_FILES else _small(output, addresses)
         return Update(kind, logs=logs, progress=progress, output=references, value=value, metrics=metrics)
     try:

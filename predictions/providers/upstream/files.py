@@ -67,6 +67,9 @@ class InputFiles:
             return data_uri.build(file.content_type, file.data)
         if file.address is not None and mode in ("url", "auto"):
             return file.address
+        if mode == "url" and file.source is not None:
+            # Looked at a moment ago; nothing better can be done for a service that takes no bytes.
+            return file.source
         if mode == "url":
             raise _refused(f"Input {field} has no address that the service could read it from.")
         try:

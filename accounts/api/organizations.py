@@ -1,0 +1,392 @@
+"""`/api/organizations`: members that share a balance, for frontends."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import lists
+from accounts.api.fields import Listed, Text
+from accounts.credits import LARGEST
+from accounts.models import Account, Membership, OrganizationInvitation
+from accounts.organizations import founding, joining, managing, purse, roles
+from accounts.problems import Denied, OwnApiView, ProblemSerializer
+
+MAX_ID = 2**63 - 1
+"""No row has a larger number; SQLite takes none to compare."""
+_ROLES = Membership.Role.choices
+
+
+class OrganizationSerializer(serializers.Serializer[Any]):
+    """An organisation that the caller acts for."""
+
+    id = serializers.IntegerField(source="account_id")
+    name = serializers.CharField(source="account.name")
+    role = serializers.ChoiceField(_ROLES, help_text="The caller's own role.")
+    balance = serializers.SerializerMethodField(
+        help_text="Micro-credits; null for plain members, who do not see its money."
+    )
+    month_left = serializers.SerializerMethodField(
+        help_text="Micro-credits left of the caller's own limit this month in UTC; null: no limit of their own."
+    )
+
+    def get_balance(self, member: Membership) -> int | None:
+        """What the organisation has to spend."""
+        return purse.of_member(member).balance
+
+    def get_month_left(self, member: Membership) -> int | None:
+        """What the caller may still spend of it."""
+        return purse.of_member(member).left
+
+
+class MemberSerializer(serializers.Serializer[Membership]):
+    """One member of an organisation."""
+
+    id = serializers.IntegerField()
+    username = serializers.CharField(source="user.username")
+    name = serializers.CharField(source="user.shown_name")
+    role = serializers.ChoiceField(_ROLES)
+    month_limit = serializers.SerializerMethodField(
+        help_text="Micro-credits that the member may spend a month in UTC; null: no limit of its own. Plain members "
+        "see their own alone.",
+    )
+    created_at = serializers.DateTimeField(help_text="Member since.")
+
+    def get_month_limit(self, member: Membership) -> int | None:
+        """The limit, for those who mind the money and for the one whom it limits."""
+        asks: Membership = self.context["asks"]
+        return member.month_limit if asks.role in roles.MONEY or asks.pk == member.pk else None
+
+
+class NameSerializer(serializers.Serializer[Any]):
+    """The name of an organisation."""
+
+    name = Text(
+        min_length=1,
+        max_length=founding.LONGEST_NAME,
+        help_text="What it is called; blanks around are cut off.",
+    )
+
+
+class MemberChangeSerializer(serializers.Serializer[Any]):
+    """What changes of a member."""
+
+    role = serializers.ChoiceField(_ROLES, required=False)
+    month_limit = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=LARGEST,
+        help_text="Micro-credits a month; null: none.",
+    )
+
+
+class InvitationSerializer(serializers.ModelSerializer[OrganizationInvitation]):
+    """An invitation that waits for its answer."""
+
+    class Meta:
+        model = OrganizationInvitation
+        fields = ["id", "email", "role", "created_at", "expires_at"]
+
+
+class InviteSerializer(serializers.Serializer[Any]):
+    """Whom to invite, in which role."""
+
+    email = Text(min_length=3, max_length=254, help_text="The link goes to this address, and nowhere else.")
+    role = serializers.ChoiceField(_ROLES, default="member")
+
+
+_ORGANIZATION = {"id": 12, "name": "Studio Nord", "role": "owner", "balance": 812_400_000, "month_left": None}
+_MEMBER = {
+    "id": 31,
+    "username": "ada",
+    "name": "Ada",
+    "role": "member",
+    "month_limit": 50_000_000,
+    "created_at": "2026-11-20T12:00:00.000000Z",
+}
+_INVITED = {
+    "id": 7,
+    "email": "new@example.org",
+    "role": "member",
+    "created_at": "2026-11-20T12:00:00.000000Z",
+    "expires_at": "2026-12-04T12:00:00.000000Z",
+}
+
+
+def _example(name: str, value: Any, code: str = "200") -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[code])
+
+
+def _refused(cannot: founding.CannotDo) -> Denied:
+    return Denied(409, "Not done", str(cannot))
+
+
+class _View(OwnApiView):
+    scope = permits.ADMIN
+
+    def membership(self, number: int) -> Membership:
+        """The caller's own membership of an organisation; Http404 for those that the caller does not act for.
+
+        A token speaks for the account that it was made for: of other organisations it knows nothing.
+        """
+        if number > MAX_ID:
+            raise Http404
+        rows = Membership.objects.filter(
+            user=self.user, account_id=number, account__kind=Account.Kind.ORGANIZATION
+        ).exclude(account__status=Account.Status.CLOSED)
+        if self.token is not None:
+            rows = rows.filter(account=self.token.account)
+        found = rows.select_related("account").first()
+        if found is None:
+            raise Http404
+        return found
+
+    def managed(self, number: int) -> Account:
+        """An organisation that the caller owns."""
+        account = self.membership(number).account
+        roles.need(self.user, account, roles.MANAGING)
+        return account
+
+
+class OrganizationsView(_View):
+    """The caller's organisations."""
+
+    @extend_schema(
+        operation_id="organizations_list",
+        summary="Your organisations",
+        responses={200: OrganizationSerializer(many=True)},
+        examples=[_example("Organisations", _ORGANIZATION)],
+    )
+    def get(self, request: Request) -> Response:
+        """The organisations that the caller acts for, by name. A token sees the one that it was made for."""
+        found = [one for one in founding.of(self.user) if one.account.kind == Account.Kind.ORGANIZATION]
+        if self.token is not None:
+            found = [one for one in found if one.account_id == self.token.account_id]
+        return Response(OrganizationSerializer(found, many=True).data)
+
+    @extend_schema(
+        operation_id="organizations_create",
+        summary="Found an organisation",
+        request=NameSerializer,
+        responses={
+            201: OrganizationSerializer,
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+            409: ProblemSerializer,
+        },
+        examples=[
+            OpenApiExample("A name", value={"name": "Studio Nord"}, request_only=True),
+            _example("The organisation", {**_ORGANIZATION, "balance": 0}, "201"),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Found an organisation, which the caller owns. Sessions alone may: a token belongs to one account."""
+        if self.token is not None:
+            raise Denied(403, "Forbidden", "An API token belongs to one account and founds no other.")
+        asked = NameSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        try:
+            account = founding.found(self.user, asked.validated_data["name"])
+        except founding.CannotDo as cannot:
+            raise _refused(cannot) from None
+        made = self.membership(account.pk)
+        return Response(OrganizationSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class OrganizationView(_View):
+    """One organisation."""
+
+    @extend_schema(
+        operation_id="organizations_get",
+        summary="One organisation",
+        responses={200: OrganizationSerializer, 404: ProblemSerializer},
+        examples=[_example("The organisation", _ORGANIZATION)],
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """An organisation that the caller acts for, with the caller's role; 404 for every other."""
+        return Response(OrganizationSerializer(self.membership(number)).data)
+
+    @extend_schema(
+        operation_id="organizations_rename",
+        summary="Rename an organisation",
+        request=NameSerializer(partial=True),
+        responses={
+            200: OrganizationSerializer,
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+            404: ProblemSerializer,
+            409: ProblemSerializer,
+        },
+        examples=[
+            OpenApiExample("Another name", value={"name": "Studio Süd"}, request_only=True),
+            _example("The organisation", {**_ORGANIZATION, "name": "Studio Süd"}),
+        ],
+    )
+    def patch(self, request: Request, number: int) -> Response:
+        """Give an organisation another name. Its owners alone may; what is left out stays as it is."""
+        account = self.managed(number)
+        asked = NameSerializer(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        try:
+            if "name" in asked.validated_data:
+                founding.rename(account, asked.validated_data["name"])
+        except founding.CannotDo as cannot:
+            raise _refused(cannot) from None
+        return Response(OrganizationSerializer(self.membership(number)).data)
+
+
+class MembersView(_View):
+    """The members of an organisation."""
+
+    @extend_schema(
+        operation_id="organization_members",
+        summary="Members of an organisation",
+        parameters=[Listed],
+        responses={
+            200: lists.page_of("MemberPage", MemberSerializer),
+            400: ProblemSerializer,
+            404: ProblemSerializer,
+        },
+        examples=[_example("Members", {"results": [_MEMBER], "next": None})],
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """Everybody who acts for the organisation, the newest first, with their role and limit."""
+        asks = self.membership(number)
+        rows = Membership.objects.filter(account=asks.account).select_related("user")
+        return lists.answer(
+            request,
+            rows,
+            lists.asked(Listed, request),
+            lambda row: MemberSerializer(row, context={"asks": asks}).data,
+        )
+
+
+class MemberView(_View):
+    """One member of an organisation."""
+
+    @extend_schema(
+        operation_id="organization_member_change",
+        summary="Change a member",
+        request=MemberChangeSerializer,
+        responses={
+            200: MemberSerializer,
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+            404: ProblemSerializer,
+            409: ProblemSerializer,
+        },
+        examples=[
+            OpenApiExample("A limit", value={"month_limit": 50_000_000}, request_only=True),
+            _example("The member", _MEMBER),
+        ],
+    )
+    def patch(self, request: Request, number: int, member_id: int) -> Response:
+        """Give a member another role or limit; owners alone may. 409 for the last owner, who stays one."""
+        account = self.managed(number)
+        asked = MemberChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wish = asked.validated_data
+        if not Membership.objects.filter(account=account, pk=member_id).exists():
+            raise Http404
+        try:
+            if "role" in wish:
+                managing.give_role(account, member_id, wish["role"])
+            if "month_limit" in wish:
+                managing.limit(account, member_id, wish["month_limit"])
+        except founding.CannotDo as cannot:
+            raise _refused(cannot) from None
+        found = Membership.objects.select_related("user").get(pk=member_id)
+        return Response(MemberSerializer(found, context={"asks": self.membership(number)}).data)
+
+    @extend_schema(
+        operation_id="organization_member_remove",
+        summary="Remove a member",
+        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer},
+    )
+    def delete(self, request: Request, number: int, member_id: int) -> Response:
+        """End a membership and revoke its tokens. Owners remove others, everybody themselves; 409 for the last."""
+        account = self.membership(number).account
+        found = Membership.objects.filter(account=account, pk=member_id).select_related("user").first()
+        if found is None:
+            raise Http404
+        if found.user_id != self.user.pk:
+            roles.need(self.user, account, roles.MANAGING)
+        try:
+            founding.remove(account, found.user, by=self.user)
+        except founding.CannotDo as cannot:
+            raise _refused(cannot) from None
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class InvitationsView(_View):
+    """Invitations of an organisation."""
+
+    @extend_schema(
+        operation_id="organization_invitations",
+        summary="Invitations that wait",
+        parameters=[Listed],
+        responses={
+            200: lists.page_of("InvitationPage", InvitationSerializer),
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+            404: ProblemSerializer,
+        },
+        examples=[_example("Invitations", {"results": [_INVITED], "next": None})],
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """Invitations that nobody has answered yet, newest first; owners alone see them."""
+        rows = joining.open_ones(self.managed(number))
+        return lists.answer(
+            request, rows, lists.asked(Listed, request), lambda row: InvitationSerializer(row).data
+        )
+
+    @extend_schema(
+        operation_id="organization_invite",
+        summary="Invite somebody",
+        request=InviteSerializer,
+        responses={
+            201: InvitationSerializer,
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+            404: ProblemSerializer,
+            409: ProblemSerializer,
+        },
+        examples=[
+            OpenApiExample("Whom", value={"email": "new@example.org", "role": "member"}, request_only=True),
+            _example("The invitation", _INVITED, "201"),
+        ],
+    )
+    def post(self, request: Request, number: int) -> Response:
+        """Send somebody a link by mail with which they join; it lasts for two weeks. The link is in no answer."""
+        account = self.managed(number)
+        asked = InviteSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wish = cast(dict[str, str], asked.validated_data)
+        try:
+            made = joining.ask(account, wish["email"], wish["role"], by=self.user)
+        except founding.CannotDo as cannot:
+            raise _refused(cannot) from None
+        made.refresh_from_db()
+        return Response(InvitationSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class InvitationView(_View):
+    """One invitation."""
+
+    @extend_schema(
+        operation_id="organization_invitation_revoke",
+        summary="Withdraw an invitation",
+        responses={204: None, 403: ProblemSerializer, 404: ProblemSerializer},
+    )
+    def delete(self, request: Request, number: int, invitation_id: int) -> Response:
+        """End an invitation: its link opens nothing any more. 404 where it does not wait."""
+        if not joining.revoke(self.managed(number), invitation_id):
+            raise Http404
+        return Response(status=status.HTTP_204_NO_CONTENT)

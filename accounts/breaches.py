@@ -1,0 +1,61 @@
+"""What is not as it must be, in the words of every app's audit; and reading suspects again before they are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from accounts.models import Account
+
+Row = TypeVar("Row", bound=Model)
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One thing that is not as it must be.
+
+    `repair` mends it and answers what it did; None where no repair is safe.
+    """
+
+    kind: str
+    subject: str
+    message: str
+    repair: Callable[[], str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}: {self.message}"
+
+
+def in_batches(rows: QuerySet[Row], size: int = BATCH) -> Iterator[Row]:
+    """Every row of the queryset by growing primary key, read `size` at a time."""
+    ordered: QuerySet[Any] = rows.order_by("pk")
+    last: Any = None
+    while True:
+        found = list((ordered if last is None else ordered.filter(pk__gt=last))[:size])
+        yield from found
+        if len(found) < size:
+            return
+        last = found[-1].pk
+
+
+def confirmed(suspects: QuerySet[Row], account_of: Callable[[Row], int]) -> Iterator[Row]:
+    """The suspects that are still suspect when nothing can move on their account."""
+    for suspect in in_batches(suspects):
+        again = under_lock(account_of(suspect), suspects.filter(pk=suspect.pk).first)
+        if again is not None:
+            yield again
+
+
+Answer = TypeVar("Answer")
+
+
+def under_lock(account_id: int, ask: Callable[[], Answer]) -> Answer:
+    """Ask while nothing can move on that account."""
+    with transaction.atomic():
+        Account.objects.select_for_update().filter(pk=account_id).first()
+        return ask()

@@ -1,0 +1,172 @@
+"""Credits set aside for work, and what becomes of them when it ends. The way of every prediction, so it is short."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache, partial
+from typing import Any
+
+from django.db import connection
+
+from accounts import statements
+from accounts.credits import limits, moving
+from accounts.credits.errors import AccountClosed, InsufficientCredits
+from accounts.credits.moving import table
+from accounts.models import Account, ApiToken, LedgerEntry, User
+from accounts.prepared import Prepared
+from accounts.statements import Batch, Rows, Statement
+
+
+def hold(
+    account_id: int,
+    amount: int,
+    reference: str,
+    *,
+    token: ApiToken | None = None,
+    member: User | None = None,
+) -> None:
+    """Set aside the most a prediction can cost. Call it inside the transaction that inserts the prediction.
+
+    `token` is the one that asks and `member` whoever acts: the limits of both and of the account, as the database has
+    them now, are reserved from as the balance is. Raises InsufficientCredits, TokenLimitReached, AccountLimitReached,
+    or AccountClosed where the account is not active. A hold of 0 has its row too.
+    """
+    one = Hold(account_id, amount, reference, token, member)
+    with statements.batch() as together:
+        one.send(together)
+    one.check()
+
+
+class Hold:
+    """A hold that is sent together with what it is for: `send` inside a batch, `check` after it."""
+
+    def __init__(
+        self,
+        account_id: int,
+        amount: int,
+        reference: str,
+        token: ApiToken | None = None,
+        member: User | None = None,
+    ) -> None:
+        if amount < 0:
+            raise ValueError("A hold is not negative.")
+        self._account_id, self._amount, self._reference = account_id, amount, reference
+        self._token_id = token.pk if token is not None else None
+        self._member_id = member.pk if member is not None else None
+        self._limited: bool | None = None
+        self._at: datetime | None = None
+
+    def send(self, batch: Batch) -> None:
+        """Move the credits and write the ledger's row, or neither where a guard refuses it."""
+        if batch.vendor == "postgresql":
+            params = [*self._moving(), *self._entry()]
+            batch.send(Statement(_hold_and_record(), params, self._was_recorded))
+        else:
+            batch.send(Statement(_hold(), self._moving(), partial(self._was_moved, batch)))
+
+    def check(self) -> None:
+        """Reserve from the limits where there are any, and raise what `hold` raises. Before the transaction ends."""
+        if self._limited is None:
+            if Account.objects.filter(pk=self._account_id, status=Account.Status.ACTIVE).exists():
+                raise InsufficientCredits
+            raise AccountClosed
+        if self._at is not None and self._amount:
+            spender = limits.Spender(self._account_id, self._token_id, self._member_id)
+            limits.reserve(spender, self._amount, self._at)
+
+    def _moving(self) -> list[int]:
+        return [self._amount, self._amount, self._account_id, self._amount]
+
+    def _entry(self) -> list[Any]:
+        change = [-self._amount, self._amount]
+        return [self._account_id, "hold", self._reference, *change, "", self._token_id, self._member_id]
+
+    def _was_recorded(self, rows: Rows) -> None:
+        for self._limited, self._at in rows:
+            pass
+
+    def _was_moved(self, batch: Batch, rows: Rows) -> None:
+        for balance, held, limited in rows:
+            self._limited = bool(limited)
+            params = [*self._entry(), balance, held]
+            read = self._was_written if self._limited else None
+            batch.send(Statement(_record(timed=self._limited), params, read))
+
+    def _was_written(self, rows: Rows) -> None:
+        for (at,) in rows:
+            self._at = connection.ops.convert_datetimefield_value(at, None, connection)  # type: ignore[attr-defined]
+
+
+_HELD = Prepared[LedgerEntry](
+    lambda reference, account: LedgerEntry.objects.filter(
+        reference=reference, kind=LedgerEntry.Kind.HOLD, account_id=account
+    )[:1],
+    reference=str,
+    account=int,
+)
+
+
+_COLUMNS = (
+    "(account_id, kind, reference, balance_delta, held_delta, reason, token_id, member_id, "
+    "balance_after, held_after)"
+)
+
+
+@cache
+def _hold() -> str:
+    # RETURNING: what is there after the row was locked, without a second statement that could see another's change.
+    return (
+        f"UPDATE {table(Account)} SET balance = balance - %s, held = held + %s "  # noqa: S608 (a table's own name)
+        "WHERE id = %s AND balance >= %s AND status = 'active' RETURNING balance, held, limits_tokens"
+    )
+
+
+@cache
+def _hold_and_record() -> str:
+    """Both in one statement: the ledger's row is made of what the UPDATE answers, so there is one or neither."""
+    return (
+        f"WITH moved AS ({_hold()}), entry AS (INSERT INTO {table(LedgerEntry)} {_COLUMNS} "  # noqa: S608
+        "SELECT %s::bigint, %s, %s, %s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, balance, held FROM moved "
+        "RETURNING created_at) "
+        "SELECT limits_tokens, CASE WHEN limits_tokens THEN created_at END FROM moved, entry"
+    )
+
+
+@cache
+def _record(*, timed: bool) -> str:
+    """The ledger's row after the UPDATE; when it was written is asked only where limits count it."""
+    row = f"INSERT INTO {table(LedgerEntry)} {_COLUMNS} VALUES ({', '.join(['%s'] * 10)})"  # noqa: S608
+    return f"{row} RETURNING created_at" if timed else row
+
+
+def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
+    """End a hold: capture at most what was held, release the rest. Once for each reference, by the database's
+    word.
+
+    Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's
+    loss.
+    """
+    entry = _HELD.first(reference=reference, account=account_id)
+    if entry is None:
+        raise LedgerEntry.DoesNotExist(f"Nothing is held for {reference}.")
+    held = entry.held_delta
+    captured = max(0, min(charge, held))
+    released = held - captured
+    after = moving.move(account_id, balance_delta=released, held_delta=-held)
+    if after is None:
+        raise InsufficientCredits("More is to be settled than the account holds; run the audit.")
+    spender = limits.Spender(account_id, entry.token_id, entry.member_id)
+    if after.limited and released:
+        limits.give_back(spender, released, entry.created_at)
+    return moving.record(
+        account_id,
+        LedgerEntry.Kind.SETTLE,
+        reference,
+        released,
+        -held,
+        after,
+        captured=captured,
+        released=released,
+        token_id=spender.token_id,
+        member_id=spender.member_id,
+    )

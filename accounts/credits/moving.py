@@ -1,0 +1,116 @@
+"""The one guarded UPDATE of a balance, and the ledger's row that goes with it. For this package alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.db import connection
+from django.db.models import Model
+
+from accounts import statements
+from accounts.credits.errors import AccountClosed, InsufficientCredits, TooMuch
+from accounts.models import Account, LedgerEntry, User
+from accounts.statements import PreparedInsert
+
+CEILING = 2**62
+"""More than this no account has, holds included: sums of BIGINTs stay exact, also where SQLite would turn to floats."""
+ENTRY = PreparedInsert(LedgerEntry)
+ANY = tuple(Account.Status.values)
+ACTIVE = (Account.Status.ACTIVE.value,)
+NOT_CLOSED = tuple(status for status in ANY if status != Account.Status.CLOSED)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What an account has after a movement, in micro-credits; and whether spending is to be counted towards limits."""
+
+    balance: int
+    held: int
+    limited: bool = False
+
+
+def table(model: type[Model]) -> str:
+    """The table's name, quoted."""
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+@cache
+def _moving() -> str:
+    return (
+        f"UPDATE {table(Account)} SET balance = balance + %s, held = held + %s "  # noqa: S608 (a table's own name)
+        "WHERE id = %s AND balance + %s >= 0 AND held + %s >= 0 AND balance + held + %s <= %s "
+        "AND status IN (%s, %s, %s, %s) RETURNING balance, held, limits_tokens"
+    )
+
+
+def move(
+    account_id: int, *, balance_delta: int, held_delta: int = 0, allowed: tuple[str, ...] = ANY
+) -> Balance | None:
+    """One guarded UPDATE that answers what is there afterwards; None where a guard refused it.
+
+    `allowed` are the states of the account in which it may happen.
+    """
+    # Always as many as there are, so that it is one statement for the database to know.
+    states = [*allowed, *[allowed[-1]] * (len(ANY) - len(allowed))]
+    deltas = [balance_delta, held_delta]
+    params: list[int | str] = [
+        *deltas,
+        account_id,
+        *deltas,
+        max(0, balance_delta + held_delta),
+        CEILING,
+        *states,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_moving(), params)
+        row = cursor.fetchone()
+    return Balance(row[0], row[1], bool(row[2])) if row else None
+
+
+def move_or_say_why(account_id: int, balance_delta: int, allowed: tuple[str, ...] = ANY) -> Balance:
+    """The same. Raises InsufficientCredits, AccountClosed or TooMuch."""
+    after = move(account_id, balance_delta=balance_delta, allowed=allowed)
+    if after is not None:
+        return after
+    if not Account.objects.filter(pk=account_id, status__in=allowed).exists():
+        raise AccountClosed
+    if balance_delta > 0:
+        raise TooMuch("The balance would be too large.")
+    raise InsufficientCredits
+
+
+def record(
+    account_id: int,
+    kind: LedgerEntry.Kind,
+    reference: str,
+    balance_delta: int,
+    held_delta: int,
+    after: Balance,
+    *,
+    captured: int | None = None,
+    released: int | None = None,
+    reason: str = "",
+    actor: User | None = None,
+    token_id: int | None = None,
+    member_id: int | None = None,
+) -> LedgerEntry:
+    """Write the ledger's row of a movement that was just made."""
+    entry = LedgerEntry(
+        account_id=account_id,
+        kind=kind,
+        reference=reference,
+        balance_delta=balance_delta,
+        held_delta=held_delta,
+        captured=captured,
+        released=released,
+        balance_after=after.balance,
+        held_after=after.held,
+        reason=reason,
+        actor=actor,
+        token_id=token_id,
+        member_id=member_id,
+    )
+    with statements.batch() as alone:
+        alone.send(ENTRY.statement(entry))
+    return entry

@@ -1,0 +1,201 @@
+"""Movements that are no work: credits that come, go, are given and are corrected. Each happens once by its reference.
+
+A second posting of the same kind under the same reference changes nothing and raises AlreadyPosted with the first row,
+whatever else would have refused it meanwhile. Each runs in a savepoint of its own, so the caller's transaction goes on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from accounts.credits import moving
+from accounts.credits.errors import (
+    AccountClosed,
+    AlreadyPosted,
+    GiftLimitReached,
+    InsufficientCredits,
+    TooMuch,
+)
+from accounts.models import MICRO, Account, LedgerEntry, User
+
+Kind = LedgerEntry.Kind
+LARGEST = 1_000_000_000 * MICRO
+"""The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
+
+
+def grant(
+    account: Account, amount: int, *, reason: str = "", actor: User | None = None, reference: str = ""
+) -> LedgerEntry:
+    """Add credits, to whatever account is not closed.
+
+    `reference` makes it happen once: a second grant with the same one is AlreadyPosted, which is an IntegrityError.
+    """
+    if amount <= 0:
+        raise ValueError("A grant is more than nothing; to take credits away, adjust.")
+    return _post(Kind.GRANT, account, amount, reason, actor, reference, moving.NOT_CLOSED)
+
+
+def adjust(
+    account: Account, delta: int, *, reason: str, actor: User | None, reference: str = ""
+) -> LedgerEntry:
+    """Correct a balance by a signed amount, with a reason. Never below zero: InsufficientCredits."""
+    if delta == 0:
+        raise ValueError("An adjustment changes something.")
+    if not reason.strip():
+        raise ValueError("An adjustment has a reason.")
+    return _post(Kind.ADJUST, account, delta, reason, actor, reference, moving.ANY)
+
+
+def redeem(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
+    """Add what a code is worth. AccountClosed where the account is not active."""
+    return _post(Kind.REDEEM, account, _positive(amount), reason, None, reference, moving.ACTIVE)
+
+
+def purchase(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
+    """Add credits that were paid for: also while the account is suspended or closing; once closed, AccountClosed."""
+    return _post(Kind.PURCHASE, account, _positive(amount), reason, None, reference, moving.NOT_CLOSED)
+
+
+def take_back(
+    account: Account, amount: int, *, reference: str, reason: str = "", actor: User | None = None
+) -> LedgerEntry:
+    """Take back credits whose payment was returned: at most what the balance has, in whatever state the account is.
+
+    What could be taken is `-entry.balance_delta`, maybe nothing; the row says in any case that it was tried. For a
+    purchase the reference begins with `back-` and the purchase's own, by which the audit finds it.
+    """
+    _positive(amount)
+    _named(reference)
+    with transaction.atomic():
+        locked = Account.objects.select_for_update().get(pk=account.pk)
+        return _post(Kind.REFUND, account, -min(amount, locked.balance), reason, actor, reference, moving.ANY)
+
+
+def refund(
+    account: Account, amount: int, *, reference: str, reason: str = "", actor: User | None = None
+) -> LedgerEntry:
+    """Give credits back for a prediction that has ended; `reference` is its public id, so it happens once.
+
+    AccountClosed where the account is closed.
+    """
+    return _post(Kind.REFUND, account, _positive(amount), reason, actor, reference, moving.NOT_CLOSED)
+
+
+def allow(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
+    """Add an allowance, or with a negative amount end one. AccountClosed where the account is not active."""
+    if not _is_whole(amount) or amount == 0:
+        raise ValueError("An allowance is a whole number of micro-credits, and not nothing.")
+    return _post(Kind.ALLOWANCE, account, amount, reason, None, reference, moving.ACTIVE)
+
+
+def give(
+    giver: Account,
+    receiver: Account,
+    amount: int,
+    *,
+    reference: str,
+    reason: str = "",
+    actor: User | None = None,
+    most: int | None = None,
+    since: datetime | None = None,
+) -> tuple[LedgerEntry, LedgerEntry]:
+    """Move credits from one account to another: the rows `gift-REFERENCE-out` and `gift-REFERENCE-in`, or none.
+
+    Both accounts are active, else AccountClosed. `most` is what the giver may give from `since` on, this gift
+    included, else GiftLimitReached; it is asked while both are locked.
+    """
+    _positive(amount)
+    _named(reference)
+    if giver.pk == receiver.pk:
+        raise ValueError("A gift goes to somebody else.")
+    outward, inward = f"gift-{reference}-out", f"gift-{reference}-in"
+    try:
+        with transaction.atomic():
+            # The lower number first, whoever gives: two that give to each other never wait for each other.
+            after = {
+                pk: moving.move_or_say_why(pk, -amount if pk == giver.pk else amount, moving.ACTIVE)
+                for pk in sorted((giver.pk, receiver.pk))
+            }
+            _ask_limit(giver.pk, amount, most, since)
+            said = _clean(reason)
+            out = moving.record(
+                giver.pk, Kind.GIFT, outward, -amount, 0, after[giver.pk], reason=said, actor=actor
+            )
+            came = moving.record(
+                receiver.pk, Kind.GIFT, inward, amount, 0, after[receiver.pk], reason=said, actor=actor
+            )
+            return out, came
+    except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
+        _if_posted(Kind.GIFT, outward)
+        raise
+
+
+def _ask_limit(giver_id: int, amount: int, most: int | None, since: datetime | None) -> None:
+    if most is None:
+        return
+    rows = LedgerEntry.objects.of_kinds(Kind.GIFT).filter(account=giver_id, balance_delta__lt=0)
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    given = -(rows.aggregate(s=Sum("balance_delta"))["s"] or 0)
+    if given + amount > most:
+        raise GiftLimitReached(most, max(0, most - given))
+
+
+def _post(
+    kind: LedgerEntry.Kind,
+    account: Account,
+    delta: int,
+    reason: str,
+    actor: User | None,
+    reference: str,
+    allowed: tuple[str, ...],
+) -> LedgerEntry:
+    if not _is_whole(delta):
+        raise ValueError("An amount is a whole number of micro-credits.")
+    if abs(delta) > LARGEST:
+        raise ValueError("The amount is too large.")
+    by_hand = kind in {Kind.GRANT, Kind.ADJUST}
+    reference = reference or (f"{kind}-{secrets.token_hex(12)}" if by_hand else "")
+    _named(reference)
+    try:
+        with transaction.atomic():
+            after = moving.move_or_say_why(account.pk, delta, allowed)
+            return moving.record(
+                account.pk, kind, reference, delta, 0, after, reason=_clean(reason), actor=actor
+            )
+    except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
+        _if_posted(kind, reference)
+        raise
+
+
+def _if_posted(kind: LedgerEntry.Kind, reference: str) -> None:
+    first = LedgerEntry.objects.filter(kind=kind, reference=reference).first()
+    if first is not None:
+        raise AlreadyPosted(first) from None
+
+
+def _positive(amount: int) -> int:
+    if not _is_whole(amount) or amount <= 0:
+        raise ValueError("An amount is a whole number of micro-credits, and more than nothing.")
+    if amount > LARGEST:
+        raise ValueError("The amount is too large.")
+    return amount
+
+
+def _is_whole(amount: object) -> bool:
+    return isinstance(amount, int) and not isinstance(amount, bool)
+
+
+def _named(reference: str) -> None:
+    if not reference or len(reference) > 55 or "\x00" in reference:
+        # Up to 64 with what is put around it.
+        raise ValueError("A movement has a reference of at most 55 characters.")
+
+
+def _clean(reason: str) -> str:
+    # PostgreSQL stores no NUL.
+    return reason.replace("\x00", "").strip()[:300]

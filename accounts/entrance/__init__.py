@@ -1,0 +1,1 @@
+"""How people get in: registration, invitations, second factors, other services, sessions, and who is kept out."""

@@ -1,0 +1,118 @@
+"""How allauth behaves here: who may sign up, where a caller is, what mails look like, what happens to the banned."""
+
+from __future__ import annotations
+
+import smtplib
+from typing import Any, cast
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.mail import EmailMessage
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import translation
+
+from accounts.entrance import (
+    addresses,
+    admission,
+    barred,
+    history,
+    leading,
+    mails,
+    names,
+    second_factor,
+    where,
+)
+from accounts.models import SignIn, User
+
+log = structlog.get_logger(__name__)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Registration is open, by invitation or closed; whoever is banned learns why after the right password alone."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return admission.is_open(request)
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        names.refuse_misleading(username)
+        return cast(str, super().clean_username(username, shallow))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return where.counted(request)
+
+    def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:
+        # Who has a second factor shows it too, before anything of theirs is told: `login` then turns them away.
+        if not user.is_active and second_factor.has(cast(User, user)):
+            return None
+        return cast("HttpResponse | None", super().pre_login(request, user, **kwargs))
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        if not user.is_active:
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        response = cast(HttpResponse, super().post_login(request, user, **kwargs))
+        said_first = leading.path(cast(User, user))
+        return redirect(said_first) if said_first else response
+
+    def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        barred.remember(request, cast(User, user))
+        return redirect("account_inactive")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        login = str(credentials.get("email") or credentials.get("username") or "")
+        history.note(request, _named(login), SignIn.How.PASSWORD, succeeded=False)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        user = context.get("user") or _named(email)
+        language = getattr(user, "language", "") or translation.get_language() or "en"
+        try:
+            with translation.override(language):
+                super().send_mail(template_prefix, email, {**context, "recipient": user})
+        except (OSError, smtplib.SMTPException) as error:
+            # What was asked for is done; the mail can be asked for again. Not who was written to.
+            log.error("mail_failed", mail=template_prefix, error=type(error).__name__)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: AbstractBaseUser,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        to = email or EmailAddress.objects.get_primary_email(user)
+        # The former address is told of a change by its own name: it was confirmed when it was theirs.
+        if to and (email or addresses.may_be_written_to(cast(User, user), to)):
+            super().send_notification_mail(template_prefix, user, context, to)
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMessage:
+        letter = mails.write(template_prefix, context)
+        if letter is None:
+            return super().render_mail(template_prefix, email, context, headers)
+        return mails.compose(letter, [email] if isinstance(email, str) else email, headers=headers)
+
+
+def _named(login: str) -> User | None:
+    """Whom somebody names by user name or address."""
+    if not login or "\x00" in login or len(login) > 320:
+        return None
+    user = User.objects.filter(username__iexact=login).first()
+    if user is not None or "@" not in login:
+        return user
+    address = (
+        EmailAddress.objects.filter(email__iexact=login).order_by("-verified").select_related("user").first()
+    )
+    return (
+        cast(User, address.user) if address is not None else User.objects.filter(email__iexact=login).first()
+    )

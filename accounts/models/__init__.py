@@ -1,0 +1,57 @@
+"""Who acts (users), who owns and pays (accounts), what moved (ledger), who may call (tokens), what staff did (record).
+
+Amounts are integer micro-credits: 1 credit = 1,000,000. Balances are written by `accounts.credits` alone.
+"""
+
+from __future__ import annotations
+
+from accounts.models.accounts import Account, Membership, OrganizationInvitation, Plan
+from accounts.models.codes import CodeBatch, Gift, RedeemCode, Redemption, new_reference
+from accounts.models.ledger import (
+    AccountSpending,
+    AppendOnlyError,
+    AuditMark,
+    LedgerEntry,
+    LedgerQuerySet,
+)
+from accounts.models.money import MICRO
+from accounts.models.notices import Notice, NoticeChoice
+from accounts.models.payments import CreditPack, PaymentEvent, Purchase
+from accounts.models.people import Invitation, SignIn, User
+from accounts.models.site import Announcement, Site
+from accounts.models.staff import AuditEntry, Sanction
+from accounts.models.tokens import ApiToken, ApiTokenQuerySet, TokenSpending, all_scopes
+
+__all__ = [
+    "MICRO",
+    "Account",
+    "AccountSpending",
+    "Announcement",
+    "ApiToken",
+    "ApiTokenQuerySet",
+    "AppendOnlyError",
+    "AuditEntry",
+    "AuditMark",
+    "CodeBatch",
+    "CreditPack",
+    "Gift",
+    "Invitation",
+    "LedgerEntry",
+    "LedgerQuerySet",
+    "Membership",
+    "Notice",
+    "NoticeChoice",
+    "OrganizationInvitation",
+    "PaymentEvent",
+    "Plan",
+    "Purchase",
+    "RedeemCode",
+    "Redemption",
+    "Sanction",
+    "SignIn",
+    "Site",
+    "TokenSpending",
+    "User",
+    "all_scopes",
+    "new_reference",
+]

@@ -1,0 +1,1 @@
+"""What the house tells people: which kinds there are, telling, mailing, and the inbox."""

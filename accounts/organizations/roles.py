@@ -1,0 +1,38 @@
+"""What each role may do for its organisation. An account of one's own has one member, its owner.
+
+owner     everything: members, roles, limits, the name, the secret of webhooks, money
+billing   money: statement, usage, codes, gifts, buying, limits of the account
+member    makes pictures on the balance, with tokens of their own, and sees what is left
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, Membership, User
+
+OWNER, BILLING, MEMBER = Membership.Role.OWNER, Membership.Role.BILLING, Membership.Role.MEMBER
+MONEY = frozenset({OWNER, BILLING})
+MANAGING = frozenset({OWNER})
+
+
+class NotYourRole(PermissionDenied):
+    """The member acts for the account, but not in a role that may do this: 403, with words for them."""
+
+
+def of(user: User, account: Account) -> str:
+    """The user's role for the account; empty where they do not act for it."""
+    if account.kind == Account.Kind.USER and user.account_id == account.pk:
+        return OWNER.value
+    found = Membership.objects.filter(user=user, account=account).values_list("role", flat=True).first()
+    return found or ""
+
+
+def need(user: User, account: Account, allowed: frozenset[Membership.Role]) -> None:
+    """Raise NotYourRole where the user may not do this for the account."""
+    if of(user, account) in {role.value for role in allowed}:
+        return
+    if allowed == MONEY:
+        raise NotYourRole(_("Only owners and billing members of the organisation see and move its money."))
+    raise NotYourRole(_("Only owners of the organisation may do this."))

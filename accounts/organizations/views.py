@@ -1,0 +1,208 @@
+"""Pages of organisations: those one acts for, one of them with its members, joining, choosing whom to act for."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import amounts, spending
+from accounts.models import Account, AccountSpending, Membership, User
+from accounts.organizations import founding, joining, managing, purse, roles
+from accounts.returning import safe_next
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _organization(user: User, number: int) -> tuple[Account, str]:
+    """An organisation that the user acts for, and in which role; Http404 for any other."""
+    rows = Account.objects.filter(pk=number, kind=Account.Kind.ORGANIZATION)
+    account = rows.exclude(status=Account.Status.CLOSED).first()
+    role = roles.of(user, account) if account is not None else ""
+    if account is None or not role:
+        raise Http404
+    return account, role
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def organizations(request: HttpRequest) -> HttpResponse:
+    """/account/organizations/: whom one can act for; a POST founds one."""
+    user, wrong, name = _user(request), "", ""
+    if request.method == "POST":
+        name = request.POST.get("name", "")[:200]
+        try:
+            made = founding.found(user, name)
+        except founding.CannotDo as cannot:
+            wrong = str(cannot)
+        else:
+            founding.act_for(user, made.pk)
+            messages.success(request, _("“%(name)s” is there. You act for it now.") % {"name": made.name})
+            return redirect("organization", number=made.pk)
+    context = {"memberships": founding.of(user), "wrong": wrong, "name": name, "most": founding.LONGEST_NAME}
+    return render(request, "organizations/list.html", context, status=422 if wrong else 200)
+
+
+@require_POST
+@login_required
+def act(request: HttpRequest) -> HttpResponse:
+    """POST /account/act/: act for another account (`account`) from now on; goes back to `next`."""
+    number = request.POST.get("account", "")
+    chosen = (
+        founding.act_for(_user(request), int(number)) if number.isdecimal() and len(number) < 19 else None
+    )
+    if chosen is None:
+        raise Http404
+    messages.success(request, _("You act for %(name)s now.") % {"name": chosen.name})
+    # Who sees none of its money goes to its members.
+    seen = purse.sees_money(_user(request), chosen)
+    home = reverse("account_overview") if seen else reverse("organization", args=[chosen.pk])
+    return HttpResponseRedirect(safe_next(request, home))
+
+
+@never_cache
+@require_GET
+@login_required
+def organization(request: HttpRequest, number: int) -> HttpResponse:
+    """/account/organizations/NUMBER/: its members, what each may spend and spent, who was invited."""
+    account, role = _organization(_user(request), number)
+    return _shown(request, account, role)
+
+
+def _shown(
+    request: HttpRequest, account: Account, role: str, *, wrong: str = "", about: str = ""
+) -> HttpResponse:
+    """The page; with `wrong`, what is wrong with the form named `about`, which holds what was typed."""
+    rows = Membership.objects.filter(account=account).select_related("user").order_by("created_at", "pk")
+    members = list(rows[:500])
+    manages = role == roles.OWNER
+    month = AccountSpending.objects.filter(
+        account=account, member__isnull=False, period=spending.this_month()
+    )
+    spent = dict(month.values_list("member_id", "spent"))
+    context: dict[str, Any] = {
+        "organization": account,
+        "role": role,
+        "manages": manages,
+        "seen": purse.of(_user(request), account),
+        "members": [
+            (one, spent.get(one.user_id) if one.month_limit is not None else None) for one in members
+        ],
+        "roles": Membership.Role.choices,
+        "invitations": list(joining.open_ones(account)[: joining.MOST_OPEN]) if manages else [],
+        "wrong": wrong,
+        "about": about,
+        "faulty": _number(request),
+        "typed": {name: request.POST.get(name, "")[:254] for name in ("email", "month", "name")},
+    }
+    return render(request, "organizations/organization.html", context, status=422 if wrong else 200)
+
+
+@require_POST
+@login_required
+def change(request: HttpRequest, number: int, deed: str) -> HttpResponse:
+    """POST /account/organizations/NUMBER/DEED/: what its owners do: rename, invite, revoke, role, limit, remove."""
+    user = _user(request)
+    account, role = _organization(user, number)
+    if deed != "leave":
+        roles.need(user, account, roles.MANAGING)
+    try:
+        said = _DEEDS[deed](request, account)
+    except KeyError:
+        raise Http404 from None
+    except founding.CannotDo as cannot:
+        return _shown(request, account, role, wrong=str(cannot), about=deed)
+    messages.success(request, said)
+    still = Membership.objects.filter(account=account, user=user).exists()
+    return redirect("organization", number=account.pk) if still else redirect("organizations")
+
+
+def _number(request: HttpRequest) -> int:
+    text = request.POST.get("number", "")
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+
+def _rename(request: HttpRequest, account: Account) -> str:
+    founding.rename(account, request.POST.get("name", ""))
+    return _("The organisation has another name.")
+
+
+def _invite(request: HttpRequest, account: Account) -> str:
+    email = request.POST.get("email", "")
+    joining.ask(account, email, request.POST.get("role", ""), by=_user(request))
+    return _("%(email)s gets a link by mail. It lasts for two weeks.") % {"email": email.strip()}
+
+
+def _revoke(request: HttpRequest, account: Account) -> str:
+    joining.revoke(account, _number(request))
+    return _("The invitation has ended.")
+
+
+def _role(request: HttpRequest, account: Account) -> str:
+    member = managing.give_role(account, _number(request), request.POST.get("role", ""))
+    return _("%(who)s is %(role)s now.") % {"who": member.user.shown_name, "role": member.get_role_display()}
+
+
+def _limit(request: HttpRequest, account: Account) -> str:
+    text = request.POST.get("month", "").strip()
+    try:
+        month = amounts.parse(text) if text else None
+    except amounts.NotAnAmount:
+        raise founding.CannotDo(_("Write an amount of credits, such as 12 or 0.5.")) from None
+    member = managing.limit(account, _number(request), month)
+    return _("The limit of %(who)s is changed.") % {"who": member.user.shown_name}
+
+
+def _remove(request: HttpRequest, account: Account) -> str:
+    found = Membership.objects.filter(account=account, pk=_number(request)).select_related("user").first()
+    if found is None:
+        raise founding.CannotDo(_("There is no such member."))
+    founding.remove(account, found.user, by=_user(request))
+    return _("%(who)s is no member any more.") % {"who": found.user.shown_name}
+
+
+def _leave(request: HttpRequest, account: Account) -> str:
+    founding.leave(_user(request), account)
+    return _("You left %(name)s.") % {"name": account.name}
+
+
+_DEEDS = {
+    "rename": _rename,
+    "invite": _invite,
+    "revoke": _revoke,
+    "role": _role,
+    "limit": _limit,
+    "remove": _remove,
+    "leave": _leave,
+}
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+@sensitive_variables("secret")
+def join(request: HttpRequest, secret: str) -> HttpResponse:
+    """/join/SECRET/: what one is invited to; a POST accepts."""
+    invitation = joining.found(secret)
+    if invitation is None:
+        return render(request, "organizations/ended.html", status=404)
+    if request.method == "POST":
+        try:
+            member = joining.accept(secret, _user(request))
+        except founding.CannotDo:
+            return render(request, "organizations/ended.html", status=404)
+        founding.act_for(_user(request), member.account_id)
+        messages.success(request, _("You act for %(name)s now.") % {"name": member.account.name})
+        return redirect("organization", number=member.account_id)
+    return render(request, "organizations/join.html", {"invitation": invitation})

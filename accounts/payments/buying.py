@@ -1,0 +1,138 @@
+"""An order of credits: its row first, then the way to the provider's page. Nothing is paid by what happens here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts import amounts, switches
+from accounts.models import Account, CreditPack, Purchase, User
+from accounts.organizations import acting
+from accounts.payments import registry
+from accounts.payments.base import Checkout, Order, ProviderError
+
+OPEN_AT_MOST = 10
+"""Orders of one account that may wait for payment at a time: each is a page held open at the provider."""
+PAGE_ENDS = timedelta(hours=2)
+"""How long the provider's page takes money: no less than half an hour is what Stripe allows."""
+
+
+class CannotBuy(Exception):
+    """No order was made, or it came to no page; nothing was charged."""
+
+    WORDS: dict[str, str | Promise] = {
+        "off": _("Credits cannot be bought here now."),
+        "gone": _("This is not for sale any more. Nothing was charged."),
+        "closed": _("This account takes no credits now."),
+        "many": _("Too many payments of yours are still open. Finish one of them, or wait an hour."),
+        "provider": _("The payment service does not answer. Nothing was charged; try again in a minute."),
+        "stale": _("This form was used already. Open it again."),
+    }
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+    def __str__(self) -> str:
+        return str(self.WORDS[self.why])
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where the provider sends the buyer back to; `{reference}` stands for the purchase's."""
+
+    done: str
+    cancelled: str
+
+
+def reference_of(account: Account, once: str) -> str:
+    """The reference of the one order that a form makes, however often it is sent."""
+    return hashlib.sha256(f"buy:{account.pk}:{once}".encode()).hexdigest()[:20]
+
+
+def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) -> tuple[Purchase, Checkout]:
+    """Order a pack, and open the provider's page for it. Raises CannotBuy.
+
+    The row is committed before the provider is asked: an order that is paid is always known here, whatever ends in
+    between. The same `once` comes to the same order, and at the provider to the same page.
+    """
+    if not switches.is_on("purchases"):
+        raise CannotBuy("off")
+    # Whose own account is closed to new things begins nothing for an organisation either.
+    if account.status != Account.Status.ACTIVE or acting.is_closed(user):
+        raise CannotBuy("closed")
+    purchase = _order(user, account, pack_id, once)
+    provider = registry.provider(purchase.provider)
+    if provider is None:
+        raise CannotBuy("off")
+    fill = {"reference": purchase.reference}
+    try:
+        checkout = provider.checkout(
+            _as_asked(purchase, user),
+            done=ways.done.format(**fill),
+            cancelled=ways.cancelled.format(**fill),
+        )
+    except ProviderError as error:
+        raise CannotBuy("provider") from error
+    Purchase.objects.filter(pk=purchase.pk, session="").update(session=checkout.session)
+    return purchase, checkout
+
+
+def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
+    reference = reference_of(account, once)
+    made = _made(reference, account, pack_id)
+    if made is not None:
+        return made
+    provider = registry.chosen()
+    if provider is None:
+        raise CannotBuy("off")
+    pack = CreditPack.objects.filter(pk=pack_id, enabled=True).first()
+    if pack is None:
+        raise CannotBuy("gone")
+    try:
+        with transaction.atomic():
+            # The account's row lets its orders be counted one after the other.
+            locked = Account.objects.select_for_update().filter(pk=account.pk, status=Account.Status.ACTIVE)
+            if not locked.exists():
+                raise CannotBuy("closed")
+            lately = timezone.now() - timedelta(hours=1)
+            waiting = Purchase.objects.filter(
+                account=account, status=Purchase.Status.OPEN, created_at__gt=lately
+            )
+            if waiting.count() >= OPEN_AT_MOST:
+                raise CannotBuy("many")
+            return Purchase.objects.create(
+                reference=reference, account=account, user=user, pack=pack, credits=pack.credits, price=pack.price,
+                currency=pack.currency.lower(), provider=provider.name,
+            )  # fmt: skip
+    except IntegrityError:
+        made = _made(reference, account, pack_id)
+        if made is None:
+            raise
+        return made
+
+
+def _made(reference: str, account: Account, pack_id: int) -> Purchase | None:
+    purchase = Purchase.objects.filter(reference=reference, account=account).first()
+    if purchase is not None and (purchase.pack_id != pack_id or purchase.status != Purchase.Status.OPEN):
+        raise CannotBuy("stale")
+    return purchase
+
+
+def _as_asked(purchase: Purchase, user: User) -> Order:
+    language = translation.get_language() or "en"
+    return Order(
+        reference=purchase.reference,
+        name=_("%(amount)s credits") % {"amount": amounts.shown_plain(purchase.credits)},
+        price=purchase.price,
+        currency=purchase.currency,
+        email=user.email,
+        language=language,
+        ends_at=int((purchase.created_at + PAGE_ENDS).timestamp()),
+    )

@@ -1,0 +1,293 @@
+"""What a payment provider told, done once: the event's row, the purchase and the ledger in one transaction.
+
+Events come twice, late and in any order. Of each purchase stands how much was paid back (`refunded`, which events let
+only grow) and how much of its credits was taken back (`taken_back`); every event moves the second to what follows from
+the first. So a refund that comes before the payment is remembered, and taken back when the payment comes.
+
+A payment back that fails is told without saying what is left of the others, and may be told before or after them: from
+then on no sum is made of events; the provider is asked (`owing`), and what it answers counts.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+import structlog
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+
+from accounts import credits, record
+from accounts.clock import Now
+from accounts.models import PaymentEvent, Purchase
+from accounts.notices import telling
+from accounts.payments.base import Event, What
+
+log = structlog.get_logger(__name__)
+SEEN = "seen before"
+_LATER = "later"
+"""Begins the outcome of an event whose purchase is not known yet: it is looked for when the payment comes."""
+
+
+_LOCK = 0x70617965
+"""Of payments, among PostgreSQL's advisory locks of two numbers."""
+
+
+def receive(provider: str, event: Event) -> str:
+    """Do what an event says, once; in words for the desk what it did. All of it, its row too, is one transaction."""
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                row = PaymentEvent.objects.create(provider=provider, event_id=event.id, kind=event.kind[:80])
+        except IntegrityError:
+            return SEEN
+        _one_by_one(event)
+        purchase = _find(provider, event)
+        if purchase is not None and purchase.paid_at is None and event.what in _AFTER_PAYMENT:
+            # Known by a refund that came before the payment, as this did: it is done when the payment comes.
+            purchase = None
+        outcome = _without(event) if purchase is None else _do(purchase, event)
+        row.purchase, row.outcome = purchase, outcome[:200]
+        row.save(update_fields=["purchase", "outcome"])
+    log.info("payment_event", provider=provider, kind=event.kind, outcome=outcome)
+    return outcome
+
+
+def _one_by_one(event: Event) -> None:
+    """Events of one payment wait for each other, also where its purchase is not known by it yet: else a dispute could
+    look for the purchase, and the payment for what came before it, each before the other is committed.
+    """
+    if event.payment and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, event.payment])
+
+
+def _find(provider: str, event: Event) -> Purchase | None:
+    """The purchase an event is about, locked until the transaction ends: events of one purchase wait for each other."""
+    about = Q()
+    if event.reference:
+        about |= Q(reference=event.reference)
+    if event.session:
+        about |= Q(session=event.session)
+    if event.payment:
+        about |= Q(payment=event.payment)
+    if not about or event.what == What.OTHER:
+        return None
+    rows = Purchase.objects.select_for_update().select_related(None)
+    return rows.filter(about, provider=provider).order_by("pk").first()
+
+
+def _without(event: Event) -> str:
+    if event.what == What.OTHER:
+        return "not about a purchase"
+    if event.payment and event.what in {*_AFTER_PAYMENT, What.REFUNDED}:
+        return f"{_LATER} {event.payment} {event.what.name} {event.amount or 0} {event.dispute}"
+    return "no such purchase"
+
+
+_AFTER_PAYMENT = {What.DISPUTED, What.DISPUTE_WON, What.DISPUTE_LOST, What.REFUND_FAILED}
+
+
+def _do(purchase: Purchase, event: Event) -> str:
+    if event.what == What.PAID:
+        return _paid(purchase, event)
+    if event.what == What.WAITING:
+        return "waiting for the bank"
+    if event.what == What.NOT_PAID:
+        return _not_paid(purchase, event)
+    if event.currency and event.currency != purchase.currency:
+        return _refuse(purchase, event, "another currency")
+    if event.what == What.REFUNDED:
+        return _refunded(purchase, event)
+    if event.what == What.REFUND_FAILED:
+        Purchase.objects.filter(pk=purchase.pk).update(refund_failed=True)
+        return _ask(purchase)
+    return _disputed(purchase, event.what, event.dispute)
+
+
+def _paid(purchase: Purchase, event: Event) -> str:
+    if event.reference != purchase.reference and event.session != purchase.session:
+        return _refuse(purchase, event, "another order")
+    if purchase.session and event.session != purchase.session:
+        return _refuse(purchase, event, "another checkout")
+    if event.currency != purchase.currency:
+        return _refuse(purchase, event, "another currency")
+    if event.amount != purchase.price:
+        return _refuse(purchase, event, "another amount")
+    waiting = [Purchase.Status.OPEN, Purchase.Status.EXPIRED]
+    changed = Purchase.objects.filter(pk=purchase.pk, status__in=waiting, paid_at__isnull=True).update(
+        status=Purchase.Status.PAID, paid_at=Now(), session=event.session, payment=event.payment
+    )
+    if not changed:
+        return "paid before"
+    try:
+        credits.purchase(
+            purchase.account,
+            purchase.credits,
+            reference=f"purchase-{purchase.reference}",
+            reason=_bought(purchase),
+        )
+    except credits.AccountClosed:
+        # The account was closed for good meanwhile: it bought nothing, so all of it goes back.
+        log.warning("payment_for_closed_account", purchase=purchase.reference)
+        Purchase.objects.filter(pk=purchase.pk).update(owed=purchase.price, look_at=Now(), looks=0)
+        told = ["paid, but the account is closed: it is paid back"]
+    else:
+        telling.tell(
+            purchase.user, "credits.purchase", link=f"/account/credits/{purchase.reference}/",
+            amount_micro=purchase.credits,
+        )  # fmt: skip
+        told = ["credits added"]
+    purchase.refresh_from_db()
+    if purchase.refunded:
+        told.append(_level(purchase, "refund"))
+    told += _remembered(purchase)
+    return "; ".join(told)
+
+
+def _bought(purchase: Purchase) -> str:
+    return f"{purchase.provider}: {purchase.price} {purchase.currency}"
+
+
+def _remembered(purchase: Purchase) -> list[str]:
+    """Do what was said about the payment before it came."""
+    if not purchase.payment:
+        return []
+    early = PaymentEvent.objects.filter(
+        provider=purchase.provider, purchase__isnull=True, outcome__startswith=f"{_LATER} {purchase.payment} "
+    )
+    told = []
+    for row in early.order_by("pk"):
+        _, _, name, amount, dispute = row.outcome.split(" ", 4)
+        early_one = Event(row.event_id, row.kind, What[name], amount=int(amount), dispute=dispute)
+        told.append(_do(purchase, early_one))
+        PaymentEvent.objects.filter(pk=row.pk).update(
+            purchase=purchase, outcome=f"{told[-1]} {dispute}".strip()
+        )
+        purchase.refresh_from_db()
+    return told
+
+
+def _not_paid(purchase: Purchase, event: Event) -> str:
+    if purchase.session and event.session != purchase.session:
+        return _refuse(purchase, event, "another checkout")
+    changed = Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.OPEN).update(
+        status=Purchase.Status.EXPIRED, session=event.session or purchase.session
+    )
+    return "not paid" if changed else f"nothing: it is {purchase.status}"
+
+
+def _refunded(purchase: Purchase, event: Event) -> str:
+    amount = event.amount or 0
+    if amount > purchase.price:
+        return _refuse(purchase, event, "more than was paid")
+    if purchase.refund_failed or purchase.look_at is not None:
+        return _ask(purchase)
+    if amount <= purchase.refunded:
+        return "nothing: known already"
+    purchase.refunded = amount
+    purchase.payment = purchase.payment or event.payment
+    purchase.save(update_fields=["refunded", "payment"])
+    return _level(purchase, "refund") if purchase.paid_at else "remembered until it is paid"
+
+
+def _ask(purchase: Purchase) -> str:
+    """Have the provider asked what was paid back; whatever it is about to answer to an earlier question is void."""
+    Purchase.objects.filter(pk=purchase.pk).update(look_at=Now(), looks=0)
+    return "the provider is asked what was paid back"
+
+
+def paid_back(purchase: Purchase, amount: int, *, asked: datetime | None, owed: int = 0) -> str:
+    """Take it from the provider that so much was paid back in all, as it said when it was asked.
+
+    Nothing where something was told meanwhile: `asked` is the purchase's `look_at` when it was. `owed`: what is still
+    to be paid back to its buyer.
+    """
+    with transaction.atomic():
+        now = Purchase.objects.select_for_update().get(pk=purchase.pk)
+        if now.look_at != asked:
+            return "told meanwhile"
+        Purchase.objects.filter(pk=now.pk).update(look_at=None, looks=0)
+        if _is_lost(now):
+            return "nothing: the dispute was lost"
+        before = now.refunded
+        now.refunded = min(amount, now.price)
+        Purchase.objects.filter(pk=now.pk).update(refunded=now.refunded, owed=owed)
+        outcome = _level(now, "refund")
+        if now.refunded < before:
+            detail = {"before": before, "after": now.refunded, "currency": now.currency, "outcome": outcome}
+            record.write(None, "purchase.refund_failed", now, account=now.account_id, detail=detail)
+    log.info("payment_asked", purchase=purchase.reference, outcome=outcome)
+    return outcome
+
+
+def _is_lost(purchase: Purchase) -> bool:
+    return PaymentEvent.objects.filter(purchase=purchase, outcome__startswith=What.DISPUTE_LOST).exists()
+
+
+def _disputed(purchase: Purchase, what: What, dispute: str) -> str:
+    if what == What.DISPUTED:
+        closed = PaymentEvent.objects.filter(purchase=purchase, outcome__endswith=f" {dispute}").exclude(
+            outcome__startswith="disputed"
+        )
+        if closed.exists():
+            return f"nothing: the dispute is over {dispute}".strip()
+        Purchase.objects.filter(pk=purchase.pk).update(status=Purchase.Status.DISPUTED)
+    elif what == What.DISPUTE_WON:
+        Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.DISPUTED).update(
+            status=Purchase.Status.REFUNDED if purchase.refunded >= purchase.price else Purchase.Status.PAID
+        )
+    else:
+        # The bank has paid it back in our stead.
+        Purchase.objects.filter(pk=purchase.pk).update(
+            status=Purchase.Status.REFUNDED, refunded=purchase.price, owed=0
+        )
+    purchase.refresh_from_db()
+    return f"{what.value}: {_level(purchase, 'dispute')} {dispute}".strip()
+
+
+def _level(purchase: Purchase, why: str) -> str:
+    """Bring what was taken back to what it should be, as far as the balance has it: all of it while it is disputed,
+    else the part that was paid back, rounded down in the member's favour."""
+    disputed = purchase.status == Purchase.Status.DISPUTED
+    wanted = purchase.credits if disputed else purchase.credits * purchase.refunded // purchase.price
+    if not disputed and purchase.refunded >= purchase.price:
+        wanted = purchase.credits
+        Purchase.objects.filter(pk=purchase.pk).update(status=Purchase.Status.REFUNDED, owed=0)
+    elif purchase.status == Purchase.Status.REFUNDED:
+        # What was paid back came back to the operator.
+        Purchase.objects.filter(pk=purchase.pk).update(status=Purchase.Status.PAID)
+    change = wanted - purchase.taken_back
+    # Once by the event's row; the ledger only wants another name for each.
+    number = secrets.token_hex(4)
+    if change > 0:
+        entry = credits.take_back(
+            purchase.account, change, reference=f"back-{purchase.reference}-{number}", reason=why
+        )
+        taken = -entry.balance_delta
+        Purchase.objects.filter(pk=purchase.pk).update(taken_back=purchase.taken_back + taken)
+        if taken:
+            telling.tell(
+                purchase.user, "credits.taken_back", link=f"/account/credits/{purchase.reference}/",
+                amount_micro=taken,
+            )  # fmt: skip
+        return f"{taken} of {change} taken back"
+    if change < 0:
+        try:
+            credits.purchase(
+                purchase.account, -change, reference=f"purchase-{purchase.reference}-{number}", reason=why
+            )
+        except credits.AccountClosed:
+            # Else the provider would tell it for days, and the dispute stand open for ever.
+            return "nothing given again: the account is closed"
+        Purchase.objects.filter(pk=purchase.pk).update(taken_back=wanted)
+        telling.tell(
+            purchase.user, "credits.given_again", link=f"/account/credits/{purchase.reference}/", amount_micro=-change
+        )  # fmt: skip
+        return f"{-change} given again"
+    return "nothing to take back"
+
+
+def _refuse(purchase: Purchase, event: Event, why: str) -> str:
+    log.warning("payment_event_refused", purchase=purchase.reference, kind=event.kind, why=why)
+    return f"refused: {why}"

@@ -1,0 +1,13 @@
+"""Where a form leads afterwards, if that is a page of ours."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def safe_next(request: HttpRequest, fallback: str) -> str:
+    """The path that the form names as `next`, where it is one of ours; else `fallback`."""
+    target = request.POST.get("next", "")
+    ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if ours and target.startswith("/") else fallback

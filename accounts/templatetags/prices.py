@@ -1,0 +1,54 @@
+"""Prices in money, and what a purchase's state looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.urls import reverse
+
+from accounts import site
+from accounts.models import CodeBatch, Purchase
+from accounts.payments import registry
+from accounts.payments.money import in_words
+
+register = template.Library()
+_BADGES = {
+    Purchase.Status.PAID: "ok",
+    Purchase.Status.OPEN: "warning",
+    Purchase.Status.DISPUTED: "danger",
+    Purchase.Status.REFUNDED: "",
+    Purchase.Status.EXPIRED: "",
+}
+
+
+@register.filter
+def price_of(thing: Any) -> str:
+    """The price of a pack or a purchase."""
+    return in_words(thing.price, thing.currency)
+
+
+@register.filter
+def refunded_of(purchase: Purchase) -> str:
+    """What of it was paid back."""
+    return in_words(purchase.refunded, purchase.currency)
+
+
+@register.filter
+def purchase_badge(purchase: Purchase) -> str:
+    """The colour of its state."""
+    return _BADGES.get(Purchase.Status(purchase.status), "")
+
+
+@register.simple_tag
+def money_doors() -> dict[str, bool]:
+    """Which ways to more credits are open now, beside codes."""
+    return {"selling": registry.is_selling(), "gifts": site.rules().gifts}
+
+
+@register.simple_tag
+def more_credits() -> str:
+    """Where whoever has too few gets more: the packs, else codes where there are any; empty without a way."""
+    if registry.is_selling():
+        return reverse("account_credits")
+    return reverse("account_redeem") if CodeBatch.objects.filter(revoked_at__isnull=True).exists() else ""

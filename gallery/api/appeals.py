@@ -1,0 +1,183 @@
+"""`/api/decisions` and `/api/appeals`: what moderators decided about one's things, and why that was wrong."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permits
+from accounts.api import examples, lists
+from accounts.api.fields import Listed, Text
+from accounts.models import Sanction
+from accounts.problems import Denied, OwnApiView, ProblemSerializer
+from gallery import access
+from gallery.api import shapes
+from gallery.models import Case
+from gallery.moderation import appeals
+
+STATES = ("none", "waiting", "granted", "refused", "closed")
+_DECISION = {
+    "id": 1482,
+    "decision": "hide",
+    "item": shapes.ITEM,
+    "comment": None,
+    "collection": None,
+    "about": "an orange cat, studio photograph",
+    "reason": "copied work",
+    "decided_at": "2026-11-20T13:00:00Z",
+    "appeal": "none",
+}
+_APPEAL = {
+    "id": 1490,
+    "decision": 1482,
+    "sanction": None,
+    "words": "I painted it myself; the sketches are in my library.",
+    "state": "waiting",
+    "answer": "",
+    "created_at": "2026-11-20T14:00:00Z",
+}
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What a moderator decided about something of one's own."""
+
+    id = serializers.IntegerField(help_text="For `decision` of an appeal.")
+    decision = serializers.ChoiceField([(one.value, one.label) for one in appeals.AGAINST])
+    item = serializers.CharField(allow_null=True, help_text="Null where it is of something else, or is gone.")
+    comment = serializers.IntegerField(allow_null=True)
+    collection = serializers.CharField(allow_null=True)
+    about = serializers.CharField(allow_blank=True, help_text="What it was called.")
+    reason = serializers.CharField(allow_blank=True)
+    decided_at = serializers.DateTimeField()
+    appeal = serializers.ChoiceField(STATES, help_text="What became of your appeal.")
+
+
+class AppealSerializer(serializers.Serializer[Any]):
+    """An appeal of one's own."""
+
+    id = serializers.IntegerField()
+    decision = serializers.IntegerField(allow_null=True)
+    sanction = serializers.IntegerField(
+        allow_null=True, help_text="Where it is against a warning, a mute or a ban."
+    )
+    words = serializers.CharField()
+    state = serializers.ChoiceField(STATES[1:])
+    answer = serializers.CharField(allow_blank=True, help_text="Why it was turned down.")
+    created_at = serializers.DateTimeField()
+
+
+class NewAppealSerializer(serializers.Serializer[Any]):
+    """Against one decision or one sanction."""
+
+    decision = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**62, help_text="The id of a decision."
+    )
+    sanction = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**62, help_text="The id of a sanction."
+    )
+    words = Text(min_length=1, max_length=appeals.LONGEST, help_text="Why it was wrong.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of the two."""
+        if ("decision" in attrs) == ("sanction" in attrs):
+            # Each alone is fine, so the description cannot forbid it: refused as what it is, a wish that cannot be met.
+            words = "Name a decision or a sanction, one of the two."
+            raise Denied(409, "One of the two", words, {"decision": [words]})
+        return attrs
+
+
+class DecisionsView(OwnApiView):
+    """Decisions about one's own things."""
+
+    @extend_schema(
+        operation_id="decisions_list",
+        summary="What moderators decided about your things",
+        parameters=[Listed],
+        responses={200: lists.page_of("DecisionPage", DecisionSerializer), 400: ProblemSerializer},
+        examples=[examples.page(_DECISION)],
+    )
+    def get(self, request: Request) -> Response:
+        """Pictures, comments and collections that were hidden, removed or not published, the last decision first."""
+        query = lists.asked(Listed, request)
+        rows = appeals.decisions(self.user).prefetch_related("appeals")
+        return lists.answer(request, rows, query, _decision)
+
+
+class AppealsView(OwnApiView):
+    """One's own appeals."""
+
+    scopes: ClassVar = {"POST": permits.GALLERY}
+
+    @extend_schema(
+        operation_id="appeals_list",
+        summary="Your appeals",
+        parameters=[Listed],
+        responses={200: lists.page_of("AppealPage", AppealSerializer), 400: ProblemSerializer},
+        examples=[examples.page(_APPEAL)],
+    )
+    def get(self, request: Request) -> Response:
+        """Appeals that you made against decisions of moderators, the last one first, and what became of each."""
+        query = lists.asked(Listed, request)
+        rows = Case.objects.filter(user=self.user, kind=Case.Kind.APPEAL)
+        return lists.answer(request, rows, query, _appeal)
+
+    @extend_schema(
+        operation_id="appeals_create",
+        summary="Appeal against a decision",
+        request=NewAppealSerializer,
+        responses={
+            201: AppealSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
+        },
+        examples=[examples.sent({"decision": 1482, "words": _APPEAL["words"]}), examples.came(_APPEAL, 201)],
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """Say once why a decision about you was wrong; a moderator looks again, another one where there is one."""
+        asked = NewAppealSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        try:
+            made = self._made(given)
+        except appeals.Already:
+            raise Denied(409, "Conflict", "You appealed against it before; once is what there is.") from None
+        except (appeals.NotOpen, appeals.Empty) as refused:
+            words = "Say why it was wrong." if isinstance(refused, appeals.Empty) else "It no longer counts."
+            raise Denied(409, "Conflict", words) from None
+        return Response(_appeal(made), status=status.HTTP_201_CREATED)
+
+    def _made(self, given: dict[str, Any]) -> Case:
+        if "decision" in given:
+            case = access.found(appeals.decision(self.user, given["decision"]))
+            return appeals.make(case, self.user, given["words"])
+        row = access.found(Sanction.objects.filter(user=self.user, pk=given["sanction"]).first())
+        return appeals.make_against_sanction(row, self.user, given["words"])
+
+
+def _decision(case: Case) -> dict[str, Any]:
+    made = list(case.appeals.all())
+    return {
+        "id": case.pk,
+        "decision": case.decision,
+        "item": case.item.public_id if case.item else None,
+        "comment": case.comment_id,
+        "collection": case.collection.public_id if case.collection else None,
+        "about": case.about,
+        "reason": case.told,
+        "decided_at": case.decided_at,
+        "appeal": appeals.state(made[0] if made else None),
+    }
+
+
+def _appeal(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.pk,
+        "decision": case.parent_id,
+        "sanction": case.sanction_id,
+        "words": case.words,
+        "state": appeals.state(case),
+        "answer": case.told,
+        "created_at": case.opened_at,
+    }

@@ -1,0 +1,31 @@
+"""Rows of libraries that name a user: sessions, second factors, connected accounts, sign-ins."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+
+from accounts.models import User
+
+# By name: each is there only where its app is installed.
+_OF_USER = (
+    "mfa.Authenticator",
+    "usersessions.UserSession",
+    "socialaccount.SocialAccount",
+    "accounts.SignIn",
+)
+
+
+def remove(user: User) -> int:
+    """Delete them; how many rows. Sessions that are listed end with their row."""
+    removed = 0
+    for label in _OF_USER:
+        try:
+            model = apps.get_model(label)
+        except LookupError:
+            continue
+        rows = model._default_manager.filter(user=user)
+        if label == "usersessions.UserSession":
+            Session.objects.filter(session_key__in=rows.values_list("session_key", flat=True)).delete()
+        removed += rows.delete()[0]
+    return removed

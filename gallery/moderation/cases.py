@@ -1,0 +1,134 @@
+"""Cases: how they are opened and joined. A thing has one open case of each kind, however many complain of it.
+
+Whoever opens or decides one locks the thing first, then the case: two who come at once come one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from accounts.models import User
+from accounts.organizations import founding
+from gallery.models import Case, Collection, Comment, Item, Report
+
+Thing = Item | Comment | Collection
+FIELDS: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
+OPEN_KINDS = (Case.Kind.REPORT, Case.Kind.FLAG)
+"""What stands in the desk's first tab."""
+_LONGEST_ABOUT = 200
+
+
+def thing_of(row: Case | Report) -> Thing | None:
+    """What it is about; None for a sanction, for all of a member, and for what is gone."""
+    return row.item or row.comment or row.collection
+
+
+def lock(thing: Thing | None) -> None:
+    """Let everybody else who would open or decide a case of it wait until the transaction ends."""
+    if thing is not None:
+        type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
+
+
+def named(thing: Thing) -> str:
+    """What it is called in lists, also when it is gone one day."""
+    return str(thing).replace("\x00", "")[:_LONGEST_ABOUT]
+
+
+def whose(thing: Thing) -> dict[str, int]:
+    """Who made it, and for which account, as columns of a case."""
+    account = thing.item.account_id if isinstance(thing, Comment) else thing.account_id
+    if isinstance(thing, Comment) and thing.user.account_id is not None:
+        # Their own, not the one that they act for at present, which may be an organisation's.
+        account = founding.own(thing.user).pk
+    return {"user_id": thing.user_id, "account_id": account}
+
+
+def open_one(thing: Thing, kind: str) -> Case | None:
+    """The open case of that kind."""
+    return Case.objects.filter(**{FIELDS[type(thing)]: thing}, kind=kind, decided_at__isnull=True).first()
+
+
+def join(report: Report) -> Case:
+    """Put a report into the open case of its thing, or open one. In the report's transaction, with the thing locked."""
+    thing = thing_of(report)
+    assert thing is not None
+    case = open_one(thing, Case.Kind.REPORT)
+    if case is None:
+        more: dict[str, Any] = {} if report.created_at is None else {"opened_at": report.created_at}
+        case = make(
+            thing,
+            Case.Kind.REPORT,
+            reason=report.reason,
+            words=report.words,
+            opened_by=report.reporter,
+            marks={"reasons": {report.reason: 1}},
+            **more,
+        )
+    else:
+        reasons = dict(case.marks.get("reasons", {}))
+        reasons[report.reason] = reasons.get(report.reason, 0) + 1
+        Case.objects.filter(pk=case.pk).update(
+            count=F("count") + 1, words=case.words or report.words, marks={**case.marks, "reasons": reasons}
+        )
+    Report.objects.filter(pk=report.pk).update(case=case)
+    return case
+
+
+def of_reports(reports: QuerySet[Report]) -> list[Case]:
+    """The open cases of some reports, each once; one from before there were cases is put into one first."""
+    found: dict[int, Case] = {}
+    for report in reports.select_related("item", "comment__item", "comment__user", "collection", "reporter"):
+        with transaction.atomic():
+            lock(thing_of(report))
+            now = Report.objects.select_related("case").filter(pk=report.pk, closed_at__isnull=True).first()
+            if now is not None:
+                case = now.case or join(report)
+                found[case.pk] = case
+    return list(found.values())
+
+
+def make(thing: Thing, kind: str, **fields: Any) -> Case:
+    """A case about that thing."""
+    about = {FIELDS[type(thing)]: thing}
+    return Case.objects.create(kind=kind, about=named(thing), **about, **whose(thing), **fields)
+
+
+def of_moderator(thing: Thing, moderator: User, reason: str = "") -> Case:
+    """The open case of it, or one that the moderator opens by deciding it without a report."""
+    with transaction.atomic():
+        lock(thing)
+        found = open_one(thing, Case.Kind.REPORT) or open_one(thing, Case.Kind.FLAG)
+        return found or make(thing, Case.Kind.REPORT, reason=reason, opened_by=moderator, count=0)
+
+
+def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
+    """Show an item to a moderator that a rule or a classifier found; joins the case that is open."""
+    with transaction.atomic():
+        lock(item)
+        case = open_one(item, Case.Kind.FLAG)
+        if case is None:
+            return make(item, Case.Kind.FLAG, words=words[:2000], marks=marks)
+        found = [*case.marks.get("found", []), *marks.get("found", [])]
+        Case.objects.filter(pk=case.pk).update(
+            count=F("count") + 1, marks={**case.marks, **marks, "found": found[:20]}
+        )
+        return case
+
+
+def hidden_since(case: Case, thing: Thing) -> bool:
+    """Whether another decision hides it that was made after this one: then it is that one that counts."""
+    assert case.decided_at is not None
+    rows = Case.objects.filter(**{FIELDS[type(thing)]: thing}, decision=Case.Decision.HIDE)
+    later = rows.filter(decided_at__gt=case.decided_at).exclude(pk=case.pk)
+    return later.exclude(done__has_key="with").exists()
+
+
+def siblings(case: Case, thing: Thing) -> list[Case]:
+    """Other open cases of the same thing in the first tab."""
+    rows = Case.objects.filter(
+        **{FIELDS[type(thing)]: thing}, kind__in=OPEN_KINDS, decided_at__isnull=True
+    ).exclude(pk=case.pk)
+    return list(rows)

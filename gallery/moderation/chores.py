@@ -1,0 +1,77 @@
+"""What moderation owes: cases of findings and of reports from before there were cases, deeds on members, loose ends."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.clock import Now
+from gallery.models import Case, Item, Report
+from gallery.moderation import cases, sent
+from predictions.models import Prediction, RuleHit
+from predictions.models.prediction import LIVE
+
+AT_ONCE = 20
+
+
+def reports() -> bool:
+    """Put open reports without a case into one; whether there were any."""
+    rows = Report.objects.filter(case__isnull=True, closed_at__isnull=True)
+    found = list(
+        rows.select_related("item", "comment__item", "comment__user", "collection").order_by("id")[:AT_ONCE]
+    )
+    for report in found:
+        thing = cases.thing_of(report)
+        with transaction.atomic():
+            cases.lock(thing)
+            now = rows.filter(pk=report.pk).select_related(
+                "item", "comment__item", "comment__user", "collection", "reporter"
+            )
+            for one in now:
+                cases.join(one)
+    return bool(found)
+
+
+def findings() -> bool:
+    """Open cases for what rules and classifiers found, once the picture is there; whether there were any.
+
+    Where a prediction gave no picture there is nothing to look at: the finding stays on its list.
+    """
+    live = Prediction.objects.filter(public_id=OuterRef("prediction"), status__in=LIVE)
+    owed = RuleHit.objects.filter(~Exists(live), case_owed=True).select_related("user", "account", "look")
+    found = list(owed.order_by("id")[:AT_ONCE])
+    for hit in found:
+        if hit.what == RuleHit.What.UPLOAD:
+            sent.open_case(hit)
+        else:
+            _open(hit)
+    return bool(found)
+
+
+def _open(hit: RuleHit) -> None:
+    prediction = Prediction.objects.filter(public_id=hit.prediction).only("pk").first()
+    items = Item.objects.none()
+    if prediction is not None:
+        items = Item.objects.filter(output__prediction=prediction).select_related("output", "user")
+        if hit.output_index is not None:
+            items = items.filter(output__index=hit.output_index)
+    mark = {"by": hit.source, "what": hit.what, "found": hit.excerpt, "scores": hit.marks}
+    with transaction.atomic():
+        if not RuleHit.objects.filter(pk=hit.pk, case_owed=True).update(case_owed=False):
+            return
+        for item in items:
+            words = f"{hit.source}: {hit.excerpt}" if hit.excerpt else hit.source
+            cases.flag(item, words=words, marks={"found": [mark]})
+
+
+def loose() -> bool:
+    """Close open cases whose thing its owner deleted meanwhile: there is nothing to decide any more."""
+    gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True, sanction__isnull=True)
+    rows = Case.objects.filter(gone, decided_at__isnull=True, parent__isnull=True).exclude(
+        Q(marks__has_key="all") | Q(marks__has_key=sent.MARK)
+    )
+    found = list(rows.order_by("id").values_list("pk", flat=True)[:AT_ONCE])
+    Case.objects.filter(pk__in=found, decided_at__isnull=True).update(
+        decision=Case.Decision.GONE, decided_at=Now()
+    )
+    return len(found) == AT_ONCE

@@ -1,0 +1,133 @@
+"""Maintenance: new work is refused with words that say why and until when, while what is under way ends.
+
+Who refuses is whoever asks `accounts.site.rules().maintenance`; here it is switched, and said how far the
+queue has drained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts import record, site
+from accounts.models import Site, User
+from gallery.operations.doors import staff
+from gallery.pages import page
+from predictions.running.draining import State, state
+
+_LONGEST = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether the house is in maintenance, and what is still to end."""
+
+    on: bool
+    state: State
+    until: datetime | None
+
+    @property
+    def left(self) -> int:
+        """Predictions that have not ended."""
+        return self.state.waiting + self.state.running
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything has ended, at upstreams too, and nothing new comes."""
+        return self.on and self.state.drained
+
+
+def standing() -> Standing:
+    """How it is now."""
+    rules = site.rules()
+    return Standing(rules.maintenance, state(), rules.maintenance_until)
+
+
+class MaintenanceForm(forms.Form):
+    """What visitors and members are told meanwhile, in both languages, and until when it will last."""
+
+    words_en = forms.CharField(label=gettext_lazy("Words (English)"), max_length=300, strip=True)
+    words_zh = forms.CharField(label=gettext_lazy("Words (Chinese)"), max_length=300, strip=True)
+    minutes = forms.IntegerField(
+        label=gettext_lazy("Minutes, about"), min_value=1, max_value=_LONGEST // timedelta(minutes=1)
+    )
+
+
+@staff("accounts.change_site")
+@require_http_methods(["GET", "POST"])
+def maintenance(request: HttpRequest) -> HttpResponse:
+    """GET asks for words and time; POST begins, or with `end` ends it."""
+    assert isinstance(request.user, User)
+    if request.method == "POST" and "end" in request.POST:
+        switch(request.user, on=False)
+        messages.success(request, _("Open again: new work is taken."))
+        return redirect("operations")
+    form = MaintenanceForm(request.POST or None, initial=_last())
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        switch(
+            request.user,
+            on=True,
+            words_en=given["words_en"],
+            words_zh=given["words_zh"],
+            until=timezone.now() + timedelta(minutes=given["minutes"]),
+        )
+        messages.success(request, _("In maintenance: no new work is taken, what is under way ends."))
+        return redirect("operations")
+    context = {"form": form, "standing": standing(), "rules": site.rules()}
+    return page(request, "operations/maintenance.html", context, status=422 if form.errors else 200)
+
+
+@staff("predictions.view_usageday")
+@require_GET
+def draining(request: HttpRequest) -> HttpResponse:
+    """The line that says how far the queue has drained, for the page to ask for again."""
+    return page(request, "operations/_draining.html", {"maintenance": standing()})
+
+
+def switch(
+    actor: User, *, on: bool, words_en: str = "", words_zh: str = "", until: datetime | None = None
+) -> None:
+    """Begin maintenance, or end it; either is put on record once."""
+    with transaction.atomic():
+        Site.objects.get_or_create(pk=1)
+        before = Site.objects.select_for_update().get(pk=1)
+        if before.maintenance == on and not on:
+            return
+        after = (
+            {
+                "maintenance": True,
+                "maintenance_en": words_en,
+                "maintenance_zh": words_zh,
+                "maintenance_until": until,
+            }
+            if on
+            else {"maintenance": False, "maintenance_until": None}
+        )
+        was = {name: getattr(before, name) for name in after}
+        rules = site.change(**after)
+        record.write(
+            actor,
+            "maintenance.begin" if on else "maintenance.end",
+            rules,
+            detail={"before": was, "after": after},
+        )
+
+
+def _last() -> dict[str, object]:
+    rules = site.rules()
+    return {
+        "words_en": rules.maintenance_en or "Darkroom is being looked after. Your pictures are safe.",
+        "words_zh": rules.maintenance_zh or "Darkroom 正在维护，你的图片都在。",
+        "minutes": 30,
+    }

@@ -1,0 +1,42 @@
+"""Words of moderation in templates: reasons in the reader's language, and where an owner stands with an appeal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from accounts import record_words
+from gallery.models import Collection, Comment, Item
+from gallery.moderation import appeals, reasons, review
+
+register = template.Library()
+register.filter("reason_shown", reasons.shown)
+register.filter("act_shown", record_words.of)
+
+
+@register.inclusion_tag("moderation/_standing.html")
+def moderation_of(thing: Item | Collection | Comment) -> dict[str, Any]:
+    """To its owner: why a moderator hid it or did not let it be published, and the way to appeal."""
+    waiting = isinstance(thing, Item) and thing.review == Item.Review.WAITING
+    refused = isinstance(thing, Item) and thing.review == Item.Review.REFUSED
+    hidden = thing.hidden_at is not None and not refused
+    case = None
+    if hidden:
+        case = appeals.hiding_of(thing)
+    elif refused and isinstance(thing, Item):
+        case = review.refusal(thing)
+    reason = getattr(thing, "hidden_reason", "") or (case.told if case is not None else "")
+    appeal = appeals.against(case) if case is not None else None
+    return {
+        "thing": thing,
+        "hidden": hidden,
+        "waiting": waiting,
+        "refused": refused,
+        "is_item": isinstance(thing, Item),
+        "is_collection": isinstance(thing, Collection),
+        "case": case,
+        "reason": reasons.shown(reason),
+        "appeal": appeals.state(appeal),
+        "answer": reasons.shown(appeal.told) if appeal is not None else "",
+    }

@@ -1,0 +1,94 @@
+"""What a ban ends here: live predictions, one transaction each with its hold returned, and webhooks that are owed.
+
+What is owed stands in the sanction (`work_owed`) until nothing of theirs can come any more: a request that was accepted
+in the same instant is found by a later turn.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.db.models import Q, QuerySet
+
+from accounts import sanctions
+from accounts.models import Sanction, User
+from accounts.provisioning import personal_account
+from predictions import lifecycle
+from predictions.clock import after
+from predictions.delivery import webhooks
+from predictions.models import Phase, Prediction
+
+CLOSED = "The account was closed."
+"""The last words of what was under way."""
+QUIET_S = 300.0
+"""So long after a ban something may still come of a request that began before it; then no more."""
+TURN_S = 1.0
+_AT_ONCE = 50
+_after = 0
+"""The sanction that the last turn came to; 0: the next begins with the oldest."""
+_UNDER_WAY = [phase for phase in Phase.values if phase != Phase.ENDED]
+
+
+def connect() -> None:
+    """Have bans end what is ours, and say what they would end."""
+    sanctions.closes(close)
+    sanctions.is_told_by(tell)
+
+
+def close(user: User, sanction: Sanction) -> None:
+    """In the ban's own transaction: nothing that is owed to them is sent any more."""
+    webhooks.drop_of(user)
+
+
+def tell(user: User) -> dict[str, int]:
+    """What a ban would end, by name."""
+    mine = _theirs(user).filter(phase__in=_UNDER_WAY)
+    waiting = mine.filter(phase=Phase.WAITING).count()
+    return {
+        "waiting": waiting,
+        "running": mine.count() - waiting,
+        "webhooks": webhooks.owed_to(user).count(),
+    }
+
+
+def step() -> bool:
+    """A chore: end what is live of those who were banned. Whether there was anything to end, or another to look at."""
+    global _after
+    until, ended = time.monotonic() + TURN_S, False
+    rows = Sanction.objects.filter(work_owed=True, lifted_at__isnull=True).select_related("user")
+    # From where the last turn came to: of many who are banned at once none waits until the first of them are quiet.
+    found = list(rows.filter(pk__gt=_after).order_by("id")[:_AT_ONCE])
+    more = len(found) == _AT_ONCE
+    _after = found[-1].pk if more else 0
+    for row in found:
+        ended = _end_some(row, until) or ended
+        if time.monotonic() > until and row is not found[-1]:
+            _after, more = row.pk, True
+            break
+    return ended or more
+
+
+def _end_some(row: Sanction, until: float) -> bool:
+    live = _theirs(row.user).filter(phase__in=_UNDER_WAY)
+    # A result that is being fetched is theirs already: it ends by itself, in moments.
+    found = live.exclude(phase__in=[Phase.RESULT, Phase.COLLECTING]).order_by("pk")
+    public_ids = list(found.values_list("public_id", flat=True)[:_AT_ONCE])
+    for public_id in public_ids:
+        lifecycle.cancel(public_id, error=CLOSED)
+        if time.monotonic() > until:
+            break
+    dropped = webhooks.drop_of(row.user)
+    if not public_ids and not dropped and not live.exists():
+        quiet = Sanction.objects.filter(pk=row.pk, created_at__lte=after(-QUIET_S))
+        if quiet.exists():
+            sanctions.work_is_done(row)
+    return bool(public_ids or dropped)
+
+
+def _theirs(user: User) -> QuerySet[Prediction]:
+    """What they made, for whatever account, and what their own account pays."""
+    mine = Q(user=user)
+    own = personal_account(user)
+    if own is not None:
+        mine |= Q(account=own)
+    return Prediction.objects.filter(mine)

@@ -1,0 +1,1 @@
+"""Bringing in a model by the OpenAPI document that its Cog container publishes."""

@@ -1,0 +1,69 @@
+"""`manage.py importmodel`: bring in a model by the OpenAPI document of its Cog container."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from predictions.cog import importing, reading
+
+
+class Command(BaseCommand):
+    help = "Add a model, or a version of one, by its Cog schema. It needs a price before anybody can run it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.add_argument("ref", help="owner/name")
+        parser.add_argument(
+            "schema", help="a file with the openapi.json of the model, or - for standard input"
+        )
+        parser.add_argument("--kind", default="", help="text-to-image, video …; guessed where it is not said")
+        parser.add_argument(
+            "--version-id", default="", help="its id at the service that runs it, 64 hex digits"
+        )
+        parser.add_argument("--description", default="", help="one sentence for members")
+        parser.add_argument("--dry", action="store_true", help="say what would be made, make nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        owner, _, name = options["ref"].partition("/")
+        try:
+            found = reading.read(_document(options["schema"]))
+            importing.checked_ref(owner, name)
+            importing.checked_version(options["version_id"])
+            kind = importing.checked_kind(options["kind"]) or importing.guessed_kind(name, found)
+            for one, rule in found.properties.items():
+                self.stdout.write(f"  {one}: {rule.get('type', 'any')}")
+            for note in found.notes:
+                self.stdout.write(f"  {note}")
+            if options["dry"]:
+                self.stdout.write(f"{owner}/{name} would be a model of the kind {kind}.")
+                return
+            made = importing.bring(
+                owner,
+                name,
+                found,
+                kind=options["kind"],
+                version=options["version_id"],
+                description=options["description"],
+                source=f"imported from {Path(options['schema']).name}",
+            )
+        except (reading.NotCog, importing.CannotImport) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{owner}/{name}:{made.version.pk}")
+        if not made.version.model.prices.exists():
+            self.stdout.write("It has no price yet: add one at the desk before anybody can run it.")
+
+
+def _document(path: str) -> bytes:
+    """At most as much as is read of a document, and one byte more."""
+    if path == "-":
+        return sys.stdin.buffer.read(reading.LARGEST + 1)
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(reading.LARGEST + 1)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,266 @@
+"""Reads words through what is put between or over their letters so that nobody finds them. Pure.
+
+A text is read several ways, each as words with the place where they stand:
+
+- plain: compatibility forms (full-width letters too), no case, no marks over letters, nothing that is invisible;
+- folded: also look-alikes of other alphabets and digits for letters (p0rn), letters parted by dots, hyphens or blanks
+  (n.u.d.e), and letters held for three or more (nuuude), once down to one letter and once to two.
+
+What an underscore, a hyphen or a dot stands between may be one word in disguise (nu_d3) or two (nud3_woman): it is read
+both ways. Only whole words are ever looked for, so that neither way finds one inside another.
+
+What is written without blanks between words (Chinese, Japanese, Korean, Thai) is read as one run of signs in which
+single signs that stand apart are joined again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+_MOST_KEPT = 20_000
+"""Signs whose plain form is remembered; a text may hold a hundred thousand different ones."""
+_BREAKS = "\n\r\v\f\x85\u2028\u2029"
+_RUN = re.compile(r"[^\W_]+")
+"""A word: what an underscore joins are two, as tags write them (red_hair)."""
+_HELD = re.compile(r"([^\W\d_])\1{2,}")
+_LEET = str.maketrans(
+    {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "!": "i",
+     "|": "l", "€": "e", "+": "t"}
+)  # fmt: skip
+_DISGUISED = re.compile(r"[0-9@$!|€+]")
+_WORDS = re.compile(r"[\w@$!|€+]+")
+_UNPARTED = re.compile(r"_*([^_]+)_*")
+_STRETCH = re.compile(r"\S+")
+_SENTENCE = re.compile(r"([,;:/()\[\]{}<>\"“”，。；：、（）]+)")
+_PIECE = re.compile(r"(?:[^\W_]|[@$!|€+])+")
+_SMALL_PIECE = re.compile(r"(?:[^\W_]|[@$€])+")
+_ALIKE = (
+    "аa еe оo рp сc уy хx іi јj ѕs кk мm нh тt вb гr ьb ԁd ԛq ԝw һh ӏl ɡg αa οo ρp νv ιi κk τt "
+    "υu χx εe ηn ωw γy βb ѡw ɑa ɩi ıi łl øo đd ŧt ʙb ʜh ɪi ɴn ʀr ʏy ᴀa ᴄc ᴅd ᴇe ᴊj ᴋk ᴍm ᴏo ᴘp ᴛt ᴜu ᴠv ᴡw ᴢz"
+)
+"""Letters of other alphabets, and the Latin letter that each is taken for, pair by pair."""
+_LOOK_ALIKES = str.maketrans({pair[0]: pair[1] for pair in _ALIKE.split()})
+_SOLID = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
+)
+_SOLID_SIGN = re.compile(f"[{_SOLID}]")
+_APART = re.compile(r"[^\w\n]{1,3}")
+
+
+class _Plain(dict[int, str]):
+    """The plain form of each sign, worked out when it is first met."""
+
+    def __missing__(self, sign: int) -> str:
+        if len(self) > _MOST_KEPT:
+            self.clear()
+        self[sign] = found = _plain_sign(chr(sign))
+        return found
+
+
+def _plain_sign(sign: str) -> str:
+    if sign.isspace():
+        return "\n" if sign in _BREAKS else " "
+    form: Literal["NFKC", "NFKD"] = "NFKC" if _SOLID_SIGN.match(sign) else "NFKD"
+    kept = [
+        one
+        for one in unicodedata.normalize(form, unicodedata.normalize("NFKC", sign).casefold())
+        if unicodedata.category(one) not in ("Mn", "Me", "Cc", "Cf", "Cs", "Co", "Cn")
+    ]
+    return "".join(kept)
+
+
+_plain = _Plain()
+
+
+def plain(text: str) -> str:
+    """The text without case, marks and whatever is invisible, in the usual form of each sign."""
+    if text.isascii() and text.isprintable():
+        return text.lower()
+    return text.translate(_plain)
+
+
+def places(text: str) -> list[int]:
+    """For each sign of the plain text, and its end, the place in the text as it was written."""
+    found: list[int] = []
+    for place, sign in enumerate(text):
+        found += [place] * len(plain(sign))
+    return [*found, len(text)]
+
+
+def is_solid(word: str) -> bool:
+    """Whether a word is looked for inside others, because its script puts no blanks between them."""
+    return bool(_SOLID_SIGN.search(word))
+
+
+class Word(NamedTuple):
+    """A word with its place in the plain text."""
+
+    text: str
+    start: int
+    end: int
+
+
+def words(text: str) -> list[Word]:
+    """The words of a plain text as they stand."""
+    return [Word(match[0], match.start(), match.end()) for match in _RUN.finditer(text)]
+
+
+def readings(text: str) -> Iterator[list[Word]]:
+    """The ways to read a plain text as words, the plain one first; those that say nothing new are left out."""
+    first = words(text)
+    yield first
+    seen: list[list[Word]] = []
+    for bare in _disguised(text):
+        folded = [Word(_folded(word.text), word.start, word.end) for word in bare]
+        if any(_same(folded, other) for other in seen):
+            continue
+        seen.append(folded)
+        if not _same(folded, first):
+            yield folded
+        if any(_HELD.search(word.text) for word in folded):
+            yield [Word(_HELD.sub(r"\1", word.text), word.start, word.end) for word in folded]
+            yield [Word(_HELD.sub(r"\1\1", word.text), word.start, word.end) for word in folded]
+
+
+def _same(one: list[Word], other: list[Word]) -> bool:
+    return len(one) == len(other) and all(
+        mine.text == theirs.text for mine, theirs in zip(one, other, strict=True)
+    )
+
+
+def _disguised(text: str) -> Iterator[list[Word]]:
+    """The ways to take a text with signs between letters for words, not folded yet."""
+    chunks = list(_chunks(text))
+    # What stands without a blank is one word …
+    yield _joined(text, chunks)
+    if not any(_may_be_several(text[start:end]) for start, end in chunks):
+        return
+    # … or an underscore parts two (nu.d3_woman); or every sign does (nud3-woman); or what is sometimes a letter too
+    # (nud3|woman).
+    if "_" in text:
+        yield _joined(text, [part for start, end in chunks for part in _unparted(text, start, end)])
+    yield _spelled(list(_pieces(_PIECE, text, chunks)))
+    if any(sign in text for sign in "!|+"):
+        yield _spelled(list(_pieces(_SMALL_PIECE, text, chunks)))
+
+
+def _may_be_several(chunk: str) -> bool:
+    """Whether a stretch without blanks holds several words of which one is disguised: else the plain words say it."""
+    if chunk.isalpha():
+        return False
+    pieces = _SMALL_PIECE.findall(chunk)
+    if len(pieces) < 2:
+        return False
+    return any(len(piece) < 3 or _folded(piece) != piece for piece in pieces)
+
+
+def _unparted(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    for match in _UNPARTED.finditer(text, start, end):
+        yield match.span(1)
+
+
+def _pieces(piece: re.Pattern[str], text: str, chunks: list[tuple[int, int]]) -> Iterator[Word]:
+    for start, end in chunks:
+        for match in piece.finditer(text, start, end):
+            if any(sign.isalnum() for sign in match[0]):
+                yield Word(match[0], match.start(), match.end())
+
+
+def _joined(text: str, chunks: Iterable[tuple[int, int]]) -> list[Word]:
+    """Words with what parts their letters taken out: within a word any sign, between single letters a blank too."""
+    found: list[Word] = []
+    for start, end in chunks:
+        inner = text[start:end]
+        if not inner.isalnum():
+            inner = "".join(_WORDS.findall(inner)).replace("_", "")
+            if not any(sign.isalnum() for sign in inner):
+                continue
+        found.append(Word(inner, start, end))
+    return _spelled(found)
+
+
+def _chunks(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches without blanks."""
+    for match in _STRETCH.finditer(text):
+        if match[0].isalnum():
+            yield match.span()
+            continue
+        # A sentence's own signs part words: only hyphens, dots and their like within one are an evasion.
+        start = match.start()
+        for part in _SENTENCE.split(match[0]):
+            if part and part[0] not in ',;:/()[]{}<>"“”，。；：、（）':
+                yield start, start + len(part)
+            start += len(part)
+
+
+def _spelled(found: list[Word]) -> list[Word]:
+    """Single letters one after the other, three or more, as the word that they spell."""
+    made: list[Word] = []
+    run: list[Word] = []
+    for word in [*found, Word("", 0, 0)]:
+        if len(word.text) == 1:
+            run.append(word)
+            continue
+        if len(run) >= 3:
+            made.append(Word("".join(one.text for one in run), run[0].start, run[-1].end))
+        else:
+            made += run
+        run = []
+        if word.text:
+            made.append(word)
+    return made
+
+
+def _folded(word: str) -> str:
+    """A word in Latin letters where that is what it looks like."""
+    if word.isascii() and word.isalpha():
+        return word
+    alike = word.translate(_LOOK_ALIKES)
+    word = alike if alike.isascii() else word
+    # One letter among digits is a size or a name, such as 4k.
+    if _DISGUISED.search(word) and sum(sign.isalpha() for sign in word) >= 2:
+        trimmed = word.strip("!|+")
+        return trimmed.translate(_LEET)
+    return re.sub(r"[@$!|€+]", "", word)
+
+
+@dataclass(frozen=True, slots=True)
+class Solid:
+    """A text without what parts its signs, and the place in the plain text of each."""
+
+    text: str
+    places: list[int]
+
+
+def solid(text: str) -> Solid:
+    """A plain text with single signs that stand apart joined to their neighbours.
+
+    Only single ones: with 成人，体型 nothing of what stands on both sides of the comma belongs together.
+    """
+    if not _SOLID_SIGN.search(text):
+        return Solid("", [])
+    signs: list[str] = []
+    at: list[int] = []
+    for match in re.finditer(r"[^\W_]+|(?:[^\w\n]|_){1,3}|.|\n", text):
+        part = match[0]
+        if _APART.fullmatch(part.replace("_", " ")) and _joins(text, match.start(), match.end()):
+            continue
+        signs.append(part)
+        at += range(match.start(), match.end())
+    return Solid("".join(signs), at)
+
+
+def _joins(text: str, start: int, end: int) -> bool:
+    """Whether what stands between these places parts two signs of which one stands alone."""
+    if start == 0 or end >= len(text):
+        return False
+    if not _SOLID_SIGN.match(text[start - 1]) and not _SOLID_SIGN.match(text[end]):
+        return False
+    alone_before = start == 1 or not text[start - 2].isalnum()
+    alone_after = end + 1 >= len(text) or not text[end + 1].isalnum()
+    return alone_before or alone_after

@@ -1,0 +1,154 @@
+"""Why new work is not accepted: one class for each reason, with what a dialect needs to say so. Nothing was charged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts import credits, maintenance, token_limits
+from accounts.models import Plan
+from predictions import policy
+from predictions.validation import Fault
+
+_NAMED = 10
+"""Models of a plan that a refusal names."""
+
+
+class Refused(Exception):
+    """A request that was not accepted: nothing is held, stored or queued. Carries what a dialect needs to say so."""
+
+    status = 422
+    title = "Refused"
+    detail = "The request was refused."
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
+
+
+class InvalidInput(Refused):
+    """The input does not fit the version's schema."""
+
+    title = "Input validation failed"
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__("".join(fault.line for fault in faults))
+
+
+class PromptNotAllowed(InvalidInput):
+    """A rule of this server refuses the words or the files."""
+
+    title = "Prompt not allowed"
+
+    def __init__(self, faults: list[Fault], findings: Sequence[policy.Finding] = ()) -> None:
+        self.findings = tuple(findings)
+        """What the rules found, for doors that speak the reader's language."""
+        super().__init__(faults)
+
+
+class ModelNotAvailable(Refused):
+    """No provider can serve this model at present, or it has no price."""
+
+    title = "Model not available"
+    detail = "No provider can serve this model at present. Nothing was charged."
+
+
+class InsufficientCredit(Refused):
+    """The account has less than the most this can cost."""
+
+    status = 402
+    title = "Insufficient credit"
+    detail = "You have insufficient credit to run this model. Add credit to your account and try again."
+
+
+class TokenLimit(InsufficientCredit):
+    """A spending limit of the API token leaves less than the most this can cost."""
+
+    def __init__(self, reached: credits.TokenLimitReached) -> None:
+        super().__init__(token_limits.refusal(reached))
+
+
+class AccountLimit(InsufficientCredit):
+    """A spending limit of the account, or of whoever acts for it, leaves less than the most this can cost."""
+
+    def __init__(self, reached: credits.AccountLimitReached, *, sees_money: bool) -> None:
+        self.reached, self.sees_money = reached, sees_money
+        super().__init__(token_limits.account_refusal(reached, sees_money=sees_money))
+
+
+class ModelNotPermitted(Refused):
+    """The API token may use some models, and this is none of them."""
+
+    title = "Invalid version or not permitted"
+
+    def __init__(self, ref: str, allowed: list[str]) -> None:
+        self.ref = ref
+        super().__init__(f"This API token may not use {ref}. It may use: {', '.join(allowed)}.")
+
+
+class PlanModel(ModelNotPermitted):
+    """The account's plan has some models, and this is none of them."""
+
+    def __init__(self, ref: str, plan: Plan) -> None:
+        self.ref = ref
+        self.plan = plan.name
+        named = ", ".join(plan.allowed_models[:_NAMED])
+        more = "" if len(plan.allowed_models) <= _NAMED else ", …"
+        Refused.__init__(self, f"The plan “{plan.name}” does not include {ref}. It includes: {named}{more}.")
+
+
+class HouseClosed(Refused):
+    """Nothing new is taken for a while: maintenance, or the operator switched new predictions off."""
+
+    status = 503
+    title = "Service unavailable"
+
+    def __init__(self, detail: str, retry_after_s: int, *, maintained: bool) -> None:
+        self.retry_after_s = retry_after_s
+        self.maintained = maintained
+        super().__init__(detail)
+
+    def told_in(self, language: str) -> str:
+        """The same for a reader of a language."""
+        return maintained(language) if self.maintained else self.detail
+
+
+class AccountSuspended(Refused):
+    """The account takes no new work."""
+
+    status = 403
+    title = "Forbidden"
+    detail = "This account is closed to new predictions."
+
+
+class ServerFull(Refused):
+    """The disk is nearly full: new work would end without a place for its pictures."""
+
+    status = 503
+    title = "Service unavailable"
+    detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
+
+
+class StorageFull(Refused):
+    """The account's pictures take all the room that it has."""
+
+    # Not 402, which is about credit, and not 507, which clients would try again.
+    status = 403
+    title = "Storage full"
+    detail = "Your pictures take all the room that you have. Nothing was charged."
+
+
+class KeyReused(Refused):
+    """The idempotency key came with another body before."""
+
+    title = "Idempotency key reused"
+    detail = "This Idempotency-Key was sent with another body in the last 24 hours. Use a new key for a new request."
+
+
+def maintained(language: str | None) -> str:
+    """What is said while the house is under maintenance, in a language (None: the one in use)."""
+    with translation.override(language or translation.get_language()):
+        return f"{maintenance.words()} {_('Nothing was charged.')}"

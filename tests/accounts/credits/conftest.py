@@ -1,0 +1,7 @@
+"""The fake provider, for tests that ask for new work."""
+
+from __future__ import annotations
+
+from tests.fakes import provider
+
+__all__ = ["provider"]

@@ -1,0 +1,268 @@
+"""What a plan gives: once each period of the billing zone's calendar, whatever clocks, zones and plans do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import transaction
+
+from accounts import allowances, audit, credits, site
+from accounts.models import MICRO, Account, LedgerEntry, Plan, User
+from predictions import refusals, submit
+from predictions.models import Version
+from tests import factories
+from tests.races import together
+
+DAY, MONTH = Plan.Every.DAY, Plan.Every.MONTH
+NOON = datetime(2030, 3, 10, 12, tzinfo=UTC)
+
+
+def plan(name: str = "plan", allowance: int = 10, every: str = DAY, ends: bool = True) -> Plan:
+    return Plan.objects.create(name=name, allowance=allowance, allowance_every=every, allowance_ends=ends)
+
+
+def member(chosen: Plan | None = None, credit: int = 0) -> Account:
+    account = factories.account_of(factories.make_user())
+    if credit:
+        credits.grant(account, credit)
+    credits.set_plan(account, chosen or plan())
+    return account
+
+
+def balance(account: Account) -> int:
+    account.refresh_from_db()
+    return account.balance
+
+
+def spend(account: Account, amount: int, charge: int | None = None) -> None:
+    reference = f"job-{LedgerEntry.objects.count()}"
+    with transaction.atomic():
+        credits.hold(account.pk, amount, reference)
+        if charge is not None:
+            credits.settle(account.pk, reference, charge)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day", "month", "next_day", "next_month"),
+    [
+        ("UTC", "2030-01-31T23:59:59Z", "2030-01-31", "2030-01", "2030-02-01T00:00:00Z", "2030-02-01T00:00:00Z"),
+        ("Asia/Shanghai", "2030-01-31T16:00:00Z", "2030-02-01", "2030-02", "2030-02-01T16:00:00Z",
+         "2030-02-28T16:00:00Z"),
+        # Summer time begins: the day has 23 hours; and ends: it has 25.
+        ("Europe/Berlin", "2030-03-30T23:00:00Z", "2030-03-31", "2030-03", "2030-03-31T22:00:00Z",
+         "2030-03-31T22:00:00Z"),
+        ("Europe/Berlin", "2030-10-26T22:00:00Z", "2030-10-27", "2030-10", "2030-10-27T23:00:00Z",
+         "2030-10-31T23:00:00Z"),
+        # Clocks skip midnight: the day begins at 1.
+        ("America/Santiago", "2025-09-07T03:59:59Z", "2025-09-06", "2025-09", "2025-09-07T04:00:00Z",
+         "2025-10-01T03:00:00Z"),
+        ("Africa/Cairo", "2024-04-25T21:59:59Z", "2024-04-25", "2024-04", "2024-04-25T22:00:00Z",
+         "2024-04-30T21:00:00Z"),
+        # Midnight comes, and an hour later the hour before it comes again.
+        ("America/Santiago", "2025-04-06T03:30:00Z", "2025-04-05", "2025-04", "2025-04-06T04:00:00Z",
+         "2025-05-01T04:00:00Z"),
+        # A whole day that never was.
+        ("Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29", "2011-12", "2011-12-30T10:00:00Z",
+         "2011-12-31T10:00:00Z"),
+    ],
+)  # fmt: skip
+def test_a_period_follows_the_calendar_of_its_zone(
+    zone: str, at: str, day: str, month: str, next_day: str, next_month: str
+) -> None:
+    moment, where = datetime.fromisoformat(at), ZoneInfo(zone)
+    assert (allowances.period(DAY, moment, where), allowances.period(MONTH, moment, where)) == (day, month)
+    for every, name, ends in ((DAY, day, next_day), (MONTH, month, next_month)):
+        end = allowances.ends_at(every, moment, where)
+        assert end == datetime.fromisoformat(ends)
+        # The moment before still belongs to it, the end no more.
+        assert allowances.period(every, end - timedelta(microseconds=1), where) == name
+        assert allowances.period(every, end, where) > name
+
+
+@pytest.mark.django_db
+def test_it_is_given_once_a_period_and_ends_when_the_next_one_comes() -> None:
+    account = member(credit=100)
+    assert allowances.renew(account.pk, at=NOON)
+    assert not allowances.renew(account.pk, at=NOON + timedelta(hours=11))
+    assert balance(account) == 110
+    spend(account, 4, charge=3)
+    assert allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    # 3 of the 10 were used; the other 7 went, and 10 came.
+    assert balance(account) == 100 + 10
+    rows = LedgerEntry.objects.filter(kind="allowance").order_by("id")
+    assert [(row.reference, row.balance_delta) for row in rows] == [
+        (f"allowance-{account.pk}-2030-03-10", 10),
+        (f"allowance-{account.pk}-2030-03-10-end", -7),
+        (f"allowance-{account.pk}-2030-03-11", 10),
+    ]
+    assert list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+def test_what_is_on_hold_counts_as_used() -> None:
+    account = member()
+    allowances.renew(account.pk, at=NOON)
+    spend(account, 6)
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    assert balance(account) == 10 and account.held == 6
+
+
+@pytest.mark.django_db
+def test_more_than_the_allowance_was_spent_takes_nothing_else_away() -> None:
+    account = member(credit=100)
+    allowances.renew(account.pk, at=NOON)
+    spend(account, 50, charge=50)
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    assert balance(account) == 110 - 50 + 10
+
+
+@pytest.mark.django_db
+def test_it_never_takes_below_nothing() -> None:
+    account = member()
+    allowances.renew(account.pk, at=NOON)
+    credits.adjust(account, -8, reason="taken by hand", actor=None)
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    assert balance(account) == 10
+
+
+@pytest.mark.django_db
+def test_one_that_does_not_end_adds_up() -> None:
+    account = member(plan(ends=False))
+    for number in range(3):
+        allowances.renew(account.pk, at=NOON + timedelta(days=number))
+    assert balance(account) == 30
+
+
+@pytest.mark.django_db
+def test_periods_that_were_missed_are_not_paid_later() -> None:
+    account = member(plan(ends=False))
+    allowances.renew(account.pk, at=NOON)
+    allowances.renew(account.pk, at=NOON + timedelta(days=30))
+    assert balance(account) == 20
+
+
+@pytest.mark.django_db
+def test_a_clock_that_is_set_back_gives_nothing_twice() -> None:
+    account = member(plan(ends=False))
+    for days in (0, 1, 0, 1, -5, 1):
+        Account.objects.filter(pk=account.pk).update(allowance_until=None)
+        allowances.renew(account.pk, at=NOON + timedelta(days=days))
+    assert balance(account) == 20
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu", "Asia/Shanghai"])
+@pytest.mark.parametrize("every", [DAY, MONTH])
+def test_another_zone_gives_nothing_twice_within_a_period(zone: str, every: str) -> None:
+    account = member(plan(every=every, ends=False))
+    at = datetime(2030, 3, 31, 12, tzinfo=UTC)
+    allowances.renew(account.pk, at=at)
+    for hours in range(12):
+        site.change(billing_zone=zone if hours % 2 else "UTC")
+        allowances.renew(account.pk, at=at + timedelta(hours=hours))
+    assert balance(account) == 10
+    site.change(billing_zone=zone)
+    allowances.renew(account.pk, at=at + timedelta(days=2))
+    assert balance(account) == 20
+
+
+@pytest.mark.django_db
+def test_a_better_plan_gives_the_difference_once_and_a_worse_one_takes_nothing() -> None:
+    small, large = plan("small", 10, MONTH), plan("large", 30, MONTH)
+    account = member(small)
+    allowances.renew(account.pk, at=NOON)
+    for chosen in (large, small, large, small, large):
+        credits.set_plan(account, chosen)
+        allowances.renew(account.pk, at=NOON)
+    assert balance(account) == 30
+    spend(account, 5, charge=5)
+    allowances.renew(account.pk, at=NOON + timedelta(days=31))
+    assert balance(account) == 30
+    assert list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("first", "second"), [(DAY, MONTH), (MONTH, DAY)])
+def test_changing_between_days_and_months_gives_no_more_than_the_better_of_both(
+    first: str, second: str
+) -> None:
+    one, other = plan("one", 10, first), plan("other", 25, second)
+    account = member(one)
+    allowances.renew(account.pk, at=NOON)
+    for number, chosen in enumerate((other, one, other, one)):
+        credits.set_plan(account, chosen)
+        allowances.renew(account.pk, at=NOON + timedelta(minutes=number))
+    assert balance(account) == 25
+    credits.set_plan(account, other)
+    allowances.renew(account.pk, at=NOON + timedelta(days=40))
+    assert balance(account) == 25
+    assert list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["suspended", "closing", "closed"])
+def test_who_is_shut_out_gets_none(status: str) -> None:
+    account = member()
+    Account.objects.filter(pk=account.pk).update(status=status)
+    assert not allowances.renew(account.pk, at=NOON)
+    while allowances.step():
+        pass
+    assert balance(account) == 0
+
+
+@pytest.mark.django_db
+def test_the_chore_gives_to_all_who_are_due_and_then_rests() -> None:
+    chosen = plan()
+    accounts = [member(chosen) for _n in range(5)]
+    outsider = factories.account_of(factories.make_user())
+    while allowances.step():
+        pass
+    assert [balance(account) for account in accounts] == [10] * 5 and balance(outsider) == 0
+    assert not allowances.due().exists()
+    # Its allowance was raised: looked at again, and the difference given.
+    Plan.objects.filter(pk=chosen.pk).update(allowance=15)
+    chosen.refresh_from_db()
+    credits.plan_changed(chosen)
+    while allowances.step():
+        pass
+    assert [balance(account) for account in accounts] == [15] * 5
+
+
+@pytest.mark.usefixtures("provider")
+@pytest.mark.django_db
+def test_new_work_finds_the_allowance_that_the_chore_has_not_brought_yet(
+    charlie: User, version: Version
+) -> None:
+    credits.set_plan(factories.account_of(charlie), plan(allowance=5 * MICRO))
+    request = submit.Request(factories.account_of(charlie), charlie, version, {"prompt": "a lighthouse"})
+    assert submit.accept(request).pk
+    assert LedgerEntry.objects.filter(account=charlie.account, kind="allowance").count() == 1
+    with pytest.raises(refusals.InsufficientCredit):
+        for _n in range(9):
+            submit.accept(request)
+    assert list(audit.breaches()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_renew_at_once_one_gives() -> None:
+    account = member()
+    results = together([partial(allowances.renew, account.pk, at=NOON) for _n in range(20)])
+    assert sorted(results) == [False] * 19 + [True]
+    assert balance(account) == 10
+
+
+@pytest.mark.django_db
+def test_the_allowance_of_a_month_ends_once_though_the_plan_gives_by_the_day_since() -> None:
+    account = member(plan("month", 10, MONTH), credit=50)
+    allowances.renew(account.pk, at=NOON)
+    credits.set_plan(account, plan("day", 2))
+    for day in range(10):
+        allowances.renew(account.pk, at=NOON + timedelta(days=day))
+        # Of what was given or bought nothing is taken.
+        assert balance(account) == 60, day
+    allowances.renew(account.pk, at=NOON + timedelta(days=30))
+    assert balance(account) == 52
+    assert list(audit.breaches()) == []

@@ -1,0 +1,138 @@
+"""Whatever happens in whatever order, with crashes between the statements: plain arithmetic and the audit agree.
+
+The short form runs with every suite. `DARKROOM_TEST_LONG=10000` makes it so many steps of one house (some minutes).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any, ClassVar
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from accounts.models import Account, LedgerEntry, User
+from tests.accounts.credits.house import VERBS, House, at_random
+
+LONG = int(os.environ.get("DARKROOM_TEST_LONG", "0"))
+_RUN = 400
+"""Steps of one run of the machine: what Hypothesis can choose for at once."""
+WHO = st.integers(0, 9)
+AMOUNT = st.integers(0, 30)
+OTHER = st.integers(0, 99)
+CRASH = st.one_of(st.just(0), st.just(0), st.integers(1, 14))
+
+
+class Machine(RuleBasedStateMachine):
+    """Each rule is one step in a house; a long test goes on in the house of the run before."""
+
+    kept: ClassVar[House | None] = None
+    keep: ClassVar[bool] = False
+    done: ClassVar[int] = 0
+    crashes: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.house = Machine.kept if Machine.keep and Machine.kept is not None else House()
+        Machine.kept = self.house
+        self.before = self.house.crashes
+
+    def _step(self, verb: str, who: int, amount: int, other: int, crash: int) -> None:
+        self.house.step(verb, who, amount, other, crash)
+        Machine.done += 1
+
+    def teardown(self) -> None:
+        Machine.crashes += self.house.crashes - self.before
+        self.house.check()
+
+
+def _rule(verb: str) -> Any:
+    def step(self: Machine, who: int, amount: int, other: int, crash: int) -> None:
+        self._step(verb, who, amount, other, crash)
+
+    step.__name__ = verb
+    return rule(who=WHO, amount=AMOUNT, other=OTHER, crash=CRASH)(step)
+
+
+for _verb in (*VERBS, "hold", "settle"):
+    _name = _verb if not hasattr(Machine, _verb) else f"{_verb}_more"
+    setattr(Machine, _name, _rule(_verb))
+
+
+def run(examples: int, steps: int) -> None:
+    """So many runs of so many steps each. Nothing is shrunk where a house is kept: it is not the same house again."""
+    phases = [Phase.generate] if Machine.keep else [Phase.generate, Phase.shrink]
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Machine, settings=chosen)
+
+
+@pytest.fixture(autouse=True)
+def anew() -> None:
+    Machine.kept, Machine.keep, Machine.done, Machine.crashes = None, False, 0, 0
+
+
+@pytest.mark.django_db
+def test_it_adds_up_after_any_order_of_everything_with_crashes_between() -> None:
+    run(examples=6, steps=50)
+    assert Machine.done > 100 and Machine.crashes > 0
+
+
+if LONG:
+
+    @pytest.mark.timeout(0)
+    @pytest.mark.django_db
+    def test_it_adds_up_after_thousands_of_steps_of_one_house() -> None:
+        Machine.keep = True
+        while Machine.done < LONG:
+            run(examples=5, steps=_RUN)
+        assert Machine.kept is not None
+        Machine.kept.check()
+        # And as many of a plain generator, which does not love small numbers as Hypothesis does.
+        other = House()
+        at_random(other, LONG, seed=LONG)
+        other.check()
+        steps, crashes = Machine.done + other.steps, Machine.crashes + other.crashes
+        print(f"{steps} steps, {crashes} crashes, {LedgerEntry.objects.count()} ledger rows")
+
+
+def _address() -> str:
+    if connection.vendor == "sqlite":
+        return f"sqlite://{django_settings.DATABASES['default']['NAME']}"
+    parts = connection.settings_dict
+    url = f"postgres://{parts['USER']}:{parts['PASSWORD']}@/{parts['NAME']}?host={parts['HOST']}"
+    return url + (f"&port={parts['PORT']}" if parts["PORT"] else "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_is_killed_leaves_whole_movements_behind(alice: User) -> None:
+    # `alice` makes sure that there is a house to be found.
+    env = {**os.environ, "DARKROOM_DATABASE_URL": _address()}
+    for seed, lines in ((1, 3), (2, 17), (3, 40)):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.accounts.credits.killed", str(seed)],
+            env=env, cwd=django_settings.BASE_DIR, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert child.stdout is not None
+        try:
+            for _n in range(lines):
+                assert child.stdout.readline(), "it ended by itself"
+        finally:
+            child.kill()
+            child.communicate()
+        from accounts import audit
+
+        assert [str(breach) for breach in audit.breaches()] == []
+    assert Account.objects.count() > 3 and LedgerEntry.objects.count() > 10

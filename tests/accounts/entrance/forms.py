@@ -1,0 +1,42 @@
+"""What the tests of the entrance fill in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+import time
+
+from django.test import Client
+
+from accounts.models import User
+
+WORDS = "a long unusual phrase 7"
+
+
+def sign_up(client: Client, name: str, *, email: str = "", ok: bool | None = True, **extra: str) -> User:
+    """Through the form; the new user, or None. `ok` says what must come of it, None: whatever comes."""
+    form = {"username": name, "email": email or f"{name}@example.org", "password1": WORDS, "password2": WORDS}
+    answer = client.post("/accounts/signup/", form, **extra)  # type: ignore[arg-type]
+    user = User.objects.filter(username=name).first()
+    if ok is not None:
+        assert (user is not None) is ok, answer.content.decode()[:3000]
+    return user  # type: ignore[return-value]
+
+
+def totp(secret: str, *, ahead: int = 0) -> str:
+    """The code that an app shows now, as RFC 6238 has it; `ahead` so many periods later."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    count = int(time.time()) // 30 + ahead
+    mac = hmac.new(key, struct.pack(">Q", count), hashlib.sha1).digest()
+    at = mac[-1] & 0xF
+    return f"{(struct.unpack('>I', mac[at : at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def just_signed_in(client: Client) -> None:
+    """As if the password had been typed a moment ago: what the form for it leaves in the session."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()

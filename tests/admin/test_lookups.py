@@ -1,0 +1,94 @@
+"""The address of a list asks by the list's own filters alone: nobody reads out what no page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+
+from accounts import staff as levels
+from accounts.desk import Recorded
+from accounts.models import Notice, User
+from gallery.models import ShareLink
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+ClientOf = Callable[[User], Client]
+
+
+def helper_with(*codenames: str) -> User:
+    """A member of staff with these rights and no others."""
+    helper = factories.make_user("helga", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return User.objects.get(pk=helper.pk)
+
+
+@pytest.fixture
+def moderator(client_of: ClientOf) -> Client:
+    """A client of the lower level of staff."""
+    one = factories.make_user("mona", is_staff=True)
+    one.groups.add(Group.objects.get(name=levels.MODERATORS))
+    return client_of(User.objects.get(pk=one.pk))
+
+
+@pytest.mark.parametrize(
+    "query", ["email__startswith=alice", "own_balance__gte=1", "first_name__startswith=A", "password__gte=a"]
+)
+def test_who_sees_no_addresses_and_no_money_finds_nobody_by_them(
+    moderator: Client, alice: User, query: str
+) -> None:
+    assert moderator.get("/admin/accounts/user/?is_active__exact=1").status_code == 200
+    assert moderator.get(f"/admin/accounts/user/?{query}").status_code == 400
+
+
+def test_the_address_of_a_share_link_is_not_read_out_sign_by_sign(moderator: Client, alice: User) -> None:
+    item = factories.make_item(alice)
+    share = ShareLink.objects.create(item=item, created_by=alice)
+    page = moderator.get("/admin/gallery/sharelink/", {"token__startswith": share.token[:5]})
+    assert page.status_code == 400
+
+
+def test_the_key_of_a_session_and_where_a_notice_leads_are_not_read_out(
+    staff: User, alice: User, client_of: ClientOf
+) -> None:
+    helper = client_of(helper_with("view_usersession", "view_notice"))
+    UserSession.objects.create(user=staff, ip="127.0.0.1", session_key="abcdef", user_agent="x", data={})
+    Notice.objects.create(user=alice, kind="export.ready", link="/secret/")
+    assert helper.get("/admin/usersessions/usersession/").status_code == 200
+    assert helper.get("/admin/usersessions/usersession/?session_key__startswith=a").status_code == 400
+    assert helper.get("/admin/accounts/notice/?mail_owed__exact=0").status_code == 200
+    assert helper.get("/admin/accounts/notice/?link__startswith=/s").status_code == 400
+
+
+def test_a_token_is_found_by_its_owners_address_only_by_who_sees_addresses(
+    staff: User, alice: User, client_of: ClientOf
+) -> None:
+    factories.make_token(alice)
+    helper, boss = client_of(helper_with("view_apitoken")), client_of(staff)
+    found = [
+        [row.user for row in client.get("/admin/accounts/apitoken/", {"q": words}).context["cl"].result_list]
+        for client in (helper, boss)
+        for words in ("alice", alice.email)
+    ]
+    assert found == [[alice], [], [alice], [alice]]
+
+
+def test_every_list_is_asked_by_what_it_offers_alone(staff: User, client_of: ClientOf) -> None:
+    desk = client_of(staff)
+    for model, panel in admin.site._registry.items():
+        assert isinstance(panel, Recorded), model
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        page = desk.get(address)
+        request = page.wsgi_request
+        for spec in page.context["cl"].filter_specs:
+            for name in spec.expected_parameters():
+                assert panel.lookup_allowed(str(name), "1", request), (model, name)
+        offered = {str(one[0] if isinstance(one, list | tuple) else one) for one in panel.list_filter}
+        hidden = [one.name for one in model._meta.fields if one.name not in offered]
+        open_ones = [name for name in hidden if panel.lookup_allowed(f"{name}__startswith", "a", request)]
+        assert open_ones == [], model

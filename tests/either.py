@@ -1,0 +1,63 @@
+"""Tests that ask the database and would learn nothing from another kind of it: they run on SQLite alone.
+
+The rule: what is asked there is settled before the database is reached or after it has answered: who may enter, what
+is refused unread, what a page or a document looks like, how many questions were asked. Never here: money, lifecycle,
+races, search, lists, what is deleted, and SQL of our own; nor what a number or a word from outside does to a column, on
+which the two kinds do differ. In doubt a test runs on both. Some that walk through every page cost as much as a hundred
+others: what of them is about columns stays (`test_what_can_be_no_id_is_not_there`, `test_hostile_words.py`).
+"""
+
+from __future__ import annotations
+
+ENTRY = "who may enter is decided from the request, the member and a key"
+REFUSED = "refused before anything is asked or stored"
+LOOKS = "what is drawn of rows that are there"
+FILES = "what becomes of a file's bytes"
+WIRE = "what the server does with bytes before and after a view"
+
+EITHER: dict[str, str] = {
+    # a file or a test: why the kind of database is nothing to it
+    "tests/accounts/entrance/test_second_factor.py": ENTRY,
+    "tests/accounts/entrance/test_social.py": ENTRY,
+    "tests/accounts/staff/test_rights.py": ENTRY,
+    "tests/test_banned_everywhere.py": ENTRY,
+    "tests/test_permission_table.py": ENTRY,
+    "tests/test_permissions.py": ENTRY,
+    **{
+        f"tests/gallery/test_strangers_everywhere.py::{name}": ENTRY
+        for name in (
+            "test_another_member_finds_nothing_of_alices_on_any_page",
+            "test_a_visitor_finds_nothing_of_alices_anywhere",
+            "test_another_members_token_opens_nothing_of_alices",
+            "test_alice_finds_what_others_do_not",
+            "test_no_list_and_no_form_tells_another_member_of_alices_things",
+        )
+    },
+    "tests/api/test_cors.py": REFUSED,
+    "tests/openai/test_sizes.py": REFUSED,
+    "tests/replicate/test_bad_input.py": REFUSED,
+    "tests/api/test_description.py": LOOKS,
+    "tests/gallery/test_oembed.py": LOOKS,
+    "tests/gallery/test_pages.py": LOOKS,
+    "tests/gallery/test_pasted_links.py": LOOKS,
+    "tests/gallery/test_studio.py": LOOKS,
+    "tests/gallery/test_studio_inputs.py": LOOKS,
+    "tests/gallery/test_studio_panel.py": LOOKS,
+    "tests/gallery/test_transparent.py": LOOKS,
+    "tests/guide/test_pages.py": LOOKS,
+    "tests/replicate/test_openapi_documents.py": LOOKS,
+    "tests/gallery/test_content_credentials.py": FILES,
+    "tests/gallery/test_disguised_uploads.py": FILES,
+    "tests/gallery/test_file_metadata.py": FILES,
+    "tests/gallery/test_films.py": FILES,
+    "tests/serving/test_bodies.py": WIRE,
+    "tests/serving/test_like_django.py": WIRE,
+    "tests/test_middleware.py": WIRE,
+    "tests/test_pages_only.py": WIRE,
+    "tests/gallery/test_query_budgets.py": "the queries are counted, and are as many on each kind",
+}
+
+
+def runs_on_either(name: str) -> bool:
+    """Whether a test, by pytest's name for it, is one of these."""
+    return name.partition("::")[0] in EITHER or name.partition("[")[0] in EITHER

@@ -1,0 +1,87 @@
+"""A ban with work in the queue, in a working house, while the processes that end the work are killed."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.faults.harness import BODY
+from tests.houses import House, eventually, house
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+MANY = 120
+MAKE = """
+from accounts import credits, tokens
+from accounts.models import MICRO, User
+from accounts.provisioning import ensure_account
+user = User.objects.create_user("mallory")
+boss = User.objects.create_superuser("boss")
+credits.grant(ensure_account(user), 1000 * MICRO, reason="faults")
+answer = tokens.issue(user, "faults")[1]
+"""
+BAN = f"""
+from accounts import sanctions
+from accounts.models import User
+from predictions import submit
+from predictions.models import Version
+user = User.objects.get(username="mallory")
+version = Version.objects.select_related("model").get(pk={BODY["version"].partition(":")[2]!r})
+submit.accept_all([
+    submit.Request(
+        account=user.account, user=user, version=version, input={{**{BODY["input"]!r}, "seed": number}},
+        webhook="https://hooks.example.org/told", webhook_events=("start", "completed"),
+        origin="http://testserver", mount="/v1",
+    )
+    for number in range({MANY})
+])
+answer = sanctions.consequences(user)
+sanctions.ban(user, User.objects.get(username="boss"), "Spam.")
+"""
+STATE = """
+from accounts.models import Account, Sanction, User
+from predictions.models import Delivery, Prediction
+user = User.objects.get(username="mallory")
+account = Account.objects.get(pk=user.account_id)
+rows = Prediction.objects.filter(user=user)
+answer = {
+    "live": rows.exclude(phase="ended").count(), "all": rows.count(), "held": account.held,
+    "spent": 1000_000_000 - account.balance - account.held,
+    "charged": sum(rows.exclude(charge=None).values_list("charge", flat=True)),
+    "owed": Delivery.objects.filter(account=account, state="owed").count(),
+    "canceled": rows.filter(status__in=["canceled", "aborted"]).count(),
+    "work_owed": Sanction.objects.get(user=user).work_owed if Sanction.objects.filter(user=user).exists() else None,
+}
+"""
+
+
+def kill(one: House, kind: str) -> int:
+    killed = 0
+    for process in one.kinds().get(kind, []):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            killed += 1
+    return killed
+
+
+def test_a_ban_ends_all_that_waits_and_runs_though_its_workers_are_killed() -> None:
+    with house() as one:
+        token = one.python(MAKE)
+        told = one.python(BAN)
+        assert told["waiting"] + told["running"] > 0 and told["tokens"] == 1
+        assert kill(one, "sweep") > 0
+        status, _answer = one.request("/v1/predictions", BODY, token)
+        assert status == 403
+        eventually(lambda: kill(one, "sweep") or one.kinds().get("sweep"), 60)
+        state: dict[str, Any] = eventually(lambda: _ended(one), 120, lambda: str(one.python(STATE)))
+        assert state["held"] == 0 and state["owed"] == 0
+        assert state["spent"] == state["charged"]
+        assert state["canceled"] > 0 and state["work_owed"]
+        assert one.manage("audit", "--quick").returncode == 0
+
+
+def _ended(one: House) -> dict[str, Any] | None:
+    state: dict[str, Any] = one.python(STATE)
+    return state if state["live"] == 0 and state["owed"] == 0 else None

@@ -1,0 +1,187 @@
+"""Appeals: once for each decision, on the page, by the API, and by whoever is kept out; decided by a moderator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts import sanctions
+from accounts.models import Notice, Sanction, User
+from gallery.collections import keeping
+from gallery.models import Case, Item
+from gallery.moderation import appeals, deciding, deeds
+from gallery.moderation.acts import NotPossible
+from gallery.moderation.deciding import Verdict
+from gallery.social import commenting
+from tests.gallery.moderation.conftest import complain
+from tests.gallery.pictures import picture_item
+
+WORDS = {"words": "I painted it myself."}
+JSON = "application/json"
+
+
+@pytest.fixture
+def hidden(public: Item, case: Case, ada: User) -> Case:
+    """The decision that hides Alice's picture."""
+    return deciding.decide(case.pk, ada, Verdict("hide", told="copied work"))
+
+
+def test_the_owner_reads_why_and_appeals_once(public: Item, hidden: Case, as_alice: Client) -> None:
+    page = as_alice.get(f"/library/{public.public_id}/").content.decode()
+    assert "A moderator hid this picture: copied work. Only you can see it." in page
+    assert f'href="/account/decisions/{hidden.pk}/"' in page
+    assert "charlie" not in page.lower()
+    sent = as_alice.post(f"/account/decisions/{hidden.pk}/", WORDS, follow=True).content.decode()
+    assert "Your appeal was sent" in sent and "You appealed; a moderator will look at it." in sent
+    appeal = Case.objects.get(kind="appeal")
+    assert (appeal.parent, appeal.item, appeal.words) == (hidden, public, "I painted it myself.")
+    again = as_alice.post(f"/account/decisions/{hidden.pk}/", WORDS, follow=True).content.decode()
+    assert "once is what there is" in again
+    assert Case.objects.filter(kind="appeal").count() == 1
+
+
+def test_an_appeal_that_is_right_shows_the_picture_again(
+    public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
+) -> None:
+    appeal = appeals.make(hidden, alice, "Look at the sketches.")
+    deciding.decide(appeal.pk, bea, Verdict("restore"))
+    public.refresh_from_db()
+    assert public.is_public
+    assert Notice.objects.filter(user=alice).latest("id").kind == "moderation.appeal_right"
+    page = as_alice.get(f"/account/decisions/{hidden.pk}/").content.decode()
+    assert "Your appeal was right" in page
+    deciding.take_back(bea)
+    public.refresh_from_db()
+    assert public.hidden_reason == "copied work"
+
+
+def test_an_appeal_that_is_turned_down_says_why(
+    public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
+) -> None:
+    appeal = appeals.make(hidden, alice, "Look at the sketches.")
+    deciding.decide(appeal.pk, bea, Verdict("uphold", told="The sketches are younger."))
+    assert "The sketches are younger." in as_alice.get(f"/library/{public.public_id}/").content.decode()
+    public.refresh_from_db()
+    assert not public.is_public
+    assert Notice.objects.filter(user=alice).latest("id").params["reason"] == "The sketches are younger."
+
+
+def test_strangers_see_no_decision_and_appeal_against_none(
+    hidden: Case, as_charlie: Client, client: Client
+) -> None:
+    assert as_charlie.get(f"/account/decisions/{hidden.pk}/").status_code == 404
+    assert as_charlie.post(f"/account/decisions/{hidden.pk}/", WORDS).status_code == 404
+    assert client.post(f"/account/decisions/{hidden.pk}/", WORDS).status_code == 302
+    assert as_charlie.post("/api/appeals", {"decision": hidden.pk, **WORDS}, JSON).status_code == 404
+    assert not Case.objects.filter(kind="appeal").exists()
+
+
+@pytest.mark.parametrize("words", ["", "  \n ", "\u200b", "x" * 2001])
+def test_an_appeal_has_words_and_not_too_many(hidden: Case, as_alice: Client, words: str) -> None:
+    assert as_alice.post(f"/account/decisions/{hidden.pk}/", {"words": words}).status_code == 422
+    assert not Case.objects.filter(kind="appeal").exists()
+
+
+def test_what_was_shown_again_leaves_nothing_to_appeal_against(
+    public: Item, hidden: Case, ada: User, alice: User
+) -> None:
+    deciding.show_now(public, ada)
+    with pytest.raises(appeals.NotOpen):
+        appeals.make(hidden, alice, "Why?")
+
+
+def test_the_api_tells_and_takes_appeals(public: Item, hidden: Case, as_alice: Client) -> None:
+    shown = as_alice.get(f"/api/items/{public.public_id}").json()
+    assert (shown["hidden_reason"], shown["decision"], shown["appeal"]) == ("copied work", hidden.pk, "none")
+    told = as_alice.get("/api/decisions").json()["results"]
+    assert [(one["id"], one["item"], one["appeal"]) for one in told] == [
+        (hidden.pk, public.public_id, "none")
+    ]
+    sent = as_alice.post("/api/appeals", {"decision": hidden.pk, **WORDS}, JSON)
+    assert (sent.status_code, sent.json()["state"]) == (201, "waiting")
+    assert as_alice.post("/api/appeals", {"decision": hidden.pk, **WORDS}, JSON).status_code == 409
+    assert as_alice.get(f"/api/items/{public.public_id}").json()["appeal"] == "waiting"
+    assert as_alice.get("/api/appeals").json()["results"][0]["words"] == WORDS["words"]
+    assert as_alice.post("/api/appeals", WORDS, JSON).status_code == 409
+
+
+def test_comments_and_collections_have_appeals_too(
+    public: Item, bob: User, alice: User, ada: User, charlie: User, client_of: Callable[[User], Client]
+) -> None:
+    comment = commenting.write(public, bob, "Rude words")
+    shelf = keeping.create(alice, "Found elsewhere")
+    keeping.show_to(shelf, "public")
+    said = deciding.decide(complain(comment, charlie).pk, ada, Verdict("hide", told="hate or harassment"))
+    kept = deciding.decide(complain(shelf, charlie).pk, ada, Verdict("hide", told="copied work"))
+    assert "Rude words" in client_of(bob).get(f"/account/decisions/{said.pk}/").content.decode()
+    page = client_of(alice).get(f"/library/collections/{shelf.public_id}/").content.decode()
+    assert f'href="/account/decisions/{kept.pk}/"' in page
+    for case, user in ((said, bob), (kept, alice)):
+        appeal = appeals.make(case, user, "No.")
+        deciding.decide(appeal.pk, ada, Verdict("restore"))
+    comment.refresh_from_db()
+    shelf.refresh_from_db()
+    assert comment.hidden_at is None and shelf.hidden_at is None
+
+
+def test_a_banned_member_appeals_without_being_let_in(alice: User, ada: User, bea: User) -> None:
+    row = sanctions.ban(alice, ada, "spam")
+    browser = Client()
+    address = f"/account/decisions/sanction/{row.pk}/"
+    assert browser.get(address).status_code == 302
+    browser.post("/accounts/login/", {"login": "alice", "password": "correct horse"})
+    assert browser.get("/account/").status_code == 302
+    assert "spam" in browser.get(address).content.decode()
+    browser.post(address, WORDS)
+    appeal = Case.objects.get(kind="appeal")
+    assert appeal.sanction == row
+    deciding.decide(appeal.pk, bea, Verdict("restore", told="It was no spam."))
+    alice.refresh_from_db()
+    assert alice.is_active
+    assert Sanction.objects.get().lifted_by == bea
+
+
+def test_hiding_all_pictures_is_appealed_as_one(alice: User, ada: User, bea: User) -> None:
+    items = [picture_item(alice, f"picture {n}", visibility="public") for n in range(2)]
+    deed = deeds.hide_all(alice, ada, "spam")
+    while deeds.step():
+        pass
+    assert appeals.hiding_of(Item.objects.get(pk=items[0].pk)) == deed.case
+    appeal = appeals.make(deed.case, alice, "These are my holiday pictures.")
+    deciding.decide(appeal.pk, bea, Verdict("restore"))
+    while deeds.step():
+        pass
+    assert Item.objects.public().count() == 2
+
+
+def test_an_appeal_is_right_too_where_somebody_shows_all_of_it_already(
+    alice: User, ada: User, bea: User
+) -> None:
+    picture_item(alice, "picture", visibility="public")
+    deed = deeds.hide_all(alice, ada, "spam")
+    appeal = appeals.make(deed.case, alice, "These are my holiday pictures.")
+    with pytest.raises(NotPossible):
+        deciding.decide(appeal.pk, bea, Verdict("restore"))  # the hiding still goes on
+    while deeds.step():
+        pass
+    deeds.show_again(deed.case, ada, "a mistake")
+    assert deciding.decide(appeal.pk, bea, Verdict("restore")).decision == "restore"
+
+
+def test_all_decisions_stand_on_one_page(hidden: Case, alice: User, ada: User, as_alice: Client) -> None:
+    sanctions.warn(alice, ada, "copied work", case=hidden.pk)
+    page = as_alice.get("/account/decisions/").content.decode()
+    assert page.count("copied work") >= 2 and f"/account/decisions/{hidden.pk}/" in page
+
+
+def test_what_is_hidden_anew_with_all_others_is_appealed_anew(
+    public: Item, hidden: Case, alice: User, ada: User, bea: User, as_alice: Client
+) -> None:
+    deciding.decide(appeals.make(hidden, alice, "It is my own work.").pk, bea, Verdict("restore"))
+    deed = deeds.hide_all(alice, ada, "spam")
+    while deeds.step():
+        pass
+    page = as_alice.get(f"/library/{public.public_id}/").content.decode()
+    assert f"/account/decisions/{deed.case_id}/" in page and f"/account/decisions/{hidden.pk}/" not in page

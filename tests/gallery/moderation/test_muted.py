@@ -1,0 +1,107 @@
+"""A muted member shows and says nothing to others, on every path, and is told until when; they go on making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts import sanctions
+from accounts.models import User
+from gallery.models import Collection, Comment, Item, Like, ShareLink
+from gallery.voices import Muted, needs_voice
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+ClientOf = Callable[[User], Client]
+UNTIL = timezone.now() + timedelta(days=3)
+
+
+@pytest.fixture
+def muted(alice: User) -> User:
+    sanctions.mute(alice, None, UNTIL, "Calm down.")
+    return User.objects.get(pk=alice.pk)
+
+
+def scene(user: User, other: User) -> dict[str, Any]:
+    mine, public = factories.make_item(user), factories.make_item(other, visibility="public")
+    shelf = Collection.objects.create(account=mine.account, user=user, title="a shelf")
+    return {"mine": mine, "public": public, "shelf": shelf}
+
+
+PAGES: list[tuple[str, str, dict[str, str]]] = [
+    ("publish", "/library/{mine}/publish/", {"title": "t", "visibility": "public"}),
+    ("comment", "/gallery/{public}/comment/", {"text": "well"}),
+    ("share", "/library/{mine}/share/", {}),
+    ("open a collection", "/library/collections/{shelf}/edit/", {"title": "t", "visibility": "public"}),
+]
+CALLS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("publish", "POST", "/api/items/{mine}/publish", {"visibility": "public"}),
+    ("unlisted", "POST", "/api/items/{mine}/publish", {"visibility": "unlisted"}),
+    ("comment", "POST", "/api/gallery/{public}/comments", {"text": "well"}),
+    ("share", "POST", "/api/items/{mine}/shares", {}),
+    ("open a collection", "PATCH", "/api/collections/{shelf}", {"visibility": "public"}),
+]
+
+
+def filled(path: str, things: dict[str, Any]) -> str:
+    return path.format(**{name: thing.public_id for name, thing in things.items()})
+
+
+def nothing_came_of_it() -> None:
+    assert Item.objects.filter(visibility="private").count() == 1
+    assert not Comment.objects.exists() and not ShareLink.objects.exists()
+    assert not Collection.objects.exclude(visibility="private").exists()
+
+
+@pytest.mark.parametrize(("what", "path", "form"), PAGES, ids=[one[0] for one in PAGES])
+def test_no_page_lets_them(
+    muted: User, bob: User, client_of: ClientOf, what: str, path: str, form: dict[str, str]
+) -> None:
+    things, client = scene(muted, bob), client_of(muted)
+    answer = client.post(filled(path, things), form, follow=True)
+    assert answer.status_code in (200, 422), answer.status_code
+    assert "You are muted until" in answer.content.decode() and "Calm down." in answer.content.decode()
+    nothing_came_of_it()
+
+
+@pytest.mark.parametrize(("what", "method", "path", "body"), CALLS, ids=[one[0] for one in CALLS])
+def test_no_call_lets_them(
+    muted: User, bob: User, bearer: Any, what: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    things = scene(muted, bob)
+    answer = Client().generic(
+        method, filled(path, things), __import__("json").dumps(body), content_type="application/json",
+        headers=bearer(muted),
+    )  # fmt: skip
+    assert answer.status_code == 403, answer.content
+    assert f"You are muted until {UNTIL:%Y-%m-%d}" in answer.json()["detail"]
+    nothing_came_of_it()
+
+
+def test_they_like_and_make_and_take_back(muted: User, bob: User, client_of: ClientOf) -> None:
+    open_before = factories.make_item(muted, visibility="public")
+    things, client = scene(muted, bob), client_of(muted)
+    client.post(f"/like/{things['public'].public_id}/")
+    assert Like.objects.count() == 1
+    client.post(f"/library/{open_before.public_id}/unpublish/")
+    assert Item.objects.get(pk=open_before.pk).visibility == "private"
+    factories.make_prediction(muted)
+
+
+def test_where_others_comment_they_read_why_they_do_not(muted: User, bob: User, client_of: ClientOf) -> None:
+    address = f"/gallery/{scene(muted, bob)['public'].public_id}/"
+    theirs, others = (client_of(one).get(address).content.decode() for one in (muted, bob))
+    assert "You are muted until" in theirs and 'name="text"' not in theirs
+    assert "You are muted until" not in others and 'name="text"' in others
+
+
+def test_it_ends_by_the_databases_clock(muted: User) -> None:
+    with pytest.raises(Muted):
+        needs_voice(muted)
+    User.objects.filter(pk=muted.pk).update(muted_until=timezone.now() - timedelta(seconds=1))
+    needs_voice(muted)

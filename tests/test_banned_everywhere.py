@@ -1,0 +1,172 @@
+"""A banned member at every door: each address there is, those of tomorrow too, with their session, their token, and
+what they had handed out. Nothing lets them in, nothing is told, nothing changes, and nothing breaks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts import sanctions
+from accounts.models import User
+from gallery.models import Item
+from gallery.moderation import banned
+from tests import factories
+from tests.gallery import secrets_of_alice
+from tests.gallery.secrets_of_alice import Secrets
+from tests.gallery.surface import API, Route, named_in_source, routes, streams
+from tests.gallery.test_strangers_everywhere import DEEDS, Asker, _hers, said
+from tests.test_permissions import ROUTES, ask
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
+
+
+class Banned:
+    """Alice, her open session and her token, each from before the ban."""
+
+    def __init__(self) -> None:
+        self.scene: Secrets = secrets_of_alice.make()
+        alice = self.scene.alice
+        self.page, self.program = Asker(alice), Asker(alice, token=True)
+        assert self.page.ask("GET", "/account/").status_code == 200
+        assert self.program.ask("GET", "/api/me").status_code == 200
+        sanctions.ban(alice, None, "Spam.")
+        self.visitor = Asker(None)
+
+    def addresses(self, route: Route) -> Iterator[str]:
+        """All of hers that may stand there; a number where no test knows yet what does."""
+        try:
+            yield from dict.fromkeys(_hers(route, self.scene))
+        except (KeyError, AssertionError):
+            yield re.sub(r"<[^>]*>", "1", route.path)
+
+
+@pytest.fixture
+def hers() -> Banned:
+    return Banned()
+
+
+def test_no_page_lets_her_session_in(hers: Banned) -> None:
+    faults, asked = [], 0
+    form = urlencode(dict.fromkeys(named_in_source("POST"), hers.scene.ids["private"]))
+    before = secrets_of_alice.rows_of_others(hers.scene.bob)
+    for route in routes():
+        # Health says 503 here, where no engine runs.
+        if route.is_api or streams(route) or route.name == "health":
+            continue
+        for address in hers.addresses(route):
+            for method in ("GET", "POST"):
+                with transaction.atomic():
+                    answer, other = (
+                        asker.ask(method, address, form if method == "POST" else None, form=method == "POST")
+                        for asker in (hers.page, hers.visitor)
+                    )
+                    transaction.set_rollback(True)
+                asked += 1
+                where = f"{route.key}: {method} {address}"
+                if answer.status_code >= 500:
+                    faults.append(f"{where} answers {answer.status_code}")
+                elif answer.status_code != other.status_code:
+                    faults.append(f"{where} answers {answer.status_code}, a visitor gets {other.status_code}")
+                text = said(answer)
+                told = [word for word in hers.scene.words() if word in text and word not in said(other)]
+                if told:
+                    faults.append(f"{where} tells {told}")
+    assert not faults, "\n".join(faults)
+    assert asked > 200
+    assert secrets_of_alice.rows_of_others(hers.scene.bob) == before
+
+
+def test_no_call_takes_her_token(hers: Banned) -> None:
+    faults, asked = [], 0
+    for route in routes():
+        if not route.is_api:
+            continue
+        for address in hers.addresses(route):
+            for method in ("GET", *DEEDS):
+                answer, other = hers.program.ask(method, address), hers.visitor.ask(method, address)
+                asked += 1
+                shut = answer.status_code in (401, 403, 404, 405) or answer.status_code == other.status_code
+                where = f"{route.key}: {method} {address} answers {answer.status_code}"
+                if not shut or (answer.status_code >= 500 and answer.status_code != 501):
+                    faults.append(f"{where}; a visitor gets {other.status_code}")
+    assert not faults, "\n".join(faults)
+    assert asked > 200
+
+
+@pytest.mark.parametrize("address", [one for one in ROUTES if one.startswith(API)])
+def test_every_route_of_the_apis_refuses_it(alice: User, address: str) -> None:
+    token = factories.make_token(alice)
+    before = Client(raise_request_exception=False).get(address).status_code
+    sanctions.ban(alice, None, "Spam.")
+    for method in ("GET", "POST", "DELETE"):
+        answer = ask(address, method, token)
+        assert answer.status_code in (401, 403, 405, 501) or before != 401, (method, answer.status_code)
+        assert answer.status_code < 500 or answer.status_code == 501
+
+
+def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:
+    item = factories.make_item(alice, visibility="public")
+    link = factories.make_share_link(item)
+    doors = [
+        f"/s/{link.token}/",
+        f"/s/{link.token}/picture/full",
+        f"/f/{item.output.token}/{item.output.name}",
+    ]
+    row = None
+    for expected in (200, 404, 200):
+        if expected == 404:
+            row = sanctions.ban(alice, None, "Spam.")
+        elif row is not None:
+            sanctions.lift(row, None, "A mistake.")
+        for door in doors:
+            assert Client().get(door).status_code == expected, door
+            assert Asker(bob).ask("GET", door).status_code == expected, door
+
+
+def test_her_public_pictures_stay_unless_the_moderator_hides_them(alice: User, bob: User) -> None:
+    shown, unlisted = (
+        factories.make_item(alice, visibility="public"),
+        factories.make_item(alice, visibility="unlisted", published_at=timezone.now()),
+    )
+    private = factories.make_item(alice)
+    hidden_before = factories.make_item(
+        alice, visibility="public", hidden_at="2026-01-01T00:00Z", hidden_reason="Old."
+    )
+    his = factories.make_item(bob, visibility="public")
+    first = sanctions.ban(alice, None, "Spam.")
+    while banned.step():
+        pass
+    assert Client().get(f"/gallery/{shown.public_id}/").status_code == 200
+    sanctions.lift(first, None, "A mistake.")
+    second = sanctions.ban(alice, None, "Spam again.", hide_public=True)
+    while banned.step():
+        pass
+    for item in (shown, unlisted):
+        assert Client().get(f"/gallery/{item.public_id}/").status_code == 404
+    assert Client().get(f"/gallery/{his.public_id}/").status_code == 200
+    assert Item.objects.get(pk=private.pk).hidden_at is None
+    sanctions.lift(second, None, "A mistake.")
+    while banned.step():
+        pass
+    for item in (shown, unlisted):
+        assert Client().get(f"/gallery/{item.public_id}/").status_code == 200
+    kept = Item.objects.get(pk=hidden_before.pk)
+    assert kept.hidden_at is not None and kept.hidden_reason == "Old."
+
+
+def test_signing_in_leads_to_the_page_that_says_why(alice: User) -> None:
+    sanctions.ban(alice, None, "Spam.")
+    answer: Any = Client().post(
+        "/accounts/login/", {"login": "alice", "password": "correct horse"}, follow=True
+    )
+    assert answer.redirect_chain[-1][0].split("?")[0] == "/accounts/inactive/"
+    assert not answer.wsgi_request.user.is_authenticated
+    assert "Spam." in answer.content.decode()

@@ -1,0 +1,61 @@
+"""The copy that test databases begin as is known by its migrations, and made by one of those who ask for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+
+from tests import migrated
+
+
+def database(path: Path, word: str) -> Path:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE {word} (id integer)")
+        connection.commit()
+    return path
+
+
+def tables(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
+
+
+def test_a_migration_that_is_added_or_changed_asks_for_another_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "migrations").mkdir()
+    config = apps.get_app_config("gallery")
+    before = migrated.key()
+    monkeypatch.setattr(config, "path", str(tmp_path))
+    keys = {before, migrated.key()}
+    for text in ("first", "second"):
+        (tmp_path / "migrations" / "0001_one.py").write_text(text)
+        keys.add(migrated.key())
+    assert len(keys) == 4
+    monkeypatch.undo()
+    assert migrated.key() == before
+
+
+def test_only_who_comes_first_makes_it(tmp_path: Path) -> None:
+    made = tmp_path / "kept" / "one.sqlite3"
+    with migrated.making(made) as missing:
+        assert missing
+        migrated.keep(database(tmp_path / "own", "prints"), made)
+    with migrated.making(made) as missing:
+        assert not missing
+    assert tables(made) == ["prints"]
+
+
+def test_the_oldest_copies_go(tmp_path: Path) -> None:
+    for number in range(7):
+        made = tmp_path / "kept" / f"{number}.sqlite3"
+        with migrated.making(made):
+            migrated.keep(database(tmp_path / f"own{number}", f"t{number}"), made)
+        os.utime(made, (number, number))
+    # The one that was made last was as new as the clock when it was kept.
+    assert sorted(path.stem for path in made.parent.glob("*.sqlite3")) == ["3", "4", "5", "6"]
