@@ -25,7 +25,8 @@ from pathlib import Path
 
 import psutil
 
-FEW = 3
+FEW = 6
+"""Failed tests, not causes: a server that did not start fails each test of its module."""
 CACHES = Path(".pytest_cache/lanes")
 NOTES = "DARKROOM_TEST_SECOND_TRIES"
 """The variable with the file to which the names of tests that needed a second try are added."""

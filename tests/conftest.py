@@ -24,9 +24,9 @@ from predictions.policy import rules
 from predictions.upstreams import configured
 from tests import either, emptying, factories, migrated
 
-FIXTURES_S = 240.0
+FIXTURES_S = 480.0
 """What the fixtures of a test may take on top of its own time: on a busy machine the first one of a worker waits
-minutes for the database that all of them share."""
+minutes for the database that all of them share, and a server for its start (`houses.START_S`)."""
 
 # As in the engine's own children, before anything imports NumPy: on a busy machine the threads of small products
 # wait for one another a hundred times as long as they work.

@@ -24,6 +24,8 @@ from tests import prefab
 from tests.rules import ROOT
 
 PYTHON = sys.executable
+START_S = 300.0
+"""Seconds in which a house is ready, a bare one on a machine that others load as well: alone it needs some twenty."""
 
 
 class House:
@@ -55,7 +57,7 @@ class House:
         path = self.data / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def start(self, seconds: float = 120) -> House:
+    def start(self, seconds: float = START_S) -> House:
         """Start it and wait until it says that it is ready."""
         self.data.mkdir(parents=True, exist_ok=True)
         if not self.bare:
@@ -100,14 +102,18 @@ class House:
         return [one for one in self._seen if _runs(one)]
 
     def end(self) -> None:
-        """Kill whatever runs; for the end of a test."""
-        for one in [*self.processes(), *self._seen]:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
+        """Kill whatever runs, and what that was just starting, until nothing is left that could write a file."""
         if self.process:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             self.process.wait()
+        eventually(self._killed)
+
+    def _killed(self) -> bool:
+        for one in (found := self.left()):
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        return not found
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the house: whatever has its data folder in the environment, orphans included."""

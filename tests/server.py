@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests import prefab
+from tests.houses import START_S
 
 BASE = Path(__file__).resolve().parent.parent
 
@@ -45,7 +46,7 @@ class RunningServer:
         )
         ready = threading.Event()
         threading.Thread(target=self._read, args=(ready,), daemon=True).start()
-        if not ready.wait(120):
+        if not ready.wait(START_S):
             self.__exit__(None, None, None)
             raise AssertionError("The server was never ready:\n" + "\n".join(self.lines))
         return self

@@ -18,7 +18,7 @@ import pytest
 
 from tests.houses import House, eventually, house
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
