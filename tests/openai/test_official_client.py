@@ -157,7 +157,7 @@ def test_a_client_that_leaves_finds_its_picture_later(server: RunningServer, cli
             size="1536x1536",
             extra_headers={"X-Stainless-Read-Timeout": "600"},
         )
-    for _attempt in range(100):
+    for _attempt in range(600):
         found = predictions(server)
         if len(found) > before:
             break

@@ -255,7 +255,7 @@ def test_what_is_no_web_server_is_noted_in_words(
         thread.start()
         delivery = owed(alice, version, f"http://127.0.0.1:{server.getsockname()[1]}/")
         posting.work_off()
-        thread.join(5)
+        thread.join(60)
     assert tries(delivery) == [(None, note)]
 
 

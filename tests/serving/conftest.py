@@ -31,7 +31,7 @@ class Served:
             target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
         )
         headers = {"X-Request-Id": "the-same-for-all"}
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60)
 
     def start(self) -> Served:
         self.thread.start()
@@ -48,7 +48,7 @@ class Served:
 
     def connect(self, text: str) -> socket.socket:
         """A connection on which that text was sent."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         connection.sendall(text.encode("latin1"))
         return connection
 

@@ -34,11 +34,11 @@ def _in_background(served: Served, path: str) -> tuple[threading.Thread, list[An
 
 def test_the_answer_comes_when_it_is_ready(lean: Served) -> None:
     thread, answers = _in_background(lean, "/held")
-    assert event("held").wait(5)
+    assert event("held").wait(60)
     assert not answers
 
     event("go on").set()
-    thread.join(5)
+    thread.join(60)
 
     assert answers[0].status_code == 201
     assert answers[0].json() == {"held": True}
@@ -59,11 +59,11 @@ def test_the_later_answer_carries_what_middleware_said(lean: Served) -> None:
 
 def test_waiting_ends_when_the_client_leaves(lean: Served) -> None:
     connection = lean.connect("GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert event("held").wait(5)
+    assert event("held").wait(60)
 
     connection.close()
 
-    assert event("held no more").wait(5)
+    assert event("held no more").wait(60)
 
 
 def test_an_error_while_waiting_gives_the_first_answer(lean: Served) -> None:
@@ -109,7 +109,7 @@ def test_it_is_answered_once_the_prediction_has_ended(lean: Served, prediction: 
     _until_waiting(1)
 
     _end(prediction)
-    thread.join(10)
+    thread.join(60)
 
     assert answers[0].text == f"{prediction.model.ref} failed"
 
@@ -124,7 +124,7 @@ def test_who_is_barred_meanwhile_hears_no_more_than_they_knew(
     Prediction.objects.update(status="processing")
 
     assert tokens.revoke(token)
-    thread.join(10)
+    thread.join(60)
 
     assert answers[0].text == f"{prediction.model.ref} starting"
 
@@ -136,7 +136,7 @@ def test_it_is_answered_with_the_present_state_when_the_server_stops(
     _until_waiting(1)
 
     lean.server.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
     assert answers[0].text == f"{prediction.model.ref} starting"
 
@@ -148,7 +148,7 @@ def test_many_wait_with_one_thread(single: Served, prediction: Prediction) -> No
 
     _end(prediction)
     for thread, _ in waiters:
-        thread.join(10)
+        thread.join(60)
 
     assert [answers[0].text for _, answers in waiters] == [f"{prediction.model.ref} failed"] * 20
     assert waiting.reader().waiting == 0

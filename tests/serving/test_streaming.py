@@ -28,7 +28,7 @@ def test_an_event_arrives_before_the_next_is_made(lean: Served) -> None:
         assert next(received) == b"data: 1\n\n"
         event("go on").set()
         assert b"".join(received) == b"data: 2\n\n"
-    assert event("events closed").wait(5)
+    assert event("events closed").wait(60)
 
 
 def test_a_file_arrives_whole(lean: Served, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_stream_is_closed_when_the_client_leaves(lean: Served) -> None:
 
     connection.close()
 
-    assert event("endless closed").wait(5)
+    assert event("endless closed").wait(60)
 
 
 def test_an_event_stream_is_closed_when_the_client_leaves(lean: Served) -> None:
@@ -56,17 +56,17 @@ def test_an_event_stream_is_closed_when_the_client_leaves(lean: Served) -> None:
 
     connection.close()
 
-    assert event("events closed").wait(5)
+    assert event("events closed").wait(60)
 
 
 def test_a_client_that_does_not_read_keeps_no_thread(single: Served) -> None:
     connection = single.connect(GET.format("/endless"))
-    assert event("endless began").wait(5)
+    assert event("endless began").wait(60)
 
     assert single.client.get("/hello").text == "hello"
 
     connection.close()
-    assert event("endless closed").wait(5)
+    assert event("endless closed").wait(60)
 
 
 def test_an_event_stream_keeps_no_thread(single: Served) -> None:

@@ -98,7 +98,7 @@ def test_a_connection_is_kept_where_the_database_wants_it(
 
 def test_a_held_request_keeps_neither_thread_nor_connection(single: Served, closed: list[str]) -> None:
     connection = single.connect("GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert event("held").wait(5)
+    assert event("held").wait(60)
 
     assert closed == ["web-0"]
     assert single.client.get("/hello").text == "hello"

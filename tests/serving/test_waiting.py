@@ -277,6 +277,6 @@ def test_it_ends_its_thread(reader: Counting) -> None:
     assert isinstance(thread, threading.Thread)
 
     reader.close()
-    thread.join(5)
+    thread.join(60)
 
     assert not thread.is_alive()

@@ -64,7 +64,7 @@ def test_it_ends_without_error_when_it_is_asked_to(web: Web) -> None:
 
     web.process.send_signal(signal.SIGTERM)
 
-    assert web.process.wait(15) == 0
+    assert web.process.wait(60) == 0
 
 
 def test_a_request_made_while_it_is_down_is_answered_by_the_next(web: Web) -> None:
@@ -86,7 +86,7 @@ def test_it_ends_with_the_one_who_holds_its_leash(web: Web) -> None:
 
     os.close(web.held_end)
 
-    assert web.process.wait(15) != 0
+    assert web.process.wait(60) != 0
 
 
 def test_a_port_that_is_taken_is_said_in_one_sentence() -> None:

@@ -92,7 +92,7 @@ def parts(request: HttpRequest) -> StreamingHttpResponse:
     def generate() -> Iterator[str]:
         yield "first,"
         time.sleep(0.05)
-        yield "second," if event("go on").wait(5) else "nobody came,"
+        yield "second," if event("go on").wait(60) else "nobody came,"
 
     return StreamingHttpResponse(generate())
 

@@ -159,7 +159,7 @@ class UpstreamProcess:
         """The control's answer; raises OSError where nobody listens."""
         data = json.dumps(body).encode() if body is not None else None
         with urllib.request.urlopen(
-            urllib.request.Request(self.origin + path, data=data), timeout=10
+            urllib.request.Request(self.origin + path, data=data), timeout=60
         ) as answer:
             return json.loads(answer.read())
 
@@ -173,7 +173,7 @@ class UpstreamProcess:
     def forget_faults(self) -> None:
         """Nothing goes wrong any more, but what prompts ask for."""
         request = urllib.request.Request(f"{self.origin}/_faults", method="DELETE")
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def rows(self, what: str) -> list[dict[str, Any]]:
         """The journal's rows of one kind, of all its lives."""
