@@ -65,10 +65,15 @@ def _open(hit: RuleHit) -> None:
 
 
 def loose() -> bool:
-    """Close open cases whose thing its owner deleted meanwhile: there is nothing to decide any more."""
+    """Close open cases about what its owner deleted meanwhile, and about whoever is gone: nothing is left to decide.
+
+    An appeal against a removal goes on: there the thing was gone before.
+    """
     gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True, sanction__isnull=True)
-    rows = Case.objects.filter(gone, decided_at__isnull=True, parent__isnull=True).exclude(
-        Q(marks__has_key="all") | Q(marks__has_key=sent.MARK)
+    about_more = Q(marks__has_key="all") | Q(marks__has_key=sent.MARK)
+    against_removal = Q(parent__isnull=False, parent__decision=Case.Decision.REMOVE)
+    rows = Case.objects.filter(
+        (gone & ~about_more & ~against_removal) | Q(user__erased_at__isnull=False), decided_at__isnull=True
     )
     found = list(rows.order_by("id").values_list("pk", flat=True)[:AT_ONCE])
     Case.objects.filter(pk__in=found, decided_at__isnull=True).update(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts import sanctions
+from accounts.clock import Now
 from accounts.models import Notice, Sanction, User
+from gallery import deletion
 from gallery.collections import keeping
 from gallery.models import Case, Item
-from gallery.moderation import appeals, deciding, deeds
+from gallery.moderation import appeals, chores, deciding, deeds
 from gallery.moderation.acts import NotPossible
 from gallery.moderation.deciding import Verdict
 from gallery.social import commenting
@@ -66,6 +69,40 @@ def test_an_appeal_that_is_turned_down_says_why(
     public.refresh_from_db()
     assert not public.is_public
     assert Notice.objects.filter(user=alice).latest("id").params["reason"] == "The sketches are younger."
+
+
+def test_an_appeal_closes_by_itself_when_its_owner_deletes_the_picture(
+    public: Item, hidden: Case, alice: User, as_alice: Client
+) -> None:
+    appeals.make(hidden, alice, "Look at the sketches.")
+    deletion.delete(public)
+    chores.loose()
+    appeal = Case.objects.get(kind="appeal")
+    assert (appeal.decision, appeals.state(appeal)) == ("gone", "closed")
+    assert as_alice.get("/api/appeals").json()["results"][0]["state"] == "closed"
+
+
+def test_an_appeal_against_a_removal_waits_for_its_answer(
+    public: Item, case: Case, alice: User, ada: User
+) -> None:
+    ada.user_permissions.add(Permission.objects.get(codename="remove_item"))
+    removed = deciding.decide(case.pk, User.objects.get(pk=ada.pk), Verdict("remove", told="copied work"))
+    appeal = appeals.make(removed, alice, "It was my own work.")
+    chores.loose()
+    assert Case.objects.get(pk=appeal.pk).decided_at is None
+
+
+def test_appeals_close_by_themselves_when_the_account_is_gone(
+    public: Item, hidden: Case, alice: User, ada: User
+) -> None:
+    warning = sanctions.warn(alice, ada, "copied work")
+    mine = [
+        appeals.make(hidden, alice, "Look at the sketches."),
+        appeals.make_against_sanction(warning, alice, "Look at the sketches."),
+    ]
+    User.objects.filter(pk=alice.pk).update(erased_at=Now())
+    chores.loose()
+    assert {Case.objects.get(pk=one.pk).decision for one in mine} == {"gone"}
 
 
 def test_strangers_see_no_decision_and_appeal_against_none(
