@@ -34,6 +34,7 @@ class Why(StrEnum):
     ONESELF = "oneself"
     MUTED = "muted"
     CLOSED = "closed"
+    LIMITED = "limited"
     SHORT = "short"
     NOT_TO_GIVE = "not_to_give"
     DAY = "day"
@@ -50,6 +51,9 @@ class CannotGive(Exception):
         Why.ONESELF: _("A gift goes to somebody else."),
         Why.MUTED: _("You are muted, and cannot give credits meanwhile."),
         Why.CLOSED: _("This account cannot give credits now."),
+        Why.LIMITED: _(
+            "You have a spending limit in this organisation, so you cannot give its credits away."
+        ),
         Why.SHORT: _("You have fewer credits than that."),
         Why.NOT_TO_GIVE: _(
             "Welcome credits and allowances are for yourself: you can give what you bought, redeemed or were given."
@@ -169,6 +173,9 @@ def _receiver(user: User, giver: Account, to: str, amount: int) -> Account:
         raise CannotGive(Why.CLOSED)
     if user.muted_until is not None and user.muted_until > timezone.now():
         raise CannotGive(Why.MUTED)
+    if Membership.objects.filter(user=user, account=giver, month_limit__isnull=False).exists():
+        # They may spend so much and no more, and a gift is counted by no limit of theirs.
+        raise CannotGive(Why.LIMITED)
     found = User.objects.filter(username=to, is_active=True).first() if to else None
     # Their own account, whomever they act for at the moment.
     receiver = founding.own(found) if found is not None else None

@@ -181,9 +181,9 @@ class GiftsView(OwnApiView):
     def post(self, request: Request) -> Response:
         """Move credits from the account to another member's, once for each `Idempotency-Key`.
 
-        What came as a welcome or as an allowance cannot be given away. 403: you are muted, or the API token has a
-        spending limit: such a one gives nothing. 404: there is no such member. 409: you have too little, a limit is
-        reached, or members cannot give here. Nothing was moved then.
+        What came as a welcome or as an allowance cannot be given away. 403: you are muted, or you or the API token
+        have a spending limit: such a one gives nothing. 404: there is no such member. 409: you have too little, a limit is
+        reached, the key came with another gift, or members cannot give here. Nothing was moved then.
         """
         if self.token is not None and token_limits.is_limited(self.token):
             # It may spend so much and no more, and a gift is counted by none of its limits.
@@ -213,7 +213,12 @@ class GiftsView(OwnApiView):
 
 
 def _denied(error: giving.CannotGive) -> Denied:
-    statuses = {giving.Why.NOBODY: 404, giving.Why.MUTED: 403}
+    if error.why is giving.Why.ANOTHER:
+        # To programs there is no form that they could open again.
+        said = _("This key was sent with another gift. Use a new key for a new one.")
+        words = f"{said} {_('Nothing was changed.')}"
+        return Denied(409, "Conflict", words, {"Idempotency-Key": [error.why.value]})
+    statuses = {giving.Why.NOBODY: 404, giving.Why.MUTED: 403, giving.Why.LIMITED: 403}
     status = statuses.get(error.why, 409)
     title = {404: "Not Found", 403: "Forbidden", 409: "Conflict"}[status]
     words = f"{error} {_('Nothing was changed.')}"

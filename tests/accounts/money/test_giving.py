@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import allowances, audit, credits, giving, signup, site, tokens
-from accounts.models import MICRO, Account, Gift, Invitation, LedgerEntry, Notice, Plan, User
+from accounts.models import MICRO, Account, Gift, Invitation, LedgerEntry, Membership, Notice, Plan, User
 from accounts.organizations import founding
 from tests import factories
 from tests.races import together
@@ -181,6 +181,30 @@ def test_a_token_that_may_spend_so_much_and_no_more_gives_nothing(alice: User, b
     assert (balance(alice), balance(bob)) == (100 * MICRO, 100 * MICRO)
 
 
+@pytest.mark.parametrize("role", ["billing", "owner"])
+def test_a_member_whose_spending_is_limited_gives_nothing_of_the_organisation(
+    alice: User, bob: User, charlie: User, role: str
+) -> None:
+    shared = founding.found(alice, "Studio Nord")
+    credits.grant(shared, 100 * MICRO, reason="x")
+    member = Membership.objects.create(account=shared, user=bob, role=role)
+    program = {"Authorization": f"Bearer {tokens.issue(bob, account=shared, name='program')[1]}"}
+
+    def send(key: str) -> Any:
+        body, headers = {"to": "charlie", "amount": 20 * MICRO}, {**program, "Idempotency-Key": key}
+        return Client().post("/api/gifts", json.dumps(body), content_type="application/json", headers=headers)
+
+    credits.limit_member(member, month=MICRO)
+    answer = send("one")
+    assert answer.status_code == 403
+    assert "spending limit" in answer.json()["detail"] and "Nothing was changed." in answer.json()["detail"]
+    assert not Gift.objects.exists() and balance(charlie) == 0
+    # The limit was about the organisation's credits, not about their own.
+    assert give(bob, "charlie").amount == MICRO
+    credits.limit_member(member, month=None)
+    assert send("two").status_code == 201
+
+
 def test_the_api_gives_once_for_each_key(
     alice: User, bob: User, bearer: Callable[[User], dict[str, str]]
 ) -> None:
@@ -195,7 +219,10 @@ def test_the_api_gives_once_for_each_key(
     first, second = post(body), post(body)
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json() == second.json() and first.json()["receiver"] == "bob"
-    assert post(body | {"amount": 4 * MICRO}).status_code == 409
+    other = post(body | {"amount": 4 * MICRO})
+    assert other.status_code == 409 and list(other.json()["faults"]) == ["Idempotency-Key"]
+    # A program has no form that it could open again.
+    assert "key" in other.json()["detail"] and "form" not in other.json()["detail"]
     assert post(body, key="").status_code == 400
     for wrong in (-1, 0, 1.5, 1e3, "5", True, None, 10**30):
         answer = post(body | {"amount": wrong}, key="k2")
