@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from zipstream import ZIP_DEFLATED, ZIP_STORED, ZipStream
 
 from accounts.models import Account, User
-from gallery.leaving import contents
+from gallery.leaving import contents, profile
 from predictions.files import media
 
 _READ = 256 * 1024
@@ -24,7 +24,7 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
     """The bytes of the archive. `written` is told how many files are in it, now and then."""
     archive = ZipStream(compress_type=ZIP_STORED)
     archive.add(_readme(user), f"{FOLDER}/README.txt", compress_type=ZIP_DEFLATED)
-    archive.add(_json(contents.profile(user, account)), f"{FOLDER}/account.json", compress_type=ZIP_DEFLATED)
+    archive.add(_json(profile.row(user, account)), f"{FOLDER}/account.json", compress_type=ZIP_DEFLATED)
     yield from archive.all_files()
     for part in contents.PARTS:
         archive.add(

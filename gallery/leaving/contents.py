@@ -1,7 +1,8 @@
 """All that is a member's, as rows of JSON, part by part; each part is read some rows at a time, however long it is.
 
 What is left out on purpose: what opens doors (digests of passwords, tokens and links, two-factor secrets), and what
-others wrote about the member where it would tell who they are (who reported).
+others wrote about the member where it would tell who they are (who reported). A test names every column of theirs that
+is left out, with its reason.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from allauth.account.models import EmailAddress
-from allauth.socialaccount.models import SocialAccount
 from django.db.models import Model, Q, QuerySet, Sum
 
 from accounts.models import (
@@ -20,8 +19,8 @@ from accounts.models import (
     ApiToken,
     Gift,
     LedgerEntry,
-    Membership,
     Notice,
+    OrganizationInvitation,
     Purchase,
     Redemption,
     Sanction,
@@ -29,9 +28,20 @@ from accounts.models import (
     User,
 )
 from gallery import tagging
-from gallery.models import Case, Collection, Comment, Follow, Item, Like, Preset, Report, ShareLink
+from gallery.models import (
+    Case,
+    Collection,
+    CollectionEditor,
+    Comment,
+    Follow,
+    Item,
+    Like,
+    Preset,
+    Report,
+    ShareLink,
+)
 from gallery.notices import wording
-from predictions.models import Prediction, Upload
+from predictions.models import Delivery, Prediction, Upload
 
 Row = dict[str, Any]
 Rows = Callable[[User, Account], Iterator[Row]]
@@ -62,7 +72,8 @@ def _each(rows: QuerySet[Any]) -> Iterator[Any]:
         last = some[-1].pk
 
 
-def _fields(row: Model, *names: str) -> Row:
+def fields(row: Model, *names: str) -> Row:
+    """Some of its columns, as JSON has them."""
     return {name: _plain(getattr(row, name)) for name in names}
 
 
@@ -70,46 +81,9 @@ def _plain(value: Any) -> Any:
     return stamp(value) if isinstance(value, datetime) else value
 
 
-def profile(user: User, account: Account) -> Row:
-    """The member and the account, for `account.json`."""
-    memberships = Membership.objects.filter(user=user).select_related("account")
-    return {
-        "username": user.username,
-        "display_name": user.display_name,
-        "email": user.email,
-        "joined_at": stamp(user.date_joined),
-        "last_login_at": stamp(user.last_login),
-        "language": user.language,
-        "account": {
-            "name": account.name,
-            "kind": account.kind,
-            "status": account.status,
-            "plan": account.plan.name if account.plan is not None else None,
-            "balance_micro": account.balance,
-            "held_micro": account.held,
-            "created_at": stamp(account.created_at),
-        },
-        "acts_for": [
-            {"account": one.account.name, "role": one.role, "since": stamp(one.created_at)}
-            for one in memberships
-        ],
-        "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
-        "services": [
-            {
-                "service": one.provider,
-                "called_there": one.uid,
-                "told": one.extra_data,
-                "since": stamp(one.date_joined),
-                "last_used_at": stamp(one.last_login),
-            }
-            for one in SocialAccount.objects.filter(user=user)
-        ],
-    }
-
-
 def _ledger(user: User, account: Account) -> Iterator[Row]:
     for entry in _each(LedgerEntry.objects.filter(account=account)):
-        yield _fields(
+        yield fields(
             entry, "id", "kind", "reference", "balance_delta", "held_delta", "captured", "released",
             "balance_after", "held_after", "reason", "created_at",
         )  # fmt: skip
@@ -117,9 +91,9 @@ def _ledger(user: User, account: Account) -> Iterator[Row]:
 
 def _predictions(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Prediction.objects.filter(account=account, user=user).select_related("model")):
-        told = _fields(
+        told = fields(
             one, "public_id", "source", "input", "output", "error", "logs", "metrics", "charge", "data_removed",
-            "webhook", "created_at", "started_at", "completed_at",
+            "webhook", "batch", "made_from", "made_how", "deployment", "created_at", "started_at", "completed_at",
         )  # fmt: skip
         yield {**told, "status": one.shown_status, "model": one.model.ref, "version": one.version_id}
 
@@ -129,7 +103,7 @@ def _items(user: User, account: Account) -> Iterator[Row]:
         "model", "output__prediction", "output__file"
     )
     for item in _each(rows):
-        told = _fields(
+        told = fields(
             item, "public_id", "title", "prompt", "show_prompt", "sensitive", "licence", "width", "height",
             "visibility", "published_at", "hidden_at", "hidden_reason", "trashed_at", "likes", "comments", "created_at",
         )  # fmt: skip
@@ -147,9 +121,15 @@ def _collections(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Collection.objects.filter(account=account, user=user)):
         entries = one.entries.select_related("item").order_by("place", "pk")
         yield {
-            **_fields(one, "public_id", "title", "description", "visibility", "published_at", "created_at"),
+            **fields(
+                one, "public_id", "title", "description", "visibility", "published_at", "hidden_at", "hidden_reason",
+                "created_at",
+            ),
             "items": [entry.item.public_id for entry in entries],
-        }
+        }  # fmt: skip
+    for editor in _each(CollectionEditor.objects.filter(user=user).select_related("collection")):
+        # Of somebody else: no more than that they keep it together.
+        yield {"helps_with": editor.collection.public_id, **fields(editor, "created_at")}
 
 
 def _shares(user: User, account: Account) -> Iterator[Row]:
@@ -158,7 +138,7 @@ def _shares(user: User, account: Account) -> Iterator[Row]:
         yield {
             "item": one.item.public_id if one.item is not None else None,
             "collection": one.collection.public_id if one.collection is not None else None,
-            **_fields(
+            **fields(
                 one, "show_prompt", "allow_download", "views", "created_at", "expires_at", "withdrawn_at"
             ),
         }
@@ -166,25 +146,26 @@ def _shares(user: User, account: Account) -> Iterator[Row]:
 
 def _tokens(user: User, account: Account) -> Iterator[Row]:
     for one in _each(ApiToken.objects.filter(user=user)):
-        yield _fields(
-            one, "name", "prefix", "scopes", "allowed_models", "networks", "created_at", "expires_at", "last_used_at",
+        yield fields(
+            one, "name", "prefix", "scopes", "allowed_models", "networks", "day_limit", "month_limit",
+            "total_limit", "creates_per_minute", "in_flight_limit", "created_at", "expires_at", "last_used_at",
             "revoked_at",
         )  # fmt: skip
 
 
 def _sign_ins(user: User, account: Account) -> Iterator[Row]:
     for one in _each(SignIn.objects.filter(user=user)):
-        yield _fields(one, "at", "succeeded", "how", "network", "browser")
+        yield fields(one, "at", "succeeded", "how", "network", "browser")
 
 
 def _comments(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Comment.objects.filter(user=user).select_related("item")):
-        yield {"item": one.item.public_id, **_fields(one, "text", "created_at", "removed_at", "hidden_at")}
+        yield {"item": one.item.public_id, **fields(one, "text", "created_at", "removed_at", "hidden_at")}
 
 
 def _likes(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Like.objects.filter(user=user).select_related("item")):
-        yield {"item": one.item.public_id, **_fields(one, "created_at")}
+        yield {"item": one.item.public_id, **fields(one, "created_at")}
 
 
 def _follows(user: User, account: Account) -> Iterator[Row]:
@@ -194,65 +175,101 @@ def _follows(user: User, account: Account) -> Iterator[Row]:
         yield {
             "follower": one.follower.username,
             "followed": one.followed.username,
-            **_fields(one, "created_at"),
+            **fields(one, "created_at"),
         }
 
 
 def _reports(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Report.objects.filter(reporter=user)):
-        yield _fields(one, "reason", "words", "created_at", "closed_at")
+    rows = Report.objects.filter(reporter=user).select_related("item", "collection", "comment__item")
+    for one in _each(rows):
+        item = one.item or (one.comment.item if one.comment is not None else None)
+        yield {
+            "item": item.public_id if item is not None else None,
+            "collection": one.collection.public_id if one.collection is not None else None,
+            **fields(one, "reason", "words", "created_at", "closed_at"),
+        }
 
 
 def _decisions(user: User, account: Account) -> Iterator[Row]:
     # What was decided about them, in the words that they were told; not who reported them, nor the note of staff.
     for one in _each(Case.objects.filter(user=user)):
         words = one.words if one.kind == Case.Kind.APPEAL else ""
-        told = _fields(one, "kind", "about", "decision", "told", "opened_at", "decided_at")
+        told = fields(one, "kind", "about", "decision", "told", "opened_at", "decided_at")
         yield {"case": one.pk, **told, "words": words}
     for sanction in _each(Sanction.objects.filter(user=user)):
         yield {
             "sanction": sanction.kind,
-            **_fields(sanction, "reason", "created_at", "until", "lifted_at", "lift_reason"),
+            **fields(sanction, "reason", "created_at", "until", "lifted_at", "lift_reason"),
         }
 
 
 def _notices(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Notice.objects.filter(user=user)):
         yield {
-            "text": wording.of(one).line,
-            **_fields(one, "kind", "params", "link", "created_at", "read_at", "mailed_at"),
+            "text": wording.in_language(one, user.language).line,
+            **fields(one, "kind", "params", "link", "created_at", "read_at", "mailed_at"),
         }
 
 
 def _presets(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Preset.objects.filter(user=user).select_related("model")):
-        yield {"model": one.model.ref, **_fields(one, "name", "values", "created_at")}
+        yield {"model": one.model.ref, **fields(one, "name", "values", "created_at")}
 
 
 def _purchases(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Purchase.objects.filter(account=account)):
         yield {
             "purchase": one.reference,
-            **_fields(
+            **fields(
                 one, "credits", "price", "currency", "provider", "status", "refunded", "created_at", "paid_at"
             ),
         }
     for code in _each(Redemption.objects.filter(account=account).select_related("code")):
-        yield {"redeemed": f"…{code.code.hint}", **_fields(code, "created_at")}
+        yield {"redeemed": f"…{code.code.hint}", **fields(code, "created_at")}
     gifts = Gift.objects.filter(Q(giver=account) | Q(receiver=account)).select_related("giver", "receiver")
     for gift in _each(gifts):
         yield {
             "gift": gift.reference,
             "from": gift.giver.name,
             "to": gift.receiver.name,
-            **_fields(gift, "amount", "words", "created_at"),
+            **fields(gift, "amount", "words", "created_at"),
         }
 
 
 def _uploads(user: User, account: Account) -> Iterator[Row]:
     for one in _each(Upload.objects.filter(account=account, user=user).select_related("file")):
-        told = _fields(one, "public_id", "name", "content_type", "created_at", "expires_at", "deleted_at")
+        told = fields(
+            one, "public_id", "name", "content_type", "metadata", "created_at", "expires_at", "deleted_at"
+        )
         yield {**told, "file": upload_name(one), "sha256": one.file.sha256}
+
+
+def _webhooks(user: User, account: Account) -> Iterator[Row]:
+    # What was sent is the prediction, as predictions.jsonl has it.
+    for one in _each(Delivery.objects.filter(account=account).select_related("prediction")):
+        yield {
+            "prediction": one.prediction.public_id if one.prediction is not None else None,
+            "to": one.url or (one.prediction.webhook if one.prediction is not None else ""),
+            **fields(
+                one,
+                "event",
+                "message_id",
+                "state",
+                "attempts",
+                "answer_code",
+                "answer_note",
+                "created_at",
+                "delivered_at",
+            ),
+        }
+
+
+def _invitations(user: User, account: Account) -> Iterator[Row]:
+    for one in _each(OrganizationInvitation.objects.filter(made_by=user).select_related("account")):
+        yield {
+            "organization": one.account.name,
+            **fields(one, "email", "role", "created_at", "expires_at", "accepted_at", "revoked_at"),
+        }
 
 
 PARTS: tuple[Part, ...] = (
@@ -272,6 +289,8 @@ PARTS: tuple[Part, ...] = (
     Part("reports", _reports),
     Part("decisions", _decisions),
     Part("notices", _notices),
+    Part("webhooks", _webhooks),
+    Part("invitations", _invitations),
 )
 
 
