@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from accounts import permits
 from accounts.api import examples, lists
 from accounts.api.fields import Listed, Text
-from accounts.models import Sanction
+from accounts.models import Account, Sanction
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import access
 from gallery.api import shapes
@@ -103,7 +104,7 @@ class DecisionsView(OwnApiView):
     def get(self, request: Request) -> Response:
         """Pictures, comments and collections that were hidden, removed or not published, the last decision first."""
         query = lists.asked(Listed, request)
-        rows = appeals.decisions(self.user).prefetch_related("appeals")
+        rows = _seen_by(self, appeals.decisions(self.user)).prefetch_related("appeals")
         return lists.answer(request, rows, query, _decision)
 
 
@@ -122,7 +123,7 @@ class AppealsView(OwnApiView):
     def get(self, request: Request) -> Response:
         """Appeals that you made against decisions of moderators, the last one first, and what became of each."""
         query = lists.asked(Listed, request)
-        rows = Case.objects.filter(user=self.user, kind=Case.Kind.APPEAL)
+        rows = _seen_by(self, Case.objects.filter(user=self.user, kind=Case.Kind.APPEAL))
         return lists.answer(request, rows, query, _appeal)
 
     @extend_schema(
@@ -150,10 +151,21 @@ class AppealsView(OwnApiView):
 
     def _made(self, given: dict[str, Any]) -> Case:
         if "decision" in given:
-            case = access.found(appeals.decision(self.user, given["decision"]))
+            one = appeals.decisions(self.user).filter(pk=given["decision"])
+            case = access.found(_seen_by(self, one).first())
             return appeals.make(case, self.user, given["words"])
-        row = access.found(Sanction.objects.filter(user=self.user, pk=given["sanction"]).first())
+        # A sanction is of the member, whomever they act for.
+        own = self.token is None or self.account.kind == Account.Kind.USER
+        rows = Sanction.objects.filter(user=self.user, pk=given["sanction"])
+        row = access.found(rows.first() if own else None)
         return appeals.make_against_sanction(row, self.user, given["words"])
+
+
+def _seen_by(view: OwnApiView, rows: QuerySet[Case]) -> QuerySet[Case]:
+    """Those that the caller may see: an organisation's token, which others may hold, what is about its things alone."""
+    if view.token is None or view.account.kind == Account.Kind.USER:
+        return rows
+    return rows.filter(account=view.account, sanction=None)
 
 
 def _decision(case: Case) -> dict[str, Any]:

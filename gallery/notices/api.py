@@ -12,9 +12,10 @@ from rest_framework.response import Response
 from accounts import permits
 from accounts.api import lists
 from accounts.api.fields import Listed, QueryFlag
+from accounts.api.personal import PrivateView
 from accounts.clock import Now
 from accounts.models import Notice
-from accounts.problems import OwnApiView, ProblemSerializer
+from accounts.problems import ProblemSerializer
 from gallery.notices import wording
 
 MOST = 200
@@ -72,14 +73,18 @@ _SHOWN = {
 }
 
 
-class NoticesView(OwnApiView):
+class NoticesView(PrivateView):
     """The caller's inbox."""
 
     @extend_schema(
         operation_id="notices_list",
         summary="Your notices",
         parameters=[NoticesQuery],
-        responses={200: lists.page_of("NoticePage", NoticeSerializer), 400: ProblemSerializer},
+        responses={
+            200: lists.page_of("NoticePage", NoticeSerializer),
+            400: ProblemSerializer,
+            403: ProblemSerializer,
+        },
         examples=[
             OpenApiExample(
                 "Notices", value={"results": [_SHOWN], "next": None}, response_only=True, status_codes=["200"]
@@ -95,7 +100,7 @@ class NoticesView(OwnApiView):
         return lists.answer(request, rows, query, lambda row: NoticeSerializer(row).data)
 
 
-class NoticesReadView(OwnApiView):
+class NoticesReadView(PrivateView):
     """Marks notices as read."""
 
     scope = permits.ADMIN
@@ -104,7 +109,7 @@ class NoticesReadView(OwnApiView):
         operation_id="notices_read",
         summary="Mark notices as read",
         request=ReadSerializer,
-        responses={200: MarkedSerializer, 400: ProblemSerializer},
+        responses={200: MarkedSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
         examples=[
             OpenApiExample("Some of them", value={"ids": [811, 812]}, request_only=True),
             OpenApiExample("How many", value={"read": 2}, response_only=True, status_codes=["200"]),

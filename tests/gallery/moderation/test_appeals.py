@@ -8,9 +8,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from accounts import sanctions
+from accounts import sanctions, tokens
 from accounts.clock import Now
 from accounts.models import Notice, Sanction, User
+from accounts.organizations import founding
 from gallery import deletion
 from gallery.collections import keeping
 from gallery.models import Case, Item
@@ -222,3 +223,23 @@ def test_what_is_hidden_anew_with_all_others_is_appealed_anew(
         pass
     page = as_alice.get(f"/library/{public.public_id}/").content.decode()
     assert f"/account/decisions/{deed.case_id}/" in page and f"/account/decisions/{hidden.pk}/" not in page
+
+
+def test_a_token_of_an_organisation_sees_what_was_decided_about_its_things_alone(
+    public: Item, hidden: Case, alice: User, ada: User
+) -> None:
+    warning = sanctions.warn(alice, ada, "copied work")
+    appeals.make(hidden, alice, "Look at the sketches.")
+    club = founding.found(alice, "Studio Nord")
+    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'shared', account=club)[1]}"}
+    for address in ("/api/decisions", "/api/appeals"):
+        assert Client().get(address, headers=headers).json()["results"] == []
+    for against in ({"decision": hidden.pk}, {"sanction": warning.pk}):
+        assert Client().post("/api/appeals", against | WORDS, JSON, headers=headers).status_code == 404
+    Item.objects.filter(pk=public.pk).update(account=club)
+    Case.objects.update(account=club)
+    told = Client().get("/api/decisions", headers=headers).json()["results"]
+    assert [(one["id"], one["appeal"]) for one in told] == [(hidden.pk, "waiting")]
+    own = {"Authorization": f"Bearer {tokens.issue(alice, 'own', account=founding.own(alice))[1]}"}
+    sent = Client().post("/api/appeals", {"sanction": warning.pk, **WORDS}, JSON, headers=own)
+    assert sent.status_code == 201

@@ -17,6 +17,7 @@ from django.utils import translation
 from accounts import tokens
 from accounts.models import MICRO, Notice, NoticeChoice, User
 from accounts.notices import kinds, telling
+from accounts.organizations import founding
 from gallery.leaving import closing
 from gallery.notices import choices, mailing, wording
 from predictions.clock import after
@@ -330,3 +331,15 @@ def test_every_kind_is_a_mail_in_both_languages_with_one_link_and_a_way_out_wher
                 assert Client(enforce_csrf_checks=True).post(address, "List-Unsubscribe=One-Click",
                     content_type="application/x-www-form-urlencoded").status_code == 200  # fmt: skip
                 assert not choices.wants_mail(alice.pk, kind.name)
+
+
+def test_a_token_of_an_organisation_reads_nobodys_inbox(alice: User) -> None:
+    told = give(alice)
+    shared = tokens.issue(alice, "shared", account=founding.found(alice, "Studio Nord"))[1]
+    headers = {"Authorization": f"Bearer {shared}"}
+    assert Client().get("/api/notices", headers=headers).status_code == 403
+    assert Client().post("/api/notices/read", {}, "application/json", headers=headers).status_code == 403
+    told.refresh_from_db()
+    assert told.read_at is None
+    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'own', account=founding.own(alice))[1]}"}
+    assert [one["id"] for one in Client().get("/api/notices", headers=headers).json()["results"]] == [told.pk]
