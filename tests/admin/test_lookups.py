@@ -92,3 +92,21 @@ def test_every_list_is_asked_by_what_it_offers_alone(staff: User, client_of: Cli
         hidden = [one.name for one in model._meta.fields if one.name not in offered]
         open_ones = [name for name in hidden if panel.lookup_allowed(f"{name}__startswith", "a", request)]
         assert open_ones == [], model
+
+
+@pytest.mark.parametrize(
+    ("address", "column"),
+    [
+        ("/admin/accounts/ledgerentry/", "created_at"),
+        ("/admin/accounts/ledgerentry/csv/", "created_at"),
+        ("/admin/accounts/auditentry/", "at"),
+        ("/admin/accounts/purchase/", "created_at"),
+        ("/admin/gallery/item/", "created_at"),
+    ],
+)
+@pytest.mark.parametrize("moment", ["0001-01-01", "0001-01-01 00:00:00+14:00", "9999-12-31 23:59:59-12:00"])
+def test_a_time_at_the_end_of_the_calendar_is_an_answer_and_no_failure(
+    staff: User, client_of: ClientOf, address: str, column: str, moment: str
+) -> None:
+    answer = client_of(staff).get(address, {f"{column}__gte": moment}, follow=True)
+    assert answer.status_code == 200
