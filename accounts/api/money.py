@@ -182,8 +182,8 @@ class GiftsView(OwnApiView):
         """Move credits from the account to another member's, once for each `Idempotency-Key`.
 
         What came as a welcome or as an allowance cannot be given away. 403: you are muted, or you or the API token
-        have a spending limit: such a one gives nothing. 404: there is no such member. 409: you have too little, a limit is
-        reached, the key came with another gift, or members cannot give here. Nothing was moved then.
+        have a spending limit: such a one gives nothing. 404: there is no such member. 409: you have too little, a limit
+        is reached, the key came with another gift, or members cannot give here. Nothing was moved then.
         """
         if self.token is not None and token_limits.is_limited(self.token):
             # It may spend so much and no more, and a gift is counted by none of its limits.

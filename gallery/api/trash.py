@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -14,7 +13,8 @@ from rest_framework.response import Response
 from accounts import permits
 from accounts.api import examples, lists
 from accounts.api.fields import Listed, Text
-from accounts.problems import OwnApiView, ProblemSerializer
+from accounts.models import Account
+from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import deletion, sharing
 from gallery.api import shapes
 from gallery.api.items import OneItem, refusals
@@ -66,23 +66,37 @@ class StorageView(OwnApiView):
         operation_id="storage_change",
         summary="Choose how long items are kept",
         request=KeepSerializer,
-        responses={200: StorageSerializer, 400: ProblemSerializer},
+        responses={200: StorageSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
         examples=[
             examples.sent({"keep_days": 90}),
             examples.came({"used": 183_402_112, "quota": None, "keep_days": 90}),
         ],
     )
     def patch(self, request: Request) -> Response:
-        """After these days private items go to the trash that you neither like, collect nor share; null: never."""
+        """After these days private items go to the trash that you neither like, collect nor share; null: never. 403 for
+        a token of an organisation: its items stay as long as it wants.
+        """
+        if self._shared:
+            raise Denied(
+                403, "Forbidden", "An organisation keeps its items; only members choose for their own."
+            )
         asked = KeepSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         if "keep_days" in asked.validated_data:
             lifetime.choose(self.user, asked.validated_data["keep_days"])
         return self._answer()
 
+    @property
+    def _shared(self) -> bool:
+        """Whether an organisation's token asks, which others may hold: how long is the member's choice for their own
+        items alone.
+        """
+        return self.token is not None and self.account.kind != Account.Kind.USER
+
     def _answer(self) -> Response:
-        used, quota = storage.used(self.account).bytes, settings.STORAGE_QUOTA or None
-        return Response({"used": used, "quota": quota, "keep_days": lifetime.of(self.user)})
+        used = storage.used(self.account)
+        keep_days = None if self._shared else lifetime.of(self.user)
+        return Response({"used": used.bytes, "quota": used.quota or None, "keep_days": keep_days})
 
 
 class TrashView(OwnApiView):

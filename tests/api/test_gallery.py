@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Account, User
+from accounts import credits, tokens
+from accounts.models import Account, Plan, User
+from accounts.organizations import founding
 from gallery import moderation, sharing, tagging
 from gallery.collections import keeping
 from gallery.models import Collection, Comment, Item, Report
@@ -225,6 +227,26 @@ def test_the_place_that_pictures_take_is_told(mine: Frontend, alice: User, setti
     assert mine.send("PATCH", "/api/storage", {"keep_days": 90}).json()["keep_days"] == 90
     assert mine.send("PATCH", "/api/storage", {"keep_days": 3}).status_code == 400
     assert mine.send("PATCH", "/api/storage", {"keep_days": None}).json()["keep_days"] is None
+
+
+def test_the_room_that_the_plan_gives_is_told_before_the_servers(
+    mine: Frontend, alice: User, settings: Any
+) -> None:
+    settings.STORAGE_QUOTA = 5_000_000
+    credits.set_plan(factories.account_of(alice), Plan.objects.create(name="Studio", storage_quota=9_000_000))
+    assert mine.get("/api/storage").json()["quota"] == 9_000_000
+
+
+def test_an_organisations_token_does_not_choose_how_long_its_maker_keeps_their_own_pictures(
+    mine: Frontend, alice: User
+) -> None:
+    mine.send("PATCH", "/api/storage", {"keep_days": 90})
+    shared = founding.found(alice, "Studio Nord")
+    theirs = {"Authorization": f"Bearer {tokens.issue(alice, account=shared, name='shop')[1]}"}
+    refused = mine.client.patch("/api/storage", '{"keep_days": 30}', "application/json", headers=theirs)
+    assert refused.status_code == 403
+    assert mine.client.get("/api/storage", headers=theirs).json()["keep_days"] is None
+    assert mine.get("/api/storage").json()["keep_days"] == 90
 
 
 @pytest.fixture
