@@ -62,6 +62,9 @@ def _change(account: Account, by: User, reason: str, before: str, after: str, ve
     if not reason:
         raise CannotStand("reason")
     with transaction.atomic():
+        if account.kind == Account.Kind.ORGANIZATION:
+            # Before its owners, as they do who join, leave and close it; a member's own account comes after its owner.
+            Account.objects.select_for_update(no_key=True).filter(pk=account.pk).values_list("pk").first()
         owners = _owners(account)
         _ask(account, by, owners, verb)
         if not Account.objects.filter(pk=account.pk, status=before).update(status=after):

@@ -90,7 +90,8 @@ def ask(user: User, organization: Account | None = None) -> Closure:
         if organization is not None:
             # Of two owners who ask at once the second finds the wish of the first.
             organization = Account.objects.select_for_update().get(pk=organization.pk)
-        User.objects.select_for_update().get(pk=user.pk)
+        # No key: who tells them of their credits, with the account locked, need not wait.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         account = organization or personal_account(user)
         if account is None or account.status == Account.Status.CLOSED:
             raise CannotClose("no_account")
