@@ -31,7 +31,12 @@ _PROBLEMS = {
 
 
 def error_page(
-    request: HttpRequest, status: int, *, says: str = "", retry_after: int | None = None
+    request: HttpRequest,
+    status: int,
+    *,
+    says: str = "",
+    retry_after: int | None = None,
+    of_role: bool = False,
 ) -> HttpResponse:
     """The page of one status: a sentence, an action, the id to quote. Callers of an API get a problem in JSON."""
     if request.path.startswith(_MACHINES):
@@ -43,6 +48,8 @@ def error_page(
         "request_id": getattr(request, "request_id", ""),
         "chosen_theme": theme_of(request),
         "path": request.path,
+        # Who may not see an organisation's page leads on by acting for another account.
+        "of_role": of_role,
     }
     # No request goes to the template: the context processors would ask for the session and the account.
     try:
@@ -83,7 +90,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, for the few pages that are known to exist and not for everybody."""
-    return error_page(request, 403, says=str(exception) if isinstance(exception, NotYourRole) else "")
+    if isinstance(exception, NotYourRole):
+        return error_page(request, 403, says=str(exception), of_role=True)
+    return error_page(request, 403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

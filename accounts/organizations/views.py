@@ -9,15 +9,19 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import amounts, spending
+from accounts import amounts, paging, spending
 from accounts.models import Account, AccountSpending, Membership, User
 from accounts.organizations import founding, joining, managing, purse, roles
 from accounts.returning import safe_next
+
+MEMBERS = 100
+"""Members on one page of an organisation."""
 
 
 def _user(request: HttpRequest) -> User:
@@ -84,11 +88,13 @@ def _shown(
     request: HttpRequest, account: Account, role: str, *, wrong: str = "", about: str = ""
 ) -> HttpResponse:
     """The page; with `wrong`, what is wrong with the form named `about`, which holds what was typed."""
-    rows = Membership.objects.filter(account=account).select_related("user").order_by("created_at", "pk")
-    members = list(rows[:500])
+    after = _after(request)
+    rows = Membership.objects.filter(account=account).select_related("user").order_by("pk")
+    members = list(rows.filter(pk__gt=paging.decode(after) if after else 0)[: MEMBERS + 1])
+    there_are_more, members = len(members) > MEMBERS, members[:MEMBERS]
     manages = role == roles.OWNER
     month = AccountSpending.objects.filter(
-        account=account, member__isnull=False, period=spending.this_month()
+        account=account, member__in=[one.user_id for one in members], period=spending.this_month()
     )
     spent = dict(month.values_list("member_id", "spent"))
     context: dict[str, Any] = {
@@ -99,6 +105,8 @@ def _shown(
         "members": [
             (one, spent.get(one.user_id) if one.month_limit is not None else None) for one in members
         ],
+        "after": after,
+        "next": paging.encode(members[-1].pk) if there_are_more else "",
         "roles": Membership.Role.choices,
         "invitations": list(joining.open_ones(account)[: joining.MOST_OPEN]) if manages else [],
         "wrong": wrong,
@@ -109,12 +117,27 @@ def _shown(
     return render(request, "organizations/organization.html", context, status=422 if wrong else 200)
 
 
-@require_POST
+def _after(request: HttpRequest) -> str:
+    """The cursor behind which the shown members begin, of the address or of the form; empty for the first ones."""
+    sent = request.POST if request.method == "POST" else request.GET
+    after = sent.get("after", "")[:40]
+    try:
+        return after if not after or paging.decode(after) else ""
+    except paging.BadCursor:
+        raise Http404 from None
+
+
+@require_http_methods(["GET", "POST"])
 @login_required
 def change(request: HttpRequest, number: int, deed: str) -> HttpResponse:
-    """POST /account/organizations/NUMBER/DEED/: what its owners do: rename, invite, revoke, role, limit, remove."""
+    """POST /account/organizations/NUMBER/DEED/: what its owners do: rename, invite, revoke, role, limit, remove.
+
+    Where something was wrong its page stands at this address, which may then be opened again: it leads back.
+    """
     user = _user(request)
     account, role = _organization(user, number)
+    if request.method != "POST":
+        return redirect("organization", number=account.pk)
     if deed != "leave":
         roles.need(user, account, roles.MANAGING)
     try:
@@ -125,7 +148,11 @@ def change(request: HttpRequest, number: int, deed: str) -> HttpResponse:
         return _shown(request, account, role, wrong=str(cannot), about=deed)
     messages.success(request, said)
     still = Membership.objects.filter(account=account, user=user).exists()
-    return redirect("organization", number=account.pk) if still else redirect("organizations")
+    if not still:
+        return redirect("organizations")
+    after = _after(request)
+    place = f"?{urlencode({'after': after})}" if after else ""
+    return redirect(reverse("organization", args=[account.pk]) + place)
 
 
 def _number(request: HttpRequest) -> int:
