@@ -115,6 +115,9 @@ def check(request: Request, *, dry: bool = False) -> Offer:
     `dry`: only to know; what the rules find is not noted.
     """
     _refuse_closed(request)
+    if request.account.status != Account.Status.ACTIVE:
+        # The hold asks once more, under its lock; here it is for those who ask for a price alone.
+        raise AccountSuspended
     _permit(request)
     person = acting.person(request.user, request.account)
     if person is not None and person.status != Account.Status.ACTIVE:

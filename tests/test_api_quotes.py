@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import credits, tokens
+from accounts import credits, maintenance, site, tokens
 from accounts.models import MICRO, LedgerEntry, User
+from gallery.leaving import closing
 from predictions import availability
 from predictions.models import Prediction, Version
 from tests import factories
@@ -164,3 +165,29 @@ def test_it_says_that_a_limit_of_the_account_would_refuse(
     assert (fits["enough"], fits["objection"]) == (True, None)
     assert too_much["enough"] is False
     assert "limit of this account" in too_much["objection"] and "0.70 are left" in too_much["objection"]
+
+
+def test_an_account_that_is_to_be_deleted_is_told_no_price(
+    client: Client, alice: User, bearer: Bearer, several: Version
+) -> None:
+    headers = bearer(alice)
+    closing.ask(alice)
+    quoted = ask(client, headers, several.pk, prompt="a lighthouse")
+    created = client.post(
+        "/v1/predictions",
+        {"version": several.pk, "input": {"prompt": "a lighthouse"}},
+        content_type="application/json",
+        headers=headers,
+    )
+    assert (quoted.status_code, created.status_code) == (403, 403)
+    assert quoted.json()["detail"] == created.json()["detail"]
+
+
+def test_a_house_in_maintenance_says_when_to_ask_for_a_price_again(
+    client: Client, alice: User, bearer: Bearer, several: Version
+) -> None:
+    headers = bearer(alice)
+    site.change(maintenance=True)
+    quoted = ask(client, headers, several.pk, prompt="a lighthouse")
+    assert quoted.status_code == 503
+    assert quoted.headers["Retry-After"] == str(maintenance.RETRY_AFTER_S)

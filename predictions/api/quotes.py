@@ -110,7 +110,8 @@ class _Quoting(OwnApiView):
                 dry=True,
             )
         except refusals.Refused as refused:
-            raise Denied(refused.status, refused.title, refused.detail, _faults(refused)) from None
+            wait = refused.retry_after_s if isinstance(refused, refusals.HouseClosed) else None
+            raise Denied(refused.status, refused.title, refused.detail, _faults(refused), wait=wait) from None
         return {
             "model": version.model.ref,
             "version": version.pk,
