@@ -1,4 +1,4 @@
-"""What an API token's spending limits allow and leave, for people and programs. Amounts are micro-credits."""
+"""What the spending limits of API tokens and accounts allow and leave, for people and programs, in micro-credits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from accounts import spending
+from accounts import credits, spending
 from accounts.amounts import decimal_text
 from accounts.credits import AccountLimitReached, TokenLimitReached
-from accounts.models import ApiToken, TokenSpending
+from accounts.models import Account, ApiToken, TokenSpending
 
 _EACH = {"day": " a day", "month": " a month", "total": " in all"}
 
@@ -64,6 +64,17 @@ def is_limited(token: ApiToken) -> bool:
 def meters_of(token: ApiToken) -> list[Meter]:
     """The meters of one token; empty where it has no limit."""
     return meters([token]).get(token.pk, [])
+
+
+def meters_of_account(account: Account) -> list[Meter]:
+    """The meters of an account's own spending limits, of which its plan's lower ones are a part."""
+    if not account.limits_tokens:
+        return []
+    now = timezone.now()
+    return [
+        Meter(name, most, credits.spent(account.pk, None, name, now), spending.ends_at(name, now))
+        for _of_member, name, most in credits.limits_of(account.pk)
+    ]
 
 
 def refusal(reached: TokenLimitReached) -> str:

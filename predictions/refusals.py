@@ -151,4 +151,6 @@ class KeyReused(Refused):
 def maintained(language: str | None) -> str:
     """What is said while the house is under maintenance, in a language (None: the one in use)."""
     with translation.override(language or translation.get_language()):
-        return f"{maintenance.words()} {_('Nothing was charged.')}"
+        # Not within the braces: what collects the words for translation does not look there.
+        free = _("Nothing was charged.")
+        return f"{maintenance.words()} {free}"

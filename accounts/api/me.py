@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import site
+from accounts import site, token_limits
 from accounts.api import examples
-from accounts.api.tokens import SHOWN, TokenSerializer
+from accounts.api.tokens import SHOWN, MeterSerializer, TokenSerializer
 from accounts.models import Account
 from accounts.organizations import purse
 from accounts.problems import OwnApiView
@@ -63,6 +63,11 @@ class MeSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The name of the account's plan, where it has one."
     )
     limits = LimitsSerializer()
+    spending = MeterSerializer(
+        many=True,
+        help_text="What each spending limit of the account, or of its plan, leaves now; none for plain members of an "
+        "organisation.",
+    )
     token = TokenSerializer(allow_null=True, help_text="The token that asks; null for a session.")
     features = FeaturesSerializer()
 
@@ -86,6 +91,7 @@ class MeView(OwnApiView):
                     "account": {"id": 3, "name": "alice", "kind": "user", "status": "active"},
                     "plan": "Studio",
                     "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
+                    "spending": SHOWN["spending"],
                     "token": SHOWN,
                     "features": {"registration": True, "credit_name": "", "languages": ["en", "zh-hans"]},
                 }
@@ -108,6 +114,7 @@ class MeView(OwnApiView):
                 "account": AccountSerializer(account).data,
                 "plan": account.plan.name if account.plan else None,
                 "limits": _limits(account),
+                "spending": MeterSerializer(_meters(account, seen), many=True).data,
                 "token": TokenSerializer(self.token).data if self.token else None,
                 "features": {
                     "registration": site.registration() == "open",
@@ -116,6 +123,11 @@ class MeView(OwnApiView):
                 },
             }
         )
+
+
+def _meters(account: Account, seen: purse.Purse) -> Any:
+    """Of who does not see the money, the account's limits are none of their business either."""
+    return [] if seen.balance is None else token_limits.meters_of_account(account)
 
 
 def _limits(account: Account) -> dict[str, int]:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import User
+from accounts import credits, tokens
+from accounts.models import MICRO, Membership, Plan, User
+from accounts.organizations import founding
 from tests import factories
 from tests.api.conftest import Frontend
 
@@ -55,3 +57,37 @@ def test_visitors_of_the_gallery_are_counted_by_address(two_a_minute: None) -> N
 def test_no_limit_tells_nothing(mine: Frontend, settings: Any) -> None:
     settings.RATE_LIMITS = {"create": 0, "poll": 0, "other": 0}
     assert "ratelimit-limit" not in mine.get("/api/me")
+
+
+def test_what_the_spending_limits_of_the_account_leave_is_told_before_they_refuse(
+    mine: Frontend, alice: User
+) -> None:
+    assert mine.get("/api/me").json()["spending"] == []
+    account = factories.account_of(alice)
+    plan = Plan.objects.create(name="Studio", day_limit=3 * MICRO, month_limit=80 * MICRO)
+    credits.set_plan(account, plan)
+    credits.limit_account(factories.account_of(alice), day=None, month=50 * MICRO)
+    credits.hold(account.pk, MICRO, "a" * 26)
+    told = [
+        (one["limit"], one["most"], one["spent"], one["left"])
+        for one in mine.get("/api/me").json()["spending"]
+    ]
+    assert told == [
+        ("day", 3 * MICRO, MICRO, 2 * MICRO),
+        ("month", 50 * MICRO, MICRO, 49 * MICRO),
+    ]
+
+
+def test_plain_members_are_told_no_limit_of_their_organisation(
+    mine: Frontend, alice: User, bob: User
+) -> None:
+    shared = founding.found(alice, "Studio Nord")
+    Membership.objects.create(account=shared, user=bob, role=Membership.Role.MEMBER)
+    credits.limit_account(shared, day=MICRO, month=None)
+
+    def spending(user: User) -> Any:
+        program = {"Authorization": f"Bearer {tokens.issue(user, account=shared, name='shop')[1]}"}
+        return mine.client.get("/api/me", headers=program).json()["spending"]
+
+    assert [one["most"] for one in spending(alice)] == [MICRO]
+    assert spending(bob) == []
