@@ -14,7 +14,13 @@ def main() -> None:
         os.environ["DARKROOM_PROCESS_ROLE"] = "web"
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from config.env import SettingError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except SettingError as error:
+        # Where it was read helps nobody who has to mend it: the sentence names the setting.
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

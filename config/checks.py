@@ -77,8 +77,18 @@ def mails_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         ]
     if not settings.PUBLIC_URL:
         words = f"DARKROOM_PUBLIC_URL is not set: {', '.join(settings.ALLOWED_HOSTS)} are answered, and no other host."
-        return [Warning(words, id="darkroom.W002")]
+        return [Warning(words, id="darkroom.W005")]
     return []
+
+
+@register()
+def payments_are_whole(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """With one half of what Stripe needs nobody can buy anything, and no page says why."""
+    given = settings.PAYMENTS["stripe"]
+    if bool(given["key"]) == bool(given["webhook_secret"]):
+        return []
+    missing = "DARKROOM_STRIPE_WEBHOOK_SECRET" if given["key"] else "DARKROOM_STRIPE_KEY"
+    return [Warning(f"{missing} is not set: nobody can buy credits.", id="darkroom.W006")]
 
 
 @register(Tags.database)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email.utils
+import ipaddress
 import os
 import re
 import secrets
@@ -101,6 +103,76 @@ def origins(name: str) -> list[str]:
         ):
             raise SettingError(f"{name} must be a list of origins such as https://app.example, or * alone.")
     return found
+
+
+def public_address(name: str) -> str:
+    """Where people reach the house, such as `https://studio.example.org`, without a path; empty where it is unset."""
+    value = text(name).rstrip("/")
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        good = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and value == f"{parts.scheme}://{parts.netloc}"
+            and not re.search(r"[\s@]", value)
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingError(
+            f"{name} must be an address such as https://studio.example.org, with nothing behind it."
+        )
+    return value
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Names that requests may ask for, `.example.org` with all below it, or `*`; without `https://`, without a port."""
+    found = items(name, default)
+    for host in found:
+        if not re.fullmatch(r"\*|\[[0-9A-Fa-f:.]+\]|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", host):
+            raise SettingError(f"{name} must be a list of names such as studio.example.org: {host} is none.")
+    return found
+
+
+def networks(name: str, *, names: bool = False) -> list[str]:
+    """A comma-separated list of networks and addresses; with `names` of host names too."""
+    found = items(name)
+    for part in found:
+        try:
+            ipaddress.ip_network(part)
+        except ValueError:
+            if names and re.fullmatch(r"[^\s/:@]+", part):
+                continue
+            kinds = (
+                "hosts and networks such as gateway.lan, 10.1.0.0/16"
+                if names
+                else "networks such as 10.1.0.0/16"
+            )
+            raise SettingError(f"{name} must be a list of {kinds}: {part} is none.") from None
+    return found
+
+
+def mail_addresses(name: str) -> list[str]:
+    """A comma-separated list of mail addresses."""
+    return [mail_address(name, part) for part in items(name)]
+
+
+def mail_address(name: str, value: str) -> str:
+    """A mail address, alone or as `Name <address>`."""
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", email.utils.parseaddr(value)[1]):
+        raise SettingError(f"{name} must be a mail address such as darkroom@example.org: {value} is none.")
+    return value
+
+
+def cache_address(name: str) -> str:
+    """Where Redis is, or its file; empty where it is unset."""
+    value = secret(name)
+    if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise SettingError(f"{name} must begin with redis://, rediss:// or unix://.")
+    return value
 
 
 def pairs(name: str) -> dict[str, str]:
@@ -216,6 +288,14 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
         return _sqlite(Path(unquote(parts.path)))
     if parts.scheme not in {"postgres", "postgresql"}:
         raise SettingError("DARKROOM_DATABASE_URL must begin with postgres:// or sqlite://.")
+    try:
+        port = str(parts.port or "")
+    except ValueError:
+        raise SettingError("DARKROOM_DATABASE_URL names a port that is no number.") from None
+    if not parts.path.strip("/"):
+        raise SettingError(
+            "DARKROOM_DATABASE_URL must name a database: postgres://user:password@host:5432/name."
+        )
     query: dict[str, object] = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     # What is sent again and again is planned once, which halves its cost. Poolers of an old kind cannot keep a plan.
     threshold = str(query.pop("prepare_threshold", PREPARE_FROM))
@@ -226,7 +306,7 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or "") or secret("DARKROOM_DATABASE_PASSWORD"),
         "HOST": query.pop("host", unquote(parts.hostname or "")),
-        "PORT": str(parts.port or ""),
+        "PORT": port,
         "CONN_MAX_AGE": 0,
         "OPTIONS": dict(query),
     }

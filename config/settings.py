@@ -25,7 +25,7 @@ CONFORMANCE = env.boolean("DARKROOM_CONFORMANCE", False)
 PROCESS_ROLE = os.environ.get("DARKROOM_PROCESS_ROLE", "")
 
 # -- Where it is reached -------------------------------------------------------------------------------------
-PUBLIC_URL = env.text("DARKROOM_PUBLIC_URL").rstrip("/")
+PUBLIC_URL = env.public_address("DARKROOM_PUBLIC_URL")
 _own_host = PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0]
 EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
 _hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"]
@@ -34,7 +34,7 @@ if not PUBLIC_URL:
     _hosts = _hosts[1:] if EMAIL_URL else ["*"]
 # What links in mails begin with, which are written where no request tells the address.
 ORIGIN = PUBLIC_URL or f"http://{env.text('HOST', '127.0.0.1')}:{env.text('PORT', '8000')}"
-ALLOWED_HOSTS = env.items("DARKROOM_HOSTS", _hosts)
+ALLOWED_HOSTS = env.hosts("DARKROOM_HOSTS", _hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
 TRUST_PROXY = env.boolean("DARKROOM_TRUST_PROXY", False)
@@ -135,7 +135,7 @@ elif ON_POSTGRES:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.secret("DARKROOM_REDIS_URL")
+REDIS_URL = env.cache_address("DARKROOM_REDIS_URL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -187,7 +187,7 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "accounts.entrance.passwords.LongEnough"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -205,7 +205,9 @@ if EMAIL_URL:
     EMAIL_USE_SSL = _mail.scheme == "smtps"
     EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
     EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = env.text("DARKROOM_EMAIL_FROM", "Darkroom <darkroom@localhost>")
+DEFAULT_FROM_EMAIL = env.mail_address(
+    "DARKROOM_EMAIL_FROM", env.text("DARKROOM_EMAIL_FROM", "Darkroom <darkroom@localhost>")
+)
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 # Where no mail server is set, mails go to the folder `mail` of the data folder and nobody is locked out.
@@ -283,12 +285,12 @@ WORK_LIMIT = env.duration("DARKROOM_WORK_LIMIT", 600)
 QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
-OUTBOUND_ALLOW = env.items("DARKROOM_OUTBOUND_ALLOW")
+OUTBOUND_ALLOW = env.networks("DARKROOM_OUTBOUND_ALLOW")
 # Python functions, by their dotted paths, that a classifier of the desk may call.
 CLASSIFIERS = env.items("DARKROOM_CLASSIFIERS")
 # Host names, addresses and networks inside that an upstream may have as its own.
-UPSTREAM_PRIVATE = env.items("DARKROOM_UPSTREAM_PRIVATE")
-ALERT_EMAILS = env.items("DARKROOM_ALERT_EMAILS")
+UPSTREAM_PRIVATE = env.networks("DARKROOM_UPSTREAM_PRIVATE", names=True)
+ALERT_EMAILS = env.mail_addresses("DARKROOM_ALERT_EMAILS")
 # Seconds in which a receiver of a webhook must answer, less than the lease of a delivery; days that the log is kept.
 WEBHOOK_TIMEOUT = env.integer("DARKROOM_WEBHOOK_TIMEOUT", 10, minimum=1, maximum=20)
 DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum=3650)
@@ -366,4 +368,5 @@ if CORS_ORIGINS:
 
 from config.admin_look import UNFOLD as UNFOLD  # noqa: E402 (data only, kept apart for its length)
 
-LOGGING = logging_config(env.text("DARKROOM_LOG_LEVEL", "INFO"), json=env.boolean("DARKROOM_LOG_JSON", False))
+_level = env.choice("DARKROOM_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOGGING = logging_config(_level, json=env.boolean("DARKROOM_LOG_JSON", False))

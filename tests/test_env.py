@@ -1,13 +1,18 @@
-"""What the address of a database says, and that of a mail server."""
+"""Wrong values of settings are told in one sentence that names the setting, before anything is started."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
-from config import env
+from config import checks, env
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,84 @@ def test_a_word_that_is_none_of_a_few_stops_the_start(monkeypatch: pytest.Monkey
         env.SettingError, match="DARKROOM_EMAIL_VERIFICATION must be one of mandatory, optional"
     ):
         env.choice("DARKROOM_EMAIL_VERIFICATION", "optional", ("mandatory", "optional", "none"))
+
+
+MISTAKES: list[tuple[Callable[[str], Any], str, str]] = [
+    (env.public_address, "studio.example.org", "must be an address such as https://studio.example.org"),
+    (env.public_address, "https://studio.example.org/darkroom", "with nothing behind it"),
+    (env.public_address, "https://me:s@studio.example.org", "with nothing behind it"),
+    (env.public_address, "https://studio.example.org:port", "with nothing behind it"),
+    (lambda name: env.hosts(name, []), "here.example,https://there.example", "https://there.example is none"),
+    (lambda name: env.hosts(name, []), "here.example:8000", "here.example:8000 is none"),
+    (env.networks, "10.1.0.0/16, 10.1.0.0/99", "10.1.0.0/99 is none"),
+    (env.networks, "10.1.2.3/16", "10.1.2.3/16 is none"),
+    (env.networks, "gateway.lan", "gateway.lan is none"),
+    (lambda name: env.networks(name, names=True), "http://gateway.lan", "http://gateway.lan is none"),
+    (lambda name: env.networks(name, names=True), "10.1.2.3/16", "10.1.2.3/16 is none"),
+    (env.mail_addresses, "ops@example.org,ops", "ops is none"),
+    (env.cache_address, "http://127.0.0.1", "must begin with redis://"),
+]
+
+
+@pytest.mark.parametrize(("reader", "value", "words"), MISTAKES)
+def test_an_address_that_is_none_stops_the_start(
+    reader: Callable[[str], Any], value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM_TRIED", value)
+    with pytest.raises(env.SettingError) as refused:
+        reader("DARKROOM_TRIED")
+    assert str(refused.value).startswith("DARKROOM_TRIED ") and words in str(refused.value)
+
+
+def test_addresses_that_are_some_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given(value: str) -> str:
+        monkeypatch.setenv("DARKROOM_TRIED", value)
+        return "DARKROOM_TRIED"
+
+    assert env.public_address(given("https://studio.example.org:8443/")) == "https://studio.example.org:8443"
+    assert env.public_address(given("http://[::1]:8000")) == "http://[::1]:8000"
+    assert env.public_address(given("")) == ""
+    assert env.hosts(given("*"), []) == ["*"]
+    assert env.hosts(given(".example.org,[::1],127.0.0.1"), []) == [".example.org", "[::1]", "127.0.0.1"]
+    assert env.networks(given("10.1.0.0/16, fd00::/8,127.0.0.1")) == ["10.1.0.0/16", "fd00::/8", "127.0.0.1"]
+    assert env.networks(given("gateway.lan,10.1.0.0/16"), names=True) == ["gateway.lan", "10.1.0.0/16"]
+    assert env.mail_addresses(given("a@example.org, b@localhost")) == ["a@example.org", "b@localhost"]
+    assert env.mail_address("X", "Darkroom <darkroom@localhost>") == "Darkroom <darkroom@localhost>"
+    assert env.cache_address(given("unix:///run/redis.sock")) == "unix:///run/redis.sock"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("postgres://", "must name a database"), ("postgres://here:port/name", "a port that is no number")],
+)
+def test_an_address_of_a_database_that_leads_to_none_is_told(url: str, words: str) -> None:
+    with pytest.raises(env.SettingError, match=words):
+        env.database(url, Path("unused"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DARKROOM_WORKERS", "some"), ("DARKROOM_LOG_LEVEL", "LOUD"), ("DARKROOM_SOCIAL", "x")],
+)
+def test_a_wrong_value_is_one_sentence_and_nothing_else(name: str, value: str, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, str(Path(django_settings.BASE_DIR) / "manage.py"), "check"],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DARKROOM_DATA": str(tmp_path), name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert ran.stderr.startswith(f"{name} must be ") and len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "missing"),
+    [("sk", "", "DARKROOM_STRIPE_WEBHOOK_SECRET"), ("", "whsec", "DARKROOM_STRIPE_KEY")],
+)
+def test_half_of_what_payments_need_is_told(settings: Any, key: str, secret: str, missing: str) -> None:
+    settings.PAYMENTS = {"stripe": {"key": key, "webhook_secret": secret, "api_base": ""}}
+    [found] = checks.payments_are_whole(None)
+    assert found.id == "darkroom.W006" and found.msg.startswith(missing)
+    settings.PAYMENTS = {"stripe": {"key": "sk", "webhook_secret": "whsec", "api_base": ""}}
+    assert checks.payments_are_whole(None) == []
