@@ -28,13 +28,6 @@ _LONGEST_FAULT = 300
 """Characters of one fault."""
 
 
-class Refused(exceptions.APIException):
-    """An understood request that cannot be honoured; `detail` says why."""
-
-    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-    default_code = "refused"
-
-
 class Denied(exceptions.APIException):
     """Any refusal with a status, a title and words of its own; `faults` by field where there are some.
 

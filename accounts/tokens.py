@@ -30,7 +30,11 @@ _TOUCH_EVERY = timedelta(minutes=1)
 
 
 class CannotIssue(Exception):
-    """No token is made; the message says why, in words for the user."""
+    """No token is made; the message says why, in words for the user. `field`: the term at fault, where one is."""
+
+    def __init__(self, words: str, field: str = "") -> None:
+        self.field = field
+        super().__init__(words)
 
 
 _BY_DIGEST = Prepared[ApiToken](
@@ -96,7 +100,7 @@ def _write(token: ApiToken, terms: Terms) -> None:
 def _refuse_the_past(terms: Limits) -> None:
     expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at <= timezone.now():
-        raise CannotIssue(_("The date has passed."))
+        raise CannotIssue(_("The date has passed."), "expires_at")
 
 
 def digest(plain: str) -> str:

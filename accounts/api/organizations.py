@@ -125,7 +125,7 @@ def _example(name: str, value: Any, code: str = "200") -> OpenApiExample:
 
 
 def _refused(cannot: founding.CannotDo) -> Denied:
-    return Denied(409, "Not done", str(cannot))
+    return Denied(409, "Not done", str(cannot), {cannot.field: [str(cannot)]} if cannot.field else None)
 
 
 class _View(OwnApiView):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ from accounts.api.fields import Listed, Moment, Text
 from accounts.credits import LARGEST
 from accounts.entrance import recent
 from accounts.models import MICRO, ApiToken
-from accounts.problems import Denied, OwnApiView, ProblemSerializer, Refused
+from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from accounts.token_limits import Meter
 
 _PER_MINUTE = "New predictions a minute, beside the account's own limit."
@@ -252,7 +253,7 @@ class TokensView(OwnApiView):
         try:
             made, plain = tokens.issue(self.user, account=self.account, **wish)
         except tokens.CannotIssue as error:
-            raise Refused(str(error)) from None
+            raise _refused(error) from None
         made.refresh_from_db()
         data = {**TokenSerializer(made).data, "token": plain}
         return Response(data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
@@ -307,7 +308,7 @@ class TokenView(OwnApiView):
         try:
             tokens.change(found, **wish)
         except tokens.CannotIssue as error:
-            raise Refused(str(error)) from None
+            raise _refused(error) from None
         return Response(TokenSerializer(_own_token(self, token_id)).data)
 
     @extend_schema(
@@ -319,6 +320,11 @@ class TokenView(OwnApiView):
         """Revoke it. The token that makes this request may end itself."""
         tokens.revoke(_own_token(self, token_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _refused(error: tokens.CannotIssue) -> Denied:
+    faults = {error.field: [str(error)]} if error.field else None
+    return Denied(422, HTTPStatus.UNPROCESSABLE_ENTITY.phrase, str(error), faults)
 
 
 def own_tokens(view: OwnApiView) -> QuerySet[ApiToken]:

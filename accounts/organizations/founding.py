@@ -17,7 +17,13 @@ LONGEST_NAME = 80
 
 
 class CannotDo(Exception):
-    """It is not done; the message says why, in words for the user."""
+    """It is not done; the message says why, in words for the user. `field`: what was given that is at fault; empty
+    where it is nothing that was given.
+    """
+
+    def __init__(self, words: str, field: str = "") -> None:
+        self.field = field
+        super().__init__(words)
 
 
 def found(user: User, name: str) -> Account:
@@ -60,7 +66,7 @@ def clean_name(name: str) -> str:
     """The name of an organisation as it is kept. Raises CannotDo for none."""
     name = " ".join(name.replace("\x00", "").split())[:LONGEST_NAME]
     if not name:
-        raise CannotDo(_("An organisation has a name."))
+        raise CannotDo(_("An organisation has a name."), "name")
     return name
 
 

@@ -38,11 +38,11 @@ def ask(account: Account, email: str, role: str, *, by: User) -> OrganizationInv
     try:
         validate_email(email)
     except ValidationError:
-        raise CannotDo(_("This is no e-mail address.")) from None
+        raise CannotDo(_("This is no e-mail address."), "email") from None
     if role not in Membership.Role.values:
-        raise CannotDo(_("There is no such role."))
+        raise CannotDo(_("There is no such role."), "role")
     if Membership.objects.filter(account=account, user__email__iexact=email).exists():
-        raise CannotDo(_("They are a member already."))
+        raise CannotDo(_("They are a member already."), "email")
     secret = secrets.token_urlsafe(24)
     try:
         with transaction.atomic():

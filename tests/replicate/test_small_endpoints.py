@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from accounts import tokens
+from accounts.models import User
+from accounts.organizations import founding
 from tests.replicate.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +79,11 @@ def test_a_readme_is_markdown_as_text(api: Api, ten_models: object) -> None:
 def test_what_is_not_offered_says_so(api: Api, method: str, path: str, status: int) -> None:
     answer = api.client.generic(method, f"/v1{path}", headers={"Authorization": f"Bearer {api.token}"})
     assert answer.status_code == status
+
+
+def test_an_organisations_token_speaks_for_the_organisation(api: Api, alice: User) -> None:
+    assert api.get("/account").json()["type"] == "user"
+    shared = founding.found(alice, "Studio Nord")
+    token = tokens.issue(alice, account=shared, name="shop")[1]
+    told = api.client.get("/v1/account", headers={"Authorization": f"Bearer {token}"}).json()
+    assert (told["type"], told["username"], told["name"]) == ("organization", "alice", "Studio Nord")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
+from accounts.models import Account
 from accounts.organizations import roles
 from accounts.permits import NotPermitted
 from predictions.delivery import keys
@@ -23,13 +24,14 @@ def get_webhook_secret(request: TokenRequest) -> HttpResponse:
 
 
 def get_account(request: TokenRequest) -> HttpResponse:
-    """GET /account."""
+    """GET /account. An organisation has a name and no username: there it is the one of whoever made the token."""
     token = request.api_token
+    shared = token.account.kind == Account.Kind.ORGANIZATION
     return answer(
         {
             "type": token.account.kind,
             "username": token.user.username,
-            "name": token.user.shown_name,
+            "name": token.account.name if shared else token.user.shown_name,
             "github_url": None,
             "avatar_url": addresses_of(request).own("/static/img/mark.svg"),
         }

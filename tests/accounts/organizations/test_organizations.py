@@ -243,6 +243,26 @@ def test_each_page_is_for_its_roles(
         assert "Only owners" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("post", "invitations", {"email": "nonsense"}, "email"),
+        ("post", "invitations", {"email": "charlie@example.org"}, "email"),
+        ("patch", "", {"name": "   "}, "name"),
+    ],
+)
+def test_the_api_names_what_is_wrong_about_an_invitation_or_a_name(
+    method: str, path: str, body: dict[str, Any], field: str, alice: User, charlie: User
+) -> None:
+    club = club_of(alice, owner=charlie)
+    User.objects.filter(pk=charlie.pk).update(email="charlie@example.org")
+    address = f"/api/organizations/{club.pk}/{path}".rstrip("/")
+    answer = getattr(Client(), method)(
+        address, body, content_type="application/json", headers=bearer(alice, club)
+    )
+    assert answer.status_code in (400, 409) and list(answer.json()["faults"]) == [field]
+
+
 API: list[tuple[str, str, dict[str, Any], set[str]]] = [
     ("get", "/api/me", {}, {"owner", "billing", "member"}),
     ("get", "/api/ledger", {}, {"owner", "billing"}),
