@@ -237,6 +237,10 @@ REGISTRATION = env.registration("DARKROOM_REGISTRATION")
 EMAIL_DOMAINS_ALLOWED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_ALLOWED")]
 EMAIL_DOMAINS_REFUSED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_REFUSED")]
 MFA_ADAPTER = "accounts.entrance.second_factor.MfaAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.entrance.forms.CodeForm",
+    "reauthenticate": "accounts.entrance.forms.CodeAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1

@@ -10,6 +10,8 @@ from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.models import EmailAddress
 from allauth.account.utils import setup_user_email
+from allauth.mfa.base.forms import AuthenticateForm as AllauthCodeForm
+from allauth.mfa.base.forms import ReauthenticateForm as AllauthCodeAgainForm
 from allauth.socialaccount.forms import SignupForm as AllauthSocialSignupForm
 from django import forms
 from django.contrib import messages
@@ -18,6 +20,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts.entrance import addresses, admission
 from accounts.models import User
@@ -95,6 +98,23 @@ class AddEmailForm(AllauthAddEmailForm):
     def clean_email(self) -> str:
         addresses.refuse_disposable(self.cleaned_data["email"].lower())
         return cast(str, super().clean_email())
+
+
+class _Code(forms.Form):
+    """The code of an app, or a recovery code; no code to redeem, for which other languages have another word."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].label = pgettext("to sign in", "Code")
+        self.fields["code"].widget.attrs.pop("placeholder", None)
+
+
+class CodeForm(_Code, AllauthCodeForm):
+    """The second step of the sign-in."""
+
+
+class CodeAgainForm(_Code, AllauthCodeAgainForm):
+    """The same, from who has to show once more that it is them."""
 
 
 def turned_away(request: HttpRequest, refused: admission.Refused) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
@@ -16,6 +17,9 @@ def refuse_misleading(name: str) -> None:
     if "@" in name:
         # It is also tried as an address at the sign-in, and stands on public pages.
         raise ValidationError(_("A user name has no @ in it."))
+    if not re.fullmatch(r"[\w.+-]+", name):
+        # Django says this too, but with the @ among what may be written.
+        raise ValidationError(_("A user name is written with letters, digits and . + - _ alone."))
     alphabets = {unicodedata.name(letter, "").partition(" ")[0] for letter in name}
     if unicodedata.normalize("NFKC", name) != name or len(alphabets & _ALIKE) > 1:
         raise ValidationError(_("Write a user name in plain letters of one alphabet."))

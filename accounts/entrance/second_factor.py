@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import record, sealing
 from accounts.models import User
@@ -19,6 +20,15 @@ _SEALED = ("secret", "seed")
 
 class MfaAdapter(DefaultMFAAdapter):
     """Secrets are encrypted with the house's keys, so that a copy of the database opens no account."""
+
+    error_messages: ClassVar = {
+        **DefaultMFAAdapter.error_messages,
+        # An address that nobody confirmed, behind a second factor, would be lost to whoever it belongs to.
+        "add_email_blocked": gettext_lazy(
+            "With a second factor the address stays. Take the second factor away, confirm the new address, then set it "
+            "up again."
+        ),
+    }
 
     def encrypt(self, text: str) -> str:
         return sealing.encrypt(text)
