@@ -10,4 +10,6 @@ class ConfigConfig(AppConfig):
     label = "house"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401 (registers the system checks)
+        from config import checks, panel_labels  # noqa: F401 (registers the system checks)
+
+        panel_labels.name_fields()
