@@ -65,16 +65,16 @@ def _open(hit: RuleHit) -> None:
 
 
 def loose() -> bool:
-    """Close open cases about what its owner deleted meanwhile, and about whoever is gone: nothing is left to decide.
+    """Close open cases about what its owner deleted meanwhile, and of whoever is gone: nothing is left to decide.
 
-    An appeal against a removal goes on: there the thing was gone before.
+    An appeal against a removal goes on: there the thing was gone before. So does what is about a thing of an
+    organisation, which stays when whoever made it goes.
     """
-    gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True, sanction__isnull=True)
-    about_more = Q(marks__has_key="all") | Q(marks__has_key=sent.MARK)
+    gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True)
+    about_more = Q(marks__has_key="all") | Q(marks__has_key=sent.MARK) | Q(sanction__isnull=False)
     against_removal = Q(parent__isnull=False, parent__decision=Case.Decision.REMOVE)
-    rows = Case.objects.filter(
-        (gone & ~about_more & ~against_removal) | Q(user__erased_at__isnull=False), decided_at__isnull=True
-    )
+    erased = Q(user__erased_at__isnull=False)
+    rows = Case.objects.filter(gone, erased | ~(about_more | against_removal), decided_at__isnull=True)
     found = list(rows.order_by("id").values_list("pk", flat=True)[:AT_ONCE])
     Case.objects.filter(pk__in=found, decided_at__isnull=True).update(
         decision=Case.Decision.GONE, decided_at=Now()

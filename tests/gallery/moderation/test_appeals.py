@@ -101,9 +101,20 @@ def test_appeals_close_by_themselves_when_the_account_is_gone(
         appeals.make(hidden, alice, "Look at the sketches."),
         appeals.make_against_sanction(warning, alice, "Look at the sketches."),
     ]
+    deletion.delete(public)
     User.objects.filter(pk=alice.pk).update(erased_at=Now())
     chores.loose()
     assert {Case.objects.get(pk=one.pk).decision for one in mine} == {"gone"}
+
+
+def test_a_report_stays_open_of_what_an_organisation_still_shows_when_its_maker_is_gone(
+    public: Item, case: Case, alice: User
+) -> None:
+    Item.objects.filter(pk=public.pk).update(account=founding.found(alice, "Studio Nord"))
+    User.objects.filter(pk=alice.pk).update(erased_at=Now())
+    chores.loose()
+    case.refresh_from_db()
+    assert case.decided_at is None
 
 
 def test_strangers_see_no_decision_and_appeal_against_none(
