@@ -11,11 +11,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts import credits
 from accounts.models import MICRO, Plan, User
+from predictions import judging
+from predictions.files import phash
 from predictions.models import Prediction, StoredFile, Upload, Version
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.openai.conftest import OpenAI, waited
 from tests.openai.pictures import EDITS, VARIATIONS, file, half_clear, png, post, post_json, refused
+from tests.predictions.judging.service import as_bytes, scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,6 +55,14 @@ def test_what_is_no_mask_is_refused(openai: OpenAI, inpainter: Version, provider
     assert "same width and height" in message(half_clear(32, 32))
     assert "PNG" in message(b"<svg>")
     assert "mask is missing" in refused(post(openai, model="acme/inpainter", image=file(png())), 400, "mask")
+
+
+def test_a_picture_that_was_removed_here_is_refused_by_the_name_of_its_field(
+    openai: OpenAI, editor: Version, provider: FakeProvider
+) -> None:
+    judging.block(phash.of(scene(1)))
+    told = refused(post(openai, model="acme/editor", image=file(as_bytes(scene(1)))), 400, "image")
+    assert "removed from this server" in told and not Upload.objects.exists()
 
 
 def test_a_picture_above_the_limit_is_too_large(

@@ -10,14 +10,16 @@ import pytest
 from django.conf import LazySettings
 
 from accounts.models import MICRO, User
-from predictions import lifecycle
+from predictions import judging, lifecycle
 from predictions.dialects.common import images
+from predictions.files import phash
 from predictions.models import Prediction, Version
 from predictions.providers.base import Job, Update
 from predictions.running import waiting
 from tests import factories, fakes
 from tests.fakes import FakeProvider, done
 from tests.openai.conftest import OpenAI, waited
+from tests.predictions.judging.service import as_bytes, scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,6 +142,17 @@ def test_a_failed_job_is_the_callers_error_with_its_words(
     assert answer.status_code == 400
     assert (error["type"], error["code"]) == ("image_generation_user_error", "generation_failed")
     assert error["message"] == "The prompt is empty of meaning. Nothing was charged."
+    assert factories.account_of(alice).balance == 100 * MICRO
+
+
+def test_a_result_that_the_house_holds_back_is_told_as_moderated(
+    openai: OpenAI, alice: User, painter: Version, provider: FakeProvider
+) -> None:
+    judging.block(phash.of(scene(1)))
+    provider.files = {"0": as_bytes(scene(1))}
+    error = told(waited(openai.generate(painter)))["error"]
+    assert (error["type"], error["code"]) == ("image_generation_user_error", "moderation_blocked")
+    assert error["message"].endswith("Nothing was charged.")
     assert factories.account_of(alice).balance == 100 * MICRO
 
 

@@ -167,7 +167,9 @@ def _pictures(wish: Wanted, rows: list[Prediction], cut: image_errors.ImageError
 def _failure(rows: list[Prediction]) -> image_errors.ImageError:
     failed = next((row for row in rows if row.shown_status == "failed"), None)
     if failed is not None:
-        return image_errors.generation_failed(lifecycle.free(failed.error or "The job failed."))
+        # What the house itself held back is no fault that the same words might not meet again.
+        code = "moderation_blocked" if failed.filtered else "generation_failed"
+        return image_errors.generation_failed(lifecycle.free(failed.error or "The job failed."), code)
     canceled = any(row.shown_status == "canceled" for row in rows)
     text = "The job was canceled." if canceled else "No picture was made."
     return image_errors.generation_failed(

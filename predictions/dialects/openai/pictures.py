@@ -160,7 +160,9 @@ def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], lis
         raise ServerFull from None
     except uploads.NotTaken as refused:
         forget(made)
-        raise generation_failed(str(refused), "moderation_blocked") from None
+        error = generation_failed(str(refused), "moderation_blocked")
+        error.param = one.name
+        raise error from None
     return inputs, made
 
 
