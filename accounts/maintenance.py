@@ -29,24 +29,30 @@ def keeps_out(user: User | None) -> bool:
     return is_on() and not (user is not None and user.is_staff)
 
 
+def said() -> str:
+    """The operator's sentence in the active language, else one of ours; it ends as a sentence does."""
+    rules = site.rules()
+    chinese = (translation.get_language() or "").startswith("zh")
+    own = (rules.maintenance_zh if chinese else rules.maintenance_en).strip()
+    words = own or _("This server is being looked after and takes nothing new for now.")
+    if words.endswith(_STOPS):
+        return words
+    # Sentences of ours follow it.
+    return words + ("。" if chinese else ".")
+
+
 def words(language: str | None = None) -> str:
     """What is told while it lasts, one or two sentences in a language, or the active one: the operator's where there
     are some.
     """
-    rules = site.rules()
     with translation.override(language or translation.get_language() or "en"):
-        chinese = (translation.get_language() or "").startswith("zh")
-        own = (rules.maintenance_zh if chinese else rules.maintenance_en).strip()
-        said = own or _("This server is being looked after and takes nothing new for now.")
-        if not said.endswith(_STOPS):
-            # Sentences of ours follow it.
-            said += "。" if chinese else "."
-        until = rules.maintenance_until
+        told = said()
+        until = site.rules().maintenance_until
         if until is not None and until > timezone.now():
             at = formats.date_format(timezone.localtime(until), "H:i")
             zone = timezone.localtime(until).tzname() or "UTC"
-            said = _("%(words)s Until about %(time)s (%(zone)s).") % {"words": said, "time": at, "zone": zone}
-        return said
+            told = _("%(words)s Until about %(time)s (%(zone)s).") % {"words": told, "time": at, "zone": zone}
+        return told
 
 
 def retry_after_s() -> int:

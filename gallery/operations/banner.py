@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST
 
-from accounts import announcing, site
+from accounts import announcing, maintenance, site
 from accounts.models import User
 from accounts.returning import safe_next
 
@@ -43,13 +43,11 @@ def lines(request: HttpRequest) -> list[dict[str, Any]]:
 
 def closed() -> dict[str, Any]:
     """The words of maintenance while it lasts, else nothing."""
-    rules = site.rules()
-    if not rules.maintenance:
+    if not maintenance.is_on():
         return {}
-    chinese = (get_language() or "").startswith("zh")
-    until = rules.maintenance_until
+    until = site.rules().maintenance_until
     return {
-        "words": (rules.maintenance_zh if chinese else rules.maintenance_en) or rules.maintenance_en,
+        "words": maintenance.said(),
         "until": until if until is not None and until > timezone.now() else None,
     }
 

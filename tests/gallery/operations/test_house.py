@@ -155,6 +155,14 @@ def test_maintenance_is_said_in_both_languages_drains_and_ends_with_one_press(
     assert AuditEntry.objects.filter(action="maintenance.end").count() == 1
 
 
+def test_the_line_of_maintenance_is_whole_sentences_whatever_the_operator_wrote() -> None:
+    until = timezone.now() + timedelta(minutes=30)
+    site.keep(Site(pk=1, maintenance=True, maintenance_en="Moving disks", maintenance_until=until))
+    assert "Moving disks. Until about" in Client().get("/gallery/").content.decode()
+    chinese = Client().get("/gallery/", headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert "Moving disks" not in chinese and "服务器正在维护，暂时不接受新的任务。" in chinese
+
+
 def announce(**fields: Any) -> Announcement:
     """One that is shown from now on."""
     row = Announcement.objects.create(**{"text_en": "Two new models.", "text_zh": "两个新模型。", **fields})
