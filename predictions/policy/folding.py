@@ -40,9 +40,12 @@ _PIECE = re.compile(r"(?:[^\W_]|[@$!|€+])+")
 _SMALL_PIECE = re.compile(r"(?:[^\W_]|[@$€])+")
 _ALIKE = (
     "аa еe оo рp сc уy хx іi јj ѕs кk мm нh тt вb гr ьb ԁd ԛq ԝw һh ӏl ɡg αa οo ρp νv ιi κk τt "
-    "υu χx εe ηn ωw γy βb ѡw ɑa ɩi ıi łl øo đd ŧt ʙb ʜh ɪi ɴn ʀr ʏy ᴀa ᴄc ᴅd ᴇe ᴊj ᴋk ᴍm ᴏo ᴘp ᴛt ᴜu ᴠv ᴡw ᴢz"
+    "υu χx εe ηn ωw γy βb ѡw ɑa ɩi ıi łl øo đd ŧt ʙb ʜh ɪi ɴn ʀr ʏy ᴀa ᴄc ᴅd ᴇe ᴊj ᴋk ᴍm ᴏo ᴘp ᴛt ᴜu ᴠv ᴡw ᴢz "
+    "єe пn ոn սu օo հh յj ցg ѵv ʟl ɛe"
 )
 """Letters of other alphabets, and the Latin letter that each is taken for, pair by pair."""
+_FILLED = (0x1F150, 0x1F170)
+"""Where the capitals in filled circles and in filled squares begin, A to Z."""
 _LOOK_ALIKES = str.maketrans({pair[0]: pair[1] for pair in _ALIKE.split()})
 _SOLID = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -65,6 +68,8 @@ class _Plain(dict[int, str]):
 def _plain_sign(sign: str) -> str:
     if sign.isspace():
         return "\n" if sign in _BREAKS else " "
+    if (enclosed := _enclosed(sign)) is not None:
+        return enclosed
     form: Literal["NFKC", "NFKD"] = "NFKC" if _SOLID_SIGN.match(sign) else "NFKD"
     kept = [
         one
@@ -72,6 +77,12 @@ def _plain_sign(sign: str) -> str:
         if unicodedata.category(one) not in ("Mn", "Me", "Cc", "Cf", "Cs", "Co", "Cn")
     ]
     return "".join(kept)
+
+
+def _enclosed(sign: str) -> str | None:
+    """The letter in a filled circle or square, which no form of Unicode names."""
+    place = next((ord(sign) - first for first in _FILLED if first <= ord(sign) < first + 26), None)
+    return None if place is None else chr(ord("a") + place)
 
 
 _plain = _Plain()

@@ -12,6 +12,7 @@ ODD = [
     "nuuuude",
     "nüde", "nu\u0301de", "n\u200bu\u200bd\u200be", "nu\u00adde", "n\u2060ude", "nud3",
     "nυde", "nud\u0435", "𝓃𝓊𝒹ℯ", "(nude)", "“nude”", "nude,", "the\nnude\nlady", "ⓝⓤⓓⓔ", "NUDE!!!",
+    "🅝🅤🅓🅔", "🅽🆄🅳🅴", "nud\u0454", "\u043fude", "n\u057dde", "\u0578ude",
 ]  # fmt: skip
 INNOCENT = ["denuded rock", "nudes", "the red, under the sea", "a nu deep sea", "n u", "nu d", ""]
 PARTED = [
