@@ -123,7 +123,7 @@ class TestView(OwnApiView):
         try:
             made = sending.send_test(self.account, wish["url"], wish["event"], origin_of(request._request))
         except sending.TooManyTests as error:
-            raise Denied(429, "Too Many Requests", str(error)) from None
+            raise Denied(429, "Too Many Requests", str(error), wait=error.wait_s) from None
         except sending.CannotSend as error:
             raise Denied(403, "Forbidden", str(error)) from None
         whole = log.own(self.account, made.message_id)

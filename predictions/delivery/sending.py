@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -32,7 +33,11 @@ class CannotSend(Exception):
 
 
 class TooManyTests(CannotSend):
-    """The account asked for as many test events as one may in an hour."""
+    """The account asked for as many test events as one may in an hour; `wait_s` seconds later it may have another."""
+
+    def __init__(self, words: str, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(words)
 
 
 def resend(delivery: Delivery) -> None:
@@ -73,9 +78,13 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
     recent = Delivery.objects.filter(
         account=account, event=Delivery.Event.TEST, created_at__gt=Now() - timedelta(hours=1)
     )
-    if recent.count() >= TESTS_AN_HOUR:
+    times = list(recent.order_by("-created_at").values_list("created_at", flat=True)[:TESTS_AN_HOUR])
+    if len(times) == TESTS_AN_HOUR:
+        # When the earliest of these is an hour old.
+        left = math.ceil((times[-1] + timedelta(hours=1) - timezone.now()).total_seconds())
         raise TooManyTests(
-            _("There were %(limit)s test events within an hour; wait a little.") % {"limit": TESTS_AN_HOUR}
+            _("There were %(limit)s test events within an hour; wait a little.") % {"limit": TESTS_AN_HOUR},
+            max(1, left),
         )
     body = json.dumps(example(event, origin), ensure_ascii=False)
     made = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)

@@ -268,5 +268,7 @@ def test_an_event_that_is_none_is_refused(own: Own) -> None:
 
 def test_test_events_are_counted_by_the_hour(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "TESTS_AN_HOUR", 2)
-    codes = [own.post("webhooks/test", {"url": "https://example.org/"}).status_code for _ in range(3)]
-    assert codes == [202, 202, 429]
+    answers = [own.post("webhooks/test", {"url": "https://example.org/"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    # What is promised of every 429.
+    assert 3000 < int(answers[-1].headers["Retry-After"]) <= 3600
