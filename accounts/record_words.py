@@ -56,6 +56,7 @@ WORDS: dict[str, Promise] = {
     "plan.change": _("changed a plan"),
     "price.add": _("set a price"),
     "purchase.refund": _("paid a purchase back"),
+    "purchase.not_opened": _("an order came to no payment page"),
     "purchase.refund_failed": _("could not pay a purchase back"),
     "purchase.paid_otherwise": _("paid a purchase back by another way"),
     "account.suspend": _("suspended an account"),

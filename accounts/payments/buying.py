@@ -6,19 +6,23 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import amounts, switches
+from accounts import amounts, record, switches
 from accounts.models import Account, CreditPack, Purchase, User
 from accounts.organizations import acting
 from accounts.payments import registry
 from accounts.payments.base import Checkout, Order, ProviderError
 
+log = structlog.get_logger(__name__)
 OPEN_AT_MOST = 10
-"""Orders of one account that may wait for payment at a time: each is a page held open at the provider."""
+"""Orders of one account that may wait for payment at a time: each is a page held open at the provider. Those for which
+it opened none count too, so that nobody asks it for ever what it refuses."""
 PAGE_ENDS = timedelta(hours=2)
 """How long the provider's page takes money: no less than half an hour is what Stripe allows."""
 
@@ -32,6 +36,9 @@ class CannotBuy(Exception):
         "closed": _("This account takes no credits now."),
         "many": _("Too many payments of yours are still open. Finish one of them, or wait an hour."),
         "provider": _("The payment service does not answer. Nothing was charged; try again in a minute."),
+        "refused": _(
+            "This cannot be paid here now. Nothing was charged. Trying again will not help: tell the operator."
+        ),
         "stale": _("This form was used already. Open it again."),
     }
 
@@ -79,9 +86,24 @@ def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) ->
             cancelled=ways.cancelled.format(**fill),
         )
     except ProviderError as error:
-        raise CannotBuy("provider") from error
+        if not error.permanent:
+            raise CannotBuy("provider") from error
+        _refused(purchase, error)
+        raise CannotBuy("refused") from error
     Purchase.objects.filter(pk=purchase.pk, session="").update(session=checkout.session)
     return purchase, checkout
+
+
+def _refused(purchase: Purchase, error: ProviderError) -> None:
+    """End an order that the provider will never take, and tell the operator why: only they can see to it."""
+    log.error(
+        "payment_page_refused", purchase=purchase.reference, provider=purchase.provider, error=str(error)
+    )
+    with transaction.atomic():
+        rows = Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.OPEN, session="")
+        if rows.update(status=Purchase.Status.EXPIRED):
+            detail = {"price": purchase.price, "currency": purchase.currency, "error": str(error)}
+            record.write(None, "purchase.not_opened", purchase, account=purchase.account_id, detail=detail)
 
 
 def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
@@ -102,8 +124,9 @@ def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
             if not locked.exists():
                 raise CannotBuy("closed")
             lately = timezone.now() - timedelta(hours=1)
+            no_page = Q(status=Purchase.Status.EXPIRED, session="")
             waiting = Purchase.objects.filter(
-                account=account, status=Purchase.Status.OPEN, created_at__gt=lately
+                Q(status=Purchase.Status.OPEN) | no_page, account=account, created_at__gt=lately
             )
             if waiting.count() >= OPEN_AT_MOST:
                 raise CannotBuy("many")

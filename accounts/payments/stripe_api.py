@@ -272,10 +272,14 @@ def _amount(values: Mapping[str, Any], name: str) -> int | None:
 
 
 def _ours(error: stripe.StripeError) -> ProviderError:
-    """Its kind, its code and the id that Stripe's support asks for; never its words, which may repeat a key."""
+    """Its kind, its code, the field at fault and the id that Stripe's support asks for; never its words, which may
+    repeat a key.
+    """
     status = error.http_status or 0
     permanent = 400 <= status < 500 and status not in {409, 429}
     told = [type(error).__name__, f"status {status}" if status else "no answer", str(error.code or "")]
+    # A name of ours: what we send are fields of our own choice.
+    told.append(str(getattr(error, "param", None) or "")[:100])
     return ProviderError(
         " · ".join([*filter(None, told), error.request_id or ""]).strip(" ·"), permanent=permanent
     )

@@ -52,7 +52,7 @@ def credits(request: HttpRequest) -> HttpResponse:
         "refusal": refusal,
         "cancelled": "cancelled" in request.GET,
     }
-    status = 200 if refusal is None else 502 if refusal.why == "provider" else 409
+    status = 200 if refusal is None else 502 if refusal.why in {"provider", "refused"} else 409
     with timezone.override(zones.of_reader(request)):
         return _leading_out(render(request, "accounts/credits.html", context, status=status))
 

@@ -154,8 +154,43 @@ def test_a_provider_that_fails_costs_nothing_and_tells_no_secret(
     told = caplog.text + "".join(capsys.readouterr()) + answer.content.decode()
     assert KEY not in told and SECRET not in told
     double.fail_with = 0
+    assert order(client_of(alice), pack, "1" * 24).status_code == 303
+    assert Purchase.objects.filter(status="open").count() == 1
+
+
+def test_a_provider_that_is_down_is_asked_again_for_the_same_order(
+    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble
+) -> None:
+    double.fail_with = 429
+    answer = order(client_of(alice), pack)
+    assert answer.status_code == 502 and "does not answer" in answer.content.decode()
+    double.fail_with = 0
     assert order(client_of(alice), pack).status_code == 303
-    assert Purchase.objects.count() == 1
+    assert Purchase.objects.count() == 1 and not AuditEntry.objects.exists()
+
+
+def test_what_the_provider_refuses_for_good_is_told_to_the_member_as_that_and_to_the_operator_with_the_reason(
+    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble, settings: Any
+) -> None:
+    settings.PAYMENTS = {"stripe": settings.PAYMENTS["stripe"] | {"key": "sk_test_another_key"}}
+    answer = order(client_of(alice), pack)
+    page = answer.content.decode()
+    assert answer.status_code == 502 and "cannot be paid here now. Nothing was charged" in page
+    assert "does not answer" not in page and "waiting for payment" not in page and "not paid" in page
+    entry = AuditEntry.objects.get(action="purchase.not_opened")
+    assert entry.account_id == factories.account_of(alice).pk
+    assert "AuthenticationError" in entry.detail["error"] and "401" in entry.detail["error"]
+    assert "sk_test" not in json.dumps(entry.detail) and KEY not in page and "sk_test" not in page
+
+
+def test_nobody_asks_the_provider_for_ever_for_what_it_refuses(
+    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble
+) -> None:
+    double.fail_with = 400
+    client = client_of(alice)
+    answers = [order(client, pack, f"{number:024x}").status_code for number in range(12)]
+    assert answers == [502] * 10 + [409] * 2
+    assert len(double.requests) == 10 and AuditEntry.objects.count() == 10
 
 
 def test_open_orders_are_few(alice: User, client_of: ClientOf, pack: CreditPack) -> None:
