@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import finding
 from accounts.models import LedgerQuerySet
+
+if TYPE_CHECKING:
+    from unfold.admin import ModelAdmin
+else:
+    ModelAdmin = object
 
 NEWEST = 20_000
 """Of so many rows the words are read, where no index has them."""
@@ -20,7 +26,7 @@ _SLACK = timedelta(hours=1)
 """By so much a time may be before that of a row with a lower number."""
 
 
-class Finds:
+class Finds(ModelAdmin):
     """For a panel: what a search asks, each by an index of its own, and what it finds in the newest rows besides."""
 
     exactly: ClassVar[tuple[str, ...]] = ()
@@ -31,6 +37,20 @@ class Finds:
     in_newest: ClassVar[tuple[str, ...]] = ()
     """Columns that have the words anywhere, in the newest rows alone."""
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list; it says so where words may stand in more rows than were read or are listed."""
+        answer = super().changelist_view(request, extra_context)
+        if getattr(request, "_words_fell_short", False):
+            messages.info(
+                request,
+                _(
+                    "Words are looked for in the newest %(rows)s rows, and the newest %(most)s that have them are "
+                    "listed. A whole ID or the beginning of a name finds older ones."
+                )
+                % {"rows": f"{NEWEST:,}", "most": finding.MOST},
+            )
+        return answer
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -39,7 +59,7 @@ class Finds:
             return queryset, False
         # Who may not see addresses finds nobody by one: a search is an answer too.
         by_address = bool(request.user.has_perm("accounts.view_account"))
-        wanted = Q(pk__in=self.newest(queryset, words))
+        wanted = Q(pk__in=self.newest(request, queryset, words))
         for column in self.exactly:
             if column != "pk" or finding.is_number(words):
                 wanted |= Q(**{column: words})
@@ -51,7 +71,7 @@ class Finds:
                 wanted |= Q(**{f"{column}__in": accounts})
         return queryset.filter(wanted), False
 
-    def newest(self, queryset: QuerySet[Any], words: str) -> list[Any]:
+    def newest(self, request: HttpRequest, queryset: QuerySet[Any], words: str) -> list[Any]:
         """Keys of new rows that have every word somewhere."""
         last = queryset.model._base_manager.order_by("-pk").values_list("pk", flat=True).first()
         if not self.in_newest or last is None:
@@ -62,7 +82,10 @@ class Finds:
             for column in self.in_newest:
                 anywhere |= Q(**{f"{column}__icontains": word})
             rows = rows.filter(anywhere)
-        return list(rows.values_list("pk", flat=True)[: finding.MOST])
+        found = list(rows.values_list("pk", flat=True)[: finding.MOST])
+        if last > NEWEST or len(found) == finding.MOST:
+            request._words_fell_short = True  # type: ignore[attr-defined]
+        return found
 
 
 class ChoiceOf(admin.ChoicesFieldListFilter):

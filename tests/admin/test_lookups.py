@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
+from accounts import desk_finding
 from accounts import staff as levels
 from accounts.desk import Recorded
 from accounts.models import Notice, User
@@ -110,3 +111,21 @@ def test_a_time_at_the_end_of_the_calendar_is_an_answer_and_no_failure(
 ) -> None:
     answer = client_of(staff).get(address, {f"{column}__gte": moment}, follow=True)
     assert answer.status_code == 200
+
+
+def test_a_list_says_that_words_are_looked_for_in_its_newest_rows_alone(
+    staff: User, alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(staff)
+    old = factories.make_prediction(alice, input={"prompt": "a lighthouse"})
+    factories.make_prediction(alice, input={"prompt": "a lighthouse"})
+
+    def page(words: str) -> tuple[int, bool]:
+        answer = client.get("/admin/predictions/prediction/", {"q": words})
+        return len(answer.context["cl"].result_list), "in the newest" in answer.content.decode()
+
+    assert page("lighthouse") == (2, False)
+    monkeypatch.setattr(desk_finding, "NEWEST", old.pk)
+    assert page("lighthouse") == (1, True)
+    assert page(old.public_id)[0] == 1
+    assert page("") == (2, False)
