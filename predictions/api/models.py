@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.templatetags.static import static
 from drf_spectacular.utils import extend_schema
@@ -16,7 +16,7 @@ from accounts import paging
 from accounts.api import examples, lists
 from accounts.api.fields import Listed, QueryFlag
 from accounts.problems import OwnApiView, ProblemSerializer
-from predictions import availability, catalogue, pricing, samples
+from predictions import availability, catalogue, pricing, samples, submit
 from predictions.dialects.common.origin import origin_of
 from predictions.models import HostedModel, Price, Version
 
@@ -59,6 +59,9 @@ class ModelRowSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(allow_blank=True)
     kind = serializers.ChoiceField(HostedModel.Kind.choices)
     servable = serializers.BooleanField(help_text="Whether it can be served now; else a create is refused.")
+    permitted = serializers.BooleanField(
+        help_text="Whether the account's plan and the API token that asks have it; else a create is refused."
+    )
     price = PriceSerializer(allow_null=True)
     version = serializers.CharField(allow_null=True, help_text="The id of its newest version.")
     sample = SampleSerializer(allow_null=True)
@@ -87,6 +90,7 @@ _ROW = {
     "description": "Fast pictures from words, in four steps.",
     "kind": "text-to-image",
     "servable": True,
+    "permitted": True,
     "price": {"unit": "output", "amount": 300_000, "least": 0, "most": None, "rules": []},
     "version": examples.VERSION,
     "sample": {
@@ -138,7 +142,7 @@ class ModelsView(OwnApiView):
         found = found[: query["limit"]]
         cursor = f"{found[-1].position}.{found[-1].pk}" if more else ""
         return Response(
-            {"results": [_row(model, request) for model in found], "next": lists.next_url(request, cursor)}
+            {"results": [_row(model, self) for model in found], "next": lists.next_url(request, cursor)}
         )
 
 
@@ -151,10 +155,13 @@ def _after(models: QuerySet[HostedModel], cursor: str) -> QuerySet[HostedModel]:
 
 
 def _servable(models: QuerySet[HostedModel], wanted: bool) -> QuerySet[HostedModel]:
+    """Those that can be served, or cannot: somebody works on them, and they have a version and a price."""
     refs = availability.served_refs()
-    served = [
-        pk for pk, owner, name in models.values_list("pk", "owner", "name") if f"{owner}/{name}" in refs
-    ]
+    whole = models.filter(
+        Exists(Version.objects.filter(model=OuterRef("pk"), enabled=True)),
+        Exists(Price.objects.filter(model=OuterRef("pk"))),
+    )
+    served = [pk for pk, owner, name in whole.values_list("pk", "owner", "name") if f"{owner}/{name}" in refs]
     return models.filter(pk__in=served) if wanted else models.exclude(pk__in=served)
 
 
@@ -190,7 +197,7 @@ class ModelView(OwnApiView):
             "output": version.output_schema,
             "example": version.example_input,
         }
-        return Response(_row(version.model, request, version) | schemas)
+        return Response(_row(version.model, self, version) | schemas)
 
 
 def _sample(ref: str, request: Request) -> dict[str, Any] | None:
@@ -218,7 +225,12 @@ def _priced(price: Price) -> dict[str, Any]:
     return {name: getattr(price, name) for name in names}
 
 
-def _row(model: HostedModel, request: Request, version: Version | None = None) -> dict[str, Any]:
+def _permitted(view: OwnApiView, ref: str) -> bool:
+    allowed = view.token.allowed_models if view.token is not None else []
+    return (not allowed or ref in allowed) and submit.plan_refuses(view.account, ref) is None
+
+
+def _row(model: HostedModel, view: OwnApiView, version: Version | None = None) -> dict[str, Any]:
     version = version or catalogue.find_version(model.ref)
     try:
         price = pricing.current_price(model)
@@ -229,8 +241,9 @@ def _row(model: HostedModel, request: Request, version: Version | None = None) -
         "description": model.description,
         "kind": model.kind,
         "servable": price is not None and version is not None and availability.can_serve(model),
+        "permitted": _permitted(view, model.ref),
         "price": _priced(price) if price else None,
         "version": version.pk if version else None,
-        "sample": _sample(model.ref, request),
+        "sample": _sample(model.ref, view.request),
         "created_at": model.created_at,
     }

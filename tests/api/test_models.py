@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.models import MICRO
+from accounts import credits, tokens
+from accounts.models import MICRO, Plan, User
 from predictions import availability, catalogue
 from predictions.models import HostedModel, Price, Version
 from tests import factories
@@ -48,6 +49,39 @@ def test_kind_and_servable_are_filters(mine: Frontend, monkeypatch: pytest.Monke
     assert {row["kind"] for row in mine.rows("/api/models", kind="inpainting")} == {"inpainting"}
     assert [row["model"] for row in mine.rows("/api/models", servable="true")] == ["stability-ai/sdxl"]
     assert len(mine.rows("/api/models", servable="false")) == len(catalogue.ORDER) - 1
+
+
+def test_a_model_without_a_price_is_among_those_that_cannot_be_served(
+    mine: Frontend, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = HostedModel.objects.create(owner="acme", name="bare")
+    factories.make_version(bare)
+    Price.objects.filter(model=bare).delete()
+    refs = {version.model.ref, bare.ref}
+    monkeypatch.setattr(availability, "served_refs", lambda: refs)
+    monkeypatch.setattr(availability, "can_serve", lambda model: model.ref in refs)
+    for wanted, ref in (("true", version.model.ref), ("false", bare.ref)):
+        rows = mine.rows("/api/models", servable=wanted)
+        assert [(row["model"], row["servable"]) for row in rows] == [(ref, wanted == "true")]
+
+
+def test_a_model_says_whether_the_plan_and_the_token_have_it(
+    mine: Frontend, alice: User, version: Version
+) -> None:
+    other = factories.make_version(factories.make_model())
+    limited = tokens.issue(alice, "shop", allowed_models=[other.model.ref])[1]
+
+    def permitted(headers: dict[str, str]) -> dict[str, bool]:
+        rows = mine.client.get("/api/models", headers=headers).json()["results"]
+        return {row["model"]: row["permitted"] for row in rows}
+
+    assert permitted(mine.headers) == {version.model.ref: True, other.model.ref: True}
+    narrow = {version.model.ref: False, other.model.ref: True}
+    assert permitted({"Authorization": f"Bearer {limited}"}) == narrow
+    plan = Plan.objects.create(name="Studio", allowed_models=[other.model.ref])
+    credits.set_plan(factories.account_of(alice), plan)
+    assert permitted(mine.headers) == narrow
+    assert mine.get(f"/api/models/{version.model.ref}").json()["permitted"] is False
 
 
 def test_a_disabled_model_is_not_shown(mine: Frontend, version: Version) -> None:
