@@ -187,6 +187,15 @@ def due() -> Any:
     return Account.objects.filter(looked, plan__isnull=False, status=Account.Status.ACTIVE)
 
 
+def covers(account: Account, needed: int) -> bool:
+    """Whether an account has so much, with the allowance that it is owed: where less is there and its moment has come,
+    that is given first, as a hold does it. Brings `account.balance` up to date.
+    """
+    if account.balance < needed and due().filter(pk=account.pk).exists() and renew(account.pk):
+        account.refresh_from_db(fields=["balance"])
+    return account.balance >= needed
+
+
 def step() -> bool:
     """A chore: renew some of the accounts that are due. Whether there may be more."""
     end = time.monotonic() + ROUND_S

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts import credits, maintenance, site, tokens
-from accounts.models import MICRO, LedgerEntry, User
+from accounts.models import MICRO, LedgerEntry, Plan, User
 from gallery.leaving import closing
 from predictions import availability
 from predictions.models import Prediction, Version
@@ -191,3 +191,23 @@ def test_a_house_in_maintenance_says_when_to_ask_for_a_price_again(
     quoted = ask(client, headers, several.pk, prompt="a lighthouse")
     assert quoted.status_code == 503
     assert quoted.headers["Retry-After"] == str(maintenance.RETRY_AFTER_S)
+
+
+def test_it_counts_the_allowance_that_the_account_is_owed_as_the_create_itself_would(
+    client: Client, charlie: User, bearer: Bearer, several: Version
+) -> None:
+    headers = bearer(charlie)
+    credits.set_plan(factories.account_of(charlie), Plan.objects.create(name="Monthly", allowance=5 * MICRO))
+    for _again in range(2):
+        answer = ask(client, headers, several.pk, prompt="a lighthouse").json()
+        assert (answer["enough"], answer["objection"], answer["balance"]) == (True, None, 5 * MICRO)
+    assert LedgerEntry.objects.filter(account=charlie.account_id, kind="allowance").count() == 1
+
+
+def test_it_says_not_enough_where_nothing_is_owed_and_leaves_the_ledger_alone(
+    client: Client, charlie: User, bearer: Bearer, several: Version
+) -> None:
+    headers = bearer(charlie)
+    credits.set_plan(factories.account_of(charlie), Plan.objects.create(name="Nothing"))
+    answer = ask(client, headers, several.pk, prompt="a lighthouse").json()
+    assert answer["enough"] is False and not LedgerEntry.objects.filter(account=charlie.account_id).exists()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from accounts import allowances
 from accounts.models import User
 from accounts.organizations import purse
 from gallery import access, money, tiles
@@ -146,8 +147,9 @@ def _made(request: HttpRequest, wanted: Plan) -> HttpResponse:
 def _asked(request: HttpRequest, wanted: Plan, refusal: str = "") -> HttpResponse:
     """The pictures with the price on a button: as a part of the library's page where a script asks, else alone."""
     account = account_of(request)
+    covered = allowances.covers(account, wanted.cost)
     short = money.lacking(purse.of(user_of(request), account), account.balance, wanted.cost)
-    if not short and wanted.cost > account.balance:
+    if not short and not covered:
         short = _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.") % {
             "cost": money.words(wanted.cost), "have": money.short(account.balance),
         }  # fmt: skip

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts import allowances
 from accounts.organizations import purse
 from gallery import money
 from gallery.pages import account_of, member, page, user_of
@@ -87,13 +88,15 @@ def price_of(
         cost = batches.quote(version, form, account, given)
     except refusals.ModelNotAvailable as refused:
         return {"cost": None, "count": 1, "short_of": refused.detail}
+    # Asked first: it brings the balance up to date where an allowance is owed.
+    covered = allowances.covers(account, cost)
     lacking = money.lacking(purse.of(user_of(request), account), account.balance, cost)
     missing, barred = "", submit.closed(user_of(request)) or submit.plan_refuses(account, version.model.ref)
     if barred is not None:
         missing = said(barred)
     elif lacking:
         missing = lacking
-    elif cost > account.balance:
+    elif not covered:
         missing = _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.") % {
             "cost": money.words(cost), "have": money.short(account.balance),
         }  # fmt: skip
@@ -105,7 +108,7 @@ def price_of(
         "count": count,
         "deed": known.deed(version, given, count),
         "short_of": missing,
-        "poor": barred is None and not lacking and cost > account.balance,
+        "poor": barred is None and not lacking and not covered,
         "need": needs.picture(version, given),
         "film": known.film(version, given),
         "stretched": _stretched(request, version, given, pictures),

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import credits, permits, token_limits
+from accounts import allowances, credits, permits, token_limits
 from accounts.api import examples
 from accounts.api.fields import Text
 from accounts.organizations import purse
@@ -129,7 +129,7 @@ class _Quoting(OwnApiView):
         return {"balance": seen.balance, "enough": objection is None, "objection": objection}
 
     def _objection(self, ceiling: int) -> str | None:
-        if self.account.balance < ceiling:
+        if not allowances.covers(self.account, ceiling):
             return refusals.InsufficientCredit.detail
         now = timezone.now()
         for meter in self._meters:

@@ -68,11 +68,8 @@ def _from_pictures(request: TokenRequest, body: edits.EditBody, chosen: models.C
 def _refuse_unaffordable(requests: list[submit.Request]) -> None:
     """Everything that can be refused, while no picture is kept yet. Raises refusals.Refused."""
     needed = sum(submit.check(request).ceiling for request in requests)
-    account = requests[0].account
-    if account.balance < needed and allowances.renew(account.pk):
-        # It was owed an allowance, as whoever sends words alone is found to be when they are held for.
-        account.refresh_from_db(fields=["balance"])
-    if account.balance < needed:
+    # With the allowance that it is owed, as whoever sends words alone is found to have when they are held for.
+    if not allowances.covers(requests[0].account, needed):
         raise refusals.InsufficientCredit
 
 

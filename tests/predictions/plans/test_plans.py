@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Account, Plan, User
+from accounts import credits
+from accounts.models import MICRO, Account, Plan, User
 from gallery import money
 from gallery.library import storage
 from predictions import lifecycle, pricing
@@ -161,8 +162,6 @@ def test_a_plan_has_no_more_under_way_than_it_may_however_many_are_asked_for(
 def test_the_spending_of_a_plan_trips_at_the_door(
     alice: User, bearer: Any, version: Version, provider: FakeProvider
 ) -> None:
-    from accounts import credits
-
     credits.plan_changed(put_on(alice, day_limit=2_500_000))
     headers = bearer(alice)
     assert [ask("/v1", version, headers).status_code for _ in range(3)] == [201, 201, 402]
@@ -234,3 +233,16 @@ def test_no_plan_pays_less_than_nothing_or_far_too_much(client_of: Any, percent:
     )
     assert answer.status_code == 200 and "price_percent" in answer.context["adminform"].form.errors
     assert not Plan.objects.filter(name="Odd").exists()
+
+
+def test_the_studios_button_counts_the_allowance_that_is_owed(
+    charlie: User, client_of: Any, version: Version, provider: FakeProvider
+) -> None:
+    browser: Client = client_of(charlie)
+    form = {"model": version.model.ref, "switches": "1", **WISH}
+    assert "add credits" in browser.post("/studio/quote/", form).content.decode()
+    credits.set_plan(
+        Account.objects.get(pk=charlie.account_id), Plan.objects.create(name="Monthly", allowance=5 * MICRO)
+    )
+    assert "add credits" not in browser.post("/studio/quote/", form).content.decode()
+    assert factories.account_of(charlie).balance == 5 * MICRO
