@@ -18,6 +18,7 @@ from accounts import sanctions
 from accounts.models import User
 from gallery.models import Item
 from gallery.moderation import banned
+from predictions.files import uploads
 from tests import factories
 from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import Secrets
@@ -115,10 +116,22 @@ def test_every_route_of_the_apis_refuses_it(alice: User, address: str) -> None:
 def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:
     item = factories.make_item(alice, visibility="public")
     link = factories.make_share_link(item)
+    upload, run = factories.make_upload(alice), factories.make_prediction(alice, status="succeeded")
+    owner, ends = upload.account.name, 4102444800
+    signed = urlencode(
+        {
+            "owner": owner,
+            "expiry": ends,
+            "signature": uploads.signature(upload.account, upload.public_id, ends),
+        }
+    )
     doors = [
         f"/s/{link.token}/",
         f"/s/{link.token}/picture/full",
         f"/f/{item.output.token}/{item.output.name}",
+        f"/v1/files/{upload.public_id}/download?{signed}",
+        f"/v1/streams/{run.stream_token}",
+        f"/replicate/v1/files/stream-{run.stream_token}",
     ]
     row = None
     for expected in (200, 404, 200):

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 
+from accounts.models import Account
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.door import TokenRequest
 from predictions.dialects.replicate import errors, paging
@@ -67,7 +68,9 @@ def delete(request: TokenRequest, public_id: str) -> HttpResponse:
 
 def download(request: HttpRequest, public_id: str) -> HttpResponse:
     """GET /files/{id}/download?owner=&expiry=&signature=: the bytes, without a token."""
-    upload = Upload.objects.visible().select_related("file", "account").filter(public_id=public_id).first()
+    rows = Upload.objects.visible().select_related("file", "account").filter(public_id=public_id)
+    # What a banned member handed out opens for nobody.
+    upload = rows.filter(user__is_active=True).exclude(account__status=Account.Status.SUSPENDED).first()
     given = [request.GET.get(name, "") for name in ("owner", "expiry", "signature")]
     if upload is None or not uploads.opens(upload, *given):
         raise Http404

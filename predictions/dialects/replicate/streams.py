@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.models import Account
 from accounts.prepared import Prepared
 from predictions import previews, shown
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
@@ -59,7 +60,13 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 _BY_TOKEN = Prepared[Prediction](
-    lambda token: shown.joined(Prediction.objects.filter(stream_token=token))[:1], token=str
+    # What a banned member handed out opens for nobody.
+    lambda token: shown.joined(
+        Prediction.objects.filter(stream_token=token, user__is_active=True).exclude(
+            account__status=Account.Status.SUSPENDED
+        )
+    )[:1],
+    token=str,
 )
 
 
