@@ -30,6 +30,9 @@ from predictions.prices import rules
 from predictions.prices.rules import BadRules, Rule
 
 COUNT_KEY = "num_outputs"
+_OTHER_COUNTS = ("num_images", "number_of_images", "num_images_per_prompt", "num_samples", "n")
+"""What other models call it, where their output is a list; the first that is there counts."""
+COUNT_KEYS = (COUNT_KEY, *_OTHER_COUNTS)
 MEGAPIXEL = 1_000_000
 WHOLE = 100
 """Percent of a price that an account without a plan pays."""
@@ -72,11 +75,22 @@ def percent_of(account: Account) -> int:
 
 def asked_outputs(version: Version, given: Mapping[str, Any]) -> int:
     """How many output files the input asks for: its count, or the schema's default, or one."""
-    rule = version.properties.get(COUNT_KEY)
-    if rule is None:
+    name = _count_key(version)
+    if not name:
         return 1
-    count = given.get(COUNT_KEY, rule.get("default", 1))
+    count = given.get(name, version.properties[name].get("default", 1))
     return int(count) if isinstance(count, int | float) and not isinstance(count, bool) else 1
+
+
+def _count_key(version: Version) -> str:
+    """The input that says how many files are asked for; empty where none does."""
+    properties = version.properties
+    if COUNT_KEY in properties:
+        return COUNT_KEY
+    if not (version.gives_list and version.gives_files):
+        return ""
+    whole = (name for name in _OTHER_COUNTS if properties.get(name, {}).get("type") == "integer")
+    return next(whole, "")
 
 
 def unit_price(price: Price, version: Version, given: Mapping[str, Any]) -> Fraction:

@@ -17,7 +17,7 @@ from predictions.pricing import Delivered
 
 NEWEST = 200
 LARGEST_CHANGES = 8
-_ASKED = (pricing.COUNT_KEY, "width", "height")
+_ASKED = (*pricing.COUNT_KEYS, "width", "height")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,26 @@ def test_a_price_without_rules_is_what_it_always_was() -> None:
     assert pricing.charge(price("run"), version(), {}, Delivered(1, 1)) == MICRO
 
 
+@pytest.mark.parametrize(
+    "name", ["num_images", "number_of_images", "num_images_per_prompt", "num_samples", "n"]
+)
+def test_a_models_own_name_for_the_number_of_outputs_is_held_and_charged_for(name: str) -> None:
+    other = version({"prompt": {"type": "string"}, name: {"type": "integer", "default": 2, "maximum": 8}})
+    assert pricing.ceiling(price(), other, {name: 4}) == 4 * MICRO
+    assert pricing.ceiling(price(), other, {}) == 2 * MICRO
+    assert pricing.charge(price(), other, {name: 4}, Delivered(4, 4)) == 4 * MICRO
+
+
+def test_such_a_name_is_no_number_of_outputs_where_one_file_comes_or_where_it_is_no_whole_number() -> None:
+    single = version({"num_samples": {"type": "integer", "default": 8}})
+    single.output_schema = {"type": "string", "format": "uri"}
+    assert pricing.asked_outputs(single, {"num_samples": 8}) == 1
+    assert pricing.asked_outputs(version({"n": {"type": "string", "default": "8"}}), {"n": "8"}) == 1
+    assert (
+        pricing.asked_outputs(version(PROPERTIES | {"n": {"type": "integer", "default": 8}}), {"n": 8}) == 1
+    )
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_nothing_delivered_costs_nothing_whatever_the_least(unit: str) -> None:
     one = price(unit, least=MICRO, most=9 * MICRO)
