@@ -274,5 +274,6 @@ def _begin_account(account_id: int, member_id: int | None, period: str) -> int:
 def member_left(account_id: int, user: User) -> None:
     """Forget what somebody spent who is no longer a member: the ledger still knows."""
     with transaction.atomic():
-        Account.objects.select_for_update().get(pk=account_id)
+        # No key, as whoever calls it has it: to ask for more would wait for those who wait for that.
+        Account.objects.select_for_update(no_key=True).get(pk=account_id)
         AccountSpending.objects.filter(account_id=account_id, member=user).delete()

@@ -115,8 +115,9 @@ def remove(account: Account, user: User, *, by: User) -> None:
     What they made stays the organisation's. Raises CannotDo for the last owner.
     """
     with transaction.atomic():
-        # The account's row first: two owners who remove each other must not both succeed.
-        Account.objects.select_for_update().get(pk=account.pk)
+        # The account's row first: two owners who remove each other must not both succeed. No key: who turns to the
+        # organisation meanwhile (`act_for`), and names it with their membership locked, need not wait.
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         member = Membership.objects.filter(account=account, user=user).first()
         if member is None or account.kind != Account.Kind.ORGANIZATION:
             raise CannotDo(_("There is no such member."))

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts import suspending
-from accounts.models import Account, Notice, User
+from accounts.models import Account, Membership, Notice, User
 from accounts.organizations import founding
 from gallery.leaving import closing
 from tests import factories
@@ -84,3 +84,31 @@ def test_a_member_asks_to_go_while_they_are_told_of_their_credits(alice: User) -
         Notice.objects.create(user=alice, kind="credits.granted")
     meanwhile.end()
     assert Account.objects.get(pk=account.pk).status == "closing"
+
+
+def test_a_member_is_removed_while_they_turn_to_the_organisation(alice: User, bob: User) -> None:
+    club = founding.found(alice, "Studio Nord")
+    theirs = Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
+    with transaction.atomic():
+        # As far as turning to it is when it has asked whether they are a member …
+        Membership.objects.select_for_update().get(pk=theirs.pk)
+        meanwhile = Beside(founding.remove, club, bob, by=alice)
+        meanwhile.start()
+        meanwhile.waits()
+        # … and the rest of it.
+        User.objects.filter(pk=bob.pk).update(account=club)
+    meanwhile.end()
+    assert not Membership.objects.filter(account=club, user=bob).exists()
+    assert User.objects.get(pk=bob.pk).account_id != club.pk
+
+
+def test_a_member_is_removed_while_a_request_names_the_organisation(alice: User, bob: User) -> None:
+    club = founding.found(alice, "Studio Nord")
+    Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
+    with transaction.atomic():
+        # It pays at its end: whoever waited for it with the account locked would be waited for then.
+        Membership.objects.create(account=club, user=factories.make_user("dora"), role=Membership.Role.MEMBER)
+        meanwhile = Beside(founding.remove, club, bob, by=alice)
+        meanwhile.start()
+        meanwhile.end()
+    assert not Membership.objects.filter(account=club, user=bob).exists()
