@@ -52,6 +52,8 @@ class Listener:
     session_key: str
     mark: str
     """What the session had to carry when it began to listen: another one by now has ended it."""
+    money: bool = True
+    """Whether its reader saw the account's money when it began to listen."""
     over: str = ""
     """Why it is to end; empty while it goes on."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)

@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import CharField, Max, QuerySet, Value
 
 from accounts.clock import Now
-from accounts.models import Account, User
+from accounts.models import Account, Membership, User
 from gallery.live.channels import RECENT_S, TRACKED
 from gallery.models import Item
 from predictions.clock import after
@@ -93,6 +93,12 @@ def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, t
     active = User.objects.filter(pk__in=users, is_active=True).only("account_id", "password", "session_epoch")
     members = {user.pk: (user.account_id, user.get_session_auth_hash()) for user in active}
     return set(open_now.values_list("session_key", flat=True)), members
+
+
+def kept_from_money(accounts: set[int], users: set[int]) -> set[tuple[int, int]]:
+    """Of these users those who are plain members of one of these organisations by now, each with that account."""
+    plain = Membership.objects.filter(account__in=accounts, user__in=users, role=Membership.Role.MEMBER)
+    return set(plain.values_list("user_id", "account_id"))
 
 
 def _rows(found: QuerySet[Any, Any]) -> list[Row]:

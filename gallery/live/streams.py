@@ -48,7 +48,7 @@ async def events(
     `money`: whether this member sees the account's balance.
     """
     reader = watching.reader()
-    opened = reader.open(account_id, user_id, session_key, mark)
+    opened = reader.open(account_id, user_id, session_key, mark, money=money)
     if opened is None:
         yield _event("end", {"reason": "full"})
         return

@@ -83,13 +83,13 @@ class Reader:
             return not self._closed and self._streams < self.limit and used < PER_ACCOUNT
 
     def open(
-        self, account_id: int, user_id: int, session_key: str, mark: str
+        self, account_id: int, user_id: int, session_key: str, mark: str, *, money: bool = True
     ) -> tuple[Channel, Listener] | None:
         """Listen, from the running event loop; None without room. Ends with `leave`."""
         with self._lock:
             if not self.has_room(account_id):
                 return None
-            listener = Listener(asyncio.get_running_loop(), account_id, user_id, session_key, mark)
+            listener = Listener(asyncio.get_running_loop(), account_id, user_id, session_key, mark, money)
             channel = self._watch(account_id)
             channel.listeners.add(listener)
             self._streams += 1
@@ -290,13 +290,19 @@ class Reader:
                     del self._channels[account_id]
 
     def _guard(self) -> None:
-        """End the streams of sessions that are over, of the banned, and of those who act for another account by now."""
+        """End the streams of sessions that are over, of the banned, of those who act for another account by now, and of
+        those who began to listen in a role that saw the account's money and have another: they come back in that.
+        """
         with self._lock:
             listeners = [one for channel in self._channels.values() for one in channel.listeners]
         for some in _chunks(listeners):
             open_now, members = looking.admitted(
                 {one.session_key for one in some}, {one.user_id for one in some}
             )
+            seeing = [one for one in some if one.money]
+            accounts, users = {one.account_id for one in seeing}, {one.user_id for one in seeing}
+            kept = looking.kept_from_money(accounts, users) if seeing else set()
+            _end((one for one in seeing if (one.user_id, one.account_id) in kept), "role")
             out, over = [], []
             for one in some:
                 account_id, mark = members.get(one.user_id, (None, ""))

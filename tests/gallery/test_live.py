@@ -12,7 +12,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Membership, User
+from accounts.organizations import founding
 from gallery import moderation, sharing
 from gallery.library import trash
 from gallery.live import streams, telling, watching
@@ -319,6 +320,28 @@ def test_what_ends_a_session_ends_its_stream_though_its_row_stays(
 
     assert in_time(page()) == {"reason": "session-over"}
     assert Session.objects.filter(session_key=session).exists()
+
+
+def test_a_stream_in_which_money_was_seen_ends_when_its_reader_may_see_it_no_more(
+    alice: User, bob: User, session: str, client_of: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+    club = founding.found(alice, "club")
+    Membership.objects.create(user=bob, account=club, role=Membership.Role.BILLING)
+    founding.act_for(bob, club.pk)
+    bob.refresh_from_db()
+    key = client_of(bob).session.session_key
+    assert key is not None
+
+    async def page() -> list[bytes]:
+        told = listen(bob, key)
+        assert await read(told, "balance") == {"shown": "0.0", "unit": "credits"}
+        await elsewhere(lambda: Membership.objects.filter(user=bob, account=club).update(role="member"))
+        return [part async for part in told]
+
+    # Without a word, as when the network breaks: the page comes back, and is told what its reader may see by now.
+    assert not any(b"event: end" in part for part in in_time(page()))
+    assert watching.reader().streams == 0
 
 
 def test_it_is_looked_for_within_seconds() -> None:
