@@ -37,6 +37,11 @@ class Standing:
     until: datetime | None
 
     @property
+    def overdue(self) -> bool:
+        """Whether it was to be over by now: everybody is kept out until somebody opens the house again."""
+        return self.on and self.until is not None and self.until <= timezone.now()
+
+    @property
     def left(self) -> int:
         """Predictions that have not ended."""
         return self.state.waiting + self.state.running

@@ -30,9 +30,9 @@ def test_no_column_and_no_field_of_the_panel_is_called_by_its_name_in_the_code(s
     bare = {
         f"{model.__name__}.{field.name}: {field.verbose_name}"
         for model, desk in admin.site._registry.items()
-        for field in model._meta.get_fields()
+        for field in model._meta.fields
         if field.name in shown(desk, request)
-        and not isinstance(getattr(field, "verbose_name", None), Promise)
-        and str(getattr(field, "verbose_name", "")) not in NAMES
+        and not isinstance(field.verbose_name, Promise)
+        and field.verbose_name not in NAMES
     }
     assert bare == set()
