@@ -15,8 +15,10 @@ import json
 import re
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts import amounts
-from predictions.prices.rules import MOST, BadRules, parse
+from predictions.prices.rules import MOST, BadRules, parse, parse_one, too_many
 
 LONGEST = 20_000
 _LINE = re.compile(r"(?P<condition>.+):\s*(?P<effect>factor|add|set)\s+(?P<amount>\S+)")
@@ -30,14 +32,16 @@ _ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"]+)\s*(?:,|$)')
 def read(text: str) -> list[dict[str, Any]]:
     """The rules of such a text. Raises BadRules, which names the line."""
     if len(text) > LONGEST:
-        raise BadRules(f"The rules have at most {LONGEST:,} characters.")
+        words = _("The rules have at most %(most)s characters.")
+        raise BadRules(words % {"most": f"{LONGEST:,}"})
     found = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            found.append(_read_one(line.strip(), f"Line {number}"))
+            where = _("Line %(number)s") % {"number": number}
+            found.append(_read_one(line.strip(), where))
             if len(found) > MOST:
-                raise BadRules(f"There are at most {MOST} rules.")
-            _check(found[-1], f"Line {number}")
+                raise too_many()
+            parse_one(found[-1], where)
     return found
 
 
@@ -65,24 +69,18 @@ def write_one(rule: Any) -> str:
     return f"{' '.join(parts)}: {effect} {amount}"
 
 
-def _check(rule: dict[str, Any], where: str) -> None:
-    try:
-        parse([rule])
-    except BadRules as error:
-        raise BadRules(str(error).replace("Rule 1", where, 1)) from None
-
-
 def _read_one(line: str, where: str) -> dict[str, Any]:
     match = _LINE.fullmatch(line)
     if match is None:
-        raise BadRules(f"{where}: a rule ends in “: factor 1.5”, “: add 0.5” or “: set 2”.")
+        raise BadRules.at(where, _("a rule ends in “: factor 1.5”, “: add 0.5” or “: set 2”."))
     name, *rest = _parts(match["condition"].strip())
     if not _NAME.fullmatch(name):
-        raise BadRules(f"{where}: it begins with the name of an input, then is, in, above, below or each.")
+        words = _("it begins with the name of an input, then is, in, above, below or each.")
+        raise BadRules.at(where, words)
     rule: dict[str, Any] = {"input": name}
     for word, raw in zip(rest[::2], rest[1::2], strict=True):
         if word in rule:
-            raise BadRules(f"{where}: “{word}” stands there twice.")
+            raise BadRules.at(where, _("“%(word)s” stands there twice.") % {"word": word})
         rule[word] = _items(raw, where) if word == "in" else _read_value(raw.strip())
     effect = match["effect"]
     rule[effect] = match["amount"] if effect == "factor" else _micro(match["amount"], where)
@@ -103,7 +101,7 @@ def _micro(text: str, where: str) -> int:
     try:
         return amounts.parse(text.replace("\u2212", "-"))
     except amounts.NotAnAmount as error:
-        raise BadRules(f"{where}: {error}") from None
+        raise BadRules.at(where, str(error)) from None
 
 
 def _items(raw: str, where: str) -> list[Any]:
@@ -111,7 +109,7 @@ def _items(raw: str, where: str) -> list[Any]:
     while place < len(raw):
         match = _ITEM.match(raw, place)
         if match is None:
-            raise BadRules(f"{where}: the values after “in” stand apart by commas.")
+            raise BadRules.at(where, _("the values after “in” stand apart by commas."))
         found.append(_read_value(match[1].strip()))
         place = match.end()
     return found

@@ -27,6 +27,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.credits import LARGEST
 
 MOST = 50
@@ -45,7 +47,14 @@ Scalar = str | int | float | bool
 
 
 class BadRules(ValueError):
-    """The rules cannot be read. The message names the rule by its place and says what is wanted."""
+    """The rules cannot be read. The message names the rule by its place and says what is wanted; in the reader's
+    language where people can write what is wrong by hand.
+    """
+
+    @classmethod
+    def at(cls, where: str, fault: str) -> BadRules:
+        """With the place before the fault."""
+        return cls(_("%(where)s: %(fault)s") % {"where": where, "fault": fault})
 
 
 @dataclass(frozen=True)
@@ -95,8 +104,13 @@ def parse(raw: Any) -> tuple[Rule, ...]:
     if not isinstance(raw, list):
         raise BadRules("Rules are a list of objects.")
     if len(raw) > MOST:
-        raise BadRules(f"There are at most {MOST} rules.")
-    return tuple(_parse_one(one, f"Rule {number}") for number, one in enumerate(raw, 1))
+        raise too_many()
+    return tuple(parse_one(one, _("Rule %(number)s") % {"number": at}) for at, one in enumerate(raw, 1))
+
+
+def too_many() -> BadRules:
+    """What is said where a price has more rules than are kept."""
+    return BadRules(_("There are at most %(most)s rules.") % {"most": MOST})
 
 
 def apply(rules: Sequence[Rule], amount: int, given: Mapping[str, Any]) -> Fraction:
@@ -123,28 +137,30 @@ def _same(value: Any, wanted: Scalar) -> bool:
     return value is not None and not isinstance(value, list | dict) and bool(value == wanted)
 
 
-def _parse_one(raw: Any, where: str) -> Rule:
+def parse_one(raw: Any, where: str) -> Rule:
+    """One of them; `where` is what its place is called. Raises BadRules."""
     if not isinstance(raw, dict):
-        raise BadRules(f"{where}: a rule is an object.")
+        raise BadRules.at(where, "a rule is an object.")
     unknown = sorted(str(key) for key in raw.keys() - _KEYS)
     if unknown:
-        raise BadRules(f"{where}: “{unknown[0][:40]}” is no part of a rule.")
+        raise BadRules.at(where, f"“{unknown[0][:40]}” is no part of a rule.")
     name = raw.get("input")
     if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME or "\x00" in name:
-        raise BadRules(f"{where}: “input” is the name of an input.")
+        raise BadRules.at(where, "“input” is the name of an input.")
     if "is" in raw and "in" in raw:
-        raise BadRules(f"{where}: “is” and “in” do not stand together.")
+        raise BadRules.at(where, _("“is” and “in” do not stand together."))
     effects = [key for key in _EFFECTS if key in raw]
     if len(effects) != 1:
-        raise BadRules(f"{where}: one of “factor”, “add” and “set” says what it does.")
+        raise BadRules.at(where, "one of “factor”, “add” and “set” says what it does.")
     if "each" in raw and effects != ["add"]:
-        raise BadRules(f"{where}: “each” goes with “add”.")
+        raise BadRules.at(where, _("“each” goes with “add”."))
     above, below = (_number(raw, key, where) for key in ("above", "below"))
     if above is not None and below is not None and above >= below:
-        raise BadRules(f"{where}: nothing is above {raw['above']} and below {raw['below']}.")
+        words = _("nothing is above %(above)s and below %(below)s.")
+        raise BadRules.at(where, words % {"above": raw["above"], "below": raw["below"]})
     each = _number(raw, "each", where)
     if each is not None and each <= 0:
-        raise BadRules(f"{where}: “each” is more than 0.")
+        raise BadRules.at(where, _("“each” is more than 0."))
     return Rule(
         name,
         _values(raw, where),
@@ -164,7 +180,7 @@ def _values(raw: Mapping[str, Any], where: str) -> tuple[Scalar, ...] | None:
         return None
     values = raw["in"]
     if not isinstance(values, list) or not values or len(values) > MOST_VALUES:
-        raise BadRules(f"{where}: “in” is a list of 1 to {MOST_VALUES} values.")
+        raise BadRules.at(where, _("“in” is a list of 1 to %(most)s values.") % {"most": MOST_VALUES})
     return tuple(_scalar(one, where) for one in values)
 
 
@@ -173,9 +189,8 @@ def _scalar(value: Any, where: str) -> Scalar:
         return value
     if isinstance(value, bool) or exact(value) is not None:
         return value
-    raise BadRules(
-        f"{where}: a value is a text of at most {_LONGEST_VALUE} characters, a number, true or false."
-    )
+    words = _("a value is a text of at most %(most)s characters, a number, true or false.")
+    raise BadRules.at(where, words % {"most": _LONGEST_VALUE})
 
 
 def _number(raw: Mapping[str, Any], key: str, where: str) -> Fraction | None:
@@ -183,7 +198,8 @@ def _number(raw: Mapping[str, Any], key: str, where: str) -> Fraction | None:
         return None
     number = exact(raw[key])
     if number is None or abs(number) > _WORST:
-        raise BadRules(f"{where}: “{key}” is a number of at most {_WORST:,}.")
+        words = _("“%(name)s” is a number of at most %(most)s.")
+        raise BadRules.at(where, words % {"name": key, "most": f"{_WORST:,}"})
     return number
 
 
@@ -192,9 +208,8 @@ def _factor(raw: Mapping[str, Any], where: str) -> Fraction | None:
         return None
     text = raw["factor"]
     if not isinstance(text, str) or not _FACTOR.fullmatch(text):
-        raise BadRules(
-            f'{where}: “factor” is a decimal number as text, such as "1.5", with at most six decimals.'
-        )
+        words = _('“factor” is a decimal number as text, such as "1.5", with at most six decimals.')
+        raise BadRules.at(where, words)
     return Fraction(Decimal(text))
 
 
@@ -203,5 +218,7 @@ def _micro(raw: Mapping[str, Any], key: str, where: str, *, least: int) -> int |
         return None
     value = raw[key]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-        raise BadRules(f"{where}: “{key}” is a whole number of micro-credits.")
+        if isinstance(value, int) and value < least == 0:
+            raise BadRules.at(where, _("“%(name)s” is not negative.") % {"name": key})
+        raise BadRules.at(where, f"“{key}” is a whole number of micro-credits.")
     return value

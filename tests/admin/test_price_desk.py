@@ -101,6 +101,7 @@ def test_the_same_price_again_is_no_new_version(desk: Client) -> None:
         ({"unit": "megapixel"}, "needs its most"),
         ({"least": "3", "most": "2"}, "less than the least"),
         ({"rules": "width above many: add 1"}, "Line 1: “above” is a number"),
+        ({"rules": "width above 5: set -1"}, "Line 1: “set” is not negative"),
         ({"rules": "wdith above 5: add 1"}, "This model has no input wdith"),
         ({"model": "999999"}, "Select a valid choice"),
     ],

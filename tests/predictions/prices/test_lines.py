@@ -56,6 +56,25 @@ def test_what_is_no_rule_is_told_by_its_line(text: str, words: str) -> None:
         lines.read(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps above 30", "b above many: add 1", "a b c: add 1", "a is 1 is 2: add 1", "a is 1: factor much",
+        "a each 5: factor 2", "a each 0: add 2", "a above 5 below 4: add 1", 'a in "b" c: add 1', "a: set -1",
+        "a is 1 in 2, 3: add 1", f"a is {'b' * 201}: add 1", "a" * 20_001,
+    ],
+)  # fmt: skip
+def test_what_people_can_write_wrongly_is_said_in_their_language(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (lines, rules):
+        monkeypatch.setattr(module, "_", lambda words: words if words.startswith("%(") else f"[{words}]")
+    with pytest.raises(rules.BadRules) as caught:
+        lines.read(text)
+    where, colon, fault = str(caught.value).partition("]: ")
+    assert (fault if colon else where).startswith("[") and (not colon or where == "[Line 1")
+
+
 _ALPHABET = [*"ab1 ,:.-", '"', "\\", "\n", "点"]
 values = st.one_of(
     st.text(_ALPHABET, max_size=12),

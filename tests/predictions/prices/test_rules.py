@@ -94,7 +94,7 @@ def test_a_rule_on_an_input_that_is_not_given_waits_for_its_default() -> None:
         ([{"input": "x", "add": 1.5}], "whole number of micro-credits"),
         ([{"input": "x", "add": True}], "whole number of micro-credits"),
         ([{"input": "x", "add": 10**19}], "whole number of micro-credits"),
-        ([{"input": "x", "set": -1}], "whole number of micro-credits"),
+        ([{"input": "x", "set": -1}], "is not negative"),
         ([{"input": "x", "is": None, "add": 1}], "a value is"),
         ([{"input": "x", "is": [1], "add": 1}], "a value is"),
         ([{"input": "x", "is": "a" * 201, "add": 1}], "a value is"),
