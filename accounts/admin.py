@@ -21,7 +21,7 @@ from accounts import admin_reach as admin_reach  # registers its panels
 from accounts import admin_tokens as admin_tokens  # registers its panels
 from accounts import amounts, credits, csv_safe, desk_money, statement, suspending
 from accounts.admin_people import MembershipInline
-from accounts.desk import HistoryDesk, HistoryInline, LongDesk, ReasonForm, ask, link, moment
+from accounts.desk import HistoryDesk, HistoryInline, LongDesk, ReasonForm, ask, begin, link, moment
 from accounts.desk_csv import CsvDesk, Sheet
 from accounts.desk_finding import Finds, KindFilter, When
 from accounts.models import Account, LedgerEntry, User
@@ -197,6 +197,7 @@ class AccountDesk(Finds, LongDesk):
             raise Http404
         form = form_class(request.POST or None)
         back = reverse("admin:accounts_account_change", args=[account.pk])
+        begin(request)
         posted = desk_money.post(request, account, form) if form.is_valid() else None
         if posted is None:
             words = _("%(name)s has %(balance)s credits, and %(held)s on hold.") % {

@@ -62,13 +62,13 @@ class Recorded(ModelAdmin):
         return found
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        _begin(request)
+        begin(request)
         return super().changelist_view(request, extra_context)
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        _begin(request)
+        begin(request)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     # Both run in the transaction of what they do. What they put on record comes behind all rows, Django's own log too.
@@ -123,7 +123,8 @@ def _asks(list_filter: Any, lookup: str) -> bool:
     return lookup == name or lookup.startswith(f"{name}__")
 
 
-def _begin(request: HttpRequest) -> None:
+def begin(request: HttpRequest) -> None:
+    """Note where the record stands, before anything is done: what is written there from now on is not written twice."""
     if request.method == "POST":
         request._record_stood_at = record.newest()  # type: ignore[attr-defined]
 

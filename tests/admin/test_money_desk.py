@@ -54,6 +54,15 @@ def test_a_grant_adds(desk: Client, alice: User) -> None:
     assert [(entry.kind, entry.balance_delta) for entry in rows(alice)] == [("grant", 5 * MICRO)]
 
 
+def test_what_is_given_by_hand_is_one_act_on_record(desk: Client, alice: User) -> None:
+    for verb, amount, once in (("grant", "5", ONCE), ("adjust", "-1", ONCE[::-1])):
+        before = AuditEntry.objects.count()
+        assert send(desk, alice, verb, amount, "goodwill", once) == 302
+        assert AuditEntry.objects.count() == before + 1
+        act = AuditEntry.objects.latest("number")
+        assert act.action == f"credits.{verb}" and act.reason == "goodwill"
+
+
 @pytest.mark.parametrize(
     ("verb", "amount", "reason"),
     [
