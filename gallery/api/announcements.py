@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import announcing, site
+from accounts import announcing, maintenance, site
 from accounts.api import examples
 from accounts.models import Announcement
 from gallery.api.public import OpenView
@@ -33,8 +34,10 @@ class MaintenanceSerializer(serializers.Serializer[Any]):
     """Whether new work is refused for a while, and what is said of it."""
 
     on = serializers.BooleanField()
-    text_en = serializers.CharField(allow_blank=True)
-    text_zh = serializers.CharField(allow_blank=True)
+    text_en = serializers.CharField(
+        allow_blank=True, help_text="The operator's words, or the house's own; empty while it is off."
+    )
+    text_zh = serializers.CharField(allow_blank=True, help_text="The same in Chinese.")
     until = serializers.DateTimeField(allow_null=True)
 
 
@@ -74,11 +77,16 @@ class AnnouncementsView(OpenView):
         What is announced to members or to staff alone stands on the pages only.
         """
         rules = site.rules()
-        maintenance = {
+        told = {
             "on": rules.maintenance,
-            "text_en": rules.maintenance_en if rules.maintenance else "",
-            "text_zh": rules.maintenance_zh if rules.maintenance else "",
+            "text_en": _said("en") if rules.maintenance else "",
+            "text_zh": _said("zh-hans") if rules.maintenance else "",
             "until": rules.maintenance_until if rules.maintenance else None,
         }
         shown = announcing.shown_to(None)
-        return Response(NewsSerializer({"maintenance": maintenance, "announcements": shown}).data)
+        return Response(NewsSerializer({"maintenance": told, "announcements": shown}).data)
+
+
+def _said(language: str) -> str:
+    with translation.override(language):
+        return maintenance.said()

@@ -230,6 +230,14 @@ def test_frontends_get_what_is_said_to_everybody_without_a_token() -> None:
     assert answer["maintenance"] == {"on": False, "text_en": "", "text_zh": "", "until": None}
 
 
+def test_frontends_have_something_to_say_of_maintenance_where_the_operator_wrote_nothing() -> None:
+    site.change(maintenance=True, maintenance_en="We move")
+    told = Client().get("/api/announcements").json()["maintenance"]
+    assert (told["on"], told["text_en"]) == (True, "We move.")
+    # Not yet said in Chinese by the operator, so the house says it.
+    assert told["text_zh"] == "服务器正在维护，暂时不接受新的任务。"
+
+
 def test_announcing_needs_both_languages_and_taking_back_is_on_record(boss: Client) -> None:
     form = {"text_en": "Hello", "text_zh": "", "tone": "news", "audience": "all"}
     assert boss.post("/admin/announcements/", form).status_code == 422
