@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
+from accounts import switches
 from accounts.models import User
 from gallery import access, paging
 from gallery.models import Comment, Follow, Item, Report
@@ -51,6 +52,13 @@ def of(item: Item, viewer: access.Viewer, *, form: CommentForm | None = None) ->
         and user.pk != item.user_id
         and Follow.objects.filter(follower=user, followed=item.user_id).exists(),
         "comment_form": form or CommentForm(),
-        "silence": silence_of(user) if user is not None and talks else "",
+        "silence": _silence(user) if user is not None and talks else "",
         **(comments(item, viewer) if talks else {"lines": [], "older": ""}),
     }
+
+
+def _silence(user: User) -> str:
+    """Why a member cannot comment at present, said where the field would be; empty while they can."""
+    if not switches.is_on("comments"):
+        return str(switches.SwitchedOff("comments").detail)
+    return silence_of(user)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.switches import SwitchedOff
 from gallery import access
 from gallery.models import Comment, Item
 from gallery.pages import member, page, safe_next, user_of
@@ -101,6 +102,8 @@ def comment(request: HttpRequest, public_id: str) -> HttpResponse:
             form.add_error("text", error.words)
         except Suspended as refused:
             form.add_error("text", refused.words)
+        except SwitchedOff as off:
+            form.add_error("text", str(off.detail))
     if not form.is_valid():
         return _with_faults(request, item, form)
     if _htmx(request):

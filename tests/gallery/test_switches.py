@@ -66,6 +66,30 @@ def test_nobody_comments(bob: User, client_of: Any, bearer: Any, shown: Item) ->
     assert not Comment.objects.exists()
 
 
+def test_members_read_that_comments_are_off_before_they_write_one(
+    bob: User, client_of: Any, shown: Item
+) -> None:
+    browser: Client = client_of(bob)
+    assert "<textarea" in browser.get(f"/gallery/{shown.public_id}/").content.decode()
+    site.change(switches_off=["comments"])
+    page = browser.get(f"/gallery/{shown.public_id}/").content.decode()
+    assert "Comments are switched off" in page
+    assert "<textarea" not in page
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_comment_that_was_written_before_they_went_off_stays_in_its_field(
+    bob: User, client_of: Any, shown: Item, headers: dict[str, str]
+) -> None:
+    site.change(switches_off=["comments"])
+    answer = client_of(bob).post(
+        f"/gallery/{shown.public_id}/comment/", {"text": "a long thought"}, headers=headers
+    )
+    page = answer.content.decode()
+    assert "Comments are switched off" in page
+    assert "a long thought</textarea>" in page
+
+
 @pytest.mark.parametrize(
     "path",
     ["/gallery/", "/gallery/week/", "/gallery/feed.xml", "/collections/", "/sitemap.xml", "/gallery/{}/"],
