@@ -12,6 +12,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -60,6 +61,15 @@ class Recorded(ModelAdmin):
         except OverflowError as error:
             raise IncorrectLookupParameters(str(error)) from error
         return found
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Does what was chosen to the rows that were. What is no key of any row was chosen on no page of ours: 400."""
+        for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+            try:
+                self.opts.pk.clean(key, None)
+            except ValidationError as error:
+                raise BadRequest("This is no key of a row.") from error
+        return super().response_action(request, queryset)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         begin(request)

@@ -129,3 +129,20 @@ def test_a_list_says_that_words_are_looked_for_in_its_newest_rows_alone(
     assert page("lighthouse") == (1, True)
     assert page(old.public_id)[0] == 1
     assert page("") == (2, False)
+
+
+@pytest.mark.parametrize("key", ["x", "\0", "9" * 40, "-" + "9" * 40])
+@pytest.mark.parametrize(
+    ("address", "act"),
+    [
+        ("/admin/gallery/item/", "hide"),
+        ("/admin/gallery/item/", "restore"),
+        ("/admin/accounts/user/", "ban"),
+        ("/admin/accounts/sanction/", "lift"),
+    ],
+)
+def test_what_is_no_key_of_a_row_is_no_choice_and_no_failure(
+    staff: User, client_of: ClientOf, address: str, act: str, key: str
+) -> None:
+    form = {"action": act, "_selected_action": key, "answered": "1", "reason": "spam"}
+    assert client_of(staff).post(address, form).status_code == 400
