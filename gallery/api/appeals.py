@@ -102,7 +102,9 @@ class DecisionsView(OwnApiView):
         examples=[examples.page(_DECISION)],
     )
     def get(self, request: Request) -> Response:
-        """Pictures, comments and collections that were hidden, removed or not published, the last decision first."""
+        """Pictures, comments and collections that were hidden, removed or not published, the last decision first. A
+        token of an organisation sees what is about the organisation's things.
+        """
         query = lists.asked(Listed, request)
         rows = _seen_by(self, appeals.decisions(self.user)).prefetch_related("appeals")
         return lists.answer(request, rows, query, _decision)
@@ -121,7 +123,9 @@ class AppealsView(OwnApiView):
         examples=[examples.page(_APPEAL)],
     )
     def get(self, request: Request) -> Response:
-        """Appeals that you made against decisions of moderators, the last one first, and what became of each."""
+        """Appeals that you made against decisions of moderators, the last one first, and what became of each. A token
+        of an organisation sees those about the organisation's things.
+        """
         query = lists.asked(Listed, request)
         rows = _seen_by(self, Case.objects.filter(user=self.user, kind=Case.Kind.APPEAL))
         return lists.answer(request, rows, query, _appeal)

@@ -92,7 +92,9 @@ class NoticesView(PrivateView):
         ],
     )
     def get(self, request: Request) -> Response:
-        """What the house told the caller, newest first: credits, decisions of moderators, exports, invitations."""
+        """What the house told the caller, newest first: credits, decisions of moderators, exports, invitations. 403 for
+        a token of an organisation.
+        """
         query = lists.asked(NoticesQuery, request)
         rows = Notice.objects.filter(user=self.user)
         if query.get("unread"):
