@@ -88,12 +88,13 @@ def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
 
 
 def of_account(account: Account) -> ShareLinkQuerySet:
-    """All links to an account's items and collections, ended and withdrawn ones too.
-
-    Found by who made them, which is an index of its own: only an account's own members share what it has.
-    """
-    made = ShareLink.objects.filter(created_by__in=User.objects.filter(account=account))
-    return made.filter(Q(item__account=account) | Q(collection__account=account))
+    """All links to an account's items and collections, ended and withdrawn ones too."""
+    found = ShareLink.objects.filter(Q(item__account=account) | Q(collection__account=account))
+    if account.kind == Account.Kind.ORGANIZATION:
+        # Whoever made them may act for another account now, or have left.
+        return found
+    # Found by who made them, which is an index of its own: nobody else shares what one has.
+    return found.filter(created_by__in=User.objects.filter(memberships__account=account))
 
 
 @require_safe

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Membership, User
+from accounts.organizations import founding
 from gallery.collections import editors, keeping
 from gallery.models import Collection, CollectionItem, Item, Report, ShareLink
 from gallery.shares import guests, making
@@ -368,5 +369,24 @@ def test_a_link_is_withdrawn_from_the_list_by_its_owner_alone(
     assert as_alice.post("/library/links/99999999999999999999/withdraw/").status_code == 404
     answer = as_alice.post(address, {"next": "https://evil.example/"})
     assert answer["Location"] == "/library/links/"
+    link.refresh_from_db()
+    assert link.withdrawn_at is not None
+
+
+def test_an_organisation_sees_and_withdraws_links_whose_maker_acts_for_another_account_now_or_left(
+    as_alice: Client, alice: User, bob: User
+) -> None:
+    club = founding.found(alice, "Studio Nord")
+    membership = Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
+    founding.act_for(bob, club.pk)
+    picture = picture_item(bob, "a red lighthouse")
+    Item.objects.filter(pk=picture.pk).update(account=club)
+    link = making.share(Item.objects.get(pk=picture.pk), bob)
+    founding.act_for(bob, founding.own(bob).pk)
+    founding.act_for(alice, club.pk)
+    assert link.token in text_of(as_alice.get("/library/links/"))
+    membership.delete()
+    assert link.token in text_of(as_alice.get("/library/links/"))
+    as_alice.post(f"/library/links/{link.pk}/withdraw/")
     link.refresh_from_db()
     assert link.withdrawn_at is not None
