@@ -102,8 +102,10 @@ def _refused(purchase: Purchase, error: ProviderError) -> None:
     with transaction.atomic():
         rows = Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.OPEN, session="")
         if rows.update(status=Purchase.Status.EXPIRED):
-            detail = {"price": purchase.price, "currency": purchase.currency, "error": str(error)}
-            record.write(None, "purchase.not_opened", purchase, account=purchase.account_id, detail=detail)
+            detail = {"price": purchase.price, "currency": purchase.currency}
+            record.write(
+                None, "purchase.not_opened", purchase, reason=str(error), account=purchase.account_id, detail=detail
+            )  # fmt: skip
 
 
 def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
