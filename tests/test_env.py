@@ -105,20 +105,32 @@ def test_an_address_of_a_database_that_leads_to_none_is_told(url: str, words: st
         env.database(url, Path("unused"))
 
 
+def ran(folder: Path, command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command of a house in that folder, with these settings."""
+    return subprocess.run(
+        [sys.executable, str(Path(django_settings.BASE_DIR) / "manage.py"), command],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DARKROOM_DATA": str(folder), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("DARKROOM_WORKERS", "some"), ("DARKROOM_LOG_LEVEL", "LOUD"), ("DARKROOM_SOCIAL", "x")],
 )
 def test_a_wrong_value_is_one_sentence_and_nothing_else(name: str, value: str, tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, str(Path(django_settings.BASE_DIR) / "manage.py"), "check"],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DARKROOM_DATA": str(tmp_path), name: value},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    assert ran.returncode == 1 and ran.stdout == ""
-    assert ran.stderr.startswith(f"{name} must be ") and len(ran.stderr.splitlines()) == 1
+    told = ran(tmp_path, "check", **{name: value})
+    assert told.returncode == 1 and told.stdout == ""
+    assert told.stderr.startswith(f"{name} must be ") and len(told.stderr.splitlines()) == 1
+
+
+def test_a_database_that_does_not_answer_is_one_sentence_too(tmp_path: Path) -> None:
+    told = ran(tmp_path, "prepare", DARKROOM_DATABASE_URL="postgres://me:s3cret@127.0.0.1:1/darkroom")
+    assert told.returncode == 1
+    assert told.stderr.startswith("CommandError: The database cannot be opened: ")
+    assert len(told.stderr.splitlines()) == 1 and "s3cret" not in told.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
-from django.db import connection, transaction
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection, transaction
 
 from accounts import first_admin
 from predictions import catalogue, fixtures
@@ -28,12 +28,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         leash.arm()
+        _reach_the_database()
         with _one_at_a_time():
             call_command("migrate", interactive=False, verbosity=0)
             catalogue.load()
             fixtures.match_mode()
             _make_first_admin()
         _collect_static()
+
+
+def _reach_the_database() -> None:
+    """A wrong address or password is for whoever starts the house to mend: what the database says is enough."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise CommandError(f"The database cannot be opened: {' '.join(str(error).split())}") from None
 
 
 @contextlib.contextmanager
