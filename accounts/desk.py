@@ -62,14 +62,14 @@ class Recorded(ModelAdmin):
             raise IncorrectLookupParameters(str(error)) from error
         return found
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
         """Does what was chosen to the rows that were. What is no key of any row was chosen on no page of ours: 400."""
         for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
             try:
                 self.opts.pk.clean(key, None)
             except ValidationError as error:
                 raise BadRequest("This is no key of a row.") from error
-        return super().response_action(request, queryset)
+        return super().response_action(request, queryset, *args)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         begin(request)
