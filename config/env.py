@@ -33,11 +33,12 @@ def boolean(name: str, default: bool = False) -> bool:
 
 
 def choice(name: str, default: str, among: tuple[str, ...]) -> str:
-    """One of a few words."""
+    """One of a few words, in small letters or capitals."""
     value = text(name, default)
-    if value not in among:
-        raise SettingError(f"{name} must be one of {', '.join(among)}.")
-    return value
+    for word in among:
+        if word.lower() == value.lower():
+            return word
+    raise SettingError(f"{name} must be one of {', '.join(among)}.")
 
 
 def registration(name: str) -> str:

@@ -52,6 +52,11 @@ def test_a_word_that_is_none_of_a_few_stops_the_start(monkeypatch: pytest.Monkey
         env.choice("DARKROOM_EMAIL_VERIFICATION", "optional", ("mandatory", "optional", "none"))
 
 
+def test_a_word_of_a_few_may_be_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_LOG_LEVEL", "debug")
+    assert env.choice("DARKROOM_LOG_LEVEL", "INFO", ("DEBUG", "INFO")) == "DEBUG"
+
+
 MISTAKES: list[tuple[Callable[[str], Any], str, str]] = [
     (env.public_address, "studio.example.org", "must be an address such as https://studio.example.org"),
     (env.public_address, "https://studio.example.org/darkroom", "with nothing behind it"),

@@ -202,6 +202,11 @@ def last_batch(moderator: User) -> list[Case]:
     return list(mine.filter(batch=newest.batch).select_related("user").order_by("-decided_at", "-id"))
 
 
+def has_way_back(case: Case) -> bool:
+    """Whether a decision of its kind can be taken back at all: what is removed is gone."""
+    return case.decision in acts.UNDO
+
+
 def take_back(moderator: User, batch: str = "") -> tuple[list[Case], list[Case]]:
     """Undo the moderator's last decision, or that of `batch`: what is open again, and what could not be undone.
 
@@ -249,7 +254,7 @@ def _undo(number: int, moderator: User) -> Case:
 
 
 def _check_way_back(case: Case, thing: Any) -> None:
-    if case.decision not in acts.UNDO:
+    if not has_way_back(case):
         raise NotPossible
     if Case.objects.filter(parent=case).exists():
         raise NotPossible

@@ -112,7 +112,11 @@ def _last(request: HttpRequest) -> dict[str, Any] | None:
     if not batch:
         return None
     word = str(tiles.DONE[batch[0].decision][1]).lower()
-    return {"words": _("%(n)d %(word)s just now") % {"n": len(batch), "word": word}, "batch": batch[0].batch}
+    return {
+        "words": _("%(n)d %(word)s just now") % {"n": len(batch), "word": word},
+        "batch": batch[0].batch,
+        "returns": any(deciding.has_way_back(case) for case in batch),
+    }
 
 
 @require_safe

@@ -19,7 +19,7 @@ from gallery.moderation import deciding, deeds
 from gallery.moderation.deciding import Verdict
 from gallery.moderation.desk import lists
 from tests import factories
-from tests.gallery.moderation.conftest import complain
+from tests.gallery.moderation.conftest import complain, make_moderator
 from tests.gallery.pictures import picture_item
 
 DESK = "/admin/moderation/"
@@ -144,6 +144,21 @@ def test_several_are_decided_with_one_button_and_taken_back_with_one(
     page = as_ada.post(f"{DESK}undo/", {}, follow=True).content.decode()
     assert "3 decisions taken back." in page
     assert Item.objects.public().count() == 3
+
+
+def test_the_way_back_is_offered_after_what_has_one_and_not_after_a_removal(
+    alice: User, charlie: User, client_of: Callable[[User], Client]
+) -> None:
+    client = client_of(make_moderator("senior", "remove_item"))
+    hidden, removed = (
+        complain(picture_item(alice, name, visibility="public"), charlie) for name in ("one", "another")
+    )
+    button = 'data-deed="undo"'
+    decide(client, hidden, "hide")
+    assert button in client.get(DESK).content.decode()
+    decide(client, removed, "remove", sure="on", told="violent or gory")
+    page = client.get(DESK).content.decode()
+    assert "1 removed just now" in page and button not in page
 
 
 def test_bulk_passes_over_what_is_no_case_or_decided(
