@@ -45,7 +45,7 @@ def test_mails_are_never_handed_to_this_machine_by_a_slip(url: str) -> None:
 
 
 def test_a_word_that_is_none_of_a_few_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DARKROOM_EMAIL_VERIFICATION", "Mandatory")
+    monkeypatch.setenv("DARKROOM_EMAIL_VERIFICATION", "always")
     with pytest.raises(
         env.SettingError, match="DARKROOM_EMAIL_VERIFICATION must be one of mandatory, optional"
     ):
