@@ -191,7 +191,10 @@ def covers(account: Account, needed: int) -> bool:
     """Whether an account has so much, with the allowance that it is owed: where less is there and its moment has come,
     that is given first, as a hold does it. Brings `account.balance` up to date.
     """
-    if account.balance < needed and due().filter(pk=account.pk).exists() and renew(account.pk):
+    if account.balance < needed:
+        if due().filter(pk=account.pk).exists():
+            renew(account.pk)
+        # Also where nothing was due: somebody else may have given it since the account was read.
         account.refresh_from_db(fields=["balance"])
     return account.balance >= needed
 

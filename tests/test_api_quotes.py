@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import credits, maintenance, site, tokens
+from accounts import allowances, credits, maintenance, site, tokens
 from accounts.models import MICRO, LedgerEntry, Plan, User
 from gallery.leaving import closing
 from predictions import availability
@@ -202,6 +202,14 @@ def test_it_counts_the_allowance_that_the_account_is_owed_as_the_create_itself_w
         answer = ask(client, headers, several.pk, prompt="a lighthouse").json()
         assert (answer["enough"], answer["objection"], answer["balance"]) == (True, None, 5 * MICRO)
     assert LedgerEntry.objects.filter(account=charlie.account_id, kind="allowance").count() == 1
+
+
+def test_what_was_given_since_the_account_was_read_counts_too(charlie: User) -> None:
+    credits.set_plan(factories.account_of(charlie), Plan.objects.create(name="Monthly", allowance=5 * MICRO))
+    read_before = factories.account_of(charlie)
+    # The chore, or another request of theirs, comes first.
+    assert allowances.renew(read_before.pk)
+    assert allowances.covers(read_before, 5 * MICRO) and read_before.balance == 5 * MICRO
 
 
 def test_it_says_not_enough_where_nothing_is_owed_and_leaves_the_ledger_alone(
