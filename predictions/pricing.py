@@ -75,14 +75,14 @@ def percent_of(account: Account) -> int:
 
 def asked_outputs(version: Version, given: Mapping[str, Any]) -> int:
     """How many output files the input asks for: its count, or the schema's default, or one."""
-    name = _count_key(version)
+    name = count_key(version)
     if not name:
         return 1
     count = given.get(name, version.properties[name].get("default", 1))
     return int(count) if isinstance(count, int | float) and not isinstance(count, bool) else 1
 
 
-def _count_key(version: Version) -> str:
+def count_key(version: Version) -> str:
     """The input that says how many files are asked for; empty where none does."""
     properties = version.properties
     if COUNT_KEY in properties:

@@ -125,9 +125,10 @@ def vary(request: HttpRequest, public_id: str) -> HttpResponse:
 def _varied(source: Prediction) -> dict[str, Any]:
     """The input of variations: the same without its seed."""
     given = {name: value for name, value in source.input.items() if name != "seed"}
-    count = source.version.properties.get(pricing.COUNT_KEY)
-    if count is not None:
-        given[pricing.COUNT_KEY] = max(1, min(VARIATIONS, int(count.get("maximum", VARIATIONS))))
+    name = pricing.count_key(source.version)
+    if name:
+        most = source.version.properties[name].get("maximum", VARIATIONS)
+        given[name] = max(1, min(VARIATIONS, int(most)))
     return given
 
 

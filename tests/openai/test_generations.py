@@ -117,6 +117,22 @@ def test_more_than_a_job_can_make_is_shared_among_several(
     assert factories.account_of(alice).balance == 90 * MICRO
 
 
+def test_a_model_that_calls_the_number_otherwise_is_asked_for_no_more_than_was_wanted(
+    openai: OpenAI, alice: User, provider: FakeProvider
+) -> None:
+    properties = {
+        "prompt": {"type": "string"},
+        "num_images": {"type": "integer", "minimum": 1, "maximum": 4, "default": 4},
+    }
+    several = factories.make_version(
+        model=factories.make_model("several"), input_schema={"type": "object", "properties": properties}
+    )
+    openai.generate(several, n=1)
+    openai.generate(several, n=6)
+    assert [given["num_images"] for given in inputs()] == [1, 4, 2]
+    assert factories.account_of(alice).held == 7 * MICRO
+
+
 def test_a_model_that_makes_one_gets_a_job_for_each(
     openai: OpenAI, version: Version, provider: FakeProvider
 ) -> None:

@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from predictions import submit
+from predictions import pricing, submit
 from predictions.dialects.common.image_errors import invalid
 from predictions.dialects.common.images import refuse_without_pictures
 from predictions.dialects.openai import sizes
 from predictions.dialects.openai.bodies import MAX_COUNT, ImagesBody
 from predictions.dialects.openai.models import Chosen
 from predictions.models import HostedModel, Version
-from predictions.pricing import COUNT_KEY
 
 FORMAT_KEY, QUALITY_KEY = "output_format", "output_quality"
 
@@ -94,9 +93,9 @@ def _spellings(name: str | None) -> tuple[str, ...]:
 
 def _shares(count: int, version: Version) -> list[dict[str, Any]]:
     """How many each job makes: as many as the model can at once, or one where it has no such input."""
-    rule = version.properties.get(COUNT_KEY)
-    if rule is None:
+    name = pricing.count_key(version)
+    if not name:
         return [{} for _ in range(count)]
-    most = max(1, int(rule.get("maximum", count)))
+    most = max(1, int(version.properties[name].get("maximum", count)))
     full, rest = divmod(count, most)
-    return [{COUNT_KEY: most}] * full + ([{COUNT_KEY: rest}] if rest else [])
+    return [{name: most}] * full + ([{name: rest}] if rest else [])
