@@ -107,26 +107,37 @@ def origins(name: str) -> list[str]:
 
 
 def public_address(name: str) -> str:
-    """Where people reach the house, such as `https://studio.example.org`, without a path; empty where it is unset."""
+    """Where people reach the house, such as `https://studio.example.org`, without a path; empty where it is unset.
+
+    As browsers name it: they are compared with it, letter by letter.
+    """
     value = text(name).rstrip("/")
     if not value:
         return ""
     try:
         parts = urlsplit(value)
+        # No name of a host with letters such as ü goes over the wire.
+        host = (parts.hostname or "").encode("ascii" if (parts.hostname or "").isascii() else "idna").decode()
         good = (
             parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
+            and bool(host)
             and parts.port != 0
-            and value == f"{parts.scheme}://{parts.netloc}"
+            and value.lower() == f"{parts.scheme}://{parts.netloc.lower()}"
             and not re.search(r"[\s@]", value)
         )
+        port = "" if parts.port in {None, {"http": 80, "https": 443}.get(parts.scheme)} else f":{parts.port}"
     except ValueError:
         good = False
     if not good:
         raise SettingError(
             f"{name} must be an address such as https://studio.example.org, with nothing behind it."
         )
-    return value
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def host_of(address: str) -> str:
+    """The host of a public address, in brackets where it is one of IPv6."""
+    return re.sub(r":\d+$", "", address.partition("//")[2])
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
@@ -293,11 +304,12 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
         port = str(parts.port or "")
     except ValueError:
         raise SettingError("DARKROOM_DATABASE_URL names a port that is no number.") from None
-    if not parts.path.strip("/"):
+    query: dict[str, object] = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    # A service is one that PostgreSQL's own file of connections describes, its database too.
+    if not parts.path.strip("/") and "service" not in query:
         raise SettingError(
             "DARKROOM_DATABASE_URL must name a database: postgres://user:password@host:5432/name."
         )
-    query: dict[str, object] = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     # What is sent again and again is planned once, which halves its cost. Poolers of an old kind cannot keep a plan.
     threshold = str(query.pop("prepare_threshold", PREPARE_FROM))
     query["prepare_threshold"] = int(threshold) if threshold.isdigit() else None

@@ -26,7 +26,7 @@ PROCESS_ROLE = os.environ.get("DARKROOM_PROCESS_ROLE", "")
 
 # -- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = env.public_address("DARKROOM_PUBLIC_URL")
-_own_host = PUBLIC_URL.split("//")[-1].split("/")[0].rsplit(":", 1)[0]
+_own_host = env.host_of(PUBLIC_URL)
 EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
 _hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"]
 if not PUBLIC_URL:

@@ -92,6 +92,9 @@ def test_addresses_that_are_some_are_taken(monkeypatch: pytest.MonkeyPatch) -> N
     assert env.public_address(given("https://studio.example.org:8443/")) == "https://studio.example.org:8443"
     assert env.public_address(given("http://[::1]:8000")) == "http://[::1]:8000"
     assert env.public_address(given("")) == ""
+    # As browsers write it in Host and Origin.
+    assert env.public_address(given("HTTPS://Studio.Example.ORG:443")) == "https://studio.example.org"
+    assert env.public_address(given("https://bücher.example")) == "https://xn--bcher-kva.example"
     assert env.hosts(given("*"), []) == ["*"]
     assert env.hosts(given(".example.org,[::1],127.0.0.1"), []) == [".example.org", "[::1]", "127.0.0.1"]
     assert env.networks(given("10.1.0.0/16, fd00::/8,127.0.0.1")) == ["10.1.0.0/16", "fd00::/8", "127.0.0.1"]
@@ -99,6 +102,25 @@ def test_addresses_that_are_some_are_taken(monkeypatch: pytest.MonkeyPatch) -> N
     assert env.mail_addresses(given("a@example.org, b@localhost")) == ["a@example.org", "b@localhost"]
     assert env.mail_address("X", "Darkroom <darkroom@localhost>") == "Darkroom <darkroom@localhost>"
     assert env.cache_address(given("unix:///run/redis.sock")) == "unix:///run/redis.sock"
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("", ""),
+        ("https://studio.example.org", "studio.example.org"),
+        ("https://studio.example.org:8443", "studio.example.org"),
+        ("http://[2001:db8::1]", "[2001:db8::1]"),
+        ("http://[2001:db8::1]:8000", "[2001:db8::1]"),
+    ],
+)
+def test_the_host_of_the_public_address_is_answered(address: str, host: str) -> None:
+    assert env.host_of(address) == host
+
+
+def test_a_service_of_postgresqls_own_file_names_its_database_itself() -> None:
+    found: Any = env.database("postgres:///?service=mine", Path("unused"))
+    assert found["NAME"] == "" and found["OPTIONS"]["service"] == "mine"
 
 
 @pytest.mark.parametrize(
