@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext
 
 from accounts import record
 from accounts.clock import Now
@@ -209,7 +211,7 @@ def is_muted(user_id: int) -> bool:
 
 
 def muted_words(user: User) -> str:
-    """The sentence that a muted member is told, with the end of it; empty for others."""
+    """The sentence that a muted member is told, with the end of it in the active time zone; empty for others."""
     row = next((one for one in in_force(user) if one.kind == Sanction.Kind.MUTE), None)
     if row is None:
         return ""
@@ -217,11 +219,17 @@ def muted_words(user: User) -> str:
         return _("You are muted: you publish, share and comment nothing until it is lifted. %(reason)s") % {
             "reason": row.reason
         }
-    until = f"{row.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return _("You are muted until %(until)s: you publish, share and comment nothing. %(reason)s") % {
-        "until": until,
+        "until": _moment(row.until),
         "reason": row.reason,
     }
+
+
+def _moment(at: datetime) -> str:
+    """As pages write moments, in the reader's zone; for programs, and where that is not known, with the zone's name."""
+    if timezone.get_current_timezone_name() == "UTC":
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return date_format(timezone.localtime(at), pgettext("format of day and time", "j M Y, H:i"))
 
 
 def consequences(user: User) -> dict[str, int]:

@@ -41,12 +41,16 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def member(view: View) -> View:
-    """Only for people who are signed in; others go to the sign-in page and come back."""
+    """Only for people who are signed in; others go to the sign-in page and come back.
+
+    What the view says of times before it renders, as in a message, is in the reader's zone too.
+    """
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
-            return view(request, *args, **kwargs)
+            with timezone.override(reader_zone(request)):
+                return view(request, *args, **kwargs)
         back = request.get_full_path() if request.method == "GET" else request.META.get("HTTP_REFERER", "/")
         target = f"{resolve_url('account_login')}?{urlencode({REDIRECT_FIELD_NAME: back})}"
         if request.headers.get("HX-Request") == "true":

@@ -5,6 +5,8 @@ A muted member goes on making pictures in private, likes, follows and reports; t
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -31,7 +33,7 @@ class Muted(Suspended):
     def __init__(self, user: User) -> None:
         super().__init__(user.pk)
         self._words = sanctions.muted_words(user)
-        with translation.override("en"):
+        with translation.override("en"), timezone.override(UTC):
             self.detail = sanctions.muted_words(user)
 
     @property

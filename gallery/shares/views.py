@@ -47,7 +47,7 @@ def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse
 
 
 def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
-    """Make the link that the form asks for and say how that went; the form where it has faults."""
+    """Make the link that the form asks for and say so; the form, with what is wrong, where none was made."""
     form = ShareForm(request.POST)
     # "Until the fourth" is the reader's fourth.
     with timezone.override(reader_zone(request)):
@@ -65,15 +65,16 @@ def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
             expires_at=ends,
         )
     except making.Hidden:
-        messages.error(request, _("A moderator hid this; it cannot be shared."))
+        form.add_error(None, _("A moderator hid this; it cannot be shared."))
     except making.Suspended as refused:
-        messages.error(request, refused.words)
+        form.add_error(None, refused.words)
     except making.TooManyLinks:
         most = {"most": making.MAX_OPEN_LINKS}
-        messages.error(request, _("There are %(most)d open links to this. Withdraw one first.") % most)
+        form.add_error(None, _("There are %(most)d open links to this. Withdraw one first.") % most)
     else:
         messages.success(request, _("The link is ready. Copy it below."))
-    return None
+        return None
+    return form
 
 
 def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Membership, User
+from accounts import sanctions
+from accounts.models import Account, Membership, User
 from accounts.organizations import founding
 from gallery.collections import editors, keeping
 from gallery.models import Collection, CollectionItem, Item, Report, ShareLink
@@ -276,6 +277,35 @@ def test_a_collection_has_a_bounded_number_of_open_links(collection: Collection,
     )
     with pytest.raises(making.TooManyLinks):
         making.share(collection, alice)
+
+
+@pytest.mark.parametrize("why", ["hidden", "muted", "closed", "too many"])
+@pytest.mark.parametrize("what", ["item", "collection"])
+def test_the_dialog_says_why_there_is_no_link_and_keeps_what_was_chosen(
+    item: Item, collection: Collection, alice: User, as_alice: Client, what: str, why: str
+) -> None:
+    thing, words = (item, collection)[what == "collection"], ""
+    if why == "hidden":
+        type(thing)._default_manager.filter(pk=thing.pk).update(hidden_at=timezone.now())
+        words = "A moderator hid this; it cannot be shared."
+    elif why == "muted":
+        sanctions.mute(alice, None, None, "Calm down.")
+        words = "Calm down."
+    elif why == "closed":
+        Account.objects.filter(pk=thing.account_id).update(status=Account.Status.SUSPENDED)
+        words = "This account is closed to new things."
+    else:
+        of = {what: thing}
+        ShareLink.objects.bulk_create(ShareLink(created_by=alice, **of) for _ in range(making.MAX_OPEN_LINKS))
+        words = f"There are {making.MAX_OPEN_LINKS} open links to this. Withdraw one first."
+    path = "/library/collections/{}/share/" if what == "collection" else "/library/{}/share/"
+    answer = as_alice.post(path.format(thing.public_id), {"ends": "7", "password": "open sesame"})
+    page = text_of(answer)
+    dialog = page[page.index('<dialog class="box" id="share"') :].partition("</dialog>")[0]
+    assert answer.status_code == 422
+    assert dialog.partition(">")[0].endswith(" open")
+    assert words in dialog and page.count(words) == 1
+    assert 'value="open sesame"' in dialog and '<option value="7" selected>' in dialog
 
 
 # -- Where a link is pasted ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -105,3 +105,32 @@ def test_it_ends_by_the_databases_clock(muted: User) -> None:
         needs_voice(muted)
     User.objects.filter(pk=muted.pk).update(muted_until=timezone.now() - timedelta(seconds=1))
     needs_voice(muted)
+
+
+@pytest.mark.parametrize(("what", "path", "form"), PAGES, ids=[one[0] for one in PAGES])
+def test_pages_tell_the_end_in_the_readers_zone_as_they_write_moments(
+    alice: User, bob: User, client_of: ClientOf, what: str, path: str, form: dict[str, str]
+) -> None:
+    sanctions.mute(alice, None, datetime(2099, 3, 4, 20, 30, tzinfo=UTC), "Calm down.")
+    things, client = scene(alice, bob), client_of(alice)
+    client.cookies["timezone"] = "Asia/Shanghai"
+    address = filled(path, things)
+    assert "muted until 5 Mar 2099, 04:30:" in client.post(address, form, follow=True).content.decode()
+    client.cookies["django_language"] = "zh-hans"
+    assert "禁言至 2099年3月5日 04:30：" in client.post(address, form, follow=True).content.decode()
+
+
+def test_the_place_for_comments_tells_the_end_in_the_readers_zone(
+    alice: User, bob: User, client_of: ClientOf
+) -> None:
+    sanctions.mute(alice, None, datetime(2099, 3, 4, 20, 30, tzinfo=UTC), "Calm down.")
+    client = client_of(alice)
+    client.cookies["timezone"] = "Asia/Shanghai"
+    page = client.get(f"/gallery/{scene(alice, bob)['public'].public_id}/").content.decode()
+    assert "muted until 5 Mar 2099, 04:30:" in page
+
+
+def test_programs_are_told_the_end_in_utc_whatever_zone_is_active(muted: User) -> None:
+    with timezone.override("Asia/Shanghai"), pytest.raises(Muted) as refused:
+        needs_voice(muted)
+    assert f"until {UNTIL.astimezone(UTC):%Y-%m-%d %H:%M} UTC:" in refused.value.detail
