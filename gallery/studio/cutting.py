@@ -150,9 +150,10 @@ def _asked(request: HttpRequest, wanted: Plan, refusal: str = "") -> HttpRespons
     covered = allowances.covers(account, wanted.cost)
     short = money.lacking(purse.of(user_of(request), account), account.balance, wanted.cost)
     if not short and not covered:
-        short = _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.") % {
-            "cost": money.words(wanted.cost), "have": money.short(account.balance),
-        }  # fmt: skip
+        several = _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.")
+        one = _("This needs %(cost)s; you have %(have)s. Add credits first.")
+        told = {"cost": money.words(wanted.cost), "have": money.short(account.balance)}
+        short = (several if len(wanted.items) > 1 else one) % told
     context = {
         "plan": wanted,
         "refusal": "" if short else refusal,

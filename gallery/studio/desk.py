@@ -91,18 +91,16 @@ def price_of(
     # Asked first: it brings the balance up to date where an allowance is owed.
     covered = allowances.covers(account, cost)
     lacking = money.lacking(purse.of(user_of(request), account), account.balance, cost)
+    count = max(1, pricing.asked_outputs(version, given)) * times
     missing, barred = "", submit.closed(user_of(request)) or submit.plan_refuses(account, version.model.ref)
     if barred is not None:
         missing = said(barred)
     elif lacking:
         missing = lacking
     elif not covered:
-        missing = _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.") % {
-            "cost": money.words(cost), "have": money.short(account.balance),
-        }  # fmt: skip
+        missing = _poor(count) % {"cost": money.words(cost), "have": money.short(account.balance)}
     if times > batches.LARGEST:
         missing = _("At most %(limit)s at once.") % {"limit": batches.LARGEST}
-    count = max(1, pricing.asked_outputs(version, given)) * times
     return {
         "cost": cost,
         "count": count,
@@ -113,6 +111,13 @@ def price_of(
         "film": known.film(version, given),
         "stretched": _stretched(request, version, given, pictures),
     }
+
+
+def _poor(count: int) -> str:
+    """What to do with too little credit: of one there are none fewer."""
+    if count > 1:
+        return _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.")
+    return _("This needs %(cost)s; you have %(have)s. Add credits first.")
 
 
 @dataclass(frozen=True)

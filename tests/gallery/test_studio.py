@@ -133,6 +133,23 @@ def test_an_empty_account_is_told_why_and_nothing_is_held(as_charlie: Client, ch
     assert Account.objects.get(pk=charlie.account_id).held == 0
 
 
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("1", "This needs 0.6 credits; you have 0.0. Add credits first."),
+        ("3", "This needs 1.8 credits; you have 0.0. Make fewer, or add credits."),
+    ],
+)
+def test_too_little_credit_is_said_once_with_what_can_be_done_about_it(
+    as_charlie: Client, asked: str, words: str, headers: dict[str, str]
+) -> None:
+    page = as_charlie.post("/studio/make/", form(num_outputs=asked), headers=headers).content.decode()
+    assert page.count("This needs") == 1
+    said = page[page.index('id="short"') :].partition("</p>")[0]
+    assert words in said and 'role="alert"' in said
+
+
 def test_a_suspended_account_is_told_why(as_alice: Client, alice: User) -> None:
     Account.objects.filter(pk=alice.account_id).update(status="suspended")
     answer = as_alice.post("/studio/make/", form())
