@@ -315,7 +315,9 @@ def _words(entry: LedgerEntry) -> str:
         said = _("Gift received") if entry.balance_delta > 0 else _("Gift given")
         return f"{said}: {reason}" if reason else said
     if entry.kind == Kind.PURCHASE:
-        return _("Credits bought")
+        # Behind the purchase's own reference stands a number where it is not the first time.
+        again = "-" in entry.reference.removeprefix("purchase-")
+        return _("Payment not returned after all, credits given again") if again else _("Credits bought")
     if entry.kind == Kind.ALLOWANCE:
         return _("Allowance") if entry.balance_delta > 0 else _("Allowance that has ended")
     if entry.kind == Kind.REFUND:

@@ -35,6 +35,10 @@ class CannotBuy(Exception):
         "gone": _("This is not for sale any more. Nothing was charged."),
         "closed": _("This account takes no credits now."),
         "many": _("Too many payments of yours are still open. Finish one of them, or wait an hour."),
+        "refused_often": _(
+            "Your last orders were refused by the payment service. Nothing was charged; "
+            "tell the operator, and try again in an hour."
+        ),
         "provider": _("The payment service does not answer. Nothing was charged; try again in a minute."),
         "refused": _(
             "This cannot be paid here now. Nothing was charged. Trying again will not help: tell the operator."
@@ -127,11 +131,12 @@ def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
                 raise CannotBuy("closed")
             lately = timezone.now() - timedelta(hours=1)
             no_page = Q(status=Purchase.Status.EXPIRED, session="")
-            waiting = Purchase.objects.filter(
+            counted = Purchase.objects.filter(
                 Q(status=Purchase.Status.OPEN) | no_page, account=account, created_at__gt=lately
             )
-            if waiting.count() >= OPEN_AT_MOST:
-                raise CannotBuy("many")
+            if counted.count() >= OPEN_AT_MOST:
+                # What was refused is open no more: it would be wrong to ask them to finish it.
+                raise CannotBuy("refused_often" if counted.filter(no_page).exists() else "many")
             return Purchase.objects.create(
                 reference=reference, account=account, user=user, pack=pack, credits=pack.credits, price=pack.price,
                 currency=pack.currency.lower(), provider=provider.name,

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, credits
+from accounts import audit, credits, statement
 from accounts.models import (
     MICRO,
     Account,
@@ -188,8 +188,10 @@ def test_nobody_asks_the_provider_for_ever_for_what_it_refuses(
 ) -> None:
     double.fail_with = 400
     client = client_of(alice)
-    answers = [order(client, pack, f"{number:024x}").status_code for number in range(12)]
-    assert answers == [502] * 10 + [409] * 2
+    answers = [order(client, pack, f"{number:024x}") for number in range(12)]
+    assert [answer.status_code for answer in answers] == [502] * 10 + [409] * 2
+    page = answers[-1].content.decode()
+    assert "Your last orders were refused" in page and "still open" not in page
     assert len(double.requests) == 10 and AuditEntry.objects.count() == 10
 
 
@@ -373,6 +375,13 @@ def test_a_dispute_takes_all_and_a_won_one_gives_it_again(
     bought.refresh_from_db()
     assert (bought.status, bought.taken_back, balance(charlie)) == ("paid", 0, 100 * MICRO)
     assert list(audit.breaches()) == []
+    rows = LedgerEntry.objects.filter(account=factories.account_of(charlie)).order_by("-id")
+    # Nothing was bought a second time.
+    assert [one.words for one in statement.lines(list(rows))] == [
+        "Payment not returned after all, credits given again",
+        "Payment returned, credits taken back",
+        "Credits bought",
+    ]
 
 
 def test_a_lost_dispute_is_a_refund(charlie: User, bought: Purchase, double: StripeDouble) -> None:
