@@ -97,11 +97,12 @@ def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResp
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 where a form was open too long or came from elsewhere."""
-    return error_page(
-        request,
-        403,
-        says=_("This form was open too long, or came from another site. Go back and send it again."),
-    )
+    if request.headers.get("HX-Request") == "true":
+        # The page is still there, and says this itself: signing in anew in another tab is enough to make it old.
+        says = _("This page was open too long. Load it again, and send it once more.")
+    else:
+        says = _("This form was open too long, or came from another site. Go back and send it again.")
+    return error_page(request, 403, says=says)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -1,11 +1,12 @@
 // The studio as this tab left it: model, settings and words come back when its page is opened anew without a wish of its
-// own. Kept by the tab alone, so that another one starts fresh.
+// own, or loaded again or gone back to with the wish that it had. Kept by the tab alone, so that another one starts fresh.
 
 const MOST = 300_000; // characters
 const WORDS = ["prompt", "prompt_start", "prompt_end", "negative_prompt", "n_prompt"];
 const LEFT = /^(csrfmiddlewaretoken|quoted|made_from|made_how|file\.|gone\.)/;
 const form = () => document.getElementById("form");
 const key = `studio:${document.querySelector('meta[name="live"]')?.content ?? ""}`;
+const wish = `${key}?`;
 
 function now() {
   const fields = new URLSearchParams();
@@ -16,14 +17,19 @@ function now() {
 function keep() {
   const fields = now().toString();
   try {
-    if (fields && fields.length <= MOST) sessionStorage.setItem(key, fields);
+    if (!fields || fields.length > MOST) return;
+    sessionStorage.setItem(key, fields);
+    sessionStorage.setItem(wish, location.search);
   } catch {
     // Without room for it the page works as well.
   }
 }
 
+const returned = () => ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type);
+
 function kept() {
   try {
+    if (location.search && !(returned() && sessionStorage.getItem(wish) === location.search)) return null;
     const fields = new URLSearchParams(sessionStorage.getItem(key) ?? "");
     return fields.get("model") ? fields : null;
   } catch {
@@ -69,7 +75,7 @@ async function bring(fields) {
 }
 
 function begin() {
-  const fields = location.pathname === "/studio/" && !location.search ? kept() : null;
+  const fields = location.pathname === "/studio/" ? kept() : null;
   if (!fields || !form() || fields.toString() === now().toString()) return;
   if (without(fields) !== without(now())) {
     bring(fields);

@@ -1,5 +1,7 @@
 // Small behaviour of every page: dialogs, copying, keys, toasts, theme and time zone. Every page works without it.
 
+import "./failed.js";
+
 const root = document.documentElement;
 const quiet = () => localStorage.getItem("keys") === "off";
 

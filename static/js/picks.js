@@ -1,5 +1,7 @@
 // Choosing pictures with mouse and keyboard, and what is done with the chosen ones.
 
+import { sayFailed } from "./failed.js";
+
 const root = document.documentElement;
 const quiet = () => localStorage.getItem("keys") === "off";
 const MANY_NEAR = 60;
@@ -14,8 +16,8 @@ export function sized(bytes, lang) {
   return new Intl.NumberFormat(lang, { style: "unit", unit: units[step], maximumFractionDigits: step < 2 ? 0 : 1 }).format(number);
 }
 
-export function toast(text, undo, failed = false) {
-  const made = document.getElementById(failed ? "toast-failed" : "toast-done")?.content.firstElementChild?.cloneNode(true);
+export function toast(text, undo) {
+  const made = document.getElementById("toast-done")?.content.firstElementChild?.cloneNode(true);
   const place = document.getElementById("toasts");
   if (!made || !place) return;
   if (text) made.querySelector("[data-words]").textContent = text;
@@ -30,7 +32,6 @@ export function toast(text, undo, failed = false) {
   place.append(made);
   const old = place.querySelectorAll(".toast");
   for (let index = 0; index < old.length - 3; index += 1) old[index].remove();
-  if (failed) return;
   const wait = () => setTimeout(() => (made.matches(":hover, :focus-within") ? wait() : made.remove()), 6000);
   wait();
 }
@@ -398,13 +399,13 @@ export class Picks {
       const answer = await fetch(target, { method: "POST", body: data, headers: { Accept: "application/json" } });
       const told = await answer.json().catch(() => ({}));
       if (!answer.ok) {
-        toast(told.detail, null, true);
+        sayFailed(told.detail);
         return;
       }
       button?.closest("dialog")?.close();
       this.done(deed, told, cells, data);
     } catch {
-      toast("", null, true);
+      sayFailed();
     } finally {
       this.busy = false;
     }
@@ -424,10 +425,10 @@ export class Picks {
         (dialog.querySelector(".primary:not(:disabled)") ?? dialog.querySelector("[data-closes]")).focus();
       } else {
         const told = await answer.json().catch(() => ({}));
-        toast(told.detail ?? "", null, true);
+        sayFailed(told.detail);
       }
     } catch {
-      toast("", null, true);
+      sayFailed();
     } finally {
       this.busy = false;
     }
@@ -535,7 +536,7 @@ export class Picks {
       const answer = await fetch(this.form.dataset.restore, { method: "POST", body: data, headers: { Accept: "application/json" } });
       const told = await answer.json().catch(() => ({}));
       if (!answer.ok) {
-        toast(told.detail, null, true);
+        sayFailed(told.detail);
         return;
       }
       for (const cell of cells) {
@@ -550,7 +551,7 @@ export class Picks {
       toast(told.words, null);
       document.dispatchEvent(new CustomEvent("darkroom:counted"));
     } catch {
-      toast("", null, true);
+      sayFailed();
     }
   }
 }

@@ -1,5 +1,6 @@
 // The contact sheet: what one does with a frame, by mouse, finger and key; and what stands under the dock's buttons.
 
+import { sayFailed } from "./failed.js";
 import "./undo.js";
 
 const batches = document.getElementById("batches");
@@ -59,22 +60,24 @@ async function like(frame) {
   const now = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(now));
   const answer = await send(tools.dataset.like.replace("ITEM", frame.dataset.item));
-  if (!answer) button.setAttribute("aria-pressed", String(!now));
-  else frame.toggleAttribute("data-liked", now);
+  if (!answer) {
+    button.setAttribute("aria-pressed", String(!now));
+    sayFailed();
+  } else frame.toggleAttribute("data-liked", now);
 }
 
 // Into the trash: the place stays, so that nothing jumps, and the focus goes on to the next picture.
 async function discard(frame) {
   const { item } = frame.dataset;
   const answer = await send(tools.dataset.bulk, { deed: "trash", id: item });
-  if (!answer) return;
+  if (!answer) return sayFailed();
   const { words, undo } = await answer.json();
   step(frame, 1) || step(frame, -1);
   frame.classList.add("gone");
   for (const own of frame.querySelectorAll(":scope > :is(.tools, .more-touch)")) own.remove();
   delete frame.dataset.item;
   const back = async () => {
-    if (!(await send(tools.dataset.restore, { at: undo }))) return;
+    if (!(await send(tools.dataset.restore, { at: undo }))) return sayFailed();
     frame.classList.remove("gone");
     frame.dataset.item = item;
     offer();

@@ -138,3 +138,24 @@ def test_boxes_and_buttons_do_it_without_scripts(window: Open, alice_again: User
     page.wait_for_selector(".toast:has-text('2 pictures brought back.')")
     page.click(".shelf >> text=Trash")
     page.wait_for_selector("text=The trash is empty.")
+
+
+def test_what_a_dialog_cannot_do_is_said_in_it_until_it_is_closed(window: Open, alice_again: User) -> None:
+    many_items(alice_again, 3)
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/library/")
+    until(page, "document.querySelector('.list').getAttribute('aria-busy') === 'false'")
+    presses(member, "ArrowDown", "Home", "Space", "c")
+    page.wait_for_selector("#picks-collect[open]")
+    page.click("#picks-collect .primary")
+    # Behind the dialog nobody could close it.
+    page.wait_for_selector("#picks-collect .toast.error:has-text('or name a new one')")
+    page.click("#picks-collect .primary")
+    page.wait_for_selector("#picks-collect .toast.error:has-text('or name a new one')")
+    page.click("#picks-collect .toast .close")
+    page.wait_for_selector(".toast", state="detached")
+    page.click("#picks-collect .primary")
+    page.wait_for_selector("#picks-collect .toast.error")
+    presses(member, "Escape")
+    page.wait_for_selector(".toast", state="detached")

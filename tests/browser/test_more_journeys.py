@@ -129,3 +129,64 @@ def test_everything_is_done_on_a_phone(window: Open, alice: User) -> None:
     page.wait_for_selector(".rows a.tile")
     assert phone.sideways() <= 0
     assert phone.complaints == []
+
+
+def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loading_the_page_again(
+    window: Open, alice: User
+) -> None:
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-schnell-lora")
+    page.fill("#prompt", "a lighthouse in the fog")
+    # They sign in anew in another tab, which makes every form of this page old.
+    again = Window(member.context, member.base)
+    again.open("/accounts/logout/")
+    again.page.click("main form button")
+    again.page.wait_for_url(lambda url: "logout" not in url)
+    again.sign_in("alice")
+
+    page.click("#make")
+    page.wait_for_selector(".toast.error:has-text('This page was open too long')")
+    page.click("#make")
+    until(page, "document.getElementById('make').getAttribute('aria-disabled') === null")
+    assert page.locator(".toast").count() == 1
+    assert not Prediction.objects.exists()
+    page.reload()
+    until(page, "document.getElementById('prompt').value === 'a lighthouse in the fog'")
+    page.click("#make")
+    page.wait_for_selector(".batch .queued")
+    assert Prediction.objects.get().input["prompt"] == "a lighthouse in the fog"
+
+
+def test_what_was_typed_for_a_chosen_model_is_there_after_going_away_and_back(
+    window: Open, alice: User
+) -> None:
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-schnell-lora")
+    page.fill("#prompt", "a lighthouse in the fog")
+    page.fill("[name=seed]", "7")
+    member.open("/gallery/")
+    page.go_back()
+    until(page, "document.getElementById('prompt')?.value === 'a lighthouse in the fog'")
+    until(page, "document.querySelector('[name=seed]')?.value === '7'")
+    # Another wish is a beginning, though it goes to the same page.
+    member.open("/studio/?model=stability-ai/sdxl")
+    assert page.input_value("#prompt") == ""
+    member.open("/studio/?model=lucataco/flux-schnell-lora")
+    assert page.input_value("#prompt") == ""
+
+
+def test_a_cancel_of_what_is_gone_is_said_too(window: Open, alice: User) -> None:
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-schnell-lora")
+    page.fill("#prompt", "a lighthouse")
+    page.click("#make")
+    page.wait_for_selector(".batch .queued")
+    page.eval_on_selector(".batch form", "form => form.setAttribute('hx-post', '/studio/cancel/gone/')")
+    page.evaluate("htmx.process(document.querySelector('.batch form'))")
+    page.click(".batch form button")
+    page.wait_for_selector(".toast.error")
+    page.click(".toast.error .close")
+    page.wait_for_selector(".toast.error", state="detached")
