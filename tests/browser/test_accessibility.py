@@ -51,7 +51,6 @@ def look(window: Window, place: Place, scene: dict[str, str], *, both: bool) -> 
 def test_no_page_has_a_serious_fault(window: Open, viewer: str, language: str) -> None:
     scene = make_scene()
     looking = window(theme="dark" if language == "en-US" else "light", language=language)
-    looking.page.set_default_timeout(60_000)
     # Fading in is no lack of contrast.
     looking.page.emulate_media(reduced_motion="reduce")
     if viewer:

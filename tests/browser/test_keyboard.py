@@ -51,7 +51,6 @@ FAULTS = """() => {
 def test_everything_is_reached_by_the_keyboard_and_seen_to_be(window: Open, viewer: str) -> None:
     scene = make_scene()
     looking = window()
-    looking.page.set_default_timeout(60_000)
     if viewer:
         sign_in(looking, viewer)
     faults: list[str] = []

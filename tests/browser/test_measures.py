@@ -103,7 +103,6 @@ class Inspector:
 def test_every_page_stays_put_is_light_quiet_and_no_wider_than_its_window(window: Open, viewer: str) -> None:
     scene = make_scene()
     looking = window()
-    looking.page.set_default_timeout(60_000)
     if viewer:
         sign_in(looking, viewer)
     inspector = Inspector(looking)
