@@ -24,6 +24,7 @@ _BY_TOKEN = Prepared[Output](
             "withheld",
             "prediction__account__status",
             "prediction__user__is_active",
+            "prediction__user__erased_at",
         )
         .filter(token=token, name=name)[:1]
     ),
@@ -38,8 +39,11 @@ def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
     output = _BY_TOKEN.first(token=token, name=name)
     if output is None or (output.withheld and not is_owner(request, output.prediction.account_id)):
         raise Http404
-    if output.prediction.account.status == Account.Status.SUSPENDED or not output.prediction.user.is_active:
-        # What a banned member handed out opens for nobody.
+    maker = output.prediction.user
+    if output.prediction.account.status == Account.Status.SUSPENDED or not (
+        maker.is_active or maker.erased_at
+    ):
+        # What a banned member handed out opens for nobody. What the deleted made for an organisation is its own.
         raise Http404
     # What can be withheld or deleted must be asked for again; the ETag makes the second answer a small one.
     answer: HttpResponse = media.send(

@@ -15,9 +15,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import sanctions
-from accounts.models import User
-from gallery.models import Item
+from accounts.models import Membership, User
+from accounts.organizations import founding
+from gallery.leaving import closing
+from gallery.models import Closure, Item
 from gallery.moderation import banned
+from predictions.clock import after
 from predictions.files import uploads
 from tests import factories
 from tests.gallery import secrets_of_alice
@@ -142,6 +145,34 @@ def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:
         for door in doors:
             assert Client().get(door).status_code == expected, door
             assert Asker(bob).ask("GET", door).status_code == expected, door
+
+
+def test_what_whoever_deleted_their_account_made_for_an_organisation_still_opens(
+    alice: User, bob: User
+) -> None:
+    club = founding.found(alice, "Studio Nord")
+    Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
+    founding.act_for(bob, club.pk)
+    bob.refresh_from_db()
+    item = factories.make_item(bob)
+    upload, run = factories.make_upload(bob), factories.make_prediction(bob, status="succeeded")
+    assert {item.account_id, upload.account_id, run.account_id} == {club.pk}
+    ends = 4102444800
+    signature = uploads.signature(club, upload.public_id, ends)
+    doors = [
+        f"/f/{item.output.token}/{item.output.name}",
+        f"/v1/files/{upload.public_id}/download?"
+        + urlencode({"owner": club.name, "expiry": ends, "signature": signature}),
+        f"/v1/streams/{run.stream_token}",
+    ]
+    closing.ask(bob)
+    Closure.objects.update(due_at=after(-1))
+    while closing.step():
+        pass
+    bob.refresh_from_db()
+    assert bob.erased_at is not None and not bob.is_active
+    for door in doors:
+        assert Client().get(door).status_code == 200, door
 
 
 def test_her_public_pictures_stay_unless_the_moderator_hides_them(alice: User, bob: User) -> None:

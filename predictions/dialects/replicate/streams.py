@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -60,11 +61,11 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 _BY_TOKEN = Prepared[Prediction](
-    # What a banned member handed out opens for nobody.
+    # What a banned member handed out opens for nobody. What the deleted made for an organisation is its own.
     lambda token: shown.joined(
-        Prediction.objects.filter(stream_token=token, user__is_active=True).exclude(
-            account__status=Account.Status.SUSPENDED
-        )
+        Prediction.objects.filter(
+            Q(user__is_active=True) | Q(user__erased_at__isnull=False), stream_token=token
+        ).exclude(account__status=Account.Status.SUSPENDED)
     )[:1],
     token=str,
 )
