@@ -81,6 +81,13 @@ def visible(viewer: Viewer, public_id: str) -> Item:
     return item
 
 
+def shows_author(item: Item) -> bool:
+    """Whether the author of an item has a page of their own: an open account, and something public."""
+    if not item.user.is_active:
+        return False
+    return item.is_public or Item.objects.public().filter(user=item.user).exists()
+
+
 def file_of(item: Item, size: Size) -> StoredFile:
     """The stored file of one size; a missing thumbnail is replaced by the next larger file."""
     output = item.output

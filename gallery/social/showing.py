@@ -47,6 +47,7 @@ def of(item: Item, viewer: access.Viewer, *, form: CommentForm | None = None) ->
     talks = item.is_open
     return {
         "talks": talks,
+        "shows_author": talks and access.shows_author(item),
         "liked": user is not None and liking.likes(user, item),
         "follows": user is not None
         and user.pk != item.user_id

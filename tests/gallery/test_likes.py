@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from limits.errors import StorageError
 
+from accounts import sanctions
 from accounts.models import Account, User
 from gallery import moderation
 from gallery.models import Follow, Item, Like
@@ -136,6 +137,31 @@ def test_only_who_published_something_is_found_to_be_followed(
     Follow.objects.create(follower=charlie, followed=bob)
     as_charlie.post("/follow/bob/")
     assert not Follow.objects.exists()
+
+
+@pytest.mark.parametrize("why", ["unlisted", "banned"])
+def test_a_picture_leads_to_no_page_that_its_author_does_not_have(
+    public: Item, alice: User, charlie: User, as_charlie: Client, client: Client, why: str
+) -> None:
+    page, author = f"/gallery/{public.public_id}/", "/gallery/by/alice/"
+    for reader in (client, as_charlie):
+        assert f'href="{author}"' in reader.get(page).content.decode()
+    as_charlie.post("/follow/alice/")
+    if why == "banned":
+        sanctions.ban(alice, None, reason="Spam.")
+    else:
+        Item.objects.filter(pk=public.pk).update(visibility=Item.Visibility.UNLISTED)
+    assert client.get(author).status_code == 404
+    seen, followed = client.get(page), as_charlie.get(page)
+    assert (seen.status_code, followed.status_code) == (200, 200)
+    for answer in (seen, followed):
+        assert f'href="{author}"' not in answer.content.decode()
+    assert "/follow/alice/" not in seen.content.decode()
+    # Who follows them can leave them all the same.
+    assert "/follow/alice/" in followed.content.decode()
+    as_charlie.post("/follow/alice/")
+    assert not Follow.objects.exists()
+    assert "/follow/alice/" not in as_charlie.get(page).content.decode()
 
 
 def test_nobody_follows_more_than_anybody_reads(
