@@ -70,7 +70,7 @@ def decision(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "case": case,
         "thing": cases.thing_of(case),
-        "reason": reasons.shown(case.told),
+        "reason": reasons.shown(case.told).rstrip(".。"),
         "appeal": before,
         "state": appeals.state(before),
         "answer": reasons.shown(before.told) if before is not None else "",
@@ -89,7 +89,7 @@ def sanction(request: HttpRequest, number: int) -> HttpResponse:
     before = appeals.against_sanction(row)
     context = {
         "sanction": row,
-        "reason": reasons.shown(row.reason),
+        "reason": reasons.shown(row.reason).rstrip(".。"),
         "appeal": before,
         "state": appeals.state(before),
         "answer": reasons.shown(before.told) if before is not None else "",

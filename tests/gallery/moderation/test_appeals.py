@@ -254,3 +254,10 @@ def test_a_token_of_an_organisation_sees_what_was_decided_about_its_things_alone
     own = {"Authorization": f"Bearer {tokens.issue(alice, 'own', account=founding.own(alice))[1]}"}
     sent = Client().post("/api/appeals", {"sanction": warning.pk, **WORDS}, JSON, headers=own)
     assert sent.status_code == 201
+
+
+@pytest.mark.parametrize("reason", ["Calm down.", "Calm down", "请冷静。"])
+def test_the_reason_of_a_decision_ends_with_one_full_stop(alice: User, as_alice: Client, reason: str) -> None:
+    row = sanctions.mute(alice, None, None, reason)
+    page = as_alice.get(f"/account/decisions/sanction/{row.pk}/").content.decode()
+    assert f"Reason: {reason.rstrip('.。')}. " in page
