@@ -25,7 +25,7 @@ from unfold.widgets import (
 )
 
 from accounts import amounts, csv_safe, days, redeeming
-from accounts.desk import Desk, HistoryDesk, ReasonForm, ask, link, moment
+from accounts.desk import Badge, Desk, HistoryDesk, ReasonForm, ask, link, moment
 from accounts.desk_csv import CsvDesk, Sheet
 from accounts.desk_money import ONCE, AmountForm
 from accounts.models import CodeBatch, Gift, Plan, RedeemCode, Redemption, User
@@ -195,12 +195,12 @@ class CodeBatchDesk(Desk):
     @display(
         description=gettext_lazy("state"), label={"open": "success", "over": "warning", "withdrawn": "danger"}
     )
-    def state(self, batch: CodeBatch) -> tuple[str, str]:
+    def state(self, batch: CodeBatch) -> Badge:
         if batch.revoked_at is not None:
-            return "withdrawn", _("withdrawn")
+            return Badge("withdrawn", _("withdrawn"))
         if batch.expires_at is not None and batch.expires_at <= timezone.now():
-            return "over", _("expired")
-        return "open", _("can be redeemed")
+            return Badge("over", _("expired"))
+        return Badge("open", _("can be redeemed"))
 
 
 def _revoke(desk: Any, request: HttpRequest, object_id: str, title: str) -> HttpResponse:

@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import amounts, csv_safe, record
-from accounts.desk import Desk, HistoryDesk, HistoryInline, ReasonForm, ask, link, moment
+from accounts.desk import Badge, Desk, HistoryDesk, HistoryInline, ReasonForm, ask, link, moment
 from accounts.desk_csv import CsvDesk, Sheet
 from accounts.desk_money import ONCE, AmountForm
 from accounts.models import CreditPack, PaymentEvent, Purchase, User
@@ -300,8 +300,8 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
         return in_words(row.refunded, row.currency) if row.refunded else "–"
 
     @display(description=gettext_lazy("owed"), label={"owed": "danger"})
-    def owed_shown(self, row: Purchase) -> str | tuple[str, str]:
-        return ("owed", in_words(row.owed, row.currency)) if row.owed else "–"
+    def owed_shown(self, row: Purchase) -> str | Badge:
+        return Badge("owed", in_words(row.owed, row.currency)) if row.owed else "–"
 
     @display(description=gettext_lazy("taken back"))
     def taken_back_shown(self, row: Purchase) -> str:
@@ -309,10 +309,16 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
 
     @display(
         description=gettext_lazy("status"),
-        label={"open": "warning", "paid": "success", "disputed": "danger", "refunded": "info"},
+        label={
+            "open": "warning",
+            "paid": "success",
+            "disputed": "danger",
+            "refunded": "info",
+            "expired": "default",
+        },
     )
-    def state(self, row: Purchase) -> tuple[str, str]:
-        return row.status, row.get_status_display()
+    def state(self, row: Purchase) -> Badge:
+        return Badge(row.status, row.get_status_display())
 
 
 @admin.register(PaymentEvent)

@@ -272,6 +272,16 @@ def ask(
     return TemplateResponse(request, "desk/ask.html", context, status=422 if form.errors else 200)
 
 
+class Badge(tuple[str, str]):
+    """What colours a cell of a list, and its words. The page of a row, which has no colours, shows the words alone."""
+
+    def __new__(cls, colour: str, words: str) -> Badge:
+        return super().__new__(cls, (colour, words))
+
+    def __str__(self) -> str:
+        return str(self[1])
+
+
 def link(row: Model | None, words: str = "") -> str:
     """A link to the row's own page in the panel; a dash for none."""
     if row is None:

@@ -30,7 +30,7 @@ from unfold.widgets import (
 )
 
 from accounts import amounts, csv_safe
-from accounts.desk import Desk, HistoryDesk, ReasonForm, ask, link, moment
+from accounts.desk import Badge, Desk, HistoryDesk, ReasonForm, ask, link, moment
 from accounts.entrance import invitations, second_factor, sessions, where
 from accounts.models import MICRO, Invitation, Plan, SignIn, User
 
@@ -161,10 +161,10 @@ class InvitationDesk(Desk):
         description=gettext_lazy("state"),
         label={"good": "success", "used": "info", "ended": "warning", "revoked": "danger"},
     )
-    def state(self, row: Invitation) -> tuple[str, str]:
+    def state(self, row: Invitation) -> Badge:
         standing = _standing(row)
         words = {"good": _("good"), "used": _("used up"), "ended": _("ended"), "revoked": _("revoked")}
-        return standing, words[standing]
+        return Badge(standing, words[standing])
 
     @display(description=gettext_lazy("credits on top"))
     def credits_on_top(self, row: Invitation) -> str:
@@ -271,8 +271,8 @@ class SignInDesk(HistoryDesk):
         return link(row.user) if row.user is not None else _("nobody here")
 
     @display(description=gettext_lazy("result"), label={"in": "success", "away": "danger"})
-    def result(self, row: SignIn) -> tuple[str, str]:
-        return ("in", _("came in")) if row.succeeded else ("away", _("sent away"))
+    def result(self, row: SignIn) -> Badge:
+        return Badge("in", _("came in")) if row.succeeded else Badge("away", _("sent away"))
 
 
 @admin.register(UserSession)

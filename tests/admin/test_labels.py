@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.http import HttpRequest
+from django.test import Client
+from django.urls import reverse
 from django.utils.functional import Promise
 
-from accounts.models import User
+from accounts import redeeming
+from accounts.models import MICRO, Invitation, Purchase, SignIn, User
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 # The same in every language.
@@ -36,3 +42,32 @@ def test_no_column_and_no_field_of_the_panel_is_called_by_its_name_in_the_code(s
         and field.verbose_name not in NAMES
     }
     assert bare == set()
+
+
+def test_the_page_of_a_row_says_its_state_in_words_as_the_list_does(
+    staff: User, alice: User, client_of: Callable[[User], Client]
+) -> None:
+    made = {
+        "purchase": Purchase.objects.create(
+            reference="a" * 20, account=factories.account_of(alice), user=alice, credits=MICRO, price=500,
+            currency="eur", provider="stripe", status=Purchase.Status.EXPIRED, owed=500,
+        ),
+        "codebatch": redeeming.make(name="spring", credits=MICRO, count=1, uses=1, by=staff)[0],
+        "invitation": Invitation.objects.create(digest="d"),
+        "signin": SignIn.objects.create(user=alice, succeeded=True),
+    }  # fmt: skip
+    words = {
+        "purchase": "not paid",
+        "codebatch": "can be redeemed",
+        "invitation": "good",
+        "signin": "came in",
+    }
+    for name, row in made.items():
+        for page in (
+            reverse(f"admin:accounts_{name}_change", args=[row.pk]),
+            reverse(f"admin:accounts_{name}_changelist"),
+        ):
+            answer = client_of(staff).get(page)
+            text = answer.content.decode()
+            assert answer.status_code == 200 and words[name] in text, page
+            assert "(&#x27;" not in text and not re.search(r">\s*expired\s*<", text), page
