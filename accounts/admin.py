@@ -114,7 +114,7 @@ class AccountDesk(Finds, LongDesk):
 
     @display(
         description=gettext_lazy("status"),
-        label={"active": "success", "suspended": "danger", "closing": "warning"},
+        label={"active": "success", "suspended": "danger", "closing": "warning", "closed": "default"},
     )
     def state(self, account: Account) -> tuple[str, str]:
         return account.status, account.get_status_display()
@@ -270,6 +270,10 @@ class LedgerEntryDesk(Finds, CsvDesk, HistoryDesk):
             "settle": "info",
             "refund": "success",
             "adjust": "danger",
+            "redeem": "success",
+            "gift": "default",
+            "allowance": "success",
+            "purchase": "success",
         },
     )
     def kind_label(self, entry: LedgerEntry) -> tuple[str, str]:

@@ -93,7 +93,7 @@ class ItemDesk(Finds, HistoryDesk):
 
     @display(
         description=gettext_lazy("state"),
-        label={"hidden": "danger", "public": "success", "private": "default"},
+        label={"hidden": "danger", "public": "success", "unlisted": "default", "private": "default"},
     )
     def state(self, item: Item) -> tuple[str, str]:
         if item.hidden_at is not None:

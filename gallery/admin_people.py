@@ -213,7 +213,7 @@ class CollectionDesk(HistoryDesk):
 
     @display(
         description=gettext_lazy("state"),
-        label={"hidden": "danger", "public": "success", "private": "default"},
+        label={"hidden": "danger", "public": "success", "unlisted": "default", "private": "default"},
     )
     def state(self, collection: Collection) -> tuple[str, str]:
         if collection.hidden_at is not None:

@@ -20,7 +20,7 @@ from predictions.admin_upstream_forms import AtLeastOneKey, KeyForm, RouteForm, 
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
 from predictions.upstreams import circuits, health, setup, spending
 
-STATE_LABELS = {"closed": "success", "open": "danger", "probing": "warning"}
+STATE_LABELS = {"closed": "success", "open": "danger", "probing": "warning", "off": "default"}
 
 
 def state_of(key: UpstreamKey) -> tuple[str, str]:

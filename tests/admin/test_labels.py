@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Model
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from django.utils.functional import Promise
 
 from accounts import redeeming
-from accounts.models import MICRO, Invitation, Purchase, SignIn, User
+from accounts.models import MICRO, Account, Invitation, LedgerEntry, Purchase, Sanction, SignIn, User
+from gallery.models import Collection, Item
+from predictions.models import StoredFile, UpstreamKey
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +45,25 @@ def test_no_column_and_no_field_of_the_panel_is_called_by_its_name_in_the_code(s
         and field.verbose_name not in NAMES
     }
     assert bare == set()
+
+
+@pytest.mark.parametrize(
+    ("model", "column", "states"),
+    [
+        (Account, "state", Account.Status.values),
+        (LedgerEntry, "kind_label", LedgerEntry.Kind.values),
+        (Purchase, "state", Purchase.Status.values),
+        (Sanction, "kind_label", Sanction.Kind.values),
+        (Item, "state", ["hidden", *Item.Visibility.values]),
+        (Collection, "state", ["hidden", *Collection.Visibility.values]),
+        (UpstreamKey, "state_label", ["off", *UpstreamKey.State.values]),
+        (StoredFile, "state_label", StoredFile.State.values),
+    ],
+)
+def test_every_state_has_a_colour_without_which_its_name_in_the_code_would_stand_there(
+    model: type[Model], column: str, states: list[str]
+) -> None:
+    assert set(states) <= set(getattr(admin.site._registry[model], column).label)
 
 
 def test_the_page_of_a_row_says_its_state_in_words_as_the_list_does(
