@@ -244,23 +244,20 @@ def _uploads(user: User, account: Account) -> Iterator[Row]:
         yield {**told, "file": upload_name(one), "sha256": one.file.sha256}
 
 
+_TOLD = (
+    "event", "message_id", "state", "attempts", "answer_code", "answer_note", "created_at", "delivered_at",
+)  # fmt: skip
+"""Of an event that was told, or was to be."""
+
+
 def _webhooks(user: User, account: Account) -> Iterator[Row]:
-    # What was sent is the prediction, as predictions.jsonl has it.
-    for one in _each(Delivery.objects.filter(account=account).select_related("prediction")):
+    # What was sent is the prediction, as predictions.jsonl has it: it is not read again for each of its events.
+    rows = Delivery.objects.filter(account=account).select_related("prediction")
+    for one in _each(rows.only("url", *_TOLD, "prediction__public_id", "prediction__webhook")):
         yield {
             "prediction": one.prediction.public_id if one.prediction is not None else None,
             "to": one.url or (one.prediction.webhook if one.prediction is not None else ""),
-            **fields(
-                one,
-                "event",
-                "message_id",
-                "state",
-                "attempts",
-                "answer_code",
-                "answer_note",
-                "created_at",
-                "delivered_at",
-            ),
+            **fields(one, *_TOLD),
         }
 
 
