@@ -73,7 +73,8 @@ class Finds(ModelAdmin):
 
     def newest(self, request: HttpRequest, queryset: QuerySet[Any], words: str) -> list[Any]:
         """Keys of new rows that have every word somewhere."""
-        last = queryset.model._base_manager.order_by("-pk").values_list("pk", flat=True).first()
+        everything = queryset.model._base_manager.order_by("-pk")
+        last = everything.values_list("pk", flat=True).first()
         if not self.in_newest or last is None:
             return []
         rows = queryset.filter(pk__gt=last - NEWEST).order_by("-pk")
@@ -83,7 +84,7 @@ class Finds(ModelAdmin):
                 anywhere |= Q(**{f"{column}__icontains": word})
             rows = rows.filter(anywhere)
         found = list(rows.values_list("pk", flat=True)[: finding.MOST])
-        if last > NEWEST or len(found) == finding.MOST:
+        if len(found) == finding.MOST or everything.filter(pk__lte=last - NEWEST).exists():
             request._words_fell_short = True  # type: ignore[attr-defined]
         return found
 

@@ -35,6 +35,7 @@ def test_it_says_who_i_am(client: Client, alice: User, bearer: Bearer) -> None:
         "balance": 98 * MICRO,
         "held": 2 * MICRO,
         "month_left": None,
+        "spending": [],
         "account": {"id": alice.account_id, "name": "alice", "kind": "user", "status": "active"},
         "plan": None,
         "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
