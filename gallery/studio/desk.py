@@ -19,6 +19,8 @@ from gallery.studio.controls import Panel, panel
 from predictions import catalogue, pricing, refusals, submit
 from predictions.models import Version
 
+PAYER = "payer"
+"""The account that a form was opened for: it may be another one meanwhile, chosen in another tab."""
 STRETCHED = 0.02
 """By how much of its ratio a picture may be off before a page says that it will be stretched."""
 
@@ -42,6 +44,7 @@ def form_context(
         "panel": None,
         "errors": errors or {},
         "refusal": refusal,
+        "payer": request.POST.get(PAYER) or account_of(request).pk,
     }
     if version is None:
         return context

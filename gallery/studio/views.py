@@ -63,6 +63,7 @@ def _studio_page(
         "seed_count": form.get(batches.SEED_COUNT, "")[:8] or str(wish.seeds),
         "most_seeds": batches.MOST_SEEDS,
         "largest": batches.LARGEST,
+        "payer": account.pk,
     }
     return page(request, "studio/studio.html", context, status=status)
 
@@ -74,6 +75,9 @@ def make(request: HttpRequest) -> HttpResponse:
     version = desk.version_of(fields.model_of(request.POST))
     if version is None:
         return _refused(request, None, request.POST, refusal=_("Choose a model first."))
+    other = _other_payer(request.POST, account_of(request))
+    if other:
+        return _refused(request, version, request.POST, refusal=other)
     form, wrong = inputs.settled(request, version)
     given = reading.read(version, form)
     wrong = needs.faults(version, given) | wrong
@@ -97,6 +101,20 @@ def make(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         return made(request, rows)
     return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
+
+
+def _other_payer(form: Mapping[str, str], account: Account) -> str:
+    """Why it has to be seen once more who pays and keeps the pictures: the form was opened for another account. Empty
+    where it was not, and for forms that name none.
+    """
+    if form.get(desk.PAYER, "") in ("", str(account.pk)):
+        return ""
+    if account.kind == Account.Kind.ORGANIZATION:
+        words = _("You act for %(name)s now. Nothing was charged. Press again to make it on its balance.")
+        return words % {"name": account.name}
+    return _(
+        "You act for your own account now. Nothing was charged. Press again to make it on your own balance."
+    )
 
 
 def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any], account: Account) -> str:
@@ -152,6 +170,8 @@ def _refused(
     values = reading.kept(version, form) if version is not None else {}
     if request.headers.get("HX-Request") == "true":
         context = desk.form_context(request, version, values, errors, refusal)
+        # It is said who pays now, so that the next press is for them.
+        context["payer"] = account_of(request).pk
         response = page(request, "studio/_form.html", context, status=422)
         response["HX-Retarget"], response["HX-Reswap"] = "#form", "outerHTML"
         return response

@@ -3,7 +3,7 @@
 
 const MOST = 300_000; // characters
 const WORDS = ["prompt", "prompt_start", "prompt_end", "negative_prompt", "n_prompt"];
-const LEFT = /^(csrfmiddlewaretoken|quoted|made_from|made_how|file\.|gone\.)/;
+const LEFT = /^(csrfmiddlewaretoken|quoted|payer|made_from|made_how|file\.|gone\.)/;
 const form = () => document.getElementById("form");
 const key = `studio:${document.querySelector('meta[name="live"]')?.content ?? ""}`;
 const wish = `${key}?`;

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts import credits
 from accounts.models import MICRO, Account, LedgerEntry, User
+from accounts.organizations import founding
 from gallery.models import Item
 from gallery.studio import controls, reading, sheet
 from predictions import catalogue, lifecycle
@@ -131,6 +133,36 @@ def test_an_empty_account_is_told_why_and_nothing_is_held(as_charlie: Client, ch
     assert "This needs 0.6 credits; you have 0.0." in answer.content.decode()
     assert not Prediction.objects.exists()
     assert Account.objects.get(pk=charlie.account_id).held == 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_page_that_was_opened_for_another_account_makes_nothing_before_that_is_seen(
+    as_alice: Client, alice: User, headers: dict[str, str]
+) -> None:
+    def payer(page: str) -> str:
+        return page.partition('name="payer" value="')[2].partition('"')[0]
+
+    own = payer(as_alice.get("/studio/").content.decode())
+    assert own == str(alice.account_id)
+    house = founding.found(alice, "The press")
+    credits.grant(house, 5 * MICRO)
+    # In another tab she begins to act for it; this page does not know.
+    founding.act_for(alice, house.pk)
+    for path in ("/studio/quote/", "/studio/form/"):
+        changed = as_alice.post(path, form(payer=own, to=SCHNELL), headers=headers).content.decode()
+        assert payer(changed) in ("", own)
+    refused = as_alice.post("/studio/make/", form(payer=own), headers=headers)
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert "You act for The press now. Nothing was charged. Press again to make it on its balance." in page
+    assert not Prediction.objects.exists()
+    assert payer(page) == str(house.pk)
+    as_alice.post("/studio/make/", form(payer=payer(page)), headers=headers)
+    assert Prediction.objects.get().account == house
+    founding.act_for(alice, int(own))
+    back = as_alice.post("/studio/make/", form(payer=str(house.pk)), headers=headers).content.decode()
+    assert "You act for your own account now." in back
+    assert Prediction.objects.count() == 1
 
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
