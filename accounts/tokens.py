@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import credits
 from accounts.clock import Now
-from accounts.models import Account, ApiToken, User
+from accounts.models import Account, ApiToken, Membership, User
 from accounts.prepared import Prepared
 from accounts.provisioning import ensure_account
 from accounts.terms import SPENDING, Limits, Terms
@@ -68,8 +68,19 @@ def issue(
     plain = "dr_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
     token = ApiToken(user=user, account=account, prefix=plain[:7], digest=digest(plain))
     with transaction.atomic():
+        _ask_membership(user, account)
         _write(token, {**terms, "name": name})
     return token, plain
+
+
+def _ask_membership(user: User, account: Account) -> None:
+    """Raise CannotIssue for who was removed from an organisation meanwhile: nobody revokes a token made after that."""
+    if account.kind != Account.Kind.ORGANIZATION:
+        return
+    # As whoever removes them locks it.
+    Account.objects.select_for_update().get(pk=account.pk)
+    if not Membership.objects.filter(user=user, account=account).exists():
+        raise CannotIssue(_("You do not act for this account any more."))
 
 
 def change(token: ApiToken, **terms: Unpack[Terms]) -> None:

@@ -13,7 +13,7 @@ from django.db import connections, transaction
 from django.test import Client
 
 from accounts import audit, credits, site, tokens
-from accounts.models import MICRO, Account, Membership, OrganizationInvitation, User
+from accounts.models import MICRO, Account, ApiToken, Membership, OrganizationInvitation, User
 from accounts.organizations import founding, joining, managing, roles
 from gallery.models import Collection
 from gallery.notices import mailing
@@ -150,6 +150,18 @@ def test_two_owners_who_remove_each_other_leave_one(alice: User, bob: User) -> N
     for one in threads:
         one.join()
     assert Membership.objects.filter(account=club, role="owner").count() == 1
+
+
+def test_who_is_removed_while_they_ask_for_a_token_gets_none(alice: User, bob: User) -> None:
+    club = club_of(alice, member=bob)
+    founding.act_for(bob, club.pk)
+    asking = User.objects.select_related("account").get(pk=bob.pk)
+    founding.remove(club, bob, by=alice)
+    # The request was read before, and makes its token after.
+    assert asking.account == club
+    with pytest.raises(tokens.CannotIssue, match="do not act for this account any more"):
+        tokens.issue(asking, "kept")
+    assert not ApiToken.objects.usable().filter(account=club).exists()
 
 
 def test_who_is_removed_has_no_way_back_in(alice: User, bob: User, client_of: ClientOf) -> None:
