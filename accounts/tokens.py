@@ -77,8 +77,8 @@ def _ask_membership(user: User, account: Account) -> None:
     """Raise CannotIssue for who was removed from an organisation meanwhile: nobody revokes a token made after that."""
     if account.kind != Account.Kind.ORGANIZATION:
         return
-    # As whoever removes them locks it.
-    Account.objects.select_for_update().get(pk=account.pk)
+    # As whoever removes them locks it: no key, so that who turns to the organisation need not wait.
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     if not Membership.objects.filter(user=user, account=account).exists():
         raise CannotIssue(_("You do not act for this account any more."))
 
