@@ -240,9 +240,9 @@ def test_the_studios_button_counts_the_allowance_that_is_owed(
 ) -> None:
     browser: Client = client_of(charlie)
     form = {"model": version.model.ref, "switches": "1", **WISH}
-    assert "add credits" in browser.post("/studio/quote/", form).content.decode()
+    assert "Add credits" in browser.post("/studio/quote/", form).content.decode()
     credits.set_plan(
         Account.objects.get(pk=charlie.account_id), Plan.objects.create(name="Monthly", allowance=5 * MICRO)
     )
-    assert "add credits" not in browser.post("/studio/quote/", form).content.decode()
+    assert "Add credits" not in browser.post("/studio/quote/", form).content.decode()
     assert factories.account_of(charlie).balance == 5 * MICRO
