@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
@@ -58,6 +59,18 @@ def authenticate(request: HttpRequest) -> ApiToken | None:
 def is_barred(user: User, account: Account | None) -> bool:
     """Whether the user is banned or the account suspended."""
     return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)
+
+
+def handed_out(prefix: str = "") -> Q:
+    """Of rows that were made by a user for an account: those that open by their own address, for whoever has it.
+
+    What a banned member handed out opens for nobody. What the deleted brought to an organisation is its own. `prefix`
+    leads from the rows to `user` and `account`.
+    """
+    barred = Q(**{f"{prefix}account__status": Account.Status.SUSPENDED})
+    return (
+        Q(**{f"{prefix}user__is_active": True}) | Q(**{f"{prefix}user__erased_at__isnull": False})
+    ) & ~barred
 
 
 def still_open(tokens: Iterable[int]) -> set[int]:

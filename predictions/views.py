@@ -6,8 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import permits
-from accounts.authentication import AccountBarred, authenticate
-from accounts.models import Account
+from accounts.authentication import AccountBarred, authenticate, handed_out
 from accounts.prepared import Prepared
 from predictions.dialects.replicate.endpoint import public
 from predictions.files import media
@@ -16,17 +15,9 @@ from predictions.models import Output
 MAX_AGE_S = 3600
 _BY_TOKEN = Prepared[Output](
     lambda token, name: (
-        Output.objects.select_related("file", "prediction__account", "prediction__user")
-        .only(
-            "file",
-            "name",
-            "token",
-            "withheld",
-            "prediction__account__status",
-            "prediction__user__is_active",
-            "prediction__user__erased_at",
-        )
-        .filter(token=token, name=name)[:1]
+        Output.objects.select_related("file", "prediction")
+        .only("file", "name", "token", "withheld", "prediction__account_id")
+        .filter(handed_out("prediction__"), token=token, name=name)[:1]
     ),
     token=str,
     name=str,
@@ -38,12 +29,6 @@ def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
     """GET /f/{token}/{name}: the bytes, never a redirect. Gone at once when the item is deleted or hidden."""
     output = _BY_TOKEN.first(token=token, name=name)
     if output is None or (output.withheld and not is_owner(request, output.prediction.account_id)):
-        raise Http404
-    maker = output.prediction.user
-    if output.prediction.account.status == Account.Status.SUSPENDED or not (
-        maker.is_active or maker.erased_at
-    ):
-        # What a banned member handed out opens for nobody. What the deleted made for an organisation is its own.
         raise Http404
     # What can be withheld or deleted must be asked for again; the ETag makes the second answer a small one.
     answer: HttpResponse = media.send(

@@ -8,11 +8,10 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 
-from accounts.models import Account
+from accounts.authentication import handed_out
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.door import TokenRequest
 from predictions.dialects.replicate import errors, paging
@@ -70,9 +69,7 @@ def delete(request: TokenRequest, public_id: str) -> HttpResponse:
 def download(request: HttpRequest, public_id: str) -> HttpResponse:
     """GET /files/{id}/download?owner=&expiry=&signature=: the bytes, without a token."""
     rows = Upload.objects.visible().select_related("file", "account").filter(public_id=public_id)
-    # What a banned member handed out opens for nobody. What the deleted brought to an organisation is its own.
-    opens = Q(user__is_active=True) | Q(user__erased_at__isnull=False)
-    upload = rows.filter(opens).exclude(account__status=Account.Status.SUSPENDED).first()
+    upload = rows.filter(handed_out()).first()
     given = [request.GET.get(name, "") for name in ("owner", "expiry", "signature")]
     if upload is None or not uploads.opens(upload, *given):
         raise Http404

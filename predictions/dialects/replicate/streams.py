@@ -13,11 +13,10 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts.models import Account
+from accounts.authentication import handed_out
 from accounts.prepared import Prepared
 from predictions import previews, shown
 from predictions.dialects.replicate.addresses import Addresses, addresses_of
@@ -61,12 +60,7 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 _BY_TOKEN = Prepared[Prediction](
-    # What a banned member handed out opens for nobody. What the deleted made for an organisation is its own.
-    lambda token: shown.joined(
-        Prediction.objects.filter(
-            Q(user__is_active=True) | Q(user__erased_at__isnull=False), stream_token=token
-        ).exclude(account__status=Account.Status.SUSPENDED)
-    )[:1],
+    lambda token: shown.joined(Prediction.objects.filter(handed_out(), stream_token=token))[:1],
     token=str,
 )
 
