@@ -15,11 +15,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, pgettext
+from django.utils.translation import gettext_noop
 
-from accounts import record
+from accounts import days, record
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, Sanction, User
 from accounts.notices import telling
@@ -229,7 +228,7 @@ def _moment(at: datetime) -> str:
     """As pages write moments, in the reader's zone; for programs, and where that is not known, with the zone's name."""
     if timezone.get_current_timezone_name() == "UTC":
         return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return date_format(timezone.localtime(at), pgettext("format of day and time", "j M Y, H:i"))
+    return days.moment(at)
 
 
 def consequences(user: User) -> dict[str, int]:

@@ -17,7 +17,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
-from accounts import amounts
+from accounts import amounts, days
 from gallery import access, money, pages, tiles
 from gallery.models import Item
 
@@ -86,7 +86,7 @@ def month_name(day: date) -> str:
 @register.filter
 def moment(at: datetime) -> str:
     """Day and time, short: `20 Nov 2026, 09:14`."""
-    return date_format(timezone.localtime(at), pgettext("format of day and time", "j M Y, H:i"))
+    return days.moment(at)
 
 
 @register.filter
