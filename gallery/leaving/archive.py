@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import Any
 
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -16,7 +16,6 @@ from accounts.models import Account, User
 from gallery.leaving import contents, profile
 from predictions.files import media
 
-_READ = 256 * 1024
 FOLDER = "darkroom"
 
 
@@ -39,7 +38,7 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
         except OSError:
             missing.append(name)
             continue
-        archive.add(_chunks(file), f"{FOLDER}/{name}", size=size)
+        archive.add(media.pieces(file), f"{FOLDER}/{name}", size=size)
         yield from archive.all_files()
         written(number)
     if missing:
@@ -56,14 +55,6 @@ def _lines(rows: Iterator[contents.Row]) -> Iterator[bytes]:
 
 def _json(row: dict[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=False, indent=1, default=str).encode("utf-8", "replace")
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    try:
-        while chunk := file.read(_READ):
-            yield bytes(chunk)
-    finally:
-        file.close()
 
 
 def _readme(user: User) -> bytes:

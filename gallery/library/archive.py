@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from zipstream import ZIP_DEFLATED, ZIP_STORED, ZipStream
@@ -24,7 +24,6 @@ from predictions.models import StoredFile
 
 BLOCK = 256 * 1024
 """Bytes that go out at once: a zip has many parts of a few bytes."""
-_READ = 64 * 1024
 _ROWS = 50
 _IN_MEMORY = 256 * 1024
 
@@ -55,11 +54,11 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
             except OSError:
                 missing.append(name)
                 continue
-            archive.add(_chunks(file), name, size=item.output.file.size)
+            archive.add(media.pieces(file), name, size=item.output.file.size)
             yield from archive.all_files()
         words.write(b"\n]\n" if words.tell() else b"[]\n")
         words.seek(0)
-        archive.add(_chunks(words), "prompts.json", compress_type=ZIP_DEFLATED)
+        archive.add(media.pieces(words), "prompts.json", compress_type=ZIP_DEFLATED)
         if missing:
             archive.add(_note(missing), "missing.txt", compress_type=ZIP_DEFLATED)
         yield from archive.finalize()
@@ -119,14 +118,6 @@ def _told(item: Item, name: str) -> bytes:
 def _negative(given: dict[str, Any]) -> str:
     words = given.get("negative_prompt") or given.get("n_prompt")
     return words if isinstance(words, str) else ""
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    try:
-        while chunk := file.read(_READ):
-            yield bytes(chunk)
-    finally:
-        file.close()
 
 
 def _note(missing: Iterable[str]) -> Iterator[bytes]:

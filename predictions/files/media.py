@@ -272,6 +272,13 @@ def remove_old_temporary(age_s: float = 3600.0) -> int:
     return removed
 
 
+def pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """What an open file holds, `CHUNK` bytes at a time; it is closed at the end."""
+    with file:
+        while chunk := file.read(CHUNK):
+            yield bytes(chunk)
+
+
 def send(
     request: HttpRequest,
     file: StoredFile,
