@@ -106,7 +106,8 @@ def test_the_file_is_encrypted_and_the_plain_one_swept(alice: User) -> None:
     row = sealed(row)
     assert media.remove_unowned() == 1
     (closed,) = kept_bytes().values()
-    assert original not in closed and b"PNG" not in closed and closed != original
+    # Sixteen bytes: a shorter word would be found in some hundredth of all encrypted texts by chance.
+    assert original not in closed and original[:16] not in closed and original.startswith(b"\x89PNG")
     assert b"".join(evidence.content(row)) == original
     assert not row.sealing_owed and list(breaches()) == []
 
@@ -306,14 +307,15 @@ def test_it_opens_after_the_keys_were_rotated(
 
 
 def test_who_opens_evidence_of_their_own_picture_does_not_read_who_complained(
-    operator: User, bob: User, staff: User
+    operator: User, staff: User
 ) -> None:
     item = factories.make_item(operator)
-    Report.objects.create(item=item, reporter=bob, reason="other", words="that is my cat")
+    reporter = factories.make_user("worried-neighbour")
+    Report.objects.create(item=item, reporter=reporter, reason="other", words="that is my cat")
     row = removed(item, staff)
-    assert "bob" in str(evidence.look_at(row.pk, staff, "The police asks.").words)
+    assert reporter.username in str(evidence.look_at(row.pk, staff, "The police asks.").words)
     own = str(evidence.look_at(row.pk, operator, "What was it?").words)
-    assert "bob" not in own and "my cat" not in own
+    assert reporter.username not in own and "my cat" not in own
 
 
 def test_no_archive_of_its_owner_holds_it_any_more(alice: User, bob: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,13 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
+
+
+def words_of(answer: Any) -> str:
+    """The words of a page without its tags: the tokens and digests in these hold any three digits now and then."""
+    return re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", answer.content.decode(), flags=re.DOTALL)
+
+
 RULES = {
     "registration": "invite",
     "sign_ups_per_network": "5",
@@ -331,8 +339,8 @@ def test_members_are_shown_with_what_is_their_own_whomever_they_act_for(boss: Cl
     credits.grant(own, 31 * MICRO, reference="grant-own")
     Account.objects.filter(pk=own.pk).update(status="suspended")
     for page in (
-        boss.get("/admin/members/", {"q": "alice"}).content.decode(),
-        boss.get("/admin/accounts/user/", {"q": "alice"}).content.decode(),
+        words_of(boss.get("/admin/members/", {"q": "alice"})),
+        words_of(boss.get("/admin/accounts/user/", {"q": "alice"})),
     ):
         assert "777" not in page and "uspended" in page
     assert "alice" in boss.get("/admin/accounts/user/", {"own": "suspended"}).content.decode()
@@ -347,7 +355,7 @@ def test_who_sees_no_money_sees_none_in_the_list_of_members(alice: User, client_
     factories.give(alice, 4321)
     helper = factories.make_user("helga", is_staff=True)
     helper.user_permissions.set(Permission.objects.filter(codename="view_user"))
-    page = client_of(User.objects.get(pk=helper.pk)).get("/admin/members/").content.decode()
+    page = words_of(client_of(User.objects.get(pk=helper.pk)).get("/admin/members/"))
     assert "alice" in page and "321" not in page and "alice@" not in page
 
 
