@@ -16,7 +16,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "var" / "clients"
@@ -86,9 +86,29 @@ def unpack(parcel: Path, integrity: str, folder: Path) -> None:
         raise Tampered(f"{parcel.name} is sha512-{digest}, and {integrity} was expected.")
     with tempfile.TemporaryDirectory(dir=folder.parent) as inside:
         with tarfile.open(parcel) as archive:
-            archive.extractall(inside, filter="data")
+            for entry in archive:
+                _unpack_entry(archive, entry, Path(inside))
         (only,) = Path(inside).iterdir()
         only.rename(folder)
+
+
+def _unpack_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    """Write one file of an archive below the folder. Raises `Tampered` for anything but a file or folder inside it.
+
+    `extractall(filter="data")` does this from Python 3.11.4 on; Debian 12 has 3.11.2.
+    """
+    path = PurePosixPath(entry.name)
+    if path.is_absolute() or ".." in path.parts or not (entry.isfile() or entry.isdir()):
+        raise Tampered(f"{entry.name} is no file inside the package.")
+    target = folder / path
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = archive.extractfile(entry)
+    assert source is not None  # only links have none
+    with source, target.open("xb") as file:
+        shutil.copyfileobj(source, file)
 
 
 def _fetch_python(folder: Path) -> None:

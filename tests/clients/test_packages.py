@@ -16,11 +16,14 @@ from tests.clients import packages
 PY2 = str(lane.COMING)
 
 
-def parcel(folder: Path, name: str = "package/index.js") -> Path:
+def parcel(
+    folder: Path, name: str = "package/index.js", kind: bytes = tarfile.REGTYPE, link: str = ""
+) -> Path:
     path = folder / "parcel.tgz"
     with tarfile.open(path, "w:gz") as archive:
         entry = tarfile.TarInfo(name)
-        entry.size = 2
+        entry.type, entry.linkname = kind, link
+        entry.size = 2 if kind == tarfile.REGTYPE else 0
         archive.addfile(entry, io.BytesIO(b"//"))
     return path
 
@@ -44,13 +47,25 @@ def test_a_parcel_that_was_changed_on_its_way_is_not_unpacked(tmp_path: Path) ->
     assert not folder.exists()
 
 
-def test_a_parcel_that_reaches_out_of_its_folder_is_not_unpacked(tmp_path: Path) -> None:
-    path = parcel(tmp_path, "package/../../outside.js")
+@pytest.mark.parametrize(
+    ("name", "kind", "link"),
+    [
+        ("package/../../outside.js", tarfile.REGTYPE, ""),
+        ("/outside.js", tarfile.REGTYPE, ""),
+        ("package/outside.js", tarfile.SYMTYPE, "../../../etc/passwd"),
+        ("package/outside.js", tarfile.LNKTYPE, "../outside.js"),
+        ("package/outside.js", tarfile.FIFOTYPE, ""),
+    ],
+)
+def test_a_parcel_that_reaches_out_of_its_folder_is_not_unpacked(
+    tmp_path: Path, name: str, kind: bytes, link: str
+) -> None:
+    path = parcel(tmp_path, name, kind, link)
     inner = tmp_path / "inner"
     inner.mkdir()
-    with pytest.raises(tarfile.FilterError):
+    with pytest.raises(packages.Tampered, match="no file inside the package"):
         packages.unpack(path, integrity(path), inner / "one")
-    assert not list(tmp_path.rglob("outside.js"))
+    assert not list(tmp_path.rglob("outside.js")) and not Path("/outside.js").exists()
 
 
 def test_a_fetch_that_fails_leaves_nothing_that_looks_fetched(
