@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin, messages
-from django.db.models import Model, Q, QuerySet
+from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -103,7 +103,21 @@ class ChoiceOf(admin.ChoicesFieldListFilter):
         return rows
 
 
-class When(admin.DateFieldListFilter):
+class AwareDateFilter(admin.DateFieldListFilter):
+    """Django's filter for times, where an address written by hand names one without a zone: the reader's is meant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for values in self.used_parameters.values():
+            values[:] = [(isinstance(one, str) and _moment(one)) or one for one in values]
+
+
+admin.FieldListFilter.register(
+    lambda field: isinstance(field, DateTimeField), AwareDateFilter, take_priority=True
+)
+
+
+class When(AwareDateFilter):
     """A time that grows with the row's number: the rows are entered where the period begins."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
