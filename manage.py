@@ -6,8 +6,12 @@ from __future__ import annotations
 import os
 import sys
 
+from config.file_modes import UMASK
+
 
 def main() -> None:
+    # Whatever is written is for this user alone: database, pictures, mails with links that open accounts.
+    os.umask(UMASK)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:2] == ["web"]:
         # Before the settings are read: only a web process keeps a connection pool.

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from config.file_modes import UMASK
 from predictions.running import kin, leash
 from predictions.running.supervisor import Part, Supervisor
 
@@ -40,6 +41,7 @@ class CannotStart(Exception):
 def main() -> int:
     """Run until stopped; the process's exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    os.umask(UMASK)
     # Until the supervisor takes the signals over, a request to stop ends the start at once.
     signal.signal(signal.SIGTERM, _give_up)
     signal.signal(signal.SIGINT, _give_up)

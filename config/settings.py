@@ -13,7 +13,7 @@ from config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA = Path(env.text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
-DATA.mkdir(parents=True, exist_ok=True)
+DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = env.kept_secret("DARKROOM_SECRET_KEY", DATA / "secret_key")
 # What the keys of upstreams are encrypted with, newest first; of a file, changes are seen at once.
@@ -173,6 +173,8 @@ FREE_DISK_MINIMUM = env.integer("DARKROOM_FREE_DISK_MB", 512, minimum=0) * 1024 
 # A JSON body may carry a picture as a data URI.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = None
+# Django's own default would give everybody on the machine the right to read, whatever the umask.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # -- Language and time ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, transaction
 
 from accounts import first_admin
+from config import file_modes
 from predictions import catalogue, fixtures
 from predictions.running import leash
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         leash.arm()
+        file_modes.restrict(Path(settings.DATA), *_database_files())
         _reach_the_database()
         with _one_at_a_time():
             call_command("migrate", interactive=False, verbosity=0)
@@ -35,6 +37,14 @@ class Command(BaseCommand):
             fixtures.match_mode()
             _make_first_admin()
         _collect_static()
+
+
+def _database_files() -> list[Path]:
+    """SQLite's, wherever they lie."""
+    if connection.vendor != "sqlite":
+        return []
+    name = str(connection.settings_dict["NAME"])
+    return [Path(name + end) for end in ("", "-wal", "-shm")]
 
 
 def _reach_the_database() -> None:
