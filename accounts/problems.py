@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import CharField, DictField, IntegerField, Serializer
 from rest_framework.views import APIView, exception_handler
 
-from accounts import access, permits
+from accounts import access, json_body, permits
 from accounts.models import Account, ApiToken, Membership, User
 from accounts.organizations import roles as organization_roles
 
@@ -66,13 +66,13 @@ class ProblemSerializer(Serializer[Any]):
 
 
 class OwnJSONParser(JSONParser):
-    """JSON whose faults are the caller's: nested deeper than anything of ours, or larger than the server reads."""
+    """JSON as every API of ours reads it; what is wrong with it is the caller's fault."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError:
-            raise exceptions.ParseError("The body is nested too deeply.") from None
+            return json_body.loads(stream.read())
+        except json_body.MalformedBody as error:
+            raise exceptions.ParseError(error.detail) from None
 
 
 class OnlyJSON(BaseContentNegotiation):

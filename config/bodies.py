@@ -11,6 +11,8 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 
+from accounts import json_body
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 # Longest silence of a client in the middle of its body, in seconds.
 SILENCE = 60.0
@@ -29,6 +31,9 @@ FILE_PATHS = {
 FILE_LIMIT = 101 * 1024 * 1024
 # Where the studio's forms send pictures of at most 25 MB: one, or as many as a model takes.
 PICTURE_LIMITS = {"/studio/upload/": 26 * 1024 * 1024, "/studio/make/": 80 * 1024 * 1024}
+# What is priced may hold a picture as a data URI; nothing else under /api/ carries one.
+OWN_API = "/api/"
+OWN_API_WITH_PICTURES = {"/api/quotes", "/api/quotes/batch"}
 
 
 class ClientLeft(Exception):
@@ -59,6 +64,8 @@ def limit_for(path: str) -> int:
     """The most bytes that a request to this path may carry."""
     if path in FILE_PATHS:
         return FILE_LIMIT
+    if path.startswith(OWN_API) and path not in OWN_API_WITH_PICTURES:
+        return json_body.MAX_OWN_API
     return PICTURE_LIMITS.get(path) or settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2**63
 
 

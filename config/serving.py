@@ -213,8 +213,9 @@ def _in_place_of(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:
 
 
 def _too_large(path: str) -> HttpResponse:
-    limit = bodies.limit_for(path) // (1024 * 1024)
-    return _refusal(path, 413, "Content too large", f"The request body must be at most {limit} MiB.")
+    limit = bodies.limit_for(path) // 1024
+    size = f"{limit // 1024} MiB" if limit >= 1024 else f"{limit} KiB"
+    return _refusal(path, 413, "Content too large", f"The request body must be at most {size}.")
 
 
 def _server_error(path: str) -> HttpResponse:

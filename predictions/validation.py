@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,12 @@ from predictions.prices.rules import exact
 
 MAX_DATA_URI = 14 * 1024 * 1024
 """Characters of a data URI: 10 MB decoded, as Base64."""
+MAX_FAULTS = 50
+"""Faults that one answer tells; whoever made more has seen enough to find the rest."""
+MAX_KEYS = 1_000
+"""Keys of an input, those that no model knows among them."""
+MAX_ITEMS = 10_000
+"""Items of a list for which the schema names no limit."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,18 @@ def without_nulls(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(version: Version, given: dict[str, Any]) -> list[Fault]:
-    """Everything that is wrong with `given` (nulls already dropped). Unknown keys are no fault."""
-    faults = list(_nul_faults(given, "input"))
+    """What is wrong with `given` (nulls already dropped), `MAX_FAULTS` at most. Unknown keys are no fault.
+
+    Lists and objects that are too long are told so, and nothing in them is looked at.
+    """
+    if len(given) > MAX_KEYS:
+        return [Fault("array_max_properties", "input", f"Must have at most {MAX_KEYS} properties")]
+    faults = list(islice(_nul_faults(given, "input"), MAX_FAULTS))
     faulty = {fault.field for fault in faults}
     validator = _Validator(version.input_schema, format_checker=_FORMATS)
-    errors = [error for error in validator.iter_errors(given) if error.validator != "additionalProperties"]
+    errors = (error for error in validator.iter_errors(given) if error.validator != "additionalProperties")
     order = {name: rule.get("x-order", 0) for name, rule in version.properties.items()}
-    found = [fault for error in errors for fault in _translate(error)]
+    found = list(islice((fault for error in errors for fault in _translate(error)), MAX_FAULTS))
     # A value of the wrong type has that one fault: its limits and choices say nothing more.
     mistyped = {fault.field for fault in found if fault.type == "invalid_type"}
     faults += [
@@ -64,7 +76,7 @@ def check(version: Version, given: dict[str, Any]) -> list[Fault]:
         for fault in found
         if fault.field not in faulty and (fault.type == "invalid_type" or fault.field not in mistyped)
     ]
-    return sorted(faults, key=lambda fault: order.get(_named(fault), -1))
+    return sorted(faults, key=lambda fault: order.get(_named(fault), -1))[:MAX_FAULTS]
 
 
 def _named(fault: Fault) -> str:
@@ -208,9 +220,35 @@ def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator
         yield ValidationError(f"no multiple of {step}")
 
 
+def _items(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    if not validator.is_type(value, "array"):
+        return
+    if len(value) <= schema.get("maxItems", MAX_ITEMS):
+        yield from Draft202012Validator.VALIDATORS["items"](validator, rule, value, schema)
+    elif "maxItems" not in schema:
+        yield ValidationError("too many items", validator="maxItems", validator_value=MAX_ITEMS)
+
+
+def _unique_items(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    # The library compares each with each where they are of different types.
+    if not (rule and validator.is_type(value, "array")) or len(value) > schema.get("maxItems", MAX_ITEMS):
+        return
+    if len({_hashable(one) for one in value}) < len(value):
+        yield ValidationError("not unique")
+
+
+def _hashable(value: Any) -> Any:
+    """Equal for what JSON holds for equal: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, list):
+        return tuple(_hashable(one) for one in value)
+    if isinstance(value, dict):
+        return frozenset((name, _hashable(one)) for name, one in value.items())
+    return (bool, value) if isinstance(value, bool) else value
+
+
 _Validator = extend(
     Draft202012Validator,
-    {"multipleOf": _multiple_of},
+    {"multipleOf": _multiple_of, "items": _items, "uniqueItems": _unique_items},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     ),

@@ -104,6 +104,39 @@ def outside_calls_in_transactions(one: Source) -> Iterator[str]:
                     yield f"{one.path}:{node.lineno} {ast.unparse(node)[:60]} inside a transaction"  # type: ignore[attr-defined]
 
 
+_UNBOUNDED = {"ListField", "DictField", "JSONField", "HStoreField", "ListSerializer", "MultipleChoiceField"}
+
+
+def unbounded_inputs(several: list[Source]) -> Iterator[str]:
+    """Fields that go through all of a caller's list or object before they know its length.
+
+    They are those of every serializer that is called with `data=`, of its bases, and of what it holds.
+    """
+    bodies = {
+        node.name: (one, node) for one in several for node in one.nodes if isinstance(node, ast.ClassDef)
+    }
+    calls = [(node, text.split(".")[-1]) for one in several for node, text in one.calls]
+    waiting = {
+        name for node, name in calls if any(word.arg == "data" for word in node.keywords)
+    } & bodies.keys()
+    seen: set[str] = set()
+    while waiting - seen:
+        name = (waiting - seen).pop()
+        seen.add(name)
+        one, body = bodies[name]
+        for node in ast.walk(body):
+            if isinstance(node, ast.Name) and node.id in bodies and node.id.endswith("Serializer"):
+                waiting.add(node.id)
+            if isinstance(node, ast.Call) and _is_unbounded(node):
+                yield f"{one.path}:{node.lineno} {ast.unparse(node)[:60]}"
+
+
+def _is_unbounded(call: ast.Call) -> bool:
+    given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+    several = given.get("many") == "True" or ast.unparse(call.func).split(".")[-1] in _UNBOUNDED
+    return several and given.get("read_only") != "True"
+
+
 def lacks_postponed_annotations(one: Source) -> bool:
     """Whether a file with any code does not begin with `from __future__ import annotations`."""
     code = [

@@ -87,6 +87,28 @@ def test_it_calls_nobody_outside_inside_a_transaction() -> None:
     assert [line for one in sources() for line in rules.outside_calls_in_transactions(one)] == []
 
 
+def test_it_looks_at_the_length_of_what_callers_send_before_it_looks_inside() -> None:
+    assert list(rules.unbounded_inputs(sources())) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "serializers.ListField(child=Text(), max_length=5)",
+        "DictField()",
+        "RowSerializer(many=True)",
+        "JSONField()",
+    ],
+)
+def test_it_would_notice_a_list_of_any_length(field: str) -> None:
+    row = f"class RowSerializer(Serializer):\n    rows = {field}\n"
+    used = f"{row}class OuterSerializer(Serializer):\n    row = RowSerializer()\nOuterSerializer(data=1)"
+    assert list(rules.unbounded_inputs([source(used)]))
+    assert not list(rules.unbounded_inputs([source(row)]))
+    bounded = used.replace(field, "BoundedListField(child=Text(), max_length=5)")
+    assert not list(rules.unbounded_inputs([source(bounded)]))
+
+
 def test_it_postpones_annotations_everywhere() -> None:
     assert [one.path for one in sources() if rules.lacks_postponed_annotations(one)] == []
 

@@ -45,6 +45,32 @@ class BlankText(Text):
         return super().to_internal_value(data).replace("\x00", "\ufffd")
 
 
+class BoundedListField(serializers.ListField):
+    """A JSON list whose length is looked at before anything in it.
+
+    The base class goes through all of a list, and keeps a fault for each thing in it, before it says that there are too
+    many.
+    """
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        found: list[Any] = super().to_internal_value(data)
+        return found
+
+
+class ObjectField(serializers.DictField):
+    """A JSON object as it is; what is in it is for whoever knows its schema to look at."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        return data
+
+
 class Flag(serializers.BooleanField):
     """`true` or `false` of JSON."""
 

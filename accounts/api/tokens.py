@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from accounts import access, permits, terms, token_limits, tokens
 from accounts.api import lists
-from accounts.api.fields import Listed, Moment, Text
+from accounts.api.fields import BoundedListField, Listed, Moment, Text
 from accounts.credits import LARGEST
 from accounts.entrance import recent
 from accounts.models import MICRO, ApiToken
@@ -57,7 +57,7 @@ class TermsSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="What POST /predictions answers unless the request says.",
     )
-    scopes = serializers.ListField(
+    scopes = BoundedListField(
         child=Text(max_length=20),
         required=False,
         max_length=20,
@@ -65,13 +65,13 @@ class TermsSerializer(serializers.Serializer[Any]):
         "`account`, which exports everything and deletes the account, is given by a session of the last five minutes, "
         "or by a token that has it.",
     )
-    allowed_models = serializers.ListField(
+    allowed_models = BoundedListField(
         child=Text(max_length=300),
         required=False,
         max_length=terms.MOST,
         help_text="`owner/name` of each model it may use; empty: all.",
     )
-    networks = serializers.ListField(
+    networks = BoundedListField(
         child=Text(max_length=60),
         required=False,
         max_length=terms.MOST,

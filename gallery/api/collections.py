@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from accounts import permits
 from accounts.api import examples, lists
-from accounts.api.fields import BAD_CURSOR, Listed, Text
+from accounts.api.fields import BAD_CURSOR, BoundedListField, Listed, Text
 from accounts.paging import BadCursor
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import paging
@@ -86,7 +86,7 @@ class ChangeCollectionSerializer(serializers.Serializer[Any]):
 class IdsSerializer(serializers.Serializer[Any]):
     """Items by their ids."""
 
-    ids = serializers.ListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=1000)
+    ids = BoundedListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=1000)
 
 
 class MoveSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from accounts import permits
 from accounts.api import examples, lists
-from accounts.api.fields import Flag, Listed, Moment, QueryFlag, Text
+from accounts.api.fields import BoundedListField, Flag, Listed, Moment, QueryFlag, Text
 from accounts.models import User
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import access, deletion, sharing, tagging
@@ -121,7 +121,7 @@ class WordsSerializer(serializers.Serializer[Any]):
     licence = serializers.ChoiceField(
         Licence.choices, required=False, help_text="What others may do with it; empty: nothing."
     )
-    tags = serializers.ListField(
+    tags = BoundedListField(
         child=Text(max_length=tagging.LONGEST, allow_blank=True),
         required=False,
         max_length=tagging.MOST,

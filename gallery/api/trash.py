@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts import permits
 from accounts.api import examples, lists
-from accounts.api.fields import Listed, Text
+from accounts.api.fields import BoundedListField, Listed, Text
 from accounts.models import Account
 from accounts.problems import Denied, OwnApiView, ProblemSerializer
 from gallery import deletion, sharing
@@ -158,7 +158,7 @@ class RestoreItemView(OneItem):
 class BulkSerializer(serializers.Serializer[Any]):
     """Many items and what is to become of them."""
 
-    ids = serializers.ListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=MOST)
+    ids = BoundedListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=MOST)
     action = serializers.ChoiceField(["trash", "restore", "delete", "unpublish", "like"])
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import translation
 
-from accounts import site, tokens
+from accounts import json_body, site, tokens
 from gallery import money
 from gallery.guide import shop, words
 from gallery.guide.sources import BadSource
 from predictions import policy, repeats, submit, validation
 from predictions.delivery import keys, rounds, sending, webhooks
-from predictions.dialects.common import bodies, images, rates
+from predictions.dialects.common import images, rates
 from predictions.dialects.common.image_errors import ImageError
 from predictions.dialects.openai import bodies as openai_bodies
 from predictions.dialects.openai import models as openai_models
@@ -97,7 +97,8 @@ _OF_THE_HOUSE: dict[str, Callable[[], str]] = {
     "tokens.most": lambda: words.count(tokens.LIMIT),
     "page.most": lambda: words.count(paging.PAGE),
     "body.most": lambda: words.size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
-    "body.depth": lambda: str(bodies.MAX_DEPTH),
+    "body.own": lambda: words.size(json_body.MAX_OWN_API),
+    "body.depth": lambda: str(json_body.MAX_DEPTH),
     "text.most": lambda: words.count(policy.MAX_TEXT),
     "repeats.life": lambda: words.duration(repeats.LIFE.total_seconds()),
     "cors.origins": lambda: words.some(f"`{one}`" for one in settings.CORS_ORIGINS),

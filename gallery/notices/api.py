@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accounts import permits
 from accounts.api import lists
-from accounts.api.fields import Listed, QueryFlag
+from accounts.api.fields import BoundedListField, Listed, QueryFlag
 from accounts.api.personal import PrivateView
 from accounts.clock import Now
 from accounts.models import Notice
@@ -48,7 +48,7 @@ class NoticesQuery(Listed):
 class ReadSerializer(serializers.Serializer[Any]):
     """Which notices were read."""
 
-    ids = serializers.ListField(
+    ids = BoundedListField(
         child=serializers.IntegerField(min_value=1, max_value=2**62),
         required=False,
         max_length=MOST,

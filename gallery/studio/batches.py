@@ -63,7 +63,7 @@ def series(version: Version, form: Mapping[str, str]) -> Series:
     each_line = EACH_LINE in form
     raw = form.get(SEED_COUNT, "").strip()
     seeds = int(raw) if len(raw) <= 3 and raw.isascii() and raw.isdigit() else 1
-    lines = len(_lines(_prompt(version, form)[1])) if each_line else 1
+    lines = len(_lines(_prompt(version, form)[1][: policy.MAX_TEXT])) if each_line else 1
     return Series(lines, max(1, seeds) if "seed" in version.properties else 1, each_line)
 
 

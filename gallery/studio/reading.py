@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from gallery.studio import known, labels
 from gallery.studio.controls import PROMPTS, TURNED, text
 from gallery.studio.inputs import is_mask, picture_fields
-from predictions import validation
+from predictions import policy, validation
 from predictions.models import Version
 from predictions.validation import Fault
 
@@ -68,7 +68,7 @@ def raw(form: Mapping[str, str], name: str) -> str:
     if name != known.OBJECTS:
         return form.get(name, "")
     texts = form.getlist(name) if isinstance(form, QueryDict) else [form.get(name, "")]
-    names = [part.strip() for text in texts for part in str(text).split(",")]
+    names = [part.strip() for text in texts for part in str(text)[: policy.MAX_TEXT].split(",")]
     return ",".join(dict.fromkeys(part for part in names if part))
 
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts import allowances, credits, permits, token_limits
 from accounts.api import examples
-from accounts.api.fields import Text
+from accounts.api.fields import BoundedListField, ObjectField, Text
 from accounts.organizations import purse
 from accounts.problems import Denied, OwnApiView, ProblemSerializer, problem
 from predictions import catalogue, pricing, refusals, submit
@@ -45,7 +45,7 @@ class WishSerializer(serializers.Serializer[Any]):
     version = Text(
         max_length=300, help_text="64 hex digits, `owner/name:64-hex` or `owner/name` for its newest."
     )
-    input = serializers.DictField(default=dict, help_text="An object, as a create would have it.")
+    input = ObjectField(default=dict, help_text="An object, as a create would have it.")
 
 
 class QuoteSerializer(serializers.Serializer[Any]):
@@ -72,7 +72,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
 class BatchSerializer(serializers.Serializer[Any]):
     """Several wishes, priced at once."""
 
-    wishes = serializers.ListField(child=WishSerializer(), min_length=1, max_length=MOST)
+    wishes = BoundedListField(child=WishSerializer(), min_length=1, max_length=MOST)
 
 
 class BatchLineSerializer(serializers.Serializer[Any]):

@@ -274,3 +274,10 @@ def test_a_cursor_made_by_hand_for_rows_whose_keys_are_text(api: Api, version: V
 @pytest.mark.parametrize("query", ["query=", "query=" + "a" * 501, "query=a&limit=", "query=a&limit=-1"])
 def test_a_search_for_nothing_or_for_too_much(api: Api, query: str) -> None:
     problem(api.get(f"/search?{query}"), 400, "Bad request")
+
+
+def test_of_ten_thousand_unknown_names_fifty_are_told(api: Api, version: Version) -> None:
+    body = {"version": version.pk, "input": {"prompt": "a"}, **{f"x{number}": 1 for number in range(10_000)}}
+    answer = api.post("/predictions", body)
+    assert answer.status_code == 422
+    assert len(answer.json()["invalid_fields"]) == 50

@@ -40,6 +40,12 @@ def faults(**given: Any) -> list[tuple[str, str, str]]:
     return [(one.type, one.field, one.description) for one in validation.check(version, given)]
 
 
+def lists(rule: dict[str, Any], given: Any) -> list[tuple[str, str, str]]:
+    schema = {"type": "object", "properties": {"list": {"type": "array", **rule}}}
+    version = Version(input_schema=schema, output_schema={"type": "string"})
+    return [(one.type, one.field, one.description) for one in validation.check(version, {"list": given})]
+
+
 CASES: list[tuple[dict[str, Any], tuple[str, str, str]]] = [
     ({"count": ...}, ("required", "input", "count is required")),
     ({"count": 0}, ("number_gte", "input.count", "Must be greater than or equal to 1")),
@@ -107,3 +113,39 @@ def test_the_detail_is_a_line_for_each_fault() -> None:
     fault = validation.Fault("required", "", "version is required")
     assert fault.line == "- version is required\n"
     assert validation.Fault("number_lte", "input.n", "Must be less").line == "- input.n: Must be less\n"
+
+
+def test_nothing_in_a_list_that_is_too_long_is_looked_at() -> None:
+    rule = {"items": {"type": "string", "format": "uri"}, "maxItems": 2, "uniqueItems": True}
+    assert lists(rule, [1, 1, {}] * 30_000) == [
+        ("array_max_items", "input.list", "Array must have at most 2 items")
+    ]
+
+
+def test_a_list_without_a_limit_has_ours() -> None:
+    rule = {"items": {"type": "string"}}
+    most = validation.MAX_ITEMS
+    assert lists(rule, ["a"] * most) == []
+    fault = ("array_max_items", "input.list", f"Array must have at most {most} items")
+    assert lists(rule, [1] * (most + 1)) == [fault]
+
+
+def test_an_input_with_more_keys_than_any_model_has_is_refused() -> None:
+    most = validation.MAX_KEYS
+    assert faults(**{f"x{number}": 1 for number in range(most - 1)}) == []
+    assert faults(**{f"x{number}": 1 for number in range(most)}) == [
+        ("array_max_properties", "input", f"Must have at most {most} properties")
+    ]
+
+
+@pytest.mark.parametrize("given", ["\x00", 1, None], ids=["text", "type", "null"])
+def test_an_answer_tells_so_many_faults_and_no_more(given: Any) -> None:
+    assert len(lists({"items": {"type": "string"}}, [given] * 5_000)) == validation.MAX_FAULTS
+
+
+def test_equal_items_of_a_mixed_list_are_found_without_comparing_each_with_each() -> None:
+    mixed = [*range(3_000), *(f"{number}" for number in range(3_000)), {"a": [1]}, [True], [1], None]
+    rule = {"uniqueItems": True}
+    assert lists(rule, mixed) == []
+    for twin in (5.0, "7", {"a": [1.0]}, None):
+        assert lists(rule, [*mixed, twin]) == [("unique", "input.list", "array items must be unique")]

@@ -16,11 +16,11 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import permits
 from accounts.authentication import AccountBarred, authenticate
+from accounts.json_body import MalformedBody
 from accounts.models import ApiToken
 from accounts.switches import SwitchedOff
 from predictions import refusals
 from predictions.dialects.common import rates
-from predictions.dialects.common.bodies import MalformedBody
 
 log = structlog.get_logger(__name__)
 View = Callable[..., HttpResponseBase]

@@ -14,11 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language_from_request
 
 from accounts.authentication import AccountBarred
+from accounts.json_body import MalformedBody
 from accounts.permits import NotPermitted
 from accounts.switches import SwitchedOff
 from predictions import refusals
 from predictions.dialects.common.answers import answer
-from predictions.dialects.common.bodies import MalformedBody
 from predictions.dialects.common.door import DialectError, MethodNotAllowed, Unauthenticated
 from predictions.validation import Fault
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from predictions.delivery.addresses import objection
 from predictions.dialects.common.bodies import parse_json, type_name
 from predictions.dialects.replicate import errors
-from predictions.validation import Fault, is_unicode, sayable
+from predictions.validation import MAX_FAULTS, Fault, is_unicode, sayable
 
 EVENTS = ("start", "output", "logs", "completed")
 _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
@@ -49,10 +50,9 @@ def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:
     if with_version:
         found += _required(body, "version", str, "string")
     found += _required(body, "input", dict, "object")
-    for name in body:
-        if name not in known:
-            text = f"Additional property {sayable(name)} is not allowed"
-            found.append(Fault("additional_property_not_allowed", "", text))
+    for name in islice((name for name in body if name not in known), MAX_FAULTS):
+        text = f"Additional property {sayable(name)} is not allowed"
+        found.append(Fault("additional_property_not_allowed", "", text))
     found += _webhook_faults(body)
     stream = body.get("stream")
     if stream is not None and not isinstance(stream, bool):

@@ -8,10 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language_from_request
 
 from accounts.authentication import AccountBarred
+from accounts.json_body import MalformedBody
 from accounts.permits import NotPermitted
 from accounts.switches import SwitchedOff
 from predictions import refusals
-from predictions.dialects.common.bodies import MalformedBody
 from predictions.dialects.common.door import Door, MethodNotAllowed, TokenRequest, Unauthenticated
 from predictions.dialects.replicate import errors
 

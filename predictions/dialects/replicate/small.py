@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 
-from predictions.dialects.common.bodies import MalformedBody, parse_json
+from accounts.json_body import MalformedBody
+from predictions.dialects.common.bodies import parse_json
 from predictions.dialects.replicate import errors, models, paging
 from predictions.dialects.replicate.addresses import addresses_of
 from predictions.dialects.replicate.endpoint import TokenRequest
