@@ -11,6 +11,8 @@ import django
 
 django.setup(set_prefix=False)
 
+from config import warmup  # noqa: E402
 from config.serving import LeanHandler  # noqa: E402
 
 application = LeanHandler()
+warmup.run()

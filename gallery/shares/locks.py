@@ -6,12 +6,9 @@ link, and ends with the password, with the link, and after twelve hours.
 
 from __future__ import annotations
 
-import math
-import time
 import unicodedata
 from ipaddress import IPv6Address, ip_network
 
-import structlog
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.core import signing
@@ -19,13 +16,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.errors import StorageError
 
 from accounts.networks import client_address
 from gallery.models import ShareLink
 from predictions.dialects.common import rates
 
-log = structlog.get_logger(__name__)
 MAX_LENGTH = 128
 """Characters of a password: what is longer is refused before it costs the work of a hash."""
 MIN_LENGTH = 6
@@ -68,14 +63,12 @@ def count_try(request: HttpRequest, link: ShareLink) -> None:
     Where the counts cannot be reached nobody is let in: a lock that does not count is none.
     """
     keys = ((_OF_NETWORK, ("share", str(link.pk), _network(request))), (_OF_LINK, ("share", str(link.pk))))
-    try:
-        for item, names in keys:
-            if not rates.limiter().hit(item, *names):
-                reset = rates.limiter().get_window_stats(item, *names).reset_time
-                raise TooMany(max(1, math.ceil(reset - time.time())))
-    except StorageError as error:
-        log.error("share_tries_uncounted", exc_info=error)
-        raise TooMany(60) from error
+    for item, names in keys:
+        counted = rates.count(item, *names)
+        if counted is None:
+            raise TooMany(60)
+        if not counted.passed:
+            raise TooMany(counted.reset_s)
 
 
 def _network(request: HttpRequest) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
-import time
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_network
 from typing import Literal
 
-import structlog
 from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 from limits import RateLimitItemPerMinute
-from limits.errors import StorageError
 
 from accounts import networks
 from accounts.clock import Now
@@ -24,8 +20,6 @@ from accounts.models import User
 from accounts.provisioning import personal_account
 from gallery import sharing
 from predictions.dialects.common import rates
-
-log = structlog.get_logger(__name__)
 
 Limits = tuple[tuple[int, timedelta], ...]
 Deed = Literal["like", "follow"]
@@ -71,15 +65,9 @@ def count(deed: Deed, user: User) -> None:
 
     Where the counts cannot be reached everybody may: a like is no harm.
     """
-    item, names = RateLimitItemPerMinute(A_MINUTE[deed]), (deed, str(user.pk))
-    try:
-        if rates.limiter().hit(item, *names):
-            return
-        reset = rates.limiter().get_window_stats(item, *names).reset_time
-    except StorageError as error:
-        log.error("deeds_uncounted", deed=deed, exc_info=error)
-        return
-    raise TooMany(max(1, math.ceil(reset - time.time())))
+    counted = rates.count(RateLimitItemPerMinute(A_MINUTE[deed]), deed, str(user.pk))
+    if counted is not None and not counted.passed:
+        raise TooMany(counted.reset_s)
 
 
 def network_key(request: HttpRequest) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
+from limits.errors import ConfigurationError
 
-from accounts import tokens
+from accounts import outages, tokens
 from accounts.models import Account, ApiToken, Plan, User
 from predictions.dialects.common import rates
 from predictions.models import Prediction, Version
@@ -108,6 +112,42 @@ def test_an_unreachable_redis_refuses_nobody(api: Api, settings: Any) -> None:
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     rates.forget()
     assert api.get("/account").status_code == 200
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("half a library"), RuntimeError("anything"), OSError()])
+def test_a_counter_that_breaks_refuses_nobody_and_is_logged_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken() -> Any:
+        raise error
+
+    monkeypatch.setattr(rates, "limiter", broken)
+    monkeypatch.setattr(outages, "REST_S", 0.0)
+    lines: list[str] = []
+    monkeypatch.setattr(outages.log, "error", lambda event, **_fields: lines.append(event))
+    assert {api.get("/account").status_code for _time in range(5)} == {200}
+    assert lines == ["requests_uncounted"]
+
+
+def test_a_counter_is_made_once_however_many_threads_ask_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    together = threading.Barrier(8)
+    build = rates._storage
+
+    def slowly() -> Any:
+        made.append(object())
+        time.sleep(0.05)
+        return build()
+
+    def ask(_number: int) -> object:
+        together.wait(10)
+        return rates.limiter()
+
+    rates.forget()
+    monkeypatch.setattr(rates, "_storage", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(map(id, pool.map(ask, range(8))))) == 1
+    assert len(made) == 1
 
 
 def of_plan(user: User, **limits: int) -> None:

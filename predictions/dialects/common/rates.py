@@ -4,30 +4,28 @@ An account has the limits of its plan, or else the server's. An API token may ha
 which counts beside its account's: one program can be kept from using up what the others of its account share.
 
 Counted by the library `limits`: in this process's memory, or in Redis where one is set, so that several processes share
-the count. Where Redis cannot be reached nobody is refused for that.
+the count. Where nobody can count, for whatever reason, nobody is refused for that.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from limits import RateLimitItemPerMinute
-from limits.errors import StorageError
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from accounts.models import Account, ApiToken
+from accounts.outages import REDIS_TIMEOUTS_S, Outage
 from predictions import refusals
-
-log = structlog.get_logger(__name__)
 
 Kind = Literal["create", "poll", "other"]
 MAX_RETRY_AFTER_S = 10
@@ -102,16 +100,11 @@ def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> 
     """Where one limit stands after this request; empty where there is no limit or nobody counts. Raises Throttled."""
     if not allowed:
         return []
-    item, counter = _item(allowed), limiter()
-    try:
-        passed = counter.hit(item, *keys)
-        stats = counter.get_window_stats(item, *keys)
-    except StorageError as error:
-        log.error("rate_limits_unreachable", exc_info=error)
+    found = count(_item(allowed), *keys)
+    if found is None:
         return []
-    reset_s = max(1, math.ceil(stats.reset_time - time.time()))
-    standing = Standing(allowed, max(0, stats.remaining), reset_s, of_token)
-    if not passed:
+    standing = Standing(allowed, found.remaining, found.reset_s, of_token)
+    if not found.passed:
         raise Throttled(standing)
     return [standing]
 
@@ -128,19 +121,60 @@ def _item(allowed: int) -> RateLimitItemPerMinute:
     return RateLimitItemPerMinute(allowed)
 
 
-@lru_cache(maxsize=1)
+@dataclass(frozen=True)
+class Counted:
+    """What came of counting one: whether it was within the limit, how many are left, and seconds to the next window."""
+
+    passed: bool
+    remaining: int
+    reset_s: int
+
+
+_outage = Outage("requests_uncounted")
+
+
+def count(item: RateLimitItem, *names: str) -> Counted | None:
+    """Count one against a limit. None where it could not be counted: the fault is ours, never the caller's.
+
+    What must not go on uncounted, such as a try at a password, treats None as a refusal.
+    """
+    if _outage.rests():
+        return None
+    try:
+        counter = limiter()
+        passed = counter.hit(item, *names)
+        stats = counter.get_window_stats(item, *names)
+    except Exception as error:
+        # Whatever it is: a store that is away, a library that is not whole, a key that holds something else.
+        _outage.note(error)
+        return None
+    return Counted(passed, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - time.time())))
+
+
+_limiter: FixedWindowRateLimiter | None = None
+_making = threading.Lock()
+
+
 def limiter() -> FixedWindowRateLimiter:
-    """What counts, for this and for whatever else is limited."""
-    storage: Storage
-    if settings.REDIS_URL:
-        # The cache and this library spell a Unix socket's address differently.
-        url = settings.REDIS_URL.replace("unix://", "redis+unix://", 1)
-        storage = RedisStorage(url, wrap_exceptions=True, key_prefix="darkroom-rates")
-    else:
-        storage = MemoryStorage()
-    return FixedWindowRateLimiter(storage)
+    """What counts in this process, made once: `limits` cannot be loaded by several threads at a time."""
+    global _limiter
+    with _making:
+        if _limiter is None:
+            _limiter = FixedWindowRateLimiter(_storage())
+        return _limiter
+
+
+def _storage() -> Storage:
+    if not settings.REDIS_URL:
+        return MemoryStorage()
+    # The cache and this library spell a Unix socket's address differently.
+    url = settings.REDIS_URL.replace("unix://", "redis+unix://", 1)
+    return RedisStorage(url, key_prefix="darkroom-rates", **REDIS_TIMEOUTS_S)
 
 
 def forget() -> None:
     """Begin anew (for tests)."""
-    limiter.cache_clear()
+    global _limiter
+    with _making:
+        _limiter = None
+    _outage.forget()

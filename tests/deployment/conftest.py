@@ -1,0 +1,128 @@
+"""Web processes of their own, as an operator starts them beside one another: `manage.py web` without a supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import httpx
+import pytest
+
+from tests import prefab
+from tests.houses import House, eventually
+from tests.rules import ROOT
+
+
+class Web:
+    """`manage.py web` on a data folder and a port of its own; killed at the end of the test."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.house = House(data, **settings)
+        self.house.env |= {"DARKROOM_PROCESS_ROLE": "web"}
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = data / "web.log"
+        data.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "web", "--port", str(self.port)],
+                cwd=ROOT, env=self.house.env, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        """What it wrote to standard error."""
+        return self._log.read_text(errors="replace")
+
+    def listens(self) -> Web:
+        """Wait until connections are taken, and ask nothing."""
+
+        def taken() -> bool:
+            assert self.process.poll() is None, self.log[-3000:]
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return True
+            return False
+
+        eventually(taken, 120, lambda: self.log[-3000:])
+        return self
+
+    def ended(self, seconds: float = 60) -> tuple[int, str]:
+        """Wait for its end: exit code and log."""
+        return self.process.wait(seconds), self.log
+
+    def get(self, path: str, token: str = "", **headers: str) -> httpx.Response:
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return httpx.get(self.url + path, headers=headers, timeout=60)
+
+    def at_once(self, number: int, path: str, token: str = "") -> list[int]:
+        """The statuses of so many requests that begin at the same moment, each on a connection of its own."""
+        together = Barrier(number)
+
+        def one(_number: int) -> int:
+            together.wait(60)
+            return self.get(path, token).status_code
+
+        with ThreadPoolExecutor(number) as pool:
+            return list(pool.map(one, range(number)))
+
+    def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+
+StartWeb = Callable[..., Web]
+
+
+@pytest.fixture
+def start_web(tmp_path: Path) -> Iterator[StartWeb]:
+    """A function that starts a web process: `start_web("name", **settings)`, its data folder migrated unless `bare`."""
+    started: list[Web] = []
+
+    def start(name: str = "web", *, bare: bool = False, **settings: str) -> Web:
+        data = tmp_path / name
+        if not bare:
+            prefab.furnish(data, database="DARKROOM_DATABASE_URL" not in settings)
+        started.append(Web(data, **settings))
+        return started[-1]
+
+    yield start
+    for web in started:
+        web.end()
+
+
+TOKEN_OF_A_MEMBER = """
+from accounts import tokens
+from accounts.models import User
+from accounts.provisioning import ensure_account
+user, made = User.objects.get_or_create(username="mia", defaults={"email": "mia@localhost.localdomain"})
+ensure_account(user)
+answer = tokens.issue(user, "test")[1]
+"""
+
+
+def member_token(house: House) -> str:
+    """An API token of a member, who is made where there is none."""
+    return str(house.python(TOKEN_OF_A_MEMBER))
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A Redis of its own, in a folder of its own."""
+    from tests import redis
+
+    try:
+        redis.binary()
+    except redis.NoRedis as missing:
+        pytest.skip(str(missing))
+    with redis.running() as url:
+        yield url

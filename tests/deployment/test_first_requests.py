@@ -1,0 +1,57 @@
+"""Nobody who comes first pays for it: what the first requests of a web process meet is there before them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import prefab
+from tests.deployment.conftest import StartWeb, member_token
+from tests.houses import House
+from tests.rules import ROOT
+
+TOGETHER = 40
+LOADED_BY_REQUESTS = """
+import json, sys
+import config.asgi
+before = set(sys.modules)
+from django.test import Client
+from accounts import tokens
+from accounts.models import User
+from accounts.provisioning import ensure_account
+user = User.objects.create(username="mia", email="mia@localhost.localdomain")
+ensure_account(user)
+headers = {"Authorization": "Bearer " + tokens.issue(user, "test")[1]}
+before |= set(sys.modules)
+client = Client()
+statuses = [client.get(path, headers=headers).status_code for path in ("/v1/predictions", "/api/me", "/")]
+client.post("/accounts/login/", {"login": "mia", "password": "wrong"})
+client.post("/accounts/signup/", {"username": "m", "email": "m", "password1": "a", "password2": "b"})
+client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+statuses += [client.get(path).status_code for path in ("/studio/", "/library/", "/gallery/", "/account/")]
+print(json.dumps({"statuses": statuses, "loaded": sorted(set(sys.modules) - before)}))
+"""
+
+
+@pytest.mark.redis
+def test_a_burst_of_first_requests_is_answered_where_redis_counts(
+    start_web: StartWeb, redis_url: str
+) -> None:
+    web = start_web(DARKROOM_REDIS_URL=redis_url)
+    token = member_token(web.house)
+    assert web.listens().at_once(TOGETHER, "/v1/predictions", token) == [200] * TOGETHER
+
+
+def test_first_requests_load_no_module(tmp_path: Path) -> None:
+    house = House(tmp_path / "data", DARKROOM_PROCESS_ROLE="web")
+    prefab.furnish(house.data, database=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", LOADED_BY_REQUESTS],
+        cwd=ROOT, env=house.env, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert json.loads(ended.stdout) == {"statuses": [200] * 7, "loaded": []}
