@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from accounts import networks, switches
 from config.pages_only import TOKEN_MOUNTS
 from gallery.errors import error_page
+from predictions.files import media
 
 VISITORS = frozenset({
     "gallery", "gallery_week", "gallery_tag", "gallery_author", "gallery_model", "gallery_item", "item_picture",
@@ -62,13 +63,14 @@ class DoorsMiddleware(MiddlewareMixin):
         return _told(request, switches.SwitchedOff("public_gallery"))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """The sentence for what is switched off; any other error goes its way."""
-        if not isinstance(error, switches.SwitchedOff) or request.path_info.startswith(TOKEN_MOUNTS):
+        """The sentence for what is switched off, or for a storage that is away; any other error goes its way."""
+        off = isinstance(error, switches.SwitchedOff | media.StorageAway)
+        if not off or request.path_info.startswith(TOKEN_MOUNTS):
             return None
-        return _told(request, error)
+        return _told(request, error)  # type: ignore[arg-type]
 
 
-def _told(request: HttpRequest, off: switches.SwitchedOff) -> HttpResponse:
+def _told(request: HttpRequest, off: switches.SwitchedOff | media.StorageAway) -> HttpResponse:
     words = str(off.detail)
     if _asks_for_data(request):
         # A script that was led to a page would take that for the answer it wanted.

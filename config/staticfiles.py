@@ -1,8 +1,20 @@
-"""How the pages' own files are named for browsers: by what is in them, so that they may be kept for ever."""
+"""The pages' own files: collected once, and named for browsers by what is in them, so that they may keep them."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import call_command
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+log = structlog.get_logger(__name__)
+_MISSED: set[str] = set()
+"""What was logged as missing, once in each process."""
 
 # `import … from "./other.js"`, `export … from`, `import "./other.js"` and `import("./other.js")`.
 _IMPORT = (
@@ -20,3 +32,53 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
     """
 
     patterns = (*CompressedManifestStaticFilesStorage.patterns, ("js/*.js", (_IMPORT,)))
+
+    def stored_name(self, name: str) -> str:
+        """The name with its hash; the plain one where nothing was collected: a page without its look, and no error."""
+        try:
+            return str(super().stored_name(name))
+        except (ValueError, OSError):
+            if name not in _MISSED:
+                _MISSED.add(name)
+                log.error("static_file_not_collected", file=name)
+            return str(self.clean_name(name))
+
+
+def collect() -> None:
+    """Put them into `STATIC_ROOT`, where something changed: hashing and compressing a thousand files takes a while.
+
+    Of several processes that share the folder one does it. Raises OSError where it cannot be written.
+    """
+    root = Path(settings.STATIC_ROOT)
+    stamp, wanted = root / ".collected", _fingerprint()
+    if _is(stamp, wanted):
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is(stamp, wanted):
+            call_command("collectstatic", interactive=False, verbosity=0)
+            stamp.write_text(wanted)
+
+
+def are_here() -> bool:
+    """Whether this process can name a style sheet by its content, and the file of that name is there."""
+    if not isinstance(staticfiles_storage._wrapped, HashedStaticFiles):
+        return True
+    name = staticfiles_storage.url("css/base.css").removeprefix(settings.STATIC_URL)
+    return "." in name.removesuffix(".css") and (Path(settings.STATIC_ROOT) / name).is_file()
+
+
+def _is(stamp: Path, wanted: str) -> bool:
+    return stamp.is_file() and stamp.read_text() == wanted
+
+
+def _fingerprint() -> str:
+    """Changes whenever a requirement or one of our own static files does."""
+    digest = hashlib.sha256((settings.BASE_DIR / "requirements" / "base.txt").read_bytes())
+    for folder in settings.STATICFILES_DIRS:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                facts = path.stat()
+                digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -57,9 +57,9 @@ def error_page(
     except Exception:
         # Even styles and translations may be what is broken. The reader still gets a sentence and the id.
         log.exception("the error page itself failed")
-        html = (
-            f"<!doctype html><title>Darkroom</title><h1>{status}</h1><p>{escape(context['request_id'])}</p>"
-        )
+        words = escape(says or _PROBLEMS[status][1])
+        quote = f"{status} · {escape(context['request_id'])}"
+        html = f"<!doctype html><title>Darkroom</title><h1>{words}</h1><p>{quote}</p>"
     return _sent(HttpResponse(html, status=status), retry_after)
 
 

@@ -28,9 +28,9 @@ _MAKE = """
 import django
 django.setup()
 from django.core.management import call_command
-from config.management.commands import prepare
+from config import staticfiles
 call_command("migrate", interactive=False, verbosity=0)
-prepare._collect_static()
+staticfiles.collect()
 """
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
-from django.test import override_settings
+from django.test import Client, RequestFactory, override_settings
 
+from config import staticfiles
 from config.staticfiles import HashedStaticFiles
+from gallery import errors
 
 
 @pytest.fixture
@@ -50,3 +53,48 @@ def test_every_import_of_ours_names_a_file_that_exists() -> None:
     for script in scripts.glob("*.js"):
         for name in re.findall(r'\b(?:from|import)\s*\(?\s*"(\.[^"]+)"', script.read_text()):
             assert (scripts / name).is_file(), f"{script.name} imports {name}"
+
+
+@pytest.fixture
+def uncollected(settings: Any, tmp_path: Path) -> None:
+    """A process whose static files were never collected."""
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "config.staticfiles.HashedStaticFiles"}
+    }
+
+
+def test_without_collected_files_a_page_and_the_page_of_an_error_open(uncollected: None, db: None) -> None:
+    client = Client()
+    page, error = client.get("/gallery/"), client.get("/nowhere/")
+    assert (page.status_code, error.status_code) == (200, 404)
+    assert "/static/css/base.css" in error.content.decode()
+    assert "No such page" in error.content.decode()
+    assert not staticfiles.are_here()
+
+
+def test_an_error_whose_page_cannot_be_made_still_says_what_happened(
+    monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
+) -> None:
+    def broken(*_named: object) -> str:
+        raise RuntimeError("no templates")
+
+    monkeypatch.setattr(errors.loader, "render_to_string", broken)
+    answer = errors.error_page(rf.get("/"), 500)
+    assert answer.status_code == 500
+    assert "Something broke on our side. Nothing was charged." in answer.content.decode()
+
+
+def test_files_are_collected_once_however_many_processes_start(settings: Any, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATICFILES_DIRS = [tmp_path / "own"]
+    (tmp_path / "own" / "css").mkdir(parents=True)
+    (tmp_path / "own" / "css" / "own.css").write_text("a {}")
+    staticfiles.collect()
+    made = tmp_path / "static" / "css" / "own.css"
+    made.unlink()
+    staticfiles.collect()
+    assert not made.exists()
+    (tmp_path / "static" / ".collected").write_text("of another version")
+    staticfiles.collect()
+    assert made.exists()

@@ -1,5 +1,5 @@
 """The archive of an export, as a stream of bytes: JSON first, then every file as it is. Memory stays the same however
-much there is.
+much there is. A file that is gone is named in it; while the storage is away there is no archive (StorageAway).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
         yield from archive.all_files()
     missing: list[str] = []
     number = 0
-    for number, (name, key, size) in enumerate(contents.files(user, account), start=1):
+    for number, (name, stored) in enumerate(contents.files(user, account), start=1):
         try:
-            file = media.storage().open(key, "rb")
-        except OSError:
+            file = media.opened(stored)
+        except media.FileGone:
             missing.append(name)
             continue
-        archive.add(media.pieces(file), f"{FOLDER}/{name}", size=size)
+        archive.add(media.pieces(file), f"{FOLDER}/{name}", size=stored.size)
         yield from archive.all_files()
         written(number)
     if missing:

@@ -41,7 +41,7 @@ from gallery.models import (
     ShareLink,
 )
 from gallery.notices import wording
-from predictions.models import Delivery, Prediction, Upload
+from predictions.models import Delivery, Prediction, StoredFile, Upload
 
 Row = dict[str, Any]
 Rows = Callable[[User, Account], Iterator[Row]]
@@ -302,14 +302,14 @@ def upload_name(upload: Upload) -> str:
     return f"uploads/{upload.public_id}.bin"
 
 
-def files(user: User, account: Account) -> Iterator[tuple[str, str, int]]:
-    """Every file: its name in the archive, its place in the storage, its size in bytes."""
+def files(user: User, account: Account) -> Iterator[tuple[str, StoredFile]]:
+    """Every file and its name in the archive."""
     for item in _each(Item.objects.filter(account=account, user=user).select_related("output__file")):
-        yield file_name(item), item.output.file.key, item.output.file.size
+        yield file_name(item), item.output.file
     for upload in _each(
         Upload.objects.filter(account=account, user=user, deleted_at__isnull=True).select_related("file")
     ):
-        yield upload_name(upload), upload.file.key, upload.file.size
+        yield upload_name(upload), upload.file
 
 
 def count(user: User, account: Account) -> int:

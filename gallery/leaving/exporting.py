@@ -33,6 +33,8 @@ AGAIN_S = 24 * 3600.0
 A_DAY = 5
 """Exports of one member in a day, those that failed too."""
 LEASE = timedelta(minutes=3)
+AWAY = timedelta(minutes=1)
+"""After which an export is tried again for which the storage was away."""
 RENEW_S = 20.0
 TRIES = 3
 MOST_BYTES = 1 << 42
@@ -128,6 +130,10 @@ def make_next() -> bool:
     except (NoRoom, media.DiskFull):
         log.error("export_has_no_room", export=export.pk)
         _fail(export, NO_ROOM, "export.no_room")
+    except media.StorageAway:
+        # Nobody's fault, and no try: it is taken up again when this lease ends.
+        _mine(export).update(claim="", tries=F("tries") - 1, lease_until=Now() + AWAY)
+        return False
     except Exception as error:
         log.exception("export_failed", export=export.pk)
         if export.tries >= TRIES:

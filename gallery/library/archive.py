@@ -1,7 +1,7 @@
 """A zip of originals, written while it is sent: neither it nor any file is ever whole in memory or on disk.
 
-Pictures are stored, not compressed again. `prompts.json` says what made each; what could not be read is named in
-`missing.txt`.
+Pictures are stored, not compressed again. `prompts.json` says what made each; what is gone is named in `missing.txt`,
+and where the storage is away the archive breaks off: half of it must not look like all there is.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
             name = names.of(item, item.output.file)
             words.write((",\n" if number else "[\n").encode() + _told(item, name))
             try:
-                file = media.storage().open(item.output.file.key, "rb")
-            except OSError:
+                file = media.opened(item.output.file)
+            except media.FileGone:
                 missing.append(name)
                 continue
             archive.add(media.pieces(file), name, size=item.output.file.size)

@@ -33,6 +33,7 @@ from gallery.library import archive, filters, listing, selection, telling, trash
 from gallery.library.selection import Chosen
 from gallery.models import Item
 from gallery.pages import account_of, member, reader_zone, safe_next, user_of
+from predictions.files import media
 
 MOST_PUBLISHED = 1000
 """Pictures that are published or collected at once: each of them is looked at on its own."""
@@ -163,6 +164,7 @@ def archived(request: HttpRequest) -> HttpResponse:
         if not len(chosen):
             return _refused(request, _("Select pictures first."))
         name = f"darkroom-{timezone.localdate():%Y-%m-%d}.zip"
+    media.require_storage()
     answer = StreamingHttpResponse(archive.stream(account, chosen.pks), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     answer["Cache-Control"] = "private, no-store"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 import structlog
 from django.conf import settings
@@ -225,18 +225,18 @@ def _own(user: User) -> int | None:
 
 
 def content(row: Evidence) -> Iterator[bytes]:
-    """The file as it was, a piece at a time. Raises Gone where it cannot be read whole."""
-    from cryptography.fernet import Fernet, InvalidToken
-
+    """The file as it was, a piece at a time. Raises FileGone or StorageAway at once, and Gone where it is not whole."""
     if row.file is None:
         raise Gone
-    if row.sealing_owed:
-        with media.storage().open(row.file.key, "rb") as plain:
-            while chunk := plain.read(CHUNK):
-                yield chunk
-        return
+    file = media.opened(row.file)
+    return media.Reading(file, media.pieces(file) if row.sealing_owed else _opened_pieces(row, file))
+
+
+def _opened_pieces(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:
+    from cryptography.fernet import Fernet, InvalidToken
+
     ring, number, last = Fernet(open_words(row)["_key"]), 0, False
-    with media.storage().open(row.file.key, "rb") as file:
+    with file:
         while head := file.read(_LENGTH.size):
             (length,) = _LENGTH.unpack(head)
             if last or length > _LONGEST_PIECE:

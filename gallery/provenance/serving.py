@@ -33,7 +33,7 @@ def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, w
     if ready is not None:
         return media.send(request, ready, filename=filename, attachment=attachment, revalidate=True)
     told = packet.packet_of(item, words=words)
-    with media.storage().open(file.key, "rb") as opened:
+    with media.opened(file) as opened:
         if keeps_its_bytes(file, opened, "" if words else item.prompt):
             # Somebody's signature is on these very bytes: to write into them would break it.
             return media.send(request, file, filename=filename, attachment=attachment, revalidate=True)
@@ -45,7 +45,7 @@ def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, w
         etag=f"{file.sha256[:40]}-{hashlib.sha256(told).hexdigest()[:16]}",
         size=containers.length_of(parts),
         content_type=file.content_type,
-        read=lambda start, length: _read(file.key, parts, start, length),
+        read=lambda start, length: _read(file, parts, start, length),
     )
     return media.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
 
@@ -97,9 +97,9 @@ def _as_it_is(
     return media.send(request, file, filename=filename, attachment=attachment, revalidate=True)
 
 
-def _read(key: str, parts: list[Part], start: int, length: int) -> Iterator[bytes]:
-    with media.storage().open(key, "rb") as file:
-        yield from pieces_of(file, parts, start, length)
+def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> media.Reading:
+    opened = media.opened(file)
+    return media.Reading(opened, pieces_of(opened, parts, start, length))
 
 
 def pieces_of(file: IO[bytes], parts: list[Part], start: int, length: int) -> Iterator[bytes]:

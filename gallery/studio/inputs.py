@@ -306,6 +306,6 @@ def _copied(request: HttpRequest, public_id: str) -> str:
 
 
 def _chunks(file: StoredFile) -> Iterator[bytes]:
-    with media.storage().open(file.key, "rb") as stored:
+    with media.opened(file) as stored:
         while chunk := stored.read(media.CHUNK):
             yield chunk

@@ -15,17 +15,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
 
+import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import APIException
 
 from accounts import statements
 from accounts.clock import Now
@@ -33,6 +36,7 @@ from accounts.statements import PreparedInsert
 from predictions.clock import after
 from predictions.models import StoredFile
 
+log = structlog.get_logger(__name__)
 CHUNK = 64 * 1024
 STALE_PENDING_S = 3600.0
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -44,9 +48,52 @@ class DiskFull(Exception):
     """There is less free space than the operator keeps in reserve."""
 
 
+class FileGone(Http404):
+    """A file whose row is here and whose bytes are not: 404 at every address, and a line for the operator."""
+
+
+class StorageAway(APIException):
+    """The storage does not answer: 503 on every path, in each one's own shape. Nothing is known to be lost."""
+
+    status_code = 503
+    default_code = "storage_away"
+    # The framework's own handler tells it as `Retry-After`.
+    wait = 5
+
+    def __init__(self) -> None:
+        words = _(
+            "The files of this server cannot be reached at this moment. Nothing was lost; try again soon."
+        )
+        super().__init__(words)
+
+
 def storage() -> Storage:
     """The private storage of outputs."""
     return storages["outputs"]
+
+
+def opened(file: StoredFile) -> IO[bytes]:
+    """The stored bytes, to be closed by the caller. Raises FileGone or StorageAway, and logs which it was."""
+    try:
+        return storage().open(file.key, "rb")  # type: ignore[return-value]
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and is_there():
+            log.error("stored_file_missing", file=file.pk, key=file.key)
+            raise FileGone from None
+        log.error("storage_unreachable", exc_info=error)
+        raise StorageAway from None
+
+
+def require_storage() -> None:
+    """Before an answer that is begun without having opened a file. Raises StorageAway."""
+    if not is_there():
+        raise StorageAway
+
+
+def is_there() -> bool:
+    """Whether the storage answers at all: a folder that is not mounted would make every file look gone."""
+    location = getattr(storage(), "location", None)
+    return location is None or os.access(location, os.R_OK | os.X_OK)
 
 
 def new_token() -> str:
@@ -290,9 +337,10 @@ def send(
 ) -> HttpResponse:
     """The bytes themselves, never a redirect: with ETag, one range, HEAD, and headers that keep them harmless.
 
+    Raises FileGone or StorageAway before anything is answered.
     `max_age` in seconds for private caches; `revalidate`: caches must ask again each time (what can be withdrawn).
     """
-    body = Body(file.sha256, file.size, file.content_type, lambda *place: _chunks(file.key, *place))
+    body = Body(file.sha256, file.size, file.content_type, lambda *place: _stretch(file, *place))
     return send_body(
         request, body, filename=filename, max_age=max_age, attachment=attachment, revalidate=revalidate
     )
@@ -305,8 +353,30 @@ class Body:
     etag: str
     size: int
     content_type: str
-    read: Callable[[int, int], Iterator[bytes]]
-    """Called with start and length, both in bytes."""
+    read: Callable[[int, int], Reading]
+    """Called with start and length, both in bytes. Raises FileGone or StorageAway."""
+
+
+class Reading:
+    """Bytes from an open file, in pieces; the file is closed at their end, or when nobody reads on."""
+
+    def __init__(self, file: IO[bytes], parts: Iterator[bytes]) -> None:
+        self._file = file
+        self._parts = parts
+
+    def __iter__(self) -> Reading:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._parts)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Read no more."""
+        self._file.close()
 
 
 def send_body(
@@ -352,10 +422,12 @@ def _answer(request: HttpRequest, body: Body, etag: str) -> HttpResponse:
         return refused
     start, end = wanted or (0, body.size - 1)
     length = max(0, end - start + 1)
+    reading = body.read(start, length)
     if request.method == "HEAD":
+        reading.close()
         answer = HttpResponse(content_type=body.content_type)
     else:
-        answer = StreamingHttpResponse(body.read(start, length), content_type=body.content_type)  # type: ignore[assignment]
+        answer = StreamingHttpResponse(reading, content_type=body.content_type)  # type: ignore[assignment]
     answer["Content-Length"] = str(length)
     if wanted is not None:
         answer.status_code = 206
@@ -384,13 +456,13 @@ def _range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None
     return start, end
 
 
-def _chunks(key: str, start: int, length: int) -> Iterator[bytes]:
-    with storage().open(key, "rb") as file:
-        file.seek(start)
-        left = length
-        while left > 0:
-            chunk: Any = file.read(min(CHUNK, left))
-            if not chunk:
-                return
-            left -= len(chunk)
-            yield bytes(chunk)
+def _stretch(file: StoredFile, start: int, length: int) -> Reading:
+    bytes_ = opened(file)
+    bytes_.seek(start)
+    return Reading(bytes_, _pieces(bytes_, length))
+
+
+def _pieces(file: IO[bytes], left: int) -> Iterator[bytes]:
+    while left > 0 and (chunk := file.read(min(CHUNK, left))):
+        left -= len(chunk)
+        yield bytes(chunk)

@@ -29,7 +29,7 @@ from predictions.delivery import addresses, outbound
 from predictions.engine import data_uri
 from predictions.files import media, uploads
 from predictions.lifecycle import strays
-from predictions.models import Output, Prediction, Upload, Version
+from predictions.models import Output, Prediction, StoredFile, Upload, Version
 from predictions.providers.base import InputFile
 from predictions.validation import Fault
 
@@ -329,8 +329,7 @@ def _own_files(prediction: Prediction) -> Fetched:
             raise _not_fetched(name, "this server has no such file")
         if output.file.size > MAX_PICTURE:
             raise _not_fetched(name, _too_large())
-        with media.storage().open(output.file.key, "rb") as file:
-            files[name] = (output.file.content_type, file.read())
+        files[name] = (output.file.content_type, _content(name, output.file))
         own[name] = None if output.withheld else _reachable(media.output_path(token, file_name))
     return Fetched(files, own)
 
@@ -353,8 +352,19 @@ def _upload(prediction: Prediction, name: str, public_id: str) -> tuple[tuple[st
         raise _not_fetched(name, _too_large())
     is_there = upload.deleted_at is None and upload.expires_at > timezone.now() + ADDRESS_LIFE
     path = uploads.signed_path(upload, timezone.now() + ADDRESS_LIFE)
-    with media.storage().open(upload.file.key, "rb") as file:
-        return (upload.content_type, file.read()), _reachable(path) if is_there else None
+    content = _content(name, upload.file)
+    return (upload.content_type, content), _reachable(path) if is_there else None
+
+
+def _content(name: str, file: StoredFile) -> bytes:
+    """The bytes of one of our own files. Raises NotFetched."""
+    try:
+        with media.opened(file) as opened:
+            return opened.read()
+    except media.FileGone:
+        raise _not_fetched(name, "this server no longer has that file") from None
+    except media.StorageAway:
+        raise _not_fetched(name, "the files of this server cannot be reached just now") from None
 
 
 def output_named(url: str, origin: str) -> tuple[str, str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, transaction
 
 from accounts import first_admin
-from config import file_modes
+from config import file_modes, staticfiles
 from predictions import catalogue, fixtures
 from predictions.running import leash
 
@@ -36,7 +35,7 @@ class Command(BaseCommand):
             catalogue.load()
             fixtures.match_mode()
             _make_first_admin()
-        _collect_static()
+        staticfiles.collect()
 
 
 def _database_files() -> list[Path]:
@@ -87,24 +86,3 @@ def _make_first_admin() -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-
-
-def _collect_static() -> None:
-    """Collecting hashes and compresses a thousand files, so it is done only when something changed."""
-    root = Path(settings.STATIC_ROOT)
-    stamp, wanted = root / ".collected", _fingerprint()
-    if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    call_command("collectstatic", interactive=False, verbosity=0)
-    stamp.write_text(wanted)
-
-
-def _fingerprint() -> str:
-    """Changes whenever a requirement or one of our own static files does."""
-    digest = hashlib.sha256((settings.BASE_DIR / "requirements" / "base.txt").read_bytes())
-    for folder in settings.STATICFILES_DIRS:
-        for path in sorted(Path(folder).rglob("*")):
-            if path.is_file():
-                facts = path.stat()
-                digest.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()

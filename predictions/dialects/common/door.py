@@ -21,6 +21,7 @@ from accounts.models import ApiToken
 from accounts.switches import SwitchedOff
 from predictions import refusals
 from predictions.dialects.common import rates
+from predictions.files import media
 
 log = structlog.get_logger(__name__)
 View = Callable[..., HttpResponseBase]
@@ -51,7 +52,7 @@ class DialectError(Exception):
 
 _EXPECTED = (
     DialectError, refusals.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred,
-    permits.NotPermitted, SwitchedOff, Http404, RequestDataTooBig, SuspiciousOperation,
+    permits.NotPermitted, SwitchedOff, media.StorageAway, Http404, RequestDataTooBig, SuspiciousOperation,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from accounts.switches import SwitchedOff
 from predictions import refusals
 from predictions.dialects.common.answers import answer
 from predictions.dialects.common.door import DialectError, MethodNotAllowed, Unauthenticated
+from predictions.files import media
 from predictions.validation import Fault
 
 INVALID = "invalid_request_error"
@@ -159,6 +160,11 @@ def _of_server(request: HttpRequest, error: Exception) -> ImageError:
         case MethodNotAllowed():
             headers = {"Allow": ", ".join(error.allowed)}
             return ImageError(405, "This address does not answer that method.", headers=headers)
+        case media.FileGone():
+            return ImageError(404, "This server no longer has that file.", code="file_gone")
+        case media.StorageAway():
+            headers = {"Retry-After": str(error.wait)}
+            return ImageError(503, str(error.detail), kind="server_error", headers=headers)
         case Http404():
             return ImageError(404, f"Unknown request URL: {request.path[:200]}", code="unknown_url")
         case RequestDataTooBig():

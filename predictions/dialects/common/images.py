@@ -194,5 +194,5 @@ def _shown(wish: Wanted, created: int, outputs: list[Output]) -> HttpResponse:
 
 def base64_of(file: StoredFile) -> bytes:
     """A stored file as Base64."""
-    with media.storage().open(file.key, "rb") as opened:
+    with media.opened(file) as opened:
         return b"".join(base64.b64encode(chunk) for chunk in iter(lambda: opened.read(_CHUNK), b""))

@@ -100,7 +100,7 @@ def _written(request: TokenRequest, picture: Picture, path: Path) -> Path | None
         upload = _upload(request.api_token.account, picture)
         if upload.file.size > MAX_PICTURE:
             raise too_large(picture.field)
-        with media.storage().open(upload.file.key, "rb") as file:
+        with media.opened(upload.file) as file:
             path.write_bytes(file.read())
         return path
     with path.open("wb") as out:

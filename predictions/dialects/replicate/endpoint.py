@@ -14,6 +14,7 @@ from accounts.switches import SwitchedOff
 from predictions import refusals
 from predictions.dialects.common.door import Door, MethodNotAllowed, TokenRequest, Unauthenticated
 from predictions.dialects.replicate import errors
+from predictions.files import media
 
 __all__ = ["TokenRequest", "endpoint", "problem", "public", "unknown"]
 
@@ -45,6 +46,8 @@ def problem(request: HttpRequest, error: Exception) -> errors.Problem:
             return errors.too_large()
         case SuspiciousOperation():
             return errors.bad_request("The request is malformed.")
+        case media.StorageAway():
+            return errors.away(str(error.detail), error.wait)
         case OperationalError() | InterfaceError():
             return errors.unavailable()
     return errors.internal(request)

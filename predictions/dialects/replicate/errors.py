@@ -130,9 +130,9 @@ def internal(request: HttpRequest) -> Problem:
 
 def unavailable() -> Problem:
     """503: the database or the queue cannot be reached."""
-    return Problem(
-        503,
-        "Service unavailable",
-        "The server cannot do this right now. Nothing was charged; try again.",
-        headers={"Retry-After": "2"},
-    )
+    return away("The server cannot do this right now. Nothing was charged; try again.", 2)
+
+
+def away(detail: str, retry_after_s: int) -> Problem:
+    """503: something that this server needs does not answer, and soon may."""
+    return Problem(503, "Service unavailable", detail, headers={"Retry-After": str(retry_after_s)})

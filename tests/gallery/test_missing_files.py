@@ -1,0 +1,131 @@
+"""A stored file that is gone is a 404, and a storage that does not answer a 503 with words, wherever files are sent."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from gallery.leaving import exporting
+from gallery.models import Export, Item, ShareLink
+from gallery.shares import making
+from predictions.files import uploads
+from predictions.models import Output
+from tests.gallery import secrets_of_alice
+from tests.gallery.surface import routes, streams
+from tests.gallery.test_strangers_everywhere import Asker, bobs, said
+
+pytestmark = pytest.mark.django_db
+Break = Callable[[], None]
+
+
+def remove_files() -> None:
+    """Every file is gone, its row is not."""
+    for path in Path(settings.MEDIA_ROOT).rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+
+def unmount() -> None:
+    """The storage itself is gone."""
+    shutil.rmtree(settings.MEDIA_ROOT)
+
+
+BROKEN = [(remove_files, 404), (unmount, 503)]
+
+
+@pytest.fixture
+def link(public: Item, alice: User) -> ShareLink:
+    return making.share(public, alice)
+
+
+def addresses(item: Item, link: ShareLink) -> list[str]:
+    """Where one picture's bytes are to be had."""
+    output = item.output
+    sizes = [f"picture/{size}" for size in ("small", "medium", "full")]
+    pages = [
+        f"{base}{size}" for base in (f"/gallery/{item.public_id}/", f"/s/{link.token}/") for size in sizes
+    ]
+    apis = [f"/api/items/{item.public_id}/{size}" for size in sizes]
+    return [f"/f/{output.token}/{output.name}", *pages, *apis, f"/api/gallery/{item.public_id}/picture/full"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(("break_it", "status"), BROKEN)
+def test_each_address_of_a_picture_says_so(
+    public: Item, link: ShareLink, as_alice: Client, break_it: Break, status: int, method: str
+) -> None:
+    before = {path: as_alice.generic(method, path).status_code for path in addresses(public, link)}
+    assert {path for path, found in before.items() if found != 200} == set()
+    break_it()
+    after = {path: as_alice.generic(method, path) for path in addresses(public, link)}
+    assert {path: answer.status_code for path, answer in after.items()} == dict.fromkeys(before, status)
+    if status == 503:
+        assert all(answer["Retry-After"] == "5" for answer in after.values())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("break_it", [remove_files, unmount])
+def test_no_address_answers_500(break_it: Break) -> None:
+    scene = secrets_of_alice.make()
+    break_it()
+    faults = []
+    for asker in (Asker(scene.bob), Asker(scene.bob, token=True)):
+        for route in routes():
+            if streams(route):
+                continue
+            for address, _named in route.filled(bobs(scene, route)):
+                answer = asker.ask("GET", address)
+                said(answer)
+                if answer.status_code == 500:
+                    faults.append(address)
+    assert faults == []
+
+
+@pytest.mark.parametrize(("break_it", "status"), BROKEN)
+def test_a_signed_address_of_an_upload_says_so(alice: User, break_it: Break, status: int) -> None:
+    sent = uploads.Sent(name="a.txt", content_type="text/plain", metadata={})
+    upload = uploads.keep(alice, alice.account, sent, [b"words"])
+    path = uploads.signed_path(upload, timezone.now() + timedelta(hours=1))
+    assert Client().get(path).status_code == 200
+    break_it()
+    assert Client().get(path).status_code == status
+
+
+@pytest.mark.parametrize(("break_it", "status"), BROKEN)
+def test_the_panels_picture_says_so(public: Item, staff: User, break_it: Break, status: int) -> None:
+    client = Client()
+    client.force_login(staff, backend=settings.AUTHENTICATION_BACKENDS[0])
+    break_it()
+    pk = Output.objects.get(pk=public.output_id).pk
+    assert client.get(f"/admin/predictions/output/{pk}/picture/").status_code == status
+
+
+def test_an_archive_is_not_begun_while_the_storage_is_away(public: Item, as_alice: Client) -> None:
+    unmount()
+    answer = as_alice.post("/library/zip/", {"ids": public.public_id}, follow=True)
+    assert answer.redirect_chain == [("/", 302)]
+    assert "The files of this server cannot be reached at this moment." in answer.content.decode()
+
+
+def test_an_export_waits_for_a_storage_that_is_away(public: Item, alice: User) -> None:
+    export = Export.objects.create(user=alice, account=alice.account)
+    unmount()
+    exporting.make_next()
+    export.refresh_from_db()
+    assert (export.state, export.tries) == (Export.State.MAKING, 0)
+    Path(settings.MEDIA_ROOT).mkdir(parents=True)
+    Export.objects.filter(pk=export.pk).update(lease_until=None, state=Export.State.OWED)
+    assert exporting.make_next()
+    export.refresh_from_db()
+    assert export.state == Export.State.READY
+    with zipfile.ZipFile(Path(settings.MEDIA_ROOT) / export.file.key) as archive:
+        assert any(name.endswith("missing.txt") for name in archive.namelist())
