@@ -310,11 +310,14 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
         raise SettingError(
             "DARKROOM_DATABASE_URL must name a database: postgres://user:password@host:5432/name."
         )
-    # What is sent again and again is planned once, which halves its cost. Poolers of an old kind cannot keep a plan.
+    # What is sent again and again is planned once, which halves its cost. Behind a pooler only where that is asked for.
+    named = "prepare_threshold" in query
     threshold = str(query.pop("prepare_threshold", PREPARE_FROM))
     query["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgresql",
+        "DISABLE_SERVER_SIDE_CURSORS": query["prepare_threshold"] is None,
+        "PREPARED_KEPT_BY_POOLER": named and query["prepare_threshold"] is not None,
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or "") or secret("DARKROOM_DATABASE_PASSWORD"),

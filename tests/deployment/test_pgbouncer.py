@@ -1,0 +1,147 @@
+"""A whole round through pgbouncer in transaction mode, without any setting that names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from config import env
+from tests import pgbouncer
+from tests.deployment.conftest import StartWeb, member_token
+from tests.houses import House, eventually
+from tests.postgres import NoPostgres, Postgres
+
+pytestmark = pytest.mark.server
+PICTURE = {
+    "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
+    "input": {"prompt": "a lighthouse", "width": 64, "height": 64},
+}
+
+
+@pytest.fixture(scope="module")
+def pooled() -> Iterator[str]:
+    """The address of an empty database behind a pgbouncer with few connections; skipped where either is missing."""
+    try:
+        with Postgres() as server, pgbouncer.running(server.url, size=8) as url:
+            yield url
+    except (NoPostgres, pgbouncer.NoPgbouncer) as missing:
+        pytest.skip(str(missing))
+
+
+class Browser:
+    """Somebody at the pages."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx.Client(base_url=url, timeout=60, follow_redirects=True)
+
+    def send(self, path: str, **fields: str) -> httpx.Response:
+        page = self.client.get(path)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token, page.text[:500]
+        form = {"csrfmiddlewaretoken": token.group(1), **fields}
+        return self.client.post(path, data=form, headers={"Referer": str(page.url)})
+
+
+@pytest.fixture(scope="module")
+def house(pooled: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("house") / "data", pooled)
+    yield made.start()
+    made.end()
+
+
+@pytest.mark.timeout(600)
+def test_people_sign_up_sign_in_and_look_round(house: House) -> None:
+    visitor = Browser(house.url)
+    words = "correct horse battery staple"
+    made = visitor.send(
+        "/accounts/signup/", username="mia", email="mia@example.net", password1=words, password2=words
+    )
+    assert made.status_code == 200 and "mia" in made.text
+    again = Browser(house.url)
+    assert again.send("/accounts/login/", login="mia", password=words).status_code == 200
+    paths = (
+        "/studio/",
+        "/library/",
+        "/account/",
+        "/account/usage/",
+        "/account/usage.csv",
+        "/accounts/sessions/",
+    )
+    assert {path: again.client.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
+
+
+@pytest.mark.timeout(600)
+def test_pictures_are_made_while_every_process_is_killed_and_the_money_adds_up(house: House) -> None:
+    house.token = str(house.python(TOKEN))
+    made = [create(house) for _number in range(3)]
+    for kind in ("cluster", "sweep", "watcher", "web"):
+        for process in house.kinds().get(kind, []):
+            psutil.Process(process.pid).kill()
+        eventually(lambda: answers(house), 60)
+        made.append(create(house))
+    eventually(lambda: all(state(house, one) == "succeeded" for one in made), 240, lambda: house.log[-3000:])
+    audited = house.manage("audit", check=False)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    for trouble in ("prepared statement", "InvalidCursorName", "DuplicatePreparedStatement", "chore_broke"):
+        assert trouble not in house.log
+
+
+@pytest.mark.timeout(300)
+def test_a_burst_of_first_requests_is_answered(start_web: StartWeb, house: House, pooled: str) -> None:
+    web = start_web(
+        "second",
+        DARKROOM_DATABASE_URL=pooled,
+        DARKROOM_SECRET_KEY=(house.data / "secret_key").read_text(),
+        DARKROOM_KEYS=(house.data / "keys").read_text(),
+    )
+    token = member_token(web.house)
+    assert web.listens().at_once(40, "/v1/predictions", token) == [200] * 40
+
+
+def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(house: House, pooled: str) -> None:
+    for _time in range(2):
+        assert house.manage("prepare").returncode == 0
+    with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+    assert row == (0,)
+
+
+def test_where_statements_are_not_prepared_no_cursor_stays_at_the_server() -> None:
+    made: Any = env.database("postgres://a@h/d?prepare_threshold=off", Path("unused"))
+    assert made["DISABLE_SERVER_SIDE_CURSORS"] is True
+    usual: Any = env.database("postgres://a@h/d", Path("unused"))
+    assert usual["DISABLE_SERVER_SIDE_CURSORS"] is False
+
+
+TOKEN = """
+from accounts import credits, tokens
+from accounts.models import MICRO, User
+from accounts.provisioning import ensure_account
+user = User.objects.get(username="admin")
+credits.grant(ensure_account(user), 1000 * MICRO, reason="test")
+answer = tokens.issue(user, "test")[1]
+"""
+
+
+def create(house: House) -> str:
+    status, body = house.request("/v1/predictions", PICTURE)
+    assert status == 201, body
+    return str(body["id"])
+
+
+def state(house: House, public_id: str) -> str:
+    return str(house.request(f"/v1/predictions/{public_id}")[1]["status"])
+
+
+def answers(house: House) -> bool:
+    try:
+        return house.request("/v1/account")[0] == 200
+    except OSError:
+        return False
