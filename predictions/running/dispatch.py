@@ -217,8 +217,15 @@ _ALONE = PreparedValues(
         .distinct()
     )
 )
+# The oldest of each lane: what keeps that one waiting keeps the lane waiting, but no other lane.
 _SUSPECTS = PreparedValues(
-    lambda: _waiting().filter(start_attempts__gte=ALONE_FROM).order_by("id").values_list("id")[:16]
+    lambda: (
+        _waiting()
+        .filter(start_attempts__gte=ALONE_FROM)
+        .order_by()
+        .values_list("model_id", "provider")
+        .annotate(head=Min("pk"))
+    )
 )
 _LANES = PreparedValues(
     lambda: (
@@ -297,7 +304,7 @@ def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[t
     At an upstream it cannot hurt others: there only one of them is sent at a time.
     """
     chosen: list[tuple[Choice, Prediction]] = []
-    ids = [pk for (pk,) in _SUSPECTS.all()]
+    ids = [head for _model, _provider, head in _SUSPECTS.all()]
     rows = Prediction.objects.filter(pk__in=ids).order_by("id") if ids else ()
     seen: set[str] = set()
     for row in rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -55,6 +57,40 @@ def test_a_model_that_no_free_provider_serves_blocks_nobody(
     waiting(alice, other, 3)
     served = waiting(alice, version, 1)[0]
     assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [served.pk]
+
+
+def suspects(user: User, version: Version, count: int, **fields: Any) -> list[Prediction]:
+    """What was started twice without an answer, and waits."""
+    return [factories.make_prediction(user, version, start_attempts=2, **fields) for _ in range(count)]
+
+
+def test_suspects_of_a_model_that_nobody_serves_hide_no_other(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.use(monkeypatch, FakeProvider(models={version.model.ref}))
+    suspects(alice, factories.make_version(), 20)
+    served = suspects(alice, version, 2)
+    assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [served[0].pk]
+
+
+def test_suspects_that_wait_for_a_provider_that_is_gone_hide_no_other(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.use(monkeypatch, FakeProvider("local"))
+    suspects(alice, version, 20, provider="taken away")
+    served = suspects(alice, version, 1)[0]
+    assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [served.pk]
+
+
+def test_of_suspects_of_several_models_the_oldest_goes_first_and_alone(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    first, second = suspects(alice, version, 1)[0], suspects(alice, factories.make_version(), 1)[0]
+    waiting(alice, version, 1)
+    assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [first.pk]
+    assert lifecycle.claim_starts(16) == []
+    lifecycle.fail(first.pk, "It broke.", closed=True)
+    assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [second.pk]
 
 
 def test_eight_workers_fill_forty_slots_and_exceed_none(
