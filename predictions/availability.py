@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
+from accounts.due_rows import PART_S, DueRows
 from predictions import lifecycle
 from predictions.models import HostedModel, Phase, Prediction
 from predictions.running import providers, routing
@@ -22,14 +25,18 @@ def is_capped(model: HostedModel) -> bool:
     return bool(groups) and "" not in groups and groups <= caps.reached()
 
 
-def end_capped(most: int = 200) -> int:
+def end_capped(seconds: float = PART_S) -> int:
     """Fail what waits for nobody but upstreams that take nothing more on this day: it is told at once. How many."""
-    if not caps.reached():
-        return 0
+    return _CAPPED.work(seconds) if caps.reached() else 0
+
+
+def _waiting_for_capped() -> QuerySet[Prediction, tuple[int]]:
     models = [model.pk for model in HostedModel.objects.filter(enabled=True) if is_capped(model)]
-    waiting = Prediction.objects.filter(phase=Phase.WAITING, provider="", model__in=models).order_by("pk")
-    ended = [pk for pk in waiting.values_list("pk", flat=True)[:most] if lifecycle.fail_waiting(pk, CAPPED)]
-    return len(ended)
+    waiting = Prediction.objects.filter(phase=Phase.WAITING, provider="", model__in=models)
+    return waiting.values_list("pk")
+
+
+_CAPPED = DueRows("capped", _waiting_for_capped, lambda row: lifecycle.fail_waiting(row[0], CAPPED))
 
 
 def served_refs() -> set[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 
 from accounts.clock import Now
@@ -102,9 +103,9 @@ def _settler(request: str) -> Callable[[bool], None]:
     return settle
 
 
-def prune() -> None:
-    """Forget what nobody can ask for any more."""
-    UnansweredCreate.objects.filter(created_at__lt=Now() - KEPT).delete()
+def forgotten() -> QuerySet[UnansweredCreate]:
+    """What nobody can ask for any more."""
+    return UnansweredCreate.objects.filter(created_at__lt=Now() - KEPT)
 
 
 def _own_up() -> None:

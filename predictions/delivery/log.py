@@ -69,8 +69,9 @@ def own(account: Account, message_id: str) -> Delivery:
 def prune() -> int:
     """Forget what is older than the log goes back, the oldest first and not too many at once. Returns how many."""
     before = timezone.now() - timedelta(days=settings.DELIVERIES_KEPT)
-    oldest = Delivery.objects.order_by("pk").values_list("pk", "state", "created_at")[:PRUNED_AT_ONCE]
-    gone = [pk for pk, state, made in oldest if state != Delivery.State.OWED and made < before]
+    settled = Delivery.objects.exclude(state=Delivery.State.OWED)
+    oldest = settled.order_by("pk").values_list("pk", "created_at")[:PRUNED_AT_ONCE]
+    gone = [pk for pk, made in oldest if made < before]
     # The rows are chosen again by what they are now: one that was asked for again meanwhile stays.
     Delivery.objects.filter(pk__in=gone).exclude(state=Delivery.State.OWED).delete()
     return len(gone)

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
+from accounts.due_rows import PART_S, DueRows
 from accounts.prepared import Prepared, PreparedValues
 from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.delivery import webhooks
@@ -194,11 +195,12 @@ def collect_later(prediction: Prediction, claim: str, seconds: float, patience_s
 
 
 def claim_strays(most: int = 16) -> list[Prediction]:
-    """Ended predictions whose provider may still be working: due to be called off."""
+    """Ended predictions whose provider may still be working: due to be called off, those asked longest ago first."""
     with transaction.atomic():
-        open_rows = _strays()
-        due = list(open_rows.values_list("pk", flat=True)[:most])
-        taken = [pk for pk in due if open_rows.filter(pk=pk).update(lease_until=after(STRAY_LEASE))]
+        longest_ago = F("lease_until").asc(nulls_first=True)
+        due = list(_strays().order_by(longest_ago, "pk").values_list("pk", flat=True)[:most])
+        # One after the other by key, so that two workers never wait for each other.
+        taken = [pk for pk in sorted(due) if _strays().filter(pk=pk).update(lease_until=after(STRAY_LEASE))]
     return list(Prediction.objects.filter(pk__in=taken).select_related("model"))
 
 
@@ -229,54 +231,39 @@ def wake_waiting() -> None:
         queue.wake("start")
 
 
-def take_back() -> int:
-    """End the leases that ran out: their workers are gone. Returns how many predictions were taken back.
+def take_back(seconds: float = PART_S) -> int:
+    """End the leases that ran out: their workers are gone. Returns how many predictions were looked at.
 
     A start that nobody answered for stays pinned to its provider where that honours our keys; where it does not, nobody
     may know whether it runs, and it is failed. One that was never sent may go to anybody. Too many of them, and the
-    prediction itself is the likely cause: it is failed and its hold returned.
+    prediction itself is the likely cause: it is failed and its hold returned. A lease that its worker renews at the
+    last moment is left alone.
     """
-    expired = list(
-        Prediction.objects.filter(
-            phase__in=[Phase.CLAIMED, Phase.COLLECTING], lease_until__lte=Now()
-        ).select_related("model")[:200]
-    )
-    for prediction in expired:
-        if prediction.phase == Phase.CLAIMED:
-            _take_start_back(prediction)
-        else:
-            _take_result_back(prediction)
-    return len(expired)
+    return _LEASES.work(seconds)
 
 
-def give_up() -> int:
+def give_up(seconds: float = PART_S) -> int:
     """End what waits to be sent again to the one upstream that may have it, and could not be for too long. How many."""
-    late = strays.overdue()
-    for prediction in late:
-        with transaction.atomic():
-            pinned = Prediction.objects.filter(
-                pk=prediction.pk, phase=Phase.WAITING, provider=prediction.provider, run=prediction.run
-            )
-            # Claimed for a moment, so that nobody else can have it while it ends.
-            token = secrets.token_hex(16)
-            if pinned.update(claim=token) and ending.fail(
-                prediction.pk, ending.ANSWER_LOST, claim=token, closed=True
-            ):
-                strays.note(prediction, "it could not be asked for again")
-    return len(late)
+    return _OVERDUE.work(seconds)
+
+
+def _take_one_back(row: tuple[int]) -> None:
+    prediction = Prediction.objects.filter(_EXPIRED, pk=row[0]).select_related("model").first()
+    if prediction is None:
+        return
+    if prediction.phase == Phase.CLAIMED:
+        _take_start_back(prediction)
+    else:
+        _take_result_back(prediction)
 
 
 def _take_start_back(prediction: Prediction) -> None:
     doubt = strays.doubt(prediction)
-    if doubt == strays.Doubt.STRAY:
-        with transaction.atomic():
-            if ending.fail(prediction.pk, ending.ANSWER_LOST, claim=prediction.claim, closed=True):
-                strays.note(prediction, "its worker was gone before the answer came")
-        return
-    if prediction.start_attempts >= MAX_STARTS:
-        with transaction.atomic():
-            if ending.fail(prediction.pk, ending.QUARANTINED, claim=prediction.claim):
-                strays.note(prediction, "its worker was gone before the answer came")
+    hopeless = doubt == strays.Doubt.STRAY
+    if hopeless or prediction.start_attempts >= MAX_STARTS:
+        error = ending.ANSWER_LOST if hopeless else ending.QUARANTINED
+        if ending.fail(prediction.pk, error, claim=prediction.claim, where=_EXPIRED, closed=hopeless):
+            strays.note(prediction, "its worker was gone before the answer came")
         return
     unsent: dict[str, Any] = {"provider": ""} if doubt == strays.Doubt.NEVER_SENT else {}
     _take_back(prediction, Phase.WAITING, **unsent)
@@ -284,7 +271,7 @@ def _take_start_back(prediction: Prediction) -> None:
 
 def _take_result_back(prediction: Prediction) -> None:
     if prediction.collect_attempts >= MAX_COLLECTS:
-        ending.fail(prediction.pk, ending.QUARANTINED, claim=prediction.claim)
+        ending.fail(prediction.pk, ending.QUARANTINED, claim=prediction.claim, where=_EXPIRED)
     else:
         _take_back(prediction, Phase.RESULT)
 
@@ -292,10 +279,24 @@ def _take_result_back(prediction: Prediction) -> None:
 def _take_back(prediction: Prediction, to: Phase, **values: Any) -> None:
     with transaction.atomic():
         changed = Prediction.objects.filter(
-            pk=prediction.pk, claim=prediction.claim, phase=prediction.phase, lease_until__lte=Now()
+            _EXPIRED, pk=prediction.pk, claim=prediction.claim, phase=prediction.phase
         ).update(phase=to, upstream_open=False, claim="", lease_until=None, **values)
         if changed:
             queue.wake("start" if to == Phase.WAITING else "collect")
+
+
+def _give_one_up(row: tuple[int]) -> None:
+    prediction = Prediction.objects.get(pk=row[0])
+    same = strays.overdue() & Q(provider=prediction.provider, run=prediction.run)
+    if ending.fail(prediction.pk, ending.ANSWER_LOST, where=same, closed=True):
+        strays.note(prediction, "it could not be asked for again")
+
+
+_EXPIRED = Q(phase__in=[Phase.CLAIMED, Phase.COLLECTING], lease_until__lte=Now())
+_LEASES = DueRows("leases", lambda: Prediction.objects.filter(_EXPIRED).values_list("pk"), _take_one_back)
+_OVERDUE = DueRows(
+    "overdue starts", lambda: Prediction.objects.filter(strays.overdue()).values_list("pk"), _give_one_up
+)
 
 
 def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:

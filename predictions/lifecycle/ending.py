@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from accounts import credits, site, statements
 from accounts.clock import Now
+from accounts.due_rows import PART_S, DueRows
 from accounts.statements import PreparedInsert
 from predictions import pricing
 from predictions.delivery import webhooks
@@ -32,6 +33,10 @@ _ENDS = (".", "!", "?", "…", "。", "！", "？")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 ANSWER_LOST = "The provider's answer was lost, so that its work could not be followed."
 WAITED_TOO_LONG = "Nothing could take this prediction in time."
+PAST_DEADLINE = "The deadline that was asked for has passed."
+_ALWAYS = Q()
+_TOO_LATE = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
+"""A successful result is stored: the provider's work is done, and no cancel ends it any more."""
 
 
 _OUTPUT = PreparedInsert(Output)
@@ -149,38 +154,30 @@ def fail(
     error: str,
     *,
     claim: str = "",
+    where: Q = _ALWAYS,
     closed: bool = False,
     filtered: int = 0,
     hits: Sequence[RuleHit] = (),
 ) -> bool:
     """End as failed with one line for people; the hold goes back, and the line says so. With `claim`: only while it is
-    the row's.
+    the row's; `where`: only while that holds of the row.
 
     `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once. `filtered`: how
     many outputs the house dropped, with what is noted of them.
     """
-    where = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
+    mine = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
     values: dict[str, Any] = {"upstream_open": False} if closed else {}
     with transaction.atomic():
-        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id", "output").get()
-        ended = _end(where, Status.FAILED, error=free(error), charge=0, filtered=filtered, **values)
+        ended = _end(mine & where, Status.FAILED, error=free(error), charge=0, filtered=filtered, **values)
         if ended:
             RuleHit.objects.bulk_create(hits)
-            growing.drop(prediction_id, row["output"])
-            _settled(prediction_id, row["account_id"], row["public_id"], 0)
+            _in_vain(prediction_id)
     return ended
 
 
 def fail_waiting(prediction_id: int, error: str) -> bool:
     """End as failed what waits and was sent to nobody, where it still does; the hold goes back."""
-    with transaction.atomic():
-        row = Prediction.objects.filter(pk=prediction_id).values("account_id", "public_id", "output").get()
-        waits = Q(pk=prediction_id, phase=Phase.WAITING, provider="")
-        ended = _end(waits, Status.FAILED, error=free(error), charge=0)
-        if ended:
-            growing.drop(prediction_id, row["output"])
-            _settled(prediction_id, row["account_id"], row["public_id"], 0)
-    return ended
+    return fail(prediction_id, error, where=Q(phase=Phase.WAITING, provider=""))
 
 
 def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim: bool = False) -> bool:
@@ -195,9 +192,7 @@ def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim
     with transaction.atomic():
         ended = _end(Q(pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run), Status.FAILED, **values)
         if ended:
-            if prediction.version.streams_files:
-                growing.drop(prediction.pk, True)
-            _settled(prediction.pk, prediction.account_id, prediction.public_id, 0)
+            _in_vain(prediction.pk)
     return ended
 
 
@@ -206,34 +201,64 @@ def cancel(public_id: str, *, error: str | None = None) -> Prediction:
 
     Too late once a successful result is stored: then the present state is the answer.
     """
+    _cancel(public_id, None if error is None else free(error))
+    return Prediction.objects.select_related("model", "version", "price").get(public_id=public_id)
+
+
+def _cancel(public_id: str, error: str | None) -> None:
     with transaction.atomic():
-        row = Prediction.objects.filter(public_id=public_id).values("pk", "account_id", "output").get()
-        too_late = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
         ended = _end(
-            Q(pk=row["pk"]) & ~too_late,
+            Q(public_id=public_id) & ~_TOO_LATE,
             Case(
                 When(phase=Phase.WAITING, start_attempts=0, then=Value(Status.ABORTED.value)),
                 default=Value(Status.CANCELED.value),
             ),
             charge=0,
-            error=None if error is None else free(error),
+            error=error,
         )
         if ended:
-            growing.drop(row["pk"], row["output"])
-            _settled(row["pk"], row["account_id"], public_id, 0)
-    return Prediction.objects.select_related("model", "version", "price").get(pk=row["pk"])
+            _in_vain(Prediction.objects.values_list("pk", flat=True).get(public_id=public_id))
 
 
-def expire() -> int:
-    """End what passed its deadline (canceled, as the caller asked) or its limit (failed). Returns how many."""
-    late = Prediction.objects.filter(status__in=LIVE).exclude(phase=Phase.ENDED)
-    asked = list(late.filter(deadline__lte=Now()).values_list("public_id", flat=True)[:200])
-    for public_id in asked:
-        cancel(public_id, error="The deadline that was asked for has passed.")
-    limit = list(late.filter(must_end_by__lte=Now()).values_list("pk", "phase")[:200])
-    for pk, phase in limit:
-        fail(pk, WAITED_TOO_LONG if phase == Phase.WAITING else TOO_LONG)
-    return len(asked) + len(limit)
+def _past_deadline() -> QuerySet[Prediction]:
+    # A deadline that can be kept no more is none: the result is there, and is brought home as if none had been asked.
+    return _live().filter(deadline__lte=Now()).exclude(_TOO_LATE)
+
+
+def _past_limit() -> QuerySet[Prediction]:
+    return _live().filter(must_end_by__lte=Now())
+
+
+def _live() -> QuerySet[Prediction]:
+    return Prediction.objects.filter(status__in=LIVE).exclude(phase=Phase.ENDED)
+
+
+def _fail_late(prediction_id: int) -> None:
+    """End as failed what is past its limit, if it still is: one that waited may have been begun since it was listed."""
+    waited = When(phase=Phase.WAITING, then=Value(free(WAITED_TOO_LONG)))
+    with transaction.atomic():
+        if _end(
+            Q(pk=prediction_id, must_end_by__lte=Now()),
+            Status.FAILED,
+            error=Case(waited, default=Value(free(TOO_LONG))),
+            charge=0,
+        ):
+            _in_vain(prediction_id)
+
+
+_DEADLINES = DueRows(
+    "deadlines",
+    lambda: _past_deadline().values_list("pk", "public_id"),
+    lambda row: _cancel(row[1], free(PAST_DEADLINE)),
+)
+_LIMITS = DueRows("limits", lambda: _past_limit().values_list("pk"), lambda row: _fail_late(row[0]))
+
+
+def expire(seconds: float = PART_S) -> int:
+    """End what passed its deadline (canceled, as the caller asked) or its limit (failed), for at most about so many
+    seconds each. Returns how many were looked at.
+    """
+    return _DEADLINES.work(seconds) + _LIMITS.work(seconds)
 
 
 def remove_data(prediction_id: int) -> bool:
@@ -278,6 +303,18 @@ def _end(where: Q, status: Any, **values: Any) -> bool:
         **values,
     )
     return changed == 1
+
+
+def _in_vain(prediction_id: int) -> None:
+    """What every end without success owes, in its transaction: what was shown goes, and the hold goes back.
+
+    Asked of the row after the end has locked it: what grew until then is found, and nothing grows any more.
+    """
+    account_id, public_id, output = Prediction.objects.values_list("account_id", "public_id", "output").get(
+        pk=prediction_id
+    )
+    growing.drop(prediction_id, output)
+    _settled(prediction_id, account_id, public_id, 0)
 
 
 def _settled(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import enum
 
 import structlog
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.clock import Now
+from accounts.due_rows import PART_S, DueRows
 from accounts.prepared import Prepared
 from predictions.clock import after
 from predictions.models import Phase, Prediction, UpstreamRun
@@ -85,21 +86,30 @@ def note(prediction: Prediction, why: str) -> None:
     )
 
 
-def close_forgotten(most: int = 100) -> int:
+def close_forgotten(seconds: float = PART_S) -> int:
     """What was sent and that nobody waits for any more, whatever became of its worker: for the operator. How many."""
-    sent = UpstreamRun.objects.filter(
-        outcome=UpstreamRun.Outcome.SENT, sent_at__lt=after(-FORGOTTEN_S)
-    ).exclude(prediction__phase=Phase.CLAIMED)
-    runs = list(sent.select_related("prediction").order_by("sent_at")[:most])
-    for run in runs:
+    return _FORGOTTEN.work(seconds)
+
+
+def _forgotten() -> QuerySet[UpstreamRun]:
+    sent = UpstreamRun.objects.filter(outcome=UpstreamRun.Outcome.SENT, sent_at__lt=after(-FORGOTTEN_S))
+    return sent.exclude(prediction__phase=Phase.CLAIMED)
+
+
+def _close_forgotten(row: tuple[int, str]) -> None:
+    run = _forgotten().filter(pk=row[0]).first()
+    if run is not None:
         spending.lost(run, AnswerLost("Possibly still running: nobody waits for its answer any more."))
-        log.error("possible_stray", prediction=run.prediction.public_id, reason="nobody waits for its answer")
-    return len(runs)
+        log.error("possible_stray", prediction=row[1], reason="nobody waits for its answer")
 
 
-def overdue(most: int = 100) -> list[Prediction]:
+_FORGOTTEN = DueRows(
+    "forgotten starts", lambda: _forgotten().values_list("pk", "prediction__public_id"), _close_forgotten
+)
+
+
+def overdue() -> Q:
     """Waiting predictions whose start's answer was lost, and that could not be sent again for too long."""
-    waiting = Prediction.objects.filter(phase=Phase.WAITING, provider__startswith=PREFIX)
     sent = UpstreamRun.objects.filter(
         prediction=OuterRef("pk"),
         run=OuterRef("run"),
@@ -107,7 +117,7 @@ def overdue(most: int = 100) -> list[Prediction]:
         sent_at__lt=after(-FORGOTTEN_S),
     )
     late = ~Q(not_before__gt=Now())
-    return list(waiting.filter(late, Exists(sent)).order_by("pk")[:most])
+    return Q(phase=Phase.WAITING, provider__startswith=PREFIX) & late & Q(Exists(sent))
 
 
 def _repeats(provider: str) -> bool:

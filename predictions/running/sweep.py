@@ -1,4 +1,4 @@
-"""Finds lost work and wakes or ends it; removes what nobody owns. Every second; two sweeps do no harm."""
+"""Finds lost work and wakes or ends it, every second; removes what nobody owns. Two sweeps do no harm."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
-from django.db import close_old_connections
-from django.db.models import Q
+from django.db import close_old_connections, connections
+from django.db.models import Q, QuerySet
 
 from accounts.clock import Now
+from accounts.due_rows import PART_S
 from predictions import availability, lifecycle, repeats
 from predictions.delivery import log as deliveries
 from predictions.files import media, uploads
@@ -26,61 +29,90 @@ from predictions.upstreams.probing import Prober
 log = structlog.get_logger(__name__)
 
 ROUND_S = 1.0
+AT_ONCE_S = 0.05
+"""The pause instead where a step left rows over."""
 SLOW_ROUND_S = 60.0
 JUMP_S = 30.0
 BEATS_KEPT = timedelta(days=1)
 KEYS_KEPT = timedelta(hours=24)
+PRUNED_AT_ONCE = deliveries.PRUNED_AT_ONCE
+PRUNE_S = 5.0
 
 
 def run(stop: threading.Event) -> None:
     """Sweep until `stop` is set."""
-    slow_at, offset = 0.0, time.time() - time.monotonic()
-    audit, prober, fetcher = HourlyAudit(), Prober(), Fetcher()
-    helper = threading.Thread(target=chores.run, args=[stop], name="chores", daemon=True)
-    helper.start()
-    while not stop.wait(ROUND_S):
+    offset = time.time() - time.monotonic()
+    slow_at, audit, prober, fetcher = 0.0, HourlyAudit(), Prober(), Fetcher()
+    # Threads of their own for what waits for disks or has much to do: it holds back no lease, limit or wake-up.
+    helpers = [
+        threading.Thread(target=work, args=[stop], name=name, daemon=True)
+        for name, work in (("chores", chores.run), ("removal", _remove_until))
+    ]
+    for helper in helpers:
+        helper.start()
+    more = False
+    while not stop.wait(AT_ONCE_S if more else ROUND_S):
         drift = time.time() - time.monotonic() - offset
         if abs(drift) > JUMP_S:
             # Leases and limits compare with the clock: after a jump one round is left out.
             log.error("clock_jumped", seconds=round(drift))
             offset += drift
             continue
-        once()
+        more = once()
         _step(prober.step)
         _step(audit.step)
         if time.monotonic() >= slow_at:
             slow_at = time.monotonic() + SLOW_ROUND_S
             _step(fetcher.step)
-            _step(media.remove_old_temporary)
-            _step(uploads.remove_unneeded)
-            _step(_prune)
-            _step(repeats.prune)
     # A chore ends its turn within about a second; what it leaves undone is still owed.
-    helper.join(5.0)
+    for helper in helpers:
+        helper.join(5.0)
 
 
-def once() -> None:
-    """One round: each step on its own, so that one that breaks stops no other."""
-    for step in (
-        _beat,
-        lifecycle.take_back,
-        lifecycle.give_up,
-        lifecycle.expire,
-        availability.end_capped,
-        strays.close_forgotten,
-        wake_due,
-        media.remove_unowned,
-    ):
+def once() -> bool:
+    """One round: each step on its own and for a bounded time, so that none that breaks or has much to do stops another.
+
+    Whether a step used up its time, so that there may be more of it.
+    """
+    left = [
         _step(step)
+        for step in (
+            _beat,
+            wake_due,
+            lifecycle.take_back,
+            lifecycle.give_up,
+            lifecycle.expire,
+            availability.end_capped,
+            strays.close_forgotten,
+        )
+    ]
     close_old_connections()
+    return any(left)
 
 
-def _step(step: Callable[[], object]) -> None:
+def _step(step: Callable[[], object]) -> bool:
+    """Whether it dealt with rows until its time was over."""
+    began = time.monotonic()
     try:
-        step()
+        dealt = step()
     except Exception:
         log.exception("sweep_step_broke", step=step.__name__)
         close_old_connections()
+        return False
+    return bool(dealt) and time.monotonic() - began >= PART_S
+
+
+def _remove_until(stop: threading.Event) -> None:
+    """Remove files and rows that nobody needs any more, until `stop` is set."""
+    slow_at = 0.0
+    while not stop.wait(ROUND_S):
+        _step(media.remove_unowned)
+        if time.monotonic() >= slow_at:
+            slow_at = time.monotonic() + SLOW_ROUND_S
+            for step in (media.remove_old_temporary, uploads.remove_unneeded, prune):
+                _step(step)
+        close_old_connections()
+    connections.close_all()
 
 
 def wake_due() -> None:
@@ -104,7 +136,20 @@ def _beat() -> None:
     beat("sweep")
 
 
-def _prune() -> None:
-    Beat.objects.filter(at__lt=Now() - BEATS_KEPT).delete()
-    IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT).delete()
-    deliveries.prune()
+def prune() -> None:
+    """Forget old rows of every kind that grows, some at a time and each kind for a bounded time."""
+    for some in (
+        partial(_forget_some, Beat.objects.filter(at__lt=Now() - BEATS_KEPT)),
+        partial(_forget_some, IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT)),
+        partial(_forget_some, repeats.forgotten()),
+        deliveries.prune,
+    ):
+        until = time.monotonic() + PRUNE_S
+        while some() >= PRUNED_AT_ONCE and time.monotonic() < until:
+            pass
+
+
+def _forget_some(rows: QuerySet[Any]) -> int:
+    """Delete the oldest of these in a short transaction, so that nobody waits long for one."""
+    # By key, since a DELETE has no limit.
+    return rows.filter(pk__in=rows.order_by("pk").values("pk")[:PRUNED_AT_ONCE]).delete()[0]

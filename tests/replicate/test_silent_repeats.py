@@ -15,7 +15,7 @@ from accounts.models import MICRO, User
 from config.serving import LeanHandler
 from predictions import repeats
 from predictions.models import Prediction, UnansweredCreate, Version
-from predictions.running import holding, waiting
+from predictions.running import holding, sweep, waiting
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.serving.conftest import Served
@@ -145,7 +145,7 @@ def test_a_lost_answer_is_forgotten_after_two_minutes(caller: Caller) -> None:
     caller.break_off(0)
     UnansweredCreate.objects.update(created_at="2020-01-01T00:00:00Z")
     assert "Idempotent-Replayed" not in caller.ask(1).headers
-    repeats.prune()
+    sweep.prune()
     assert not UnansweredCreate.objects.filter(lost=True).exists()
 
 
