@@ -25,12 +25,29 @@ from accounts.models import Plan, User
 
 _GIB = 1024**3
 _MOST_PERCENT = 1000
-_AT_LEAST_ONE = ("creates_per_minute", "requests_per_minute", "in_flight_limit")
+_AT_LEAST_ONE = ("creates_per_minute", "requests_per_minute", "in_flight_limit", "waiting_limit")
+_ROOMS = {"room": "storage_quota", "upload_room": "upload_quota", "waiting_room": "waiting_bytes"}
+"""Fields of the form in GiB, and the columns in bytes that they are about."""
 _TOLD = (
     "name", "creates_per_minute", "requests_per_minute", "in_flight_limit", "day_limit", "month_limit", "allowance",
     "allowance_every", "allowance_ends", "pays_organizations", "priority", "price_percent", "allowed_models",
-    "storage_quota", "reviewed_first", "is_default",
+    "storage_quota", "upload_quota", "waiting_limit", "waiting_bytes", "reviewed_first", "is_default",
 )  # fmt: skip
+
+
+class RoomField(forms.DecimalField):
+    """An amount of bytes in GiB; empty for none of its own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            min_value=Decimal("0.001"),
+            max_value=Decimal(1_000_000),
+            max_digits=10,
+            decimal_places=3,
+            widget=UnfoldAdminDecimalFieldWidget,
+            **kwargs,
+        )
 
 
 class PlanForm(forms.ModelForm):
@@ -47,15 +64,19 @@ class PlanForm(forms.ModelForm):
         label=gettext_lazy("Allowance"),
         help_text=gettext_lazy("Credits that each period brings; empty: none."),
     )
-    room = forms.DecimalField(
+    room = RoomField(
         label=gettext_lazy("Room"),
-        required=False,
-        min_value=Decimal("0.001"),
-        max_value=Decimal(1_000_000),
-        max_digits=10,
-        decimal_places=3,
-        widget=UnfoldAdminDecimalFieldWidget,
-        help_text=gettext_lazy("GiB that its pictures may take; empty: the server's limit."),
+        help_text=gettext_lazy("GiB that its pictures and uploads may take; empty: the server's limit."),
+    )
+    upload_room = RoomField(
+        label=gettext_lazy("Room for uploads"),
+        help_text=gettext_lazy("GiB that its uploads may take; empty: the server's limit."),
+    )
+    waiting_room = RoomField(
+        label=gettext_lazy("Inputs waiting"),
+        help_text=gettext_lazy(
+            "GiB that the inputs of its predictions may take until they end; empty: the server's limit."
+        ),
     )
     models = forms.CharField(
         label=gettext_lazy("Models"),
@@ -68,8 +89,8 @@ class PlanForm(forms.ModelForm):
     class Meta:
         model = Plan
         fields = (
-            "name", "is_default", "creates_per_minute", "requests_per_minute", "in_flight_limit", "priority",
-            "price_percent", "day_limit", "month_limit", "allowance", "allowance_every", "allowance_ends",
+            "name", "is_default", "creates_per_minute", "requests_per_minute", "in_flight_limit", "waiting_limit",
+            "priority", "price_percent", "day_limit", "month_limit", "allowance", "allowance_every", "allowance_ends",
             "pays_organizations", "reviewed_first",
         )  # fmt: skip
 
@@ -78,8 +99,10 @@ class PlanForm(forms.ModelForm):
         for name in ("priority", "price_percent", "allowance_every"):
             self.fields[name].required = False
         plan = self.instance
-        if plan.storage_quota is not None:
-            self.initial["room"] = (Decimal(plan.storage_quota) / _GIB).quantize(Decimal("0.001"))
+        for name, column in _ROOMS.items():
+            size = getattr(plan, column)
+            if size is not None:
+                self.initial[name] = (Decimal(size) / _GIB).quantize(Decimal("0.001"))
         self.initial["models"] = "\n".join(plan.allowed_models or [])
         known = terms.known_models()
         if known:
@@ -125,8 +148,9 @@ class PlanForm(forms.ModelForm):
         return cleaned
 
     def _post_clean(self) -> None:
-        room = self.cleaned_data.get("room")
-        self.instance.storage_quota = None if room is None else int(room * _GIB)
+        for name, column in _ROOMS.items():
+            size = self.cleaned_data.get(name)
+            setattr(self.instance, column, None if size is None else int(size * _GIB))
         self.instance.allowed_models = self.cleaned_data.get("models") or []
         super()._post_clean()  # type: ignore[misc]
 
@@ -163,9 +187,18 @@ class PlanDesk(Desk):
         ),
         (
             gettext_lazy("Pace"),
-            {"fields": ("creates_per_minute", "requests_per_minute", "in_flight_limit", "priority")},
+            {
+                "fields": (
+                    "creates_per_minute",
+                    "requests_per_minute",
+                    "in_flight_limit",
+                    "waiting_limit",
+                    "waiting_room",
+                    "priority",
+                )
+            },
         ),
-        (gettext_lazy("What it may"), {"fields": ("models", "room", "reviewed_first")}),
+        (gettext_lazy("What it may"), {"fields": ("models", "room", "upload_room", "reviewed_first")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:

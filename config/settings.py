@@ -168,6 +168,8 @@ UPSTREAM_TURNS = DATA / "turns"
 # Days that a deleted picture can be brought back; bytes that an account's pictures may take, 0: as many as fit.
 TRASH_DAYS = env.integer("DARKROOM_TRASH_DAYS", 30, minimum=1, maximum=3650)
 STORAGE_QUOTA = env.integer("DARKROOM_STORAGE_QUOTA", 0, minimum=0)
+# Bytes that an account's uploads may take, which cost nothing and go after a day; 0: as many as fit.
+UPLOAD_QUOTA = env.integer("DARKROOM_UPLOAD_QUOTA", 5 * 1024**3, minimum=0)
 # Below this much free space new work is refused with a clear sentence, before anything is held.
 FREE_DISK_MINIMUM = env.integer("DARKROOM_FREE_DISK_MB", 512, minimum=0) * 1024 * 1024
 # A JSON body may carry a picture as a data URI.
@@ -289,6 +291,9 @@ LOCAL: dict[str, Any] = {
 IN_FLIGHT_PER_ACCOUNT = env.integer("DARKROOM_IN_FLIGHT_PER_ACCOUNT", 4, minimum=1, maximum=10_000)
 WORK_LIMIT = env.duration("DARKROOM_WORK_LIMIT", 600)
 QUEUE_LIMIT = env.duration("DARKROOM_QUEUE_LIMIT", 24 * 3600)
+# Predictions of one account that wait or are under way, and bytes of their inputs; 0: as many as come.
+WAITING_LIMIT = env.integer("DARKROOM_WAITING_LIMIT", 5_000, minimum=0)
+WAITING_BYTES = env.integer("DARKROOM_WAITING_BYTES", 256 * 1024**2, minimum=0)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
 OUTBOUND_ALLOW = env.networks("DARKROOM_OUTBOUND_ALLOW")

@@ -17,7 +17,7 @@ class GalleryConfig(AppConfig):
         from accounts.payments import looking, owing
         from gallery import publish
         from gallery.leaving import closing, exporting, offering
-        from gallery.library import lifetime, storage, trash
+        from gallery.library import lifetime, trash
         from gallery.moderation import chores as moderating
         from gallery.moderation import deeds, removing
         from gallery.moderation import pages as moderated
@@ -32,7 +32,6 @@ class GalleryConfig(AppConfig):
 
         publish.connect()
         moderated.connect()
-        storage.connect()
         removing.connect()
         chores.register("sign_ins", history.forget_old, every_s=600.0)
         chores.register("sessions", sessions.forget_old, every_s=3600.0)

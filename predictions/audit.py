@@ -12,7 +12,7 @@ from accounts.amounts import decimal_text
 from accounts.audit import Breach, confirmed, in_batches
 from accounts.clock import Now
 from accounts.models import LedgerEntry, Sanction
-from predictions import audit_files, audit_runs
+from predictions import audit_files, audit_room, audit_runs
 from predictions.models import Delivery, Prediction, Status
 from predictions.models.prediction import ENDED, LIVE
 from predictions.upstreams import audit as upstreams
@@ -29,6 +29,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
     yield from _untold_ends()
     yield from upstreams.breaches()
     yield from audit_runs.breaches()
+    yield from audit_room.breaches(quick=quick)
     yield from audit_files.breaches(quick=quick)
 
 

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.audit import BATCH, Breach, in_batches
-from predictions.files import media, owners
+from predictions.files import media, owners, removal
 from predictions.models import Output, Prediction, Status, StoredFile, Upload
 
 GRACE = timedelta(hours=1)
@@ -112,6 +112,11 @@ def _left_behind() -> Iterator[Breach]:
     pending = Q(state=StoredFile.State.PENDING, created_at__lte=late)
     for file in in_batches(StoredFile.objects.filter(doomed | pending)):
         word = "doomed" if file.state == StoredFile.State.DOOMED else "pending"
+        if file.removal_failures:
+            tries = f"{file.removal_failures} time{'s' if file.removal_failures > 1 else ''}"
+            words = f"could not be removed {tries}: the storage refuses it; it is tried again and again"
+            yield Breach("file", file.key, words)
+            continue
         missing = word == "pending" and not media.storage().exists(file.key)
         yield Breach(
             "file",
@@ -122,7 +127,7 @@ def _left_behind() -> Iterator[Breach]:
 
 
 def _forget(file: StoredFile) -> str:
-    gone = media.forget_missing(file)
+    gone = removal.forget_missing(file)
     return f"removed the row of {file.key}" if gone else f"left {file.key}: it changed meanwhile"
 
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts.models import Account, User
 from predictions import lifecycle
-from predictions.files import media
+from predictions.files import media, uploads
 from predictions.models import (
     Delivery,
     DeliveryAttempt,
@@ -56,11 +56,11 @@ def forget_predictions(account: Account) -> int:
 
 def forget_uploads(account: Account) -> int:
     """Remove some of the files that were sent; how many."""
-    some = list(Upload.objects.filter(account=account).select_related("file").order_by("pk")[:BATCH])
-    for upload in some:
+    some = list(Upload.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    for pk in some:
         with transaction.atomic():
-            if Upload.objects.filter(pk=upload.pk).delete()[0]:
-                media.doom([upload.file])
+            file = uploads.hand_over(pk)
+            media.doom([file] if file is not None else [])
     return len(some)
 
 

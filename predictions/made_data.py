@@ -23,6 +23,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 
 from accounts.models import Account, User
+from predictions import room
 from predictions.engine.desk import Desk
 from predictions.engine.tasks import performer
 from predictions.files import media, pictures
@@ -124,12 +125,14 @@ def write(rows: Sequence[Made]) -> list[tuple[Made, list[Output]]]:
     with _Storing() as storing:
         for at in range(0, len(rows), _TOGETHER):
             done += _batch(rows[at : at + _TOGETHER], storing)
+    for account_id in {one.account.pk for one in rows}:
+        room.recount(account_id)
     return done
 
 
 def _batch(rows: Sequence[Made], storing: _Storing) -> list[tuple[Made, list[Output]]]:
     files: dict[str, list[list[StoredFile]]] = {
-        one.public_id: [storing.files_of(picture, one.completed_at) for picture in one.pictures]
+        one.public_id: [storing.files_of(picture, one.completed_at, one.account) for picture in one.pictures]
         for one in rows
     }
     with transaction.atomic():
@@ -294,11 +297,11 @@ class _Storing:
     def __exit__(self, *args: object) -> None:
         self._first.clear()
 
-    def files_of(self, picture: Stock, at: datetime) -> list[StoredFile]:
+    def files_of(self, picture: Stock, at: datetime, account: Account) -> list[StoredFile]:
         """Stored files of a picture that has its place from now on; rows that are still to be inserted."""
-        return [self._file(picture, number, at) for number in range(len(picture.files))]
+        return [self._file(picture, number, at, account) for number in range(len(picture.files))]
 
-    def _file(self, picture: Stock, number: int, at: datetime) -> StoredFile:
+    def _file(self, picture: Stock, number: int, at: datetime, account: Account) -> StoredFile:
         data, extension, content_type, width, height = picture.files[number]
         name = media.new_token()
         self._count += 1
@@ -318,6 +321,7 @@ class _Storing:
         )
         return StoredFile(
             key=key,
+            account=account,
             state=StoredFile.State.KEPT,
             size=len(data),
             sha256=digests[number],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
+from django.template.defaultfilters import filesizeformat
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -12,6 +14,8 @@ from accounts.models import Plan
 from predictions import policy
 from predictions.validation import Fault
 
+Waiting = Literal["predictions", "input_bytes", "output_bytes"]
+"""What of predictions that have not ended is at its limit: their number, their inputs, or their outputs to come."""
 _NAMED = 10
 """Models of a plan that a refusal names."""
 
@@ -22,6 +26,8 @@ class Refused(Exception):
     status = 422
     title = "Refused"
     detail = "The request was refused."
+    retry_after_s: int | None = None
+    """Seconds after which it may be worth trying again; None where waiting does not help."""
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail or self.detail
@@ -129,16 +135,64 @@ class ServerFull(Refused):
 
     status = 503
     title = "Service unavailable"
+    retry_after_s = 5
     detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
 
 
 class StorageFull(Refused):
-    """The account's pictures take all the room that it has."""
+    """What is stored for the account takes all the room that it has."""
 
     # Not 402, which is about credit, and not 507, which clients would try again.
     status = 403
     title = "Storage full"
-    detail = "Your pictures take all the room that you have. Nothing was charged."
+    of_sent_files = False
+    """Whether it is the room for uploads."""
+
+    @classmethod
+    def of_pictures(cls, used: int, quota: int) -> StorageFull:
+        """The quota of all that is stored. Bytes."""
+        return cls(
+            f"Your pictures and uploads take {_size(used)} of {_size(quota)}. Delete some and empty the trash, then "
+            "try again. Nothing was charged."
+        )
+
+    @classmethod
+    def of_uploads(cls, used: int, quota: int) -> StorageFull:
+        """The quota of uploads alone. Bytes."""
+        full = cls(
+            f"Your uploads take {_size(used)} of {_size(quota)}. Each goes a day after it came; delete some, then try "
+            "again. Nothing was charged."
+        )
+        full.of_sent_files = True
+        return full
+
+
+class TooManyWaiting(Refused):
+    """What the account has waiting or under way is as much as it may be: more once some of it has ended."""
+
+    status = 429
+    title = "Too many predictions waiting"
+    # As long as the rate limits' longest: clients obey it to the letter, many times over.
+    retry_after_s = 10
+
+    def __init__(self, what: Waiting, most: int) -> None:
+        self.what, self.most = what, most
+        super().__init__(
+            {
+                "predictions": f"{most} predictions of this account have not ended, which is as many as it may have.",
+                "input_bytes": f"The inputs of this account's predictions that have not ended take {_size(most)}, "
+                "which is as much as they may.",
+                "output_bytes": "What is being made for this account may take all the room that it has left "
+                f"(of {_size(most)}).",
+            }[what]
+            + " Nothing was charged; try again when some of them have ended."
+        )
+
+
+def _size(number: int) -> str:
+    """Bytes for people, in English: what programs read is the same for all."""
+    with translation.override("en"):
+        return filesizeformat(number).replace("\xa0", " ")
 
 
 class KeyReused(Refused):

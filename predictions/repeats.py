@@ -1,9 +1,9 @@
 """Creates that a client repeats by itself, because their answer never arrived: the first prediction is found again.
 
 Some clients count their automatic repeats in a header (`X-Stainless-Retry-Count`: 0, 1, 2), but send no key. For them
-each create leaves a row until its answer has gone out. A repeat with the same account and body takes over a row whose
-answer was lost: the caller had left before it was sent, or the process that owed it is gone. What was answered is never
-given again; the same caller may well want two of it.
+each create leaves a row until its answer has gone out. A repeat of the same member with the same account and body takes
+over a row whose answer was lost: the caller had left before it was sent, or the process that owed it is gone. What was
+answered is never given again; the same caller may well want two of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 
 from accounts.clock import Now
-from accounts.models import Account
+from accounts.models import Account, User
 from predictions.models import Prediction, UnansweredCreate
 
 LIFE = timedelta(seconds=120)
@@ -50,6 +50,7 @@ def remember(repeat: Repeatable, predictions: list[Prediction]) -> None:
     UnansweredCreate.objects.bulk_create(
         UnansweredCreate(
             account_id=prediction.account_id,
+            user_id=prediction.user_id,
             body_hash=repeat.body_hash,
             request=repeat.request,
             prediction=prediction,
@@ -59,7 +60,7 @@ def remember(repeat: Repeatable, predictions: list[Prediction]) -> None:
     )
 
 
-def take(account: Account, repeat: Repeatable | None) -> list[Prediction]:
+def take(account: Account, user: User, repeat: Repeatable | None) -> list[Prediction]:
     """The predictions of the lost answer that this repeat asks for again, in order; none where it is new.
 
     The answer is owed by this request from now on, so that a second repeat finds nothing while the first is answered.
@@ -68,7 +69,7 @@ def take(account: Account, repeat: Repeatable | None) -> list[Prediction]:
         return []
     _own_up()
     rows = UnansweredCreate.objects.filter(
-        account=account, body_hash=repeat.body_hash, lost=True, created_at__gt=Now() - LIFE
+        account=account, user=user, body_hash=repeat.body_hash, lost=True, created_at__gt=Now() - LIFE
     )
     with transaction.atomic():
         first = rows.order_by("id").values_list("request", flat=True).first()

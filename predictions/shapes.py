@@ -11,6 +11,10 @@ LARGEST = 8192
 STEP = 8
 USUAL = 1024
 """Side of the square, in pixels, whose area a picture has that is asked for by its shape alone."""
+LOSSLESS, LOSSY = 1.6, 0.3
+"""Bytes that a pixel usually takes in a PNG, and in a JPEG or WebP."""
+THUMBNAILS = 48 * 1024
+""" Bytes of both."""
 
 
 def expected_size(given: dict[str, Any], properties: dict[str, dict[str, Any]]) -> tuple[int, int] | None:
@@ -30,6 +34,13 @@ def expected_size(given: dict[str, Any], properties: dict[str, dict[str, Any]]) 
         return None
     side = math.exp(shape / 2)
     return round(USUAL * side / STEP) * STEP, round(USUAL / side / STEP) * STEP
+
+
+def expected_bytes(given: dict[str, Any], properties: dict[str, dict[str, Any]]) -> int:
+    """Bytes that one picture made with these inputs will take with its thumbnails, roughly and rather too many."""
+    width, height = expected_size(given, properties) or (USUAL, USUAL)
+    form = given.get("output_format", properties.get("output_format", {}).get("default"))
+    return int(width * height * (LOSSY if form in ("jpg", "jpeg", "webp") else LOSSLESS)) + THUMBNAILS
 
 
 def logarithm(ratio: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,9 +16,9 @@ from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.organizations import acting, purse
 from accounts.statements import PreparedInsert
-from predictions import availability, lifecycle, policy, pricing, repeats, room, validation
+from predictions import availability, lifecycle, policy, pricing, repeats, room, shapes, validation
 from predictions.clock import after
-from predictions.files import media
+from predictions.files import media, uploads
 from predictions.judging import sent
 from predictions.models import IdempotencyKey, Prediction, RuleHit, Version
 from predictions.models.prediction import new_public_id
@@ -34,11 +35,12 @@ from predictions.refusals import (
     PlanModel,
     PromptNotAllowed,
     ServerFull,
-    StorageFull,
     TokenLimit,
+    TooManyWaiting,
     maintained,
 )
-from predictions.running import first_look, inputs, queue
+from predictions.running import collecting, first_look, inputs, queue
+from predictions.validation import Fault
 
 KEY_LIFE_S = 24 * 3600.0
 
@@ -96,6 +98,8 @@ class Offer:
     """What the account pays of the price."""
     ceiling: int
     input: dict[str, Any] = field(repr=False)
+    uploads: frozenset[str] = frozenset()
+    """Public ids of those that the input names."""
     flagged: tuple[policy.Finding, ...] = ()
     """What a moderator is to see of it."""
 
@@ -145,10 +149,11 @@ def check(request: Request, *, dry: bool = False) -> Offer:
         raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
     if not media.has_room():
         raise ServerFull
-    full = room.objection(request.account)
-    if full:
-        raise StorageFull(full)
-    return Offer(request, price, percent, ceiling, kept, flagged)
+    full = room.refusal(request.account)
+    if full is not None:
+        raise full
+    named = inputs.uploads_named(request.version, given, request.origin)
+    return Offer(request, price, percent, ceiling, kept, frozenset(named), flagged)
 
 
 def _judge(
@@ -166,27 +171,27 @@ def _judge(
     return verdict.flagged
 
 
-def made_before(account: Account, again: Again) -> Prediction | None:
+def made_before(account: Account, user: User, again: Again) -> Prediction | None:
     """The prediction of the same create, sent before, in its present state; None where it is new. Raises KeyReused."""
-    return next(iter(all_made_before([again], account)), None)
+    return next(iter(all_made_before([again], account, user)), None)
 
 
-def all_made_before(wishes: Sequence[Again], account: Account) -> list[Prediction]:
+def all_made_before(wishes: Sequence[Again], account: Account, user: User) -> list[Prediction]:
     """The predictions that one wish gave before, in order; none where it is new. Raises KeyReused.
 
     By keys: up to the first that is not known. By repeats: all of the request whose answer was lost.
     """
-    return _replay_all(account, [again.idempotency for again in wishes]) or repeats.take(
-        account, wishes[0].repeatable
+    return _replay_all(account, user, [again.idempotency for again in wishes]) or repeats.take(
+        account, user, wishes[0].repeatable
     )
 
 
-def _replay(account: Account, idempotency: Idempotency | None) -> Prediction | None:
-    """The prediction that this key gave in the last 24 hours, in its present state. Raises KeyReused."""
+def _replay(account: Account, user: User, idempotency: Idempotency | None) -> Prediction | None:
+    """The prediction that this key gave this member in the last 24 hours, in its present state. Raises KeyReused."""
     if idempotency is None:
         return None
     rows = IdempotencyKey.objects.filter(
-        account=account, key=idempotency.key, created_at__gt=after(-KEY_LIFE_S)
+        account=account, user=user, key=idempotency.key, created_at__gt=after(-KEY_LIFE_S)
     )
     found = rows.select_related("prediction__model", "prediction__version").first()
     if found is None:
@@ -197,10 +202,10 @@ def _replay(account: Account, idempotency: Idempotency | None) -> Prediction | N
     return found.prediction
 
 
-def _replay_all(account: Account, keys: Iterable[Idempotency | None]) -> list[Prediction]:
+def _replay_all(account: Account, user: User, keys: Iterable[Idempotency | None]) -> list[Prediction]:
     found: list[Prediction] = []
     for key in keys:
-        known = _replay(account, key)
+        known = _replay(account, user, key)
         if known is None:
             break
         found.append(known)
@@ -259,8 +264,9 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
 
     Where they have idempotency keys, each has its own; the first being known gives all that the keys gave before.
     """
-    account, keys = requests[0].account, [request.again.idempotency for request in requests]
-    known = _replay_all(account, keys)
+    account, user = requests[0].account, requests[0].user
+    keys = [request.again.idempotency for request in requests]
+    known = _replay_all(account, user, keys)
     if known:
         return known
     offers = [check(request) for request in requests]
@@ -269,16 +275,20 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
         _insert_or_renew(offers, rows)
     except _KeyTaken:
         # The same create, sent twice at once: the other one was first, and its answer is this one's too.
-        first = _replay_all(account, keys)
+        first = _replay_all(account, user, keys)
         if not first:
             raise ServerFull(
                 "The first request with this Idempotency-Key is still under way; try again."
             ) from None
         return first
+    except room.NoRoom:
+        raise room.refusal(account, [_work(row) for row in rows]) or _just_now(account) from None
+    except uploads.Gone:
+        raise InvalidInput(_gone(offers)) from None
     except credits.TokenLimitReached as reached:
         raise TokenLimit(reached) from None
     except credits.AccountLimitReached as reached:
-        raise AccountLimit(reached, sees_money=purse.sees_money(requests[0].user, account)) from None
+        raise AccountLimit(reached, sees_money=purse.sees_money(user, account)) from None
     except credits.InsufficientCredits:
         raise InsufficientCredit from None
     except credits.AccountClosed:
@@ -305,27 +315,37 @@ def _insert_or_renew(offers: list[Offer], rows: list[Prediction]) -> None:
 
 
 def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
-    """T1: rows, keys, wake-up and holds, all or none."""
+    """T1: room, rows, keys, wake-up and holds, all or none."""
+    for row in rows:
+        # The key of a try that was rolled back may be another's by now.
+        row.pk = None
     # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
+    admission = room.Admission(offers[0].request.account, [_work(row) for row in rows])
     inserts = [_PREDICTION.statement(row) for row in rows if row.deadline is None]
     wake_up = queue.wake_up("start")
     holds = [_hold(offer, row) for offer, row in zip(offers, rows, strict=True)]
     found = [hit for offer, row in zip(offers, rows, strict=True) for hit in _flagged(offer, row)]
     with transaction.atomic():
-        for row in rows:
-            if row.deadline is not None:
-                row.save(force_insert=True)
         # The holds go last, as everywhere: the account's row is what others wait for, so it is locked for the
         # shortest time. Where nothing comes between they go with the rest.
-        between = bool(found) or _is_remembered(offers)
+        dated = [row for row in rows if row.deadline is not None]
+        between = bool(found or dated) or _is_remembered(offers) or any(offer.uploads for offer in offers)
         with statements.batch() as together:
+            # First, so that where there is none nothing else was written.
+            admission.send(together)
             for statement in [*inserts, wake_up]:
                 together.send(statement)
             if not between:
                 for hold in holds:
                     hold.send(together)
+        for row in dated:
+            row.save(force_insert=True)
         if between:
             RuleHit.objects.bulk_create(found)
+            uploads.note_uses(
+                offers[0].request.account,
+                {row.pk: offer.uploads for offer, row in zip(offers, rows, strict=True)},
+            )
             _remember_all(offers, rows)
             with statements.batch() as last:
                 for hold in holds:
@@ -333,6 +353,26 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         for hold in holds:
             hold.check()
         queue.hint()
+
+
+def _just_now(account: Account) -> TooManyWaiting:
+    """For who was refused for what has ended since: the next try finds room."""
+    return TooManyWaiting("predictions", room.limits_of(account).predictions)
+
+
+def _gone(offers: list[Offer]) -> list[Fault]:
+    """What to say of uploads that were removed while they were being named."""
+    checked = ((offer.request, offer.input) for offer in offers)
+    faults = [
+        fault
+        for request, given in checked
+        for fault in inputs.objections(request.version, given, request.origin, request.account)
+    ]
+    return faults or [Fault("format", "input", "Names a file that this account no longer has")]
+
+
+def _work(row: Prediction) -> room.Work:
+    return room.Work(row.input_bytes, row.output_bytes)
 
 
 def _flagged(offer: Offer, row: Prediction) -> list[RuleHit]:
@@ -356,7 +396,7 @@ def _remember_all(offers: list[Offer], rows: list[Prediction]) -> None:
     """What makes the same create known when it comes again."""
     for offer, row in zip(offers, rows, strict=True):
         if offer.request.again.idempotency is not None:
-            _remember(offer.request.account, offer.request.again.idempotency, row)
+            _remember(offer.request, offer.request.again.idempotency, row)
     if offers[0].request.again.repeatable is not None:
         repeats.remember(offers[0].request.again.repeatable, rows)
 
@@ -365,13 +405,16 @@ class _KeyTaken(Exception):
     """Another create with this key was committed first."""
 
 
-def _remember(account: Account, idempotency: Idempotency, prediction: Prediction) -> None:
-    IdempotencyKey.objects.filter(
-        account=account, key=idempotency.key, created_at__lte=after(-KEY_LIFE_S)
-    ).delete()
+def _remember(request: Request, idempotency: Idempotency, prediction: Prediction) -> None:
+    of_member = IdempotencyKey.objects.filter(account=request.account, user=request.user, key=idempotency.key)
+    of_member.filter(created_at__lte=after(-KEY_LIFE_S)).delete()
     try:
         IdempotencyKey.objects.create(
-            account=account, key=idempotency.key, body_hash=idempotency.body_hash, prediction=prediction
+            account=request.account,
+            user=request.user,
+            key=idempotency.key,
+            body_hash=idempotency.body_hash,
+            prediction=prediction,
         )
     except IntegrityError:
         raise _KeyTaken from None
@@ -399,11 +442,21 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         price=offer.price,
         price_percent=offer.percent,
         ceiling=offer.ceiling,
+        input_bytes=len(json.dumps(offer.input)),
+        output_bytes=_output_bytes(request.version, offer.input),
         must_end_by=after(settings.QUEUE_LIMIT),
     )
     if request.deadline_s is not None:
         prediction.deadline = Now() + timedelta(seconds=request.deadline_s)
     return prediction
+
+
+def _output_bytes(version: Version, given: dict[str, Any]) -> int:
+    """What its files will take, roughly; words take no room."""
+    if not version.gives_files:
+        return 0
+    count = min(max(1, pricing.asked_outputs(version, given)), collecting.MAX_FILES)
+    return count * shapes.expected_bytes(given, version.properties)
 
 
 def _redacted(request: Request, given: dict[str, Any]) -> dict[str, Any]:

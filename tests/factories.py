@@ -20,6 +20,7 @@ from PIL import Image
 from accounts import credits, tokens
 from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item, ShareLink
+from predictions import room
 from predictions.files import uploads
 from predictions.models import (
     HostedModel,
@@ -166,6 +167,8 @@ def make_prediction(
         **values,
     )
     credits.hold(account.pk, ceiling, prediction.public_id)
+    if live:
+        room.recount(account.pk)
     if not live:
         credits.settle(account.pk, prediction.public_id, charge)
     return prediction
@@ -205,7 +208,12 @@ def make_output(prediction: Prediction, *, file: StoredFile | None = None, **fie
         "colour": "#c03020",
         **fields,
     }
-    return Output.objects.create(prediction=prediction, file=file or make_stored_file(), **values)
+    output = Output.objects.create(prediction=prediction, file=file or make_stored_file(), **values)
+    own = [one.pk for one in (output.file, output.small, output.medium) if one is not None]
+    StoredFile.objects.filter(pk__in=own).update(account=prediction.account_id)
+    output.refresh_from_db()
+    room.recount(prediction.account_id)
+    return output
 
 
 def make_upload(user: User, content: bytes = b"hello", name: str = "note.txt") -> Upload:

@@ -23,7 +23,7 @@ from accounts import credits
 from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item
 from predictions.audit_files import GRACE, SWEEP_GRACE
-from predictions.files import media
+from predictions.files import media, removal
 from predictions.models import Delivery, Output, Prediction, Status, StoredFile
 from tests import factories
 
@@ -237,7 +237,7 @@ def test_it_mends_an_orphan_so_that_the_sweep_removes_it(db: None) -> None:
         "1 breach, all mended (0 accounts, 0 ledger rows, 0 acts on record, 0 predictions, 0 runs, 0 outputs, 1 files,"
         " 0 items).",
     ]
-    media.remove_unowned()
+    removal.remove_unowned()
     assert not media.storage().exists(key)
     assert not StoredFile.objects.exists()
 

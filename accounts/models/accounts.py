@@ -58,7 +58,25 @@ class Plan(models.Model):
         _("room"),
         null=True,
         blank=True,
-        help_text=_("Bytes that its pictures may take; empty: the server's limit."),
+        help_text=_("Bytes that its pictures and uploads may take; empty: the server's limit."),
+    )
+    upload_quota = models.BigIntegerField(
+        _("room for uploads"),
+        null=True,
+        blank=True,
+        help_text=_("Bytes that its uploads may take; empty: the server's limit."),
+    )
+    waiting_limit = models.PositiveIntegerField(
+        _("predictions waiting"),
+        null=True,
+        blank=True,
+        help_text=_("How many may wait or be under way; empty: the server's limit."),
+    )
+    waiting_bytes = models.BigIntegerField(
+        _("inputs waiting"),
+        null=True,
+        blank=True,
+        help_text=_("Bytes of the inputs of those; empty: the server's limit."),
     )
     reviewed_first = models.PositiveIntegerField(
         _("reviewed first"),

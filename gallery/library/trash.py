@@ -17,7 +17,6 @@ from django.db import transaction
 from accounts.clock import Now
 from accounts.models import Account
 from gallery import deletion, showing
-from gallery.library import storage
 from gallery.models import Item, ItemQuerySet
 from predictions.clock import after
 
@@ -120,7 +119,6 @@ def empty(account: Account) -> int:
 def _begin(account: Account) -> None:
     """Remove the first few at once, so that a small deletion is complete when it is said to be."""
     _remove(Item.objects.trashed_by(account).filter(trashed_at__lte=GONE), AT_ONCE)
-    storage.forget(account)
 
 
 def remove_old() -> bool:

@@ -142,7 +142,7 @@ def _signed_copy(item: Item, own: Identity) -> StoredFile:
             "timestamps": own.timestamps,
         }  # fmt: skip
         _sign(wish)
-        return _store(target, file)
+        return _store(target, file, item.account_id)
 
 
 def _folder() -> Path:
@@ -175,8 +175,8 @@ def _sign(wish: dict[str, Any]) -> None:
         raise SigningFailed(answer["error"])
 
 
-def _store(path: Path, original: StoredFile) -> StoredFile:
-    row = media.reserve(original.key.rpartition(".")[2])
+def _store(path: Path, original: StoredFile, account_id: int) -> StoredFile:
+    row = media.reserve(original.key.rpartition(".")[2], account_id)
     digest = hashlib.sha256()
     with path.open("rb") as signed:
         while chunk := signed.read(serving.CHUNK):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import allowances
@@ -172,7 +174,27 @@ def said(refused: refusals.Refused) -> str:
         return _("Your plan, %(plan)s, does not include this model. Choose another one.") % {
             "plan": refused.plan
         }
+    if isinstance(refused, refusals.TooManyWaiting):
+        return waiting_words(refused)
     return refused.detail
+
+
+def waiting_words(refused: refusals.TooManyWaiting) -> str:
+    """What of the account's is waiting as much as it may, in the reader's language."""
+    if refused.what == "predictions":
+        words = ngettext(
+            "%(n)s picture of this account is waiting, which is as many as may.",
+            "%(n)s pictures of this account are waiting, which is as many as may.",
+            refused.most,
+        ) % {"n": refused.most}
+    elif refused.what == "input_bytes":
+        words = _(
+            "The files sent with what this account has waiting take %(size)s, which is as much as they may."
+        )
+        words %= {"size": filesizeformat(refused.most)}
+    else:
+        words = _("What is being made may take all the room that is left.")
+    return f"{words} {_('Nothing was charged. Try again when some of it is done.')}"
 
 
 def version_of(ref: str) -> Version | None:

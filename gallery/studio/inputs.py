@@ -29,6 +29,7 @@ from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
 from predictions.judging import sent
 from predictions.models import StoredFile, Upload, Version
+from predictions.refusals import StorageFull
 from predictions.running.inputs import MAX_PICTURE, output_named
 
 FILE = "file."
@@ -114,11 +115,23 @@ def _kept(request: HttpRequest, name: str, look: convert.Checked, chunks: Iterab
     except media.DiskFull:
         words = _("The server has too little free space for new pictures. Nothing was charged.")
         raise NotTaken(words, 503) from None
+    except StorageFull as full:
+        raise NotTaken(full_words(full), full.status) from None
     except switches.SwitchedOff as off:
         raise NotTaken(str(off.detail), off.status_code) from None
     except uploads.NotTaken as refused:
         raise NotTaken(str(NOT_ALLOWED.get(str(refused), refused))) from None
     return _of_upload(request, upload)
+
+
+def full_words(full: StorageFull) -> str:
+    """Which room is full, in the reader's language."""
+    if full.of_sent_files:
+        return _("Your uploads take all the room that they may. Each goes a day after it came.")
+    return _(
+        "Your pictures and uploads take all the room that you have. Delete some and empty the trash. "
+        "Nothing was charged."
+    )
 
 
 def _too_large(name: str) -> NotTaken:

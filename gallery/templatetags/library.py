@@ -30,5 +30,5 @@ def leaves_at(item: Item) -> datetime | None:
 
 @register.simple_tag
 def room_used(account: Account) -> Any:
-    """What the account's pictures take, and how much it has; up to a minute old."""
+    """What the account's files take, and how much it has."""
     return storage.used(account)

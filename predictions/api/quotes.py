@@ -110,8 +110,9 @@ class _Quoting(OwnApiView):
                 dry=True,
             )
         except refusals.Refused as refused:
-            wait = refused.retry_after_s if isinstance(refused, refusals.HouseClosed) else None
-            raise Denied(refused.status, refused.title, refused.detail, _faults(refused), wait=wait) from None
+            raise Denied(
+                refused.status, refused.title, refused.detail, _faults(refused), wait=refused.retry_after_s
+            ) from None
         return {
             "model": version.model.ref,
             "version": version.pk,

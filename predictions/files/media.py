@@ -1,4 +1,4 @@
-"""Where files are kept and how they are sent. The only writer of `StoredFile`.
+"""Where files are kept and how they are sent. The only writer of `StoredFile`, with `predictions.files.removal`.
 
 A row stands before its bytes are written and until after they are removed, so a crash at any step leaves nothing that
 the sweep does not know: `pending` (being written), `kept` (owned), `doomed` (to be removed).
@@ -23,8 +23,6 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -32,13 +30,13 @@ from rest_framework.exceptions import APIException
 
 from accounts import statements
 from accounts.clock import Now
+from accounts.models import Account
 from accounts.statements import PreparedInsert
-from predictions.clock import after
+from predictions import room
 from predictions.models import StoredFile
 
 log = structlog.get_logger(__name__)
 CHUNK = 64 * 1024
-STALE_PENDING_S = 3600.0
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _INLINE = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4", "text/plain"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -112,10 +110,20 @@ def has_room(size: int = 0) -> bool:
     return shutil.disk_usage(folder).free - size >= settings.FREE_DISK_MINIMUM
 
 
-def reserve(extension: str) -> StoredFile:
-    """A pending row with a fresh, unguessable place. Commit it before the bytes are written."""
+def reserve(extension: str, account_id: int | None = None) -> StoredFile:
+    """A pending row with a fresh, unguessable place. Commit it before the bytes are written.
+
+    `account_id`: whose room it takes; None for the server's own.
+    """
     with transaction.atomic():
-        return StoredFile.objects.create(key=_new_key(extension))
+        return StoredFile.objects.create(key=_new_key(extension), account_id=account_id)
+
+
+def reserve_upload(account: Account, size: int) -> StoredFile:
+    """The same for an upload of so many bytes, for which there is room from now on. Raises room.NoRoom."""
+    with transaction.atomic():
+        room.take_upload(account, size)
+        return StoredFile.objects.create(key=_new_key("upload"), account=account, is_upload=True, size=size)
 
 
 def still_writing(row: StoredFile) -> None:
@@ -194,9 +202,11 @@ def store(
     size = path.stat().st_size
     _move_in(row.key, path)
     with transaction.atomic():
-        StoredFile.objects.filter(pk=row.pk).update(
+        noted = StoredFile.objects.filter(pk=row.pk, size=row.size).update(
             size=size, sha256=sha256, content_type=content_type, width=width, height=height
         )
+        if noted and row.account_id is not None and size > row.size:
+            room.store(row.account_id, size - row.size)
     row.size, row.sha256, row.content_type, row.width, row.height = size, sha256, content_type, width, height
     return row
 
@@ -225,21 +235,27 @@ class Finished:
     height: int | None = None
 
 
-def store_all(files: Sequence[Finished]) -> list[StoredFile]:
-    """Reserve places for finished temporary files in one transaction, then move them there. The rows stay pending."""
+def store_all(files: Sequence[Finished], account_id: int) -> list[StoredFile]:
+    """Reserve places in an account's room for finished temporary files in one transaction, then move them there.
+
+    The rows stay pending. No limit forbids it: what was accepted is delivered.
+    """
     # One folder for all of them: to make one takes longer than to move a file.
     folder = new_token()
-    rows = [_pending(file, folder) for file in files]
-    with transaction.atomic(), statements.batch() as together:
-        for row in rows:
-            together.send(_PENDING.statement(row))
+    rows = [_pending(file, folder, account_id) for file in files]
+    with transaction.atomic():
+        with statements.batch() as together:
+            for row in rows:
+                together.send(_PENDING.statement(row))
+        room.store(account_id, sum(row.size for row in rows))
     for row, file in zip(rows, files, strict=True):
         _move_in(row.key, file.path)
     return rows
 
 
-def _pending(file: Finished, folder: str) -> StoredFile:
+def _pending(file: Finished, folder: str, account_id: int) -> StoredFile:
     return StoredFile(
+        account_id=account_id,
         key=_new_key(file.extension, folder),
         size=file.path.stat().st_size,
         sha256=file.sha256,
@@ -258,11 +274,13 @@ def keep(files: list[StoredFile]) -> None:
         raise RuntimeError("A file to be kept was removed before its owner came.")
 
 
-def doom(files: list[StoredFile]) -> None:
-    """Nobody owns these any more. Call it inside the transaction that removes their owner; the sweep does the rest."""
-    StoredFile.objects.filter(pk__in=[file.pk for file in files]).update(
-        state=StoredFile.State.DOOMED, doomed_at=Now()
-    )
+def doom(files: Sequence[StoredFile | int]) -> None:
+    """Nobody owns these (or those with these keys) any more.
+
+    Call it inside the transaction that removes their owner; the sweep does the rest.
+    """
+    keys = [file if isinstance(file, int) else file.pk for file in files]
+    StoredFile.objects.filter(pk__in=keys).update(state=StoredFile.State.DOOMED, doomed_at=Now())
 
 
 def doom_orphan(key: str) -> bool:
@@ -272,51 +290,6 @@ def doom_orphan(key: str) -> bool:
             key=key, defaults={"state": StoredFile.State.DOOMED, "doomed_at": Now()}
         )
     return made
-
-
-def forget_missing(file: StoredFile) -> bool:
-    """Remove the row of a stale pending file that has no bytes. False where it is neither, or somebody came for it."""
-    if storage().exists(file.key):
-        return False
-    stale = StoredFile.objects.filter(
-        pk=file.pk, state=StoredFile.State.PENDING, created_at__lte=after(-STALE_PENDING_S)
-    )
-    return bool(stale.delete()[0])
-
-
-def remove_unowned(most: int = 200) -> int:
-    """Remove the bytes, then the row, of doomed files and of pending ones that nobody came for. Returns how many."""
-    rows = StoredFile.objects.filter(
-        Q(state=StoredFile.State.DOOMED)
-        | Q(state=StoredFile.State.PENDING, created_at__lte=after(-STALE_PENDING_S))
-    ).order_by("pk")[:most]
-    removed = 0
-    for row in list(rows):
-        # From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes.
-        if not StoredFile.objects.filter(pk=row.pk, state=row.state).update(
-            state=StoredFile.State.DOOMED, doomed_at=Coalesce(F("doomed_at"), Now())
-        ):
-            continue
-        storage().delete(row.key)
-        StoredFile.objects.filter(pk=row.pk, state=StoredFile.State.DOOMED).delete()
-        removed += 1
-    return removed
-
-
-def remove_old_temporary(age_s: float = 3600.0) -> int:
-    """Remove work files that a killed process left behind. Returns how many."""
-    import time
-
-    removed = 0
-    folder = settings.TEMPORARY
-    for entry in os.scandir(folder) if folder.is_dir() else ():
-        try:
-            if time.time() - entry.stat(follow_symlinks=False).st_mtime > age_s:
-                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
-                removed += 1
-        except FileNotFoundError:
-            continue
-    return removed
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:

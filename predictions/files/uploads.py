@@ -1,13 +1,16 @@
-"""Files that members send for use as inputs: kept for a day, or as long as a live prediction needs them."""
+"""Files that members send for use as inputs: kept for a day, or as long as a prediction that has not ended needs them.
+
+Which those are stands in rows (`UploadUse`), written in the transaction that accepts a prediction and removed in the
+one that ends it.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,19 +18,24 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts import switches
 from accounts.clock import Now
 from accounts.models import Account, User
+from accounts.prepared_writes import PreparedWrite
+from predictions import room
 from predictions.files import media
-from predictions.models import Prediction, StoredFile, Upload
+from predictions.models import StoredFile, Upload, UploadUse
+from predictions.refusals import StorageFull
 
 MAX_BYTES = 100 * 1024 * 1024 - 1
 MAX_NAME = 255
 """Bytes of a file name as UTF-8."""
 LIFE = timedelta(hours=24)
+TOGETHER = 50
+"""Uploads that are removed in one transaction."""
 _ADDRESS = re.compile(r"(?:/replicate)?/v1/files/([a-z0-9]{26})(?:/download)?(?:\?.*)?")
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(?:\s*;.*)?", re.ASCII)
 
@@ -50,13 +58,17 @@ class Sent:
 
 
 def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> Upload:
-    """Store a file under a row of its account. Raises TooLarge, NotTaken, media.DiskFull, or switches.SwitchedOff."""
+    """Store a file under a row of its account.
+
+    Raises TooLarge, NotTaken, media.DiskFull, refusals.StorageFull or switches.SwitchedOff.
+    """
     # Here: what judges files knows what an upload is.
     from predictions.judging import sent as judging
 
     switches.require("uploads")
     if not media.has_room():
         raise media.DiskFull
+    _refuse_full(account, 0)
     md5 = hashlib.md5(usedforsecurity=False)
     with media.Writing(MAX_BYTES) as writing:
         try:
@@ -66,9 +78,15 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
         except ValueError:
             raise TooLarge from None
         sha256 = writing.finished()
+        _refuse_full(account, writing.size)
         found = judging.check(writing.path, account, user, sent.name)
         content_type = safe_type(sent.content_type)
-        file = media.store(media.reserve("upload"), writing.path, sha256=sha256, content_type=content_type)
+        try:
+            place = media.reserve_upload(account, writing.size)
+        except room.NoRoom:
+            # Others of the account were kept meanwhile.
+            raise room.refusal_of_upload(account, writing.size) or StorageFull() from None
+        file = media.store(place, writing.path, sha256=sha256, content_type=content_type)
     with transaction.atomic():
         upload = Upload.objects.create(
             user=user,
@@ -85,15 +103,22 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
     return upload
 
 
+def _refuse_full(account: Account, size: int) -> None:
+    """Only a look, for a clear word before more is done; the room itself is taken with the file's place."""
+    refusal = room.refusal_of_upload(account, size)
+    if refusal is not None:
+        raise refusal
+
+
 def safe_type(text: str) -> str:
     """The type that a caller gave, without its parameters; bytes of no known kind where it is none."""
     return text.split(";")[0].strip().lower() if _TYPE.fullmatch(text.strip()) else "application/octet-stream"
 
 
 def delete(upload: Upload) -> None:
-    """Gone from now on for everybody; the bytes stay while a live prediction of the account names it."""
+    """Gone from now on for everybody; the bytes stay while a prediction of the account that has not ended names it."""
     Upload.objects.filter(pk=upload.pk, deleted_at__isnull=True).update(deleted_at=Now())
-    remove_unneeded(account_id=upload.account_id)
+    _remove_unneeded([upload.pk])
 
 
 def take_away(upload_id: int) -> bool:
@@ -106,10 +131,18 @@ def take_away(upload_id: int) -> bool:
 
 
 def hand_over(upload_id: int) -> StoredFile | None:
-    """Take the file from an upload, which is gone with that. Whoever calls owns or dooms it in the same transaction."""
-    upload = Upload.objects.select_related("file").filter(pk=upload_id).first()
-    if upload is None or not Upload.objects.filter(pk=upload_id).delete()[0]:
+    """Take the file from an upload, which is gone with that, also for predictions that wait for it.
+
+    Whoever calls owns or dooms the file in the same transaction.
+    """
+    # Locked first, so that no prediction is accepted meanwhile that names it.
+    upload = (
+        Upload.objects.select_for_update(of=("self",)).select_related("file").filter(pk=upload_id).first()
+    )
+    if upload is None:
         return None
+    UploadUse.objects.filter(upload=upload).delete()
+    Upload.objects.filter(pk=upload_id).delete()
     return upload.file
 
 
@@ -128,28 +161,66 @@ def usable(account: Account, public_id: str) -> bool:
     return Upload.objects.visible().filter(account=account, public_id=public_id).exists()
 
 
-def remove_unneeded(most: int = 200, *, account_id: int | None = None) -> int:
-    """Remove uploads that are deleted or past their time and that no live prediction names. Returns how many."""
-    rows = Upload.objects.filter(Q(deleted_at__isnull=False) | Q(expires_at__lte=Now())).select_related(
-        "file"
+class Gone(Exception):
+    """An upload that a new prediction names was removed, or its time ended, since it was looked for."""
+
+
+def note_uses(account: Account, named: Mapping[int, Collection[str]]) -> None:
+    """Have uploads stay for new predictions that name them: public ids by a prediction's key. Raises Gone.
+
+    Call it in the transaction that inserts the predictions.
+    """
+    wanted = {public_id for ids in named.values() for public_id in ids}
+    # In one order, so that two that lock the same ones never wait for each other. Locked, none of them is removed.
+    rows = Upload.objects.visible().filter(account=account, public_id__in=wanted)
+    found = {row.public_id: row.pk for row in rows.select_for_update(no_key=True).order_by("pk")}
+    if len(found) < len(wanted):
+        raise Gone
+    UploadUse.objects.bulk_create(
+        UploadUse(upload_id=found[public_id], prediction_id=pk)
+        for pk, ids in named.items()
+        for public_id in ids
     )
-    if account_id is not None:
-        rows = rows.filter(account_id=account_id)
-    removed = 0
-    for upload in rows.order_by("pk")[:most]:
-        with transaction.atomic():
-            if _needed(upload):
-                continue
-            file = upload.file
-            if Upload.objects.filter(pk=upload.pk).delete()[0]:
-                media.doom([file])
-                removed += 1
-    return removed
 
 
-def _needed(upload: Upload) -> bool:
-    live = Prediction.objects.live().filter(account_id=upload.account_id).values_list("input", flat=True)
-    return any(upload.public_id in json.dumps(given) for given in live.iterator(chunk_size=100))
+def end_uses(prediction_id: int) -> None:
+    """The prediction needs its uploads no more; in the transaction that ends it."""
+    _END_USES.run(prediction=prediction_id)
+
+
+_END_USES = PreparedWrite(
+    lambda prediction: (UploadUse.objects.filter(prediction_id=prediction), {}), prediction=int
+)
+
+
+def remove_unneeded(most: int = 200) -> int:
+    """Remove uploads that are deleted or past their time and that no prediction needs, oldest first. Returns how many.
+
+    A few in a transaction. What is needed is left out by the database and holds nothing else back.
+    """
+    due = _unneeded().order_by("pk").values_list("pk", flat=True)
+    found = list(due[:most])
+    return sum(_remove_unneeded(found[at : at + TOGETHER]) for at in range(0, len(found), TOGETHER))
+
+
+def _remove_unneeded(ids: list[int]) -> int:
+    """Remove those of these that are unneeded; how many."""
+    with transaction.atomic():
+        # What a create names at this moment is locked by it, and looked at again in the next round.
+        rows = Upload.objects.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
+        locked = dict(rows.values_list("pk", "file_id"))
+        # Asked under the locks, so that no use can be written any more between the answer and the DELETE.
+        gone = list(_unneeded().filter(pk__in=locked).values_list("pk", flat=True))
+        if gone:
+            Upload.objects.filter(pk__in=gone).delete()
+            media.doom([locked[pk] for pk in gone])
+    return len(gone)
+
+
+def _unneeded() -> QuerySet[Upload]:
+    """Deleted or past their time, and named by no prediction that has not ended."""
+    used = Exists(UploadUse.objects.filter(upload=OuterRef("pk")))
+    return Upload.objects.filter(Q(deleted_at__isnull=False) | Q(expires_at__lte=Now())).filter(~used)
 
 
 def signature(account: Account, public_id: str, expiry: int) -> str:

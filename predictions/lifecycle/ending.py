@@ -15,9 +15,9 @@ from accounts import credits, site, statements
 from accounts.clock import Now
 from accounts.due_rows import PART_S, DueRows
 from accounts.statements import PreparedInsert
-from predictions import pricing
+from predictions import pricing, room
 from predictions.delivery import webhooks
-from predictions.files import media
+from predictions.files import media, uploads
 from predictions.lifecycle import compiled, growing, previews
 from predictions.models import Output, Phase, Prediction, RuleHit, Status, StoredFile
 from predictions.models.prediction import LIVE
@@ -329,17 +329,19 @@ def _settled(
     """Forget its preview, note what is owed, wake who is affected, then settle.
 
     `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
-    last, everywhere.
+    last, everywhere; just before it the row of the room that it takes.
     """
     from predictions.lifecycle.claims import wake_waiting
 
     transaction.on_commit(partial(hints.give, hints.ENDED, reference))
     previews.drop(prediction_id)
+    uploads.end_uses(prediction_id)
     if told:
         webhooks.owe(prediction_id, "completed")
     if may_run and Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         queue.wake("cancel")
     wake_waiting()
+    room.ended(prediction_id, account_id)
     credits.settle(account_id, reference, charge)
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from predictions.models.catalogue import Deployment, HostedModel, Price, Version
 from predictions.models.figures import FailureDay, FigureDay, QueueLook, UsageDay
-from predictions.models.files import Output, Preview, StoredFile, Upload
+from predictions.models.files import Output, Preview, StoredFile, Upload, UploadUse
 from predictions.models.policy import Action, BlockedPicture, Classifier, PlanRule, PromptRule, RuleHit
 from predictions.models.prediction import MadeHow, Phase, Prediction, Status
 from predictions.models.upstreams import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
-from predictions.models.work import Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate
+from predictions.models.work import (
+    AccountUsage,
+    Beat,
+    Delivery,
+    DeliveryAttempt,
+    IdempotencyKey,
+    UnansweredCreate,
+)
 
 __all__ = [
+    "AccountUsage",
     "Action",
     "Beat",
     "BlockedPicture",
@@ -36,6 +44,7 @@ __all__ = [
     "StoredFile",
     "UnansweredCreate",
     "Upload",
+    "UploadUse",
     "Upstream",
     "UpstreamDay",
     "UpstreamKey",

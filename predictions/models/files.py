@@ -26,6 +26,15 @@ class StoredFile(models.Model):
         DOOMED = "doomed", _("to be removed")
 
     key = models.CharField(_("place"), max_length=200, unique=True)
+    account = models.ForeignKey(
+        "accounts.Account",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text=_("Whose room it takes; empty: the server's own."),
+    )
+    is_upload = models.BooleanField(default=False, db_default=False)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.PENDING)
     size = models.BigIntegerField(_("bytes"), default=0)
     sha256 = models.CharField(max_length=64, blank=True, default="")
@@ -37,6 +46,12 @@ class StoredFile(models.Model):
         _("doomed"),
         null=True,
         help_text=_("Since when nothing owns it; the audit asks whether the sweep came."),
+    )
+    removal_failures = models.PositiveIntegerField(
+        _("failed removals"), default=0, db_default=0, help_text=_("How often the storage did not remove it.")
+    )
+    removal_due_at = models.DateTimeField(
+        _("next removal"), null=True, help_text=_("Put aside until then after a failed removal.")
     )
 
     class Meta:
@@ -50,6 +65,12 @@ class StoredFile(models.Model):
         indexes: ClassVar = [
             models.Index(
                 name="stored_file_not_kept", fields=["state", "created_at"], condition=~Q(state="kept")
+            ),
+            # All that a sum over one account's files reads.
+            models.Index(
+                name="stored_file_of_account",
+                fields=["account", "state", "is_upload", "size"],
+                condition=Q(account__isnull=False),
             ),
         ]  # fmt: skip
 
@@ -92,10 +113,34 @@ class Upload(models.Model):
         indexes: ClassVar = [
             models.Index(name="upload_of_account", fields=["account", "-created_at", "-id"]),
             models.Index(name="upload_age", fields=["expires_at"]),
+            models.Index(name="upload_deleted", fields=["deleted_at"], condition=Q(deleted_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class UploadUse(models.Model):
+    """A prediction that has not ended names this upload in its input, so its bytes stay.
+
+    Written in the transaction that accepts the prediction, removed in the one that ends it, by
+    `predictions.files.uploads` alone.
+    """
+
+    upload = models.ForeignKey(Upload, on_delete=models.PROTECT, related_name="uses", db_index=False)
+    prediction = models.ForeignKey(
+        "predictions.Prediction", on_delete=models.PROTECT, related_name="upload_uses"
+    )
+
+    class Meta:
+        verbose_name = _("use of an upload")
+        verbose_name_plural = _("uses of uploads")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="upload_use_once", fields=["upload", "prediction"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id} {self.prediction_id}"
 
 
 class Output(models.Model):

@@ -151,6 +151,12 @@ class Prediction(models.Model):
     ceiling = models.BigIntegerField(_("most it can cost"), help_text=_("micro-credits"))
     charge = models.BigIntegerField(_("charged"), null=True, help_text=_("micro-credits"))
 
+    # What it takes of its account's room until it ends, as it was counted when it was accepted
+    input_bytes = models.PositiveIntegerField(_("bytes of its input"), default=0, db_default=0)
+    output_bytes = models.BigIntegerField(
+        _("bytes of its output"), default=0, db_default=0, help_text=_("As expected.")
+    )
+
     # Running
     phase = models.CharField(_("phase"), max_length=12, choices=Phase, default=Phase.WAITING)
     claim = models.CharField(max_length=32, blank=True, default="")

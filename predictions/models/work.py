@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -104,9 +105,15 @@ class DeliveryAttempt(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """A caller's own key for one create: the same key again gives the same prediction for 24 hours."""
+    """A member's own key for one create: the same key again gives the same prediction for 24 hours.
+
+    Of each member of an organisation apart: two of them may choose the same one.
+    """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     key = models.CharField(max_length=255)
     body_hash = models.CharField(max_length=64)
     prediction = models.ForeignKey("predictions.Prediction", on_delete=models.PROTECT, related_name="+")
@@ -116,7 +123,7 @@ class IdempotencyKey(models.Model):
         verbose_name = _("idempotency key")
         verbose_name_plural = _("idempotency keys")
         constraints: ClassVar = [
-            models.UniqueConstraint(name="idempotency_key_once", fields=["account", "key"]),
+            models.UniqueConstraint(name="idempotency_key_once", fields=["account", "user", "key"]),
         ]
         indexes: ClassVar = [models.Index(name="idempotency_key_age", fields=["created_at"])]
 
@@ -127,12 +134,15 @@ class IdempotencyKey(models.Model):
 class UnansweredCreate(models.Model):
     """A create of a client that repeats by itself, kept until its answer was delivered.
 
-    Such a client says with each repeat that it is one, but not of what: the same account, the same body and an answer
-    that never arrived tell it. Rows go when the answer has gone out, or by age.
+    Such a client says with each repeat that it is one, but not of what: the same member, account and body, and
+    an answer that never arrived, tell it. Rows go when the answer has gone out, or by age.
     """
 
     account = models.ForeignKey(
         "accounts.Account", on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+"
     )
     body_hash = models.CharField(max_length=64)
     request = models.CharField(max_length=32, help_text=_("The predictions of one request share it."))
@@ -145,12 +155,54 @@ class UnansweredCreate(models.Model):
         verbose_name = _("unanswered create")
         verbose_name_plural = _("unanswered creates")
         indexes: ClassVar = [
-            models.Index(name="unanswered_create_of", fields=["account", "body_hash"]),
+            models.Index(name="unanswered_create_of", fields=["account", "user", "body_hash"]),
             models.Index(name="unanswered_create_age", fields=["created_at"]),
         ]
 
     def __str__(self) -> str:
         return self.request
+
+
+class AccountUsage(models.Model):
+    """What an account takes up now: bytes that are stored for it, and predictions that have not ended.
+
+    Written by `predictions.room` alone; the audit compares it with the rows that it sums up.
+    """
+
+    account = models.OneToOneField(
+        "accounts.Account", on_delete=models.PROTECT, primary_key=True, related_name="usage"
+    )
+    predictions = models.PositiveIntegerField(
+        _("predictions"), default=0, db_default=0, help_text=_("That have not ended.")
+    )
+    input_bytes = models.BigIntegerField(
+        _("bytes of inputs"), default=0, db_default=0, help_text=_("Of predictions that have not ended.")
+    )
+    output_bytes = models.BigIntegerField(
+        _("bytes of outputs"), default=0, db_default=0, help_text=_("That these are expected to give.")
+    )
+    stored_bytes = models.BigIntegerField(
+        _("bytes stored"), default=0, db_default=0, help_text=_("Of every file that takes its room.")
+    )
+    upload_bytes = models.BigIntegerField(
+        _("bytes of uploads"), default=0, db_default=0, help_text=_("Each counts as 4 KiB at least.")
+    )
+
+    class Meta:
+        verbose_name = _("room that an account takes")
+        verbose_name_plural = _("room that accounts take")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="account_usage_not_negative",
+                condition=Q(
+                    predictions__gte=0, input_bytes__gte=0, output_bytes__gte=0,
+                    stored_bytes__gte=0, upload_bytes__gte=0,
+                ),
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return str(self.account_id)
 
 
 class Beat(models.Model):

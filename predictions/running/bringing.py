@@ -133,7 +133,7 @@ class Homecoming:
             else:
                 collecting.note_trouble(way.found, index, way.refs[index], one)
         if brought:
-            collecting.store(way.found, brought)
+            collecting.store(way.found, brought, way.prediction.account_id)
             notes.stands(one.judgement for one in brought)
         return self._go_on(way)
 

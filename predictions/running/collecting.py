@@ -198,14 +198,15 @@ def note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseExceptio
         raise trouble
 
 
-def store(found: Found, brought: Sequence[Brought]) -> None:
-    """Put what was fetched into the storage, under pending rows that are made together, and add it to what is found.
+def store(found: Found, brought: Sequence[Brought], account_id: int) -> None:
+    """Put what was fetched into an account's room, under pending rows that are made together, and add it to what is
+    found.
 
     What the house does not let through is not stored.
     """
     found.judged.update({one.index: one.judgement for one in brought})
     kept = [one for one in brought if not one.judgement.dropped]
-    rows = iter(media.store_all([file for one in kept for file in one.files()]) if kept else [])
+    rows = iter(media.store_all([file for one in kept for file in one.files()], account_id) if kept else [])
     for one in kept:
         found.outputs.append(
             PreparedOutput(

@@ -123,6 +123,14 @@ def named(version: Version, given: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def uploads_named(version: Version, given: Mapping[str, Any], origin: str) -> set[str]:
+    """The public ids of uploads of this server that an input names, also within lists."""
+    found = (
+        uploads.named_by(url, (origin, str(settings.PUBLIC_URL))) for _name, url in files_of(version, given)
+    )
+    return {public_id for public_id in found if public_id is not None}
+
+
 def named_here(prediction: Prediction) -> bool:
     """Whether its input names files of this server, whose bytes must be read before it goes to an upstream."""
     return any(
@@ -187,6 +195,11 @@ def objections(version: Version, given: dict[str, Any], origin: str, account: Ac
     Names are looked up by the worker only.
     """
     found = {name: _objection(url, origin, account) for name, url in named(version, given).items()}
+    for name, url in files_of(version, given):
+        # Of a list too: what names no file of the account is nobody's to fetch.
+        if name not in found and uploads.named_by(url, (origin, str(settings.PUBLIC_URL))) is not None:
+            text = _objection(url, origin, account)
+            found |= {name: text} if text else {}
     return [Fault("format", f"input.{name}", text) for name, text in found.items() if text]
 
 

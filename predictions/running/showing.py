@@ -71,7 +71,7 @@ def _show(prediction: Prediction, basket: Basket) -> None:
         brought.append(one)
     if brought:
         found = Found()
-        collecting.store(found, brought)
+        collecting.store(found, brought, prediction.account_id)
         notes.stands(found.judged.values())
         lifecycle.show(prediction, found.outputs, notes.hits(prediction, found.judged.items()))
 

@@ -17,7 +17,7 @@ from accounts.clock import Now
 from accounts.due_rows import PART_S
 from predictions import availability, lifecycle, repeats
 from predictions.delivery import log as deliveries
-from predictions.files import media, uploads
+from predictions.files import removal, uploads
 from predictions.lifecycle import strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
 from predictions.running import chores, queue
@@ -106,10 +106,10 @@ def _remove_until(stop: threading.Event) -> None:
     """Remove files and rows that nobody needs any more, until `stop` is set."""
     slow_at = 0.0
     while not stop.wait(ROUND_S):
-        _step(media.remove_unowned)
+        _step(removal.remove_unowned)
         if time.monotonic() >= slow_at:
             slow_at = time.monotonic() + SLOW_ROUND_S
-            for step in (media.remove_old_temporary, uploads.remove_unneeded, prune):
+            for step in (removal.remove_old_temporary, uploads.remove_unneeded, prune):
                 _step(step)
         close_old_connections()
     connections.close_all()

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from accounts.models import MICRO, User
 from predictions import submit
-from predictions.files import media
+from predictions.files import removal
 from predictions.models import Output, Prediction, StoredFile
 from predictions.providers.registry import EngineConfig, embedded_engine
 from predictions.running import tasks
@@ -151,7 +151,7 @@ def test_a_cancel_in_the_middle_of_an_animation_returns_the_hold_and_leaves_no_f
     wait_for(lambda: not folder.exists(), "the engine's folder to be gone")
     assert not Output.objects.exists() and shown
     # What had been shown already goes with the next sweep.
-    media.remove_unowned()
+    removal.remove_unowned()
     assert not StoredFile.objects.exists()
 
 

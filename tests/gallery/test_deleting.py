@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import LedgerEntry, User
 from gallery import deletion
 from gallery.models import Item, ShareLink
-from predictions.files import media
+from predictions.files import removal
 from predictions.models import Output, StoredFile
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -25,7 +25,7 @@ def test_a_deleted_picture_leaves_no_file_and_no_row(item: Item, as_alice: Clien
     assert files_on_disk() == 3
     as_alice.post(f"/library/{item.public_id}/delete/")
     as_alice.post("/library/trash/erase/", {"id": item.public_id})
-    media.remove_unowned()
+    removal.remove_unowned()
     assert files_on_disk() == 0
     for model in (Item, Output, ShareLink, StoredFile):
         assert not model.objects.exists()

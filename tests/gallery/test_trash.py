@@ -16,7 +16,7 @@ from gallery import deletion, sharing
 from gallery.library import storage, trash
 from gallery.models import Collection, Item, ItemTag
 from predictions import availability, refusals, submit
-from predictions.files import media
+from predictions.files import removal
 from predictions.models import Output, StoredFile
 from predictions.running import chores
 from tests import factories
@@ -141,7 +141,7 @@ def test_emptying_leaves_no_file_and_no_row(alice: User, as_alice: Client) -> No
     trash.move(factories.account_of(alice), gone)
     answer = as_alice.post("/library/trash/erase/", {"all": "1"}, follow=True)
     assert "3 pictures deleted for good." in answer.content.decode()
-    media.remove_unowned()
+    removal.remove_unowned()
     assert list(Item.objects.all()) == [kept]
     assert StoredFile.objects.count() == 3
     assert files_on_disk() == 3
@@ -200,9 +200,9 @@ def test_one_that_cannot_go_stops_no_other(alice: User, monkeypatch: pytest.Monk
 
 def test_the_room_that_is_used_counts_thumbnails_and_the_trash(item: Item, as_alice: Client) -> None:
     sizes = sum(StoredFile.objects.values_list("size", flat=True))
-    assert storage.measure(item.account) == sizes
+    assert storage.used(item.account).bytes == sizes
     put(item)
-    assert storage.measure(item.account) == sizes
+    assert storage.used(item.account).bytes == sizes
     assert as_alice.get("/library/counts/").json()["storage"]["words"]
 
 
@@ -215,8 +215,7 @@ def servable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_account_makes_nothing_new_until_it_has_room(
     item: Item, alice: User, settings: object, client: Client
 ) -> None:
-    settings.STORAGE_QUOTA = storage.measure(item.account)  # type: ignore[attr-defined]
-    storage.forget(item.account)
+    settings.STORAGE_QUOTA = storage.used(item.account).bytes  # type: ignore[attr-defined]
     version = factories.make_version()
     wish = submit.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
     factories.give(alice, 50)
@@ -233,7 +232,6 @@ def test_the_api_says_that_the_room_is_full(
     item: Item, alice: User, settings: object, client: Client
 ) -> None:
     settings.STORAGE_QUOTA = 1  # type: ignore[attr-defined]
-    storage.forget(item.account)
     version, token = factories.make_version(), factories.make_token(alice)
     factories.give(alice, 50)
     answer = client.post(

@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from gallery import moderation
-from predictions.files import media
+from predictions.files import media, removal
 from predictions.models import Output, StoredFile
 from tests import factories
 from tests.replicate.conftest import Api
@@ -118,7 +118,7 @@ def test_stale_pending_and_doomed_files_are_removed_and_kept_ones_stay(output: O
     doomed = factories.make_stored_file(state="kept")
     StoredFile.objects.filter(pk=stale.pk).update(created_at=timezone.now().replace(year=2020))
     media.doom([doomed])
-    assert media.remove_unowned() == 2
+    assert removal.remove_unowned() == 2
     assert set(StoredFile.objects.values_list("pk", flat=True)) == {output.file_id, young.pk}
     assert not media.storage().exists(stale.key) and not media.storage().exists(doomed.key)
     assert media.storage().exists(output.file.key)

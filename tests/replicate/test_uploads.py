@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.models import User
 from predictions import lifecycle
-from predictions.files import media, uploads
+from predictions.files import media, removal, uploads
 from predictions.models import StoredFile, Upload, Version
 from predictions.running import tasks
 from tests import factories
@@ -120,7 +120,7 @@ def test_delete_answers_204_and_removes_the_bytes(api: Api) -> None:
     answer = delete(api, public_id)
     assert (answer.status_code, answer.content) == (204, b"")
     assert api.get(f"/files/{public_id}").status_code == 404 and delete(api, public_id).status_code == 404
-    media.remove_unowned()
+    removal.remove_unowned()
     assert not media.storage().exists(key) and not StoredFile.objects.exists()
 
 

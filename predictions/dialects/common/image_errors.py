@@ -198,13 +198,13 @@ def _refused(refusal: refusals.Refused, names: Mapping[str, str]) -> ImageError:
             return ImageError(403, refusal.detail, code="storage_full")
         case refusals.KeyReused():
             return invalid(refusal.detail, code="idempotency_key_reused")
+    headers = {"Retry-After": str(refusal.retry_after_s or 5)}
     if refusal.status == 429:
-        headers = {"Retry-After": "5"}
         return ImageError(
             429, refusal.detail, kind="rate_limit_error", code="rate_limit_exceeded", headers=headers
         )
     if refusal.status >= 500:
-        return ImageError(refusal.status, refusal.detail, kind="server_error", headers={"Retry-After": "5"})
+        return ImageError(refusal.status, refusal.detail, kind="server_error", headers=headers)
     return invalid(refusal.detail)
 
 

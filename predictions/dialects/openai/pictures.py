@@ -18,7 +18,7 @@ from predictions.dialects.openai.edits import EditBody, Picture, too_large
 from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
 from predictions.models import Upload
-from predictions.refusals import ServerFull
+from predictions.refusals import ServerFull, StorageFull
 from predictions.running.inputs import MAX_PICTURE
 
 STAND_IN = (
@@ -143,7 +143,10 @@ def _unusable(field: str, fault: convert.Unusable) -> ImageError:
 
 
 def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], list[Upload]]:
-    """The inputs that name the pictures, and the uploads made for them. Raises refusals.ServerFull, keeping nothing."""
+    """The inputs that name the pictures, and the uploads made for them.
+
+    Raises refusals.ServerFull, refusals.StorageFull or ImageError, keeping nothing.
+    """
     token, inputs, made = request.api_token, {}, []
     try:
         for one in ready:
@@ -155,9 +158,9 @@ def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], lis
                 chunks = iter(lambda: file.read(media.CHUNK), b"")
                 made.append(uploads.keep(token.user, token.account, sent, chunks))
             inputs[one.name] = _address(request, made[-1].public_id)
-    except media.DiskFull:
+    except (media.DiskFull, StorageFull) as full:
         forget(made)
-        raise ServerFull from None
+        raise full if isinstance(full, StorageFull) else ServerFull() from None
     except uploads.NotTaken as refused:
         forget(made)
         error = generation_failed(str(refused), "moderation_blocked")

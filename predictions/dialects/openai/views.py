@@ -27,7 +27,7 @@ def generate(request: TokenRequest) -> HttpResponseBase:
     chosen = models.choose(body.model)
     again = wishes.agains(again_of(request))
     inputs = wishes.inputs(body, chosen)
-    predictions = submit.all_made_before(again, request.api_token.account)
+    predictions = submit.all_made_before(again, request.api_token.account, request.api_token.user)
     if not predictions:
         predictions = submit.accept_all(_requests(request, chosen, inputs, again))
     live = streaming.live("image_generation", body, chosen.version, inputs[0])
@@ -56,7 +56,7 @@ def _from_pictures(request: TokenRequest, body: edits.EditBody, chosen: models.C
     standing = {"image": pictures.STAND_IN, **({"mask": pictures.STAND_IN} if body.mask or with_mask else {})}
     inputs = wishes.inputs(body.words, chosen, standing)
     again = wishes.agains(again_of(request, lambda: body.digest(request.path)))
-    predictions = submit.all_made_before(again, request.api_token.account)
+    predictions = submit.all_made_before(again, request.api_token.account, request.api_token.user)
     if not predictions:
         with pictures.prepared(request, body, with_mask=with_mask) as ready:
             _refuse_unaffordable(_requests(request, chosen, inputs, again))

@@ -109,8 +109,8 @@ def refused(refusal: refusals.Refused) -> Problem:
     if isinstance(refusal, refusals.InvalidInput):
         return faults(refusal.faults, refusal.title)
     headers = {"x-should-retry": "false"} if refusal.status == 402 else {}
-    if refusal.status == 503:
-        headers["Retry-After"] = "5"
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(refusal.retry_after_s)
     return Problem(refusal.status, refusal.title, refusal.detail, headers=headers)
 
 

@@ -96,7 +96,7 @@ def _create(
 ) -> HttpResponseBase:
     pictures = answers.wants_pictures(request)
     again, deadline_s = again_of(request), live.cancel_after(request)
-    prediction = submit.made_before(request.api_token.account, again)
+    prediction = submit.made_before(request.api_token.account, request.api_token.user, again)
     if prediction is None:
         chosen = choose()
         if pictures:

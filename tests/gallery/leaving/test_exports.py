@@ -23,7 +23,7 @@ from gallery.models import Comment, Export, Follow, Like, Report
 from gallery.notices import mailing
 from predictions import audit
 from predictions.clock import after
-from predictions.files import media
+from predictions.files import media, removal
 from predictions.models import StoredFile
 from tests import factories
 from tests.accounts.entrance.forms import just_signed_in
@@ -300,13 +300,13 @@ def test_the_lease_is_renewed_while_it_is_stored_so_that_nobody_makes_it_twice(
     def slow(row: StoredFile, *given: Any, **more: Any) -> StoredFile:
         # What took longer than the lease, and longer than the sweep lets unowned files be.
         Export.objects.update(lease_until=after(-1))
-        StoredFile.objects.filter(pk=row.pk).update(created_at=after(-2 * media.STALE_PENDING_S))
+        StoredFile.objects.filter(pk=row.pk).update(created_at=after(-2 * removal.STALE_PENDING_S))
         for _whole in range(2):
             # The first may have begun before that.
             renewed.clear()
             assert renewed.wait(30)
         assert not exporting.make_next(), "somebody is at it"
-        assert media.remove_unowned() == 0
+        assert removal.remove_unowned() == 0
         stored.append(real_store(row, *given, **more))
         return stored[-1]
 

@@ -31,7 +31,7 @@ from gallery.search import indexing
 from gallery.social import reporting
 from predictions import judging
 from predictions.audit_files import breaches
-from predictions.files import media
+from predictions.files import media, removal
 from predictions.models import BlockedPicture, Output, StoredFile
 from predictions.upstreams import vault
 from tests import factories
@@ -104,7 +104,7 @@ def test_the_file_is_encrypted_and_the_plain_one_swept(alice: User) -> None:
     assert original in kept_bytes().values()
     assert b"".join(evidence.content(row)) == original
     row = sealed(row)
-    assert media.remove_unowned() == 1
+    assert removal.remove_unowned() == 1
     (closed,) = kept_bytes().values()
     # Sixteen bytes: a shorter word would be found in some hundredth of all encrypted texts by chance.
     assert original not in closed and original[:16] not in closed and original.startswith(b"\x89PNG")
@@ -167,7 +167,7 @@ def test_it_is_forgotten_when_its_time_is_over(alice: User) -> None:
     assert evidence.forget_old() and not evidence.forget_old()
     row.refresh_from_db()
     assert (row.file, row.words) == (None, "") and row.gone_at is not None
-    media.remove_unowned()
+    removal.remove_unowned()
     assert kept_bytes() == {} and not StoredFile.objects.exists()
     assert AuditEntry.objects.filter(action="evidence.forget").count() == 1
 
@@ -176,7 +176,7 @@ def test_a_house_that_keeps_none_keeps_none(alice: User) -> None:
     site.change(evidence_days=0)
     row = sealed(removed(factories.make_item(alice)))
     evidence.forget_old()
-    media.remove_unowned()
+    removal.remove_unowned()
     assert not StoredFile.objects.exists()
     assert Evidence.objects.get(pk=row.pk).words == ""
 
@@ -204,7 +204,7 @@ def test_killed_anywhere_while_it_is_sealed_nothing_is_lost(
     again = sealed(row)
     assert b"".join(evidence.content(again)) == original and not again.sealing_owed
     StoredFile.objects.filter(state="pending").update(created_at=timezone.now() - timedelta(days=1))
-    media.remove_unowned()
+    removal.remove_unowned()
     assert StoredFile.objects.count() == 1 and list(breaches()) == []
 
 

@@ -174,7 +174,6 @@ def test_the_room_of_a_plan_goes_before_the_servers(
     item = factories.make_item(alice)
     size = item.output.file.size
     put_on(alice, storage_quota=size)
-    storage.forget(factories.account_of(alice))
     refused = ask("/v1", version, bearer(alice))
     assert (refused.status_code, refused.json()["title"]) == (403, "Storage full")
     put_on(alice, storage_quota=size * 100)

@@ -1,0 +1,380 @@
+"""What an account may take: predictions that wait, their inputs, its uploads, and all that is stored for it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db.models import Sum
+from django.test import Client
+from PIL import Image
+
+from accounts.models import MICRO, Plan, User
+from predictions import availability, lifecycle, refusals, submit
+from predictions.files import media, uploads
+from predictions.models import AccountUsage, Prediction, StoredFile, Upload, UploadUse, Version
+from predictions.running import sweep
+from tests import factories, fakes, races
+from tests.fakes import FakeProvider, provider
+
+__all__ = ["provider"]
+pytestmark = pytest.mark.django_db(transaction=True)
+MB = 1024 * 1024
+
+
+def ask(user: User, version: Version, **given: Any) -> Prediction:
+    return submit.accept(
+        submit.Request(factories.account_of(user), user, version, given or {"prompt": "a cat"})
+    )
+
+
+def ask_many(user: User, version: Version, count: int) -> list[Prediction]:
+    account = factories.account_of(user)
+    wish = submit.Request(account, user, version, {"prompt": "a cat"})
+    return submit.accept_all([wish] * count)
+
+
+def audit() -> list[str]:
+    out = io.StringIO()
+    try:
+        call_command("audit", stdout=out)
+    except CommandError:
+        return out.getvalue().splitlines()
+    return []
+
+
+def stored(user: User) -> int:
+    """Bytes of all files that there are of the account."""
+    return sum(StoredFile.objects.exclude(state="doomed").values_list("size", flat=True))
+
+
+def send(user: User, content: bytes) -> Any:
+    return Client().post(
+        "/v1/files",
+        {"content": SimpleUploadedFile("a.bin", content)},
+        headers={"Authorization": f"Bearer {factories.make_token(user)}"},
+    )
+
+
+# -- How many may wait ---------------------------------------------------------------------------------------
+
+
+def test_so_many_predictions_may_wait_and_no_more_until_one_has_ended(
+    alice: User, bob: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_LIMIT = 3
+    made = [ask(alice, version) for _ in range(3)]
+    with pytest.raises(refusals.Refused) as refused:
+        ask(alice, version)
+    assert (refused.value.status, refused.value.title) == (429, "Too many predictions waiting")
+    assert "Nothing was charged" in refused.value.detail
+    assert factories.account_of(alice).held == 3 * MICRO
+    assert ask(bob, version).public_id
+    lifecycle.cancel(made[0].public_id)
+    assert ask(alice, version).public_id
+    assert Prediction.objects.live().filter(account=alice.account_id).count() == 3
+    assert audit() == []
+
+
+@pytest.mark.parametrize("end", ["work_off", "fail", "expire"])
+def test_each_kind_of_end_makes_room(
+    alice: User, version: Version, provider: FakeProvider, settings: Any, end: str
+) -> None:
+    settings.WAITING_LIMIT = 1
+    made = ask(alice, version)
+    if end == "work_off":
+        fakes.work_off()
+    elif end == "fail":
+        lifecycle.fail(made.pk, "It broke.")
+    else:
+        Prediction.objects.update(must_end_by="2020-01-01T00:00:00Z")
+        lifecycle.expire()
+    assert ask(alice, version).public_id
+    assert audit() == []
+
+
+def test_many_at_once_never_pass_the_limit_together(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_LIMIT = 5
+    answers = races.together([lambda: ask(alice, version)] * 12)
+    assert sum(isinstance(one, Prediction) for one in answers) == 5
+    assert all(isinstance(one, Prediction | refusals.Refused) for one in answers), answers
+    assert Prediction.objects.count() == 5 and factories.account_of(alice).held == 5 * MICRO
+    assert audit() == []
+
+
+def test_ends_and_creates_at_once_keep_the_count(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    made = [ask(alice, version) for _ in range(6)]
+    ends = [lambda one=one: lifecycle.cancel(one.public_id) for one in made]
+    answers = races.together([*ends, *ends, *[lambda: ask(alice, version)] * 6])
+    assert not [one for one in answers if isinstance(one, Exception)]
+    assert audit() == []
+
+
+def test_several_of_one_wish_are_all_taken_or_none(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_LIMIT = 5
+    ask_many(alice, version, 3)
+    with pytest.raises(refusals.Refused):
+        ask_many(alice, version, 3)
+    assert Prediction.objects.count() == 3
+    assert len(ask_many(alice, version, 2)) == 2
+
+
+def test_inputs_that_wait_have_a_limit_in_bytes(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_BYTES = 100_000
+    first = ask(alice, version, prompt="a" * 60_000)
+    with pytest.raises(refusals.Refused) as refused:
+        ask(alice, version, prompt="b" * 60_000)
+    assert refused.value.status == 429 and "inputs" in refused.value.detail
+    assert ask(alice, version, prompt="c" * 30_000).public_id
+    lifecycle.cancel(first.public_id)
+    assert ask(alice, version, prompt="b" * 60_000).public_id
+    assert audit() == []
+
+
+def test_an_input_that_can_never_wait_is_no_reason_to_try_again(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_BYTES = 10_000
+    with pytest.raises(refusals.InvalidInput) as refused:
+        ask(alice, version, prompt="b" * 60_000)
+    assert refused.value.faults[0].field == "input"
+
+
+@pytest.mark.timeout(300)
+def test_fifty_three_inputs_of_eight_megabytes_are_not_all_taken(alice: User, provider: FakeProvider) -> None:
+    uri = {"type": "string", "format": "uri"}
+    looker = factories.make_version(input_schema={"type": "object", "properties": {"image": uri}})
+    taken, image = 0, "data:image/png;base64," + "A" * 8_000_000
+    for _number in range(53):
+        try:
+            ask(alice, looker, image=image)
+        except refusals.Refused as refused:
+            assert refused.status == 429
+            break
+        taken += 1
+    assert 16 <= taken <= 33
+
+
+def test_a_plan_may_allow_more_or_less(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_LIMIT, settings.WAITING_BYTES = 1, 10_000
+    plan = Plan.objects.create(name="Studio", waiting_limit=3, waiting_bytes=1_000_000)
+    alice.account.__class__.objects.filter(pk=alice.account_id).update(plan=plan)
+    for _number in range(3):
+        ask(alice, version, prompt="a" * 20_000)
+    with pytest.raises(refusals.Refused):
+        ask(alice, version)
+
+
+def test_zero_is_no_limit(alice: User, version: Version, provider: FakeProvider, settings: Any) -> None:
+    settings.WAITING_LIMIT = settings.WAITING_BYTES = 0
+    assert len(ask_many(alice, version, 40)) == 40
+
+
+def test_every_door_refuses_in_its_own_words(
+    alice: User, version: Version, provider: FakeProvider, settings: Any, client_of: Callable[[User], Client]
+) -> None:
+    settings.WAITING_LIMIT = 1
+    ask(alice, version)
+    headers = {"Authorization": f"Bearer {factories.make_token(alice)}"}
+    body = {"version": version.pk, "input": {"prompt": "a cat"}}
+    for mount in ("/v1", "/replicate/v1"):
+        answer = Client().post(f"{mount}/predictions", body, "application/json", headers=headers)
+        assert (answer.status_code, answer["Retry-After"]) == (429, "10")
+        assert answer["Content-Type"] == "application/problem+json"
+        assert (answer.json()["title"], answer.json()["status"]) == ("Too many predictions waiting", 429)
+    wish = {"model": version.model.ref, "prompt": "a cat"}
+    answer = Client().post("/openai/v1/images/generations", wish, "application/json", headers=headers)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "10")
+    assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+    page = client_of(alice).post(
+        "/studio/make/", {"model": version.model.ref, "prompt": "a cat"}, headers={"Accept-Language": "en"}
+    )
+    assert "1 picture of this account is waiting" in page.content.decode()
+    assert Prediction.objects.count() == 1
+
+
+# -- What is stored ------------------------------------------------------------------------------------------
+
+
+def test_uploads_count_towards_the_quota(alice: User, settings: Any) -> None:
+    settings.STORAGE_QUOTA = 1_900_000
+    assert send(alice, b"a" * 1_000_000).status_code == 201
+    refused = send(alice, b"b" * 1_000_000)
+    assert (refused.status_code, refused.json()["title"]) == (403, "Storage full")
+    assert stored(alice) == 1_000_000
+    Upload.objects.update(deleted_at="2020-01-01T00:00:00Z")
+    uploads.remove_unneeded()
+    assert send(alice, b"b" * 1_000_000).status_code == 201
+    sweep.once()
+    assert audit() == []
+
+
+def test_uploads_at_once_never_pass_on_one_look(alice: User, settings: Any) -> None:
+    settings.STORAGE_QUOTA = 1_900_000
+    token = factories.make_token(alice)
+
+    def one() -> int:
+        sent = {"content": SimpleUploadedFile("a.bin", b"a" * 1_000_000)}
+        return Client().post("/v1/files", sent, headers={"Authorization": f"Bearer {token}"}).status_code
+
+    assert sorted(races.together([one] * 9)) == [201] + [403] * 8
+    assert stored(alice) == 1_000_000
+    assert audit() == []
+
+
+def test_uploads_have_a_limit_where_pictures_have_none(alice: User, bob: User, settings: Any) -> None:
+    settings.STORAGE_QUOTA, settings.UPLOAD_QUOTA = 0, 2_000_000
+    assert [send(alice, b"a" * 900_000).status_code for _ in range(3)] == [201, 201, 403]
+    assert send(bob, b"a" * 900_000).status_code == 201
+    # However short they are, they are files.
+    settings.UPLOAD_QUOTA = 5 * 4096
+    uploads.take_away(Upload.objects.get(user=bob).pk)
+    uploads.remove_unneeded()
+    assert [send(bob, b"").status_code for _ in range(6)] == [201] * 5 + [403]
+    assert audit() == []
+
+
+def test_pictures_of_an_edit_count_too_and_leave_nothing_where_they_are_refused(
+    alice: User, settings: Any
+) -> None:
+    settings.UPLOAD_QUOTA = 6000
+    account = factories.account_of(alice)
+    sent = uploads.Sent("a.png", "image/png", {})
+    uploads.keep(alice, account, sent, [b"a" * 5000])
+    with pytest.raises(refusals.StorageFull):
+        uploads.keep(alice, account, sent, [b"a" * 5000])
+    assert Upload.objects.count() == StoredFile.objects.count() == 1
+
+
+def test_what_is_being_made_counts_before_it_is_there(
+    alice: User, version: Version, provider: FakeProvider, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty pictures of 300 KB would make 9 MB of a quota of 1.9 MB."""
+    monkeypatch.setattr(availability, "can_serve", lambda model: True)
+    settings.STORAGE_QUOTA = 1_900_000
+    provider.limit = settings.IN_FLIGHT_PER_ACCOUNT = 40
+    provider.files = {"0": _noise(300_000)}
+    taken = 0
+    for _round in range(30):
+        for _number in range(30):
+            try:
+                ask(alice, version)
+            except refusals.Refused as refused:
+                assert refused.status in (403, 429), refused
+                break
+            taken += 1
+        fakes.work_off()
+    while Prediction.objects.live().exists():
+        fakes.work_off()
+    used = StoredFile.objects.aggregate(s=Sum("size"))["s"]
+    assert taken >= 5
+    # The last that was begun while there was room may pass the quota by itself.
+    assert used <= 1_900_000 + used / taken
+    with pytest.raises(refusals.StorageFull):
+        ask(alice, version)
+    assert audit() == []
+
+
+def _noise(size: int) -> bytes:
+    """A picture that takes about so many bytes."""
+    side = int((size / 3) ** 0.5)
+    out = io.BytesIO()
+    Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_pictures_and_uploads_are_shown_with_the_room_that_they_take(
+    alice: User, client_of: Callable[[User], Client], settings: Any
+) -> None:
+    settings.STORAGE_QUOTA = 10 * MB
+    send(alice, b"a" * MB)
+    shown = client_of(alice).get("/library/counts/").json()["storage"]
+    assert (shown["percent"], shown["full"]) == (10, False)
+
+
+def test_room_comes_back_when_files_are_doomed_not_only_when_they_are_gone(
+    alice: User, settings: Any
+) -> None:
+    settings.STORAGE_QUOTA = 1_500_000
+    assert send(alice, b"a" * 1_000_000).status_code == 201
+    uploads.delete(Upload.objects.get())
+    assert StoredFile.objects.get().state == "doomed"
+    assert send(alice, b"a" * 1_000_000).status_code == 201
+
+
+def test_a_place_that_nobody_came_back_to_is_free_again(alice: User, settings: Any) -> None:
+    settings.STORAGE_QUOTA = 1_500_000
+    media.reserve_upload(factories.account_of(alice), 1_000_000)  # and the process is killed
+    assert send(alice, b"a" * 1_000_000).status_code == 403
+    StoredFile.objects.update(created_at="2020-01-01T00:00:00Z")
+    sweep.once()
+    assert send(alice, b"a" * 1_000_000).status_code == 201
+    assert audit() == []
+
+
+# -- The audit -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "column", ["predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes"]
+)
+def test_the_audit_finds_and_mends_what_is_counted_wrongly(
+    alice: User, version: Version, provider: FakeProvider, column: str
+) -> None:
+    ask(alice, version)
+    factories.make_upload(alice)
+    assert audit() == []
+    usage = AccountUsage.objects.get(pk=alice.account_id)
+    AccountUsage.objects.update(**{column: getattr(usage, column) + 7})
+    assert [line.split(": ")[0] for line in audit()] == [f"room account {alice.account_id}"]
+    call_command("audit", "--repair", stdout=io.StringIO())
+    assert audit() == []
+    AccountUsage.objects.all().delete()
+    assert len(audit()) == 1
+    call_command("audit", "--repair", stdout=io.StringIO())
+    assert audit() == []
+
+
+def test_a_count_that_is_wrong_keeps_nothing_from_ending(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    made = ask(alice, version)
+    AccountUsage.objects.update(predictions=0, input_bytes=0, output_bytes=0)
+    lifecycle.cancel(made.public_id)
+    assert factories.account_of(alice).held == 0
+    assert audit() == []
+
+
+def test_the_audit_finds_uses_that_are_missing_or_left(alice: User, provider: FakeProvider) -> None:
+    uri = {"type": "string", "format": "uri"}
+    looker = factories.make_version(input_schema={"type": "object", "properties": {"image": uri}})
+    upload = factories.make_upload(alice)
+    account = factories.account_of(alice)
+    given = {"image": f"http://testserver/v1/files/{upload.public_id}"}
+    made = submit.accept(submit.Request(account, alice, looker, given, origin="http://testserver"))
+    UploadUse.objects.all().delete()
+    assert (
+        audit()[0] == f"upload {upload.public_id}: is named by {made.public_id}, for which nothing keeps it"
+    )
+    call_command("audit", "--repair", stdout=io.StringIO())
+    assert audit() == []
+    lifecycle.cancel(made.public_id)
+    UploadUse.objects.create(upload=upload, prediction=made)
+    assert audit()[0] == f"upload {upload.public_id}: is kept for {made.public_id}, which has ended"
+    call_command("audit", "--repair", stdout=io.StringIO())
+    assert audit() == []
