@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.models import MICRO, User
+from accounts import credits, tokens
+from accounts.models import MICRO, Membership, User
+from accounts.organizations import founding
 from predictions.models import IdempotencyKey, Prediction, Version
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
@@ -65,6 +67,23 @@ def test_a_key_belongs_to_its_account_and_ends_after_a_day(
     IdempotencyKey.objects.update(created_at="2020-01-01T00:00:00Z")
     later = api.create(version.pk, {"prompt": "a dog"}, Idempotency_Key="one").json()
     assert len({first["id"], other["id"], later["id"]}) == 3
+
+
+def test_a_key_belongs_to_its_member_also_where_an_account_is_shared(
+    alice: User, bob: User, version: Version, provider: FakeProvider
+) -> None:
+    club = founding.found(alice, "Studio Nord")
+    credits.grant(club, 10 * MICRO)
+    Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
+    alices, bobs = (Api(tokens.issue(user, "shop", account=club)[1]) for user in (alice, bob))
+    first = alices.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="1")
+    same = bobs.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="1")
+    assert "Idempotent-Replayed" not in same and first.json()["id"] != same.json()["id"]
+    other = alices.create(version.pk, {"prompt": "a dog"}, Idempotency_Key="2")
+    assert bobs.create(version.pk, {"prompt": "a bird"}, Idempotency_Key="2").status_code == 201
+    again = alices.create(version.pk, {"prompt": "a dog"}, Idempotency_Key="2")
+    assert again["Idempotent-Replayed"] == "true" and again.json()["id"] == other.json()["id"]
+    assert {row.user for row in Prediction.objects.all()} == {alice, bob}
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "a\tb"])

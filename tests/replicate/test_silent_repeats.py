@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts.models import MICRO, User
+from accounts import credits, tokens
+from accounts.models import MICRO, Membership, User
+from accounts.organizations import founding
 from config.serving import LeanHandler
 from predictions import repeats
 from predictions.models import Prediction, UnansweredCreate, Version
@@ -128,6 +130,21 @@ def test_another_body_another_account_and_a_first_try_make_a_new_one(caller: Cal
     answers = [caller.ask(1, "a dog"), other.ask(1), caller.ask(0), caller.ask(None)]
     assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None] * 4
     assert Prediction.objects.count() == 5
+
+
+def test_another_member_of_the_same_organisation_makes_a_new_one(
+    served: Served, alice: User, bob: User, version: Version
+) -> None:
+    club = founding.found(alice, "Studio Nord")
+    credits.grant(club, 10 * MICRO)
+    Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
+    alices, bobs = (
+        Caller(served, tokens.issue(user, "shop", account=club)[1], version.pk) for user in (alice, bob)
+    )
+    alices.break_off(0)
+    assert "Idempotent-Replayed" not in bobs.ask(1).headers
+    assert alices.ask(1).headers["Idempotent-Replayed"] == "true"
+    assert Prediction.objects.count() == 2
 
 
 def test_only_the_lost_one_of_two_equal_creates_is_found(caller: Caller) -> None:

@@ -1,0 +1,37 @@
+"""A create with a deadline that finds credits only at the second look, after the allowance that was due."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from accounts import allowances
+from accounts.models import MICRO, Account, Plan, User
+from predictions import submit
+from predictions.models import Prediction, Version
+from tests import factories
+from tests.fakes import FakeProvider, provider
+
+__all__ = ["provider"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_another_prediction_that_comes_between_the_two_looks_is_no_hindrance(
+    bob: User, charlie: User, version: Version, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan.objects.create(name="free", allowance=5 * MICRO)
+    Account.objects.filter(pk=charlie.account_id).update(plan=plan)
+    renew = allowances.renew
+
+    def renewed(*args: Any, **named: Any) -> bool:
+        factories.make_prediction(bob, version)
+        return renew(*args, **named)
+
+    monkeypatch.setattr(allowances, "renew", renewed)
+    account = factories.account_of(charlie)
+    wish = submit.Request(account, charlie, version, {"prompt": "a cat"}, deadline_s=60.0)
+    made = submit.accept(wish)
+    assert made.deadline is not None and made.pk != Prediction.objects.get(user=bob).pk
+    assert Prediction.objects.count() == 2
+    assert factories.account_of(charlie).held == MICRO
