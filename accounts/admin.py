@@ -21,7 +21,7 @@ from accounts import admin_reach as admin_reach  # registers its panels
 from accounts import admin_tokens as admin_tokens  # registers its panels
 from accounts import amounts, credits, csv_safe, desk_money, statement, suspending
 from accounts.admin_people import MembershipInline
-from accounts.desk import HistoryDesk, HistoryInline, LongDesk, ReasonForm, ask, begin, link, moment
+from accounts.desk import Badge, HistoryDesk, HistoryInline, LongDesk, ReasonForm, ask, begin, link, moment
 from accounts.desk_csv import CsvDesk, Sheet
 from accounts.desk_finding import Finds, KindFilter, When
 from accounts.models import Account, LedgerEntry, User
@@ -89,11 +89,14 @@ class AccountDesk(Finds, LongDesk):
         "in_flight_limit",
         "balance_shown",
         "held_shown",
+        "owed_shown",
         "whole_ledger",
         "created_at",
     )
     # What an account is stays; how it stands is changed by the acts that own it: suspending, closing.
-    readonly_fields = ("kind", "status", "balance_shown", "held_shown", "whole_ledger", "created_at")
+    readonly_fields = (
+        "kind", "status", "balance_shown", "held_shown", "owed_shown", "whole_ledger", "created_at",
+    )  # fmt: skip
     inlines = (LedgerInline, MembershipInline)
     actions_detail = ("grant_credits", "adjust_credits", "suspend", "reopen")
 
@@ -126,6 +129,10 @@ class AccountDesk(Finds, LongDesk):
     @display(description=gettext_lazy("on hold"), ordering="held")
     def held_shown(self, account: Account) -> str:
         return amounts.shown(account.held)
+
+    @display(description=gettext_lazy("owed"), label={"owed": "danger"})
+    def owed_shown(self, account: Account) -> str | Badge:
+        return Badge("owed", amounts.shown(account.owed)) if account.owed else "–"
 
     @display(description=gettext_lazy("ledger"))
     def whole_ledger(self, account: Account) -> str:
@@ -205,9 +212,12 @@ class AccountDesk(Finds, LongDesk):
                 "balance": amounts.shown(account.balance),
                 "held": amounts.shown(account.held),
             }
+            if account.owed:
+                owed = _("%(owed)s credits are owed for returned payments: what is added pays them first.")
+                words += " " + owed % {"owed": amounts.shown(account.owed)}
             return ask(self, request, form, title=title, words=words, button=title, back=back)
         entry = posted.entry
-        change, after = amounts.shown_change(entry.balance_delta), amounts.shown(entry.balance_after)
+        change, after = amounts.shown_change(entry.balance_delta), _balance(entry)
         if posted.before:
             words = _(
                 "This form was sent before, and counted once: %(change)s credits for %(name)s, “%(reason)s”."
@@ -219,6 +229,11 @@ class AccountDesk(Finds, LongDesk):
         words = _("%(change)s credits; the balance is now %(after)s.") % {"change": change, "after": after}
         self.message_user(request, words, messages.SUCCESS)
         return redirect(back)
+
+
+def _balance(entry: LedgerEntry) -> str:
+    """What the account has now: of what came, it may have paid what it owed."""
+    return amounts.shown(Account.objects.values_list("balance", flat=True).get(pk=entry.account_id))
 
 
 def _cells(row: LedgerEntry) -> list[csv_safe.Cell]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,7 +20,7 @@ from accounts import amounts, csv_safe, record
 from accounts.desk import Badge, Desk, HistoryDesk, HistoryInline, ReasonForm, ask, link, moment
 from accounts.desk_csv import CsvDesk, Sheet
 from accounts.desk_money import ONCE, AmountForm
-from accounts.models import CreditPack, PaymentEvent, Purchase, User
+from accounts.models import Account, CreditPack, Dispute, PaymentEvent, Purchase, User
 from accounts.payments import paying_back
 from accounts.payments.money import in_words, smallest, whole
 
@@ -113,6 +113,20 @@ class EventInline(HistoryInline):
     ordering = ("-id",)
 
 
+class DisputeInline(HistoryInline):
+    """Disputes of a purchase, as the provider told of them."""
+
+    model = Dispute
+    fields = ("created_at", "number", "amount_shown", "state")
+    readonly_fields = fields
+    ordering = ("-id",)
+    show_change_link = False
+
+    @display(description=gettext_lazy("amount"))
+    def amount_shown(self, row: Dispute) -> str:
+        return in_words(row.amount, row.purchase.currency)
+
+
 class RefundForm(forms.Form):
     """How much to pay back, and why."""
 
@@ -138,7 +152,7 @@ class RefundForm(forms.Form):
 
     def clean_amount(self) -> int:
         """In the smallest unit; never more than is left."""
-        left = self._purchase.price - self._purchase.refunded
+        left = self._purchase.refundable()
         text = self.cleaned_data["amount"].strip()
         try:
             amount = smallest(text, self._purchase.currency) if text else left
@@ -162,13 +176,14 @@ def _cells(row: Purchase) -> list[csv_safe.Cell]:
         row.created_at.isoformat(timespec="seconds"), row.reference, row.account.name, row.user.username,
         number(amounts.decimal_text(row.credits)), number(whole(row.price, row.currency)), row.currency, row.status,
         row.paid_at.isoformat(timespec="seconds") if row.paid_at else "", number(whole(row.refunded, row.currency)),
-        number(whole(row.owed, row.currency)), number(amounts.decimal_text(row.taken_back)), row.provider, row.payment,
+        number(whole(row.owed, row.currency)), number(amounts.decimal_text(row.taken_back)),
+        number(amounts.decimal_text(row.credits_owed)), row.provider, row.payment,
     ]  # fmt: skip
 
 
 _COLUMNS = [
     "when", "reference", "account", "user", "credits", "price", "currency", "status", "paid", "paid back", "owed",
-    "credits taken back", "provider", "payment",
+    "credits taken back", "credits owed", "provider", "payment",
 ]  # fmt: skip
 _SHEET = Sheet(_COLUMNS, _cells, related=("account", "user"))
 
@@ -186,6 +201,23 @@ class Owed(admin.SimpleListFilter):
         return queryset.filter(owed__gt=0) if self.value() == "yes" else queryset
 
 
+class CreditsOwed(admin.SimpleListFilter):
+    """Whose credits should have been taken back, and were not there."""
+
+    title = gettext_lazy("credits owed by the account")
+    parameter_name = "credits_owed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("something is owed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(to_take_back__gt=F("taken_back")).exclude(
+            account__status=Account.Status.CLOSED
+        )
+
+
 @admin.register(Purchase)
 class PurchaseDesk(CsvDesk, HistoryDesk):
     """What was bought. Paying back asks the provider; what it tells of it takes the credits back."""
@@ -200,15 +232,15 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
         "owed_shown",
         "reference",
     )
-    list_filter = ("status", Owed, "created_at")
+    list_filter = ("status", Owed, CreditsOwed, "created_at")
     list_select_related = ("account",)
     search_fields = ("=reference", "=session", "=payment", "account__name")
     fields = (
         "when", "reference", "account_link", "user", "credits_shown", "price_shown", "state", "paid_at",
-        "refunded_shown", "owed_shown", "taken_back_shown", "provider", "session", "payment",
+        "refunded_shown", "owed_shown", "taken_back_shown", "credits_owed_shown", "provider", "session", "payment",
     )  # fmt: skip
     readonly_fields = fields
-    inlines = (EventInline,)
+    inlines = (DisputeInline, EventInline)
     actions_detail = ("pay_back", "paid_otherwise")
     sheet = _SHEET
 
@@ -306,6 +338,15 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
     @display(description=gettext_lazy("taken back"))
     def taken_back_shown(self, row: Purchase) -> str:
         return amounts.shown(row.taken_back) if row.taken_back else "–"
+
+    @display(description=gettext_lazy("credits owed"), label={"owed": "danger", "lost": "default"})
+    def credits_owed_shown(self, row: Purchase) -> str | Badge:
+        if not row.credits_owed:
+            return "–"
+        if row.account.status == Account.Status.CLOSED:
+            words = _("%(amount)s, from an account that is closed")
+            return Badge("lost", words % {"amount": amounts.shown(row.credits_owed)})
+        return Badge("owed", amounts.shown(row.credits_owed))
 
     @display(
         description=gettext_lazy("status"),

@@ -6,7 +6,8 @@ same with `-to-` and the amount reached; what was not spent is taken under `-end
 clock that is set back, nor another zone, nor changing plans to and fro gives anything twice. Periods that were missed
 are not paid later.
 
-Only work uses an allowance up, and it is used before anything else; what is on hold counts as used.
+Only work uses an allowance up, and it is used before anything else; what is on hold counts as used until it comes back,
+and is then taken at once where its period is over (`credits.endings`), in rows under `-end-` and the hold's number.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
-from accounts import credits, site, spending
+from accounts import credits, site
 from accounts.clock import Now
 from accounts.models import Account, LedgerEntry, Plan
 
@@ -96,7 +97,7 @@ def _give(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> bool:
             reference += f"-to-{amount}"
         credits.allow(account, due, reference=reference, reason=plan.name)
         changed = True
-    if amount and known != current:
+    if (amount or plan.allowance_ends) and known != current:
         Account.objects.filter(pk=account.pk, allowance_period=known).update(allowance_period=current)
     return changed
 
@@ -113,6 +114,8 @@ class _Row:
 def _rows(account: Account) -> list[_Row]:
     """The newest rows of the account's allowances, newest first."""
     found = LedgerEntry.objects.of_kinds("allowance").filter(account=account).order_by("-id")
+    # Those that take what came back are as many as there were holds, and matter to no period.
+    found = found.exclude(reference__contains="-end-")
     rows = []
     for entry in found.only("id", "reference", "balance_delta")[:_ROWS]:
         rest = entry.reference.removeprefix(f"allowance-{account.pk}-")
@@ -140,20 +143,15 @@ def _end(account: Account, rows: list[_Row], known: str, current: str) -> bool:
     if not former or known in ended:
         return False
     first = min(row.id for row in former)
-    holds: Any = spending.net_holds().filter(account=account, id__gt=first)
-    used = int(holds.aggregate(s=Coalesce(Sum("net"), 0))["s"])
-    left = min(sum(row.amount for row in former) - used, account.balance)
-    if left <= 0:
-        return False
-    credits.allow(account, -left, reference=f"allowance-{account.pk}-{known}-end")
-    return True
+    given = sum(row.amount for row in former)
+    return credits.end_allowance(account, known, given, first=first) is not None
 
 
 def beside(account: Account) -> int | None:
     """What the account had beside its newest allowance when that came, with what came and went since that is no work,
     in micro-credits: what it has above that is allowance. None where there is none.
 
-    What was on hold at that moment counts as had: it may come back.
+    What was on hold at that moment counts as had: it may come back; but for what was of an allowance that has ended.
     """
     known = account.allowance_period
     given = [row.id for row in _rows(account) if row.amount > 0 and _overlap(row.period, known)]
@@ -161,8 +159,10 @@ def beside(account: Account) -> int | None:
         return None
     first = LedgerEntry.objects.get(pk=min(given))
     since = LedgerEntry.objects.not_work().filter(account=account, id__gt=first.pk)
-    moved = since.exclude(kind=LedgerEntry.Kind.ALLOWANCE).aggregate(s=Coalesce(Sum("balance_delta"), 0))["s"]
-    return int(first.balance_after + first.held_after - first.balance_delta + moved)
+    since = since.filter(~Q(kind=LedgerEntry.Kind.ALLOWANCE) | Q(reference__contains="-end-"))
+    moved = since.aggregate(s=Coalesce(Sum("balance_delta"), 0))["s"]
+    had = first.balance_after + first.held_after - first.balance_delta + moved
+    return int(had) - credits.still_to_end(account.pk)
 
 
 def _look_again(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> None:

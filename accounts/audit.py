@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accounts import audit_ledger, audit_limits, audit_money
+from accounts import audit_debts, audit_ledger, audit_limits, audit_money
 from accounts.breaches import BATCH, Breach, confirmed, in_batches
 from accounts.models import Account, LedgerEntry
 
@@ -24,6 +24,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
     first = audit_ledger.content_up_to() if quick else 0
     yield from audit_ledger.breaches(after=first)
     yield from audit_money.breaches(after=first)
+    yield from audit_debts.breaches()
     yield from audit_limits.breaches()
 
 

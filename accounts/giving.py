@@ -137,7 +137,8 @@ def to_give(account: Account) -> int:
     now = Account.objects.get(pk=account.pk)
     # Work uses an allowance up first: what was bought and spent before it came is no way to give it away.
     beside = allowances.beside(now)
-    return max(0, min(int(left), now.balance, now.balance if beside is None else beside))
+    free = now.balance - now.owed
+    return max(0, min(int(left), free, free if beside is None else beside))
 
 
 _GIVEABLE = [

@@ -185,10 +185,12 @@ def buy(rng: random.Random, member: Member, pack: CreditPack, at: datetime) -> t
     return row, Movement(at, member.account.pk, Kind.PURCHASE, name, pack.credits, reason=pack.name)
 
 
-def pay_back(row: Purchase, taken: int, at: datetime) -> Movement:
-    """All that was paid goes back; of its credits goes what is still there."""
-    row.status, row.refunded, row.taken_back = Purchase.Status.REFUNDED, row.price, taken
-    row.save(update_fields=["status", "refunded", "taken_back"])
+def pay_back(row: Purchase, there: int, at: datetime) -> Movement:
+    """So much is paid back as the credits that are still there cost; those go."""
+    row.refunded = row.price * there // row.credits
+    row.taken_back = row.to_take_back = taken = row.credits * row.refunded // row.price
+    row.status = Purchase.Status.REFUNDED if row.refunded == row.price else Purchase.Status.PAID
+    row.save(update_fields=["status", "refunded", "to_take_back", "taken_back"])
     return Movement(
         at, row.account_id, Kind.REFUND, f"back-{row.reference}-{row.price}", -taken, reason="Paid back"
     )

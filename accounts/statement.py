@@ -20,7 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import paging
+from accounts import credits, paging
 from accounts.amounts import decimal_text
 from accounts.csv_safe import Cell, Number
 from accounts.models import Account, ApiToken, LedgerEntry, LedgerQuerySet
@@ -319,12 +319,22 @@ def _words(entry: LedgerEntry) -> str:
         again = "-" in entry.reference.removeprefix("purchase-")
         return _("Payment not returned after all, credits given again") if again else _("Credits bought")
     if entry.kind == Kind.ALLOWANCE:
-        return _("Allowance") if entry.balance_delta > 0 else _("Allowance that has ended")
+        if entry.balance_delta > 0:
+            return _("Allowance")
+        # With a hold's number behind it, it is what came back later.
+        late = not entry.reference.endswith("-end")
+        return _("Came back, of an allowance that has ended") if late else _("Allowance that has ended")
     if entry.kind == Kind.REFUND:
-        if entry.reference.startswith("back-"):
-            return _("Payment returned, credits taken back")
-        return reason or _("Refund")
+        return _taken_back(entry) if entry.reference.startswith("back-") else reason or _("Refund")
     return _("Adjustment: %(reason)s") % {"reason": reason}
+
+
+def _taken_back(entry: LedgerEntry) -> str:
+    if credits.OWED in entry.reference:
+        return _("Owed for a returned payment, paid")
+    if not entry.balance_delta:
+        return _("Payment returned, nothing was there to take back")
+    return _("Payment returned, credits taken back")
 
 
 def _settled(entry: LedgerEntry) -> str:

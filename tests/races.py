@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 
-def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+def together(calls: Sequence[Callable[[], Any]], within_s: float = 120) -> list[Any]:
     """Start all calls at once and answer their results in order; what a call raised stands as its result.
 
     For tests marked `django_db(transaction=True)`. Connections are closed, so that the database can go after.
@@ -30,6 +30,6 @@ def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(within_s)
     assert not any(thread.is_alive() for thread in threads), "a racing call never came back"
     return results

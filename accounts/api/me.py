@@ -54,6 +54,10 @@ class MeSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField(
         help_text="What is set aside for live predictions, in micro-credits; 0 for plain members of an organisation.",
     )
+    owed = serializers.IntegerField(
+        help_text="What the account owes for payments that were returned, in micro-credits; what comes next pays it. "
+        "0 for plain members of an organisation.",
+    )
     month_left = serializers.IntegerField(
         allow_null=True,
         help_text="Micro-credits left this month (UTC) of the caller's own limit in an organisation; null: none.",
@@ -87,6 +91,7 @@ class MeView(OwnApiView):
                     "email": "alice@example.org",
                     "balance": 49_100_000,
                     "held": 1_200_000,
+                    "owed": 0,
                     "month_left": None,
                     "account": {"id": 3, "name": "alice", "kind": "user", "status": "active"},
                     "plan": "Studio",
@@ -110,6 +115,7 @@ class MeView(OwnApiView):
                 # Always numbers, which frontends reckon with. Who has no limit may spend all that there is.
                 "balance": account.balance if seen.shown is None else seen.shown,
                 "held": seen.held or 0,
+                "owed": seen.owed,
                 "month_left": seen.left,
                 "account": AccountSerializer(account).data,
                 "plan": account.plan.name if account.plan else None,

@@ -1,4 +1,4 @@
-"""The only writer of balances and of what is spent: credits that come, go, are held and settled; limits; recounts.
+"""The only writer of balances, debts and of what is spent: credits that come, go, are held and settled; limits; sums.
 
 Each movement is one conditional UPDATE of the account and one ledger row in the caller's transaction (or its own).
 Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a CHECK in the database forbids.
@@ -6,6 +6,8 @@ Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a 
 
 from __future__ import annotations
 
+from accounts.credits.debts import OWED, Taken, collect, take_back
+from accounts.credits.endings import still_to_end, used_and_on_hold
 from accounts.credits.errors import (
     AccountClosed,
     AccountLimitReached,
@@ -34,16 +36,18 @@ from accounts.credits.posting import (
     LARGEST,
     adjust,
     allow,
+    close,
+    end_allowance,
     give,
     grant,
     purchase,
     redeem,
     refund,
-    take_back,
 )
 
 __all__ = [
     "LARGEST",
+    "OWED",
     "AccountClosed",
     "AccountLimitReached",
     "AlreadyPosted",
@@ -51,10 +55,14 @@ __all__ = [
     "GiftLimitReached",
     "Hold",
     "InsufficientCredits",
+    "Taken",
     "TokenLimitReached",
     "TooMuch",
     "adjust",
     "allow",
+    "close",
+    "collect",
+    "end_allowance",
     "forget_words",
     "give",
     "grant",
@@ -73,5 +81,7 @@ __all__ = [
     "set_plan",
     "settle",
     "spent",
+    "still_to_end",
     "take_back",
+    "used_and_on_hold",
 ]

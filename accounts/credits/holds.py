@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from accounts import statements
-from accounts.credits import limits, moving
+from accounts.credits import debts, endings, limits, moving
 from accounts.credits.errors import AccountClosed, InsufficientCredits
 from accounts.credits.moving import table
 from accounts.models import Account, ApiToken, LedgerEntry, User
@@ -75,7 +75,7 @@ class Hold:
             limits.reserve(spender, self._amount, self._at)
 
     def _moving(self) -> list[int]:
-        return [self._amount, self._amount, self._account_id, self._amount]
+        return [self._amount, self._amount, self._account_id, self._amount, self._amount, self._amount]
 
     def _entry(self) -> list[Any]:
         change = [-self._amount, self._amount]
@@ -117,7 +117,9 @@ def _hold() -> str:
     # RETURNING: what is there after the row was locked, without a second statement that could see another's change.
     return (
         f"UPDATE {table(Account)} SET balance = balance - %s, held = held + %s "  # noqa: S608 (a table's own name)
-        "WHERE id = %s AND balance >= %s AND status = 'active' RETURNING balance, held, limits_tokens"
+        # Who owes something has nothing to spend but on work that is free.
+        "WHERE id = %s AND balance >= %s AND (balance - owed >= %s OR %s = 0) AND status = 'active' "
+        "RETURNING balance, held, limits_tokens"
     )
 
 
@@ -144,7 +146,7 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     word.
 
     Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's
-    loss.
+    loss. What comes back is taken at once where its allowance has ended meanwhile, and pays what is owed.
     """
     entry = _HELD.first(reference=reference, account=account_id)
     if entry is None:
@@ -158,7 +160,7 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     spender = limits.Spender(account_id, entry.token_id, entry.member_id)
     if after.limited and released:
         limits.give_back(spender, released, entry.created_at)
-    return moving.record(
+    settled = moving.record(
         account_id,
         LedgerEntry.Kind.SETTLE,
         reference,
@@ -170,3 +172,7 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
         token_id=spender.token_id,
         member_id=spender.member_id,
     )
+    if entry.pk <= after.ended_upto:
+        after = endings.returned(entry, released, after)
+    debts.pay(account_id, after)
+    return settled

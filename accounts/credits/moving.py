@@ -23,11 +23,16 @@ NOT_CLOSED = tuple(status for status in ANY if status != Account.Status.CLOSED)
 
 @dataclass(frozen=True)
 class Balance:
-    """What an account has after a movement, in micro-credits; and whether spending is to be counted towards limits."""
+    """What an account has, and owes, after a movement, in micro-credits; whether spending counts towards limits.
+
+    `ended_upto`: holds up to this row of the ledger may be of an allowance that has ended.
+    """
 
     balance: int
     held: int
     limited: bool = False
+    owed: int = 0
+    ended_upto: int = 0
 
 
 def table(model: type[Model]) -> str:
@@ -38,26 +43,38 @@ def table(model: type[Model]) -> str:
 @cache
 def _moving() -> str:
     return (
-        f"UPDATE {table(Account)} SET balance = balance + %s, held = held + %s "  # noqa: S608 (a table's own name)
-        "WHERE id = %s AND balance + %s >= 0 AND held + %s >= 0 AND balance + held + %s <= %s "
-        "AND status IN (%s, %s, %s, %s) RETURNING balance, held, limits_tokens"
+        f"UPDATE {table(Account)} "  # noqa: S608 (a table's own name)
+        "SET balance = balance + %s, held = held + %s, owed = owed + %s "
+        "WHERE id = %s AND balance + %s >= owed * %s AND held + %s >= 0 AND owed + %s >= 0 "
+        "AND balance + held + %s <= %s AND status IN (%s, %s, %s, %s) "
+        "RETURNING balance, held, limits_tokens, owed, allowance_ended_upto"
     )
 
 
 def move(
-    account_id: int, *, balance_delta: int, held_delta: int = 0, allowed: tuple[str, ...] = ANY
+    account_id: int,
+    *,
+    balance_delta: int,
+    held_delta: int = 0,
+    owed_delta: int = 0,
+    allowed: tuple[str, ...] = ANY,
+    spends: bool = False,
 ) -> Balance | None:
     """One guarded UPDATE that answers what is there afterwards; None where a guard refused it.
 
-    `allowed` are the states of the account in which it may happen.
+    `allowed` are the states of the account in which it may happen. What `spends` leaves as much as is owed.
     """
     # Always as many as there are, so that it is one statement for the database to know.
     states = [*allowed, *[allowed[-1]] * (len(ANY) - len(allowed))]
-    deltas = [balance_delta, held_delta]
     params: list[int | str] = [
-        *deltas,
+        balance_delta,
+        held_delta,
+        owed_delta,
         account_id,
-        *deltas,
+        balance_delta,
+        int(spends),
+        held_delta,
+        owed_delta,
         max(0, balance_delta + held_delta),
         CEILING,
         *states,
@@ -65,12 +82,14 @@ def move(
     with connection.cursor() as cursor:
         cursor.execute(_moving(), params)
         row = cursor.fetchone()
-    return Balance(row[0], row[1], bool(row[2])) if row else None
+    return Balance(row[0], row[1], bool(row[2]), row[3], row[4]) if row else None
 
 
-def move_or_say_why(account_id: int, balance_delta: int, allowed: tuple[str, ...] = ANY) -> Balance:
+def move_or_say_why(
+    account_id: int, balance_delta: int, allowed: tuple[str, ...] = ANY, *, spends: bool = False
+) -> Balance:
     """The same. Raises InsufficientCredits, AccountClosed or TooMuch."""
-    after = move(account_id, balance_delta=balance_delta, allowed=allowed)
+    after = move(account_id, balance_delta=balance_delta, allowed=allowed, spends=spends)
     if after is not None:
         return after
     if not Account.objects.filter(pk=account_id, status__in=allowed).exists():

@@ -1,5 +1,7 @@
 """Movements that are no work: credits that come, go, are given and are corrected. Each happens once by its reference.
 
+Of whatever comes, what the account owes is paid first, in rows of its own behind that movement's (`debts`).
+
 A second posting of the same kind under the same reference changes nothing and raises AlreadyPosted with the first row,
 whatever else would have refused it meanwhile. Each runs in a savepoint of its own, so the caller's transaction goes on.
 """
@@ -12,7 +14,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from accounts.credits import moving
+from accounts.credits import debts, endings, moving
 from accounts.credits.errors import (
     AccountClosed,
     AlreadyPosted,
@@ -60,21 +62,6 @@ def purchase(account: Account, amount: int, *, reference: str, reason: str = "")
     return _post(Kind.PURCHASE, account, _positive(amount), reason, None, reference, moving.NOT_CLOSED)
 
 
-def take_back(
-    account: Account, amount: int, *, reference: str, reason: str = "", actor: User | None = None
-) -> LedgerEntry:
-    """Take back credits whose payment was returned: at most what the balance has, in whatever state the account is.
-
-    What could be taken is `-entry.balance_delta`, maybe nothing; the row says in any case that it was tried. For a
-    purchase the reference begins with `back-` and the purchase's own, by which the audit finds it.
-    """
-    _positive(amount)
-    _named(reference)
-    with transaction.atomic():
-        locked = Account.objects.select_for_update().get(pk=account.pk)
-        return _post(Kind.REFUND, account, -min(amount, locked.balance), reason, actor, reference, moving.ANY)
-
-
 def refund(
     account: Account, amount: int, *, reference: str, reason: str = "", actor: User | None = None
 ) -> LedgerEntry:
@@ -86,10 +73,32 @@ def refund(
 
 
 def allow(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
-    """Add an allowance, or with a negative amount end one. AccountClosed where the account is not active."""
-    if not _is_whole(amount) or amount == 0:
-        raise ValueError("An allowance is a whole number of micro-credits, and not nothing.")
-    return _post(Kind.ALLOWANCE, account, amount, reason, None, reference, moving.ACTIVE)
+    """Add an allowance. AccountClosed where the account is not active."""
+    return _post(Kind.ALLOWANCE, account, _positive(amount), reason, None, reference, moving.ACTIVE)
+
+
+def end_allowance(account: Account, period: str, given: int, *, first: int) -> LedgerEntry | None:
+    """Take what is left of what was `given` for a period that is over, by the ledger's row `first` or after; None where
+    nothing is. What is on hold counts as used until it comes back: `settle` takes it then.
+    """
+    left = endings.begin(account.pk, period, given, first)
+    if left <= 0:
+        return None
+    return _post(
+        Kind.ALLOWANCE, account, -left, "", None, endings.reference(account.pk, period), moving.ACTIVE
+    )
+
+
+def close(account: Account, *, reason: str) -> None:
+    """End an account for good: closed, with nothing left and nothing owed. Nothing may be on hold.
+
+    Its row is locked first: what is paid at this moment comes before and goes too, or finds the account closed.
+    """
+    with transaction.atomic():
+        locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        Account.objects.filter(pk=account.pk).update(status=Account.Status.CLOSED, owed=0)
+        if locked.balance:
+            adjust(account, -locked.balance, reason=reason, actor=None)
 
 
 def give(
@@ -117,7 +126,9 @@ def give(
         with transaction.atomic():
             # The lower number first, whoever gives: two that give to each other never wait for each other.
             after = {
-                pk: moving.move_or_say_why(pk, -amount if pk == giver.pk else amount, moving.ACTIVE)
+                pk: moving.move_or_say_why(
+                    pk, -amount if pk == giver.pk else amount, moving.ACTIVE, spends=pk == giver.pk
+                )
                 for pk in sorted((giver.pk, receiver.pk))
             }
             _ask_limit(giver.pk, amount, most, since)
@@ -128,6 +139,7 @@ def give(
             came = moving.record(
                 receiver.pk, Kind.GIFT, inward, amount, 0, after[receiver.pk], reason=said, actor=actor
             )
+            debts.pay(receiver.pk, after[receiver.pk])
             return out, came
     except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
         _if_posted(Kind.GIFT, outward)
@@ -164,9 +176,11 @@ def _post(
     try:
         with transaction.atomic():
             after = moving.move_or_say_why(account.pk, delta, allowed)
-            return moving.record(
+            entry = moving.record(
                 account.pk, kind, reference, delta, 0, after, reason=_clean(reason), actor=actor
             )
+            debts.pay(account.pk, after)
+            return entry
     except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
         _if_posted(kind, reference)
         raise

@@ -11,12 +11,13 @@ from accounts.models.ledger import (
     AccountSpending,
     AppendOnlyError,
     AuditMark,
+    EndedAllowance,
     LedgerEntry,
     LedgerQuerySet,
 )
 from accounts.models.money import MICRO
 from accounts.models.notices import Notice, NoticeChoice
-from accounts.models.payments import CreditPack, PaymentEvent, Purchase
+from accounts.models.payments import CreditPack, Dispute, PaymentEvent, Purchase
 from accounts.models.people import Invitation, SignIn, User
 from accounts.models.site import Announcement, Site
 from accounts.models.staff import AuditEntry, Sanction
@@ -34,6 +35,8 @@ __all__ = [
     "AuditMark",
     "CodeBatch",
     "CreditPack",
+    "Dispute",
+    "EndedAllowance",
     "Gift",
     "Invitation",
     "LedgerEntry",

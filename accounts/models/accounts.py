@@ -126,6 +126,15 @@ class Account(models.Model):
     status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.ACTIVE)
     balance = models.BigIntegerField(_("balance"), default=0, editable=False, help_text=_("micro-credits"))
     held = models.BigIntegerField(_("on hold"), default=0, editable=False, help_text=_("micro-credits"))
+    owed = models.BigIntegerField(
+        _("owed"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_(
+            "micro-credits of returned payments that were not there to be taken back; what comes next pays them."
+        ),
+    )
     in_flight_limit = models.PositiveIntegerField(
         _("predictions at once"), null=True, blank=True, help_text=_("Empty: the server's default.")
     )
@@ -146,6 +155,12 @@ class Account(models.Model):
         default="",
         editable=False,
         help_text=_("The day or month of the newest allowance, in the billing zone."),
+    )
+    allowance_ended_upto = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("The newest row of its ledger when an allowance last ended with something on hold."),
     )
     allowance_until = models.DateTimeField(
         null=True,
@@ -194,6 +209,7 @@ class Account(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(name="account_balance_not_negative", condition=Q(balance__gte=0)),
             models.CheckConstraint(name="account_held_not_negative", condition=Q(held__gte=0)),
+            models.CheckConstraint(name="account_owed_not_negative", condition=Q(owed__gte=0)),
         ]
         indexes: ClassVar = [
             models.Index(

@@ -188,6 +188,34 @@ class AccountSpending(models.Model):
         return f"{self.account} {self.period}"
 
 
+class EndedAllowance(models.Model):
+    """An allowance that ended while work that it may pay for was on hold. Written by `accounts.credits` alone.
+
+    Holds of the account with row numbers above `first` and up to `last` used it. `left` is what it gave less what they
+    set aside and did not return: with each return it grows, and what is then above zero has ended and is taken. The row
+    goes when nothing of it is on hold any more.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ended_allowances")
+    period = models.CharField(_("period"), max_length=10, help_text=_("The day or month that is over."))
+    first = models.BigIntegerField(_("from row"))
+    last = models.BigIntegerField(_("up to row"))
+    given = models.BigIntegerField(_("given"), help_text=_("micro-credits"))
+    left = models.BigIntegerField(_("left"), help_text=_("micro-credits; below zero where more was used."))
+    on_hold = models.BigIntegerField(_("on hold"), help_text=_("micro-credits"))
+
+    class Meta:
+        verbose_name = _("allowance that has ended")
+        verbose_name_plural = _("allowances that have ended")
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="ended_allowance_once", fields=["account", "period"]),
+            models.CheckConstraint(name="ended_allowance_on_hold_not_negative", condition=Q(on_hold__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.period}"
+
+
 class AuditMark(models.Model):
     """How far an audit was content with the ledger: a quick one begins there. Written by the audit alone."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.clock import Now
 from accounts.models.accounts import Account
@@ -65,10 +66,37 @@ class Purchase(models.Model):
         default="",
         help_text=_("The provider's id of the checkout."),
     )
+    page = models.TextField(
+        _("page"),
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("Where the provider takes the money."),
+    )
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("In which it was ordered."),
+    )
     payment = models.CharField(_("payment"), max_length=200, blank=True, default="")
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
     refunded = models.PositiveIntegerField(_("paid back"), default=0, help_text=_("In the smallest unit."))
-    taken_back = models.BigIntegerField(_("taken back"), default=0, help_text=_("micro-credits"))
+    to_take_back = models.BigIntegerField(
+        _("to be taken back"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("micro-credits: for what was paid back, is disputed or was lost."),
+    )
+    taken_back = models.BigIntegerField(
+        _("taken back"),
+        default=0,
+        help_text=_("micro-credits; what is missing is owed by the account."),
+    )
     owed = models.PositiveIntegerField(
         _("owed to the buyer"),
         default=0,
@@ -94,16 +122,88 @@ class Purchase(models.Model):
             models.UniqueConstraint(
                 name="purchase_session_once", fields=["provider", "session"], condition=~Q(session="")
             ),
+            models.CheckConstraint(
+                name="purchase_takes_back_no_more",
+                condition=Q(
+                    taken_back__gte=0, to_take_back__gte=F("taken_back"), credits__gte=F("to_take_back")
+                ),
+            ),
         ]
         indexes: ClassVar = [
             models.Index(name="purchase_of_account", fields=["account", "-id"]),
             models.Index(name="purchase_of_payment", fields=["payment"], condition=~Q(payment="")),
             models.Index(name="purchase_paid", fields=["paid_at"], condition=Q(paid_at__isnull=False)),
             models.Index(name="purchase_to_look", fields=["look_at"], condition=Q(look_at__isnull=False)),
+            models.Index(
+                name="purchase_in_debt",
+                fields=["account", "id"],
+                condition=Q(to_take_back__gt=F("taken_back")),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def credits_owed(self) -> int:
+        """What of its credits is still to be taken back, in micro-credits."""
+        return self.to_take_back - self.taken_back
+
+    def disputed(self, *states: str) -> int:
+        """The sum of its disputes in these states, in the smallest unit; open and lost ones where none is named."""
+        rows = self.disputes.filter(state__in=states or Dispute.COUNTED)
+        return int(rows.aggregate(s=Sum("amount"))["s"] or 0)
+
+    def returned(self) -> int:
+        """What its buyer has back or claims, never more than they paid: refunds, open and lost disputes."""
+        return min(self.price, self.refunded + self.disputed())
+
+    def refundable(self) -> int:
+        """What could still be paid back: not what was, nor what the bank has taken."""
+        return self.price - self.returned()
+
+    def to_be_taken_back(self, returned: int | None = None) -> int:
+        """The part of its credits that follows from `returned`, rounded down in the member's favour."""
+        back = self.returned() if returned is None else min(self.price, returned)
+        return self.credits * back // self.price
+
+
+class Dispute(models.Model):
+    """One dispute of a payment, by the bank of whoever paid; a payment may have several, each of a part.
+
+    An inquiry moves no money; while one is open, or once it was lost, the bank has its amount.
+    """
+
+    class State(models.TextChoices):
+        INQUIRY = "inquiry", _("inquiry")
+        OPEN = "open", pgettext_lazy("dispute", "open")
+        WON = "won", _("won")
+        LOST = "lost", _("lost")
+
+    COUNTED: ClassVar = (State.OPEN, State.LOST)
+    """States in which the bank has the money."""
+
+    purchase = models.ForeignKey(Purchase, on_delete=models.PROTECT, related_name="disputes")
+    number = models.CharField(
+        _("dispute"), max_length=200, blank=True, help_text=_("The provider's id of it.")
+    )
+    amount = models.PositiveIntegerField(_("amount"), help_text=_("In the smallest unit of the currency."))
+    state = models.CharField(_("state"), max_length=10, choices=State)
+    told_at = models.BigIntegerField(
+        default=0, editable=False, help_text="Of the newest event, by the provider's clock: Unix seconds."
+    )
+    created_at = models.DateTimeField(_("when"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("dispute")
+        verbose_name_plural = _("disputes")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="dispute_once", fields=["purchase", "number"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or f"dispute {self.pk}"
 
 
 class PaymentEvent(models.Model):

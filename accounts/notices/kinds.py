@@ -81,6 +81,14 @@ ALL: tuple[Kind, ...] = (
         necessary=True,
     ),
     Kind(
+        "credits.owed",
+        _("Credits of a returned payment that I owe"),
+        _("A payment was returned or disputed: %(amount)s credits of it are owed."),
+        _("They were used, given away or on hold already. Credits that come next pay them first."),
+        button=_("See the receipt"),
+        necessary=True,
+    ),
+    Kind(
         "credits.given_again",
         _("A payment that was not returned after all"),
         _("A payment was not returned after all: %(amount)s credits are yours again."),

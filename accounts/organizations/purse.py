@@ -27,6 +27,8 @@ class Purse:
     """What the member may spend a month in UTC, where they have a limit of their own."""
     left: int | None = None
     """What is left of it."""
+    owed: int = 0
+    """What the account owes, where they see its money."""
 
     @property
     def shown(self) -> int | None:
@@ -42,7 +44,7 @@ def sees_money(user: User, account: Account) -> bool:
 def of(user: User, account: Account, at: datetime | None = None) -> Purse:
     """What the user sees of an account that they act for. No query for an account of their own."""
     if account.kind == Account.Kind.USER and user.account_id == account.pk:
-        return Purse(account.balance, account.held)
+        return Purse(account.balance, account.held, owed=account.owed)
     member = Membership.objects.filter(user=user, account=account).select_related("account").first()
     return of_member(member, at) if member is not None else Purse()
 
@@ -51,7 +53,7 @@ def of_member(member: Membership, at: datetime | None = None) -> Purse:
     """The same by their membership."""
     account = member.account
     if member.role in {role.value for role in roles.MONEY}:
-        return Purse(account.balance, account.held, *_limit(member, at))
+        return Purse(account.balance, account.held, *_limit(member, at), owed=account.owed)
     return Purse(None, None, *_limit(member, at))
 
 

@@ -31,6 +31,7 @@ class What(StrEnum):
     NOT_PAID = "not paid"
     REFUNDED = "refunded"
     REFUND_FAILED = "refund failed"
+    INQUIRY = "inquiry"
     DISPUTED = "disputed"
     DISPUTE_WON = "dispute won"
     DISPUTE_LOST = "dispute lost"
@@ -42,7 +43,8 @@ class Event:
     """One event of a provider in our own words; nothing provider-shaped passes further in.
 
     `reference` is our purchase's, where the event carries it; `payment` the provider's id of the payment. `amount` is
-    in the smallest unit of `currency`: what was paid, was paid back in all, or is disputed.
+    in the smallest unit of `currency`: what was paid, was paid back in all, or is disputed. `dispute` is the provider's
+    id of a dispute; `at` when the provider made the event, in Unix seconds, 0 where it does not say.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Event:
     amount: int | None = None
     currency: str = ""
     dispute: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True)

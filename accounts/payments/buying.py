@@ -71,7 +71,8 @@ def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) ->
     """Order a pack, and open the provider's page for it. Raises CannotBuy.
 
     The row is committed before the provider is asked: an order that is paid is always known here, whatever ends in
-    between. The same `once` comes to the same order, and at the provider to the same page.
+    between. The same `once` comes to the same order, and to the same page: the one that was opened for it, or that the
+    provider opens for an order that asks for the very same.
     """
     if not switches.is_on("purchases"):
         raise CannotBuy("off")
@@ -79,6 +80,8 @@ def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) ->
     if account.status != Account.Status.ACTIVE or acting.is_closed(user):
         raise CannotBuy("closed")
     purchase = _order(user, account, pack_id, once)
+    if purchase.page:
+        return purchase, Checkout(purchase.session, purchase.page)
     provider = registry.provider(purchase.provider)
     if provider is None:
         raise CannotBuy("off")
@@ -94,7 +97,9 @@ def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) ->
             raise CannotBuy("provider") from error
         _refused(purchase, error)
         raise CannotBuy("refused") from error
-    Purchase.objects.filter(pk=purchase.pk, session="").update(session=checkout.session)
+    Purchase.objects.filter(pk=purchase.pk, session__in=["", checkout.session]).update(
+        session=checkout.session, page=checkout.url
+    )
     return purchase, checkout
 
 
@@ -139,7 +144,7 @@ def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
                 raise CannotBuy("refused_often" if counted.filter(no_page).exists() else "many")
             return Purchase.objects.create(
                 reference=reference, account=account, user=user, pack=pack, credits=pack.credits, price=pack.price,
-                currency=pack.currency.lower(), provider=provider.name,
+                currency=pack.currency.lower(), provider=provider.name, language=_language(),
             )  # fmt: skip
     except IntegrityError:
         made = _made(reference, account, pack_id)
@@ -156,13 +161,20 @@ def _made(reference: str, account: Account, pack_id: int) -> Purchase | None:
 
 
 def _as_asked(purchase: Purchase, user: User) -> Order:
-    language = translation.get_language() or "en"
+    # As it was ordered, whatever the reader has chosen since: the provider refuses another order of the same name.
+    language = purchase.language or _language()
+    with translation.override(language):
+        name = str(_("%(amount)s credits") % {"amount": amounts.shown_plain(purchase.credits)})
     return Order(
         reference=purchase.reference,
-        name=_("%(amount)s credits") % {"amount": amounts.shown_plain(purchase.credits)},
+        name=name,
         price=purchase.price,
         currency=purchase.currency,
         email=user.email,
         language=language,
         ends_at=int((purchase.created_at + PAGE_ENDS).timestamp()),
     )
+
+
+def _language() -> str:
+    return (translation.get_language() or "en")[:10]

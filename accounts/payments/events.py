@@ -1,8 +1,9 @@
 """What a payment provider told, done once: the event's row, the purchase and the ledger in one transaction.
 
 Events come twice, late and in any order. Of each purchase stands how much was paid back (`refunded`, which events let
-only grow) and how much of its credits was taken back (`taken_back`); every event moves the second to what follows from
-the first. So a refund that comes before the payment is remembered, and taken back when the payment comes.
+only grow), what is disputed (`disputes`), and how much of its credits is to be taken back, which every event moves to
+what follows from the others (`clawback`). So a refund that comes before the payment is remembered, and taken back when
+the payment comes.
 
 A payment back that fails is told without saying what is left of the others, and may be told before or after them: from
 then on no sum is made of events; the provider is asked (`owing`), and what it answers counts.
@@ -10,7 +11,6 @@ then on no sum is made of events; the provider is asked (`owing`), and what it a
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 import structlog
@@ -19,8 +19,9 @@ from django.db.models import Q
 
 from accounts import credits, record
 from accounts.clock import Now
-from accounts.models import PaymentEvent, Purchase
+from accounts.models import Account, PaymentEvent, Purchase
 from accounts.notices import telling
+from accounts.payments import clawback, disputes
 from accounts.payments.base import Event, What
 
 log = structlog.get_logger(__name__)
@@ -63,7 +64,9 @@ def _one_by_one(event: Event) -> None:
 
 
 def _find(provider: str, event: Event) -> Purchase | None:
-    """The purchase an event is about, locked until the transaction ends: events of one purchase wait for each other."""
+    """The purchase an event is about, locked until the transaction ends behind its account, as all lock them: events of
+    one purchase wait for each other, and for whatever else moves on its account.
+    """
     about = Q()
     if event.reference:
         about |= Q(reference=event.reference)
@@ -73,19 +76,24 @@ def _find(provider: str, event: Event) -> Purchase | None:
         about |= Q(payment=event.payment)
     if not about or event.what == What.OTHER:
         return None
-    rows = Purchase.objects.select_for_update().select_related(None)
-    return rows.filter(about, provider=provider).order_by("pk").first()
+    found = Purchase.objects.filter(about, provider=provider).order_by("pk").first()
+    return _locked(found) if found is not None else None
+
+
+def _locked(purchase: Purchase) -> Purchase:
+    Account.objects.select_for_update(no_key=True).get(pk=purchase.account_id)
+    return Purchase.objects.select_for_update(no_key=True).get(pk=purchase.pk)
 
 
 def _without(event: Event) -> str:
     if event.what == What.OTHER:
         return "not about a purchase"
     if event.payment and event.what in {*_AFTER_PAYMENT, What.REFUNDED}:
-        return f"{_LATER} {event.payment} {event.what.name} {event.amount or 0} {event.dispute}"
+        return f"{_LATER} {event.payment} {event.what.name} {event.amount or 0} {event.dispute} {event.at}"
     return "no such purchase"
 
 
-_AFTER_PAYMENT = {What.DISPUTED, What.DISPUTE_WON, What.DISPUTE_LOST, What.REFUND_FAILED}
+_AFTER_PAYMENT = {*disputes.STATES, What.REFUND_FAILED}
 
 
 def _do(purchase: Purchase, event: Event) -> str:
@@ -102,7 +110,7 @@ def _do(purchase: Purchase, event: Event) -> str:
     if event.what == What.REFUND_FAILED:
         Purchase.objects.filter(pk=purchase.pk).update(refund_failed=True)
         return _ask(purchase)
-    return _disputed(purchase, event.what, event.dispute)
+    return disputes.note(purchase, event)
 
 
 def _paid(purchase: Purchase, event: Event) -> str:
@@ -140,7 +148,7 @@ def _paid(purchase: Purchase, event: Event) -> str:
         told = ["credits added"]
     purchase.refresh_from_db()
     if purchase.refunded:
-        told.append(_level(purchase, "refund"))
+        told.append(clawback.level(purchase, "refund"))
     told += _remembered(purchase)
     return "; ".join(told)
 
@@ -158,12 +166,13 @@ def _remembered(purchase: Purchase) -> list[str]:
     )
     told = []
     for row in early.order_by("pk"):
-        _, _, name, amount, dispute = row.outcome.split(" ", 4)
-        early_one = Event(row.event_id, row.kind, What[name], amount=int(amount), dispute=dispute)
+        _, _, name, amount, dispute, *at = row.outcome.split(" ", 5)
+        early_one = Event(
+            row.event_id, row.kind, What[name], amount=int(amount) or None, dispute=dispute,
+            at=int(at[0]) if at else 0,
+        )  # fmt: skip
         told.append(_do(purchase, early_one))
-        PaymentEvent.objects.filter(pk=row.pk).update(
-            purchase=purchase, outcome=f"{told[-1]} {dispute}".strip()
-        )
+        PaymentEvent.objects.filter(pk=row.pk).update(purchase=purchase, outcome=told[-1][:200])
         purchase.refresh_from_db()
     return told
 
@@ -188,7 +197,7 @@ def _refunded(purchase: Purchase, event: Event) -> str:
     purchase.refunded = amount
     purchase.payment = purchase.payment or event.payment
     purchase.save(update_fields=["refunded", "payment"])
-    return _level(purchase, "refund") if purchase.paid_at else "remembered until it is paid"
+    return clawback.level(purchase, "refund") if purchase.paid_at else "remembered until it is paid"
 
 
 def _ask(purchase: Purchase) -> str:
@@ -204,88 +213,19 @@ def paid_back(purchase: Purchase, amount: int, *, asked: datetime | None, owed: 
     to be paid back to its buyer.
     """
     with transaction.atomic():
-        now = Purchase.objects.select_for_update().get(pk=purchase.pk)
+        now = _locked(purchase)
         if now.look_at != asked:
             return "told meanwhile"
         Purchase.objects.filter(pk=now.pk).update(look_at=None, looks=0)
-        if _is_lost(now):
-            return "nothing: the dispute was lost"
         before = now.refunded
-        now.refunded = min(amount, now.price)
+        now.refunded, now.owed = min(amount, now.price), owed
         Purchase.objects.filter(pk=now.pk).update(refunded=now.refunded, owed=owed)
-        outcome = _level(now, "refund")
+        outcome = clawback.level(now, "refund")
         if now.refunded < before:
             detail = {"before": before, "after": now.refunded, "currency": now.currency, "outcome": outcome}
             record.write(None, "purchase.refund_failed", now, account=now.account_id, detail=detail)
     log.info("payment_asked", purchase=purchase.reference, outcome=outcome)
     return outcome
-
-
-def _is_lost(purchase: Purchase) -> bool:
-    return PaymentEvent.objects.filter(purchase=purchase, outcome__startswith=What.DISPUTE_LOST).exists()
-
-
-def _disputed(purchase: Purchase, what: What, dispute: str) -> str:
-    if what == What.DISPUTED:
-        closed = PaymentEvent.objects.filter(purchase=purchase, outcome__endswith=f" {dispute}").exclude(
-            outcome__startswith="disputed"
-        )
-        if closed.exists():
-            return f"nothing: the dispute is over {dispute}".strip()
-        Purchase.objects.filter(pk=purchase.pk).update(status=Purchase.Status.DISPUTED)
-    elif what == What.DISPUTE_WON:
-        Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.DISPUTED).update(
-            status=Purchase.Status.REFUNDED if purchase.refunded >= purchase.price else Purchase.Status.PAID
-        )
-    else:
-        # The bank has paid it back in our stead.
-        Purchase.objects.filter(pk=purchase.pk).update(
-            status=Purchase.Status.REFUNDED, refunded=purchase.price, owed=0
-        )
-    purchase.refresh_from_db()
-    return f"{what.value}: {_level(purchase, 'dispute')} {dispute}".strip()
-
-
-def _level(purchase: Purchase, why: str) -> str:
-    """Bring what was taken back to what it should be, as far as the balance has it: all of it while it is disputed,
-    else the part that was paid back, rounded down in the member's favour."""
-    disputed = purchase.status == Purchase.Status.DISPUTED
-    wanted = purchase.credits if disputed else purchase.credits * purchase.refunded // purchase.price
-    if not disputed and purchase.refunded >= purchase.price:
-        wanted = purchase.credits
-        Purchase.objects.filter(pk=purchase.pk).update(status=Purchase.Status.REFUNDED, owed=0)
-    elif purchase.status == Purchase.Status.REFUNDED:
-        # What was paid back came back to the operator.
-        Purchase.objects.filter(pk=purchase.pk).update(status=Purchase.Status.PAID)
-    change = wanted - purchase.taken_back
-    # Once by the event's row; the ledger only wants another name for each.
-    number = secrets.token_hex(4)
-    if change > 0:
-        entry = credits.take_back(
-            purchase.account, change, reference=f"back-{purchase.reference}-{number}", reason=why
-        )
-        taken = -entry.balance_delta
-        Purchase.objects.filter(pk=purchase.pk).update(taken_back=purchase.taken_back + taken)
-        if taken:
-            telling.tell(
-                purchase.user, "credits.taken_back", link=f"/account/credits/{purchase.reference}/",
-                amount_micro=taken,
-            )  # fmt: skip
-        return f"{taken} of {change} taken back"
-    if change < 0:
-        try:
-            credits.purchase(
-                purchase.account, -change, reference=f"purchase-{purchase.reference}-{number}", reason=why
-            )
-        except credits.AccountClosed:
-            # Else the provider would tell it for days, and the dispute stand open for ever.
-            return "nothing given again: the account is closed"
-        Purchase.objects.filter(pk=purchase.pk).update(taken_back=wanted)
-        telling.tell(
-            purchase.user, "credits.given_again", link=f"/account/credits/{purchase.reference}/", amount_micro=-change
-        )  # fmt: skip
-        return f"{-change} given again"
-    return "nothing to take back"
 
 
 def _refuse(purchase: Purchase, event: Event, why: str) -> str:

@@ -14,7 +14,7 @@ from django.db.models import F
 
 from accounts import record
 from accounts.clock import Now
-from accounts.models import Account, Purchase
+from accounts.models import Account, Dispute, Purchase
 from accounts.payments import events, registry
 from accounts.payments.base import Provider, ProviderError
 
@@ -56,11 +56,16 @@ def look(purchase: Purchase) -> str:
 
 def _settled(purchase: Purchase, provider: Provider) -> str:
     back = min(provider.paid_back(purchase.payment), purchase.price)
-    left = purchase.price - back
+    lost = purchase.disputed(Dispute.State.LOST)
+    left = max(0, purchase.price - back - lost)
+    if purchase.owed and left and purchase.disputed(Dispute.State.OPEN):
+        # Their bank may be paying it back in our stead.
+        return "asked again later: it is disputed"
     if purchase.owed and left and not purchase.refund_failed:
-        once = f"refund-{purchase.reference}-owed-{back}"
+        # Named by what is left too, which a lost dispute makes less.
+        once = f"refund-{purchase.reference}-owed-{back}-{left}"
         provider.refund(purchase.payment, left, once=once, reason=_REASON, hurried=True)
-        return events.paid_back(purchase, purchase.price, asked=purchase.look_at)
+        return events.paid_back(purchase, back + left, asked=purchase.look_at)
     # What failed once would fail again: where no credits can be given instead, it stays owed until staff saw to it.
     closed = purchase.account.status == Account.Status.CLOSED
     unpaid = purchase.owed or (purchase.refund_failed and back < purchase.refunded)

@@ -23,9 +23,8 @@ class NotPaidBack(Exception):
 
 
 def can_be(purchase: Purchase) -> bool:
-    """Whether something of it was paid and is left."""
-    paid = purchase.status in {Purchase.Status.PAID, Purchase.Status.REFUNDED}
-    return paid and bool(purchase.payment) and purchase.refunded < purchase.price
+    """Whether something of it was paid and is left, beside what is disputed or was lost."""
+    return purchase.paid_at is not None and bool(purchase.payment) and purchase.refundable() > 0
 
 
 def was_paid_otherwise(purchase: Purchase, *, by: User, reason: str) -> bool:

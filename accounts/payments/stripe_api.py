@@ -33,7 +33,28 @@ _KINDS = {
 }
 _REFUNDS = {"refund.failed", "refund.updated", "charge.refund.updated"}
 """Of one refund, where `charge.refunded` tells of the charge."""
-_CLOSED = {"won": What.DISPUTE_WON, "warning_closed": What.DISPUTE_WON, "lost": What.DISPUTE_LOST}
+_DISPUTES = "charge.dispute."
+_STATES = {
+    # A question of the bank: no money has moved yet.
+    "warning_needs_response": What.INQUIRY,
+    "warning_under_review": What.INQUIRY,
+    "needs_response": What.DISPUTED,
+    "under_review": What.DISPUTED,
+    # Lost, and not yet for good.
+    "appeal_needs_response": What.DISPUTED,
+    "appeal_under_review": What.DISPUTED,
+    "won": What.DISPUTE_WON,
+    "warning_closed": What.DISPUTE_WON,
+    # Settled before there was one; where money went back for it, a refund tells of that.
+    "prevented": What.DISPUTE_WON,
+    "lost": What.DISPUTE_LOST,
+}
+"""What the status of a dispute means to us."""
+_FUNDS = {
+    "funds_withdrawn": {What.INQUIRY: What.DISPUTED},
+    "funds_reinstated": dict.fromkeys((What.INQUIRY, What.DISPUTED, What.DISPUTE_LOST), What.DISPUTE_WON),
+}
+"""Where the money is, is told by these kinds whatever the status says."""
 
 
 class Stripe:
@@ -183,8 +204,10 @@ def _event(values: Any) -> Event:
         return _refunded(event_id, kind, inner)
     if kind in _REFUNDS:
         return _refund(event_id, kind, inner)
-    if kind in {"charge.dispute.created", "charge.dispute.closed"}:
-        return _dispute(event_id, kind, inner)
+    if kind.startswith(_DISPUTES):
+        # What tells that there is one comes before all else that is told of it, however late it is sent.
+        at = 0 if kind == f"{_DISPUTES}created" else _moment(values)
+        return _dispute(event_id, kind, inner, at)
     return Event(event_id, kind, What.OTHER)
 
 
@@ -231,12 +254,9 @@ def _refund(event_id: str, kind: str, refund: Mapping[str, Any]) -> Event:
     )
 
 
-def _dispute(event_id: str, kind: str, dispute: Mapping[str, Any]) -> Event:
-    status = _text(dispute, "status")
-    what = What.DISPUTED if kind.endswith("created") else _CLOSED.get(status, What.OTHER)
-    if kind.endswith("created") and status.startswith("warning_"):
-        # An inquiry of the bank: no money has moved yet.
-        what = What.OTHER
+def _dispute(event_id: str, kind: str, dispute: Mapping[str, Any], at: int) -> Event:
+    what = _STATES.get(_text(dispute, "status"), What.OTHER)
+    what = _FUNDS.get(kind.removeprefix(_DISPUTES), {}).get(what, what)
     return Event(
         event_id,
         kind,
@@ -245,7 +265,17 @@ def _dispute(event_id: str, kind: str, dispute: Mapping[str, Any]) -> Event:
         amount=_amount(dispute, "amount"),
         currency=_text(dispute, "currency").lower(),
         dispute=_text(dispute, "id"),
+        at=at,
     )
+
+
+def _moment(event: Mapping[str, Any]) -> int:
+    found = event.get("created")
+    if found is None:
+        return 0
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 2**40:
+        raise _Misshapen
+    return found
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import access, zones
-from accounts.models import CreditPack, Purchase, User
+from accounts.models import CreditPack, Dispute, Purchase, User
 from accounts.money_forms import ONCE, OnceForm
 from accounts.payments import buying, events, registry
 from accounts.payments.base import NotGenuine
@@ -105,6 +105,7 @@ def purchase(request: HttpRequest, reference: str) -> HttpResponse:
     times = min(int(asked), _ASKED_AT_MOST) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 0
     context = {
         "purchase": found,
+        "disputes": found.disputes.exclude(state=Dispute.State.INQUIRY).order_by("pk"),
         "own": account,
         "asks_again": found.status == Purchase.Status.OPEN and times < _ASKED_AT_MOST,
         "next_asked": times + 1,

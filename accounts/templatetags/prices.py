@@ -8,7 +8,7 @@ from django import template
 from django.urls import reverse
 
 from accounts import site
-from accounts.models import CodeBatch, Purchase
+from accounts.models import CodeBatch, Dispute, Purchase
 from accounts.payments import registry
 from accounts.payments.money import in_words
 
@@ -32,6 +32,12 @@ def price_of(thing: Any) -> str:
 def refunded_of(purchase: Purchase) -> str:
     """What of it was paid back."""
     return in_words(purchase.refunded, purchase.currency)
+
+
+@register.filter
+def dispute_of(dispute: Dispute) -> str:
+    """What of its purchase is disputed."""
+    return in_words(dispute.amount, dispute.purchase.currency)
 
 
 @register.filter

@@ -199,12 +199,9 @@ def _finish(wish: Closure) -> None:
             emptying.user(wish.user, account)
         else:
             _part_members(account)
-        balance = Account.objects.get(pk=account.pk).balance
-        if balance:
-            credits.adjust(account, -balance, reason="The account was deleted.", actor=None)
+        credits.close(account, reason="The account was deleted.")
         Account.objects.filter(pk=account.pk).update(
             name=f"deleted-{wish.user_id}" if personal_one else f"deleted-organisation-{account.pk}",
-            status=Account.Status.CLOSED,
             webhook_secret="",
             webhook_secret_old="",
         )

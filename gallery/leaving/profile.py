@@ -31,6 +31,7 @@ def row(user: User, account: Account) -> contents.Row:
             "plan": account.plan.name if account.plan is not None else None,
             "balance_micro": account.balance,
             "held_micro": account.held,
+            "owed_micro": account.owed,
             "created_at": contents.stamp(account.created_at),
             "in_flight_limit": account.in_flight_limit,
             "day_limit_micro": account.day_limit,

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 
 from accounts import amounts, credits
 from accounts.management.commands._users import user_named
+from accounts.models import Account
 from accounts.organizations import founding
 
 
@@ -45,7 +46,9 @@ class Command(BaseCommand):
         except ValueError as error:
             # A reference that is too long, or a balance that would be too large.
             raise CommandError(str(error)) from None
+        account = Account.objects.get(pk=entry.account_id)
+        owes = f", and still owes {amounts.decimal_text(account.owed)}" if account.owed else ""
         self.stdout.write(
-            f"{user.username} has {amounts.decimal_text(entry.balance_after)} credits"
-            f" ({amounts.decimal_text(amount)} added)."
+            f"{user.username} has {amounts.decimal_text(account.balance)} credits"
+            f" ({amounts.decimal_text(amount)} added){owes}."
         )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from accounts import allowances, audit, credits
@@ -21,7 +22,6 @@ from accounts.models import (
     Gift,
     LedgerEntry,
     Plan,
-    Purchase,
     RedeemCode,
     Redemption,
     User,
@@ -29,14 +29,14 @@ from accounts.models import (
 from accounts.organizations import founding
 from gallery.leaving import closing
 from tests import factories
-from tests.accounts.credits import clubs
-from tests.accounts.credits.known import Bought, Call, Crash, Crashed, Job, Known, Member, numbers
+from tests.accounts.credits import clubs, payments
+from tests.accounts.credits.known import Call, Crash, Crashed, Job, Known, Member, numbers
 
 ALLOWANCE = 40
 _FIRST_DAY = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-class House(clubs.Clubs):
+class House(clubs.Clubs, payments.Payments):
     """Some accounts, and all that can happen to their credits."""
 
     def __init__(self, size: int = 3) -> None:
@@ -45,7 +45,8 @@ class House(clubs.Clubs):
             name=self.name, allowance=ALLOWANCE, allowance_every=Plan.Every.DAY, allowance_ends=True
         )
         self.batch = CodeBatch.objects.create(name=self.name, credits=25)
-        super().__init__()
+        clubs.Clubs.__init__(self)
+        payments.Payments.__init__(self)
         self.day = 0
         self.crashes = self.steps = 0
         self.people = [self._open() for _n in range(size)]
@@ -70,7 +71,14 @@ class House(clubs.Clubs):
         getattr(self, f"_{verb}")(chosen, amount, other, crash)
         for known in (chosen, self._who(other)):
             row = Account.objects.get(pk=known.account.pk)
-            assert (row.balance, row.held) == (known.balance, known.held), (verb, row, known)
+            assert (row.balance, row.held, row.owed) == (known.balance, known.held, known.owed), (
+                verb,
+                row,
+                known,
+            )
+            sums = row.ledger.aggregate(balance=Sum("balance_delta"), held=Sum("held_delta"))
+            assert (sums["balance"] or 0, sums["held"] or 0) == (row.balance, row.held), (verb, row, known)
+            assert not (row.owed and row.balance), (verb, row, known)
 
     def check(self) -> None:
         """The audit is content."""
@@ -97,13 +105,13 @@ class House(clubs.Clubs):
     def _grant(self, known: Known, amount: int, other: int, crash: int) -> None:
         refused = credits.AccountClosed if known.status == "closed" else None
         if self._do(crash, lambda: credits.grant(known.account, amount + 1), refused):
-            known.balance += amount + 1
+            known.comes(amount + 1)
 
     def _adjust(self, known: Known, amount: int, other: int, crash: int) -> None:
         delta = amount + 1 if other % 2 else -amount - 1
         refused = credits.InsufficientCredits if known.balance + delta < 0 else None
         if self._do(crash, lambda: credits.adjust(known.account, delta, reason="so", actor=None), refused):
-            known.balance += delta
+            known.comes(delta)
 
     def _hold(self, known: Known, amount: int, other: int, crash: int) -> None:
         reference, today = f"job-{next(numbers)}-{self.name}"[:50], f"{timezone.now():%Y-%m-%d}"
@@ -138,7 +146,7 @@ class House(clubs.Clubs):
             released = job.held - min(charge, job.held)
             job.live, job.net = False, job.held - released
             known.held -= job.held
-            known.balance += released
+            known.returns(job, released)
         return None
 
     def _settle_again(self, known: Known, job: Job, charge: int, crash: int) -> None:
@@ -154,7 +162,7 @@ class House(clubs.Clubs):
     def _redeem(self, known: Known, amount: int, other: int, crash: int) -> None:
         refused = None if known.status == "active" else credits.AccountClosed
         if self._do(crash, lambda: self._redeemed(known), refused):
-            known.balance += self.batch.credits
+            known.comes(self.batch.credits)
 
     def _redeemed(self, known: Known) -> LedgerEntry:
         code = RedeemCode.objects.create(
@@ -175,48 +183,13 @@ class House(clubs.Clubs):
             refused = credits.InsufficientCredits
         if self._do(crash, lambda: self._given(known, receiver, amount + 1), refused):
             known.balance -= amount + 1
-            receiver.balance += amount + 1
+            receiver.comes(amount + 1)
 
     def _given(self, known: Known, receiver: Known, amount: int) -> Any:
         gift = Gift.objects.create(
             giver=known.account, receiver=receiver.account, amount=amount, user=known.user
         )
         return credits.give(known.account, receiver.account, amount, reference=gift.reference)
-
-    def _purchase(self, known: Known, amount: int, other: int, crash: int) -> None:
-        refused = credits.AccountClosed if known.status == "closed" else None
-        bought = self._do(crash, lambda: self._bought(known, amount + 1), refused)
-        if bought:
-            known.purchases.append(Bought(bought))
-            known.balance += amount + 1
-
-    def _bought(self, known: Known, amount: int) -> Purchase:
-        row = Purchase.objects.create(
-            account=known.account, user=known.user, credits=amount, price=100, currency="usd", provider="test",
-            status=Purchase.Status.PAID, paid_at=timezone.now(),
-        )  # fmt: skip
-        credits.purchase(known.account, amount, reference=f"purchase-{row.reference}")
-        return row
-
-    def _take_back(self, known: Known, amount: int, other: int, crash: int) -> None:
-        if not known.purchases:
-            return
-        bought = known.purchases[other % len(known.purchases)]
-        asked = bought.row.credits - bought.taken
-        if not asked:
-            return
-        reference = f"back-{bought.row.reference}-{next(numbers)}"
-        entry = self._do(crash, lambda: self._took(known, bought, asked, reference), None)
-        if entry:
-            taken = min(asked, known.balance)
-            assert entry.balance_delta == -taken
-            bought.taken += taken
-            known.balance -= taken
-
-    def _took(self, known: Known, bought: Bought, asked: int, reference: str) -> LedgerEntry:
-        entry = credits.take_back(known.account, asked, reference=reference)
-        Purchase.objects.filter(pk=bought.row.pk).update(taken_back=bought.taken - entry.balance_delta)
-        return entry
 
     def _refund(self, known: Known, amount: int, other: int, crash: int) -> None:
         ended = [job for job in known.jobs if not job.live and job.net]
@@ -228,7 +201,7 @@ class House(clubs.Clubs):
             refused = credits.AccountClosed
         if self._do(crash, lambda: credits.refund(known.account, job.net, reference=job.reference), refused):
             job.refunded = True
-            known.balance += job.net
+            known.comes(job.net)
 
     def _allowance(self, known: Known, amount: int, other: int, crash: int) -> None:
         # Days go forward, seldom by more than one, and sometimes the clock is set back.
@@ -247,7 +220,8 @@ class House(clubs.Clubs):
         if gives:
             used = sum(job.net for job in known.jobs if job.generation == known.generation)
             known.balance -= max(0, min(known.allowed - used, known.balance))
-            known.balance += ALLOWANCE
+            known.ended[known.generation] = (known.allowed, used)
+            known.comes(ALLOWANCE)
             known.period, known.allowed, known.generation = period, ALLOWANCE, known.generation + 1
 
     def _limit(self, known: Known, amount: int, other: int, crash: int) -> None:
@@ -274,12 +248,18 @@ class House(clubs.Clubs):
         self._state(known, "closing")
         self._return_all(known, crash)
         if known.held == 0 and not any(job.live for job in known.jobs):
-            self._state(known, "closed")
+            if not self._do(crash, lambda: self._closed(known), None):
+                return
+            known.status, known.balance = "closed", 0
             self.people.append(self._open())
             # Some who are gone are asked again, but they must not crowd out the others.
             gone = [one for one in self.people if one.status == "closed"]
             if len(gone) > 2:
                 self.people.remove(gone[0])
+
+    def _closed(self, known: Known) -> bool:
+        credits.close(known.account, reason="deleted")
+        return True
 
     def _state(self, known: Known, status: str) -> None:
         Account.objects.filter(pk=known.account.pk).update(status=status)
@@ -291,10 +271,22 @@ class House(clubs.Clubs):
 
 
 VERBS = (
-    "grant", "adjust", "hold", "settle", "redeem", "gift", "purchase", "take_back", "refund", "allowance", "limit",
-    "ban", "delete", *clubs.VERBS,
+    "grant", "adjust", "hold", "settle", "redeem", "gift", "refund", "allowance", "limit", "ban", "delete",
+    *payments.VERBS, *clubs.VERBS,
 )  # fmt: skip
-OFTEN = (*VERBS, "hold", "hold", "hold", "settle", "settle", "settle", "grant")
+OFTEN = (
+    *VERBS,
+    "hold",
+    "hold",
+    "hold",
+    "settle",
+    "settle",
+    "settle",
+    "grant",
+    "purchase",
+    "dispute",
+    "pay_back",
+)
 
 
 def at_random(house: House, steps: int, seed: int) -> None:

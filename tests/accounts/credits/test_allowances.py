@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from accounts import allowances, audit, credits, site
-from accounts.models import MICRO, Account, LedgerEntry, Plan, User
+from accounts.models import MICRO, Account, EndedAllowance, LedgerEntry, Plan, User
 from predictions import refusals, submit
 from predictions.models import Version
 from tests import factories
@@ -108,6 +108,112 @@ def test_what_is_on_hold_counts_as_used() -> None:
     spend(account, 6)
     allowances.renew(account.pk, at=NOON + timedelta(days=1))
     assert balance(account) == 10 and account.held == 6
+
+
+def hold(account: Account, amount: int, name: str) -> None:
+    with transaction.atomic():
+        credits.hold(account.pk, amount, name)
+
+
+def settle(account: Account, name: str, charge: int = 0) -> None:
+    with transaction.atomic():
+        credits.settle(account.pk, name, charge)
+
+
+@pytest.mark.django_db
+def test_no_hold_carries_an_allowance_over_the_end_of_its_period() -> None:
+    account = member()
+    allowances.renew(account.pk, at=NOON)
+    for day in range(5):
+        hold(account, 10, f"job-{day}")
+        allowances.renew(account.pk, at=NOON + timedelta(days=day + 1))
+        settle(account, f"job-{day}")
+        assert (balance(account), account.held, list(audit.breaches())) == (10, 0, []), day
+    assert not EndedAllowance.objects.exists()
+
+
+@pytest.mark.django_db
+def test_of_what_comes_back_after_its_period_only_the_allowance_goes() -> None:
+    account = member(credit=100)
+    allowances.renew(account.pk, at=NOON)
+    hold(account, 60, "large")
+    hold(account, 5, "small")
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    assert (balance(account), account.held) == (55, 65)
+    # Of 65 ten were the allowance's, and they are used up last of all that is charged.
+    settle(account, "large", 7)
+    assert balance(account) == 55 + 53
+    settle(account, "small", 0)
+    assert balance(account) == 55 + 53 + 5 - 3
+    rows = LedgerEntry.objects.filter(kind="allowance", balance_delta__lt=0)
+    assert [row.balance_delta for row in rows] == [-3]
+    assert list(audit.breaches()) == [] and not EndedAllowance.objects.exists()
+
+
+@pytest.mark.django_db
+def test_each_return_takes_what_its_own_allowance_left_however_many_periods_ago() -> None:
+    account = member()
+    for day in range(3):
+        allowances.renew(account.pk, at=NOON + timedelta(days=day))
+        hold(account, 10, f"job-{day}")
+    allowances.renew(account.pk, at=NOON + timedelta(days=3))
+    assert (balance(account), account.held) == (10, 30)
+    for day, charge in ((1, 4), (0, 0), (2, 10)):
+        settle(account, f"job-{day}", charge)
+        assert balance(account) == 10
+    assert list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+def test_a_plan_that_gives_nothing_any_more_ends_what_was_on_hold_too() -> None:
+    chosen = plan()
+    account = member(chosen)
+    allowances.renew(account.pk, at=NOON)
+    hold(account, 10, "job")
+    Plan.objects.filter(pk=chosen.pk).update(allowance=0)
+    for day in range(1, 4):
+        Account.objects.filter(pk=account.pk).update(allowance_until=None)
+        allowances.renew(account.pk, at=NOON + timedelta(days=day))
+    settle(account, "job")
+    assert balance(account) == 0 and list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+def test_what_came_back_is_taken_from_whoever_is_suspended_too() -> None:
+    account = member()
+    allowances.renew(account.pk, at=NOON)
+    hold(account, 10, "job")
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    Account.objects.filter(pk=account.pk).update(status="suspended")
+    settle(account, "job")
+    assert balance(account) == 10
+
+
+@pytest.mark.django_db
+def test_a_hundred_that_come_back_give_no_allowance_twice() -> None:
+    account = member(plan(allowance=100))
+    allowances.renew(account.pk, at=NOON)
+    for number in range(100):
+        hold(account, 1, f"job-{number}")
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    for number in range(100):
+        settle(account, f"job-{number}")
+    Account.objects.filter(pk=account.pk).update(allowance_until=None)
+    assert not allowances.renew(account.pk, at=NOON + timedelta(days=1, hours=1))
+    assert balance(account) == 100 and list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+def test_the_audit_finds_an_ended_allowance_that_its_holds_do_not_explain() -> None:
+    account = member()
+    allowances.renew(account.pk, at=NOON)
+    hold(account, 10, "job")
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    EndedAllowance.objects.update(left=3)
+    (breach,) = audit.breaches()
+    assert (breach.kind, breach.message) == (
+        "allowance", "has 0.000003 left and 0.00001 on hold, which its holds do not explain",
+    )  # fmt: skip
 
 
 @pytest.mark.django_db

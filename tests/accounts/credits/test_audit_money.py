@@ -102,14 +102,14 @@ def test_money_for_an_account_that_is_closed_is_no_breach(purchase: Purchase) ->
 
 
 def test_it_knows_what_was_taken_back_and_given_again(purchase: Purchase) -> None:
-    account, reference = purchase.account, purchase.reference
-    credits.take_back(account, 10, reference=f"back-{reference}-1")
-    assert found() == [f"purchase {reference}: says that 0.00 was taken back, the ledger 0.00001"]
-    Purchase.objects.update(taken_back=10, status="disputed")
+    Purchase.objects.update(refunded=500)
+    credits.take_back(purchase, 10, reason="refund")
     assert found() == []
-    credits.purchase(account, 10, reference=f"purchase-{reference}-2")
-    Purchase.objects.update(taken_back=0, status="paid")
+    Purchase.objects.update(refunded=0)
+    credits.take_back(purchase, 0, reason="refund")
     assert found() == []
+    Purchase.objects.update(taken_back=10, to_take_back=10)
+    assert f"purchase {purchase.reference}: says that 0.00001 was taken back, the ledger 0.00" in found()
 
 
 def test_it_finds_an_allowance_of_somebody_else(alice: User) -> None:

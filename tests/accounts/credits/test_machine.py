@@ -5,22 +5,34 @@ The short form runs with every suite. `DARKROOM_TEST_LONG=10000` makes it so man
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Sum
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from accounts.models import Account, LedgerEntry, User
+from accounts import allowances, audit, credits
+from accounts.models import Account, LedgerEntry, Purchase, User
+from accounts.payments import events
+from accounts.payments.base import What
 from tests.accounts.credits.house import VERBS, House, at_random
+from tests.accounts.credits.known import Bought, Job, numbers
+from tests.accounts.credits.payments import PROVIDER, STATES
+from tests.races import together
 
 LONG = int(os.environ.get("DARKROOM_TEST_LONG", "0"))
+_SHORT, _THREADS = 100, 4
 _RUN = 400
 """Steps of one run of the machine: what Hypothesis can choose for at once."""
 WHO = st.integers(0, 9)
@@ -108,6 +120,83 @@ if LONG:
         print(f"{steps} steps, {crashes} crashes, {LedgerEntry.objects.count()} ledger rows")
 
 
+@pytest.mark.django_db
+def test_the_audit_is_content_after_each_step() -> None:
+    """Houses of a hundred steps each, forgotten one after the other: an audit reads all that there is."""
+    for seed in range(max(1, LONG // _SHORT)):
+        with transaction.atomic():
+            house = House()
+            for _n in range(_SHORT if LONG else 20):
+                at_random(house, 1, seed=seed * 100_003 + house.steps)
+                house.check()
+            transaction.set_rollback(True)
+
+
+def _any_step(house: House, chosen: random.Random) -> None:
+    """One step of several threads in one house: nobody can tell what it comes to, so nothing is compared."""
+    who, other = chosen.choice(house.people), chosen.choice(house.people)
+    amount, jobs = chosen.randint(1, 30), [one.reference for one in who.jobs]
+    with contextlib.suppress(
+        credits.InsufficientCredits, credits.AccountClosed, IntegrityError, LedgerEntry.DoesNotExist
+    ):
+        match chosen.choice(
+            ("hold", "hold", "settle", "settle", "gift", "buy", "return", "dispute", "grant", "renew")
+        ):
+            case "hold":
+                job = Job(f"job-{next(numbers)}-{house.name}"[:50], amount, "", 0, who.user.pk)
+                with transaction.atomic():
+                    credits.hold(who.account.pk, amount, job.reference)
+                who.jobs.append(job)
+            case "settle" if jobs:
+                with transaction.atomic():
+                    credits.settle(who.account.pk, chosen.choice(jobs[-9:]), chosen.choice((0, 0, amount)))
+            case "gift" if who is not other:
+                with transaction.atomic():
+                    house._given(who, other, amount)
+            case "buy":
+                who.purchases.append(Bought(house._paid_for(who, amount)))
+            case "return" if who.purchases:
+                bought = chosen.choice(who.purchases[-5:])
+                events.receive(
+                    PROVIDER, house._event(What.REFUNDED, bought, amount=chosen.choice((20, 50, 100)))
+                )
+            case "dispute" if who.purchases:
+                bought, number = chosen.choice(who.purchases[-5:]), f"dp-{chosen.randint(0, 2)}"
+                what = chosen.choice(list(STATES.values()))
+                told = house._event(what, bought, amount=amount, dispute=number, at=house.clock)
+                events.receive(PROVIDER, told)
+            case "grant":
+                credits.grant(who.account, amount)
+            case "renew":
+                day = timedelta(days=len(who.jobs) // 5)
+                allowances.renew(who.account.pk, at=datetime(2030, 1, 1, 12, tzinfo=UTC) + day)
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.django_db(transaction=True)
+def test_it_adds_up_after_steps_of_several_threads_at_once() -> None:
+    house = House()
+
+    def walk(seed: int) -> None:
+        chosen = random.Random(seed)
+        for _n in range(max(25, LONG // _THREADS)):
+            _any_step(house, chosen)
+
+    results = together([partial(walk, seed) for seed in range(_THREADS)], within_s=36_000 if LONG else 120)
+    assert results == [None] * _THREADS
+    assert [str(breach) for breach in audit.breaches()] == []
+    for known in house.people:
+        row = Account.objects.get(pk=known.account.pk)
+        sums = row.ledger.aggregate(balance=Sum("balance_delta"), held=Sum("held_delta"))
+        assert (sums["balance"] or 0, sums["held"] or 0) == (row.balance, row.held)
+        debts = sum(one.credits_owed for one in Purchase.objects.filter(account=row))
+        assert row.owed == debts and not (row.owed and row.balance)
+    if LONG:
+        print(
+            f"{_THREADS} threads, {LedgerEntry.objects.count()} ledger rows, {Purchase.objects.count()} purchases"
+        )
+
+
 def _address() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite://{django_settings.DATABASES['default']['NAME']}"
@@ -132,7 +221,5 @@ def test_a_process_that_is_killed_leaves_whole_movements_behind(alice: User) -> 
         finally:
             child.kill()
             child.communicate()
-        from accounts import audit
-
         assert [str(breach) for breach in audit.breaches()] == []
     assert Account.objects.count() > 3 and LedgerEntry.objects.count() > 10

@@ -9,7 +9,10 @@ import pytest
 
 from accounts.models import CreditPack
 from tests.accounts.money.rows import make_pack
+from tests.fakes import provider
 from tests.stripe_double import KEY, SECRET, StripeDouble
+
+__all__ = ["provider"]
 
 
 @pytest.fixture

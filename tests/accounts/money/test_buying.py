@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -91,6 +92,37 @@ def test_a_form_sent_twice_is_one_order_and_one_page(
     assert len(pages) == len(double.sessions) == Purchase.objects.count() == 1
     assert order(client, pack, "f" * 24).status_code == 303
     assert Purchase.objects.count() == 2
+
+
+def test_a_form_sent_again_in_another_language_opens_the_page_of_its_first_order(
+    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble
+) -> None:
+    client = client_of(alice)
+    first = order(client, pack)
+    User.objects.filter(pk=alice.pk).update(language="zh-hans", email="elsewhere@example.org")
+    client.cookies["django_language"] = "zh-hans"
+    again = order(client, pack)
+    assert (again.status_code, again["Location"]) == (303, first["Location"])
+    assert Purchase.objects.get().status == "open" and len(double.sessions) == 1
+
+
+def test_an_order_whose_answer_was_lost_is_asked_for_again_as_it_was(
+    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(alice)
+    with monkeypatch.context() as patch:
+        patch.setattr(StripeDouble, "_answer", _done_and_broken_off)
+        assert order(client, pack).status_code == 502
+    User.objects.filter(pk=alice.pk).update(language="zh-hans")
+    client.cookies["django_language"] = "zh-hans"
+    assert order(client, pack).status_code == 303
+    assert len(double.sessions) == Purchase.objects.count() == 1
+
+
+def _done_and_broken_off(double: StripeDouble, handler: Any, method: str) -> None:
+    body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0)).decode()
+    double._done(handler, method, body, dict(parse_qsl(body, keep_blank_values=True)))
+    handler.close_connection = True
 
 
 @pytest.mark.parametrize(
@@ -389,7 +421,7 @@ def test_a_lost_dispute_is_a_refund(charlie: User, bought: Purchase, double: Str
     tell(double.dispute(bought.session, "closed", "lost"))
     tell(double.dispute(bought.session, "created", "needs_response"))
     bought.refresh_from_db()
-    assert (bought.status, bought.refunded, balance(charlie)) == ("refunded", 500, 0)
+    assert (bought.status, bought.returned(), balance(charlie)) == ("refunded", 500, 0)
 
 
 def test_a_dispute_that_comes_before_the_payment_is_remembered(

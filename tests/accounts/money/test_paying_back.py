@@ -229,7 +229,7 @@ def test_a_lost_dispute_stays_lost_whatever_became_of_a_payment_back(
     tell(double.send_back(made))
     again()
     bought.refresh_from_db()
-    assert (bought.status, bought.refunded, balance(charlie)) == ("refunded", 500, 0)
+    assert (bought.status, bought.refunded, bought.returned(), balance(charlie)) == ("refunded", 0, 500, 0)
 
 
 @pytest.mark.parametrize(
