@@ -1,4 +1,4 @@
-"""One door to the panel, and the queue's own tables in it, to be read only.
+"""The panel's overview, and the queue's own tables in it, to be read only.
 
 They are found by name, for one module alone may import the queue.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.decorators import secure_admin_login
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
@@ -17,8 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.desk import HistoryDesk
 from gallery.moderation.desk.views import landing
 
-# The pages' sign-in is the only one: its rate limits and checks hold for the panel too.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.index_title = _("Overview")
 
 _index = admin.site.index

@@ -1,4 +1,4 @@
-"""The panel's site: unfold's, which lists its models without translating each name again at every comparison."""
+"""The panel's site: unfold's, with the pages' sign-in, sign-out and change of password in place of Django's own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,53 @@ from typing import Any
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin import sites
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
 
 
 class Panel(UnfoldAdminSite):
-    """What `admin.site` is here."""
+    """What `admin.site` is here.
+
+    Django's form takes a password alone: it asks for no second factor, counts no tries and keeps no record. So none of
+    its views of that kind can be reached, by staff as little as by strangers.
+    """
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        # Before Django's, which ask for staff first and would lead members round in a circle.
+        return [
+            path("logout/", self.logout, name="logout"),
+            path("password_change/", self.password_change, name="password_change"),
+            path("password_change/done/", self.password_change, name="password_change_done"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Lead to the pages' sign-in and from there to `next`. Whatever was posted is looked at by nobody."""
+        # Not at the top: this module is loaded before there are models.
+        from allauth.account.utils import get_next_redirect_url
+
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied
+        back = get_next_redirect_url(request) or reverse("admin:index")
+        return redirect(reverse("account_login", query={"next": back}))
+
+    @method_decorator(never_cache)
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The pages' sign-out: a form that was posted here is posted there."""
+        return redirect(reverse("account_logout", query=request.GET), preserve_request=True)
+
+    @method_decorator(never_cache)
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The pages' change of password."""
+        return redirect("account_change_password")
 
     def _build_app_dict(self, request: HttpRequest, label: str | None = None) -> dict[str, Any]:
         # Every page of the panel sorts all models by name; a lazy name is translated anew whenever it is compared.
