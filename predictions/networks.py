@@ -1,18 +1,14 @@
-"""Which network addresses are public, and connections that go nowhere else. Plain Python: settings are passed in."""
+"""Which network addresses are public. Plain Python: settings are passed in."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
-
-import httpcore
+from collections.abc import Iterable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-CONNECT_S = 5.0
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "ip6-loopback"})
 
 # The IANA special-purpose address registries of IPv4 and IPv6 (RFC 6890, as of 2025) and what they leave out, with the
@@ -88,59 +84,6 @@ async def resolve(host: str, port: int) -> list[str]:
     loop = asyncio.get_running_loop()
     rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(row[4][0]) for row in rows))
-
-
-class Guard(httpcore.AsyncNetworkBackend):
-    """Resolves a host, checks every address it names, and connects to the very address that was checked.
-
-    Checking a name and letting somebody resolve it again would let the answer change in between. Failures are
-    httpcore.ConnectError with the text `no_name` or `inner`.
-    """
-
-    def __init__(
-        self,
-        may_connect: Callable[[str], bool],
-        look_up: Callable[[str, int], Awaitable[list[str]]],
-        *,
-        no_name: str,
-        inner: str,
-    ) -> None:
-        self._inner = httpcore.AnyIOBackend()
-        self._may_connect = may_connect
-        self._look_up = look_up
-        self._no_name = no_name
-        self._inner_text = inner
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            found = await asyncio.wait_for(self._look_up(host, port), timeout or CONNECT_S)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout("The name could not be resolved in time.") from None
-        except (OSError, UnicodeError):
-            raise httpcore.ConnectError(self._no_name) from None
-        if not found or not all(self._may_connect(address) for address in found):
-            # One inner address among several is enough: which of them is used must not be left to chance.
-            raise httpcore.ConnectError(self._inner_text)
-        error: Exception = httpcore.ConnectError("The name has no address.")
-        for address in found[:3]:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
-                error = failed
-        raise error
-
-    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        raise httpcore.ConnectError("Only network addresses may be reached.")
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
 
 
 def _is_public(address: Address) -> bool:

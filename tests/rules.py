@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("accounts", "predictions", "gallery", "config")
 _WRITES = {"update", "create", "get_or_create", "update_or_create", "bulk_update", "filter_update"}
 _NO_ROWS = {"self", "answer", "response"}
-_OUTSIDE = ("provider", "storage", "httpx", "requests", "urllib", "subprocess", "socket")
+_OUTSIDE = ("provider", "storage", "http_client", "httpx", "requests", "urllib", "subprocess", "socket")
 
 
 @dataclass(frozen=True)

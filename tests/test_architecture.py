@@ -143,6 +143,7 @@ def test_it_would_notice_a_status_written_elsewhere(text: str) -> None:
         "@transaction.atomic\ndef f():\n    storage.save(name, content)",
         "with atomic():\n    if x:\n        storages['outputs'].delete(name)",
         "with transaction.atomic(using='x'):\n    httpx.get(url)",
+        "with transaction.atomic():\n    http_client.client(timeout_s=1)",
         "def far():\n    asyncio.run(go())\nwith transaction.atomic():\n    far()",
         "with transaction.atomic():\n    self._provider.cancel(job)",
     ],

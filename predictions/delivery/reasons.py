@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import re
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
-import httpx
 from django.utils.translation import gettext, gettext_noop
+
+from predictions import http_client, tracebacks
 
 NO_ANSWER = gettext_noop("No answer in time")
 NO_CONNECTION = gettext_noop("No connection in time")
@@ -46,15 +46,15 @@ def told(note: str) -> str:
 
 def of_error(error: BaseException, limit_s: float) -> str:
     """The sentence for what the client raised. `limit_s`: the seconds that a try may take."""
-    chain = list(_chain(error))
+    chain = list(tracebacks.chain(error))
     for one in chain:
         if isinstance(one, ssl.SSLCertVerificationError):
             return f"{CERTIFICATE}: {one.verify_message or 'unknown reason'}"
         if isinstance(one, ssl.SSLError):
             return f"{TLS}: {(one.reason or 'unknown reason').replace('_', ' ').lower()}"
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, http_client.ConnectTimeout):
         return NO_CONNECTION
-    if isinstance(error, TimeoutError | httpx.TimeoutException):
+    if isinstance(error, TimeoutError | http_client.TimeoutException):
         return f"{NO_ANSWER}: {limit_s:g} s"
     for one in chain:
         if str(one) in {INNER, NO_NAME}:
@@ -67,14 +67,16 @@ def of_error(error: BaseException, limit_s: float) -> str:
 
 
 def _of_kind(error: BaseException) -> str:
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError | ValueError):
+    if isinstance(
+        error, http_client.InvalidURL | http_client.UnsupportedProtocol | UnicodeError | ValueError
+    ):
         return BAD_ADDRESS
-    if isinstance(error, httpx.RemoteProtocolError):
+    if isinstance(error, http_client.RemoteProtocolError):
         closed = "disconnected" in str(error) or "closed connection" in str(error)
         return BROKEN if closed else NOT_HTTP
-    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.CloseError | httpx.StreamError):
-        return BROKEN
-    return REFUSED if isinstance(error, httpx.ConnectError) else OTHER
+    if isinstance(error, http_client.ConnectError):
+        return REFUSED
+    return BROKEN if isinstance(error, http_client.NetworkError | http_client.StreamError) else OTHER
 
 
 def of_answer(code: int, url: str, location: str, retry_after_s: float | None) -> str:
@@ -110,15 +112,3 @@ def _host(url: str, location: str) -> str:
     except ValueError:
         host = ""
     return _ODD.sub("?", host)[:_HOST_SHOWN] or "?"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    todo = [error]
-    while todo:
-        one = todo.pop(0)
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]

@@ -21,11 +21,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
 from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from predictions import http_client
 from predictions.delivery import addresses, outbound, reasons, signing
 from predictions.judging.classifiers import Judge
 from predictions.models import Classifier
@@ -91,11 +91,11 @@ async def _posted(
                 return await _read(answer)
             finally:
                 await answer.aclose()
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, OSError) as error:
+    except (*http_client.TROUBLES, ValueError) as error:
         raise Down(_why(error)) from None
 
 
-async def _read(answer: httpx.Response) -> Any:
+async def _read(answer: http_client.Response) -> Any:
     if answer.status_code != 200:
         raise Down(f"It answered {answer.status_code}.")
     chunks, size = [], 0
@@ -115,7 +115,9 @@ def _why(error: Exception) -> str:
     if text in (reasons.NO_NAME, reasons.INNER):
         return f"It could not be reached: {text}"[:300]
     return (
-        "It could not be reached." if not isinstance(error, httpx.TimeoutException) else "It took too long."
+        "It could not be reached."
+        if not isinstance(error, http_client.TimeoutException)
+        else "It took too long."
     )
 
 

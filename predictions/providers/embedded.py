@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
-import httpx
-
+from predictions import http_client
 from predictions.engine import fixtures
 from predictions.engine.models import PICTURE_INPUTS
 from predictions.providers.base import (
@@ -27,7 +26,8 @@ BOOT = "engine-boot"
 CONNECT_S = 2.0
 ANSWER_S = 15.0
 # Idle connections are dropped long before the engine would (30 s), so none is used while it is being closed.
-_LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=5.0)
+_KEEP_S = 5.0
+_CONNECTIONS = 100
 _OWN_WORDS = ("The painter ", "The engine ", "The embedded engine ")
 """How sentences begin that the engine says of itself, and not a model of its input."""
 _KINDS: dict[str, Kind] = {
@@ -64,7 +64,9 @@ class EmbeddedEngine:
         self._socket_path = socket_path
         self._headers = {"authorization": f"Bearer {secret}"}
         self._models = models
-        self._open: ContextVar[httpx.AsyncClient | None] = ContextVar(f"engine client {name}", default=None)
+        self._open: ContextVar[http_client.AsyncClient | None] = ContextVar(
+            f"engine client {name}", default=None
+        )
 
     def serves(self, model: str) -> bool:
         """Whether the engine knows `owner/name`."""
@@ -100,10 +102,10 @@ class EmbeddedEngine:
             async with self._lent() as client:
                 # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
                 answer = await client.put(f"/predictions/{order.key}", content=json.dumps(body).encode())
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (http_client.ConnectError, http_client.ConnectTimeout, http_client.PoolTimeout) as error:
             # Nothing was sent: the engine is being restarted, or is not running at all.
             raise ProviderError("The engine is not listening.", permanent=False, refused=True) from error
-        except httpx.TransportError as error:
+        except http_client.TransportError as error:
             raise AnswerLost(f"The engine's answer was lost: {type(error).__name__}.") from error
         if answer.status_code == 202:
             return Job(id=order.key, instance=answer.headers[BOOT])
@@ -133,7 +135,7 @@ class EmbeddedEngine:
                 async for chunk in answer.aiter_raw():
                     size += len(chunk)
                     yield chunk
-        except httpx.TransportError as error:
+        except http_client.TransportError as error:
             raise _unreachable(error) from error
         if ref.size is not None and size != ref.size:
             raise ProviderError(f"The engine sent {size} of {ref.size} bytes.", permanent=False)
@@ -144,16 +146,16 @@ class EmbeddedEngine:
         if answer.status_code == 409:
             raise _refusal(answer)
 
-    def _is_lost(self, job: Job, answer: httpx.Response) -> bool:
+    def _is_lost(self, job: Job, answer: http_client.Response) -> bool:
         # The boot id decides first: another start of the engine may have been given the same key again.
         return answer.headers.get(BOOT) != job.instance or answer.status_code == 404
 
-    async def _ask(self, method: str, path: str, *, accept_conflict: bool = False) -> httpx.Response:
+    async def _ask(self, method: str, path: str, *, accept_conflict: bool = False) -> http_client.Response:
         """One request whose answer is 2xx or 404 (or 409 where that is expected); else `ProviderError`."""
         try:
             async with self._lent() as client:
                 answer = await client.request(method, path)
-        except httpx.TransportError as error:
+        except http_client.TransportError as error:
             raise _unreachable(error) from error
         expected = answer.is_success or answer.status_code == 404
         if not expected and not (accept_conflict and answer.status_code == 409):
@@ -161,7 +163,7 @@ class EmbeddedEngine:
         return answer
 
     @contextlib.asynccontextmanager
-    async def _lent(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def _lent(self) -> AsyncIterator[http_client.AsyncClient]:
         """The session's client, or one for this call."""
         client = self._open.get()
         if client is not None:
@@ -170,14 +172,15 @@ class EmbeddedEngine:
         async with self._client() as client:
             yield client
 
-    def _client(self) -> httpx.AsyncClient:
-        # trust_env off: a proxy in the environment must never see what goes to the engine.
-        return httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=self._socket_path, limits=_LIMITS),
+    def _client(self) -> http_client.AsyncClient:
+        return http_client.client(
+            timeout_s=ANSWER_S,
+            connect_s=CONNECT_S,
+            socket_path=self._socket_path,
             base_url="http://engine",
             headers=self._headers,
-            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-            trust_env=False,
+            connections=_CONNECTIONS,
+            keep_s=_KEEP_S,
         )
 
 
@@ -212,7 +215,7 @@ def _reference(job: Job, output: dict[str, Any]) -> OutputRef:
     )
 
 
-def _refusal(answer: httpx.Response, *, refused: bool = False) -> ProviderError:
+def _refusal(answer: http_client.Response, *, refused: bool = False) -> ProviderError:
     """The engine's own refusal. What it cannot understand or does not allow will fail again."""
     status = answer.status_code
     text = answer.headers.get("retry-after", "")
@@ -224,12 +227,12 @@ def _refusal(answer: httpx.Response, *, refused: bool = False) -> ProviderError:
     )
 
 
-def _detail(answer: httpx.Response) -> str:
+def _detail(answer: http_client.Response) -> str:
     try:
         return str(answer.json()["detail"])[:500]
-    except (ValueError, KeyError, TypeError, httpx.ResponseNotRead):
+    except (ValueError, KeyError, TypeError, http_client.ResponseNotRead):
         return answer.reason_phrase
 
 
-def _unreachable(error: httpx.TransportError) -> ProviderError:
+def _unreachable(error: http_client.TransportError) -> ProviderError:
     return ProviderError(f"The engine cannot be reached: {type(error).__name__}.", permanent=False)

@@ -84,6 +84,8 @@ class Basket(contextlib.ExitStack):
         super().__init__()
         self.came: dict[int, Brought | BaseException] = {}
         """What came, or what kept it from coming, by the output's place."""
+        # An exception that it holds holds a frame that holds the basket.
+        self.callback(self.came.clear)
 
 
 async def bring(errand: Errand, calls: Calls) -> Basket:

@@ -20,11 +20,11 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
 from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account
+from predictions import http_client, tracebacks
 from predictions.delivery import addresses, outbound
 from predictions.engine import data_uri
 from predictions.files import media, uploads
@@ -224,12 +224,22 @@ async def _bring_all(
     predictions: list[Prediction], found: list[Fetched | Exception], looked_at: list[bool]
 ) -> list[Fetched | NotFetched | BaseException]:
     each = zip(predictions, found, looked_at, strict=True)
-    return await asyncio.gather(*(_fetch(*one) for one in each), return_exceptions=True)
+    return await asyncio.gather(*(_fetch_or_why(*one) for one in each))
 
 
-async def _fetch(prediction: Prediction, found: Fetched | Exception, looked_at: bool) -> Fetched:
-    if isinstance(found, Exception):
-        raise found
+async def _fetch_or_why(
+    prediction: Prediction, found: Fetched | Exception, looked_at: bool
+) -> Fetched | BaseException:
+    try:
+        return found if isinstance(found, Exception) else await _fetch(prediction, found, looked_at)
+    except NotFetched as error:
+        # Without what its frames hold: all files of the input as far as they came.
+        return tracebacks.drop(error)
+    except Exception as error:  # one that breaks its reader must not hold up the others
+        return error
+
+
+async def _fetch(prediction: Prediction, found: Fetched, looked_at: bool) -> Fetched:
     if strays.is_upstream(prediction.provider):
         return await _fetch_to_look(prediction, found) if looked_at else found
     own, files = found.files, dict(found.files)
@@ -266,9 +276,9 @@ async def _get_all(wanted: list[tuple[str, str]], *, pictures: bool = False) -> 
                     raise _Trouble(f"all files together are larger than {MAX_TOGETHER // 1024**2} MB")
     except _Trouble as error:
         raise _not_fetched(name, str(error)) from None
-    except (TimeoutError, httpx.TimeoutException):
+    except (TimeoutError, http_client.TimeoutException):
         raise _not_fetched(name, f"it did not come within {FETCH_S:.0f} seconds") from None
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, OSError):
+    except (*http_client.TROUBLES, ValueError):
         raise _not_fetched(name, "its server could not be reached") from None
     return came
 
@@ -277,7 +287,7 @@ class _Trouble(Exception):
     """Why one file could not be had."""
 
 
-async def _get(client: httpx.AsyncClient, url: str, pictures: bool = False) -> tuple[str, bytes]:
+async def _get(client: http_client.AsyncClient, url: str, pictures: bool = False) -> tuple[str, bytes]:
     """Type and bytes. `pictures`: no bytes of anything that does not begin as a picture does."""
     request = client.build_request("GET", url, headers={"Accept-Encoding": "identity"})
     for _ in range(MAX_REDIRECTS + 1):
@@ -294,7 +304,7 @@ async def _get(client: httpx.AsyncClient, url: str, pictures: bool = False) -> t
     raise _Trouble("it leads from one address to the next")
 
 
-async def _read(answer: httpx.Response, pictures: bool) -> tuple[str, bytes]:
+async def _read(answer: http_client.Response, pictures: bool) -> tuple[str, bytes]:
     if answer.status_code != 200:
         raise _Trouble(f"its server answered {answer.status_code}")
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
@@ -318,6 +328,8 @@ async def _read(answer: httpx.Response, pictures: bool) -> tuple[str, bytes]:
 def _own_or_why(prediction: Prediction) -> Fetched | Exception:
     try:
         return _own_files(prediction)
+    except NotFetched as error:
+        return tracebacks.drop(error)
     except Exception as error:  # one that breaks its reader must not hold up the others
         return error
 

@@ -14,12 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from predictions import lifecycle
+from predictions import http_client, lifecycle
 from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
 from predictions.running.beats import beat
@@ -35,15 +34,7 @@ AT_ONCE = 64
 READ_AT_MOST = 16 * 1024
 LAST_WORDS_S = 4.0
 """Seconds that what is under way has left when the process is told to stop."""
-_ERRORS = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    TimeoutError,
-    UnicodeError,
-    ValueError,
-    OSError,
-)
+_ERRORS = (*http_client.TROUBLES, ValueError)
 
 
 @dataclass(frozen=True)
@@ -155,7 +146,7 @@ async def _send(one: Claimed, limit: float) -> tuple[int, str, str]:
         return answer.status_code, answer.headers.get("location", ""), answer.headers.get("retry-after", "")
 
 
-async def _drain(answer: httpx.Response) -> None:
+async def _drain(answer: http_client.Response) -> None:
     """A little of the body, so that a receiver that writes one sees no broken connection; never all of a large one."""
     size = 0
     async for chunk in answer.aiter_raw():

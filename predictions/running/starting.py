@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 
 from accounts.clock import Now
-from predictions import availability, lifecycle
+from predictions import availability, lifecycle, tracebacks
 from predictions.lifecycle import Claimed, ending, strays
 from predictions.lifecycle.claims import work_limit
 from predictions.models import Prediction, UpstreamRun
@@ -104,15 +104,21 @@ def _came_back(start: _Start, home: Homecoming, answer: tuple[Outcome, int]) -> 
 async def _send(start: _Start) -> tuple[Outcome, int]:
     """The answer and the milliseconds that it took. Never raises: what was raised is the answer."""
     began = time.monotonic()
-    outcome: Outcome
+    outcome = await _outcome(start)
+    return outcome, int((time.monotonic() - began) * 1000)
+
+
+async def _outcome(start: _Start) -> Outcome:
     try:
         async with asyncio.timeout(start.limit_s):
-            outcome = await start.provider.start(start.order)
+            return await start.provider.start(start.order)
     except TimeoutError:
-        outcome = AnswerLost(f"No answer within {start.limit_s:.0f} seconds.")
+        return AnswerLost(f"No answer within {start.limit_s:.0f} seconds.")
+    except ProviderError as error:
+        return tracebacks.drop(error)
     except Exception as error:
-        outcome = error
-    return outcome, int((time.monotonic() - began) * 1000)
+        # With its traceback, for the log. No name of this frame holds it, which would hold the order with its files.
+        return error
 
 
 # -- before it is sent ---------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ async def _ask(config: UpstreamConfig) -> str:
 
 def _read(answer: Answer) -> str:
     """The secret in an answer; empty where it holds none."""
-    data = answer.data if answer.is_success and answer.unreadable is None else None
+    data = answer.data if answer.is_success and not answer.unreadable else None
     found = data.get("key") if isinstance(data, dict) else None
     if not isinstance(found, str) or not found.startswith(_PREFIX) or len(found) > 200:
         return ""

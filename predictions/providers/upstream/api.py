@@ -6,26 +6,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import httpx
-
 from accounts import scrubbing
+from predictions import http_client
 from predictions.providers.base import ProviderError
 from predictions.providers.upstream import clients, errors
 from predictions.providers.upstream.config import UpstreamConfig
 from predictions.providers.upstream.pace import pace_of, rest_by_limits
-from predictions.providers.upstream.reading import Answer, Room, reading
+from predictions.providers.upstream.reading import Answer, Room, Turn, read
 
 T = TypeVar("T")
 _FIRST_REST_S = 1.0
 _LOOKS_REST_S = 60.0
-TROUBLES = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    OSError,
-    UnicodeError,
-)
-"""What may go wrong with a connection. TimeoutError is an OSError."""
 
 
 class Unsent(ProviderError):
@@ -102,13 +93,18 @@ class Api:
                 )
                 response = await client.send(request, stream=True, auth=self._auth)
                 try:
-                    async with reading(response, self._hide, room) as answer:
+                    with Turn(room) as turn:
+                        answer = await read(response, self._hide, turn)
                         self._rest(answer)
                         return use(answer)
                 finally:
                     await response.aclose()
-        except TROUBLES as error:
-            raise _trouble(error, sent.anything) from None
+        except http_client.TROUBLES as error:
+            reason = _reason(error)
+        # Not inside the block: what is raised there keeps the other error, whose frames hold what came so far.
+        if sent.anything:
+            raise Broken(f"The service's answer did not come: {reason}.")
+        raise Unsent(f"The service cannot be reached: {reason}.")
 
     def _hide(self, body: bytes) -> bytes:
         secret = self._config.secret.encode()
@@ -146,9 +142,6 @@ def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str
     return headers
 
 
-def _trouble(error: BaseException, anything_sent: bool) -> ProviderError:
+def _reason(error: BaseException) -> str:
     # The name alone: texts of transports repeat addresses, and addresses may hold what nobody should read.
-    name = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    if anything_sent:
-        return Broken(f"The service's answer did not come: {name}.")
-    return Unsent(f"The service cannot be reached: {name}.")
+    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

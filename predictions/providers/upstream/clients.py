@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import ipaddress
-import ssl
 import threading
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import httpcore
-import httpx
-
-from predictions import networks
+from predictions import http_client, networks
 from predictions.providers.upstream.config import UpstreamConfig
 
-USER_AGENT = "Darkroom"
 # One client with a large pool takes time with the square of its connections; several of four do not.
 CONNECTIONS = 4
 MOST_CLIENTS = 24
@@ -30,7 +23,7 @@ INNER = "the name leads to a private or reserved address"
 Where = tuple[str, float, float]
 
 
-class Bearer(httpx.Auth):
+class Bearer(http_client.Auth):
     """The key of an upstream, added to a request at the last moment, so that nothing else ever holds it."""
 
     def __init__(self, secret: str) -> None:
@@ -39,7 +32,9 @@ class Bearer(httpx.Auth):
     def __repr__(self) -> str:
         return "Bearer(…)"
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(
+        self, request: http_client.Request
+    ) -> Generator[http_client.Request, http_client.Response, None]:
         request.headers["Authorization"] = f"Bearer {self._secret}"
         yield request
 
@@ -48,7 +43,7 @@ class Bearer(httpx.Auth):
 class _Small:
     """A client of a few connections, and how many calls are using it."""
 
-    client: httpx.AsyncClient
+    client: http_client.AsyncClient
     busy: int = 0
 
 
@@ -82,7 +77,7 @@ async def session(config: UpstreamConfig) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def lent(config: UpstreamConfig, *, fresh: bool = False) -> AsyncIterator[httpx.AsyncClient]:
+async def lent(config: UpstreamConfig, *, fresh: bool = False) -> AsyncIterator[http_client.AsyncClient]:
     """A client for one call to the upstream's own address.
 
     `fresh`: over a connection that was never used, so that it cannot be one that the other side is just closing.
@@ -100,27 +95,18 @@ async def lent(config: UpstreamConfig, *, fresh: bool = False) -> AsyncIterator[
         small.busy -= 1
 
 
-def inside(config: UpstreamConfig) -> httpx.AsyncClient:
+def inside(config: UpstreamConfig) -> http_client.AsyncClient:
     """A client of one call that connects to wherever it is told: for the upstream's own address alone."""
-    return _client(config, keep=False)
+    return _client(config)
 
 
-def outside(config: UpstreamConfig) -> httpx.AsyncClient:
+def outside(config: UpstreamConfig) -> http_client.AsyncClient:
     """A client for addresses that the upstream named: it reaches public ones and those of `config.reach` alone."""
     allowed = [ipaddress.ip_network(name) for name in config.reach]
-    transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False)
-    transport._pool = httpcore.AsyncConnectionPool(
-        ssl_context=_tls(),
-        max_connections=CONNECTIONS,
-        max_keepalive_connections=0,
-        network_backend=networks.Guard(
-            lambda address: networks.may_reach(address, allowed),
-            networks.resolve,
-            no_name=NO_NAME,
-            inner=INNER,
-        ),
+    guard = http_client.Guard(
+        lambda address: networks.may_reach(address, allowed), networks.resolve, no_name=NO_NAME, inner=INNER
     )
-    return _with(transport, config)
+    return _client(config, guard=guard)
 
 
 def is_own(config: UpstreamConfig, url: str) -> bool:
@@ -149,36 +135,22 @@ def _where(config: UpstreamConfig) -> Where:
 def _least_busy(kept: _Kept, config: UpstreamConfig) -> _Small:
     least = min(kept.smalls, key=lambda small: small.busy, default=None)
     if least is None or (least.busy >= CONNECTIONS and len(kept.smalls) < MOST_CLIENTS):
-        least = _Small(_client(config, keep=True))
+        least = _Small(_client(config, keep_s=_KEEP_S))
         kept.smalls.append(least)
     return least
 
 
-def _client(config: UpstreamConfig, *, keep: bool) -> httpx.AsyncClient:
-    limits = httpx.Limits(
-        max_connections=CONNECTIONS,
-        max_keepalive_connections=CONNECTIONS if keep else 0,
-        keepalive_expiry=_KEEP_S,
+def _client(
+    config: UpstreamConfig, *, guard: http_client.Guard | None = None, keep_s: float = 0.0
+) -> http_client.AsyncClient:
+    return http_client.client(
+        timeout_s=config.read_s,
+        connect_s=config.connect_s,
+        guard=guard,
+        headers={"Accept-Encoding": "identity"},
+        connections=CONNECTIONS,
+        keep_s=keep_s,
     )
-    return _with(httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits), config)
-
-
-def _with(transport: httpx.AsyncHTTPTransport, config: UpstreamConfig) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=transport,
-        timeout=httpx.Timeout(config.read_s, connect=config.connect_s),
-        follow_redirects=False,
-        # A proxy or a .netrc of the environment must never see the key.
-        trust_env=False,
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
-
-
-@functools.lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    # Reading the system's certificates takes longer than most calls.
-    return ssl.create_default_context()
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

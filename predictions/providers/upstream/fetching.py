@@ -8,12 +8,10 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 from urllib.parse import urljoin
 
-import httpx
-
+from predictions import http_client
 from predictions.engine import data_uri
 from predictions.providers.base import ErrorKind, ProviderError
 from predictions.providers.upstream import clients, outputs
-from predictions.providers.upstream.api import TROUBLES
 from predictions.providers.upstream.config import UpstreamConfig
 from predictions.providers.upstream.pace import asked_to_wait
 from predictions.providers.upstream.reading import Unreadable, plain_chunks
@@ -24,7 +22,7 @@ MAX_REDIRECTS = 3
 WHOLE_S = 120.0
 """Seconds for one file, redirects included."""
 _CHUNK = 1024 * 1024
-_CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_CLOSED = (http_client.RemoteProtocolError, http_client.ReadError, http_client.WriteError)
 _GONE = (401, 403, 404, 410, 451)
 
 
@@ -67,8 +65,8 @@ async def of_address(config: UpstreamConfig, url: str, size: int | None) -> Asyn
 
 
 async def _inside(
-    stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: httpx.Auth | None
-) -> httpx.Response:
+    stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: http_client.Auth | None
+) -> http_client.Response:
     """Ask the upstream's own address over a kept connection; over a new one where that was just being closed."""
     client = await stack.enter_async_context(clients.lent(config))
     try:
@@ -79,8 +77,8 @@ async def _inside(
 
 
 async def _outside(
-    stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: httpx.Auth | None
-) -> httpx.Response:
+    stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: http_client.Auth | None
+) -> http_client.Response:
     client = await stack.enter_async_context(clients.outside(config))
     return await client.send(client.build_request("GET", url), stream=True, auth=auth)
 
@@ -92,7 +90,7 @@ def _joined(url: str, onward: str) -> str:
         return ""
 
 
-async def _bytes(answer: httpx.Response, size: int | None, until: float) -> AsyncIterator[bytes]:
+async def _bytes(answer: http_client.Response, size: int | None, until: float) -> AsyncIterator[bytes]:
     _check_head(answer)
     count, chunks = 0, aiter(plain_chunks(answer))
     while True:
@@ -107,7 +105,7 @@ async def _bytes(answer: httpx.Response, size: int | None, until: float) -> Asyn
         raise ProviderError(f"The output came with {count} of {size} bytes.", permanent=False)
 
 
-def _check_head(answer: httpx.Response) -> None:
+def _check_head(answer: http_client.Response) -> None:
     """Raise what the status and the promised length say."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if answer.status_code != 200:
@@ -135,7 +133,7 @@ async def _within(waiting: Awaitable[T], until: float) -> T:
             return await waiting
     except Unreadable as error:
         raise gone(f"The output cannot be read: {error}.") from None
-    except TROUBLES as error:
+    except http_client.TROUBLES as error:
         if clients.INNER in str(error):
             raise gone(
                 f"The output cannot be fetched: {clients.INNER}.",

@@ -164,7 +164,7 @@ class UpstreamProvider:
         if not answer.is_success:
             raise self._trouble(answer)
         said = None
-        if answer.unreadable is None:
+        if not answer.unreadable:
             said = answers.understand(
                 answer.data, base=self.config.url, secret=self.config.secret, again=True
             )
@@ -189,9 +189,8 @@ class UpstreamProvider:
             # Some gateways say no with a 200: that is about us, not about the job.
             raise trouble
         shown = trouble.answer
-        hopeless = answer.unreadable is not None and answer.unreadable.hopeless
-        reason = f": {answer.unreadable}" if answer.unreadable is not None else ""
-        if hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:
+        reason = f": {answer.unreadable}" if answer.unreadable else ""
+        if answer.hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:
             _senseless.forget((self.name, job.id))
             error = f"{UNREADABLE[:-1]}{reason}."
             return Update("failed", error=error, error_is_ours=True, error_kind="permanent", answer=shown)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import threading
 import weakref
@@ -12,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+from predictions import http_client
 
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_ERROR = 256 * 1024
@@ -50,7 +49,10 @@ class Answer:
     """Decoded JSON; None where `unreadable` says why there is none."""
     text: str = field(repr=False, default="")
     """How the body begins, where it is no JSON or an error."""
-    unreadable: Unreadable | None = None
+    unreadable: str = ""
+    """Why it is no answer of the API, as the end of a sentence. Text, not the exception: that would keep the body."""
+    hopeless: bool = False
+    """Whether an unreadable one would be the same when asked again."""
 
     @property
     def is_success(self) -> bool:
@@ -60,31 +62,25 @@ class Answer:
     @property
     def said(self) -> Any:
         """The body for whoever looks for words: JSON, or else text."""
-        return self.data if self.unreadable is None else self.text
+        return self.text if self.unreadable else self.data
 
 
-@contextlib.asynccontextmanager
-async def reading(
-    answer: httpx.Response, hide: Callable[[bytes], bytes], room: Room | None = None
-) -> AsyncIterator[Answer]:
-    """The answer, read and decoded. Inside the block no other large one is decoded by this process.
+async def read(response: http_client.Response, hide: Callable[[bytes], bytes], turn: Turn) -> Answer:
+    """The answer, read and decoded. `turn` is taken as soon as it is known to be a large one.
 
-    `hide` blots secrets out of the bytes before anybody looks at them; `room`: for whoever keeps what is large. Raises
-    httpx.TransportError; never for what the bytes are.
+    `hide` blots secrets out of the bytes before anybody looks at them. Raises TransportError; never for what the bytes
+    are.
     """
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    is_error = not 200 <= answer.status_code < 300
-    turn = _Turn(room)
+    is_error = not 200 <= response.status_code < 300
     try:
-        try:
-            body = await _body(answer, MAX_ERROR if is_error else MAX_ANSWER, turn, cut=is_error)
-            body = hide(body)
-        except Unreadable as error:
-            yield Answer(answer.status_code, headers, None, error.start, error)
-            return
-        yield await _decoded(answer.status_code, headers, body)
-    finally:
-        turn.end()
+        body = await _body(response, MAX_ERROR if is_error else MAX_ANSWER, turn, cut=is_error)
+    except Unreadable as error:
+        decoded = _refused(error)
+    else:
+        body = hide(body)
+        decoded = await asyncio.to_thread(_decoded, body) if len(body) > _IN_THREAD else _decoded(body)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, **decoded)
 
 
 class Room:
@@ -113,12 +109,21 @@ class Room:
             _large_kept.release()
 
 
-class _Turn:
-    """The right to hold and decode a large answer; asked for without blocking the loop."""
+class Turn:
+    """The right to hold and decode a large answer, until the block ends; asked for without blocking the loop."""
 
-    def __init__(self, room: Room | None) -> None:
+    def __init__(self, room: Room | None = None) -> None:
+        """`room`: for whoever keeps what is large."""
         self._mine = False
         self._room = room
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._mine:
+            self._mine = False
+            _large_one.release()
 
     async def take(self) -> None:
         if self._room is not None:
@@ -129,13 +134,8 @@ class _Turn:
             if not self._mine:
                 await asyncio.sleep(_ASK_S)
 
-    def end(self) -> None:
-        if self._mine:
-            self._mine = False
-            _large_one.release()
 
-
-async def _body(answer: httpx.Response, most: int, turn: _Turn, *, cut: bool) -> bytes:
+async def _body(answer: http_client.Response, most: int, turn: Turn, *, cut: bool) -> bytes:
     """The whole body, or with `cut` its beginning. Raises Unreadable where it is too large or oddly coded."""
     held = bytearray()
     async for chunk in plain_chunks(answer):
@@ -150,7 +150,7 @@ async def _body(answer: httpx.Response, most: int, turn: _Turn, *, cut: bool) ->
     return bytes(held)
 
 
-async def plain_chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def plain_chunks(answer: http_client.Response) -> AsyncIterator[bytes]:
     """The body's bytes without their content coding, each chunk at most 1 MiB. Raises Unreadable for odd codings."""
     coding = answer.headers.get("content-encoding", "").strip().lower()
     if coding in ("", "identity"):
@@ -175,12 +175,16 @@ async def plain_chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
         raise Unreadable("its compression is broken")
 
 
-async def _decoded(status: int, headers: dict[str, str], body: bytes) -> Answer:
+def _decoded(body: bytes) -> dict[str, Any]:
+    # Never raises: an exception that crosses from thread to thread keeps the frames that hold the body.
     try:
-        data = await asyncio.to_thread(parse, body) if len(body) > _IN_THREAD else parse(body)
+        return {"data": parse(body)}
     except Unreadable as error:
-        return Answer(status, headers, None, error.start, error)
-    return Answer(status, headers, data)
+        return _refused(error)
+
+
+def _refused(error: Unreadable) -> dict[str, Any]:
+    return {"data": None, "text": error.start, "unreadable": str(error), "hopeless": error.hopeless}
 
 
 def parse(body: bytes) -> Any:

@@ -24,7 +24,7 @@ def outcome(answer: Answer, config: UpstreamConfig) -> answers.Said:
     if answer.status not in _ACCEPTED:
         raise _not_accepted(answer, config)
     said = None
-    if answer.unreadable is None:
+    if not answer.unreadable:
         said = answers.understand(answer.data, base=config.url, secret=config.secret, again=False)
     if said is not None and (said.id or (said.update is not None and said.update.is_final)):
         return said

@@ -1,0 +1,55 @@
+"""What every HTTP client of this project has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+import pytest
+
+from predictions import http_client
+from predictions.delivery import outbound
+from predictions.providers.registry import EngineConfig, embedded_engine
+from predictions.providers.upstream import clients
+from tests.providers.test_upstream_provider import config
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[ssl.SSLContext]:
+    """The TLS contexts that are made from now on, in a process that has none yet."""
+    made: list[ssl.SSLContext] = []
+    make = ssl.create_default_context
+
+    def noted(*given: Any, **named: Any) -> ssl.SSLContext:
+        made.append(make(*given, **named))
+        return made[-1]
+
+    http_client.tls_context.cache_clear()
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    return made
+
+
+async def closed(*made: http_client.AsyncClient) -> None:
+    for one in made:
+        await one.aclose()
+
+
+def test_all_clients_of_a_process_share_one_tls_context(made: list[ssl.SSLContext]) -> None:
+    one = config("https://upstream.example/v1")
+    many = [outbound.client(timeout_s=1) for _ in range(3)]
+    asyncio.run(closed(*many, clients.inside(one), clients.outside(one)))
+    assert len(made) == 1
+    assert made[0].verify_mode == ssl.CERT_REQUIRED and made[0].check_hostname
+
+
+def test_a_client_of_the_engine_makes_none(made: list[ssl.SSLContext]) -> None:
+    engine = embedded_engine(EngineConfig(socket_path="/nowhere", secret="s", slots=1))
+    asyncio.run(closed(engine._client()))
+    assert made == []
+
+
+def test_no_client_follows_redirects_or_heeds_a_proxy() -> None:
+    client = outbound.client(timeout_s=1)
+    assert not client.follow_redirects and not client.trust_env
+    asyncio.run(closed(client))

@@ -1,0 +1,110 @@
+"""Bodies of many megabytes are gone when the order ends that they belong to, also where an exception ended it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socketserver
+from collections.abc import Iterator
+
+import pytest
+
+from predictions.providers.base import Job, Order, OutputRef, ProviderError
+from predictions.providers.upstream import UpstreamProvider
+from tests.memory import MIB, held_after
+from tests.providers import raw
+from tests.providers.test_upstream_provider import config, order, read
+
+LARGE = b"a" * (20 * MIB)
+ANSWERS = {
+    "endless": b'"' + LARGE * 4 + b'"',
+    "a bomb": gzip.compress(b'"' + LARGE * 4 + b'"', 1),
+    "no json": LARGE,
+    "too many values": b"[" + b"1," * (4 * MIB) + b"1]",
+    "too deep": b"[" * (2 * MIB),
+    "not text": b'"\xff' + LARGE,
+    "no job": b'{"note": "' + LARGE + b'"}',
+    "a job": b'{"id": "abc", "status": "starting", "note": "' + LARGE + b'"}',
+    "cut short": b'{"id": "abc", "note": "' + LARGE,
+}
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """Answers a request to `/…/NAME/predictions` with the answer of that name."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            head = raw.head(self.rfile)
+            name = head.split(b" ")[1].split(b"/")[1].decode().replace("%20", " ")
+            length = next(
+                (
+                    int(line.split(b":")[1])
+                    for line in head.split(b"\r\n")
+                    if line.startswith(b"Content-Length")
+                ),
+                0,
+            )
+            while length > 0:
+                length -= len(self.rfile.read(min(length, MIB)))
+            status, _, named = name.rpartition("-")
+            body = ANSWERS[named]
+            more = 1000 if named == "cut short" else 0
+            coding = b"Content-Encoding: gzip\r\n" if named == "a bomb" else b""
+            self.wfile.write(
+                b"HTTP/1.1 %s OK\r\nContent-Length: %d\r\nConnection: close\r\n%s\r\n"
+                % ((status or "201").encode(), len(body) + more, coding)
+            )
+            try:
+                self.wfile.write(body)
+            except OSError:
+                return
+
+    with raw.listening(Handler) as url:
+        yield url
+
+
+def held(provider: UpstreamProvider, work: Order) -> int:
+    """Bytes that are held after a start, whatever came of it."""
+
+    async def start() -> None:
+        try:
+            await provider.start(work)
+        except ProviderError as error:
+            assert str(error)
+
+    async def twice() -> int:
+        # What is imported and cached with the first start is no part of it.
+        await start()
+        return await held_after(start)
+
+    return asyncio.run(twice())
+
+
+@pytest.mark.parametrize("status", ["", "422-", "500-"])
+@pytest.mark.parametrize("name", ANSWERS)
+def test_nothing_of_an_answer_is_held_when_its_order_has_ended(service: str, name: str, status: str) -> None:
+    provider = UpstreamProvider(config(f"{service}/{status}{name}".replace(" ", "%20")))
+    assert held(provider, order()) < MIB
+
+
+@pytest.mark.parametrize("name", ["a job", "no job", "422-no json", "cut short"])
+def test_nothing_of_an_order_is_held_when_it_has_ended(service: str, name: str) -> None:
+    provider = UpstreamProvider(config(f"{service}/{name}".replace(" ", "%20")))
+    # Of its own size only: the text of the prompt is the test's.
+    assert held(provider, order("x" * (8 * MIB))) < MIB
+
+
+def test_nothing_of_a_file_that_cannot_be_read_is_held(service: str) -> None:
+    provider = UpstreamProvider(config(service))
+    address = "data:image/png;base64," + "A" * (20 * MIB) + "!"
+
+    async def fetch() -> None:
+        with pytest.raises(ProviderError):
+            await read(provider, Job(id="abc"), OutputRef("out-0.png", "image/png", address))
+
+    async def twice() -> int:
+        await fetch()
+        return await held_after(fetch)
+
+    assert asyncio.run(twice()) < MIB
