@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0023_plans_bound_uploads_and_what_waits'),
+        ('accounts', '0026_plans_bound_uploads_and_what_waits'),
         ('predictions', '0021_what_has_ended_is_found_by_its_time'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
