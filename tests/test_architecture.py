@@ -46,6 +46,19 @@ def test_it_writes_balances_in_credits_alone() -> None:
     assert [line for one in sources() for line in rules.column_writes(one, {"balance", "held"}, owners)] == []
 
 
+def test_it_writes_debts_in_credits_alone() -> None:
+    owners, columns = ("accounts/credits/",), {"to_take_back", "taken_back", "allowance_ended_upto"}
+    found = [
+        line
+        for one in sources()
+        for line in rules.column_writes(one, columns, (*owners, "accounts/made_data"))
+    ]
+    found += [line for one in sources() for line in rules.constructions(one, "EndedAllowance", owners)]
+    # What is owed to a buyer, in money, is another column of that name.
+    money = (*owners, "accounts/payments/")
+    assert found + [line for one in sources() for line in rules.column_writes(one, {"owed"}, money)] == []
+
+
 def test_it_writes_the_ledger_in_credits_alone() -> None:
     owners = ("accounts/credits/",)
     assert [line for one in sources() for line in rules.constructions(one, "LedgerEntry", owners)] == []

@@ -89,14 +89,17 @@ def end_allowance(account: Account, period: str, given: int, *, first: int) -> L
     )
 
 
-def close(account: Account, *, reason: str) -> None:
-    """End an account for good: closed, with nothing left and nothing owed. Nothing may be on hold.
+def clear(account: Account, *, reason: str) -> None:
+    """Leave an account that was closed for good with nothing, and owing nothing. Nothing of it may be on hold.
 
-    Its row is locked first: what is paid at this moment comes before and goes too, or finds the account closed.
+    Inside the transaction that closes it, after it did: what is paid at this moment came before and goes too, or waits
+    and finds the account closed.
     """
     with transaction.atomic():
         locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
-        Account.objects.filter(pk=account.pk).update(status=Account.Status.CLOSED, owed=0)
+        if locked.status != Account.Status.CLOSED:
+            raise ValueError("What is left is taken from an account that is closed.")
+        Account.objects.filter(pk=account.pk).update(owed=0)
         if locked.balance:
             adjust(account, -locked.balance, reason=reason, actor=None)
 

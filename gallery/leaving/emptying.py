@@ -68,6 +68,10 @@ def user(user: User, account: Account) -> None:
         kind._default_manager.filter(user=user).delete()
     tokens(Q(user=user) & ~Q(account=account))
     Membership.objects.filter(user=user).exclude(account=account).delete()
+    # Both in the order of all, and before the name goes, which is a key: who is paid for at this moment has their account
+    # and is yet to be told, and that would wait for the key.
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     User.objects.filter(pk=user.pk).update(
         username=_nobodys_name(user), email="", first_name="", last_name="", display_name="", is_active=False,
         password="!" + secrets.token_hex(20), last_login=None, language="", sign_up_key="", invitation=None,

@@ -197,14 +197,16 @@ def _finish(wish: Closure) -> None:
         emptying.account(account)
         if personal_one:
             emptying.user(wish.user, account)
-        else:
-            _part_members(account)
-        credits.close(account, reason="The account was deleted.")
+        # Closed, then cleared; and an organisation before its members, as whoever suspends it has them.
         Account.objects.filter(pk=account.pk).update(
             name=f"deleted-{wish.user_id}" if personal_one else f"deleted-organisation-{account.pk}",
+            status=Account.Status.CLOSED,
             webhook_secret="",
             webhook_secret_old="",
         )
+        credits.clear(account, reason="The account was deleted.")
+        if not personal_one:
+            _part_members(account)
         if wish.address:
             named = {} if personal_one else {"name": account.name}
             telling.write_to(

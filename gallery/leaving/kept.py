@@ -49,7 +49,17 @@ TABLE: tuple[Kept, ...] = (
         _("books, returns and disputes"),
         _FOR_EVER,
         (
-            *_of("accounts.Purchase", "reference", "currency", "provider", "session", "payment"),
+            *_of(
+                "accounts.Purchase",
+                "reference",
+                "currency",
+                "provider",
+                "session",
+                "payment",
+                "page",
+                "language",
+            ),
+            *_of("accounts.Dispute", "number"),
             *_of("accounts.PaymentEvent", "provider", "event_id", "kind", "outcome"),
         ),
     ),

@@ -258,7 +258,8 @@ class House(clubs.Clubs, payments.Payments):
                 self.people.remove(gone[0])
 
     def _closed(self, known: Known) -> bool:
-        credits.close(known.account, reason="deleted")
+        Account.objects.filter(pk=known.account.pk).update(status=Account.Status.CLOSED)
+        credits.clear(known.account, reason="deleted")
         return True
 
     def _state(self, known: Known, status: str) -> None:

@@ -89,6 +89,7 @@ accounts.ApiToken prefix digest scopes
 accounts.AuditMark name
 accounts.CodeBatch name once
 accounts.CreditPack name currency
+accounts.EndedAllowance period
 accounts.Gift reference
 accounts.Invitation digest hint
 accounts.Notice kind language
