@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -135,6 +136,7 @@ class Stripe:
             stripe.WebhookSignature.verify_header(
                 text, headers.get("Stripe-Signature"), self._webhook_secret, TOLERANCE_S
             )
+            _refuse_future(headers["Stripe-Signature"])
             return _event(json.loads(text))
         # A TypeError: the library compares no signature that is not ASCII.
         except (stripe.SignatureVerificationError, TypeError, ValueError, RecursionError, _Misshapen):
@@ -188,6 +190,15 @@ class Stripe:
 
 class _Misshapen(Exception):
     """A field is missing, or is of another kind."""
+
+
+def _refuse_future(signature: str) -> None:
+    """Raises ValueError for a time further ahead than clocks differ: the library refuses those that are past alone, so
+    that such a message could be repeated until then.
+    """
+    signed = int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
+    if signed > time.time() + TOLERANCE_S:
+        raise ValueError("The signature is from the future.")
 
 
 def _event(values: Any) -> Event:
