@@ -67,14 +67,12 @@ def public_url_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def mails_lead_here(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A link in a mail has the host of the request that asked for it: a stranger's, where every host is taken."""
+    """Where every host is answered, none of them can be the one that links in mails lead to."""
     if not settings.EMAIL_URL:
         return []
-    if "*" in settings.ALLOWED_HOSTS:
-        words = "DARKROOM_HOSTS may not be * with a mail server: whoever asks for a new password for somebody else"
-        return [
-            Error(f"{words} could have the link in that mail lead to their own host.", id="darkroom.E007")
-        ]
+    if "*" in settings.ALLOWED_HOSTS and not settings.PUBLIC_URL:
+        words = "DARKROOM_HOSTS is * and DARKROOM_PUBLIC_URL is not set: the links in mails would lead to"
+        return [Error(f"{words} {settings.ORIGIN}, which nobody else can reach.", id="darkroom.E007")]
     if not settings.PUBLIC_URL:
         words = f"DARKROOM_PUBLIC_URL is not set: {', '.join(settings.ALLOWED_HOSTS)} are answered, and no other host."
         return [Warning(words, id="darkroom.W005")]

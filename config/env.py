@@ -135,9 +135,25 @@ def public_address(name: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
+def local_origin(host: str, port: str) -> str:
+    """Where this machine itself reaches the server; one that listens on every address is reached at loopback."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(text(host, "127.0.0.1"), text(host, "127.0.0.1"))  # noqa: S104
+    return f"http://{f'[{name}]' if ':' in name else name}:{text(port, '8000')}"
+
+
 def host_of(address: str) -> str:
     """The host of a public address, in brackets where it is one of IPv6."""
     return re.sub(r":\d+$", "", address.partition("//")[2])
+
+
+def hsts(seconds: str, subdomains: str, *, behind_tls: bool) -> str:
+    """The value of `Strict-Transport-Security`; empty where it is not wanted."""
+    lasts, below = integer(seconds, 0, minimum=0, maximum=10 * 365 * 86400), boolean(subdomains)
+    if not lasts:
+        return ""
+    if not behind_tls:
+        raise SettingError(f"{seconds} wants a DARKROOM_PUBLIC_URL that begins with https://.")
+    return f"max-age={lasts}" + ("; includeSubDomains" if below else "")
 
 
 def hosts(name: str, default: list[str]) -> list[str]:

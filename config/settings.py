@@ -30,10 +30,10 @@ _own_host = env.host_of(PUBLIC_URL)
 EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
 _hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"]
 if not PUBLIC_URL:
-    # A link in a mail has the host of the request that asked for it, so no stranger may choose that.
+    # Mails that leave this machine have links that lead somewhere: to the public address, or to this machine alone.
     _hosts = _hosts[1:] if EMAIL_URL else ["*"]
-# What links in mails begin with, which are written where no request tells the address.
-ORIGIN = PUBLIC_URL or f"http://{env.text('HOST', '127.0.0.1')}:{env.text('PORT', '8000')}"
+# What links in mails begin with where no request tells the address, or where a request could tell any.
+ORIGIN = PUBLIC_URL or env.local_origin("HOST", "PORT")
 ALLOWED_HOSTS = env.hosts("DARKROOM_HOSTS", _hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
@@ -41,7 +41,11 @@ TRUST_PROXY = env.boolean("DARKROOM_TRUST_PROXY", False)
 if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
+HSTS = env.hsts("DARKROOM_HSTS_SECONDS", "DARKROOM_HSTS_SUBDOMAINS", behind_tls=BEHIND_TLS)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+if BEHIND_TLS:
+    # No host beside this one, such as another below the same domain, can set cookies of these names.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -218,6 +222,9 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = env.choice(
     "DARKROOM_EMAIL_VERIFICATION", "mandatory" if EMAIL_URL else "optional", ("mandatory", "optional", "none")
 )
+# Sign-up and reset say the same of addresses that are known and of others. Where none is confirmed, sign-up then has to
+# let one address stand at several accounts: it opens none of them, and at most one can ever confirm it.
+ACCOUNT_PREVENT_ENUMERATION = "strict"
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "api", "darkroom", "moderator", "root", "system"]
 ACCOUNT_ADAPTER = "accounts.entrance.adapter.AccountAdapter"

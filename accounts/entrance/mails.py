@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from allauth.core import context as allauth_context
@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.entrance import where
+from accounts.origin import on_own_origin, own_origin
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ def write(prefix: str, context: dict[str, Any]) -> Letter | None:
     """The words of one of allauth's mails; None for one that we do not know."""
     maker = _ASKED.get(prefix)
     if maker is not None:
-        return maker(context)
+        letter = maker(context)
+        # allauth makes its addresses of the Host of the request.
+        address = letter.address and on_own_origin(allauth_context.request, letter.address)
+        return replace(letter, address=address)
     told = _TOLD.get(prefix)
     return _told(*told(context)) if told is not None else None
 
@@ -183,6 +187,6 @@ def _told(subject: str, line: str) -> Letter:
         subject,
         [line, _("It was done with %(browser)s from %(network)s.") % {"browser": agent, "network": place}],
         _("Look after your account"),
-        request.build_absolute_uri(reverse("mfa_index")),
+        own_origin(request) + reverse("mfa_index"),
         [_("If that was not you, change your password and end the other sessions at once.")],
     )

@@ -21,9 +21,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.origin import own_origin
 from gallery import access, tagging, tiles, words
 from gallery.models import Item, ReaderChoice, Tag
-from gallery.pages import base_url
 from gallery.public import lists
 from gallery.public.reading import Reader
 
@@ -79,7 +79,7 @@ class Newest(Feed):
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
         """The whole gallery."""
-        return Subject(base_url(request), reverse("gallery"))
+        return Subject(own_origin(request), reverse("gallery"))
 
     def title(self, subject: Subject) -> str:
         """The feed's name."""
@@ -153,7 +153,7 @@ class OfAuthor(Newest):
         one = access.found(User.objects.filter(username=named["username"], is_active=True).first())
         if not Item.objects.public().filter(user=one).exists():
             raise Http404
-        return Subject(base_url(request), reverse("gallery_author", args=[one.username]), author=one)
+        return Subject(own_origin(request), reverse("gallery_author", args=[one.username]), author=one)
 
     def title(self, subject: Subject) -> str:
         """The feed's name."""
@@ -173,7 +173,7 @@ class OfTag(Newest):
         """The tag, however it is spelled; 404 where there is none."""
         name = tagging.fold(named["name"][: tagging.LONGEST * 4])
         tag = access.found(Tag.objects.filter(name=name).first())
-        return Subject(base_url(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
+        return Subject(own_origin(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
 
     def title(self, subject: Subject) -> str:
         """The feed's name."""

@@ -13,10 +13,10 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.origin import own_origin
 from gallery import access, tiles, words
 from gallery.collections import public, seeing
 from gallery.models import Collection, Item, ShareLink
-from gallery.pages import base_url
 from gallery.public.pictures import CARD, CARD_FILE
 from gallery.shares import opening, pasting
 
@@ -69,7 +69,7 @@ def _pixels(request: HttpRequest, name: str) -> int:
 
 
 def _told(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str, Any]:
-    origin = base_url(request)
+    origin = own_origin(request)
     found = resolve(_path(url, {origin, f"{request.scheme}://{request.get_host()}"}))
     if found.url_name == "gallery_item":
         return _of_item(access.published(found.kwargs["public_id"]), origin, most)

@@ -16,9 +16,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts.origin import own_origin
 from gallery.models import Item
 from gallery.models.items import SHOWN
-from gallery.pages import base_url
 
 SPAN = 5000
 """Ids in one file of the sitemap: at most so many addresses, of a tenth of what such a file may hold."""
@@ -37,7 +37,7 @@ _CLOSED = (
 def robots(request: HttpRequest) -> HttpResponse:
     """What is for members, for programs, or behind a secret address is not for search engines."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in _CLOSED), "Allow: /"]
-    lines += ["", f"Sitemap: {base_url(request)}{reverse('sitemap')}", ""]
+    lines += ["", f"Sitemap: {own_origin(request)}{reverse('sitemap')}", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 
@@ -120,7 +120,7 @@ _SECTIONS: dict[str, Any] = {"pages": Pages, "pictures": Pictures}
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The files of the sitemap in which there is something, each with the time of its newest picture."""
-    origin = base_url(request)
+    origin = own_origin(request)
     pages, pictures = (origin + reverse("sitemap_section", args=[name]) for name in _SECTIONS)
     files: list[dict[str, Any]] = [{"location": pages}]
     for number, newest in _Spans().filled().items():

@@ -10,9 +10,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
+from accounts.origin import own_origin
 from gallery import access, facts
 from gallery.models import Item
-from gallery.pages import base_url
 from gallery.provenance import serving
 from predictions.files import media
 from predictions.models import StoredFile
@@ -24,13 +24,13 @@ CARD_FILE = "cards/sensitive.png"
 
 def oembed_address(request: HttpRequest) -> str:
     """Where other sites ask what to show of this page."""
-    origin = base_url(request)
+    origin = own_origin(request)
     return f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}"
 
 
 def graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
     """What a pasted link shows: the picture with its size, or that it is sensitive."""
-    origin = base_url(request)
+    origin = own_origin(request)
     told: dict[str, object] = {
         "og_url": origin + request.path,
         "oembed_url": oembed_address(request),

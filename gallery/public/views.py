@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
+from accounts.origin import own_origin
 from gallery import access, facts, rows, tagging, tiles
 from gallery.library.views import neighbours
 from gallery.models import Follow, Item, ReaderChoice, Tag
-from gallery.pages import base_url, member, page, safe_next, user_of
+from gallery.pages import member, page, safe_next, user_of
 from gallery.public import lists
 from gallery.public.pictures import graph, send_picture
 from gallery.public.reading import Reader, choose, reader_of
@@ -129,7 +130,7 @@ def _list(
         "first": "after" not in request.GET,
         "kind": kind,
         "place": place,
-        "canonical": base_url(request) + place,
+        "canonical": own_origin(request) + place,
         "uncovered": reader.shows,
         "reader": reader,
         **about,

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import switches
+from accounts.origin import own_origin
 from gallery import access
 from gallery.models import Item
 from gallery.pages import THEMES, base_url, page, safe_next
@@ -24,6 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "strip": list(safe.order_by("-published_at", "-id")[:STRIP]) if open_to_reader else [],
         "base_url": base_url(request),
+        "canonical": own_origin(request) + "/",
         "feed": reverse("feed_newest"),
     }
     return page(request, "gallery/home.html", context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
 from django.test import Client, override_settings
@@ -108,3 +109,42 @@ def test_where_the_email_must_be_checked_the_first_administrator_gets_in_and_a_n
     assert newcomer.get("/account/").status_code == 302
     answer = newcomer.post("/accounts/login/", {"login": "dora", "password": WORDS})
     assert answer["Location"] == "/accounts/confirm-email/"
+
+
+def shown_to(email: str, username: str) -> tuple[int, str, str]:
+    """What a stranger sees who signs up with an address: status, where it leads, and the page behind it."""
+    stranger = Client()
+    form = {"username": username, "email": email, "password1": WORDS, "password2": WORDS}
+    answer = stranger.post("/accounts/signup/", form)
+    after = stranger.get("/accounts/email/")
+    text = re.sub(r"\b[A-Za-z0-9]{64}\b|--hue:\d+", "", after.content.decode())
+    return (
+        answer.status_code,
+        answer.headers.get("Location", ""),
+        text.replace(email, "E").replace(username, "N"),
+    )
+
+
+@pytest.mark.parametrize("verification", ["optional", "mandatory", "none"])
+def test_a_sign_up_tells_nobody_which_addresses_are_known(alice: User, verification: str) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", verified=True, primary=True)
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    with override_settings(ACCOUNT_EMAIL_VERIFICATION=verification):
+        known, unknown = shown_to("alice@example.org", "dora"), shown_to("fresh@example.org", "dora2")
+    assert known[:2] == unknown[:2]
+    assert known[0] == 302
+    assert sorted(set(known[2].split("\n")) ^ set(unknown[2].split("\n"))) == []
+
+
+def test_an_address_that_a_stranger_gave_opens_nothing_of_its_owner(alice: User) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@example.org", verified=True, primary=True)
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    with override_settings(ACCOUNT_EMAIL_VERIFICATION="optional"):
+        shown_to("alice@example.org", "mallory")
+        Client().post("/accounts/password/reset/", {"email": "alice@example.org"})
+    assert "alice" in mail.outbox[-1].body and "mallory" not in mail.outbox[-1].body
+    stranger, owner = Client(), Client()
+    stranger.post("/accounts/login/", {"login": "alice@example.org", "password": WORDS})
+    assert "_auth_user_id" not in stranger.session or stranger.session["_auth_user_id"] != str(alice.pk)
+    owner.post("/accounts/login/", {"login": "alice@example.org", "password": "correct horse"})
+    assert owner.session["_auth_user_id"] == str(alice.pk)

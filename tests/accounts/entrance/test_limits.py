@@ -246,13 +246,19 @@ def test_mails_are_sent_only_where_their_links_lead_to_a_host_of_ours(alice: Use
     asked = {"email": alice.email}
     with override_settings(EMAIL_URL="smtp://mail.example", ALLOWED_HOSTS=["*"]):
         Client().post("/accounts/password/reset/", asked, headers={"host": "evil.example"})
-        assert "http://evil.example/" in str(mail.outbox[-1].body)
+        assert "evil.example" not in str(mail.outbox[-1].body)
         assert [one.id for one in mails_lead_here(None)] == ["darkroom.E007"], "so the house does not start"
+    with override_settings(
+        EMAIL_URL="smtp://mail.example", ALLOWED_HOSTS=["*"], PUBLIC_URL="https://here.example"
+    ):
+        Client().post("/accounts/password/reset/", asked, headers={"host": "evil.example"})
+        assert "https://here.example/" in str(mail.outbox[-1].body)
+        assert mails_lead_here(None) == []
     with override_settings(
         EMAIL_URL="smtp://mail.example", ALLOWED_HOSTS=["here.example"], PUBLIC_URL="https://here.example"
     ):
         answer = Client().post("/accounts/password/reset/", asked, headers={"host": "evil.example"})
-        assert (answer.status_code, mails_lead_here(None), len(mail.outbox)) == (400, [], 1)
+        assert (answer.status_code, mails_lead_here(None), len(mail.outbox)) == (400, [], 2)
     with override_settings(EMAIL_URL="", ALLOWED_HOSTS=["*"]):
         assert mails_lead_here(None) == [], "mails are files of the operator's"
 
