@@ -29,8 +29,10 @@ def page(
     """Render a page or a fragment with times in the reader's zone, as the browser told it in a cookie."""
     with timezone.override(reader_zone(request)):
         response = render(request, template, context, status=status)
-    # Pages differ by who looks; nothing between may keep them, and going back shows what is true now.
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+    # Pages differ by who looks; nothing between may keep them, and going back shows what is true now. Of what is for
+    # its reader alone not even the browser keeps a copy: the next person at it may press "back".
+    kept = "private, no-store" if getattr(request, "is_private", False) else "private, no-cache"
+    response.headers.setdefault("Cache-Control", kept)
     return response
 
 
@@ -48,6 +50,7 @@ def member(view: View) -> View:
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        request.is_private = True  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             with timezone.override(reader_zone(request)):
                 return view(request, *args, **kwargs)

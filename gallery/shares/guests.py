@@ -44,6 +44,7 @@ def page_of(request: HttpRequest, token: str) -> HttpResponse:
 
 def may_pass(request: HttpRequest, link: ShareLink) -> bool:
     """Whether this reader is not asked for a password: there is none, they knew it, or it is their own link."""
+    request.is_private = link.is_locked  # type: ignore[attr-defined]
     return opening.is_own(request.user, link) or locks.is_open_for(request, link)
 
 
