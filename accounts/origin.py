@@ -13,20 +13,23 @@ from django.http import HttpRequest
 from django.http.request import split_domain_port
 
 
-def own_origin(request: HttpRequest) -> str:
+def own_origin(request: HttpRequest | None) -> str:
     """`https://host`: the operator's, else the one that was asked for where that cannot be made up, else `ORIGIN`.
 
-    It cannot be made up where DARKROOM_HOSTS checks it, or where it is the very address that the connection came in at.
+    Without a request it is `ORIGIN`. A host cannot be made up where DARKROOM_HOSTS checks it, or where it is the very
+    address that the connection came in at.
     """
     if settings.PUBLIC_URL:
         return str(settings.PUBLIC_URL)
+    if request is None:
+        return str(settings.ORIGIN)
     host = request.get_host()
     if "*" not in settings.ALLOWED_HOSTS or _is_where_it_came_in(request, host):
         return f"{request.scheme}://{host}"
     return str(settings.ORIGIN)
 
 
-def on_own_origin(request: HttpRequest, url: str) -> str:
+def on_own_origin(request: HttpRequest | None, url: str) -> str:
     """An absolute address with our own origin in place of the one it has."""
     parts = urlsplit(url)
     return own_origin(request) + urlunsplit(("", "", parts.path, parts.query, parts.fragment))

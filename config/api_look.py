@@ -13,9 +13,12 @@ OpenAI's images dialect at `/openai/v1` (`/openai/v1/openapi.json`) are for, wit
 **Guides** with samples that run, for this API and both dialects, are at [/docs/](/docs/).
 
 **Who asks.** `Authorization: Bearer dr_…` with a token made at `/account/tokens/`, or, on pages of this very origin,
-the session of who is signed in (then changes need the `X-CSRFToken` header). A token does what its scopes say: `read`
-to look, `predict` to make and cancel, `gallery` to publish, share and delete, `admin` for tokens, webhooks and limits.
-What belongs to somebody else is answered like what does not exist: 404.
+the session of who is signed in (then changes need the `X-CSRFToken` header, with the value of the cookie `csrftoken`,
+behind TLS `__Host-csrftoken`). A token does what its scopes say: `read` to look, `predict` to make and cancel,
+`gallery` to publish, share and delete, `admin` for tokens, webhooks and limits. What belongs to somebody else is
+answered like what does not exist: 404.
+
+**Bodies** are JSON of at most 256 KB; those of quotes may hold pictures and be as large as a create's.
 
 **Money** is counted in micro-credits, whole numbers: 1,000,000 are one credit.
 

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client, override_settings
 
 from accounts.models import User
+from gallery.shares import making
 from predictions.models import Version
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -70,6 +71,15 @@ def test_a_picture_may_be_kept_by_the_browser_as_before(alice: User, client: Cli
     assert kept["ETag"]
     again = client.get(f"/gallery/{item.public_id}/picture/small", headers={"If-None-Match": kept["ETag"]})
     assert (again.status_code, again["Cache-Control"]) == (304, kept["Cache-Control"])
+
+
+def test_nobody_keeps_a_copy_of_what_a_password_locks(alice: User, client: Client) -> None:
+    item = picture_item(alice)
+    locked, free = making.share(item, alice, password="a quiet red lamp"), making.share(item, alice)
+    client.post(f"/s/{locked.token}/open/", {"password": "a quiet red lamp"})
+    opened = client.get(f"/s/{locked.token}/")
+    assert "no-store" in opened["Cache-Control"]
+    assert "no-store" not in client.get(f"/s/{free.token}/")["Cache-Control"]
 
 
 def test_going_back_to_the_gallery_needs_no_new_page(client: Client) -> None:

@@ -170,3 +170,20 @@ def test_half_of_what_payments_need_is_told(settings: Any, key: str, secret: str
     assert found.id == "darkroom.W006" and found.msg.startswith(missing)
     settings.PAYMENTS = {"stripe": {"key": "sk", "webhook_secret": "whsec", "api_base": ""}}
     assert checks.payments_are_whole(None) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "origin"),
+    [
+        ("", "", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "9000", "http://127.0.0.1:9000"),
+        ("::", "", "http://[::1]:8000"),
+        ("192.168.1.5", "80", "http://192.168.1.5:80"),
+    ],
+)
+def test_a_server_on_every_address_is_reached_at_loopback(
+    monkeypatch: pytest.MonkeyPatch, host: str, port: str, origin: str
+) -> None:
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", port)
+    assert env.local_origin("HOST", "PORT") == origin

@@ -111,3 +111,8 @@ def test_a_host_that_the_operator_named_is_ours() -> None:
 @override_settings(ALLOWED_HOSTS=["*"], PUBLIC_URL="https://studio.example")
 def test_the_public_address_goes_before_any_other() -> None:
     assert own_origin(RequestFactory().get("/", headers={"host": "a.example"})) == "https://studio.example"
+
+
+@override_settings(ORIGIN="http://own.example", PUBLIC_URL="")
+def test_without_a_request_it_is_this_machines_own() -> None:
+    assert own_origin(None) == "http://own.example"

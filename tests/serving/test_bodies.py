@@ -137,3 +137,10 @@ def _receiver(parts: list[dict[str, Any]]) -> bodies.Receive:
         return waiting.pop(0)
 
     return receive
+
+
+def test_a_larger_body_under_our_own_api_is_refused_in_kilobytes(lean: Served) -> None:
+    answer = lean.client.post("/api/echo", content=b"x" * 300_000)
+
+    assert answer.status_code == 413
+    assert "at most 256 KiB" in answer.text

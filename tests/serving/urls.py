@@ -214,6 +214,7 @@ def language(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("hello", hello, name="hello"),
     path("echo", echo),
+    path("api/echo", echo),
     path("v1/echo", echo),
     path("cookies", cookies),
     path("broken", broken),
