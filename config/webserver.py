@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import signal
@@ -12,18 +13,36 @@ from typing import Any
 
 import uvicorn
 
+from config.connections import Connection, Connections
 from predictions.running import leash
 
 log = logging.getLogger("darkroom.web")
 # Seconds that requests in work get when the server stops. Held ones are answered at once.
 GRACE = 8
-# Seconds an idle connection is kept; longer than the usual proxies keep theirs, so that they close first.
-KEEP_ALIVE = 75
 MANY_FILES = 65_536
+# Open files that are left for what is no connection: databases, logs, libraries.
+_OTHER_FILES = 64
 
 
 class Server(uvicorn.Server):
-    """Answers what is held before it waits for requests to end."""
+    """uvicorn with bounded connections; answers what is held before it waits for requests to end.
+
+    `connections`: how many there may be in all, never more than open files allow, and from one address. 0: as many as
+    may be in all.
+    """
+
+    def __init__(self, config: uvicorn.Config, connections: tuple[int, int] = (0, 0)) -> None:
+        config.http = Connection
+        super().__init__(config)
+        most, most_of_one = connections
+        allowed = most_connections()
+        self.server_state: Connections = Connections(min(most or allowed, allowed), most_of_one)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second; once a second it ends connections whose time is over."""
+        if counter % 10 == 0:
+            self.server_state.look(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking connections, send the held answers, wait at most `GRACE` for the rest."""
@@ -37,9 +56,17 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    *, host: str = "127.0.0.1", port: int = 8000, fd: int | None = None, trust_proxy: bool = False
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    fd: int | None = None,
+    trust_proxy: bool = False,
+    connections: tuple[int, int] = (0, 0),
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `fd` is an inherited listening socket. Raises OSError where the port is taken."""
+    """Serve until SIGTERM or SIGINT. `fd` is an inherited listening socket. Raises OSError where the port is taken.
+
+    `connections` as `Server` has them, but that without a trusted proxy 0 from one address means a quarter of all.
+    """
     leash.arm()
     _allow_many_files()
     listener = socket.socket(fileno=fd) if fd is not None else _bound(host, port)
@@ -47,7 +74,16 @@ def serve(
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, _end)
     log.info("web listens on %s", _name(listener))
-    Server(configuration(trust_proxy=trust_proxy)).run(sockets=[listener])
+    most, most_of_one = connections
+    if not most_of_one and not trust_proxy:
+        most_of_one = max(1, (most or most_connections()) // 4)
+    Server(configuration(trust_proxy=trust_proxy), (most, most_of_one)).run(sockets=[listener])
+
+
+def most_connections() -> int:
+    """As many as the limit of open files allows: each may have a file beside it, which it is sent or brings."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MANY_FILES // 2 if files == resource.RLIM_INFINITY else max(16, (files - _OTHER_FILES) // 2)
 
 
 def configuration(*, trust_proxy: bool = False, app: Any = "config.asgi:application") -> uvicorn.Config:
@@ -65,7 +101,6 @@ def configuration(*, trust_proxy: bool = False, app: Any = "config.asgi:applicat
         # Only one who sits behind a proxy may believe what a request says about its origin.
         proxy_headers=trust_proxy,
         forwarded_allow_ips="*" if trust_proxy else None,
-        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
 
