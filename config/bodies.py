@@ -1,26 +1,38 @@
-"""Request bodies: received whole before Django sees the request, within a limit and without filling the memory."""
+"""Request bodies: received whole before Django sees the request, within bounds of size, time and room.
+
+Above `FREE` bytes a body is taken only from somebody who is known (`config.callers`). All bodies together have so much
+room (`config.spool`). A client must go on sending (`SILENCE_S`), and not too slowly (`GRACE_S` and `RATE`). A body that
+is not taken is handed on as `Unread`, so that the address can still say in its own words who may not come in at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import tempfile
 from collections.abc import Awaitable, Callable
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import json_body
+from config.callers import Callers
+from config.spool import NOBODY, Body, Full, ShareFull, Spool
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-# Longest silence of a client in the middle of its body, in seconds.
-SILENCE = 60.0
-# Of a body that is too large, so much is read and thrown away before the refusal: a client that is still
-# writing when the connection closes reports a broken connection and never reads the answer.
-DRAINED = 128 * 1024 * 1024
+MIB = 1024 * 1024
+# The most bytes that somebody unknown may send.
+FREE = 64 * 1024
+# The longest silence of a client in the middle of its body, in seconds.
+SILENCE_S = 30.0
+# A body may take so many seconds, and one more for every `RATE` bytes that have come.
+GRACE_S = 30.0
+RATE = 8 * 1024
 
-
+FILES_TOO_LARGE = "Files must be less than 100MB in size"
 # Where files are sent: a file below 100 MB and the parts beside it.
 FILE_PATHS = {
     "/v1/files",
@@ -28,34 +40,53 @@ FILE_PATHS = {
     "/openai/v1/images/edits",
     "/openai/v1/images/variations",
 }
-FILE_LIMIT = 101 * 1024 * 1024
+FILE_LIMIT = 101 * MIB
 # Where the studio's forms send pictures of at most 25 MB: one, or as many as a model takes.
-PICTURE_LIMITS = {"/studio/upload/": 26 * 1024 * 1024, "/studio/make/": 80 * 1024 * 1024}
+PICTURE_LIMITS = {"/studio/upload/": 26 * MIB, "/studio/make/": 80 * MIB}
 # What is priced may hold a picture as a data URI; nothing else under /api/ carries one.
 OWN_API = "/api/"
 OWN_API_WITH_PICTURES = {"/api/quotes", "/api/quotes/batch"}
+# Where other services report, known by a signature of the body itself: the most that their views read.
+SIGNED_LIMITS = {"/hooks/": MIB, "/payments/": MIB}
 
 
 class ClientLeft(Exception):
-    """The connection ended, or fell silent, before the whole body was there."""
+    """The connection ended before the whole body was there."""
 
 
-class TooLarge(io.RawIOBase):
-    """Stands for a body above the limit; whoever reads it gets RequestDataTooBig.
+class Refused(Exception):
+    """The body is not taken: with which status, and what to say of it. `retry_after`: in seconds."""
+
+    def __init__(self, status: int, says: str | Promise, retry_after: int | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.says = says
+        self.retry_after = retry_after
+
+
+class Unread(io.RawIOBase):
+    """Stands for a body that is not taken; whoever reads it gets RequestDataTooBig.
 
     So a view can still look at the caller first: a bad token is answered with 401 whatever the body's size.
     """
+
+    def __init__(self, refusal: Refused) -> None:
+        super().__init__()
+        self.refusal = refusal
+        self.was_asked_for = False
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         """Raises RequestDataTooBig."""
-        raise RequestDataTooBig("The request body is larger than this address takes.")
+        self.was_asked_for = True
+        raise RequestDataTooBig(str(self.refusal.says))
 
     def readinto(self, buffer: Any) -> int:
         """Raises RequestDataTooBig."""
-        raise RequestDataTooBig("The request body is larger than this address takes.")
+        self.read()
+        return 0
 
     readline = read  # type: ignore[assignment]
 
@@ -66,49 +97,117 @@ def limit_for(path: str) -> int:
         return FILE_LIMIT
     if path.startswith(OWN_API) and path not in OWN_API_WITH_PICTURES:
         return json_body.MAX_OWN_API
-    return PICTURE_LIMITS.get(path) or settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2**63
+    signed = next((limit for prefix, limit in SIGNED_LIMITS.items() if path.startswith(prefix)), 0)
+    return signed or PICTURE_LIMITS.get(path) or settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2**63
 
 
-async def read(scope: dict[str, Any], receive: Receive) -> IO[bytes]:
-    """The body as a file at its beginning: in memory, on disk above `FILE_UPLOAD_MAX_MEMORY_SIZE`, or `TooLarge`.
+class Bodies:
+    """Receives the bodies of one process."""
 
-    Raises ClientLeft.
-    """
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        return _whole(message.get("body", b""), limit_for(scope["path"]))
-    return await _in_parts(message, receive, limit_for(scope["path"]))
+    def __init__(self, callers: Callers) -> None:
+        self.spool = Spool()
+        self._callers = callers
+
+    async def read(self, scope: dict[str, Any], receive: Receive) -> IO[bytes] | Body | Unread:
+        """The body as a file at its beginning, or `Unread`. Whoever gets it closes it. Raises ClientLeft."""
+        try:
+            return await self._taken(scope, receive)
+        except Refused as refusal:
+            return Unread(refusal)
+        except ShareFull:
+            return Unread(Refused(429, _SHARE_FULL, 5))
+        except Full:
+            return Unread(Refused(503, _FULL, 5))
+
+    async def _taken(self, scope: dict[str, Any], receive: Receive) -> IO[bytes] | Body:
+        announced, limit = _announced(scope["headers"]), limit_for(scope["path"])
+        free = limit if scope["path"].startswith(tuple(SIGNED_LIMITS)) else min(limit, FREE)
+        if announced is not None and announced > limit:
+            raise _too_large(scope["path"], limit)
+        # Before the client is told to go on, where it waits for that.
+        sender = await self._sender(scope) if announced is not None and announced > free else NOBODY
+        if announced == 0:
+            message = await receive()
+        else:
+            pace = _Pace(receive)
+            message = await pace.next(0)
+        whole = message["type"] == "http.request" and not message.get("more_body", False)
+        if whole and len(message.get("body", b"")) <= (limit if sender != NOBODY else free):
+            return io.BytesIO(message.get("body", b""))
+        body = Body(self.spool, sender)
+        try:
+            body.expect(announced or 0 if sender != NOBODY else 0)
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise ClientLeft
+                part = message.get("body", b"")
+                if body.size + len(part) > limit:
+                    raise _too_large(scope["path"], limit)
+                if sender == NOBODY and body.size + len(part) > free:
+                    sender = await self._sender(scope)
+                    body.belongs_to(sender)
+                await body.write(part)
+                if not message.get("more_body", False):
+                    break
+                message = await pace.next(body.size)
+        except BaseException:
+            body.close()
+            raise
+        body.rewind()
+        return body
+
+    async def _sender(self, scope: dict[str, Any]) -> int:
+        """Whose body it is. Raises Refused where nobody is known."""
+        sender = await self._callers.user_of(scope)
+        if sender is None:
+            raise Refused(413, _UNKNOWN)
+        return sender
 
 
-def _whole(body: bytes, limit: int) -> IO[bytes]:
-    return io.BytesIO(body) if len(body) <= limit else TooLarge()  # type: ignore[return-value]
+class _Pace:
+    """The parts of one body, as long as they come fast enough. Only waiting for the client counts."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._waited = 0.0
+
+    async def next(self, size: int) -> dict[str, Any]:
+        """The next message, after `size` bytes. Raises Refused where it does not come in time."""
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(SILENCE_S, GRACE_S + size / RATE - self._waited)):
+                return await self._receive()
+        except TimeoutError:
+            raise Refused(408, _TOO_SLOW) from None
+        finally:
+            self._waited += asyncio.get_running_loop().time() - began
 
 
-async def _in_parts(message: dict[str, Any], receive: Receive, limit: int) -> IO[bytes]:
-    file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 (closed with the request)
-        max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE, dir=settings.FILE_UPLOAD_TEMP_DIR
-    )
-    size = 0
-    try:
-        while True:
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            part = message.get("body", b"")
-            size += len(part)
-            if size <= limit:
-                file.write(part)
-            if not message.get("more_body", False) or size > limit + DRAINED:
-                break
-            async with asyncio.timeout(SILENCE):
-                message = await receive()
-    except TimeoutError:
-        file.close()
-        raise ClientLeft from None
-    except BaseException:
-        file.close()
-        raise
-    if size > limit:
-        file.close()
-        return TooLarge()  # type: ignore[return-value]
-    file.seek(0)
-    return file
+def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """The length that the head tells; None where the body ends when it ends."""
+    length: int | None = 0
+    for name, value in headers:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            return None
+    return length
+
+
+def _too_large(path: str, limit: int) -> Refused:
+    if path in FILE_PATHS:
+        return Refused(413, FILES_TOO_LARGE)
+    size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // 1024} KiB"
+    return Refused(413, format_lazy(_TOO_LARGE, size=size))
+
+
+_TOO_LARGE = _("The request body must be at most {size}.")
+_UNKNOWN = _(
+    "The request does not say who sends it, so its body may be 64 KiB at most. Sign in, or send an API token, "
+    "then send it again."
+)
+_TOO_SLOW = _("The request body came too slowly and was not taken. Nothing was charged; send it again.")
+_SHARE_FULL = _(
+    "Too much of yours is on its way to this server. Nothing was charged; send this again once some of it has arrived."
+)
+_FULL = _("Too much is on its way to this server. Nothing was charged; send this again in a moment.")

@@ -16,30 +16,63 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core import signals
+from django.core.exceptions import BadRequest
 from django.core.handlers.asgi import ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
-from django.http import (
-    FileResponse,
-    HttpResponse,
-    HttpResponseBadRequest,
-    JsonResponse,
-)
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from config import bodies, sending
+from config.bodies import Bodies, Unread
+from config.callers import Callers
 from config.sending import Answer, Receive, Send
+from config.spool import Body
 from config.threads import Threads
+from gallery.errors import error_page
 from predictions.running.holding import HeldResponse, set_runner
 
 log = logging.getLogger("django.request")
 Scope = dict[str, Any]
+File = IO[bytes] | Body | Unread
 # Under these every error is told as application/problem+json, and under the other in OpenAI's form.
-PROBLEM_PATHS = ("/v1/", "/replicate/v1/")
+PROBLEM_PATHS = ("/v1/", "/replicate/v1/", "/api/")
 OPENAI_PATH = "/openai/v1/"
+_APIS = (*PROBLEM_PATHS, OPENAI_PATH)
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # A later answer to a held request says these itself.
 OWN_HEADERS = {"content-length", "content-type"}
+
+
+class Request(ASGIRequest):
+    """A request whose texts are UTF-8, whatever charset it names: some of the others are no encodings of text."""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its body was not taken."""
+        return isinstance(self._stream, Unread)
+
+    def _check_data_too_big(self, length: int) -> None:
+        """As Django's own, but that what was not taken has its own reason."""
+        if self.is_unread:
+            self._stream.read()
+        super()._check_data_too_big(length)
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        super()._set_content_type_params(meta)
+        self._other_charset = (self._encoding or "utf-8").lower() not in ("utf-8", "utf8")
+        self._encoding = None
+
+    def _load_post_and_files(self) -> None:
+        """As Django's own. Raises MultiPartParserError for every form that cannot be read."""
+        try:
+            if self._other_charset and self.content_type in _FORMS:
+                raise MultiPartParserError("Forms must be UTF-8.")
+            super()._load_post_and_files()
+        except (LookupError, UnicodeError, BadRequest) as fault:
+            raise MultiPartParserError("The form cannot be read.") from fault
 
 
 class LeanHandler(BaseHandler):
@@ -49,23 +82,29 @@ class LeanHandler(BaseHandler):
         super().__init__()
         self.load_middleware(is_async=False)
         self.threads = Threads(threads or settings.WEB_THREADS)
+        self.bodies = Bodies(Callers(self.threads))
         set_runner(self.threads.run)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"Only HTTP is served, not {scope['type']}.")
         try:
-            body = await bodies.read(scope, receive)
+            body = await self.bodies.read(scope, receive)
         except bodies.ClientLeft:
             return
-        answer = await self.threads.run(self._answer, scope, body)
-        if answer.when_sent is not None:
-            await self._send_and_tell(answer.when_sent, answer, scope, receive, send)
-            return
         try:
-            await self._send(answer, scope, receive, send)
+            answer = await self.threads.run(self._answer, scope, body)
+            if answer.parts is None:
+                # It may be held or streamed for long, and nothing asks for its body any more.
+                body.close()
+            if answer.when_sent is not None:
+                await self._send_and_tell(answer.when_sent, answer, scope, receive, send)
+            else:
+                await self._send(answer, scope, receive, send)
         except sending.ClientLeft:
             return
+        finally:
+            body.close()
 
     async def _send(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         if isinstance(answer.response, HeldResponse):
@@ -109,7 +148,7 @@ class LeanHandler(BaseHandler):
 
     # -- In a thread -----------------------------------------------------------------------------------------
 
-    def _answer(self, scope: Scope, body: IO[bytes]) -> Answer:
+    def _answer(self, scope: Scope, body: File) -> Answer:
         # A context of its own: what one request leaves in context variables (language, fields of the log) never
         # reaches the next one in the same thread.
         context = contextvars.Context()
@@ -117,15 +156,16 @@ class LeanHandler(BaseHandler):
         answer.context = context
         return answer
 
-    def _respond(self, scope: Scope, body: IO[bytes]) -> Answer:
+    def _respond(self, scope: Scope, body: File) -> Answer:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
-            request = ASGIRequest(scope, body)
-        except UnicodeDecodeError:
-            log.warning("Bad Request (UnicodeDecodeError)", exc_info=True, extra={"status_code": 400})
+            request = Request(scope, body)
+        except ValueError:
+            # A query that is no UTF-8, or a content type whose parameters are in no encoding.
             body.close()
-            return self._finish(HttpResponseBadRequest(), scope)
+            refused = _refusal(scope["path"], 400, "Bad request", "The head of the request cannot be read.")
+            return self._finish(refused, scope)
         try:
             response: HttpResponseBase = self.get_response(request)
         except Exception:
@@ -133,10 +173,22 @@ class LeanHandler(BaseHandler):
             log.exception("Internal Server Error: %s", scope["path"], extra={"status_code": 500})
             request.close()
             response = _server_error(scope["path"])
-        if response.status_code == 400 and isinstance(body, bodies.TooLarge):
-            # Nobody closer to the caller answered for it, and Django's own answer would be 400.
-            response = _in_place_of(response, _too_large(scope["path"]))
+        if isinstance(body, Unread):
+            # A page may have words of its own for it.
+            if body.was_asked_for and (
+                response.status_code != body.refusal.status or request.path.startswith(_APIS)
+            ):
+                response = _in_place_of(response, _not_taken(request, body.refusal))
+            # What still comes of the body is no other request.
+            response.headers["Connection"] = "close"
         return self._finish(response, scope)
+
+    def process_exception_by_middleware(self, exception: Exception, request: HttpRequest) -> HttpResponseBase:
+        """What a view's exception becomes: one that a body was not taken is nothing for the log."""
+        body = request._stream  # type: ignore[attr-defined]
+        if isinstance(body, Unread) and body.was_asked_for:
+            return _not_taken(request, body.refusal)
+        return super().process_exception_by_middleware(exception, request)  # type: ignore[misc,no-any-return]
 
     def _finish(self, response: Any, scope: Scope) -> Answer:
         response._handler_class = self.__class__
@@ -212,10 +264,8 @@ def _in_place_of(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:
     return new
 
 
-def _too_large(path: str) -> HttpResponse:
-    limit = bodies.limit_for(path) // 1024
-    size = f"{limit // 1024} MiB" if limit >= 1024 else f"{limit} KiB"
-    return _refusal(path, 413, "Content too large", f"The request body must be at most {size}.")
+def _not_taken(request: HttpRequest, refusal: bodies.Refused) -> HttpResponse:
+    return error_page(request, refusal.status, says=str(refusal.says), retry_after=refusal.retry_after)
 
 
 def _server_error(path: str) -> HttpResponse:

@@ -178,9 +178,11 @@ UPLOAD_QUOTA = env.integer("DARKROOM_UPLOAD_QUOTA", 5 * 1024**3, minimum=0)
 FREE_DISK_MINIMUM = env.integer("DARKROOM_FREE_DISK_MB", 512, minimum=0) * 1024 * 1024
 # A JSON body may carry a picture as a data URI.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
-FILE_UPLOAD_TEMP_DIR = None
+FILE_UPLOAD_TEMP_DIR = TEMPORARY
 # Django's own default would give everybody on the machine the right to read, whatever the umask.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+# Bytes that the request bodies of one web process take, of which one member has a quarter: more than one file.
+BODY_SPOOL = env.integer("DARKROOM_BODY_SPOOL_MB", 2048, minimum=512) * 1024 * 1024
 
 # -- Language and time ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -312,6 +314,9 @@ ALERT_EMAILS = env.mail_addresses("DARKROOM_ALERT_EMAILS")
 # Seconds in which a receiver of a webhook must answer, less than the lease of a delivery; days that the log is kept.
 WEBHOOK_TIMEOUT = env.integer("DARKROOM_WEBHOOK_TIMEOUT", 10, minimum=1, maximum=20)
 DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum=3650)
+# Connections of one web process in all, and from one address; 0: see docs/operating.md.
+CONNECTIONS = env.integer("DARKROOM_CONNECTIONS", 0, minimum=0)
+CONNECTIONS_PER_ADDRESS = env.integer("DARKROOM_CONNECTIONS_PER_ADDRESS", 0, minimum=0)
 HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 10_000, minimum=0)
 # Open pages that one web process tells of changes at once; the others ask for them.
 LIVE_STREAMS = env.integer("DARKROOM_LIVE_STREAMS", 2_000, minimum=0, maximum=50_000)

@@ -14,6 +14,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 
 from config import webserver
+from config.callers import Callers
 from config.serving import LeanHandler
 from predictions.running import holding, waiting
 from tests.serving import urls
@@ -22,11 +23,11 @@ from tests.serving import urls
 class Served:
     """A uvicorn in a thread."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, connections: tuple[int, int] = (0, 0)) -> None:
         self.app = app
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.server = webserver.Server(webserver.configuration(app=app))
+        self.server = webserver.Server(webserver.configuration(app=app), connections)
         self.thread = threading.Thread(
             target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
         )
@@ -46,14 +47,14 @@ class Served:
         self.thread.join(20)
         assert not self.thread.is_alive()
 
-    def connect(self, text: str) -> socket.socket:
-        """A connection on which that text was sent."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+    def connect(self, text: str, source: str = "127.0.0.1") -> socket.socket:
+        """A connection from that address, on which that text was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
         connection.sendall(text.encode("latin1"))
         return connection
 
 
-Serve = Callable[[Any], Served]
+Serve = Callable[..., Served]
 
 
 @pytest.fixture(autouse=True)
@@ -65,12 +66,22 @@ def _own_views(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody is known: bodies are taken from all, whatever their size."""
+
+    async def somebody(self: Callers, scope: dict[str, Any]) -> int | None:
+        return 1
+
+    monkeypatch.setattr(Callers, "user_of", somebody)
+
+
+@pytest.fixture
 def serve() -> Iterator[Serve]:
     """A function that starts a server over an ASGI application; all are stopped after the test."""
     started: list[Served] = []
 
-    def start(app: Any) -> Served:
-        started.append(Served(app).start())
+    def start(app: Any, connections: tuple[int, int] = (0, 0)) -> Served:
+        started.append(Served(app, connections).start())
         return started[-1]
 
     yield start

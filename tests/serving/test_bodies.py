@@ -1,4 +1,4 @@
-"""Request bodies: whole or not at all, within the limit, refused in the words of the address."""
+"""Request bodies: whole or not at all, within the bounds, refused in the words of the address."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import RequestDataTooBig
 
-from config import bodies
+from config import bodies, spool
+from config.bodies import Bodies, Unread
+from config.spool import Body
 from tests.serving.conftest import Served, call
 
 LIMIT = 1_000_000
+Parts = list[dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -20,19 +23,33 @@ def _small_limit(settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = LIMIT
 
 
+class Somebody:
+    """Knows whom it is told, in place of the database."""
+
+    def __init__(self, user: int | None = 1) -> None:
+        self.user = user
+        self.asked = 0
+
+    async def user_of(self, scope: dict[str, Any]) -> int | None:
+        self.asked += 1
+        return self.user
+
+
 def _chunks(size: int) -> Iterator[bytes]:
     for _ in range(size // 50_000):
         yield b"x" * 50_000
 
 
-def test_a_body_at_the_limit_is_taken(lean: Served) -> None:
+def test_a_body_at_the_limit_is_taken(lean: Served, known: None) -> None:
     answer = lean.client.post("/v1/refuses-strangers", content=b"x" * LIMIT, headers={"Authorization": "x"})
 
     assert answer.text == str(LIMIT)
 
 
 @pytest.mark.parametrize("content", [b"x" * (LIMIT + 1), b"x" * 5 * LIMIT])
-def test_a_larger_body_is_refused_as_a_problem_under_the_api(lean: Served, content: bytes) -> None:
+def test_a_larger_body_is_refused_as_a_problem_under_the_api(
+    lean: Served, content: bytes, known: None
+) -> None:
     answer = lean.client.post("/v1/refuses-strangers", content=content, headers={"Authorization": "x"})
 
     assert answer.status_code == 413
@@ -42,14 +59,15 @@ def test_a_larger_body_is_refused_as_a_problem_under_the_api(lean: Served, conte
     assert answer.headers["X-Request-Id"]
 
 
-def test_a_larger_body_is_refused_in_plain_words_elsewhere(lean: Served) -> None:
+def test_a_larger_body_is_refused_with_a_page_elsewhere(lean: Served, known: None) -> None:
     answer = lean.client.post("/echo", content=b"x" * (LIMIT + 1))
 
     assert answer.status_code == 413
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "at most 0 MiB" in answer.text
 
 
-def test_a_larger_body_without_a_stated_length_is_refused(lean: Served) -> None:
+def test_a_larger_body_without_a_stated_length_is_refused(lean: Served, known: None) -> None:
     answer = lean.client.post(
         "/v1/refuses-strangers", content=_chunks(2 * LIMIT), headers={"Authorization": "x"}
     )
@@ -57,7 +75,7 @@ def test_a_larger_body_without_a_stated_length_is_refused(lean: Served) -> None:
     assert answer.status_code == 413
 
 
-def test_a_larger_form_is_refused(lean: Served) -> None:
+def test_a_larger_form_is_refused(lean: Served, known: None) -> None:
     answer = lean.client.post("/v1/echo", files={"photo": ("a.txt", b"x" * (LIMIT + 1))})
 
     assert answer.status_code == 413
@@ -67,59 +85,191 @@ def test_who_asks_is_looked_at_before_the_size_of_the_body(lean: Served) -> None
     assert lean.client.post("/v1/refuses-strangers", content=b"x" * (LIMIT + 1)).status_code == 401
 
 
-def test_the_connection_stays_usable_after_a_refusal(single: Served) -> None:
+def test_the_next_request_is_served_after_a_refusal(single: Served, known: None) -> None:
     single.client.post("/echo", content=b"x" * (LIMIT + 1))
 
     assert single.client.post("/echo", content=b"after it").json()["body"] == "after it"
+
+
+def test_a_refused_body_leaves_no_line_in_the_log(
+    lean: Served, known: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    lean.client.post("/echo", content=b"x" * (LIMIT + 1))
+
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
 
 
 def test_a_view_never_sees_a_body_that_was_cut_off() -> None:
     parts = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
 
     with pytest.raises(bodies.ClientLeft):
-        asyncio.run(bodies.read({"path": "/"}, _receiver(parts)))
-
-
-def test_a_client_that_falls_silent_in_its_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SILENCE", 0.01)
-
-    with pytest.raises(bodies.ClientLeft):
-        asyncio.run(
-            bodies.read({"path": "/"}, _receiver([{"type": "http.request", "body": b"x", "more_body": True}]))
-        )
+        _read(parts)
 
 
 def test_a_large_body_waits_on_the_disk(settings: Any) -> None:
-    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 1000
-    parts = [{"type": "http.request", "body": b"x" * 900, "more_body": more} for more in (True, True, False)]
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 100_000
 
-    body = asyncio.run(bodies.read({"path": "/"}, _receiver(parts)))
+    body = _read(_parts(40_000, 40_000, 40_000))
 
-    assert body._rolled  # type: ignore[attr-defined]
-    assert body.read() == b"x" * 2700
-
-
-def test_a_body_that_is_too_large_is_never_kept() -> None:
-    parts = [
-        {"type": "http.request", "body": b"x" * LIMIT, "more_body": more} for more in (True, True, False)
-    ]
-
-    body = asyncio.run(bodies.read({"path": "/"}, _receiver(parts)))
-
-    with pytest.raises(RequestDataTooBig):
-        body.read()
+    assert isinstance(body, Body) and body.on_disk
+    assert body.read() == b"x" * 120_000
 
 
-def test_a_body_without_end_is_not_drained_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "DRAINED", LIMIT)
-    taken = []
+def test_a_body_waits_on_the_disk_once_all_together_have_enough_of_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 250_000)
+    house = Bodies(Somebody())  # type: ignore[arg-type]
 
-    async def receive() -> dict[str, Any]:
-        taken.append(1)
-        return {"type": "http.request", "body": b"x" * LIMIT, "more_body": True}
+    first = _read(_parts(100_000, 100_000), house)
+    second = _read(_parts(100_000, 100_000), house)
 
-    assert isinstance(asyncio.run(bodies.read({"path": "/"}, receive)), bodies.TooLarge)
-    assert len(taken) == 3
+    assert isinstance(first, Body) and isinstance(second, Body)
+    assert (first.on_disk, second.on_disk) == (False, True)
+    assert house.spool.in_memory == 200_000
+
+
+# -- Who is known ----------------------------------------------------------------------------------------------
+
+
+def test_of_somebody_unknown_no_more_is_taken_than_64_kib() -> None:
+    taken: list[int] = []
+    parts = _parts(*[10_000] * 20)
+
+    body = _read(parts, Bodies(Somebody(None)), taken=taken)  # type: ignore[arg-type]
+
+    assert _refusal(body).status == 413
+    assert len(taken) == 7
+
+
+def test_an_announced_length_is_refused_before_a_single_byte_is_taken() -> None:
+    taken: list[int] = []
+    body = _read(_parts(10_000), Bodies(Somebody(None)), announced=70_000, taken=taken)  # type: ignore[arg-type]
+
+    assert _refusal(body).status == 413
+    assert not taken
+
+
+def test_a_small_body_is_taken_without_asking_who_sends_it() -> None:
+    nobody = Somebody(None)
+
+    body = _read(_parts(30_000, 30_000), Bodies(nobody), announced=60_000)  # type: ignore[arg-type]
+
+    assert body.read() == b"x" * 60_000 and not nobody.asked
+
+
+def test_who_sends_a_body_is_asked_once() -> None:
+    somebody = Somebody()
+
+    _read(_parts(*[50_000] * 10), Bodies(somebody), announced=500_000)  # type: ignore[arg-type]
+
+    assert somebody.asked == 1
+
+
+def test_what_a_service_signs_needs_nobody_who_is_known() -> None:
+    body = _read(_parts(*[50_000] * 10), Bodies(Somebody(None)), path="/hooks/upstream/a/b")  # type: ignore[arg-type]
+
+    assert len(body.read()) == 500_000
+
+
+# -- Room ------------------------------------------------------------------------------------------------------
+
+
+def test_all_bodies_together_have_so_much_room(settings: Any) -> None:
+    settings.BODY_SPOOL = 1_200_000
+    house = Bodies(Somebody())  # type: ignore[arg-type]
+    kept = []
+    for user in range(1, 5):
+        house._callers.user = user  # type: ignore[attr-defined]
+        kept.append(_read(_parts(150_000, 150_000), house, announced=300_000))
+
+    house._callers.user = 5  # type: ignore[attr-defined]
+    refused = _read(_parts(100_000, 100_000), house, announced=200_000)
+    assert (_refusal(refused).status, _refusal(refused).retry_after) == (503, 5)
+
+    kept[0].close()
+    kept[0].close()
+    assert house.spool.taken == 900_000
+    assert isinstance(_read(_parts(100_000, 100_000), house, announced=200_000), Body)
+
+
+def test_one_sender_has_a_quarter_of_the_room_at_most(settings: Any) -> None:
+    settings.BODY_SPOOL = 1_200_000
+    house = Bodies(Somebody())  # type: ignore[arg-type]
+    _read(_parts(100_000, 100_000), house, announced=200_000)
+
+    assert _refusal(_read(_parts(100_000, 100_000), house, announced=200_000)).status == 429
+    house._callers.user = 2  # type: ignore[attr-defined]
+    assert isinstance(_read(_parts(100_000, 100_000), house, announced=200_000), Body)
+
+
+def test_room_is_taken_when_a_length_is_announced_and_given_back_however_it_ends(settings: Any) -> None:
+    settings.BODY_SPOOL = 1_200_000
+    house = Bodies(Somebody())  # type: ignore[arg-type]
+    with pytest.raises(bodies.ClientLeft):
+        _read([*_parts(100_000, more=True), {"type": "http.disconnect"}], house, announced=250_000)
+
+    assert house.spool.taken == house.spool.in_memory == 0
+
+
+def test_all_who_are_unknown_have_so_much_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "UNKNOWN", 100_000)
+    house = Bodies(Somebody())  # type: ignore[arg-type]
+    _read(_parts(30_000, 30_000), house)
+
+    assert _refusal(_read(_parts(30_000, 30_000), house)).status == 503
+    # Somebody known is not kept out by them.
+    assert isinstance(_read(_parts(30_000, 50_000), house, announced=80_000), Body)
+
+
+def test_a_full_disk_is_left_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 100_000
+    settings.FREE_DISK_MINIMUM = 2**62
+
+    assert _refusal(_read(_parts(80_000, 80_000), announced=160_000)).status == 503
+
+
+# -- Time ------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_falls_silent_in_its_body_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SILENCE_S", 0.01)
+
+    assert _refusal(_read(_parts(1, more=True))).status == 408
+
+
+def test_a_client_that_dribbles_its_body_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "GRACE_S", 0.05)
+    monkeypatch.setattr(bodies, "RATE", 10_000)
+
+    assert _refusal(_read(_parts(*[1] * 1000), pause=0.01)).status == 408
+
+
+def test_a_client_that_is_fast_enough_has_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "GRACE_S", 0.2)
+    monkeypatch.setattr(bodies, "RATE", 100_000)
+
+    assert len(_read(_parts(*[20_000] * 20), pause=0.02).read()) == 400_000
+
+
+def test_a_stalled_body_is_answered_with_408_and_the_connection_ends(
+    lean: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bodies, "SILENCE_S", 0.1)
+    head = "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Length: 1000\r\n\r\nhalf"
+    for path, kind in (("/v1/refuses-strangers", "application/problem+json"), ("/echo", "text/html")):
+        connection = lean.connect(head.format(path))
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()  # noqa: B023
+        assert answer.startswith("HTTP/1.1 408 Request Timeout\r\n"), answer
+        assert f"content-type: {kind}" in answer.lower() and "connection: close" in answer.lower()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_client_that_leaves_in_its_body_is_no_error(lean: Served, caplog: pytest.LogCaptureFixture) -> None:
+    lean.connect("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf").close()
+    lean.client.get("/hello")
+
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
 
 
 def test_an_impossible_query_is_a_bad_request() -> None:
@@ -128,15 +278,44 @@ def test_an_impossible_query_is_a_bad_request() -> None:
     assert call(LeanHandler(1), "/hello", query_string=b"\xff")[0]["status"] == 400
 
 
-def _receiver(parts: list[dict[str, Any]]) -> bodies.Receive:
+def _parts(*sizes: int, more: bool = False) -> Parts:
+    last = len(sizes) - 1
+    return [
+        {"type": "http.request", "body": b"x" * size, "more_body": more or number < last}
+        for number, size in enumerate(sizes)
+    ]
+
+
+def _read(
+    parts: Parts,
+    house: Bodies | None = None,
+    *,
+    path: str = "/",
+    announced: int | None = None,
+    taken: list[int] | None = None,
+    pause: float = 0.0,
+) -> Any:
     waiting = list(parts)
 
     async def receive() -> dict[str, Any]:
-        if not waiting:
-            await asyncio.sleep(3600)
+        await asyncio.sleep(pause if waiting else 3600)
+        if taken is not None:
+            taken.append(1)
         return waiting.pop(0)
 
-    return receive
+    length = (
+        (b"transfer-encoding", b"chunked") if announced is None else (b"content-length", b"%d" % announced)
+    )
+    scope = {"path": path, "headers": [length]}
+    house = house or Bodies(Somebody())  # type: ignore[arg-type]
+    return asyncio.run(house.read(scope, receive))
+
+
+def _refusal(body: Any) -> bodies.Refused:
+    assert isinstance(body, Unread)
+    with pytest.raises(RequestDataTooBig):
+        body.read()
+    return body.refusal
 
 
 def test_a_larger_body_under_our_own_api_is_refused_in_kilobytes(lean: Served) -> None:

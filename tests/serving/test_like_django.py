@@ -65,7 +65,7 @@ def _without_boundary(text: str) -> Any:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_it_answers_as_django_does(name: str, lean: Served, shipped: Served, db: None) -> None:
+def test_it_answers_as_django_does(name: str, lean: Served, shipped: Served, db: None, known: None) -> None:
     request = {"method": "GET", **REQUESTS[name]}
     if name == "a chunked body":
         request["content"] = list(request["content"])
@@ -86,7 +86,6 @@ def test_it_answers_as_django_does(name: str, lean: Served, shipped: Served, db:
         {"path": "/echo", "scheme": "https"},
         {"path": "/echo", "client": None, "server": None},
         {"path": "/echo", "query_string": "text=not%20bytes"},
-        {"path": "/echo", "query_string": b"\xff"},
         {"path": "/cookies"},
     ],
     ids=str,

@@ -30,6 +30,7 @@ class Command(BaseCommand):
                 port=options["port"],
                 fd=options["fd"],
                 trust_proxy=settings.TRUST_PROXY,
+                connections=(settings.CONNECTIONS, settings.CONNECTIONS_PER_ADDRESS),
             )
         except OSError as error:
             raise CommandError(f"Cannot listen there: {error.strerror or error}.") from None

@@ -8,9 +8,10 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
@@ -53,6 +54,7 @@ class DialectError(Exception):
 _EXPECTED = (
     DialectError, refusals.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred,
     permits.NotPermitted, SwitchedOff, media.StorageAway, Http404, RequestDataTooBig, SuspiciousOperation,
+    BadRequest, MultiPartParserError,
 )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import get_language_from_request
 
 from accounts.authentication import AccountBarred
@@ -169,7 +170,7 @@ def _of_server(request: HttpRequest, error: Exception) -> ImageError:
             return ImageError(404, f"Unknown request URL: {request.path[:200]}", code="unknown_url")
         case RequestDataTooBig():
             return ImageError(413, "The request body is too large.")
-        case SuspiciousOperation():
+        case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return invalid("The request is malformed.")
         case OperationalError() | InterfaceError():
             text = "The server cannot do this right now. Nothing was charged; try again."

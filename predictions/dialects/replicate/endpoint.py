@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import get_language_from_request
 
 from accounts.authentication import AccountBarred
@@ -44,7 +45,7 @@ def problem(request: HttpRequest, error: Exception) -> errors.Problem:
             return errors.not_found()
         case RequestDataTooBig():
             return errors.too_large()
-        case SuspiciousOperation():
+        case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return errors.bad_request("The request is malformed.")
         case media.StorageAway():
             return errors.away(str(error.detail), error.wait)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
@@ -29,8 +29,10 @@ def create(request: TokenRequest) -> HttpResponse:
     """POST /files, multipart: `content`, and `metadata` in any of the three ways that clients send it."""
     try:
         content, metadata = request.FILES.get("content"), _metadata(request)
-    except (MultiPartParserError, SuspiciousOperation, OSError):
-        raise errors.bad_request("The body is not multipart/form-data.") from None
+    except RequestDataTooBig:
+        raise
+    except (MultiPartParserError, SuspiciousOperation, BadRequest, OSError):
+        raise errors.bad_request("The body is not multipart/form-data in UTF-8.") from None
     if not isinstance(content, UploadedFile):
         raise errors.faults([Fault("required", "", "content is required")])
     sent = uploads.Sent(

@@ -1,0 +1,150 @@
+"""Where request bodies wait until they are whole: in memory while they are small, else in `TEMPORARY`, within bounds.
+
+Three figures hold over all bodies of a process together: `settings.BODY_SPOOL` bytes, of which one sender has a quarter
+at most; `IN_MEMORY` bytes of large bodies in memory; and for all who are not known together `UNKNOWN` bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import threading
+from collections import Counter
+from typing import IO
+
+from django.conf import settings
+
+from config.threads import Threads
+from predictions.files import media
+
+IN_MEMORY = 64 * 1024 * 1024
+UNKNOWN = 64 * 1024 * 1024
+# The sender of whom nothing is known.
+NOBODY = 0
+
+
+class Full(Exception):
+    """There is no room for the body at present."""
+
+
+class ShareFull(Full):
+    """Its sender has too many bodies under way."""
+
+
+class Spool:
+    """The bytes that the bodies of this process take, by who sends them."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.in_memory = 0
+        self._by_sender: Counter[int] = Counter()
+        # Bodies are closed in the threads of requests.
+        self._lock = threading.Lock()
+        # One, so that a disk that is slow keeps no request waiting that has none to write.
+        self.writer = Threads(1, "spool")
+
+    def take(self, sender: int, size: int) -> None:
+        """Take so many bytes. Raises Full, or ShareFull where only this sender has had enough."""
+        share = UNKNOWN if sender == NOBODY else settings.BODY_SPOOL // 4
+        with self._lock:
+            if self.taken + size > settings.BODY_SPOOL:
+                raise Full
+            if self._by_sender[sender] + size > share:
+                raise Full if sender == NOBODY else ShareFull
+            self.taken += size
+            self._by_sender[sender] += size
+
+    def give_back(self, sender: int, size: int) -> None:
+        """So many bytes less."""
+        with self._lock:
+            self.taken -= size
+            self._by_sender[sender] -= size
+            if not self._by_sender[sender]:
+                del self._by_sender[sender]
+
+    def hold(self, size: int) -> None:
+        """So many bytes more in memory, or less."""
+        with self._lock:
+            self.in_memory += size
+
+
+class Body:
+    """One body, written as it comes and then read as a file. Whoever holds it closes it; twice means nothing."""
+
+    def __init__(self, spool: Spool, sender: int) -> None:
+        self._spool = spool
+        self._sender = sender
+        self._taken = 0
+        self._counted = 0
+        self._file: IO[bytes] = io.BytesIO()
+        self.size = 0
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it is too large for the memory."""
+        return not isinstance(self._file, io.BytesIO)
+
+    def expect(self, size: int) -> None:
+        """Take room for so many bytes in all. Raises Full or ShareFull."""
+        if size > self._taken:
+            self._spool.take(self._sender, size - self._taken)
+            self._taken = size
+
+    def belongs_to(self, sender: int) -> None:
+        """What was nobody's is a known sender's from now on. Raises Full or ShareFull."""
+        taken, self._taken = self._taken, 0
+        self._spool.give_back(self._sender, taken)
+        self._sender = sender
+        self.expect(self.size)
+
+    async def write(self, part: bytes) -> None:
+        """Add a part, in a thread once it goes to the disk. Raises Full, ShareFull, or OSError."""
+        self.size += len(part)
+        self.expect(self.size)
+        if self.on_disk:
+            await self._spool.writer.run(self._file.write, part)
+            return
+        self._file.write(part)
+        if self._sender == NOBODY:
+            # So little of each that it is bounded by the sum of all.
+            return
+        self._count(self.size)
+        if self.size > settings.FILE_UPLOAD_MAX_MEMORY_SIZE or self._spool.in_memory > IN_MEMORY:
+            self._file = await self._spool.writer.run(_moved_to_disk, self._file, self._taken)
+            self._count(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        return self._file.read(size)
+
+    def readline(self, size: int = -1) -> bytes:
+        """The next line."""
+        return self._file.readline(size)
+
+    def rewind(self) -> None:
+        """Go to the beginning."""
+        self._file.seek(0)
+
+    def close(self) -> None:
+        """Forget it, and give its room back."""
+        self._file.close()
+        self._count(0)
+        self._spool.give_back(self._sender, self._taken)
+        self._taken = 0
+
+    def _count(self, size: int) -> None:
+        self._spool.hold(size - self._counted)
+        self._counted = size
+
+
+def _moved_to_disk(memory: IO[bytes], expected: int) -> IO[bytes]:
+    if not media.has_room(expected):
+        raise Full
+    settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
+    # Without a name: a process that is killed leaves nothing behind.
+    file: IO[bytes] = tempfile.TemporaryFile(dir=settings.TEMPORARY)  # noqa: SIM115 (closed with the body)
+    with memory:
+        memory.seek(0)
+        shutil.copyfileobj(memory, file, 256 * 1024)
+    return file
