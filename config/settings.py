@@ -165,6 +165,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 WHITENOISE_MAX_AGE = 3600
 TEMPORARY = DATA / "tmp"
+TEMPORARY.mkdir(exist_ok=True)
 UPSTREAM_PACES = DATA / "paces"
 """Where the processes of this machine keep the pace of each upstream's key together."""
 UPSTREAM_TURNS = DATA / "turns"

@@ -95,6 +95,8 @@ def _clean_house() -> Iterator[None]:
     watching.reset()
     for folder in (Path(settings.MEDIA_ROOT), Path(settings.TEMPORARY)):
         shutil.rmtree(folder, ignore_errors=True)
+    # Django checks that it is there.
+    Path(settings.TEMPORARY).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture
