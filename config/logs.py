@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from typing import Any
 
 import structlog
 
 from accounts.scrubbing import scrub
+
+A_MINUTE = 10
+"""Lines about callers' mistakes that one logger writes."""
+LONGEST = 300
+"""Characters of such a line that callers may have written."""
 
 
 def _scrub_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -19,6 +26,52 @@ class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return scrub(super().format(record))
+
+
+class CallersMistakes(logging.Filter):
+    """What callers do wrong (a bad Host, a forged form, what is no HTTP): a short warning, so many a minute.
+
+    Anybody can make as many as they like. A traceback says nothing about them, an error would raise an alarm at a
+    stranger's wish, and more than some lines of a kind would only fill the disk: the next minute tells how many there
+    were. A fault of ours is an error with its exception, and stays as it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._minutes: dict[str, tuple[int, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not _is_a_callers(record):
+            return True
+        seen, before = self._count(record.name)
+        if seen > A_MINUTE:
+            return False
+        words = record.getMessage()
+        words = f"{words[:LONGEST]}…" if len(words) > LONGEST else words
+        if before > A_MINUTE:
+            words = f"{words} (and {before - A_MINUTE} like it before, not written down)"
+        record.msg, record.args = words, ()
+        record.exc_info = record.exc_text = record.stack_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+    def _count(self, name: str) -> tuple[int, int]:
+        """How many of this logger there were in this minute; with the first, also in the last that had any."""
+        minute = int(time.monotonic() // 60)
+        with self._lock:
+            then, seen = self._minutes.get(name, (minute, 0))
+            self._minutes[name] = (minute, seen + 1 if then == minute else 1)
+            return self._minutes[name][1], 0 if then == minute else seen
+
+
+def _is_a_callers(record: logging.LogRecord) -> bool:
+    if record.name.startswith("django.security."):
+        return True
+    if record.name == "django.request":
+        # Also 501 and 503, which a view answers on purpose: what broke has an exception.
+        return record.levelno < logging.ERROR or not record.exc_info
+    return record.name == "uvicorn.error" and record.levelno == logging.WARNING
 
 
 def logging_config(level: str, *, json: bool) -> dict[str, Any]:
@@ -54,7 +107,14 @@ def logging_config(level: str, *, json: bool) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
             }
         },
-        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "filters": {"callers_mistakes": {"()": CallersMistakes}},
+        "handlers": {
+            "standard_error": {
+                "class": "logging.StreamHandler",
+                "formatter": "structured",
+                "filters": ["callers_mistakes"],
+            }
+        },
         "root": {"handlers": ["standard_error"], "level": level},
         "loggers": {
             "httpx": {"level": "WARNING"},
