@@ -14,12 +14,14 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from accounts import panel_log, provisioning, staff
-        from accounts.entrance import history, sessions, social
+        from accounts import counters, panel_log, provisioning, staff
+        from accounts.entrance import devices, history, sessions, social
 
+        counters.connect()
         provisioning.connect()
         staff.connect()
         history.connect()
         sessions.connect()
+        devices.connect()
         panel_log.connect()
         social.remember_secrets(settings.SOCIALACCOUNT_PROVIDERS)

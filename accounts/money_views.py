@@ -28,6 +28,7 @@ from accounts import (
     redeeming,
     site,
     statement,
+    throttle,
     zones,
 )
 from accounts.models import Account, Gift, User
@@ -104,10 +105,10 @@ def redeem(request: HttpRequest) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                found = redeem_door.redeem(request, user, account, form.cleaned_data["code"])
+                found = redeem_door.redeem(user, account, form.cleaned_data["code"])
             except redeeming.CannotRedeem as error:
                 form.add_error("code", str(error))
-            except redeem_door.TooOften as error:
+            except throttle.TooMany as error:
                 minutes = -(-error.wait_s // 60)
                 form.add_error(
                     "code", _("Too many wrong codes. Try again in %(n)s minutes.") % {"n": minutes}

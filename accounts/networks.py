@@ -22,6 +22,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
+UNKNOWN = "unknown"
+_HOUSEHOLD_BITS = 64
 _MAPPED_BITS = 96
 """Of an IPv6 address stand before an IPv4 address that is written as one (`::ffff:192.0.2.1`)."""
 
@@ -52,6 +54,17 @@ def client_address(request: HttpRequest) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def household(request: HttpRequest) -> str:
+    """Whose requests are counted together: one IPv4 address, or the /64 of an IPv6 one, whose devices choose the rest.
+
+    `UNKNOWN` for all whose address cannot be told.
+    """
+    address = client_address(request)
+    if address is None:
+        return UNKNOWN
+    return str(address) if address.version == 4 else str(parse(f"{address}/{_HOUSEHOLD_BITS}"))
 
 
 def contains(networks: Sequence[str], address: Address) -> bool:

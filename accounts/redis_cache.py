@@ -20,7 +20,9 @@ class FallbackRedisCache(RedisCache):
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         options = {**REDIS_TIMEOUTS_S, **params.get("OPTIONS", {})}
         super().__init__(server, {**params, "OPTIONS": options})
-        self._stand_in = LocMemCache("redis-is-away", {**params, "OPTIONS": {}})
+        # One for each cache, so that the keys of one drive out none of another.
+        name = f"redis-is-away {params.get('KEY_PREFIX', '')}"
+        self._stand_in = LocMemCache(name, {**params, "OPTIONS": {"MAX_ENTRIES": 100_000}})
 
     def _either(self, method: str, *args: Any, **kwargs: Any) -> Any:
         if not outage.rests():

@@ -140,10 +140,15 @@ elif ON_POSTGRES:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.cache_address("DARKROOM_REDIS_URL")
+_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+_REDIS = {"BACKEND": "accounts.redis_cache.FallbackRedisCache", "LOCATION": REDIS_URL}
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "accounts.redis_cache.FallbackRedisCache", "LOCATION": REDIS_URL}
+    # Strangers make keys in it, one for each public picture that they look at.
+    "default": _REDIS if REDIS_URL else {"BACKEND": _MEMORY, "OPTIONS": {"MAX_ENTRIES": 10_000}},
+    # Nothing but counts, which no other keys may drive out: `accounts.counters`.
+    "counters": {**_REDIS, "KEY_PREFIX": "counters"}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": _MEMORY, "LOCATION": "counters", "OPTIONS": {"MAX_ENTRIES": 100_000}},
 }
 
 # -- Files ---------------------------------------------------------------------------------------------------
@@ -235,7 +240,11 @@ ACCOUNT_FORMS = {
     "login": "accounts.entrance.forms.LoginForm",
     "signup": "accounts.entrance.forms.SignupForm",
     "add_email": "accounts.entrance.forms.AddEmailForm",
+    "change_password": "accounts.entrance.forms.ChangePasswordForm",
 }
+# What may be guessed is counted by `accounts.entrance.attempts`; a passkey cannot be.
+ACCOUNT_RATE_LIMITS: Any = dict.fromkeys(("login", "login_failed", "change_password", "reauthenticate"))
+MFA_RATE_LIMITS: Any = {"webauthn_login": None}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
@@ -254,6 +263,10 @@ MFA_ADAPTER = "accounts.entrance.second_factor.MfaAdapter"
 MFA_FORMS = {
     "authenticate": "accounts.entrance.forms.CodeForm",
     "reauthenticate": "accounts.entrance.forms.CodeAgainForm",
+    "login_webauthn": "accounts.entrance.forms.PasskeyForm",
+    "authenticate_webauthn": "accounts.entrance.forms.PasskeyStepForm",
+    "add_webauthn": "accounts.entrance.forms.AddPasskeyForm",
+    "reauthenticate_webauthn": "accounts.entrance.forms.PasskeyAgainForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -12,7 +12,7 @@ class GalleryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import allowances, low
+        from accounts import allowances, low, throttle
         from accounts.entrance import barred, history, leading, sessions
         from accounts.payments import looking, owing
         from gallery import publish
@@ -34,6 +34,7 @@ class GalleryConfig(AppConfig):
         moderated.connect()
         removing.connect()
         chores.register("sign_ins", history.forget_old, every_s=600.0)
+        chores.register("tries", throttle.forget_old, every_s=60.0)
         chores.register("sessions", sessions.forget_old, every_s=3600.0)
         chores.register("trash", trash.remove_old, every_s=60.0)
         chores.register("lifetime", lifetime.step, every_s=600.0)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 import structlog
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.views.decorators.csrf import csrf_exempt
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from accounts import counters
 from predictions import lifecycle
 from predictions.models import Upstream
 from predictions.upstreams import hooks, vault
@@ -84,9 +84,9 @@ def _is_signed(upstream: Upstream, request: HttpRequest, body: bytes) -> bool:
 
 def _counts(key: str) -> bool:
     name = f"upstream-hook-{key}"
-    if cache.add(name, 1, 60):
+    if counters.cache.add(name, 1, 60):
         return True
     try:
-        return int(cache.incr(name)) <= A_MINUTE
+        return int(counters.cache.incr(name)) <= A_MINUTE
     except ValueError:
         return True

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
-from accounts import announcing, site
+from accounts import announcing, counters, site
 from accounts.models import Site, User
 from gallery.live import watching
 from predictions.dialects.common import rates
@@ -90,6 +90,7 @@ def _clean_house() -> Iterator[None]:
     classifiers.keep(())
     yield
     cache.clear()
+    counters.cache.clear()
     rates.forget()
     configured.reset()
     watching.reset()

@@ -60,6 +60,7 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "accounts_sanction": (M, NOBODY, NOBODY),
     "accounts_signin": (A, NOBODY, NOBODY),
     "accounts_site": (O, NOBODY, NOBODY),
+    "accounts_throttle": (A, NOBODY, NOBODY),
     "accounts_tokenspending": (O, NOBODY, NOBODY),
     "accounts_user": (M, A, NOBODY),
     "auth_group": (A, A, A),

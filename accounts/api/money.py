@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import amounts, giving, redeem_door, redeeming, token_limits
+from accounts import amounts, giving, redeem_door, redeeming, throttle, token_limits
 from accounts.api import examples, lists
 from accounts.api.fields import Listed, Text
 from accounts.models import Account, Gift
@@ -72,12 +72,12 @@ class RedeemView(OwnApiView):
         sent = RedeemSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         try:
-            found = redeem_door.redeem(request._request, self.user, self.account, sent.validated_data["code"])
+            found = redeem_door.redeem(self.user, self.account, sent.validated_data["code"])
         except redeeming.CannotRedeem as error:
             status, title = (404, "Not Found") if error.why == "unknown" else (409, "Conflict")
             words = f"{error} {_('Nothing was changed.')}"
             raise Denied(status, title, words, {"code": [error.why]}) from None
-        except redeem_door.TooOften as error:
+        except throttle.TooMany as error:
             words = f"Too many wrong codes. Try again in {error.wait_s} seconds."
             raise Denied(429, "Too Many Requests", words, wait=error.wait_s) from None
         balance = Account.objects.values_list("balance", flat=True).get(pk=self.account.pk)

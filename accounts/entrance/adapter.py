@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -18,6 +19,7 @@ from django.utils import translation
 from accounts.entrance import (
     addresses,
     admission,
+    attempts,
     barred,
     history,
     leading,
@@ -64,12 +66,22 @@ class AccountAdapter(DefaultAccountAdapter):
         barred.remember(request, cast(User, user))
         return redirect("account_inactive")
 
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        login = str(credentials.get("email") or credentials.get("username") or "")
-        history.note(request, _named(login), SignIn.How.PASSWORD, succeeded=False)
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        # Counted before it is compared, so that of many tries at once no more are looked at than may be.
+        users = attempts.named(credentials)
+        taken = attempts.password(
+            request, users, str(credentials.get("email") or credentials.get("username") or "")
+        )
+        user = cast("AbstractBaseUser | None", super().authenticate(request, **credentials))
+        if user is not None:
+            taken.give_back()
+        else:
+            history.note(request, users[0] if users else None, SignIn.How.PASSWORD, succeeded=False)
+            attempts.wrong(taken, users)
+        return user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        user = context.get("user") or _named(email)
+        user = context.get("user") or _at(email)
         language = getattr(user, "language", "") or translation.get_language() or "en"
         try:
             with translation.override(language):
@@ -103,16 +115,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return mails.compose(letter, [email] if isinstance(email, str) else email, headers=headers)
 
 
-def _named(login: str) -> User | None:
-    """Whom somebody names by user name or address."""
-    if not login or "\x00" in login or len(login) > 320:
-        return None
-    user = User.objects.filter(username__iexact=login).first()
-    if user is not None or "@" not in login:
-        return user
-    address = (
-        EmailAddress.objects.filter(email__iexact=login).order_by("-verified").select_related("user").first()
-    )
-    return (
-        cast(User, address.user) if address is not None else User.objects.filter(email__iexact=login).first()
-    )
+def _at(email: str) -> User | None:
+    """Who has this address, so that a mail is written in their language."""
+    users = filter_users_by_email(email, prefer_verified=True)
+    return cast(User, users[0]) if users else None

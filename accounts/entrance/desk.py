@@ -32,7 +32,7 @@ from unfold.widgets import (
 from accounts import amounts, csv_safe
 from accounts.desk import Badge, Desk, HistoryDesk, ReasonForm, ask, link, moment
 from accounts.entrance import invitations, second_factor, sessions, where
-from accounts.models import MICRO, Invitation, Plan, SignIn, User
+from accounts.models import MICRO, Invitation, Plan, SignIn, Throttle, User
 from accounts.origin import own_origin
 
 # Services come from the settings, and tokens of theirs are not kept: tables that stay empty need no desk.
@@ -274,6 +274,20 @@ class SignInDesk(HistoryDesk):
     @display(description=gettext_lazy("result"), label={"in": "success", "away": "danger"})
     def result(self, row: SignIn) -> Badge:
         return Badge("in", _("came in")) if row.succeeded else Badge("away", _("sent away"))
+
+
+@admin.register(Throttle)
+class ThrottleDesk(HistoryDesk):
+    """How often something was tried lately, by whom told as a hash alone: to see that somebody guesses."""
+
+    list_display = ("what", "count", "until")
+    list_filter = ("what",)
+    fields = list_display
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("until"))
+    def until(self, row: Throttle) -> str:
+        return moment(row.ends_at)
 
 
 @admin.register(UserSession)

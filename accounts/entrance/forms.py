@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from typing import Any, cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import AddEmailForm as AllauthAddEmailForm
+from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.models import EmailAddress
 from allauth.account.utils import setup_user_email
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.forms import AuthenticateForm as AllauthCodeForm
 from allauth.mfa.base.forms import ReauthenticateForm as AllauthCodeAgainForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AddWebAuthnForm as AllauthAddPasskeyForm
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm as AllauthPasskeyStepForm
+from allauth.mfa.webauthn.forms import LoginWebAuthnForm as AllauthPasskeyForm
+from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm as AllauthPasskeyAgainForm
 from allauth.socialaccount.forms import SignupForm as AllauthSocialSignupForm
 from django import forms
 from django.contrib import messages
@@ -22,11 +31,15 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from accounts.entrance import addresses, admission
+from accounts.entrance import addresses, admission, attempts
 from accounts.models import User
 
 LONGEST = 320
 """Characters of a user name or an e-mail address: what is longer is nobody's, and SQLite compares no such pattern."""
+
+
+LONGEST_CREDENTIAL = 16_384
+"""Characters of what a browser says of a passkey; the longest have a chain of certificates."""
 
 
 class LoginForm(AllauthLoginForm):
@@ -100,13 +113,32 @@ class AddEmailForm(AllauthAddEmailForm):
         return cast(str, super().clean_email())
 
 
+class ChangePasswordForm(AllauthChangePasswordForm):
+    """The password that was, which counts as a try at it, and the new one."""
+
+    def clean_oldpassword(self) -> str:
+        taken = attempts.password(_request(), [cast(User, self.user)])
+        old = cast(str, super().clean_oldpassword())
+        taken.give_back()
+        return old
+
+
 class _Code(forms.Form):
     """The code of an app, or a recovery code; no code to redeem, for which other languages have another word."""
+
+    user: User
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].label = pgettext("to sign in", "Code")
         self.fields["code"].widget.attrs.pop("placeholder", None)
+
+    def clean_code(self) -> str:
+        taken = attempts.code(_request(), self.user)
+        code = cast(str, super().clean_code())  # type: ignore[misc]
+        attempts.use_up(self.user, code)
+        taken.give_back()
+        return code
 
 
 class CodeForm(_Code, AllauthCodeForm):
@@ -115,6 +147,64 @@ class CodeForm(_Code, AllauthCodeForm):
 
 class CodeAgainForm(_Code, AllauthCodeAgainForm):
     """The same, from who has to show once more that it is them."""
+
+
+class _Credential(forms.JSONField):
+    """What a browser says of a passkey: an object of some kilobytes."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            found = super().to_python(value) if len(value or "") <= LONGEST_CREDENTIAL else None
+        except RecursionError:
+            found = None
+        if value and not isinstance(found, dict):
+            raise get_mfa_adapter().validation_error("incorrect_code")
+        return found
+
+
+class _Passkey(forms.Form):
+    """A passkey at a sign-in; what is refused is written down, as wrong passwords are."""
+
+    user: User | None
+    credential = _Credential()
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            return cast(Authenticator, _read(super().clean_credential))  # type: ignore[misc]
+        except forms.ValidationError:
+            attempts.note_passkey(_request(), self.user)
+            raise
+
+
+class PasskeyForm(_Passkey, AllauthPasskeyForm):
+    """In place of name and password."""
+
+
+class PasskeyStepForm(_Passkey, AllauthPasskeyStepForm):
+    """The second step of the sign-in."""
+
+
+class PasskeyAgainForm(_Passkey, AllauthPasskeyAgainForm):
+    """The same, from who has to show once more that it is them."""
+
+
+class AddPasskeyForm(AllauthAddPasskeyForm):
+    """A new one."""
+
+    credential = _Credential()
+
+    def clean(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", _read(super().clean))
+
+
+def _read(clean: Callable[[], Any]) -> Any:
+    """What allauth makes of a passkey; it looks for the parts of one without asking whether they are there."""
+    try:
+        return clean()
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error):
+        raise get_mfa_adapter().validation_error("incorrect_code") from None
 
 
 def turned_away(request: HttpRequest, refused: admission.Refused) -> HttpResponse:

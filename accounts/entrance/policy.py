@@ -14,7 +14,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts.entrance import second_factor, sessions
+from accounts.entrance import devices, second_factor, sessions
 
 log = structlog.get_logger(__name__)
 _NO_PAGES = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/", "/live/", "/health")
@@ -50,10 +50,11 @@ class EntranceMiddleware(MiddlewareMixin):
         return render(request, "socialaccount/authentication_error.html", status=502)
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
-        """Note that the session is in use, if this answer was made for somebody."""
+        """Note that the session is in use, if this answer was made for somebody, and that the device is known."""
         known = getattr(request, "_cached_user", None)
         if known is not None and known.is_authenticated and not request.path_info.startswith(_NO_PAGES):
             sessions.touch(request)
+        devices.give(request, response)
         return _leaving(request, response)
 
 

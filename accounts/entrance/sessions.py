@@ -1,7 +1,7 @@
 """Where a member is signed in: allauth keeps a row for each session; here they are shown, kept fresh and ended.
 
-A session ends with its row: open pages look for it every two seconds, each request does anyway. Another password ends
-every session but the one in which it was set.
+A session ends with its row: open pages look for it every two seconds, each request does anyway. Another password, and
+the first second factor, end every session but the one in which they were set.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.core import context
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
+from django.db.models.signals import post_save
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import record
 from accounts.clock import Now
-from accounts.entrance import where
+from accounts.entrance import devices, second_factor, where
 from accounts.models import User
 from accounts.provisioning import personal_account
 
@@ -68,8 +71,7 @@ def end_others(request: HttpRequest, user: User) -> None:
     """End every session of the member but this one, also those that no row tells of."""
     with transaction.atomic():
         _end_all(user, but=request.session.session_key or "")
-        update_session_auth_hash(request, User.objects.get(pk=user.pk))
-    UserSession.objects.create_from_request(request)
+        _go_on(request, User.objects.get(pk=user.pk))
 
 
 def end_every(user: User) -> None:
@@ -87,10 +89,29 @@ def on_new_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any
         UserSession.objects.create_from_request(request)
 
 
+def on_factor_saved(sender: Any, instance: Authenticator, created: bool, raw: bool, **kwargs: Any) -> None:
+    """Receiver of `post_save`: whatever began with the password alone ends with the first second factor.
+
+    In the transaction that makes it, so that no session is left over but the one in which it is set up.
+    """
+    user = instance.user
+    others = second_factor.of(user).exclude(pk=instance.pk)
+    if not created or raw or instance.type == Authenticator.Type.RECOVERY_CODES or others.exists():
+        return
+    request = context.request
+    is_own = request is not None and request.user.pk == user.pk
+    with transaction.atomic():
+        _end_all(user, but=request.session.session_key or "" if is_own else "")
+        user.refresh_from_db(fields=["session_epoch"])
+        if is_own:
+            _go_on(request, user)
+
+
 def connect() -> None:
     """Connect the receivers; called once when the app is ready."""
     from allauth.account import signals
 
+    post_save.connect(on_factor_saved, sender=Authenticator, dispatch_uid="accounts.entrance.sessions")
     for told in (signals.password_changed, signals.password_set, signals.password_reset):
         told.connect(on_new_password, dispatch_uid="accounts.entrance.sessions")
 
@@ -100,6 +121,12 @@ def end_all(user: User, by: User, reason: str) -> None:
     with transaction.atomic():
         _end_all(user)
         record.write(by, "user.end_sessions", user, reason=reason, account=personal_account(user))
+
+
+def _go_on(request: HttpRequest, user: User) -> None:
+    update_session_auth_hash(request, user)
+    UserSession.objects.create_from_request(request)
+    devices.owe(request, user)
 
 
 def _end_all(user: User, but: str = "") -> None:

@@ -9,11 +9,10 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from accounts import networks
 from accounts.networks import Address, client_address
 
 _PREFIX = {4: 24, 6: 48}
-_HOUSEHOLD = {4: 32, 6: 64}
-"""What one caller has at least: of IPv6 more addresses than could ever be counted one by one."""
 _LONGEST = 1000
 # In this order: most browsers also claim to be several of those below.
 _BROWSERS = (
@@ -90,5 +89,5 @@ def counted(request: HttpRequest) -> str:
 
     One for all whose address cannot be told.
     """
-    address = client_address(request) or IPv4Address(0)
-    return str(ip_network(f"{address}/{_HOUSEHOLD[address.version]}", strict=False).network_address)
+    household = networks.household(request)
+    return str(IPv4Address(0) if household == networks.UNKNOWN else networks.parse(household).network_address)

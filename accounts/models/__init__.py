@@ -21,6 +21,7 @@ from accounts.models.payments import CreditPack, Dispute, PaymentEvent, Purchase
 from accounts.models.people import Invitation, SignIn, User
 from accounts.models.site import Announcement, Site
 from accounts.models.staff import AuditEntry, Sanction
+from accounts.models.throttle import Throttle
 from accounts.models.tokens import ApiToken, ApiTokenQuerySet, TokenSpending, all_scopes
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Sanction",
     "SignIn",
     "Site",
+    "Throttle",
     "TokenSpending",
     "User",
     "all_scopes",

@@ -205,6 +205,27 @@ ALL: tuple[Kind, ...] = (
         necessary=True,
     ),
     Kind(
+        "account.guessed",
+        _("Wrong passwords for my account"),
+        _(
+            "%(n)s wrong passwords were tried for your account within an hour, from where you never signed in."
+        ),
+        _(
+            "Nobody came in by them. Where you signed in before you can sign in as ever; elsewhere, if you are asked "
+            "to wait, set a new password by e-mail. If you use your password anywhere else, set a new one anyway."
+        ),
+        _("See who came in"),
+        necessary=True,
+    ),
+    Kind(
+        "account.codes_guessed",
+        _("Wrong codes for my account"),
+        _("Somebody gave your password, and then wrong codes until no more were taken."),
+        _("If that was not you, somebody knows your password: set a new one now."),
+        _("See who came in"),
+        necessary=True,
+    ),
+    Kind(
         "account.closing",
         _("My account's end"),
         _("Your account will be deleted on %(due)s, with everything in it."),

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import throttle
 from gallery import tiles
 from gallery.collections import frames, looks, ordering, seeing
 from gallery.collections.views import neighbours
@@ -88,14 +89,15 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
         return quiet(target)
     form = PasswordForm(request.POST)
     try:
-        locks.count_try(request, link)
-    except locks.TooMany as many:
+        taken = locks.count_try(request, link)
+    except throttle.TooMany as many:
         return _asking(request, link, form, wait_s=many.wait_s, status=429)
     if not form.is_valid():
         return _asking(request, link, form, status=422)
     if not locks.matches(link, form.cleaned_data["password"]):
         form.add_error("password", _("That is not the password."))
         return _asking(request, link, form, status=422)
+    taken.give_back()
     return quiet(locks.open_for(target, link))
 
 

@@ -7,7 +7,6 @@ link, and ends with the password, with the link, and after twelve hours.
 from __future__ import annotations
 
 import unicodedata
-from ipaddress import IPv6Address, ip_network
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
@@ -15,11 +14,9 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 
-from accounts.networks import client_address
+from accounts import networks, throttle
 from gallery.models import ShareLink
-from predictions.dialects.common import rates
 
 MAX_LENGTH = 128
 """Characters of a password: what is longer is refused before it costs the work of a hash."""
@@ -27,17 +24,10 @@ MIN_LENGTH = 6
 COOKIE = "share_open"
 LASTS_S = 12 * 3600
 _SALT = "gallery.shares.locks"
-_OF_NETWORK: RateLimitItem = RateLimitItemPerMinute(5, 5)
-_OF_LINK: RateLimitItem = RateLimitItemPerHour(200)
+_OF_NETWORK = (5, 300)
+"""Wrong passwords from one network, and in how many seconds."""
+_OF_LINK = (200, 3600)
 """All networks together: so many guesses reach no password of six characters while the link lives."""
-
-
-class TooMany(Exception):
-    """Too many tries at this link. `wait_s` says for how many seconds."""
-
-    def __init__(self, wait_s: int) -> None:
-        super().__init__(wait_s)
-        self.wait_s = wait_s
 
 
 def hashed(password: str) -> str:
@@ -57,28 +47,10 @@ def _folded(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def count_try(request: HttpRequest, link: ShareLink) -> None:
-    """Count one try before it is looked at. Raises TooMany for more than five in five minutes from one network.
-
-    Where the counts cannot be reached nobody is let in: a lock that does not count is none.
-    """
-    keys = ((_OF_NETWORK, ("share", str(link.pk), _network(request))), (_OF_LINK, ("share", str(link.pk))))
-    for item, names in keys:
-        counted = rates.count(item, *names)
-        if counted is None:
-            raise TooMany(60)
-        if not counted.passed:
-            raise TooMany(counted.reset_s)
-
-
-def _network(request: HttpRequest) -> str:
-    """Whose tries are counted together: one IPv4 address, or the IPv6 network that one connection is given."""
-    address = client_address(request)
-    if address is None:
-        return "unknown"
-    return (
-        str(ip_network(f"{address}/64", strict=False)) if isinstance(address, IPv6Address) else str(address)
-    )
+def count_try(request: HttpRequest, link: ShareLink) -> throttle.Taken:
+    """Count one try before it is looked at; whoever finds it right gives it back. Raises throttle.TooMany."""
+    network = throttle.Limit(f"link {link.pk} network {networks.household(request)}", *_OF_NETWORK)
+    return throttle.take("share", [network, throttle.Limit(f"link {link.pk}", *_OF_LINK)])
 
 
 def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:

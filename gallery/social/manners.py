@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_network
 from typing import Literal
 
 from django.conf import settings
@@ -25,8 +24,6 @@ Limits = tuple[tuple[int, timedelta], ...]
 Deed = Literal["like", "follow"]
 A_MINUTE: dict[Deed, int] = {"like": 60, "follow": 30}
 """So often a member may change their mind about others' pictures, and about others, in one minute."""
-_NETWORK_BITS = 64
-"""Of an IPv6 address name the network, which one household has; what follows its devices choose themselves."""
 
 
 class TooMany(Exception):
@@ -72,9 +69,5 @@ def count(deed: Deed, user: User) -> None:
 
 def network_key(request: HttpRequest) -> str:
     """A keyed hash of the caller's network: tells one from another, and nothing about either."""
-    address = networks.client_address(request)
-    text = str(address)
-    if isinstance(address, IPv6Address):
-        text = str(ip_network((address.packed, _NETWORK_BITS), strict=False))
     key = f"darkroom reports {settings.SECRET_KEY}".encode()
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, networks.household(request).encode(), hashlib.sha256).hexdigest()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.core.cache import cache
 
+from accounts import counters
 from accounts.clock import Now
 from accounts.models import Account, User
 from predictions.models import Action, RuleHit
@@ -60,8 +61,8 @@ def _is_news(one: Finding, account: Account) -> bool:
     if not cache.add(f"hit-{account.pk}-{one.rule.pk}-{digest}", 1, SAME_S):
         return False
     key = f"hits-{account.pk}"
-    cache.add(key, 0, 3600)
+    counters.cache.add(key, 0, 3600)
     try:
-        return cache.incr(key) <= MOST_AN_HOUR
+        return counters.cache.incr(key) <= MOST_AN_HOUR
     except ValueError:  # it ran out between the two
         return True

@@ -44,6 +44,7 @@ from accounts.models import (
     Sanction,
     SignIn,
     Site,
+    Throttle,
     TokenSpending,
     User,
 )
@@ -111,7 +112,7 @@ HISTORY = [
     Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem, ApiToken, Membership,
     TokenSpending, AccountSpending, AuditMark, RedeemCode, Redemption, Gift, Purchase, PaymentEvent,
     UpstreamRun, UpstreamDay,
-    AuditEntry, Sanction, Evidence, Case, AccountDeed, RuleHit, BlockedPicture, SignIn,
+    AuditEntry, Sanction, Evidence, Case, AccountDeed, RuleHit, BlockedPicture, SignIn, Throttle,
     UsageDay, FailureDay, FigureDay, QueueLook,
 ]  # fmt: skip
 
@@ -161,8 +162,10 @@ def make_entrance(user: User) -> None:
     """An invitation, a sign-in, a session, a second factor and another service by which the user comes."""
     Invitation.objects.create(digest=user.username, note=user.username, made_by=user)
     SignIn.objects.create(user=user, succeeded=True)
-    UserSession.objects.create(user=user, ip="203.0.113.7", session_key=user.username, user_agent="curl/8")
+    Throttle.objects.create(what="password", who=user.username, count=1)
+    # Before the session, which it would end.
     Authenticator.objects.create(user=user, type="totp", data={"secret": ""})
+    UserSession.objects.create(user=user, ip="203.0.113.7", session_key=user.username, user_agent="curl/8")
     SocialAccount.objects.create(user=user, provider="house", uid=user.username)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.core import signing
 from django.test import Client
-from limits import RateLimitItemPerHour
 
 from accounts.models import User
 from gallery.collections import keeping
@@ -107,10 +106,14 @@ def test_tries_are_counted_for_each_network_and_each_link(
     assert tried(client, other, REMOTE_ADDR="2001:db8:1:2::1").status_code == 302
 
 
+def test_the_right_password_is_not_counted(locked: ShareLink) -> None:
+    assert {tried(Client(), locked).status_code for _reader in range(8)} == {302}
+
+
 def test_many_networks_together_have_a_limit_too(
     locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "_OF_LINK", RateLimitItemPerHour(3))
+    monkeypatch.setattr(locks, "_OF_LINK", (3, 3600))
     answers = [tried(client, locked, "wrong words", REMOTE_ADDR=f"192.0.2.{n}").status_code for n in range(5)]
     assert answers == [422, 422, 422, 429, 429]
 

@@ -80,9 +80,9 @@ def spend(
     return min(found, key=lambda standing: (standing.remaining, standing.limit), default=None)
 
 
-def spend_from(address: str) -> Standing | None:
-    """Count one request of somebody who need not say who they are, by their address. Raises Throttled."""
-    found = _counted(int(settings.RATE_LIMITS["other"]), ("address", address))
+def spend_from(network: str) -> Standing | None:
+    """Count one request of somebody who need not say who they are, by `networks.household`. Raises Throttled."""
+    found = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
     return found[0] if found else None
 
 

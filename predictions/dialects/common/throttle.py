@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts import networks
 from accounts.models import Account
-from accounts.networks import client_address
 from predictions.dialects.common import rates
 
 
@@ -32,6 +32,6 @@ class RateThrottle(BaseThrottle):
     def _spend(self, request: Request, view: Any) -> rates.Standing | None:
         account = getattr(view, "account", None) if request.user and request.user.is_authenticated else None
         if not isinstance(account, Account):
-            return rates.spend_from(str(client_address(request._request)))
+            return rates.spend_from(networks.household(request._request))
         kind = rates.kind_of(request._request, creates=False)
         return rates.spend(kind, account, view.kwargs.get("prediction_id", "") if kind == "poll" else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import struct
 import time
 
@@ -40,3 +41,22 @@ def just_signed_in(client: Client) -> None:
     session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
     session["account_authentication_methods_user"] = session["_auth_user_id"]
     session.save()
+
+
+def confirm(client: Client, path: str) -> None:
+    """Show the password again, as a member is asked to before the ways in are changed."""
+    answer = client.get(path)
+    assert answer.status_code == 302 and answer["Location"].startswith("/accounts/reauthenticate/"), answer
+    assert client.post(answer["Location"], {"password": "correct horse"})["Location"] == path
+
+
+def set_up(client: Client) -> str:
+    """An authenticator app through the pages; its secret."""
+    path = "/accounts/2fa/totp/activate/"
+    confirm(client, path)
+    page = client.get(path).content.decode()
+    secret = re.search(r'id="secret" readonly value="([A-Z2-7]+)"', page)
+    assert secret is not None and "data:image/svg+xml;base64," in page
+    answer = client.post(path, {"code": totp(secret[1])})
+    assert answer["Location"] == "/accounts/2fa/recovery-codes/", answer.content.decode()[:2000]
+    return secret[1]

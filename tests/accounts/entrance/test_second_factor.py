@@ -17,30 +17,11 @@ from accounts.entrance import second_factor
 from accounts.models import AuditEntry, SignIn, User
 from predictions.upstreams import vault
 from tests import factories
-from tests.accounts.entrance.forms import totp
+from tests.accounts.entrance.forms import set_up, totp
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 PASSWORD = "correct horse"
-
-
-def confirm(client: Client, path: str) -> None:
-    """Show the password again, as a member is asked to before the ways in are changed."""
-    answer = client.get(path)
-    assert answer.status_code == 302 and answer["Location"].startswith("/accounts/reauthenticate/"), answer
-    assert client.post(answer["Location"], {"password": PASSWORD})["Location"] == path
-
-
-def set_up(client: Client) -> str:
-    """An authenticator app through the pages; its secret."""
-    path = "/accounts/2fa/totp/activate/"
-    confirm(client, path)
-    page = client.get(path).content.decode()
-    secret = re.search(r'id="secret" readonly value="([A-Z2-7]+)"', page)
-    assert secret is not None and "data:image/svg+xml;base64," in page
-    answer = client.post(path, {"code": totp(secret[1])})
-    assert answer["Location"] == "/accounts/2fa/recovery-codes/", answer.content.decode()[:2000]
-    return secret[1]
 
 
 def codes(client: Client) -> list[str]:
@@ -192,6 +173,7 @@ def test_staff_is_sent_to_set_one_up_where_the_operator_wants_that(
     assert desk.get("/admin/")["Location"] == "/accounts/2fa/"
     assert desk.get("/studio/").status_code == 200
     User.objects.filter(pk=alice.pk).update(is_staff=True)
+    alice.refresh_from_db()
     assert client_of(alice).get("/admin/").status_code == 200
 
 

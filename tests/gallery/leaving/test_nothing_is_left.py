@@ -99,6 +99,7 @@ accounts.Plan name allowed_models
 accounts.RedeemCode digest hint
 accounts.Sanction before
 accounts.Site refused_networks billing_zone maintenance_en maintenance_zh switches_off
+accounts.Throttle what who
 accounts.TokenSpending period
 accounts.User password language
 admin.LogEntry object_id

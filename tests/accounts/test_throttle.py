@@ -1,0 +1,112 @@
+"""Tries are counted before they are looked at, and nothing that others do makes a count forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+
+from accounts import throttle
+from accounts.models import Throttle
+from accounts.throttle import Limit, TooMany
+from tests.races import together
+
+pytestmark = pytest.mark.django_db
+FIVE = Limit("alice", 5, 300)
+
+
+def take(*limits: Limit, what: str = "password") -> throttle.Taken | int:
+    """What was taken, or how many seconds one has to wait."""
+    try:
+        return throttle.take(what, limits or [FIVE])
+    except TooMany as error:
+        return error.wait_s
+
+
+def passed(*limits: Limit, what: str = "password") -> bool:
+    return isinstance(take(*limits, what=what), throttle.Taken)
+
+
+def time_passes(seconds: int) -> None:
+    for row in Throttle.objects.all():
+        Throttle.objects.filter(pk=row.pk).update(ends_at=row.ends_at - timedelta(seconds=seconds))
+
+
+def test_the_sixth_try_waits_until_the_window_of_the_first_ends() -> None:
+    assert [passed() for _try in range(7)] == [True] * 5 + [False] * 2
+    time_passes(100)
+    waits = take()
+    assert isinstance(waits, int) and 195 <= waits <= 200
+    time_passes(200)
+    assert passed() and Throttle.objects.get().count == 1
+
+
+def test_each_who_tries_and_each_kind_of_try_has_a_count_of_its_own() -> None:
+    for _try in range(5):
+        take()
+    assert passed(Limit("bob", 5, 300)) and passed(what="code") and not passed()
+
+
+def test_a_try_that_one_limit_refuses_counts_against_none() -> None:
+    for _try in range(5):
+        take()
+    assert not passed(Limit("network", 9, 300), FIVE)
+    taken = take(Limit("network", 9, 300))
+    assert isinstance(taken, throttle.Taken) and taken.counts == {"network": 1}
+
+
+def test_what_was_right_is_given_back_but_only_into_its_own_window() -> None:
+    taken = take()
+    assert isinstance(taken, throttle.Taken) and taken.counts == {"alice": 1}
+    taken.give_back()
+    assert Throttle.objects.get().count == 0
+    late = take()
+    time_passes(301)
+    take()
+    assert isinstance(late, throttle.Taken)
+    late.give_back()
+    assert Throttle.objects.get().count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_tries_at_once_no_more_pass_than_may() -> None:
+    for names in (["alice"], ["bob", "network"], ["network", "carol"]):
+        limits = [Limit(name, 5, 300) for name in names]
+        done = together([partial(passed, *limits, what=names[0]) for _try in range(24)])
+        assert sorted(map(str, done)) == ["False"] * 19 + ["True"] * 5
+
+
+def test_no_number_of_other_keys_makes_a_count_forgotten() -> None:
+    for _try in range(5):
+        take()
+    for number in range(50_000):
+        cache.set(f"credentials-{number}", (True, False), 3600)
+    ends_at = timezone.now() + timedelta(hours=1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH RECURSIVE made(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM made WHERE n < 500000) "
+            "INSERT INTO accounts_throttle (what, who, count, ends_at) "
+            "SELECT 'password', 'made up ' || n, 1, %s FROM made",
+            [ends_at],
+        )
+    cache.clear()
+    throttle.forget_old()
+    assert not passed() and Throttle.objects.count() == 500_001
+
+
+def test_counts_go_when_their_time_is_over_and_never_before() -> None:
+    take()
+    take(Limit("long", 5, 3600))
+    time_passes(301)
+    assert throttle.forget_old() is False
+    assert Throttle.objects.count() == 1 and passed()
+
+
+def test_a_row_tells_nobody_who_tried() -> None:
+    take(Limit("user 7 network 203.0.113.7", 5, 300))
+    row = Throttle.objects.get()
+    assert len(row.who) == 64 and "203" not in str(row)
