@@ -89,6 +89,8 @@ class _Poster:
                 await ask(_beat)
                 self._beaten = time.monotonic()
             room = AT_ONCE - len(self._flying)
+            if room <= 0:
+                return True
             claimed = await ask(lambda: rounds.claim_due(room))
         except Exception:
             if self._stop is None:

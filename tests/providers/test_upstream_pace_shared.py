@@ -8,10 +8,12 @@ import os
 import struct
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 
+from predictions.providers.upstream import shared
 from predictions.providers.upstream.pace import Pace
 from tests.rules import ROOT
 
@@ -58,7 +60,15 @@ def test_who_was_stopped_while_writing_stops_nobody_else(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "left", [b"", b"half", b"x" * 100, struct.pack("=3d", float("nan"), 0, 0), struct.pack("=3d", 0, 0, 9e9)]
+    "left",
+    [
+        b"",
+        b"half",
+        b"x" * 100,
+        struct.pack("=3d", 0, 0, NOW + 60),
+        struct.pack("=16s3d", shared.boot_id(), float("nan"), 0, 0),
+        struct.pack("=16s3d", shared.boot_id(), 0, 0, 9e9),
+    ],
 )
 def test_what_no_process_of_this_life_of_the_machine_can_have_written_counts_for_nothing(
     tmp_path: Path, left: bytes
@@ -66,6 +76,49 @@ def test_what_no_process_of_this_life_of_the_machine_can_have_written_counts_for
     path = tmp_path / "key"
     path.write_bytes(left)
     assert Pace(10, path).take(0, NOW) == (True, 0.0)
+
+
+def another_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on this is another machine, or this one after a reboot."""
+    here = uuid.uuid4().bytes
+    monkeypatch.setattr(shared, "boot_id", lambda: here)
+
+
+@pytest.mark.parametrize("uptime", [0.5, 30.0, 3600.0])
+def test_a_reboot_lets_a_young_clock_send_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uptime: float
+) -> None:
+    assert Pace(5, tmp_path / "key").take(10, now=5400) == (True, 0.0)
+    another_boot(monkeypatch)
+    assert Pace(5, tmp_path / "key").take(0, now=uptime) == (True, 0.0)
+
+
+def test_a_rest_ends_with_the_boot_in_which_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # When it would have ended nobody can say any more; the service asks again.
+    Pace(5, tmp_path / "key").rest(3600, now=3000)
+    another_boot(monkeypatch)
+    after = Pace(5, tmp_path / "key")
+    assert after.take(0, now=30) == (True, 0.0) and after.resting(30) == 0.0
+
+
+def test_a_file_that_came_with_its_volume_from_another_machine_counts_for_nothing_and_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Pace(1, tmp_path / "key").rest(1800, now=900_000)
+    another_boot(monkeypatch)
+    assert Pace(1, tmp_path / "key").take(0, now=899_000) == (True, 0.0)
+    assert Pace(1, tmp_path / "key").take(0, now=899_000) == (False, 1.0)
+
+
+def test_where_the_system_names_no_boot_each_process_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "boot_id", lambda: b"")
+    one, other = Pace(1, tmp_path / "key"), Pace(1, tmp_path / "key")
+    assert [one.take(0, NOW)[0], one.take(0, NOW)[0], other.take(0, NOW)[0]] == [True, False, True]
+    assert not (tmp_path / "key").exists()
 
 
 def test_where_nothing_can_be_written_each_process_keeps_its_own(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Three numbers that every process of this machine reads and writes together: how far a key's pace has come.
 
-A file of 24 bytes for each key. What a lock guards takes microseconds; who cannot have it for a while, because somebody
-was stopped in the middle, goes on with the numbers of its own process. A killed process lets go of it by itself.
+A file of 40 bytes for each key: the boot id of the machine, then the numbers. These are times of a clock that begins anew
+with each boot and on each machine, so those of another boot count for nothing. What a lock guards takes microseconds; who
+cannot have it for a while, because somebody was stopped in the middle, goes on with the numbers of its own process. A
+killed process lets go of it by itself.
 """
 
 from __future__ import annotations
@@ -12,16 +14,28 @@ import math
 import os
 import struct
 import time
+import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 Numbers = tuple[float, float, float]
 
-_FORM = struct.Struct("=3d")
+_FORM = struct.Struct("=16s3d")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TRIES = 50
 _PAUSE_S = 0.001
 FURTHEST_S = 7200.0
-"""Seconds ahead; what lies further was written before the machine was started anew, when its clock began again."""
+"""Seconds ahead; what lies further nobody can have written who keeps the longest rest."""
+
+
+@cache
+def boot_id() -> bytes:
+    """Which start of which machine this is, 16 bytes; empty where the system does not say."""
+    try:
+        return uuid.UUID(_BOOT_ID.read_text().strip()).bytes
+    except (OSError, ValueError):
+        return b""
 
 
 class Shared:
@@ -35,6 +49,9 @@ class Shared:
     @contextlib.contextmanager
     def held(self) -> Iterator[bool]:
         """Nobody else reads or writes inside. False where that could not be had: then read and write nothing."""
+        if not boot_id():
+            yield False
+            return
         try:
             file = self._opened()
         except OSError:
@@ -49,18 +66,18 @@ class Shared:
             fcntl.flock(file, fcntl.LOCK_UN)
 
     def read(self, now: float) -> Numbers | None:
-        """What was written last; None where nothing was, or nothing that can be true."""
+        """What was written last; None where nothing was in this boot, or nothing that can be true."""
         data = os.pread(self._file, _FORM.size, 0)
         if len(data) != _FORM.size:
             return None
-        first, second, third = _FORM.unpack(data)
-        numbers = (first, second, third)
-        sane = all(math.isfinite(one) and one <= now + FURTHEST_S for one in numbers)
+        boot, *times = _FORM.unpack(data)
+        numbers: Numbers = (times[0], times[1], times[2])
+        sane = boot == boot_id() and all(math.isfinite(one) and one <= now + FURTHEST_S for one in numbers)
         return numbers if sane else None
 
     def write(self, numbers: Numbers) -> None:
         """For the others to read."""
-        os.pwrite(self._file, _FORM.pack(*numbers), 0)
+        os.pwrite(self._file, _FORM.pack(boot_id(), *numbers), 0)
 
     def _opened(self) -> int:
         # A lock belongs to an opening of the file, which a forked child shares: each process opens it for itself.
