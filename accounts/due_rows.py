@@ -14,6 +14,8 @@ import structlog
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from accounts import database_retry
+
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
@@ -63,8 +65,8 @@ class DueRows:
             with transaction.atomic():
                 _limit_waiting()
                 self._handle(row)
-        except Exception:
-            if connection.in_atomic_block or not connection.is_usable():
+        except Exception as error:
+            if connection.in_atomic_block or database_retry.is_away(error):
                 raise
             log.exception("due_row_broke", kind=self._name, row=row[0])
 

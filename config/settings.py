@@ -341,7 +341,8 @@ Q_CLUSTER: dict[str, Any] = {
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
-    "timeout": 60,
+    # A round with its longest fetch (52 s), and as long as a database may be away (`database_retry`).
+    "timeout": 75,
     # More than timeout: a task must never be handed out again while it still runs.
     "retry": 180,
     "ack_failures": True,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from accounts import database_retry
 from accounts.clock import Now
 from accounts.due_rows import PART_S, DueRows
 from accounts.prepared import Prepared, PreparedValues
@@ -56,12 +58,11 @@ def claim_starts(most: int = 16, *, closed: Collection[str] = ()) -> list[Claime
 
     `closed`: upstreams, by name, that get nothing from this caller.
     """
-    with transaction.atomic():
-        choices = dispatch.choose(most, closed=closed)
-        claims = {choice.prediction_id: secrets.token_hex(16) for choice in choices}
-        for choice in choices:
-            pk = choice.prediction_id
-            compiled.CLAIM_START.run(pk=pk, claim=claims[pk], provider=choice.provider)
+    claims: dict[int, str] = {}
+    with _maybe_claimed(claims), transaction.atomic():
+        for choice in dispatch.choose(most, closed=closed):
+            claims[choice.prediction_id] = token = secrets.token_hex(16)
+            compiled.CLAIM_START.run(pk=choice.prediction_id, claim=token, provider=choice.provider)
     return _read(claims, Phase.CLAIMED)
 
 
@@ -156,8 +157,8 @@ def claim_results(most: int = 1) -> list[Claimed]:
     if not due.all():
         # Without the lock that a transaction takes on SQLite.
         return []
-    with transaction.atomic():
-        claims: dict[int, str] = {}
+    claims: dict[int, str] = {}
+    with _maybe_claimed(claims), transaction.atomic():
         for (pk,) in due.all():
             if len(claims) == most:
                 break
@@ -299,8 +300,22 @@ _OVERDUE = DueRows(
 )
 
 
+@contextmanager
+def _maybe_claimed(claims: dict[int, str]) -> Iterator[None]:
+    """A connection that breaks at the commit leaves open whether these claims stand: reading them afterwards tells."""
+    try:
+        yield
+    except database_retry.AWAY as error:
+        if not claims or not database_retry.is_away(error):
+            raise
+        connection.close()
+
+
 def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:
-    rows = (_CLAIMED.first(pk=pk, phase=phase.value) for pk in sorted(claims))
+    def read() -> list[Prediction | None]:
+        return [_CLAIMED.first(pk=pk, phase=phase.value) for pk in sorted(claims)]
+
+    rows = database_retry.run(read)
     return [Claimed(row, claims[row.pk]) for row in rows if row is not None and row.claim == claims[row.pk]]
 
 

@@ -194,7 +194,12 @@ def begin_finished(
             if to_be_fetched:
                 queue.wake("collect")
             wake_waiting()
-    if changed and not to_be_fetched:
+    # Written a second time, because the answer to the first was lost, it changes no row and is ours all the same.
+    begun = (
+        changed == 1
+        or Prediction.objects.filter(pk=prediction.pk, phase=Phase.COLLECTING, claim=claim).exists()
+    )
+    if begun and not to_be_fetched:
         # As it would be read again by whoever claims it.
         prediction.phase, prediction.status, prediction.claim = Phase.COLLECTING, Status.PROCESSING, claim
         prediction.job_id, prediction.job_instance, prediction.job_seen_at = (
@@ -203,7 +208,7 @@ def begin_finished(
             timezone.now(),
         )
         prediction.result, prediction.logs = known["result"], known["logs"]
-    return changed == 1
+    return begun
 
 
 def _limit_of(prediction: Prediction) -> dict[str, Any]:

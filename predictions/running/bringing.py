@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from accounts import database_retry
 from predictions import lifecycle
 from predictions.clock import FIRST_FETCH
 from predictions.judging import house, notes
@@ -86,7 +87,7 @@ class Homecoming:
 
     def _renew(self) -> None:
         for way in self._ways:
-            lifecycle.renew(way.prediction, way.one.claim, FETCH_S)
+            database_retry.run(partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S))
 
     def _guarded(self, way: _Way, step: Callable[[_Way], bool]) -> None:
         """Take a step, which says whether there is more to come; what breaks one stops no other."""
@@ -94,13 +95,13 @@ class Homecoming:
             more = step(way)
         except Exception as error:
             more = False
-            if not _give_up(way, error):
+            if not database_retry.run(partial(_give_up, way, error)):
                 self._broken = self._broken or error
         if not more:
             self._ways.discard(way)
 
     def _begin(self, way: _Way) -> bool:
-        way.refs, way.found = collecting.plan(way.prediction, way.provider)
+        way.refs, way.found = database_retry.run(partial(collecting.plan, way.prediction, way.provider))
         way.asked = len(way.found.outputs)
         return self._go_on(way)
 
@@ -109,7 +110,8 @@ class Homecoming:
         if way.provider is None or way.asked >= len(way.refs):
             self._end(way)
             return False
-        if way.asked and not lifecycle.renew(way.prediction, way.one.claim, FETCH_S):
+        renew = partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S)
+        if way.asked and not database_retry.run(renew):
             raise ProviderError("The claim was taken over.", permanent=False)
         refs = way.refs[way.asked : way.asked + AT_ONCE]
         seconds = min(FETCH_S, way.until - time.monotonic())
@@ -134,18 +136,19 @@ class Homecoming:
                 collecting.note_trouble(way.found, index, way.refs[index], one)
         if brought:
             collecting.store(way.found, brought, way.prediction.account_id)
-            notes.stands(one.judgement for one in brought)
+            database_retry.run(partial(notes.stands, [one.judgement for one in brought]))
         return self._go_on(way)
 
     def _end(self, way: _Way) -> None:
         prediction, claim, found = way.prediction, way.one.claim, way.found
         if way.provider is not None and way.refs:
             collecting.judge(found, way.provider)
-        if found.is_waited_for and lifecycle.collect_later(prediction, claim, *collecting.pause(prediction)):
+        later = partial(lifecycle.collect_later, prediction, claim, *collecting.pause(prediction))
+        if found.is_waited_for and database_retry.run(later):
             log.info("collect_later", prediction=prediction.public_id, reason=found.reason)
         elif not found.is_enough and not found.judged:
-            lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
-        elif _ended(prediction, claim, found) and way.provider is not None:
+            database_retry.run(partial(lifecycle.fail, prediction.pk, collecting.GONE, claim=claim))
+        elif database_retry.run(partial(_ended, prediction, claim, found)) and way.provider is not None:
             done = calling_off.release(way.provider, calling_off.job_of(prediction))
             self.calls.add(done, _nothing, way.provider)
 

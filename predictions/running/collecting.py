@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
 from django.utils import timezone
 from jsonschema import Draft202012Validator
 
+from accounts import database_retry
 from predictions.clock import COLLECT_PATIENCE
 from predictions.files import media
 from predictions.judging.house import Judgement
@@ -206,7 +208,9 @@ def store(found: Found, brought: Sequence[Brought], account_id: int) -> None:
     """
     found.judged.update({one.index: one.judgement for one in brought})
     kept = [one for one in brought if not one.judgement.dropped]
-    rows = iter(media.store_all([file for one in kept for file in one.files()], account_id) if kept else [])
+    files = [file for one in kept for file in one.files()]
+    # Their rows come first, so nothing has been moved where these could not be written.
+    rows = iter(database_retry.run(partial(media.store_all, files, account_id)) if kept else [])
     for one in kept:
         found.outputs.append(
             PreparedOutput(

@@ -18,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
+from accounts import database_retry
 from predictions import http_client, lifecycle
 from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
@@ -117,7 +118,7 @@ class _Poster:
 async def _deliver(one: Claimed, ask: Ask[Any]) -> None:
     try:
         outcome = await _post(one)
-        await ask(lambda: _report(one, outcome))
+        await ask(lambda: database_retry.run(lambda: _report(one, outcome)))
     except Exception:
         # Its lease ends and it is tried again; one that breaks stops no other.
         log.exception("delivery_broke", message=one.delivery.message_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ import structlog
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 
+from accounts import database_retry
 from accounts.clock import Now
 from predictions import availability, lifecycle, tracebacks
 from predictions.lifecycle import Claimed, ending, strays
@@ -81,24 +82,32 @@ def hand_over(ready: Iterable[Ready], home: Homecoming) -> None:
 
     What had its result in its answer is brought home at once, as long as there is room. Wait with `home.until_done`.
     """
-    for start in map(_prepared, ready):
+    for one in ready:
+        start = database_retry.run(partial(_prepared, one))
         if start is not None:
             home.calls.add(_send(start), partial(_came_back, start, home), start.provider)
 
 
 def _came_back(start: _Start, home: Homecoming, answer: tuple[Outcome, int]) -> None:
-    outcome, took_ms = answer
+    room = home.has_room()
     try:
-        if start.run is None:
-            mine = _report_engine(start, outcome, home.has_room)
-        else:
-            mine = _report_upstream(start, start.run, outcome, took_ms, home.has_room)
+        mine = database_retry.run(partial(_report, start, *answer, room))
     except Exception:
         # The claim stays, and its lease ends: one that breaks its report stops no other.
         log.exception("start_report_broke", prediction=start.prediction.public_id)
         return
     if mine:
         home.bring(start.one)
+
+
+def _report(start: _Start, outcome: Outcome, took_ms: int, room: bool) -> bool:
+    """Write what came of it; whether its result is now this worker's to be brought home, which takes `room`.
+
+    Done twice it changes nothing more: each write asks for the claim, or for the state of the run.
+    """
+    if start.run is None:
+        return _report_engine(start, outcome, room)
+    return _report_upstream(start, start.run, outcome, took_ms, room)
 
 
 async def _send(start: _Start) -> tuple[Outcome, int]:
@@ -189,8 +198,7 @@ def report(one: Claimed, outcome: BaseException) -> None:
         log.error("start_broke", prediction=one.prediction.public_id, exc_info=outcome)
 
 
-def _report_engine(start: _Start, outcome: Outcome, room: Callable[[], bool]) -> bool:
-    """Write what came of it; whether its result is now this worker's to be brought home."""
+def _report_engine(start: _Start, outcome: Outcome, room: bool) -> bool:
     prediction, claim = start.prediction, start.one.claim
     if isinstance(outcome, Job):
         if not lifecycle.begin(prediction, claim, outcome, work_limit(prediction)):
@@ -208,23 +216,19 @@ def _report_engine(start: _Start, outcome: Outcome, room: Callable[[], bool]) ->
     return False
 
 
-def _begin_finished(start: _Start, update: Update, room: Callable[[], bool]) -> bool:
+def _begin_finished(start: _Start, update: Update, room: bool) -> bool:
     """A provider that works while it answers: begin, then what the watcher would have done."""
     prediction, job = start.prediction, Job(id=start.prediction.provider_key)
     if update.kind == "succeeded":
-        update, mine = finishing.with_files_kept(update), room()
-        update = finishing.for_members(update)
-        begun = lifecycle.begin_finished(prediction, start.one.claim, job, update, to_be_fetched=not mine)
-        return begun and mine
+        update = finishing.for_members(finishing.with_files_kept(update))
+        begun = lifecycle.begin_finished(prediction, start.one.claim, job, update, to_be_fetched=not room)
+        return begun and room
     if lifecycle.begin(prediction, start.one.claim, job, work_limit(prediction)):
         finishing.finish(prediction, update)
     return False
 
 
-def _report_upstream(
-    start: _Start, run: UpstreamRun, outcome: Outcome, took_ms: int, room: Callable[[], bool]
-) -> bool:
-    """Write what came of it; whether its result is now this worker's to be brought home."""
+def _report_upstream(start: _Start, run: UpstreamRun, outcome: Outcome, took_ms: int, room: bool) -> bool:
     if isinstance(outcome, Job):
         _accepted(start, run, outcome, took_ms)
         circuits.succeeded(start.provider.name)
@@ -253,9 +257,7 @@ def _accepted(start: _Start, run: UpstreamRun, job: Job, took_ms: int) -> None:
         log.info("start_came_late", prediction=prediction.public_id, job=job.id)
 
 
-def _finished(
-    start: _Start, run: UpstreamRun, update: Update, took_ms: int, room: Callable[[], bool]
-) -> bool:
+def _finished(start: _Start, run: UpstreamRun, update: Update, took_ms: int, room: bool) -> bool:
     """The answer was the result itself. Whether it is now this worker's to be brought home."""
     prediction, claim, job = start.prediction, start.one.claim, Job(id=update.job_id)
     update = finishing.with_files_kept(update)
@@ -267,14 +269,14 @@ def _finished(
             spending.accepted(run, "", took_ms)
             finishing.finish(prediction, update)
         return False
-    mine, shown = room(), finishing.for_members(update)
+    shown = finishing.for_members(update)
     with transaction.atomic():
-        begun = lifecycle.begin_finished(prediction, claim, job, shown, to_be_fetched=not mine)
+        begun = lifecycle.begin_finished(prediction, claim, job, shown, to_be_fetched=not room)
         if begun:
             finishing.note(run, update, UpstreamRun.Outcome.SUCCEEDED, took_ms)
         else:
             finishing.drop(prediction, run, update)
-    return begun and mine
+    return begun and room
 
 
 def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:

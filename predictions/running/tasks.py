@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from django.db import close_old_connections
 
+from accounts import database_retry
 from predictions import lifecycle
 from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
@@ -109,25 +111,25 @@ def _ready(one: Claimed, found: inputs.Fetched) -> starting.Ready:
 def _start_far(claimed: list[Claimed], home: Homecoming) -> None:
     """Start those whose inputs name files elsewhere; more than a few at once go back to wait for the next round."""
     for one in claimed[FETCHED_AT_ONCE:]:
-        lifecycle.unclaim(one.prediction, one.claim)
-    kept = [
-        one
-        for one in claimed[:FETCHED_AT_ONCE]
-        if lifecycle.renew_start(one.prediction, one.claim, inputs.FETCH_S)
-    ]
+        database_retry.run(partial(lifecycle.unclaim, one.prediction, one.claim))
+    kept = [one for one in claimed[:FETCHED_AT_ONCE] if _renewed(one, inputs.FETCH_S)]
     found = inputs.bring([one.prediction for one in kept])
     for one, outcome in zip(kept, found, strict=True):
         refused = outcome.refused() if isinstance(outcome, inputs.Fetched) else ""
         if isinstance(outcome, inputs.NotFetched):
-            lifecycle.fail(one.prediction.pk, str(outcome), claim=one.claim)
-        elif refused:
-            lifecycle.fail(one.prediction.pk, refused, claim=one.claim)
+            refused = str(outcome)
+        if refused:
+            database_retry.run(partial(lifecycle.fail, one.prediction.pk, refused, claim=one.claim))
         elif isinstance(outcome, BaseException):
-            starting.report(one, outcome)
-        elif lifecycle.renew_start(one.prediction, one.claim):
+            database_retry.run(partial(starting.report, one, outcome))
+        elif _renewed(one):
             # One by one: as data URIs in JSON the files take several times their size.
             starting.hand_over([_ready(one, outcome)], home)
             home.until_done()
+
+
+def _renewed(one: Claimed, seconds: float = 0.0) -> bool:
+    return database_retry.run(partial(lifecycle.renew_start, one.prediction, one.claim, seconds))
 
 
 # -- collect -------------------------------------------------------------------------------------------------

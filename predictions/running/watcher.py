@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import close_old_connections, connections
 
+from accounts import database_retry
 from predictions import lifecycle
 from predictions.clock import LOOK_LEASE
 from predictions.lifecycle import Look, strays
@@ -277,16 +278,16 @@ class Watcher:
 
     def _write(self, news: list[_News], same: dict[float, list[int]]) -> None:
         for pause, pks in same.items():
-            lifecycle.look_again_all(pks, pause)
+            database_retry.run(partial(lifecycle.look_again_all, pks, pause))
         if news:
-            rows = lifecycle.looked_at(one.look for one in news)
+            rows = database_retry.run(partial(lifecycle.looked_at, [one.look for one in news]))
             for one in news:
                 self._write_one(one, rows.get(one.look.pk))
 
     def _write_one(self, one: _News, row: Prediction | None) -> None:
         pk = one.look.pk
         try:
-            kept = row is not None and report(row, one.update)
+            kept = row is not None and database_retry.run(partial(report, row, one.update))
         except Exception:
             log.exception("report_broke", prediction=one.look.public_id)
             kept = False

@@ -1,0 +1,66 @@
+"""Retries of what a database broke off that was away for a moment: its own restart, a failover, a pooler's restart.
+
+For processes that hold work whose report must not be lost with a connection: done again here, it goes on in seconds
+instead of after the lease of a worker that is taken for dead.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SECONDS = 15.0
+"""For so long one thread waits for a database that is away; with the longest round it stays below a task's limit."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 1.0
+AWAY = (OperationalError, InterfaceError)
+_ENDED = {"57P01", "57P02", "57P03"}
+"""The server shuts down, has crashed, or is not ready yet. Class 08 is the connection itself."""
+_waited = threading.local()
+
+
+def run(deed: Callable[[], T]) -> T:
+    """What `deed` gives, tried again while the connection breaks; after `SECONDS` it raises what it raised last.
+
+    Only for what does no harm twice: the first try may have been committed, though its answer was lost. So its UPDATE
+    asks for a claim, a state or a revision that it changes. Inside a transaction nothing is tried again.
+    """
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            given = deed()
+        except AWAY as error:
+            if connection.in_atomic_block or not is_away(error) or _is_over():
+                raise
+            log.info("database_away", reason=str(error).strip().splitlines()[0])
+            connection.close()
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        else:
+            _waited.since = None
+            return given
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the connection broke, rather than that the database refused what was asked on it."""
+    if not isinstance(error, AWAY) or connection.vendor != "postgresql":
+        return False
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state[:2] == "08" or state in _ENDED
+
+
+def _is_over() -> bool:
+    """Whether this thread has waited long enough, for this and for whatever it tried before since the first failure."""
+    now = time.monotonic()
+    since: float | None = getattr(_waited, "since", None)
+    if since is None:
+        _waited.since = since = now
+    return now - since >= SECONDS

@@ -1,0 +1,46 @@
+"""A PostgreSQL that is restarted in the middle of it: work that was being reported goes on, and nothing is done twice."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.harness import BODY, LIVE, MAKE_ACCOUNTS, Database
+from tests.houses import House, eventually, house
+from tests.postgres import Postgres
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+
+PREDICTIONS = 20
+RESTARTS = 3
+SMALL = {**BODY, "input": {**BODY["input"], "width": 128, "height": 128, "num_inference_steps": 1}}  # type: ignore[dict-item]
+BEING_FETCHED = "SELECT count(*) FROM predictions_prediction WHERE phase = 'collecting'"
+
+
+def test_what_was_being_reported_goes_on_after_a_restart_of_the_database(postgres: Postgres) -> None:
+    with house(postgres.url) as one:
+        database = Database(one)
+        send(one)
+        for _ in range(RESTARTS):
+            # Between a claim and its report: whoever waits for the lease now begins a second time after it.
+            eventually(lambda: database.rows(BEING_FETCHED)[0][0] or not under_way(database), 120)
+            postgres.restart()
+        eventually(lambda: not under_way(database), 300, lambda: one.log[-4000:])
+        ended = database.rows(
+            "SELECT status, start_attempts, collect_attempts, count(*) FROM predictions_prediction GROUP BY 1, 2, 3"
+        )
+        assert ended == [("succeeded", 1, 1, PREDICTIONS)], f"{ended}\n{one.log[-4000:]}"
+        assert one.manage("audit", check=False).returncode == 0
+
+
+def send(one: House) -> None:
+    tokens = one.python(MAKE_ACCOUNTS)
+    for number in range(PREDICTIONS):
+        while one.request("/v1/predictions", SMALL, tokens[number % len(tokens)])[0] == 503:
+            time.sleep(0.5)
+
+
+def under_way(database: Database) -> bool:
+    statuses = database.statuses()
+    return any(statuses[status] for status in LIVE)
