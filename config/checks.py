@@ -6,8 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
+from config import deployment
 from gallery.provenance import credentials
 from predictions.local import extra
 from predictions.local.reading import LocalSettingsError
@@ -104,6 +105,25 @@ def secrets_fit_the_keys(app_configs: Any, databases: Any = None, **kwargs: Any)
         return []
     words = "These secrets fit none of the keys in DARKROOM_KEYS: " + "; ".join(lost) + "."
     return [Warning(words, hint="Put the old key back, or enter the secrets again.", id="darkroom.W002")]
+
+
+@register()
+def database_is_ours(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A process that does not fit its database would do harm there. A database that is away is for others to tell."""
+    found: list[CheckMessage] = []
+    for ask, kind, number in (
+        (deployment.foreign_secrets, Error, "darkroom.E008"),
+        (deployment.later_migrations, Error, "darkroom.E009"),
+        (deployment.broken_pooler, Error, "darkroom.E010"),
+        (deployment.clock_difference, Warning, "darkroom.W007"),
+    ):
+        try:
+            words = ask()
+        except (DatabaseError, InterfaceError):
+            return found
+        if words:
+            found.append(kind(words, id=number))
+    return found
 
 
 @register()

@@ -30,7 +30,7 @@ VISITORS = frozenset({
 
 
 class NetworksMiddleware(MiddlewareMixin):
-    """Answers nothing to networks that the house rules refuse, but that they are; whoever asks how we are is told."""
+    """Answers nothing to networks that the house rules refuse, but that they are."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         """The refusal, where there is one."""
@@ -39,7 +39,7 @@ class NetworksMiddleware(MiddlewareMixin):
 
 def _refused(request: HttpRequest) -> HttpResponse | None:
     try:
-        if request.path_info == "/health" or not networks.is_refused(request):
+        if not networks.is_refused(request):
             return None
     except (DatabaseError, InterfaceError):
         # The database is away for a moment: the door that is asked says so, in words of its own.

@@ -34,6 +34,10 @@ EXAMPLE = {
 }
 
 
+FIRST_WORD_S = 10.0
+"""Seconds after which a start that is not ready says what it waits for; the next word comes after twice as long."""
+
+
 class CannotStart(Exception):
     """The server cannot start; the text is one sentence for the person who started it."""
 
@@ -159,8 +163,15 @@ def _supervise(door: socket.socket, data: Path) -> None:
     role = {"DARKROOM_PROCESS_ROLE": "web"}
     supervisor = Supervisor(
         [
-            Part("web", [*manage, "web", "--fd", str(fd)], role, fds=(fd,), stage=0, grace_s=9.0),
             # The checks have just passed in `prepare`, and a start after a kill should not pay for them.
+            Part(
+                "web",
+                [*manage, "web", "--fd", str(fd), "--skip-checks"],
+                role,
+                fds=(fd,),
+                stage=0,
+                grace_s=9.0,
+            ),
             Part(
                 "work",
                 [*manage, "work", "--skip-checks"],
@@ -183,14 +194,12 @@ def _url(door: socket.socket) -> str:
 
 
 def _announce(url: str, data: Path) -> None:
-    """Say once that Darkroom is ready, as soon as its web server answers and its workers give signs of life."""
-    began, patience = time.monotonic(), 30.0
-    while (health := _health(url)) is None or health[0] != 200:
+    """Say once that Darkroom is ready: its web server can serve everything and its workers give signs of life."""
+    began, patience = time.monotonic(), FIRST_WORD_S
+    while missing := _missing(url):
         if time.monotonic() - began > patience:
             patience *= 2
-            logging.getLogger("darkroom.server").warning(
-                "Not ready yet: %s", health[1] if health else "no answer"
-            )
+            logging.getLogger("darkroom.server").warning("Not ready yet: %s", missing)
         time.sleep(0.1)
     _print(f"Darkroom is ready: {url}")
     first = data / "first_start.json"
@@ -200,10 +209,31 @@ def _announce(url: str, data: Path) -> None:
         first.unlink()
 
 
-def _health(url: str) -> tuple[int, str] | None:
+def _missing(url: str) -> str:
+    """What keeps it from being ready, in a line; empty where nothing does."""
+    for path in ("/readyz", "/health"):
+        answer = _asked(url, path)
+        if answer is None:
+            return "the web server does not answer yet"
+        if answer[0] != 200:
+            return f"{path} says {_down(answer[1])}"
+    return ""
+
+
+def _down(text: str) -> str:
+    """The parts that are down, of a probe's answer."""
+    try:
+        found = json.loads(text)
+        parts = [name for name, part in found.items() if isinstance(part, dict) and not part.get("ok", True)]
+        return f"that this is down: {', '.join(parts)} (the lines above say why)" if parts else text
+    except ValueError:
+        return text
+
+
+def _asked(url: str, path: str) -> tuple[int, str] | None:
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read(10_000).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):

@@ -16,6 +16,8 @@ DATA = Path(env.text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
 DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = env.kept_secret("DARKROOM_SECRET_KEY", DATA / "secret_key")
+# Older ones, whose sessions and signed addresses still count while a new one takes their place.
+SECRET_KEY_FALLBACKS = env.secret("DARKROOM_SECRET_KEY_FALLBACKS").replace(",", " ").split()
 # What the keys of upstreams are encrypted with, newest first; of a file, changes are seen at once.
 VAULT_KEYS, VAULT_KEYS_FILE = env.vault_keys("DARKROOM_KEYS", DATA / "keys")
 DEBUG = env.boolean("DARKROOM_DEBUG", False)
@@ -83,6 +85,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
+    "config.probes.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.pages_only.SessionMiddleware",
@@ -407,4 +410,6 @@ if CORS_ORIGINS:
 from config.admin_look import UNFOLD as UNFOLD  # noqa: E402 (data only, kept apart for its length)
 
 _level = env.choice("DARKROOM_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+# A line for every request, but for probes that find all well.
+ACCESS_LOG = env.boolean("DARKROOM_ACCESS_LOG", True)
 LOGGING = logging_config(_level, json=env.boolean("DARKROOM_LOG_JSON", False))

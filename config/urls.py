@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts.entrance.language import set_language
-from config.health import health
 from predictions.admin_upstream_health import upstreams
 from predictions.dialects.openai.urls import patterns as openai
 from predictions.dialects.openai.urls import unknown as unknown_to_openai
@@ -24,7 +23,6 @@ urlpatterns = [
     path("openai/v1", unknown_to_openai),
     path("openai/v1/", include((openai(), "openai"), namespace="openai")),
     path("", include("predictions.urls")),
-    path("health", health, name="health"),
     path("admin/upstreams/", admin.site.admin_view(upstreams), name="upstreams_health"),
     path("admin/", include("gallery.operations.urls")),
     path("admin/moderation/", include("gallery.moderation.desk.urls")),

@@ -16,6 +16,7 @@ from django.test import Client
 
 from accounts import announcing, counters, site
 from accounts.models import Site, User
+from config import probes
 from gallery.live import watching
 from predictions.dialects.common import rates
 from predictions.judging import blocked, classifiers
@@ -42,6 +43,7 @@ site.KEPT_S = 3600.0
 rules.KEPT_S = 3600.0
 blocked.KEPT_S = 3600.0
 classifiers.KEPT_S = 3600.0
+probes.KEPT_S = probes.STORAGE_KEPT_S = 0.0
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts.entrance import devices, second_factor, sessions
 
 log = structlog.get_logger(__name__)
-_NO_PAGES = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/", "/live/", "/health")
+_NO_PAGES = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/", "/live/")
 _DESK = "/admin/"
 
 

@@ -19,6 +19,7 @@ from accounts.models.money import MICRO
 from accounts.models.notices import Notice, NoticeChoice
 from accounts.models.payments import CreditPack, Dispute, PaymentEvent, Purchase
 from accounts.models.people import Invitation, SignIn, User
+from accounts.models.secrets import SecretFingerprint
 from accounts.models.site import Announcement, Site
 from accounts.models.staff import AuditEntry, Sanction
 from accounts.models.throttle import Throttle
@@ -52,6 +53,7 @@ __all__ = [
     "RedeemCode",
     "Redemption",
     "Sanction",
+    "SecretFingerprint",
     "SignIn",
     "Site",
     "Throttle",

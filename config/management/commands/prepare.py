@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, transaction
 
-from accounts import first_admin
+from accounts import fingerprints, first_admin
 from config import file_modes, staticfiles
 from predictions import catalogue, fixtures
 from predictions.running import leash
@@ -32,6 +32,7 @@ class Command(BaseCommand):
         _reach_the_database()
         with _one_at_a_time():
             call_command("migrate", interactive=False, verbosity=0)
+            fingerprints.renew()
             catalogue.load()
             fixtures.match_mode()
             _make_first_admin()

@@ -1,4 +1,4 @@
-"""`manage.py keys new|rotate|check`: what the keys of upstreams and second factors are encrypted with."""
+"""`manage.py keys new|rotate|check|accept`: what the keys of upstreams and second factors are encrypted with."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts import fingerprints
 from accounts.entrance import second_factor
 from predictions.upstreams import vault
 
 
 class Command(BaseCommand):
     help = "Make, change and check the keys of DARKROOM_KEYS, with which secrets of upstreams are encrypted."
+    # It must run where the checks refuse a start: `accept` is the way out.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "act",
-            choices=["new", "rotate", "check"],
+            choices=["new", "rotate", "check", "accept"],
             help="new: print a fresh key; rotate: encrypt every stored secret again with the newest key; "
-            "check: say which stored secrets fit no key, exit code 1 where there are any",
+            "check: say which stored secrets fit no key, exit code 1 where there are any; accept: take this server's "
+            "DARKROOM_SECRET_KEY and DARKROOM_KEYS for this database's own, where the earlier ones are lost",
         )
         parser.add_argument(
             "--add",
@@ -40,9 +44,17 @@ class Command(BaseCommand):
         if add:
             self.stdout.write(f"A fresh key is in front of {vault.add_key()}.")
         changed = vault.rotate_all() + second_factor.rotate()
+        fingerprints.renew()
         self.stdout.write(
             f"{changed} secrets are encrypted with the newest key. Older keys may go once every process has been "
             "started anew, and backups from before need them."
+        )
+
+    def _accept(self, *, add: bool) -> None:
+        fingerprints.accept()
+        self.stdout.write(
+            "The secrets of this server are this database's own from now on. What only others could read is lost: "
+            "`manage.py keys check` says what."
         )
 
     def _check(self, *, add: bool) -> None:

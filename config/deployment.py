@@ -1,0 +1,137 @@
+"""What must hold between a process, its database and its files: asked by the checks at a start, and by `/readyz`.
+
+Each function answers one sentence for the operator, which says what is wrong and what to do; an empty text where all is
+well. Those that ask the database raise DatabaseError where it does not answer.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+import psycopg
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from accounts import fingerprints
+from accounts.models import SecretFingerprint
+from config import staticfiles
+from config.postgresql.base import KEPT_BY_POOLER, is_pooled
+from predictions.files import media
+
+CLOCK_S = 5.0
+"""How far the clocks of this machine and of the database may be apart."""
+OWN_APPS = ("accounts", "predictions", "gallery")
+
+
+def foreign_secrets() -> str:
+    """This process has other secrets than those that the database was made with."""
+    if SecretFingerprint._meta.db_table not in connection.introspection.table_names():
+        return ""
+    wrong = fingerprints.misfits()
+    if not wrong:
+        return ""
+    names = " and ".join(fingerprints.SETTINGS[kind] for kind in wrong)
+    return (
+        f"{names}: this database was made with other values than this process has. Set the same everywhere; a server "
+        "for which none were set keeps its own in its data folder, as secret_key and keys. If those are lost, or must "
+        "not be used any more: manage.py keys accept."
+    )
+
+
+def later_migrations() -> str:
+    """A newer Darkroom has migrated this database."""
+    known = MigrationLoader(None, ignore_no_migrations=True)
+    replaced = {name for one in known.disk_migrations.values() for name in one.replaces}
+    applied = MigrationRecorder(connection).applied_migrations()
+    later = sorted(
+        key
+        for key in applied
+        if key[0] in OWN_APPS and key not in known.disk_migrations and key not in replaced
+    )
+    if not later:
+        return ""
+    app, name = later[-1]
+    return (
+        f"This database was migrated by a newer Darkroom ({app} {name} is not known here). Start that version, "
+        "or restore the backup from before the upgrade."
+    )
+
+
+def missing_migrations() -> str:
+    """This database lacks migrations of this version."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        return ""
+    return f"{len(plan)} migrations are not applied yet: run manage.py prepare (script/server does at each start)."
+
+
+def clock_difference() -> str:
+    """The clocks of this machine and of the database disagree."""
+    if connection.vendor != "postgresql":
+        return ""
+    before = datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        at = cursor.fetchone()[0]
+    after = datetime.now(UTC)
+    ahead = (before - at).total_seconds() if at < before else min(0.0, (after - at).total_seconds())
+    if abs(ahead) <= CLOCK_S:
+        return ""
+    way = "ahead of" if ahead > 0 else "behind"
+    return (
+        f"The clock of this machine is {abs(ahead):.0f} s {way} the database's. Set both by NTP: this process is not "
+        f"ready until they agree within {CLOCK_S:.0f} s."
+    )
+
+
+def broken_pooler() -> str:
+    """Prepared statements are asked for behind a pooler that does not keep them."""
+    if connection.vendor != "postgresql" or not connection.settings_dict.get(KEPT_BY_POOLER):
+        return ""
+    connection.ensure_connection()
+    assert connection.connection is not None
+    if not is_pooled(connection.connection):
+        return ""
+    try:
+        for _time in range(2):
+            # Statements are named by their order on a connection: the second one's first meets the first one's.
+            with psycopg.connect(**connection.get_connection_params(), autocommit=True) as one:
+                one.execute("SELECT 1", prepare=True)
+    except (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName):
+        return (
+            "DARKROOM_DATABASE_URL asks for prepared statements (prepare_threshold), and the pooler in between does "
+            "not keep them. Leave prepare_threshold out, or set max_prepared_statements in pgbouncer 1.21 or later."
+        )
+    return ""
+
+
+def storage() -> str:
+    """A file cannot be written to the storage and read again."""
+    name = str(PurePosixPath(".probes") / secrets.token_hex(16))
+    content = secrets.token_bytes(32)
+    try:
+        saved = media.storage().save(name, ContentFile(content))
+        try:
+            with media.storage().open(saved, "rb") as file:
+                same = file.read() == content
+        finally:
+            media.storage().delete(saved)
+    except OSError as error:
+        return (
+            f"The storage of pictures cannot be written and read: {error.strerror or type(error).__name__}."
+        )
+    return "" if same else "The storage of pictures gives back other bytes than were written."
+
+
+def static_files() -> str:
+    """The pages' own files were not collected here."""
+    if staticfiles.are_here():
+        return ""
+    return f"The static files are not in {settings.STATIC_ROOT}: run manage.py prepare."

@@ -1,0 +1,81 @@
+"""A process whose secrets are not those of its database does not start, and says in a sentence what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests import prefab
+from tests.deployment.conftest import StartWeb
+from tests.houses import House
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """An installation that was prepared once and is not running."""
+    made = House(tmp_path / "data")
+    prefab.furnish(made.data)
+    made.manage("prepare")
+    return made
+
+
+def refusal(house: House, *words: str, **settings: str) -> str:
+    """What a command says that must not run; empty where it ran."""
+    house.env |= settings
+    try:
+        ended = house.manage(*words, check=False)
+    finally:
+        for name in settings:
+            del house.env[name]
+    assert "Traceback" not in ended.stderr
+    return ended.stderr if ended.returncode else ""
+
+
+@pytest.mark.parametrize("words", [("token", "admin"), ("work",), ("prepare",), ("web", "--port", "1")])
+@pytest.mark.parametrize("setting", ["DARKROOM_SECRET_KEY", "DARKROOM_KEYS"])
+def test_a_start_with_another_secret_stops(house: House, setting: str, words: tuple[str, ...]) -> None:
+    said = refusal(house, *words, **{setting: Fernet.generate_key().decode()})
+    assert f"{setting}: this database was made with other values than this process has." in said
+    assert "manage.py keys accept" in said
+    assert refusal(house, "token", "admin") == ""
+
+
+def test_a_new_secret_takes_the_place_of_an_old_one_in_two_steps(house: House) -> None:
+    old, new = (house.data / "secret_key").read_text(), "n" * 50
+    assert refusal(house, "prepare", DARKROOM_SECRET_KEY=new, DARKROOM_SECRET_KEY_FALLBACKS=old) == ""
+    # Until all have changed, both fit.
+    assert refusal(house, "token", "admin", DARKROOM_SECRET_KEY=old) == ""
+    assert refusal(house, "prepare", DARKROOM_SECRET_KEY=new) == ""
+    assert "DARKROOM_SECRET_KEY: this database" in refusal(house, "token", "admin", DARKROOM_SECRET_KEY=old)
+
+
+def test_a_key_that_is_added_to_the_file_and_takes_over_fits(house: House) -> None:
+    assert house.manage("keys", "rotate", "--add").returncode == 0
+    newest = (house.data / "keys").read_text().split()[0]
+    (house.data / "keys").write_text(newest)
+    assert refusal(house, "prepare") == ""
+
+
+def test_secrets_that_are_lost_are_replaced_by_a_command(house: House) -> None:
+    (house.data / "secret_key").unlink()
+    assert refusal(house, "token", "admin")
+    assert house.manage("keys", "accept").returncode == 0
+    assert refusal(house, "token", "admin") == ""
+
+
+def test_a_database_of_a_newer_version_stops_a_start(house: House, start_web: StartWeb) -> None:
+    with sqlite3.connect(house.data / "darkroom.sqlite3") as rows:
+        rows.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('gallery', '9999_x', '2030-01-01')"
+        )
+    for words in (("work",), ("prepare",), ("web", "--port", "1")):
+        assert "was migrated by a newer Darkroom (gallery 9999_x is not known here)" in refusal(house, *words)
+
+
+def test_a_database_that_is_away_does_not_keep_a_web_process_from_starting(start_web: StartWeb) -> None:
+    web = start_web(DARKROOM_DATABASE_URL="postgres://nobody@127.0.0.1:1/none").listens()
+    answer = web.get("/readyz")
+    assert (answer.status_code, answer.json()["part"]) == (503, "database")
