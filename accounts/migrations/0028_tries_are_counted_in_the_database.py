@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0022_members_are_counted_by_an_index'),
+        ('accounts', '0027_fingerprints_of_secrets'),
     ]
 
     operations = [
