@@ -130,7 +130,7 @@ class AccountDesk(Finds, LongDesk):
     def held_shown(self, account: Account) -> str:
         return amounts.shown(account.held)
 
-    @display(description=gettext_lazy("owed"), label={"owed": "danger"})
+    @display(description=gettext_lazy("credits owed"), label={"owed": "danger"})
     def owed_shown(self, account: Account) -> str | Badge:
         return Badge("owed", amounts.shown(account.owed)) if account.owed else "–"
 

@@ -208,7 +208,7 @@ class CreditsOwed(admin.SimpleListFilter):
     parameter_name = "credits_owed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", gettext_lazy("something is owed"))]
+        return [("yes", gettext_lazy("credits are owed"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
         if self.value() != "yes":

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='account',
             name='owed',
-            field=models.BigIntegerField(db_default=0, default=0, editable=False, help_text='micro-credits of returned payments that were not there to be taken back; what comes next pays them.', verbose_name='owed'),
+            field=models.BigIntegerField(db_default=0, default=0, editable=False, help_text='micro-credits of returned payments that were not there to be taken back; what comes next pays them.', verbose_name='credits owed'),
         ),
         migrations.AddField(
             model_name='purchase',

@@ -127,7 +127,7 @@ class Account(models.Model):
     balance = models.BigIntegerField(_("balance"), default=0, editable=False, help_text=_("micro-credits"))
     held = models.BigIntegerField(_("on hold"), default=0, editable=False, help_text=_("micro-credits"))
     owed = models.BigIntegerField(
-        _("owed"),
+        _("credits owed"),
         default=0,
         db_default=0,
         editable=False,

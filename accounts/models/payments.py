@@ -175,10 +175,10 @@ class Dispute(models.Model):
     """
 
     class State(models.TextChoices):
-        INQUIRY = "inquiry", _("inquiry")
+        INQUIRY = "inquiry", pgettext_lazy("dispute", "inquiry")
         OPEN = "open", pgettext_lazy("dispute", "open")
-        WON = "won", _("won")
-        LOST = "lost", _("lost")
+        WON = "won", pgettext_lazy("dispute", "won")
+        LOST = "lost", pgettext_lazy("dispute", "lost")
 
     COUNTED: ClassVar = (State.OPEN, State.LOST)
     """States in which the bank has the money."""

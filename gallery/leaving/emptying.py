@@ -68,8 +68,8 @@ def user(user: User, account: Account) -> None:
         kind._default_manager.filter(user=user).delete()
     tokens(Q(user=user) & ~Q(account=account))
     Membership.objects.filter(user=user).exclude(account=account).delete()
-    # Both in the order of all, and before the name goes, which is a key: who is paid for at this moment has their
-    # account and is yet to be told, and that would wait for the key.
+    # Both in the order of all, and before the name goes, which is a key: a payment of this moment that has the account
+    # is yet to tell them of it, and would wait for the key.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     User.objects.filter(pk=user.pk).update(
