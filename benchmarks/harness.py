@@ -21,7 +21,8 @@ from typing import Any
 import psutil
 
 # What is measured is how fast answers are made, not how soon they are refused.
-UNLIMITED = {f"DARKROOM_RATE_{kind}": "0" for kind in ("CREATE", "POLL", "OTHER")}
+_LIMITS = ("RATE_CREATE", "RATE_POLL", "RATE_OTHER", "WAITING_LIMIT", "WAITING_BYTES", "UPLOAD_QUOTA")
+UNLIMITED = {f"DARKROOM_{limit}": "0" for limit in _LIMITS}
 ROOT = Path(__file__).resolve().parent.parent
 # A run whose control swings by more than this decides nothing.
 SWING = 1.5

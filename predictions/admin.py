@@ -280,7 +280,7 @@ class OutputDesk(HistoryDesk):
 class StoredFileDesk(HistoryDesk):
     """Every file of the storage that a row knows."""
 
-    list_display = ("key", "state_label", "size", "content_type", "width", "height", "created_at")
+    list_display = ("key", "state_label", "size", "content_type", "removal_failures", "created_at")
     list_filter = ("state", "content_type")
     search_fields = ("key", "=sha256")
 

@@ -10,7 +10,16 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from accounts.desk import HistoryDesk, link, moment, pretty
-from predictions.models import Beat, Delivery, DeliveryAttempt, IdempotencyKey, Preview, UnansweredCreate
+from predictions.models import (
+    AccountUsage,
+    Beat,
+    Delivery,
+    DeliveryAttempt,
+    IdempotencyKey,
+    Preview,
+    UnansweredCreate,
+    UploadUse,
+)
 
 HEAVY = ("input", "output", "logs", "result", "metrics", "error")
 """Columns of a prediction that may hold megabytes; no list reads them."""
@@ -82,10 +91,10 @@ class DeliveryAttemptDesk(HistoryDesk):
 class IdempotencyKeyDesk(HistoryDesk):
     """Callers' own keys, kept for a day."""
 
-    list_display = ("key", "account", "prediction_link", "created_at")
-    list_select_related = ("account", "prediction")
+    list_display = ("key", "account", "user", "prediction_link", "created_at")
+    list_select_related = ("account", "user", "prediction")
     search_fields = ("=key", "=prediction__public_id", "account__name")
-    fields = ("key", "account", "prediction_link", "created_at")
+    fields = ("key", "account", "user", "prediction_link", "created_at")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IdempotencyKey]:
@@ -101,11 +110,11 @@ class IdempotencyKeyDesk(HistoryDesk):
 class UnansweredCreateDesk(HistoryDesk):
     """Creates whose answer is owed to a client that repeats by itself; each lives for minutes."""
 
-    list_display = ("request", "account", "prediction_link", "lost", "created_at")
+    list_display = ("request", "account", "user", "prediction_link", "lost", "created_at")
     list_filter = ("lost",)
-    list_select_related = ("account", "prediction")
+    list_select_related = ("account", "user", "prediction")
     search_fields = ("=prediction__public_id", "account__name")
-    fields = ("request", "account", "prediction_link", "lost", "instance", "created_at")
+    fields = ("request", "account", "user", "prediction_link", "lost", "instance", "created_at")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnansweredCreate]:
@@ -115,6 +124,34 @@ class UnansweredCreateDesk(HistoryDesk):
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, create: UnansweredCreate) -> str:
         return link(create.prediction)
+
+
+@admin.register(UploadUse)
+class UploadUseDesk(HistoryDesk):
+    """Which predictions that have not ended need which uploads."""
+
+    list_display = ("upload", "prediction_link")
+    list_select_related = ("upload", "prediction")
+    search_fields = ("=upload__public_id", "=prediction__public_id")
+    fields = ("upload", "prediction_link")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UploadUse]:
+        rows: QuerySet[UploadUse] = super().get_queryset(request)
+        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+
+    @display(description=gettext_lazy("prediction"))
+    def prediction_link(self, use: UploadUse) -> str:
+        return link(use.prediction)
+
+
+@admin.register(AccountUsage)
+class AccountUsageDesk(HistoryDesk):
+    """The room that each account takes now: files, and predictions that have not ended."""
+
+    list_display = ("account", "predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes")
+    list_select_related = ("account",)
+    search_fields = ("account__name",)
 
 
 @admin.register(Preview)

@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef
 
 from accounts.audit import Breach, in_batches
 from predictions import room
+from predictions.files import uploads
 from predictions.models import AccountUsage, Prediction, Upload, UploadUse
 from predictions.models.prediction import ENDED
 from predictions.running import inputs
@@ -77,7 +78,7 @@ def _uses_left() -> Iterator[Breach]:
 
 
 def _removed(use: UploadUse) -> str:
-    UploadUse.objects.filter(pk=use.pk, prediction__status__in=ENDED).delete()
+    uploads.end_uses(use.prediction_id)
     return "kept for it no longer"
 
 
@@ -108,8 +109,6 @@ def _uses_missing() -> Iterator[Breach]:
 
 
 def _used(upload: Upload, prediction: Prediction) -> str:
-    with transaction.atomic():
-        live = Prediction.objects.select_for_update(of=("self",)).live().filter(pk=prediction.pk).exists()
-        if live:
-            UploadUse.objects.get_or_create(upload=upload, prediction=prediction)
-    return "kept for it from now on" if live else "left as it is: it has ended"
+    return (
+        "kept for it from now on" if uploads.use(upload.pk, prediction.pk) else "left as it is: it has ended"
+    )

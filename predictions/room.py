@@ -14,7 +14,7 @@ dooms a file need not lock this row. Limits are the plan's, else the server's. S
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -130,13 +130,19 @@ def store(account_id: int, size: int) -> None:
         alone.send(Statement(_store(), [account_id, size]))
 
 
-def remove(account_id: int, size: int, *, is_upload: bool) -> None:
-    """The bytes of a file are gone; in the transaction that removes its row."""
-    counted = max(size, LEAST_UPLOAD) if is_upload else 0
-    AccountUsage.objects.filter(account_id=account_id).update(
-        stored_bytes=Greatest(F("stored_bytes") - size, 0),
-        upload_bytes=Greatest(F("upload_bytes") - counted, 0),
-    )
+def remove(files: Iterable[StoredFile]) -> None:
+    """The bytes of these files are gone; in the transaction that removes their rows."""
+    by_account: dict[int, list[StoredFile]] = {}
+    for file in files:
+        if file.account_id is not None:
+            by_account.setdefault(file.account_id, []).append(file)
+    # In one order, so that two that remove files of the same accounts never wait for each other.
+    for account_id, own in sorted(by_account.items()):
+        uploads = sum(max(file.size, LEAST_UPLOAD) for file in own if file.is_upload)
+        AccountUsage.objects.filter(account_id=account_id).update(
+            stored_bytes=Greatest(F("stored_bytes") - sum(file.size for file in own), 0),
+            upload_bytes=Greatest(F("upload_bytes") - uploads, 0),
+        )
 
 
 def ended(prediction_id: int, account_id: int) -> None:

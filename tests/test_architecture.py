@@ -77,11 +77,24 @@ def test_it_counts_what_tokens_spend_in_credits_alone() -> None:
 
 
 def test_it_writes_stored_files_in_media_alone() -> None:
-    owners = ("predictions/files/media.py",)
+    owners = ("predictions/files/media.py", "predictions/files/removal.py")
     makers = (*owners, MADE_UP)
     found = [line for one in sources() for line in rules.constructions(one, "StoredFile", makers)]
     found += [line for one in sources() for line in rules.column_writes(one, {"doomed_at"}, owners)]
     assert found == []
+
+
+def test_it_counts_what_accounts_take_up_in_room_alone() -> None:
+    columns = {"stored_bytes", "upload_bytes", "input_bytes", "output_bytes"}
+    owner = ("predictions/room.py",)
+    found = [line for one in sources() for line in rules.column_writes(one, columns, owner)]
+    found += [line for one in sources() for line in rules.constructions(one, "AccountUsage", owner)]
+    assert found == []
+
+
+def test_it_writes_which_uploads_are_needed_in_uploads_alone() -> None:
+    owners = ("predictions/files/uploads.py",)
+    assert [line for one in sources() for line in rules.constructions(one, "UploadUse", owners)] == []
 
 
 def test_it_writes_the_states_of_upstreams_keys_in_circuits_alone() -> None:

@@ -108,6 +108,8 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "predictions_rulehit": (O, NOBODY, NOBODY),
     "predictions_storedfile": (O, NOBODY, NOBODY),
     "predictions_unansweredcreate": (O, NOBODY, NOBODY),
+    "predictions_accountusage": (O, NOBODY, NOBODY),
+    "predictions_uploaduse": (O, NOBODY, NOBODY),
     "predictions_upload": (O, NOBODY, NOBODY),
     "predictions_upstream": (O, O, NOBODY),
     "predictions_upstreamday": (O, NOBODY, NOBODY),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Sequence
 
 import structlog
 from django.conf import settings
@@ -16,7 +17,6 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from accounts.clock import Now
-from accounts.prepared_writes import PreparedWrite
 from predictions import room
 from predictions.clock import after
 from predictions.files.media import storage
@@ -30,11 +30,11 @@ FIRST_REMOVAL_PAUSE_S = 10.0
 LONGEST_REMOVAL_PAUSE_S = 6 * 3600.0
 MOST_FAILED_REMOVALS = 10
 """In one round: each may have taken as long as the storage's time limit."""
+TOGETHER = 50
+"""Rows that are removed in one transaction."""
 State = StoredFile.State
 
-_DELETE = PreparedWrite(
-    lambda pk, state: (StoredFile.objects.filter(pk=pk, state=state), {}), pk=int, state=str
-)
+_STALE = Q(state=State.PENDING, created_at__lte=after(-STALE_PENDING_S))
 
 
 def remove_unowned(most: int = 200) -> int:
@@ -43,12 +43,10 @@ def remove_unowned(most: int = 200) -> int:
     One that the storage does not remove is put aside, each time for longer, and holds no other back. Where several fail
     in a round the storage itself is ill: the rest of them waits for the next round.
     """
-    removed = failed = 0
+    gone: list[StoredFile] = []
+    failed = 0
     for row in list(_unowned().order_by("pk")[:most]):
-        # From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes.
-        if not StoredFile.objects.filter(pk=row.pk, state=row.state).update(
-            state=State.DOOMED, doomed_at=Coalesce(F("doomed_at"), Now())
-        ):
+        if row.state != State.DOOMED and not _doom_stale(row):
             continue
         try:
             storage().delete(row.key)
@@ -58,35 +56,39 @@ def remove_unowned(most: int = 200) -> int:
             if failed >= MOST_FAILED_REMOVALS:
                 break
             continue
-        removed += _forget(row, State.DOOMED)
-    return removed
+        gone.append(row)
+    return sum(_forget(gone[at : at + TOGETHER], State.DOOMED) for at in range(0, len(gone), TOGETHER))
 
 
 def _unowned() -> QuerySet[StoredFile]:
     due = Q(removal_due_at__isnull=True) | Q(removal_due_at__lte=Now())
-    return StoredFile.objects.filter(due, state=State.DOOMED) | StoredFile.objects.filter(_STALE)
+    return StoredFile.objects.filter(Q(due, state=State.DOOMED) | _STALE)
+
+
+def _doom_stale(row: StoredFile) -> bool:
+    """From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes."""
+    stale = StoredFile.objects.filter(_STALE, pk=row.pk)
+    return bool(stale.update(state=State.DOOMED, doomed_at=Coalesce(F("doomed_at"), Now())))
 
 
 def forget_missing(file: StoredFile) -> bool:
     """Remove the row of a stale pending file that has no bytes. False where it is neither, or somebody came for it."""
-    if storage().exists(file.key) or not StoredFile.objects.filter(pk=file.pk).filter(_STALE).exists():
+    if storage().exists(file.key) or not StoredFile.objects.filter(_STALE, pk=file.pk).exists():
         return False
-    return _forget(file, State.PENDING)
+    return bool(_forget([file], State.PENDING))
 
 
-_STALE = Q(state=State.PENDING, created_at__lte=after(-STALE_PENDING_S))
-
-
-def _forget(row: StoredFile, state: str) -> bool:
-    """Remove the row of a file whose bytes are gone, where it is in that state still."""
+def _forget(files: Sequence[StoredFile], state: str) -> int:
+    """Remove the rows of files whose bytes are gone, where they are in that state still; how many."""
     with transaction.atomic():
-        # Read under its lock: a size may have been noted since.
-        size = StoredFile.objects.select_for_update().filter(pk=row.pk).values_list("size", flat=True).first()
-        if size is None or not _DELETE.run(pk=row.pk, state=state):
-            return False
-        if row.account_id is not None:
-            room.remove(row.account_id, size, is_upload=row.is_upload)
-    return True
+        rows = StoredFile.objects.filter(pk__in=[file.pk for file in files], state=state)
+        # Read under their locks: a size may have been noted since.
+        found = list(rows.order_by("pk").select_for_update())
+        # Nothing hangs on a file that nobody owns, and the database refuses where something does.
+        gone = StoredFile.objects.filter(pk__in=[file.pk for file in found])
+        gone._raw_delete(gone.db)
+        room.remove(found)
+    return len(found)
 
 
 def _put_aside(row: StoredFile, error: Exception) -> None:

@@ -27,7 +27,7 @@ from accounts.models import Account, User
 from accounts.prepared_writes import PreparedWrite
 from predictions import room
 from predictions.files import media
-from predictions.models import StoredFile, Upload, UploadUse
+from predictions.models import Prediction, StoredFile, Upload, UploadUse
 from predictions.refusals import StorageFull
 
 MAX_BYTES = 100 * 1024 * 1024 - 1
@@ -181,6 +181,16 @@ def note_uses(account: Account, named: Mapping[int, Collection[str]]) -> None:
         for pk, ids in named.items()
         for public_id in ids
     )
+
+
+def use(upload_id: int, prediction_id: int) -> bool:
+    """Have an upload stay for a prediction that named it before; False where that has ended. The audit's repair."""
+    with transaction.atomic():
+        live = Prediction.objects.live().filter(pk=prediction_id).select_for_update()
+        if not live.exists():
+            return False
+        UploadUse.objects.get_or_create(upload_id=upload_id, prediction_id=prediction_id)
+    return True
 
 
 def end_uses(prediction_id: int) -> None:

@@ -72,6 +72,7 @@ from gallery.models import (
 from gallery.moderation import removing
 from predictions import judging
 from predictions.models import (
+    AccountUsage,
     Beat,
     BlockedPicture,
     Classifier,
@@ -93,6 +94,7 @@ from predictions.models import (
     Status,
     StoredFile,
     UnansweredCreate,
+    UploadUse,
     UpstreamDay,
     UpstreamRun,
     UsageDay,
@@ -109,7 +111,7 @@ OURS = [
 ]
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
-    Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem, ApiToken, Membership,
+    AccountUsage, UploadUse, Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem, ApiToken, Membership,
     TokenSpending, AccountSpending, AuditMark, RedeemCode, Redemption, Gift, Purchase, PaymentEvent,
     UpstreamRun, UpstreamDay,
     AuditEntry, Sanction, Evidence, Case, AccountDeed, RuleHit, BlockedPicture, SignIn, Throttle,
@@ -138,13 +140,12 @@ def fill(name: str) -> Item:
     failed = factories.make_prediction(user, status=Status.FAILED)
     told = Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
     DeliveryAttempt.objects.create(delivery=told, number=1, answer_code=500)
-    IdempotencyKey.objects.create(prediction=failed, account=failed.account, key=name, body_hash="0" * 64)
-    UnansweredCreate.objects.create(
-        prediction=failed, account=failed.account, body_hash="0" * 64, request="0" * 32, instance=name
-    )
+    owned = {"prediction": failed, "account": failed.account, "user": user, "body_hash": "0" * 64}
+    IdempotencyKey.objects.create(key=name, **owned)
+    UnansweredCreate.objects.create(request="0" * 32, instance=name, **owned)
     Preview.objects.create(prediction=factories.make_prediction(user), data=b"a look")
     Beat.objects.create(kind="work", instance=name, at=timezone.now())
-    factories.make_upload(user)
+    UploadUse.objects.create(upload=factories.make_upload(user), prediction=factories.make_prediction(user))
     Deployment.objects.create(owner="house", name=name, version=failed.version, input={"width": 512})
     upstream = rows.make_upstream(name)
     rows.make_route(upstream, failed.model, cost=MICRO)
