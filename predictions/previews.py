@@ -38,23 +38,33 @@ def path_of(prediction: Prediction, number: int, *, key: bool = False) -> str:
 
 @public
 def preview(request: HttpRequest, public_id: str) -> HttpResponse:
-    """GET /p/{id}/preview: the newest look as a JPEG. To its owner by session or token, or with the stream's token."""
-    row = Preview.objects.filter(prediction__public_id=public_id).select_related("prediction").first()
-    if row is None or not _may_see(request, row.prediction):
+    """GET /p/{id}/preview: the newest look as a JPEG. To its owner by session or token, or with the stream's token.
+
+    204 where there is none, since it has ended or begins anew: whoever was told of the last one may ask a moment late.
+    """
+    whose = Prediction.objects.only("public_id", "account_id", "stream_token")
+    prediction = whose.filter(public_id=public_id).first()
+    if prediction is None or not _may_see(request, prediction):
         raise Http404
-    etag = f'"{row.prediction.public_id}-{row.number}"'
-    if etag in [
-        part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")
-    ]:
-        answer: HttpResponse = HttpResponseNotModified()
-    else:
-        answer = HttpResponse(bytes(row.data), content_type=row.content_type)
-    answer["ETag"] = etag
+    answer = _newest(request, prediction)
     answer["Cache-Control"] = "no-store"
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     answer["Content-Disposition"] = 'inline; filename="preview.jpg"'
     answer["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+def _newest(request: HttpRequest, prediction: Prediction) -> HttpResponse:
+    row = Preview.objects.filter(prediction=prediction).first()
+    if row is None:
+        return HttpResponse(status=204)
+    etag = f'"{prediction.public_id}-{row.number}"'
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
+    answer: HttpResponse = HttpResponseNotModified()
+    if etag not in known:
+        answer = HttpResponse(bytes(row.data), content_type=row.content_type)
+    answer["ETag"] = etag
     return answer
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper, F, Min, Q, When
+from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper, F, Max, Min, Q, When
 
 from accounts.clock import Now
 from accounts.models import Account, ApiToken
@@ -403,7 +403,11 @@ def place(prediction: Prediction) -> Place | None:
         return None
     in_flight, _users = _in_flight()
     waiting = Prediction.objects.filter(phase=Phase.WAITING)
-    mine = waiting.filter(account_id=prediction.account_id, pk__lte=prediction.pk).count()
+    own = waiting.filter(account_id=prediction.account_id, pk__lte=prediction.pk)
+    up_to_it = own.aggregate(n=Count("pk"), last=Max("pk"))
+    if up_to_it["last"] != prediction.pk:
+        return None  # begun since the row was read
+    mine: int = up_to_it["n"]
     others = waiting.exclude(account_id=prediction.account_id).order_by().values_list("account_id")
     counts = list(others.annotate(n=Count("pk"), head=Min("pk")))
     of_plans = {pk: priority for pk, _limit, priority in _OF_PLANS.all() if priority}

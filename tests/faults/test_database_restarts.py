@@ -1,4 +1,4 @@
-"""A PostgreSQL that is restarted in the middle of it: work that was being reported goes on, and nothing is done twice."""
+"""A PostgreSQL that is restarted meanwhile: work that was being reported goes on, and nothing is done twice."""
 
 from __future__ import annotations
 

@@ -117,6 +117,17 @@ def test_the_place_counts_every_account_in_turn(
     assert dispatch.place(rows[4]).number == 6
 
 
+def test_what_was_begun_since_it_was_read_has_no_place(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    first, second = waiting(alice, version, 2)
+    Prediction.objects.filter(pk__in=[first.pk, second.pk]).update(phase="claimed")
+    assert dispatch.place(first) is None and dispatch.place(second) is None
+    Prediction.objects.filter(pk=first.pk).update(phase="waiting")
+    place = dispatch.place(first)
+    assert place is not None and place.number == 1 and dispatch.place(second) is None
+
+
 def test_the_estimate_comes_from_recent_runs(alice: User, version: Version, provider: FakeProvider) -> None:
     from datetime import timedelta
 

@@ -92,7 +92,10 @@ def test_it_goes_when_the_prediction_ends(running: Prediction, provider: FakePro
         tasks.collect()
     assert Prediction.objects.get().status == end
     assert not Preview.objects.exists()
-    assert Client().get(address(running, key=running.stream_token)).status_code == 404
+    # Whoever was told of it a moment ago asks too late, and that is no error. To all others it was never there.
+    late = Client().get(address(running, key=running.stream_token))
+    assert (late.status_code, late.content, late["Cache-Control"]) == (204, b"", "no-store")
+    assert Client().get(address(running)).status_code == 404
 
 
 def test_a_look_that_comes_after_the_end_is_not_kept(running: Prediction) -> None:
