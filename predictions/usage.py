@@ -1,6 +1,8 @@
 """How much an account used in a period: counts by end state, outputs and charges, added up by the database.
 
-A prediction counts on the day on which it was made, by the caller's clock. Amounts are micro-credits.
+A prediction counts on the day on which it ended: then its charge is settled, and what the ledger captured on a day is
+what that day's predictions cost. What has not ended counts today. `predictions.figures` has the same rule for charts.
+Amounts are micro-credits.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
 
 from accounts.models import Account, ApiToken
 from predictions.models import HostedModel, Prediction, Price, Status
+from predictions.models.prediction import UNDER_WAY
 
 LONGEST_DAYS = 400
 
@@ -52,14 +56,18 @@ class Usage:
 
 def of(account: Account, first: date, last: date, zone: ZoneInfo) -> Usage:
     """The usage from the first to the last day, both included, by that zone's midnights. Four queries."""
-    rows = Prediction.objects.filter(
-        account=account, created_at__gte=_midnight(first, zone), created_at__lt=_midnight(_next(last), zone)
-    ).order_by()
+    counts, present = (
+        Q(completed_at__gte=_midnight(first, zone), completed_at__lt=_midnight(_next(last), zone)),
+        timezone.now().astimezone(zone).date(),
+    )
+    if first <= present <= last:
+        counts |= Q(phase__in=UNDER_WAY)
+    rows = Prediction.objects.filter(counts, account=account).order_by()
     found = Usage(
         days={first + timedelta(days=number): Amount() for number in range((last - first).days + 1)}
     )
-    by_day = _grouped(rows.annotate(day=TruncDate("created_at", tzinfo=zone)), "day")
-    _fill(found.days, by_day, lambda row: row["day"])
+    by_day = _grouped(rows.annotate(day=TruncDate("completed_at", tzinfo=zone)), "day")
+    _fill(found.days, by_day, lambda row: row["day"] or present)
     whats = list(_grouped(rows, "model_id", "token_id"))
     models = _models({row["model_id"] for row in whats})
     tokens = _tokens({row["token_id"] for row in whats if row["token_id"]})

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import site
 from accounts.api import examples, lists
 from accounts.api.fields import Day, Text
 from accounts.organizations import roles as organization_roles
@@ -26,9 +27,10 @@ class UsageQuery(serializers.Serializer[Any]):
 
     to = Day(default=None, help_text="The last day; today unless told.")
     zone = Text(
-        default="UTC",
+        default=lambda: str(site.billing_zone()),
         max_length=64,
-        help_text="Whose midnights part the days: an IANA name such as `Europe/Berlin`; UTC unless told.",
+        help_text="Whose midnights part the days: an IANA name such as `Europe/Berlin`; unless told, the one in which "
+        "this server bills, as on the page of usage.",
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -129,7 +131,8 @@ class UsageView(OwnApiView):
         ],
     )
     def get(self, request: Request) -> Response:
-        """What the account used in at most 400 days. A prediction counts on the day on which it was made.
+        """What the account used in at most 400 days. A prediction counts on the day on which it ended; what
+        has not ended counts today.
 
         `charged` of an ended period is what the ledger says: the sum of `captured` over its predictions.
         """

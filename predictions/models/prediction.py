@@ -226,6 +226,17 @@ class Prediction(models.Model):
             models.Index(
                 name="prediction_completed", fields=["completed_at"], condition=Q(completed_at__isnull=False)
             ),
+            # What an account used in a period.
+            models.Index(
+                name="prediction_of_account_ended",
+                fields=["account", "completed_at"],
+                condition=Q(completed_at__isnull=False),
+            ),
+            models.Index(
+                name="prediction_deadline",
+                fields=["deadline"],
+                condition=Q(deadline__isnull=False) & ~Q(phase="ended"),
+            ),
             # The few that the panel's list is narrowed to.
             models.Index(
                 name="prediction_not_succeeded",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from accounts import tokens
-from accounts.models import MICRO, LedgerEntry, User
+from accounts import site, tokens
+from accounts.models import MICRO, LedgerEntry, Site, User
+from gallery.usage import chart
+from predictions import figures
+from predictions.figures import days
 from predictions.models import Prediction, Price, Status, Version
 from tests import factories
 from tests.api.conftest import Frontend
@@ -22,8 +27,12 @@ NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30"}
 
 
 def made(user: User, version: Version, at: str, status: str = Status.SUCCEEDED, **fields: Any) -> Prediction:
+    """One that ended at that moment, a day after it was made."""
     prediction = factories.make_prediction(user, version, status=status, **fields)
-    Prediction.objects.filter(pk=prediction.pk).update(created_at=datetime.fromisoformat(at))
+    ended = datetime.fromisoformat(at)
+    Prediction.objects.filter(pk=prediction.pk).update(
+        created_at=ended - timedelta(days=1), completed_at=ended
+    )
     return prediction
 
 
@@ -37,19 +46,44 @@ def test_it_counts_states_outputs_and_charges(mine: Frontend, alice: User, versi
     made(alice, version, "2026-11-03T11:00:00Z", Status.FAILED, error="x")
     made(alice, version, "2026-11-04T11:00:00Z", Status.CANCELED)
     made(alice, version, "2026-11-04T12:00:00Z", Status.ABORTED)
-    made(alice, version, "2026-11-05T12:00:00Z", Status.STARTING)
     usage = mine.get("/api/usage", **NOVEMBER).json()
-    days = {row.pop("day"): shown(row) for row in usage["days"]}
-    assert len(days) == 30 and list(days) == sorted(days)
-    assert days["2026-11-03"] == {"succeeded": 1, "failed": 1, "outputs": 3, "charged": 3 * MICRO}
-    assert (days["2026-11-04"], days["2026-11-05"], days["2026-11-06"]) == (
-        {"canceled": 2},
-        {"starting": 1},
-        {},
-    )
+    by_day = {row.pop("day"): shown(row) for row in usage["days"]}
+    assert len(by_day) == 30 and list(by_day) == sorted(by_day)
+    assert by_day["2026-11-03"] == {"succeeded": 1, "failed": 1, "outputs": 3, "charged": 3 * MICRO}
+    assert (by_day["2026-11-02"], by_day["2026-11-04"], by_day["2026-11-05"]) == ({}, {"canceled": 2}, {})
     captured = LedgerEntry.objects.aggregate(sum=Sum("captured"))["sum"]
     assert usage["total"]["charged"] == captured == 3 * MICRO
-    assert [usage["total"][name] for name in ("succeeded", "failed", "canceled", "starting")] == [1, 1, 2, 1]
+    assert [usage["total"][name] for name in ("succeeded", "failed", "canceled")] == [1, 1, 2]
+
+
+def test_what_has_not_ended_counts_today_whenever_it_was_made(
+    mine: Frontend, alice: User, version: Version
+) -> None:
+    row = factories.make_prediction(alice, version)
+    Prediction.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(days=3))
+    usage = mine.get("/api/usage").json()
+    assert shown(usage["days"][-1]) == {"day": usage["to"], "starting": 1}
+    assert usage["total"]["starting"] == sum(day["starting"] for day in usage["days"]) == 1
+    before = mine.get("/api/usage", to=usage["days"][-2]["day"]).json()
+    assert before["total"]["starting"] == 0
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "America/New_York"])
+def test_it_counts_on_the_day_on_which_the_page_of_usage_does(
+    mine: Frontend, alice: User, version: Version, zone: str
+) -> None:
+    site.keep(Site(pk=1, billing_zone=zone))
+    present = figures.today()
+    midnight = datetime.combine(present, time(), ZoneInfo(zone))
+    for minutes in (-1, 0, -24 * 60 + 1):
+        made(alice, version, (midnight + timedelta(minutes=minutes)).isoformat())
+    for day in (present, present - timedelta(days=1)):
+        days.sum_up(day)
+    page = {one.day.isoformat(): one.total for one in chart(alice.account).days}
+    answer = mine.get("/api/usage").json()
+    assert answer["zone"] == zone
+    assert {row["day"]: row["charged"] for row in answer["days"]} == page
+    assert (answer["days"][-1]["charged"], answer["days"][-2]["charged"]) == (MICRO, 2 * MICRO)
 
 
 def test_it_parts_models_and_tokens_the_dearest_first(mine: Frontend, alice: User, version: Version) -> None:
@@ -67,8 +101,8 @@ def test_it_parts_models_and_tokens_the_dearest_first(mine: Frontend, alice: Use
 
 def test_days_part_at_the_callers_midnight(mine: Frontend, alice: User, version: Version) -> None:
     made(alice, version, "2026-11-03T17:30:00Z")
-    days = mine.get("/api/usage", **NOVEMBER, zone="Asia/Shanghai").json()["days"]
-    assert [row["day"] for row in days if row["succeeded"]] == ["2026-11-04"]
+    told = mine.get("/api/usage", **NOVEMBER, zone="Asia/Shanghai").json()["days"]
+    assert [row["day"] for row in told if row["succeeded"]] == ["2026-11-04"]
     assert (
         mine.get("/api/usage", **{"from": "2026-11-04", "to": "2026-11-04"}).json()["total"]["succeeded"] == 0
     )
