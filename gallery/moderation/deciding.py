@@ -34,6 +34,8 @@ NEED_WORDS = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE, Decisio
 """Those whose reason the owner reads."""
 _END_ALL = frozenset({Decision.HIDE, Decision.REMOVE})
 """Those after which nothing else about the thing is left to decide."""
+AGAINST = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE})
+"""Those that found something against the member, who may be banned for it later too."""
 UNDO_WITHIN = timedelta(hours=1)
 LONGEST_TOLD = 200
 LONGEST_NOTE = 500
@@ -168,6 +170,33 @@ def _sanction(case: Case, moderator: User, verdict: Verdict) -> list[Any]:
     except sanctions.NotAllowed:
         raise NotAllowed from None
     raise ValueError(verdict.sanction)
+
+
+def ban(number: int, moderator: User, verdict: Verdict) -> Case:
+    """Ban the member whom a decided case was about. Its decision stays, and taking that back does not lift the ban.
+
+    Raises Case.DoesNotExist, NotAllowed, `sanctions.Already`, and NotPossible where the case is open or ended without
+    anything against them.
+    """
+    case = read(number)
+    if case.decision not in AGAINST:
+        raise NotPossible
+    if not sanctions.outranks(moderator, case.user):
+        raise NotAllowed
+    words = " ".join(verdict.told.replace("\x00", "").split())[:LONGEST_TOLD] or case.told
+    note = verdict.note.replace("\x00", "").strip()[:LONGEST_NOTE]
+    try:
+        sanctions.ban(
+            case.user,
+            moderator,
+            reasons.for_user(words or reasons.suggested(case.reason), case.user),
+            case=case.pk,
+            note=note,
+            hide_public=verdict.hide_public,
+        )
+    except sanctions.NotAllowed:
+        raise NotAllowed from None
+    return read(number)
 
 
 _KINDS: dict[type, str] = {Item: "item", Comment: "comment", Collection: "collection"}

@@ -59,6 +59,11 @@ class DecisionForm(forms.Form):
         )
 
     @property
+    def bans(self) -> bool:
+        """Whether it is a ban, whatever else is decided with it."""
+        return DEEDS[self.cleaned_data["deed"]].get("sanction") == "ban"
+
+    @property
     def is_to_be_asked(self) -> bool:
         """Whether the moderator has not yet said that they are sure."""
         return self.cleaned_data["deed"] in ASKED and not self.cleaned_data["sure"]

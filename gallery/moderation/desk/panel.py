@@ -18,7 +18,7 @@ from accounts import sanctions
 from accounts.models import Sanction, User
 from gallery import money
 from gallery.models import Case, Item, Report, ShareLink
-from gallery.moderation import deeds, reasons, sent
+from gallery.moderation import deciding, deeds, reasons, sent
 from gallery.moderation.desk import lists, tiles
 from predictions.models import Prediction
 from predictions.models.prediction import LIVE
@@ -66,6 +66,9 @@ def context(case: Case, moderator: User) -> dict[str, Any]:
         "may_remove": moderator.has_perm("gallery.remove_item")
         and (case.item_id is not None or sent.is_of(case)),
         "may_sanction": sanctions.may(moderator, case.user),
+        "may_ban_now": case.decision in deciding.AGAINST
+        and sanctions.may(moderator, case.user)
+        and sanctions.ban_of(case.user) is None,
         "own": own,
         "above": not own and not sanctions.outranks(moderator, case.user),
         "sent": sent.is_of(case),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import AuditEntry
+from accounts.sanctions import Already
 from gallery.models import Case
 from gallery.moderation import deciding
 from gallery.moderation.acts import NotPossible
@@ -199,12 +200,16 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         return _said(request, wanted, case, _fault(form), status=422)
+    if case.decision and not (form.bans and case.decision in deciding.AGAINST):
+        return _said(request, wanted, case, _decided_words(case))
     if form.is_to_be_asked:
         return page(
             request,
             "moderation/_ask.html" if _is_part(request) else "moderation/ask.html",
             {**_panel(request, case, wanted), "given": form.cleaned_data},
         )
+    if case.decision:
+        return _ban(request, wanted, case, form)
     try:
         decided = deciding.decide(number, user_of(request), form.verdict())
     except Decided as late:
@@ -221,6 +226,21 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     except ValueError:
         return _said(request, wanted, case, _("That does not end this kind of case."))
     return _went(request, wanted, [decided], form.cleaned_data.get("next"))
+
+
+def _ban(request: HttpRequest, wanted: Filter, case: Case, form: DecisionForm) -> HttpResponse:
+    """What was decided stands; the member is banned for it all the same."""
+    name = {"name": case.user.username}
+    try:
+        banned = deciding.ban(case.pk, user_of(request), form.verdict())
+    except Already:
+        return _said(request, wanted, case, _("%(name)s is banned already; nothing was changed.") % name)
+    except NotAllowed:
+        return _said(request, wanted, case, NOT_YOURS)
+    except NotPossible:
+        return _said(request, wanted, case, _("That cannot be done any more: what it is about changed."))
+    words = _("%(name)s is banned. What was decided here before stands as it was.") % name
+    return _went(request, wanted, [banned], banned.pk, words)
 
 
 def _fault(form: DecisionForm) -> str:

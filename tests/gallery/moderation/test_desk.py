@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.clock import Now
-from accounts.models import AuditEntry, Notice, User
+from accounts.models import AuditEntry, Notice, Sanction, User
 from gallery.models import AccountDeed, Case, Item
 from gallery.moderation import deciding, deeds
 from gallery.moderation.deciding import Verdict
@@ -117,6 +117,44 @@ def test_a_ban_asks_once_and_lists_what_it_ends(case: Case, alice: User, as_ada:
     decide(as_ada, case, "ban", reason="spam", sure="1")
     alice.refresh_from_db()
     assert not alice.is_active
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_a_case_about_what_is_hidden_already_can_still_be_turned_into_a_ban(
+    public: Item, case: Case, alice: User, as_ada: Client, as_bea: Client, part: bool
+) -> None:
+    headers = {"HX-Request": "true"} if part else {}
+    decide(as_ada, case, "hide", reason="copied")
+    assert "Ban for this as well" in as_bea.get(f"{DESK}?case={case.pk}").content.decode()
+    answer = as_bea.post(f"{DESK}{case.pk}/decide/", {"deed": "ban"}, headers=headers)
+    assert "Ban alice?" in answer.content.decode()
+    sent = {"deed": "ban", "sure": "1", "note": "The third time."}
+    answer = as_bea.post(f"{DESK}{case.pk}/decide/", sent, headers=headers, follow=True)
+    assert "alice is banned. What was decided here before stands as it was." in answer.content.decode()
+    ban = Sanction.objects.get(user=alice)
+    assert (ban.kind, ban.case, ban.made_by.username, ban.note) == ("ban", case.pk, "bea", "The third time.")
+    case.refresh_from_db()
+    assert (case.decision, case.decided_by.username) == ("hide", "ada")
+    again = as_bea.post(f"{DESK}{case.pk}/decide/", sent, headers=headers, follow=True)
+    assert "alice is banned already; nothing was changed." in again.content.decode()
+    assert "Ban for this as well" not in as_bea.get(f"{DESK}?case={case.pk}").content.decode()
+
+
+def test_a_ban_later_needs_the_same_rights_and_a_decision_against_them(
+    case: Case, alice: User, as_ada: Client
+) -> None:
+    decide(as_ada, case, "allow")
+    assert "Already decided by" in decide(as_ada, case, "ban", sure="1")
+    assert "Already decided by" in decide(as_ada, case, "ban")
+    Case.objects.filter(pk=case.pk).update(decision="hide")
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    assert "Not yours to decide" in decide(as_ada, case, "ban", sure="1")
+    assert not Sanction.objects.exists()
+
+
+def test_what_is_decided_is_not_asked_about_again(case: Case, as_ada: Client, as_bea: Client) -> None:
+    decide(as_ada, case, "hide")
+    assert "Already decided by Ada" in decide(as_bea, case, "remove")
 
 
 def test_a_mute_has_its_days(case: Case, alice: User, as_ada: Client) -> None:
