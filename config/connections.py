@@ -181,7 +181,7 @@ class Connection(HttpToolsProtocol):
         A socket that is closed while a request is still coming resets the connection, and the peer never reads the
         answer. So only the sending half is closed then, and the rest read and dropped, within bounds.
         """
-        if self.ending:
+        if self.ending or self._own.is_closing():
             self._own.close()
             return
         self.ending, now = True, self.loop.time()

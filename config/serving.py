@@ -69,9 +69,11 @@ class Request(ASGIRequest):
         """As Django's own. Raises MultiPartParserError for every form that cannot be read."""
         try:
             if self._other_charset and self.content_type in _FORMS:
-                raise MultiPartParserError("Forms must be UTF-8.")
+                raise BadRequest("Forms must be UTF-8.")
             super()._load_post_and_files()
         except (LookupError, UnicodeError, BadRequest) as fault:
+            # Whoever tells of it may ask for the form once more.
+            self._mark_post_parse_error()
             raise MultiPartParserError("The form cannot be read.") from fault
 
 
