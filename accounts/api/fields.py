@@ -54,10 +54,11 @@ class BoundedListField(serializers.ListField):
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)
+        self._most = max_length
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        if isinstance(data, list) and len(data) > self.max_length:
-            self.fail("max_length", max_length=self.max_length)
+        if isinstance(data, list) and len(data) > self._most:
+            self.fail("max_length", max_length=self._most)
         found: list[Any] = super().to_internal_value(data)
         return found
 
