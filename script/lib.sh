@@ -15,18 +15,26 @@ find_python() {
     die "Darkroom needs Python 3.11 or newer, and none was found. Install one, or name it: PYTHON=/path/to/python3 $0"
 }
 
+# ask_for COMMAND WHY: ends with the command alone on a line of its own, to be pasted as it is.
+ask_for() {
+    say "$2 Run this, and then $0 again:"
+    say ""
+    say "$1"
+    exit 1
+}
+
 # Debian ships Python without venv and pip; as root the missing package is installed, else its command is printed.
 need_venv_module() {
     "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
     package=$("$PYTHON" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
     command -v apt-get >/dev/null 2>&1 ||
         die "This Python lacks the modules venv and ensurepip. Install them with your system's package manager, then run $0 again."
-    [ "$(id -u)" = 0 ] || die "This Python lacks venv. Run: sudo apt-get install $package    and then $0 again."
+    [ "$(id -u)" = 0 ] || ask_for "sudo apt-get install $package" "This Python lacks venv."
     say "Installing $package, which this Python lacks ..."
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$package"; } >&2 ||
-        die "Could not install $package. Run: apt-get install $package    and then $0 again."
+        ask_for "apt-get install $package" "Could not install $package, which this Python lacks."
 }
 
 # Makes .venv where there is none that works.
