@@ -13,7 +13,7 @@ from predictions import availability
 from predictions.lifecycle import ending
 from predictions.models import Prediction, Status
 from predictions.providers.base import Provider
-from predictions.running import collecting, finishing, providers, routing, starting
+from predictions.running import collecting, fetching, finishing, providers, retries, routing, starting
 from predictions.upstreams import circuits
 
 OURS: Mapping[str, Promise] = {
@@ -27,7 +27,12 @@ OURS: Mapping[str, Promise] = {
     starting.UNKNOWN_THERE: gettext_lazy("No upstream knows this model."),
     starting.NO_ROOM: gettext_lazy("The upstreams have no room for it at present."),
     availability.CAPPED: gettext_lazy("The upstreams have spent what they may on this day."),
-    collecting.GONE: gettext_lazy("The finished files were gone before they could be stored."),
+    **{end: gettext_lazy(end) for end in retries.ENDS},
+    collecting.NO_FILE: gettext_lazy("The upstream's result held no file. Try again."),
+    collecting.TOO_MANY: gettext_lazy("The upstream's result held too many files."),
+    collecting.NOT_FITTING: gettext_lazy("The upstream's result did not fit this model. Try again."),
+    fetching.TOO_LARGE: gettext_lazy("A file of the upstream's result was too large."),
+    fetching.NO_PICTURE: gettext_lazy("The upstream sent no picture that can be read. Try again."),
     collecting.UNJUDGED: gettext_lazy(
         "What came could not be checked just now, and was not let through. Try again."
     ),

@@ -16,7 +16,7 @@ from gallery.studio import failures, frames
 from gallery.studio.frames import Frame
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import ENDED
-from predictions.running import dispatch
+from predictions.running import dispatch, retries
 
 _STEP = re.compile(r"(\d{1,4})/(\d{1,4}) \[")
 MOST_COLUMNS = 8
@@ -89,6 +89,12 @@ class Batch:
         if percent is not None and abs(100 * int(step) / max(1, int(steps)) - percent) > 4:
             return None
         return step, steps
+
+    @property
+    def trouble(self) -> str:
+        """What keeps its finished files from coming, while they are asked for again."""
+        said = retries.told(self.prediction.logs) if self.live else ""
+        return _(said) if said else ""
 
     @property
     def state_key(self) -> str:

@@ -32,10 +32,16 @@ _READ_TWICE = 200_000_000
 """Pixels up to which an animation is read to its middle."""
 
 
+class _TooManyPixels(Exception):
+    """It is not decoded at all."""
+
+
 def look(job: dict[str, Any]) -> dict[str, Any]:
     """Look at `file`; thumbnails go into `folder`. Type, size as shown, thumbnails, colour, a tiny blur, hashes."""
     try:
         return _look(Path(job["file"]), Path(job["folder"]))
+    except _TooManyPixels as error:
+        return {"error": str(error), "too_large": True}
     except Exception as error:  # a decoder may raise anything at all on a broken file
         return {"error": f"{type(error).__name__}: {error}"[:300]}
 
@@ -60,7 +66,7 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
         with Image.open(path, formats=list(TYPES)) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
-                raise ValueError("more than 40 million pixels")
+                raise _TooManyPixels(f"{width} x {height} pixels")
             content_type = TYPES[str(picture.format)]
             # A JPEG is read whole too, but at a half or less where that is still enough for the thumbnails.
             picture.draft("RGB", (SIDES["medium"], SIDES["medium"]))

@@ -17,10 +17,19 @@ _MOST_HASHES = 3
 _BLUR = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/=]{1,4000}")
 _THUMBNAILS = {".jpg": "image/jpeg", ".webp": "image/webp"}
 VIDEO = "video/mp4"
+UNREADABLE = "it is not a readable picture"
+TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
 
 
 class NotAPicture(Exception):
-    """The file cannot be read as what it says it is; the text names the reason."""
+    """The file cannot be read as what it says it is. The text is for people and ends a sentence.
+
+    `detail`: what its reader said, for the log alone: it may name files of this server, or be the file's own doing.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ def look(path: Path, folder: Path) -> Look:
     except opening.Stopped:
         raise NotAPicture("its reader stopped unexpectedly") from None
     if "error" in found:
-        raise NotAPicture(str(found["error"])[:300])
+        reason = TOO_MANY_PIXELS if found.get("too_large") is True else UNREADABLE
+        raise NotAPicture(reason, str(found["error"])[:300])
     try:
         return _read(found, folder)
     except (KeyError, TypeError, ValueError, OSError):

@@ -11,14 +11,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from accounts import database_retry
 from accounts.clock import Now
 from accounts.due_rows import PART_S, DueRows
 from accounts.prepared import Prepared, PreparedValues
-from predictions.clock import COLLECT_LEASE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
+from predictions.clock import COLLECT_LEASE, COLLECT_PATIENCE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
 from predictions.delivery import webhooks
 from predictions.lifecycle import compiled, ending, strays
 from predictions.models import Phase, Prediction, Status
@@ -175,24 +175,41 @@ def renew(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
         return longer.run(pk=prediction.pk, claim=claim) == 1
 
 
-def collect_later(prediction: Prediction, claim: str, seconds: float, patience_s: float) -> bool:
+def collect_later(
+    prediction: Prediction, claim: str, seconds: float, *, result: dict[str, Any], note: str = ""
+) -> bool:
     """A file could not be had for now: look for the result again in so many seconds; the try does not count.
 
-    False where the result has been there for `patience_s` already, or where the claim is no longer the row's.
+    `result`: as it is kept, with the failures so far; `note`: a line for the log that says so, written where it is not
+    its last. False where the result has been there for `COLLECT_PATIENCE` already, or where the claim is no longer the
+    row's.
     """
+    logs = ending.with_note(prediction.logs, note)
+    says_more = bool(note) and not prediction.logs.endswith(ending.with_note("", note))
+    values: dict[str, Any] = {"logs": logs, "revision": F("revision") + 1} if says_more else {}
     with transaction.atomic():
-        return (
-            Prediction.objects.filter(
-                pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, job_seen_at__gt=after(-patience_s)
-            ).update(
-                phase=Phase.RESULT,
-                claim="",
-                lease_until=None,
-                collect_attempts=F("collect_attempts") - 1,
-                not_before=after(seconds),
-            )
-            == 1
+        changed = Prediction.objects.filter(
+            pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, job_seen_at__gt=after(-COLLECT_PATIENCE)
+        ).update(
+            phase=Phase.RESULT,
+            claim="",
+            lease_until=None,
+            collect_attempts=F("collect_attempts") - 1,
+            not_before=after(seconds),
+            result=result,
+            **values,
         )
+        if changed and says_more:
+            webhooks.owe(prediction.pk, "logs")
+    return changed == 1
+
+
+def result_age(prediction: Prediction) -> float:
+    """Seconds for which its result has been there, by the database's clock."""
+    since = Coalesce(F("job_seen_at"), F("started_at"), F("created_at"))
+    age = ExpressionWrapper(Now() - since, output_field=DurationField())
+    rows = Prediction.objects.filter(pk=prediction.pk).annotate(age=age).values_list("age", flat=True)
+    return max(0.0, rows.get().total_seconds())
 
 
 def claim_strays(most: int = 16) -> list[Prediction]:

@@ -121,7 +121,7 @@ def succeed(
             delivered=delivered.outputs - paid_for,
             filtered=filtered,
             # Nobody but the holder of the claim writes them from the result on.
-            logs=_with_note(prediction.logs, note) if note else prediction.logs,
+            logs=with_note(prediction.logs, note) if note else prediction.logs,
         ):
             return False
         new = [(output, output.row_of(prediction)) for output in outputs if output.row is None]
@@ -371,7 +371,8 @@ def _shown_output(prediction: Prediction, outputs: list[PreparedOutput], value: 
     return paths if prediction.version.gives_list else paths[0]
 
 
-def _with_note(logs: str, note: str) -> str:
+def with_note(logs: str, note: str) -> str:
+    """A log with one more line of our own, in brackets."""
     return f"{logs}{'' if not logs or logs.endswith(chr(10)) else chr(10)}[{_one_line(note)}]\n"
 
 

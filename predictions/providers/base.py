@@ -23,6 +23,9 @@ gateway who takes this model now, the caller's words or input, a passing trouble
 repeat there will mend.
 """
 
+FileFault = Literal["missing", "cut", "slow", "busy", "unreachable"]
+"""Why a file did not come; `FileError` says what each means."""
+
 FINAL: frozenset[Kind] = frozenset({"succeeded", "failed", "canceled", "lost"})
 """Kinds after which a job never changes again."""
 
@@ -159,6 +162,19 @@ class ProviderError(Exception):
         self.answer = answer
 
 
+class FileError(ProviderError):
+    """A file did not come, and may yet.
+
+    fault: `missing` where its server says that there is none, or none for us, as storage does that has not got it yet;
+    `cut` where what came was not whole; `slow` where it did not come in time; `busy` where its server answered with an
+    error; `unreachable` where no server could be asked.
+    """
+
+    def __init__(self, message: str, fault: FileFault, *, retry_after: float | None = None) -> None:
+        super().__init__(message, permanent=False, retry_after=retry_after)
+        self.fault: FileFault = fault
+
+
 class AnswerLost(ProviderError):
     """The order was sent and its answer never came: it may or may not be running.
 
@@ -220,8 +236,8 @@ class Provider(Protocol):
         """The bytes of one output, in chunks.
 
         Raises `ProviderError` while iterating: `permanent` where the file is gone for good (then `check` says
-        what became of the job), otherwise try again from the beginning. A short read is an error, never a
-        quiet end.
+        what became of the job), otherwise try again from the beginning, for as long as the fault of a
+        `FileError` lets one hope. A short read is an error, never a quiet end.
         """
         ...
 

@@ -22,10 +22,11 @@ from predictions.lifecycle import Claimed, strays
 from predictions.models import Prediction
 from predictions.providers.base import OutputRef, Provider, ProviderError
 from predictions.providers.registry import UnknownProvider
-from predictions.running import calling_off, collecting, fetching, providers
+from predictions.running import calling_off, collecting, fetching, providers, retries
 from predictions.running.calls import Calls
 from predictions.running.collecting import Found
 from predictions.running.fetching import Basket, Brought
+from predictions.running.retries import Retries
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +134,7 @@ class Homecoming:
             if isinstance(one, Brought):
                 brought.append(one)
             else:
-                collecting.note_trouble(way.found, index, way.refs[index], one)
+                collecting.note_trouble(way.prediction, way.found, index, way.refs[index], one)
         if brought:
             collecting.store(way.found, brought, way.prediction.account_id)
             database_retry.run(partial(notes.stands, [one.judgement for one in brought]))
@@ -141,16 +142,34 @@ class Homecoming:
 
     def _end(self, way: _Way) -> None:
         prediction, claim, found = way.prediction, way.one.claim, way.found
+        again = retries.of(prediction, found.awaited) if found.awaited else None
+        if again is not None and strays.is_upstream(prediction.provider):
+            collecting.give_up(found, again.given_up)
         if way.provider is not None and way.refs:
             collecting.judge(found, way.provider)
-        later = partial(lifecycle.collect_later, prediction, claim, *collecting.pause(prediction))
-        if found.is_waited_for and database_retry.run(later):
-            log.info("collect_later", prediction=prediction.public_id, reason=found.reason)
-        elif not found.is_enough and not found.judged:
-            database_retry.run(partial(lifecycle.fail, prediction.pk, collecting.GONE, claim=claim))
+        if again is not None and found.is_waited_for and _asked_again(way, again):
+            return
+        if not found.is_enough and not found.judged:
+            why = collecting.why_nothing(found)
+            database_retry.run(partial(lifecycle.fail, prediction.pk, why, claim=claim))
         elif database_retry.run(partial(_ended, prediction, claim, found)) and way.provider is not None:
             done = calling_off.release(way.provider, calling_off.job_of(prediction))
             self.calls.add(done, _nothing, way.provider)
+
+
+def _asked_again(way: _Way, again: Retries) -> bool:
+    """Leave it to a later round. False where it has waited for too long already."""
+    prediction = way.prediction
+    result = {**(prediction.result or {}), retries.KEY: again.counted}
+    later = partial(
+        lifecycle.collect_later, prediction, way.one.claim, again.seconds, result=result, note=again.note
+    )
+    if not database_retry.run(later):
+        return False
+    log.info(
+        "collect_later", prediction=prediction.public_id, reason=way.found.reason, again_in_s=again.seconds
+    )
+    return True
 
 
 def _ended(prediction: Prediction, claim: str, found: Found) -> bool:
@@ -187,7 +206,8 @@ def _give_up(way: _Way, error: Exception) -> bool:
         else:
             lifecycle.fail(prediction.pk, collecting.GONE, claim=claim)
     elif isinstance(error, fetching.Unusable):
-        lifecycle.fail(prediction.pk, f"The result could not be used: {error}.", claim=claim)
+        log.info("result_unusable", prediction=prediction.public_id, reason=error.detail or str(error))
+        lifecycle.fail(prediction.pk, str(error), claim=claim)
     elif isinstance(error, ProviderError):
         # The lease ends soon and the result is fetched again; the third time it is failed.
         log.warning("collect_interrupted", prediction=prediction.public_id, reason=str(error))

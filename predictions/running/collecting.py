@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import structlog
-from django.utils import timezone
 from jsonschema import Draft202012Validator
 
 from accounts import database_retry
-from predictions.clock import COLLECT_PATIENCE
 from predictions.files import media
 from predictions.judging.house import Judgement
 from predictions.lifecycle import strays
 from predictions.lifecycle.ending import PreparedOutput
 from predictions.models import Output, Prediction
-from predictions.providers.base import OutputRef, Provider, ProviderError
-from predictions.running.fetching import Brought, Unusable, safe_name
+from predictions.providers.base import FileError, FileFault, OutputRef, Provider, ProviderError
+from predictions.running import retries
+from predictions.running.fetching import UNUSABLE, Brought, Unusable, safe_name
+from predictions.running.retries import GONE
 
 log = structlog.get_logger(__name__)
 
 MAX_FILES = 64
-LONGEST_PAUSE_S = 60.0
 NOT_HAD = "these could not be had and cost nothing:"
 DROPPED = "these were too sensitive and were dropped:"
-GONE = "The finished files were gone before they could be stored."
+NO_FILE = f"{UNUSABLE} it holds no file. Try again."
+TOO_MANY = f"{UNUSABLE} it holds more than {MAX_FILES} files."
+NOT_FITTING = f"{UNUSABLE} it does not fit the model's output schema. Try again."
 UNJUDGED = "What came could not be checked just now, and was not let through. Try again."
 
 
@@ -43,8 +44,8 @@ class Found:
     value: Any = None
     """The JSON of a model that gives no files."""
     missing: dict[int, str] = field(default_factory=dict)
-    """Outputs that will not come, with the reason each, by place."""
-    awaited: dict[int, str] = field(default_factory=dict)
+    """Outputs that will not come, with the sentence for people that says why, by place."""
+    awaited: dict[int, FileFault] = field(default_factory=dict)
     """Outputs that may still come, with the present trouble of each, by place."""
     asked: int = 0
     """How many there should be."""
@@ -74,7 +75,7 @@ class Found:
     @property
     def reason(self) -> str:
         """Why some are not there, for operators."""
-        return "; ".join(sorted({**self.missing, **self.awaited}.values()))
+        return "; ".join(sorted({*self.missing.values(), *self.awaited.values()}))
 
     @property
     def note(self) -> str:
@@ -102,11 +103,11 @@ def plan(prediction: Prediction, provider: Provider | None) -> tuple[list[Output
     if not prediction.version.gives_files:
         return [], Found(value=_fitting(prediction, result.get("value")))
     if not refs:
-        raise Unusable("it holds no file")
+        raise Unusable(NO_FILE)
     if provider is None:
         raise Gone
     if len(refs) > MAX_FILES:
-        raise Unusable(f"it holds more than {MAX_FILES} files")
+        raise Unusable(TOO_MANY)
     if not prediction.version.gives_list:
         refs = refs[:1]
     return refs, Found(outputs=shown_before(prediction), asked=len(refs))
@@ -135,13 +136,6 @@ def shown_before(prediction: Prediction) -> list[PreparedOutput]:
     ]
 
 
-def pause(prediction: Prediction) -> tuple[float, float]:
-    """Seconds until a result that could not be had is looked for again, and for how long that is done at all."""
-    since = prediction.job_seen_at or prediction.started_at or prediction.created_at
-    passed = (timezone.now() - since).total_seconds()
-    return min(max(passed / 2, 1.0), LONGEST_PAUSE_S), COLLECT_PATIENCE
-
-
 def all_dropped(found: Found) -> str:
     """Why nothing came of a result of which the house let nothing through."""
     count = len(found.dropped)
@@ -166,6 +160,18 @@ def judge(found: Found, provider: Provider) -> None:
         raise Gone
 
 
+def give_up(found: Found, which: Mapping[int, str]) -> None:
+    """These are waited for no longer; each with the sentence that says so."""
+    for place, words in which.items():
+        del found.awaited[place]
+        found.missing[place] = words
+
+
+def why_nothing(found: Found) -> str:
+    """What is told of a result of which nothing came, however long it was asked for."""
+    return next((retries.PATIENCE[fault].end for fault in found.awaited.values()), GONE)
+
+
 def _fitting(prediction: Prediction, value: Any) -> Any:
     """An output without files as the model's schema promises it, such as a text. Raises Unusable.
 
@@ -182,22 +188,27 @@ def _fitting(prediction: Prediction, value: Any) -> Any:
     for one in tries:
         if schema.is_valid(one):
             return one
-    raise Unusable("it does not fit the model's output schema")
+    raise Unusable(NOT_FITTING)
 
 
-def note_trouble(found: Found, index: int, ref: OutputRef, trouble: BaseException) -> None:
-    """Keep what became of an output that did not come. Raises what is nobody's trouble but ours."""
-    log.info("fetch_failed", output=ref.name, reason=str(trouble) or type(trouble).__name__)
-    if isinstance(trouble, ProviderError) and trouble.permanent:
-        found.missing[index] = str(trouble) if trouble.kind == "permanent" and trouble.words else GONE
-    elif isinstance(trouble, Unusable | ValueError):
-        found.missing[index] = str(trouble)
-    elif isinstance(trouble, TimeoutError):
-        found.awaited[index] = "Fetching an output took too long."
+def note_trouble(
+    prediction: Prediction, found: Found, index: int, ref: OutputRef, trouble: BaseException
+) -> None:
+    """Keep what became of an output that did not come: for people what happened, for the log all of it.
+
+    Raises what is nobody's trouble but ours.
+    """
+    if isinstance(trouble, Unusable):
+        found.missing[index], reason = str(trouble), trouble.detail or str(trouble)
     elif isinstance(trouble, ProviderError):
-        found.awaited[index] = str(trouble)
+        reason = str(trouble)
+        if trouble.permanent:
+            found.missing[index] = trouble.words or GONE
+        else:
+            found.awaited[index] = trouble.fault if isinstance(trouble, FileError) else "busy"
     else:
         raise trouble
+    log.info("fetch_failed", prediction=prediction.public_id, output=ref.name, reason=reason)
 
 
 def store(found: Found, brought: Sequence[Brought], account_id: int) -> None:

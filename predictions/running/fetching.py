@@ -16,11 +16,12 @@ from typing import Any
 
 from django.conf import settings
 
+from predictions.clock import FIRST_FETCH
 from predictions.files import media, pictures
 from predictions.files.formats import EXTENSIONS
 from predictions.files.pictures import Look, Thumbnail
 from predictions.judging.house import PASSED, House, Judgement
-from predictions.providers.base import Job, OutputRef, Provider, ProviderError
+from predictions.providers.base import FileError, FileFault, Job, OutputRef, Provider, ProviderError
 from predictions.running import finishing
 from predictions.running.calls import Calls
 
@@ -29,8 +30,20 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
 
 
+UNUSABLE = "The result could not be used:"
+NO_PICTURE = f"{UNUSABLE} {pictures.UNREADABLE}. Try again."
+TOO_LARGE = f"{UNUSABLE} a file of it is larger than {MAX_OUTPUT // 1024**2} MiB."
+
+
 class Unusable(Exception):
-    """The provider gave something that is not what the model promises; the text says what."""
+    """The provider gave something that is not what the model promises. The text is a sentence for people.
+
+    `detail`: what is not for them, for the log.
+    """
+
+    def __init__(self, words: str, detail: str = "") -> None:
+        super().__init__(words)
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -113,12 +126,17 @@ async def bring(errand: Errand, calls: Calls) -> Basket:
 async def _bring_one(
     errand: Errand, calls: Calls, basket: Basket, index: int, ref: OutputRef, writing: media.Writing
 ) -> Brought:
-    async with asyncio.timeout(max(errand.seconds, 0.0)):
-        if ref.address.startswith(finishing.KEPT):
-            await asyncio.to_thread(_read_kept, ref.address.removeprefix(finishing.KEPT), writing)
-        else:
-            async for chunk in errand.provider.fetch(errand.job, ref):
-                writing.write(chunk)
+    try:
+        async with asyncio.timeout(max(errand.seconds, 0.0)):
+            if ref.address.startswith(finishing.KEPT):
+                await asyncio.to_thread(_read_kept, ref.address.removeprefix(finishing.KEPT), writing)
+            else:
+                async for chunk in errand.provider.fetch(errand.job, ref):
+                    _write(writing, chunk)
+    except TimeoutError:
+        # Where we gave it less time than that, it is no fault of the file's.
+        fault: FileFault = "slow" if errand.seconds >= FIRST_FETCH else "busy"
+        raise FileError("It did not come within the time limit.", fault) from None
     # Here: an exit stack knows nothing of threads.
     folder = basket.enter_context(_folder())
     brought = await calls.aside(_looked_at, index, ref, writing, folder)
@@ -127,6 +145,13 @@ async def _bring_one(
     context = {**errand.context, "index": index}
     judgement = await errand.house.judge(brought.look, context, upstream_says=ref.sensitive)
     return dataclasses.replace(brought, judgement=judgement)
+
+
+def _write(writing: media.Writing, chunk: bytes) -> None:
+    try:
+        writing.write(chunk)
+    except ValueError:
+        raise Unusable(TOO_LARGE) from None
 
 
 def _read_kept(key: str, writing: media.Writing) -> None:
@@ -143,7 +168,7 @@ def _looked_at(index: int, ref: OutputRef, writing: media.Writing, folder: Path)
     try:
         look = pictures.look(writing.path, folder)
     except pictures.NotAPicture as error:
-        raise Unusable(f"{safe_name(ref.name, index, 'bin')} is not a readable picture ({error})") from None
+        raise Unusable(f"{UNUSABLE} {error}. Try again.", error.detail) from None
     thumbnails = tuple(_thumbnail(made) for made in (look.small, look.medium) if made is not None)
     return Brought(index, ref, writing.path, sha256, look, thumbnails)
 

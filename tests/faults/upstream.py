@@ -123,6 +123,8 @@ class World:
         live.filter(not_before__isnull=False).update(not_before=due)
         live.filter(look_at__isnull=False).update(look_at=due)
         Prediction.objects.filter(lease_until__isnull=False).update(lease_until=due)
+        # A result whose files do not come grows older all the while.
+        live.filter(phase=Phase.RESULT).update(job_seen_at=F("job_seen_at") - timedelta(seconds=10))
         UpstreamKey.objects.filter(open_until__isnull=False).update(open_until=due)
         UpstreamKey.objects.filter(rest_until__isnull=False).update(rest_until=due)
         UpstreamRoute.objects.filter(rest_until__isnull=False).update(rest_until=due)

@@ -97,7 +97,7 @@ def gone(*processes: psutil.Process) -> bool:
 def why(future: Future[pictures.Look]) -> str:
     with pytest.raises(pictures.NotAPicture) as caught:
         future.result(60)
-    return str(caught.value)
+    return f"{caught.value} {caught.value.detail}".strip()
 
 
 # -- one file ------------------------------------------------------------------------------------------------

@@ -457,8 +457,8 @@ def test_a_cancel_that_goes_wrong_is_to_be_asked_again(upstream: Upstream, fault
 @pytest.mark.parametrize(
     ("fault", "permanent"),
     [
-        ("gone", True),
-        ("403", True),
+        ("gone", False),
+        ("403", False),
         ("500", False),
         ("drop", False),
         ("short", False),

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from predictions import http_client
 from predictions.engine import data_uri
-from predictions.providers.base import ErrorKind, ProviderError
+from predictions.providers.base import ErrorKind, FileError, FileFault, ProviderError
 from predictions.providers.upstream import clients, outputs
 from predictions.providers.upstream.config import UpstreamConfig
 from predictions.providers.upstream.pace import asked_to_wait
@@ -22,8 +22,11 @@ MAX_REDIRECTS = 3
 WHOLE_S = 120.0
 """Seconds for one file, redirects included."""
 _CHUNK = 1024 * 1024
+_UNREACHED = (http_client.ConnectError, http_client.ConnectTimeout)
 _CLOSED = (http_client.RemoteProtocolError, http_client.ReadError, http_client.WriteError)
-_GONE = (401, 403, 404, 410, 451)
+_GONE = (410, 451)
+# What storage answers that has not got the file yet, or does not let it be seen yet.
+_MISSING = (401, 403, 404)
 
 
 def gone(message: str, *, words: str = "", kind: ErrorKind = "permanent") -> ProviderError:
@@ -102,20 +105,18 @@ async def _bytes(answer: http_client.Response, size: int | None, until: float) -
             raise _too_large()
         yield chunk
     if size is not None and count != size:
-        raise ProviderError(f"The output came with {count} of {size} bytes.", permanent=False)
+        raise FileError(f"The output came with {count} of {size} bytes.", "cut")
 
 
 def _check_head(answer: http_client.Response) -> None:
     """Raise what the status and the promised length say."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if answer.status_code != 200:
-        permanent = answer.status_code in _GONE
-        raise ProviderError(
-            f"The output's server answered {answer.status_code}.",
-            permanent=permanent,
-            retry_after=asked_to_wait(headers),
-            kind="permanent" if permanent else "rate" if answer.status_code == 429 else "transient",
-        )
+        message = f"The output's server answered {answer.status_code}."
+        if answer.status_code in _GONE:
+            raise gone(message)
+        fault: FileFault = "missing" if answer.status_code in _MISSING else "busy"
+        raise FileError(message, fault, retry_after=asked_to_wait(headers))
     length = headers.get("content-length", "")
     if length.isdigit() and int(length[:20]) > MAX_OUTPUT:
         raise _too_large()
@@ -132,7 +133,8 @@ async def _within(waiting: Awaitable[T], until: float) -> T:
         async with asyncio.timeout_at(until):
             return await waiting
     except Unreadable as error:
-        raise gone(f"The output cannot be read: {error}.") from None
+        message = f"The output cannot be read: {error}."
+        raise (gone(message) if error.hopeless else FileError(message, "cut")) from None
     except http_client.TROUBLES as error:
         if clients.INNER in str(error):
             raise gone(
@@ -140,4 +142,10 @@ async def _within(waiting: Awaitable[T], until: float) -> T:
                 words="The provider named an output at an address that is not a public one.",
             ) from None
         name = "not within the time limit" if isinstance(error, TimeoutError) else type(error).__name__
-        raise ProviderError(f"The output could not be fetched: {name}.", permanent=False) from None
+        raise FileError(f"The output could not be fetched: {name}.", _fault(error)) from None
+
+
+def _fault(error: BaseException) -> FileFault:
+    if isinstance(error, _UNREACHED):
+        return "unreachable"
+    return "slow" if isinstance(error, TimeoutError | http_client.TimeoutException) else "cut"

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from predictions.providers.base import (
     FINAL,
     AnswerLost,
+    FileError,
     Job,
     Kind,
     Order,
@@ -24,7 +25,7 @@ from predictions.providers.base import (
     Update,
 )
 from predictions.providers.upstream import answers, clients, errors, fetching, outputs, starting
-from predictions.providers.upstream.api import Api, Broken
+from predictions.providers.upstream.api import Api, Broken, Unsent
 from predictions.providers.upstream.config import SAME, Route, UpstreamConfig
 from predictions.providers.upstream.files import InputFiles
 from predictions.providers.upstream.reading import Answer, Room
@@ -227,7 +228,12 @@ class UpstreamProvider:
                 raise self._trouble(answer)
             return answers.inline_file(answer.data, int(index), self.config.url)
 
-        address: str | None = await self._look("GET", _path(job), find)
+        try:
+            address: str | None = await self._look("GET", _path(job), find)
+        except Broken as error:
+            raise FileError(str(error), "cut") from None
+        except Unsent as error:
+            raise FileError(str(error), "unreachable", retry_after=error.retry_after) from None
         if address is None:
             raise fetching.gone("The service no longer has this output.")
         return address

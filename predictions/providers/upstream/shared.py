@@ -2,8 +2,8 @@
 
 A file of 40 bytes for each key: the boot id of the machine, then the numbers. These are times of a clock that begins
 anew with each boot and on each machine, so those of another boot count for nothing. What a lock guards takes
-microseconds; who cannot have it for a while, because somebody was stopped in the middle, goes on with the numbers of its
-own process. A killed process lets go of it by itself.
+microseconds; who cannot have it for a while, because somebody was stopped in the middle, goes on with the numbers of
+its own process. A killed process lets go of it by itself.
 """
 
 from __future__ import annotations
