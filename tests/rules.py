@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("accounts", "predictions", "gallery", "config")
 _WRITES = {"update", "create", "get_or_create", "update_or_create", "bulk_update", "filter_update"}
 _NO_ROWS = {"self", "answer", "response"}
+_LOGGED = re.compile(r"(log|logger)\.\w+$")
 _OUTSIDE = ("provider", "storage", "http_client", "httpx", "requests", "urllib", "subprocess", "socket")
 
 
@@ -191,3 +193,81 @@ def _goes_outside(node: ast.Call, called: str) -> bool:
     return any(
         receiver.split("(")[0].split("[")[0].split(".")[-1].strip("_").startswith(word) for word in _OUTSIDE
     )
+
+
+def exceptions_as_text(one: Source, readable: set[str]) -> Iterator[str]:
+    """Places where an exception becomes text that is not for a log alone: `str(error)`, in an f-string, by its name.
+
+    An exception is what a handler catches, or an argument that is called one. `readable`: classes whose text is a
+    sentence for people; what is asked for by `isinstance` of them may be told too.
+    """
+    for scope, name, classes in _exceptions(one):
+        if classes and classes <= readable:
+            continue
+        fine = set(_logged(scope)) | set(_asked_for(scope, name, readable))
+        for node in ast.walk(scope):
+            if node not in fine and _tells(node, name):
+                names = ", ".join(sorted(classes)) or "anything"
+                yield f"{one.path}:{node.lineno} tells {ast.unparse(node)[:60]} of {names}"  # type: ignore[attr-defined]
+
+
+def _exceptions(one: Source) -> Iterator[tuple[ast.AST, str | None, set[str]]]:
+    """Where an exception has a name: the handler or function, that name, and its classes."""
+    for node in one.nodes:
+        if isinstance(node, ast.ExceptHandler):
+            yield node, node.name, _class_names(node.type)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for argument in (*node.args.args, *node.args.kwonlyargs):
+                classes = _class_names(argument.annotation)
+                if any(kind.endswith(("Error", "Exception")) for kind in classes):
+                    yield node, argument.arg, classes
+
+
+def _logged(scope: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Call) and _LOGGED.match(ast.unparse(node.func)):
+            yield from ast.walk(node)
+
+
+def _asked_for(scope: ast.AST, name: str | None, readable: set[str]) -> Iterator[ast.AST]:
+    """What is done where `isinstance` has said that it is one of those that people may read."""
+    for node in ast.walk(scope):
+        test = node.test if isinstance(node, ast.If | ast.IfExp) else None
+        if not (
+            isinstance(test, ast.Call) and ast.unparse(test.func) == "isinstance" and len(test.args) == 2
+        ):
+            continue
+        if _is_name(test.args[0], name) and _class_names(test.args[1]) <= readable:
+            for inner in node.body if isinstance(node, ast.If) else [node.body]:  # type: ignore[union-attr]
+                yield from ast.walk(inner)
+
+
+def _class_names(kind: ast.expr | None) -> set[str]:
+    """The last parts of the names of classes, alone, in a tuple, or parted by `|`."""
+    if kind is None or (isinstance(kind, ast.Constant) and kind.value is None):
+        return set()
+    if isinstance(kind, ast.BinOp):
+        return _class_names(kind.left) | _class_names(kind.right)
+    if isinstance(kind, ast.Tuple):
+        return {name for part in kind.elts for name in _class_names(part)}
+    return {ast.unparse(kind.value if isinstance(kind, ast.Starred) else kind).rsplit(".", 1)[-1]}
+
+
+def _tells(node: ast.AST, name: str | None) -> bool:
+    """Whether an expression makes text of the exception of that name, or of the one that is being handled."""
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
+        if called in {"traceback.format_exc", "traceback.format_exception"}:
+            return True
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        text = called in {"str", "repr", "type", "_", "gettext", "force_str"} or called.endswith(".format")
+        return text and any(_is_name(one, name) for one in given)
+    if isinstance(node, ast.FormattedValue):
+        return _is_name(node.value, name)
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"args", "strerror", "filename", "reason"} and _is_name(node.value, name)
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _is_name(node.right, name)
+
+
+def _is_name(node: ast.AST, name: str | None) -> bool:
+    return name is not None and isinstance(node, ast.Name) and node.id == name

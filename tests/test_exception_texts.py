@@ -1,0 +1,125 @@
+"""No path and no exception's name in anything that a member or a program reads: every place where one becomes text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import rules
+from tests.rules import source, sources
+
+FOR_PEOPLE = {
+    "BadNumber", "BadRules", "BadTerm", "CannotDo", "CannotGive", "CannotImport", "CannotIssue", "CannotRedeem",
+    "CannotSend", "CannotStand", "ChangedMeanwhile", "Exceeds", "HttpError", "NoSuchSize", "NotADataUri",
+    "NotAPattern", "NotAPicture", "NotAnAmount", "NotCog", "NotCut", "NotFetched", "NotKept", "NotPaidBack",
+    "NotTaken", "NotYourRole", "Refusal", "TagTooLong", "TooManyTests", "Unreadable", "Unusable", "_Trouble",
+}  # fmt: skip
+"""Classes whose text is written for people: a sentence, or the end of one, in words of ours."""
+
+TERMINAL = (
+    "accounts/management/", "predictions/management/", "gallery/management/", "config/management/",
+    "config/checks.py", "config/env.py", "config/server.py", "predictions/local/settings.py",
+    "predictions/running/providers.py", "gallery/provenance/credentials.py",
+)  # fmt: skip
+"""Read by who starts the server, in a terminal, or by the checks of its settings."""
+
+OPERATORS = {
+    # On the desk, where staff set up what they are told is wrong.
+    "predictions/admin_judging.py": {"Down"},
+    "predictions/admin_upstream_forms.py": {"BadSetting"},
+    "predictions/admin_upstream_health.py": {"NoKeyFits"},
+    "predictions/cog/reading.py": {"ValueError"},
+    "predictions/policy/matching.py": {"error"},
+    # In the audit log.
+    "accounts/payments/buying.py": {"ProviderError"},
+    "accounts/payments/owing.py": {"ProviderError"},
+    "accounts/payments/paying_back.py": {"ProviderError"},
+    "accounts/payments/stripe_api.py": {"StripeError"},
+    # In a ProviderError, a Down or a DeliveryAttempt: for operators, in words of ours beside the class.
+    "predictions/judging/asking.py": {"Exception", "NoKeyFits"},
+    "predictions/providers/embedded.py": {"TransportError"},
+    "predictions/providers/upstream/api.py": {"BaseException"},
+    "predictions/providers/upstream/fetching.py": {"TROUBLES"},
+    "predictions/providers/upstream/provider.py": {"Broken", "Unsent"},
+    # In the row of a run or of a key, or in a variable that is logged.
+    "predictions/running/starting.py": {"ProviderError"},
+    "predictions/running/collecting.py": {"BaseException"},
+    "predictions/upstreams/circuits.py": {"ProviderError"},
+    "predictions/upstreams/spending.py": {"ProviderError"},
+    "gallery/leaving/exporting.py": {"Exception"},
+    "gallery/notices/mailing.py": {"Exception"},
+    # From a child process to its parent, which logs it.
+    "predictions/files/picture_child.py": {"Exception", "_TooManyPixels"},
+    "gallery/provenance/sign_child.py": {"Exception"},
+    # On the standard error of a service; members get a sentence of Refusal.
+    "predictions/local/clips.py": {"KeyError, OSError, RuntimeError, TypeError, ValueError"},
+    "predictions/local/loading.py": {"BaseException", "TypeError, ValueError"},
+    "predictions/local/looks.py": {"AttributeError, LinAlgError, RuntimeError, TypeError, ValueError"},
+    "predictions/local/studio.py": {"OSError, ValueError"},
+    # Asked what it is, and told to nobody.
+    "predictions/engine/child.py": {"Exception"},
+    "predictions/local/worker.py": {"Exception"},
+    "predictions/delivery/reasons.py": {"BaseException"},
+    # Django leads back to the list without it.
+    "accounts/desk.py": {"OverflowError"},
+}
+"""Files in which the text of these exceptions goes to operators alone, or to nobody."""
+
+
+def told_to_anybody() -> list[str]:
+    found = []
+    for one in sources():
+        if one.path.startswith(TERMINAL):
+            continue
+        for line in rules.exceptions_as_text(one, FOR_PEOPLE):
+            if line.rpartition(" of ")[2] not in OPERATORS.get(one.path, set()):
+                found.append(line)
+    return found
+
+
+def test_no_exception_becomes_text_for_people_that_was_not_written_for_them() -> None:
+    assert told_to_anybody() == []
+
+
+def test_the_list_of_those_for_operators_names_nothing_that_is_gone() -> None:
+    there = {
+        (one.path, line.rpartition(" of ")[2])
+        for one in sources()
+        for line in rules.exceptions_as_text(one, FOR_PEOPLE)
+    }
+    listed = {(path, classes) for path, found in OPERATORS.items() for classes in found}
+    assert listed - there == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    f()\nexcept OSError as error:\n    fail(str(error))",
+        "try:\n    f()\nexcept (ValueError, OSError) as error:\n    fail(f'It broke: {error}.')",
+        "try:\n    f()\nexcept Exception as error:\n    raise Unusable(type(error).__name__)",
+        "try:\n    f()\nexcept OSError as error:\n    note = error.strerror",
+        "try:\n    f()\nexcept OSError as error:\n    note = error.args[0]",
+        "try:\n    f()\nexcept OSError as error:\n    note = '%s' % error",
+        "try:\n    f()\nexcept OSError as error:\n    note = 'It broke: {}.'.format(error)",
+        "try:\n    f()\nexcept OSError:\n    note = traceback.format_exc()",
+        "try:\n    f()\nexcept library.OddError as error:\n    log.info('x'); answer(repr(error))",
+        "try:\n    f()\nexcept (Refusal, OSError) as error:\n    answer(str(error))",
+        "def told(error: Exception) -> str:\n    return str(error)",
+        "def told(error: KeyError | None) -> str:\n    return f'{error}'",
+    ],
+)
+def test_it_would_notice_an_exception_that_is_told(text: str) -> None:
+    assert list(rules.exceptions_as_text(source(text), {"Refusal"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    f()\nexcept Refusal as error:\n    answer(str(error))",
+        "try:\n    f()\nexcept engine.Refusal as error:\n    answer(str(error))",
+        "try:\n    f()\nexcept OSError as error:\n    log.warning('broke', reason=str(error))",
+        "try:\n    f()\nexcept OSError:\n    answer('It broke.')",
+        "def told(error: Exception) -> str:\n    if isinstance(error, Refusal):\n        return str(error)",
+    ],
+)
+def test_it_lets_pass_what_is_written_for_people_or_logged(text: str) -> None:
+    assert list(rules.exceptions_as_text(source(text), {"Refusal"})) == []
