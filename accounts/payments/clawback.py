@@ -14,6 +14,8 @@ def level(purchase: Purchase, why: str) -> str:
 
     Inside a transaction that has locked its account and then its row. `purchase` itself is brought up to date.
     """
+    if purchase.paid_at is None:
+        return "remembered until it is paid"
     purchase.status = _status(purchase)
     Purchase.objects.filter(pk=purchase.pk).update(status=purchase.status)
     _owe_no_more(purchase)

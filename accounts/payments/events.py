@@ -197,7 +197,7 @@ def _refunded(purchase: Purchase, event: Event) -> str:
     purchase.refunded = amount
     purchase.payment = purchase.payment or event.payment
     purchase.save(update_fields=["refunded", "payment"])
-    return clawback.level(purchase, "refund") if purchase.paid_at else "remembered until it is paid"
+    return clawback.level(purchase, "refund")
 
 
 def _ask(purchase: Purchase) -> str:
