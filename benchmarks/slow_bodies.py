@@ -45,15 +45,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="Keep the raw figures here.")
     given = parser.parse_args()
     print(harness.machine())
-    rows, kept = [], {}
+    kept = {}
     with harness.scratch() as folder:
         for database in given.databases.split(","):
+            rows = []
             with filled_house(folder / database, database) as (web, seen, _):
                 for name in given.cases.split(","):
                     row, figures = measured(web, _request(seen, name), given)
                     rows.append([database, name, *row])
                     kept[f"{database} {name}"] = figures
-    print(harness.table(HEAD, rows))
+            print("\n" + harness.table(HEAD, rows), flush=True)
     harness.save(given.json, kept)
 
 

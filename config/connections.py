@@ -347,5 +347,5 @@ class _NoLines(list[tuple[bytes, bytes]]):
 _NO_LINES = _NoLines()
 
 
-def _nothing(data: bytes) -> None:
+def _nothing(data: bytes | bytearray | memoryview) -> None:
     """In place of writing, once the sending half is closed."""

@@ -12,7 +12,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core import signals
@@ -58,11 +58,11 @@ class Request(ASGIRequest):
         """As Django's own, but that what was not taken has its own reason."""
         if self.is_unread:
             self._stream.read()
-        super()._check_data_too_big(length)
+        super()._check_data_too_big(length)  # type: ignore[misc]
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        super()._set_content_type_params(meta)
-        self._other_charset = (self._encoding or "utf-8").lower() not in ("utf-8", "utf8")
+        super()._set_content_type_params(meta)  # type: ignore[misc]
+        self._other_charset = (self.encoding or "utf-8").lower() not in ("utf-8", "utf8")
         self._encoding = None
 
     def _load_post_and_files(self) -> None:
@@ -73,7 +73,7 @@ class Request(ASGIRequest):
             super()._load_post_and_files()
         except (LookupError, UnicodeError, BadRequest) as fault:
             # Whoever tells of it may ask for the form once more.
-            self._mark_post_parse_error()
+            self._mark_post_parse_error()  # type: ignore[attr-defined]
             raise MultiPartParserError("The form cannot be read.") from fault
 
 
@@ -162,7 +162,7 @@ class LeanHandler(BaseHandler):
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
-            request = Request(scope, body)
+            request = Request(scope, cast(IO[bytes], body))
         except ValueError:
             # A query that is no UTF-8, or a content type whose parameters are in no encoding.
             body.close()
@@ -185,12 +185,12 @@ class LeanHandler(BaseHandler):
             response.headers["Connection"] = "close"
         return self._finish(response, scope)
 
-    def process_exception_by_middleware(self, exception: Exception, request: HttpRequest) -> HttpResponseBase:
+    def process_exception_by_middleware(self, exception: Exception, request: HttpRequest) -> HttpResponse:
         """What a view's exception becomes: one that a body was not taken is nothing for the log."""
-        body = request._stream  # type: ignore[attr-defined]
+        body = request._stream
         if isinstance(body, Unread) and body.was_asked_for:
             return _not_taken(request, body.refusal)
-        return super().process_exception_by_middleware(exception, request)  # type: ignore[misc,no-any-return]
+        return super().process_exception_by_middleware(exception, request)
 
     def _finish(self, response: Any, scope: Scope) -> Answer:
         response._handler_class = self.__class__

@@ -118,10 +118,11 @@ def test_an_answer_may_take_as_long_as_it_takes(lean: Served, monkeypatch: pytes
 
 def test_a_reader_that_takes_nothing_is_given_up(lean: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SEND_S", 0.2)
-    lean.connect("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection = lean.connect("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
 
-    eventually(lambda: lean.server.server_state.count == 1)
+    assert event("endless began").wait(60)
     eventually(lambda: lean.server.server_state.count == 0)
+    connection.close()
 
 
 # -- Heads -----------------------------------------------------------------------------------------------------
@@ -208,9 +209,10 @@ def four(serve: Serve) -> Served:
 
 
 def test_the_longest_idle_connection_goes_for_a_new_one(four: Served) -> None:
-    kept = [four.connect(HELLO) for _ in range(3)]
-    for connection in kept:
-        answer(connection)
+    kept = []
+    for _ in range(3):
+        kept.append(four.connect(HELLO))
+        answer(kept[-1])
     kept[0].sendall(HELLO.encode())
     answer(kept[0])
 
