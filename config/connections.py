@@ -44,11 +44,25 @@ _REASONS = {
 
 
 class Peer:
-    """The connections from one address: how many, and those between two requests, the longest idle one first."""
+    """The connections from one address: how many, those between two requests, the longest idle one first, and those
+    whose body is on its way, or was.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self.idle: dict[Connection, None] = {}
+        self.receiving: dict[Connection, None] = {}
+
+    def first_to_go(self) -> Connection | None:
+        """The connection that is missed least: an idle one, else one on whose body nothing has been done yet."""
+        for one in self.idle:
+            return one
+        while self.receiving:
+            one = next(iter(self.receiving))
+            if one.is_receiving:
+                return one
+            del self.receiving[one]
+        return None
 
 
 class Connections(ServerState):
@@ -67,21 +81,21 @@ class Connections(ServerState):
         self._said_at = -math.inf
 
     def add(self, one: Connection) -> bool:
-        """Count a new connection. Where that is one too many an idle one goes for it; False where none is idle."""
+        """Count a new connection. Where that is one too many another one goes for it; False where all are at work."""
         peer = one.peer = self._peers.setdefault(one.address, Peer())
         peer.count += 1
         self.count += 1
         full = peer if peer.count > self.most_of_one and one.address else None
         if full is None and self.count > self.most:
-            full = max(self._peers.values(), key=lambda peer: len(peer.idle))
-        oldest = next(iter(full.idle), None) if full is not None else None
+            full = max(self._peers.values(), key=lambda peer: (len(peer.idle), len(peer.receiving)))
+        other = full.first_to_go() if full is not None else None
         peer.idle[one] = None
         if full is None:
             return True
-        if oldest is None:
+        if other is None:
             self._note_refusal(one)
             return False
-        oldest.drop()
+        other.drop()
         return True
 
     def remove(self, one: Connection) -> None:
@@ -90,6 +104,7 @@ class Connections(ServerState):
         if peer is None:
             return
         peer.idle.pop(one, None)
+        peer.receiving.pop(one, None)
         peer.count -= 1
         self.count -= 1
         if not peer.count:
@@ -201,7 +216,7 @@ class Connection(HttpToolsProtocol):
     def drop(self) -> None:
         """End at once: another connection is in need of the place."""
         self.all.remove(self)
-        if self.ending or self._own.get_write_buffer_size():
+        if self.ending or self.is_receiving or self._own.get_write_buffer_size():
             self._own.abort()
         else:
             self.close()
@@ -238,6 +253,14 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._pending > HEAD_BYTES and not self._deaf:
             self._refuse(431 if self._in_head else 400)
+        elif self.is_receiving and self.peer is not None:
+            self.peer.receiving.setdefault(self)
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether the body of a request is on its way."""
+        cycle = self.cycle
+        return cycle is not None and cycle.more_body and not cycle.response_complete
 
     def _drop(self, data: bytes) -> None:
         self._dropped += len(data)

@@ -65,7 +65,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `fd` is an inherited listening socket. Raises OSError where the port is taken.
 
-    `connections` as `Server` has them, but that without a trusted proxy 0 from one address means a quarter of all.
+    `connections` as `Server` has them, but that without a trusted proxy 0 from one address means half of all.
     """
     leash.arm()
     _allow_many_files()
@@ -76,7 +76,7 @@ def serve(
     log.info("web listens on %s", _name(listener))
     most, most_of_one = connections
     if not most_of_one and not trust_proxy:
-        most_of_one = max(1, (most or most_connections()) // 4)
+        most_of_one = max(1, (most or most_connections()) // 2)
     Server(configuration(trust_proxy=trust_proxy), (most, most_of_one)).run(sockets=[listener])
 
 

@@ -223,12 +223,22 @@ def test_the_longest_idle_connection_goes_for_a_new_one(four: Served) -> None:
 
 
 def test_half_heads_of_one_address_keep_nobody_out(four: Served) -> None:
-    for _ in range(40):
-        four.connect("GET /hello HTTP/1.1\r\nHost: x\r\n")
+    kept = [four.connect("GET /hello HTTP/1.1\r\nHost: x\r\n") for _ in range(40)]
 
     assert answer(four.connect(HELLO)).startswith("HTTP/1.1 200 ")
     assert answer(four.connect(HELLO, "127.0.0.2")).startswith("HTTP/1.1 200 ")
     assert four.server.server_state.count <= 4
+    assert len(kept) == 40
+
+
+def test_bodies_on_their_way_keep_nobody_out(four: Served) -> None:
+    head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf"
+    kept = [four.connect(head) for _ in range(10)]
+
+    assert answer(four.connect(HELLO)).startswith("HTTP/1.1 200 ")
+    assert answer(four.connect(HELLO, "127.0.0.2")).startswith("HTTP/1.1 200 ")
+    assert four.server.server_state.count <= 4
+    assert len(kept) == 10
 
 
 def test_where_all_are_at_work_a_new_one_is_told_to_come_again(four: Served) -> None:
