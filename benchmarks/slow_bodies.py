@@ -99,7 +99,8 @@ def nameless(web: Process) -> float:
     total = 0
     for fd in Path(f"/proc/{web.process.pid}/fd").iterdir():
         with contextlib.suppress(OSError):
-            if "/tmp/#" in os.readlink(fd):
+            # The first three are where it logs to.
+            if int(fd.name) > 2 and os.readlink(fd).endswith("(deleted)"):
                 total += fd.stat().st_size
     return total / 2**20
 
