@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -14,6 +15,7 @@ from accounts import throttle
 from accounts.models import Throttle
 from accounts.throttle import Limit, TooMany
 from tests.races import together
+from tests.rules import ROOT
 
 pytestmark = pytest.mark.django_db
 FIVE = Limit("alice", 5, 300)
@@ -110,3 +112,15 @@ def test_a_row_tells_nobody_who_tried() -> None:
     take(Limit("user 7 network 203.0.113.7", 5, 300))
     row = Throttle.objects.get()
     assert len(row.who) == 64 and "203" not in str(row)
+
+
+def test_nothing_counts_in_the_cache_that_everybody_fills() -> None:
+    """A count there is driven out by whatever strangers make: `accounts.counters` and this module are for counting."""
+    folders = ("accounts", "predictions", "gallery", "config")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    found = [
+        str(path.relative_to(ROOT))
+        for path in files
+        if re.search(r"(?<!counters\.)\bcache\.(incr|decr)\(", path.read_text())
+    ]
+    assert files and found == []
