@@ -118,8 +118,11 @@ def test_nobody_takes_over_an_account_by_an_address_that_was_not_checked(
     EmailAddress.objects.create(user=alice, email=alice.email, verified=here, primary=True)
     claim = {} if there is None else {"email_verified": there}
     come(client, provider, email=alice.email, preferred_username="mallory", **claim)
-    assert signed_in(client) == ""
+    # Whoever it is has an account of their own, and is not told that somebody else gave the address too.
+    assert signed_in(client) == "mallory"
     assert not SocialAccount.objects.filter(user=alice).exists()
+    assert EmailAddress.objects.get(user=alice).verified is here
+    assert EmailAddress.objects.get(user__username="mallory").verified is (there is True)
     alice.refresh_from_db()
     assert alice.check_password("correct horse")
 
@@ -137,7 +140,9 @@ def test_a_service_that_is_not_trusted_vouches_for_nobody(
     settings.SOCIALACCOUNT_PROVIDERS = configured(monkeypatch, app)
     EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)
     come(client, provider, email=alice.email, email_verified=True)
-    assert signed_in(client) == ""
+    assert signed_in(client) not in ("", "alice")
+    assert not SocialAccount.objects.filter(user=alice).exists()
+    assert not EmailAddress.objects.exclude(user=alice).filter(verified=True).exists()
 
 
 @pytest.mark.parametrize("how", ["invite", "closed"])
