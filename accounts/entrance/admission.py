@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import Exists
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import get_language
@@ -82,8 +83,10 @@ class Opening:
         if plan is not None:
             credits.set_plan(account, plan)
         if self.invitation is not None and self.invitation.email:
-            own = EmailAddress.objects.filter(user=user, email__iexact=self.invitation.email)
-            own.update(verified=True, primary=True)
+            # Who was invited at an address that another account has confirmed stays with one that nobody confirmed.
+            same = EmailAddress.objects.filter(email__iexact=self.invitation.email)
+            taken = same.filter(verified=True).exclude(user=user)
+            same.filter(~Exists(taken), user=user).update(verified=True, primary=True)
         welcome(user)
         if self.invitation is not None:
             give_invited(user, self.invitation)

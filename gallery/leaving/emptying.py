@@ -61,7 +61,7 @@ def user(user: User, account: Account) -> None:
     _sanctions(user)
     _notices_of_others(user)
     addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
-    _invitations(user, addresses)
+    _invitations(user, {one for one in addresses if not _is_of_another(user, one)})
     log_of(User, [user.pk])
     log_of(EmailAddress, EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
     for kind in (Preset, ReaderChoice, NoticeChoice, EmailAddress, CollectionEditor):
@@ -145,6 +145,11 @@ def _notices_of_others(user: User) -> None:
     names: Sequence[str] = list({user.username, user.shown_name})
     for kind, param in NAMING.items():
         _take_from(Notice.objects.filter(kind=kind, **{f"params__{param}__in": names}), (param,))
+
+
+def _is_of_another(user: User, address: str) -> bool:
+    """Whether another account has the address too: what was sent there is not this one's to take away."""
+    return EmailAddress.objects.filter(email__iexact=address).exclude(user=user).exists()
 
 
 def _invitations(user: User, addresses: set[str]) -> None:

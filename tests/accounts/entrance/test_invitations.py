@@ -77,6 +77,17 @@ def test_one_for_an_address_takes_that_address_alone_and_counts_it_as_checked(
     assert EmailAddress.objects.get(user=dora).verified
 
 
+def test_an_address_that_another_account_has_confirmed_is_not_counted_as_checked_twice(
+    client: Client, staff: User, alice: User
+) -> None:
+    EmailAddress.objects.create(user=alice, email="dora@example.org", verified=True, primary=True)
+    _row, path = invitations.make(staff, email="dora@example.org")
+    client.get(path)
+    dora = sign_up(client, "dora", email="dora@example.org")
+    assert not EmailAddress.objects.get(user=dora).verified
+    assert EmailAddress.objects.get(user=alice).verified
+
+
 @override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory")
 def test_whoever_was_invited_by_mail_is_in_at_once_where_addresses_are_checked(
     client: Client, staff: User

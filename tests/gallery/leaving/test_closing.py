@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.core import mail
 from django.db import connection
@@ -12,7 +13,7 @@ from django.test import Client
 
 from accounts import audit as ledger_audit
 from accounts import credits, site, tokens
-from accounts.models import MICRO, Account, ApiToken, LedgerEntry, Membership, User
+from accounts.models import MICRO, Account, ApiToken, Invitation, LedgerEntry, Membership, User
 from accounts.organizations import founding, roles
 from gallery import audit as gallery_audit
 from gallery import sharing
@@ -310,6 +311,19 @@ def test_who_signed_up_by_the_name_of_the_deleted_is_in_nobodys_way(alice: User)
     grace_ends()
     alice.refresh_from_db()
     assert alice.erased_at is not None and alice.username.startswith(f"deleted-{alice.pk}-")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_an_address_that_another_account_gave_too_keeps_what_was_sent_there(
+    alice: User, bob: User, shared: bool
+) -> None:
+    for user in (alice, bob) if shared else (alice,):
+        EmailAddress.objects.create(user=user, email="both@example.org", primary=True)
+    invited = Invitation.objects.create(digest="by-mail", email="both@example.org")
+    closing.ask(alice)
+    grace_ends()
+    invited.refresh_from_db()
+    assert invited.email == ("both@example.org" if shared else "")
 
 
 def test_a_ban_that_ends_meanwhile_lets_nobody_in_again(alice: User) -> None:
