@@ -51,6 +51,8 @@ def authenticate(request: HttpRequest) -> ApiToken | None:
     """
     token = authenticate_header_value(request.headers.get("Authorization", ""))
     if token is not None:
+        # For the log, which names who asked.
+        request.api_token = token  # type: ignore[attr-defined]
         networks.check(token, request)
         switches.require("api")
     return token

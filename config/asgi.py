@@ -11,8 +11,11 @@ import django
 
 django.setup(set_prefix=False)
 
+from django.conf import settings  # noqa: E402
+
 from config import warmup  # noqa: E402
+from config.access_log import AccessLog  # noqa: E402
 from config.serving import LeanHandler  # noqa: E402
 
-application = LeanHandler()
+application = AccessLog(LeanHandler(), logs=settings.ACCESS_LOG)
 warmup.run()

@@ -5,8 +5,6 @@ Answers of the APIs also tell how long they took us (`Server-Timing`).
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, cast
@@ -17,10 +15,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
+from config import access_log
 from gallery.errors import error_page
 
 _APIS = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/")
-_GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestIdMiddleware:
@@ -107,6 +105,7 @@ class AddressMiddleware(MiddlewareMixin):
 
 def _signed(request: HttpRequest, response: HttpResponse, request_id: str, began: float) -> HttpResponse:
     response["X-Request-Id"] = request_id
+    _scope(request)[access_log.WHO] = _who(request)
     if request.path_info.startswith(_APIS):
         # Our own work in milliseconds, the time that a request is held not counted: what we cost beside the model.
         response["Server-Timing"] = f"app;dur={(perf_counter() - began) * 1000:.2f}"
@@ -115,6 +114,20 @@ def _signed(request: HttpRequest, response: HttpResponse, request_id: str, began
 
 def _request_id(request: HttpRequest) -> str:
     given = request.headers.get("X-Request-Id", "")
-    request_id = given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
+    # The outermost layer has given it one already, where there is that layer.
+    request_id = _scope(request).get(access_log.REQUEST_ID) or access_log.sane_request_id(given)
     request.request_id = request_id  # type: ignore[attr-defined]
-    return request_id
+    return str(request_id)
+
+
+def _scope(request: HttpRequest) -> dict[str, Any]:
+    return getattr(request, "scope", None) or {}
+
+
+def _who(request: HttpRequest) -> dict[str, int]:
+    """The numbers of the member and of the API token, as far as they are known already: nobody is looked for."""
+    token = getattr(request, "api_token", None)
+    if token is not None:
+        return {"user": token.user_id, "token": token.pk}
+    user = getattr(request, "_cached_user", None)
+    return {"user": user.pk} if user is not None and user.is_authenticated else {}

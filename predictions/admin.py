@@ -79,22 +79,25 @@ class PredictionDesk(Finds, HistoryDesk):
         ("status", StatusFilter), ("phase", PhaseFilter), "source", "model", ("created_at", When),
     )  # fmt: skip
     list_select_related = ("user", "model")
-    search_fields = ("public_id", "user__username", "account__name", "prompt_words")
-    search_help_text = gettext_lazy("Id, user name, or words of a new prompt")
-    exactly, by_user, by_account, in_newest = ("public_id",), ("user",), ("account",), ("prompt_words",)
+    search_fields = ("public_id", "request_id", "user__username", "account__name", "prompt_words")
+    search_help_text = gettext_lazy("Id, request id, user name, or words of a new prompt")
+    exactly, by_user, by_account = ("public_id", "request_id"), ("user",), ("account",)
+    in_newest = ("prompt_words",)
     actions = ("cancel",)
     inlines = (admin_upstream_runs.UpstreamRunInline,)
     readonly_fields = (
         "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "deployment",
         "source", "pictures", "input_shown", "output_shown", "error", "logs", "webhook",
-        "webhook_events", "metrics_shown", "progress", "most", "charged",
+        "webhook_events", "request_id", "metrics_shown", "progress", "most", "charged",
         "ledger", "price", "provider", "job_id", "start_attempts", "collect_attempts", "run", "upstream_open",
         "created_at", "started_at", "completed_at", "deadline", "must_end_by", "not_before", "lease_until",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("public_id", "status", "user_link", "account_link", "model", "pictures", "error")}),
         (gettext_lazy("Request"), {
-                "fields": ("input_shown", "version", "source", "token", "webhook", "webhook_events"),
+                "fields": (
+                    "input_shown", "version", "source", "token", "request_id", "webhook", "webhook_events",
+                ),
                 "classes": ("tab",),
             }),
         (gettext_lazy("Result"), {"fields": ("output_shown", "metrics_shown", "logs"), "classes": ("tab",)}),

@@ -40,16 +40,23 @@ class DeliveryDesk(HistoryDesk):
     )
     list_filter = ("state", "event", "created_at")
     list_select_related = ("prediction",)
-    search_fields = ("=prediction__public_id", "=message_id")
+    search_fields = ("=prediction__public_id", "=message_id", "prediction__request_id__exact")
+    search_help_text = gettext_lazy(
+        "Id of the message, of its prediction, or of the request that asked for it"
+    )
     fields = (
-        "message_id", "account", "event", "state", "prediction_link", "url", "attempts", "resent", "answer_code",
-        "answer_note", "body", "created_at", "due_at", "delivered_at",
+        "message_id", "account", "event", "state", "prediction_link", "request", "url", "attempts", "resent",
+        "answer_code", "answer_note", "body", "created_at", "due_at", "delivered_at",
     )  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows: QuerySet[Delivery] = super().get_queryset(request)
         return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+
+    @display(description=gettext_lazy("request"))
+    def request(self, delivery: Delivery) -> str:
+        return delivery.prediction.request_id if delivery.prediction is not None else ""
 
     @display(
         description=gettext_lazy("state"),
@@ -70,7 +77,9 @@ class DeliveryAttemptDesk(HistoryDesk):
     list_display = ("delivery", "number", "when", "answer_code", "note", "took_ms")
     list_filter = ("answer_code", "at")
     list_select_related = ("delivery",)
-    search_fields = ("=delivery__message_id", "=delivery__prediction__public_id")
+    search_fields = (
+        "=delivery__message_id", "=delivery__prediction__public_id", "delivery__prediction__request_id__exact",
+    )  # fmt: skip
     fields = ("delivery_link", "number", "when", "answer_code", "note", "took_ms")
     readonly_fields = fields
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import allowances, credits, maintenance, statements, switches, tokens
+from accounts import allowances, credits, maintenance, statements, switches, tokens, tracing
 from accounts.clock import Now
 from accounts.models import Account, ApiToken, User
 from accounts.organizations import acting, purse
@@ -444,6 +444,7 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         ceiling=offer.ceiling,
         input_bytes=len(json.dumps(offer.input)),
         output_bytes=_output_bytes(request.version, offer.input),
+        request_id=tracing.current()[: tracing.LONGEST],
         must_end_by=after(settings.QUEUE_LIMIT),
     )
     if request.deadline_s is not None:

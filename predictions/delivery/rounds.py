@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from accounts import switches
+from accounts import switches, tracing
 from accounts.clock import Now
 from predictions import shown
 from predictions.clock import after
@@ -174,6 +174,8 @@ def _ready(row: Delivery, claim: str) -> Claimed:
     now = timezone.now()
     headers = signing.headers(secret, row.message_id, row.body, now, *keys.older_of(row.account))
     headers["Content-Type"] = "application/json"
+    if row.prediction is not None and row.prediction.request_id:
+        headers[tracing.HEADER] = row.prediction.request_id
     return Claimed(row, claim, webhooks.address_of(row), row.body, headers)
 
 

@@ -36,6 +36,7 @@ class Look:
     provider: str
     job_id: str
     job_instance: str
+    request_id: str
 
 
 def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
@@ -48,7 +49,7 @@ def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
         rows = rows.exclude(provider__in=busy)
     # Locked, so that of several watchers each gets others; on SQLite the transaction itself is alone.
     rows = rows.order_by("look_at").select_for_update(skip_locked=True)
-    fields = ("pk", "public_id", "run", "revision", "provider", "job_id", "job_instance")
+    fields = ("pk", "public_id", "run", "revision", "provider", "job_id", "job_instance", "request_id")
     return [Look(*row) for row in rows.values_list(*fields)[:most]]
 
 

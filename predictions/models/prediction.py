@@ -137,6 +137,17 @@ class Prediction(models.Model):
     )
     stream_token = models.CharField(max_length=43, unique=True, default=secrets.token_urlsafe, editable=False)
 
+    request_id = models.CharField(
+        _("request"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "The X-Request-Id of the request that asked for it; every line of the log about it has it."
+        ),
+    )
+
     # What the caller wants to be told, and under which addresses
     webhook = models.TextField(_("webhook"), blank=True, default="")
     webhook_events = models.JSONField(_("webhook events"), default=list, blank=True)
@@ -245,6 +256,7 @@ class Prediction(models.Model):
             ),
             models.Index(name="prediction_batch", fields=["account", "batch"], condition=~Q(batch="")),
             models.Index(name="prediction_made_from", fields=["made_from"], condition=~Q(made_from="")),
+            models.Index(name="prediction_request", fields=["request_id"]),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),
             models.Index(name="prediction_open", fields=["provider"], condition=Q(upstream_open=True)),
             models.Index(name="prediction_must_end", fields=["must_end_by"], condition=~Q(phase="ended")),

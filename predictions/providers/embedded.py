@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
+from accounts import tracing
 from predictions import http_client
 from predictions.engine import fixtures
 from predictions.engine.models import PICTURE_INPUTS
@@ -101,7 +102,10 @@ class EmbeddedEngine:
         try:
             async with self._lent() as client:
                 # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
-                answer = await client.put(f"/predictions/{order.key}", content=json.dumps(body).encode())
+                content = json.dumps(body).encode()
+                answer = await client.put(
+                    f"/predictions/{order.key}", content=content, headers=tracing.header()
+                )
         except (http_client.ConnectError, http_client.ConnectTimeout, http_client.PoolTimeout) as error:
             # Nothing was sent: the engine is being restarted, or is not running at all.
             raise ProviderError("The engine is not listening.", permanent=False, refused=True) from error

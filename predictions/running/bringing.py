@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from accounts import database_retry
+from accounts import database_retry, tracing
 from predictions import lifecycle
 from predictions.clock import FIRST_FETCH
 from predictions.judging import house, notes
@@ -75,7 +75,8 @@ class Homecoming:
         """Begin to bring a claimed result home, which has `FIRST_FETCH` seconds before it must be renewed."""
         way = _Way(one, _provider_of(one.prediction))
         self._ways.add(way)
-        self._guarded(way, self._begin)
+        with tracing.bound(one.prediction.request_id):
+            self._guarded(way, self._begin)
 
     def until_done(self) -> None:
         """Wait until nothing is under way, starts included: each result has ended, or is left to others.
@@ -153,6 +154,7 @@ class Homecoming:
             why = collecting.why_nothing(found)
             database_retry.run(partial(lifecycle.fail, prediction.pk, why, claim=claim))
         elif database_retry.run(partial(_ended, prediction, claim, found)) and way.provider is not None:
+            log.info("result_stored", prediction=prediction.public_id, outputs=len(found.outputs))
             done = calling_off.release(way.provider, calling_off.job_of(prediction))
             self.calls.add(done, _nothing, way.provider)
 

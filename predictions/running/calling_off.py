@@ -7,6 +7,7 @@ import asyncio
 import structlog
 from django.db import transaction
 
+from accounts import tracing
 from predictions import lifecycle
 from predictions.clock import after
 from predictions.lifecycle import strays
@@ -57,6 +58,11 @@ async def _ask_all(asked: list[tuple[Prediction, Provider]]) -> list[tuple[bool,
 
 async def _ask(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
     """Whether it surely works on it no more, and, of an upstream, how it ended there."""
+    with tracing.bound(prediction.request_id):
+        return await _ask_to_stop(prediction, provider)
+
+
+async def _ask_to_stop(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
     job = job_of(prediction)
     try:
         async with asyncio.timeout(CALL_S):

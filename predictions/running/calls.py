@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -30,6 +31,8 @@ class _Call:
     coroutine: Coroutine[Any, Any, Any]
     then: Callable[[Any], None]
     provider: Provider | None
+    context: contextvars.Context
+    """Of whoever asked for the call: it and what is made of its answer are logged as done for the same request."""
 
 
 class Calls:
@@ -49,21 +52,23 @@ class Calls:
 
         The coroutine must not raise. Connections to `provider` are kept.
         """
-        self._new.append(_Call(coroutine, then, provider))
+        self._new.append(_Call(coroutine, then, provider, contextvars.copy_context()))
 
     def until_done(self, meanwhile: Callable[[], None], every_s: float) -> None:
         """Wait until nothing is under way, also what `then` adds; call `meanwhile` every so many seconds."""
         due = time.monotonic() + every_s
         while self._new or self._under_way:
             for task in self._runner.run(self._next(max(due - time.monotonic(), 0.0))):
-                self._under_way.pop(task).then(task.result())
+                call = self._under_way.pop(task)
+                call.context.run(call.then, task.result())
             if time.monotonic() >= due:
                 meanwhile()
                 due = time.monotonic() + every_s
 
     def aside(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run what blocks in a thread; awaited on the loop."""
-        return asyncio.get_running_loop().run_in_executor(self._aside, partial(function, *args))
+        context = contextvars.copy_context()
+        return asyncio.get_running_loop().run_in_executor(self._aside, partial(context.run, function, *args))
 
     def close(self) -> None:
         """End what is under way, and the connections."""
@@ -83,7 +88,7 @@ class Calls:
         for call in new:
             if call.provider is not None:
                 await self._sessions.keep(call.provider)
-            self._under_way[asyncio.create_task(call.coroutine)] = call
+            self._under_way[asyncio.create_task(call.coroutine, context=call.context)] = call
         done, _pending = await asyncio.wait(
             self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )

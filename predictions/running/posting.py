@@ -7,6 +7,7 @@ and of one receiver small. A post that its process does not live to report is du
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from accounts import database_retry
+from accounts import database_retry, tracing
 from predictions import http_client, lifecycle
 from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
@@ -116,13 +117,15 @@ class _Poster:
 
 
 async def _deliver(one: Claimed, ask: Ask[Any]) -> None:
-    try:
-        outcome = await _post(one)
-        await ask(lambda: database_retry.run(lambda: _report(one, outcome)))
-    except Exception:
-        # Its lease ends and it is tried again; one that breaks stops no other.
-        log.exception("delivery_broke", message=one.delivery.message_id)
-        await ask(close_old_connections)
+    with tracing.bound(one.headers.get(tracing.HEADER, "")):
+        try:
+            outcome = await _post(one)
+            context = contextvars.copy_context()
+            await ask(lambda: context.run(database_retry.run, lambda: _report(one, outcome)))
+        except Exception:
+            # Its lease ends and it is tried again; one that breaks stops no other.
+            log.exception("delivery_broke", message=one.delivery.message_id)
+            await ask(close_old_connections)
 
 
 async def _post(one: Claimed) -> _Outcome:
@@ -162,6 +165,10 @@ def _report(one: Claimed, outcome: _Outcome) -> None:
     code = outcome.code
     if code is not None and 200 <= code < 300:
         rounds.delivered(one, code, took_ms=outcome.took_ms)
+        log.info(
+            "webhook_delivered", message=one.delivery.message_id, of=one.delivery.event, code=code,
+            ms=outcome.took_ms,
+        )  # fmt: skip
         return
     rounds.failed(
         one,

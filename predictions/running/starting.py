@@ -19,7 +19,7 @@ import structlog
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 
-from accounts import database_retry
+from accounts import database_retry, tracing
 from accounts.clock import Now
 from predictions import availability, lifecycle, tracebacks
 from predictions.lifecycle import Claimed, ending, strays
@@ -83,15 +83,24 @@ def hand_over(ready: Iterable[Ready], home: Homecoming) -> None:
     What had its result in its answer is brought home at once, as long as there is room. Wait with `home.until_done`.
     """
     for one in ready:
-        start = database_retry.run(partial(_prepared, one))
-        if start is not None:
-            home.calls.add(_send(start), partial(_came_back, start, home), start.provider)
+        with tracing.bound(one.one.prediction.request_id):
+            start = database_retry.run(partial(_prepared, one))
+            if start is not None:
+                home.calls.add(_send(start), partial(_came_back, start, home), start.provider)
 
 
 def _came_back(start: _Start, home: Homecoming, answer: tuple[Outcome, int]) -> None:
+    outcome, took_ms = answer
+    log.info(
+        "start_answered",
+        prediction=start.prediction.public_id,
+        provider=start.provider.name,
+        ms=took_ms,
+        answer=type(outcome).__name__,
+    )
     room = home.has_room()
     try:
-        mine = database_retry.run(partial(_report, start, *answer, room))
+        mine = database_retry.run(partial(_report, start, outcome, took_ms, room))
     except Exception:
         # The claim stays, and its lease ends: one that breaks its report stops no other.
         log.exception("start_report_broke", prediction=start.prediction.public_id)
@@ -191,11 +200,12 @@ def _reserved(start: _Start) -> _Start | None:
 
 def report(one: Claimed, outcome: BaseException) -> None:
     """A start that came to nothing before anything was sent."""
-    if isinstance(outcome, ProviderError) and not outcome.permanent:
-        lifecycle.release(one.prediction, one.claim, outcome.retry_after or BUSY_S)
-    else:
-        # The claim stays and counts: what breaks its worker three times is set aside.
-        log.error("start_broke", prediction=one.prediction.public_id, exc_info=outcome)
+    with tracing.bound(one.prediction.request_id):
+        if isinstance(outcome, ProviderError) and not outcome.permanent:
+            lifecycle.release(one.prediction, one.claim, outcome.retry_after or BUSY_S)
+        else:
+            # The claim stays and counts: what breaks its worker three times is set aside.
+            log.error("start_broke", prediction=one.prediction.public_id, exc_info=outcome)
 
 
 def _report_engine(start: _Start, outcome: Outcome, room: bool) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import close_old_connections, connections
 
-from accounts import database_retry
+from accounts import database_retry, tracing
 from predictions import lifecycle
 from predictions.clock import LOOK_LEASE
 from predictions.lifecycle import Look, strays
@@ -221,6 +221,10 @@ class Watcher:
         task.add_done_callback(self._tasks.discard)
 
     async def _look(self, look: Look, provider: Provider | None) -> None:
+        with tracing.bound(look.request_id):
+            await self._ask(look, provider)
+
+    async def _ask(self, look: Look, provider: Provider | None) -> None:
         try:
             if provider is None:
                 raise ProviderError(f"No provider is called {look.provider}.", permanent=False)
@@ -286,11 +290,12 @@ class Watcher:
 
     def _write_one(self, one: _News, row: Prediction | None) -> None:
         pk = one.look.pk
-        try:
-            kept = row is not None and database_retry.run(partial(report, row, one.update))
-        except Exception:
-            log.exception("report_broke", prediction=one.look.public_id)
-            kept = False
+        with tracing.bound(one.look.request_id):
+            try:
+                kept = row is not None and database_retry.run(partial(report, row, one.update))
+            except Exception:
+                log.exception("report_broke", prediction=one.look.public_id)
+                kept = False
         if row is None or not kept or one.update.is_final:
             self._seen.pop(pk, None)
             return

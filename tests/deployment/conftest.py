@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests import prefab
+from tests.fakes import provider  # noqa: F401 (a fixture)
 from tests.houses import House, eventually
 from tests.rules import ROOT
 

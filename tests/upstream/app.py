@@ -80,7 +80,10 @@ class Service:
     ) -> None:
         open_to_all = handler is Service._download
         if self.settings.note_calls:
-            self.journal.note("call", method=exchange.method, path=exchange.path, token=exchange.token[-4:])
+            self.journal.note(
+                "call", method=exchange.method, path=exchange.path, token=exchange.token[-4:],
+                request=exchange.headers.get("x-request-id", ""),
+            )  # fmt: skip
         if not open_to_all and self.settings.tokens and exchange.token not in self.settings.tokens:
             await exchange.whole(*bodies.UNAUTHENTICATED)
             return

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from accounts import scrubbing
+from accounts import scrubbing, tracing
 from predictions import http_client
 from predictions.providers.base import ProviderError
 from predictions.providers.upstream import clients, errors
@@ -136,7 +136,8 @@ class _Sent:
 
 
 def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str, str]:
-    headers = {"Accept": "application/json", **(given or {})}
+    # For whoever follows one request through both logs.
+    headers = {"Accept": "application/json", **tracing.header(), **(given or {})}
     if content is not None:
         headers["Content-Type"] = "application/json"
     return headers
