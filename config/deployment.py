@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import PurePosixPath
 
-import psycopg
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from accounts import fingerprints
 from accounts.models import SecretFingerprint
 from config import staticfiles
-from config.postgresql.base import KEPT_BY_POOLER, is_pooled
 from predictions.files import media
 
 CLOCK_S = 5.0
@@ -46,13 +44,10 @@ def foreign_secrets() -> str:
 
 def later_migrations() -> str:
     """A newer Darkroom has migrated this database."""
-    known = MigrationLoader(None, ignore_no_migrations=True)
-    replaced = {name for one in known.disk_migrations.values() for name in one.replaces}
-    applied = MigrationRecorder(connection).applied_migrations()
+    known = _migrations()
+    replaced = {name for replaces in known.values() for name in replaces}
     later = sorted(
-        key
-        for key in applied
-        if key[0] in OWN_APPS and key not in known.disk_migrations and key not in replaced
+        key for key in _applied() if key[0] in OWN_APPS and key not in known and key not in replaced
     )
     if not later:
         return ""
@@ -65,11 +60,25 @@ def later_migrations() -> str:
 
 def missing_migrations() -> str:
     """This database lacks migrations of this version."""
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if not plan:
+    known, applied = _migrations(), _applied()
+    # One that stands for others is there once they are.
+    done = {key for key, replaces in known.items() if replaces and applied.issuperset(replaces)}
+    missing = known.keys() - applied - done
+    if not missing:
         return ""
-    return f"{len(plan)} migrations are not applied yet: run manage.py prepare (script/server does at each start)."
+    return f"{len(missing)} migrations are not applied yet: run manage.py prepare (script/server does at each start)."
+
+
+@cache
+def _migrations() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+    """The migrations of this version, each with those that it stands for."""
+    # Without a connection nothing is asked of the database, and none of them is taken for applied.
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    return {key: tuple(one.replaces) for key, one in loader.disk_migrations.items()}
+
+
+def _applied() -> set[tuple[str, str]]:
+    return set(MigrationRecorder(connection).applied_migrations())
 
 
 def clock_difference() -> str:
@@ -93,7 +102,14 @@ def clock_difference() -> str:
 
 def broken_pooler() -> str:
     """Prepared statements are asked for behind a pooler that does not keep them."""
-    if connection.vendor != "postgresql" or not connection.settings_dict.get(KEPT_BY_POOLER):
+    if connection.vendor != "postgresql":
+        return ""
+    # Not at the top: on SQLite no process needs the driver.
+    import psycopg
+
+    from config.postgresql.base import KEPT_BY_POOLER, is_pooled
+
+    if not connection.settings_dict.get(KEPT_BY_POOLER):
         return ""
     connection.ensure_connection()
     assert connection.connection is not None

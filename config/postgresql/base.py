@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: Any) -> bool:
         # Called for each new connection, by the pool of a web process too.
-        changed = bool(super()._configure_connection(connection))
+        changed = bool(super()._configure_connection(connection))  # type: ignore[misc]
         if not is_pooled(connection):
             return changed
         self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True

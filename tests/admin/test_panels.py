@@ -111,7 +111,8 @@ OURS = [
 ]
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
-    AccountUsage, UploadUse, Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem, ApiToken, Membership,
+    AccountUsage, UploadUse, Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem,
+    ApiToken, Membership,
     TokenSpending, AccountSpending, AuditMark, RedeemCode, Redemption, Gift, Purchase, PaymentEvent,
     UpstreamRun, UpstreamDay,
     AuditEntry, Sanction, Evidence, Case, AccountDeed, RuleHit, BlockedPicture, SignIn, Throttle,

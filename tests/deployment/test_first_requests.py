@@ -55,3 +55,18 @@ def test_first_requests_load_no_module(tmp_path: Path) -> None:
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert json.loads(ended.stdout) == {"statuses": [200] * 7, "loaded": []}
+
+
+def test_a_web_process_with_an_empty_data_folder_serves_pages(start_web: StartWeb, tmp_path: Path) -> None:
+    first = House(tmp_path / "first")
+    prefab.furnish(first.data)
+    first.manage("prepare")
+    web = start_web(
+        bare=True,
+        DARKROOM_DATABASE_URL=f"sqlite://{first.data}/darkroom.sqlite3",
+        DARKROOM_SECRET_KEY=(first.data / "secret_key").read_text(),
+        DARKROOM_KEYS=(first.data / "keys").read_text(),
+    ).listens()
+    assert web.at_once(TOGETHER, "/") == [200] * TOGETHER
+    assert web.get("/readyz").json()["status"] == "ok"
+    assert web.get("/f/nothing/here.png").status_code == 404

@@ -145,3 +145,12 @@ def answers(house: House) -> bool:
         return house.request("/v1/account")[0] == 200
     except OSError:
         return False
+
+
+def test_prepared_statements_that_are_asked_for_stop_a_start_where_the_pooler_does_not_keep_them(
+    house: House, pooled: str, tmp_path: Path
+) -> None:
+    asking = House(tmp_path / "asking", f"{pooled}?prepare_threshold=5")
+    checked = asking.manage("check", check=False)
+    assert checked.returncode == 1
+    assert "DARKROOM_DATABASE_URL asks for prepared statements (prepare_threshold)" in checked.stderr

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config import staticfiles
+
+log = logging.getLogger("darkroom.web")
 
 
 class Command(BaseCommand):
@@ -24,6 +29,7 @@ class Command(BaseCommand):
 
         if settings.PROCESS_ROLE != "web":
             raise CommandError("Start it as `manage.py web`, or with DARKROOM_PROCESS_ROLE=web.")
+        _collect_static()
         try:
             webserver.serve(
                 host=options["host"],
@@ -34,3 +40,12 @@ class Command(BaseCommand):
             )
         except OSError as error:
             raise CommandError(f"Cannot listen there: {error.strerror or error}.") from None
+
+
+def _collect_static() -> None:
+    """On a machine where nothing was prepared; without it pages open all the same, and /readyz says what is missing."""
+    try:
+        if staticfiles.are_hashed():
+            staticfiles.collect()
+    except OSError as error:
+        log.warning("The static files cannot be collected: %s.", error.strerror or error)
