@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from accounts import amounts, tokens
 from accounts.desk import HistoryDesk, HistoryInline, link
-from accounts.models import AccountSpending, ApiToken, AuditMark, TokenSpending
+from accounts.models import AccountSpending, ApiToken, AuditMark, SecretFingerprint, TokenSpending
 
 
 class TokenSpendingInline(HistoryInline):
@@ -71,6 +71,15 @@ class AuditMarkDesk(HistoryDesk):
 
     list_display = ("name", "upto", "at")
     fields = ("name", "upto", "at")
+    readonly_fields = fields
+
+
+@admin.register(SecretFingerprint)
+class SecretFingerprintDesk(HistoryDesk):
+    """Which secrets this database was made with; from a fingerprint nobody works out the secret."""
+
+    list_display = ("kind", "created_at")
+    fields = ("kind", "digest", "created_at")
     readonly_fields = fields
 
 

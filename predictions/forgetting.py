@@ -40,7 +40,9 @@ def is_quiet(account: Account) -> bool:
 
 def forget_predictions(account: Account) -> int:
     """Forget what some ended predictions tell; how many. The bare rows stay, since the ledger names them."""
-    tells = Q(data_removed=False) | ~Q(webhook="") | ~Q(origin="") | Q(error__isnull=False)
+    tells = (
+        Q(data_removed=False) | ~Q(webhook="") | ~Q(origin="") | ~Q(request_id="") | Q(error__isnull=False)
+    )
     rows = Prediction.objects.owned_by(account).filter(tells, phase=Phase.ENDED)
     with transaction.atomic():
         some = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.clock import Now
 
@@ -13,14 +14,16 @@ class SecretFingerprint(models.Model):
     """A keyed digest of a secret that processes of this database have: it tells one from another, and no more."""
 
     class Kind(models.TextChoices):
-        SECRET_KEY = "secret_key"  # noqa: S105 (the name of a kind)
-        VAULT_KEY = "vault_key"
+        SECRET_KEY = "secret_key", "DARKROOM_SECRET_KEY"
+        VAULT_KEY = "vault_key", "DARKROOM_KEYS"
 
-    kind = models.CharField(max_length=10, choices=Kind)
-    digest = models.CharField(max_length=64)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    digest = models.CharField(_("fingerprint"), max_length=64)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = _("fingerprint of a secret")
+        verbose_name_plural = _("fingerprints of secrets")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["kind", "digest"], name="secret_fingerprint_once"),
         ]

@@ -73,7 +73,7 @@ def storage() -> Storage:
 def opened(file: StoredFile) -> IO[bytes]:
     """The stored bytes, to be closed by the caller. Raises FileGone or StorageAway, and logs which it was."""
     try:
-        return storage().open(file.key, "rb")  # type: ignore[return-value]
+        return storage().open(file.key, "rb")
     except OSError as error:
         if isinstance(error, FileNotFoundError) and is_there():
             log.error("stored_file_missing", file=file.pk, key=file.key)

@@ -277,7 +277,7 @@ def forget(prediction_ids: Sequence[int]) -> int:
     with transaction.atomic():
         return Prediction.objects.filter(pk__in=prediction_ids, phase=Phase.ENDED).update(
             data_removed=True, input={}, output=None, logs="", result=None, error=None, webhook="", webhook_events=[],
-            origin="", batch="", made_from="", made_how="", revision=F("revision") + 1,
+            origin="", batch="", made_from="", made_how="", request_id="", revision=F("revision") + 1,
         )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ from accounts.models import (
     RedeemCode,
     Redemption,
     Sanction,
+    SecretFingerprint,
     SignIn,
     Site,
     Throttle,
@@ -112,7 +113,7 @@ OURS = [
 HISTORY = [
     LedgerEntry, Prediction, Output, StoredFile, Beat, Delivery, DeliveryAttempt, IdempotencyKey, UnansweredCreate,
     AccountUsage, UploadUse, Preview, Item, ShareLink, Like, Follow, Comment, Report, Collection, CollectionItem,
-    ApiToken, Membership,
+    ApiToken, Membership, SecretFingerprint,
     TokenSpending, AccountSpending, AuditMark, RedeemCode, Redemption, Gift, Purchase, PaymentEvent,
     UpstreamRun, UpstreamDay,
     AuditEntry, Sanction, Evidence, Case, AccountDeed, RuleHit, BlockedPicture, SignIn, Throttle,
@@ -131,6 +132,7 @@ def fill(name: str) -> Item:
     Account.objects.filter(pk=user.account_id).update(plan=Plan.objects.create(name=name))
     credits.limit_account(factories.account_of(user), day=None, month=1000 * MICRO)
     AuditMark.objects.create(name=name, upto=1)
+    SecretFingerprint.objects.create(kind="secret_key", digest=name)
     make_goings(user)
     make_money(user)
     item = factories.make_item(user)

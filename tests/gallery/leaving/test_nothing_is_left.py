@@ -70,7 +70,7 @@ predictions.Delivery url body answer_note
 predictions.DeliveryAttempt note
 predictions.IdempotencyKey key
 predictions.Output name marks colour blur
-predictions.Prediction input output error logs webhook origin batch result made_from
+predictions.Prediction input output error logs webhook origin batch result made_from request_id
 predictions.Preview data
 predictions.RuleHit excerpt marks
 predictions.UnansweredCreate request
@@ -98,6 +98,7 @@ accounts.OrganizationInvitation digest
 accounts.Plan name allowed_models
 accounts.RedeemCode digest hint
 accounts.Sanction before
+accounts.SecretFingerprint digest
 accounts.Site refused_networks billing_zone maintenance_en maintenance_zh switches_off
 accounts.Throttle what who
 accounts.TokenSpending period
