@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0021_what_has_ended_is_found_by_its_time'),
+        ('predictions', '0025_ended_by_account_and_deadlines_are_found'),
     ]
 
     operations = [

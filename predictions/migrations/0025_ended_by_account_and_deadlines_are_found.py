@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0022_members_are_counted_by_an_index'),
-        ('predictions', '0021_what_has_ended_is_found_by_its_time'),
+        ('predictions', '0024_keys_belong_to_members'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
