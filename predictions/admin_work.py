@@ -161,6 +161,7 @@ class AccountUsageDesk(HistoryDesk):
     list_display = ("account", "predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes")
     list_select_related = ("account",)
     search_fields = ("account__name",)
+    ordering = ("-pk",)
 
 
 @admin.register(Preview)
