@@ -20,6 +20,7 @@ from django.utils.translation import gettext_noop
 
 from accounts import days, record
 from accounts.clock import Now
+from accounts.due_rows import AT_ONCE, DueRows
 from accounts.models import Account, ApiToken, Sanction, User
 from accounts.notices import telling
 from accounts.provisioning import personal_account
@@ -246,12 +247,15 @@ def consequences(user: User) -> dict[str, int]:
 
 
 def lift_ended() -> bool:
-    """A chore: lift what has an end that has passed. Whether there was any."""
-    rows = Sanction.objects.filter(lifted_at__isnull=True, until__lte=Now()).select_related("user")
-    due = list(rows.order_by("until")[:50])
-    for row in due:
-        lift(row, None, OVER)
-    return bool(due)
+    """A chore: lift what has an end that has passed. Whether there may be more."""
+    return _ENDED.work() >= AT_ONCE
+
+
+_ENDED = DueRows(
+    "sanctions",
+    lambda: Sanction.objects.filter(lifted_at__isnull=True, until__lte=Now()).values_list("pk"),
+    lambda row: lift(Sanction.objects.select_related("user").get(pk=row[0]), None, OVER),
+)
 
 
 def work_is_done(sanction: Sanction) -> None:

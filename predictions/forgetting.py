@@ -25,11 +25,15 @@ BATCH = 100
 
 
 def end_live(account: Account, most: int = 50) -> int:
-    """Cancel what is waiting or under way, one transaction each; how many there were."""
-    live = list(Prediction.objects.owned_by(account).live().values_list("public_id", flat=True)[:most])
-    for public_id in live:
+    """Cancel what is waiting or under way, one transaction each; how many there were.
+
+    A result that is being fetched ends by itself: among those that are canceled it would hide others.
+    """
+    live = Prediction.objects.owned_by(account).live().exclude(phase__in=[Phase.RESULT, Phase.COLLECTING])
+    public_ids = list(live.order_by("pk").values_list("public_id", flat=True)[:most])
+    for public_id in public_ids:
         lifecycle.cancel(public_id)
-    return len(live)
+    return len(public_ids)
 
 
 def is_quiet(account: Account) -> bool:

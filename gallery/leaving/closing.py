@@ -24,7 +24,9 @@ from gallery.leaving import erasing
 from gallery.models import Closure
 
 log = structlog.get_logger(__name__)
-
+AT_ONCE = 5
+_last = 0
+"""The wish that the last turn came to; 0: the next begins with the oldest."""
 
 WORDS = {
     "staff": _("Staff cannot delete their account: an administrator takes the staff rights away first."),
@@ -148,10 +150,14 @@ def call_off(wish: Closure) -> bool:
 
 
 def step() -> bool:
-    """The chore: go on with a wish whose grace is over; whether anything was done."""
-    due = _standing().filter(due_at__lte=Now())
-    did = False
-    for wish in due.select_related("user", "account").order_by("due_at")[:5]:
+    """The chore: go on with wishes whose grace is over; whether anything was done, or there are others to look at."""
+    global _last
+    due = _standing().filter(due_at__lte=Now()).select_related("user", "account")
+    # From where the last turn came to: those that wait until nothing of theirs is under way hide no other.
+    found = list(due.filter(pk__gt=_last).order_by("pk")[:AT_ONCE])
+    did = len(found) == AT_ONCE
+    _last = found[-1].pk if did else 0
+    for wish in found:
         try:
             did = _go_on(wish) or did
         except Exception:

@@ -5,6 +5,7 @@ Their rows stand before the prediction has ended; its end takes them over, or re
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,15 @@ def announced(prediction: Prediction, update: Update) -> list[OutputRef]:
     return files if len(files) > len(prediction.output or []) else []
 
 
-def due(most: int) -> list[Prediction]:
-    """Running predictions with announced files, the longest running first."""
+def due() -> list[Prediction]:
+    """Running predictions with announced files that are not shown yet, in no order: they are as few as engines' slots.
+
+    So those whose files cannot be had hide no other.
+    """
     rows = Prediction.objects.filter(phase=Phase.RUNNING, result__isnull=False).select_related("version")
-    return [row for row in rows.order_by("started_at")[:most] if row.result]
+    found = [row for row in rows if len((row.result or {}).get("files") or []) > len(row.output or [])]
+    random.shuffle(found)
+    return found
 
 
 def show(prediction: Prediction, outputs: list[PreparedOutput], hits: Sequence[RuleHit] = ()) -> bool:

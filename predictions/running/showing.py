@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 
 import structlog
 from django.core.cache import cache
@@ -29,12 +30,12 @@ def show_growing(calls: Calls) -> None:
 
     Two that do this at once waste some work: whoever comes second shows nothing, and the sweep takes its files.
     """
-    for prediction in lifecycle.due_to_show(SIDE_BY_SIDE):
-        if cache.add(_key(prediction), 1, FETCH_S):
-            try:
-                fetch_announced(prediction, providers.provider(prediction.provider), calls)
-            except UnknownProvider:
-                cache.delete(_key(prediction))
+    mine = (one for one in lifecycle.due_to_show() if cache.add(_key(one), 1, FETCH_S))
+    for prediction in islice(mine, SIDE_BY_SIDE):
+        try:
+            fetch_announced(prediction, providers.provider(prediction.provider), calls)
+        except UnknownProvider:
+            cache.delete(_key(prediction))
     calls.until_done(_nothing, RENEW_S)
 
 

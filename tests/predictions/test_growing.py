@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import MICRO, User
 from gallery.models import Item
@@ -176,3 +177,25 @@ def test_a_file_that_is_no_picture_waits_for_the_end(growing: Prediction, provid
     provider.files["1"] = b"nothing that can be looked at"
     seen(provider, 3)
     assert len(fresh(growing).output) == 1
+
+
+def test_lists_whose_files_cannot_be_had_hide_no_other(growing: Prediction, provider: FakeProvider) -> None:
+    announced = {"files": [{"name": "output-0.png", "content_type": "image/png", "address": "gone"}]}
+    for _ in range(showing.SIDE_BY_SIDE + 1):
+        factories.make_prediction(
+            growing.user,
+            growing.version,
+            status="processing",
+            phase=Phase.RUNNING,
+            provider=provider.name,
+            result=announced,
+            started_at=growing.created_at,
+        )
+    provider.updates = [Update("processing", output=refs(1))]
+    fakes.watch_once()
+    Prediction.objects.filter(pk=growing.pk).update(started_at=timezone.now())
+    for _ in range(60):  # in no order: that it never had its turn is as likely as nothing is
+        tasks.collect()
+        if fresh(growing).output:
+            break
+    assert len(fresh(growing).output or []) == 1

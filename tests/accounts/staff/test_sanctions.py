@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -153,11 +154,31 @@ def test_the_end_of_a_sanction_lies_ahead(alice: User, moderator: User) -> None:
     assert fresh(alice).is_active and not Sanction.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_end_that_cannot_be_lifted_stands_before_no_other(
+    alice: User, bob: User, moderator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (alice, bob):
+        sanctions.ban(user, moderator, "A week off.", until=timezone.now() + timedelta(days=7))
+    Sanction.objects.update(until=timezone.now() - timedelta(seconds=1))
+    lift = sanctions.lift
+
+    def breaks(row: Sanction, *args: Any) -> bool:
+        if row.user_id == alice.pk:
+            raise RuntimeError("out of order")
+        return lift(row, *args)
+
+    monkeypatch.setattr(sanctions, "lift", breaks)
+    sanctions.lift_ended()
+    assert fresh(bob).is_active and not fresh(alice).is_active
+
+
 def test_a_ban_with_an_end_lifts_itself(alice: User, moderator: User) -> None:
     row = sanctions.ban(alice, moderator, "A week off.", until=timezone.now() + timedelta(days=7))
-    assert not sanctions.lift_ended()
+    sanctions.lift_ended()
+    assert not fresh(alice).is_active
     Sanction.objects.filter(pk=row.pk).update(until=timezone.now() - timedelta(seconds=1))
-    assert sanctions.lift_ended() and not sanctions.lift_ended()
+    assert not sanctions.lift_ended()
     assert fresh(alice).is_active and fresh(alice).account.status == Account.Status.ACTIVE
     entry = AuditEntry.objects.order_by("-number")[0]
     assert (entry.action, entry.actor) == ("user.unban", None)

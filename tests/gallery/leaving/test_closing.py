@@ -396,3 +396,15 @@ def test_who_signs_in_within_the_grace_is_led_to_the_way_back(alice: User) -> No
     client.post("/account/delete/stop/")
     client.post("/accounts/logout/")
     assert client.post("/accounts/login/", form)["Location"] == "/library/"
+
+
+def test_wishes_that_must_wait_stand_before_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = [factories.make_user() for _ in range(closing.AT_ONCE + 2)]
+    for user in users:
+        Closure.objects.create(user=user, account=factories.account_of(user), due_at=after(-1))
+    seen: list[int] = []
+    # As where something of theirs is still under way.
+    monkeypatch.setattr(closing, "_go_on", lambda wish: seen.append(wish.user_id) or False)
+    assert closing.step()
+    assert not closing.step()
+    assert sorted(seen) == sorted(user.pk for user in users)
