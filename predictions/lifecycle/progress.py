@@ -59,18 +59,29 @@ def claim_looks(
     """Take what is due. Moving `look_at` forward is the claim, so any number may watch.
 
     `lease` says in how many seconds each is due again where nobody writes anything, or None for one that is left where
-    it is; it is asked inside the transaction.
+    it is; it is asked inside the transaction. A provider of which something was left is not asked for again: however
+    much of it is overdue, it hides nothing of the others.
     """
     taken: list[Look] = []
+    full = set(busy)
     with transaction.atomic():
-        by_lease: dict[float, list[int]] = defaultdict(list)
-        for look in due_looks(most, busy):
-            seconds = lease(look)
-            if seconds is not None:
-                by_lease[seconds].append(look.pk)
-                taken.append(look)
-        for seconds, pks in by_lease.items():
-            Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
+        while len(taken) < most:
+            by_lease: dict[float, list[int]] = defaultdict(list)
+            left: set[str] = set()
+            wanted = most - len(taken)
+            looks = due_looks(wanted, full)
+            for look in looks:
+                seconds = lease(look)
+                if seconds is None:
+                    left.add(look.provider)
+                else:
+                    by_lease[seconds].append(look.pk)
+                    taken.append(look)
+            for seconds, pks in by_lease.items():
+                Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
+            full |= left
+            if not left or len(looks) < wanted:
+                break
     return taken
 
 

@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
 from django.db.models import F
+from django.utils import timezone
 
 from accounts.models import Account, User
 from predictions import lifecycle
@@ -20,7 +22,7 @@ from predictions.clock import LOOK_LEASE
 from predictions.models import Prediction, Version
 from predictions.providers.base import Job, ProviderError, Update
 from predictions.running import tasks, watcher
-from tests import fakes
+from tests import factories, fakes
 from tests.predictions.test_upstream_routing import House, accept, fresh, house
 
 __all__ = ["house"]
@@ -178,3 +180,20 @@ def test_what_a_watcher_took_and_never_reported_is_due_again(
     Prediction.objects.update(look_at=F("look_at") - timedelta(seconds=LOOK_LEASE))
     with watching():
         until(lambda: fresh(prediction).phase == "result")
+
+
+def test_what_is_overdue_of_a_slow_service_hides_no_other(alice: User, version: Version) -> None:
+    long_ago = timezone.now() - timedelta(minutes=1)
+    common: dict[str, Any] = {"status": "processing", "phase": "running"}
+    for _ in range(6):
+        factories.make_prediction(alice, version, provider="slow", look_at=long_ago, **common)
+    other = factories.make_prediction(alice, version, provider="quick", look_at=timezone.now(), **common)
+    room = {"slow": 1, "quick": 1}
+
+    def lease(look: lifecycle.Look) -> float | None:
+        room[look.provider] -= 1
+        return 10.0 if room[look.provider] >= 0 else None
+
+    taken = lifecycle.claim_looks(5, lease)
+    assert [look.provider for look in taken] == ["slow", "quick"] and taken[1].pk == other.pk
+    assert Prediction.objects.filter(look_at__gt=timezone.now()).count() == 2
