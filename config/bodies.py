@@ -201,7 +201,7 @@ def _too_large(path: str, limit: int) -> Refused:
     return Refused(413, format_lazy(_TOO_LARGE, size=size))
 
 
-_TOO_LARGE = _("The request body must be at most {size}.")
+_TOO_LARGE = _("The request body is too large: {size} is the most.")
 _UNKNOWN = _(
     "The request does not say who sends it, so its body may be 64 KiB at most. Sign in, or send an API token, "
     "then send it again."
