@@ -181,7 +181,9 @@ def test_fifty_tries_of_one_account_are_one_success() -> None:
     user = factories.make_user()
     plain = tokens.issue(user, "race")[1]
     answers = together([partial(_post, plain, code) for _number in range(50)])
-    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 49
+    statuses = sorted(answer.status_code for answer in answers)
+    # Each counts as a try until it is looked at, so that those beyond ten at once may be told to wait.
+    assert statuses[0] == 200 and set(statuses[1:]) <= {409, 429}
     assert balance(user) == 10 * MICRO and RedeemCode.objects.get().uses_left == 49
 
 
