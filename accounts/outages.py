@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import structlog
 
@@ -15,7 +16,7 @@ log = structlog.get_logger(__name__)
 REST_S = 2.0
 """Seconds for which nobody asks after an error."""
 LOGGED_EVERY_S = 60.0
-REDIS_TIMEOUTS_S = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0}
+REDIS_TIMEOUTS_S: dict[str, Any] = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0}
 """How long one question waits; Redis answers in a thousandth of that or is away."""
 
 
