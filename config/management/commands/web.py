@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
 from config import staticfiles
 
@@ -30,6 +31,8 @@ class Command(BaseCommand):
         if settings.PROCESS_ROLE != "web":
             raise CommandError("Start it as `manage.py web`, or with DARKROOM_PROCESS_ROLE=web.")
         _collect_static()
+        # The checks have asked the database; their connection would be missing in the pool from now on.
+        connections.close_all()
         try:
             webserver.serve(
                 host=options["host"],
