@@ -88,7 +88,7 @@ def _database() -> str:
 
 
 PARTS: dict[str, tuple[Callable[[], str], ...]] = {
-    "database": (_database, deployment.broken_pooler),
+    "database": (_database,),
     "migrations": (deployment.later_migrations, deployment.missing_migrations),
     "secrets": (deployment.foreign_secrets,),
     "clock": (deployment.clock_difference,),
