@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -186,7 +187,12 @@ class Guard(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            found = await asyncio.wait_for(self._look_up(host, port), timeout or CONNECT_S)
+            # An address is its own: nobody is asked for it, in a thread.
+            found = (
+                [host]
+                if _is_address(host)
+                else await asyncio.wait_for(self._look_up(host, port), timeout or CONNECT_S)
+            )
         except TimeoutError:
             raise httpcore.ConnectTimeout("The name could not be resolved in time.") from None
         except (OSError, UnicodeError):
@@ -205,3 +211,11 @@ class Guard(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -7,10 +7,12 @@ and of one receiver small. A post that its process does not live to report is du
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -33,7 +35,12 @@ TICK_S = 0.2
 BREATH_S = 0.01
 BEAT_S = 5.0
 AT_ONCE = 64
+NAMES_AT_ONCE = 32
 READ_AT_MOST = 16 * 1024
+SWITCH_S = 0.0005
+"""Seconds for which one thread computes while another waits. With Python's own 5 ms the loop would wait so long after
+each of its system calls while the database's thread prepares what is next.
+"""
 LAST_WORDS_S = 4.0
 """Seconds that what is under way has left when the process is told to stop."""
 _ERRORS = (*http_client.TROUBLES, ValueError)
@@ -67,8 +74,10 @@ class _Poster:
 
     async def run(self) -> None:
         # One thread with one connection for everything that asks the database.
-        with ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
+        with _switching(SWITCH_S), ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
             loop = asyncio.get_running_loop()
+            # Names are looked up in threads: enough of them that a few names that hang hold up no other.
+            loop.set_default_executor(ThreadPoolExecutor(NAMES_AT_ONCE, thread_name_prefix="poster-names"))
 
             def ask(function: Callable[[], Any]) -> asyncio.Future[Any]:
                 return loop.run_in_executor(database, function)
@@ -105,6 +114,8 @@ class _Poster:
             task = asyncio.create_task(_deliver(one, ask))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
+            # One by one: the first steps of many at once would keep the loop from those that are under way.
+            await asyncio.sleep(0)
         return bool(claimed)
 
     async def _pause(self, *, hurry: bool) -> None:
@@ -114,6 +125,17 @@ class _Poster:
             await asyncio.sleep(BREATH_S)
         elif self._stop is not None:
             await asyncio.sleep(TICK_S)
+
+
+@contextlib.contextmanager
+def _switching(seconds: float) -> Iterator[None]:
+    """Threads of this process take turns that often inside the block."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def _deliver(one: Claimed, ask: Ask[Any]) -> None:
