@@ -108,8 +108,8 @@ class AwareDateFilter(admin.DateFieldListFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for values in self.used_parameters.values():
-            values[:] = [(isinstance(one, str) and _moment(one)) or one for one in values]
+        for name, values in cast("dict[str, list[Any]]", self.used_parameters).items():
+            self.used_parameters[name] = [(isinstance(one, str) and _moment(one)) or one for one in values]
 
 
 admin.FieldListFilter.register(
