@@ -111,6 +111,7 @@ class HouseClosed(Refused):
 
     status = 503
     title = "Service unavailable"
+    retry_after_s: int
 
     def __init__(self, detail: str, retry_after_s: int, *, maintained: bool) -> None:
         self.retry_after_s = retry_after_s

@@ -76,15 +76,15 @@ def limits_of(account: Account) -> Limits:
     """Those of its plan, else the server's."""
     plan = account.plan if account.plan_id is not None else None
 
-    def either(own: int | None, servers: int) -> int:
-        found = servers if own is None else own
-        return found or NO_LIMIT
+    def own(name: str, servers: int) -> int:
+        found: int | None = getattr(plan, name, None)
+        return (servers if found is None else found) or NO_LIMIT
 
     return Limits(
-        either(plan and plan.waiting_limit, settings.WAITING_LIMIT),
-        either(plan and plan.waiting_bytes, settings.WAITING_BYTES),
-        either(plan and plan.storage_quota, settings.STORAGE_QUOTA),
-        either(plan and plan.upload_quota, settings.UPLOAD_QUOTA),
+        predictions=own("waiting_limit", settings.WAITING_LIMIT),
+        input_bytes=own("waiting_bytes", settings.WAITING_BYTES),
+        storage=own("storage_quota", settings.STORAGE_QUOTA),
+        uploads=own("upload_quota", settings.UPLOAD_QUOTA),
     )
 
 
