@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Sum
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -143,9 +143,11 @@ def _any_step(house: House, chosen: random.Random) -> None:
     """One step of several threads in one house: nobody can tell what it comes to, so nothing is compared."""
     who, other = chosen.choice(house.people), chosen.choice(house.people)
     amount, jobs = chosen.randint(1, 30), [one.reference for one in who.jobs]
-    with contextlib.suppress(
-        credits.InsufficientCredits, credits.AccountClosed, IntegrityError, LedgerEntry.DoesNotExist
-    ):
+    refusals = [credits.InsufficientCredits, credits.AccountClosed, IntegrityError, LedgerEntry.DoesNotExist]
+    if connection.vendor == "sqlite":
+        # Of several who want the one write lock at once SQLite lets some wait too long; nothing of theirs has moved.
+        refusals.append(OperationalError)
+    with contextlib.suppress(*refusals):
         match chosen.choice(
             ("hold", "hold", "settle", "settle", "gift", "buy", "return", "dispute", "grant", "renew")
         ):
