@@ -129,7 +129,7 @@ def test_the_answer_is_read(name: str, house: Served, alice: User, changed: Any)
 
 def test_one_connection_too_many_reads_why(serve: Serve) -> None:
     served = serve(LeanHandler(threads=2), (2, 1))
-    busy = served.connect("GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
+    busy = served.connect("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
     busy.recv(10)
     for _ in range(ROUNDS):
         head = f"POST /echo HTTP/1.1\r\nHost: x\r\n{ANNOUNCED}\r\n"
