@@ -45,7 +45,7 @@ class DeliveryDesk(HistoryDesk):
         "Id of the message, of its prediction, or of the request that asked for it"
     )
     fields = (
-        "message_id", "account", "event", "state", "prediction_link", "request", "url", "attempts", "resent",
+        "message_id", "account", "event", "state", "prediction_link", "request_id", "url", "attempts", "resent",
         "answer_code", "answer_note", "body", "created_at", "due_at", "delivered_at",
     )  # fmt: skip
     readonly_fields = fields
@@ -55,7 +55,7 @@ class DeliveryDesk(HistoryDesk):
         return rows.defer(*(f"prediction__{name}" for name in HEAVY))
 
     @display(description=gettext_lazy("request"))
-    def request(self, delivery: Delivery) -> str:
+    def request_id(self, delivery: Delivery) -> str:
         return delivery.prediction.request_id if delivery.prediction is not None else ""
 
     @display(
