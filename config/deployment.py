@@ -118,7 +118,9 @@ def broken_pooler() -> str:
     try:
         for _time in range(2):
             # Statements are named by their order on a connection: the second one's first meets the first one's.
-            with psycopg.connect(**connection.get_connection_params(), autocommit=True) as one:
+            # The driver's own cursor: Django's puts the values into the SQL, and prepares nothing.
+            parameters = {**connection.get_connection_params(), "cursor_factory": psycopg.Cursor}
+            with psycopg.connect(**parameters, autocommit=True) as one:
                 one.execute("SELECT 1", prepare=True)
     except (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName):
         return (
