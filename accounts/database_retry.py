@@ -40,7 +40,7 @@ def run(deed: Callable[[], T]) -> T:
         except AWAY as error:
             if connection.in_atomic_block or not is_away(error) or _is_over():
                 raise
-            log.info("database_away", reason=str(error).strip().splitlines()[0])
+            log.info("database_away", reason=str(error).strip().partition("\n")[0])
             connection.close()
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -127,6 +127,9 @@ def broken_pooler() -> str:
             "DARKROOM_DATABASE_URL asks for prepared statements (prepare_threshold), and the pooler in between does "
             "not keep them. Leave prepare_threshold out, or set max_prepared_statements in pgbouncer 1.21 or later."
         )
+    except psycopg.OperationalError:
+        # The pooler is full just now: what it keeps cannot be told, and is no reason not to start.
+        return ""
     return ""
 
 

@@ -23,6 +23,8 @@ from config import deployment, health
 log = structlog.get_logger(__name__)
 KEPT_S = 1.0
 """Seconds for which an answer is given again."""
+HUNG_S = 3.0
+"""Seconds after which a report that is being made is waited for no longer."""
 STORAGE_KEPT_S = 10.0
 """The same for what was found by writing a file."""
 PATHS = ("/livez", "/readyz", "/health")
@@ -50,15 +52,22 @@ class Kept:
         self._until = float("-inf")
 
     def get(self) -> Report:
-        """The report, at most a moment old; while a new one is made the others are given the last."""
-        last = self._report
-        if last is not None and (time.monotonic() < self._until or self._making.locked()):
+        """The report, at most a moment old; while a new one is made the others are given the last.
+
+        Where that takes `HUNG_S` the answer is no: a database or a disk that hangs answers nobody.
+        """
+        last, age = self._report, time.monotonic() - self._until
+        if last is not None and (age < 0 or (age < HUNG_S and self._making.locked())):
             return last
-        with self._making:
+        if not self._making.acquire(timeout=HUNG_S):
+            return Report(False, {"status": "unavailable"})
+        try:
             if self._report is None or time.monotonic() >= self._until:
                 self._report = self._make()
                 self._until = time.monotonic() + KEPT_S
             return self._report
+        finally:
+            self._making.release()
 
     def forget(self) -> None:
         """Make it anew at the next question (for tests)."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
-from accounts.models import User
+from accounts.models import SecretFingerprint, User
 from config.management.commands import prepare
 from predictions.models import HostedModel, Version
 
@@ -50,6 +50,15 @@ def test_it_changes_nothing_the_second_time(paper: Path) -> None:
     call_command("prepare")
     assert (User.objects.count(), HostedModel.objects.count(), Version.objects.count()) == before
     assert not paper.exists()
+
+
+def test_it_ends_where_another_machine_left_its_secrets_since_they_were_checked(paper: Path) -> None:
+    call_command("prepare")
+    SecretFingerprint.objects.update(digest="0" * 64)
+    with pytest.raises(
+        CommandError, match="DARKROOM_SECRET_KEY and DARKROOM_KEYS: this database was made with other"
+    ):
+        call_command("prepare", skip_checks=True)
 
 
 def test_it_leaves_no_administrator_whose_password_could_not_be_written_down(

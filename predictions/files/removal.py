@@ -113,4 +113,7 @@ def remove_old_temporary(age_s: float = 3600.0) -> int:
                 removed += 1
         except FileNotFoundError:
             continue
+        except OSError as error:
+            # Somebody else's, perhaps: it holds back no other.
+            log.warning("temporary_not_removed", path=entry.path, error=str(error))
     return removed

@@ -143,7 +143,7 @@ class Homecoming:
 
     def _end(self, way: _Way) -> None:
         prediction, claim, found = way.prediction, way.one.claim, way.found
-        again = retries.of(prediction, found.awaited) if found.awaited else None
+        again = database_retry.run(partial(retries.of, prediction, found.awaited)) if found.awaited else None
         if again is not None and strays.is_upstream(prediction.provider):
             collecting.give_up(found, again.given_up)
         if way.provider is not None and way.refs:

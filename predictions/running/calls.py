@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from accounts import tracing
 from predictions.providers.base import Provider
 from predictions.running.sessions import Sessions
 
@@ -31,7 +32,7 @@ class _Call:
     coroutine: Coroutine[Any, Any, Any]
     then: Callable[[Any], None]
     provider: Provider | None
-    context: contextvars.Context
+    request_id: str
     """Of whoever asked for the call: it and what is made of its answer are logged as done for the same request."""
 
 
@@ -52,7 +53,7 @@ class Calls:
 
         The coroutine must not raise. Connections to `provider` are kept.
         """
-        self._new.append(_Call(coroutine, then, provider, contextvars.copy_context()))
+        self._new.append(_Call(coroutine, then, provider, tracing.current()))
 
     def until_done(self, meanwhile: Callable[[], None], every_s: float) -> None:
         """Wait until nothing is under way, also what `then` adds; call `meanwhile` every so many seconds."""
@@ -60,7 +61,8 @@ class Calls:
         while self._new or self._under_way:
             for task in self._runner.run(self._next(max(due - time.monotonic(), 0.0))):
                 call = self._under_way.pop(task)
-                call.context.run(call.then, task.result())
+                with tracing.bound(call.request_id):
+                    call.then(task.result())
             if time.monotonic() >= due:
                 meanwhile()
                 due = time.monotonic() + every_s
@@ -88,11 +90,17 @@ class Calls:
         for call in new:
             if call.provider is not None:
                 await self._sessions.keep(call.provider)
-            self._under_way[asyncio.create_task(call.coroutine, context=call.context)] = call
+            self._under_way[asyncio.create_task(_within_request(call))] = call
         done, _pending = await asyncio.wait(
             self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         return done
+
+
+async def _within_request(call: _Call) -> Any:
+    # In the context of the loop, where a provider finds the connections that `Sessions` keeps.
+    with tracing.bound(call.request_id):
+        return await call.coroutine
 
 
 _keeps = False

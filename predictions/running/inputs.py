@@ -30,7 +30,7 @@ from predictions.engine import data_uri
 from predictions.files import media, uploads
 from predictions.lifecycle import strays
 from predictions.models import Output, Prediction, StoredFile, Upload, Version
-from predictions.providers.base import InputFile
+from predictions.providers.base import InputFile, ProviderError
 from predictions.validation import Fault
 
 MAX_PICTURE = 25 * 1024 * 1024
@@ -44,6 +44,8 @@ MAX_TOGETHER = 4 * MAX_PICTURE
 """Bytes of all of them."""
 ADDRESS_LIFE = timedelta(hours=1)
 """How long an upload's signed address is good for, counted from the start."""
+STORAGE_PAUSE_S = 5.0
+"""Seconds after which a prediction is looked at again whose own files could not be read: the storage was away."""
 _SCHEMES = ("http://", "https://")
 _PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|....ftypavi[fs]|....ftypmif1", re.DOTALL)
 """How the pictures begin that can be looked at here; anything else is left where it is, for the upstream to fetch."""
@@ -382,14 +384,19 @@ def _upload(prediction: Prediction, name: str, public_id: str) -> tuple[tuple[st
 
 
 def _content(name: str, file: StoredFile) -> bytes:
-    """The bytes of one of our own files. Raises NotFetched."""
+    """The bytes of one of our own files. Raises NotFetched, or ProviderError while the storage is away."""
     try:
         with media.opened(file) as opened:
             return opened.read()
     except media.FileGone:
         raise _not_fetched(name, "this server no longer has that file") from None
     except media.StorageAway:
-        raise _not_fetched(name, "the files of this server cannot be reached just now") from None
+        # Nothing was sent: it waits, as for a provider that is busy.
+        raise ProviderError(
+            "The files of this server cannot be reached just now.",
+            permanent=False,
+            retry_after=STORAGE_PAUSE_S,
+        ) from None
 
 
 def output_named(url: str, origin: str) -> tuple[str, str] | None:

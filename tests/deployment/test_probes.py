@@ -150,6 +150,29 @@ def test_many_who_ask_at_once_are_told_what_was_found_once(monkeypatch: pytest.M
     assert made == [1]
 
 
+def test_a_probe_of_what_hangs_is_answered_no_and_never_with_what_was_true_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def look() -> probes.Report:
+        if hangs.is_set():
+            goes_on.wait(60)
+        return probes.Report(True, {})
+
+    kept = probes.Kept(look)
+    monkeypatch.setattr(probes, "KEPT_S", 0.0)
+    monkeypatch.setattr(probes, "HUNG_S", 0.1)
+    assert kept.get().ok
+    hangs.set()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(kept.get)
+        while kept.get().ok:
+            assert not first.done()
+        goes_on.set()
+        assert first.result(10).ok and kept.get().ok
+
+
 @pytest.mark.parametrize(("minutes", "way"), [(3, "ahead of"), (-3, "behind")])
 def test_a_clock_that_is_off_is_told_with_seconds_and_direction(
     minutes: int, way: str, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, transaction
 
 from accounts import fingerprints, first_admin
-from config import file_modes, staticfiles
+from config import deployment, file_modes, staticfiles
 from predictions import catalogue, fixtures
 from predictions.running import leash
 
@@ -33,6 +33,9 @@ class Command(BaseCommand):
         with _one_at_a_time():
             call_command("migrate", interactive=False, verbosity=0)
             fingerprints.renew()
+            # Asked again: another machine may have left its own since the checks.
+            if words := deployment.foreign_secrets():
+                raise CommandError(words)
             catalogue.load()
             fixtures.match_mode()
             _make_first_admin()
