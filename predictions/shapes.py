@@ -19,17 +19,15 @@ THUMBNAILS = 48 * 1024
 
 def expected_size(given: dict[str, Any], properties: dict[str, dict[str, Any]]) -> tuple[int, int] | None:
     """Width and height in pixels of a picture made with these inputs; None where nothing says."""
-
-    def value(name: str) -> Any:
-        return given.get(name, properties.get(name, {}).get("default"))
-
-    width, height = value("width"), value("height")
+    width, height = _value("width", given, properties), _value("height", given, properties)
     if isinstance(width, int) and isinstance(height, int):
         return (width, height) if min(width, height) > 0 and max(width, height) <= LARGEST else None
-    ratio = value("aspect_ratio")
+    ratio = _value("aspect_ratio", given, properties)
+    if not isinstance(ratio, str):
+        return None
     if ratio in RATIOS:
         return RATIOS[ratio]
-    shape = logarithm(ratio) if isinstance(ratio, str) else math.inf
+    shape = logarithm(ratio)
     if not abs(shape) <= math.log(LARGEST / USUAL):
         return None
     side = math.exp(shape / 2)
@@ -39,8 +37,13 @@ def expected_size(given: dict[str, Any], properties: dict[str, dict[str, Any]]) 
 def expected_bytes(given: dict[str, Any], properties: dict[str, dict[str, Any]]) -> int:
     """Bytes that one picture made with these inputs will take with its thumbnails, roughly and rather too many."""
     width, height = expected_size(given, properties) or (USUAL, USUAL)
-    form = given.get("output_format", properties.get("output_format", {}).get("default"))
+    form = _value("output_format", given, properties)
     return int(width * height * (LOSSY if form in ("jpg", "jpeg", "webp") else LOSSLESS)) + THUMBNAILS
+
+
+def _value(name: str, given: dict[str, Any], properties: dict[str, dict[str, Any]]) -> Any:
+    """What is given for an input, else its default; None for one that the model does not have, which nothing checks."""
+    return given.get(name, properties[name].get("default")) if name in properties else None
 
 
 def logarithm(ratio: str) -> float:

@@ -84,9 +84,9 @@ class Version(models.Model):
 
     @property
     def properties(self) -> dict[str, dict[str, Any]]:
-        """The inputs by name, as JSON Schema."""
-        found: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
-        return found
+        """The inputs by name, as JSON Schema; empty where that is `true` or `false`, as it may be."""
+        found: dict[str, Any] = self.input_schema.get("properties", {})
+        return {name: rule if isinstance(rule, dict) else {} for name, rule in found.items()}
 
     @property
     def gives_files(self) -> bool:

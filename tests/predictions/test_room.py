@@ -153,6 +153,39 @@ def test_an_input_that_can_never_wait_is_no_reason_to_try_again(
     assert refused.value.faults[0].field == "input"
 
 
+def of_words(**inputs: Any) -> Version:
+    """A model that is asked with a prompt and these inputs."""
+    properties = {"prompt": {"type": "string"}, **inputs}
+    return factories.make_version(input_schema={"type": "object", "properties": properties})
+
+
+@pytest.mark.parametrize(
+    "given", [{"aspect_ratio": []}, {"aspect_ratio": {}}, {"width": "a", "height": []}, {"output_format": {}}]
+)
+def test_an_input_that_the_model_does_not_have_may_be_anything(
+    alice: User, provider: FakeProvider, given: dict[str, Any]
+) -> None:
+    assert ask(alice, of_words(), prompt="a cat", **given).public_id
+
+
+@pytest.mark.parametrize("value", [[], {}, 7, "16:9", "1:0", "custom"])
+def test_an_input_that_may_be_anything_says_nothing_of_the_size_where_it_is_none(
+    alice: User, provider: FakeProvider, value: Any
+) -> None:
+    lax = of_words(aspect_ratio=True, output_format=True, width=True)
+    given = dict.fromkeys(("aspect_ratio", "output_format", "width"), value)
+    assert ask(alice, lax, prompt="a cat", **given).output_bytes > 100_000
+
+
+def test_an_input_that_the_model_does_not_have_makes_no_picture_smaller(
+    alice: User, provider: FakeProvider
+) -> None:
+    version = of_words()
+    plain = ask(alice, version, prompt="a cat").output_bytes
+    given = {"width": 1, "height": 1, "aspect_ratio": "8:1", "output_format": "webp"}
+    assert ask(alice, version, prompt="a cat", **given).output_bytes == plain
+
+
 @pytest.mark.timeout(300)
 def test_fifty_three_inputs_of_eight_megabytes_are_not_all_taken(alice: User, provider: FakeProvider) -> None:
     uri = {"type": "string", "format": "uri"}
