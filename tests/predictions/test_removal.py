@@ -10,9 +10,8 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from predictions.files import uploads
+from predictions.files import removal, uploads
 from predictions.models import StoredFile
-from predictions.running import sweep
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,9 +51,9 @@ def test_one_file_that_cannot_be_removed_keeps_none_of_the_others(
     doomed: list[StoredFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stubborn = Stubborn(monkeypatch, doomed[0].key)
-    sweep.once()
+    removal.remove_unowned()
     assert left() == [doomed[0].key]
-    sweep.once()
+    removal.remove_unowned()
     assert stubborn.asked.count(doomed[0].key) == 1
 
 
@@ -64,14 +63,14 @@ def test_it_is_tried_again_later_with_growing_pauses_until_it_goes(
     stubborn = Stubborn(monkeypatch, doomed[0].key)
     pauses = []
     for _round in range(4):
-        sweep.once()
+        removal.remove_unowned()
         row = StoredFile.objects.get()
         assert row.removal_due_at is not None
         StoredFile.objects.update(removal_due_at="2020-01-01T00:00:00Z")
         pauses.append(row.removal_failures)
     assert pauses == [1, 2, 3, 4] and len(stubborn.asked) == 4 + 4
     stubborn.keys.clear()
-    sweep.once()
+    removal.remove_unowned()
     assert left() == []
 
 
@@ -84,7 +83,7 @@ def test_each_pause_is_longer_than_the_one_before_up_to_hours(
         StoredFile.objects.filter(pk=doomed[0].pk).update(
             removal_failures=failures, removal_due_at="2020-01-01T00:00:00Z"
         )
-        sweep.once()
+        removal.remove_unowned()
         due.append(StoredFile.objects.get().removal_due_at)
     assert due == sorted(due)
     assert (due[-1] - due[0]).total_seconds() < 7 * 3600
@@ -92,7 +91,7 @@ def test_each_pause_is_longer_than_the_one_before_up_to_hours(
 
 def test_the_operator_is_told_by_the_audit(doomed: list[StoredFile], monkeypatch: pytest.MonkeyPatch) -> None:
     Stubborn(monkeypatch, doomed[0].key)
-    sweep.once()
+    removal.remove_unowned()
     StoredFile.objects.update(doomed_at="2020-01-01T00:00:00Z")
     out = io.StringIO()
     with pytest.raises(CommandError):
@@ -108,8 +107,8 @@ def test_a_storage_that_removes_nothing_is_asked_a_few_times_a_round(
         uploads.take_away(file.upload.pk)
     uploads.remove_unneeded()
     stubborn = Stubborn(monkeypatch, *left())
-    sweep.once()
+    removal.remove_unowned()
     assert len(stubborn.asked) == 10
     stubborn.keys.clear()
-    sweep.once()
+    removal.remove_unowned()
     assert len(left()) == 10
