@@ -6,6 +6,7 @@ the sweep does not know: `pending` (being written), `kept` (owned), `doomed` (to
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -22,7 +23,7 @@ import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -198,15 +199,19 @@ def store(
     width: int | None = None,
     height: int | None = None,
 ) -> StoredFile:
-    """Move a finished temporary file to its reserved place and note what it is. The row stays pending."""
-    size = path.stat().st_size
-    _move_in(row.key, path)
-    with transaction.atomic():
-        noted = StoredFile.objects.filter(pk=row.pk, size=row.size).update(
-            size=size, sha256=sha256, content_type=content_type, width=width, height=height
-        )
-        if noted and row.account_id is not None and size > row.size:
-            room.store(row.account_id, size - row.size)
+    """Move a finished temporary file to its reserved place and note what it is. The row stays pending.
+
+    Where that fails the place is given up.
+    """
+    with given_up_if_it_fails([row]):
+        size = path.stat().st_size
+        _move_in(row.key, path)
+        with transaction.atomic():
+            noted = StoredFile.objects.filter(pk=row.pk, size=row.size).update(
+                size=size, sha256=sha256, content_type=content_type, width=width, height=height
+            )
+            if noted and row.account_id is not None and size > row.size:
+                room.store(row.account_id, size - row.size)
     row.size, row.sha256, row.content_type, row.width, row.height = size, sha256, content_type, width, height
     return row
 
@@ -248,8 +253,9 @@ def store_all(files: Sequence[Finished], account_id: int) -> list[StoredFile]:
             for row in rows:
                 together.send(_PENDING.statement(row))
         room.store(account_id, sum(row.size for row in rows))
-    for row, file in zip(rows, files, strict=True):
-        _move_in(row.key, file.path)
+    with given_up_if_it_fails(rows):
+        for row, file in zip(rows, files, strict=True):
+            _move_in(row.key, file.path)
     return rows
 
 
@@ -281,6 +287,30 @@ def doom(files: Sequence[StoredFile | int]) -> None:
     """
     keys = [file if isinstance(file, int) else file.pk for file in files]
     StoredFile.objects.filter(pk__in=keys).update(state=StoredFile.State.DOOMED, doomed_at=Now())
+
+
+def doom_pending(files: Sequence[StoredFile]) -> None:
+    """Give up places whose owner will not come, so that they take no room until the sweep looks for such.
+
+    Only those that are pending still: an owner may have come though its answer was lost.
+    """
+    with transaction.atomic():
+        pending = StoredFile.objects.filter(
+            pk__in=[file.pk for file in files], state=StoredFile.State.PENDING
+        )
+        pending.update(state=StoredFile.State.DOOMED, doomed_at=Now())
+
+
+@contextlib.contextmanager
+def given_up_if_it_fails(files: Sequence[StoredFile]) -> Iterator[None]:
+    """Around what makes places owned: where it raises, they are given up."""
+    try:
+        yield
+    except BaseException:
+        # What happened is raised, also where the database is what failed: then the sweep finds them.
+        with contextlib.suppress(DatabaseError):
+            doom_pending(files)
+        raise
 
 
 def doom_orphan(key: str) -> bool:

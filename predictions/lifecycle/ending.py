@@ -101,7 +101,7 @@ def succeed(
 
     `note`: a last line for the log, such as which output is missing; `asked`: how many outputs there should have been,
     0 for as many as there are; `filtered`: how many of them the house dropped, with what is noted of these and others.
-    False where the claim lost: somebody else ended it, and the files stay pending for the sweep.
+    False where the claim lost: somebody else ended it, and the files stay pending.
     """
     output = _shown_output(prediction, outputs, value)
     metrics = dict((prediction.result or {}).get("metrics") or {})

@@ -52,6 +52,8 @@ class _Way:
     until: float = field(default_factory=lambda: time.monotonic() + ROUND_S)
     asked: int = 0
     """How many of its files were asked for so far, or stored before the end."""
+    is_delivered: bool = False
+    """Whether its prediction has ended with what was stored."""
 
     @property
     def prediction(self) -> Prediction:
@@ -101,6 +103,8 @@ class Homecoming:
                 self._broken = self._broken or error
         if not more:
             self._ways.discard(way)
+            if not way.is_delivered:
+                way.found.give_up_files()
 
     def _begin(self, way: _Way) -> bool:
         way.refs, way.found = database_retry.run(partial(collecting.plan, way.prediction, way.provider))
@@ -153,7 +157,9 @@ class Homecoming:
         if not found.is_enough and not found.judged:
             why = collecting.why_nothing(found)
             database_retry.run(partial(lifecycle.fail, prediction.pk, why, claim=claim))
-        elif database_retry.run(partial(_ended, prediction, claim, found)) and way.provider is not None:
+            return
+        way.is_delivered = database_retry.run(partial(_ended, prediction, claim, found))
+        if way.is_delivered and way.provider is not None:
             log.info("result_stored", prediction=prediction.public_id, outputs=len(found.outputs))
             done = calling_off.release(way.provider, calling_off.job_of(prediction))
             self.calls.add(done, _nothing, way.provider)

@@ -77,6 +77,12 @@ class Found:
         """Why some are not there, for operators."""
         return "; ".join(sorted({*self.missing.values(), *self.awaited.values()}))
 
+    def give_up_files(self) -> None:
+        """Nobody will own what was stored here: another round, or another worker, fetches it anew."""
+        files = [file for output in self.outputs if output.row is None for file in output.files()]
+        if files:
+            database_retry.run(partial(media.doom_pending, files))
+
     @property
     def note(self) -> str:
         """The line for the log that says which outputs are missing; empty where none is."""

@@ -72,9 +72,14 @@ def _show(prediction: Prediction, basket: Basket) -> None:
         brought.append(one)
     if brought:
         found = Found()
-        collecting.store(found, brought, prediction.account_id)
-        notes.stands(found.judged.values())
-        lifecycle.show(prediction, found.outputs, notes.hits(prediction, found.judged.items()))
+        shown = False
+        try:
+            collecting.store(found, brought, prediction.account_id)
+            notes.stands(found.judged.values())
+            shown = lifecycle.show(prediction, found.outputs, notes.hits(prediction, found.judged.items()))
+        finally:
+            if not shown:
+                found.give_up_files()
 
 
 def _key(prediction: Prediction) -> str:

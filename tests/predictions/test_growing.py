@@ -132,7 +132,7 @@ def test_what_is_stored_too_late_is_not_shown(
     seen(provider, 1)
     ended = fresh(growing)
     assert (ended.status, ended.output) == ("canceled", None) and not Output.objects.exists()
-    assert not StoredFile.objects.filter(state="kept").exists()
+    assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
 
 
 def test_of_two_workers_the_second_shows_nothing_twice(growing: Prediction, provider: FakeProvider) -> None:

@@ -10,11 +10,12 @@ import pytest
 from django.db.models import F
 
 from accounts.models import MICRO, User
+from predictions import lifecycle, room
 from predictions.engine import data_uri
-from predictions.files import uploads
+from predictions.files import removal, uploads
 from predictions.models import Output, Prediction, StoredFile, Version
 from predictions.providers.base import OutputRef, ProviderError, Update
-from predictions.running import tasks
+from predictions.running import collecting, tasks
 from tests import factories, fakes
 from tests.predictions.test_inputs import SCHEMA
 from tests.predictions.test_upstream_routing import House, accept, fresh, house, outcomes
@@ -78,6 +79,55 @@ def test_what_may_still_come_is_waited_for_and_then_delivered_whole(
     Prediction.objects.update(not_before=None)
     tasks.collect()
     assert (fresh(prediction).status, len(fresh(prediction).output)) == ("succeeded", 2)
+
+
+def test_what_came_takes_no_room_while_the_rest_is_waited_for(
+    alice: User, four: Version, house: House
+) -> None:
+    prediction = begun(alice, four, house, result("a", "b", "c"), a=PICTURE, b=PICTURE, c=BUSY)
+    for _round in range(3):
+        assert fresh(prediction).phase == "result"
+        assert room.used(factories.account_of(alice)) == 0
+        Prediction.objects.update(not_before=None)
+        tasks.collect()
+    next(iter(house.ups.values())).files["c"] = PICTURE
+    Prediction.objects.update(not_before=None)
+    tasks.collect()
+    removal.remove_unowned()
+    assert len(fresh(prediction).output) == 3
+    assert room.used(factories.account_of(alice)) == sum(StoredFile.objects.values_list("size", flat=True))
+    assert set(StoredFile.objects.values_list("state", flat=True)) == {"kept"}
+
+
+@pytest.mark.parametrize("meanwhile", ["ended", "taken over"])
+def test_what_came_for_a_prediction_that_is_no_longer_ours_takes_no_room(
+    alice: User, four: Version, house: House, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    store = collecting.store
+
+    def late(found: collecting.Found, *rest: Any) -> None:
+        store(found, *rest)
+        if meanwhile == "ended":
+            lifecycle.fail(Prediction.objects.get().pk, "It broke.")
+        else:
+            Prediction.objects.update(claim="another")
+
+    monkeypatch.setattr(collecting, "store", late)
+    begun(alice, four, house, result("a", "b"), a=PICTURE, b=PICTURE)
+    assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
+    assert room.used(factories.account_of(alice)) == 0
+
+
+def test_what_came_takes_no_room_where_the_rest_breaks(
+    alice: User, four: Version, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise ProviderError("It went away.", permanent=False)
+
+    monkeypatch.setattr(collecting, "judge", lost)
+    begun(alice, four, house, result("a", "b"), a=PICTURE, b=PICTURE)
+    assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
+    assert room.used(factories.account_of(alice)) == 0
 
 
 def test_after_the_patience_those_that_came_must_do(alice: User, four: Version, house: House) -> None:
