@@ -87,7 +87,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
             # Others of the account were kept meanwhile.
             raise room.refusal_of_upload(account, writing.size) or StorageFull() from None
         file = media.store(place, writing.path, sha256=sha256, content_type=content_type)
-    with transaction.atomic():
+    with media.given_up_if_it_fails([file]), transaction.atomic():
         upload = Upload.objects.create(
             user=user,
             account=account,

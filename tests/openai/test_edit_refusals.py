@@ -11,8 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts import credits
 from accounts.models import MICRO, Plan, User
+from accounts.switches import SwitchedOff
 from predictions import judging
-from predictions.files import phash
+from predictions.files import phash, uploads
 from predictions.models import Prediction, StoredFile, Upload, Version
 from tests import factories, fakes
 from tests.fakes import FakeProvider
@@ -248,3 +249,27 @@ def test_json_that_cannot_be_used_is_refused_by_name(
 ) -> None:
     model = "acme/inpainter" if "mask" in body else "acme/editor"
     refused(post_json(openai, {"model": model, "prompt": "a hat", **body}), 400, param)
+
+
+@pytest.mark.parametrize("error", [SwitchedOff("uploads"), OSError(5, "Input/output error")])
+def test_a_picture_is_forgotten_where_the_next_one_cannot_be_kept(
+    openai: OpenAI,
+    inpainter: Version,
+    provider: FakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    keep, kept = uploads.keep, list[Upload]()
+
+    def once(*args: Any) -> Upload:
+        if kept:
+            raise error
+        kept.append(keep(*args))
+        return kept[0]
+
+    monkeypatch.setattr(uploads, "keep", once)
+    openai.client.raise_request_exception = False
+    answer = post(openai, model="acme/inpainter", image=file(png()), mask=file(half_clear()))
+    assert answer.status_code in (500, 503) and len(kept) == 1
+    assert not Upload.objects.filter(deleted_at=None).exists()
+    assert not StoredFile.objects.exclude(state="doomed").exists()

@@ -15,10 +15,9 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import MICRO, Plan, User
-from predictions import availability, lifecycle, refusals, submit
-from predictions.files import media, uploads
+from predictions import availability, judging, lifecycle, refusals, room, submit
+from predictions.files import media, removal, uploads
 from predictions.models import AccountUsage, Prediction, StoredFile, Upload, UploadUse, Version
-from predictions.running import sweep
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider, provider
 
@@ -253,7 +252,7 @@ def test_uploads_count_towards_the_quota(alice: User, settings: Any) -> None:
     Upload.objects.update(deleted_at="2020-01-01T00:00:00Z")
     uploads.remove_unneeded()
     assert send(alice, b"b" * 1_000_000).status_code == 201
-    sweep.once()
+    removal.remove_unowned()
     assert audit() == []
 
 
@@ -355,9 +354,32 @@ def test_a_place_that_nobody_came_back_to_is_free_again(alice: User, settings: A
     media.reserve_upload(factories.account_of(alice), 1_000_000)  # and the process is killed
     assert send(alice, b"a" * 1_000_000).status_code == 403
     StoredFile.objects.update(created_at="2020-01-01T00:00:00Z")
-    sweep.once()
+    removal.remove_unowned()
     assert send(alice, b"a" * 1_000_000).status_code == 201
     assert audit() == []
+
+
+class Away(Exception):
+    """What a storage or a database raises that is away."""
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise Away
+
+
+@pytest.mark.parametrize(("where", "name"), [(media, "_move_in"), (media, "keep"), (judging.sent, "belongs")])
+def test_an_upload_that_fails_leaves_no_place_taken(
+    alice: User, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    account = factories.account_of(alice)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, refuse)
+        with pytest.raises(Away):
+            uploads.keep(alice, account, uploads.Sent("a.bin", "image/png", {}), [b"a" * 5000])
+    assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
+    assert room.used(account) == 0
+    removal.remove_unowned()
+    assert not StoredFile.objects.exists() and audit() == []
 
 
 # -- The audit -----------------------------------------------------------------------------------------------

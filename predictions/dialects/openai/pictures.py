@@ -18,7 +18,7 @@ from predictions.dialects.openai.edits import EditBody, Picture, too_large
 from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
 from predictions.models import Upload
-from predictions.refusals import ServerFull, StorageFull
+from predictions.refusals import ServerFull
 from predictions.running.inputs import MAX_PICTURE
 
 STAND_IN = (
@@ -145,7 +145,7 @@ def _unusable(field: str, fault: convert.Unusable) -> ImageError:
 def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], list[Upload]]:
     """The inputs that name the pictures, and the uploads made for them.
 
-    Raises refusals.ServerFull, refusals.StorageFull or ImageError, keeping nothing.
+    Raises refusals.ServerFull, refusals.StorageFull, ImageError, or what the storage raises, keeping nothing.
     """
     token, inputs, made = request.api_token, {}, []
     try:
@@ -158,14 +158,15 @@ def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], lis
                 chunks = iter(lambda: file.read(media.CHUNK), b"")
                 made.append(uploads.keep(token.user, token.account, sent, chunks))
             inputs[one.name] = _address(request, made[-1].public_id)
-    except (media.DiskFull, StorageFull) as full:
+    except BaseException as error:
         forget(made)
-        raise full if isinstance(full, StorageFull) else ServerFull() from None
-    except uploads.NotTaken as refused:
-        forget(made)
-        error = generation_failed(str(refused), "moderation_blocked")
-        error.param = one.name
-        raise error from None
+        if isinstance(error, media.DiskFull):
+            raise ServerFull from None
+        if isinstance(error, uploads.NotTaken):
+            refusal = generation_failed(str(error), "moderation_blocked")
+            refusal.param = one.name
+            raise refusal from None
+        raise
     return inputs, made
 
 
