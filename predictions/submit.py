@@ -281,10 +281,14 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
                 "The first request with this Idempotency-Key is still under way; try again."
             ) from None
         return first
-    except room.NoRoom:
+    except (room.NoRoom, uploads.Gone) as refused:
+        # The same create, sent twice at once, may be what took the last room.
+        first = _replay_all(account, user, keys)
+        if first:
+            return first
+        if isinstance(refused, uploads.Gone):
+            raise InvalidInput(_gone(offers)) from None
         raise room.refusal(account, [_work(row) for row in rows]) or _just_now(account) from None
-    except uploads.Gone:
-        raise InvalidInput(_gone(offers)) from None
     except credits.TokenLimitReached as reached:
         raise TokenLimit(reached) from None
     except credits.AccountLimitReached as reached:

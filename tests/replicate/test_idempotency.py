@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accounts import credits, tokens
 from accounts.models import MICRO, Membership, User
 from accounts.organizations import founding
+from predictions import submit
 from predictions.models import IdempotencyKey, Prediction, Version
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
@@ -55,6 +58,31 @@ def test_fifty_at_once_make_one(api: Api, alice: User, version: Version, provide
     ids = [one for _ in range(5) for one in races.together([create] * 10)]
     assert (len(ids), len(set(ids)), Prediction.objects.count()) == (50, 1, 1)
     assert factories.account_of(alice).held == MICRO
+
+
+def test_a_repeat_at_once_is_answered_where_the_first_took_the_last_room(
+    api: Api, version: Version, provider: FakeProvider, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WAITING_LIMIT = 1
+    check, first = submit.check, list[Any]()
+
+    def second(*args: Any, **named: Any) -> submit.Offer:
+        """The repeat has found its key unknown; the first is accepted before it goes on."""
+        if not first:
+            first.append(None)
+            first[0] = Api(api.token).create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
+        return check(*args, **named)
+
+    monkeypatch.setattr(submit, "check", second)
+    again = api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
+    assert (first[0].status_code, again.status_code, again.headers.get("Idempotent-Replayed")) == (
+        201,
+        201,
+        "true",
+    )
+    assert again.json()["id"] == first[0].json()["id"] and Prediction.objects.count() == 1
+    other = api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="two")
+    assert other.status_code == 429
 
 
 def test_a_key_belongs_to_its_account_and_ends_after_a_day(
