@@ -16,6 +16,8 @@ from predictions.validation import Fault
 
 Waiting = Literal["predictions", "input_bytes", "output_bytes"]
 """What of predictions that have not ended is at its limit: their number, their inputs, or their outputs to come."""
+Full = Literal["pictures", "uploads", "file"]
+"""Whose room is full: of all that is stored, of uploads alone, or one file is larger than that whole room."""
 _NAMED = 10
 """Models of a plan that a refusal names."""
 
@@ -146,25 +148,41 @@ class StorageFull(Refused):
     # Not 402, which is about credit, and not 507, which clients would try again.
     status = 403
     title = "Storage full"
-    of_sent_files = False
-    """Whether it is the room for uploads."""
+    detail = "Other files of this account took the room at the same moment. Nothing was charged; try again."
+    what: Full | None = None
+    """What is full; None where there was no room for a moment only."""
 
     @classmethod
     def of_pictures(cls, used: int, quota: int) -> StorageFull:
         """The quota of all that is stored. Bytes."""
-        return cls(
+        return cls._of(
+            "pictures",
             f"Your pictures and uploads take {_size(used)} of {_size(quota)}. Delete some and empty the trash, then "
-            "try again. Nothing was charged."
+            "try again. Nothing was charged.",
         )
 
     @classmethod
     def of_uploads(cls, used: int, quota: int) -> StorageFull:
         """The quota of uploads alone. Bytes."""
-        full = cls(
+        return cls._of(
+            "uploads",
             f"Your uploads take {_size(used)} of {_size(quota)}. Each goes a day after it came; delete some, then try "
-            "again. Nothing was charged."
+            "again. Nothing was charged.",
         )
-        full.of_sent_files = True
+
+    @classmethod
+    def of_file(cls, size: int, quota: int) -> StorageFull:
+        """A file that would not fit into an empty quota either. Bytes."""
+        return cls._of(
+            "file",
+            f"The file takes {_size(size)}, and all files of this account together may take {_size(quota)}. Send a "
+            "smaller one. Nothing was charged.",
+        )
+
+    @classmethod
+    def _of(cls, what: Full, detail: str) -> StorageFull:
+        full = cls(detail)
+        full.what = what
         return full
 
 

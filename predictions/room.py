@@ -159,6 +159,9 @@ def refusal(account: Account, works: Sequence[Work] = ()) -> Refused | None:
     stored = used(account)
     if stored >= limits.storage:
         return StorageFull.of_pictures(stored, limits.storage)
+    if len(works) > limits.predictions:
+        text = f"Asks for {len(works)} predictions, and {limits.predictions} of this account may wait at once"
+        return InvalidInput([Fault("too_many", "input", text)])
     if usage.predictions + len(works) > limits.predictions:
         return TooManyWaiting("predictions", limits.predictions)
     if work.input_bytes > limits.input_bytes:
@@ -166,23 +169,30 @@ def refusal(account: Account, works: Sequence[Work] = ()) -> Refused | None:
         return InvalidInput([Fault("too_large", "input", text)])
     if usage.input_bytes + work.input_bytes > limits.input_bytes:
         return TooManyWaiting("input_bytes", limits.input_bytes)
+    if works and stored + work.output_bytes - works[-1].output_bytes >= limits.storage:
+        # More than one, and too many even where nothing else is under way.
+        return StorageFull.of_pictures(stored, limits.storage)
     if works and stored + usage.output_bytes + work.output_bytes >= limits.storage:
         return TooManyWaiting("output_bytes", limits.storage)
     return None
 
 
-def refusal_of_upload(account: Account, size: int) -> StorageFull | None:
+def refusal_of_upload(account: Account, size: int) -> Refused | None:
     """Why an account may send no file of this size; None where it may."""
-    limits = limits_of(account)
+    limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
     if limits.storage == limits.uploads == NO_LIMIT:
         return None
+    if size > limits.storage or counted > limits.uploads:
+        return StorageFull.of_file(counted, min(limits.storage, limits.uploads))
     usage = AccountUsage.objects.filter(account=account).first() or AccountUsage(account=account)
     stored = used(account)
-    if stored + usage.output_bytes + size > limits.storage:
+    if stored + size > limits.storage:
         return StorageFull.of_pictures(stored, limits.storage)
     sent = usage.upload_bytes - _doomed(account, is_upload=True)
-    if sent + max(size, LEAST_UPLOAD) > limits.uploads:
+    if sent + counted > limits.uploads:
         return StorageFull.of_uploads(sent, limits.uploads)
+    if stored + usage.output_bytes + size > limits.storage:
+        return TooManyWaiting("output_bytes", limits.storage)
     return None
 
 

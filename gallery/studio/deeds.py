@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery import access, money
 from gallery.pages import account_of, base_url, member, page, user_of
-from gallery.studio import desk, inputs, lineage, reading, sheet, wishes
+from gallery.studio import desk, lineage, reading, room, sheet, wishes
 from gallery.studio.lineage import Origin
 from predictions import lifecycle, pricing, refusals, submit
 from predictions.models import Prediction, Version
@@ -193,9 +193,9 @@ def refusal_of(
     if isinstance(refused, refusals.PlanModel):
         return desk.said(refused)
     if isinstance(refused, refusals.StorageFull):
-        return inputs.full_words(refused)
+        return room.full_words(refused)
     if isinstance(refused, refusals.TooManyWaiting):
-        return desk.waiting_words(refused)
+        return room.waiting_words(refused)
     words = {
         refusals.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
         refusals.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import allowances
 from accounts.organizations import purse
 from gallery import money
 from gallery.pages import account_of, member, page, user_of
-from gallery.studio import batches, fields, inputs, known, needs, picker, reading, shapes
+from gallery.studio import batches, fields, inputs, known, needs, picker, reading, room, shapes
 from gallery.studio.controls import Panel, panel
 from predictions import catalogue, pricing, refusals, submit
 from predictions.models import Version
@@ -175,26 +173,8 @@ def said(refused: refusals.Refused) -> str:
             "plan": refused.plan
         }
     if isinstance(refused, refusals.TooManyWaiting):
-        return waiting_words(refused)
+        return room.waiting_words(refused)
     return refused.detail
-
-
-def waiting_words(refused: refusals.TooManyWaiting) -> str:
-    """What of the account's is waiting as much as it may, in the reader's language."""
-    if refused.what == "predictions":
-        words = ngettext(
-            "%(n)s picture of this account is waiting, which is as many as may.",
-            "%(n)s pictures of this account are waiting, which is as many as may.",
-            refused.most,
-        ) % {"n": refused.most}
-    elif refused.what == "input_bytes":
-        words = _(
-            "The files sent with what this account has waiting take %(size)s, which is as much as they may."
-        )
-        words %= {"size": filesizeformat(refused.most)}
-    else:
-        words = _("What is being made may take all the room that is left.")
-    return f"{words} {_('Nothing was charged. Try again when some of it is done.')}"
 
 
 def version_of(ref: str) -> Version | None:

@@ -24,12 +24,12 @@ from django.utils.translation import gettext_lazy
 from accounts import switches
 from gallery import access, pages, tiles
 from gallery.models import Item
-from gallery.studio import fields
+from gallery.studio import fields, room
 from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
 from predictions.judging import sent
 from predictions.models import StoredFile, Upload, Version
-from predictions.refusals import StorageFull
+from predictions.refusals import StorageFull, TooManyWaiting
 from predictions.running.inputs import MAX_PICTURE, output_named
 
 FILE = "file."
@@ -116,22 +116,14 @@ def _kept(request: HttpRequest, name: str, look: convert.Checked, chunks: Iterab
         words = _("The server has too little free space for new pictures. Nothing was charged.")
         raise NotTaken(words, 503) from None
     except StorageFull as full:
-        raise NotTaken(full_words(full), full.status) from None
+        raise NotTaken(room.full_words(full), full.status) from None
+    except TooManyWaiting as waiting:
+        raise NotTaken(room.waiting_words(waiting), waiting.status) from None
     except switches.SwitchedOff as off:
         raise NotTaken(str(off.detail), off.status_code) from None
     except uploads.NotTaken as refused:
         raise NotTaken(str(NOT_ALLOWED.get(str(refused), refused))) from None
     return _of_upload(request, upload)
-
-
-def full_words(full: StorageFull) -> str:
-    """Which room is full, in the reader's language."""
-    if full.of_sent_files:
-        return _("Your uploads take all the room that they may. Each goes a day after it came.")
-    return _(
-        "Your pictures and uploads take all the room that you have. Delete some and empty the trash. "
-        "Nothing was charged."
-    )
 
 
 def _too_large(name: str) -> NotTaken:

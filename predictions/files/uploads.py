@@ -60,7 +60,7 @@ class Sent:
 def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> Upload:
     """Store a file under a row of its account.
 
-    Raises TooLarge, NotTaken, media.DiskFull, refusals.StorageFull or switches.SwitchedOff.
+    Raises TooLarge, NotTaken, media.DiskFull, switches.SwitchedOff, refusals.StorageFull or refusals.TooManyWaiting.
     """
     # Here: what judges files knows what an upload is.
     from predictions.judging import sent as judging

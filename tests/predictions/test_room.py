@@ -129,6 +129,26 @@ def test_several_of_one_wish_are_all_taken_or_none(
     assert len(ask_many(alice, version, 2)) == 2
 
 
+def test_more_of_one_wish_than_may_ever_wait_are_no_reason_to_try_again(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.WAITING_LIMIT = 3
+    with pytest.raises(refusals.InvalidInput) as refused:
+        ask_many(alice, version, 4)
+    fault = refused.value.faults[0]
+    assert (fault.type, fault.field) == ("too_many", "input") and "3 of this account" in fault.description
+    assert factories.account_of(alice).held == 0
+
+
+def test_more_pictures_of_one_wish_than_there_is_room_for_are_no_reason_to_wait(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.STORAGE_QUOTA = ask(alice, version).output_bytes * 2
+    lifecycle.cancel(Prediction.objects.get().public_id)
+    with pytest.raises(refusals.StorageFull):
+        ask_many(alice, version, 3)
+
+
 def test_inputs_that_wait_have_a_limit_in_bytes(
     alice: User, version: Version, provider: FakeProvider, settings: Any
 ) -> None:
@@ -279,6 +299,43 @@ def test_uploads_have_a_limit_where_pictures_have_none(alice: User, bob: User, s
     uploads.remove_unneeded()
     assert [send(bob, b"").status_code for _ in range(6)] == [201] * 5 + [403]
     assert audit() == []
+
+
+@pytest.mark.parametrize("quota", ["STORAGE_QUOTA", "UPLOAD_QUOTA"])
+def test_a_file_that_would_never_fit_is_told_apart_from_a_full_room(
+    alice: User, settings: Any, quota: str
+) -> None:
+    setattr(settings, quota, 500_000)
+    refused = send(alice, b"a" * 1_000_000)
+    assert (refused.status_code, refused.json()["title"]) == (403, "Storage full")
+    assert "The file takes 976.6 KB" in refused.json()["detail"] and "488.3 KB" in refused.json()["detail"]
+    assert "elete some" not in refused.json()["detail"]
+
+
+def test_a_file_waits_for_what_is_being_made(
+    alice: User, version: Version, provider: FakeProvider, settings: Any, client_of: Callable[[User], Client]
+) -> None:
+    made = ask(alice, version)
+    settings.STORAGE_QUOTA = made.output_bytes + 500_000
+    refused = send(alice, b"a" * 1_000_000)
+    assert (refused.status_code, refused["Retry-After"]) == (429, "10")
+    assert "being made" in refused.json()["detail"] and "elete some" not in refused.json()["detail"]
+    picture = SimpleUploadedFile("a.png", _noise(1_000_000), "image/png")
+    page = client_of(alice).post("/studio/upload/", {"file": picture}, headers={"Accept-Language": "en"})
+    assert (page.status_code, "being made" in page.content.decode()) == (429, True)
+    lifecycle.cancel(made.public_id)
+    assert send(alice, b"a" * 1_000_000).status_code == 201
+
+
+def test_a_file_that_found_no_room_for_a_moment_is_told_so(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise room.NoRoom
+
+    monkeypatch.setattr(room, "take_upload", full)
+    refused = send(alice, b"a" * 1000)
+    assert refused.status_code == 403 and refused.json()["detail"].endswith("Nothing was charged; try again.")
 
 
 def test_pictures_of_an_edit_count_too_and_leave_nothing_where_they_are_refused(
