@@ -51,9 +51,11 @@ def _live_predictions(apps):
     )
     live = Prediction.objects.filter(status__in=LIVE).order_by("pk")
     last = 0
-    while some := list(live.filter(pk__gt=last).values_list("pk", "account_id", "input")[:20]):
-        last = some[-1][0]
-        for pk, account_id, given in some:
+    while keys := list(live.filter(pk__gt=last).values_list("pk", flat=True)[:500]):
+        last = keys[-1]
+        for pk in keys:
+            # One at a time: an input may take megabytes.
+            account_id, given = Prediction.objects.values_list("account_id", "input").get(pk=pk)
             text = json.dumps(given)
             Prediction.objects.filter(pk=pk).update(input_bytes=len(text))
             named = Upload.objects.filter(account_id=account_id, public_id__in=set(_UPLOAD.findall(text)))
