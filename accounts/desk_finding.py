@@ -61,8 +61,11 @@ class Finds(ModelAdmin):
         by_address = bool(request.user.has_perm("accounts.view_account"))
         wanted = Q(pk__in=self.newest(request, queryset, words))
         for column in self.exactly:
-            if column != "pk" or finding.is_number(words):
-                wanted |= Q(**{column: words})
+            if column != "pk":
+                # Said as an index that leaves out rows without words says it.
+                wanted |= Q(~Q(**{column: ""}), **{column: words})
+            elif finding.is_number(words):
+                wanted |= Q(pk=words)
         if self.by_user and (users := finding.people(words, by_address=by_address)):
             for column in self.by_user:
                 wanted |= Q(**{f"{column}__in": users})

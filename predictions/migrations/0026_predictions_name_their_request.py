@@ -17,6 +17,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prediction',
-            index=models.Index(fields=['request_id'], name='prediction_request'),
+            index=models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='prediction_request'),
         ),
     ]

@@ -256,7 +256,7 @@ class Prediction(models.Model):
             ),
             models.Index(name="prediction_batch", fields=["account", "batch"], condition=~Q(batch="")),
             models.Index(name="prediction_made_from", fields=["made_from"], condition=~Q(made_from="")),
-            models.Index(name="prediction_request", fields=["request_id"]),
+            models.Index(name="prediction_request", fields=["request_id"], condition=~Q(request_id="")),
             models.Index(name="prediction_look", fields=["look_at"], condition=Q(phase="running")),
             models.Index(name="prediction_open", fields=["provider"], condition=Q(upstream_open=True)),
             models.Index(name="prediction_must_end", fields=["must_end_by"], condition=~Q(phase="ended")),
