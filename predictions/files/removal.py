@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -57,7 +57,7 @@ def remove_unowned(most: int = 200) -> int:
                 break
             continue
         gone.append(row)
-    return sum(_forget(gone[at : at + TOGETHER], State.DOOMED) for at in range(0, len(gone), TOGETHER))
+    return sum(_forget_gone(gone[at : at + TOGETHER]) for at in range(0, len(gone), TOGETHER))
 
 
 def _unowned() -> QuerySet[StoredFile]:
@@ -89,6 +89,17 @@ def _forget(files: Sequence[StoredFile], state: str) -> int:
         gone._raw_delete(gone.db)
         room.remove(found)
     return len(found)
+
+
+def _forget_gone(files: Sequence[StoredFile]) -> int:
+    """Remove the rows of doomed files whose bytes are gone; one on which something hangs after all is put aside."""
+    try:
+        return _forget(files, State.DOOMED)
+    except IntegrityError as error:
+        if len(files) == 1:
+            _put_aside(files[0], error)
+            return 0
+    return sum(_forget_gone([file]) for file in files)
 
 
 def _put_aside(row: StoredFile, error: Exception) -> None:

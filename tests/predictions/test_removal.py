@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from predictions.files import removal, uploads
-from predictions.models import StoredFile
+from predictions.models import StoredFile, Version
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,6 +87,21 @@ def test_each_pause_is_longer_than_the_one_before_up_to_hours(
         due.append(StoredFile.objects.get().removal_due_at)
     assert due == sorted(due)
     assert (due[-1] - due[0]).total_seconds() < 7 * 3600
+
+
+def test_one_row_that_something_hangs_on_keeps_none_of_the_others(
+    doomed: list[StoredFile], version: Version, alice: User
+) -> None:
+    bad = doomed[1]
+    prediction = factories.make_prediction(alice, version, status="succeeded")
+    factories.make_output(prediction, file=bad)
+    StoredFile.objects.filter(pk=bad.pk).update(state="doomed")
+    assert removal.remove_unowned() == 4
+    assert left() == [bad.key]
+    row = StoredFile.objects.get()
+    assert row.removal_failures == 1 and row.removal_due_at is not None
+    assert removal.remove_unowned() == 0
+    assert StoredFile.objects.get().removal_failures == 1
 
 
 def test_the_operator_is_told_by_the_audit(doomed: list[StoredFile], monkeypatch: pytest.MonkeyPatch) -> None:
