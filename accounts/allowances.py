@@ -29,6 +29,7 @@ ROUND_S = 0.8
 BATCH = 200
 _ROWS = 80
 """The newest rows of allowances that can matter: those of a month of days, with what ended them."""
+_DAY = len("2026-11-20")
 
 
 def period(every: str, at: datetime, zone: tzinfo) -> str:
@@ -131,12 +132,16 @@ def _overlap(one: str, other: str) -> bool:
 
 def _end(account: Account, rows: list[_Row], known: str, current: str) -> bool:
     """Take what was not spent of the former allowance, `known`, which is over unless `current` shares time with it."""
-    if _overlap(known, current):
+    if _overlap(known, current) or not rows:
         return False
     ended = {row.period for row in rows if row.ends}
+    ended |= credits.ended_with_holds(account.pk, known, min(row.id for row in rows))
+    # A day before one that has ended is over too, though it left nothing to be taken.
+    over = max((name for name in ended if len(name) == _DAY), default="")
     former = [
         row for row in rows
         if row.amount > 0 and _overlap(row.period, known) and row.period not in ended
+        and not (len(row.period) == _DAY and row.period < over)
         # That of a month goes on where the plan gives by the day since: else each of its days would take it once more.
         and not _overlap(row.period, current)
     ]  # fmt: skip

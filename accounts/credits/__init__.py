@@ -7,7 +7,7 @@ Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a 
 from __future__ import annotations
 
 from accounts.credits.debts import OWED, Taken, collect, take_back
-from accounts.credits.endings import still_to_end, used_and_on_hold
+from accounts.credits.endings import ended_with_holds, still_to_end, used_and_on_hold
 from accounts.credits.errors import (
     AccountClosed,
     AccountLimitReached,
@@ -63,6 +63,7 @@ __all__ = [
     "clear",
     "collect",
     "end_allowance",
+    "ended_with_holds",
     "forget_words",
     "give",
     "grant",

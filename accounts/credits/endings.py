@@ -59,6 +59,8 @@ def used_and_on_hold(account_id: int, first: int, last: int | None = None) -> tu
 
 def returned(hold: LedgerEntry, released: int, after: Balance) -> Balance:
     """Take of what a hold returned what belongs to an allowance that has ended; what the account has then."""
+    # An allowance of a month, and of a day within it, may both count it: each notes all of it, and it is taken once.
+    to_take = released
     for ended in EndedAllowance.objects.filter(
         account=hold.account_id, first__lt=hold.pk, last__gte=hold.pk
     ).order_by("pk"):
@@ -67,15 +69,27 @@ def returned(hold: LedgerEntry, released: int, after: Balance) -> Balance:
             EndedAllowance.objects.filter(pk=ended.pk).update(left=F("left") + released, on_hold=rest)
         else:
             EndedAllowance.objects.filter(pk=ended.pk).delete()
-        over = min(released, max(0, ended.left + released) - max(0, ended.left), after.balance)
+        over = min(to_take, max(0, ended.left + released) - max(0, ended.left), after.balance)
         if over <= 0:
             continue
         moved = moving.move(hold.account_id, balance_delta=-over)
         assert moved is not None, "The account was locked."
-        after, released = moved, released - over
+        after, to_take = moved, to_take - over
         name = reference(hold.account_id, ended.period, hold.pk)
         moving.record(hold.account_id, LedgerEntry.Kind.ALLOWANCE, name, -over, 0, after)
     return after
+
+
+def ended_with_holds(account_id: int, within: str, first: int) -> set[str]:
+    """Which periods, `within` a day or month, ended with something on hold that is so still or was taken since. Of what
+    stands in the ledger behind its row `first`.
+    """
+    waiting = EndedAllowance.objects.filter(account=account_id).values_list("period", flat=True)
+    rows = LedgerEntry.objects.of_kinds("allowance").filter(account=account_id, id__gt=first)
+    prefix = f"allowance-{account_id}-"
+    taken = rows.filter(reference__startswith=prefix + within, reference__contains=f"{ENDED}-")
+    names = taken.values_list("reference", flat=True)
+    return {*waiting, *(name.removeprefix(prefix).partition(ENDED)[0] for name in names)}
 
 
 def still_to_end(account_id: int) -> int:

@@ -372,3 +372,39 @@ def test_the_allowance_of_a_month_ends_once_though_the_plan_gives_by_the_day_sin
     allowances.renew(account.pk, at=NOON + timedelta(days=30))
     assert balance(account) == 52
     assert list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+def test_a_day_that_was_taken_when_its_hold_came_back_is_not_taken_again_with_the_month() -> None:
+    days = plan("day")
+    account = member(days)
+    allowances.renew(account.pk, at=NOON)
+    hold(account, 10, "job")
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    spend(account, 10, charge=10)
+    settle(account, "job")
+    assert balance(account) == 0
+    credits.set_plan(account, plan("month", 20, MONTH))
+    allowances.renew(account.pk, at=NOON + timedelta(days=1, minutes=1))
+    credits.grant(account, 10)
+    allowances.renew(account.pk, at=NOON + timedelta(days=31))
+    # What was granted stays, and the new month's came.
+    assert balance(account) == 10 + 20 and list(audit.breaches()) == []
+
+
+@pytest.mark.django_db
+def test_a_hold_that_two_ended_allowances_count_is_explained_in_both() -> None:
+    account = member(plan("month", 10, MONTH))
+    allowances.renew(account.pk, at=NOON)
+    credits.set_plan(account, plan("day", 25))
+    allowances.renew(account.pk, at=NOON + timedelta(minutes=1))
+    hold(account, 20, "first")
+    hold(account, 5, "second")
+    # The day ends, and later the month, of which that day was a part.
+    for days in (1, 2, 31):
+        allowances.renew(account.pk, at=NOON + timedelta(days=days))
+    assert EndedAllowance.objects.count() == 2
+    settle(account, "first")
+    assert list(audit.breaches()) == []
+    settle(account, "second")
+    assert list(audit.breaches()) == [] and not EndedAllowance.objects.exists()
