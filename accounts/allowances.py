@@ -6,8 +6,9 @@ same with `-to-` and the amount reached; what was not spent is taken under `-end
 clock that is set back, nor another zone, nor changing plans to and fro gives anything twice. Periods that were missed
 are not paid later.
 
-Only work uses an allowance up, and it is used before anything else; what is on hold counts as used until it comes back,
-and is then taken at once where its period is over (`credits.endings`), in rows under `-end-` and the hold's number.
+Only work uses an allowance up, and what is owed when it comes (`credits.paid_by`), and it is used before anything else;
+what is on hold counts as used until it comes back, and is then taken at once where its period is over
+(`credits.endings`), in rows under `-end-` and the hold's number.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def _end(account: Account, rows: list[_Row], known: str, current: str) -> bool:
     if not former or known in ended:
         return False
     first = min(row.id for row in former)
-    given = sum(row.amount for row in former)
+    given = sum(row.amount for row in former) - credits.paid_by(account.pk, {row.id for row in former})
     return credits.end_allowance(account, known, given, first=first) is not None
 
 
@@ -167,6 +168,7 @@ def beside(account: Account) -> int | None:
     since = since.filter(~Q(kind=LedgerEntry.Kind.ALLOWANCE) | Q(reference__contains="-end-"))
     moved = since.aggregate(s=Coalesce(Sum("balance_delta"), 0))["s"]
     had = first.balance_after + first.held_after - first.balance_delta + moved
+    had += credits.paid_by(account.pk, given)
     return int(had) - credits.still_to_end(account.pk)
 
 

@@ -6,7 +6,7 @@ Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a 
 
 from __future__ import annotations
 
-from accounts.credits.debts import OWED, Taken, collect, take_back
+from accounts.credits.debts import OWED, Taken, collect, paid_by, take_back
 from accounts.credits.endings import ended_with_holds, still_to_end, used_and_on_hold
 from accounts.credits.errors import (
     AccountClosed,
@@ -73,6 +73,7 @@ __all__ = [
     "limit_member",
     "limits_of",
     "member_left",
+    "paid_by",
     "plan_changed",
     "purchase",
     "recount",

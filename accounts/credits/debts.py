@@ -10,6 +10,7 @@ The account's row is locked before its purchases', by everybody.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -106,6 +107,20 @@ def pay(account_id: int, after: Balance) -> Balance:
         Purchase.objects.filter(pk=purchase.pk).update(taken_back=F("taken_back") + amount)
         _record(purchase, account_id, amount, after, f"back-{purchase.reference}{OWED}{_number()}", "owed")
     return after
+
+
+def paid_by(account_id: int, entries: Collection[int]) -> int:
+    """What of rows of the ledger that brought credits paid debts the moment they came, in micro-credits: their payments
+    stand right behind them.
+    """
+    rows = LedgerEntry.objects.filter(account=account_id)
+    payments = rows.filter(kind=LedgerEntry.Kind.REFUND, id__gt=min(entries), reference__contains=OWED)
+    paid = 0
+    for payment in payments.order_by("id"):
+        before = rows.filter(id__lt=payment.pk).exclude(reference__contains=OWED).order_by("-id")
+        if before.values_list("id", flat=True).first() in entries:
+            paid -= payment.balance_delta
+    return paid
 
 
 def collect(account_id: int) -> int:

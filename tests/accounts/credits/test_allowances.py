@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from accounts import allowances, audit, credits, site
-from accounts.models import MICRO, Account, EndedAllowance, LedgerEntry, Plan, User
+from accounts.models import MICRO, Account, EndedAllowance, LedgerEntry, Plan, Purchase, User
 from predictions import refusals, submit
 from predictions.models import Version
 from tests import factories
@@ -408,3 +408,25 @@ def test_a_hold_that_two_ended_allowances_count_is_explained_in_both() -> None:
     assert list(audit.breaches()) == []
     settle(account, "second")
     assert list(audit.breaches()) == [] and not EndedAllowance.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("owing", "spent", "kept"), [(10, 0, 10), (4, 6, 10), (4, 2, 10), (30, 0, 0)])
+def test_what_of_an_allowance_paid_a_debt_is_not_taken_again_when_it_ends(
+    owing: int, spent: int, kept: int
+) -> None:
+    account = member()
+    purchase = Purchase.objects.create(
+        account=account, user=User.objects.get(account=account), credits=owing, price=100, currency="usd",
+        provider="stripe",
+    )  # fmt: skip
+    credits.take_back(purchase, owing, reason="refund")
+    allowances.renew(account.pk, at=NOON)
+    spend(account, spent, charge=spent)
+    credits.grant(account, 10)
+    # None of what came since is the allowance's.
+    assert allowances.beside(Account.objects.get(pk=account.pk)) == kept
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    # The next allowance pays what is still owed.
+    assert balance(account) == kept + (10 if owing <= 10 else 0)
+    assert list(audit.breaches()) == []
