@@ -19,7 +19,7 @@ from accounts import record, sanctions
 from accounts.clock import Now
 from accounts.models import Sanction, User
 from gallery.models import Case, Collection, Comment, Item, Report
-from gallery.moderation import acts, answering, cases, reasons, removing, telling
+from gallery.moderation import acts, answering, cases, reasons, removing, sent, telling
 from gallery.moderation.acts import NotPossible
 
 Decision = Case.Decision
@@ -95,7 +95,9 @@ def decide(number: int, moderator: User, verdict: Verdict, batch: str = "") -> C
     """
     batch = batch or new_batch()
     with transaction.atomic(), record.gathered():
-        about = cases.thing_of(read(number))
+        before = read(number)
+        about = cases.thing_of(before)
+        sent.lock(before)
         if verdict.decision == Decision.REMOVE and isinstance(about, Item):
             removing.lock(about)
         cases.lock(about)

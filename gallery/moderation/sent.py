@@ -65,6 +65,12 @@ def _open_one(user_id: int, sha256: str) -> Case | None:
     return rows.filter(marks__sha256=sha256).order_by("id").first()
 
 
+def lock(case: Case) -> None:
+    """Lock the file, before the case as a removal does, which takes the case's link to it along."""
+    if case.upload_id is not None:
+        uploads.lock(case.upload_id)
+
+
 def take_away(case: Case) -> bool:
     """End the use of the file; whether it was still there."""
     return case.upload_id is not None and uploads.take_away(case.upload_id)

@@ -121,6 +121,15 @@ def delete(upload: Upload) -> None:
     _remove_unneeded([upload.pk])
 
 
+def lock(upload_id: int) -> Upload | None:
+    """Lock an upload to the end of the transaction, with its file; None where it is gone.
+
+    Before whatever names it: its removal takes those names away too, and has the upload locked by then.
+    """
+    rows = Upload.objects.select_for_update(of=("self",)).select_related("file")
+    return rows.filter(pk=upload_id).first()
+
+
 def take_away(upload_id: int) -> bool:
     """Nobody uses it any more, its sender neither; whether it was there. The sweep removes the bytes.
 
@@ -136,9 +145,7 @@ def hand_over(upload_id: int) -> StoredFile | None:
     Whoever calls owns or dooms the file in the same transaction.
     """
     # Locked first, so that no prediction is accepted meanwhile that names it.
-    upload = (
-        Upload.objects.select_for_update(of=("self",)).select_related("file").filter(pk=upload_id).first()
-    )
+    upload = lock(upload_id)
     if upload is None:
         return None
     UploadUse.objects.filter(upload=upload).delete()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from django.db import connection, transaction
 
@@ -12,49 +10,14 @@ from accounts.models import Account, Membership, Notice, User
 from accounts.organizations import founding
 from gallery.leaving import closing
 from tests import factories
+from tests.races import Beside
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
-        "connection.vendor != 'postgresql'", reason="one writer at a time cannot wait in a circle"
+        connection.vendor != "postgresql", reason="one writer at a time cannot wait in a circle"
     ),
 ]
-LIMIT_S = 60.0
-
-
-class Beside(threading.Thread):
-    """Something that happens meanwhile, on a connection of its own; what it raised is raised by `end`."""
-
-    def __init__(self, call: object, *given: object, **named: object) -> None:
-        super().__init__(daemon=True)
-        self._call, self._given, self._named = call, given, named
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            self._call(*self._given, **self._named)  # type: ignore[operator]
-        except BaseException as error:
-            self._error = error
-        finally:
-            connection.close()
-
-    def waits(self) -> None:
-        """Return once it waits for a lock that is held here."""
-        ended = threading.Event()
-        for _turn in range(int(LIMIT_S / 0.05)):
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                (waiting,) = cursor.fetchone()
-            if waiting:
-                return
-            ended.wait(0.05)
-        raise AssertionError("it waits for nothing")
-
-    def end(self) -> None:
-        self.join(LIMIT_S)
-        assert not self.is_alive()
-        if self._error is not None:
-            raise self._error
 
 
 def test_an_organisation_is_suspended_while_an_owner_leaves_it(staff: User, alice: User, bob: User) -> None:
