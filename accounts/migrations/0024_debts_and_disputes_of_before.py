@@ -7,7 +7,7 @@ from django.db.models import F, Q, Sum
 
 
 def fill(apps: Any, schema_editor: Any) -> None:
-    """Disputes that were told before there were rows for them; what was to be taken back and was not is owed from now on."""
+    """Disputes that were told before there were rows for them; what was to be taken back and was not is owed now."""
     Account = apps.get_model("accounts", "Account")
     Purchase = apps.get_model("accounts", "Purchase")
     told = Q(status="disputed") | Q(refunded__gt=0) | Q(taken_back__gt=0)
@@ -20,25 +20,47 @@ def fill(apps: Any, schema_editor: Any) -> None:
 
 def _fill_one(purchase: Any, apps: Any) -> None:
     Dispute, LedgerEntry = apps.get_model("accounts", "Dispute"), apps.get_model("accounts", "LedgerEntry")
-    events = apps.get_model("accounts", "PaymentEvent").objects.filter(purchase=purchase)
-    lost = events.filter(outcome__startswith="dispute lost").order_by("-pk").first()
-    opened = events.filter(outcome__startswith="disputed").order_by("-pk").first()
-    if purchase.status == "disputed" or lost is not None:
-        state, event = ("lost", lost) if lost is not None else ("open", opened)
-        # Until now each was of the whole price, and stood behind what was done for it.
-        number = event.outcome.rsplit(" ", 1)[-1] if event is not None else ""
-        Dispute.objects.create(
-            purchase=purchase, number=number if number != "back" else "", amount=purchase.price, state=state
-        )
+    states = _states(apps.get_model("accounts", "PaymentEvent").objects.filter(purchase=purchase))
+    lost = [number for number, state in states.items() if state == "lost"]
+    opened = [number for number, state in states.items() if state == "open"]
+    refunded = returned = purchase.refunded
+    if lost:
+        # Each counted as the whole price paid back, whatever it was of; the provider knows how much of it really was.
+        refunded = 0
+        # The part that what was taken explains, as nothing else tells of how much it was; rounded up, since no more
+        # may have been taken than follows. That owes less than the smallest coin is worth.
+        explained = -(-purchase.taken_back * purchase.price // purchase.credits)
+        for number, amount in zip(lost, [explained, *[0] * len(lost)], strict=False):
+            Dispute.objects.create(purchase=purchase, number=number, amount=amount, state="lost")
+        returned = explained
+    status = purchase.status
+    if status == "disputed":
+        # Each stood behind all that was bought.
+        for number in opened or [""]:
+            Dispute.objects.create(purchase=purchase, number=number, amount=purchase.price, state="open")
+        returned = purchase.price
+    elif lost:
+        status = "refunded" if returned >= purchase.price else "paid"
     gave = LedgerEntry.objects.filter(kind="purchase", reference=f"purchase-{purchase.reference}").exists()
-    whole = purchase.status == "disputed" or lost is not None
-    wanted = purchase.credits if whole else purchase.credits * purchase.refunded // purchase.price
-    wanted = max(wanted if gave else 0, purchase.taken_back)
-    # Where a lost dispute counted as paid back, the provider knows how much of it really was.
-    refunded = 0 if lost is not None else purchase.refunded
+    wanted = purchase.credits * min(returned, purchase.price) // purchase.price if gave else 0
     apps.get_model("accounts", "Purchase").objects.filter(pk=purchase.pk).update(
-        to_take_back=wanted, refunded=refunded
+        status=status, to_take_back=max(wanted, purchase.taken_back), refunded=refunded
     )
+
+
+def _states(events: Any) -> dict[str, str]:
+    """How each dispute of a purchase stands, by its number, from what its events did."""
+    states: dict[str, str] = {}
+    for outcome in events.order_by("pk").values_list("outcome", flat=True):
+        for word, state in (("disputed:", "open"), ("dispute won:", "won"), ("dispute lost:", "lost")):
+            if outcome.startswith(word):
+                # The number stands behind what was done for it.
+                number = outcome.rsplit(" ", 1)[-1]
+                states["" if number in _LAST_WORDS else number] = state
+    return states
+
+
+_LAST_WORDS = {"back", "again", "closed"}
 
 
 class Migration(migrations.Migration):
