@@ -42,7 +42,8 @@ LEFT_OUT = {
     "told already, by the row it belongs to": "accounts.Invitation.email accounts.Notice.address"
     " predictions.Delivery.body predictions.Output.name predictions.Prediction.result",
     "of minutes or of one request, and technical": "accounts.Notice.mail_note predictions.DeliveryAttempt.note"
-    " predictions.IdempotencyKey.key predictions.Preview.data predictions.Prediction.origin",
+    " predictions.IdempotencyKey.key predictions.Preview.data predictions.Prediction.origin"
+    " predictions.Prediction.request_id",
 }
 
 
@@ -92,9 +93,10 @@ def test_it_has_their_choices_limits_sessions_and_second_factors(alice: User, bo
     choices.stop(alice.pk, "credits.low")
     credits.limit_account(factories.account_of(alice), day=None, month=7 * MICRO)
     tokens.issue(alice, "laptop", day_limit=MICRO)
-    UserSession.objects.create(user=alice, ip="203.0.113.7", session_key="a", user_agent="Telephone/7")
     key = {"name": "My telephone", "credential": {"secret": "of the key"}}
     Authenticator.objects.create(user=alice, type="webauthn", data=key)
+    # After the passkey, which ends every session.
+    UserSession.objects.create(user=alice, ip="203.0.113.7", session_key="a", user_agent="Telephone/7")
     joining.ask(founding.found(alice, "Acme"), "mate@example.org", "member", by=alice)
     theirs = picture_item(bob, "bob's")
     Report.objects.create(item=theirs, reporter=alice, reason="other", words="look at this")
