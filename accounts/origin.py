@@ -29,6 +29,11 @@ def own_origin(request: HttpRequest | None) -> str:
     return str(settings.ORIGIN)
 
 
+def shown_origin(request: HttpRequest) -> str:
+    """`https://host` of links that are shown to the caller alone, who chose the host: the operator's, else that one."""
+    return str(settings.PUBLIC_URL) or f"{request.scheme}://{request.get_host()}"
+
+
 def on_own_origin(request: HttpRequest | None, url: str) -> str:
     """An absolute address with our own origin in place of the one it has."""
     parts = urlsplit(url)

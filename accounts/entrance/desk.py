@@ -33,7 +33,7 @@ from accounts import amounts, csv_safe
 from accounts.desk import Badge, Desk, HistoryDesk, ReasonForm, ask, link, moment
 from accounts.entrance import invitations, second_factor, sessions, where
 from accounts.models import MICRO, Invitation, Plan, SignIn, Throttle, User
-from accounts.origin import own_origin
+from accounts.origin import shown_origin
 
 # Services come from the settings, and tokens of theirs are not kept: tables that stay empty need no desk.
 for _model in (SocialApp, SocialToken, SocialAccount, Authenticator, UserSession):
@@ -211,7 +211,7 @@ class InvitationDesk(Desk):
         return self._shown(request, made)
 
     def _shown(self, request: HttpRequest, made: list[tuple[Invitation, str]]) -> HttpResponse:
-        lines = [(row.email, own_origin(request) + path, row.note) for row, path in made]
+        lines = [(row.email, shown_origin(request) + path, row.note) for row, path in made]
         table = "".join(csv_safe.line(line) for line in [("address", "link", "note"), *lines])
         context = {
             **self.admin_site.each_context(request),

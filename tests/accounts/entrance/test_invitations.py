@@ -153,8 +153,9 @@ def test_of_many_at_once_as_many_get_in_as_it_has_uses(staff: User) -> None:
 # -- At the desk ---------------------------------------------------------------------------------------------
 
 
-def invite(client: Client, **form: object) -> str:
-    answer = client.post("/admin/accounts/invitation/add/", {"count": 1, "uses": 1, "days": 14, **form})
+def invite(client: Client, *, host: str = "testserver", **form: object) -> str:
+    told = {"count": 1, "uses": 1, "days": 14, **form}
+    answer = client.post("/admin/accounts/invitation/add/", told, headers={"host": host})
     assert answer.status_code == 200, answer.content.decode()[:500]
     return answer.content.decode()
 
@@ -169,6 +170,17 @@ def test_the_desk_shows_links_once_and_keeps_their_digests(staff: User, client_o
     again = client_of(staff).get("/admin/accounts/invitation/").content.decode()
     assert paths[0] not in again
     assert AuditEntry.objects.filter(action="invitation.make", actor=staff).count() == 3
+
+
+@pytest.mark.parametrize(
+    ("public", "leads_to"), [("", "http://studio.lan:8133"), ("https://here.example", "https://here.example")]
+)
+def test_links_at_the_desk_lead_where_the_operator_is_unless_an_address_is_set(
+    staff: User, client_of: ClientOf, public: str, leads_to: str
+) -> None:
+    with override_settings(PUBLIC_URL=public, ALLOWED_HOSTS=["*"]):
+        page = invite(client_of(staff), host="studio.lan:8133")
+    assert f"{leads_to}/accounts/invitation/" in page
 
 
 def test_addresses_are_each_sent_a_link_of_their_own(staff: User, client_of: ClientOf) -> None:
