@@ -16,7 +16,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts import networks, switches
+from accounts import hashing, networks, switches
 from config.pages_only import TOKEN_MOUNTS
 from gallery.errors import error_page
 from predictions.files import media
@@ -63,7 +63,9 @@ class DoorsMiddleware(MiddlewareMixin):
         return _told(request, switches.SwitchedOff("public_gallery"))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """The sentence for what is switched off, or for a storage that is away; any other error goes its way."""
+        """The sentence for what is switched off, a storage that is away, or too many passwords at once."""
+        if isinstance(error, hashing.Busy):
+            return _busy(request, error)
         off = isinstance(error, switches.SwitchedOff | media.StorageAway)
         if not off or request.path_info.startswith(TOKEN_MOUNTS):
             return None
@@ -73,8 +75,7 @@ class DoorsMiddleware(MiddlewareMixin):
 def _told(request: HttpRequest, off: switches.SwitchedOff | media.StorageAway) -> HttpResponse:
     words = str(off.detail)
     if _asks_for_data(request):
-        # A script that was led to a page would take that for the answer it wanted.
-        return JsonResponse({"detail": words}, status=503, headers={"Retry-After": str(off.wait)})
+        return _data(words, off.wait)
     if request.method in ("GET", "HEAD") or not hasattr(request, "session"):
         return error_page(request, 503, says=words, retry_after=off.wait)
     messages.error(request, words)
@@ -86,6 +87,18 @@ def _told(request: HttpRequest, off: switches.SwitchedOff | media.StorageAway) -
     hosts = {request.get_host()}
     safe = url_has_allowed_host_and_scheme(before, hosts, require_https=request.is_secure())
     return HttpResponseRedirect(before if safe else "/")
+
+
+def _busy(request: HttpRequest, busy: hashing.Busy) -> HttpResponse:
+    words = str(busy.detail)
+    if _asks_for_data(request):
+        return _data(words, busy.wait)
+    return error_page(request, 503, says=words, retry_after=busy.wait)
+
+
+def _data(words: str, wait_s: int) -> HttpResponse:
+    # A script that was led to a page would take that for the answer it wanted.
+    return JsonResponse({"detail": words}, status=503, headers={"Retry-After": str(wait_s)})
 
 
 def _asks_for_data(request: HttpRequest) -> bool:

@@ -204,6 +204,8 @@ USE_TZ = True
 # -- Accounts ------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# Django's own, which bounds its work; no house has hashes of any other.
+PASSWORD_HASHERS = ["accounts.hashing.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "accounts.entrance.passwords.LongEnough"},
@@ -245,7 +247,7 @@ ACCOUNT_FORMS = {
     "add_email": "accounts.entrance.forms.AddEmailForm",
     "change_password": "accounts.entrance.forms.ChangePasswordForm",
 }
-# What may be guessed is counted by `accounts.entrance.attempts`; a passkey cannot be.
+# What may be guessed, and the work of it, is counted by `accounts.entrance.attempts`; a passkey cannot be.
 ACCOUNT_RATE_LIMITS: Any = dict.fromkeys(("login", "login_failed", "change_password", "reauthenticate"))
 MFA_RATE_LIMITS: Any = {"webauthn_login": None}
 ACCOUNT_CHANGE_EMAIL = True

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import translation
 
+from accounts import hashing
 from accounts.entrance import (
     addresses,
     admission,
@@ -67,6 +68,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return redirect("account_inactive")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        with hashing.ROOM.enter():
+            return self._authenticate(request, **credentials)
+
+    def _authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         # Counted before it is compared, so that of many tries at once no more are looked at than may be.
         users = attempts.named(credentials)
         taken = attempts.password(

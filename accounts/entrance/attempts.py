@@ -4,8 +4,9 @@ A password, where the member signed in before (`devices`): by member and device,
 member and network; by member over all networks, far higher; by network over all names, higher still.
 A code of the second factor: by member, since whoever gets there has the password; on a known device by that too.
 
-Only what is wrong counts. A member is counted as one, by whatever spelling, name or address they are named; a name of
-nobody is counted alike, so that nobody learns which there are. Passkeys cannot be guessed and are not counted.
+Only what is wrong counts there; the work of comparing is counted apart, right or wrong (`OF_WORK`). A member is counted
+as one, by whatever spelling, name or address they are named; a name of nobody is counted alike, so that nobody learns
+which there are. Passkeys cannot be guessed and are not counted.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ OF_CODES = (5, 300), (30, _DAY)
 """Wrong codes of a second factor: of 6 digits three count at a time, so that a year of guessing finds one in thirty."""
 OF_PASSKEYS = (20, 600)
 """Passkeys of one network that were refused and of which there is a row in the history."""
+OF_WORK, OF_WORK_OF_NETWORK = (20, 60), (60, 60)
+"""Passwords that are compared at all, right ones too: by member on their known devices, else by what was typed and
+network, and by network over all names. Each is half a second of a core."""
 TOLD_FROM = 20
 """Wrong passwords within an hour from devices that are not known, of which the member is told, once a day."""
 
@@ -54,6 +58,30 @@ def password(request: HttpRequest, users: Sequence[User], login: str = "") -> Ta
 
     Raises ValidationError with how long to wait.
     """
+    work = _work(request, users, login)
+    try:
+        return _guess(request, users, login)
+    except ValidationError:
+        # Nothing is compared: the network's other members may have that half second.
+        work.give_back()
+        raise
+
+
+def _work(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
+    household = networks.household(request)
+    limits = [Limit(f"{_name(user)} devices", *OF_WORK) for user in users if devices.of(request, user)]
+    if len(limits) < max(1, len(users)):
+        typed = login.strip().casefold()
+        limits.append(Limit(f"login {typed} network {household}", *OF_WORK))
+        limits.append(Limit(f"network {household}", *OF_WORK_OF_NETWORK))
+    try:
+        return throttle.take("work", limits)
+    except TooMany as error:
+        words = _("Too many passwords were sent from where you are. Try again in %(wait)s.")
+        raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
+
+
+def _guess(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
     limits: list[Limit] = []
     whose: Sequence[User | str] = users or [login.strip().casefold()]
     for who in whose:

@@ -31,6 +31,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from accounts import hashing
 from accounts.entrance import addresses, admission, attempts
 from accounts.models import User
 
@@ -117,10 +118,11 @@ class ChangePasswordForm(AllauthChangePasswordForm):
     """The password that was, which counts as a try at it, and the new one."""
 
     def clean_oldpassword(self) -> str:
-        taken = attempts.password(_request(), [cast(User, self.user)])
-        old = cast(str, super().clean_oldpassword())
-        taken.give_back()
-        return old
+        with hashing.ROOM.enter():
+            taken = attempts.password(_request(), [cast(User, self.user)])
+            old = cast(str, super().clean_oldpassword())
+            taken.give_back()
+            return old
 
 
 class _Code(forms.Form):

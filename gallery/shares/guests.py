@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import throttle
+from accounts import hashing, throttle
 from gallery import tiles
 from gallery.collections import frames, looks, ordering, seeing
 from gallery.collections.views import neighbours
@@ -87,6 +87,11 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
     target = HttpResponseRedirect(reverse("share", args=[link.token]))
     if not link.is_locked:
         return quiet(target)
+    with hashing.ROOM.enter():
+        return _tried(request, link, target)
+
+
+def _tried(request: HttpRequest, link: ShareLink, target: HttpResponse) -> HttpResponse:
     form = PasswordForm(request.POST)
     try:
         taken = locks.count_try(request, link)

@@ -8,7 +8,8 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from accounts.models import User
+from accounts import hashing
+from accounts.models import Throttle, User
 from gallery.collections import keeping
 from gallery.models import Item, ShareLink
 from gallery.shares import locks, making
@@ -189,3 +190,13 @@ def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
 ) -> None:
     monkeypatch.setattr(rates, "count", lambda *_named: None)
     assert tried(client, locked).status_code == 429
+
+
+def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(
+    locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "ROOM", hashing.Room(0, 0))
+    answer = tried(client, locked, HTTP_ACCEPT="application/json")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "yours was not looked at" in answer.json()["detail"]
+    assert not Throttle.objects.exists()

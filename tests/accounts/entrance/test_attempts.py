@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import MD5PasswordHasher, check_password
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client, override_settings
 
-from accounts import counters
+from accounts import counters, hashing
 from accounts.entrance import attempts, devices
 from accounts.models import Notice, SignIn, Throttle, User
 from tests import factories
@@ -26,18 +26,20 @@ pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 PASSWORD = "correct horse"
 WAITS = "Too many wrong passwords. Try again in"
+BUSY = "Too many passwords were sent from where you are. Try again in"
 HERE, THERE = "203.0.113.7", "198.51.100.1"
 
 
 def guess(
     client: Client, login: str = "alice", password: str = "wrong", address: str = HERE, **more: Any
 ) -> str:
-    """`in`, `wrong` or `wait`: what came of one try at the form."""
+    """`in`, `wrong`, `wait` or `busy`: what came of one try at the form."""
     form = {"login": login, "password": password}
     answer = client.post("/accounts/login/", form, REMOTE_ADDR=address, **more)
     if answer.status_code == 302:
         return "in"
-    return "wait" if WAITS in answer.content.decode() else "wrong"
+    page = answer.content.decode()
+    return "wait" if WAITS in page else "busy" if BUSY in page else "wrong"
 
 
 def guesses(login: str = "alice", address: str = HERE, times: int = 6, **more: Any) -> list[str]:
@@ -56,6 +58,20 @@ def leave(client: Client) -> Client:
     """The same device without its session."""
     del client.cookies["sessionid"]
     return client
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was hashed, compared or for nobody."""
+    done: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def noted(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        done.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", noted)
+    return done
 
 
 @pytest.mark.parametrize("login", ["alice", "nobody", "nobody@example.org"])
@@ -94,6 +110,54 @@ def test_names_of_nobody_are_counted_alike_however_they_are_written() -> None:
     ]
 
 
+def test_right_passwords_in_a_loop_wait_too_for_each_is_work(alice: User, bob: User) -> None:
+    device, most = known(), attempts.OF_WORK[0]
+    done = [guess(Client(), password=PASSWORD) for _try in range(most + 1)]
+    assert done == ["in"] * most + ["busy"]
+    assert guess(Client(), "bob", PASSWORD) == "in" and guess(device, password=PASSWORD) == "in"
+    done = [guess(leave(device), password=PASSWORD, address=THERE) for _try in range(most)]
+    assert done == ["in"] * (most - 1) + ["busy"], "known devices are counted apart, and together"
+
+
+def test_of_many_names_from_one_network_so_many_passwords_are_compared_a_minute(
+    alice: User, hashed: list[str]
+) -> None:
+    device, most = known(), attempts.OF_WORK_OF_NETWORK[0]
+    hashed.clear()
+    done = [guess(Client(), f"nobody{number}") for number in range(most + 5)]
+    assert done == ["wrong"] * most + ["busy"] * 5 and len(hashed) == most
+    assert guess(Client(), password=PASSWORD, address=THERE) == "in"
+    assert guess(device, password=PASSWORD) == "in", "no neighbour keeps a known device waiting"
+
+
+def test_a_confirmed_password_and_an_old_one_are_work_as_well(alice: User, client_of: ClientOf) -> None:
+    client = client_of(alice)
+    for _try in range(attempts.OF_WORK[0]):
+        assert client.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+    assert BUSY in client.post("/accounts/reauthenticate/", {"password": PASSWORD}).content.decode()
+    form = {"oldpassword": PASSWORD, "password1": WORDS, "password2": WORDS}
+    for _try in range(attempts.OF_WORK[0]):
+        client.post("/accounts/password/change/", {**form, "password2": "another"})
+    assert BUSY in client.post("/accounts/password/change/", form).content.decode()
+
+
+def test_with_no_place_to_hash_nothing_is_looked_at_or_counted(
+    alice: User, hashed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "ROOM", hashing.Room(0, 0))
+    answer = Client().post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "So many passwords are checked at this moment" in answer.content.decode()
+    assert not hashed and not Throttle.objects.exists() and not SignIn.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_right_passwords_at_once_never_pass_for_guesses(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "ROOM", hashing.Room(hashing.MOST, 8))
+    done = together([partial(guess, Client(), password=PASSWORD) for _try in range(12)])
+    assert done == ["in"] * 12
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_many_tries_at_once_five_passwords_are_compared(
     alice: User, monkeypatch: pytest.MonkeyPatch
@@ -103,6 +167,7 @@ def test_of_many_tries_at_once_five_passwords_are_compared(
         "django.contrib.auth.base_user.check_password",
         lambda *given, **more: compared.append(1) or check_password(*given, **more),
     )
+    monkeypatch.setattr(hashing, "ROOM", hashing.Room(24, 0))
     done = together([partial(guess, Client()) for _try in range(24)])
     assert (done.count("wrong"), done.count("wait"), len(compared)) == (5, 19, 5)
 
@@ -137,7 +202,7 @@ def test_many_networks_together_have_a_limit_for_each_member_but_not_on_known_de
 
 def test_the_right_password_is_no_try_that_counts(alice: User) -> None:
     assert {guess(Client(), password=PASSWORD) for _time in range(12)} == {"in"}
-    assert not Throttle.objects.filter(count__gt=0).exists()
+    assert not Throttle.objects.filter(count__gt=0).exclude(what="work").exists()
 
 
 def test_a_known_device_has_a_limit_too(alice: User) -> None:
