@@ -81,22 +81,34 @@ class Connections(ServerState):
         self._said_at = -math.inf
 
     def add(self, one: Connection) -> bool:
-        """Count a new connection. Where that is one too many another one goes for it; False where all are at work."""
+        """Count a new connection. Where that is too many others go for it; False where all are at work.
+
+        One that is refused counts until it ends, and is the first to go.
+        """
         peer = one.peer = self._peers.setdefault(one.address, Peer())
         peer.count += 1
         self.count += 1
-        full = peer if peer.count > self.most_of_one and one.address else None
-        if full is None and self.count > self.most:
-            full = max(self._peers.values(), key=lambda peer: (len(peer.idle), len(peer.receiving)))
-        other = full.first_to_go() if full is not None else None
+        has_room = self._make_room(peer if one.address else None)
         peer.idle[one] = None
-        if full is None:
-            return True
-        if other is None:
+        if not has_room:
             self._note_refusal(one)
-            return False
-        other.drop()
+        return has_room
+
+    def _make_room(self, peer: Peer | None) -> bool:
+        while full := self._full(peer):
+            other = full.first_to_go()
+            if other is None:
+                return False
+            other.drop()
         return True
+
+    def _full(self, peer: Peer | None) -> Peer | None:
+        """Whose connection has to go for one of this peer; None where none has to."""
+        if peer is not None and peer.count > self.most_of_one:
+            return peer
+        if self.count > self.most:
+            return max(self._peers.values(), key=lambda peer: (len(peer.idle), len(peer.receiving)))
+        return None
 
     def remove(self, one: Connection) -> None:
         """Count it no more; a second time means nothing."""

@@ -255,6 +255,19 @@ def test_where_all_are_at_work_a_new_one_is_told_to_come_again(four: Served) -> 
     event("go on").set()
 
 
+def test_a_connection_that_was_refused_lends_its_place_to_no_other(four: Served) -> None:
+    busy = [four.connect("GET /parts HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(3)]
+    for connection in busy:
+        answer(connection)
+
+    refused = []
+    for _ in range(6):
+        refused.append(four.connect(""))
+        assert answer(refused[-1]).startswith("HTTP/1.1 503 ")
+        assert four.server.server_state.count <= 4
+    event("go on").set()
+
+
 def test_every_connection_that_ended_is_counted_no_more(four: Served) -> None:
     for _ in range(20):
         connection = four.connect(HELLO)
