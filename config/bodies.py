@@ -1,8 +1,9 @@
 """Request bodies: received whole before Django sees the request, within bounds of size, time and room.
 
 Above `FREE` bytes a body is taken only from somebody who is known (`config.callers`). All bodies together have so much
-room (`config.spool`). A client must go on sending (`SILENCE_S`), and not too slowly (`GRACE_S` and `RATE`). A body that
-is not taken is handed on as `Unread`, so that the address can still say in its own words who may not come in at all.
+room (`config.spool`). A client must go on sending (`SILENCE_S`), not too slowly (`GRACE_S` and `RATE`) and not for too
+long (`MOST_S`). A body that is not taken is handed on as `Unread`, so that the address can still say in its own words
+who may not come in at all.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ MIB = 1024 * 1024
 FREE = 64 * 1024
 # The longest silence of a client in the middle of its body, in seconds.
 SILENCE_S = 30.0
-# A body may take so many seconds, and one more for every `RATE` bytes that have come.
+# Of a body that is not whole yet so many bytes a second must come in each so many seconds: none can be saved up.
 GRACE_S = 30.0
 RATE = 8 * 1024
+# The longest that a body may take, in seconds: 100 MB at a megabit a second.
+MOST_S = 900.0
 
 FILES_TOO_LARGE = "Files must be less than 100MB in size"
 # Where files are sent: a file below 100 MB and the parts beside it.
@@ -134,9 +137,8 @@ class Bodies:
         whole = message["type"] == "http.request" and not message.get("more_body", False)
         if whole and len(message.get("body", b"")) <= (limit if sender != NOBODY else free):
             return io.BytesIO(message.get("body", b""))
-        body = Body(self.spool, sender)
+        body = Body(self.spool, sender, (announced or 0) if sender != NOBODY else 0)
         try:
-            body.expect(announced or 0 if sender != NOBODY else 0)
             while True:
                 if message["type"] == "http.disconnect":
                     raise ClientLeft
@@ -169,18 +171,25 @@ class _Pace:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._waited = 0.0
+        # Seconds left in all, and for the next `GRACE_S * RATE` bytes, which are counted from a size.
+        self._left = MOST_S
+        self._left_now = GRACE_S
+        self._counted_from = 0
 
     async def next(self, size: int) -> dict[str, Any]:
         """The next message, after `size` bytes. Raises Refused where it does not come in time."""
+        if size - self._counted_from >= GRACE_S * RATE:
+            self._counted_from, self._left_now = size, GRACE_S
         began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(min(SILENCE_S, GRACE_S + size / RATE - self._waited)):
+            async with asyncio.timeout(min(SILENCE_S, self._left_now, self._left)):
                 return await self._receive()
         except TimeoutError:
             raise Refused(408, _TOO_SLOW) from None
         finally:
-            self._waited += asyncio.get_running_loop().time() - began
+            waited = asyncio.get_running_loop().time() - began
+            self._left -= waited
+            self._left_now -= waited
 
 
 def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:

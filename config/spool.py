@@ -1,7 +1,8 @@
 """Where request bodies wait until they are whole: in memory while they are small, else in `TEMPORARY`, within bounds.
 
 Three figures hold over all bodies of a process together: `settings.BODY_SPOOL` bytes, of which one sender has a quarter
-at most; `IN_MEMORY` bytes of large bodies in memory; and for all who are not known together `UNKNOWN` bytes.
+at most; `IN_MEMORY` bytes of large bodies in memory; and beside these `UNKNOWN` bytes for all who are not known.
+Room is taken by what has come, and by `STEP` more where that was announced: the rest of it keeps nobody out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from predictions.files import media
 
 IN_MEMORY = 64 * 1024 * 1024
 UNKNOWN = 64 * 1024 * 1024
+# Bytes for which room is taken before they come.
+STEP = 1024 * 1024
 # The sender of whom nothing is known.
 NOBODY = 0
 
@@ -36,6 +39,7 @@ class Spool:
     """The bytes that the bodies of this process take, by who sends them."""
 
     def __init__(self) -> None:
+        # Of known senders.
         self.taken = 0
         self.in_memory = 0
         self._by_sender: Counter[int] = Counter()
@@ -46,22 +50,35 @@ class Spool:
 
     def take(self, sender: int, size: int) -> None:
         """Take so many bytes. Raises Full, or ShareFull where only this sender has had enough."""
-        share = UNKNOWN if sender == NOBODY else settings.BODY_SPOOL // 4
         with self._lock:
-            if self.taken + size > settings.BODY_SPOOL:
-                raise Full
-            if self._by_sender[sender] + size > share:
-                raise Full if sender == NOBODY else ShareFull
-            self.taken += size
-            self._by_sender[sender] += size
+            self._check(sender, size)
+            self._add(sender, size)
+
+    def check(self, sender: int, size: int) -> None:
+        """Raises as `take` would, and takes nothing."""
+        with self._lock:
+            self._check(sender, size)
 
     def give_back(self, sender: int, size: int) -> None:
         """So many bytes less."""
         with self._lock:
-            self.taken -= size
-            self._by_sender[sender] -= size
-            if not self._by_sender[sender]:
-                del self._by_sender[sender]
+            self._add(sender, -size)
+
+    def _check(self, sender: int, size: int) -> None:
+        if sender == NOBODY:
+            if self._by_sender[sender] + size > UNKNOWN:
+                raise Full
+        elif self.taken + size > settings.BODY_SPOOL:
+            raise Full
+        elif self._by_sender[sender] + size > settings.BODY_SPOOL // 4:
+            raise ShareFull
+
+    def _add(self, sender: int, size: int) -> None:
+        if sender != NOBODY:
+            self.taken += size
+        self._by_sender[sender] += size
+        if not self._by_sender[sender]:
+            del self._by_sender[sender]
 
     def hold(self, size: int) -> None:
         """So many bytes more in memory, or less."""
@@ -70,11 +87,16 @@ class Spool:
 
 
 class Body:
-    """One body, written as it comes and then read as a file. Whoever holds it closes it; twice means nothing."""
+    """One body, written as it comes and then read as a file. Whoever holds it closes it; twice means nothing.
 
-    def __init__(self, spool: Spool, sender: int) -> None:
+    `announced`: its length in bytes, where that is known. Raises Full or ShareFull where that finds no room now.
+    """
+
+    def __init__(self, spool: Spool, sender: int, announced: int = 0) -> None:
+        spool.check(sender, announced)
         self._spool = spool
         self._sender = sender
+        self._announced = announced
         self._taken = 0
         self._counted = 0
         self._file: IO[bytes] = io.BytesIO()
@@ -85,9 +107,10 @@ class Body:
         """Whether it is too large for the memory."""
         return not isinstance(self._file, io.BytesIO)
 
-    def expect(self, size: int) -> None:
-        """Take room for so many bytes in all. Raises Full or ShareFull."""
-        if size > self._taken:
+    def _make_room(self) -> None:
+        """Take room for what there is, and for a step more of what was announced."""
+        if self.size > self._taken or not self._taken:
+            size = max(self.size, min(self.size + STEP, self._announced))
             self._spool.take(self._sender, size - self._taken)
             self._taken = size
 
@@ -96,12 +119,12 @@ class Body:
         taken, self._taken = self._taken, 0
         self._spool.give_back(self._sender, taken)
         self._sender = sender
-        self.expect(self.size)
+        self._make_room()
 
     async def write(self, part: bytes) -> None:
         """Add a part, in a thread once it goes to the disk. Raises Full, ShareFull, or OSError."""
         self.size += len(part)
-        self.expect(self.size)
+        self._make_room()
         if self.on_disk:
             await self._spool.writer.run(self._file.write, part)
             return
@@ -111,7 +134,9 @@ class Body:
             return
         self._count(self.size)
         if self.size > settings.FILE_UPLOAD_MAX_MEMORY_SIZE or self._spool.in_memory > IN_MEMORY:
-            self._file = await self._spool.writer.run(_moved_to_disk, self._file, self._taken)
+            self._file = await self._spool.writer.run(
+                _moved_to_disk, self._file, max(self._taken, self._announced)
+            )
             self._count(0)
 
     def read(self, size: int = -1) -> bytes:

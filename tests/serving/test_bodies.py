@@ -203,13 +203,68 @@ def test_one_sender_has_a_quarter_of_the_room_at_most(settings: Any) -> None:
     assert isinstance(_read(_parts(100_000, 100_000), house, announced=200_000), Body)
 
 
-def test_room_is_taken_when_a_length_is_announced_and_given_back_however_it_ends(settings: Any) -> None:
+def test_room_is_taken_by_what_has_come_and_given_back_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(spool, "STEP", 50_000)
     settings.BODY_SPOOL = 1_200_000
     house = Bodies(Somebody())  # type: ignore[arg-type]
-    with pytest.raises(bodies.ClientLeft):
-        _read([*_parts(100_000, more=True), {"type": "http.disconnect"}], house, announced=250_000)
+    taken: list[int] = []
+    write = Body.write
 
+    async def noted(body: Body, part: bytes) -> None:
+        await write(body, part)
+        taken.append(house.spool.taken)
+
+    monkeypatch.setattr(Body, "write", noted)
+    with pytest.raises(bodies.ClientLeft):
+        _read([*_parts(100_000, 100_000, more=True), {"type": "http.disconnect"}], house, announced=250_000)
+
+    assert taken == [150_000, 250_000]
     assert house.spool.taken == house.spool.in_memory == 0
+
+
+def test_what_is_announced_and_never_sent_keeps_nobody_out(settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 200 * 1024 * 1024
+    settings.BODY_SPOOL = 400 * 1024 * 1024
+    somebody = Somebody()
+    house = Bodies(somebody)  # type: ignore[arg-type]
+    scope = {"path": "/", "headers": [(b"content-length", b"%d" % (settings.BODY_SPOOL // 4))]}
+
+    async def begin() -> asyncio.Task[Any]:
+        began = asyncio.Event()
+        parts = _parts(1, more=True)
+
+        async def receive() -> dict[str, Any]:
+            if parts:
+                return parts.pop()
+            began.set()
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+        task = asyncio.create_task(house.read(scope, receive))
+        await asyncio.wait([task, asyncio.create_task(began.wait())], return_when=asyncio.FIRST_COMPLETED)
+        return task
+
+    async def five() -> list[bool]:
+        tasks = []
+        for somebody.user in range(1, 6):
+            tasks.append(await begin())
+        refused = [task.done() for task in tasks]
+        for task in tasks:
+            task.cancel()
+        return refused
+
+    assert asyncio.run(five()) == [False] * 5
+
+
+def test_a_length_that_finds_no_room_now_is_refused_at_its_first_byte(settings: Any) -> None:
+    settings.BODY_SPOOL = 1_200_000
+    taken: list[int] = []
+    body = _read(_parts(1, *[100_000] * 4), announced=400_001, taken=taken)
+
+    assert _refusal(body).status == 429
+    assert len(taken) == 1
 
 
 def test_all_who_are_unknown_have_so_much_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +273,8 @@ def test_all_who_are_unknown_have_so_much_room_together(monkeypatch: pytest.Monk
     _read(_parts(30_000, 30_000), house)
 
     assert _refusal(_read(_parts(30_000, 30_000), house)).status == 503
-    # Somebody known is not kept out by them.
+    # Somebody known is not kept out by them, and has none of the room of the known less.
+    assert house.spool.taken == 0
     assert isinstance(_read(_parts(30_000, 50_000), house, announced=80_000), Body)
 
 
@@ -250,6 +306,19 @@ def test_a_client_that_is_fast_enough_has_as_long_as_it_takes(monkeypatch: pytes
     monkeypatch.setattr(bodies, "RATE", 100_000)
 
     assert len(_read(_parts(*[20_000] * 20), pause=0.02).read()) == 400_000
+
+
+def test_what_came_fast_lends_no_time_to_what_comes_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "GRACE_S", 0.1)
+    monkeypatch.setattr(bodies, "RATE", 1_000)
+
+    assert _refusal(_read(_parts(800_000, *[1] * 200), pause=0.01)).status == 408
+
+
+def test_no_body_takes_longer_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MOST_S", 0.2)
+
+    assert _refusal(_read(_parts(*[1_000] * 500), pause=0.01)).status == 408
 
 
 def test_a_stalled_body_is_answered_with_408_and_the_connection_ends(
