@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from collections.abc import Awaitable, Callable
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ from accounts import json_body
 from config.callers import Callers
 from config.spool import NOBODY, Body, Full, ShareFull, Spool
 
+log = logging.getLogger("darkroom.web")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 MIB = 1024 * 1024
 # The most bytes that somebody unknown may send.
@@ -120,6 +122,9 @@ class Bodies:
         except ShareFull:
             return Unread(Refused(429, _SHARE_FULL, 5))
         except Full:
+            return Unread(Refused(503, _FULL, 5))
+        except OSError:
+            log.exception("A request body could not be written")
             return Unread(Refused(503, _FULL, 5))
 
     async def _taken(self, scope: dict[str, Any], receive: Receive) -> IO[bytes] | Body:

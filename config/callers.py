@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import auth
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import HttpResponse
 from rest_framework.exceptions import APIException
 
@@ -67,7 +67,7 @@ def _look_up(scope: dict[str, Any]) -> int | None:
         SessionMiddleware(lambda _: HttpResponse()).process_request(request)
         user = auth.get_user(request)
         return user.pk if user.is_authenticated else None
-    except (APIException, DatabaseError, ValueError):
+    except (APIException, DatabaseError, InterfaceError, ValueError):
         # Barred, not from here, not at present: the view has the words for it, and needs no body.
         return None
     finally:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 
-from config import bodies, spool
+from config import bodies, callers, spool
 from config.bodies import Bodies, Unread
+from config.callers import Callers
 from config.spool import Body
+from config.threads import Threads
 from tests.serving.conftest import Served, call
 
 LIMIT = 1_000_000
@@ -283,6 +287,42 @@ def test_a_full_disk_is_left_alone(settings: Any, monkeypatch: pytest.MonkeyPatc
     settings.FREE_DISK_MINIMUM = 2**62
 
     assert _refusal(_read(_parts(80_000, 80_000), announced=160_000)).status == 503
+
+
+def test_a_disk_that_cannot_be_written_is_told_as_no_room(settings: Any, tmp_path: Path) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 100_000
+    settings.TEMPORARY = tmp_path / "file"
+    settings.TEMPORARY.write_text("no folder")
+    house = Bodies(Somebody())  # type: ignore[arg-type]
+
+    body = _read(_parts(80_000, 80_000), house, announced=160_000)
+
+    assert (_refusal(body).status, _refusal(body).retry_after) == (503, 5)
+    assert house.spool.taken == house.spool.in_memory == 0
+
+
+@pytest.mark.parametrize("error", [InterfaceError, OperationalError])
+def test_nobody_is_known_while_the_database_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def away(request: Any) -> None:
+        raise error("the connection is closed")
+
+    monkeypatch.setattr(callers, "authenticate", away)
+    threads = Threads(1)
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/files", "query_string": b"",
+        "headers": [(b"authorization", b"Bearer x"), (b"content-length", b"100000")],
+    }  # fmt: skip
+    parts = _parts(100_000)
+
+    async def receive() -> dict[str, Any]:
+        return parts.pop(0)
+
+    body = asyncio.run(Bodies(Callers(threads)).read(scope, receive))
+    threads.close()
+
+    assert _refusal(body).status == 413
 
 
 # -- Time ------------------------------------------------------------------------------------------------------
