@@ -223,6 +223,7 @@ class Connection(HttpToolsProtocol):
         self.transport.write = _nothing  # type: ignore[method-assign]
         self._own.write_eof()
         self.flow.resume_reading()
+        self._unsent = None
         self._until, self.deadline = now + LINGER_S, now + LINGER_SILENCE_S
 
     def drop(self) -> None:
@@ -236,9 +237,7 @@ class Connection(HttpToolsProtocol):
     def expire(self, now: float) -> None:
         """The time is over by which it should have moved on."""
         unsent = self._own.get_write_buffer_size()
-        if self.ending and self._deaf:
-            self._own.abort()
-        elif unsent:
+        if unsent:
             self._await_reader(unsent, now)
         elif self.ending:
             self._own.abort()
@@ -278,7 +277,7 @@ class Connection(HttpToolsProtocol):
         self._dropped += len(data)
         if self._dropped > LINGER_BYTES:
             self._own.abort()
-        elif self.ending:
+        elif self.ending and self._unsent is None:
             self.deadline = min(self._until, self.loop.time() + LINGER_SILENCE_S)
 
     def on_message_begin(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from config import connections
 from config.serving import LeanHandler
 from tests.serving.conftest import Serve, Served
-from tests.serving.urls import event
+from tests.serving.urls import LARGE, event
 
 HELLO = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -123,6 +123,16 @@ def test_a_reader_that_takes_nothing_is_given_up(lean: Served, monkeypatch: pyte
     assert event("endless began").wait(60)
     eventually(lambda: lean.server.server_state.count == 0)
     connection.close()
+
+
+def test_a_slow_reader_gets_the_whole_answer_of_a_connection_that_ends(
+    lean: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LINGER_SILENCE_S", 0.1)
+    connection = lean.connect(f"GET /large HTTP/1.1\r\n{UPGRADE}\r\n")
+    time.sleep(3)
+
+    assert len(all_of(connection).partition("\r\n\r\n")[2]) == LARGE
 
 
 # -- Heads -----------------------------------------------------------------------------------------------------

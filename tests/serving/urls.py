@@ -21,6 +21,7 @@ from predictions.running.holding import HeldResponse, in_thread
 
 happened: dict[str, threading.Event] = {}
 notes: list[Any] = []
+LARGE = 20_000_000
 
 
 def event(name: str) -> threading.Event:
@@ -30,6 +31,11 @@ def event(name: str) -> threading.Event:
 
 def hello(request: HttpRequest) -> HttpResponse:
     return HttpResponse("hello", content_type="text/plain")
+
+
+def large(request: HttpRequest) -> HttpResponse:
+    """More bytes than a connection holds whose reader waits."""
+    return HttpResponse(b"x" * LARGE)
 
 
 @csrf_exempt
@@ -213,6 +219,7 @@ def language(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("hello", hello, name="hello"),
+    path("large", large),
     path("echo", echo),
     path("api/echo", echo),
     path("v1/echo", echo),
