@@ -7,9 +7,10 @@ proxy itself has seen. What stands before it was written by the caller, who coul
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -41,9 +42,20 @@ def parse(text: str) -> Network:
 
 def client_address(request: HttpRequest) -> Address | None:
     """The caller's address, IPv4 wherever it is one; None where it cannot be told."""
-    text = request.META.get("REMOTE_ADDR", "")
-    if settings.TRUST_PROXY:
-        text = request.headers.get("X-Forwarded-For", text).rpartition(",")[2]
+    return _address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For"))
+
+
+def scope_address(scope: Mapping[str, Any]) -> Address | None:
+    """The same of an ASGI scope, before there is a request."""
+    forwarded = [value.decode("latin1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    remote = (scope.get("client") or [""])[0]
+    return _address(remote, ",".join(forwarded) if forwarded else None)
+
+
+def _address(remote: str, forwarded: str | None) -> Address | None:
+    text = remote
+    if settings.TRUST_PROXY and forwarded is not None:
+        text = forwarded.rpartition(",")[2]
     text = text.strip()
     match = _WITH_PORT.fullmatch(text)
     if match:
@@ -61,7 +73,11 @@ def household(request: HttpRequest) -> str:
 
     `UNKNOWN` for all whose address cannot be told.
     """
-    address = client_address(request)
+    return household_of(client_address(request))
+
+
+def household_of(address: Address | None) -> str:
+    """The household of an address; see `household`."""
     if address is None:
         return UNKNOWN
     return str(address) if address.version == 4 else str(parse(f"{address}/{_HOUSEHOLD_BITS}"))

@@ -1,7 +1,8 @@
 """Where request bodies wait until they are whole: in memory while they are small, else in `TEMPORARY`, within bounds.
 
 Three figures hold over all bodies of a process together: `settings.BODY_SPOOL` bytes, of which one sender has a quarter
-at most; `IN_MEMORY` bytes of large bodies in memory; and beside these `UNKNOWN` bytes for all who are not known.
+at most; `IN_MEMORY` bytes of large bodies in memory; and beside these `UNKNOWN` bytes for all who are not known, of
+which one household has an eighth at most.
 Room is taken by what has come, and by `STEP` more where that was announced: the rest of it keeps nobody out.
 """
 
@@ -23,8 +24,8 @@ IN_MEMORY = 64 * 1024 * 1024
 UNKNOWN = 64 * 1024 * 1024
 # Bytes for which room is taken before they come.
 STEP = 1024 * 1024
-# The sender of whom nothing is known.
-NOBODY = 0
+# A user's primary key, or the household (`accounts.networks`) of somebody who is not known.
+Sender = int | str
 
 
 class Full(Exception):
@@ -41,40 +42,43 @@ class Spool:
     def __init__(self) -> None:
         # Of known senders.
         self.taken = 0
+        self.unknown = 0
         self.in_memory = 0
-        self._by_sender: Counter[int] = Counter()
+        self._by_sender: Counter[Sender] = Counter()
         # Bodies are closed in the threads of requests.
         self._lock = threading.Lock()
         # One, so that a disk that is slow keeps no request waiting that has none to write.
         self.writer = Threads(1, "spool")
 
-    def take(self, sender: int, size: int) -> None:
+    def take(self, sender: Sender, size: int) -> None:
         """Take so many bytes. Raises Full, or ShareFull where only this sender has had enough."""
         with self._lock:
             self._check(sender, size)
             self._add(sender, size)
 
-    def check(self, sender: int, size: int) -> None:
+    def check(self, sender: Sender, size: int) -> None:
         """Raises as `take` would, and takes nothing."""
         with self._lock:
             self._check(sender, size)
 
-    def give_back(self, sender: int, size: int) -> None:
+    def give_back(self, sender: Sender, size: int) -> None:
         """So many bytes less."""
         with self._lock:
             self._add(sender, -size)
 
-    def _check(self, sender: int, size: int) -> None:
-        if sender == NOBODY:
-            if self._by_sender[sender] + size > UNKNOWN:
+    def _check(self, sender: Sender, size: int) -> None:
+        if isinstance(sender, str):
+            if self.unknown + size > UNKNOWN or self._by_sender[sender] + size > UNKNOWN // 8:
                 raise Full
         elif self.taken + size > settings.BODY_SPOOL:
             raise Full
         elif self._by_sender[sender] + size > settings.BODY_SPOOL // 4:
             raise ShareFull
 
-    def _add(self, sender: int, size: int) -> None:
-        if sender != NOBODY:
+    def _add(self, sender: Sender, size: int) -> None:
+        if isinstance(sender, str):
+            self.unknown += size
+        else:
             self.taken += size
         self._by_sender[sender] += size
         if not self._by_sender[sender]:
@@ -92,7 +96,7 @@ class Body:
     `announced`: its length in bytes, where that is known. Raises Full or ShareFull where that finds no room now.
     """
 
-    def __init__(self, spool: Spool, sender: int, announced: int = 0) -> None:
+    def __init__(self, spool: Spool, sender: Sender, announced: int = 0) -> None:
         spool.check(sender, announced)
         self._spool = spool
         self._sender = sender
@@ -107,29 +111,29 @@ class Body:
         """Whether it is too large for the memory."""
         return not isinstance(self._file, io.BytesIO)
 
-    def _make_room(self) -> None:
-        """Take room for what there is, and for a step more of what was announced."""
-        if self.size > self._taken or not self._taken:
-            size = max(self.size, min(self.size + STEP, self._announced))
+    def _make_room(self, size: int) -> None:
+        """Take room for so many bytes in all, and for a step more of what was announced."""
+        if size > self._taken:
+            size = max(size, min(size + STEP, self._announced))
             self._spool.take(self._sender, size - self._taken)
             self._taken = size
 
-    def belongs_to(self, sender: int) -> None:
-        """What was nobody's is a known sender's from now on. Raises Full or ShareFull."""
+    def belongs_to(self, sender: Sender) -> None:
+        """What was of somebody unknown is a known sender's from now on. Raises Full or ShareFull."""
         taken, self._taken = self._taken, 0
         self._spool.give_back(self._sender, taken)
         self._sender = sender
-        self._make_room()
+        self._make_room(self.size)
 
     async def write(self, part: bytes) -> None:
         """Add a part, in a thread once it goes to the disk. Raises Full, ShareFull, or OSError."""
+        self._make_room(self.size + len(part))
         self.size += len(part)
-        self._make_room()
         if self.on_disk:
             await self._spool.writer.run(self._file.write, part)
             return
         self._file.write(part)
-        if self._sender == NOBODY:
+        if isinstance(self._sender, str):
             # So little of each that it is bounded by the sum of all.
             return
         self._count(self.size)

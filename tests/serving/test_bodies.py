@@ -170,7 +170,8 @@ def test_who_sends_a_body_is_asked_once() -> None:
     assert somebody.asked == 1
 
 
-def test_what_a_service_signs_needs_nobody_who_is_known() -> None:
+def test_what_a_service_signs_needs_nobody_who_is_known(settings: Any) -> None:
+    settings.ROOT_URLCONF = "config.urls"
     body = _read(_parts(*[50_000] * 10), Bodies(Somebody(None)), path="/hooks/upstream/a/b")  # type: ignore[arg-type]
 
     assert len(body.read()) == 500_000
@@ -272,14 +273,40 @@ def test_a_length_that_finds_no_room_now_is_refused_at_its_first_byte(settings: 
 
 
 def test_all_who_are_unknown_have_so_much_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "UNKNOWN", 100_000)
-    house = Bodies(Somebody())  # type: ignore[arg-type]
-    _read(_parts(30_000, 30_000), house)
+    monkeypatch.setattr(spool, "UNKNOWN", 480_000)
+    house = Bodies(Somebody(None))  # type: ignore[arg-type]
+    for number in range(8):
+        assert isinstance(_read(_parts(30_000, 30_000), house, client=f"192.0.2.{number}"), Body)
 
-    assert _refusal(_read(_parts(30_000, 30_000), house)).status == 503
+    assert _refusal(_read(_parts(30_000, 30_000), house, client="192.0.2.8")).status == 503
     # Somebody known is not kept out by them, and has none of the room of the known less.
     assert house.spool.taken == 0
+    house._callers.user = 1  # type: ignore[attr-defined]
     assert isinstance(_read(_parts(30_000, 50_000), house, announced=80_000), Body)
+
+
+@pytest.mark.parametrize("client", ["192.0.2.1", "2001:db8::2"])
+def test_a_household_has_an_eighth_of_the_room_of_the_unknown(
+    monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setattr(spool, "UNKNOWN", 480_000)
+    house = Bodies(Somebody(None))  # type: ignore[arg-type]
+    for one in ("192.0.2.1", "2001:db8::1"):
+        _read(_parts(30_000, 30_000), house, client=one)
+
+    assert _refusal(_read(_parts(1, 1), house, client=client)).status == 503
+    assert isinstance(_read(_parts(1, 1), house, client="198.51.100.1"), Body)
+    # Their neighbours who are known go on as themselves.
+    house._callers.user = 1  # type: ignore[attr-defined]
+    body = _read(_parts(30_000, 30_000), house, client=client)
+    assert body.read() == b"x" * 60_000 and house.spool.taken == 60_000
+
+
+def test_a_path_that_nobody_signs_takes_no_more_than_any(settings: Any) -> None:
+    settings.ROOT_URLCONF = "config.urls"
+    for path in ("/hooks/x", "/payments/x"):
+        assert bodies.limit_for(path) == LIMIT
+        assert _refusal(_read(_parts(50_000, 50_000), Bodies(Somebody(None)), path=path)).status == 413  # type: ignore[arg-type]
 
 
 def test_a_full_disk_is_left_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,6 +428,7 @@ def _read(
     *,
     path: str = "/",
     announced: int | None = None,
+    client: str = "127.0.0.1",
     taken: list[int] | None = None,
     pause: float = 0.0,
 ) -> Any:
@@ -415,7 +443,7 @@ def _read(
     length = (
         (b"transfer-encoding", b"chunked") if announced is None else (b"content-length", b"%d" % announced)
     )
-    scope = {"path": path, "headers": [length]}
+    scope = {"path": path, "headers": [length], "client": (client, 1)}
     house = house or Bodies(Somebody())  # type: ignore[arg-type]
     return asyncio.run(house.read(scope, receive))
 
