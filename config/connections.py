@@ -20,8 +20,9 @@ from uvicorn.server import ServerState
 log = logging.getLogger("darkroom.web")
 # Seconds from the beginning of a connection, or from the first byte of a later request, to the end of a head.
 HEAD_S = 15.0
-# Seconds that a connection is kept between two requests; usual proxies keep theirs for less, so that they close first.
-IDLE_S = 75.0
+# Seconds that a connection is kept between two requests; usual proxies keep theirs for less (Caddy for 120, Traefik for
+# 90), so that they close first.
+IDLE_S = 130.0
 # The most bytes and lines of a head.
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 200
@@ -283,7 +284,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is not None and self.cycle.response_complete:
             self.deadline = self.loop.time() + HEAD_S
 
     def on_headers_complete(self) -> None:

@@ -67,8 +67,10 @@ def error_page(
 def _problem(request: HttpRequest, status: int, says: str) -> HttpResponse:
     title, detail = _PROBLEMS[status]
     if request.path.startswith(_OPENAI):
-        kind = "server_error" if status >= 500 else "invalid_request_error"
-        error = {"message": says or detail, "type": kind, "param": None, "code": None}
+        kind, code = "server_error" if status >= 500 else "invalid_request_error", None
+        if status == 429:
+            kind, code = "rate_limit_error", "rate_limit_exceeded"
+        error = {"message": says or detail, "type": kind, "param": None, "code": code}
         return JsonResponse({"error": error}, status=status)
     problem = {"title": title, "detail": says or detail, "status": status}
     if status == 500:

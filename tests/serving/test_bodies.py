@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
+from django.test import RequestFactory
 
 from config import bodies, callers, spool
 from config.bodies import Bodies, Unread
 from config.callers import Callers
 from config.spool import Body
 from config.threads import Threads
+from gallery.errors import error_page
 from tests.serving.conftest import Served, call
 
 LIMIT = 1_000_000
@@ -460,3 +463,11 @@ def test_a_larger_body_under_our_own_api_is_refused_in_kilobytes(lean: Served) -
 
     assert answer.status_code == 413
     assert "256 KiB is the most" in answer.text
+
+
+def test_too_much_at_once_is_told_to_openais_clients_as_they_know_it() -> None:
+    request = RequestFactory().post("/openai/v1/images/edits")
+
+    error = json.loads(error_page(request, 429).content)["error"]
+
+    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")

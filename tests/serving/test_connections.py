@@ -65,6 +65,18 @@ def test_a_head_that_is_dribbled_is_answered_with_408(lean: Served, monkeypatch:
     assert received.startswith(b"HTTP/1.1 408 ")
 
 
+def test_the_first_head_has_no_more_time_than_its_connection(lean: Served) -> None:
+    connection = lean.connect("")
+    open_now = lean.server.server_state.connections
+    eventually(lambda: len(open_now) == 1)
+    (one,) = open_now
+    deadline = one.deadline  # type: ignore[union-attr]
+    connection.sendall(b"GET /hel")
+    eventually(lambda: one._in_head)  # type: ignore[union-attr]
+
+    assert one.deadline == deadline  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("sent", ["", "\r\n\r\n"])
 def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(
     lean: Served, monkeypatch: pytest.MonkeyPatch, sent: str
