@@ -48,6 +48,9 @@ class Taken:
     counts: dict[str, int]
     _windows: Sequence[tuple[int, datetime]]
 
+    def __add__(self, other: Taken) -> Taken:
+        return Taken({**self.counts, **other.counts}, [*self._windows, *other._windows])
+
     def give_back(self) -> None:
         """It was right, or none at all: uncount it, where its window still runs."""
         for pk, ends_at in self._windows:

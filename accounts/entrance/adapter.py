@@ -11,6 +11,7 @@ from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -72,11 +73,20 @@ class AccountAdapter(DefaultAccountAdapter):
             return self._authenticate(request, **credentials)
 
     def _authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        if credentials.get("username"):
+            # allauth looks for an address by this too; by both it would hash twice for addresses that it knows.
+            credentials.pop("email", None)
         # Counted before it is compared, so that of many tries at once no more are looked at than may be.
         users = attempts.named(credentials)
-        taken = attempts.password(
-            request, users, str(credentials.get("email") or credentials.get("username") or "")
-        )
+        login = str(credentials.get("email") or credentials.get("username") or "")
+        try:
+            taken = attempts.password(request, users, login)
+        except attempts.NotCompared:
+            # As for a wrong one, the work too.
+            for _one in users:
+                make_password(str(credentials.get("password") or ""))
+            history.note(request, users[0], SignIn.How.PASSWORD, succeeded=False)
+            return None
         user = cast("AbstractBaseUser | None", super().authenticate(request, **credentials))
         if user is not None:
             taken.give_back()

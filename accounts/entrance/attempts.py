@@ -5,8 +5,9 @@ member and network; by member over all networks, far higher; by network over all
 A code of the second factor: by member, since whoever gets there has the password; on a known device by that too.
 
 Only what is wrong counts there; the work of comparing is counted apart, right or wrong (`OF_WORK`). A member is counted
-as one, by whatever spelling, name or address they are named; a name of nobody is counted alike, so that nobody learns
-which there are. Passkeys cannot be guessed and are not counted.
+as one, by whatever spelling, name or address they are named. So is what was typed, whether it names somebody or nobody,
+and only that makes us say how long to wait: nobody learns which names there are, nor which are one member's.
+Passkeys cannot be guessed and are not counted.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ TOLD_FROM = 20
 """Wrong passwords within an hour from devices that are not known, of which the member is told, once a day."""
 
 
+class NotCompared(Exception):
+    """The member has had too many wrong passwords, by other names than this one: to be answered as one more of them.
+
+    To say so would tell that the names are one member's. The try stays counted against what was typed.
+    """
+
+
 def named(credentials: dict[str, Any]) -> list[User]:
     """Everybody whose password these credentials would be compared with: whom allauth's backend finds by them."""
     name, address = str(credentials.get("username") or ""), str(credentials.get("email") or "")
@@ -56,7 +64,7 @@ def named(credentials: dict[str, Any]) -> list[User]:
 def password(request: HttpRequest, users: Sequence[User], login: str = "") -> Taken:
     """Count one try at the password of these, or of nobody who is called `login`, before it is compared.
 
-    Raises ValidationError with how long to wait.
+    Raises ValidationError with how long to wait, or NotCompared.
     """
     work = _work(request, users, login)
     try:
@@ -82,19 +90,36 @@ def _work(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
 
 
 def _guess(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
-    limits: list[Limit] = []
-    whose: Sequence[User | str] = users or [login.strip().casefold()]
+    household, typed = networks.household(request), login.strip().casefold()
+    whose: Sequence[User | str] = users or [typed]
+    said: list[Limit] = []
+    of_member: list[Limit] = []
     for who in whose:
-        device = devices.of(request, who) if isinstance(who, User) else ""
-        name = _name(who)
+        name, device = _name(who), devices.of(request, who) if isinstance(who, User) else ""
         if device:
-            limits.append(Limit(f"{name} device {device}", *OF_DEVICE))
+            said.append(Limit(f"{name} device {device}", *OF_DEVICE))
         else:
-            limits.append(Limit(f"{name} network {networks.household(request)}", *OF_PAIR))
-            limits.append(Limit(name, *OF_MEMBER))
-            limits.append(Limit(f"network {networks.household(request)}", *OF_NETWORK))
+            of_member += [Limit(f"{name} network {household}", *OF_PAIR), Limit(name, *OF_MEMBER)]
+    if of_member:
+        said.append(Limit(f"network {household}", *OF_NETWORK))
+        if list(users) == [request.user]:
+            # Who is signed in learns nothing new of themselves.
+            said, of_member = said + of_member, []
+        else:
+            said += [
+                Limit(f"login {typed} network {household}", *OF_PAIR),
+                Limit(f"login {typed}", *OF_MEMBER),
+            ]
+    taken = _said(said)
     try:
-        return throttle.take("password", list(dict.fromkeys(limits)))
+        return taken + throttle.take("password", of_member) if of_member else taken
+    except TooMany:
+        raise NotCompared from None
+
+
+def _said(limits: Sequence[Limit]) -> Taken:
+    try:
+        return throttle.take("password", limits)
     except TooMany as error:
         words = _(
             "Too many wrong passwords. Try again in %(wait)s; or set a new one by e-mail, then you need not wait."

@@ -61,6 +61,19 @@ def leave(client: Client) -> Client:
 
 
 @pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were compared with a member's."""
+    done: list[str] = []
+
+    def noted(password: str, *given: Any, **more: Any) -> bool:
+        done.append(password)
+        return check_password(password, *given, **more)
+
+    monkeypatch.setattr("django.contrib.auth.base_user.check_password", noted)
+    return done
+
+
+@pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was hashed, compared or for nobody."""
     done: list[str] = []
@@ -98,10 +111,44 @@ def test_another_host_brings_no_more_tries(alice: User, host: str) -> None:
     assert guess(Client(), headers={"host": host}) == "wait"
 
 
-def test_no_spelling_and_no_address_of_a_member_brings_more_tries(alice: User) -> None:
+def test_no_spelling_and_no_address_of_a_member_brings_more_tries(alice: User, compared: list[str]) -> None:
     alice.emailaddress_set.create(email="second@example.org", verified=True)  # type: ignore[attr-defined]
-    names = ["alice", "ALICE", " alice ", alice.email, alice.email.upper(), "second@example.org"]
-    assert [guess(Client(), name) for name in names] == ["wrong"] * 5 + ["wait"]
+    names = ["alice", "ALICE", " alice ", alice.email, alice.email.upper()]
+    assert [guess(Client(), name) for name in names] == ["wrong"] * 5
+    compared.clear()
+    assert [guess(Client(), name, PASSWORD) for name in ("second@example.org", "alice")] == ["wrong"] * 2
+    assert not compared
+    assert guess(Client(), password=PASSWORD, address=THERE) == "in"
+
+
+def page_of(login: str, address: str = HERE) -> str:
+    """What is answered to a wrong password, but for the name and for what differs each time."""
+    form = {"login": login, "password": "wrong"}
+    text = Client().post("/accounts/login/", form, REMOTE_ADDR=address).content.decode()
+    return re.sub(r"\b(\w{64}|[0-9a-f-]{32,36})\b", "", text).replace(login, "LOGIN")
+
+
+def test_too_many_by_one_name_tell_nobody_whose_an_address_is(
+    alice: User, bob: User, hashed: list[str]
+) -> None:
+    assert guesses("alice")[-1] == "wait"
+    names = (alice.email, bob.email, "nobody@example.org")
+    pages: list[list[str]] = []
+    hashes: list[int] = []
+    for name in names:
+        hashed.clear()
+        pages.append([page_of(name) for _try in range(6)])
+        hashes.append(len(hashed))
+    assert pages[0] == pages[1] == pages[2] and hashes == [5, 5, 5]
+    assert WAITS in pages[0][5] and WAITS not in pages[0][4]
+
+
+def test_nor_do_those_of_many_networks(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "OF_MEMBER", (8, 3600))
+    assert [guess(Client(), address=f"192.0.2.{n}") for n in range(9)] == ["wrong"] * 8 + ["wait"]
+    pages = [page_of(name, THERE) for name in (alice.email, bob.email, "nobody@example.org")]
+    assert pages[0] == pages[1] == pages[2] and WAITS not in pages[0]
+    assert guess(Client(), alice.email, PASSWORD, THERE) == "wrong"
 
 
 def test_names_of_nobody_are_counted_alike_however_they_are_written() -> None:
@@ -160,13 +207,8 @@ def test_right_passwords_at_once_never_pass_for_guesses(alice: User, monkeypatch
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_tries_at_once_five_passwords_are_compared(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    alice: User, compared: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compared: list[int] = []
-    monkeypatch.setattr(
-        "django.contrib.auth.base_user.check_password",
-        lambda *given, **more: compared.append(1) or check_password(*given, **more),
-    )
     monkeypatch.setattr(hashing, "ROOM", hashing.Room(24, 0))
     done = together([partial(guess, Client()) for _try in range(24)])
     assert (done.count("wrong"), done.count("wait"), len(compared)) == (5, 19, 5)
@@ -315,7 +357,7 @@ def test_so_is_the_password_that_is_asked_for_once_more(alice: User, client_of: 
     for _try in range(5):
         client.post("/accounts/reauthenticate/", {"password": "wrong"})
     assert WAITS in client.post("/accounts/reauthenticate/", {"password": PASSWORD}).content.decode()
-    assert guess(Client(), password=PASSWORD, address="127.0.0.1") == "wait"
+    assert guess(Client(), password=PASSWORD, address="127.0.0.1") == "wrong", "it is not compared"
 
 
 def test_passkeys_that_are_refused_are_written_down_and_nobody_waits(
