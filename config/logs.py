@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from typing import Any
@@ -15,6 +16,7 @@ A_MINUTE = 10
 """Lines about callers' mistakes that one logger writes."""
 LONGEST = 300
 """Characters of such a line that callers may have written."""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _scrub_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -25,10 +27,20 @@ def _scrub_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
 
 
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Last belt: whatever was rendered, a traceback included, is scrubbed once more as text."""
+    """Last belt: whatever was rendered, a traceback included, is scrubbed once more as text.
+
+    It is one line: a control character, which a terminal or a reader of the log would obey, is written out.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        return scrub(super().format(record))
+        return _CONTROLS.sub(_written_out, scrub(super().format(record)))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] == "\n":
+        return "\\n"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 class CallersMistakes(logging.Filter):

@@ -99,3 +99,10 @@ def test_a_fault_of_ours_is_an_error_with_its_traceback_each_time(written: io.St
         assert Client(raise_request_exception=False).get("/breaks").status_code == 500
     errors = [line for line in lines(written) if "level=error" in line and "RuntimeError: ours" in line]
     assert len(errors) == 15 and all("Traceback" in line for line in errors)
+
+
+def test_no_line_carries_what_a_terminal_or_a_reader_would_obey(written: io.StringIO) -> None:
+    logging.getLogger("darkroom.web").warning("A path: %s", "/a\r\x1b[2J\x9b\u2028\nlevel=info event=forged")
+
+    assert len(lines(written)) == 1
+    assert "/a\\x0d\\x1b[2J\\x9b\\u2028\\" in written.getvalue()
