@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from accounts.networks import scope_address
 from accounts.scrubbing import scrub_path
 from config.probes import PATHS
 
@@ -27,6 +28,8 @@ REQUEST_ID = "darkroom.request_id"
 WHO = "darkroom.who"
 """Where in a request's scope the id stands, and what Django found out of who asks."""
 _SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Characters of a path that a line shows.
+_LONGEST_PATH = 300
 _LIVEZ = b'{"status": "ok"}'
 
 
@@ -84,21 +87,25 @@ class _Line:
         return counted
 
     def write(self) -> None:
-        path, client = self._scope["path"], self._scope.get("client")
+        path, address = self._scope["path"], scope_address(self._scope)
         if path in PATHS and self._status == 200:
             return
         log.info(
             "request",
             request_id=self._scope[REQUEST_ID],
             method=self._scope["method"],
-            path=scrub_path(path),
+            path=_cut(scrub_path(path)),
             # 499, as other servers say it: the caller left before there was an answer.
             status=self._status or 499,
             ms=round((perf_counter() - self._began) * 1000, 1),
             bytes=self._bytes,
-            address=client[0] if client else None,
+            address=str(address) if address is not None else None,
             **self._scope.get(WHO, {}),
         )
+
+
+def _cut(path: str) -> str:
+    return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
 
 
 async def _alive(scope: Scope, send: Send) -> None:

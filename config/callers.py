@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from rest_framework.exceptions import APIException
 
 from accounts.authentication import authenticate
+from accounts.networks import scope_address
 from config.pages_only import TOKEN_MOUNTS
 from config.threads import Threads
 
@@ -52,7 +53,7 @@ def _credentials(scope: dict[str, Any]) -> bytes | None:
     if not told:
         return None
     at = "token" if scope["path"].startswith(TOKEN_MOUNTS) else "page"
-    address = (scope.get("client") or [""])[0]
+    address = str(scope_address(scope))
     return hashlib.sha256(b"\n".join([at.encode(), address.encode(), *told])).digest()
 
 

@@ -77,7 +77,7 @@ def serve(
     most, most_of_one = connections
     if not most_of_one and not trust_proxy:
         most_of_one = max(1, (most or most_connections()) // 2)
-    Server(configuration(trust_proxy=trust_proxy), (most, most_of_one)).run(sockets=[listener])
+    Server(configuration(), (most, most_of_one)).run(sockets=[listener])
 
 
 def most_connections() -> int:
@@ -86,7 +86,7 @@ def most_connections() -> int:
     return MANY_FILES // 2 if files == resource.RLIM_INFINITY else max(16, (files - _OTHER_FILES) // 2)
 
 
-def configuration(*, trust_proxy: bool = False, app: Any = "config.asgi:application") -> uvicorn.Config:
+def configuration(*, app: Any = "config.asgi:application") -> uvicorn.Config:
     """How uvicorn runs our application, in production and in benchmarks."""
     return uvicorn.Config(
         app,
@@ -98,9 +98,8 @@ def configuration(*, trust_proxy: bool = False, app: Any = "config.asgi:applicat
         access_log=False,
         log_config=None,
         server_header=False,
-        # Only one who sits behind a proxy may believe what a request says about its origin.
-        proxy_headers=trust_proxy,
-        forwarded_allow_ips="*" if trust_proxy else None,
+        # `accounts.networks` and Django's settings know whom of a chain of proxies to believe.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 
 from accounts import tracing
 from accounts.models import User
 from accounts.scrubbing import scrub, scrub_path
-from config import access_log
+from config import access_log, webserver
 from predictions.models import Delivery, Prediction, Version
 from predictions.running import posting
 from predictions.running.calls import Calls
@@ -80,6 +80,21 @@ def test_every_request_has_a_line_with_its_end_and_without_its_query(lines: list
 def test_an_id_that_could_break_a_line_is_replaced(lines: list[dict[str, Any]], given: str) -> None:
     line, _sent = asked("/gallery/", lines, x_request_id=given)
     assert line is not None and len(line["request_id"]) == 16 and line["request_id"] != given
+
+
+def test_a_long_path_is_cut_short_once_its_secrets_are(lines: list[dict[str, Any]]) -> None:
+    line, _sent = asked(f"/join/{TOKEN}{'/a' * 30_000}", lines)
+
+    assert line is not None and len(line["path"]) <= 301
+    assert TOKEN[4:] not in line["path"] and line["path"].endswith("…")
+
+
+@override_settings(TRUST_PROXY=True)
+def test_the_address_of_a_line_is_the_one_that_the_proxy_has_seen(lines: list[dict[str, Any]]) -> None:
+    line, _sent = asked("/hello", lines, x_forwarded_for="6.6.6.6, 203.0.113.7")
+
+    assert line is not None and line["address"] == "203.0.113.7"
+    assert not webserver.configuration().proxy_headers
 
 
 def test_probes_that_find_all_well_have_no_line(lines: list[dict[str, Any]]) -> None:
