@@ -20,7 +20,7 @@ from accounts import amounts, csv_safe, record
 from accounts.desk import Badge, Desk, HistoryDesk, HistoryInline, ReasonForm, ask, link, moment
 from accounts.desk_csv import CsvDesk, Sheet
 from accounts.desk_money import ONCE, AmountForm
-from accounts.models import Account, CreditPack, Dispute, PaymentEvent, Purchase, User
+from accounts.models import Account, CreditPack, Dispute, EndedAllowance, PaymentEvent, Purchase, User
 from accounts.payments import paying_back
 from accounts.payments.money import in_words, smallest, whole
 
@@ -360,6 +360,29 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
     )
     def state(self, row: Purchase) -> Badge:
         return Badge(row.status, row.get_status_display())
+
+
+@admin.register(Dispute)
+class DisputeDesk(HistoryDesk):
+    """Disputes of payments, by the banks of whoever paid; their part of the credits is taken back while they count."""
+
+    list_display = ("__str__", "purchase", "amount", "state", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("purchase",)
+    search_fields = ("=number", "=purchase__reference")
+    ordering = ("-id",)
+    fields = ("purchase", "number", "amount", "state", "created_at")
+    readonly_fields = fields
+
+
+@admin.register(EndedAllowance)
+class EndedAllowanceDesk(HistoryDesk):
+    """Allowances that ended while work that they may pay for was on hold."""
+
+    list_display = ("account", "period", "given", "left", "on_hold")
+    list_select_related = ("account",)
+    search_fields = ("=account__name",)
+    ordering = ("-id",)
 
 
 @admin.register(PaymentEvent)

@@ -34,6 +34,7 @@ def test_it_says_who_i_am(client: Client, alice: User, bearer: Bearer) -> None:
         "email": "alice@example.org",
         "balance": 98 * MICRO,
         "held": 2 * MICRO,
+        "owed": 0,
         "month_left": None,
         "spending": [],
         "account": {"id": alice.account_id, "name": "alice", "kind": "user", "status": "active"},

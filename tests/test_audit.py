@@ -294,7 +294,7 @@ def test_it_reads_in_batches(
     for number in range(30):
         credits.grant(factories.account_of(alice), MICRO)
         factories.make_user(f"member{number}")
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(66):
         audit()
 
 

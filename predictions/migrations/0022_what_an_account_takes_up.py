@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='storedfile',
             name='is_upload',
-            field=models.BooleanField(db_default=False, default=False),
+            field=models.BooleanField(db_default=False, default=False, verbose_name='is an upload'),
         ),
         migrations.AddField(
             model_name='storedfile',
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='uploaduse',
             name='upload',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='predictions.upload'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='predictions.upload', verbose_name='upload'),
         ),
         migrations.AddConstraint(
             model_name='uploaduse',

@@ -34,7 +34,7 @@ class StoredFile(models.Model):
         related_name="+",
         help_text=_("Whose room it takes; empty: the server's own."),
     )
-    is_upload = models.BooleanField(default=False, db_default=False)
+    is_upload = models.BooleanField(_("is an upload"), default=False, db_default=False)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.PENDING)
     size = models.BigIntegerField(_("bytes"), default=0)
     sha256 = models.CharField(max_length=64, blank=True, default="")
@@ -127,7 +127,9 @@ class UploadUse(models.Model):
     `predictions.files.uploads` alone.
     """
 
-    upload = models.ForeignKey(Upload, on_delete=models.PROTECT, related_name="uses", db_index=False)
+    upload = models.ForeignKey(
+        Upload, on_delete=models.PROTECT, related_name="uses", db_index=False, verbose_name=_("upload")
+    )
     prediction = models.ForeignKey(
         "predictions.Prediction", on_delete=models.PROTECT, related_name="upload_uses"
     )

@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts import outages, redis_cache, throttle
+from accounts import outages, redis_cache
 from tests import redis
 
 BACKEND = "accounts.redis_cache.FallbackRedisCache"
@@ -64,12 +64,6 @@ def test_without_redis_values_are_kept_in_this_process_and_one_line_says_so(
     cache.delete_many(["b", "c"])
     assert not cache.has_key("b")
     assert lines == ["cache_unreachable"]
-
-
-def test_wrong_passwords_are_counted_while_redis_is_away(cache: Any) -> None:
-    for _time in range(3):
-        throttle.failed("test", {"mia": 3})
-    assert throttle.wait_s("test", {"mia": 3}) > 0
 
 
 @pytest.mark.django_db

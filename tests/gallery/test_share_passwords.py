@@ -13,7 +13,6 @@ from accounts.models import Throttle, User
 from gallery.collections import keeping
 from gallery.models import Item, ShareLink
 from gallery.shares import locks, making
-from predictions.dialects.common import rates
 
 PASSWORD = "open sesame"
 
@@ -183,13 +182,6 @@ def test_a_password_for_an_open_link_is_not_looked_at(item: Item, alice: User, c
 def test_the_form_is_protected_against_other_sites(locked: ShareLink) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert strict.post(f"/s/{locked.token}/open/", {"password": PASSWORD}).status_code == 403
-
-
-def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
-    locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rates, "count", lambda *_named: None)
-    assert tried(client, locked).status_code == 429
 
 
 def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(

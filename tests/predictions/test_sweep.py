@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from predictions import lifecycle
-from predictions.files import media
+from predictions.files import removal
 from predictions.models import Beat, Prediction, Version
 from predictions.running import chores, sweep
 from tests import factories
@@ -42,7 +42,7 @@ def test_a_disk_that_hangs_holds_back_no_limit(
 ) -> None:
     stop, hangs = threading.Event(), threading.Event()
     monkeypatch.setattr(chores, "run", lambda _stop: None)
-    monkeypatch.setattr(media, "remove_unowned", lambda: hangs.wait(60))
+    monkeypatch.setattr(removal, "remove_unowned", lambda: hangs.wait(60))
     sweeper = running(stop)
     try:
         eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)

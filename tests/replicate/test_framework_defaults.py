@@ -14,7 +14,7 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from accounts.models import User
-from config import webserver
+from config import connections
 from predictions.models import Prediction, Version
 from predictions.running import waiting
 from tests import factories
@@ -166,7 +166,7 @@ def test_a_stream_is_neither_compressed_nor_kept_back(alice: User, version: Vers
 
 
 def test_the_server_keeps_connections_longer_than_any_hold() -> None:
-    assert webserver.configuration().timeout_keep_alive >= 75
+    assert connections.IDLE_S >= 75
 
 
 def test_the_wake_up_is_committed_with_its_row_or_not_at_all(

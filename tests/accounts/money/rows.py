@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts import credits, redeeming
-from accounts.models import MICRO, CreditPack, Gift, PaymentEvent, Purchase, User
+from accounts.models import MICRO, CreditPack, Dispute, EndedAllowance, Gift, PaymentEvent, Purchase, User
 from tests import factories
 
 
@@ -46,4 +46,8 @@ def make_money(user: User) -> None:
     purchase = make_purchase(user)
     PaymentEvent.objects.create(
         provider="stripe", event_id=f"evt_{user.pk}", kind="checkout.session.expired", purchase=purchase
+    )
+    Dispute.objects.create(purchase=purchase, number=f"dp_{user.pk}", amount=100, state=Dispute.State.WON)
+    EndedAllowance.objects.create(
+        account=gift.giver, period="2026-01", first=1, last=2, given=MICRO, left=-MICRO, on_hold=MICRO
     )
