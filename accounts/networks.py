@@ -6,38 +6,19 @@ proxy itself has seen. What stands before it was written by the caller, who coul
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts import site
+from accounts import addresses, site
+from accounts.addresses import UNKNOWN, Address, Network, parse
 from accounts.models import ApiToken
 from accounts.permits import NotFromHere
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
-_WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
-UNKNOWN = "unknown"
-_HOUSEHOLD_BITS = 64
-_MAPPED_BITS = 96
-"""Of an IPv6 address stand before an IPv4 address that is written as one (`::ffff:192.0.2.1`)."""
-
-
-@lru_cache(maxsize=1024)
-def parse(text: str) -> Network:
-    """A network in CIDR, or one address. Bits behind the prefix are cut off. Raises ValueError."""
-    network = ip_network(text.strip(), strict=False)
-    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_BITS:
-        mapped = network.network_address.ipv4_mapped
-        if mapped is not None:
-            return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
-    return network
+__all__ = ["UNKNOWN", "Address", "Network", "parse"]
 
 
 def client_address(request: HttpRequest) -> Address | None:
@@ -56,16 +37,7 @@ def _address(remote: str, forwarded: str | None) -> Address | None:
     text = remote
     if settings.TRUST_PROXY and forwarded is not None:
         text = forwarded.rpartition(",")[2]
-    text = text.strip()
-    match = _WITH_PORT.fullmatch(text)
-    if match:
-        text = match[1] or match[2]
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    return addresses.read(text)
 
 
 def household(request: HttpRequest) -> str:
@@ -73,14 +45,7 @@ def household(request: HttpRequest) -> str:
 
     `UNKNOWN` for all whose address cannot be told.
     """
-    return household_of(client_address(request))
-
-
-def household_of(address: Address | None) -> str:
-    """The household of an address; see `household`."""
-    if address is None:
-        return UNKNOWN
-    return str(address) if address.version == 4 else str(parse(f"{address}/{_HOUSEHOLD_BITS}"))
+    return addresses.household(client_address(request))
 
 
 def contains(networks: Sequence[str], address: Address) -> bool:

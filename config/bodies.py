@@ -21,7 +21,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from accounts import json_body, networks
+from accounts import addresses, json_body, networks
 from config.callers import Callers
 from config.spool import Body, Full, Sender, ShareFull, Spool
 
@@ -142,7 +142,7 @@ class Bodies:
         if announced is not None and announced > limit:
             raise _too_large(scope["path"], limit)
         # Before the client is told to go on, where it waits for that.
-        sender: Sender = networks.household_of(networks.scope_address(scope))
+        sender: Sender = addresses.household(networks.scope_address(scope))
         if announced is not None and announced > free:
             sender = await self._sender(scope)
         if announced == 0:

@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from itertools import islice
 from typing import Any, cast
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from accounts import addresses
 
 log = logging.getLogger("darkroom.web")
 # Seconds from the beginning of a connection, or from the first byte of a later request, to the end of a head.
@@ -35,6 +38,8 @@ LINGER_SILENCE_S = 10.0
 LINGER_BYTES = 128 * 1024 * 1024
 # Seconds between two lines of the log about connections that were refused.
 _SAID_EVERY_S = 60.0
+# Of one peer's idle connections so many are looked at for the one that is missed least.
+_LOOKED_AT = 64
 _BODY_LINES = (b"content-length", b"transfer-encoding")
 _REASONS = {
     400: "The request cannot be read.",
@@ -45,25 +50,27 @@ _REASONS = {
 
 
 class Peer:
-    """The connections from one address: how many, those between two requests, the longest idle one first, and those
-    whose body is on its way, or was.
+    """The connections of one household (`accounts.addresses`): how many, those between two requests, the longest idle
+    one first, and those whose body is on its way, or was.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, household: str) -> None:
+        self.household = household
         self.count = 0
         self.idle: dict[Connection, None] = {}
         self.receiving: dict[Connection, None] = {}
 
     def first_to_go(self) -> Connection | None:
-        """The connection that is missed least: an idle one, else one on whose body nothing has been done yet."""
-        for one in self.idle:
-            return one
+        """The one that is missed least: idle, else with half a body, and last one that still takes its answer."""
+        idle = min(islice(self.idle, _LOOKED_AT), key=lambda one: one.rank, default=None)
+        if idle is not None and not idle.rank[0]:
+            return idle
         while self.receiving:
             one = next(iter(self.receiving))
             if one.is_receiving:
                 return one
             del self.receiving[one]
-        return None
+        return idle
 
 
 class Connections(ServerState):
@@ -86,7 +93,8 @@ class Connections(ServerState):
 
         One that is refused counts until it ends, and is the first to go.
         """
-        peer = one.peer = self._peers.setdefault(one.address, Peer())
+        household = addresses.household(addresses.read(one.address))
+        peer = one.peer = self._peers.setdefault(household, Peer(household))
         peer.count += 1
         self.count += 1
         has_room = self._make_room(peer if one.address else None)
@@ -121,7 +129,7 @@ class Connections(ServerState):
         peer.count -= 1
         self.count -= 1
         if not peer.count:
-            del self._peers[one.address]
+            del self._peers[peer.household]
 
     def look(self, now: float) -> None:
         """End what has not moved on in time. `now`: the event loop's clock, in seconds."""
@@ -267,6 +275,11 @@ class Connection(HttpToolsProtocol):
             self._refuse(431 if self._in_head else 400)
         elif self.is_receiving and self.peer is not None:
             self.peer.receiving.setdefault(self)
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """The lower the less it is missed: whether some of an answer is unsent, whether a head is on its way."""
+        return self._own.get_write_buffer_size() > 0, self._in_head and not self.ending
 
     @property
     def is_receiving(self) -> bool:

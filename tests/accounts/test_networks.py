@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -56,5 +57,5 @@ def test_behind_a_proxy_only_what_the_proxy_saw_counts(
 )  # fmt: skip
 def test_a_network_contains_its_own(network: str, inside: str, outside: str) -> None:
     text = str(networks.parse(network))
-    assert networks.contains([text], networks.ip_address(inside))
-    assert not networks.contains([text], networks.ip_address(outside))
+    assert networks.contains([text], ip_address(inside))
+    assert not networks.contains([text], ip_address(outside))

@@ -244,6 +244,43 @@ def test_the_longest_idle_connection_goes_for_a_new_one(four: Served) -> None:
     assert answer(kept[0]).startswith("HTTP/1.1 200 ")
 
 
+def test_a_connection_that_sends_a_head_goes_after_the_idle_ones(four: Served) -> None:
+    kept = []
+    for _ in range(3):
+        kept.append(four.connect(HELLO))
+        answer(kept[-1])
+    kept[0].sendall(b"GET /hello HTTP/1.1\r\n")
+    eventually(lambda: any(one._in_head for one in four.server.server_state.connections))  # type: ignore[union-attr]
+
+    assert answer(four.connect(HELLO)).startswith("HTTP/1.1 200 ")
+    assert kept[1].recv(10) == b""
+    kept[0].sendall(b"Host: x\r\n\r\n")
+    assert answer(kept[0]).startswith("HTTP/1.1 200 ")
+
+
+def test_the_addresses_of_an_ipv6_household_are_one_peer() -> None:
+    class One:
+        """A connection between two requests."""
+
+        peer = None
+        rank = (False, False)
+
+        def __init__(self, address: str) -> None:
+            self.address = address
+            self.dropped = False
+
+        def drop(self) -> None:
+            self.dropped = True
+            house.remove(self)  # type: ignore[arg-type]
+
+    house = connections.Connections(8, 1)
+    first, neighbour, second = One("2001:db8::1"), One("2001:db8:0:1::1"), One("2001:db8::2")
+    for one in (first, neighbour, second):
+        assert house.add(one)  # type: ignore[arg-type]
+
+    assert [one.dropped for one in (first, neighbour, second)] == [True, False, False]
+
+
 def test_half_heads_of_one_address_keep_nobody_out(four: Served) -> None:
     kept = [four.connect("GET /hello HTTP/1.1\r\nHost: x\r\n") for _ in range(40)]
 
