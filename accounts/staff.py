@@ -51,6 +51,7 @@ _OPERATION = (
     "accounts.view_redeemcode", "accounts.view_redemption", "accounts.view_gift", "accounts.change_gift",
     "accounts.view_creditpack", "accounts.add_creditpack", "accounts.change_creditpack",
     "accounts.view_paymentevent", "accounts.view_purchase", "accounts.change_purchase",
+    "accounts.view_dispute", "accounts.view_endedallowance",
     "accounts.view_invitation", "accounts.add_invitation", "accounts.change_invitation",
     "accounts.view_announcement", "accounts.add_announcement", "accounts.change_announcement",
     "accounts.view_site", "accounts.add_site", "accounts.change_site",

@@ -183,7 +183,9 @@ class Dispute(models.Model):
     COUNTED: ClassVar = (State.OPEN, State.LOST)
     """States in which the bank has the money."""
 
-    purchase = models.ForeignKey(Purchase, on_delete=models.PROTECT, related_name="disputes")
+    purchase = models.ForeignKey(
+        Purchase, on_delete=models.PROTECT, related_name="disputes", verbose_name=_("purchase")
+    )
     number = models.CharField(
         _("dispute"), max_length=200, blank=True, help_text=_("The provider's id of it.")
     )
