@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts import outages, redis_cache
+from accounts import outages, redis_cache, throttle
 from tests import redis
 
 BACKEND = "accounts.redis_cache.FallbackRedisCache"
@@ -64,6 +64,15 @@ def test_without_redis_values_are_kept_in_this_process_and_one_line_says_so(
     cache.delete_many(["b", "c"])
     assert not cache.has_key("b")
     assert lines == ["cache_unreachable"]
+
+
+@pytest.mark.django_db
+def test_guesses_are_counted_while_redis_is_away(cache: Any) -> None:
+    limits = [throttle.Limit("mia", 3, 60)]
+    for _time in range(3):
+        throttle.take("test", limits)
+    with pytest.raises(throttle.TooMany):
+        throttle.take("test", limits)
 
 
 @pytest.mark.django_db

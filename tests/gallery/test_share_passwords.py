@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.db import OperationalError
 from django.test import Client
 
-from accounts import hashing
+from accounts import hashing, throttle
 from accounts.models import Throttle, User
 from gallery.collections import keeping
 from gallery.models import Item, ShareLink
@@ -182,6 +183,20 @@ def test_a_password_for_an_open_link_is_not_looked_at(item: Item, alice: User, c
 def test_the_form_is_protected_against_other_sites(locked: ShareLink) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert strict.post(f"/s/{locked.token}/open/", {"password": PASSWORD}).status_code == 403
+
+
+def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
+    locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_asked: Any) -> None:
+        raise OperationalError("away")
+
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(throttle, "take", away)
+        assert tried(client, locked).status_code >= 500
+    assert 'type="password"' in client.get(f"/s/{locked.token}/").content.decode()
+    assert tried(client, locked).status_code == 302
 
 
 def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(
