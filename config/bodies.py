@@ -180,7 +180,7 @@ class Bodies:
         except BaseException:
             body.close()
             raise
-        body.rewind()
+        body.seek(0)
         return body
 
     async def _sender(self, scope: dict[str, Any]) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import IO, Any, cast
 
@@ -49,6 +50,13 @@ OWN_HEADERS = {"content-length", "content-type"}
 class Request(ASGIRequest):
     """A request whose texts are UTF-8, whatever charset it names: some of the others are no encodings of text."""
 
+    def __init__(self, scope: Scope, body: File) -> None:
+        super().__init__(scope, cast(IO[bytes], body))
+        if "HTTP_TRANSFER_ENCODING" in self.META and not self.is_unread:
+            # Django takes a form without a length for an empty one.
+            self.META["CONTENT_LENGTH"] = str(body.seek(0, os.SEEK_END))
+            body.seek(0)
+
     @property
     def is_unread(self) -> bool:
         """Whether its body was not taken."""
@@ -67,6 +75,8 @@ class Request(ASGIRequest):
 
     def _load_post_and_files(self) -> None:
         """As Django's own. Raises MultiPartParserError for every form that cannot be read."""
+        if self.is_unread and self.content_type in _FORMS:
+            self._stream.read()
         try:
             if self._other_charset and self.content_type in _FORMS:
                 raise BadRequest("Forms must be UTF-8.")
@@ -162,7 +172,7 @@ class LeanHandler(BaseHandler):
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
-            request = Request(scope, cast(IO[bytes], body))
+            request = Request(scope, body)
         except ValueError:
             # A query that is no UTF-8, or a content type whose parameters are in no encoding.
             body.close()

@@ -9,6 +9,7 @@ Room is taken by what has come, and by `STEP` more where that was announced: the
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tempfile
 import threading
@@ -151,9 +152,9 @@ class Body:
         """The next line."""
         return self._file.readline(size)
 
-    def rewind(self) -> None:
-        """Go to the beginning."""
-        self._file.seek(0)
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go somewhere, as in any file; where that is."""
+        return self._file.seek(offset, whence)
 
     def close(self) -> None:
         """Forget it, and give its room back."""

@@ -185,6 +185,19 @@ def test_what_cannot_be_edited_is_the_clients_own_exception_and_leaves_nothing(
     assert counts(server) == before
 
 
+def test_a_form_that_comes_in_parts_without_its_length_is_read(server: RunningServer) -> None:
+    def parts() -> Iterator[bytes]:
+        for name, value in (("model", ECHO), ("prompt", "a hat"), ("response_format", "b64_json")):
+            yield f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        yield b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+        yield from (png(), b"\r\n--x--\r\n")
+
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "multipart/form-data; boundary=x"}
+    answer = httpx.post(f"{server.url}/openai/v1/images/edits", content=parts(), headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert decoded(answer.json()["data"][0]["b64_json"]).size == Image.open(io.BytesIO(png())).size
+
+
 def test_a_body_that_no_address_takes_is_refused_before_it_is_parsed(server: RunningServer) -> None:
     def parts() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'

@@ -107,8 +107,8 @@ def test_a_worker_that_is_overtaken_while_it_fetches_changes_nothing(
         1,
         [MICRO],
     )
-    # Those of the one who came late stay pending, for the sweep.
-    assert sorted(StoredFile.objects.values_list("state", flat=True)) == ["kept"] * 3 + ["pending"] * 3
+    # Those of the one who came late are given up at once.
+    assert sorted(StoredFile.objects.values_list("state", flat=True)) == ["doomed"] * 3 + ["kept"] * 3
 
 
 def test_what_is_more_than_one_worker_brings_home_is_left_to_the_others(

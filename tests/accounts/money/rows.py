@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from accounts import credits, redeeming
-from accounts.models import MICRO, CreditPack, Dispute, EndedAllowance, Gift, PaymentEvent, Purchase, User
+from accounts.models import (
+    MICRO,
+    CreditPack,
+    Dispute,
+    Gift,
+    LedgerEntry,
+    PaymentEvent,
+    Purchase,
+    User,
+)
 from tests import factories
 
 
@@ -48,6 +57,5 @@ def make_money(user: User) -> None:
         provider="stripe", event_id=f"evt_{user.pk}", kind="checkout.session.expired", purchase=purchase
     )
     Dispute.objects.create(purchase=purchase, number=f"dp_{user.pk}", amount=100, state=Dispute.State.WON)
-    EndedAllowance.objects.create(
-        account=gift.giver, period="2026-01", first=1, last=2, given=MICRO, left=-MICRO, on_hold=MICRO
-    )
+    hold = LedgerEntry.objects.get(reference=factories.make_prediction(user).public_id)
+    credits.end_allowance(gift.giver, "2026-01", given=MICRO, first=hold.pk - 1)
