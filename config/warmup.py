@@ -7,6 +7,7 @@ first forty requests after a start were answered with errors once, because `limi
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Callable
 
@@ -41,6 +42,9 @@ def run() -> None:
             step()
         except Exception as error:
             log.warning("warmup_incomplete", part=step.__name__.strip("_"), exc_info=error)
+    # All of that stays, and the collector need not look through it: that would stop every request for some tenths.
+    gc.collect()
+    gc.freeze()
 
 
 def _modules() -> None:

@@ -8,17 +8,21 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Max, Q, TextField, Value
+from django.db.models import F, Q, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from accounts import switches, tracing
 from accounts.clock import Now
+from accounts.prepared import Prepared
+from accounts.prepared_writes import PreparedWrite
+from accounts.statements import PreparedInsert, batch
 from predictions import shown
 from predictions.clock import after
 from predictions.delivery import keys, signing, webhooks
@@ -36,6 +40,41 @@ PER_HOST = 16
 PER_ACCOUNT_AND_HOST = 4
 UNKNOWN = gettext_noop("The worker that sent it was stopped, so nobody knows whether it arrived")
 _PASSES = 12
+_CLAIM = PreparedWrite(
+    lambda pk, before, token: (
+        Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now()),
+        {"claim": token, "due_at": after(LEASE_S), "attempts": F("attempts") + 1},
+    ),
+    pk=int,
+    before=str,
+    token=str,
+)
+_KEEP_BODY = PreparedWrite(
+    lambda pk, claim, body: (Delivery.objects.filter(pk=pk, claim=claim, body=""), {"body": body}),
+    pk=int,
+    claim=str,
+    body=str,
+)
+_DELIVERED = PreparedWrite(
+    lambda pk, claim, code: (
+        Delivery.objects.filter(pk=pk, claim=claim),
+        {
+            "claim": "",
+            "state": Delivery.State.DELIVERED,
+            "answer_code": code,
+            "answer_note": "",
+            "delivered_at": Now(),
+        },
+    ),
+    pk=int,
+    claim=str,
+    code=int,
+)
+_LAST_TRY = Prepared(
+    lambda delivery: DeliveryAttempt.objects.filter(delivery_id=delivery).order_by("-number")[:1],
+    delivery=int,
+)
+_TRY = PreparedInsert(DeliveryAttempt)
 _ORIGIN = re.compile(r"(?:[^:/?#]*://[^/?#]*)?")
 
 
@@ -48,6 +87,11 @@ class Claimed:
     url: str
     body: str
     headers: dict[str, str] = field(repr=False)
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was claimed, by the database's clock."""
+        return self.delivery.due_at - timedelta(seconds=LEASE_S)
 
 
 class _Room:
@@ -143,8 +187,7 @@ def _give_up(pk: int, before: str) -> None:
 def _claim(pk: int, before: str) -> str:
     """Take one: its new claim, or nothing where somebody was faster. Moving the time forward is the lease."""
     token = secrets.token_hex(16)
-    changed = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
-    if not changed.update(claim=token, due_at=after(LEASE_S), attempts=F("attempts") + 1):
+    if not _CLAIM.run(pk=pk, before=before, token=token):
         return ""
     if before:
         # Whoever had it is gone. That try is told too: the receiver may have seen it.
@@ -168,7 +211,7 @@ def _ready(row: Delivery, claim: str) -> Claimed:
     if not row.body and row.prediction is not None:
         body = webhooks.render(row.prediction)
         with transaction.atomic():
-            Delivery.objects.filter(pk=row.pk, claim=claim, body="").update(body=body)
+            _KEEP_BODY.run(pk=row.pk, claim=claim, body=body)
         row.body = body
     secret = keys.secret_of(row.account)
     now = timezone.now()
@@ -182,12 +225,9 @@ def _ready(row: Delivery, claim: str) -> Claimed:
 def delivered(one: Claimed, code: int, *, took_ms: int = 0) -> None:
     """The receiver has it."""
     with transaction.atomic():
-        mine = Delivery.objects.filter(pk=one.delivery.pk, claim=one.claim)
         # Also where it was dropped meanwhile: that it arrived is the truth.
-        if mine.update(
-            claim="", state=Delivery.State.DELIVERED, answer_code=code, answer_note="", delivered_at=Now()
-        ):
-            _note_try(one.delivery.pk, code, "", took_ms)
+        if _DELIVERED.run(pk=one.delivery.pk, claim=one.claim, code=code):
+            _note_try(one.delivery.pk, code, "", took_ms, one.began_at)
 
 
 def failed(
@@ -209,7 +249,7 @@ def failed(
     with transaction.atomic():
         if not Delivery.objects.filter(pk=row.pk, claim=one.claim).update(claim=""):
             return
-        _note_try(row.pk, code, note, took_ms)
+        _note_try(row.pk, code, note, took_ms, one.began_at)
         Delivery.objects.filter(pk=row.pk, state=Delivery.State.OWED).update(**values)
         if code == 410 and row.prediction_id is not None:
             # The prediction is about to forget the address; whoever looks at the log still wants to know it.
@@ -223,16 +263,21 @@ def _wait(tries: int, asked_s: float | None) -> float:
     return WAITS_S[tries] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
-def _note_try(delivery_id: int, code: int | None, note: str, took_ms: int) -> None:
-    last = DeliveryAttempt.objects.filter(delivery_id=delivery_id).aggregate(number=Max("number"))["number"]
-    DeliveryAttempt.objects.create(
+def _note_try(
+    delivery_id: int, code: int | None, note: str, took_ms: int, at: datetime | None = None
+) -> None:
+    """Keep what became of a try, which began `at`, now where that is not known. Inside a transaction."""
+    last = _LAST_TRY.first(delivery=delivery_id)
+    tried = DeliveryAttempt(
         delivery_id=delivery_id,
-        number=(last or 0) + 1,
-        at=after(-took_ms / 1000),
+        number=(last.number if last else 0) + 1,
         answer_code=code,
         note=note,
         took_ms=took_ms,
+        **({} if at is None else {"at": at}),
     )
+    with batch() as alone:
+        alone.send(_TRY.statement(tried))
 
 
 def is_due() -> bool:
