@@ -57,6 +57,17 @@ def decrypt(stored: str) -> str:
     return secret
 
 
+def opens(stored: str, keys: tuple[str, ...]) -> bool:
+    """Whether one of these keys fits. What is read is forgotten at once, and not blotted out of anything."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        ring_of(keys).decrypt(stored.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def keys() -> tuple[str, ...]:
     """The keys, newest first; those of a file as it is now."""
     path: Path | None = settings.VAULT_KEYS_FILE

@@ -19,10 +19,11 @@ class PredictionsConfig(AppConfig):
         from predictions.judging import blocked, classifiers, notes
         from predictions.policy import hits, rules
         from predictions.running import chores, queue
-        from predictions.upstreams import touching
+        from predictions.upstreams import touching, vault
 
         queue.connect()
         touching.connect()
+        vault.connect()
         terms.models_come_from(catalogue.refs)
         rules.connect()
         blocked.connect()

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.test import Client
 
+from accounts import fingerprints, sealing
 from accounts.models import SecretFingerprint, User
 from config.management.commands import prepare
 from predictions.models import HostedModel, Version
+from predictions.upstreams import vault
+from tests import factories
+from tests.upstreams import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +66,66 @@ def test_it_ends_where_another_machine_left_its_secrets_since_they_were_checked(
         CommandError, match="DARKROOM_SECRET_KEY and DARKROOM_KEYS: this database was made with other"
     ):
         call_command("prepare", skip_checks=True)
+
+
+def keep_an_upstreams_key() -> None:
+    rows.make_upstream()
+
+
+def keep_a_second_factor() -> None:
+    user = factories.make_user("factor")
+    secret = {"secret": sealing.encrypt("JBSWY3DPEHPK3PXP")}
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=secret)
+
+
+def keep_a_session() -> None:
+    Client().force_login(factories.make_user("reader"))
+
+
+def have_other_keys(settings: Any) -> None:
+    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [vault.new_key()]
+
+
+def have_another_secret_key(settings: Any) -> None:
+    settings.SECRET_KEY = "another one that is long enough to sign with"
+
+
+RESTORED: list[tuple[Callable[[], None], Callable[[Any], None], str]] = [
+    (keep_an_upstreams_key, have_other_keys, "DARKROOM_KEYS"),
+    (keep_a_second_factor, have_other_keys, "DARKROOM_KEYS"),
+    (keep_a_session, have_another_secret_key, "DARKROOM_SECRET_KEY"),
+]
+
+
+@pytest.mark.parametrize(("keep", "have_others", "name"), RESTORED)
+def test_it_refuses_a_restored_database_of_other_secrets_that_has_no_fingerprints_yet(
+    keep: Callable[[], None], have_others: Callable[[Any], None], name: str, paper: Path, settings: Any
+) -> None:
+    keep()
+    have_others(settings)
+    with pytest.raises(CommandError, match=f"{name}: this database was made with other values") as refused:
+        call_command("prepare", skip_checks=True)
+    assert "manage.py keys accept" in str(refused.value)
+    kind = next(kind for kind, setting in fingerprints.SETTINGS.items() if setting == name)
+    assert not SecretFingerprint.objects.filter(kind=kind).exists() and not paper.exists()
+    call_command("keys", "accept")
+    call_command("prepare", skip_checks=True)
+    assert SecretFingerprint.objects.filter(kind=kind).exists()
+
+
+def test_it_takes_a_restored_database_of_its_own_secrets_though_one_value_was_lost_long_ago(
+    paper: Path, settings: Any
+) -> None:
+    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [vault.new_key()]
+    rows.make_upstream("lost")
+    have_other_keys(settings)
+    rows.make_upstream("readable")
+    keep_a_second_factor()
+    keep_a_session()
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a newer one"
+    call_command("prepare", skip_checks=True)
+    assert fingerprints.misfits() == []
+    assert set(SecretFingerprint.objects.values_list("kind", flat=True)) == {"secret_key", "vault_key"}
 
 
 def test_it_leaves_no_administrator_whose_password_could_not_be_written_down(

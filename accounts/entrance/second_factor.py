@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -85,6 +86,12 @@ def rotate() -> int:
             row.save(update_fields=["data"])
             changed += 1
     return changed
+
+
+def stored() -> Iterator[str]:
+    """What they are made of, as it is stored: the newest first."""
+    for data in Authenticator.objects.order_by("-pk").values_list("data", flat=True):
+        yield from (data[name] for name in _SEALED if name in data)
 
 
 def unreadable() -> list[str]:

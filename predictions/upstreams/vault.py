@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -18,12 +17,10 @@ from accounts import sealing
 from accounts.sealing import NoKeyFits, decrypt, encrypt
 from predictions.models import Classifier, Upstream, UpstreamKey
 
-if TYPE_CHECKING:
-    from cryptography.fernet import MultiFernet
-
 __all__ = [
     "NoKeyFits",
     "add_key",
+    "connect",
     "decrypt",
     "encrypt",
     "hint",
@@ -35,12 +32,13 @@ __all__ = [
 
 _HINT = 4
 _HINTED_FROM = 12
-_KEPT = ((UpstreamKey, "secret"), (Upstream, "webhook_secret"), (Classifier, "secret"))
-"""Where secrets are stored: the model and the column."""
 
 
-def _kept() -> list[tuple[type[Model], str]]:
-    return [*_KEPT, *sealing.held()]
+def connect() -> None:
+    """Tell where secrets of upstreams and classifiers are stored; called once when the app is ready."""
+    sealing.holds(UpstreamKey, "secret")
+    sealing.holds(Upstream, "webhook_secret")
+    sealing.holds(Classifier, "secret")
 
 
 def hint(secret: str) -> str:
@@ -78,7 +76,7 @@ def rotate_all() -> int:
     Safe beside running processes and a second time: each row is changed only if it still is as it was read.
     """
     rows: list[tuple[type[Model], str, int, str]] = []
-    for model, column in _kept():
+    for model, column in sealing.held():
         found = model._default_manager.exclude(**{column: ""}).order_by("pk").values_list("pk", column)
         rows += [(model, column, pk, stored) for pk, stored in found]
     # All are read before the first is written: one that fits no key stops it while nothing has changed.
@@ -108,25 +106,15 @@ def rotation() -> Rotation:
     """Where the house stands between two keys. Raises NoKeyFits where what is configured is no key."""
     stored = [
         one
-        for model, column in _kept()
+        for model, column in sealing.held()
         for one in model._default_manager.exclude(**{column: ""}).values_list(column, flat=True)
     ]
     keys = sealing.keys()
-    newest = sum(_opens(sealing.ring_of(keys[:1]), one) for one in stored)
-    readable = sum(_opens(sealing.ring_of(keys), one) for one in stored)
+    newest = sum(sealing.opens(one, keys[:1]) for one in stored)
+    readable = sum(sealing.opens(one, keys) for one in stored)
     return Rotation(
         len(keys), newest, readable - newest, len(stored) - readable, settings.VAULT_KEYS_FILE is not None
     )
-
-
-def _opens(ring: MultiFernet, stored: str) -> bool:
-    from cryptography.fernet import InvalidToken
-
-    try:
-        ring.decrypt(stored.encode())
-    except InvalidToken:
-        return False
-    return True
 
 
 def unreadable() -> list[str]:
