@@ -13,11 +13,10 @@ import hmac
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
 
-from django.conf import settings
 from django.core import signing
 from django.db import transaction
 
-from accounts import sealing
+from accounts import sealing, secret_keys
 from accounts.clock import Now
 from accounts.models import SecretFingerprint
 
@@ -35,7 +34,7 @@ def of(kind: Kind, secret: str) -> str:
 def own() -> dict[Kind, list[str]]:
     """The fingerprints of what this process has, newest first."""
     held = {
-        Kind.SECRET_KEY: [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS],
+        Kind.SECRET_KEY: secret_keys.newest_first(),
         Kind.VAULT_KEY: list(sealing.keys()),
     }
     return {kind: [of(kind, secret) for secret in secrets] for kind, secrets in held.items()}

@@ -158,3 +158,14 @@ def bearer() -> Callable[[User], dict[str, str]]:
         return {"Authorization": f"Bearer {factories.make_token(user)}"}
 
     return make
+
+
+@pytest.fixture
+def change_secret_key(settings: Any) -> Callable[[], None]:
+    """Give the house a new secret key, beside which the one before still counts."""
+
+    def change() -> None:
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        settings.SECRET_KEY = f"secret key number {len(settings.SECRET_KEY_FALLBACKS)} of a test"
+
+    return change

@@ -105,13 +105,13 @@ def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
         if how == "invite":
             raise Refused(_("This invitation is for another address."))
         invitation = None
-    key = where.sign_up_key(request)
+    keys = where.sign_up_keys(request)
     with transaction.atomic():
         if invitation is not None and not invitations.use(invitation):
             raise Refused(_("This invitation is used up or has ended."), invitation=True)
         if invitation is None:
-            _count(key)
-        yield Opening(key, invitation)
+            _count(keys)
+        yield Opening(keys[0] if keys else "", invitation)
     request.session.pop(_KEPT, None)
 
 
@@ -119,16 +119,16 @@ def is_full(request: HttpRequest) -> bool:
     """Whether this visitor's network has had its sign-ups for today; asked before an address is looked at."""
     if invitation_of(request) is not None:
         return False
-    key, most = where.sign_up_key(request), site.rules().sign_ups_per_network
-    return bool(key and most) and _came(key) >= most
+    keys, most = where.sign_up_keys(request), site.rules().sign_ups_per_network
+    return bool(keys and most) and _came(keys) >= most
 
 
-def _count(key: str) -> None:
+def _count(keys: list[str]) -> None:
     most = site.rules().sign_ups_per_network
-    if not key or not most:
+    if not keys or not most:
         return
     _wait_for_others()
-    if _came(key) >= most:
+    if _came(keys) >= most:
         raise Refused(FULL)
 
 
@@ -138,8 +138,8 @@ def _wait_for_others() -> None:
     Site.objects.select_for_update().get(pk=1)
 
 
-def _came(key: str) -> int:
-    return User.objects.filter(sign_up_key=key, date_joined__gt=Now() - DAY).count()
+def _came(keys: list[str]) -> int:
+    return User.objects.filter(sign_up_key__in=keys, date_joined__gt=Now() - DAY).count()
 
 
 FULL = _("Too many new accounts came from your network today. Try again tomorrow, or ask the operator.")

@@ -14,6 +14,7 @@ from django.core import signing
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from accounts import secret_keys
 from accounts.models import User
 
 LASTS_S = 180 * 24 * 3600
@@ -29,7 +30,8 @@ def of(request: HttpRequest, user: User) -> str:
         name, digest = signing.loads(request.COOKIES.get(_cookie(user), ""), salt=_SALT, max_age=LASTS_S)
     except (signing.BadSignature, ValueError, TypeError):
         return ""
-    return str(name) if constant_time_compare(str(digest), _digest(user, str(name))) else ""
+    known = [_digest(user, str(name), key) for key in secret_keys.newest_first()]
+    return str(name) if any(constant_time_compare(str(digest), one) for one in known) else ""
 
 
 def owe(request: HttpRequest, user: User, name: str = "") -> None:
@@ -78,6 +80,7 @@ def _cookie(user: User) -> str:
     return f"device_{user.pk}"
 
 
-def _digest(user: User, name: str) -> str:
-    known = f"{user.pk} {name} {user.get_session_auth_hash()}"
-    return salted_hmac(_SALT, known, algorithm="sha256").hexdigest()[:32]
+def _digest(user: User, name: str, secret_key: str | None = None) -> str:
+    """With the newest key unless another is given."""
+    known = f"{user.pk} {name} {user._get_session_auth_hash(secret=secret_key)}"
+    return salted_hmac(_SALT, known, secret=secret_key, algorithm="sha256").hexdigest()[:32]

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from accounts import networks
+from accounts import networks, secret_keys
 from accounts.networks import Address, client_address
 
 _PREFIX = {4: 24, 6: 48}
@@ -53,17 +53,20 @@ def network_of(request: HttpRequest) -> str:
     return network(client_address(request))
 
 
-def sign_up_key(request: HttpRequest) -> str:
-    """A keyed hash of the request's network, which counts without telling; empty for this very machine.
+def sign_up_keys(request: HttpRequest) -> list[str]:
+    """A keyed hash of the request's network, which counts without telling, by each secret key, newest first.
 
-    Who comes from the machine itself stands behind a proxy that was not named trusted, or has a shell on it.
+    None for this very machine: who comes from it stands behind a proxy that was not named trusted, or has a shell on
+    it.
     """
     address = client_address(request)
     if address is not None and address.is_loopback:
-        return ""
-    return salted_hmac(
-        "accounts.entrance.sign_up", network(address) or "nowhere", algorithm="sha256"
-    ).hexdigest()
+        return []
+    known = network(address) or "nowhere"
+    return [
+        salted_hmac("accounts.entrance.sign_up", known, secret=key, algorithm="sha256").hexdigest()
+        for key in secret_keys.newest_first()
+    ]
 
 
 def browser(user_agent: str) -> str:

@@ -314,7 +314,7 @@ class ReportsView(OwnApiView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         user = request.user if isinstance(request.user, User) else None
-        reporter = reporting.Reporter(user, "" if user else manners.network_key(request._request))
+        reporter = reporting.Reporter(user) if user else reporting.visitor(request._request)
         with manners_of():
             fresh = reporting.report(_reported(given), reporter, given["reason"], given["words"])
         return Response(status=status.HTTP_201_CREATED if fresh else status.HTTP_200_OK)

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts import networks, throttle
+from accounts import networks, secret_keys, throttle
 from gallery.models import ShareLink
 
 MAX_LENGTH = 128
@@ -75,8 +75,10 @@ def is_open_for(request: HttpRequest, link: ShareLink) -> bool:
         mark = signing.TimestampSigner(salt=_SALT).unsign(request.COOKIES.get(COOKIE, ""), max_age=LASTS_S)
     except signing.BadSignature:
         return False
-    return constant_time_compare(mark, _digest(link))
+    return any(constant_time_compare(mark, _digest(link, key)) for key in secret_keys.newest_first())
 
 
-def _digest(link: ShareLink) -> str:
-    return salted_hmac(_SALT, f"{link.token}\n{link.password}", algorithm="sha256").hexdigest()
+def _digest(link: ShareLink, secret_key: str | None = None) -> str:
+    """With the newest key unless another is given."""
+    text = f"{link.token}\n{link.password}"
+    return salted_hmac(_SALT, text, secret=secret_key, algorithm="sha256").hexdigest()

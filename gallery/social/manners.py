@@ -7,13 +7,12 @@ import hmac
 from datetime import timedelta
 from typing import Literal
 
-from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 from limits import RateLimitItemPerMinute
 
-from accounts import networks
+from accounts import networks, secret_keys
 from accounts.clock import Now
 from accounts.models import User
 from accounts.provisioning import personal_account
@@ -67,7 +66,11 @@ def count(deed: Deed, user: User) -> None:
         raise TooMany(counted.reset_s)
 
 
-def network_key(request: HttpRequest) -> str:
-    """A keyed hash of the caller's network: tells one from another, and nothing about either."""
-    key = f"darkroom reports {settings.SECRET_KEY}".encode()
-    return hmac.new(key, networks.household(request).encode(), hashlib.sha256).hexdigest()
+def network_keys(request: HttpRequest) -> list[str]:
+    """A keyed hash of the caller's network, which tells one from another and nothing about either, by each secret key.
+
+    The newest, with which reports are written, comes first.
+    """
+    household = networks.household(request).encode()
+    keys = (f"darkroom reports {key}".encode() for key in secret_keys.newest_first())
+    return [hmac.new(key, household, hashlib.sha256).hexdigest() for key in keys]

@@ -14,7 +14,7 @@ from accounts.models import User
 from gallery import words
 from gallery.models import Collection, Comment, Item, Report
 from gallery.moderation import cases
-from gallery.social.manners import Limits, network_key, within
+from gallery.social.manners import Limits, network_keys, within
 
 Thing = Item | Comment | Collection
 """What is complained about."""
@@ -29,22 +29,34 @@ _NAMES: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: 
 
 @dataclass(frozen=True)
 class Reporter:
-    """A member, or a visitor's network as a keyed hash."""
+    """A member, or a visitor's network as a keyed hash; `older`: the same, made with older secret keys."""
 
     user: User | None
     key: str = ""
+    older: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Whatever earlier reports of theirs may have."""
+        return self.key, *self.older
 
     def reports(self) -> QuerySet[Report]:
         """Their open reports. Closed ones count no more, and the index is of the open ones."""
         if self.user is not None:
             return Report.objects.filter(reporter=self.user)
-        return Report.objects.filter(reporter=None, reporter_key=self.key, closed_at__isnull=True)
+        return Report.objects.filter(reporter=None, reporter_key__in=self.keys, closed_at__isnull=True)
 
 
 def reporter_of(request: HttpRequest) -> Reporter:
     """Who reports."""
     user = request.user
-    return Reporter(user) if isinstance(user, User) else Reporter(None, network_key(request))
+    return Reporter(user) if isinstance(user, User) else visitor(request)
+
+
+def visitor(request: HttpRequest) -> Reporter:
+    """Whoever asks, as nobody but their network."""
+    key, *older = network_keys(request)
+    return Reporter(None, key, tuple(older))
 
 
 def report(thing: Thing, reporter: Reporter, reason: str, text: str = "") -> bool:
@@ -54,7 +66,7 @@ def report(thing: Thing, reporter: Reporter, reason: str, text: str = "") -> boo
     with transaction.atomic():
         # One after the other, so that two clicks are one report.
         type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
-        before = Report.objects.filter(**about, reporter=reporter.user, reporter_key=reporter.key)
+        before = Report.objects.filter(**about, reporter=reporter.user, reporter_key__in=reporter.keys)
         if reporter.user is None:
             # Behind one network are many: what one of them said is answered, another may see what is there by now.
             before = before.filter(closed_at__isnull=True)

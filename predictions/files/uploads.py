@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from accounts import switches
+from accounts import secret_keys, switches
 from accounts.clock import Now
 from accounts.models import Account, User
 from accounts.prepared_writes import PreparedWrite
@@ -240,9 +240,10 @@ def _unneeded() -> QuerySet[Upload]:
     return Upload.objects.filter(Q(deleted_at__isnull=False) | Q(expires_at__lte=Now())).filter(~used)
 
 
-def signature(account: Account, public_id: str, expiry: int) -> str:
-    """Base64 of HMAC-SHA256 over `owner id expiry` with the account's own key."""
-    key = hmac.digest(settings.SECRET_KEY.encode(), f"files {account.pk}".encode(), "sha256")
+def signature(account: Account, public_id: str, expiry: int, secret_key: str = "") -> str:
+    """Base64 of HMAC-SHA256 over `owner id expiry` with the account's own key: of the newest secret key, or of this."""
+    own = (secret_key or settings.SECRET_KEY).encode()
+    key = hmac.digest(own, f"files {account.pk}".encode(), "sha256")
     text = f"{account.name} {public_id} {expiry}"
     return base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
 
@@ -259,5 +260,8 @@ def opens(upload: Upload, owner: str, expiry: str, given: str) -> bool:
     """Whether a download address is one that we signed and its time is not over."""
     if owner != upload.account.name or not expiry.isascii() or not expiry.isdigit() or len(expiry) > 12:
         return False
-    expected = signature(upload.account, upload.public_id, int(expiry))
-    return hmac.compare_digest(expected.encode(), given.encode()) and int(expiry) > timezone.now().timestamp()
+    ours = (
+        signature(upload.account, upload.public_id, int(expiry), key) for key in secret_keys.newest_first()
+    )
+    is_ours = any(hmac.compare_digest(one.encode(), given.encode()) for one in ours)
+    return is_ours and int(expiry) > timezone.now().timestamp()

@@ -57,6 +57,15 @@ def test_one_person_reports_a_thing_once(public: Item, client: Client, as_charli
     assert Report.objects.count() == 3
 
 
+def test_a_visitor_stays_one_person_while_the_secret_key_is_changed(
+    public: Item, client: Client, change_secret_key: Callable[[], None]
+) -> None:
+    for one in (client, Client()):
+        one.post(f"/report/{public.public_id}/", {"reason": "hate"})
+        change_secret_key()
+    assert Report.objects.count() == 1
+
+
 def test_who_reports_again_is_told_so_and_another_behind_the_same_network_is_heard_once_that_was_answered(
     public: Item, client: Client, as_charlie: Client
 ) -> None:

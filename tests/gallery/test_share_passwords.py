@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,6 +56,16 @@ def test_the_right_password_opens_page_and_pictures(locked: ShareLink, client: C
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 200
     locked.refresh_from_db()
     assert locked.views == 1
+
+
+def test_a_link_stays_open_while_the_secret_key_is_changed(
+    locked: ShareLink, client: Client, change_secret_key: Callable[[], None], settings: Any
+) -> None:
+    tried(client, locked)
+    change_secret_key()
+    assert client.get(f"/s/{locked.token}/picture/full").status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
 
 
 @pytest.mark.parametrize(

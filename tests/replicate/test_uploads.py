@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from predictions import lifecycle
@@ -137,6 +140,17 @@ def test_a_download_needs_a_signature_whose_time_is_not_over(api: Api, alice: Us
     assert good["Content-Disposition"].startswith("attachment")
     assert get(4102444800, "forged").status_code == 404
     assert get(1, uploads.signature(account, public_id, 1)).status_code == 404
+
+
+def test_a_download_address_stays_good_while_the_secret_key_is_changed(
+    api: Api, alice: User, change_secret_key: Callable[[], None], settings: Any
+) -> None:
+    send(api)
+    path = uploads.signed_path(Upload.objects.get(), timezone.now() + timedelta(hours=1))
+    change_secret_key()
+    assert Client().get(path).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert Client().get(path).status_code == 404
 
 
 @pytest.fixture

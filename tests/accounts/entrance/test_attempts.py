@@ -254,6 +254,17 @@ def test_a_known_device_has_a_limit_too(alice: User) -> None:
     assert guess(Client(), password=PASSWORD) == "in", "it is counted by itself"
 
 
+def test_a_device_stays_known_while_the_secret_key_is_changed(
+    alice: User, change_secret_key: Callable[[], None], settings: Any
+) -> None:
+    device, tries = known(), attempts.OF_PAIR[0] + 1
+    change_secret_key()
+    assert guesses(times=tries)[-1] == "wait"
+    assert guess(device, password=PASSWORD) == "in"
+    settings.SECRET_KEY_FALLBACKS = []
+    assert guess(leave(device), password=PASSWORD) == "in", "it was made known anew with the new key"
+
+
 def test_a_device_is_known_to_its_own_member_alone(alice: User, bob: User) -> None:
     device = known("bob")
     cookie = device.cookies[f"device_{bob.pk}"]
