@@ -49,6 +49,12 @@ class CsrfViewMiddleware(_PagesOnly, csrf.CsrfViewMiddleware):
         finally:
             del request._post, request._files  # type: ignore[attr-defined]
 
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        """As Django's own, but that a token which stood in a body that was not taken is not the reader's fault."""
+        if getattr(request, "is_unread", False) and reason == csrf.REASON_CSRF_TOKEN_MISSING:
+            return request.not_taken()  # type: ignore[attr-defined]
+        return super()._reject(request, reason)  # type: ignore[misc]
+
 
 class AuthenticationMiddleware(_PagesOnly, auth.AuthenticationMiddleware):
     """Who is signed in, for pages."""

@@ -62,6 +62,11 @@ class Request(ASGIRequest):
         """Whether its body was not taken."""
         return isinstance(self._stream, Unread)
 
+    def not_taken(self) -> HttpResponse:
+        """Why its body was not taken, in the words of the address."""
+        refusal = cast(Unread, self._stream).refusal
+        return error_page(self, refusal.status, says=str(refusal.says), retry_after=refusal.retry_after)
+
     def _check_data_too_big(self, length: int) -> None:
         """As Django's own, but that what was not taken has its own reason."""
         if self.is_unread:
@@ -190,7 +195,7 @@ class LeanHandler(BaseHandler):
             if body.was_asked_for and (
                 response.status_code != body.refusal.status or request.path.startswith(_APIS)
             ):
-                response = _in_place_of(response, _not_taken(request, body.refusal))
+                response = _in_place_of(response, request.not_taken())
             # What still comes of the body is no other request.
             response.headers["Connection"] = "close"
         return self._finish(response, scope)
@@ -199,7 +204,7 @@ class LeanHandler(BaseHandler):
         """What a view's exception becomes: one that a body was not taken is nothing for the log."""
         body = request._stream
         if isinstance(body, Unread) and body.was_asked_for:
-            return _not_taken(request, body.refusal)
+            return cast(Request, request).not_taken()
         return super().process_exception_by_middleware(exception, request)
 
     def _finish(self, response: Any, scope: Scope) -> Answer:
@@ -274,10 +279,6 @@ def _in_place_of(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:
             new.headers.setdefault(name, value)
     new.headers["Content-Length"] = str(len(new.content))
     return new
-
-
-def _not_taken(request: HttpRequest, refusal: bodies.Refused) -> HttpResponse:
-    return error_page(request, refusal.status, says=str(refusal.says), retry_after=refusal.retry_after)
 
 
 def _server_error(path: str) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.template import loader
 from django.urls import is_valid_path
 from django.utils.html import escape
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.organizations.roles import NotYourRole
 from gallery.pages import theme_of
@@ -18,16 +19,18 @@ from gallery.pages import theme_of
 log = logging.getLogger(__name__)
 # Under these nobody reads HTML, and official clients stumble over it.
 _MACHINES = ("/v1/", "/replicate/v1/", "/openai/", "/api/")
+# A page's own script sends pictures here, and shows `detail` to the reader.
+_SCRIPTS = ("/studio/upload/",)
 _OPENAI = "/openai/"
 _PROBLEMS = {
-    400: ("Bad request", "The request could not be read."),
-    403: ("Forbidden", "You may not do this."),
-    404: ("Not found", "The requested resource could not be found."),
-    408: ("Request timeout", "The request did not arrive in time."),
-    413: ("Content too large", "The request body is larger than this server takes."),
-    429: ("Too many requests", "Too many requests at once."),
-    500: ("Internal server error", "Something broke on our side. Nothing was charged."),
-    503: ("Service unavailable", "The server takes no work at this moment."),
+    400: ("Bad request", gettext_noop("The request could not be read.")),
+    403: ("Forbidden", gettext_noop("You may not do this.")),
+    404: ("Not found", gettext_noop("The requested resource could not be found.")),
+    408: ("Request timeout", gettext_noop("The request did not arrive in time.")),
+    413: ("Content too large", gettext_noop("The request body is larger than this server takes.")),
+    429: ("Too many requests", gettext_noop("Too many requests at once.")),
+    500: ("Internal server error", gettext_noop("Something broke on our side. Nothing was charged.")),
+    503: ("Service unavailable", gettext_noop("The server takes no work at this moment.")),
 }
 
 
@@ -39,8 +42,11 @@ def error_page(
     retry_after: int | None = None,
     of_role: bool = False,
 ) -> HttpResponse:
-    """The page of one status: a sentence, an action, the id to quote. Callers of an API get a problem in JSON."""
-    if request.path.startswith(_MACHINES):
+    """The page of one status: a sentence, an action, the id to quote. Callers of an API get a problem in JSON.
+
+    Scripts of our own pages get the same, in the reader's language.
+    """
+    if request.path.startswith(_MACHINES + _SCRIPTS):
         return _sent(_problem(request, status, says), retry_after)
     context = {
         "status": status,
@@ -66,6 +72,8 @@ def error_page(
 
 def _problem(request: HttpRequest, status: int, says: str) -> HttpResponse:
     title, detail = _PROBLEMS[status]
+    if request.path.startswith(_SCRIPTS):
+        detail = _(detail)
     if request.path.startswith(_OPENAI):
         kind, code = "server_error" if status >= 500 else "invalid_request_error", None
         if status == 429:
