@@ -28,10 +28,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def go(parts: list[dict[str, Any]]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.supervised", str(tmp_path)],
-            cwd=ROOT, stdin=subprocess.PIPE, stderr=(tmp_path / "log").open("ab"),
-        )  # fmt: skip
+        with (tmp_path / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.supervised", str(tmp_path)],
+                cwd=ROOT, stdin=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
         assert process.stdin
         process.stdin.write(json.dumps(parts).encode())
         process.stdin.close()
@@ -167,6 +168,32 @@ Supervisor([Part('b', program(here, {STAY!r}))]).run()
     kill(marks(tmp_path, "inner")[0])
     assert alive(eventually(lambda: marks(tmp_path, "stay")[1:])[0])
     eventually(lambda: not alive(first))
+
+
+def test_whoever_is_on_the_leash_can_fork_because_no_thread_holds_it(start: Start, tmp_path: Path) -> None:
+    code = """
+def threads():
+    return len(os.listdir("/proc/self/task"))
+mark('main', threads())
+if os.fork() == 0:
+    mark('fork', threads())
+    forever()
+forever()
+"""
+    start([{"name": "a", "code": code}])
+    assert [eventually(lambda n=name: marks(tmp_path, n)) for name in ("main", "fork")] == [[1], [1]]
+
+
+def test_a_leash_that_was_let_go_before_ends_whoever_takes_it_up(tmp_path: Path) -> None:
+    end, held = os.pipe()
+    os.close(held)
+    program = [sys.executable, "-c", "from predictions.running import leash; leash.arm(); print('alive')"]
+    environment = {**os.environ, "DARKROOM_LEASH_FD": str(end)}
+    done = subprocess.run(
+        program, cwd=ROOT, env=environment, pass_fds=[end], capture_output=True, check=False, timeout=60
+    )
+    os.close(end)
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,13 +10,17 @@ from __future__ import annotations
 import _thread
 import contextlib
 import ctypes
+import fcntl
 import os
+import select
 import signal
 import sys
 
 VARIABLE = "DARKROOM_LEASH_FD"
 _PR_SET_PDEATHSIG = 1
 _armed = False
+_own = -1
+"""Our own opening of the leash, to which the kernel's signal is bound."""
 
 
 def descriptor() -> int | None:
@@ -51,9 +55,31 @@ def arm() -> None:
 
 def _watch() -> None:
     fd = descriptor()
-    if fd is not None:
+    if fd is None:
+        return
+    try:
+        _have_us_killed(fd)
+    except (AttributeError, OSError):  # not Linux, or no /proc
         # A bare thread: nothing joins it, and it costs nothing at the interpreter's end.
         _thread.start_new_thread(_wait_for_end, (fd,))
+
+
+def _have_us_killed(fd: int) -> None:
+    """Ask the kernel for SIGKILL at the end of file. A thread that waits for it would be one too many in whoever forks.
+
+    Whom the signal is for belongs to an opening of the pipe, which forks share: each process opens it for itself.
+    """
+    global _own
+    inherited, _own = _own, os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK)
+    if inherited != -1:
+        os.close(inherited)
+    fcntl.fcntl(_own, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(_own, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(_own, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(_own, 0)
+    if poll.poll(0):  # it ended before
+        os._exit(1)
 
 
 def _wait_for_end(fd: int) -> None:

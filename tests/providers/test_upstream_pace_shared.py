@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -27,6 +26,17 @@ shared._TRIES = 10**9  # on a busy machine the others may take their time
 pace = Pace(10, Path(sys.argv[1]))
 print(json.dumps([pace.take(100, {NOW})[1] for _ in range(25)]))
 """
+FORKED = f"""
+import json, os, sys
+from pathlib import Path
+from predictions.providers.upstream.pace import Pace
+pace = Pace(1, Path(sys.argv[1]))
+print(json.dumps(pace.take(0, {NOW})), flush=True)
+if os.fork() == 0:
+    print(json.dumps(pace.take(0, {NOW})), flush=True)
+    os._exit(0)
+os.wait()
+"""
 
 
 def test_four_processes_send_no_more_together_than_one_may_alone(tmp_path: Path) -> None:
@@ -44,12 +54,14 @@ def test_what_the_service_asked_one_process_to_wait_for_all_of_them_do(tmp_path:
 
 
 def test_a_forked_process_keeps_the_same_pace_by_a_lock_of_its_own(tmp_path: Path) -> None:
-    pace = Pace(1, tmp_path / "key")
-    assert pace.take(0, NOW) == (True, 0.0)
-    child = os.fork()
-    if not child:
-        os._exit(0 if pace.take(0, NOW) == (False, 1.0) else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path / "key")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [[True, 0.0], [False, 1.0]]
 
 
 def test_who_was_stopped_while_writing_stops_nobody_else(tmp_path: Path) -> None:
