@@ -1,9 +1,10 @@
-"""New metadata in a picture or film without touching its pixels: PNG, JPEG, WebP, GIF and MP4.
+"""New metadata in a picture or film without touching its pixels: PNG, JPEG, WebP, GIF, AVIF and MP4.
 
 A file is walked by its own structure and becomes a list of parts: stretches of the file as they stand, and a few bytes
 of ours between them. What its maker wrote about it (text, EXIF, XMP, comments, credentials) is left out: it may hold
 the words that a member keeps to themselves. What the pixels need (colour profiles, transparency, animation, which side
-is up) stays. Sources: PNG 3rd edition, ITU-T T.81, the WebP container specification, GIF89a, ISO 14496-12, XMP part 3.
+is up) stays. Sources: PNG 3rd edition, ITU-T T.81, JFIF 1.02, the WebP container specification, GIF89a,
+ISO 14496-12, ISO 23008-12, AV1 Image File Format 1.1, XMP part 3.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from typing import IO
 LARGEST_PACKET = 60_000
 """Bytes of XMP that fit into one segment of a JPEG, the tightest of all."""
 MOST_PARTS = 200_000
+MOST_READS = 1_000_000
+"""Looks into one file: its parts may be so small that a walk through them would take a core for half a minute."""
 _PIECE = 1 << 20
+_WINDOW = 64 * 1024
 
 
 class NotUnderstood(ValueError):
@@ -67,20 +71,31 @@ def _joined(parts: Iterator[Part]) -> list[Part]:
 
 
 class _Reader:
-    """Reads at places; what is not there is a fault."""
+    """Reads at places, some of the file at a time; what is not there is a fault."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self.size = file, size
+        self._window, self._from, self._reads = b"", 0, 0
 
     def at(self, start: int, length: int) -> bytes:
         """So many bytes from there. Raises NotUnderstood where they are not."""
         if length < 0 or start < 0 or start + length > self.size:
             raise NotUnderstood("cut short")
-        self._file.seek(start)
-        data = self._file.read(length)
+        self._reads += 1
+        if self._reads > MOST_READS:
+            raise NotUnderstood("too many pieces")
+        if not self._from <= start <= start + length <= self._from + len(self._window):
+            self._file.seek(start)
+            self._window, self._from = self._file.read(max(length, _WINDOW)), start
+        begin = start - self._from
+        data = self._window[begin : begin + length]
         if len(data) != length:
             raise NotUnderstood("cut short")
         return data
+
+    def number(self, start: int, length: int) -> int:
+        """So many bytes from there as one number, the highest first."""
+        return int.from_bytes(self.at(start, length), "big")
 
 
 # PNG
@@ -127,6 +142,8 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _STANDS_ALONE = {0x01, *range(0xD0, 0xD8)}
+# What decoders need; a camera's own notes stand in segments of the same numbers.
+_JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 
 
 def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
@@ -171,9 +188,9 @@ def _jpeg_segment(read: _Reader, marker: int, whole: Stretch) -> Iterator[Part]:
             exif = b"Exif\0\0" + turned
             yield b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
     elif 0xE0 <= marker <= 0xEF:
-        if marker in (0xE0, 0xEE) or body.startswith(b"ICC_PROFILE\0"):
+        if marker in _JPEG_KEPT and body.startswith(_JPEG_KEPT[marker]):
             yield whole
-    elif marker != 0xFE:
+    elif marker < 0xF0:
         yield whole
 
 
@@ -252,25 +269,27 @@ _GIF_MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 
 
 def _gif(read: _Reader, packet: bytes) -> Iterator[Part]:
-    data = read.at(0, read.size)
-    if data[:6] not in (b"GIF87a", b"GIF89a"):
+    head = read.at(0, 13)
+    if head[:6] not in (b"GIF87a", b"GIF89a"):
         raise NotUnderstood("no GIF")
-    place = 13 + _table(data[10])
+    place = 13 + _table(head[10])
     yield b"GIF89a"
     yield Stretch(6, place - 6)
     yield b"\x21\xff\x0bXMP DataXMP" + packet + _GIF_MAGIC
     while True:
-        kind, start = data[place], place
+        kind, start = read.number(place, 1), place
         if kind == 0x3B:
             yield Stretch(place, 1)
             return
         if kind == 0x2C:
-            place = _blocks(data, place + 10 + _table(data[place + 9]) + 1)
+            place = _blocks(read, place + 10 + _table(read.number(place + 9, 1)) + 1)
             yield Stretch(start, place - start)
         elif kind == 0x21:
-            place = _blocks(data, start + 2)
-            label = data[start + 1]
-            if label == 0xF9 or (label == 0xFF and data[start + 3 : start + 14] in _GIF_KEPT):
+            place = _blocks(read, start + 2)
+            label = read.number(start + 1, 1)
+            if label == 0xF9 or (
+                label == 0xFF and read.at(start + 3, min(11, place - start - 3)) in _GIF_KEPT
+            ):
                 yield Stretch(start, place - start)
         else:
             raise NotUnderstood("no block")
@@ -281,44 +300,65 @@ def _table(packed: int) -> int:
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
-def _blocks(data: bytes, place: int) -> int:
+def _blocks(read: _Reader, place: int) -> int:
     """Behind the sub-blocks that begin there."""
-    while data[place]:
-        place += 1 + data[place]
+    while length := read.number(place, 1):
+        place += 1 + length
     return place + 1
 
 
-# MP4
+# MP4 and AVIF
 
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_MP4_KEPT = {
-    b"ftyp",
-    b"moov",
-    b"mdat",
-    b"moof",
-    b"sidx",
-    b"mfra",
-    b"free",
-    b"skip",
-    b"wide",
-    b"pdin",
-    b"styp",
-}
+_MP4_KEPT = {b"ftyp", b"moov", b"mdat", b"moof", b"sidx", b"mfra", b"wide", b"pdin", b"styp"}
+_AVIF_KEPT = {*_MP4_KEPT, b"meta"}
+_AVIF_PICTURES = {b"av01", b"grid", b"iden", b"iovl", b"tmap"}
+"""Types of the items that are pictures, or are made of them. What else there is tells of the picture: EXIF, XMP."""
 
 
 def _mp4(read: _Reader, packet: bytes) -> Iterator[Part]:
     """Boxes that go become free space of the same size, so that no offset into the film changes."""
     if read.at(4, 4) != b"ftyp":
         raise NotUnderstood("no MP4")
+    yield from _box_file(read, packet, _MP4_KEPT, {})
+
+
+def _avif(read: _Reader, packet: bytes) -> Iterator[Part]:
+    """The same of a picture: what is written about it becomes zeros, of a type that nobody reads."""
+    if read.at(4, 4) != b"ftyp":
+        raise NotUnderstood("no AVIF")
+    metas = [one for one in _boxes(read, 0, read.size) if one[3] == b"meta"]
+    if len(metas) != 1:
+        raise NotUnderstood("no index")
+    place, length, ahead, _kind = metas[0]
+    yield from _box_file(read, packet, _AVIF_KEPT, _told_by_items(read, place + ahead + 4, place + length))
+
+
+def _box_file(read: _Reader, packet: bytes, kept: set[bytes], instead: dict[int, bytes]) -> Iterator[Part]:
+    """`instead`: bytes that stand in place of those of the file, by where they begin."""
     for place, length, ahead, kind in _boxes(read, 0, read.size):
+        end = place + length
         if kind == b"moov":
             yield Stretch(place, ahead)
-            yield from _emptied(read, place + ahead, place + length)
-        elif kind in _MP4_KEPT:
-            yield Stretch(place, length)
-        else:
+            yield from _emptied(read, place + ahead, end)
+        elif kind in kept:
+            # One that goes on to the end of the file ends where it did, with the packet behind it.
+            is_open = read.number(place, 4) == 0
+            yield struct.pack(">I4s", length, kind) if is_open else Stretch(place, ahead)
+            yield from _with(instead, place + ahead, end)
+        elif kind != b"uuid" or end < read.size:
             yield _free(length)
     yield struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_BOX + packet
+
+
+def _with(instead: dict[int, bytes], start: int, end: int) -> Iterator[Part]:
+    for place in sorted(place for place in instead if start <= place < end):
+        if place < start or place + len(instead[place]) > end:
+            raise NotUnderstood("parts that overlap")
+        yield Stretch(start, place - start)
+        yield instead[place]
+        start = place + len(instead[place])
+    yield Stretch(start, end - start)
 
 
 def _emptied(read: _Reader, start: int, end: int) -> Iterator[Part]:
@@ -335,13 +375,16 @@ def _emptied(read: _Reader, start: int, end: int) -> Iterator[Part]:
 
 def _boxes(read: _Reader, place: int, end: int) -> Iterator[tuple[int, int, int, bytes]]:
     """Start, length, length of the header and type of each box between two places."""
+    first = place
     while place < end:
         length, kind = struct.unpack(">I4s", read.at(place, 8))
         ahead = 8
         if length == 1:
-            length, ahead = int.from_bytes(read.at(place + 8, 8), "big"), 16
+            length, ahead = read.number(place + 8, 8), 16
         elif length == 0:
-            raise NotUnderstood("a box without an end")
+            if first or end - place >= 1 << 32:
+                raise NotUnderstood("a box without an end")
+            length = end - place
         if length < ahead or place + length > end:
             raise NotUnderstood("a box too long")
         yield place, length, ahead, kind
@@ -352,6 +395,71 @@ def _free(length: int) -> bytes:
     if length > 16 * _PIECE:
         raise NotUnderstood("a strange box")
     return struct.pack(">I4s", length, b"free") + b"\0" * (length - 8)
+
+
+def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
+    """What stands in place of an AVIF's items that are no pictures: their types, and their bytes."""
+    inside = {
+        kind: (place + ahead, place + length) for place, length, ahead, kind in _boxes(read, start, end)
+    }
+    if b"iinf" not in inside or b"iloc" not in inside:
+        raise NotUnderstood("no items")
+    instead: dict[int, bytes] = {}
+    told: set[int] = set()
+    place, stop = inside[b"iinf"]
+    place += 6 if read.number(place, 1) == 0 else 8
+    for entry, length, ahead, kind in _boxes(read, place, stop):
+        version = read.number(entry + ahead, 1)
+        if kind != b"infe" or version not in (2, 3):
+            raise NotUnderstood("an old index")
+        wide = 2 if version == 2 else 4
+        at = entry + ahead + 4 + wide + 2
+        if read.at(at, 4) not in _AVIF_PICTURES:
+            told.add(read.number(entry + ahead + 4, wide))
+            # The name and the type behind it may tell something too.
+            instead[at] = b"free" + b"\0" * (entry + length - at - 4)
+    idat = inside.get(b"idat", (0, 0))[0]
+    extents = [(begin, size, item in told) for item, begin, size in _extents(read, *inside[b"iloc"], idat)]
+    # Writers let items that hold the same bytes share them.
+    stop, before = 0, True
+    for begin, size, goes in sorted(extents):
+        if begin < stop and goes is not before:
+            raise NotUnderstood("a picture that tells")
+        if goes and begin + size > stop:
+            fresh = max(begin, stop)
+            instead[fresh] = b"\0" * (begin + size - fresh)
+        if begin + size > stop:
+            stop, before = begin + size, goes
+    if sum(map(len, instead.values())) > 16 * _PIECE:
+        raise NotUnderstood("too much is told")
+    return instead
+
+
+def _extents(read: _Reader, place: int, end: int, idat: int) -> Iterator[tuple[int, int, int]]:
+    """Each item, where bytes of it stand, and how many there are."""
+    version, sizes = read.number(place, 1), read.number(place + 4, 2)
+    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index_size = sizes & 15 if version else 0
+    wide = 4 if version == 2 else 2
+    if version > 2:
+        raise NotUnderstood("a new index")
+    count, place = read.number(place + 6, wide), place + 6 + wide
+    for _item in range(count):
+        item, place = read.number(place, wide), place + wide
+        how = read.number(place, 2) & 15 if version else 0
+        place += 4 if version else 2
+        base, place = read.number(place, base_size), place + base_size
+        parts, place = read.number(place, 2), place + 2
+        for _part in range(parts):
+            place += index_size
+            offset, place = read.number(place, offset_size), place + offset_size
+            length, place = read.number(place, length_size), place + length_size
+            begin = base + offset + (idat if how == 1 else 0)
+            if how > 1 or not 0 < length <= read.size - begin or (how == 1 and not idat):
+                raise NotUnderstood("an item somewhere else")
+            yield item, begin, length
+        if place > end:
+            raise NotUnderstood("cut short")
 
 
 # EXIF
@@ -380,5 +488,6 @@ _WALKS: dict[str, Callable[[_Reader, bytes], Iterator[Part]]] = {
     "image/jpeg": _jpeg,
     "image/webp": _webp,
     "image/gif": _gif,
+    "image/avif": _avif,
     "video/mp4": _mp4,
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from gallery.models import Item
 from gallery.provenance import containers, packet
@@ -28,26 +28,31 @@ _KNOWN_S = 3600
 
 def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, words: bool) -> HttpResponse:
     """Answer with the whole file. `words`: whether this reader may have the prompt and the settings."""
+    body = body_of(item, words=words)
+    return media.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
+
+
+def body_of(item: Item, *, words: bool) -> media.Body:
+    """The whole file as others get it, by whatever way. Raises FileGone or StorageAway."""
     file = item.output.file
     ready = signed(item, words=words)
     if ready is not None:
-        return media.send(request, ready, filename=filename, attachment=attachment, revalidate=True)
+        return media.body_of(ready)
     told = packet.packet_of(item, words=words)
     with media.opened(file) as opened:
         if keeps_its_bytes(file, opened, "" if words else item.prompt):
             # Somebody's signature is on these very bytes: to write into them would break it.
-            return media.send(request, file, filename=filename, attachment=attachment, revalidate=True)
+            return media.body_of(file)
         try:
             parts = containers.rewritten(opened, file.size, file.content_type, told)
         except NotUnderstood:
-            return _as_it_is(request, item, filename=filename, attachment=attachment, words=words)
-    body = media.Body(
+            return _instead(item, words=words)
+    return media.Body(
         etag=f"{file.sha256[:40]}-{hashlib.sha256(told).hexdigest()[:16]}",
         size=containers.length_of(parts),
         content_type=file.content_type,
         read=lambda start, length: _read(file, parts, start, length),
     )
-    return media.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
 
 
 def signed(item: Item, *, words: bool) -> StoredFile | None:
@@ -88,13 +93,16 @@ def _looked_through(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, 
     return signed, tells
 
 
-def _as_it_is(
-    request: HttpRequest, item: Item, *, filename: str, attachment: bool, words: bool
-) -> HttpResponse:
-    """A file that is built strangely: whole where nothing is kept secret, else its thumbnail, which has no metadata."""
+def _instead(item: Item, *, words: bool) -> media.Body:
+    """What goes out for a file that is built strangely: its thumbnail, which says nothing of where and how it was made.
+
+    A film that nobody here could read has none; it goes out whole where no prompt is kept back. Raises Http404.
+    """
     output = item.output
-    file = output.file if words or not item.prompt else output.medium or output.small or output.file
-    return media.send(request, file, filename=filename, attachment=attachment, revalidate=True)
+    thumbnail = output.medium or output.small
+    if thumbnail is None and item.prompt and not words:
+        raise Http404
+    return media.body_of(thumbnail or output.file)
 
 
 def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> media.Reading:

@@ -7,9 +7,10 @@ the member's own when the form is sent: the output's own address is a key that m
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from django.utils.translation import gettext_lazy
 from accounts import switches
 from gallery import access, pages, tiles
 from gallery.models import Item
+from gallery.provenance import serving
 from gallery.studio import fields, room
 from predictions.files import convert, media, uploads
 from predictions.files.formats import EXTENSIONS
 from predictions.judging import sent
-from predictions.models import StoredFile, Upload, Version
+from predictions.models import Upload, Version
 from predictions.refusals import StorageFull, TooManyWaiting
 from predictions.running.inputs import MAX_PICTURE, output_named
 
@@ -42,6 +44,9 @@ _NAME_SHOWN = 60
 NOT_ALLOWED: dict[str, Any] = {
     sent.REFUSED: gettext_lazy("This picture was removed from this server and cannot be used again."),
     sent.TOO_SENSITIVE: gettext_lazy("This picture was too sensitive for this server and was not taken."),
+    sent.NOT_SEEN: gettext_lazy(
+        "This picture cannot be checked within the limits of this server and was not taken."
+    ),
     sent.NOT_JUDGED: gettext_lazy("This picture could not be checked just now. Try again in a moment."),
 }
 """Why the house does not take a picture, as the API tells it, in the words of the pages."""
@@ -302,15 +307,11 @@ def _copied(request: HttpRequest, public_id: str) -> str:
         raise NotTaken(_("That picture is no longer there."))
     if item.account_id == pages.account_of(request).pk:
         return picture_of(request, item).url
-    file = item.output.file
+    # As everybody gets it: the file itself tells where it was made, or words that its maker keeps back.
+    body = serving.body_of(item, words=item.show_prompt)
     name = item.output.name
-    if file.size > MAX_PICTURE:
+    if body.size > MAX_PICTURE:
         raise _too_large(name)
-    look = convert.Checked(file.content_type, item.width, item.height, clear=False)
-    return _kept(request, name, look, _chunks(file)).url
-
-
-def _chunks(file: StoredFile) -> Iterator[bytes]:
-    with media.opened(file) as stored:
-        while chunk := stored.read(media.CHUNK):
-            yield chunk
+    look = convert.Checked(body.content_type, item.width, item.height, clear=False)
+    with contextlib.closing(body.read(0, body.size)) as chunks:
+        return _kept(request, name, look, chunks).url

@@ -25,6 +25,7 @@ FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 __all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "MAX_SIDE", "Decoded", "decode"]
 
+NOTE_OF_FRAMES: Final = "The picture has several frames; only the first was used."
 SIDEWAYS: Final = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
 
@@ -87,8 +88,8 @@ def _decode(data: bytes, max_side: int) -> Decoded:
 
 
 def _note_frames(picture: Image.Image) -> tuple[str, ...]:
-    frames = getattr(picture, "n_frames", 1)
-    return (f"The picture has {frames} frames; only the first was used.",) if frames > 1 else ()
+    # How many there are is not asked: of a GIF it takes a walk through all of them, which may be millions.
+    return (NOTE_OF_FRAMES,) if getattr(picture, "is_animated", False) else ()
 
 
 def _coarse(picture: Image.Image, max_side: int) -> Image.Image:

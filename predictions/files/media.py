@@ -343,9 +343,13 @@ def send(
     Raises FileGone or StorageAway before anything is answered.
     `max_age` in seconds for private caches; `revalidate`: caches must ask again each time (what can be withdrawn).
     """
-    body = Body(file.sha256, file.size, file.content_type, lambda *place: _stretch(file, *place))
     return send_body(
-        request, body, filename=filename, max_age=max_age, attachment=attachment, revalidate=revalidate
+        request,
+        body_of(file),
+        filename=filename,
+        max_age=max_age,
+        attachment=attachment,
+        revalidate=revalidate,
     )
 
 
@@ -358,6 +362,11 @@ class Body:
     content_type: str
     read: Callable[[int, int], Reading]
     """Called with start and length, both in bytes. Raises FileGone or StorageAway."""
+
+
+def body_of(file: StoredFile) -> Body:
+    """A stored file as it is."""
+    return Body(file.sha256, file.size, file.content_type, lambda *place: _stretch(file, *place))
 
 
 class Reading:

@@ -26,10 +26,13 @@ PLUGINS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, GifImagePlugin, Avi
 SIDES = {"medium": 640, "small": 320}
 """Longest side of each thumbnail, in pixels, the larger one first: the smaller one is made of it."""
 _QUARTER_TURNS = (5, 6, 7, 8)
+_GIF_PICTURE, _GIF_END = 0x2C, 0x3B
 _ORIENTATION = 0x0112
 _PICTURES_IN_BOXES = (b"avif", b"avis")
 _READ_TWICE = 200_000_000
 """Pixels up to which an animation is read to its middle."""
+_MOST_FRAMES = 10_000
+"""Frames up to which it is; they may be so small that millions of them fit into a file."""
 
 
 class _TooManyPixels(Exception):
@@ -42,6 +45,8 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
         return _look(Path(job["file"]), Path(job["folder"]))
     except _TooManyPixels as error:
         return {"error": str(error), "too_large": True}
+    except MemoryError:
+        return {"error": "needs too much memory to be read", "unseen": True}
     except Exception as error:  # a decoder may raise anything at all on a broken file
         return {"error": f"{type(error).__name__}: {error}"[:300]}
 
@@ -78,7 +83,7 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
             upright = ImageOps.exif_transpose(picture) if orientation != 1 else picture
             plain = _plain(upright)
             made = _thumbnails(plain, folder)
-            made["phashes"] = [*_of_the_colours(plain), *made["phashes"], *_of_the_middle(picture)]
+            made["phashes"] = [*_of_the_colours(plain), *made["phashes"], *_of_the_middle(picture, path)]
     return {"content_type": content_type, "width": width, "height": height, **made}
 
 
@@ -87,13 +92,40 @@ def _of_the_colours(plain: Image.Image) -> list[str]:
     return _hashes(plain.convert("L")) if plain.mode == "RGBA" else []
 
 
-def _of_the_middle(picture: Image.Image) -> list[str]:
+def _of_the_middle(picture: Image.Image, path: Path) -> list[str]:
     """The hash of an animation's middle frame; the first one often shows nothing yet."""
-    frames = getattr(picture, "n_frames", 1)
-    if frames < 2 or frames * picture.width * picture.height > _READ_TWICE:
+    # Pillow walks through a GIF to its end to know; of the other kinds it reads what they say of themselves.
+    is_gif = picture.format == "GIF"
+    frames = frames_of_gif(path.read_bytes(), _MOST_FRAMES + 1) if is_gif else getattr(picture, "n_frames", 1)
+    pixels = frames * picture.width * picture.height
+    if not 1 < frames <= _MOST_FRAMES or pixels > _READ_TWICE:
         return []
     picture.seek(frames // 2)
     return _hashes(_plain(picture.copy()))
+
+
+def frames_of_gif(data: bytes, most: int) -> int:
+    """How many pictures a GIF holds, counted to `most` at the most, and to where it is cut short."""
+    frames = 0
+    try:
+        place = 13 + _table(data[10])
+        while frames < most and data[place] != _GIF_END:
+            if data[place] == _GIF_PICTURE:
+                frames += 1
+                place += 10 + _table(data[place + 9]) + 1
+            else:
+                place += 2
+            while data[place]:
+                place += 1 + data[place]
+            place += 1
+    except IndexError:
+        pass
+    return frames
+
+
+def _table(packed: int) -> int:
+    """Bytes of the colour table that a GIF's header tells of."""
+    return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
 def _hashes(picture: Image.Image) -> list[str]:

@@ -32,6 +32,10 @@ class NotAPicture(Exception):
         self.detail = detail
 
 
+class NotSeen(NotAPicture):
+    """It may be a picture, and could not be looked at within the limits: too slow, too large, or its reader died."""
+
+
 @dataclass(frozen=True)
 class Thumbnail:
     """A smaller picture made of a file, in pixels. Its path ends in the extension of its type."""
@@ -67,18 +71,20 @@ class Look:
 def look(path: Path, folder: Path) -> Look:
     """Look at a file; thumbnails go into `folder`. May be called from several threads at once.
 
-    Raises NotAPicture, also where the child died of the file; OSError where no child could be had at all.
+    Raises NotAPicture; NotSeen among them, also where the child died of the file. OSError where no child could be had.
     """
     job = {"do": "look", "file": str(path), "folder": str(folder)}
     try:
         (found,) = opening.opened([job], LIMITS)
     except opening.TooSlow:
-        raise NotAPicture("it took too long to read") from None
+        raise NotSeen("it took too long to read") from None
     except opening.Stopped:
-        raise NotAPicture("its reader stopped unexpectedly") from None
+        raise NotSeen("its reader stopped unexpectedly") from None
     if "error" in found:
-        reason = TOO_MANY_PIXELS if found.get("too_large") is True else UNREADABLE
-        raise NotAPicture(reason, str(found["error"])[:300])
+        detail = str(found["error"])[:300]
+        if found.get("too_large"):
+            raise NotSeen(TOO_MANY_PIXELS, detail)
+        raise NotSeen(UNREADABLE, detail) if found.get("unseen") else NotAPicture(UNREADABLE, detail)
     try:
         return _read(found, folder)
     except (KeyError, TypeError, ValueError, OSError):

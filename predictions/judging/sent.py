@@ -33,6 +33,9 @@ PATIENCE_S = 20.0
 HASH_KEPT_S = 3600
 REFUSED = "This picture was removed from this server and cannot be used again. Nothing was charged."
 TOO_SENSITIVE = "This picture was too sensitive for this server and was not taken. Nothing was charged."
+NOT_SEEN = (
+    "This file cannot be checked within the limits of this server and was not taken. Nothing was charged."
+)
 NOT_JUDGED = "This picture could not be checked just now. Nothing was charged; try again."
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
@@ -173,11 +176,16 @@ def _digest(path: Path) -> str:
 
 
 def _look(path: Path, folder: Path) -> pictures.Look | None:
-    """What a file is, looked at in a child; None where it is no picture. Raises where nobody could look."""
+    """What a file is, looked at in a child; None where it is no picture. Raises where nobody could look.
+
+    What only wears the reader out is not let through unseen: its first frame may be a picture that was removed.
+    """
     if not _slots.acquire(timeout=PATIENCE_S):
         raise uploads.NotTaken(NOT_JUDGED)
     try:
         return pictures.look(path, folder)
+    except pictures.NotSeen:
+        raise uploads.NotTaken(NOT_SEEN) from None
     except pictures.NotAPicture:
         return None
     except OSError:

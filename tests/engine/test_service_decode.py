@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.engine.decode import MAX_BYTES, MAX_SIDE, decode
+from predictions.engine.decode import MAX_BYTES, MAX_SIDE, NOTE_OF_FRAMES, decode
 from predictions.engine.refusal import Refusal
 
 
@@ -97,7 +97,7 @@ def test_it_takes_the_first_frame_of_an_animation_and_says_so() -> None:
     data = saved(first, "GIF", save_all=True, append_images=others)
     decoded = decode(data)
     assert mean_error(decoded.image, first) < 14
-    assert decoded.notes == ("The picture has 3 frames; only the first was used.",)
+    assert decoded.notes == (NOTE_OF_FRAMES,)
 
 
 def test_it_keeps_the_transparency_of_a_palette() -> None:

@@ -77,6 +77,15 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
         "image/webp",
         lambda: encoded("WEBP", film()[0], save_all=True, append_images=film()[1:]),
     ),
+    "an AVIF": ("image/avif", lambda: encoded("AVIF")),
+    "an AVIF with EXIF": (
+        "image/avif",
+        lambda: encoded("AVIF", clear(), exif=turned(), xmp=SECRET.encode()),
+    ),
+    "an AVIF that moves": (
+        "image/avif",
+        lambda: encoded("AVIF", film()[0], save_all=True, append_images=film()[1:]),
+    ),
     "a GIF": ("image/gif", lambda: encoded("GIF", comment=SECRET)),
     "a GIF that moves": (
         "image/gif",
@@ -113,9 +122,11 @@ def test_the_packet_goes_in_everything_else_that_was_written_goes_out_and_no_pix
     assert after.count(PACKET) == 1 and SECRET.encode() not in after
     image = Image.open(io.BytesIO(after))
     image.load()
-    # Pillow reads no XMP from a GIF.
+    # Pillow reads no XMP from a GIF, and in an AVIF from one of its items alone.
     found = (
-        image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or PACKET * (name.startswith("a GIF"))
+        image.info.get("xmp")
+        or image.info.get("XML:com.adobe.xmp")
+        or PACKET * name.startswith(("a GIF", "an AVIF"))
     )
     assert b"made here" in (found.encode() if isinstance(found, str) else found)
     assert written(after, content_type) == after, "twice is as once"
@@ -126,6 +137,25 @@ def test_which_side_is_up_is_the_one_thing_kept_of_exif(name: str) -> None:
     content_type, make = FILES[name]
     after = Image.open(io.BytesIO(written(make(), content_type)))
     assert dict(after.getexif()) == {0x0112: 6}
+
+
+def test_a_place_that_a_camera_wrote_into_an_avif_goes_out() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)})
+    exif[0x0110] = SECRET
+    data = encoded("AVIF", exif=exif)
+    assert Image.open(io.BytesIO(data)).getexif().get_ifd(0x8825)
+    after = Image.open(io.BytesIO(written(data, "image/avif")))
+    after.load()
+    assert not after.getexif() and "exif" not in after.info
+
+
+def test_a_cameras_own_segments_of_a_jpeg_go_out() -> None:
+    plain = encoded("JPEG")
+    for marker in (0xE0, 0xE2, 0xEE, 0xEF, 0xF0, 0xFD):
+        told = b"CIFF" + SECRET.encode()
+        segment = bytes([0xFF, marker]) + struct.pack(">H", len(told) + 2) + told
+        assert SECRET.encode() not in written(plain[:2] + segment + plain[2:], "image/jpeg")
 
 
 def test_bytes_behind_the_end_of_a_picture_are_left_out() -> None:
@@ -157,6 +187,29 @@ def test_a_file_cut_anywhere_is_refused_or_passed_on_and_never_breaks(name: str)
             written(data[:end], content_type)
         except NotUnderstood:
             continue
+
+
+def test_a_film_that_goes_on_to_the_end_of_its_file_ends_where_it_did() -> None:
+    head = (
+        box(b"ftyp", b"isom\0\0\0\0") + box(b"free", SECRET.encode()) + box(b"moov", box(b"mvhd", b"\0" * 12))
+    )
+    data = head + struct.pack(">I4s", 0, b"mdat") + b"frames"
+    after = written(data, "video/mp4")
+    assert SECRET.encode() not in after and after.index(b"frames") == data.index(b"frames")
+    assert after[len(head) :].startswith(struct.pack(">I4s", 14, b"mdat") + b"frames")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("image/gif", encoded("GIF")[:-1] + b"\x21\xf9\x00" * 1_000_000 + b";"),
+        ("image/png", encoded("PNG")[:33] + (b"\0\0\0\0teXt" + b"\0" * 4) * 1_000_000 + encoded("PNG")[33:]),
+    ],
+    ids=["GIF", "PNG"],
+)
+def test_a_file_of_millions_of_pieces_is_not_walked_through(content_type: str, data: bytes) -> None:
+    with pytest.raises(NotUnderstood):
+        written(data, content_type)
 
 
 def test_a_file_of_another_type_than_it_says_is_refused() -> None:
@@ -234,6 +287,13 @@ def test_a_strangely_built_file_with_a_secret_goes_out_as_its_thumbnail(telling:
     output.file = strange
     output.save()
     Item.objects.filter(pk=telling.pk).update(show_prompt=False)
+    assert SECRET.encode() not in body_of(Client(), telling)
+
+
+def test_a_strangely_built_file_tells_no_place_either(telling: Item) -> None:
+    output = telling.output
+    output.file = kept(b"GIF?" + SECRET.encode(), "image/gif")
+    output.save()
     assert SECRET.encode() not in body_of(Client(), telling)
 
 

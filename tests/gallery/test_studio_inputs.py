@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image, PngImagePlugin
 
 from accounts.models import User
 from gallery.models import Item
 from gallery.search import indexing
 from gallery.studio import inputs, reading
 from predictions import catalogue
-from predictions.models import Prediction, Upload, Version
+from predictions.files import media
+from predictions.models import Prediction, Status, StoredFile, Upload, Version
 from predictions.running import inputs as running_inputs
 from tests import factories
 from tests.gallery.pictures import paint, picture_item
@@ -187,6 +189,11 @@ def test_a_strangers_private_picture_is_not_there(as_charlie: Client, item: Item
     assert item.public_id not in form.content.decode().split('id="price"')[0].split('data-slot="image"')[1]
 
 
+def pixels(file: StoredFile) -> bytes:
+    with media.opened(file) as opened:
+        return Image.open(io.BytesIO(opened.read())).convert("RGBA").tobytes()
+
+
 def test_a_published_picture_of_somebody_else_becomes_a_copy(
     as_charlie: Client, charlie: User, public: Item
 ) -> None:
@@ -194,8 +201,32 @@ def test_a_published_picture_of_somebody_else_becomes_a_copy(
     url = f"{HERE}/gallery/{public.public_id}/picture/full"
     assert make(as_charlie, REMBG, image=url).status_code == 302
     upload = Upload.objects.get(account=charlie.account)
-    assert upload.file.sha256 == public.output.file.sha256
+    assert pixels(upload.file) == pixels(public.output.file)
     assert public.output.token not in upload.name
+
+
+def test_the_copy_tells_no_more_than_the_published_picture(
+    as_charlie: Client, charlie: User, alice: User
+) -> None:
+    factories.give(charlie, 50)
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", "words that alice keeps back")
+    data = io.BytesIO()
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})
+    Image.new("RGB", (64, 48), "teal").save(data, "PNG", pnginfo=info, exif=exif)
+    file = factories.make_stored_file(data.getvalue(), content_type="image/png", width=64, height=48)
+    prediction = factories.make_prediction(alice, status=Status.SUCCEEDED)
+    output = factories.make_output(prediction, file=file)
+    theirs = factories.make_item(
+        alice, output, prompt="words that alice keeps back", show_prompt=False, visibility="public"
+    )
+    assert make(as_charlie, REMBG, image=f"{HERE}/gallery/{theirs.public_id}/picture/full").status_code == 302
+    with media.opened(Upload.objects.get(account=charlie.account).file) as copy:
+        picture = Image.open(io.BytesIO(copy.read()))
+        picture.load()
+    assert "parameters" not in picture.info and "exif" not in picture.info
+    assert "alice keeps back" not in str(picture.info)
 
 
 # -- Making ------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +13,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from accounts.models import LedgerEntry, User
 from predictions import judging, refusals, submit
-from predictions.files import phash, uploads
+from predictions.files import phash, pictures, uploads
 from predictions.judging import blocked, sent
 from predictions.models import BlockedPicture, Output, Prediction, RuleHit, Upload, Version
 from predictions.running import inputs, tasks
@@ -60,6 +62,13 @@ def ask(user: User, version: Version, image: str, origin: str = "http://testserv
     return submit.accept(wish)
 
 
+def send(user: User, data: bytes) -> str:
+    """Send a file by the API; why it was not taken, empty where it was."""
+    headers = {"Authorization": f"Bearer {factories.make_token(user)}"}
+    answer = Client().post("/v1/files", {"content": SimpleUploadedFile("in", data)}, headers=headers)
+    return str(answer.json()["detail"]) if answer.status_code == 422 else ""
+
+
 def test_an_upload_of_it_is_refused_with_a_sentence(alice: User) -> None:
     headers = {"Authorization": f"Bearer {factories.make_token(alice)}"}
     for content, status in ((BAD, 422), (GOOD, 201), (b"no picture at all", 201)):
@@ -76,6 +85,19 @@ def test_an_upload_of_it_is_refused_with_a_sentence(alice: User) -> None:
         "refuse",
         "in.jpg",
     )
+
+
+def test_a_million_frames_behind_it_hide_it_from_nobody(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = as_bytes(scene(1).convert("P"), "GIF")
+    tiny = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    limits = dataclasses.replace(pictures.LIMITS, cpu_s=3)
+    monkeypatch.setattr(pictures, "LIMITS", limits)
+    assert send(alice, data[:-1] + tiny * 1_000_000 + b";") == f"- content: {sent.REFUSED}\n"
+
+
+def test_what_cannot_be_looked_at_within_the_limits_is_not_let_through_unseen(alice: User) -> None:
+    large = as_bytes(Image.new("L", (8000, 6000)), "PNG")
+    assert send(alice, large) == f"- content: {sent.NOT_SEEN}\n"
 
 
 @pytest.mark.parametrize("side", [256, 1500])
