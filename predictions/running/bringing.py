@@ -6,8 +6,9 @@ it over. Where this worker is killed the lease ends, and another one begins anew
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -89,9 +90,18 @@ class Homecoming:
         if self._broken is not None:
             raise self._broken
 
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """What breaks in the block is raised when all is done: it ends nothing that is under way."""
+        try:
+            yield
+        except Exception as error:
+            self._broken = self._broken or error
+
     def _renew(self) -> None:
-        for way in self._ways:
-            database_retry.run(partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S))
+        with self._noting():
+            for way in self._ways:
+                database_retry.run(partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S))
 
     def _guarded(self, way: _Way, step: Callable[[_Way], bool]) -> None:
         """Take a step, which says whether there is more to come; what breaks one stops no other."""
@@ -99,12 +109,14 @@ class Homecoming:
             more = step(way)
         except Exception as error:
             more = False
-            if not database_retry.run(partial(_give_up, way, error)):
-                self._broken = self._broken or error
+            with self._noting():
+                if not database_retry.run(partial(_give_up, way, error)):
+                    raise
         if not more:
             self._ways.discard(way)
             if not way.is_delivered:
-                way.found.give_up_files()
+                with self._noting():
+                    way.found.give_up_files()
 
     def _begin(self, way: _Way) -> bool:
         way.refs, way.found = database_retry.run(partial(collecting.plan, way.prediction, way.provider))

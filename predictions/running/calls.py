@@ -1,7 +1,9 @@
 """A worker's calls to providers: one event loop, whose connections are kept from one call to the next.
 
 What is under way runs side by side on the loop; what is made of each answer runs while the loop stands, so that it may
-ask the database. A process that was told to `keep` has one loop for all its life, any other one for each round.
+ask the database. Where that one is away for a moment the loop runs on: answers that come meanwhile are received, and
+handed on once the database is back. A process that was told to `keep` has one loop for all its life, any other one for
+each round.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from accounts import tracing
+from accounts import database_retry, tracing
 from predictions.providers.base import Provider
 from predictions.running.sessions import Sessions
 
@@ -67,6 +69,10 @@ class Calls:
                 meanwhile()
                 due = time.monotonic() + every_s
 
+    def wait(self, seconds: float) -> None:
+        """Let what was added go on for so long, and take no answer yet. Outside of the loop only."""
+        self._runner.run(self._go_on(seconds))
+
     def aside(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run what blocks in a thread; awaited on the loop."""
         context = contextvars.copy_context()
@@ -85,12 +91,19 @@ class Calls:
             self._runner.close()
             self._aside.shutdown(wait=False, cancel_futures=True)
 
-    async def _next(self, seconds: float) -> set[asyncio.Task[Any]]:
+    async def _begin_new(self) -> None:
         new, self._new = self._new, []
         for call in new:
             if call.provider is not None:
                 await self._sessions.keep(call.provider)
             self._under_way[asyncio.create_task(_within_request(call))] = call
+
+    async def _go_on(self, seconds: float) -> None:
+        await self._begin_new()
+        await asyncio.sleep(seconds)
+
+    async def _next(self, seconds: float) -> set[asyncio.Task[Any]]:
+        await self._begin_new()
         done, _pending = await asyncio.wait(
             self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
@@ -117,14 +130,15 @@ def keep() -> None:
 def calls() -> Iterator[Calls]:
     """The calls of this thread. What breaks out of the block ends all that is under way, and the connections."""
     if not _keeps:
-        with contextlib.closing(Calls()) as made:
+        with contextlib.closing(Calls()) as made, database_retry.waiting_by(made.wait):
             yield made
         return
     kept: Calls | None = getattr(_of_thread, "calls", None)
     if kept is None:
         kept = _of_thread.calls = Calls()
     try:
-        yield kept
+        with database_retry.waiting_by(kept.wait):
+            yield kept
     except BaseException:
         _of_thread.calls = None
         kept.close()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any, cast
 
 import pytest
+from django.db import OperationalError
 
-from accounts import tracing
+from accounts import database_retry, tracing
 from predictions.providers.base import Provider
 from predictions.running.calls import Calls
+from predictions.running.calls import calls as kept_or_not
 
 
 class Connected:
@@ -65,3 +68,57 @@ def test_each_call_and_what_is_made_of_its_answer_belong_to_the_request_that_ask
             calls.add(provider.ask(), note, cast(Provider, provider))
     calls.until_done(lambda: None, 1.0)
     assert sorted(found) == [("", ""), ("request-1", "request-1"), ("request-2", "request-2")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answers_are_received_while_what_came_before_them_waits_for_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_retry, "is_away", lambda _error: True)
+    first_is_here, came, noted = asyncio.Event(), list[str](), list[str]()
+
+    async def first() -> str:
+        first_is_here.set()
+        return "first"
+
+    async def second() -> str:
+        await first_is_here.wait()
+        # After the first was handed on.
+        await asyncio.sleep(0.01)
+        came.append("second")
+        return "second"
+
+    def note(answer: str) -> None:
+        def write() -> None:
+            if not came:
+                raise OperationalError("The server is away until the second answer has come.")
+            noted.append(answer)
+
+        database_retry.run(write)
+
+    with kept_or_not() as mine:
+        mine.add(second(), note)
+        mine.add(first(), note)
+        mine.until_done(lambda: None, 60.0)
+    assert noted == ["first", "second"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_to_be_sent_is_sent_while_the_next_waits_for_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_retry, "is_away", lambda _error: True)
+    sent = list[str]()
+
+    async def send() -> None:
+        sent.append("sent")
+
+    def prepare() -> None:
+        if not sent:
+            raise OperationalError("The server is away until the first is sent.")
+
+    with kept_or_not() as mine:
+        mine.add(send(), lambda _answer: None)
+        database_retry.run(prepare)
+        mine.until_done(lambda: None, 60.0)
+    assert sent == ["sent"]
