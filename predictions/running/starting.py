@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -84,7 +84,7 @@ def hand_over(ready: Iterable[Ready], home: Homecoming) -> None:
     """
     for one in ready:
         with tracing.bound(one.one.prediction.request_id):
-            start = database_retry.run(partial(_prepared, one))
+            start = _begun(one)
             if start is not None:
                 home.calls.add(_send(start), partial(_came_back, start, home), start.provider)
 
@@ -142,8 +142,24 @@ async def _outcome(start: _Start) -> Outcome:
 # -- before it is sent ---------------------------------------------------------------------------------------
 
 
-def _prepared(ready: Ready) -> _Start | None:
+def _begun(ready: Ready) -> _Start | None:
     """What is about to be sent, with its row where it goes to an upstream; None where it cannot go now."""
+    try:
+        start = database_retry.run(partial(_prepared, ready))
+        if start is None or not routing.is_upstream(start.provider):
+            return start
+        # Asked before the first try: a row that a try of ours left behind was never sent.
+        known = database_retry.run(partial(strays.run_of, start.prediction))
+        start = replace(start, repeated=known is not None and known.outcome in strays.UNANSWERED)
+        anew = partial(_reserved, start, anew=known is None)
+        return database_retry.run(anew, again=partial(_reserved, start, anew=False))
+    except Exception:
+        # The claim stays, and its lease ends: one that cannot begin stops no other, nor what is under way.
+        log.exception("start_broke", prediction=ready.one.prediction.public_id)
+        return None
+
+
+def _prepared(ready: Ready) -> _Start | None:
     prediction, claim = ready.one.prediction, ready.one.claim
     try:
         provider = providers.provider(prediction.provider)
@@ -158,9 +174,7 @@ def _prepared(ready: Ready) -> _Start | None:
         deadline_s=work_limit(prediction),
         files=ready.files,
     )
-    if not routing.is_upstream(provider):
-        return _Start(ready.one, provider, order, LONGEST_START_S)
-    return _reserved(_Start(ready.one, provider, order, _limit_of(provider, order)))
+    return _Start(ready.one, provider, order, _limit_of(provider, order))
 
 
 def _limit_of(provider: Provider, order: Order) -> float:
@@ -171,14 +185,12 @@ def _limit_of(provider: Provider, order: Order) -> float:
     return min(asked, LONGEST_START_S)
 
 
-def _reserved(start: _Start) -> _Start | None:
+def _reserved(start: _Start, *, anew: bool) -> _Start | None:
     prediction, claim = start.prediction, start.one.claim
-    known = strays.run_of(prediction)
-    repeated = known is not None and known.outcome in strays.UNANSWERED
     # Longer than the answer may take; and what was canceled meanwhile is not sent at all.
     mine = partial(lifecycle.renew_start, prediction, claim, start.limit_s)
     try:
-        run = spending.reserve(prediction, start.provider.name, mine, anew=known is None)
+        run = spending.reserve(prediction, start.provider.name, mine, anew=anew)
     except spending.NotYours:
         return None
     except spending.CapReached as error:
@@ -192,7 +204,7 @@ def _reserved(start: _Start) -> _Start | None:
     except UnknownProvider:
         lifecycle.release(prediction, claim, BUSY_S)
         return None
-    return _Start(start.one, start.provider, start.order, start.limit_s, run, repeated)
+    return replace(start, run=run)
 
 
 # -- what came back ------------------------------------------------------------------------------------------
@@ -247,8 +259,7 @@ def _report_upstream(start: _Start, run: UpstreamRun, outcome: Outcome, took_ms:
         circuits.succeeded(start.provider.name)
         return mine
     elif isinstance(outcome, ProviderError):
-        circuits.failed(start.provider.name, outcome)
-        _failed(start, run, outcome, took_ms)
+        _count_and_fail(start, run, outcome, took_ms)
     else:
         trouble = outcome if isinstance(outcome, BaseException) else None
         log.error("start_broke", prediction=start.prediction.public_id, exc_info=trouble)
@@ -287,6 +298,17 @@ def _finished(start: _Start, run: UpstreamRun, update: Update, took_ms: int, roo
         else:
             finishing.drop(prediction, run, update)
     return begun and room
+
+
+def _count_and_fail(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
+    """Count it against the key in the transaction that moves the run: a report made again finds it moved."""
+    told = None
+    with transaction.atomic():
+        if spending.is_sent(run):
+            told = circuits.count_failure(start.provider.name, error)
+        _failed(start, run, error, took_ms)
+    if told is not None:
+        told()
 
 
 def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:

@@ -8,8 +8,10 @@ that a key may have been asked to wait (`rest_until`), which is no failure. All 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -167,7 +169,8 @@ def succeeded(name: str, *, question: bool = False) -> None:
         return
     state, failures, openings, ok_at = row
     if state == State.PROBING:
-        _close(pk, question=question)
+        if _close(pk, question=question):
+            alerts.healed(pk)
     elif state == State.CLOSED and not question:
         reset = bool(failures or openings)
         # Not with each success: the row would be written a hundred times a second to say the same.
@@ -175,14 +178,13 @@ def succeeded(name: str, *, question: bool = False) -> None:
             _note_success(pk, reset=reset)
 
 
-def _close(pk: int, *, question: bool) -> None:
+def _close(pk: int, *, question: bool) -> bool:
     left = {"failures": IN_A_ROW - 1} if question else {"failures": 0, "openings": 0}
     with transaction.atomic():
         healed = UpstreamKey.objects.filter(pk=pk, state=State.PROBING).update(
             state=State.CLOSED, open_until=None, probe="", probe_until=None, ok_at=Now(), **left
         )
-    if healed:
-        alerts.healed(pk)
+    return bool(healed)
 
 
 def _note_success(pk: int, *, reset: bool) -> None:
@@ -193,21 +195,29 @@ def _note_success(pk: int, *, reset: bool) -> None:
 def failed(name: str, error: ProviderError) -> None:
     """A start or question failed. What was the caller's fault counts for nothing, but an answer it is: a probe
     that hears it has found the key well."""
+    tell = count_failure(name, error)
+    if tell is not None:
+        tell()
+
+
+def count_failure(name: str, error: ProviderError) -> Callable[[], None] | None:
+    """`failed`, for a transaction of the caller's: gives what tells the operator, to be called once that is committed.
+
+    None where there is nothing to be told.
+    """
     pk = key_pk(name) or 0
     if not pk:
-        return
-    if error.kind in _NOT_THE_KEYS:
-        if UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists():
-            _close(pk, question=True)
-        return
+        return None
     told = {"error_kind": error.kind, "error": _words(error), "error_at": Now()}
-    if error.kind == "rate":
-        _rest(pk, error, told)
-        return
+    if error.kind in _NOT_THE_KEYS or error.kind == "rate":
+        if error.kind == "rate":
+            _rest(pk, error, told)
+        # Too many requests, too, is a living answer to a probe.
+        probing = UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists()
+        return partial(alerts.healed, pk) if probing and _close(pk, question=True) else None
     with transaction.atomic():
         opened = _count(pk, error, told)
-    if opened:
-        alerts.opened(pk)
+    return partial(alerts.opened, pk) if opened else None
 
 
 def _rest(pk: int, error: ProviderError, told: dict[str, Any]) -> None:
@@ -215,9 +225,6 @@ def _rest(pk: int, error: ProviderError, told: dict[str, Any]) -> None:
     until = after(min(max(asked, 1.0), LONGEST_WAIT_S))
     with transaction.atomic():
         UpstreamKey.objects.filter(pk=pk).update(rest_until=until, **told)
-    # Too many requests is a living answer to a probe.
-    if UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists():
-        _close(pk, question=True)
 
 
 def _count(pk: int, error: ProviderError, told: dict[str, Any]) -> bool:

@@ -175,6 +175,11 @@ def run_of(prediction: Prediction) -> UpstreamRun | None:
     return rows.first() if pk else None
 
 
+def is_sent(run: UpstreamRun) -> bool:
+    """Whether nobody has told yet what came of its last sending."""
+    return UpstreamRun.objects.filter(pk=run.pk, outcome=Outcome.SENT).exists()
+
+
 def accepted(run: UpstreamRun, job_id: str, answered_ms: int | None = None) -> None:
     """They took it and gave it this id."""
     _move(run, Outcome.ACCEPTED, job_id=job_id[:200], answered_ms=answered_ms)

@@ -14,12 +14,15 @@ from accounts import database_retry
 from accounts.models import User
 from predictions import lifecycle
 from predictions.lifecycle import progress
-from predictions.models import Output, Phase, Prediction, StoredFile, Version
+from predictions.models import Output, Phase, Prediction, StoredFile, UpstreamDay, UpstreamKey, Version
 from predictions.providers.base import Job
-from predictions.running import tasks
+from predictions.running import starting, tasks
+from predictions.running.bringing import Homecoming
+from predictions.running.calls import calls
+from predictions.upstreams import spending
 from tests import factories, fakes
 from tests.fakes import FakeProvider
-from tests.predictions.test_upstream_routing import House, accept, fresh, house, outcomes
+from tests.predictions.test_upstream_routing import House, accept, fresh, house, outcomes, refusal
 
 __all__ = ["house"]
 pytestmark = [
@@ -153,18 +156,76 @@ def test_claims_whose_commit_was_never_answered_are_found_by_who_made_them(
     assert (one.prediction.pk, fresh(prediction).claim) == (prediction.pk, one.claim)
 
 
-def _lose_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next commit is made, and its connection breaks before that is known."""
-    real: Any = connections["default"]
+def _lose_the_answer(monkeypatch: pytest.MonkeyPatch, own: Any = None) -> None:
+    """The next commit is made, and its connection breaks before that is known. `own`: as for `break_off`."""
+    real: Any = own or connections["default"]
     commit = real._commit
 
     def lost() -> None:
         monkeypatch.setattr(real, "_commit", commit)
         commit()
-        break_off()
+        break_off(real)
         real.connection.execute("SELECT 1")
 
     monkeypatch.setattr(real, "_commit", lost)
+
+
+def test_a_start_whose_row_was_written_unanswered_was_not_sent_twice(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = house.add("only")
+    only.starts = [refusal("rate")]
+    prediction = accept(alice, version)
+    (one,) = lifecycle.claim_starts(1)
+    with calls() as mine:
+        home = Homecoming(mine, until=float("inf"))
+        _lose_the_answer(monkeypatch)
+        starting.hand_over([starting.Ready(one, dict(prediction.input))], home)
+        home.until_done()
+    # A refusal of what was sent before as well would prove nothing: it would have to be sent to the same one again.
+    assert (outcomes(prediction), len(only.orders)) == (["refused"], 1)
+    row = fresh(prediction)
+    assert (row.phase, row.provider, row.start_attempts) == (Phase.WAITING, "", 0)
+    assert list(UpstreamDay.objects.values_list("spent", flat=True)) == [0]
+
+
+@pytest.mark.parametrize("kind", ["transient", "bad_input"])
+def test_a_failure_is_counted_once_though_its_report_is_made_twice(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    only = house.add("only")
+    prediction, own = accept(alice, version), connections["default"]
+    UpstreamKey.objects.update(failures=1)
+
+    async def fails(order: Any) -> Any:
+        _lose_the_answer(monkeypatch, own)
+        raise refusal(kind)
+
+    only.start = fails  # type: ignore[method-assign]
+    fakes.start_once()
+    assert outcomes(prediction) == ["refused"]
+    key = UpstreamKey.objects.get()
+    assert (key.failures, key.state) == (2 if kind == "transient" else 1, "closed")
+
+
+def test_a_failure_is_counted_once_though_its_run_could_not_be_moved_at_first(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = house.add("only")
+    only.starts = [refusal("transient")]
+    prediction, real, tries = accept(alice, version), spending.refused, list[int]()
+
+    def once_without(*given: Any) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            break_off()
+            connection.cursor().execute("SELECT 1")
+        real(*given)
+
+    monkeypatch.setattr(spending, "refused", once_without)
+    fakes.start_once()
+    assert (len(tries), outcomes(prediction)) == (2, ["refused"])
+    assert UpstreamKey.objects.get().failures == 1
 
 
 def test_what_the_watcher_saw_meanwhile_is_stored(

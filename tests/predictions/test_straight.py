@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from accounts.models import MICRO, Account, LedgerEntry, User
 from predictions import lifecycle, running
 from predictions.models import Delivery, Output, Prediction, StoredFile, UpstreamRun, Version
 from predictions.providers.base import Job, OutputRef, ProviderError, Update
-from predictions.running import bringing, tasks
+from predictions.running import bringing, starting, tasks
 from predictions.running.calls import Calls, calls
 from tests import factories, fakes
 from tests.fakes import FakeProvider
@@ -209,6 +209,43 @@ def test_claims_are_renewed_while_files_are_waited_for(
         assert lifecycle.take_back() == 0
         home.until_done()
     assert fresh(prediction).status == "succeeded"
+
+
+def test_a_claim_that_cannot_be_renewed_ends_nothing_that_is_under_way(
+    alice: User, version: Version, quick: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_given: Any) -> bool:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    accept(alice, version)
+    with calls() as mine:
+        home = bringing.Homecoming(mine, until=float("inf"))
+        (claimed,) = lifecycle.claim_starts(1)
+        lifecycle.begin_finished(
+            claimed.prediction, claimed.claim, Job(id=""), _finished(), to_be_fetched=False
+        )
+        home.bring(claimed)
+        monkeypatch.setattr(lifecycle, "renew", away)
+        home._renew()
+        with pytest.raises(OperationalError):
+            home.until_done()
+    assert fresh(claimed.prediction).status == "succeeded"
+
+
+def test_a_start_that_cannot_be_prepared_ends_no_other(
+    alice: User, version: Version, quick: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, real = [accept(alice, version) for _number in range(3)], starting._prepared
+
+    def prepared(ready: Any) -> Any:
+        if ready.one.prediction == made[1]:
+            raise ZeroDivisionError
+        return real(ready)
+
+    monkeypatch.setattr(starting, "_prepared", prepared)
+    fakes.start_once(straight=True)
+    assert [fresh(one).status for one in made] == ["succeeded", "starting", "succeeded"]
+    assert fresh(made[1]).claim and len(quick.orders) == 2
 
 
 def test_calls_that_are_kept_have_one_loop_and_a_round_that_breaks_has_none(
