@@ -33,6 +33,8 @@ ALONE_FROM = 2
 REFUSED_FOR = timedelta(seconds=30)
 """For so long others come before an upstream that declined a prediction."""
 _USUAL_FOR_S = 10.0
+_OF_SUSPECTS = ("account_id", "user_id", "token_id", "model_id", "provider")
+"""What the choice reads of them. Their inputs, results and logs may be megabytes, and all others wait for this lock."""
 IN_FLIGHT = (Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING)
 
 
@@ -305,7 +307,7 @@ def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[t
     """
     chosen: list[tuple[Choice, Prediction]] = []
     ids = [head for _model, _provider, head in _SUSPECTS.all()]
-    rows = Prediction.objects.filter(pk__in=ids).order_by("id") if ids else ()
+    rows = Prediction.objects.filter(pk__in=ids).only(*_OF_SUSPECTS).order_by("id") if ids else ()
     seen: set[str] = set()
     for row in rows:
         wanted = models.get(row.model_id)

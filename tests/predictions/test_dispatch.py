@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from predictions import lifecycle
@@ -71,6 +72,16 @@ def test_suspects_of_a_model_that_nobody_serves_hide_no_other(
     suspects(alice, factories.make_version(), 20)
     served = suspects(alice, version, 2)
     assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [served[0].pk]
+
+
+def test_of_suspects_nothing_large_is_read_under_the_lock(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    suspects(alice, version, 1)
+    with CaptureQueriesContext(connection) as asked:
+        assert len(dispatch.choose(16)) == 1
+    for column in ("input", "result", "logs"):
+        assert not [one["sql"] for one in asked if f'"predictions_prediction"."{column}"' in one["sql"]]
 
 
 def test_suspects_that_wait_for_a_provider_that_is_gone_hide_no_other(
