@@ -20,6 +20,7 @@ from rest_framework.serializers import CharField, DictField, IntegerField, Seria
 from rest_framework.views import APIView, exception_handler
 
 from accounts import access, json_body, permits
+from accounts.database_retry import AWAY
 from accounts.models import Account, ApiToken, Membership, User
 from accounts.organizations import roles as organization_roles
 
@@ -153,6 +154,9 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response:
     if response is None:
         log.error("api_error", exc_info=error)
         got_request_exception.send(sender=None, request=context["request"]._request)
+        if isinstance(error, AWAY):
+            away = problem(503, "The server cannot do this right now. Nothing was lost; try again.")
+            return Response(away, status=503, headers={"Retry-After": "5"})
         return Response(problem(500, "The server failed to answer. Nothing was lost; try again."), status=500)
     data = _tellable(response.data)
     response.data = problem(response.status_code, _sentence(error, data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -11,3 +12,14 @@ def safe_next(request: HttpRequest, fallback: str) -> str:
     target = request.POST.get("next", "")
     ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
     return target if ours and target.startswith("/") else fallback
+
+
+def came_from(request: HttpRequest, fallback: str) -> str:
+    """The address of the page that a form was sent from, where it is one of ours; else `fallback`."""
+    before = request.headers.get("Referer", "")
+    try:
+        hosts = {request.get_host()}
+    except DisallowedHost:
+        return fallback
+    ours = url_has_allowed_host_and_scheme(before, hosts, require_https=request.is_secure())
+    return before if ours else fallback

@@ -13,10 +13,10 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from accounts import hashing, networks, switches
+from accounts.returning import came_from
 from config.pages_only import TOKEN_MOUNTS
 from gallery.errors import error_page
 from predictions.files import media
@@ -83,10 +83,7 @@ def _told(request: HttpRequest, off: switches.SwitchedOff | media.StorageAway) -
         answer = HttpResponse(status=204)
         answer["HX-Refresh"] = "true"
         return answer
-    before = request.headers.get("Referer", "")
-    hosts = {request.get_host()}
-    safe = url_has_allowed_host_and_scheme(before, hosts, require_https=request.is_secure())
-    return HttpResponseRedirect(before if safe else "/")
+    return HttpResponseRedirect(came_from(request, "/"))
 
 
 def _busy(request: HttpRequest, busy: hashing.Busy) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
@@ -10,10 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.template import loader
 from django.urls import is_valid_path
 from django.utils.html import escape
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from accounts.database_retry import AWAY
 from accounts.organizations.roles import NotYourRole
+from accounts.returning import came_from
 from gallery.pages import theme_of
 
 log = logging.getLogger(__name__)
@@ -22,6 +26,8 @@ _MACHINES = ("/v1/", "/replicate/v1/", "/openai/", "/api/")
 # A page's own script sends pictures here, and shows `detail` to the reader.
 _SCRIPTS = ("/studio/upload/",)
 _OPENAI = "/openai/"
+AWAY_S = 5
+"""Seconds after which to try again what the database did not answer."""
 _PROBLEMS = {
     400: ("Bad request", gettext_noop("The request could not be read.")),
     403: ("Forbidden", gettext_noop("You may not do this.")),
@@ -54,7 +60,8 @@ def error_page(
         "retry_after": retry_after,
         "request_id": getattr(request, "request_id", ""),
         "chosen_theme": theme_of(request),
-        "path": request.path,
+        "again": _again(request),
+        "is_sent": not _reads(request),
         # Who may not see an organisation's page leads on by acting for another account.
         "of_role": of_role,
     }
@@ -68,6 +75,17 @@ def error_page(
         quote = f"{status} · {escape(context['request_id'])}"
         html = f"<!doctype html><title>Darkroom</title><h1>{words}</h1><p>{quote}</p>"
     return _sent(HttpResponse(html, status=status), retry_after)
+
+
+def _again(request: HttpRequest) -> str:
+    """Where a link leads that tries once more: what was read, or the page that the form was sent from."""
+    # A path that begins with two slashes would lead to another host.
+    here = escape_leading_slashes(request.get_full_path())
+    return here if _reads(request) else came_from(request, here)
+
+
+def _reads(request: HttpRequest) -> bool:
+    return request.method in ("GET", "HEAD")
 
 
 def _problem(request: HttpRequest, status: int, says: str) -> HttpResponse:
@@ -125,7 +143,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def _lacks_slash(request: HttpRequest) -> bool:
     # Only for readers of pages: Django's own setting would answer a POST of an API with a redirect too.
-    reads = request.method in ("GET", "HEAD") and not request.path.startswith(_MACHINES)
+    reads = _reads(request) and not request.path.startswith(_MACHINES)
     return reads and not request.path.endswith("/") and bool(is_valid_path(f"{request.path_info}/"))
 
 
@@ -140,7 +158,9 @@ def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
-    """500, with the id to quote."""
+    """500, with the id to quote; 503 where it was the database that did not answer."""
+    if isinstance(sys.exc_info()[1], AWAY):
+        return unavailable(request, AWAY_S)
     return error_page(request, 500)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import hashing, throttle
 from gallery import tiles
@@ -80,12 +80,15 @@ def _asking(
     return response
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def unlock(request: HttpRequest, token: str) -> HttpResponse:
-    """Try a password: the right one opens page and pictures for twelve hours, for this reader."""
+    """Try a password: the right one opens page and pictures for twelve hours, for this reader.
+
+    After a wrong one this address stands in the browser: who reads it again is led to the page that asks.
+    """
     link = opening.opened(token)
     target = HttpResponseRedirect(reverse("share", args=[link.token]))
-    if not link.is_locked:
+    if request.method != "POST" or not link.is_locked:
         return quiet(target)
     with hashing.ROOM.enter():
         return _tried(request, link, target)

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -110,6 +111,36 @@ def test_an_error_page_needs_no_database(rf: RequestFactory, db: None, status: i
     assert len(caught) == 0
     assert answer.status_code == status
     assert b"<h1>" in answer.content
+
+
+@pytest.mark.parametrize("status", [403, 408, 429, 500, 503])
+def test_an_error_page_leads_to_what_was_read_or_to_the_page_of_the_form(
+    rf: RequestFactory, status: int
+) -> None:
+    def leads(request: HttpRequest) -> bool:
+        text = errors.error_page(request, status).content.decode()
+        assert ("usually still has what you wrote" in text) is (request.method == "POST" and status != 403)
+        return 'href="/x/?a=1&amp;b=2"' in text or 'href="http://testserver/form/"' in text
+
+    assert leads(rf.get("/x/?a=1&b=2"))
+    assert leads(rf.post("/studio/make/", headers={"Referer": "http://testserver/form/"}))
+    assert leads(rf.post("/x/?a=1&b=2", headers={"Referer": "https://elsewhere.example/"}))
+    elsewhere = rf.get("/x/")
+    elsewhere.path = "//elsewhere.example/"
+    assert b'href="//elsewhere' not in errors.error_page(elsewhere, status).content
+
+
+def test_our_own_api_says_that_the_database_is_away(
+    as_alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_asked: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("accounts.api.me.purse.of", away)
+    as_alice.raise_request_exception = False
+    answer = as_alice.get("/api/me")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "try again" in answer.json()["detail"]
 
 
 def test_a_500_gives_an_id_to_quote(rf: RequestFactory) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ from accounts import hashing, throttle
 from accounts.models import Throttle, User
 from gallery.collections import keeping
 from gallery.models import Item, ShareLink
-from gallery.shares import locks, making
+from gallery.shares import locks, making, opening
 
 PASSWORD = "open sesame"
 
@@ -27,6 +29,13 @@ def locked(item: Item, alice: User) -> ShareLink:
 
 def tried(client: Client, link: ShareLink, password: str = PASSWORD, **headers: Any) -> Any:
     return client.post(f"/s/{link.token}/open/", {"password": password}, **headers)
+
+
+def again(answer: Any) -> str:
+    """Where "Try again" leads."""
+    found = re.search(r'<a class="button" href="([^"]*)">(?:Try again|再试一次)</a>', answer.content.decode())
+    assert found is not None
+    return html.unescape(found[1])
 
 
 def test_a_locked_link_asks_and_tells_nothing(locked: ShareLink, item: Item, client: Client) -> None:
@@ -205,9 +214,32 @@ def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
     client.raise_request_exception = False
     with monkeypatch.context() as patch:
         patch.setattr(throttle, "take", away)
-        assert tried(client, locked).status_code >= 500
-    assert 'type="password"' in client.get(f"/s/{locked.token}/").content.decode()
+        refused = tried(client, locked)
+    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert 'type="password"' in client.get(again(refused), follow=True).content.decode()
     assert tried(client, locked).status_code == 302
+
+
+def test_the_address_of_the_form_leads_back_to_the_page_that_asks(locked: ShareLink, client: Client) -> None:
+    assert client.get(f"/s/{locked.token}/open/")["Location"] == f"/s/{locked.token}/"
+    assert locks.COOKIE not in client.cookies
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_link_whose_database_is_away_offers_to_try_again_what_was_asked_for(
+    locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    def away(*_asked: Any) -> None:
+        raise OperationalError("away")
+
+    client.raise_request_exception = False
+    address = f"/s/{locked.token}/?after=1.2&x=%26"
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "opened", away)
+        answer = client.get(address, headers={"Accept-Language": language})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert again(answer) == address
+    assert client.get(again(answer)).status_code == 200
 
 
 def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(
