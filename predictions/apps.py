@@ -12,8 +12,8 @@ class PredictionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import sanctions, terms
-        from predictions import banned, catalogue
+        from accounts import meters, sanctions, terms
+        from predictions import banned, catalogue, room
         from predictions.figures import days, looks
         from predictions.files import owners
         from predictions.judging import blocked, classifiers, notes
@@ -25,6 +25,7 @@ class PredictionsConfig(AppConfig):
         touching.connect()
         vault.connect()
         terms.models_come_from(catalogue.refs)
+        meters.rooms_come_from(room.rooms)
         rules.connect()
         blocked.connect()
         classifiers.connect()

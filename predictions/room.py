@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -36,6 +37,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts import statements
+from accounts.meters import Room
 from accounts.models import Account
 from accounts.prepared_writes import PreparedWrite
 from accounts.statements import Batch, Rows, Statement
@@ -202,6 +204,29 @@ def used(account: Account) -> int:
     return max(0, (stored or 0) - _doomed(account)) if stored else 0
 
 
+def rooms(account: Account) -> list[Room]:
+    """What an account may take up, and takes, for itself to see. One query."""
+    limits = limits_of(account)
+    doomed = StoredFile.objects.filter(account=OuterRef("pk"), state=StoredFile.State.DOOMED)
+    doomed = doomed.order_by().values("account")
+    usage = (
+        AccountUsage.objects.filter(account=account)
+        .annotate(
+            doomed=_sum(doomed.annotate(s=Sum("size"))),
+            doomed_uploads=_sum(doomed.filter(is_upload=True).annotate(s=Sum(_least()))),
+        )
+        .values(*_COLUMNS, "doomed", "doomed_uploads")
+        .first()
+    ) or dict.fromkeys((*_COLUMNS, "doomed", "doomed_uploads"), 0)
+    used = (
+        ("predictions", limits.predictions, usage["predictions"]),
+        ("input_bytes", limits.input_bytes, usage["input_bytes"]),
+        ("upload_bytes", limits.uploads, usage["upload_bytes"] - usage["doomed_uploads"]),
+        ("stored_bytes", limits.storage, usage["stored_bytes"] - usage["doomed"] + usage["output_bytes"]),
+    )
+    return [Room(name, None if most == NO_LIMIT else most, max(0, count)) for name, most, count in used]
+
+
 def recount(account_id: int) -> None:
     """Sum the account's row up anew from what it counts: the audit's repair."""
     with transaction.atomic():
@@ -239,10 +264,12 @@ def _sums() -> dict[str, Coalesce]:
         files.annotate(s=Sum("size")),
         uploads.annotate(s=Sum(_least())),
     )
-    return {
-        name: Coalesce(Subquery(found.values("s")), Value(0), output_field=BigIntegerField())
-        for name, found in zip(_COLUMNS, rows, strict=True)
-    }
+    return {name: _sum(found) for name, found in zip(_COLUMNS, rows, strict=True)}
+
+
+def _sum(rows: QuerySet[Any, Any]) -> Coalesce:
+    """The sum `s` of rows; 0 where there are none."""
+    return Coalesce(Subquery(rows.values("s")), Value(0), output_field=BigIntegerField())
 
 
 def _total(works: Sequence[Work]) -> Work:

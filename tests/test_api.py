@@ -37,6 +37,12 @@ def test_it_says_who_i_am(client: Client, alice: User, bearer: Bearer) -> None:
         "owed": 0,
         "month_left": None,
         "spending": [],
+        "room": [
+            {"limit": "predictions", "most": 5000, "used": 1, "left": 4999},
+            {"limit": "input_bytes", "most": 268_435_456, "used": 0, "left": 268_435_456},
+            {"limit": "upload_bytes", "most": 5_368_709_120, "used": 0, "left": 5_368_709_120},
+            {"limit": "stored_bytes", "most": None, "used": 0, "left": None},
+        ],
         "account": {"id": alice.account_id, "name": "alice", "kind": "user", "status": "active"},
         "plan": None,
         "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},

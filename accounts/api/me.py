@@ -10,9 +10,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import site, token_limits
+from accounts import meters, site, token_limits
 from accounts.api import examples
 from accounts.api.tokens import SHOWN, MeterSerializer, TokenSerializer
+from accounts.meters import Room
 from accounts.models import Account
 from accounts.organizations import purse
 from accounts.problems import OwnApiView
@@ -32,6 +33,20 @@ class LimitsSerializer(serializers.Serializer[Any]):
     creates_per_minute = serializers.IntegerField()
     requests_per_minute = serializers.IntegerField()
     in_flight = serializers.IntegerField(help_text="Predictions at once; more wait for their turn.")
+
+
+class RoomSerializer(serializers.Serializer[Room]):
+    """How much of one kind the account may take up at a time, and how much it takes."""
+
+    limit = serializers.ChoiceField(
+        ["predictions", "input_bytes", "upload_bytes", "stored_bytes"],
+        help_text="predictions: those that wait or are under way; input_bytes: their inputs as JSON; upload_bytes: "
+        "files that were sent, each counted as 4096 bytes at least; stored_bytes: all files, and what predictions "
+        "under way are expected to give.",
+    )
+    most = serializers.IntegerField(allow_null=True, help_text="What it allows; null: no limit.")
+    used = serializers.IntegerField()
+    left = serializers.IntegerField(allow_null=True, help_text="null: no limit.")
 
 
 class FeaturesSerializer(serializers.Serializer[Any]):
@@ -72,6 +87,11 @@ class MeSerializer(serializers.Serializer[Any]):
         help_text="What each spending limit of the account, or of its plan, leaves now; none for plain members of an "
         "organisation.",
     )
+    room = RoomSerializer(
+        many=True,
+        help_text="What the account may take up before more is refused, by 429 with `Retry-After` where it waits for "
+        "what is under way, else by 403.",
+    )
     token = TokenSerializer(allow_null=True, help_text="The token that asks; null for a session.")
     features = FeaturesSerializer()
 
@@ -97,6 +117,17 @@ class MeView(OwnApiView):
                     "plan": "Studio",
                     "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
                     "spending": SHOWN["spending"],
+                    "room": [
+                        {"limit": "predictions", "most": 5000, "used": 12, "left": 4988},
+                        {"limit": "input_bytes", "most": 268_435_456, "used": 3_412, "left": 268_432_044},
+                        {
+                            "limit": "upload_bytes",
+                            "most": 5_368_709_120,
+                            "used": 1_048_576,
+                            "left": 5_367_660_544,
+                        },
+                        {"limit": "stored_bytes", "most": None, "used": 91_300_112, "left": None},
+                    ],
                     "token": SHOWN,
                     "features": {"registration": True, "credit_name": "", "languages": ["en", "zh-hans"]},
                 }
@@ -121,6 +152,7 @@ class MeView(OwnApiView):
                 "plan": account.plan.name if account.plan else None,
                 "limits": _limits(account),
                 "spending": MeterSerializer(_meters(account, seen), many=True).data,
+                "room": RoomSerializer(meters.rooms_of(account), many=True).data,
                 "token": TokenSerializer(self.token).data if self.token else None,
                 "features": {
                     "registration": site.registration() == "open",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.db.models import Sum
 from django.test import Client
 from PIL import Image
 
+from accounts import credits
 from accounts.models import MICRO, Plan, User
 from predictions import availability, judging, lifecycle, refusals, room, submit
 from predictions.files import media, removal, uploads
@@ -394,6 +396,52 @@ def test_pictures_and_uploads_are_shown_with_the_room_that_they_take(
     send(alice, b"a" * MB)
     shown = client_of(alice).get("/library/counts/").json()["storage"]
     assert (shown["percent"], shown["full"]) == (10, False)
+
+
+def room_of(user: User) -> dict[str, tuple[int | None, int, int | None]]:
+    """What `GET /api/me` tells of each limit: most, used, left."""
+    headers = {"Authorization": f"Bearer {factories.make_token(user)}"}
+    told = Client().get("/api/me", headers=headers).json()["room"]
+    return {one["limit"]: (one["most"], one["used"], one["left"]) for one in told}
+
+
+def test_a_frontend_reads_what_is_used_and_left_of_each_room_before_it_is_refused(
+    alice: User, version: Version, provider: FakeProvider, settings: Any
+) -> None:
+    settings.STORAGE_QUOTA, settings.UPLOAD_QUOTA, settings.WAITING_BYTES = 0, 3 * 4096, MB
+    credits.set_plan(factories.account_of(alice), Plan.objects.create(name="Two", waiting_limit=2))
+    assert room_of(alice) == {
+        "predictions": (2, 0, 2),
+        "input_bytes": (MB, 0, MB),
+        "upload_bytes": (3 * 4096, 0, 3 * 4096),
+        "stored_bytes": (None, 0, None),
+    }
+    assert send(alice, b"one").status_code == send(alice, b"another").status_code == 201
+    asked = ask(alice, version)
+    usage = AccountUsage.objects.get()
+    assert room_of(alice) == {
+        "predictions": (2, 1, 1),
+        "input_bytes": (MB, usage.input_bytes, MB - usage.input_bytes),
+        "upload_bytes": (3 * 4096, 2 * 4096, 4096),
+        "stored_bytes": (None, len(b"oneanother") + usage.output_bytes, None),
+    }
+    assert usage.input_bytes > 0 and usage.output_bytes == asked.output_bytes
+    settings.STORAGE_QUOTA = MB
+    uploads.delete(Upload.objects.earliest("pk"))
+    uploads.remove_unneeded()
+    assert room_of(alice)["upload_bytes"] == (3 * 4096, 4096, 2 * 4096), "doomed files take no room"
+    used = len(b"another") + usage.output_bytes
+    assert room_of(alice)["stored_bytes"] == (MB, used, max(0, MB - used))
+    settings.WAITING_BYTES = 1
+    assert room_of(alice)["input_bytes"] == (1, usage.input_bytes, 0), "never below nothing"
+
+
+def test_what_an_account_takes_up_is_one_query(
+    alice: User, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    account = factories.account_of(alice)
+    with django_assert_num_queries(1):
+        room.rooms(account)
 
 
 def test_room_comes_back_when_files_are_doomed_not_only_when_they_are_gone(
