@@ -8,6 +8,7 @@ Room is taken by what has come, and by `STEP` more where that was announced: the
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -173,8 +174,10 @@ def _moved_to_disk(memory: IO[bytes], expected: int) -> IO[bytes]:
         raise Full
     settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
     # Without a name: a process that is killed leaves nothing behind.
-    file: IO[bytes] = tempfile.TemporaryFile(dir=settings.TEMPORARY)  # noqa: SIM115 (closed with the body)
-    with memory:
-        memory.seek(0)
-        shutil.copyfileobj(memory, file, 256 * 1024)
+    with contextlib.ExitStack() as unless_whole:
+        file: IO[bytes] = unless_whole.enter_context(tempfile.TemporaryFile(dir=settings.TEMPORARY))
+        with memory:
+            memory.seek(0)
+            shutil.copyfileobj(memory, file, 256 * 1024)
+        unless_whole.pop_all()  # closed with the body from now on
     return file

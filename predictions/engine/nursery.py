@@ -135,14 +135,15 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         leash = leash_fd()
-        self._process = subprocess.Popen(
-            self._command(theirs.fileno()),
-            stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
-            env=self._environment(),
-        )
-        theirs.close()
+        # Kept from here on, so that `_bury` closes it where no process can be started.
         self._control = ours
+        with theirs:
+            self._process = subprocess.Popen(
+                self._command(theirs.fileno()),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
+                env=self._environment(),
+            )
 
     def _command(self, control: int) -> list[str]:
         """The command line of the process that works; `control` is its end of the socket."""

@@ -100,7 +100,8 @@ class _Opener:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(ours.close)
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "predictions.files.opener", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -108,6 +109,7 @@ class _Opener:
                 env=_environment(),
                 pass_fds=(theirs.fileno(), *leash.fds()),
             )
+            unless_started.pop_all()
         self._control = ours
 
 
