@@ -6,10 +6,11 @@ import contextlib
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import httpx
 import pytest
@@ -64,16 +65,23 @@ class Web:
             headers["Authorization"] = f"Bearer {token}"
         return httpx.get(self.url + path, headers=headers, timeout=60)
 
-    def at_once(self, number: int, path: str, token: str = "") -> list[int]:
-        """The statuses of so many requests that begin at the same moment, each on a connection of its own."""
-        together = Barrier(number)
+    def request(self, path: str, token: str = "", *, method: str = "GET", **more: Any) -> httpx.Request:
+        """A request to be sent by `at_once`; `more` as httpx takes it: headers, cookies, json, data, files."""
+        if token:
+            more["headers"] = {"Authorization": f"Bearer {token}"}
+        return httpx.Request(method, self.url + path, **more)
 
-        def one(_number: int) -> int:
+    def at_once(self, requests: Sequence[httpx.Request]) -> list[int]:
+        """The statuses of requests that begin at the same moment, each on a connection of its own."""
+        together = Barrier(len(requests))
+
+        def one(request: httpx.Request) -> int:
             together.wait(60)
-            return self.get(path, token).status_code
+            with httpx.Client(timeout=60) as client:
+                return client.send(request).status_code
 
-        with ThreadPoolExecutor(number) as pool:
-            return list(pool.map(one, range(number)))
+        with ThreadPoolExecutor(len(requests)) as pool:
+            return list(pool.map(one, requests))
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -14,7 +14,7 @@ import pytest
 
 from config import env
 from tests import pgbouncer
-from tests.deployment.conftest import StartWeb, member_token
+from tests.deployment.conftest import StartWeb, Web, member_token
 from tests.houses import House, eventually
 from tests.postgres import NoPostgres, Postgres
 
@@ -102,7 +102,28 @@ def test_a_burst_of_first_requests_is_answered(start_web: StartWeb, house: House
         DARKROOM_KEYS=(house.data / "keys").read_text(),
     )
     token = member_token(web.house)
-    assert web.listens().at_once(40, "/v1/predictions", token) == [200] * 40
+    assert web.listens().at_once([web.request("/v1/predictions", token)] * 40) == [200] * 40
+
+
+@pytest.mark.timeout(300)
+def test_first_requests_of_every_kind_are_answered_with_redis_and_an_empty_data_folder(
+    start_web: StartWeb, house: House, pooled: str, redis_url: str
+) -> None:
+    token, member, staff = house.python(PEOPLE)
+    web = start_web(
+        "third",
+        bare=True,
+        DARKROOM_DATABASE_URL=pooled,
+        DARKROOM_REDIS_URL=redis_url,
+        DARKROOM_SECRET_KEY=(house.data / "secret_key").read_text(),
+        DARKROOM_KEYS=(house.data / "keys").read_text(),
+    ).listens()
+    requests = [*_pages(web, member, staff), *_calls(web, token), *_mistakes(web)]
+    assert len(requests) == 40
+    wanted = [(f"{request.method} {request.url.path}", status) for request, status in requests]
+    got = web.at_once([request for request, _status in requests])
+    assert [(name, status) for (name, _wanted), status in zip(wanted, got, strict=True)] == wanted
+    assert [line for line in web.log.splitlines() if "Traceback" in line or "warmup_incomplete" in line] == []
 
 
 def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(house: House, pooled: str) -> None:
@@ -120,6 +141,66 @@ def test_where_statements_are_not_prepared_no_cursor_stays_at_the_server() -> No
     assert usual["DISABLE_SERVER_SIDE_CURSORS"] is False
 
 
+STRANGERS_PAGES = ("/", "/gallery/", "/collections/", "/docs/", "/docs/search?q=webhook", "/api/docs")
+STRANGERS_PAGES += ("/accounts/signup/", "/accounts/password/reset/", "/livez", "/readyz")
+MEMBERS_PAGES = (
+    "/studio/",
+    "/library/",
+    "/account/",
+    "/account/usage/",
+    "/account/tokens/",
+    "/account/notices/",
+)
+MEMBERS_PAGES += ("/account/statement.csv", "/account/credits/", "/accounts/sessions/", "/accounts/2fa/")
+STAFFS_PAGES = ("/admin/", "/admin/operations/", "/admin/moderation/", "/admin/accounts/account/")
+CALLS = ("/v1/predictions", "/v1/models", "/v1/account", "/replicate/v1/collections", "/openai/v1/models")
+CALLS += ("/api/me", "/api/ledger", "/api/items", "/api/schema")
+Expected = tuple[httpx.Request, int]
+
+
+def _pages(web: Web, member: str, staff: str) -> list[Expected]:
+    """Pages for strangers, a member and an administrator."""
+    found = [(web.request(path), 200) for path in STRANGERS_PAGES]
+    for session, paths in ((member, MEMBERS_PAGES), (staff, STAFFS_PAGES)):
+        found += [(web.request(path, cookies={"sessionid": session}), 200) for path in paths]
+    return found
+
+
+def _calls(web: Web, token: str) -> list[Expected]:
+    """Calls of programs in each dialect; two of them write."""
+    create = web.request("/v1/predictions", token, method="POST", json=PICTURE)
+    send = web.request(
+        "/v1/files", token, method="POST", files={"content": ("a.txt", b"hello", "text/plain")}
+    )
+    return [(create, 201), (send, 201), *((web.request(path, token), 200) for path in CALLS)]
+
+
+def _mistakes(web: Web) -> list[Expected]:
+    """What nobody finds, may see or gets in by."""
+    guess = {"login": "lea", "password": "wrong", "csrfmiddlewaretoken": "a" * 32}
+    return [
+        (web.request("/accounts/login/", method="POST", data=guess, cookies={"csrftoken": "a" * 32}), 200),
+        (web.request("/v1/account"), 401),
+        (web.request("/openai/v1/images/generations", method="POST", json={}), 401),
+        (web.request("/f/nothing/here.png"), 404),
+        (web.request("/nowhere/"), 404),
+    ]
+
+
+PEOPLE = """
+from django.conf import settings
+from django.test import Client
+from accounts import credits, tokens
+from accounts.models import MICRO, User
+from accounts.provisioning import ensure_account
+lea = User.objects.create(username="lea", email="lea@localhost.localdomain")
+credits.grant(ensure_account(lea), 100 * MICRO, reason="test")
+def session(user):
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
+    return client.cookies["sessionid"].value
+answer = [tokens.issue(lea, "test")[1], session(lea), session(User.objects.get(username="admin"))]
+"""
 TOKEN = """
 from accounts import credits, tokens
 from accounts.models import MICRO, User
