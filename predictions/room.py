@@ -207,8 +207,8 @@ def used(account: Account) -> int:
 def rooms(account: Account) -> list[Room]:
     """What an account may take up, and takes, for itself to see. One query."""
     limits = limits_of(account)
-    doomed = StoredFile.objects.filter(account=OuterRef("pk"), state=StoredFile.State.DOOMED)
-    doomed = doomed.order_by().values("account")
+    rows = StoredFile.objects.filter(account=OuterRef("pk"), state=StoredFile.State.DOOMED)
+    doomed = rows.order_by().values("account")
     usage = (
         AccountUsage.objects.filter(account=account)
         .annotate(

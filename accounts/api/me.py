@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from accounts import meters, site, token_limits
 from accounts.api import examples
 from accounts.api.tokens import SHOWN, MeterSerializer, TokenSerializer
-from accounts.meters import Room
 from accounts.models import Account
 from accounts.organizations import purse
 from accounts.problems import OwnApiView
@@ -35,7 +34,7 @@ class LimitsSerializer(serializers.Serializer[Any]):
     in_flight = serializers.IntegerField(help_text="Predictions at once; more wait for their turn.")
 
 
-class RoomSerializer(serializers.Serializer[Room]):
+class RoomSerializer(serializers.Serializer[Any]):
     """How much of one kind the account may take up at a time, and how much it takes."""
 
     limit = serializers.ChoiceField(
