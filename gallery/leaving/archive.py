@@ -38,8 +38,9 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
         except media.FileGone:
             missing.append(name)
             continue
-        archive.add(media.pieces(file), f"{FOLDER}/{name}", size=stored.size)
-        yield from archive.all_files()
+        with file:  # also where nobody reads on
+            archive.add(media.pieces(file), f"{FOLDER}/{name}", size=stored.size)
+            yield from archive.all_files()
         written(number)
     if missing:
         archive.add("\n".join(missing).encode(), f"{FOLDER}/missing.txt", compress_type=ZIP_DEFLATED)

@@ -54,8 +54,9 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
             except media.FileGone:
                 missing.append(name)
                 continue
-            archive.add(media.pieces(file), name, size=item.output.file.size)
-            yield from archive.all_files()
+            with file:  # also where nobody reads on
+                archive.add(media.pieces(file), name, size=item.output.file.size)
+                yield from archive.all_files()
         words.write(b"\n]\n" if words.tell() else b"[]\n")
         words.seek(0)
         archive.add(media.pieces(words), "prompts.json", compress_type=ZIP_DEFLATED)
