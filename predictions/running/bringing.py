@@ -47,7 +47,7 @@ class _Way:
     """One result on its way."""
 
     one: Claimed
-    provider: Provider | None
+    provider: Provider | None = None
     refs: list[OutputRef] = field(default_factory=list)
     found: Found = field(default_factory=Found)
     until: float = field(default_factory=lambda: time.monotonic() + ROUND_S)
@@ -76,7 +76,7 @@ class Homecoming:
 
     def bring(self, one: Claimed) -> None:
         """Begin to bring a claimed result home, which has `FIRST_FETCH` seconds before it must be renewed."""
-        way = _Way(one, _provider_of(one.prediction))
+        way = _Way(one)
         self._ways.add(way)
         with tracing.bound(one.prediction.request_id):
             self._guarded(way, self._begin)
@@ -119,6 +119,7 @@ class Homecoming:
                     way.found.give_up_files()
 
     def _begin(self, way: _Way) -> bool:
+        way.provider = database_retry.run(partial(_provider_of, way.prediction))
         way.refs, way.found = database_retry.run(partial(collecting.plan, way.prediction, way.provider))
         way.asked = len(way.found.outputs)
         return self._go_on(way)
@@ -133,9 +134,9 @@ class Homecoming:
             raise ProviderError("The claim was taken over.", permanent=False)
         refs = way.refs[way.asked : way.asked + AT_ONCE]
         seconds = min(FETCH_S, way.until - time.monotonic())
-        job = calling_off.job_of(way.prediction)
+        job, judges = calling_off.job_of(way.prediction), database_retry.run(house.now)
         errand = fetching.Errand(
-            way.provider, job, refs, way.asked, seconds, house.now(), context_of(way.prediction)
+            way.provider, job, refs, way.asked, seconds, judges, context_of(way.prediction)
         )
         way.asked += len(refs)
         self.calls.add(fetching.bring(errand, self.calls), partial(self._came, way), way.provider)

@@ -17,12 +17,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import database_retry
 from accounts.models import Account
 from predictions import http_client, tracebacks
 from predictions.delivery import addresses, outbound
@@ -218,7 +220,10 @@ def _objection(url: str, origin: str, account: Account) -> str:
 def bring(predictions: list[Prediction]) -> list[Fetched | NotFetched | BaseException]:
     """What each prediction's input names, side by side, in the same order."""
     # The database is asked before anything is awaited.
-    looked_at = [strays.is_upstream(one.provider) and looked_at_first(one) for one in predictions]
+    looked_at = [
+        strays.is_upstream(one.provider) and database_retry.run(partial(looked_at_first, one))
+        for one in predictions
+    ]
     return asyncio.run(_bring_all(predictions, [_own_or_why(one) for one in predictions], looked_at))
 
 
@@ -329,7 +334,7 @@ async def _read(answer: http_client.Response, pictures: bool) -> tuple[str, byte
 
 def _own_or_why(prediction: Prediction) -> Fetched | Exception:
     try:
-        return _own_files(prediction)
+        return database_retry.run(partial(_own_files, prediction))
     except NotFetched as error:
         return tracebacks.drop(error)
     except Exception as error:  # one that breaks its reader must not hold up the others

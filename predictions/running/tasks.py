@@ -74,13 +74,18 @@ def _start_round(mine: Calls, until: float) -> bool:
         return False
     with turns(providers.upstream_names()) as held:
         claimed = lifecycle.claim_starts(BATCH, closed=held.none_left)
-        held.keep({providers.shown_name(one.prediction.provider) or "" for one in claimed})
+        # Whatever is asked from here on would, where it broke off, leave all of them to the end of their leases.
+        held.keep({_shown_name(one.prediction) for one in claimed})
         _start_claimed(claimed, Homecoming(mine, until))
     return bool(claimed)
 
 
+def _shown_name(prediction: Prediction) -> str:
+    return database_retry.run(partial(providers.shown_name, prediction.provider)) or ""
+
+
 def _start_claimed(claimed: list[Claimed], home: Homecoming) -> None:
-    far = [one for one in claimed if _needs_files(one.prediction)]
+    far = [one for one in claimed if database_retry.run(partial(_needs_files, one.prediction))]
     near = [one for one in claimed if one not in far]
     if near:
         starting.hand_over((_ready(one, inputs.Fetched({})) for one in near), home)

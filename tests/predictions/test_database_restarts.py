@@ -16,7 +16,7 @@ from predictions import lifecycle
 from predictions.lifecycle import progress
 from predictions.models import Output, Phase, Prediction, StoredFile, UpstreamDay, UpstreamKey, Version
 from predictions.providers.base import Job
-from predictions.running import starting, tasks
+from predictions.running import bringing, providers, starting, tasks
 from predictions.running.bringing import Homecoming
 from predictions.running.calls import calls
 from predictions.upstreams import spending
@@ -226,6 +226,30 @@ def test_a_failure_is_counted_once_though_its_run_could_not_be_moved_at_first(
     fakes.start_once()
     assert (len(tries), outcomes(prediction)) == (2, ["refused"])
     assert UpstreamKey.objects.get().failures == 1
+
+
+@pytest.mark.parametrize(
+    ("asks", "name"), [(bringing.house, "now"), (providers, "shown_name"), (tasks.inputs, "_own_files")]
+)
+def test_what_is_asked_between_a_claim_and_its_report_is_asked_again(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, asks: Any, name: str
+) -> None:
+    house.add("only").starts = [fakes.done()]
+    prediction, real, tries = accept(alice, version), getattr(asks, name), list[int]()
+
+    def once_without(*given: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            break_off()
+            connection.cursor().execute("SELECT 1")
+        return real(*given)
+
+    monkeypatch.setattr(asks, name, once_without)
+    monkeypatch.setattr(tasks, "_needs_files", lambda _prediction: name == "_own_files")
+    tasks.start()
+    row = fresh(prediction)
+    assert len(tries) > 1
+    assert (row.status, row.start_attempts, row.collect_attempts) == ("succeeded", 1, 1)
 
 
 def test_what_the_watcher_saw_meanwhile_is_stored(
