@@ -305,6 +305,16 @@ def mail_server(name: str, url: str) -> SplitResult:
 
 PREPARE_FROM = 5
 """As often a query is sent over a connection of PostgreSQL before it is prepared there."""
+SILENCE: dict[str, object] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+}
+"""libpq's limits for a PostgreSQL that is gone without a word, in seconds and (`tcp_user_timeout`) milliseconds.
+
+Its own are minutes for a connection that is made, and hours for one that waits for an answer.
+"""
 
 
 def database(url: str, sqlite_path: Path) -> dict[str, object]:
@@ -330,6 +340,9 @@ def database(url: str, sqlite_path: Path) -> dict[str, object]:
     named = "prepare_threshold" in query
     threshold = str(query.pop("prepare_threshold", PREPARE_FROM))
     query["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
+    if "service" not in query:
+        # What stands here goes before what stands in the file of services, which is the operator's too.
+        query = {**SILENCE, **query}
     return {
         "ENGINE": "config.postgresql",
         "DISABLE_SERVER_SIDE_CURSORS": query["prepare_threshold"] is None,

@@ -32,8 +32,9 @@ def report() -> tuple[bool, dict[str, Any]]:
     try:
         parts["database"] = {"ok": True}
         parts |= _beats()
+        _tell_away("")
     except (DatabaseError, InterfaceError) as error:
-        log.error("health_database", exc_info=error)
+        _tell_away(str(error).strip().partition("\n")[0])
         parts["database"] = {"ok": False, "detail": "cannot be reached"}
         parts |= {name: {"ok": False, "detail": "unknown"} for name in FRESH if name not in parts}
     parts["storage"] = _storage()
@@ -41,6 +42,19 @@ def report() -> tuple[bool, dict[str, Any]]:
     for part in parts.values():
         part["state"] = "ok" if part["ok"] else "down"
     return ok, {"status": "ok" if ok else "unavailable", **parts}
+
+
+_is_away = False
+
+
+def _tell_away(reason: str) -> None:
+    """Log that the database went away, or is back: once, however often somebody asks meanwhile."""
+    global _is_away
+    if reason and not _is_away:
+        log.error("health_database", reason=reason)
+    elif not reason and _is_away:
+        log.info("health_database_back")
+    _is_away = bool(reason)
 
 
 def silent() -> list[str]:

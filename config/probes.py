@@ -104,11 +104,18 @@ PARTS: dict[str, tuple[Callable[[], str], ...]] = {
     "storage": (_storage,),
     "static": (deployment.static_files,),
 }
+ASKS_DATABASE = ("database", "migrations", "secrets", "clock")
+"""The first of them says for all whether it answers: each that asks one that is away waits for it."""
+AWAY = "The database cannot be reached."
+BROKE = "It could not be found out; see the log."
 _said: dict[str, str] = {}
 
 
 def _ready() -> Report:
-    found = {name: _fault(name) for name in PARTS}
+    found: dict[str, str] = {}
+    for name in PARTS:
+        away = name in ASKS_DATABASE and found.get("database") == AWAY
+        found[name] = AWAY if away else _fault(name)
     _tell_changes(found)
     ok = not any(found.values())
     # The sentences are for the operator's log: they name settings, and anybody may ask here.
@@ -122,10 +129,11 @@ def _fault(name: str) -> str:
     try:
         return next((words for ask in PARTS[name] if (words := ask())), "")
     except (DatabaseError, InterfaceError):
-        return "The database cannot be reached."
+        return AWAY
     except Exception as error:
-        log.error("readiness_broke", part=name, exc_info=error)
-        return "It could not be found out; see the log."
+        if _said.get(name) != BROKE:
+            log.error("readiness_broke", part=name, exc_info=error)
+        return BROKE
 
 
 def _tell_changes(found: dict[str, str]) -> None:

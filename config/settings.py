@@ -136,6 +136,8 @@ if ON_POSTGRES and PROCESS_ROLE == "web":
         "min_size": 2,
         "max_size": env.integer("DARKROOM_DATABASE_POOL", 10, minimum=2, maximum=200),
         "timeout": 10,
+        # After each try in vain a pool pauses longer, up to minutes. Begun anew, it tries while a request waits for it.
+        "reconnect_timeout": 4,
     }
 elif ON_POSTGRES:
     DATABASES["default"]["CONN_MAX_AGE"] = None

@@ -4,10 +4,14 @@ A pooler that hands out a server connection for each transaction breaks what bel
 and server-side cursors. Every new connection is asked once who answers it. A PostgreSQL answers with the process that
 the greeting named; a pooler greets for itself, and then both are left out. `prepare_threshold` in
 DARKROOM_DATABASE_URL says that the pooler keeps prepared statements (`max_prepared_statements` of pgbouncer 1.21).
+
+A connection that the server closed while it lay in the pool is given to nobody: one system call tells, where a question
+would cost each request a round trip.
 """
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
 import structlog
@@ -20,7 +24,20 @@ _logged: set[str] = set()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connections that know whether a pooler answers them."""
+    """Connections that know whether a pooler answers them, and of a pool only those that are still open."""
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        """One that the server has not closed. Those that it has go back to the pool, which makes others for them."""
+        connection = super().get_new_connection(conn_params)
+        if self.pool:
+            # After a restart all that wait there are closed, and so many more may come back from other threads.
+            for _ in range(2 * self.pool.max_size):
+                if not is_closed_by_server(connection):
+                    break
+                connection.close()
+                self.pool.putconn(connection)
+                connection = super().get_new_connection(conn_params)
+        return connection
 
     def _configure_connection(self, connection: Any) -> bool:
         # Called for each new connection, by the pool of a web process too.
@@ -35,6 +52,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
             log.info("database_pooler_found", prepared_statements=connection.prepare_threshold is not None)
         # A statement was sent, so there may be a transaction to end.
         return True
+
+
+def is_closed_by_server(connection: Any) -> bool:
+    """Whether the server has closed an idle connection. Only where something came on it is it asked."""
+    from psycopg import Error
+    from psycopg_pool import ConnectionPool
+
+    if connection.closed:
+        return True
+    came = select.poll()
+    came.register(connection.fileno(), select.POLLIN)
+    if not came.poll(0):
+        return False
+    try:
+        ConnectionPool.check_connection(connection)
+    except Error:
+        return True
+    return False
 
 
 def is_pooled(connection: Any) -> bool:
