@@ -101,6 +101,40 @@ def test_it_is_not_ready_and_names_the_part(
             path.unlink()
 
 
+def test_what_breaks_a_question_is_told_once_however_often_somebody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    def broken() -> str:
+        raise ValueError("nobody expected this")
+
+    monkeypatch.setattr(probes, "_said", {})
+    monkeypatch.setitem(probes.PARTS, "clock", (broken,))
+    monkeypatch.setattr(probes.log, "error", lambda event, **_more: told.append(event))
+    for _time in range(3):
+        probes.ready.forget()
+        assert ask()[1]["part"] == "clock"
+    assert told == ["readiness_broke", "not_ready"]
+
+
+def test_a_database_that_is_away_is_waited_for_once_and_not_by_each_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def away(*_named: object, **_more: object) -> Any:
+        asked.append(1)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(connection, "cursor", away)
+    _status, body = ask()
+    assert [name for name in body if name != "status" and body[name] == {"ok": False, "state": "down"}] == [
+        "database", "migrations", "secrets", "clock",
+    ]  # fmt: skip
+    assert len(asked) == 1
+
+
 def test_it_leaves_nothing_in_the_storage() -> None:
     ask()
     assert [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()] == []
