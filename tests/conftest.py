@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.http import StreamingHttpResponse
 from django.test import Client
 
 from accounts import announcing, counters, site
@@ -82,8 +84,23 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _streams() -> Iterator[weakref.WeakSet[StreamingHttpResponse]]:
+    """Every answer in parts that is still there. Django's test client leaves it to the test to close them."""
+    streams: weakref.WeakSet[StreamingHttpResponse] = weakref.WeakSet()
+    made = StreamingHttpResponse.__init__
+
+    def noted(self: StreamingHttpResponse, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        streams.add(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StreamingHttpResponse, "__init__", noted)
+        yield streams
+
+
 @pytest.fixture(autouse=True)
-def _clean_house() -> Iterator[None]:
+def _clean_house(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[None]:
     """No file and no cached value of one test is seen by the next. The house rules are as in a new house."""
     announcing.keep([])
     site.keep(Site(pk=1))
@@ -91,6 +108,9 @@ def _clean_house() -> Iterator[None]:
     blocked.keep(blocked.Blocked())
     classifiers.keep(())
     yield
+    while _streams:
+        for close in _streams.pop()._resource_closers:  # type: ignore[attr-defined]
+            close()
     cache.clear()
     counters.cache.clear()
     rates.forget()

@@ -198,6 +198,12 @@ def make_stored_file(content: bytes | None = None, *, key: str = "", **fields: A
     return StoredFile.objects.create(key=key, **values)
 
 
+def stored(file: StoredFile) -> bytes:
+    """What lies in the storage for it."""
+    with storages["outputs"].open(file.key) as opened:
+        return opened.read()
+
+
 def make_output(prediction: Prediction, *, file: StoredFile | None = None, **fields: Any) -> Output:
     """One output file of a prediction, without thumbnails."""
     number = next(_count)

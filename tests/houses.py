@@ -77,8 +77,9 @@ class House:
     @staticmethod
     def _listen(process: subprocess.Popen[str], said: list[str]) -> None:
         assert process.stdout
-        for line in process.stdout:
-            said.append(line.rstrip("\n"))
+        with process.stdout as lines:
+            for line in lines:
+                said.append(line.rstrip("\n"))
 
     def _ready(self) -> bool:
         for line in self.said:
@@ -169,7 +170,8 @@ class House:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
-            text = error.read()
+            with error:
+                text = error.read()
             try:
                 return error.code, json.loads(text)
             except ValueError:

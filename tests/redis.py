@@ -48,10 +48,10 @@ def running() -> Iterator[str]:
 
 
 def _wait(path: Path) -> None:
-    client = redis.Redis(unix_socket_path=str(path))
-    for _ in range(200):
-        with contextlib.suppress(redis.ConnectionError):
-            if client.ping():
-                return
-        time.sleep(0.05)
+    with redis.Redis(unix_socket_path=str(path)) as client:
+        for _ in range(200):
+            with contextlib.suppress(redis.ConnectionError):
+                if client.ping():
+                    return
+            time.sleep(0.05)
     raise AssertionError("Redis did not answer.")

@@ -35,17 +35,19 @@ class RunningServer:
 
     def __enter__(self) -> RunningServer:
         prefab.furnish(self.data, database="DARKROOM_DATABASE_URL" not in self.environment)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "config.server"],
-            cwd=BASE,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=(self.data / "log").open("wb"),
-            text=True,
-            start_new_session=True,
-        )
+        with (self.data / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "config.server"],
+                cwd=BASE,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
         ready = threading.Event()
-        threading.Thread(target=self._read, args=(ready,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(ready,), daemon=True)
+        self._reader.start()
         if not ready.wait(START_S):
             self.__exit__(None, None, None)
             raise AssertionError("The server was never ready:\n" + "\n".join(self.lines))
@@ -60,21 +62,27 @@ class RunningServer:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+                self.process.wait()
+        self._reader.join(30)
         self._folder.cleanup()
 
     def _read(self, ready: threading.Event) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if found := re.match(r"Darkroom is ready: (\S+)", line):
-                self.url = found.group(1)
-            elif found := re.match(r"Administrator: admin (\S+)", line):
-                self.password = found.group(1)
-            elif line.startswith("curl "):
-                self.curl = line.strip()
-                self.token = re.search(r"Bearer (dr_\w+)", line).group(1)  # type: ignore[union-attr]
-            if self.url and self.password and self.token:
-                ready.set()
+        with self.process.stdout as lines:
+            for line in lines:
+                self._take(line)
+                if self.url and self.password and self.token:
+                    ready.set()
+
+    def _take(self, line: str) -> None:
+        self.lines.append(line.rstrip())
+        if found := re.match(r"Darkroom is ready: (\S+)", line):
+            self.url = found.group(1)
+        elif found := re.match(r"Administrator: admin (\S+)", line):
+            self.password = found.group(1)
+        elif line.startswith("curl "):
+            self.curl = line.strip()
+            self.token = re.search(r"Bearer (dr_\w+)", line).group(1)  # type: ignore[union-attr]
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a management command beside the server."""

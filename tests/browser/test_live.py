@@ -38,15 +38,14 @@ def streaming(window: Open, settings: Any) -> Iterator[Open]:
     settings.WHITENOISE_USE_FINDERS = True
     watching.reset()
     handler = LeanHandler(threads=4)
-    served = Served(handler).start()
+    with Served(handler) as served:
 
-    def open_window(**options: Any) -> Window:
-        made = window(**options)
-        made.base = f"http://127.0.0.1:{served.port}"
-        return made
+        def open_window(**options: Any) -> Window:
+            made = window(**options)
+            made.base = f"http://127.0.0.1:{served.port}"
+            return made
 
-    yield open_window
-    served.stop()
+        yield open_window
     handler.threads.close()
     holding.set_runner(None)
     waiting.reset()

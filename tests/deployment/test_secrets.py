@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_secrets_that_are_lost_are_replaced_by_a_command(house: House) -> None:
 
 
 def test_a_database_of_a_newer_version_stops_a_start(house: House, start_web: StartWeb) -> None:
-    with sqlite3.connect(house.data / "darkroom.sqlite3") as rows:
+    with contextlib.closing(sqlite3.connect(house.data / "darkroom.sqlite3")) as rows, rows:
         rows.execute(
             "INSERT INTO django_migrations (app, name, applied) VALUES ('gallery', '9999_x', '2030-01-01')"
         )

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,12 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
             return value
         time.sleep(0.02)
     raise AssertionError(f"waited in vain for {what}")
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody takes connections on a Unix socket. httpcore, asked too early, leaves its own socket open."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def is_alive(pid: int) -> bool:
@@ -105,7 +112,7 @@ class Service:
         if self.process.poll() is not None:
             raise AssertionError(f"the engine ended: {self.errors.read_text()}")
         try:
-            return bool(self.health()["ready"])
+            return listens(self.socket) and bool(self.health()["ready"])
         except httpx.TransportError:
             return False
 

@@ -28,10 +28,8 @@ def served() -> Iterator[Served]:
     """The whole of Darkroom, with two threads."""
     watching.reset()
     handler = LeanHandler(threads=2)
-    server = Served(handler).start()
-    yield server
-    if server.thread.is_alive():
-        server.stop()
+    with Served(handler) as server:
+        yield server
     handler.threads.close()
     holding.set_runner(None)
     waiting.reset()
@@ -119,5 +117,3 @@ def test_two_hundred_open_pages_cost_one_thread_and_one_connection(served: Serve
 
     served.stop()
     assert all(page.ended() for page in pages)
-    for page in pages:
-        page.connection.close()

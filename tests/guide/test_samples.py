@@ -202,20 +202,19 @@ def test_no_block_of_code_is_left_untried(reader: Reader, page: str) -> None:
 @contextlib.contextmanager
 def receiving(reader: Reader, sample: Sample) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     port = free_port()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command(sample, reader.folder),
         cwd=reader.folder,
         env={"PATH": "/usr/bin:/bin", **reader.environment, "PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    try:
-        eventually(lambda: _answers(port))
-        yield f"http://127.0.0.1:{port}/", process
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            eventually(lambda: _answers(port))
+            yield f"http://127.0.0.1:{port}/", process
+        finally:
+            process.kill()
 
 
 def _answers(port: int) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.engine.service import listens
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cret"
 PATIENCE_S = 170.0
@@ -34,10 +36,11 @@ class LocalService:
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.folder = folder
+        self._socket = folder / "run" / "s"
         options = {"folder": str(folder), "secret": SECRET, "settings": settings}
         self._command = [sys.executable, "-c", _PROGRAM, json.dumps(options)]
         self._client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(folder / "run" / "s")),
+            transport=httpx.HTTPTransport(uds=str(self._socket)),
             base_url="http://local",
             headers={"authorization": f"Bearer {SECRET}"},
             timeout=60,
@@ -107,6 +110,6 @@ class LocalService:
 
     def _answers(self) -> bool:
         try:
-            return bool(self._client.get("/health").status_code == 200)
+            return listens(self._socket) and self._client.get("/health").status_code == 200
         except httpx.TransportError:
             return False

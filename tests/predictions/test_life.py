@@ -7,7 +7,6 @@ import pytest
 from accounts.models import MICRO, LedgerEntry, User
 from gallery.models import Item
 from predictions import lifecycle, submit
-from predictions.files import media
 from predictions.models import Output, Phase, Prediction, Status, StoredFile, Version
 from predictions.providers.base import AnswerLost, Job, ProviderError, Update
 from predictions.running import tasks
@@ -38,7 +37,7 @@ def test_it_ends_succeeded_with_its_file_stored_its_item_made_and_its_price_paid
     assert (prediction.status, prediction.phase, prediction.charge) == (Status.SUCCEEDED, Phase.ENDED, MICRO)
     output = Output.objects.get()
     assert prediction.output == [f"/f/{output.token}/out-0.png"]
-    assert media.storage().open(output.file.key).read() == provider.files["0"]
+    assert factories.stored(output.file) == provider.files["0"]
     assert (output.file.state, output.file.width, output.file.height) == ("kept", 64, 48)
     assert (
         output.small is not None and output.medium is not None and output.blur.startswith("data:image/webp")

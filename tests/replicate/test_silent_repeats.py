@@ -76,9 +76,8 @@ def _until(true: Any) -> None:
 def served(provider: FakeProvider) -> Iterator[Served]:
     waiting.reset()
     handler = LeanHandler()
-    server = Served(handler).start()
-    yield server
-    server.stop()
+    with Served(handler) as server:
+        yield server
     handler.threads.close()
     holding.set_runner(None)
     waiting.reset()

@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -21,7 +23,7 @@ from tests.serving import urls
 
 
 class Served:
-    """A uvicorn in a thread."""
+    """A uvicorn in a thread, for the length of a `with` block."""
 
     def __init__(self, app: Any, connections: tuple[int, int] = (0, 0)) -> None:
         self.app = app
@@ -33,23 +35,34 @@ class Served:
         )
         headers = {"X-Request-Id": "the-same-for-all"}
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60)
+        self.connections: list[socket.socket] = []
 
-    def start(self) -> Served:
+    def __enter__(self) -> Served:
         self.thread.start()
         while not self.server.started:
             assert self.thread.is_alive(), "the server did not start"
             time.sleep(0.01)
         return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Before the server is stopped, which would wait for what a test has left open.
+        for connection in self.connections:
+            connection.close()
+        self.stop()
+
     def stop(self) -> None:
+        """Nobody listens any more; connections of `connect` may still be read."""
         self.client.close()
         self.server.should_exit = True
         self.thread.join(20)
         assert not self.thread.is_alive()
 
     def connect(self, text: str, source: str = "127.0.0.1") -> socket.socket:
-        """A connection from that address, on which that text was sent."""
+        """A connection from that address, on which that text was sent; closed at the end, if not before."""
         connection = socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
+        self.connections.append(connection)
         connection.sendall(text.encode("latin1"))
         return connection
 
@@ -78,19 +91,16 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """A function that starts a server over an ASGI application; all are stopped after the test."""
-    started: list[Served] = []
+    with ExitStack() as started:
 
-    def start(app: Any, connections: tuple[int, int] = (0, 0)) -> Served:
-        started.append(Served(app, connections).start())
-        return started[-1]
+        def start(app: Any, connections: tuple[int, int] = (0, 0)) -> Served:
+            if isinstance(app, LeanHandler):
+                started.callback(app.threads.close)
+            return started.enter_context(Served(app, connections))
 
-    yield start
-    for event in urls.happened.values():
-        event.set()
-    for served in started:
-        served.stop()
-        if isinstance(served.app, LeanHandler):
-            served.app.threads.close()
+        yield start
+        for event in urls.happened.values():
+            event.set()
     holding.set_runner(None)
     waiting.reset()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +120,8 @@ def test_a_large_body_waits_on_the_disk(settings: Any) -> None:
     body = _read(_parts(40_000, 40_000, 40_000))
 
     assert isinstance(body, Body) and body.on_disk
-    assert body.read() == b"x" * 120_000
+    with contextlib.closing(body):
+        assert body.read() == b"x" * 120_000
 
 
 def test_a_body_waits_on_the_disk_once_all_together_have_enough_of_the_memory(
@@ -134,6 +136,7 @@ def test_a_body_waits_on_the_disk_once_all_together_have_enough_of_the_memory(
     assert isinstance(first, Body) and isinstance(second, Body)
     assert (first.on_disk, second.on_disk) == (False, True)
     assert house.spool.in_memory == 200_000
+    second.close()
 
 
 # -- Who is known ----------------------------------------------------------------------------------------------

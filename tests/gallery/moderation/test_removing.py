@@ -70,7 +70,7 @@ def sealed(row: Evidence) -> Evidence:
 
 
 def kept_bytes() -> dict[str, bytes]:
-    return {one.key: media.storage().open(one.key).read() for one in StoredFile.objects.filter(state="kept")}
+    return {one.key: factories.stored(one) for one in StoredFile.objects.filter(state="kept")}
 
 
 def test_everything_of_it_goes_at_once(alice: User, bob: User, operator: User, client_of: ClientOf) -> None:
@@ -99,7 +99,7 @@ def test_everything_of_it_goes_at_once(alice: User, bob: User, operator: User, c
 
 def test_the_file_is_encrypted_and_the_plain_one_swept(alice: User) -> None:
     item = factories.make_item(alice)
-    original = media.storage().open(item.output.file.key).read()
+    original = factories.stored(item.output.file)
     row = removed(item)
     assert original in kept_bytes().values()
     assert b"".join(evidence.content(row)) == original
@@ -130,7 +130,7 @@ def test_a_sealed_file_that_was_tampered_with_is_not_shown(alice: User, harm: st
     )
     row = sealed(removed(factories.make_item(alice, output)))
     assert row.file is not None
-    closed = media.storage().open(row.file.key).read()
+    closed = factories.stored(row.file)
     pieces, rest = [], closed
     while rest:
         length = 4 + int.from_bytes(rest[:4], "big")
@@ -186,7 +186,7 @@ def test_killed_anywhere_while_it_is_sealed_nothing_is_lost(
     alice: User, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     item = factories.make_item(alice)
-    original = media.storage().open(item.output.file.key).read()
+    original = factories.stored(item.output.file)
     row = removed(item)
 
     class Killed(BaseException):
@@ -249,7 +249,7 @@ def test_it_is_not_refused_where_that_was_not_wanted(alice: User) -> None:
 
 def test_opening_asks_why_and_is_on_record(alice: User, operator: User, client_of: ClientOf) -> None:
     item = factories.make_item(alice, prompt="a very special cat")
-    original = media.storage().open(item.output.file.key).read()
+    original = factories.stored(item.output.file)
     row = sealed(removed(item))
     desk = client_of(operator)
     page = reverse("admin:gallery_evidence_open_sealed", args=[row.pk])
@@ -295,7 +295,7 @@ def test_it_opens_after_the_keys_were_rotated(
     alice: User, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = factories.make_item(alice)
-    original = media.storage().open(item.output.file.key).read()
+    original = factories.stored(item.output.file)
     row, old = sealed(removed(item)), sealing.keys()
     fresh = (Fernet.generate_key().decode(), *old)
     monkeypatch.setattr(sealing, "keys", lambda: fresh)
