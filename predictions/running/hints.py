@@ -7,6 +7,7 @@ goes on as without. Nobody waits to send one.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -102,6 +103,7 @@ def _mouth() -> socket.socket:
     if _talking is None:
         _talking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         _talking.setblocking(False)
+        atexit.register(_talking.close)
     return _talking
 
 
