@@ -12,6 +12,7 @@ from accounts.models import User
 from predictions import catalogue, lifecycle
 from predictions.models import Phase, Prediction, Status
 from predictions.providers.base import Update
+from predictions.running import retries
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
@@ -80,6 +81,29 @@ def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_
     until(page, "!document.querySelector('.fixing') && !document.querySelector('.look')")
     assert alice.shift() < 0.02
     assert alice.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_why_a_finished_file_is_late_is_read_in_the_tray(
+    window: Open, running: Prediction, theme: str
+) -> None:
+    note = retries.PATIENCE["unreachable"].waiting
+    Prediction.objects.filter(pk=running.pk).update(phase=Phase.RESULT, logs=f"[{note}]\n")
+    alice = window(theme=theme, width=390)
+    alice.sign_in("alice")
+    page = alice.open("/studio/")
+    line = page.wait_for_selector(".tray .trouble")
+    assert line is not None and line.inner_text() == note
+    # In the colour of the rest of the line, on its dark ground and clear of the tray's edges.
+    assert page.evaluate(
+        """() => {
+          const colour = one => getComputedStyle(document.querySelector(one)).color;
+          const box = one => document.querySelector(one).getBoundingClientRect();
+          const tray = box(".tray"), said = box(".tray .trouble");
+          return colour(".tray .trouble") === colour(".tray") &&
+            said.left >= tray.left + 8 && said.right <= tray.right - 8 && said.bottom <= tray.bottom - 8;
+        }"""
+    )
 
 
 def test_who_wants_no_motion_sees_progress_and_no_looks(window: Open, running: Prediction) -> None:
