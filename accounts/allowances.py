@@ -13,7 +13,6 @@ what is on hold counts as used until it comes back, and is then taken at once wh
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
@@ -24,10 +23,10 @@ from django.db.models.functions import Coalesce
 
 from accounts import credits, site
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from accounts.models import Account, LedgerEntry, Plan
 
 ROUND_S = 0.8
-BATCH = 200
 _ROWS = 80
 """The newest rows of allowances that can matter: those of a month of days, with what ended them."""
 _DAY = len("2026-11-20")
@@ -208,10 +207,7 @@ def covers(account: Account, needed: int) -> bool:
 
 def step() -> bool:
     """A chore: renew some of the accounts that are due. Whether there may be more."""
-    end = time.monotonic() + ROUND_S
-    keys = list(due().order_by("allowance_until").values_list("pk", flat=True)[:BATCH])
-    for number, key in enumerate(keys):
-        if time.monotonic() > end:
-            return number > 0
-        renew(key)
-    return len(keys) == BATCH
+    return _DUE.step(ROUND_S)
+
+
+_DUE = DueRows("allowances", lambda: due().values_list("pk"), lambda row: renew(row[0]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.db import connection, transaction
@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from accounts import database_retry
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 AT_ONCE = 200
 PART_S = 0.25
@@ -28,47 +29,90 @@ LOCK_S = 2
 class DueRows:
     """`rows` gives the rows that are due now, each beginning with its primary key; `handle` deals with one of them.
 
-    `handle` runs in a transaction of its own and asks again, in its UPDATE, for what made the row due. Where this
-    process stands is kept in memory alone: another process, or the next one, begins at the beginning.
+    `handle` runs in a transaction of its own (`in_transaction=False`: where it makes its own) and asks again, in its
+    UPDATE, for what made the row due. Where this process stands is kept in memory alone: another process, or the next
+    one, begins at the beginning.
     """
 
     def __init__(
-        self, name: str, rows: Callable[[], QuerySet[Any, Any]], handle: Callable[[Any], object]
+        self,
+        name: str,
+        rows: Callable[[], QuerySet[Any, Any]],
+        handle: Callable[[Any], object],
+        *,
+        in_transaction: bool = True,
     ) -> None:
         self._name = name
         self._rows = rows
         self._handle = handle
+        self._in_transaction = in_transaction
         self._last = 0
         """The primary key of the row that was dealt with last."""
+        self._did = False
+        """Whether `handle` said of any row that it did something, since the beginning."""
 
     def work(self, seconds: float = PART_S, most: int = AT_ONCE) -> int:
         """Deal with due rows for at most about so many seconds. Returns how many were looked at.
 
         Raises what the database raises while it is away.
         """
-        began, looked = time.monotonic(), 0
-        rows = list(self._rows().filter(pk__gt=self._last).order_by("pk")[:most])
+        rows = self._next(most)
         if len(rows) < most and self._last:
             rows += self._rows().filter(pk__lte=self._last).order_by("pk")[: most - len(rows)]
-        for row in rows:
-            if looked and time.monotonic() - began >= seconds:
-                return looked
-            self._last = row[0]
-            looked += 1
-            self._one(row)
-        if len(rows) < most:
+        looked = self._through(rows, seconds)
+        if looked == len(rows) < most:
             self._last = 0
         return looked
 
-    def _one(self, row: Any) -> None:
-        try:
+    def step(self, seconds: float = PART_S, most: int = AT_ONCE) -> bool:
+        """The same as a chore: whether there may be more to do at once.
+
+        That is so until the last row has had its turn, and after it where `handle` said of any that it did something.
+        """
+        if not self._last:
+            self._did = False
+        rows = self._next(most)
+        if self._through(rows, seconds) < len(rows) or len(rows) == most:
+            return True
+        self._last = 0
+        return self._did
+
+    def _next(self, most: int) -> list[Any]:
+        return list(self._rows().filter(pk__gt=self._last).order_by("pk")[:most])
+
+    def _through(self, rows: list[Any], seconds: float) -> int:
+        """Deal with these one after the other; how many there was time for."""
+        began = time.monotonic()
+        for number, row in enumerate(rows):
+            if number and time.monotonic() - began >= seconds:
+                return number
+            self._last = row[0]
+            self._did = bool(self._one(row)) or self._did
+        return len(rows)
+
+    def _one(self, row: Any) -> object:
+        def handle() -> object:
+            if not self._in_transaction:
+                return self._handle(row)
             with transaction.atomic():
                 _limit_waiting()
-                self._handle(row)
-        except Exception as error:
-            if connection.in_atomic_block or database_retry.is_away(error):
-                raise
-            log.exception("due_row_broke", kind=self._name, row=row[0])
+                return self._handle(row)
+
+        return guarded(self._name, row[0], handle)
+
+
+def guarded(kind: str, row: int, handle: Callable[[], T]) -> T | None:
+    """What `handle` gives; None where it broke, which is logged, so that those behind this row have their turn.
+
+    Raises what the database raises while it is away.
+    """
+    try:
+        return handle()
+    except Exception as error:
+        if connection.in_atomic_block or database_retry.is_away(error):
+            raise
+        log.exception("due_row_broke", kind=kind, row=row)
+        return None
 
 
 def _limit_waiting() -> None:

@@ -7,6 +7,7 @@ An account that never spent anything is told nothing.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts import site
+from accounts.due_rows import guarded
 from accounts.models import Account, LedgerEntry, Membership, User
 from accounts.notices import telling
 
@@ -37,7 +39,7 @@ def step() -> bool:
     _forget(portion)
     end = time.monotonic() + ROUND_S
     for key in _running_low(portion).order_by("pk").values_list("pk", flat=True).iterator(chunk_size=500):
-        tell(key)
+        guarded("low balances", key, partial(tell, key))
         if time.monotonic() > end:
             _last = key
             return True

@@ -11,6 +11,7 @@ import time
 from django.db.models import Q, QuerySet
 
 from accounts import sanctions
+from accounts.due_rows import DueRows
 from accounts.models import Sanction, User
 from accounts.provisioning import personal_account
 from predictions import lifecycle
@@ -24,8 +25,6 @@ QUIET_S = 300.0
 """So long after a ban something may still come of a request that began before it; then no more."""
 TURN_S = 1.0
 _AT_ONCE = 50
-_after = 0
-"""The sanction that the last turn came to; 0: the next begins with the oldest."""
 _UNDER_WAY = [phase for phase in Phase.values if phase != Phase.ENDED]
 
 
@@ -53,22 +52,18 @@ def tell(user: User) -> dict[str, int]:
 
 def step() -> bool:
     """A chore: end what is live of those who were banned. Whether there was anything to end, or another to look at."""
-    global _after
-    until, ended = time.monotonic() + TURN_S, False
-    rows = Sanction.objects.filter(work_owed=True, lifted_at__isnull=True).select_related("user")
-    # From where the last turn came to: of many who are banned at once none waits until the first of them are quiet.
-    found = list(rows.filter(pk__gt=_after).order_by("id")[:_AT_ONCE])
-    more = len(found) == _AT_ONCE
-    _after = found[-1].pk if more else 0
-    for row in found:
-        ended = _end_some(row, until) or ended
-        if time.monotonic() > until and row is not found[-1]:
-            _after, more = row.pk, True
-            break
-    return ended or more
+    return _OWED.step(TURN_S, _AT_ONCE)
 
 
-def _end_some(row: Sanction, until: float) -> bool:
+def _owed() -> QuerySet[Sanction]:
+    return Sanction.objects.filter(work_owed=True, lifted_at__isnull=True)
+
+
+def _end_some(owed: tuple[int]) -> bool:
+    row = _owed().filter(pk=owed[0]).select_related("user").first()
+    if row is None:
+        return False
+    until = time.monotonic() + TURN_S
     live = _theirs(row.user).filter(phase__in=_UNDER_WAY)
     # A result that is being fetched is theirs already: it ends by itself, in moments.
     found = live.exclude(phase__in=[Phase.RESULT, Phase.COLLECTING]).order_by("pk")
@@ -83,6 +78,10 @@ def _end_some(row: Sanction, until: float) -> bool:
         if quiet.exists():
             sanctions.work_is_done(row)
     return bool(public_ids or dropped)
+
+
+# Of many who are banned at once none waits until the first of them are quiet. Each prediction ends by itself.
+_OWED = DueRows("banned", lambda: _owed().values_list("pk"), _end_some, in_transaction=False)
 
 
 def _theirs(user: User) -> QuerySet[Prediction]:

@@ -18,6 +18,7 @@ from django.db import DatabaseError, close_old_connections, connections, transac
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from accounts.models import Account, User
 from accounts.notices import telling
 from gallery.leaving import archive, contents
@@ -42,6 +43,7 @@ UNDER_WAY = (Export.State.OWED, Export.State.MAKING)
 NO_ROOM = "no room"
 """The note of one that was given up for want of room, which counts as no try of its owner's."""
 NO_ROOM_A_DAY = 20
+_OLD_AT_ONCE = 20
 BESIDE = 32 * 1024 * 1024
 """Bytes beside the files: JSON, names, the archive's own list; and a fiftieth of the files."""
 
@@ -246,12 +248,14 @@ def owned() -> Exists:
 
 def remove_old() -> bool:
     """Remove the files of some that are past their time; whether there were any."""
-    old = list(
-        Export.objects.filter(state=Export.State.READY, expires_at__lte=Now()).select_related("file")[:20]
-    )
-    for export in old:
-        remove(export)
-    return bool(old)
+    return _OLD.step(most=_OLD_AT_ONCE)
+
+
+_OLD = DueRows(
+    "old exports",
+    lambda: Export.objects.filter(state=Export.State.READY, expires_at__lte=Now()).values_list("pk"),
+    lambda row: remove(Export.objects.get(pk=row[0])),
+)
 
 
 def without(user_id: int, account_id: int) -> None:

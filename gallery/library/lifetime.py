@@ -6,11 +6,11 @@ link. All others are private and go to the trash, from where they still come bac
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts.due_rows import DueRows
 from accounts.models import Account, User
 from accounts.organizations import founding
 from gallery.library import trash
@@ -64,20 +64,22 @@ def cared_for_by_nobody(items: ItemQuerySet, owner: User) -> ItemQuerySet:
 
 
 def step() -> bool:
-    """The chore: some of what is past its time goes to the trash. Whether there was any."""
-    until, moved = time.monotonic() + _TURN_S, 0
-    chosen = ReaderChoice.objects.filter(keep_days__isnull=False).select_related("user")
-    for choice in chosen.order_by("id").iterator():
-        moved += _move(choice)
-        if time.monotonic() > until:
-            break
-    return moved > 0
+    """The chore: some of what is past its time goes to the trash. Whether there may be more."""
+    return _CHOICES.step(_TURN_S)
 
 
-def _move(choice: ReaderChoice) -> int:
-    if choice.keep_days is None:
-        return 0
+def _chosen() -> QuerySet[ReaderChoice]:
+    return ReaderChoice.objects.filter(keep_days__isnull=False)
+
+
+def _move(chosen: tuple[int]) -> bool:
+    choice = _chosen().filter(pk=chosen[0]).select_related("user").first()
+    if choice is None or choice.keep_days is None:
+        return False
     account = founding.own(choice.user)
     old = Item.objects.owned_by(account).filter(created_at__lt=after(-choice.keep_days * 86400.0))
     ids = cared_for_by_nobody(old, choice.user).order_by("created_at", "id").values_list("pk", flat=True)
-    return trash.move_ids(account, list(ids[:_AT_ONCE]))
+    return trash.move_ids(account, list(ids[:_AT_ONCE])) > 0
+
+
+_CHOICES = DueRows("lifetime", lambda: _chosen().values_list("pk"), _move)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import sanctions
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from accounts.models import Sanction, User
 from gallery import showing
 from gallery.models import Item, ShareLink
@@ -28,25 +29,35 @@ def tell(user: User) -> dict[str, int]:
 
 
 def step() -> bool:
-    """A chore: hide or show again some pictures for the oldest ban that owes it. Whether there was any."""
-    row = Sanction.objects.filter(hiding_owed=True).select_related("user").order_by("id").first()
+    """A chore: hide or show again some pictures for each ban that owes it. Whether there was any."""
+    return _OWED.step()
+
+
+def _owed() -> QuerySet[Sanction]:
+    return Sanction.objects.filter(hiding_owed=True)
+
+
+def _go_on(owed: tuple[int]) -> bool:
+    row = _owed().filter(pk=owed[0]).first()
     if row is None:
         return False
     mine = Item.objects.open().filter(user=row.user_id)
     if row.lifted_at is not None:
         mine = Item.objects.filter(hidden_for=row)
-    with transaction.atomic():
-        found = list(mine.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-        if row.lifted_at is None:
-            # What somebody hid meanwhile for another reason stays theirs.
-            Item.objects.filter(pk__in=found, hidden_at__isnull=True).update(
-                hidden_at=Now(), hidden_reason=row.reason, hidden_for=row, search_owed=True
-            )
-        else:
-            Item.objects.filter(pk__in=found, hidden_for=row).update(
-                hidden_at=None, hidden_reason="", hidden_for=None, search_owed=True
-            )
-        showing.follow(found)
+    found = list(mine.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     if not found:
         sanctions.hiding_is_done(row)
+    elif row.lifted_at is None:
+        # What somebody hid meanwhile for another reason stays theirs.
+        Item.objects.filter(pk__in=found, hidden_at__isnull=True).update(
+            hidden_at=Now(), hidden_reason=row.reason, hidden_for=row, search_owed=True
+        )
+    else:
+        Item.objects.filter(pk__in=found, hidden_for=row).update(
+            hidden_at=None, hidden_reason="", hidden_for=None, search_owed=True
+        )
+    showing.follow(found)
     return True
+
+
+_OWED = DueRows("banned pictures", lambda: _owed().values_list("pk"), _go_on)

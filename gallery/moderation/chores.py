@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from gallery.models import Case, Item, Report
 from gallery.moderation import cases, sent
 from predictions.models import Prediction, RuleHit
@@ -16,20 +17,26 @@ AT_ONCE = 20
 
 def reports() -> bool:
     """Put open reports without a case into one; whether there were any."""
-    rows = Report.objects.filter(case__isnull=True, closed_at__isnull=True)
-    found = list(
-        rows.select_related("item", "comment__item", "comment__user", "collection").order_by("id")[:AT_ONCE]
-    )
-    for report in found:
-        thing = cases.thing_of(report)
-        with transaction.atomic():
-            cases.lock(thing)
-            now = rows.filter(pk=report.pk).select_related(
-                "item", "comment__item", "comment__user", "collection", "reporter"
-            )
-            for one in now:
-                cases.join(one)
-    return bool(found)
+    return _REPORTS.step(most=AT_ONCE)
+
+
+def _loose_reports() -> QuerySet[Report]:
+    return Report.objects.filter(case__isnull=True, closed_at__isnull=True)
+
+
+def _join(row: tuple[int]) -> bool:
+    named = ("item", "comment__item", "comment__user", "collection")
+    found = Report.objects.select_related(*named).filter(pk=row[0]).first()
+    if found is None:
+        return False
+    cases.lock(cases.thing_of(found))
+    # Once more, now that nobody else decides on it.
+    for report in _loose_reports().filter(pk=row[0]).select_related(*named, "reporter"):
+        cases.join(report)
+    return True
+
+
+_REPORTS = DueRows("cases of reports", lambda: _loose_reports().values_list("pk"), _join)
 
 
 def findings() -> bool:
@@ -37,15 +44,26 @@ def findings() -> bool:
 
     Where a prediction gave no picture there is nothing to look at: the finding stays on its list.
     """
+    return _FINDINGS.step(most=AT_ONCE)
+
+
+def _owed_findings() -> QuerySet[RuleHit]:
     live = Prediction.objects.filter(public_id=OuterRef("prediction"), status__in=LIVE)
-    owed = RuleHit.objects.filter(~Exists(live), case_owed=True).select_related("user", "account", "look")
-    found = list(owed.order_by("id")[:AT_ONCE])
-    for hit in found:
-        if hit.what == RuleHit.What.UPLOAD:
-            sent.open_case(hit)
-        else:
-            _open(hit)
-    return bool(found)
+    return RuleHit.objects.filter(~Exists(live), case_owed=True)
+
+
+def _open_case(row: tuple[int]) -> bool:
+    hit = _owed_findings().filter(pk=row[0]).select_related("user", "account", "look").first()
+    if hit is None:
+        return False
+    if hit.what == RuleHit.What.UPLOAD:
+        sent.open_case(hit)
+    else:
+        _open(hit)
+    return True
+
+
+_FINDINGS = DueRows("cases of findings", lambda: _owed_findings().values_list("pk"), _open_case)
 
 
 def _open(hit: RuleHit) -> None:

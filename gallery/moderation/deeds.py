@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 
 from accounts import record, sanctions
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from accounts.models import User
 from accounts.organizations import founding
 from gallery import showing
@@ -95,21 +96,31 @@ def _begin(user: User, case: Case, moderator: User, reason: str, of: AccountDeed
 
 
 def step() -> bool:
-    """A chore: some pictures of the oldest deed that is owed; whether there was any."""
-    deed = AccountDeed.objects.filter(done_at__isnull=True).select_related("of").order_by("id").first()
+    """A chore: some pictures of each deed that is owed; whether there were any."""
+    return _DEEDS.step()
+
+
+def _go_on(row: tuple[int]) -> bool:
+    deed = _undone().filter(pk=row[0]).select_related("of").first()
     if deed is None:
         return False
-    with transaction.atomic():
-        rows = _owed(deed).filter(pk__gt=deed.last_id).order_by("pk")
-        found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
-        if not found:
-            AccountDeed.objects.filter(pk=deed.pk).update(done_at=Now())
-            return True
-        # Once more what is owed: what somebody hid meanwhile for another reason is theirs.
-        changed = _owed(deed).filter(pk__in=found).update(**_change(deed))
-        showing.follow(found)
-        AccountDeed.objects.filter(pk=deed.pk).update(last_id=found[-1], changed=F("changed") + changed)
+    rows = _owed(deed).filter(pk__gt=deed.last_id).order_by("pk")
+    found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+    if not found:
+        AccountDeed.objects.filter(pk=deed.pk).update(done_at=Now())
+        return True
+    # Once more what is owed: what somebody hid meanwhile for another reason is theirs.
+    changed = _owed(deed).filter(pk__in=found).update(**_change(deed))
+    showing.follow(found)
+    AccountDeed.objects.filter(pk=deed.pk).update(last_id=found[-1], changed=F("changed") + changed)
     return True
+
+
+def _undone() -> QuerySet[AccountDeed]:
+    return AccountDeed.objects.filter(done_at__isnull=True)
+
+
+_DEEDS = DueRows("pictures of a member", lambda: _undone().values_list("pk"), _go_on)
 
 
 def _owed(deed: AccountDeed) -> QuerySet[Item]:

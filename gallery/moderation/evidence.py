@@ -19,10 +19,11 @@ from typing import IO, Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts import record, sealing
+from accounts import database_retry, record, sealing
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from accounts.models import User
 from accounts.organizations import founding
 from gallery.models import Evidence
@@ -115,10 +116,14 @@ def seal_some() -> bool:
     for row in list(owed.select_related("file", "made_by").order_by("id")[:10]):
         try:
             seal(row)
-        except (Gone, OSError, media.DiskFull) as fault:
+        except Exception as fault:
+            if database_retry.is_away(fault):
+                raise
             # It is tried again in a while, and holds up no other, however many there are.
             _stuck[row.pk] = now + AGAIN_S
-            log.error("evidence_not_sealed", evidence=row.pk, why=type(fault).__name__)
+            known = isinstance(fault, Gone | OSError | media.DiskFull)
+            why = type(fault).__name__
+            log.error("evidence_not_sealed", evidence=row.pk, why=why, exc_info=None if known else fault)
             continue
         return True
     return False
@@ -182,17 +187,23 @@ def block(row: Evidence, *, reason: str, by: User | None) -> None:
 
 def forget_old() -> bool:
     """A chore: remove what was kept as long as it should be. Whether there was any."""
-    rows = Evidence.objects.filter(gone_at__isnull=True, sealed_until__lte=Now(), sealing_owed=False)
-    due = list(rows.select_related("file").order_by("sealed_until")[:50])
-    for row in due:
-        with transaction.atomic():
-            changed = Evidence.objects.filter(pk=row.pk, gone_at__isnull=True).update(
-                file=None, words="", gone_at=Now()
-            )
-            if changed:
-                media.doom([row.file] if row.file is not None else [])
-                record.write(None, "evidence.forget", row, case=row.case_id)
-    return bool(due)
+    return _OLD.step()
+
+
+def _old() -> QuerySet[Evidence]:
+    return Evidence.objects.filter(gone_at__isnull=True, sealed_until__lte=Now(), sealing_owed=False)
+
+
+def _forget(old: tuple[int]) -> bool:
+    row = _old().filter(pk=old[0]).select_related("file").first()
+    if row is None or not _old().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
+        return False
+    media.doom([row.file] if row.file is not None else [])
+    record.write(None, "evidence.forget", row, case=row.case_id)
+    return True
+
+
+_OLD = DueRows("old evidence", lambda: _old().values_list("pk"), _forget)
 
 
 # -- Opening ---------------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts import record, site
 from accounts.clock import Now
+from accounts.due_rows import DueRows
 from accounts.models import User
 from gallery.leaving import exporting
 from gallery.models import Case, Evidence
@@ -27,7 +28,6 @@ MARK = "sent"
 _LONGEST_ABOUT = 200
 UNDO_WITHIN = timedelta(hours=1)
 """How long what was let stand may still be looked at: as long as that may be taken back."""
-AT_ONCE = 50
 
 
 def is_of(case: Case) -> bool:
@@ -119,21 +119,27 @@ def _words(case: Case, file: StoredFile | None) -> dict[str, Any]:
 
 def forget_looks() -> bool:
     """A chore: remove what decided files look like, once nobody takes the decision back or appeals any more."""
+    return _LOOKS.step()
+
+
+def _old_looks() -> QuerySet[Case]:
     kept = timedelta(days=site.rules().evidence_days)
-    let_stand = Case.objects.filter(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
-    others = Case.objects.exclude(decision=Case.Decision.ALLOW).filter(
-        decided_at__lt=Now() - kept - UNDO_WITHIN
-    )
-    found = [
-        case
-        for rows in (let_stand, others)
-        for case in rows.filter(look__isnull=False).select_related("look").order_by("decided_at")[:AT_ONCE]
-    ]
-    for case in found:
-        with transaction.atomic():
-            if case.look is not None and Case.objects.filter(pk=case.pk, look=case.look).update(look=None):
-                media.doom([case.look])
-    return bool(found)
+    let_stand = Q(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
+    others = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - kept - UNDO_WITHIN)
+    return Case.objects.filter(let_stand | others, look__isnull=False)
+
+
+def _forget_look(row: tuple[int]) -> bool:
+    case = _old_looks().filter(pk=row[0]).select_related("look").first()
+    if case is None or case.look is None:
+        return False
+    if not Case.objects.filter(pk=case.pk, look=case.look).update(look=None):
+        return False
+    media.doom([case.look])
+    return True
+
+
+_LOOKS = DueRows("looks of sent files", lambda: _old_looks().values_list("pk"), _forget_look)
 
 
 def owned() -> Exists:
