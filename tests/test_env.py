@@ -28,7 +28,7 @@ def test_postgresql_prepares_what_comes_again_unless_it_is_told_not_to(
     assert ("sslmode" in made["OPTIONS"]) is ("sslmode" in query)
 
 
-def test_a_postgresql_that_is_gone_without_a_word_is_given_up_in_seconds_unless_the_address_says_otherwise() -> None:
+def test_a_silent_postgresql_is_given_up_in_seconds_unless_the_address_says_otherwise() -> None:
     usual: Any = env.database("postgres://darkroom@127.0.0.1/darkroom", Path("unused"))
     assert {name: usual["OPTIONS"][name] for name in env.SILENCE} == env.SILENCE
     assert (usual["OPTIONS"]["connect_timeout"], usual["OPTIONS"]["tcp_user_timeout"]) == (5, 15_000)
