@@ -129,6 +129,12 @@ def unreadable() -> list[str]:
     for classifier in Classifier.objects.exclude(secret="").order_by("pk"):
         if not _fits(classifier.secret):
             found.append(f"the secret of the classifier {classifier.name}")
+    keys = sealing.keys()
+    for model, column in sealing.held():
+        if model not in (UpstreamKey, Upstream, Classifier):
+            rows = model._default_manager.exclude(**{column: ""}).values_list(column, flat=True)
+            if lost := sum(not sealing.opens(stored, keys) for stored in rows):
+                found.append(f"{model._meta.verbose_name_plural} ({lost})")
     return found
 
 

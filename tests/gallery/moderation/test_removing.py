@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -289,6 +290,8 @@ def test_no_key_no_evidence(alice: User, operator: User, monkeypatch: pytest.Mon
     monkeypatch.setattr(sealing, "keys", lambda: fresh)
     with pytest.raises(evidence.Gone):
         evidence.look_at(row.pk, operator, "r")
+    with pytest.raises(CommandError, match=r"fit none of the keys: evidence \(1\)\."):
+        call_command("keys", "check")
 
 
 def test_it_opens_after_the_keys_were_rotated(
