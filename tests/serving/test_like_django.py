@@ -76,6 +76,11 @@ def test_it_answers_as_django_does(name: str, lean: Served, shipped: Served, db:
         answers = [served.client.request(**request) for served in (lean, shipped)]
 
     ours, theirs = map(_comparable, answers)
+    if name == "a chunked body":
+        # Django does not know how long it is, and so takes a form of this kind for an empty one.
+        assert ours["body"]["meta"].pop("CONTENT_LENGTH") == "11"
+        for one in (ours, theirs):
+            one["headers"] = [pair for pair in one["headers"] if pair[0] != "content-length"]
     assert ours == theirs
 
 
