@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -12,6 +13,22 @@ from django.utils.translation import gettext as _
 
 from accounts import site
 from accounts.models import User
+
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def folded(email: str) -> str:
+    """An address in the one spelling that it has here: only letters of ASCII have two cases that are one mailbox."""
+    return email.translate(_SMALL)
+
+
+def spellings(email: str) -> set[str]:
+    """How this very address may stand in a row.
+
+    For comparing as they are: to leave capitals out of account, PostgreSQL makes one letter of `i` and `ı`, and
+    Python of `k` and the sign for kelvin, so that somebody else's address would pass for this one.
+    """
+    return {email, folded(email)}
 
 
 def refuse_disposable(email: str) -> None:
@@ -32,7 +49,8 @@ def is_refused(email: str) -> bool:
 
 def may_be_written_to(user: User, address: str) -> bool:
     """Whether mails beside the one that confirms it go there: it was confirmed, or an operator entered it."""
-    shown = EmailAddress.objects.filter(user=user, email__iexact=address).values_list("verified", flat=True)
+    rows = EmailAddress.objects.filter(user=user, email__in=spellings(address))
+    shown = rows.values_list("verified", flat=True)
     found = list(shown)
     return any(found) or not found
 

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import credits, site
 from accounts.clock import Now
-from accounts.entrance import invitations, where
+from accounts.entrance import addresses, invitations, where
 from accounts.models import Invitation, Plan, Site, User
 from accounts.provisioning import ensure_account
 from accounts.signup import give_invited, welcome
@@ -84,7 +84,7 @@ class Opening:
             credits.set_plan(account, plan)
         if self.invitation is not None and self.invitation.email:
             # Who was invited at an address that another account has confirmed stays with one that nobody confirmed.
-            same = EmailAddress.objects.filter(email__iexact=self.invitation.email)
+            same = EmailAddress.objects.filter(email__in=addresses.spellings(self.invitation.email))
             taken = same.filter(verified=True).exclude(user=user)
             same.filter(~Exists(taken), user=user).update(verified=True, primary=True)
         welcome(user)
@@ -101,7 +101,11 @@ def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
     invitation, how = invitation_of(request), site.registration()
     if how == "closed" or (how == "invite" and invitation is None):
         raise Refused(_("This invitation is used up or has ended."), invitation=True)
-    if invitation is not None and invitation.email and invitation.email.lower() != email.lower():
+    if (
+        invitation is not None
+        and invitation.email
+        and addresses.folded(invitation.email) != addresses.folded(email)
+    ):
         if how == "invite":
             raise Refused(_("This invitation is for another address."))
         invitation = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 from allauth.account.models import EmailAddress
@@ -34,7 +35,8 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
         """The member who has an address that they have checked here and the service has checked there."""
         for address in sociallogin.email_addresses:
             # Some services write the word, and the word `false` is true in Python.
-            address.verified = address.verified is True or str(address.verified).lower() == "true"
+            said = address.verified is True or str(address.verified).lower() == "true"
+            address.verified = said and _was_written_so(sociallogin, address.email)
         app = sociallogin.provider.app
         if app is not None and not app.settings.get("trust_email", True):
             for address in sociallogin.email_addresses:
@@ -42,10 +44,8 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
         for address in sociallogin.email_addresses:
             if not address.verified:
                 continue
-            known = EmailAddress.objects.filter(email__iexact=address.email, verified=True).select_related(
-                "user"
-            )
-            found = known.first()
+            of_it = EmailAddress.objects.filter(email__in=addresses.spellings(address.email), verified=True)
+            found = of_it.select_related("user").first()
             if found is not None:
                 return cast(User, found.user), address.email
         return None
@@ -74,6 +74,23 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
                 addresses.refuse_disposable(email)
             except ValidationError as error:
                 raise admission.Refused(error.messages[0]) from None
+
+
+def _was_written_so(sociallogin: SocialLogin, email: str) -> bool:
+    """Whether an address is the one that the service wrote.
+
+    allauth makes small letters of it before anybody sees it, and so of some letters beyond ASCII another address.
+    """
+    said = (text for text in _texts(sociallogin.account.extra_data) if text.lower() == email)
+    return all(addresses.folded(text) == email for text in said)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def remember_secrets(apps: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from django.db.models import Model, Q, QuerySet
 
 from accounts import credits
 from accounts.clock import Now
+from accounts.entrance.addresses import spellings
 from accounts.models import (
     Account,
     ApiToken,
@@ -149,7 +150,7 @@ def _notices_of_others(user: User) -> None:
 
 def _is_of_another(user: User, address: str) -> bool:
     """Whether another account has the address too: what was sent there is not this one's to take away."""
-    return EmailAddress.objects.filter(email__iexact=address).exclude(user=user).exists()
+    return EmailAddress.objects.filter(email__in=spellings(address)).exclude(user=user).exists()
 
 
 def _invitations(user: User, addresses: set[str]) -> None:
@@ -157,9 +158,10 @@ def _invitations(user: User, addresses: set[str]) -> None:
     Invitation.objects.filter(members=user).exclude(email="").update(email="", note="")
     OrganizationInvitation.objects.filter(made_by=user).delete()
     for address in addresses:
-        OrganizationInvitation.objects.filter(email__iexact=address).delete()
-        Invitation.objects.filter(email__iexact=address).update(email="", note="")
-        Notice.objects.filter(user=None, mail_owed=False, address__iexact=address).update(address="")
+        same = spellings(address)
+        OrganizationInvitation.objects.filter(email__in=same).delete()
+        Invitation.objects.filter(email__in=same).update(email="", note="")
+        Notice.objects.filter(user=None, mail_owed=False, address__in=same).update(address="")
 
 
 def _nobodys_name(user: User) -> str:

@@ -127,6 +127,26 @@ def test_nobody_takes_over_an_account_by_an_address_that_was_not_checked(
     assert alice.check_password("correct horse")
 
 
+@pytest.mark.parametrize(
+    "looks_alike", ["al\u0131ce@example.org", "alice@ex\u00e4mple.org", "al\u0130ce@example.org"]
+)
+def test_an_address_that_only_looks_alike_opens_nobodys_account(
+    client: Client, provider: Provider, alice: User, looks_alike: str
+) -> None:
+    EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)
+    come(client, provider, email=looks_alike, email_verified=True, preferred_username="mallory")
+    assert signed_in(client) != "alice" and not SocialAccount.objects.filter(user=alice).exists()
+
+
+def test_no_address_becomes_anothers_when_it_is_kept_in_small_letters(
+    client: Client, provider: Provider
+) -> None:
+    # The sign for kelvin, of which Python makes a plain k.
+    come(client, provider, email="\u212aate@example.org", email_verified=True, preferred_username="mallory")
+    assert signed_in(client) == "mallory"
+    assert not EmailAddress.objects.filter(email="kate@example.org", verified=True).exists()
+
+
 def test_a_service_that_is_not_trusted_vouches_for_nobody(
     client: Client, provider: Provider, alice: User, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
