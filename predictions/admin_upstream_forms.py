@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from accounts.desk_fields import AmountField
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
+from predictions.providers.upstream import clients
 from predictions.upstreams import places, setup
 
 _NUMBERS = ("priority", "weight", "in_flight_limit", "requests_per_second", "connect_s", "read_s")
@@ -115,7 +116,7 @@ class RouteForm(forms.ModelForm):
 
 
 class AtLeastOneKey(BaseInlineFormSet):
-    """An upstream without any key could never be used."""
+    """An upstream without any key could never be used; and a key is sent to nobody but whom it was given for."""
 
     def clean(self) -> None:
         super().clean()
@@ -123,6 +124,18 @@ class AtLeastOneKey(BaseInlineFormSet):
             return
         if not any(form.instance.pk or form.cleaned_data.get("new_secret") for form in self.forms):
             raise forms.ValidationError(_("An upstream needs a key."))
+        if self._moves():
+            for form in self.forms:
+                if form.instance.pk and not form.cleaned_data.get("new_secret"):
+                    # Else whoever may change an address could read every key by it.
+                    form.add_error(
+                        "new_secret",
+                        _("The address leads to another service: type this key anew, or add an upstream."),
+                    )
+
+    def _moves(self) -> bool:
+        stored = Upstream.objects.filter(pk=self.instance.pk).values_list("url", flat=True).first()
+        return stored is not None and not clients.same_origin(stored, self.instance.url)
 
 
 def _checked(check: Callable[[str], str], value: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import socket
 import ssl
 from typing import Any
 
@@ -10,8 +13,11 @@ import pytest
 
 from predictions import http_client
 from predictions.delivery import outbound
+from predictions.providers.base import ProviderError
 from predictions.providers.registry import EngineConfig, embedded_engine
 from predictions.providers.upstream import clients
+from predictions.providers.upstream.api import Api
+from tests.file_server import FileServer
 from tests.providers.test_upstream_provider import config
 
 
@@ -53,3 +59,22 @@ def test_no_client_follows_redirects_or_heeds_a_proxy() -> None:
     client = outbound.client(timeout_s=1)
     assert not client.follow_redirects and not client.trust_env
     asyncio.run(closed(client))
+
+
+def test_an_upstreams_name_is_looked_at_whenever_it_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was public when it was written down; who has the name may lead it inside on any later day."""
+    real = socket.getaddrinfo
+
+    def resolver(host: Any, *rest: Any, **named: Any) -> Any:
+        return real("127.0.0.1" if host in ("far.example", b"far.example") else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    with FileServer({"/v1/models": (200, {}, b"{}")}) as server:
+        url = f"http://far.example:{server.url.rpartition(':')[2]}/v1"
+        for allowed, asked in ((False, []), (True, ["/v1/models"])):
+            api = Api(dataclasses.replace(config(url), allow_private=allowed))
+            with contextlib.ExitStack() as expected:
+                if not allowed:
+                    expected.enter_context(pytest.raises(ProviderError, match=clients.INNER))
+                asyncio.run(api.ask("GET", "/models", lambda answer: answer.status, patience=1.0))
+            assert server.asked == asked

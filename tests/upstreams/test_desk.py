@@ -107,6 +107,22 @@ def test_a_key_stays_while_its_field_is_empty_and_changes_when_it_is_not(desk: C
     assert Upstream.objects.get().name == "far"
 
 
+def test_a_key_is_not_taken_along_to_another_service(desk: Client) -> None:
+    upstream = add(desk)
+    key = upstream.keys.get()
+    there = {"url": "https://evil.example/v1"}
+    answer = desk.post(change(upstream), sent(**of_key(key), **there) | {"keys-0-new_secret": ""})
+    assert answer.status_code == 200 and "type this key anew" in answer.content.decode()
+    upstream.refresh_from_db()
+    assert upstream.url == "https://far.example/v1"
+    # Another path of the same service, or another service with its own key.
+    for url, secret in (("https://far.example/v2", ""), ("https://evil.example/v1", "another-key-0815")):
+        answer = desk.post(change(upstream), sent(**of_key(key), url=url) | {"keys-0-new_secret": secret})
+        assert answer.status_code == 302, answer.content.decode()[:3000]
+    key.refresh_from_db()
+    assert vault.decrypt(key.secret) == "another-key-0815"
+
+
 @pytest.mark.parametrize("where", ["upstream", "key"])
 def test_saving_a_key_never_closes_a_circuit_that_opens_meanwhile(
     desk: Client, where: str, monkeypatch: pytest.MonkeyPatch

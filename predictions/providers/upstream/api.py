@@ -145,4 +145,6 @@ def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str
 
 def _reason(error: BaseException) -> str:
     # The name alone: texts of transports repeat addresses, and addresses may hold what nobody should read.
+    if clients.INNER in str(error):
+        return clients.INNER
     return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

@@ -95,24 +95,35 @@ async def lent(config: UpstreamConfig, *, fresh: bool = False) -> AsyncIterator[
         small.busy -= 1
 
 
-def inside(config: UpstreamConfig) -> http_client.AsyncClient:
-    """A client of one call that connects to wherever it is told: for the upstream's own address alone."""
-    return _client(config)
+def inside(config: UpstreamConfig, *, keep_s: float = 0.0) -> http_client.AsyncClient:
+    """A client for the upstream's own address alone, wherever the operator allowed it to be.
+
+    Elsewhere its name is looked at whenever it is resolved, not only when it was written down: names change.
+    """
+    return _client(config, guard=None if may_be_inner(config) else _guard(config), keep_s=keep_s)
 
 
 def outside(config: UpstreamConfig) -> http_client.AsyncClient:
     """A client for addresses that the upstream named: it reaches public ones and those of `config.reach` alone."""
+    return _client(config, guard=_guard(config))
+
+
+def _guard(config: UpstreamConfig) -> http_client.Guard:
     allowed = [ipaddress.ip_network(name) for name in config.reach]
-    guard = http_client.Guard(
+    return http_client.Guard(
         lambda address: networks.may_reach(address, allowed), networks.resolve, no_name=NO_NAME, inner=INNER
     )
-    return _client(config, guard=guard)
 
 
 def is_own(config: UpstreamConfig, url: str) -> bool:
     """Whether an address has the scheme, host and port of the upstream itself."""
-    own = _origin(config.url)
-    return own is not None and own == _origin(url)
+    return same_origin(config.url, url)
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses have one scheme, host and port."""
+    own = _origin(one)
+    return own is not None and own == _origin(other)
 
 
 def may_be_inner(config: UpstreamConfig) -> bool:
@@ -135,13 +146,13 @@ def _where(config: UpstreamConfig) -> Where:
 def _least_busy(kept: _Kept, config: UpstreamConfig) -> _Small:
     least = min(kept.smalls, key=lambda small: small.busy, default=None)
     if least is None or (least.busy >= CONNECTIONS and len(kept.smalls) < MOST_CLIENTS):
-        least = _Small(_client(config, keep_s=_KEEP_S))
+        least = _Small(inside(config, keep_s=_KEEP_S))
         kept.smalls.append(least)
     return least
 
 
 def _client(
-    config: UpstreamConfig, *, guard: http_client.Guard | None = None, keep_s: float = 0.0
+    config: UpstreamConfig, *, guard: http_client.Guard | None, keep_s: float = 0.0
 ) -> http_client.AsyncClient:
     return http_client.client(
         timeout_s=config.read_s,
