@@ -297,7 +297,7 @@ class MemberView(_View):
             raise Http404
         try:
             if "role" in wish:
-                managing.give_role(account, member_id, wish["role"])
+                managing.give_role(account, member_id, wish["role"], by=self.user)
             if "month_limit" in wish:
                 managing.limit(account, member_id, wish["month_limit"])
         except founding.CannotDo as cannot:

@@ -16,6 +16,7 @@ from accounts import tokens
 from accounts.clock import Now
 from accounts.models import Account, Membership, OrganizationInvitation, User
 from accounts.notices import telling
+from accounts.organizations import roles
 from accounts.organizations.founding import CannotDo
 
 LASTS = timedelta(days=14)
@@ -47,6 +48,8 @@ def ask(account: Account, email: str, role: str, *, by: User) -> OrganizationInv
     try:
         with transaction.atomic():
             Account.objects.select_for_update().get(pk=account.pk)
+            # Asked again now that nobody can be removed: else their own link would bring them back.
+            roles.need(by, account, roles.MANAGING)
             _not_too_often(by, email)
             if open_ones(account).exclude(email=email).count() >= MOST_OPEN:
                 raise CannotDo(_("%(most)s invitations wait for an answer already.") % {"most": MOST_OPEN})

@@ -6,16 +6,19 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import credits
-from accounts.models import Account, Membership
+from accounts.models import Account, Membership, User
+from accounts.organizations import roles
 from accounts.organizations.founding import CannotDo, end_invitations, keep_an_owner
 
 
-def give_role(account: Account, number: int, role: str) -> Membership:
-    """Give a member another role. The last owner stays one. Raises CannotDo."""
+def give_role(account: Account, number: int, role: str, *, by: User) -> Membership:
+    """Give a member another role. The last owner stays one. Raises CannotDo, and NotYourRole."""
     if role not in Membership.Role.values:
         raise CannotDo(_("There is no such role."))
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
+        # Asked again now that nobody can be removed: whoever just was makes nobody an owner any more.
+        roles.need(by, account, roles.MANAGING)
         member = _member(account, number)
         if role != Membership.Role.OWNER:
             keep_an_owner(account, member)

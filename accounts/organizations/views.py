@@ -177,7 +177,7 @@ def _revoke(request: HttpRequest, account: Account) -> str:
 
 
 def _role(request: HttpRequest, account: Account) -> str:
-    member = managing.give_role(account, _number(request), request.POST.get("role", ""))
+    member = managing.give_role(account, _number(request), request.POST.get("role", ""), by=_user(request))
     return _("%(who)s is %(role)s now.") % {"who": member.user.shown_name, "role": member.get_role_display()}
 
 

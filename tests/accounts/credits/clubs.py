@@ -97,7 +97,8 @@ class Clubs:
             return
         refused = founding.CannotDo if self._is_last(club, member) and role != "owner" else None
         number = self._number(club, member)
-        if self._do(crash, lambda: managing.give_role(club.account, number, role), refused):
+        by = Membership.objects.filter(account=club.account, role="owner").latest("pk").user
+        if self._do(crash, lambda: managing.give_role(club.account, number, role, by=by), refused):
             member.role = role
 
     def _number(self, club: Known, member: Member) -> int:

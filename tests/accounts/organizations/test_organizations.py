@@ -119,12 +119,12 @@ def test_the_last_owner_stays(alice: User, bob: User) -> None:
     mine = Membership.objects.get(account=club, user=alice)
     for deed in (
         lambda: founding.leave(alice, club),
-        lambda: managing.give_role(club, mine.pk, "member"),
+        lambda: managing.give_role(club, mine.pk, "member", by=alice),
         lambda: founding.remove(club, alice, by=alice),
     ):
         with pytest.raises(founding.CannotDo):
             deed()
-    managing.give_role(club, Membership.objects.get(account=club, user=bob).pk, "owner")
+    managing.give_role(club, Membership.objects.get(account=club, user=bob).pk, "owner", by=alice)
     founding.leave(alice, club)
     assert roles.of(alice, club) == ""
 
@@ -394,8 +394,21 @@ def test_nobody_comes_back_as_an_owner_by_a_link_of_their_own(how: str, alice: U
     if how == "removed":
         founding.remove(club, bob, by=alice)
     else:
-        managing.give_role(club, Membership.objects.get(account=club, user=bob).pk, "member")
+        managing.give_role(club, Membership.objects.get(account=club, user=bob).pk, "member", by=alice)
     assert [one.email for one in joining.open_ones(club)] == ["somebody@example.org"]
+
+
+def test_who_is_removed_while_they_ask_does_nothing_any_more(alice: User, bob: User, charlie: User) -> None:
+    club = club_of(alice, owner=bob)
+    mate = Membership.objects.create(account=club, user=charlie, role="member")
+    founding.remove(club, bob, by=alice)
+    # The page has asked for bob's role before he was removed.
+    with pytest.raises(roles.NotYourRole):
+        joining.ask(club, "bobs-other@example.org", "owner", by=bob)
+    with pytest.raises(roles.NotYourRole):
+        managing.give_role(club, mate.pk, "owner", by=bob)
+    mate.refresh_from_db()
+    assert mate.role == "member" and not joining.open_ones(club).exists()
 
 
 def test_a_mailbox_is_not_filled_from_here(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
