@@ -1,4 +1,4 @@
-"""Exports: asked for once at a time, made in the background, kept for a week.
+"""Exports: asked for once at a time, made in the background, kept for a week or until the next one is made.
 
 An export is claimed with a lease, which a thread of its own renews until the archive is stored: however long that
 takes, nobody else makes it meanwhile. Whoever dies over it leaves it to the next one, who begins anew; after three
@@ -232,6 +232,10 @@ def _make(export: Export) -> None:
         if not ready:
             raise Lost
         media.keep([file])
+        # It holds all that those before it held: one archive is kept of each member, not one for each day of the week.
+        older = Export.objects.filter(user=export.user, account=export.account, state=Export.State.READY)
+        for one in older.exclude(pk=export.pk):
+            remove(one)
         telling.tell(export.user, "export.ready", link="/account/export/")
 
 

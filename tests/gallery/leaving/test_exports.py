@@ -217,6 +217,17 @@ def test_it_is_told_kept_for_a_week_and_then_gone(alice: User, client_of: Client
     assert client.get(f"/account/export/{export.public_id}/").status_code == 404
 
 
+def test_the_next_one_takes_the_place_of_the_one_before(alice: User, bob: User) -> None:
+    first, of_bob = make(alice), make(bob)
+    Export.objects.filter(pk=first.pk).update(created_at=after(-exporting.AGAIN_S - 60))
+    second = make(alice)
+    first.refresh_from_db()
+    of_bob.refresh_from_db()
+    assert (first.state, first.file, of_bob.state) == (Export.State.GONE, None, Export.State.READY)
+    assert StoredFile.objects.filter(state=StoredFile.State.KEPT, content_type="application/zip").count() == 2
+    assert second.file is not None
+
+
 def test_the_api_asks_shows_and_hands_it_out(alice: User) -> None:
     headers = {"Authorization": f"Bearer {a_token(alice)}"}
     asked = Client().post("/api/exports", headers=headers)
