@@ -18,7 +18,7 @@ from accounts.statements import PreparedInsert
 from predictions import pricing, room
 from predictions.delivery import webhooks
 from predictions.files import media, uploads
-from predictions.lifecycle import compiled, growing, previews
+from predictions.lifecycle import compiled, growing, inline_files, previews
 from predictions.models import Output, Phase, Prediction, RuleHit, Status, StoredFile
 from predictions.models.prediction import LIVE
 from predictions.running import hints, queue
@@ -143,6 +143,7 @@ def succeed(
             prediction.account_id,
             prediction.public_id,
             charge,
+            input_bytes=prediction.input_bytes,
             told=bool(prediction.webhook),
             may_run=False,
         )
@@ -310,11 +311,10 @@ def _in_vain(prediction_id: int) -> None:
 
     Asked of the row after the end has locked it: what grew until then is found, and nothing grows any more.
     """
-    account_id, public_id, output = Prediction.objects.values_list("account_id", "public_id", "output").get(
-        pk=prediction_id
-    )
+    row = Prediction.objects.values_list("account_id", "public_id", "output", "input_bytes")
+    account_id, public_id, output, input_bytes = row.get(pk=prediction_id)
     growing.drop(prediction_id, output)
-    _settled(prediction_id, account_id, public_id, 0)
+    _settled(prediction_id, account_id, public_id, 0, input_bytes=input_bytes)
 
 
 def _settled(
@@ -323,10 +323,11 @@ def _settled(
     reference: str,
     charge: int,
     *,
+    input_bytes: int,
     told: bool = True,
     may_run: bool = True,
 ) -> None:
-    """Forget its preview, note what is owed, wake who is affected, then settle.
+    """Forget its preview and the files in its input, note what is owed, wake who is affected, then settle.
 
     `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
     last, everywhere; just before it the row of the room that it takes.
@@ -335,6 +336,7 @@ def _settled(
 
     transaction.on_commit(partial(hints.give, hints.ENDED, reference))
     previews.drop(prediction_id)
+    inline_files.forget(prediction_id, input_bytes)
     uploads.end_uses(prediction_id)
     if told:
         webhooks.owe(prediction_id, "completed")

@@ -82,6 +82,33 @@ def test_so_many_predictions_may_wait_and_no_more_until_one_has_ended(
     assert audit() == []
 
 
+@pytest.mark.parametrize("end", ["cancel", "fail", "work_off"])
+def test_files_in_an_input_take_no_room_after_the_end(
+    end: str, alice: User, provider: FakeProvider, settings: Any
+) -> None:
+    picture = {"type": "string", "format": "uri"}
+    properties = {"prompt": {"type": "string"}, "image": picture, "more": {"type": "array", "items": picture}}
+    version = factories.make_version(input_schema={"type": "object", "properties": properties})
+    large, small = "data:image/png;base64," + "A" * 100_000, "data:text/plain,hello"
+    made = ask(alice, version, prompt="a cat", image=large, more=[large, small])
+    kept = ask(alice, version, prompt="a cat", image=small)
+    assert Prediction.objects.get(pk=made.pk).input["image"] == large
+    for one in (made, kept):
+        if end == "cancel":
+            lifecycle.cancel(one.public_id)
+        elif end == "fail":
+            assert lifecycle.fail(one.pk, "It broke.")
+    if end == "work_off":
+        fakes.work_off()
+    made.refresh_from_db()
+    kept.refresh_from_db()
+    assert made.phase == kept.phase == "ended"
+    assert made.input["prompt"] == "a cat" and len(str(made.input)) < 1000
+    assert "100022 characters" in made.input["image"] and not made.input["image"].startswith("data:")
+    assert kept.input["image"] == small, "small ones stay as they were sent"
+    assert audit() == []
+
+
 @pytest.mark.parametrize("end", ["work_off", "fail", "expire"])
 def test_each_kind_of_end_makes_room(
     alice: User, version: Version, provider: FakeProvider, settings: Any, end: str
