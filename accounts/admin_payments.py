@@ -108,19 +108,27 @@ class EventInline(HistoryInline):
     """What the provider told of a purchase."""
 
     model = PaymentEvent
-    fields = ("created_at", "kind", "event_id", "outcome")
+    fields = ("when", "kind", "event_id", "outcome")
     readonly_fields = fields
     ordering = ("-id",)
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: PaymentEvent) -> str:
+        return moment(row.created_at)
 
 
 class DisputeInline(HistoryInline):
     """Disputes of a purchase, as the provider told of them."""
 
     model = Dispute
-    fields = ("created_at", "number", "amount_shown", "state")
+    fields = ("when", "number", "amount_shown", "state")
     readonly_fields = fields
     ordering = ("-id",)
     show_change_link = False
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: Dispute) -> str:
+        return moment(row.created_at)
 
     @display(description=gettext_lazy("amount"))
     def amount_shown(self, row: Dispute) -> str:
@@ -230,13 +238,14 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
         "state",
         "refunded_shown",
         "owed_shown",
+        "credits_owed_shown",
         "reference",
     )
     list_filter = ("status", Owed, CreditsOwed, "created_at")
     list_select_related = ("account",)
     search_fields = ("=reference", "=session", "=payment", "account__name")
     fields = (
-        "when", "reference", "account_link", "user", "credits_shown", "price_shown", "state", "paid_at",
+        "when", "reference", "account_link", "user", "credits_shown", "price_shown", "state", "paid_shown",
         "refunded_shown", "owed_shown", "taken_back_shown", "credits_owed_shown", "provider", "session", "payment",
     )  # fmt: skip
     readonly_fields = fields
@@ -331,11 +340,15 @@ class PurchaseDesk(CsvDesk, HistoryDesk):
     def refunded_shown(self, row: Purchase) -> str:
         return in_words(row.refunded, row.currency) if row.refunded else "–"
 
-    @display(description=gettext_lazy("owed"), label={"owed": "danger"})
+    @display(description=gettext_lazy("paid"))
+    def paid_shown(self, row: Purchase) -> str:
+        return moment(row.paid_at)
+
+    @display(description=gettext_lazy("owed to the buyer"), label={"owed": "danger"})
     def owed_shown(self, row: Purchase) -> str | Badge:
         return Badge("owed", in_words(row.owed, row.currency)) if row.owed else "–"
 
-    @display(description=gettext_lazy("taken back"))
+    @display(description=gettext_lazy("credits taken back"))
     def taken_back_shown(self, row: Purchase) -> str:
         return amounts.shown(row.taken_back) if row.taken_back else "–"
 
@@ -379,10 +392,28 @@ class DisputeDesk(HistoryDesk):
 class EndedAllowanceDesk(HistoryDesk):
     """Allowances that ended while work that they may pay for was on hold."""
 
-    list_display = ("account", "period", "given", "left", "on_hold")
+    list_display = ("period", "account_link", "given_shown", "left_shown", "on_hold_shown")
     list_select_related = ("account",)
     search_fields = ("=account__name",)
     ordering = ("-id",)
+    fields = (*list_display, "first", "last")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, row: EndedAllowance) -> str:
+        return link(row.account)
+
+    @display(description=gettext_lazy("given"))
+    def given_shown(self, row: EndedAllowance) -> str:
+        return amounts.shown(row.given)
+
+    @display(description=gettext_lazy("left"))
+    def left_shown(self, row: EndedAllowance) -> str:
+        return amounts.shown(row.left)
+
+    @display(description=gettext_lazy("on hold"))
+    def on_hold_shown(self, row: EndedAllowance) -> str:
+        return amounts.shown(row.on_hold)
 
 
 @admin.register(PaymentEvent)

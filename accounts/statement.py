@@ -323,7 +323,7 @@ def _words(entry: LedgerEntry) -> str:
             return _("Allowance")
         # With a hold's number behind it, it is what came back later.
         late = not entry.reference.endswith("-end")
-        return _("Came back, of an allowance that has ended") if late else _("Allowance that has ended")
+        return _("Returned credits of an allowance that has ended") if late else _("Allowance that has ended")
     if entry.kind == Kind.REFUND:
         return _taken_back(entry) if entry.reference.startswith("back-") else reason or _("Refund")
     return _("Adjustment: %(reason)s") % {"reason": reason}
@@ -331,9 +331,14 @@ def _words(entry: LedgerEntry) -> str:
 
 def _taken_back(entry: LedgerEntry) -> str:
     if credits.OWED in entry.reference:
-        return _("Owed for a returned payment, paid")
+        return _("Paid off: credits owed for a returned payment")
+    is_disputed = entry.reason == "dispute"
     if not entry.balance_delta:
-        return _("Payment returned, nothing was there to take back")
+        if is_disputed:
+            return _("Payment disputed, no credits left to take back")
+        return _("Payment returned, no credits left to take back")
+    if is_disputed:
+        return _("Payment disputed, credits taken back")
     return _("Payment returned, credits taken back")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accounts import credits
+from accounts.amounts import shown_plain
 from accounts.models import Dispute, LedgerEntry, Purchase
 from accounts.notices import telling
 
@@ -28,9 +29,11 @@ def level(purchase: Purchase, why: str) -> str:
         return "nothing given again: the account is closed"
     _tell(purchase, done)
     if done.taken or done.owed:
-        return f"{done.taken} of {done.taken + done.owed} taken back, {done.owed} owed"
+        taken, wanted, owed = map(shown_plain, (done.taken, done.taken + done.owed, done.owed))
+        return f"{taken} of {wanted} credits taken back, {owed} owed"
     if done.given_again or done.written_off:
-        return f"{done.given_again} given again, {done.written_off} not owed any more"
+        again, written_off = map(shown_plain, (done.given_again, done.written_off))
+        return f"{again} credits given again, {written_off} no longer owed"
     return "nothing to take back"
 
 

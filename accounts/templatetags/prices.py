@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 from accounts import site
 from accounts.models import CodeBatch, Dispute, Purchase
@@ -13,6 +14,10 @@ from accounts.payments import registry
 from accounts.payments.money import in_words
 
 register = template.Library()
+_ENDS = {
+    Dispute.State.WON: gettext_lazy("decided in our favour"),
+    Dispute.State.LOST: gettext_lazy("decided in your favour"),
+}
 _BADGES = {
     Purchase.Status.PAID: "ok",
     Purchase.Status.OPEN: "warning",
@@ -38,6 +43,12 @@ def refunded_of(purchase: Purchase) -> str:
 def dispute_of(dispute: Dispute) -> str:
     """What of its purchase is disputed."""
     return in_words(dispute.amount, dispute.purchase.currency)
+
+
+@register.filter
+def dispute_end(dispute: Dispute) -> str:
+    """How it ended, as the buyer reads it: `won` is ours, and would be taken for theirs."""
+    return str(_ENDS.get(Dispute.State(dispute.state), dispute.get_state_display()))
 
 
 @register.filter

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
+from django.test import Client
 
 from accounts import allowances, audit, credits, site
 from accounts.models import MICRO, Account, EndedAllowance, LedgerEntry, Plan, Purchase, User
@@ -214,6 +216,20 @@ def test_the_audit_finds_an_ended_allowance_that_its_holds_do_not_explain() -> N
     assert (breach.kind, breach.message) == (
         "allowance", "has 0.000003 left and 0.00001 on hold, which its holds do not explain",
     )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_the_panel_shows_an_ended_allowance_in_credits(
+    staff: User, client_of: Callable[[User], Client]
+) -> None:
+    account = member(plan(allowance=10 * MICRO))
+    allowances.renew(account.pk, at=NOON)
+    hold(account, 4 * MICRO, "job")
+    allowances.renew(account.pk, at=NOON + timedelta(days=1))
+    ended = EndedAllowance.objects.get()
+    for page in ("", f"{ended.pk}/change/"):
+        shown = client_of(staff).get(f"/admin/accounts/endedallowance/{page}").content.decode()
+        assert "10.00" in shown and "6.00" in shown and "4.00" in shown and "10000000" not in shown
 
 
 @pytest.mark.django_db

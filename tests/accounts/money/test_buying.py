@@ -411,7 +411,7 @@ def test_a_dispute_takes_all_and_a_won_one_gives_it_again(
     # Nothing was bought a second time.
     assert [one.words for one in statement.lines(list(rows))] == [
         "Payment not returned after all, credits given again",
-        "Payment returned, credits taken back",
+        "Payment disputed, credits taken back",
         "Credits bought",
     ]
 

@@ -230,15 +230,18 @@ def test_it_is_told_in_plain_words_wherever_the_balance_is(
     settled(charlie, 50)
     client = client_of(charlie)
     page = client.get("/account/").content.decode()
-    assert '<dt>Owed</dt><dd class="tnum">50.0</dd>' in page and "50 credits of it are owed" in page
+    assert '<dt>Owed</dt><dd class="tnum">50.0</dd>' in page and "50 credits are still owed" in page
     receipt = client.get(f"/account/credits/{purchase.reference}/").content.decode()
-    assert "Credits owed" in receipt and "50.00" in receipt
+    assert "Credits owed" in receipt and "50.00" in receipt and "that were gone are still owed" in receipt
+    assert (
+        "50 credits are still owed for a returned payment" in client.get("/account/credits/").content.decode()
+    )
     said = client.get("/api/me").json()
     assert (said["balance"], said["held"], said["owed"]) == (0, 0, 50 * MICRO)
     rows = LedgerEntry.objects.filter(account=charlie.account).order_by("id")
     assert [one.words for one in statement.lines(list(rows))] == [
         "Credits bought", "Set aside for a prediction", "Payment returned, credits taken back",
-        "Prediction charged, the rest returned", "Owed for a returned payment, paid",
+        "Prediction charged, the rest returned", "Paid off: credits owed for a returned payment",
     ]  # fmt: skip
     kinds = set(Notice.objects.filter(user=charlie).values_list("kind", flat=True))
     assert {"credits.taken_back", "credits.owed"} <= kinds
@@ -247,6 +250,7 @@ def test_it_is_told_in_plain_words_wherever_the_balance_is(
     assert "50.00" in row
     bought = desk.get(reverse("admin:accounts_purchase_change", args=[purchase.pk])).content.decode()
     assert "credits owed" in bought.lower()
+    assert "20 of 100 credits taken back, 80 owed" in bought
     listed = desk.get(reverse("admin:accounts_purchase_changelist"), {"credits_owed": "yes"})
     assert [one.pk for one in listed.context["cl"].result_list] == [purchase.pk]
     assert "50" in desk.get(f"/admin/members/{charlie.pk}/").content.decode()

@@ -90,6 +90,17 @@ def test_disputes_and_refunds_take_no_more_than_was_bought(
     assert (status(bought), stands(charlie), taken(bought)) == ("paid", (20, 0, 0), (80, 0)) and content()
 
 
+def test_the_buyer_reads_in_whose_favour_a_dispute_ended(
+    charlie: User, bought: Purchase, double: StripeDouble, client_of: ClientOf
+) -> None:
+    tell(double.dispute(bought.session, "closed", "won", id="dp_a", amount=200))
+    tell(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=300))
+    receipt = client_of(charlie).get(f"/account/credits/{bought.reference}/").content.decode()
+    assert '$2.00 <span class="badge">decided in our favour' in receipt
+    assert '$3.00 <span class="badge">decided in your favour' in receipt
+    assert "Payment disputed, credits taken back" in client_of(charlie).get("/account/").content.decode()
+
+
 def test_an_inquiry_takes_nothing_until_it_becomes_a_dispute(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
