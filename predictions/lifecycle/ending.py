@@ -143,7 +143,6 @@ def succeed(
             prediction.account_id,
             prediction.public_id,
             charge,
-            input_bytes=prediction.input_bytes,
             told=bool(prediction.webhook),
             may_run=False,
         )
@@ -314,7 +313,8 @@ def _in_vain(prediction_id: int) -> None:
     row = Prediction.objects.values_list("account_id", "public_id", "output", "input_bytes")
     account_id, public_id, output, input_bytes = row.get(pk=prediction_id)
     growing.drop(prediction_id, output)
-    _settled(prediction_id, account_id, public_id, 0, input_bytes=input_bytes)
+    inline_files.forget(prediction_id, input_bytes)
+    _settled(prediction_id, account_id, public_id, 0)
 
 
 def _settled(
@@ -323,11 +323,10 @@ def _settled(
     reference: str,
     charge: int,
     *,
-    input_bytes: int,
     told: bool = True,
     may_run: bool = True,
 ) -> None:
-    """Forget its preview and the files in its input, note what is owed, wake who is affected, then settle.
+    """Forget its preview, note what is owed, wake who is affected, then settle.
 
     `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
     last, everywhere; just before it the row of the room that it takes.
@@ -336,7 +335,6 @@ def _settled(
 
     transaction.on_commit(partial(hints.give, hints.ENDED, reference))
     previews.drop(prediction_id)
-    inline_files.forget(prediction_id, input_bytes)
     uploads.end_uses(prediction_id)
     if told:
         webhooks.owe(prediction_id, "completed")

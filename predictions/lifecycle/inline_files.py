@@ -1,6 +1,7 @@
-"""Files that stand in an input itself, as data URIs: kept while the prediction needs them, as uploads are, no longer.
+"""Files that stand in an input itself, as data URIs: kept while the prediction needs them, and with what came of it.
 
-What waits is bounded by `room`; what has ended is bounded by nothing, and costs nothing where it was canceled.
+What waits is bounded by `room`, and what succeeded was paid for. What ended in vain cost nothing and nothing bounds it,
+so that its files would fill the disk for nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ KEPT_BYTES = 64 * 1024
 
 
 def forget(prediction_id: int, input_bytes: int) -> None:
-    """Take the files out of a large input; in the transaction that ends its prediction, after the end."""
+    """Take the files out of a large input; in the transaction that ends its prediction in vain, after the end."""
     if input_bytes <= KEPT_BYTES:
         return
     row = Prediction.objects.filter(pk=prediction_id)

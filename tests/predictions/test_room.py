@@ -83,7 +83,7 @@ def test_so_many_predictions_may_wait_and_no_more_until_one_has_ended(
 
 
 @pytest.mark.parametrize("end", ["cancel", "fail", "work_off"])
-def test_files_in_an_input_take_no_room_after_the_end(
+def test_files_in_an_input_take_no_room_after_an_end_in_vain(
     end: str, alice: User, provider: FakeProvider, settings: Any
 ) -> None:
     picture = {"type": "string", "format": "uri"}
@@ -103,8 +103,11 @@ def test_files_in_an_input_take_no_room_after_the_end(
     made.refresh_from_db()
     kept.refresh_from_db()
     assert made.phase == kept.phase == "ended"
-    assert made.input["prompt"] == "a cat" and len(str(made.input)) < 1000
-    assert "100022 characters" in made.input["image"] and not made.input["image"].startswith("data:")
+    if end == "work_off":
+        assert made.input == {"prompt": "a cat", "image": large, "more": [large, small]}, "it was paid for"
+    else:
+        assert made.input["prompt"] == "a cat" and len(str(made.input)) < 1000
+        assert "100022 characters" in made.input["image"] and not made.input["image"].startswith("data:")
     assert kept.input["image"] == small, "small ones stay as they were sent"
     assert audit() == []
 
