@@ -29,8 +29,8 @@ def level(purchase: Purchase, why: str) -> str:
         return "nothing given again: the account is closed"
     _tell(purchase, done)
     if done.taken or done.owed:
-        taken, wanted, owed = map(shown_plain, (done.taken, done.taken + done.owed, done.owed))
-        return f"{taken} of {wanted} credits taken back, {owed} owed"
+        taken, due, owed = map(shown_plain, (done.taken, done.taken + done.owed, done.owed))
+        return f"{taken} of {due} credits taken back, {owed} owed"
     if done.given_again or done.written_off:
         again, written_off = map(shown_plain, (done.given_again, done.written_off))
         return f"{again} credits given again, {written_off} no longer owed"
