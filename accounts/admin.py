@@ -213,7 +213,9 @@ class AccountDesk(Finds, LongDesk):
                 "held": amounts.shown(account.held),
             }
             if account.owed:
-                owed = _("%(owed)s credits are owed for returned payments: what is added pays them first.")
+                owed = _(
+                    "%(owed)s credits are owed for returned payments. Whatever is added pays them off first."
+                )
                 words += " " + owed % {"owed": amounts.shown(account.owed)}
             return ask(self, request, form, title=title, words=words, button=title, back=back)
         entry = posted.entry

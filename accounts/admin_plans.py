@@ -66,16 +66,16 @@ class PlanForm(forms.ModelForm):
     )
     room = RoomField(
         label=gettext_lazy("Room"),
-        help_text=gettext_lazy("GiB that its pictures and uploads may take; empty: the server's limit."),
+        help_text=gettext_lazy("GiB for pictures and uploads. Leave empty for the server's limit."),
     )
     upload_room = RoomField(
         label=gettext_lazy("Room for uploads"),
-        help_text=gettext_lazy("GiB that its uploads may take; empty: the server's limit."),
+        help_text=gettext_lazy("GiB for uploads. Leave empty for the server's limit."),
     )
     waiting_room = RoomField(
         label=gettext_lazy("Inputs waiting"),
         help_text=gettext_lazy(
-            "GiB that the inputs of its predictions may take until they end; empty: the server's limit."
+            "GiB for the inputs of predictions that haven't ended. Leave empty for the server's limit."
         ),
     )
     models = forms.CharField(

@@ -27,7 +27,7 @@ class Busy(Exception):
 
     wait = 5
     detail: Promise = _(
-        "So many passwords are checked at this moment that yours was not looked at. Try again in a few seconds."
+        "The server is busy checking other passwords and didn't get to yours. Try again in a few seconds."
     )
 
 

@@ -236,13 +236,12 @@ def _too_large(path: str, limit: int) -> Refused:
     return Refused(413, format_lazy(_TOO_LARGE, size=size))
 
 
-_TOO_LARGE = _("The request body is too large: {size} is the most.")
+_TOO_LARGE = _("The request body is too large. The limit is {size}.")
 _UNKNOWN = _(
-    "The request does not say who sends it, so its body may be 64 KiB at most. Sign in, or send an API token, "
-    "then send it again."
+    "Requests without a sign-in or an API token may carry 64 KiB at most. Sign in or send a token, then send it again."
 )
-_TOO_SLOW = _("The request body came too slowly and was not taken. Nothing was charged; send it again.")
+_TOO_SLOW = _("The request body arrived too slowly and was discarded. Nothing was charged. Send it again.")
 _SHARE_FULL = _(
-    "Too much of yours is on its way to this server. Nothing was charged; send this again once some of it has arrived."
+    "Too many of your uploads are in progress. Nothing was charged. Send this again when some have finished."
 )
-_FULL = _("Too much is on its way to this server. Nothing was charged; send this again in a moment.")
+_FULL = _("The server is receiving too much right now. Nothing was charged. Send this again in a moment.")

@@ -80,7 +80,7 @@ class PredictionDesk(Finds, HistoryDesk):
     )  # fmt: skip
     list_select_related = ("user", "model")
     search_fields = ("public_id", "request_id", "user__username", "account__name", "prompt_words")
-    search_help_text = gettext_lazy("Id, request id, user name, or words of a new prompt")
+    search_help_text = gettext_lazy("ID, request ID, username, or words from a recent prompt")
     exactly, by_user, by_account = ("public_id", "request_id"), ("user",), ("account",)
     in_newest = ("prompt_words",)
     actions = ("cancel",)

@@ -44,9 +44,7 @@ class UpstreamRunDesk(HistoryDesk):
     list_filter = ("outcome", "error_kind", "upstream", "sent_at")
     list_select_related = ("prediction", "upstream", "key")
     search_fields = ("=prediction__public_id", "=job_id", "prediction__request_id__exact")
-    search_help_text = gettext_lazy(
-        "Id of the prediction, of the job there, or of the request that asked for it"
-    )
+    search_help_text = gettext_lazy("ID of the prediction, the upstream's job, or the request")
     actions = ("it_ran", "it_never_ran")
     fields = (
         "prediction_link", "upstream", "key_label", "run", "outcome", "job_id", "error_kind", "answer",

@@ -41,9 +41,7 @@ class DeliveryDesk(HistoryDesk):
     list_filter = ("state", "event", "created_at")
     list_select_related = ("prediction",)
     search_fields = ("=prediction__public_id", "=message_id", "prediction__request_id__exact")
-    search_help_text = gettext_lazy(
-        "Id of the message, of its prediction, or of the request that asked for it"
-    )
+    search_help_text = gettext_lazy("ID of the message, its prediction, or the request")
     fields = (
         "message_id", "account", "event", "state", "prediction_link", "request_id", "url", "attempts", "resent",
         "answer_code", "answer_note", "body", "created_at", "due_at", "delivered_at",

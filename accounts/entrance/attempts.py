@@ -85,7 +85,7 @@ def _work(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
     try:
         return throttle.take("work", limits)
     except TooMany as error:
-        words = _("Too many passwords were sent from where you are. Try again in %(wait)s.")
+        words = _("Too many attempts. Try again in %(wait)s.")
         raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
@@ -122,7 +122,7 @@ def _said(limits: Sequence[Limit]) -> Taken:
         return throttle.take("password", limits)
     except TooMany as error:
         words = _(
-            "Too many wrong passwords. Try again in %(wait)s; or set a new one by e-mail, then you need not wait."
+            "Too many wrong passwords. Try again in %(wait)s, or reset your password by e-mail to skip the wait."
         )
         raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 

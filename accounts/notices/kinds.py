@@ -82,9 +82,9 @@ ALL: tuple[Kind, ...] = (
     ),
     Kind(
         "credits.owed",
-        _("Credits of a returned payment that I owe"),
-        _("A payment was returned or disputed: %(amount)s credits of it are owed."),
-        _("They were used, given away or on hold already. Credits that come next pay them first."),
+        _("Credits that I owe for a returned payment"),
+        _("A payment was returned or disputed: %(amount)s credits are still owed."),
+        _("They had been used, given away or put on hold. The next credits to arrive pay them off."),
         button=_("See the receipt"),
         necessary=True,
     ),
@@ -208,21 +208,21 @@ ALL: tuple[Kind, ...] = (
         "account.guessed",
         _("Wrong passwords for my account"),
         _(
-            "%(n)s wrong passwords were tried for your account within an hour, from where you never signed in."
+            "Someone tried %(n)s wrong passwords on your account within an hour, on devices you haven't used here."
         ),
         _(
-            "Nobody came in by them. Where you signed in before you can sign in as ever; elsewhere, if you are asked "
-            "to wait, set a new password by e-mail. If you use your password anywhere else, set a new one anyway."
+            "None of them got in. You can sign in as usual on devices you've used here before; elsewhere, if you're "
+            "asked to wait, reset your password by e-mail. If you use it on other sites too, change it anyway."
         ),
-        _("See who came in"),
+        _("See the sign-ins"),
         necessary=True,
     ),
     Kind(
         "account.codes_guessed",
         _("Wrong codes for my account"),
-        _("Somebody gave your password, and then wrong codes until no more were taken."),
-        _("If that was not you, somebody knows your password: set a new one now."),
-        _("See who came in"),
+        _("Someone entered your password, then wrong codes until no more were accepted."),
+        _("If that wasn't you, someone knows your password. Change it now."),
+        _("See the sign-ins"),
         necessary=True,
     ),
     Kind(

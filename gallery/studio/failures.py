@@ -32,7 +32,7 @@ OURS: Mapping[str, Promise] = {
     collecting.TOO_MANY: gettext_lazy("The upstream's result held too many files."),
     collecting.NOT_FITTING: gettext_lazy("The upstream's result did not fit this model. Try again."),
     fetching.TOO_LARGE: gettext_lazy("A file of the upstream's result was too large."),
-    fetching.NO_PICTURE: gettext_lazy("The upstream sent no picture that can be read. Try again."),
+    fetching.NO_PICTURE: gettext_lazy("The upstream sent no readable picture. Try again."),
     collecting.UNJUDGED: gettext_lazy(
         "What came could not be checked just now, and was not let through. Try again."
     ),

@@ -152,7 +152,7 @@ def _sentence(name: str, rule: dict[str, Any], value: Any, fault: Fault) -> str:
             "value": text(value)[:40],
         }
     if fault.type == "too_many":
-        return _("These are more pictures than may wait at once. Ask for fewer. Nothing was charged.")
+        return _("That's more pictures than can wait at once. Ask for fewer. Nothing was charged.")
     if fault.type == "enum":
         return _("%(field)s: choose one of the values listed.") % {"field": label}
     return fault.description

@@ -13,14 +13,15 @@ from predictions.refusals import StorageFull
 def full_words(full: StorageFull) -> str:
     """Which room is full, in the reader's language."""
     if full.what is None:
-        return _("Other files of yours took the room at the same moment. Try again. Nothing was charged.")
+        return _(
+            "Another file of yours has just taken the remaining storage. Try again. Nothing was charged."
+        )
     if full.what == "file":
-        return _("This file is larger than all the room that your files have. Use a smaller one.")
+        return _("This file is larger than all of your storage. Choose a smaller one.")
     if full.what == "uploads":
-        return _("Your uploads take all the room that they may. Each goes a day after it came.")
+        return _("Your uploads have used up their storage. Each is deleted a day after you sent it.")
     return _(
-        "Your pictures and uploads take all the room that you have. Delete some and empty the trash. "
-        "Nothing was charged."
+        "Your pictures and uploads have used up your storage. Delete some and empty the trash. Nothing was charged."
     )
 
 
@@ -28,15 +29,13 @@ def waiting_words(refused: refusals.TooManyWaiting) -> str:
     """What of the account's is waiting as much as it may, in the reader's language."""
     if refused.what == "predictions":
         words = ngettext(
-            "%(n)s picture of this account is waiting, which is as many as may.",
-            "%(n)s pictures of this account are waiting, which is as many as may.",
+            "This account already has %(n)s picture waiting, the most it may have.",
+            "This account already has %(n)s pictures waiting, the most it may have.",
             refused.most,
         ) % {"n": refused.most}
     elif refused.what == "input_bytes":
-        words = _(
-            "The files sent with what this account has waiting take %(size)s, which is as much as they may."
-        )
+        words = _("The files sent with this account's waiting pictures take up %(size)s, the most they may.")
         words %= {"size": filesizeformat(refused.most)}
     else:
-        words = _("What is being made may take all the room that is left.")
+        words = _("The pictures being made may take up all the storage that's left.")
     return f"{words} {_('Nothing was charged. Try again when some of it is done.')}"

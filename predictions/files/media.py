@@ -60,9 +60,7 @@ class StorageAway(APIException):
     wait = 5
 
     def __init__(self) -> None:
-        words = _(
-            "The files of this server cannot be reached at this moment. Nothing was lost; try again soon."
-        )
+        words = _("This server's files can't be reached right now. Nothing is lost. Try again soon.")
         super().__init__(words)
 
 

@@ -40,34 +40,34 @@ class Patience:
 PATIENCE: Mapping[FileFault, Patience] = {
     "missing": Patience(
         30.0,
-        gettext_noop("A finished file is not there yet. It is asked for again for half a minute."),
+        gettext_noop("A finished file isn't there yet. Trying again for half a minute."),
         GONE,
         pause_s=10.0,
     ),
     "cut": Patience(
         120.0,
-        gettext_noop("A finished file came incomplete. It is asked for again."),
-        gettext_noop("The finished files came incomplete each time they were asked for. Try again."),
+        gettext_noop("A finished file arrived incomplete. Trying again."),
+        gettext_noop("The finished files arrived incomplete each time. Try again."),
         most=3,
         pause_s=10.0,
     ),
     "slow": Patience(
         120.0,
-        gettext_noop("A finished file comes too slowly. It is asked for again."),
-        gettext_noop("The finished files came too slowly to be stored. Try again."),
+        gettext_noop("A finished file is arriving too slowly. Trying again."),
+        gettext_noop("The finished files arrived too slowly to be stored. Try again."),
         most=3,
         pause_s=10.0,
     ),
     "busy": Patience(
         120.0,
-        gettext_noop("The server that keeps a finished file answered with an error. It is asked again."),
-        gettext_noop("The server that keeps the finished files answered with errors only. Try again later."),
+        gettext_noop("The server that has a finished file answered with an error. Trying again."),
+        gettext_noop("The server that has the finished files kept answering with errors. Try again later."),
         pause_s=20.0,
     ),
     "unreachable": Patience(
         COLLECT_PATIENCE,
-        gettext_noop("The server that keeps a finished file cannot be reached. It is tried for ten minutes."),
-        gettext_noop("The server that keeps the finished files could not be reached. Try again later."),
+        gettext_noop("The server that has a finished file can't be reached. Trying again for ten minutes."),
+        gettext_noop("The server that has the finished files couldn't be reached. Try again later."),
     ),
 }
 ENDS = tuple(one.end for one in PATIENCE.values())

@@ -206,7 +206,7 @@ OUTPUT = [
     Case("output-short*2"),
     Case("output-gone*2"),
     Case("output-403*2"),
-    unusable("output-short", "came incomplete"),
+    unusable("output-short", "arrived incomplete"),
     unusable("output-500", "answered with errors"),
     Case("output-type"),
     Case("output-redirect"),

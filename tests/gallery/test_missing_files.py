@@ -113,7 +113,7 @@ def test_an_archive_is_not_begun_while_the_storage_is_away(public: Item, as_alic
     unmount()
     answer = as_alice.post("/library/zip/", {"ids": public.public_id}, follow=True)
     assert answer.redirect_chain == [("/", 302)]
-    assert "The files of this server cannot be reached at this moment." in answer.content.decode()
+    assert "files can&#x27;t be reached right now." in answer.content.decode()
 
 
 def test_an_export_waits_for_a_storage_that_is_away(public: Item, alice: User) -> None:

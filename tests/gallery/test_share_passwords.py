@@ -248,5 +248,5 @@ def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(
     monkeypatch.setattr(hashing, "ROOM", hashing.Room(0, 0))
     answer = tried(client, locked, HTTP_ACCEPT="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert "yours was not looked at" in answer.json()["detail"]
+    assert "get to yours" in answer.json()["detail"]
     assert not Throttle.objects.exists()

@@ -87,7 +87,7 @@ def test_the_half_minute_begins_when_a_file_was_first_found_missing(
     assert again(row, house, PICTURE, after_s=20).status == "succeeded"
 
 
-@pytest.mark.parametrize(("trouble", "says"), [(CUT, "came incomplete"), (SLOW, "came too slowly")])
+@pytest.mark.parametrize(("trouble", "says"), [(CUT, "arrived incomplete"), (SLOW, "arrived too slowly")])
 def test_a_file_that_comes_broken_three_times_is_given_up(
     alice: User, four: Version, house: House, trouble: FileError, says: str
 ) -> None:
@@ -118,7 +118,7 @@ def test_only_a_server_that_cannot_be_reached_is_tried_for_ten_minutes(
         row = again(row, house, AWAY, after_s=60)
         assert row.status == "processing"
     row = again(row, house, AWAY, after_s=61)
-    assert row.status == "failed" and "could not be reached" in str(row.error)
+    assert row.status == "failed" and "couldn't be reached" in str(row.error)
 
 
 def test_while_it_is_tried_the_log_and_the_page_and_the_servers_log_say_so(
@@ -126,9 +126,9 @@ def test_while_it_is_tried_the_log_and_the_page_and_the_servers_log_say_so(
 ) -> None:
     with caplog.at_level(logging.INFO):
         row = begun(alice, four, house, CUT, webhook="https://example.org/hook", webhook_events=["logs"])
-    line = "[A finished file came incomplete. It is asked for again.]\n"
+    line = "[A finished file arrived incomplete. Trying again.]\n"
     assert row.logs == line
-    assert Batch(row, []).trouble == "A finished file came incomplete. It is asked for again."
+    assert Batch(row, []).trouble == "A finished file arrived incomplete. Trying again."
     assert Delivery.objects.filter(prediction=row, event="logs").exists()
     told = "\n".join(record.getMessage() for record in caplog.records)
     assert "collect_later" in told and row.public_id in told
@@ -172,7 +172,7 @@ def test_what_is_no_picture_is_told_without_a_path_or_an_exception(
     )
     # The operator reads all of it.
     assert "UnidentifiedImageError" in "\n".join(record.getMessage() for record in caplog.records)
-    assert failures.reason(row) == "The upstream sent no picture that can be read. Try again."
+    assert failures.reason(row) == "The upstream sent no readable picture. Try again."
 
 
 # -- what the upstream's client takes them for ---------------------------------------------------------------

@@ -288,7 +288,7 @@ def test_every_door_refuses_in_its_own_words(
     page = client_of(alice).post(
         "/studio/make/", {"model": version.model.ref, "prompt": "a cat"}, headers={"Accept-Language": "en"}
     )
-    assert "1 picture of this account is waiting" in page.content.decode()
+    assert "This account already has 1 picture waiting" in page.content.decode()
     assert Prediction.objects.count() == 1
 
 

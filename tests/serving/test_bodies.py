@@ -465,7 +465,7 @@ def test_a_larger_body_under_our_own_api_is_refused_in_kilobytes(lean: Served) -
     answer = lean.client.post("/api/echo", content=b"x" * 300_000)
 
     assert answer.status_code == 413
-    assert "256 KiB is the most" in answer.text
+    assert "The limit is 256 KiB" in answer.text
 
 
 def test_too_much_at_once_is_told_to_openais_clients_as_they_know_it() -> None:

@@ -239,7 +239,7 @@ def _ban(request: HttpRequest, wanted: Filter, case: Case, form: DecisionForm) -
         return _said(request, wanted, case, NOT_YOURS)
     except NotPossible:
         return _said(request, wanted, case, _("That cannot be done any more: what it is about changed."))
-    words = _("%(name)s is banned. What was decided here before stands as it was.") % name
+    words = _("%(name)s is banned. The earlier decision still stands.") % name
     return _went(request, wanted, [banned], banned.pk, words)
 
 

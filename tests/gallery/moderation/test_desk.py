@@ -130,7 +130,7 @@ def test_a_case_about_what_is_hidden_already_can_still_be_turned_into_a_ban(
     assert "Ban alice?" in answer.content.decode()
     sent = {"deed": "ban", "sure": "1", "note": "The third time."}
     answer = as_bea.post(f"{DESK}{case.pk}/decide/", sent, headers=headers, follow=True)
-    assert "alice is banned. What was decided here before stands as it was." in answer.content.decode()
+    assert "alice is banned. The earlier decision still stands." in answer.content.decode()
     ban = Sanction.objects.get(user=alice)
     assert (ban.kind, ban.case, ban.made_by.username, ban.note) == ("ban", case.pk, "bea", "The third time.")
     case.refresh_from_db()
