@@ -71,10 +71,10 @@ def test_an_upstreams_name_is_looked_at_whenever_it_is_resolved(monkeypatch: pyt
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     with FileServer({"/v1/models": (200, {}, b"{}")}) as server:
         url = f"http://far.example:{server.url.rpartition(':')[2]}/v1"
-        for allowed, asked in ((False, []), (True, ["/v1/models"])):
+        for allowed in (False, True):
             api = Api(dataclasses.replace(config(url), allow_private=allowed))
             with contextlib.ExitStack() as expected:
                 if not allowed:
                     expected.enter_context(pytest.raises(ProviderError, match=clients.INNER))
                 asyncio.run(api.ask("GET", "/models", lambda answer: answer.status, patience=1.0))
-            assert server.asked == asked
+            assert server.asked == ["/v1/models"] * allowed
