@@ -77,9 +77,8 @@ def _pytest(
 ) -> int:
     if arguments is None:
         return NOTHING_CHOSEN
-    return again.pytest(
-        "official clients", ["-m", "clients", *options, *arguments], {**os.environ, **environment()}
-    )
+    chosen = [*again.OF_OTHERS, "-m", "clients", *options, *arguments]
+    return again.pytest("official clients", chosen, {**os.environ, **environment()})
 
 
 if __name__ == "__main__":
