@@ -33,7 +33,7 @@ NOTES = "DARKROOM_TEST_SECOND_TRIES"
 FAILED = 1
 LIMIT_S = 55 * 60.0
 """Seconds for all tests of a lane, about twice what the longest needs on two busy cores. A test has its own."""
-OF_OTHERS = ("-W", "default::ResourceWarning")
+OF_OTHERS = ("-W", "ignore::ResourceWarning")
 """For lanes that run others' code, published clients and a browser's driver: they leave sockets to the collector."""
 _RUN_OTHERS = {"browser", "schemathesis", "seeds"}
 TELLING_S = 5.0
