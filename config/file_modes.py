@@ -38,7 +38,8 @@ def _is_ours_alone(folder: Path) -> bool:
     facts = folder.stat()
     if facts.st_uid != os.geteuid() or facts.st_mode & stat.S_ISVTX:
         return False
-    return all(entry.stat(follow_symlinks=False).st_uid == facts.st_uid for entry in os.scandir(folder))
+    with os.scandir(folder) as entries:
+        return all(entry.stat(follow_symlinks=False).st_uid == facts.st_uid for entry in entries)
 
 
 def _close_folder(folder: Path) -> None:

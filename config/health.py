@@ -32,9 +32,9 @@ def report() -> tuple[bool, dict[str, Any]]:
     try:
         parts["database"] = {"ok": True}
         parts |= _beats()
-        _tell_away("")
+        _tell_away(None)
     except (DatabaseError, InterfaceError) as error:
-        _tell_away(str(error).strip().partition("\n")[0])
+        _tell_away(error)
         parts["database"] = {"ok": False, "detail": "cannot be reached"}
         parts |= {name: {"ok": False, "detail": "unknown"} for name in FRESH if name not in parts}
     parts["storage"] = _storage()
@@ -47,14 +47,14 @@ def report() -> tuple[bool, dict[str, Any]]:
 _is_away = False
 
 
-def _tell_away(reason: str) -> None:
+def _tell_away(error: Exception | None) -> None:
     """Log that the database went away, or is back: once, however often somebody asks meanwhile."""
     global _is_away
-    if reason and not _is_away:
-        log.error("health_database", reason=reason)
-    elif not reason and _is_away:
+    if error is not None and not _is_away:
+        log.error("health_database", reason=str(error).strip().partition("\n")[0])
+    elif error is None and _is_away:
         log.info("health_database_back")
-    _is_away = bool(reason)
+    _is_away = error is not None
 
 
 def silent() -> list[str]:

@@ -33,9 +33,6 @@ NOTES = "DARKROOM_TEST_SECOND_TRIES"
 FAILED = 1
 LIMIT_S = 55 * 60.0
 """Seconds for all tests of a lane, about twice what the longest needs on two busy cores. A test has its own."""
-OF_OTHERS = ("-W", "ignore::ResourceWarning")
-"""For lanes that run others' code, published clients and a browser's driver: they leave sockets to the collector."""
-_RUN_OTHERS = {"browser", "schemathesis", "seeds"}
 TELLING_S = 5.0
 """Seconds in which the processes of a lane that is ended write down where they stand."""
 
@@ -75,8 +72,7 @@ def bearing(mark: str, arguments: list[str], folder: Path = Path("tests")) -> li
 def _main(words: list[str]) -> int:
     lane, *arguments = words
     if arguments[:1] == ["--bearing"]:
-        others = OF_OTHERS if arguments[1] in _RUN_OTHERS else ()
-        arguments = [*others, *bearing(arguments[1], arguments[2:])]
+        arguments = bearing(arguments[1], arguments[2:])
     return pytest(lane, arguments)
 
 

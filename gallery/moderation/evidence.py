@@ -122,8 +122,8 @@ def seal_some() -> bool:
             # It is tried again in a while, and holds up no other, however many there are.
             _stuck[row.pk] = now + AGAIN_S
             known = isinstance(fault, Gone | OSError | media.DiskFull)
-            why = type(fault).__name__
-            log.error("evidence_not_sealed", evidence=row.pk, why=why, exc_info=None if known else fault)
+            trouble = None if known else fault
+            log.error("evidence_not_sealed", evidence=row.pk, why=type(fault).__name__, exc_info=trouble)
             continue
         return True
     return False

@@ -77,8 +77,9 @@ def _pytest(
 ) -> int:
     if arguments is None:
         return NOTHING_CHOSEN
-    chosen = [*again.OF_OTHERS, "-m", "clients", *options, *arguments]
-    return again.pytest("official clients", chosen, {**os.environ, **environment()})
+    return again.pytest(
+        "official clients", ["-m", "clients", *options, *arguments], {**os.environ, **environment()}
+    )
 
 
 if __name__ == "__main__":

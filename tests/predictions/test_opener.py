@@ -129,7 +129,7 @@ def test_a_bomb_stops_its_own_child_while_good_files_beside_it_are_read(
     Image.new("1", (6500, 6100)).save(bomb, "PNG")
     paths = [kept(tmp_path, f"{number}", bomb.getvalue() if number == 3 else GOOD) for number in range(8)]
     looks = [threads.submit(looked, path) for path in paths]
-    assert "MemoryError" in why(looks.pop(3)) and len(bomb.getvalue()) < 50_000
+    assert "too much memory" in why(looks.pop(3)) and len(bomb.getvalue()) < 50_000
     assert [look.result(60).width for look in looks] == [64] * 7
 
 
