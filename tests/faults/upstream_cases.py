@@ -207,7 +207,7 @@ OUTPUT = [
     Case("output-gone*2"),
     Case("output-403*2"),
     unusable("output-short", "arrived incomplete"),
-    unusable("output-500", "answered with errors"),
+    unusable("output-500", "answering with errors"),
     Case("output-type"),
     Case("output-redirect"),
     Case("output-data"),

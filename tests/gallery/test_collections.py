@@ -28,7 +28,7 @@ def some_items(user: User, count: int, **fields: Any) -> list[Item]:
     return [
         factories.make_item(
             user,
-            factories.make_output(prediction, file=factories.make_stored_file(b"x"), index=index),
+            factories.make_output(prediction, file=factories.make_stored_file(), index=index),
             title=f"picture {index}",
             **fields,
         )

@@ -20,10 +20,10 @@ REFUSALS = {
     503: Refused(503, bodies._FULL, 5),
 }
 SAYS = {
-    408: "did not arrive in time",
-    413: "The request body is too large: 1 MiB is the most.",
-    429: "Too much of yours is on its way to this server.",
-    503: "Too much is on its way to this server.",
+    408: "took too long to arrive",
+    413: "The request body is too large. The limit is 1 MiB.",
+    429: "Too many of your uploads are in progress.",
+    503: "The server is receiving too much right now.",
 }
 TOO_OLD = "open too long"
 
