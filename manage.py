@@ -16,6 +16,10 @@ def main() -> None:
     if sys.argv[1:2] == ["web"]:
         # Before the settings are read: only a web process keeps a connection pool.
         os.environ["DARKROOM_PROCESS_ROLE"] = "web"
+    if sys.argv[1:2] == ["work"]:
+        # Its parts are forked from it: without the panels, and with the queue's name, which django-q2 reads at once.
+        os.environ.setdefault("DARKROOM_PROCESS_ROLE", "work")
+        os.environ.setdefault("Q_CLUSTER_NAME", "work")
     from django.core.management import execute_from_command_line
 
     from config.env import SettingError

@@ -1,6 +1,7 @@
-"""Where `script/server` ends: prepares the house, opens the door, and supervises web and work.
+"""Where `script/server` ends: `python -m config.server` prepares the installation, listens, and supervises all parts.
 
-Plain Python without Django, so that the process at the top stays small: `python -m config.server`.
+This process imports everything once and forks the parts. It has one thread and never a connection to the database; the
+migrations run in a child.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from config import preload
+from config.env import SettingError
 from config.file_modes import UMASK
-from predictions.running import kin, leash
-from predictions.running.supervisor import Part, Supervisor
+from predictions.running import forks, kin, leash
+from predictions.running.supervisor import Part
 
 BASE = Path(__file__).resolve().parent.parent
 EXAMPLE = {
@@ -54,7 +57,9 @@ def main() -> int:
     try:
         data = _data_folder()
         with _alone(data), _door() as door:
+            _load()
             _prepare()
+            preload.warm()
             _supervise(door, data)
     except CannotStart as error:
         print(error, file=sys.stderr)  # noqa: T201
@@ -140,50 +145,81 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     return f"Cannot listen on {host} port {port}: {error.strerror}."
 
 
+def _load() -> None:
+    try:
+        preload.load()
+    except SettingError as error:
+        # Where it was read helps nobody who has to mend it: the sentence names the setting.
+        raise CannotStart(str(error)) from None
+    except Exception:
+        traceback.print_exc()
+        raise CannotStart("Darkroom could not be loaded; the lines above say why.") from None
+
+
 def _prepare() -> None:
-    """Migrations, catalogue, static files, first administrator: in a child, so that nothing of Django stays here."""
+    """Migrations, catalogue, static files, first administrator: in a child, so that no connection is left here."""
     before, after = os.pipe()
+    # Let go at the end, however this process ends: then the child ends too.
     with os.fdopen(after, "w"):
-        child = subprocess.run(
-            [sys.executable, str(BASE / "manage.py"), "prepare"],
-            env={**os.environ, leash.VARIABLE: str(before)},
-            pass_fds=(before,),
-            stdout=sys.stderr.fileno(),
-            start_new_session=True,  # Ctrl-C is for this process; it ends the child itself
-            check=False,
-        )
+        if forks.SUPPORTED:
+            code = forks.fork("dr-prepare", _run_prepare, leash_fd=before).wait()
+        else:
+            code = subprocess.run(
+                [*_manage(), "prepare"],
+                env={**os.environ, leash.VARIABLE: str(before)},
+                pass_fds=(before,),
+                stdout=sys.stderr.fileno(),
+                start_new_session=True,  # Ctrl-C is for this process; it ends the child itself
+                check=False,
+            ).returncode
     os.close(before)
-    if child.returncode:
+    if code:
         raise CannotStart("Darkroom could not be prepared; the lines above say why.")
 
 
+def _run_prepare() -> None:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", "prepare"])
+
+
+def _manage() -> list[str]:
+    return [sys.executable, str(BASE / "manage.py")]
+
+
 def _supervise(door: socket.socket, data: Path) -> None:
+    from predictions.running import house
+
     fd = door.fileno()
-    manage = [sys.executable, str(BASE / "manage.py")]
-    role = {"DARKROOM_PROCESS_ROLE": "web"}
-    supervisor = Supervisor(
-        [
-            # The checks have just passed in `prepare`, and a start after a kill should not pay for them.
-            Part(
-                "web",
-                [*manage, "web", "--fd", str(fd), "--skip-checks"],
-                role,
-                fds=(fd,),
-                stage=0,
-                grace_s=9.0,
-            ),
-            Part(
-                "work",
-                [*manage, "work", "--skip-checks"],
-                {"DARKROOM_PROCESS_ROLE": "work"},
-                stage=1,
-                grace_s=8.0,
-            ),
-        ]
+    web = Part(
+        "web",
+        # The checks have just passed in `prepare`, and a start after a kill should not pay for them.
+        [*_manage(), "web", "--fd", str(fd), "--skip-checks"],
+        {"DARKROOM_PROCESS_ROLE": "web"},
+        fds=(fd,),
+        stage=0,
+        grace_s=9.0,
+        run=lambda: _serve(fd),
     )
-    url = _url(door)
-    threading.Thread(target=_announce, args=(url, data), name="announce", daemon=True).start()
-    supervisor.run()
+    with _announcer(_url(door), data):
+        house.supervise(before=[web])
+
+
+def _serve(fd: int) -> None:
+    from django.core.management import call_command
+
+    preload.become_web()
+    call_command("web", fd=fd, skip_checks=True)
+
+
+@contextlib.contextmanager
+def _announcer(url: str, data: Path) -> Iterator[None]:
+    """A child that says once that all is ready. Not a thread: this process forks."""
+    before, after = os.pipe()
+    with os.fdopen(after, "w"):
+        forks.fork("dr-announce", lambda: _announce(url, data), leash_fd=before, stdout=True)
+        os.close(before)
+        yield
 
 
 def _url(door: socket.socket) -> str:

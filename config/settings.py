@@ -25,6 +25,8 @@ CONFORMANCE = env.boolean("DARKROOM_CONFORMANCE", False)
 # Set by the processes themselves: "web" where requests are served, so that only they keep a connection pool; "work"
 # below the supervisor of the work.
 PROCESS_ROLE = os.environ.get("DARKROOM_PROCESS_ROLE", "")
+# Whether the supervisor imports everything once and forks its parts, where the system allows it.
+PRELOAD = env.boolean("DARKROOM_PRELOAD", True)
 
 # -- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = env.public_address("DARKROOM_PUBLIC_URL")
@@ -130,15 +132,16 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database(env.secret("DARKROOM_DATABASE_URL"), DATA / "darkroom.sqlite3")
 }
 ON_POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
+# psycopg's default is 4 in all. Only of a web process: others are forked, and a pool is one process's.
+DATABASE_POOL = {
+    "min_size": 2,
+    "max_size": env.integer("DARKROOM_DATABASE_POOL", 10, minimum=2, maximum=200),
+    "timeout": 10,
+    # After each try in vain a pool pauses longer, up to minutes. Begun anew, it tries while a request waits for it.
+    "reconnect_timeout": 4,
+}
 if ON_POSTGRES and PROCESS_ROLE == "web":
-    # psycopg's default is 4 in all; and a pool made before django-q forks would be shared by its workers.
-    DATABASES["default"]["OPTIONS"]["pool"] = {
-        "min_size": 2,
-        "max_size": env.integer("DARKROOM_DATABASE_POOL", 10, minimum=2, maximum=200),
-        "timeout": 10,
-        # After each try in vain a pool pauses longer, up to minutes. Begun anew, it tries while a request waits for it.
-        "reconnect_timeout": 4,
-    }
+    DATABASES["default"]["OPTIONS"]["pool"] = DATABASE_POOL
 elif ON_POSTGRES:
     DATABASES["default"]["CONN_MAX_AGE"] = None
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -1,4 +1,4 @@
-"""Warm-up of a web process: what its first requests would load or build is there before its first thread starts.
+"""Warm-up: what the first requests would load or build is there before a web process starts its first thread.
 
 Several threads that load one module, or build one object, at the same time may each see half of it: with Redis the
 first forty requests after a start were answered with errors once, because `limits` had looked into a half-loaded
@@ -36,15 +36,25 @@ LAZY = (
 
 
 def run() -> None:
+    """All of it, in a web process."""
+    _take((*SHARED, *OWN))
+    # All of that stays, and the collector need not look through it: that would stop every request for some tenths.
+    gc.collect()
+    gc.freeze()
+
+
+def share() -> None:
+    """What processes forked from this one may share: nothing that holds a connection."""
+    _take(SHARED)
+
+
+def _take(steps: tuple[Callable[[], object], ...]) -> None:
     """Load and build it. A part that fails is logged, and left to the request that needs it."""
-    for step in STEPS:
+    for step in steps:
         try:
             step()
         except Exception as error:
             log.warning("warmup_incomplete", part=step.__name__.strip("_"), exc_info=error)
-    # All of that stays, and the collector need not look through it: that would stop every request for some tenths.
-    gc.collect()
-    gc.freeze()
 
 
 def _modules() -> None:
@@ -92,11 +102,5 @@ def _providers() -> None:
     providers.registry()
 
 
-STEPS: tuple[Callable[[], object], ...] = (
-    _modules,
-    _counters,
-    _addresses,
-    _templates,
-    _static_files,
-    _providers,
-)
+SHARED: tuple[Callable[[], object], ...] = (_modules, _addresses, _templates, _static_files)
+OWN: tuple[Callable[[], object], ...] = (_counters, _providers)

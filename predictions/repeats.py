@@ -26,7 +26,6 @@ LIFE = timedelta(seconds=120)
 KEPT = timedelta(minutes=10)
 
 _HOUSE = os.environ.get("DARKROOM_INSTANCE", "local")
-_PROCESS = f"{_HOUSE}:{secrets.token_hex(8)}"
 _looked_back = False
 
 
@@ -54,7 +53,7 @@ def remember(repeat: Repeatable, predictions: list[Prediction]) -> None:
             body_hash=repeat.body_hash,
             request=repeat.request,
             prediction=prediction,
-            instance=_PROCESS,
+            instance=_process(),
         )
         for prediction in predictions
     )
@@ -75,7 +74,7 @@ def take(account: Account, user: User, repeat: Repeatable | None) -> list[Predic
         first = rows.order_by("id").values_list("request", flat=True).first()
         if first is None:
             return []
-        taken = rows.filter(request=first).update(lost=False, request=repeat.request, instance=_PROCESS)
+        taken = rows.filter(request=first).update(lost=False, request=repeat.request, instance=_process())
     if not taken:
         # Another repeat was quicker; what it does not answer will be lost again.
         return []
@@ -109,6 +108,15 @@ def forgotten() -> QuerySet[UnansweredCreate]:
     return UnansweredCreate.objects.filter(created_at__lt=Now() - KEPT)
 
 
+_names: dict[int, str] = {}
+
+
+def _process() -> str:
+    """The name of this process, which its forks do not share."""
+    # `setdefault` is one step: of two threads that ask first both get the same.
+    return _names.setdefault(os.getpid(), f"{_HOUSE}:{secrets.token_hex(8)}")
+
+
 def _own_up() -> None:
     """Once in the life of a process: what its predecessor in this house had not answered is lost."""
     global _looked_back
@@ -116,6 +124,6 @@ def _own_up() -> None:
         return
     with transaction.atomic():
         UnansweredCreate.objects.filter(instance__startswith=f"{_HOUSE}:", lost=False).exclude(
-            instance=_PROCESS
+            instance=_process()
         ).update(lost=True)
     _looked_back = True

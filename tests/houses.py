@@ -131,7 +131,7 @@ class House:
         return found
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
-        """The processes by kind: server, web, work, cluster, sentinel, worker, monitor, pusher, watcher, sweep, poster,
+        """The processes by kind: server, web, cluster, sentinel, worker, monitor, pusher, watcher, sweep, poster,
         opener, engine, zygote, painter.
         """
         kinds: dict[str, list[psutil.Process]] = {}

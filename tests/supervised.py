@@ -1,13 +1,18 @@
 """A supervisor in a process of its own, for tests: `python -m tests.supervised FOLDER` with parts as JSON on stdin.
 
-Each part is {"name", "code", "stage", "grace_s"}; `code` is Python that finds FOLDER in `here` and may call `mark`.
+Each part is {"name", "code", "stage", "grace_s", "silent_s", "fork"}; `code` is Python that finds FOLDER in `here` and
+may call `mark`. While FOLDER/refuse is there, nothing can be forked.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from predictions.running.supervisor import Part, Supervisor
 
@@ -19,7 +24,7 @@ from predictions.running import leash
 here = Path({here!r})
 def mark(name, pid=None):
     with (here / name).open("a") as file:
-        file.write(f"{{pid or os.getpid()}}\\n")
+        file.write(f"{{os.getpid() if pid is None else pid}}\\n")
 def forever():
     # Shortly: a signal that comes as a sleep begins is only heard of when it ends.
     while True:
@@ -28,30 +33,44 @@ leash.arm()
 """
 
 
+def _source(folder: Path, code: str) -> str:
+    root = str(Path(__file__).resolve().parent.parent)
+    return PRELUDE.format(root=root, here=str(folder)) + code
+
+
 def program(folder: Path, code: str) -> list[str]:
     """The command line of a child that runs `code` after the prelude."""
-    root = str(Path(__file__).resolve().parent.parent)
-    return [sys.executable, "-c", PRELUDE.format(root=root, here=str(folder)) + code]
+    return [sys.executable, "-c", _source(folder, code)]
+
+
+def _part(folder: Path, one: dict[str, Any]) -> Part:
+    return Part(
+        one["name"],
+        program(folder, one["code"]),
+        stage=one.get("stage", 0),
+        grace_s=one.get("grace_s", 5.0),
+        silent_s=one.get("silent_s", 0.0),
+        run=partial(exec, _source(folder, one["code"]), {}) if one.get("fork") else None,
+    )
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    parts = [
-        Part(
-            one["name"],
-            program(folder, one["code"]),
-            stage=one.get("stage", 0),
-            grace_s=one.get("grace_s", 5.0),
-        )
-        for one in json.load(sys.stdin)
-    ]
+    refuse, fork = folder / "refuse", os.fork
+
+    def limited() -> int:
+        if refuse.exists():
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    os.fork = limited
 
     def tick() -> None:
         new = folder / "states.new"
         new.write_text(json.dumps(supervisor.states()))
         new.replace(folder / "states")
 
-    supervisor = Supervisor(parts, on_tick=tick)
+    supervisor = Supervisor([_part(folder, one) for one in json.load(sys.stdin)], fork=True, on_tick=tick)
     supervisor.run()
 
 

@@ -41,7 +41,6 @@ def whole(one: House) -> dict[str, list[int]] | None:
     singles = (
         "server",
         "web",
-        "work",
         "cluster",
         "sentinel",
         "monitor",
@@ -88,13 +87,15 @@ def _sleeping(one: House, number: int) -> bool:
     return bool(Database(one).rows(taken)[0][0] >= number)
 
 
-@pytest.mark.parametrize("kind", ["web", "work", "watcher", "sweep", "engine"])
+PARTS = ("web", "watcher", "sweep", "engine")
+
+
+@pytest.mark.parametrize("kind", PARTS)
 def test_it_starts_a_killed_part_again_and_keeps_the_others(running: House, kind: str) -> None:
     before = eventually(lambda: whole(running))
     kill(before[kind][0])
     after = eventually(lambda: (now := whole(running)) and now[kind] != before[kind] and now)
-    changed = {name for name in ("web", "work", "watcher", "sweep", "engine") if after[name] != before[name]}
-    assert changed == ({"work", "watcher", "sweep", "engine"} if kind == "work" else {kind})
+    assert {name for name in PARTS if after[name] != before[name]} == {kind}
     eventually(lambda: not any(map(psutil.pid_exists, before[kind])))
 
 

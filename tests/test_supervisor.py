@@ -239,3 +239,83 @@ def test_a_second_signal_does_not_wait_for_the_grace(start: Start, tmp_path: Pat
     eventually(lambda: marks(tmp_path, "asked"))
     supervisor.terminate()
     assert supervisor.wait(timeout=60) == 0
+
+
+# -- forked parts, and signs of life ----------------------------------------------------------------------------------
+
+
+def test_a_forked_part_comes_back_however_it_ended(start: Start, tmp_path: Path) -> None:
+    code = "mark('a')\nif len((here/'a').read_text().split()) < 3: os.kill(os.getpid(), 9)\nforever()"
+    start([{"name": "a", "code": code, "fork": True}])
+    assert len(eventually(lambda: len(found := marks(tmp_path, "a")) >= 3 and found)) == 3
+
+
+def test_a_forked_part_has_a_session_leash_and_descriptors_of_its_own(start: Start, tmp_path: Path) -> None:
+    code = """
+mark('session', os.getsid(0) == os.getpid())
+mark('threads', len(os.listdir('/proc/self/task')))
+open_ = {os.readlink(f'/proc/self/fd/{n}').split(':')[0] for n in os.listdir('/proc/self/fd')
+         if os.path.exists(f'/proc/self/fd/{n}') or os.path.islink(f'/proc/self/fd/{n}')}
+(here / 'open').write_text(' '.join(sorted(open_)))
+(here / 'signals').write_text(' '.join(str(int(signal.getsignal(n))) for n in (signal.SIGTERM, signal.SIGCHLD)))
+mark('done')
+forever()
+"""
+    start([{"name": "other", "code": STAY, "fork": True}, {"name": "a", "code": code, "fork": True}])
+    eventually(lambda: marks(tmp_path, "done"))
+    assert (tmp_path / "session").read_text().strip() == "True"
+    assert (tmp_path / "threads").read_text().strip() == "1"
+    # Its leash twice (the kernel's signal belongs to an opening of its own), its pipe for signs, the streams.
+    assert "socket" not in (tmp_path / "open").read_text()
+    assert (tmp_path / "signals").read_text() == "0 0"
+
+
+def test_no_forked_part_outlives_a_supervisor_that_was_killed(start: Start, tmp_path: Path) -> None:
+    code = "mark('a')\nif os.fork() == 0:\n    os.setsid()\n    mark('grandchild')\nforever()"
+    supervisor = start([{"name": "a", "code": code, "fork": True}, {"name": "b", "code": STAY, "fork": True}])
+    found = [eventually(lambda n=name: marks(tmp_path, n))[0] for name in ("a", "grandchild", "stay")]
+    kill(supervisor.pid)
+    eventually(lambda: not any(map(alive, found)))
+
+
+def test_a_forked_part_that_raises_is_told_in_the_log_and_started_again(start: Start, tmp_path: Path) -> None:
+    start([{"name": "a", "code": "mark('a'); raise ValueError('so it broke')", "fork": True}])
+    eventually(lambda: len(marks(tmp_path, "a")) >= 2)
+    assert "ValueError: so it broke" in (tmp_path / "log").read_text()
+
+
+def test_forked_parts_draw_different_random_numbers(start: Start, tmp_path: Path) -> None:
+    code = "import random, uuid; mark('drawn', random.getrandbits(60)); mark('drawn', uuid.uuid4().int); forever()"
+    start([{"name": name, "code": code, "fork": True} for name in "abc"])
+    assert len(set(eventually(lambda: len(found := marks(tmp_path, "drawn")) == 6 and found))) == 6
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_part_that_gives_no_sign_of_life_is_killed_and_started_again(
+    start: Start, tmp_path: Path, fork: bool
+) -> None:
+    signs = "from predictions.running import life\nmark('{0}')\nwhile True: {1}; time.sleep(0.1)"
+    start(
+        [
+            {"name": "frozen", "code": signs.format("frozen", "pass"), "fork": fork, "silent_s": 1.0},
+            {"name": "alive", "code": signs.format("alive", "life.sign()"), "fork": fork, "silent_s": 1.0},
+        ]
+    )
+    eventually(lambda: len(marks(tmp_path, "frozen")) >= 3)
+    assert len(marks(tmp_path, "alive")) == 1
+
+
+def test_where_no_more_processes_may_be_forked_it_tries_again_and_the_others_go_on(
+    start: Start, tmp_path: Path
+) -> None:
+    # The fork is refused as long as the file is there, as a limit of processes refuses it.
+    (tmp_path / "refuse").touch()
+    start(
+        [
+            {"name": "a", "code": STAY, "fork": True},
+            {"name": "b", "code": "mark('b'); forever()", "fork": True},
+        ]
+    )
+    eventually(lambda: "cannot be started" in (tmp_path / "log").read_text())
+    (tmp_path / "refuse").unlink()
+    eventually(lambda: marks(tmp_path, "stay") and marks(tmp_path, "b"))

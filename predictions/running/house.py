@@ -1,9 +1,15 @@
-"""What `manage.py work` keeps running on one machine: cluster, watcher, sweep, poster, engine and local weights."""
+"""The parts that `manage.py work` and `script/server` keep running on one machine, and the supervisor over them.
+
+Parts are forked from the supervisor's process, which has imported what they need: that takes a fiftieth of the time of
+a start of their own, and they share its memory. The engine and local weights are programs without Django.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
+import json
 import logging
 import os
 import secrets
@@ -13,20 +19,26 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connections
 
-from predictions.running import leash
-from predictions.running.pulse import Pulse
+from predictions.running import alone, cluster, forks, leash, posting, pulse, sweep, watcher
 from predictions.running.supervisor import Part, Supervisor
 
 log = logging.getLogger("darkroom.work")
 
 # What fits in a Unix socket's address everywhere, with its closing zero.
 SOCKET_PATH_LIMIT = 103
+FROZEN_AFTER_S = 60.0
+"""Seconds without a sign of life of a part whose loop gives one every few seconds."""
+TELL_S = 4.0
+"""Within which the state of the parts is told again: before the sweep listens again."""
 
 
 @dataclass(frozen=True)
@@ -46,48 +58,67 @@ class EnginePlace:
         }
 
 
-def work(*, with_engine: bool | None = None) -> None:
+def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -> None:
     """Supervise the parts until a signal stops it. Waits first until no other `work` uses this data folder.
 
-    `with_engine` None follows the settings DARKROOM_ENGINE and DARKROOM_LOCAL_MODELS; False leaves both out.
+    `before`: parts that are stopped before these. `with_engine` None follows the settings DARKROOM_ENGINE and
+    DARKROOM_LOCAL_MODELS; False leaves both out.
     """
-    leash.arm()
     stop = threading.Event()
-    with _one_at_a_time(settings.DATA / "work.lock", stop) as alone:
-        if not alone:
+    with contextlib.ExitStack() as stack:
+        if not stack.enter_context(_one_at_a_time(settings.DATA / "work.lock", stop)):
             return
-        with contextlib.ExitStack() as stack:
-            wanted = settings.ENGINE["enabled"] if with_engine is None else with_engine
-            place = stack.enter_context(_place("engine", settings.ENGINE["folder"])) if wanted else None
-            has_weights = settings.LOCAL["models"] is not None and with_engine is not False
-            local = stack.enter_context(_place("local", settings.LOCAL["folder"])) if has_weights else None
-            supervisor = Supervisor(parts(place, local))
-            services = {one.name: (one.socket, one.secret) for one in (place, local) if one is not None}
-            pulse = Pulse(supervisor, services, instance())
-            pulse.start()
-            supervisor.run()
-            pulse.stop()
+        wanted = settings.ENGINE["enabled"] if with_engine is None else with_engine
+        place = stack.enter_context(_place("engine", settings.ENGINE["folder"])) if wanted else None
+        has_weights = settings.LOCAL["models"] is not None and with_engine is not False
+        local = stack.enter_context(_place("local", settings.LOCAL["folder"])) if has_weights else None
+        told, tell = stack.enter_context(_states())
+        supervisor = Supervisor(
+            [*before, *parts(place, local, told=told)],
+            fork=_can_fork(),
+            on_tick=lambda: tell(supervisor),
+        )
+        supervisor.run()
 
 
-def parts(place: EnginePlace | None, local: EnginePlace | None = None) -> list[Part]:
+def work(*, with_engine: bool | None = None) -> None:
+    """`manage.py work`: the parts without a web server."""
+    leash.arm()
+    supervise(with_engine=with_engine)
+
+
+def parts(place: EnginePlace | None, local: EnginePlace | None = None, *, told: int = -1) -> list[Part]:
     """The parts with their commands; without a place there is no engine, without another no local weights.
 
-    Webhooks have a process of their own: a receiver that hangs never delays a start.
+    `told`: the descriptor on which one of them hears the state of all. Webhooks have a process of their own: a receiver
+    that hangs never delays a start.
     """
-    shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
+    shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work", "Q_CLUSTER_NAME": "work"}
     for one in (place, local):
         shared |= one.environment() if one else {}
+    loops = {"watcher": ("watch", watcher.run), "poster": ("post", posting.run)}
     found = [
-        Part("cluster-work", _manage("cluster", "work"), {**shared, "Q_CLUSTER_NAME": "work"}, grace_s=5.0),
-        Part("watcher", _manage("watch"), shared, grace_s=5.0),
-        Part("sweep", _manage("sweep"), shared, grace_s=5.0),
-        # Webhooks can wait a second; what people wait for comes first when everything starts at once.
-        Part("poster", _manage("post"), shared, grace_s=5.0, after_s=1.0),
-    ]
+        Part(
+            "cluster-work", _manage("cluster", "work"), shared, stage=1, grace_s=5.0,
+            run=partial(cluster.run, "work"),
+        ),
+        *(
+            Part(
+                name, _manage(command), shared, stage=1, grace_s=5.0, silent_s=FROZEN_AFTER_S,
+                run=partial(alone.until_stopped, loop),
+            )
+            for name, (command, loop) in loops.items()
+        ),
+        # Stopped after the others, since it takes back everybody's signs of life.
+        Part(
+            "sweep", _manage("sweep"), {**shared, pulse.VARIABLE: str(told)}, stage=2, grace_s=5.0,
+            fds=(told,) if told >= 0 else (), silent_s=FROZEN_AFTER_S, run=partial(alone.until_stopped, sweep.run),
+        ),
+    ]  # fmt: skip
     if place:
-        found.append(Part("engine", _manage("engine"), shared, stage=1, grace_s=2.0))
+        found.append(Part("engine", _manage("engine"), shared, stage=2, grace_s=2.0))
     if local:
-        found.append(Part("local", _manage("local"), shared, stage=1, grace_s=2.0))
+        found.append(Part("local", _manage("local"), shared, stage=2, grace_s=2.0))
     return found
 
 
@@ -103,6 +134,42 @@ def instance() -> str:
         or f"{socket.gethostname()[:40]}-{secrets.token_hex(4)}"
     )
     return _instance
+
+
+def _can_fork() -> bool:
+    """Whether parts may be forked from this process, made ready for it."""
+    if not settings.PRELOAD or not forks.SUPPORTED:
+        return False
+    # The checks of a command have asked the database. A connection belongs to one process.
+    connections.close_all()
+    if why := forks.ready():
+        log.warning("The parts are started as programs, which takes longer. %s", why)
+        return False
+    # What was imported is never garbage: the collector would only touch, and so copy, what all processes share.
+    gc.collect()
+    gc.freeze()
+    return True
+
+
+@contextlib.contextmanager
+def _states() -> Iterator[tuple[int, pulse.Tell]]:
+    """A descriptor on which the state of all parts is heard, and what tells it there: seldom, or when it changed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    last: tuple[str, float] = ("", -TELL_S)
+
+    def tell(supervisor: Supervisor) -> None:
+        nonlocal last
+        text = json.dumps({"parts": supervisor.states(), "stopping": supervisor.stopping})
+        now = time.monotonic()
+        if text != last[0] or now - last[1] >= TELL_S:
+            last = (text, now)
+            with contextlib.suppress(OSError):  # full: nobody has listened for long
+                ours.send(text.encode())
+
+    with ours, theirs:
+        yield theirs.fileno(), tell
 
 
 def _manage(*words: str) -> list[str]:

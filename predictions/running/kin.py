@@ -34,7 +34,8 @@ def kill_session(leader: int) -> None:
     """SIGKILL for the whole session of `leader`, which the caller must not have reaped yet (its id could be reused)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    for pid in session_members(leader):
+    # The leader by itself too: just forked, it may have no session of its own yet.
+    for pid in {leader, *session_members(leader)}:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 

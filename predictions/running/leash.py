@@ -53,6 +53,21 @@ def arm() -> None:
     _watch()
 
 
+def take(fd: int) -> None:
+    """Hang on that end of a leash from now on, in place of the parent's: for a process that was just forked.
+
+    The caller has closed the descriptors that were the parent's.
+    """
+    global _own
+    _own = -1
+    os.environ[VARIABLE] = str(fd)
+    if not _armed:
+        arm()
+        return
+    _die_with_parent()
+    _watch()
+
+
 def _watch() -> None:
     fd = descriptor()
     if fd is None:

@@ -25,6 +25,7 @@ from accounts import database_retry, tracing
 from predictions import http_client, lifecycle
 from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
+from predictions.running import life
 from predictions.running.beats import beat
 
 log = structlog.get_logger(__name__)
@@ -95,6 +96,7 @@ class _Poster:
 
     async def _step(self, ask: Ask[Any]) -> bool:
         """Start what is due and has room. Whether there was anything."""
+        life.sign()
         try:
             if self._stop is not None and time.monotonic() - self._beaten >= BEAT_S:
                 await ask(_beat)

@@ -1,6 +1,7 @@
-"""Keeps parts of Darkroom running: starts each in a session of its own, and again at once when it ends.
+"""Keeps parts of Darkroom running: starts each in a session of its own, and again at once when it ends or freezes.
 
-Plain Python, no Django: the outermost supervisor stays small and cannot fail for want of a database.
+A part is forked from this process, which has imported what it needs, or started as a program. Plain Python, no Django,
+no thread and no database: a supervisor cannot fail for want of one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from predictions.running import kin, leash
+from predictions.running import forks, kin, leash, life
 
 log = logging.getLogger("darkroom.supervisor")
 
@@ -35,6 +36,7 @@ class Part:
 
     name: str
     argv: Sequence[str]
+    """The program; not used where `run` is given and this process forks."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the supervisor's own environment."""
     fds: tuple[int, ...] = ()
@@ -45,6 +47,10 @@ class Part:
     """Seconds between SIGTERM and SIGKILL when everything stops."""
     after_s: float = 0.0
     """Seconds that its first start waits; later ones do not."""
+    run: Callable[[], int | None] | None = None
+    """What a fork of this process does instead of the program."""
+    silent_s: float = 0.0
+    """Seconds without a sign of life (`life.sign`) after which it is killed and started again. 0: it gives none."""
 
 
 class _Slot:
@@ -52,27 +58,46 @@ class _Slot:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | forks.Forked | None = None
         self.leash = -1
+        self.life = -1
+        """Our end of the pipe with its signs of life."""
+        self.heard = 0.0
+        """When there was the last one, or when it was started."""
         self.crashes: deque[float] = deque()
         self.starts = 0
         self.due = time.monotonic() + part.after_s
         self.waits_s = 0.0
 
-    def start(self) -> None:
-        inherited, self.leash = os.pipe()
-        try:
-            self.process = subprocess.Popen(
-                list(self.part.argv),
-                env={**os.environ, **self.part.env, leash.VARIABLE: str(inherited)},
-                pass_fds=(inherited, *self.part.fds),
-                stdin=subprocess.DEVNULL,
-                stdout=sys.stderr.fileno(),
-                start_new_session=True,
-            )
-        finally:
-            os.close(inherited)
+    def start(self, fork: bool) -> None:
+        """Start it. Raises OSError where that cannot be; nothing is left open then."""
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            hold, self.leash = os.pipe()
+            theirs.callback(os.close, hold)
+            ours.callback(os.close, self.leash)
+            self.life, signs = os.pipe()
+            theirs.callback(os.close, signs)
+            ours.callback(os.close, self.life)
+            for end in (self.life, signs):
+                os.set_blocking(end, False)
+            environment = {**self.part.env, life.VARIABLE: str(signs)}
+            fds = (signs, *self.part.fds)
+            if fork and self.part.run is not None:
+                self.process = forks.fork(
+                    f"dr-{self.part.name}", self.part.run, leash_fd=hold, fds=fds, environment=environment
+                )
+            else:
+                self.process = subprocess.Popen(
+                    list(self.part.argv),
+                    env={**os.environ, **environment, leash.VARIABLE: str(hold)},
+                    pass_fds=(hold, *fds),
+                    stdin=subprocess.DEVNULL,
+                    stdout=sys.stderr.fileno(),
+                    start_new_session=True,
+                )
+            ours.pop_all()
         self.starts += 1
+        self.heard = time.monotonic()
 
     def ended(self) -> bool:
         """Whether the main process has ended; it is not reaped yet, so that its id still names its session."""
@@ -80,13 +105,22 @@ class _Slot:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self.process.pid, flags) is not None
 
+    def silent(self, now: float) -> float:
+        """Seconds since its last sign of life, where it owes one and they are too many; else 0."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self.life, 4096):
+                self.heard = now
+        gone = now - self.heard
+        return gone if 0 < self.part.silent_s < gone else 0.0
+
     def end(self) -> int:
         """Kill whatever is left of the part, at every depth, and give the main process's exit code."""
         assert self.process is not None
         kin.kill_session(self.process.pid)
         os.close(self.leash)
+        os.close(self.life)
         code = self.process.wait()
-        self.process, self.leash = None, -1
+        self.process = None
         return code
 
     def note_crash(self, now: float) -> None:
@@ -102,16 +136,18 @@ class _Slot:
 class Supervisor:
     """Runs parts until SIGTERM, SIGINT or SIGHUP, or until `stop` is called; then stops them in stages.
 
-    `run` must be called in the main thread. `replace`, `states` and `stop` may be called from any thread.
+    `run` must be called in the main thread. `stop` may be called from any thread. `fork`: whether parts that can be
+    forked are. `on_tick` is called about once a second, and when anything happens; it must not wait.
     """
 
-    def __init__(self, parts: Sequence[Part], *, on_tick: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[Part], *, fork: bool = False, on_tick: Callable[[], None] | None = None
+    ) -> None:
         self._slots = [_Slot(part) for part in parts]
+        self._fork = fork
         self._on_tick = on_tick
         self._stopping = threading.Event()
         self._hurry = False
-        self._lock = threading.Lock()
-        self._to_replace: dict[str, str] = {}
         self._reader, self._writer = socket.socketpair()
         for end in (self._reader, self._writer):
             end.setblocking(False)
@@ -132,34 +168,24 @@ class Supervisor:
         self._stopping.set()
         self._wake()
 
-    def replace(self, name: str, why: str) -> None:
-        """Kill a part that was found frozen; it is started again at once."""
-        with self._lock:
-            self._to_replace[name] = why
-        self._wake()
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
 
     def states(self) -> dict[str, dict[str, Any]]:
         """By part: `state` (running, backing off, stopped), `starts`, `crashes` in the last minute, `waits_s`."""
         now = time.monotonic()
         return {slot.part.name: _state(slot, now) for slot in self._slots}
 
-    def process_id(self, name: str) -> int | None:
-        """The process id of a part's main process, or None while it is down."""
-        for slot in self._slots:
-            process = slot.process
-            if slot.part.name == name and process is not None:
-                return process.pid
-        return None
-
     # -- one round -------------------------------------------------------------------------------------------
     def _step(self) -> None:
-        with self._lock:
-            frozen, self._to_replace = self._to_replace, {}
+        now = time.monotonic()
         for slot in self._slots:
-            if slot.process is not None and slot.part.name in frozen:
-                log.error("%s is killed: %s", slot.part.name, frozen[slot.part.name])
+            if slot.process is not None and slot.ended():
                 self._crashed(slot)
-            elif slot.process is not None and slot.ended():
+            elif slot.process is not None and (silent := slot.silent(now)):
+                log.error("%s is killed: no sign of life for %.0f s", slot.part.name, silent)
                 self._crashed(slot)
             if slot.process is None and slot.due <= time.monotonic():
                 self._start(slot)
@@ -176,12 +202,9 @@ class Supervisor:
 
     def _start(self, slot: _Slot) -> None:
         try:
-            slot.start()
+            slot.start(self._fork)
         except OSError as error:  # out of processes, memory or descriptors: the others go on
             log.error("%s cannot be started: %s", slot.part.name, error)
-            if slot.leash >= 0:
-                os.close(slot.leash)
-                slot.leash = -1
             slot.note_crash(time.monotonic())
             slot.due = max(slot.due, time.monotonic() + 1.0)
 
@@ -191,6 +214,8 @@ class Supervisor:
 
     # -- the end ---------------------------------------------------------------------------------------------
     def _stop_all(self) -> None:
+        if self._on_tick:
+            self._on_tick()
         for stage in sorted({slot.part.stage for slot in self._slots}):
             self._stop_stage([s for s in self._slots if s.part.stage == stage and s.process is not None])
         _end_the_rest()

@@ -20,7 +20,7 @@ from predictions.delivery import log as deliveries
 from predictions.files import removal, uploads
 from predictions.lifecycle import strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
-from predictions.running import chores, queue
+from predictions.running import chores, life, pulse, queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.beats import beat
 from predictions.upstreams.hook_secrets import Fetcher
@@ -46,12 +46,13 @@ def run(stop: threading.Event) -> None:
     # Threads of their own for what waits for disks or has much to do: it holds back no lease, limit or wake-up.
     helpers = [
         threading.Thread(target=work, args=[stop], name=name, daemon=True)
-        for name, work in (("chores", chores.run), ("removal", _remove_until))
+        for name, work in (("chores", chores.run), ("removal", _remove_until), ("pulse", pulse.run))
     ]
     for helper in helpers:
         helper.start()
     more = False
     while not stop.wait(AT_ONCE_S if more else ROUND_S):
+        life.sign()
         drift = time.time() - time.monotonic() - offset
         if abs(drift) > JUMP_S:
             # Leases and limits compare with the clock: after a jump one round is left out.

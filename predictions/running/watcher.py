@@ -26,7 +26,7 @@ from predictions.lifecycle import Look, strays
 from predictions.models import Prediction
 from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
-from predictions.running import finishing, providers
+from predictions.running import finishing, life, providers
 from predictions.running.beats import beat
 from predictions.running.sessions import Sessions
 
@@ -143,6 +143,7 @@ class Watcher:
         loop = asyncio.get_running_loop()
         beaten = pruned = -FORGOTTEN_S
         while not stop.is_set():
+            life.sign()
             looks: list[Look] = []
             try:
                 if loop.time() - beaten >= BEAT_S:

@@ -26,7 +26,7 @@ from tests.postgres import Postgres
 
 ACCOUNTS = 5
 EVERY_KIND = (
-    "web", "work", "cluster", "sentinel", "worker", "monitor", "pusher",
+    "web", "cluster", "sentinel", "worker", "monitor", "pusher",
     "watcher", "sweep", "engine", "zygote", "painter", "poster", "opener",
 )  # fmt: skip
 LIVE = ("starting", "processing")
@@ -256,7 +256,7 @@ class Faults:
 
 def short(postgres: Postgres | None = None) -> None:
     """One kill of each kind that matters, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
-    kills = ("web", "worker", "cluster", "work", "engine", "watcher", "sweep", "opener")
+    kills = ("web", "worker", "cluster", "engine", "watcher", "sweep", "opener")
     with a_house(postgres.url if postgres else "") as one:
         report = Faults(one, 14, kills, pause_s=1.5, seed=7).run(postgres)
         assert report.wrong == [], "\n".join([*report.lines(), one.log[-4000:]])

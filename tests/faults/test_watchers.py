@@ -62,13 +62,13 @@ def _looked_at(there: UpstreamProcess) -> int:
 @contextlib.contextmanager
 def _never_replaced(one: House) -> Iterator[None]:
     """Whoever would start a killed part anew is stopped meanwhile; workers and sweep go on."""
-    [work] = one.kinds()["work"]
-    work.send_signal(signal.SIGSTOP)
+    [server] = one.kinds()["server"]
+    server.send_signal(signal.SIGSTOP)
     try:
         yield
     finally:
         with contextlib.suppress(psutil.Error):
-            work.send_signal(signal.SIGCONT)
+            server.send_signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager

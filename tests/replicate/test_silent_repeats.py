@@ -169,7 +169,7 @@ def test_what_a_dead_process_owed_is_found_too(caller: Caller, monkeypatch: pyte
     connection = caller.send(0)
     _until(lambda: UnansweredCreate.objects.exists())
     # As after a kill: the row names a process that is no more, and nobody could say that the answer was lost.
-    UnansweredCreate.objects.update(instance=repeats._PROCESS.split(":")[0] + ":dead")
+    UnansweredCreate.objects.update(instance=repeats._process().split(":")[0] + ":dead")
     monkeypatch.setattr(repeats, "_looked_back", False)
     assert caller.ask(1).headers["Idempotent-Replayed"] == "true"
     assert Prediction.objects.count() == 1

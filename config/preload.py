@@ -1,0 +1,59 @@
+"""Preloading: the process that forks all parts imports everything once, and each part settles what differs by part."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+
+MODULES = (
+    "config.access_log",
+    "config.serving",
+    "config.webserver",
+    "config.management.commands.prepare",
+    "django.core.management.commands.migrate",
+    "django.contrib.staticfiles.management.commands.collectstatic",
+    "predictions.running.house",
+    "predictions.running.tasks",
+)
+"""What the parts import beside Django, the apps and the URLconf. Nothing here may import NumPy or OpenCV, start a
+thread or open a connection: `tests/test_preload.py` holds that.
+"""
+
+
+def load() -> None:
+    """Import it. Raises what a wrong setting raises."""
+    # Nothing of it is garbage, and the collector would look through all of it again and again.
+    gc.disable()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    # django-q2 reads it while it is imported.
+    os.environ.setdefault("Q_CLUSTER_NAME", "work")
+    import django
+
+    django.setup(set_prefix=False)
+    from django.urls import get_resolver
+
+    for name in MODULES:
+        importlib.import_module(name)
+    # Loads every view.
+    _ = get_resolver().reverse_dict
+    gc.enable()
+
+
+def warm() -> None:
+    """Build what the parts share, once static files and translations are there (after `prepare`)."""
+    from config import warmup
+
+    warmup.share()
+
+
+def become_web() -> None:
+    """In the process of a web part, before it asks the database: it keeps a pool of connections."""
+    from django.conf import settings
+    from django.db import connections
+
+    os.environ["DARKROOM_PROCESS_ROLE"] = settings.PROCESS_ROLE = "web"
+    if settings.ON_POSTGRES:
+        default = connections.databases["default"]
+        default["OPTIONS"]["pool"] = settings.DATABASE_POOL
+        default["CONN_MAX_AGE"], default["CONN_HEALTH_CHECKS"] = 0, False
