@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -24,9 +25,13 @@ from predictions.engine.models import served
 from predictions.engine.nursery import Nursery
 from predictions.engine.runner import Runner
 from predictions.engine.workforce import Workforce
+from predictions.running import life
+from predictions.running.uvicorn_server import Server
 
 MAX_SOCKET_PATH = 107
 LOCK_WAIT_S = 10.0
+SIGN_EVERY_S = 5.0
+"""Seconds between two signs of life, for whoever supervises this process."""
 
 
 class EngineError(Exception):
@@ -78,12 +83,18 @@ def serve_trade(
         raise EngineError("The engine needs at least one slot.")
     path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
     hold_leash()
-    with _lock(folder), _listening(path) as listener, _quiet_signals():
-        asyncio.run(_serve(trade, listener, secret, folder, slots, limits or Limits()))
+    with _Signals().heard() as signals, _lock(folder), _listening(path) as listener:
+        asyncio.run(_serve(trade, listener, secret, folder, slots, limits or Limits(), signals))
 
 
 async def _serve(
-    trade: Trade, listener: socket.socket, secret: str, folder: Path, slots: int, limits: Limits
+    trade: Trade,
+    listener: socket.socket,
+    secret: str,
+    folder: Path,
+    slots: int,
+    limits: Limits,
+    signals: _Signals,
 ) -> None:
     book, nursery = Book(folder), trade.workforce()
     book.empty_folder()
@@ -92,18 +103,30 @@ async def _serve(
     config = uvicorn.Config(
         app,
         lifespan="off",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,
         ws="none",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=1,
     )
+    server = Server(config)
     runner.open()
+    signs = asyncio.create_task(_give_signs_of_life(), name="signs of life")
     try:
-        await uvicorn.Server(config).serve(sockets=[listener])
+        signals.end(server)
+        await server.serve(sockets=[listener])
     finally:
+        signs.cancel()
         await runner.close()
+
+
+async def _give_signs_of_life() -> None:
+    while life.VARIABLE in os.environ:
+        life.sign()
+        await asyncio.sleep(SIGN_EVERY_S)
 
 
 @contextlib.contextmanager
@@ -145,16 +168,36 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _quiet_signals() -> Iterator[None]:
-    """Let uvicorn raise the signal that stopped it once more, as it does, without dying unclean."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+class _Signals:
+    """SIGTERM and SIGINT from the start on: one that comes before there is a server ends it as soon as there is one.
+
+    uvicorn raises the one that ended it once more, which then does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+        self._came: list[tuple[int, FrameType | None]] = []
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._came.append((number, frame))
+        if self._server is not None:
+            self._server.handle_exit(number, frame)
+
+    def end(self, server: Server) -> None:
+        """Have them end this server."""
+        self._server = server
+        for number, frame in self._came:
+            server.handle_exit(number, frame)
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[_Signals]:
+        """Hear them inside the block, in a main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

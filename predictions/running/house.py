@@ -21,14 +21,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connections
 
-from predictions.running import alone, cluster, forks, leash, posting, pulse, sweep, watcher
+from predictions.engine.program import Place
+from predictions.running import alone, cluster, forks, leash, posting, pulse, services, sweep, watcher
 from predictions.running.supervisor import Part, Supervisor
 
 log = logging.getLogger("darkroom.work")
@@ -39,23 +39,6 @@ FROZEN_AFTER_S = 60.0
 """Seconds without a sign of life of a part whose loop gives one every few seconds."""
 TELL_S = 4.0
 """Within which the state of the parts is told again: before the sweep listens again."""
-
-
-@dataclass(frozen=True)
-class EnginePlace:
-    """Where the engine (or the service of local weights) listens, where it works, and the secret that it demands."""
-
-    socket: Path
-    folder: Path
-    secret: str
-    name: str = "engine"
-
-    def environment(self) -> dict[str, str]:
-        """How the engine and those who call it learn of the place."""
-        return {
-            f"DARKROOM_{self.name.upper()}_SOCKET": str(self.socket),
-            f"DARKROOM_{self.name.upper()}_SECRET": self.secret,
-        }
 
 
 def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -> None:
@@ -87,7 +70,7 @@ def work(*, with_engine: bool | None = None) -> None:
     supervise(with_engine=with_engine)
 
 
-def parts(place: EnginePlace | None, local: EnginePlace | None = None, *, told: int = -1) -> list[Part]:
+def parts(place: Place | None, local: Place | None = None, *, told: int = -1) -> list[Part]:
     """The parts with their commands; without a place there is no engine, without another no local weights.
 
     `told`: the descriptor on which one of them hears the state of all. Webhooks have a process of their own: a receiver
@@ -115,10 +98,15 @@ def parts(place: EnginePlace | None, local: EnginePlace | None = None, *, told: 
             fds=(told,) if told >= 0 else (), silent_s=FROZEN_AFTER_S, run=partial(alone.until_stopped, sweep.run),
         ),
     ]  # fmt: skip
-    if place:
-        found.append(Part("engine", _manage("engine"), shared, stage=2, grace_s=2.0))
-    if local:
-        found.append(Part("local", _manage("local"), shared, stage=2, grace_s=2.0))
+    for one, program in ((place, services.engine), (local, services.local)):
+        if one:
+            argv, own = program(one)
+            found.append(
+                Part(
+                    one.name, argv, {**shared, **own}, stage=2, grace_s=2.0,
+                    silent_s=FROZEN_AFTER_S,
+                )
+            )  # fmt: skip
     return found
 
 
@@ -177,7 +165,7 @@ def _manage(*words: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _place(name: str, base: Path) -> Iterator[EnginePlace]:
+def _place(name: str, base: Path) -> Iterator[Place]:
     """A folder that nobody else may enter, its path short enough for a socket; a secret that dies with this start."""
     folder, away = base / "run", ""
     if len(os.fsencode(folder / f"{name}.sock")) > SOCKET_PATH_LIMIT:
@@ -186,7 +174,7 @@ def _place(name: str, base: Path) -> Iterator[EnginePlace]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     try:
-        yield EnginePlace(folder / f"{name}.sock", base / "work", secrets.token_urlsafe(32), name)
+        yield Place(name, folder / f"{name}.sock", secrets.token_urlsafe(32), base / "work")
     finally:
         if away:
             shutil.rmtree(away, ignore_errors=True)

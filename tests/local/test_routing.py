@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
+from predictions.engine.program import Place
 from predictions.providers.local import LocalWeights
 from predictions.running import house, providers
 from predictions.running.routing import Slots, Wanted
@@ -81,10 +82,10 @@ def test_a_broken_file_is_no_quiet_loss_of_weights(tmp_path: Path) -> None:
 
 
 def test_the_service_is_kept_running_beside_the_engine(tmp_path: Path) -> None:
-    place = house.EnginePlace(tmp_path / "local.sock", tmp_path, "s3cret", "local")
+    place = Place("local", tmp_path / "local.sock", "s3cret", tmp_path)
     found = {part.name: part for part in house.parts(None, place)}
     assert "engine" not in found
-    assert found["local"].argv[-1] == "local"
+    assert found["local"].argv[-1] == "predictions.local"
     for caller in ("local", "cluster-work", "watcher"):
         assert found[caller].env["DARKROOM_LOCAL_SOCKET"] == str(tmp_path / "local.sock")
         assert found[caller].env["DARKROOM_LOCAL_SECRET"] == "s3cret"

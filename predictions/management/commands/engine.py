@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from predictions.engine.server import EngineError, serve
+from predictions.running import services
 
 
 class Command(BaseCommand):
@@ -20,19 +17,4 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        secret = os.environ.get("DARKROOM_ENGINE_SECRET", "")
-        if not secret:
-            raise CommandError("DARKROOM_ENGINE_SECRET is not set: the engine would answer nobody.")
-        folder = settings.ENGINE["folder"]
-        path = os.environ.get("DARKROOM_ENGINE_SOCKET") or folder / "run" / "engine.sock"
-        try:
-            serve(
-                path,
-                secret,
-                folder / "work",
-                settings.ENGINE["slots"],
-                conformance=settings.CONFORMANCE,
-            )
-        except EngineError as error:
-            raise CommandError(str(error)) from None
-        sys.exit(0)
+        services.become("engine", "the engine")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions.engine.server import EngineError
-from predictions.local import extra, service
 from predictions.local.reading import LocalSettingsError
-from predictions.running import providers
+from predictions.running import providers, services
 
 
 class Command(BaseCommand):
@@ -30,16 +25,4 @@ class Command(BaseCommand):
             raise CommandError(f"DARKROOM_LOCAL_MODELS: {error}") from None
         if found is None:
             raise CommandError("DARKROOM_LOCAL_MODELS is not set: there are no weights to run.")
-        secret = os.environ.get("DARKROOM_LOCAL_SECRET", "")
-        if not secret:
-            raise CommandError("DARKROOM_LOCAL_SECRET is not set: the service would answer nobody.")
-        if missing := extra.missing():
-            # It serves all the same: whoever asks for such a model is told, instead of waiting without end.
-            self.stderr.write(extra.sentence(missing))
-        folder = settings.LOCAL["folder"]
-        path = os.environ.get("DARKROOM_LOCAL_SOCKET") or folder / "run" / "local.sock"
-        try:
-            service.serve(path, secret, folder / "work", found)
-        except EngineError as error:
-            raise CommandError(str(error)) from None
-        sys.exit(0)
+        services.become("local", "the service")
