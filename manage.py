@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 from config.file_modes import UMASK
 
+QUICK = {"audit", "createadmin", "grant", "keys", "token", "upstream"}
+"""Commands without pages, for which somebody waits: they start without the panels."""
+
 
 def main() -> None:
+    # What is imported stays, so there is nothing to find: `config.apps` ends it once all of it is there.
+    gc.disable()
     # Whatever is written is for this user alone: database, pictures, mails with links that open accounts.
     os.umask(UMASK)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -20,6 +26,8 @@ def main() -> None:
         # Its parts are forked from it: without the panels, and with the queue's name, which django-q2 reads at once.
         os.environ.setdefault("DARKROOM_PROCESS_ROLE", "work")
         os.environ.setdefault("Q_CLUSTER_NAME", "work")
+    if QUICK.intersection(sys.argv[1:2]):
+        os.environ.setdefault("DARKROOM_PROCESS_ROLE", "work")
     from django.core.management import execute_from_command_line
 
     from config.env import SettingError

@@ -12,10 +12,8 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django.conf import settings
-
         from accounts import counters, panel_log, provisioning, staff
-        from accounts.entrance import devices, history, sessions, social
+        from accounts.entrance import devices, history, sessions
 
         counters.connect()
         provisioning.connect()
@@ -24,4 +22,3 @@ class AccountsConfig(AppConfig):
         sessions.connect()
         devices.connect()
         panel_log.connect()
-        social.remember_secrets(settings.SOCIALACCOUNT_PROVIDERS)

@@ -16,6 +16,7 @@ from typing import Any
 
 from allauth.account.signals import user_logged_in
 from django.apps import apps
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
@@ -98,8 +99,26 @@ def after_migrate(app_config: Any, **_signal: Any) -> None:
     """`sync` once the last app has its permissions; and see that the record is still guarded."""
     # The signal comes for apps with models alone.
     if app_config == [one for one in apps.get_app_configs() if one.models_module is not None][-1]:
-        record_guard.install()
-        sync()
+        restore()
+
+
+def restore() -> None:
+    """Both groups as they stand here, and the record guarded."""
+    record_guard.install()
+    sync()
+
+
+def all_permissions_are_there() -> bool:
+    """Whether the last `migrate` ended: Django makes the permissions after it, just before the groups are made."""
+    wanted = {
+        (model._meta.app_label, codename)
+        for model in apps.get_models()
+        for codename in (
+            *(get_permission_codename(action, model._meta) for action in model._meta.default_permissions),
+            *(codename for codename, _words in model._meta.permissions),
+        )
+    }
+    return wanted <= set(Permission.objects.values_list("content_type__app_label", "codename"))
 
 
 def _permissions(group: str) -> Iterator[Permission]:

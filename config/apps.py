@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from django.apps import AppConfig
 
 
@@ -13,3 +15,6 @@ class ConfigConfig(AppConfig):
         from config import checks, panel_labels  # noqa: F401 (registers the system checks)
 
         panel_labels.name_fields()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()

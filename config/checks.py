@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, InterfaceError
 
+from accounts.checks import DATABASE_IS_OURS
 from config import deployment
 from gallery.provenance import credentials
 from predictions.local import extra
@@ -107,7 +108,7 @@ def secrets_fit_the_keys(app_configs: Any, databases: Any = None, **kwargs: Any)
     return [Warning(words, hint="Put the old key back, or enter the secrets again.", id="darkroom.W002")]
 
 
-@register()
+@register(DATABASE_IS_OURS)
 def database_is_ours(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A process that does not fit its database would do harm there. A database that is away is for others to tell."""
     found: list[CheckMessage] = []

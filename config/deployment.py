@@ -9,8 +9,11 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from pathlib import PurePosixPath
+from pkgutil import iter_modules
 
+from django.apps import apps
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection
@@ -44,11 +47,9 @@ def foreign_secrets() -> str:
 
 def later_migrations() -> str:
     """A newer Darkroom has migrated this database."""
-    known = _migrations()
-    replaced = {name for replaces in known.values() for name in replaces}
-    later = sorted(
-        key for key in _applied() if key[0] in OWN_APPS and key not in known and key not in replaced
-    )
+    unknown = {key for key in _applied() if key[0] in OWN_APPS} - _names()
+    # Its file may be gone because another stands for it.
+    later = sorted(unknown.difference(*_migrations().values())) if unknown else []
     if not later:
         return ""
     app, name = later[-1]
@@ -60,13 +61,41 @@ def later_migrations() -> str:
 
 def missing_migrations() -> str:
     """This database lacks migrations of this version."""
-    known, applied = _migrations(), _applied()
-    # One that stands for others is there once they are.
-    done = {key for key, replaces in known.items() if replaces and applied.issuperset(replaces)}
-    missing = known.keys() - applied - done
+    missing = unrecorded_migrations()
+    if missing:
+        # One that stands for others is there once they are.
+        applied = _applied()
+        missing -= {
+            key for key, replaces in _migrations().items() if replaces and applied.issuperset(replaces)
+        }
     if not missing:
         return ""
     return f"{len(missing)} migrations are not applied yet: run manage.py prepare (script/server does at each start)."
+
+
+def unrecorded_migrations() -> set[tuple[str, str]]:
+    """Those of this version that the database has no record of: where there are none, `migrate` has nothing to do."""
+    return set(_names()) - _applied()
+
+
+@cache
+def _names() -> frozenset[tuple[str, str]]:
+    """The migrations of this version by the names of their files: none of them is loaded for it."""
+    found = set()
+    for app in apps.get_app_configs():
+        module, _explicit = MigrationLoader.migrations_module(app.label)
+        try:
+            package = import_module(module) if module else None
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            continue
+        found |= {
+            (app.label, one.name)
+            for one in iter_modules(getattr(package, "__path__", ()))
+            if not one.ispkg and one.name[0] not in "_~"
+        }
+    return frozenset(found)
 
 
 @cache

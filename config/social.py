@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from accounts import scrubbing
 from config import env
 
 PROVIDERS = ("openid_connect", "google", "github", "gitlab", "microsoft")
@@ -26,7 +27,10 @@ class Hidden(str):
 
 
 def services(name: str) -> dict[str, dict[str, Any]]:
-    """SOCIALACCOUNT_PROVIDERS of the variable (or of the file that `NAME_FILE` names); raises env.SettingError."""
+    """SOCIALACCOUNT_PROVIDERS of the variable (or of the file that `NAME_FILE` names), whose secrets no log shows.
+
+    Raises env.SettingError.
+    """
     text = env.secret(name)
     if not text:
         return {}
@@ -44,6 +48,7 @@ def services(name: str) -> dict[str, dict[str, Any]]:
         if own in seen:
             raise env.SettingError(f"{name}: {own} is there twice; give each a provider or an id of its own.")
         seen.add(own)
+        scrubbing.remember(app["secret"])
         kind = found.setdefault(provider, {"APPS": [], "OAUTH_PKCE_ENABLED": True})
         kind["APPS"].append(app)
     return found

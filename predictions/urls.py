@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from predictions import hooked, previews, views
+from predictions import hooked, views
 
 urlpatterns = [
     path("f/<str:token>/<str:name>", views.output_file, name="output_file"),
     path("hooks/upstream/<str:token>/<str:key>", hooked.told, name="upstream_hook"),
-    path("p/<slug:public_id>/preview", previews.preview, name="preview"),
+    path("p/<slug:public_id>/preview", views.preview, name="preview"),
 ]

@@ -1,8 +1,14 @@
-"""Output files at their own addresses: for clients with a token, without one, and with one they do not need."""
+"""Output files, and looks at pictures that are still being made, at their own addresses.
+
+Files are for clients with a token, without one, and with one they do not need; looks are for their owner and for who
+follows them.
+"""
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+import hmac
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 
 from accounts import permits
@@ -10,7 +16,8 @@ from accounts.authentication import AccountBarred, authenticate, handed_out
 from accounts.prepared import Prepared
 from predictions.dialects.replicate.endpoint import public
 from predictions.files import media
-from predictions.models import Output
+from predictions.models import Output, Prediction, Preview
+from predictions.previews import KEY
 
 MAX_AGE_S = 3600
 _BY_TOKEN = Prepared[Output](
@@ -48,3 +55,42 @@ def is_owner(request: HttpRequest, account_id: int) -> bool:
         return token.account_id == account_id
     user = getattr(request, "user", None)
     return bool(user and user.is_authenticated and user.account_id == account_id)
+
+
+@public
+def preview(request: HttpRequest, public_id: str) -> HttpResponse:
+    """GET /p/{id}/preview: the newest look as a JPEG. To its owner by session or token, or with the stream's token.
+
+    204 where there is none, since it has ended or begins anew: whoever was told of the last one may ask a moment late.
+    """
+    whose = Prediction.objects.only("public_id", "account_id", "stream_token")
+    prediction = whose.filter(public_id=public_id).first()
+    if prediction is None or not _may_see(request, prediction):
+        raise Http404
+    answer = _newest(request, prediction)
+    answer["Cache-Control"] = "no-store"
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer["Content-Disposition"] = 'inline; filename="preview.jpg"'
+    answer["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+def _newest(request: HttpRequest, prediction: Prediction) -> HttpResponse:
+    row = Preview.objects.filter(prediction=prediction).first()
+    if row is None:
+        return HttpResponse(status=204)
+    etag = f'"{prediction.public_id}-{row.number}"'
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
+    answer: HttpResponse = HttpResponseNotModified()
+    if etag not in known:
+        answer = HttpResponse(bytes(row.data), content_type=row.content_type)
+    answer["ETag"] = etag
+    return answer
+
+
+def _may_see(request: HttpRequest, prediction: Prediction) -> bool:
+    given = request.GET.get(KEY, "")
+    if given and hmac.compare_digest(given.encode("utf-8", "replace"), prediction.stream_token.encode()):
+        return True
+    return is_owner(request, prediction.account_id)

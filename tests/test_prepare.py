@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 
-from accounts import fingerprints, sealing
+from accounts import fingerprints, record_guard, sealing, staff
 from accounts.models import SecretFingerprint, User
+from config import deployment
 from config.management.commands import prepare
 from predictions.models import HostedModel, Version
 from predictions.upstreams import vault
@@ -66,6 +70,55 @@ def test_it_ends_where_another_machine_left_its_secrets_since_they_were_checked(
         CommandError, match="DARKROOM_SECRET_KEY and DARKROOM_KEYS: this database was made with other"
     ):
         call_command("prepare", skip_checks=True)
+
+
+def test_migrations_are_known_by_their_files_alone() -> None:
+    assert deployment._names() == set(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+
+
+@pytest.fixture
+def migrated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that were called on the way."""
+    called: list[str] = []
+
+    def call(name: str, **options: Any) -> None:
+        called.append(name)
+        call_command(name, **options)
+
+    monkeypatch.setattr(prepare, "call_command", call)
+    return called
+
+
+def test_it_does_not_migrate_where_every_migration_is_on_record(paper: Path, migrated: list[str]) -> None:
+    call_command("prepare")
+    assert migrated == []
+
+
+def test_it_migrates_where_one_is_not_on_record(
+    paper: Path, migrated: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = deployment._names() | {("accounts", "9999_of_tomorrow")}
+    monkeypatch.setattr(deployment, "_names", lambda: names)
+    call_command("prepare", skip_checks=True)
+    assert migrated == ["migrate"]
+
+
+def test_it_brings_what_a_migrate_that_was_cut_short_left_out(paper: Path, migrated: list[str]) -> None:
+    Permission.objects.filter(codename="adjust_credits").delete()
+    call_command("prepare")
+    assert migrated == ["migrate"]
+    assert "accounts.adjust_credits" in staff.rights(staff.OPERATORS)
+
+
+def test_it_puts_rights_and_guards_back_without_a_migration(paper: Path, migrated: list[str]) -> None:
+    Group.objects.get(name=staff.MODERATORS).permissions.clear()
+    with connection.cursor() as cursor:
+        on = f" ON {record_guard.TABLE}" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"DROP TRIGGER audit_never_changed{on}")
+    call_command("prepare")
+    assert migrated == []
+    assert record_guard.is_there()
+    assert Group.objects.get(name=staff.MODERATORS).permissions.exists()
 
 
 def keep_an_upstreams_key() -> None:

@@ -15,7 +15,6 @@ from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts import scrubbing
 from accounts.entrance import addresses, admission
 from accounts.entrance.forms import turned_away
 from accounts.models import User
@@ -91,10 +90,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | dict):
         for one in value.values() if isinstance(value, dict) else value:
             yield from _texts(one)
-
-
-def remember_secrets(apps: dict[str, Any]) -> None:
-    """Blot the secrets of the settings out of the logs; called once when the app is ready."""
-    for provider in apps.values():
-        for app in provider.get("APPS", ()):
-            scrubbing.remember(app["secret"])

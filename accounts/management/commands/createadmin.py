@@ -8,12 +8,14 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts import first_admin
+from accounts.checks import DATABASE_IS_OURS
 
 
 class Command(BaseCommand):
     help = (
         "Make a funded administrator and print `Administrator: NAME PASSWORD`; does nothing where one exists."
     )
+    requires_system_checks = (DATABASE_IS_OURS,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--token", action="store_true", help="print a second line, `Token: TOKEN`")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
 from accounts import amounts, credits
+from accounts.checks import DATABASE_IS_OURS
 from accounts.management.commands._users import user_named
 from accounts.models import Account
 from accounts.organizations import founding
@@ -16,6 +17,7 @@ from accounts.organizations import founding
 
 class Command(BaseCommand):
     help = "Add credits to the own account of a user, whomever they act for. CREDITS may have decimals."
+    requires_system_checks = (DATABASE_IS_OURS,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", metavar="USER", help="the username")

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts import amounts, terms, tokens
+from accounts.checks import DATABASE_IS_OURS
 from accounts.management.commands._users import user_named
 from accounts.models import ApiToken
 from accounts.models.tokens import all_scopes
@@ -22,6 +23,7 @@ _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 class Command(BaseCommand):
     help = "Make an API token for a user and print it, alone on its line. It cannot be shown again."
+    requires_system_checks = (DATABASE_IS_OURS,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", metavar="USER", help="the username")

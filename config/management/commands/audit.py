@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import audit as accounts_audit
 from accounts import audit_record
 from accounts.audit import Breach
+from accounts.checks import DATABASE_IS_OURS
 from gallery import audit as gallery_audit
 from predictions import audit as predictions_audit
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         "Check that balances equal the ledger, that every prediction is settled once, and that every file is there "
         "with its digest. A line for each breach and exit code 1; a summary and 0 where there is none."
     )
+    requires_system_checks = (DATABASE_IS_OURS,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--repair", action="store_true", help="mend what is safe to mend, and say what")

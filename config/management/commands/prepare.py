@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, transaction
 
-from accounts import fingerprints, first_admin
+from accounts import fingerprints, first_admin, staff
 from config import deployment, file_modes, staticfiles
 from predictions import catalogue, fixtures
 from predictions.running import leash
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         file_modes.restrict(Path(settings.DATA), *_database_files())
         _reach_the_database()
         with _one_at_a_time():
-            call_command("migrate", interactive=False, verbosity=0)
+            _migrate()
             fingerprints.renew()
             # Asked again: another machine may have left its own since the checks.
             if words := deployment.foreign_secrets():
@@ -40,6 +40,15 @@ class Command(BaseCommand):
             fixtures.match_mode()
             _make_first_admin()
         staticfiles.collect()
+
+
+def _migrate() -> None:
+    """Bring the database to this version. `migrate` would load every migration there is to find nothing to do."""
+    if deployment.unrecorded_migrations() or not staff.all_permissions_are_there():
+        call_command("migrate", interactive=False, verbosity=0)
+    else:
+        # What is done after each `migrate`: this version may have other rights, and a trigger may have been lost.
+        staff.restore()
 
 
 def _database_files() -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import amounts
+from accounts.checks import DATABASE_IS_OURS
 from predictions.models import Upstream, UpstreamKey
 from predictions.upstreams import health, probing, setup
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         "model of the catalogue, and without --idempotent it counts as one that honours no idempotency keys. Without "
         "--url only what is named changes."
     )
+    requires_system_checks = (DATABASE_IS_OURS,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument

@@ -1,0 +1,54 @@
+"""`manage.py`: commands for which somebody waits load what they need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+import manage
+from tests.rules import ROOT
+
+PAGES = ("config.urls", "accounts.admin", "drf_spectacular.openapi", "rest_framework.views")
+LIBRARIES = ("cv2", "fido2", "markdown_it", "numpy", "PIL", "psycopg", "stripe", "uvicorn")
+RUN = """
+import gc, json, sys
+import manage
+sys.argv = ["manage.py", *{words!r}]
+try:
+    manage.main()
+except BaseException as error:
+    sys.stderr.write(repr(error))
+print(json.dumps([sorted(sys.modules), gc.isenabled()]))
+"""
+
+
+def after(data: Path, *words: str) -> tuple[set[str], bool]:
+    """The modules that are loaded, and whether garbage is collected, when a command has ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.format(words=words)],
+        cwd=ROOT, env={**os.environ, "DARKROOM_DATA": str(data), "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    modules, collecting = json.loads(done.stdout.splitlines()[-1])
+    return set(modules), collecting
+
+
+@pytest.mark.parametrize(
+    "words", [("grant", "nobody", "5"), ("token", "nobody"), ("upstream", "list"), ("createadmin",)]
+)
+def test_a_quick_command_loads_no_pages_and_nothing_that_few_need(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    modules, collecting = after(tmp_path, *words)
+    assert "accounts.models" in modules and collecting
+    assert [name for name in (*PAGES, *LIBRARIES) if name in modules] == []
+
+
+def test_every_quick_command_exists() -> None:
+    assert set(get_commands()) >= manage.QUICK
