@@ -23,16 +23,17 @@ thread or open a connection: `tests/test_preload.py` holds that.
 
 def load() -> None:
     """Import it. Raises what a wrong setting raises."""
-    # Nothing of it is garbage, and the collector would look through all of it again and again.
-    gc.disable()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     # django-q2 reads it while it is imported.
     os.environ.setdefault("Q_CLUSTER_NAME", "work")
     import django
 
+    # Nothing of it is garbage, and the collector would look through all of it again and again.
+    gc.disable()
     django.setup(set_prefix=False)
     from django.urls import get_resolver
 
+    gc.disable()  # `config.apps` has switched it on again, for those to whom the apps are all
     for name in MODULES:
         importlib.import_module(name)
     # Loads every view.
