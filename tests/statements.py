@@ -1,0 +1,228 @@
+"""Which tests the lane on PostgreSQL can leave out: `python -m tests.postgres --choose`.
+
+The whole lane is run there once, and every statement that each test sends is written down: its text without what
+differs from call to call. Chosen are, as few and as quick as will do, tests that together send every text that any of
+them sends, and all in which the answer is more than the text: those with transactions, threads or errors of the
+database, those that ask for words, dates or what is inside JSON, and those in `WHOLE`. The others stand in
+`tests/either.txt` and run there by `script/test --all-databases` alone. What that list does not name, a new test
+above all, runs on both.
+
+As a plugin (`pytest -p tests.statements`) this module writes down the statements.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import either
+
+FOLDER = "DARKROOM_TEST_STATEMENTS"
+"""The variable with the folder into which each process of pytest writes what its tests sent."""
+COMPUTING = "not browser and not server and not redis and not clients and not seeds and not schemathesis and not local"
+LANE = [
+    "-m", f"database and {COMPUTING}", "--ignore=tests/engine", "--ignore=tests/providers", "--ignore=tests/local",
+]  # fmt: skip
+"""What chooses the tests of the lane, as in `script/test`."""
+
+WHOLE = (
+    # credits, which are never made or lost
+    "tests/accounts/credits/", "tests/accounts/money/", "tests/accounts/test_credit", "tests/accounts/test_amounts.py",
+    "tests/predictions/prices/", "tests/predictions/plans/", "tests/upstreams/test_spending.py",
+    # lifecycle: which state may follow which, by conditions on rows
+    "tests/predictions/test_life.py", "tests/predictions/test_dispatch", "tests/predictions/test_sweep.py",
+    "tests/predictions/test_turns.py", "tests/predictions/test_room.py", "tests/predictions/test_removal.py",
+    "tests/faults/test_database_restarts.py", "tests/faults/test_short", "tests/faults/test_watchers.py",
+    # statements and columns of our own, and what changes them
+    "tests/accounts/test_prepared_writes.py", "tests/accounts/test_statements.py", "tests/serving/test_prepared.py",
+    "tests/serving/test_rows.py", "tests/predictions/test_migrations.py", "tests/predictions/test_request_index.py",
+    "tests/test_broken_rows.py",
+    # words, orders and times
+    "tests/gallery/test_search", "tests/gallery/test_lists.py", "tests/gallery/test_gallery_lists.py",
+    "tests/gallery/test_keyset_on_the_databases_clock.py", "tests/gallery/test_hostile_words.py",
+    "tests/gallery/test_forged_ids.py", "tests/replicate/test_lists.py", "tests/predictions/figures/",
+)  # fmt: skip
+"""Files of which every test is chosen: in them a value may matter more than the text of the statement."""
+
+# What a comparison of texts cannot tell: how each kind of database finds words, reckons with dates, reads JSON.
+_OF_A_KIND = re.compile(
+    r"@@|TSQUERY|SIMILARITY|->|#>|JSONB_|DATE_TRUNC|EXTRACT\(|AT TIME ZONE|::DATE\b", re.I
+)
+_ROWS = re.compile(r"(\((?:%s|DEFAULT|NULL)(?:, (?:%s|DEFAULT|NULL))*\))(?:, \1)+")
+_LISTS = re.compile(r"\(%s(?:, %s)*\)")
+_LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w\"])\d+(?:\.\d+)?\b")
+_SAVEPOINTS = re.compile(r"^((?:RELEASE )?SAVEPOINT|ROLLBACK TO SAVEPOINT) .*")
+
+
+def plain(sql: str) -> str:
+    """A statement's text without its literals, how many rows it writes, and how long its lists are."""
+    text = _SAVEPOINTS.sub(r"\1", sql)
+    return _LITERALS.sub("?", _LISTS.sub("(%s…)", _ROWS.sub(r"\1…", text)))
+
+
+@dataclass
+class Sent:
+    """What one test sent, how long it took, and why more than its texts speak for it ("" where nothing does)."""
+
+    texts: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+    reason: str = ""
+
+
+def left_out(tests: Mapping[str, Sent]) -> list[str]:
+    """The tests that send no text that the others would not: each time the one is chosen that adds most in its time."""
+    chosen = {name for name, sent in tests.items() if sent.reason}
+    covered = {text for name in chosen for text in tests[name].texts}
+
+    def worth(name: str) -> float:
+        return -len(tests[name].texts - covered) / (tests[name].seconds + 0.01)
+
+    # What a test adds only gets less: one that is still the best when it is looked at again is the best.
+    waiting = [(worth(name), name) for name in sorted(tests.keys() - chosen)]
+    heapq.heapify(waiting)
+    while waiting:
+        before, name = heapq.heappop(waiting)
+        if (now := worth(name)) == 0:
+            continue
+        if now > before:
+            heapq.heappush(waiting, (now, name))
+            continue
+        chosen.add(name)
+        covered |= tests[name].texts
+    return sorted(tests.keys() - chosen)
+
+
+def read(folder: Path) -> dict[str, Sent]:
+    """What the processes of a run wrote into the folder."""
+    found: dict[str, Sent] = {}
+    for path in sorted(folder.glob("*.json")):
+        written = json.loads(path.read_text())
+        for name, (numbers, seconds, reason) in written["tests"].items():
+            found[name] = Sent({written["texts"][number] for number in numbers}, seconds, reason)
+    return found
+
+
+def choose(words: list[str]) -> int:
+    """Run the whole lane, and write the list anew if all of it passed; its exit code. `words` go to pytest."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-statements-") as folder:
+        env = {**os.environ, FOLDER: folder, either.ALL: "1"}
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "tests.statements",
+            "-n",
+            "2",
+            "--dist",
+            "worksteal",
+        ]
+        code = subprocess.run([*command, *LANE, *words], env=env, check=False).returncode
+        if code:
+            print("The list stays as it is: not every test passed.", file=sys.stderr)
+            return code
+        tests = read(Path(folder))
+    names = left_out(tests)
+    either.write(set(names), tests.keys() - set(names))
+    spared = sum(tests[name].seconds for name in names)
+    whole = sum(sent.seconds for sent in tests.values())
+    print(f"{len(names)} of {len(tests)} tests are left out, {spared:.0f} s of {whole:.0f} s.")
+    return 0
+
+
+class Recorder:
+    """The plugin: what is sent while a test runs, by whatever thread, is the test's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tests: dict[str, Sent] = defaultdict(Sent)
+        self._now = ""
+        self._main = threading.get_ident()
+
+    def note(self, query: Any) -> None:
+        """One statement."""
+        text = plain(query if isinstance(query, str) else str(query))
+        sent = self._tests[self._now]
+        sent.texts.add(text)
+        if threading.get_ident() != self._main:
+            sent.reason = sent.reason or "threads"
+        elif _OF_A_KIND.search(text):
+            sent.reason = sent.reason or "of a kind"
+
+    def error(self) -> None:
+        """The database refused something."""
+        self._tests[self._now].reason = "errors"
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._now, began = item.nodeid, time.process_time()
+        if item.nodeid.startswith(WHOLE):
+            self._tests[self._now].reason = "whole"
+        asked = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+        marker = item.get_closest_marker("django_db")
+        if asked or (marker and (marker.args or marker.kwargs)):
+            self._tests[self._now].reason = "transactions"
+        yield
+        self._tests[self._now].seconds = time.process_time() - began
+
+    def pytest_sessionfinish(self) -> None:
+        self._tests.pop("", None)
+        texts = sorted({text for sent in self._tests.values() for text in sent.texts})
+        numbers = {text: number for number, text in enumerate(texts)}
+        tests = {
+            name: ([numbers[text] for text in sent.texts], sent.seconds, sent.reason)
+            for name, sent in self._tests.items()
+        }
+        path = self._folder / f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.json"
+        path.write_text(json.dumps({"texts": texts, "tests": tests}))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if FOLDER not in os.environ or getattr(config.option, "numprocesses", None):
+        return
+    import psycopg
+
+    recorder = Recorder(Path(os.environ[FOLDER]))
+    for kind, name in (
+        (psycopg.Cursor, "execute"),
+        (psycopg.Cursor, "executemany"),
+        (psycopg.ServerCursor, "execute"),
+    ):
+        _noting(kind, name, recorder)
+    made = psycopg.Error.__init__
+
+    def failed(self: psycopg.Error, *given: Any, **named: Any) -> None:
+        recorder.error()
+        made(self, *given, **named)
+
+    psycopg.Error.__init__ = failed  # type: ignore[method-assign]
+    config.pluginmanager.register(recorder)
+
+
+def _noting(kind: Any, name: str, recorder: Recorder) -> None:
+    sends = getattr(kind, name)
+
+    def noted(self: Any, query: Any, *given: Any, **named: Any) -> Any:
+        recorder.note(query)
+        return sends(self, query, *given, **named)
+
+    setattr(kind, name, noted)
+
+
+if __name__ == "__main__":
+    sys.exit(choose(sys.argv[1:]))
