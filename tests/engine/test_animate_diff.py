@@ -18,8 +18,9 @@ from predictions.engine.motion.prompts import Brush
 from predictions.engine.paint import stirring
 from predictions.engine.paint.streams import Streams
 from predictions.engine.refusal import Refusal
+from predictions.engine.tasks import performer
 from tests.engine import films
-from tests.engine.desks import KeptDesk
+from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
 
 LAKE = "masterpiece, best quality, a fishing boat on a calm lake, autumn leaves falling, evening light"
 SCENES = {
@@ -38,7 +39,10 @@ SCENES = {
 def default(tmp_path_factory: pytest.TempPathFactory) -> KeptDesk:
     """What the published defaults give."""
     desk = KeptDesk(tmp_path_factory.mktemp("default"))
-    animate_diff.perform({"seed": 3, "path": "lyriel_v16.safetensors", "num_frames": 24}, desk, 77)
+    with no_network():
+        performer(animate_diff.NAME)(
+            {"seed": 3, "path": "lyriel_v16.safetensors", "num_frames": 24}, desk, 77
+        )
     return desk
 
 
@@ -66,6 +70,10 @@ def test_the_file_is_what_the_published_model_gives(default: KeptDesk, film: fil
     assert film.seconds == pytest.approx(2.0, abs=0.01)
     data = (default.folder / "out.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat") and b"algorithmicMedia" in data
+
+
+def test_it_works_without_a_network_and_says_truly_what_it_is(default: KeptDesk) -> None:
+    says_truly_what_it_is(default)
 
 
 def test_neighbouring_frames_of_the_default_prompt_differ_a_little(film: films.Film) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.service import LONG, ROOT, SMALL, Service, is_alive, running, wait_for
+from tests.engine.service import LONG, SMALL, Service, is_alive, running, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -199,69 +197,3 @@ def test_it_refuses_a_folder_that_others_may_enter() -> None:
             Service(folder)
     finally:
         shutil.rmtree(folder)
-
-
-NO_SOCKETS = """
-import base64, io, os, socket, sys
-from pathlib import Path
-import numpy as np
-from PIL import Image
-from predictions.engine.desk import Desk
-from predictions.engine.models import MODELS, served
-from predictions.engine.tasks import PERFORMERS
-
-def refuse(event, args):
-    if event.startswith("socket."):
-        raise RuntimeError(f"tried {event}")
-
-sys.addaudithook(refuse)
-try:
-    socket.socket()
-except RuntimeError:
-    pass
-else:
-    sys.exit("the hook does not work")
-
-def uri(pixels):
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-
-scene = np.full((96, 96, 3), (90, 140, 90), np.uint8)
-scene[30:66, 36:60] = (220, 60, 40)
-mask = np.zeros((96, 96), np.uint8)
-mask[40:56, 40:56] = 255
-pictures = {"image": uri(scene), "mask": uri(mask), "image_path": uri(scene)}
-needs = {
-    "stability-ai/stable-diffusion-img2img": ("image",),
-    "stability-ai/stable-diffusion-inpainting": ("image", "mask"),
-    "sujaykhandekar/object-removal": ("image_path",),
-    "cjwbw/rembg": ("image",),
-}
-assert set(PERFORMERS) == served(conformance=False)
-for name, perform in sorted(PERFORMERS.items()):
-    given = {"prompt": "a lake", "prompt_start": "a lake", "prompt_end": "a lake at night", "hf_lora": "owner/name"}
-    if name in MODELS:
-        small = {"width": 64, "height": 64} if "width" in MODELS[name].defaults else {"aspect_ratio": "9:21"}
-    else:
-        small = {"width": 128, "height": 128, "num_animation_frames": 2, "output_format": "mp4"}
-    given |= small | {field: pictures[field] for field in needs.get(name, ())}
-    folder = Path(sys.argv[1]) / name.replace("/", "-")
-    folder.mkdir()
-    perform(given, Desk(os.open(os.devnull, os.O_WRONLY), folder), 1)
-    print(name, *(path.name for path in folder.iterdir()))
-"""
-
-
-def test_it_serves_every_model_without_a_network(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", NO_SOCKETS, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    made = dict(line.split(" ", 1) for line in done.stdout.splitlines())
-    names = ("out-0.", "out.png", "output.png", "out.mp4", "output.mp4")
-    assert len(made) == 10 and all(file.startswith(names) for file in made.values())
