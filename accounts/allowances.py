@@ -193,6 +193,12 @@ def due() -> Any:
     return Account.objects.filter(looked, plan__isnull=False, status=Account.Status.ACTIVE)
 
 
+def due_soonest() -> tuple[Any, Any]:
+    """The same in two questions, each of which an index answers."""
+    rows = Account.objects.filter(plan__isnull=False, status=Account.Status.ACTIVE)
+    return rows.filter(allowance_until__isnull=True), rows.filter(allowance_until__lte=Now())
+
+
 def covers(account: Account, needed: int) -> bool:
     """Whether an account has so much, with the allowance that it is owed: where less is there and its moment has come,
     that is given first, as a hold does it. Brings `account.balance` up to date.

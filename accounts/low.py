@@ -7,6 +7,7 @@ An account that never spent anything is told nothing.
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts import site
+from accounts.clock import Now
 from accounts.due_rows import guarded
 from accounts.models import Account, LedgerEntry, Membership, User
 from accounts.notices import telling
@@ -23,6 +25,7 @@ from accounts.notices import telling
 PORTION = 20_000
 """Numbers of accounts that one statement looks through."""
 ROUND_S = 0.5
+BOOKED = timedelta(seconds=60)
 KIND = "credits.low"
 _last = 0
 
@@ -47,6 +50,14 @@ def step() -> bool:
         _last = 0
         return False
     return True
+
+
+def due() -> QuerySet[LedgerEntry]:
+    """The newest row of the ledger, where it is young: then balances have changed. (Thresholds that are changed are
+    seen in the rounds that are made unasked.)
+    """
+    newest = LedgerEntry.objects.order_by("-pk").values("pk")[:1]
+    return LedgerEntry.objects.filter(pk__in=newest, created_at__gt=Now() - BOOKED)
 
 
 def begin_anew() -> None:

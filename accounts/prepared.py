@@ -7,11 +7,12 @@ it afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
@@ -139,6 +140,61 @@ class PreparedIds(PreparedValues):
 
     def _too_many(self) -> list[tuple[Any, ...]]:
         raise ValueError(f"At most {len(self._marks)} ids are asked for.")
+
+
+Question = Callable[[], "QuerySet[Any, Any] | Sequence[QuerySet[Any, Any]]"]
+"""Gives a queryset, or several: one row of any of them is a yes. What changes in it must be a database function."""
+
+
+class PreparedExists:
+    """`PreparedExists({"mail": question, …})`: which of these questions have a row, asked in one statement.
+
+    All values are part of the SQL, so that PostgreSQL may use an index that is only for some of them.
+    """
+
+    def __init__(self, questions: Mapping[str, Question]) -> None:
+        self._questions = dict(questions)
+        self._compiled: tuple[str, tuple[Any, ...] | None] | None = None
+
+    def found(self) -> frozenset[str]:
+        """Names of the questions that have a row. One query."""
+        if not self._questions:
+            return frozenset()
+        connection = connections[DEFAULT_DB_ALIAS]
+        sql, params = self._compiled or self._compile(connection)
+        with server_bound(connection) as cursor:
+            cursor.execute(sql, params)
+            row = cursor.fetchone()
+        return frozenset(name for name, found in zip(self._questions, row, strict=True) if found)
+
+    def _compile(self, connection: Any) -> tuple[str, tuple[Any, ...] | None]:
+        parts: list[str] = []
+        params: list[Any] = []
+        for question in self._questions.values():
+            asked = question()
+            rows = [_exists(one, params) for one in ([asked] if isinstance(asked, QuerySet) else asked)]
+            parts.append(f"({' OR '.join(rows)})")
+        self._compiled = _with_values(f"SELECT {', '.join(parts)}", params, connection)
+        return self._compiled
+
+
+def _exists(rows: QuerySet[Any, Any], params: list[Any]) -> str:
+    """The condition that there is a row; its values are added to `params`."""
+    try:
+        sql, own = rows.query.exists().get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+    except EmptyResultSet:
+        return "1 = 0"
+    params += own
+    return f"EXISTS ({sql})"
+
+
+def _with_values(sql: str, params: list[Any], connection: Any) -> tuple[str, tuple[Any, ...] | None]:
+    """A statement that is sent without values, where the database plans by them."""
+    if connection.vendor != "postgresql":
+        return sql, tuple(params)
+    from django.db.backends.postgresql.psycopg_any import mogrify
+
+    return mogrify(sql, params, connection), None
 
 
 class Rows(ModelIterable):

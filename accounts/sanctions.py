@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -251,9 +251,14 @@ def lift_ended() -> bool:
     return _ENDED.work() >= AT_ONCE
 
 
+def ended() -> QuerySet[Sanction]:
+    """What has an end that has passed."""
+    return Sanction.objects.filter(lifted_at__isnull=True, until__lte=Now())
+
+
 _ENDED = DueRows(
     "sanctions",
-    lambda: Sanction.objects.filter(lifted_at__isnull=True, until__lte=Now()).values_list("pk"),
+    lambda: ended().values_list("pk"),
     lambda row: lift(Sanction.objects.select_related("user").get(pk=row[0]), None, OVER),
 )
 

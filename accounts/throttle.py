@@ -100,8 +100,13 @@ def _key(what: str, who: str) -> str:
     return salted_hmac(_SALT, f"{what} {who}", algorithm="sha256").hexdigest()
 
 
+def old() -> QuerySet[Throttle]:
+    """Counts whose time is over."""
+    return Throttle.objects.filter(ends_at__lt=Now())
+
+
 def forget_old() -> bool:
     """A chore: remove counts whose time is over, a thousand at a time; whether there may be more."""
-    over = Throttle.objects.filter(ends_at__lt=Now()).order_by("ends_at").values_list("pk", flat=True)
+    over = old().order_by("ends_at").values_list("pk", flat=True)
     removed, _each = Throttle.objects.filter(pk__in=list(over[:_BATCH]), ends_at__lt=Now()).delete()
     return removed >= _BATCH

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 
 from accounts.due_rows import PART_S, DueRows
 from predictions import lifecycle
@@ -28,6 +28,11 @@ def is_capped(model: HostedModel) -> bool:
 def end_capped(seconds: float = PART_S) -> int:
     """Fail what waits for nobody but upstreams that take nothing more on this day: it is told at once. How many."""
     return _CAPPED.work(seconds) if caps.reached() else 0
+
+
+def waiting_where_capped() -> QuerySet[Prediction]:
+    """Something waits that was sent to nobody, while an upstream is at its cap: then `end_capped` may have work."""
+    return Prediction.objects.filter(Exists(caps.rows()), phase=Phase.WAITING, provider="")
 
 
 def _waiting_for_capped() -> QuerySet[Prediction, tuple[int]]:

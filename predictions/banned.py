@@ -18,6 +18,7 @@ from predictions import lifecycle
 from predictions.clock import after
 from predictions.delivery import webhooks
 from predictions.models import Phase, Prediction
+from predictions.running import hints
 
 CLOSED = "The account was closed."
 """The last words of what was under way."""
@@ -37,6 +38,8 @@ def connect() -> None:
 def close(user: User, sanction: Sanction) -> None:
     """In the ban's own transaction: nothing that is owed to them is sent any more."""
     webhooks.drop_of(user)
+    # Their work is to end at once, too.
+    hints.give_on_commit(hints.CHORES)
 
 
 def tell(user: User) -> dict[str, int]:
@@ -55,12 +58,13 @@ def step() -> bool:
     return _OWED.step(TURN_S, _AT_ONCE)
 
 
-def _owed() -> QuerySet[Sanction]:
+def owed() -> QuerySet[Sanction]:
+    """Bans that still owe this."""
     return Sanction.objects.filter(work_owed=True, lifted_at__isnull=True)
 
 
-def _end_some(owed: tuple[int]) -> bool:
-    row = _owed().filter(pk=owed[0]).select_related("user").first()
+def _end_some(due: tuple[int]) -> bool:
+    row = owed().filter(pk=due[0]).select_related("user").first()
     if row is None:
         return False
     until = time.monotonic() + TURN_S
@@ -81,7 +85,7 @@ def _end_some(owed: tuple[int]) -> bool:
 
 
 # Of many who are banned at once none waits until the first of them are quiet. Each prediction ends by itself.
-_OWED = DueRows("banned", lambda: _owed().values_list("pk"), _end_some, in_transaction=False)
+_OWED = DueRows("banned", lambda: owed().values_list("pk"), _end_some, in_transaction=False)
 
 
 def _theirs(user: User) -> QuerySet[Prediction]:

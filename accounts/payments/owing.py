@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts import record
 from accounts.clock import Now
@@ -26,14 +26,19 @@ _REASON = "The account was closed before the payment came."
 
 def step() -> bool:
     """Ask about one purchase; whether there was one. Before it is asked it steps aside, for longer each time."""
-    due = Purchase.objects.filter(look_at__lte=Now()).order_by("look_at").first()
-    if due is None:
+    found = due().order_by("look_at").first()
+    if found is None:
         return False
-    wait = min(LONGEST, timedelta(minutes=2 ** min(due.looks, 11)))
-    mine = Purchase.objects.filter(pk=due.pk, look_at=due.look_at)
+    wait = min(LONGEST, timedelta(minutes=2 ** min(found.looks, 11)))
+    mine = Purchase.objects.filter(pk=found.pk, look_at=found.look_at)
     if mine.update(look_at=Now() + wait, looks=F("looks") + 1):
-        look(Purchase.objects.select_related("account").get(pk=due.pk))
+        look(Purchase.objects.select_related("account").get(pk=found.pk))
     return True
+
+
+def due() -> QuerySet[Purchase]:
+    """Purchases to be asked about."""
+    return Purchase.objects.filter(look_at__lte=Now())
 
 
 def look(purchase: Purchase) -> str:

@@ -149,12 +149,17 @@ def call_off(wish: Closure) -> bool:
     return True
 
 
+def due() -> QuerySet[Closure]:
+    """Wishes whose grace is over."""
+    return _standing().filter(due_at__lte=Now())
+
+
 def step() -> bool:
     """The chore: go on with wishes whose grace is over; whether anything was done, or there are others to look at."""
     global _last
-    due = _standing().filter(due_at__lte=Now()).select_related("user", "account")
+    rows = due().select_related("user", "account")
     # From where the last turn came to: those that wait until nothing of theirs is under way hide no other.
-    found = list(due.filter(pk__gt=_last).order_by("pk")[:AT_ONCE])
+    found = list(rows.filter(pk__gt=_last).order_by("pk")[:AT_ONCE])
     did = len(found) == AT_ONCE
     _last = found[-1].pk if did else 0
     for wish in found:

@@ -26,6 +26,7 @@ from gallery.models import Export
 from predictions.clock import after
 from predictions.files import media
 from predictions.models import StoredFile
+from predictions.running import hints
 
 log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
@@ -81,6 +82,7 @@ def ask(user: User, account: Account) -> Export:
             raise TooSoon(ready)
         if not has_room:
             raise NoRoom
+        hints.give_on_commit(hints.CHORES)
         return Export.objects.create(user=user, account=account, total=contents.count(user, account))
 
 
@@ -100,6 +102,11 @@ def step() -> bool:
         _maker = threading.Thread(target=_make_all, name="exports", daemon=True)
         _maker.start()
     return remove_old()
+
+
+def due() -> tuple[QuerySet[Export], QuerySet[Export]]:
+    """What is to be made, and what is past its time."""
+    return _waiting(), _past()
 
 
 def _make_all() -> None:
@@ -255,9 +262,13 @@ def remove_old() -> bool:
     return _OLD.step(most=_OLD_AT_ONCE)
 
 
+def _past() -> QuerySet[Export]:
+    return Export.objects.filter(state=Export.State.READY, expires_at__lte=Now())
+
+
 _OLD = DueRows(
     "old exports",
-    lambda: Export.objects.filter(state=Export.State.READY, expires_at__lte=Now()).values_list("pk"),
+    lambda: _past().values_list("pk"),
     lambda row: remove(Export.objects.get(pk=row[0])),
 )
 

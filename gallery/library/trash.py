@@ -123,8 +123,12 @@ def _begin(account: Account) -> None:
 
 def remove_old() -> bool:
     """The chore: some of what is past its time, or deleted for good already. Whether there was any."""
-    old = Item.objects.filter(trashed_at__isnull=False, trashed_at__lte=after(-life_s()))
-    return _remove(old, AT_ONCE) > 0
+    return _remove(old(), AT_ONCE) > 0
+
+
+def old() -> ItemQuerySet:
+    """What is past its time, or deleted for good already."""
+    return Item.objects.filter(trashed_at__isnull=False, trashed_at__lte=after(-life_s()))
 
 
 def _remove(items: ItemQuerySet, most: int) -> int:

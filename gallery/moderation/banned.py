@@ -33,31 +33,32 @@ def step() -> bool:
     return _OWED.step()
 
 
-def _owed() -> QuerySet[Sanction]:
+def owed() -> QuerySet[Sanction]:
+    """Bans that still owe this."""
     return Sanction.objects.filter(hiding_owed=True)
 
 
-def _go_on(owed: tuple[int]) -> bool:
-    row = _owed().filter(pk=owed[0]).first()
+def _go_on(found: tuple[int]) -> bool:
+    row = owed().filter(pk=found[0]).first()
     if row is None:
         return False
     mine = Item.objects.open().filter(user=row.user_id)
     if row.lifted_at is not None:
         mine = Item.objects.filter(hidden_for=row)
-    found = list(mine.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-    if not found:
+    some = list(mine.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    if not some:
         sanctions.hiding_is_done(row)
     elif row.lifted_at is None:
         # What somebody hid meanwhile for another reason stays theirs.
-        Item.objects.filter(pk__in=found, hidden_at__isnull=True).update(
+        Item.objects.filter(pk__in=some, hidden_at__isnull=True).update(
             hidden_at=Now(), hidden_reason=row.reason, hidden_for=row, search_owed=True
         )
     else:
-        Item.objects.filter(pk__in=found, hidden_for=row).update(
+        Item.objects.filter(pk__in=some, hidden_for=row).update(
             hidden_at=None, hidden_reason="", hidden_for=None, search_owed=True
         )
-    showing.follow(found)
+    showing.follow(some)
     return True
 
 
-_OWED = DueRows("banned pictures", lambda: _owed().values_list("pk"), _go_on)
+_OWED = DueRows("banned pictures", lambda: owed().values_list("pk"), _go_on)

@@ -47,13 +47,14 @@ def findings() -> bool:
     return _FINDINGS.step(most=AT_ONCE)
 
 
-def _owed_findings() -> QuerySet[RuleHit]:
+def owed_findings() -> QuerySet[RuleHit]:
+    """What `findings` deals with."""
     live = Prediction.objects.filter(public_id=OuterRef("prediction"), status__in=LIVE)
     return RuleHit.objects.filter(~Exists(live), case_owed=True)
 
 
 def _open_case(row: tuple[int]) -> bool:
-    hit = _owed_findings().filter(pk=row[0]).select_related("user", "account", "look").first()
+    hit = owed_findings().filter(pk=row[0]).select_related("user", "account", "look").first()
     if hit is None:
         return False
     if hit.what == RuleHit.What.UPLOAD:
@@ -63,7 +64,7 @@ def _open_case(row: tuple[int]) -> bool:
     return True
 
 
-_FINDINGS = DueRows("cases of findings", lambda: _owed_findings().values_list("pk"), _open_case)
+_FINDINGS = DueRows("cases of findings", lambda: owed_findings().values_list("pk"), _open_case)
 
 
 def _open(hit: RuleHit) -> None:

@@ -20,6 +20,7 @@ from gallery import showing
 from gallery.models import AccountDeed, Case, Item
 from gallery.moderation import telling
 from predictions.models import BlockedPicture
+from predictions.running import hints
 
 AT_ONCE = 200
 """Pictures in one transaction."""
@@ -90,6 +91,7 @@ def show_again(case: Case, moderator: User, reason: str, *, appealed: bool = Fal
 def _begin(user: User, case: Case, moderator: User, reason: str, of: AccountDeed | None) -> AccountDeed:
     try:
         with transaction.atomic():
+            hints.give_on_commit(hints.CHORES)
             return AccountDeed.objects.create(user=user, case=case, made_by=moderator, reason=reason, of=of)
     except IntegrityError:
         raise Busy from None
@@ -101,7 +103,7 @@ def step() -> bool:
 
 
 def _go_on(row: tuple[int]) -> bool:
-    deed = _undone().filter(pk=row[0]).select_related("of").first()
+    deed = undone().filter(pk=row[0]).select_related("of").first()
     if deed is None:
         return False
     rows = _owed(deed).filter(pk__gt=deed.last_id).order_by("pk")
@@ -116,11 +118,12 @@ def _go_on(row: tuple[int]) -> bool:
     return True
 
 
-def _undone() -> QuerySet[AccountDeed]:
+def undone() -> QuerySet[AccountDeed]:
+    """What `step` deals with."""
     return AccountDeed.objects.filter(done_at__isnull=True)
 
 
-_DEEDS = DueRows("pictures of a member", lambda: _undone().values_list("pk"), _go_on)
+_DEEDS = DueRows("pictures of a member", lambda: undone().values_list("pk"), _go_on)
 
 
 def _owed(deed: AccountDeed) -> QuerySet[Item]:

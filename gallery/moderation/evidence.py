@@ -112,7 +112,7 @@ def seal_some() -> bool:
     now = time.monotonic()
     for number in [number for number, until in _stuck.items() if until <= now]:
         del _stuck[number]
-    owed = Evidence.objects.filter(sealing_owed=True).exclude(pk__in=list(_stuck))
+    owed = due().exclude(pk__in=list(_stuck))
     for row in list(owed.select_related("file", "made_by").order_by("id")[:10]):
         try:
             seal(row)
@@ -127,6 +127,11 @@ def seal_some() -> bool:
             continue
         return True
     return False
+
+
+def due() -> QuerySet[Evidence]:
+    """Evidence whose file is still plain."""
+    return Evidence.objects.filter(sealing_owed=True)
 
 
 def seal(row: Evidence) -> None:
@@ -190,20 +195,21 @@ def forget_old() -> bool:
     return _OLD.step()
 
 
-def _old() -> QuerySet[Evidence]:
+def old() -> QuerySet[Evidence]:
+    """What `forget_old` deals with."""
     return Evidence.objects.filter(gone_at__isnull=True, sealed_until__lte=Now(), sealing_owed=False)
 
 
-def _forget(old: tuple[int]) -> bool:
-    row = _old().filter(pk=old[0]).select_related("file").first()
-    if row is None or not _old().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
+def _forget(due_row: tuple[int]) -> bool:
+    row = old().filter(pk=due_row[0]).select_related("file").first()
+    if row is None or not old().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
         return False
     media.doom([row.file] if row.file is not None else [])
     record.write(None, "evidence.forget", row, case=row.case_id)
     return True
 
 
-_OLD = DueRows("old evidence", lambda: _old().values_list("pk"), _forget)
+_OLD = DueRows("old evidence", lambda: old().values_list("pk"), _forget)
 
 
 # -- Opening ---------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from gallery.models import Case, Evidence, Item, Report
 from gallery.moderation import banned, evidence, sent
 from predictions.files import owners
 from predictions.models import Output, Prediction
-from predictions.running import chores
+from predictions.running import chores, hints
 
 _LONGEST_REASON = 200
 
@@ -32,9 +32,9 @@ def connect() -> None:
     owners.register(evidence.owned)
     owners.register(sent.owned)
     sealing.holds(Evidence, "words")
-    chores.register("banned pictures", banned.step)
-    chores.register("evidence", evidence.seal_some)
-    chores.register("old evidence", evidence.forget_old, every_s=60.0)
+    chores.register("banned pictures", banned.step, due=banned.owed)
+    chores.register("evidence", evidence.seal_some, due=evidence.due)
+    chores.register("old evidence", evidence.forget_old, due=evidence.old, every_s=60.0)
     chores.register("looks of sent files", sent.forget_looks, every_s=60.0)
 
 
@@ -87,6 +87,7 @@ def remove(
             account=item.account_id, case=number,
             detail={"evidence": sealed.pk, "block": block, "prediction": output.prediction.public_id},
         )  # fmt: skip
+        hints.give_on_commit(hints.CHORES)
     return sealed
 
 

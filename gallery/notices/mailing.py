@@ -46,8 +46,8 @@ def step() -> bool:
     global _rests_until
     if time.monotonic() < _rests_until:
         return False
-    due, ends_at = list(_due()[:BATCH]), time.monotonic() + TURN_S
-    for number, notice in enumerate(due):
+    some, ends_at = list(due()[:BATCH]), time.monotonic() + TURN_S
+    for number, notice in enumerate(some):
         if number and time.monotonic() >= ends_at:
             return True
         if not _claim(notice):
@@ -66,7 +66,7 @@ def step() -> bool:
         except Exception as error:
             # One that cannot be written, to an address that is none: it must not stand before all others.
             _failed(notice, error)
-    return len(due) == BATCH
+    return len(some) == BATCH
 
 
 def prune() -> bool:
@@ -83,7 +83,8 @@ def forget_rest() -> None:
     _rests_until = 0.0
 
 
-def _due() -> QuerySet[Notice]:
+def due() -> QuerySet[Notice]:
+    """Notices whose mail is to be sent now, the longest owed first."""
     return (
         Notice.objects.filter(mail_owed=True, mail_at__lte=Now())
         .select_related("user")

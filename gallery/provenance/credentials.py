@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from gallery import access
 from gallery.models import Item
@@ -83,6 +84,12 @@ def _algorithm(key: object) -> str:
     raise BadIdentity("DARKROOM_C2PA_KEY is of a kind that content credentials do not know.")
 
 
+def due() -> QuerySet[Item]:
+    """Items that are owed a copy; none without a certificate."""
+    owed = Item.objects.filter(rendition_owed=True)
+    return owed if settings.C2PA["certificate"] else owed.none()
+
+
 def step() -> bool:
     """Make or remove one copy that is owed; whether there was one. Does nothing without a certificate."""
     own = identity()
@@ -90,7 +97,7 @@ def step() -> bool:
         return False
     now = time.monotonic()
     resting = [pk for pk, until in _failed.items() if until > now]
-    owed = access.with_files(Item.objects.filter(rendition_owed=True).exclude(pk__in=resting))
+    owed = access.with_files(Item.objects.filter(rendition_owed=True)).exclude(pk__in=resting)
     item = owed.select_related("rendition", "output__prediction__version").order_by("-id").first()
     if item is None:
         return False

@@ -52,9 +52,14 @@ def step() -> bool:
     return False
 
 
+def due() -> QuerySet[Item]:
+    """Items that are owed."""
+    return Item.objects.filter(search_owed=True)
+
+
 def batch() -> int:
     """Index a few of the items that are owed; how many were. None where others hold those rows at the moment."""
-    owed = read(Item.objects.filter(search_owed=True).order_by("pk")[:BATCH])
+    owed = read(due().order_by("pk")[:BATCH])
     return write(owed) if owed else 0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from django.db import connection
+from django.db import connection, transaction
 
 from gallery.search.words import SHORTEST_BEGINNING, Term, grows
 
@@ -33,11 +33,17 @@ INSERT INTO gallery_searchword (word, used) VALUES (%s, %s)
 ON CONFLICT (word) DO UPDATE SET used = gallery_searchword.used + excluded.used
 """
 
-_NEXT = "SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s"
-_USED = {
-    "sqlite": "SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH %s LIMIT 1",
-    "postgresql": "SELECT 1 FROM gallery_searchrow WHERE own_words @@ %s::tsquery LIMIT 1",
+_NEXT = {
+    "sqlite": """
+SELECT word, EXISTS (SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH '"' || some.word || '"')
+FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS some ORDER BY word
+""",
+    "postgresql": """
+SELECT word, EXISTS (SELECT 1 FROM gallery_searchrow WHERE own_words @@ ( || some.word || )::tsquery)
+FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS some ORDER BY word
+""",
 }
+"""Some words, and whether any item has them."""
 _DROP = {
     "sqlite": "DELETE FROM gallery_searchword WHERE word = %s AND NOT EXISTS "
     "(SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH %s)",
@@ -72,19 +78,24 @@ def note(texts: Iterable[Sequence[str]]) -> None:
 def drop_unused() -> bool:
     """A chore: forget those of the next few words that no item has any more. The others have time: never at once."""
     global _looked_at
+    some = _some_after(_looked_at)
+    _looked_at = some[-1][0] if len(some) == AT_ONCE else ""
+    loose = [word for word, is_used in some if not is_used]
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [_looked_at, AT_ONCE])
-        some = [row[0] for row in cursor.fetchall()]
-        _looked_at = some[-1] if len(some) == AT_ONCE else ""
-        loose = []
-        for word in some:
-            cursor.execute(_USED[connection.vendor], [_asked(word)])
-            if cursor.fetchone() is None:
-                loose.append(word)
         if loose:
             # Asked once more as it goes: an item with it may have come.
             cursor.executemany(_DROP[connection.vendor], [(word, _asked(word)) for word in loose])
     return False
+
+
+def _some_after(last: str) -> list[tuple[str, bool]]:
+    """The next words, and whether any item has them: one statement for all of them."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # It knows none of the words while it plans, and would take each for one that many items have.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(_NEXT[connection.vendor], [last, AT_ONCE])
+        return cursor.fetchall()
 
 
 def _asked(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts.clock import Now
 from accounts.models import User
@@ -73,14 +73,19 @@ def likes(user: User, item: Item) -> bool:
     return Like.objects.filter(user=user, item=item).exists()
 
 
+def aged() -> QuerySet[Like]:
+    """Likes of the week's list that are older than a week."""
+    return Like.objects.filter(recent=True, created_at__lt=Now() - WEEK)
+
+
 def age() -> bool:
     """A chore: take likes that are older than a week out of what the week's list goes by; whether there were any."""
-    old = Like.objects.filter(recent=True, created_at__lt=Now() - WEEK)
+    old = aged()
     # The oldest first, and each item once however many likes of it are due.
     items = dict.fromkeys(old.order_by("created_at").values_list("item_id", flat=True)[: ITEMS_A_TURN * 5])
     for number in list(items)[:ITEMS_A_TURN]:
         with transaction.atomic():
             Item.objects.select_for_update(no_key=True).filter(pk=number).values_list("pk").first()
-            aged = old.filter(item_id=number).update(recent=False)
-            _count(number, 0, -aged)
+            gone = old.filter(item_id=number).update(recent=False)
+            _count(number, 0, -gone)
     return bool(items)

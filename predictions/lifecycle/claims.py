@@ -311,10 +311,20 @@ def _give_one_up(row: tuple[int]) -> None:
 
 
 _EXPIRED = Q(phase__in=[Phase.CLAIMED, Phase.COLLECTING], lease_until__lte=Now())
-_LEASES = DueRows("leases", lambda: Prediction.objects.filter(_EXPIRED).values_list("pk"), _take_one_back)
-_OVERDUE = DueRows(
-    "overdue starts", lambda: Prediction.objects.filter(strays.overdue()).values_list("pk"), _give_one_up
-)
+
+
+def leases_over() -> QuerySet[Prediction]:
+    """What `take_back` deals with."""
+    return Prediction.objects.filter(_EXPIRED)
+
+
+def overdue_starts() -> QuerySet[Prediction]:
+    """What `give_up` deals with."""
+    return Prediction.objects.filter(strays.overdue())
+
+
+_LEASES = DueRows("leases", lambda: leases_over().values_list("pk"), _take_one_back)
+_OVERDUE = DueRows("overdue starts", lambda: overdue_starts().values_list("pk"), _give_one_up)
 
 
 @contextmanager

@@ -261,6 +261,11 @@ def expire(seconds: float = PART_S) -> int:
     return _DEADLINES.work(seconds) + _LIMITS.work(seconds)
 
 
+def late() -> tuple[QuerySet[Prediction], QuerySet[Prediction]]:
+    """What `expire` deals with."""
+    return _past_deadline(), _past_limit()
+
+
 def remove_data(prediction_id: int) -> bool:
     """Forget input, output and logs of an ended prediction; money and times stay."""
     with transaction.atomic():

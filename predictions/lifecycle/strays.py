@@ -91,20 +91,21 @@ def close_forgotten(seconds: float = PART_S) -> int:
     return _FORGOTTEN.work(seconds)
 
 
-def _forgotten() -> QuerySet[UpstreamRun]:
+def forgotten() -> QuerySet[UpstreamRun]:
+    """What `close_forgotten` deals with."""
     sent = UpstreamRun.objects.filter(outcome=UpstreamRun.Outcome.SENT, sent_at__lt=after(-FORGOTTEN_S))
     return sent.exclude(prediction__phase=Phase.CLAIMED)
 
 
 def _close_forgotten(row: tuple[int, str]) -> None:
-    run = _forgotten().filter(pk=row[0]).first()
+    run = forgotten().filter(pk=row[0]).first()
     if run is not None:
         spending.lost(run, AnswerLost("Possibly still running: nobody waits for its answer any more."))
         log.error("possible_stray", prediction=row[1], reason="nobody waits for its answer")
 
 
 _FORGOTTEN = DueRows(
-    "forgotten starts", lambda: _forgotten().values_list("pk", "prediction__public_id"), _close_forgotten
+    "forgotten starts", lambda: forgotten().values_list("pk", "prediction__public_id"), _close_forgotten
 )
 
 

@@ -1,66 +1,52 @@
 """Work that is owed and not urgent: indexing, copies, emptying the trash. Beside the sweep, in a thread of its own.
 
-What is owed stands in rows, written in the transaction that owes it; a chore looks for some of it, does it and says
-whether there was any. Each is bounded to about a second a turn, may be killed at any moment, and may run twice.
+What is owed stands in rows, written in the transaction that owes it; a chore does some of it and says whether there may
+be more. It names the rows that it is about, and is called where there are any; a seldom one may go by the clock alone.
+Each is bounded to about a second a turn, may be killed at any moment, and may run twice.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import structlog
-from django.db import close_old_connections, connections
+from accounts.prepared import Question
+from predictions.running.steps import Step
 
-log = structlog.get_logger(__name__)
-Step = Callable[[], bool]
-ROUND_S = 0.5
+PAUSE_S = 0.5
+"""Between the turns of a chore that has more to do."""
+UNASKED_S = 300.0
+BY_CLOCK_S = 30.0
+"""A chore that is called more often than that has a question: an idle house is asked but one."""
 
-
-@dataclass
-class _Chore:
-    step: Step
-    every_s: float
-    due: float = 0.0
+_chores: dict[str, Step] = {}
 
 
-_chores: dict[str, _Chore] = {}
+def register(
+    name: str,
+    step: Callable[[], bool],
+    *,
+    due: Question | None = None,
+    every_s: float = PAUSE_S,
+    unasked_s: float = UNASKED_S,
+) -> None:
+    """Have `step` called while any row of `due()` is there, or, without it, every so many seconds.
+
+    With it, `every_s` is the rest after a turn that left nothing over. What changes in `due` must be a database
+    function; it is asked every second, so an index must answer it. `unasked_s`: how often it is called at the least.
+    """
+    if due is None and every_s < BY_CLOCK_S:
+        raise ValueError(f"The chore {name} is called often: it needs a question.")
+    _chores[name] = Step(name, step, due, every_s, unasked_s=max(unasked_s, every_s))
 
 
-def register(name: str, step: Step, *, every_s: float = ROUND_S) -> None:
-    """Have `step` called every so many seconds; at once again while it says that there was something to do."""
-    _chores[name] = _Chore(step, every_s)
-
-
-def run(stop: threading.Event) -> None:
-    """Do chores until `stop` is set."""
-    while not stop.wait(ROUND_S):
-        once(stop)
-        close_old_connections()
-    connections.close_all()
-
-
-def once(stop: threading.Event | None = None) -> None:
-    """One turn of every chore that is due: each on its own, so that one that breaks stops no other."""
-    for name, chore in list(_chores.items()):
-        if stop is not None and stop.is_set():
-            return
-        if time.monotonic() < chore.due:
-            continue
-        try:
-            more = chore.step()
-        except Exception:
-            log.exception("chore_broke", chore=name)
-            more = False
-            close_old_connections()
-        chore.due = 0.0 if more else time.monotonic() + chore.every_s
+def steps() -> list[Step]:
+    """All of them, as steps of a thread of their own."""
+    return list(_chores.values())
 
 
 def all_done(most: int = 1000) -> None:
     """Everything that is owed now, one after the other; for commands and tests. What breaks is raised."""
-    for chore in list(_chores.values()):
+    for chore in steps():
         for _turn in range(most):
-            if not chore.step():
+            if not chore.do():
                 break

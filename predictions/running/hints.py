@@ -12,10 +12,12 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 WORK = "work"
 """Something was written into the queue."""
@@ -23,6 +25,12 @@ ENDED = "ended"
 """A prediction has ended; the hint says which, by its public id."""
 ITEMS = "items"
 """A row of the gallery changed; the hint says which (`gallery.live.telling`)."""
+CHORES = "chores"
+"""Something is owed that somebody waits for (`predictions.running.steps`)."""
+LOOKS = "looks"
+"""A look is due sooner than the watcher may know."""
+DELIVERIES = "deliveries"
+"""A webhook is owed."""
 LONGEST = 64
 """Bytes of one hint."""
 _ALL = 4096
@@ -67,6 +75,49 @@ class Ear:
         """Listen no more."""
         self._path.unlink(missing_ok=True)
         self._socket.close()
+
+
+class Ears:
+    """Several kinds at once, as far as that can be; where no ear can be had it only waits."""
+
+    def __init__(self, kinds: Iterable[str], who: str = "") -> None:
+        self._ears: list[Ear] = []
+        for kind in kinds:
+            with contextlib.suppress(OSError):
+                self._ears.append(Ear(kind, who))
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._poll = select.poll()
+        for number in (self._reader, *(ear.fileno() for ear in self._ears)):
+            self._poll.register(number, select.POLLIN)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether anything was said, or somebody roused us, within so many seconds."""
+        if not self._poll.poll(seconds * 1000):
+            return False
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, _ALL)
+        for ear in self._ears:
+            ear.wait(0)
+        return True
+
+    def rouse(self) -> None:
+        """End the wait; from any thread, until closed."""
+        with contextlib.suppress(OSError):
+            os.write(self._writer, b".")
+
+    def close(self) -> None:
+        """Listen no more."""
+        for ear in self._ears:
+            ear.close()
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def give_on_commit(kind: str, what: str = "") -> None:
+    """Say it as soon as the transaction is committed; at once outside of one."""
+    transaction.on_commit(partial(give, kind, what))
 
 
 def give(kind: str, what: str = "") -> None:

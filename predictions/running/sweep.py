@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from django.db import close_old_connections, connections
 from django.db.models import Q, QuerySet
 
 from accounts.clock import Now
@@ -18,21 +17,23 @@ from accounts.due_rows import PART_S
 from predictions import availability, lifecycle, repeats
 from predictions.delivery import log as deliveries
 from predictions.files import removal, uploads
-from predictions.lifecycle import strays
+from predictions.lifecycle import ending, strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
-from predictions.running import chores, life, pulse, queue
+from predictions.running import beats, chores, life, pulse, queue
 from predictions.running.auditing import HourlyAudit
-from predictions.running.beats import beat
+from predictions.running.steps import Asker, Runner, Step
+from predictions.upstreams import circuits, hook_secrets
 from predictions.upstreams.hook_secrets import Fetcher
 from predictions.upstreams.probing import Prober
 
 log = structlog.get_logger(__name__)
 
-ROUND_S = 1.0
 AT_ONCE_S = 0.05
-"""The pause instead where a step left rows over."""
+"""The pause where a step left rows over."""
+ROUND_S = 1.0
 SLOW_ROUND_S = 60.0
 JUMP_S = 30.0
+STOPPING_S = 5.0
 BEATS_KEPT = timedelta(days=1)
 KEYS_KEPT = timedelta(hours=24)
 PRUNED_AT_ONCE = deliveries.PRUNED_AT_ONCE
@@ -40,101 +41,136 @@ PRUNE_S = 5.0
 
 
 def run(stop: threading.Event) -> None:
-    """Sweep until `stop` is set."""
-    offset = time.time() - time.monotonic()
-    slow_at, audit, prober, fetcher = 0.0, HourlyAudit(), Prober(), Fetcher()
+    """Sweep until `stop` is set: all of it in threads, whose one statement a second says what there is to do."""
     # Threads of their own for what waits for disks or has much to do: it holds back no lease, limit or wake-up.
+    runners = {
+        "sweep": Runner([*steps(), *beside()], pause_s=AT_ONCE_S, skips=_Clock().has_jumped),
+        "chores": Runner(chores.steps(), pause_s=chores.PAUSE_S),
+        "removal": Runner(removing(), pause_s=ROUND_S),
+    }
+    asker = Asker(step for runner in runners.values() for step in runner.steps)
     helpers = [
-        threading.Thread(target=work, args=[stop], name=name, daemon=True)
-        for name, work in (("chores", chores.run), ("removal", _remove_until), ("pulse", pulse.run))
+        threading.Thread(target=asker.run, args=[stop], name="questions", daemon=True),
+        *(
+            threading.Thread(target=runner.run, args=[stop, asker], name=name, daemon=True)
+            for name, runner in runners.items()
+        ),
+        threading.Thread(target=pulse.run, args=[stop], name="pulse", daemon=True),
     ]
     for helper in helpers:
         helper.start()
-    more = False
-    while not stop.wait(AT_ONCE_S if more else ROUND_S):
-        life.sign()
-        drift = time.time() - time.monotonic() - offset
-        if abs(drift) > JUMP_S:
-            # Leases and limits compare with the clock: after a jump one round is left out.
-            log.error("clock_jumped", seconds=round(drift))
-            offset += drift
-            continue
-        more = once()
-        _step(prober.step)
-        _step(audit.step)
-        if time.monotonic() >= slow_at:
-            slow_at = time.monotonic() + SLOW_ROUND_S
-            _step(fetcher.step)
-    # A chore ends its turn within about a second; what it leaves undone is still owed.
+    stop.wait()
+    asker.close()
+    # A step ends its turn within about a second; what it leaves undone is still owed.
+    until = time.monotonic() + STOPPING_S
     for helper in helpers:
-        helper.join(5.0)
+        helper.join(max(0.0, until - time.monotonic()))
 
 
 def once() -> bool:
-    """One round: each step on its own and for a bounded time, so that none that breaks or has much to do stops another.
+    """One round of what finds lost work, whether anything is due or not; for tests and by hand.
 
-    Whether a step used up its time, so that there may be more of it.
+    Each step on its own and for a bounded time, so that none that breaks or has much to do stops another. Whether any
+    used up its time, so that there may be more of it.
     """
-    left = [
-        _step(step)
-        for step in (
-            _beat,
-            wake_due,
-            lifecycle.take_back,
-            lifecycle.give_up,
-            lifecycle.expire,
-            availability.end_capped,
-            strays.close_forgotten,
-        )
+    return Runner(steps(), pause_s=0.0).round(None)
+
+
+class _Clock:
+    """Leases and limits compare with the clock: after a jump of this machine's, one round is left out."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def has_jumped(self) -> bool:
+        drift = time.time() - time.monotonic() - self._offset
+        if abs(drift) <= JUMP_S:
+            return False
+        log.error("clock_jumped", seconds=round(drift))
+        self._offset += drift
+        return True
+
+
+def steps() -> list[Step]:
+    """What finds lost work, with the rows by which each knows that there is any."""
+    return [
+        Step("life", life.sign),
+        Step("beat", _beat, every_s=beats.EVERY_S),
+        Step("wake", _bounded(wake_due), _to_wake),
+        Step("leases", _bounded(lifecycle.take_back), lifecycle.leases_over),
+        Step("overdue starts", _bounded(lifecycle.give_up), lifecycle.overdue_starts),
+        Step("limits", _bounded(lifecycle.expire), ending.late),
+        Step("caps", _bounded(availability.end_capped), availability.waiting_where_capped),
+        Step("forgotten starts", _bounded(strays.close_forgotten), strays.forgotten),
     ]
-    close_old_connections()
-    return any(left)
 
 
-def _step(step: Callable[[], object]) -> bool:
-    """Whether it dealt with rows until its time was over."""
-    began = time.monotonic()
-    try:
-        dealt = step()
-    except Exception:
-        log.exception("sweep_step_broke", step=step.__name__)
-        close_old_connections()
-        return False
-    return bool(dealt) and time.monotonic() - began >= PART_S
+def beside() -> list[Step]:
+    """What only starts something, and never waits for it."""
+    prober, fetcher, audit = Prober(), Fetcher(), HourlyAudit()
+    return [
+        Step("probes", prober.step, circuits.probes_due),
+        Step("hook secrets", fetcher.step, hook_secrets.missing, every_s=SLOW_ROUND_S),
+        # It asks no database whether its hour has come.
+        Step("audit", audit.step),
+    ]
 
 
-def _remove_until(stop: threading.Event) -> None:
-    """Remove files and rows that nobody needs any more, until `stop` is set."""
-    slow_at = 0.0
-    while not stop.wait(ROUND_S):
-        _step(removal.remove_unowned)
-        if time.monotonic() >= slow_at:
-            slow_at = time.monotonic() + SLOW_ROUND_S
-            for step in (removal.remove_old_temporary, uploads.remove_unneeded, prune):
-                _step(step)
-        close_old_connections()
-    connections.close_all()
+def removing() -> list[Step]:
+    """What removes files and rows that nobody needs any more."""
+    return [
+        Step("unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S),
+        Step("temporary files", _none_left(removal.remove_old_temporary), every_s=SLOW_ROUND_S),
+        Step("uploads", _none_left(uploads.remove_unneeded), every_s=SLOW_ROUND_S),
+        Step("old rows", prune, every_s=SLOW_ROUND_S),
+    ]
+
+
+def _bounded(step: Callable[[], object]) -> Callable[[], bool]:
+    """The step, which says whether it dealt with rows until its time was over."""
+
+    def do() -> bool:
+        began = time.monotonic()
+        return bool(step()) and time.monotonic() - began >= PART_S
+
+    return do
+
+
+def _none_left(step: Callable[[], object]) -> Callable[[], None]:
+    """The step, once in its time however much it did."""
+
+    def do() -> None:
+        step()
+
+    return do
 
 
 def wake_due() -> None:
     """Wake the workers for what is due and unclaimed; at most one wake-up of a kind a round."""
     if queue.depth() > 50:
         return
-    due = Prediction.objects.filter(phase=Phase.WAITING).filter(
-        Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    )
-    if due.exists():
+    start, collect, cancel = _to_wake()
+    if start.exists():
         queue.wake("start")
-    results = Prediction.objects.filter(phase=Phase.RESULT)
-    if results.filter(Q(not_before__isnull=True) | Q(not_before__lte=Now())).exists():
+    if collect.exists():
         queue.wake("collect")
-    strays = Prediction.objects.ended().filter(upstream_open=True)
-    if strays.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now())).exists():
+    if cancel.exists():
         queue.wake("cancel")
 
 
+def _to_wake() -> tuple[QuerySet[Prediction], QuerySet[Prediction], QuerySet[Prediction]]:
+    """What waits to be started, to be fetched, and to be called off."""
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    left = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+    return (
+        Prediction.objects.filter(due, phase=Phase.WAITING),
+        Prediction.objects.filter(due, phase=Phase.RESULT),
+        Prediction.objects.ended().filter(left, upstream_open=True),
+    )
+
+
 def _beat() -> None:
-    beat("sweep")
+    beats.beat("sweep")
 
 
 def prune() -> None:

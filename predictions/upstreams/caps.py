@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.cache import cache
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from predictions.models import UpstreamDay
 from predictions.upstreams.days import today
@@ -16,11 +16,15 @@ def reached() -> frozenset[str]:
     """Names of the upstreams to which nothing more is sent on this day."""
     known: frozenset[str] | None = cache.get(_NAME)
     if known is None:
-        spent = Q(capped_at__isnull=False) | Q(spent__gte=F("upstream__day_cap"))
-        rows = UpstreamDay.objects.filter(spent, day=today(), upstream__day_cap__isnull=False)
-        known = frozenset(rows.values_list("upstream__name", flat=True))
+        known = frozenset(rows().values_list("upstream__name", flat=True))
         cache.set(_NAME, known, STALE_S)
     return known
+
+
+def rows() -> QuerySet[UpstreamDay]:
+    """The rows of this day of upstreams at their cap."""
+    spent = Q(capped_at__isnull=False) | Q(spent__gte=F("upstream__day_cap"))
+    return UpstreamDay.objects.filter(spent, day=today(), upstream__day_cap__isnull=False)
 
 
 def forget() -> None:

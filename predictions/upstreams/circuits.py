@@ -153,8 +153,12 @@ def claim_probe(name: str) -> bool:
 
 def due_probes() -> list[str]:
     """Names of the keys that rest and may be tried now, except those whose trouble only real work can show."""
-    rows = UpstreamKey.objects.filter(_usable(), _due(Now())).exclude(error_kind__in=_UNASKABLE)
-    return [provider_name(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)]
+    return [provider_name(pk) for pk in probes_due().order_by("pk").values_list("pk", flat=True)]
+
+
+def probes_due() -> QuerySet[UpstreamKey]:
+    """The rows of `due_probes`."""
+    return UpstreamKey.objects.filter(_usable(), _due(Now())).exclude(error_kind__in=_UNASKABLE)
 
 
 def succeeded(name: str, *, question: bool = False) -> None:

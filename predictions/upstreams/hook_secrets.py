@@ -9,6 +9,7 @@ import threading
 
 import structlog
 from django.db import close_old_connections, connection, transaction
+from django.db.models import QuerySet
 
 from predictions.models import Upstream
 from predictions.providers.base import ProviderError
@@ -47,12 +48,17 @@ class Fetcher:
             self._thread.join(seconds)
 
 
+def missing() -> QuerySet[Upstream]:
+    """Upstreams that are asked for webhooks and whose secret is not known."""
+    return Upstream.objects.filter(enabled=True, webhooks=True, webhook_secret="")
+
+
 def wanted() -> list[int]:
-    """Upstreams that are asked for webhooks and whose secret is not known, by primary key.
+    """Those of the missing that can be asked for, by primary key.
 
     Only those with one key: keys may belong to several accounts there, and each account has a secret of its own.
     """
-    rows = Upstream.objects.filter(enabled=True, webhooks=True, webhook_secret="").prefetch_related("keys")
+    rows = missing().prefetch_related("keys")
     return [row.pk for row in rows if len(row.keys.all()) == 1 and hooks.address(row.pk)]
 
 

@@ -89,7 +89,7 @@ def test_pictures_are_made_while_every_process_is_killed_and_the_money_adds_up(h
     eventually(lambda: all(state(house, one) == "succeeded" for one in made), 240, lambda: house.log[-3000:])
     audited = house.manage("audit", check=False)
     assert audited.returncode == 0, audited.stdout + audited.stderr
-    for trouble in ("prepared statement", "InvalidCursorName", "DuplicatePreparedStatement", "chore_broke"):
+    for trouble in ("prepared statement", "InvalidCursorName", "DuplicatePreparedStatement", "step_broke"):
         assert trouble not in house.log
 
 

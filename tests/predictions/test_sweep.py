@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from predictions import lifecycle
 from predictions.files import removal
-from predictions.models import Beat, Prediction, Version
+from predictions.models import Beat, Prediction, StoredFile, Version
 from predictions.running import chores, sweep
 from tests import factories
 from tests.houses import eventually
@@ -41,8 +41,9 @@ def test_a_disk_that_hangs_holds_back_no_limit(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop, hangs = threading.Event(), threading.Event()
-    monkeypatch.setattr(chores, "run", lambda _stop: None)
+    monkeypatch.setattr(chores, "steps", list)
     monkeypatch.setattr(removal, "remove_unowned", lambda: hangs.wait(60))
+    StoredFile.objects.create(key="doomed/one.png", state=StoredFile.State.DOOMED)
     sweeper = running(stop)
     try:
         eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)

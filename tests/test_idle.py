@@ -1,0 +1,283 @@
+"""An idle house: one statement a second asks for everything that may be due, and finds whatever is."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.db import OperationalError, connection, connections
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+
+from accounts.models import Account, Notice, Plan, Purchase, Sanction, Throttle, User
+from gallery.models import AccountDeed, Case, Closure, Evidence, Export, Item, Like
+from predictions.models import Beat, Prediction, RuleHit, StoredFile, UpstreamDay, UpstreamRun, Version
+from predictions.running import chores, steps, sweep
+from predictions.running.steps import Asker, Runner, Step
+from tests import factories
+from tests.houses import eventually
+from tests.upstreams import rows
+
+LONG_AGO = timezone.now() - timedelta(days=400)
+SETTLED_S = 3.0
+IDLE_S = 6.0
+
+
+def everything() -> list[Step]:
+    """Every step and every chore, as the sweep runs them."""
+    return [*sweep.steps(), *sweep.beside(), *sweep.removing(), *chores.steps()]
+
+
+@pytest.fixture
+def asker(settings: LazySettings) -> Asker:
+    settings.C2PA = {"certificate": "here.pem", "key": "", "timestamps": ""}
+    return Asker(everything())
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Every statement that any thread sends meanwhile, by its beginning."""
+    sent: Counter[str] = Counter()
+    own = CursorWrapper.execute
+
+    def execute(self: CursorWrapper, sql: Any, params: Any = None) -> Any:
+        sent[str(sql)[:60]] += 1
+        return own(self, sql, params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", execute)
+        yield sent
+
+
+@contextlib.contextmanager
+def running(run: Callable[[threading.Event], None]) -> Iterator[None]:
+    stop = threading.Event()
+
+    def loop() -> None:
+        run(stop)
+        connections.close_all()
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+# -- Whatever is due is found ------------------------------------------------------------------------------------------
+
+
+class Rows:
+    """Makes what each step has to find, by its name."""
+
+    def __init__(self, member: User, version: Version) -> None:
+        self.member, self.version = member, version
+
+    def prediction(self, **fields: Any) -> Prediction:
+        return factories.make_prediction(self.member, self.version, **fields)
+
+    def run(self, prediction: Prediction, outcome: str) -> None:
+        upstream = rows.make_upstream("one")
+        key = upstream.keys.get()
+        Prediction.objects.filter(pk=prediction.pk).update(provider=key.provider_name)
+        UpstreamRun.objects.create(
+            prediction=prediction,
+            upstream=upstream,
+            key=key,
+            run=prediction.run,
+            outcome=outcome,
+            sent_at=LONG_AGO,
+        )
+
+    def sanction(self, **fields: Any) -> None:
+        Sanction.objects.create(user=self.member, reason="spam", **{"kind": "ban", **fields})
+
+    def evidence(self, **fields: Any) -> None:
+        Evidence.objects.create(user=self.member, item_id_then="x", **{"sealed_until": LONG_AGO, **fields})
+
+    def capped(self) -> None:
+        upstream = rows.make_upstream("one", day_cap=1)
+        day = timezone.now().date()
+        for offset in (-1, 0, 1):
+            UpstreamDay.objects.create(upstream=upstream, day=day + timedelta(days=offset), spent=1)
+        self.prediction()
+
+    def finding(self) -> None:
+        item = factories.make_item(self.member)
+        RuleHit.objects.create(
+            what="output", source="rules", action="review", account_id=item.account_id, user=self.member,
+            prediction=item.output.prediction.public_id, output_index=0, case_owed=True,
+        )  # fmt: skip
+
+    def deed(self) -> None:
+        case = Case.objects.create(
+            kind=Case.Kind.REPORT, user=self.member, account_id=self.member.account_id, count=0
+        )
+        AccountDeed.objects.create(user=self.member, case=case, made_by=self.member)
+
+    def purchase(self) -> None:
+        Purchase.objects.create(
+            account_id=self.member.account_id, user=self.member, reference="one", credits=1, price=1, currency="eur",
+            provider="stripe", look_at=LONG_AGO,
+        )  # fmt: skip
+
+    def plan(self) -> None:
+        plan = Plan.objects.create(name="plan", allowance=5, allowance_every=Plan.Every.DAY)
+        Account.objects.filter(pk=self.member.account_id).update(plan=plan, allowance_until=None)
+
+    def item(self, **fields: Any) -> Item:
+        item = factories.make_item(self.member)
+        Item.objects.update(search_owed=False)
+        Item.objects.filter(pk=item.pk).update(**fields)
+        return item
+
+
+OWED: dict[str, Callable[[Rows], object]] = {
+    "wake": lambda made: made.prediction(),
+    "leases": lambda made: made.prediction(phase="claimed", lease_until=LONG_AGO),
+    "overdue starts": lambda made: made.run(made.prediction(), "lost"),
+    "limits": lambda made: made.prediction(deadline=LONG_AGO),
+    "caps": lambda made: made.capped(),
+    "forgotten starts": lambda made: made.run(made.prediction(), "sent"),
+    "probes": lambda made: rows.make_upstream("one").keys.update(state="open", open_until=LONG_AGO),
+    "hook secrets": lambda made: rows.make_upstream("one", webhooks=True),
+    "unowned files": lambda made: StoredFile.objects.create(key="one", state="doomed"),
+    "banned": lambda made: made.sanction(work_owed=True),
+    "sanctions": lambda made: made.sanction(until=LONG_AGO),
+    "banned pictures": lambda made: made.sanction(hiding_owed=True),
+    "evidence": lambda made: made.evidence(sealing_owed=True),
+    "old evidence": lambda made: made.evidence(),
+    "tries": lambda made: Throttle.objects.create(what="like", who="x", ends_at=LONG_AGO),
+    "trash": lambda made: made.item(trashed_at=LONG_AGO),
+    "search": lambda made: made.item(search_owed=True),
+    "week": lambda made: Like.objects.create(item=made.item(), user=made.member, created_at=LONG_AGO),
+    "payments back": lambda made: made.purchase(),
+    "exports": lambda made: Export.objects.create(account_id=made.member.account_id, user=made.member),
+    "closures": lambda made: Closure.objects.create(
+        account_id=made.member.account_id, user=made.member, due_at=LONG_AGO
+    ),
+    "mail": lambda made: Notice.objects.create(user=made.member, kind="credits.low", mail_owed=True),
+    "allowances": lambda made: made.plan(),
+    "low balances": lambda made: factories.give(made.member, 1),
+    "cases of findings": lambda made: made.finding(),
+    "pictures of a member": lambda made: made.deed(),
+    "credentials": lambda made: made.item(rendition_owed=True),
+}
+
+
+@pytest.mark.parametrize("name", [step.name for step in everything() if step.due is not None])
+def test_each_step_that_has_a_question_is_found_where_it_has_work(
+    name: str, asker: Asker, charlie: User, version: Version
+) -> None:
+    assert name not in asker.ask()
+    OWED[name](Rows(charlie, version))
+    assert name in asker.ask()
+
+
+def test_what_is_past_its_time_of_an_export_is_found_too(asker: Asker, alice: User) -> None:
+    Export.objects.create(account_id=alice.account_id, user=alice, state="ready", expires_at=LONG_AGO)
+    assert "exports" in asker.ask()
+
+
+def test_a_chore_that_is_called_often_has_a_question() -> None:
+    with pytest.raises(ValueError, match="needs a question"):
+        chores.register("often", lambda: False, every_s=5.0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_question_that_breaks_stops_no_other(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Step("waits", lambda: None, lambda: Prediction.objects.filter(phase="waiting"))
+    never = Step("never", lambda: None, lambda: Prediction.objects.filter(phase="ended"))
+    broken = Step("broken", lambda: None, lambda: Prediction.objects.extra(where=["no_such_column = 1"]))
+    asker, said = Asker([waits, never, broken]), []
+    monkeypatch.setattr(steps.log, "error", lambda event, **more: said.append(more.get("step")))
+    factories.make_prediction(alice, version)
+    for _ in range(2):
+        # Its step is done, and says for itself what is wrong.
+        assert asker.ask() == {"waits", "broken"}
+    assert said == ["broken"]
+
+
+def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
+    done: list[str] = []
+    slow = Step("slow", lambda: done.append("slow"), lambda: Prediction.objects.none(), every_s=60.0)
+    quick = Step("quick", lambda: done.append("quick"), lambda: Prediction.objects.none())
+    runner = Runner([slow, quick], pause_s=0.0)
+    runner.round(frozenset())
+    assert done == []
+    for _ in range(2):
+        runner.round(None)
+    assert done == ["slow", "quick", "quick"]
+
+
+def test_a_step_is_done_unasked_now_and_then() -> None:
+    done: list[str] = []
+    step = Step("one", lambda: done.append("one"), lambda: Prediction.objects.none(), unasked_s=0.0)
+    Runner([step], pause_s=0.0).round(frozenset())
+    assert done == ["one"]
+
+
+# -- What an idle house asks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_sweep_sends_little_more_than_a_statement_a_second() -> None:
+    with counted() as sent, running(sweep.run):
+        eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)
+        time.sleep(SETTLED_S)
+        before, began = sent.copy(), time.monotonic()
+        time.sleep(IDLE_S)
+        found, seconds = sent - before, time.monotonic() - began
+    # One a second, and its sign of life every five; one more of each may fall into the time.
+    assert found.total() <= seconds + seconds / 5 + 2, found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_owed_is_done_within_the_round_though_no_hint_comes(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "HEARD", ())
+    with running(sweep.run):
+        eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)
+        time.sleep(SETTLED_S)
+        late = factories.make_prediction(alice, version, deadline=LONG_AGO)
+        item = factories.make_item(alice, search_owed=True)
+        eventually(lambda: Prediction.objects.get(pk=late.pk).is_ended, 30)
+        eventually(lambda: not Item.objects.get(pk=item.pk).search_owed, 30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_statement_hangs_every_step_goes_on(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(steps, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(Asker, "ask", lambda self: hangs.wait(60) and frozenset())
+    with running(sweep.run):
+        late = factories.make_prediction(alice, version, deadline=LONG_AGO)
+        eventually(lambda: Prediction.objects.get(pk=late.pk).is_ended, 30)
+        hangs.set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    asker = Asker([Step("one", lambda: None, lambda: Prediction.objects.all())])
+    monkeypatch.setattr(connection, "vendor", "postgresql")
+
+    def away() -> frozenset[str]:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(asker._all, "found", away)
+    assert asker.ask() == frozenset()
