@@ -188,6 +188,40 @@ def _exists(rows: QuerySet[Any, Any], params: list[Any]) -> str:
     return f"EXISTS ({sql})"
 
 
+class PreparedFirsts:
+    """`PreparedFirsts({"mail": build, …})`: the first value of each of these querysets, asked in one statement.
+
+    `build()` gives a `values_list` of one column, of one row at most. What changes must be a database function.
+    """
+
+    def __init__(self, builds: Mapping[str, Callable[[], QuerySet[Any, Any]]]) -> None:
+        self._builds = dict(builds)
+        self._compiled: tuple[str, tuple[Any, ...] | None, Any] | None = None
+
+    def all(self) -> dict[str, Any]:
+        """The values by name, None where there is no row. One query."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        sql, params, converters = self._compiled or self._compile(connection)
+        with server_bound(connection) as cursor:
+            cursor.execute(sql, params)
+            row = cursor.fetchone()
+        return dict(zip(self._builds, _converted(list(row), converters, connection), strict=True))
+
+    def _compile(self, connection: Any) -> tuple[str, tuple[Any, ...] | None, Any]:
+        parts: list[str] = []
+        params: list[Any] = []
+        converters: list[tuple[int, Any, Any]] = []
+        for number, build in enumerate(self._builds.values()):
+            compiler = build().query.get_compiler(using=DEFAULT_DB_ALIAS)
+            sql, own = compiler.as_sql()
+            parts.append(f"({sql})")
+            params += own
+            found = compiler.get_converters([one[0] for one in compiler.select])
+            converters += [(number, functions, column) for functions, column in found.values()]
+        self._compiled = *_with_values(f"SELECT {', '.join(parts)}", params, connection), converters
+        return self._compiled
+
+
 def _with_values(sql: str, params: list[Any], connection: Any) -> tuple[str, tuple[Any, ...] | None]:
     """A statement that is sent without values, where the database plans by them."""
     if connection.vendor != "postgresql":

@@ -18,12 +18,19 @@ from django.utils import timezone
 
 from accounts.models import Account, Notice, Plan, Purchase, Sanction, Throttle, User
 from gallery.models import AccountDeed, Case, Closure, Evidence, Export, Item, Like
+from predictions import lifecycle
 from predictions.models import Beat, Prediction, RuleHit, StoredFile, UpstreamDay, UpstreamRun, Version
-from predictions.running import chores, steps, sweep
+from predictions.running import chores, hints, posting, steps, sweep, tasks, watcher
+from predictions.running.beats import Signs
+from predictions.running.due import NextDue
 from predictions.running.steps import Asker, Runner, Step
 from tests import factories
 from tests.houses import eventually
+from tests.predictions.deliveries import hooked
+from tests.predictions.test_upstream_routing import House, accept, fresh, house
 from tests.upstreams import rows
+
+__all__ = ["house"]
 
 LONG_AGO = timezone.now() - timedelta(days=400)
 SETTLED_S = 3.0
@@ -281,3 +288,79 @@ def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest
 
     monkeypatch.setattr(asker._all, "found", away)
     assert asker.ask() == frozenset()
+
+
+# -- Watcher and poster ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def both() -> Iterator[None]:
+    """Watcher and poster, as they share a process."""
+    due, signs = NextDue(), Signs("watcher", "poster")
+    with (
+        running(lambda stop: watcher.run(stop, due, signs)),
+        running(lambda stop: posting.run(stop, due, signs)),
+    ):
+        eventually(lambda: Beat.objects.filter(kind__in=["watcher", "poster"]).count() == 2, 30)
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+def test_watcher_and_poster_send_little_more_than_a_statement_a_second_together() -> None:
+    with counted() as sent, both():
+        time.sleep(SETTLED_S)
+        before, began = sent.copy(), time.monotonic()
+        time.sleep(IDLE_S)
+        found, seconds = sent - before, time.monotonic() - began
+    assert found.total() <= seconds * 1.1 + seconds / 5 + 2, found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_both_signs_of_life_are_written_together() -> None:
+    signs = Signs()
+    assert signs.note("watcher")
+    signs.write()
+    assert signs.note("poster"), "the first sign of each is given at once"
+    with counted() as sent:
+        signs.write()
+    assert sent.total() == 1 and set(Beat.objects.values_list("kind", flat=True)) == {"watcher", "poster"}
+    assert not signs.note("watcher")
+
+
+def test_a_loop_that_hangs_gives_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[set[str]] = []
+    monkeypatch.setattr("predictions.running.beats.beat_all", lambda details: written.append(set(details)))
+    monkeypatch.setattr("predictions.running.beats.EVERY_S", 0.2)
+    signs = Signs()
+    signs.note("watcher")
+    signs.note("poster")
+    signs.write()
+    time.sleep(0.3)
+    signs.note("poster")
+    signs.write()
+    assert written == [{"watcher", "poster"}, {"poster"}]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_what_begins_is_looked_at_and_what_is_owed_is_posted_with_hints_and_without(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, is_heard: bool
+) -> None:
+    only, posted = house.add("only"), []
+
+    async def post(one: Any) -> Any:
+        posted.append(one.delivery.message_id)
+        return posting._Outcome(200)
+
+    monkeypatch.setattr(posting, "_post", post)
+    with both():
+        if not is_heard:
+            for path in hints._folder().iterdir():
+                path.unlink()
+        prediction = accept(alice, version)
+        tasks.start()
+        told = hooked(alice, version, "https://receiver.example/", "completed")
+        lifecycle.cancel(told.public_id)
+        eventually(lambda: fresh(prediction).phase == "result", 30)
+        eventually(lambda: len(posted) == 1, 30)
+    assert only.orders

@@ -22,6 +22,7 @@ from predictions.dialects.replicate.addresses import Addresses
 from predictions.dialects.replicate.serializers import time
 from predictions.models import Delivery
 from predictions.models.prediction import new_public_id
+from predictions.running import hints
 
 RESENT_AT_MOST = 100
 TESTS_AN_HOUR = 60
@@ -56,6 +57,7 @@ def resend(delivery: Delivery) -> None:
             changed = rows.update(
                 state=Delivery.State.OWED, claim="", attempts=0, due_at=Now(), resent=F("resent") + 1
             )
+            hints.give_on_commit(hints.DELIVERIES)
     except IntegrityError:
         raise CannotSend(
             _("A newer event of this kind is being sent; it says all that this one says.")
@@ -88,6 +90,7 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
         )
     body = json.dumps(example(event, origin), ensure_ascii=False)
     made = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)
+    hints.give_on_commit(hints.DELIVERIES)
     made.refresh_from_db()
     return made
 

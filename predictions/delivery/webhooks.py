@@ -19,6 +19,7 @@ from accounts.provisioning import personal_account
 from predictions.dialects.replicate.addresses import Addresses
 from predictions.dialects.replicate.serializers import prediction_json
 from predictions.models import Delivery, Prediction
+from predictions.running import hints
 
 EVENTS = ("start", "output", "logs", "completed")
 LASTING = ("start", "completed")
@@ -49,6 +50,7 @@ def owe(prediction_id: int, event: str) -> None:
         if event == "completed":
             _drop(prediction_id, NEWER, event__in=["output", "logs"])
         Delivery.objects.create(account_id=account_id, prediction_id=prediction_id, event=event)
+        hints.give_on_commit(hints.DELIVERIES)
     else:
         _owe_throttled(account_id, prediction_id, event)
 
@@ -63,6 +65,7 @@ def _owe_throttled(account_id: int, prediction_id: int, event: str) -> None:
     last: datetime | None = rows.aggregate(at=Max("created_at"))["at"]
     due = timezone.now() if last is None else max(timezone.now(), last + THROTTLE)
     Delivery.objects.create(account_id=account_id, prediction_id=prediction_id, event=event, due_at=due)
+    hints.give_on_commit(hints.DELIVERIES)
 
 
 def address_of(delivery: Delivery) -> str:

@@ -24,7 +24,7 @@ from predictions.lifecycle import compiled, ending, strays
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job
-from predictions.running import dispatch, queue
+from predictions.running import dispatch, hints, queue
 
 STRAY_LEASE = 10.0
 _CLAIMED = Prepared[Prediction](
@@ -84,6 +84,8 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
             look_at=Now(),
             revision=F("revision") + 1,
         )
+        if changed:
+            hints.give_on_commit(hints.LOOKS)
         if changed and prediction.started_at is None:
             webhooks.owe(prediction.pk, "start")
     if changed == 1:

@@ -19,7 +19,7 @@ from predictions.lifecycle.claims import wake_waiting
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job, OutputRef, Update
-from predictions.running import queue
+from predictions.running import hints, queue
 
 MAX_LOGS = 1024 * 1024
 _CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
@@ -102,12 +102,12 @@ def look_again_all(pks: Collection[int], seconds: float) -> None:
 def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
     """Somebody says that there is news of this run: look at once. False where no such run is under way there."""
     with transaction.atomic():
-        return (
-            Prediction.objects.filter(
-                public_id=public_id, run=run, phase=Phase.RUNNING, provider__in=provider_names
-            ).update(look_at=Now())
-            == 1
-        )
+        changed = Prediction.objects.filter(
+            public_id=public_id, run=run, phase=Phase.RUNNING, provider__in=provider_names
+        ).update(look_at=Now())
+        if changed:
+            hints.give_on_commit(hints.LOOKS)
+    return changed == 1
 
 
 def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:

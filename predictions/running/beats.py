@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from accounts.clock import Now
 from predictions.models import Beat
+from predictions.running import life
 
 EVERY_S = 5.0
 """How often a part gives its sign: `/health` takes one of half a minute for fresh."""
@@ -56,34 +57,46 @@ def _statement(vendor: str, rows: int, has_detail: bool) -> str:
 
 
 class Signs:
-    """Signs of life of several loops of one process, written together by whichever comes when they are due.
+    """Signs of life of the loops of one process: the supervisor's byte, and rows, written in one statement for all.
 
-    Only a loop that has come within the time gives one: each comes at least once a second while it lives.
+    Only a loop that has noted itself lately gives one: each does so at least once a second while it lives. Where one of
+    them does not, the process gives no byte, and is started anew.
     """
 
-    def __init__(self) -> None:
-        self._seen: dict[str, float] = {}
-        self._written = -EVERY_S
+    def __init__(self, *kinds: str) -> None:
+        self._seen = dict.fromkeys(kinds, time.monotonic())
+        self._written: dict[str, float] = {}
+        """By kind, of those that were noted at all."""
         self._lock = threading.Lock()
 
-    def give(self, kind: str) -> None:
-        """This loop lives. Raises what the database raises, and is then due again at the next call."""
+    def note(self, kind: str) -> bool:
+        """This loop lives. Whether it is time for `write`."""
         now = time.monotonic()
         with self._lock:
-            is_new = kind not in self._seen
             self._seen[kind] = now
-            if now - self._written < EVERY_S and not is_new:
+            self._written.setdefault(kind, now - EVERY_S)
+            if len(self._alive(now)) == len(self._seen):
+                life.sign()
+            return self._is_due(now)
+
+    def write(self) -> None:
+        """Write what is due. Raises what the database raises, and is then due again."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._is_due(now):
                 return
-            written, self._written = self._written, now
-            alive = [kind for kind, seen in self._seen.items() if now - seen < EVERY_S]
+            before = dict(self._written)
+            alive = [kind for kind in self._alive(now) if kind in self._written]
+            self._written.update(dict.fromkeys(alive, now))
         try:
             beat_all(dict.fromkeys(alive))
         except Exception:
             with self._lock:
-                self._written = written
+                self._written |= {kind: before[kind] for kind in alive}
             raise
 
-    def is_due(self, kind: str) -> bool:
-        """Whether `give` would write now; else it only notes that the loop lives, and may be called anywhere."""
-        with self._lock:
-            return time.monotonic() - self._written >= EVERY_S or kind not in self._seen
+    def _alive(self, now: float) -> list[str]:
+        return [kind for kind, seen in self._seen.items() if now - seen < EVERY_S]
+
+    def _is_due(self, now: float) -> bool:
+        return any(now - self._written[kind] >= EVERY_S for kind in self._alive(now) if kind in self._written)

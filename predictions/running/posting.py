@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -25,16 +26,17 @@ from accounts import database_retry, tracing
 from predictions import http_client, lifecycle
 from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
-from predictions.running import life
-from predictions.running.beats import beat
+from predictions.running import hints
+from predictions.running.beats import Signs
+from predictions.running.due import LONGEST_S, Alarm, NextDue
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Ask = Callable[[Callable[[], T]], "asyncio.Future[T]"]
 
 TICK_S = 0.2
+"""The sleep while something is due for which there is no room."""
 BREATH_S = 0.01
-BEAT_S = 5.0
 AT_ONCE = 64
 NAMES_AT_ONCE = 32
 READ_AT_MOST = 16 * 1024
@@ -55,23 +57,30 @@ class _Outcome:
     took_ms: int = 0
 
 
-def run(stop: threading.Event) -> None:
-    """Post what is due until `stop` is set. A round that breaks is logged and the next one tries again."""
-    asyncio.run(_Poster(stop).run())
+def run(stop: threading.Event, due: NextDue | None = None, signs: Signs | None = None) -> None:
+    """Post what is due until `stop` is set. A round that breaks is logged and the next one tries again.
+
+    `due` and `signs` are those of its process, where it shares it with others.
+    """
+    asyncio.run(_Poster(stop, due or NextDue(), signs or Signs("poster")).run())
 
 
 def work_off() -> None:
     """Post what is due, and what becomes due meanwhile, until nothing is under way. For tests and by hand."""
-    asyncio.run(_Poster(None).run())
+    asyncio.run(_Poster(None, NextDue(), Signs("poster")).run())
 
 
 class _Poster:
     """The loop. Without `stop` it ends as soon as there is nothing to do."""
 
-    def __init__(self, stop: threading.Event | None) -> None:
+    def __init__(self, stop: threading.Event | None, due: NextDue, signs: Signs) -> None:
         self._stop = stop
+        self._due = due
+        self._signs = signs
         self._flying: set[asyncio.Task[None]] = set()
-        self._beaten = -BEAT_S
+        self._alarm: Alarm | None = None
+        self._changed = 0.0
+        """When this loop last wrote when a delivery is due."""
 
     async def run(self) -> None:
         # One thread with one connection for everything that asks the database.
@@ -84,49 +93,84 @@ class _Poster:
                 return loop.run_in_executor(database, function)
 
             try:
-                while self._stop is None or not self._stop.is_set():
-                    began = await self._step(ask)
-                    if self._stop is None and not began and not self._flying:
-                        break
-                    await self._pause(hurry=began)
-                if self._flying:
-                    await asyncio.wait(self._flying, timeout=LAST_WORDS_S)
+                if self._stop is None:
+                    await self._work_off(ask)
+                else:
+                    await self._work_until(self._stop, ask)
             finally:
                 await ask(_close)
 
-    async def _step(self, ask: Ask[Any]) -> bool:
-        """Start what is due and has room. Whether there was anything."""
-        life.sign()
+    async def _work_off(self, ask: Ask[Any]) -> None:
+        while await self._begin(ask) or self._flying:
+            await self._until_room()
+
+    async def _work_until(self, stop: threading.Event, ask: Ask[Any]) -> None:
+        alarm = self._alarm = Alarm(hints.DELIVERIES, stop)
+        is_due = True
         try:
-            if self._stop is not None and time.monotonic() - self._beaten >= BEAT_S:
-                await ask(_beat)
-                self._beaten = time.monotonic()
-            room = AT_ONCE - len(self._flying)
-            if room <= 0:
-                return True
-            claimed = await ask(lambda: rounds.claim_due(room))
-        except Exception:
-            if self._stop is None:
-                raise
-            log.exception("posting_broke")
-            await ask(close_old_connections)
-            await asyncio.sleep(1.0)
-            return False
+            while not stop.is_set():
+                # Before anything is asked: what is hinted from now on may be too late for the answer.
+                alarm.set(LONGEST_S, soonest=BREATH_S)
+                try:
+                    began = await self._step(ask, alarm, is_due=is_due)
+                except Exception:
+                    log.exception("posting_broke")
+                    await ask(close_old_connections)
+                    await asyncio.sleep(1.0)
+                    began = False
+                    alarm.sooner(TICK_S)
+                if began:
+                    await self._until_room()
+                # Of those that were due more are left, in all likelihood.
+                is_due = began or await alarm.wait()
+        finally:
+            self._alarm = None
+            alarm.close()
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=LAST_WORDS_S)
+
+    async def _step(self, ask: Ask[Any], alarm: Alarm, *, is_due: bool) -> bool:
+        """Start what is due and has room. Whether there was anything; where not, the alarm is put to when there is."""
+        if self._signs.note("poster"):
+            await ask(self._signs.write)
+        if is_due:
+            self._changed = time.monotonic()
+        if (is_due or await self._seconds(ask) <= 0) and await self._begin(ask):
+            return True
+        seconds = await self._seconds(ask)
+        if seconds <= 0:
+            # It may wait for one of those under way, each of which rings when it is done; or for what is switched off.
+            seconds = TICK_S if self._flying else LONGEST_S
+        alarm.sooner(seconds)
+        return False
+
+    async def _seconds(self, ask: Ask[Any]) -> float:
+        return float(await ask(partial(self._due.seconds, hints.DELIVERIES, self._changed)))
+
+    async def _begin(self, ask: Ask[Any]) -> bool:
+        room = AT_ONCE - len(self._flying)
+        if room <= 0:
+            return True
+        claimed = await ask(lambda: rounds.claim_due(room))
         for one in claimed:
             task = asyncio.create_task(_deliver(one, ask))
             self._flying.add(task)
-            task.add_done_callback(self._flying.discard)
+            task.add_done_callback(self._landed)
             # One by one: the first steps of many at once would keep the loop from those that are under way.
             await asyncio.sleep(0)
         return bool(claimed)
 
-    async def _pause(self, *, hurry: bool) -> None:
-        """A tick; while there is more to do, only until somebody is done and has left room."""
-        if self._flying and (hurry or self._stop is None or len(self._flying) >= AT_ONCE):
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._flying.discard(task)
+        self._changed = time.monotonic()
+        if self._alarm is not None:
+            self._alarm.sooner(BREATH_S)
+
+    async def _until_room(self) -> None:
+        """Until somebody is done and has left room, a tick at most."""
+        if self._flying:
             await asyncio.wait(self._flying, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(BREATH_S)
-        elif self._stop is not None:
-            await asyncio.sleep(TICK_S)
 
 
 @contextlib.contextmanager
@@ -209,10 +253,6 @@ def _report(one: Claimed, outcome: _Outcome) -> None:
 
 def _since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
-
-
-def _beat() -> None:
-    beat("poster")
 
 
 def _close() -> None:

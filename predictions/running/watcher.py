@@ -26,14 +26,18 @@ from predictions.lifecycle import Look, strays
 from predictions.models import Prediction
 from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
-from predictions.running import finishing, life, providers
-from predictions.running.beats import beat
+from predictions.running import finishing, hints, providers
+from predictions.running.beats import Signs
+from predictions.running.due import LONGEST_S as LONGEST_SLEEP_S
+from predictions.running.due import Alarm, NextDue
 from predictions.running.sessions import Sessions
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+Ask = Callable[[Callable[[], Any]], "asyncio.Future[Any]"]
 
 TICK_S = 0.1
+"""The shortest sleep between two claims."""
 BUSY_TICK_S = 0.02
 """The same while much is due: what is left over waits no longer than it must."""
 MUCH = 32
@@ -57,7 +61,6 @@ LATENT_S = 2.0
 BATCH = 500
 NOTHING_SEEN = -1
 """No update has this mark: no hash of Python's is it."""
-BEAT_S = 5.0
 FORGOTTEN_S = 120.0
 
 
@@ -77,9 +80,12 @@ class _News:
     update: Update
 
 
-def run(stop: threading.Event) -> None:
-    """Watch until `stop` is set. A tick that breaks is logged and the next one tries again."""
-    asyncio.run(Watcher().run(stop))
+def run(stop: threading.Event, due: NextDue | None = None, signs: Signs | None = None) -> None:
+    """Watch until `stop` is set. A tick that breaks is logged and the next one tries again.
+
+    `due` and `signs` are those of its process, where it shares it with others.
+    """
+    asyncio.run(Watcher(due or NextDue(), signs or Signs("watcher")).run(stop))
 
 
 def check(provider: Provider, look: Look) -> Any:
@@ -103,8 +109,10 @@ def _first_pause(prediction: Prediction) -> float:
 
 @dataclass
 class Watcher:
-    """The state of one watching process."""
+    """The state of one watching loop."""
 
+    _due: NextDue
+    _signs: Signs
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _flying: dict[int, str] = field(default_factory=dict)
     """Provider of each prediction whose look is under way, by key."""
@@ -116,6 +124,8 @@ class Watcher:
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _sessions: Sessions = field(default_factory=Sessions)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _changed: float = 0.0
+    """When this loop last wrote when a look is due."""
 
     async def run(self, stop: threading.Event) -> None:
         """Watch until `stop` is set; looks under way are finished and reported."""
@@ -126,32 +136,31 @@ class Watcher:
             def ask(function: Callable[[], T]) -> asyncio.Future[T]:
                 return loop.run_in_executor(database, function)
 
-            reporter = asyncio.create_task(self._report_for_ever(ask))
+            alarm = Alarm(hints.LOOKS, stop)
+            reporter = asyncio.create_task(self._report_for_ever(ask, alarm))
             try:
-                await self._tick_until(stop, ask)
+                await self._tick_until(stop, ask, alarm)
                 await asyncio.gather(*self._tasks, return_exceptions=True)
                 await ask(self._writing())
             finally:
                 reporter.cancel()
+                alarm.close()
                 await self._sessions.close()
                 # The connection of that thread, which ends with it.
                 await ask(connections.close_all)
 
-    async def _tick_until(
-        self, stop: threading.Event, ask: Callable[[Callable[[], Any]], asyncio.Future[Any]]
-    ) -> None:
+    async def _tick_until(self, stop: threading.Event, ask: Ask, alarm: Alarm) -> None:
         loop = asyncio.get_running_loop()
-        beaten = pruned = -FORGOTTEN_S
+        pruned = -FORGOTTEN_S
+        is_due = True
         while not stop.is_set():
-            life.sign()
-            looks: list[Look] = []
+            taken = 0
+            # Before anything is asked: what is hinted from now on may be too late for the answer.
+            alarm.set(LONGEST_SLEEP_S, soonest=TICK_S)
             try:
-                if loop.time() - beaten >= BEAT_S:
-                    await ask(_beat)
-                    beaten = loop.time()
-                looks = await ask(self._claim)
-                for look in looks:
-                    await self._launch(look)
+                if self._signs.note("watcher"):
+                    await ask(self._signs.write)
+                taken = await self._take(ask, alarm, is_due=is_due)
                 if loop.time() - pruned >= FORGOTTEN_S:
                     self._forget_old()
                     pruned = loop.time()
@@ -159,7 +168,23 @@ class Watcher:
                 log.exception("watch_broke")
                 await ask(close_old_connections)
                 await asyncio.sleep(1.0)
-            await asyncio.sleep(BUSY_TICK_S if len(looks) >= MUCH else TICK_S)
+                alarm.sooner(TICK_S)
+            # Of many that were due more are left, in all likelihood.
+            is_due = await alarm.wait() or taken >= MUCH
+
+    async def _take(self, ask: Ask, alarm: Alarm, *, is_due: bool) -> int:
+        """Begin the looks that are due, how many they are; where none is, the alarm is put to when one will be."""
+        if not is_due:
+            seconds = await ask(partial(self._due.seconds, hints.LOOKS, self._changed))
+            if seconds > 0:
+                alarm.sooner(seconds)
+                return 0
+        looks = await ask(self._claim)
+        self._changed = time.monotonic()
+        for look in looks:
+            await self._launch(look)
+        alarm.sooner(BUSY_TICK_S if len(looks) >= MUCH else TICK_S)
+        return len(looks)
 
     # -- taking what is due; in the thread of the database -------------------------------------------------
 
@@ -264,32 +289,36 @@ class Watcher:
 
     # -- writing what was seen -----------------------------------------------------------------------------
 
-    async def _report_for_ever(self, ask: Callable[[Callable[[], Any]], asyncio.Future[Any]]) -> None:
+    async def _report_for_ever(self, ask: Ask, alarm: Alarm) -> None:
         while True:
             await self._told.wait()
             self._told.clear()
             try:
-                await ask(self._writing())
+                pause = await ask(self._writing())
+                self._changed = time.monotonic()
+                alarm.sooner(pause)
             except Exception:
                 log.exception("report_broke")
                 await ask(close_old_connections)
 
-    def _writing(self) -> Callable[[], None]:
+    def _writing(self) -> Callable[[], float]:
         """What writes everything that was seen since the last time, in the thread of the database."""
         # Taken here, on the loop, where nothing is added meanwhile.
         news, self._news = self._news, []
         same, self._same = self._same, defaultdict(list)
         return partial(self._write, news, same)
 
-    def _write(self, news: list[_News], same: dict[float, list[int]]) -> None:
+    def _write(self, news: list[_News], same: dict[float, list[int]]) -> float:
+        """Write it; in how many seconds any of these is to be looked at again."""
+        pauses = [LONGEST_S, *same]
         for pause, pks in same.items():
             database_retry.run(partial(lifecycle.look_again_all, pks, pause))
         if news:
             rows = database_retry.run(partial(lifecycle.looked_at, [one.look for one in news]))
-            for one in news:
-                self._write_one(one, rows.get(one.look.pk))
+            pauses += [self._write_one(one, rows.get(one.look.pk)) for one in news]
+        return min(pauses)
 
-    def _write_one(self, one: _News, row: Prediction | None) -> None:
+    def _write_one(self, one: _News, row: Prediction | None) -> float:
         pk = one.look.pk
         with tracing.bound(one.look.request_id):
             try:
@@ -299,8 +328,10 @@ class Watcher:
                 kept = False
         if row is None or not kept or one.update.is_final:
             self._seen.pop(pk, None)
-            return
-        self._seen[pk] = _Seen(one.look.run, _mark(one.update), _first_pause(row), time.monotonic())
+            return LONGEST_S
+        pause = _first_pause(row)
+        self._seen[pk] = _Seen(one.look.run, _mark(one.update), pause, time.monotonic())
+        return pause
 
     def _forget_old(self) -> None:
         """What ended otherwise is never looked at again."""
@@ -312,7 +343,3 @@ class Watcher:
 def _mark(update: Update) -> int:
     """Differs where two updates say different things."""
     return hash((update.kind, update.logs, update.progress, repr(update.output), update.preview))
-
-
-def _beat() -> None:
-    beat("watcher")
