@@ -16,7 +16,7 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client, override_settings
 
 from accounts import sanctions, scrubbing, site
-from accounts.entrance import invitations, social
+from accounts.entrance import invitations
 from accounts.models import SignIn, User
 from config import env
 from config.social import services
