@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from config.connections import Connection, Connections
-from predictions.running import leash
+from predictions.running import leash, uvicorn_server
 
 log = logging.getLogger("darkroom.web")
 # Seconds that requests in work get when the server stops. Held ones are answered at once.
@@ -24,12 +24,14 @@ MANY_FILES = 65_536
 _OTHER_FILES = 64
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn_server.Server):
     """uvicorn with bounded connections; answers what is held before it waits for requests to end.
 
     `connections`: how many there may be in all, never more than open files allow, and from one address. 0: as many as
     may be in all.
     """
+
+    tick_s = 1.0
 
     def __init__(self, config: uvicorn.Config, connections: tuple[int, int] = (0, 0)) -> None:
         config.http = Connection
@@ -39,9 +41,8 @@ class Server(uvicorn.Server):
         self.server_state: Connections = Connections(min(most or allowed, allowed), most_of_one)
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second; once a second it ends connections whose time is over."""
-        if counter % 10 == 0:
-            self.server_state.look(asyncio.get_running_loop().time())
+        """Once a second it ends connections whose time is over; uvicorn renews the `Date` header."""
+        self.server_state.look(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
