@@ -86,7 +86,7 @@ def _backing_off() -> set[str]:
     """The parts that a supervisor gives pauses between crashes."""
     supervisors = Beat.objects.filter(kind="supervisor", at__gte=Now() - timedelta(seconds=30))
     return {
-        "queue" if name == "cluster-work" else name
+        "queue" if name.startswith("worker-") else name
         for detail in supervisors.values_list("detail", flat=True)
         for name, state in detail.get("parts", {}).items()
         if state.get("state") == "backing off"

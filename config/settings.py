@@ -348,23 +348,14 @@ WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {
     "name": "work",
     "orm": "default",
-    "workers": WORKERS,
-    "queue_limit": WORKERS,
-    "bulk": 1,
     # A round with its longest fetch (52 s), and as long as a database may be away (`database_retry`).
     "timeout": 75,
-    # More than timeout: a task must never be handed out again while it still runs.
+    # More than a worker may be silent: a task must never be handed out again while it still runs.
     "retry": 180,
-    "ack_failures": True,
-    "max_attempts": 1,
     "save_limit": -1,
-    "scheduler": False,
-    "poll": 0.1,
-    "guard_cycle": 0.2,
     "recycle": 100_000,
     "log_level": "WARNING",
     "label": "Queue",
-    "catch_up": False,
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []
 

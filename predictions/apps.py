@@ -18,10 +18,9 @@ class PredictionsConfig(AppConfig):
         from predictions.files import owners
         from predictions.judging import blocked, classifiers, notes
         from predictions.policy import hits, rules
-        from predictions.running import chores, queue
+        from predictions.running import chores
         from predictions.upstreams import touching, vault
 
-        queue.connect()
         touching.connect()
         vault.connect()
         terms.models_come_from(catalogue.refs)

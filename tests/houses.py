@@ -131,9 +131,7 @@ class House:
         return found
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
-        """The processes by kind: server, web, cluster, sentinel, worker, monitor, pusher, watcher, sweep, poster,
-        opener, engine, zygote, painter.
-        """
+        """The processes by kind: server, web, worker, watcher, sweep, poster, opener, engine, zygote, painter."""
         kinds: dict[str, list[psutil.Process]] = {}
         for one in self.processes():
             with contextlib.suppress(psutil.Error):

@@ -26,6 +26,9 @@ os.environ.setdefault("DARKROOM_ENGINE_SLOTS", "2")
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATA, DATABASES, INSTALLED_APPS, ON_POSTGRES, STORAGES  # noqa: E402
 
+# A process that a test starts on the database of the tests.
+if "DARKROOM_TEST_DATABASE" in os.environ:
+    DATABASES["default"]["NAME"] = os.environ["DARKROOM_TEST_DATABASE"]
 if not ON_POSTGRES:
     # A file, not memory: threads and child processes see the same database, with the locks it has in service.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}

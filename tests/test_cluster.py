@@ -38,18 +38,7 @@ def running() -> Iterator[House]:
 def whole(one: House) -> dict[str, list[int]] | None:
     """The process ids by kind once every part is up again, else None."""
     kinds = {kind: sorted(p.pid for p in found) for kind, found in one.kinds().items()}
-    singles = (
-        "server",
-        "web",
-        "cluster",
-        "sentinel",
-        "monitor",
-        "pusher",
-        "opener",
-        "watcher",
-        "sweep",
-        "engine",
-    )
+    singles = ("server", "web", "watcher", "sweep", "engine")
     up = all(len(kinds.get(kind, [])) == 1 for kind in singles) and len(kinds.get("worker", [])) == 4
     return kinds if up else None
 
@@ -58,26 +47,15 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kind", ["cluster", "sentinel", "worker", "monitor", "pusher"])
-def test_it_starts_the_whole_cluster_anew_when_one_of_it_dies_idle(running: House, kind: str) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+def test_it_replaces_only_the_worker_that_dies(running: House, busy: bool) -> None:
     before = eventually(lambda: whole(running))
-    database = Database(running)
-    last = database.rounds()
-    kill(before[kind][0])
-    after = eventually(lambda: (now := whole(running)) and now["sentinel"] != before["sentinel"] and now)
-    for part in ("worker", "opener"):
-        assert not set(after[part]) & set(before[part])
-    # The sign of life is written by the monitor after a task went all the way round.
-    eventually(lambda: database.rounds() != last)
-
-
-def test_it_replaces_only_the_worker_where_a_busy_one_dies(running: House) -> None:
-    before = eventually(lambda: whole(running))
-    running.python(SLEEPERS)
-    eventually(lambda: _sleeping(running, 4))
+    if busy:
+        running.python(SLEEPERS)
+        eventually(lambda: _sleeping(running, 4))
     kill(before["worker"][0])
     after = eventually(lambda: (now := whole(running)) and now["worker"] != before["worker"] and now)
-    assert after["sentinel"] == before["sentinel"]
+    assert after["server"] == before["server"]
     assert len(set(after["worker"]) & set(before["worker"])) == 3
 
 

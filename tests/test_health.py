@@ -61,7 +61,7 @@ def test_it_says_which_part_crashes_too_often(signs_of_life: None) -> None:
     supervisor_says(
         watcher=RUNNING,
         engine={"state": "backing off", "starts": 9, "crashes": 8, "waits_s": 4.0},
-        **{"cluster-work": {"state": "backing off", "starts": 7, "crashes": 6, "waits_s": 0.5}},
+        **{"worker-1": {"state": "backing off", "starts": 7, "crashes": 6, "waits_s": 0.5}},
     )
     _, parts = ask()
     assert parts["engine"]["detail"] == "crashes too often; it is started again after a pause"

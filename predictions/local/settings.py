@@ -1,6 +1,6 @@
 """The operator's file of local models, DARKROOM_LOCAL_MODELS: TOML or JSON in, checked frozen objects out.
 
-No torch here: web and cluster read it too, to know which models are served. docs/local-models.md describes it.
+No torch here: web and workers read it too, to know which models are served. docs/local-models.md describes it.
 """
 
 from __future__ import annotations

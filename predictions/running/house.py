@@ -28,7 +28,7 @@ from django.conf import settings
 from django.db import connections
 
 from predictions.engine.program import Place
-from predictions.running import alone, cluster, forks, leash, posting, pulse, services, sweep, watcher
+from predictions.running import alone, forks, kin, leash, posting, pulse, services, sweep, watcher, workers
 from predictions.running.supervisor import Part, Supervisor
 
 log = logging.getLogger("darkroom.work")
@@ -56,8 +56,9 @@ def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -
         has_weights = settings.LOCAL["models"] is not None and with_engine is not False
         local = stack.enter_context(_place("local", settings.LOCAL["folder"])) if has_weights else None
         told, tell = stack.enter_context(_states())
+        wake_ups = stack.enter_context(workers.descriptors())
         supervisor = Supervisor(
-            [*before, *parts(place, local, told=told)],
+            [*before, *parts(wake_ups, place, local, told=told)],
             fork=_can_fork(),
             on_tick=lambda: tell(supervisor),
         )
@@ -70,21 +71,28 @@ def work(*, with_engine: bool | None = None) -> None:
     supervise(with_engine=with_engine)
 
 
-def parts(place: Place | None, local: Place | None = None, *, told: int = -1) -> list[Part]:
+def cluster() -> None:
+    """`manage.py cluster`: the workers of the queue alone."""
+    leash.arm()
+    kin.call_this_process("dr-cluster")
+    with workers.descriptors() as wake_ups:
+        Supervisor(workers.parts(settings.WORKERS, wake_ups), fork=_can_fork()).run()
+
+
+def parts(
+    wake_ups: tuple[int, int], place: Place | None, local: Place | None = None, *, told: int = -1
+) -> list[Part]:
     """The parts with their commands; without a place there is no engine, without another no local weights.
 
-    `told`: the descriptor on which one of them hears the state of all. Webhooks have a process of their own: a receiver
-    that hangs never delays a start.
+    `wake_ups`: `workers.descriptors`. `told`: the descriptor on which one of them hears the state of all. Webhooks have
+    a process of their own: a receiver that hangs never delays a start.
     """
-    shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work", "Q_CLUSTER_NAME": "work"}
+    shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
     for one in (place, local):
         shared |= one.environment() if one else {}
     loops = {"watcher": ("watch", watcher.run), "poster": ("post", posting.run)}
     found = [
-        Part(
-            "cluster-work", _manage("cluster", "work"), shared, stage=1, grace_s=5.0,
-            run=partial(cluster.run, "work"),
-        ),
+        *workers.parts(settings.WORKERS, wake_ups, shared),
         *(
             Part(
                 name, _manage(command), shared, stage=1, grace_s=5.0, silent_s=FROZEN_AFTER_S,

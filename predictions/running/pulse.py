@@ -19,7 +19,6 @@ import structlog
 from django.db import close_old_connections, connections
 
 from predictions.models import Beat
-from predictions.running import queue
 from predictions.running.beats import beat
 from predictions.running.supervisor import Supervisor
 
@@ -55,7 +54,6 @@ def run(stop: threading.Event) -> None:
 
 def _note(heard: socket.socket) -> bool:
     """Whether everybody was heard."""
-    queue.knock("work")
     told = _latest(heard)
     if told is not None:
         beat("supervisor", {"parts": told["parts"]})

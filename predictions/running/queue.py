@@ -1,67 +1,124 @@
-"""The only door to the queue (django-q2). The queue carries wake-ups, not tickets: what is due stands in rows.
+"""The queue's table (django-q2's): who writes wake-ups into it, takes them and deletes them.
 
-A wake-up is written inside the transaction that makes the row due, so both are there or neither is. A lost one costs a
-second (the sweep wakes again), a doubled one nothing.
+The queue carries wake-ups, not tickets: what is due stands in rows. A wake-up is written inside the transaction that
+makes the row due, so both are there or neither is. A lost one costs a second (the sweep wakes again), a doubled one
+nothing. `running/workers.py` runs what is taken.
 """
 
 from __future__ import annotations
 
 import time
-from functools import partial
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
-from django.db import transaction
-from django.utils import timezone
+import structlog
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django_q.models import OrmQ
-from django_q.signals import post_execute
+from django_q.signing import BadSignature, SignedPackage
 from django_q.tasks import async_task
 
-from accounts.statements import PreparedInsert, Statement
+from accounts.clock import Now
+from accounts.prepared import PreparedValues
+from accounts.prepared_writes import PreparedWrite
+from accounts.statements import PreparedInsert, Statement, server_bound
 from predictions.running import hints
 
+log = structlog.get_logger(__name__)
 Kind = Literal["start", "collect", "cancel"]
 
-BEAT_EVERY_S = 1.0
+SILENT_S = 100.0
+"""Seconds without a sign of life after which a worker is stuck: more than a task may take, less than `retry`."""
 _PATHS: dict[str, str] = {
     "start": "predictions.running.tasks.start",
     "collect": "predictions.running.tasks.collect",
     "cancel": "predictions.running.tasks.cancel",
-    "beat": "predictions.running.tasks.beat",
 }
 _CLUSTER = "work"
 _PACKAGE_LIFE_S = 1.0
-_ENQUEUE = PreparedInsert(OrmQ)
+_SEEN = 4
+"""Wake-ups that are read at once: where another worker was quicker with the first there is a second one."""
+RETRY = timedelta(seconds=settings.Q_CLUSTER["retry"])
+_DUE = {"key": _CLUSTER, "lock__lte": Now()}
+_ENQUEUE = PreparedInsert(OrmQ, lock=Now)
+_LOOK = PreparedValues(
+    lambda: OrmQ.objects.filter(**_DUE).order_by("pk").values_list("pk", "payload")[:_SEEN]
+)
+_TAKE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk, **_DUE), {"lock": Now() + RETRY}), pk=int)
+_DELETE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk), {}), pk=int)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one look into the queue gave."""
+
+    task: dict[str, Any] | None
+    """django-q2's own form of a task, its row's key as `ack_id`. None where there was none to take."""
+    more: bool
+    """Whether others were due besides."""
+
+
+NOTHING = Taken(None, more=False)
 
 
 def wake(kind: Kind) -> None:
     """Tell the workers that something of that kind is due."""
-    OrmQ.objects.create(key=_CLUSTER, payload=_package(kind), lock=timezone.now())
+    statement = wake_up(kind)
+    with (
+        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
+        server_bound(connections[DEFAULT_DB_ALIAS]) as cursor,
+    ):
+        cursor.execute(statement.sql, statement.params)
+        cursor.fetchall()
     hint()
 
 
 def hint() -> None:
     """Have those on this machine look as soon as the transaction is committed, instead of at their next time."""
-    transaction.on_commit(partial(hints.give, hints.WORK))
+    hints.give_on_commit(hints.WORK)
 
 
 def wake_up(kind: Kind) -> Statement:
     """The same package as a statement, to be sent in a batch with what it tells of; `hint` inside the transaction."""
-    return _ENQUEUE.statement(OrmQ(key=_CLUSTER, payload=_package(kind), lock=timezone.now()))
+    return _ENQUEUE.statement(OrmQ(key=_CLUSTER, payload=package(kind)))
 
 
-def knock(cluster: str) -> None:
-    """Ask a cluster for a sign of life: its beat proves broker, pusher, worker, results and monitor together."""
-    if not OrmQ.objects.filter(key=cluster)[:200].count() >= 200:
-        _enqueue("beat", cluster)
-
-
-def depth(cluster: str = _CLUSTER) -> int:
+def depth() -> int:
     """Wake-ups that no worker took yet."""
-    return OrmQ.objects.filter(key=cluster).count()
+    return OrmQ.objects.filter(key=_CLUSTER).count()
 
 
-def _enqueue(kind: str, cluster: str) -> None:
-    async_task(_PATHS[kind], cluster=cluster, task_name=kind)
+def take() -> Taken:
+    """Take the oldest wake-up that is due. It is due again after `retry` seconds, unless it is deleted meanwhile.
+
+    Nothing is locked while nothing is due. One that cannot be read is deleted.
+    """
+    while found := _LOOK.all():
+        for number, (pk, payload) in enumerate(found):
+            # Another worker may have taken it since. One row, changed once: whoever changes it has it.
+            if _TAKE.run(pk=pk) and (task := _unpacked(pk, payload)) is not None:
+                return Taken(task, more=number + 1 < len(found))
+        if len(found) < _SEEN:
+            break
+    return NOTHING
+
+
+def delete(pk: int) -> None:
+    """Acknowledge a wake-up: its task has ended, well or not."""
+    _DELETE.run(pk=pk)
+
+
+def _unpacked(pk: int, payload: str) -> dict[str, Any] | None:
+    try:
+        task: dict[str, Any] = SignedPackage.loads(payload)
+    except Exception as error:
+        # Signed with another secret, or by another version of this program: no worker will ever read it.
+        known = isinstance(error, (TypeError, BadSignature))
+        log.error("wake_up_unreadable", row=pk, reason=type(error).__name__, exc_info=not known)
+        delete(pk)
+        return None
+    return {**task, "cluster": _CLUSTER, "ack_id": pk}
 
 
 class _Catcher:
@@ -76,35 +133,15 @@ class _Catcher:
         return 0
 
 
-def _package(kind: Kind) -> str:
+def package(kind: Kind) -> str:
     """A signed wake-up of that kind. All of a kind say the same, so one is made a second."""
-    made, package = _packages.get(kind, (-_PACKAGE_LIFE_S, ""))
+    made, signed = _packages.get(kind, (-_PACKAGE_LIFE_S, ""))
     if time.monotonic() - made >= _PACKAGE_LIFE_S:
         catcher = _Catcher(_CLUSTER)
         async_task(_PATHS[kind], cluster=_CLUSTER, task_name=kind, broker=catcher)
-        package = catcher.package
-        _packages[kind] = (time.monotonic(), package)
-    return package
+        signed = catcher.package
+        _packages[kind] = (time.monotonic(), signed)
+    return signed
 
 
 _packages: dict[str, tuple[float, str]] = {}
-
-
-_last_beat = 0.0
-
-
-def _executed(sender: str, task: dict[str, Any], **kwargs: Any) -> None:
-    """Runs in the cluster's monitor after result and acknowledgement."""
-    global _last_beat
-    from predictions.running.beats import beat
-
-    if time.monotonic() - _last_beat < BEAT_EVERY_S:
-        return
-    _last_beat = time.monotonic()
-    cluster = task.get("cluster") or _CLUSTER
-    beat(f"cluster-{cluster}")
-
-
-def connect() -> None:
-    """Connect the beat; called once when the app is ready."""
-    post_execute.connect(_executed, dispatch_uid="predictions.running.queue.beat")

@@ -50,10 +50,6 @@ def cancel() -> None:
     calling_off.call_off(lifecycle.claim_strays())
 
 
-def beat() -> None:
-    """Nothing: that it was taken, run and acknowledged is the sign of life."""
-
-
 def _rounds(mine: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
     """Each kind until nothing of it is due, all of them within the time of a round."""
     until = time.monotonic() + ROUND_S

@@ -1,7 +1,7 @@
 """Not every worker may wait for the same upstream: one that takes long to answer would hold them all.
 
 A worker that starts something at an upstream holds a turn there until all its answers have come. A turn is a locked
-file, so a killed worker gives it back by dying. They are counted for the workers of one machine, which share a cluster.
+file, so a killed worker gives it back by dying. They are counted for the workers of one machine.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def test_people_sign_up_sign_in_and_look_round(house: House) -> None:
 def test_pictures_are_made_while_every_process_is_killed_and_the_money_adds_up(house: House) -> None:
     house.token = str(house.python(TOKEN))
     made = [create(house) for _number in range(3)]
-    for kind in ("cluster", "sweep", "watcher", "web"):
+    for kind in ("worker", "sweep", "watcher", "web"):
         for process in house.kinds().get(kind, []):
             psutil.Process(process.pid).kill()
         eventually(lambda: answers(house), 60)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
+import socket
 import sqlite3
 import threading
 import time
@@ -26,10 +27,12 @@ from tests.postgres import Postgres
 
 ACCOUNTS = 5
 EVERY_KIND = (
-    "web", "cluster", "sentinel", "worker", "monitor", "pusher",
+    "web", "worker", "worker", "worker", "worker",
     "watcher", "sweep", "engine", "zygote", "painter", "poster", "opener",
 )  # fmt: skip
 LIVE = ("starting", "processing")
+WAKE_UP = "from predictions.running import queue; answer = queue.package('cancel')"
+"""For `House.python`: a signed package, which is good for any number of wake-ups."""
 BODY = {
     "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
     "input": {
@@ -58,7 +61,7 @@ class Report:
 
     killed: Counter[str] = field(default_factory=Counter)
     recoveries: list[tuple[str, float]] = field(default_factory=list)
-    """Which process was killed, and the seconds until a task had gone all the way round again."""
+    """Which process was killed, and the seconds until a wake-up that was written then had been dealt with."""
     restart_s: float | None = None
     answered: int = 0
     unanswered: int = 0
@@ -104,9 +107,28 @@ class Database:
         with contextlib.closing(sqlite3.connect(self._file, timeout=20)) as connection:
             return connection.execute(sql).fetchall()
 
-    def rounds(self) -> str:
-        """When the last task went all the way round: changes with each."""
-        return str(self.rows("SELECT max(at) FROM predictions_beat WHERE kind = 'cluster-work'")[0][0])
+    def wake(self, package: str) -> int:
+        """Write a wake-up as the house does, hint included; the key of its row. `package`: see `WAKE_UP`."""
+        written = "INSERT INTO django_q_ormq (key, payload, lock) VALUES ('work', {}, {}) RETURNING id"
+        if self._url:
+            with psycopg.connect(self._url, connect_timeout=5) as connection:
+                row = connection.execute(written.format("%s", "now()").encode(), [package]).fetchone()
+        else:
+            with contextlib.closing(sqlite3.connect(self._file, timeout=20)) as connection, connection:
+                row = connection.execute(written.format("?", "datetime('now')"), [package]).fetchone()
+        assert row
+        self._hint()
+        return int(row[0])
+
+    def _hint(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mouth:
+            for ear in (self._file.parent / "hints").glob("work-*"):
+                with contextlib.suppress(OSError):
+                    mouth.sendto(b"", socket.MSG_DONTWAIT, str(ear))
+
+    def is_dealt_with(self, wake_up: int) -> bool:
+        """Whether a worker has taken that wake-up, run its task and deleted it."""
+        return not self.rows(f"SELECT 1 FROM django_q_ormq WHERE id = {wake_up}")
 
     def statuses(self) -> Counter[str]:
         """How many predictions stand in which status."""
@@ -128,6 +150,7 @@ class Faults:
         self._pause_s = pause_s
         self._chance = random.Random(seed)
         self._tokens: list[str] = house.python(MAKE_ACCOUNTS)
+        self._wake_up: str = house.python(WAKE_UP)
         self._killing = True
 
     def run(self, postgres: Postgres | None = None, patience_s: float = 300) -> Report:
@@ -173,9 +196,8 @@ class Faults:
     # -- harm ------------------------------------------------------------------------------------------------
     def _kill(self, kind: str) -> None:
         """Kill one, and wait until a task has gone all the way round since."""
-        before, began = self.database.rounds(), time.monotonic()
         if self._strike(kind):
-            self._await_task(before, began, kind)
+            self._await_task(kind)
 
     def _strike(self, kind: str) -> bool:
         """Kill one of them, as soon as there is one. Whether there was."""
@@ -195,17 +217,20 @@ class Faults:
     def _victims(self, kind: str) -> list[psutil.Process]:
         return self.house.kinds().get(kind, [])
 
-    def _await_task(self, before: str, began: float, kind: str) -> None:
+    def _await_task(self, kind: str) -> None:
+        began = time.monotonic()
+        wake_up = self.database.wake(self._wake_up)
         try:
-            eventually(lambda: self.database.rounds() != before, 60)
+            eventually(lambda: self.database.is_dealt_with(wake_up), 60)
         except AssertionError:
             self.report.wrong.append(f"no task for a minute after {kind} was killed")
         self.report.recoveries.append((kind, time.monotonic() - began))
 
     def _restart(self, postgres: Postgres) -> None:
         postgres.restart()
-        before, began = self.database.rounds(), time.monotonic()
-        eventually(lambda: self.database.rounds() != before, 90)
+        began = time.monotonic()
+        wake_up = self.database.wake(self._wake_up)
+        eventually(lambda: self.database.is_dealt_with(wake_up), 90)
         self.report.restart_s = time.monotonic() - began
 
     # -- the end ---------------------------------------------------------------------------------------------
@@ -256,7 +281,7 @@ class Faults:
 
 def short(postgres: Postgres | None = None) -> None:
     """One kill of each kind that matters, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
-    kills = ("web", "worker", "cluster", "engine", "watcher", "sweep", "opener")
+    kills = ("web", "worker", "worker", "engine", "watcher", "sweep", "opener")
     with a_house(postgres.url if postgres else "") as one:
         report = Faults(one, 14, kills, pause_s=1.5, seed=7).run(postgres)
         assert report.wrong == [], "\n".join([*report.lines(), one.log[-4000:]])

@@ -38,7 +38,7 @@ for words in {commands}:
     call_command("upstream", *words)
 """
 EVERY_KIND = (
-    "web", "cluster", "sentinel", "worker", "worker", "monitor", "pusher", "watcher", "sweep", "poster",
+    "web", "worker", "worker", "worker", "worker", "watcher", "sweep", "poster",
 )  # fmt: skip
 
 
@@ -247,7 +247,7 @@ def doubled(started: Mapping[str, Mapping[str, int]], idempotent: Collection[str
 
 def short(folder: Path, postgres: Postgres | None = None) -> None:
     """Two dozen predictions, five kills, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
-    kills = ("worker", "watcher", "cluster", "web")
+    kills = ("worker", "watcher", "worker", "web")
     url = postgres.url if postgres else ""
     with chaos(folder, 24, kills, pause_s=0.5, seed=7, database_url=url, hurry=True) as run:
         run.run(postgres)

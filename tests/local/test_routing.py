@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from predictions.engine.program import Place
 from predictions.providers.local import LocalWeights
-from predictions.running import house, providers
+from predictions.running import house, providers, workers
 from predictions.running.routing import Slots, Wanted
 from tests.fakes import FakeProvider
 
@@ -83,9 +83,10 @@ def test_a_broken_file_is_no_quiet_loss_of_weights(tmp_path: Path) -> None:
 
 def test_the_service_is_kept_running_beside_the_engine(tmp_path: Path) -> None:
     place = Place("local", tmp_path / "local.sock", "s3cret", tmp_path)
-    found = {part.name: part for part in house.parts(None, place)}
+    with workers.descriptors() as wake_ups:
+        found = {part.name: part for part in house.parts(wake_ups, None, place)}
     assert "engine" not in found
     assert found["local"].argv[-1] == "predictions.local"
-    for caller in ("local", "cluster-work", "watcher"):
+    for caller in ("local", "worker-1", "watcher"):
         assert found[caller].env["DARKROOM_LOCAL_SOCKET"] == str(tmp_path / "local.sock")
         assert found[caller].env["DARKROOM_LOCAL_SECRET"] == "s3cret"

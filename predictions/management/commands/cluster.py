@@ -1,28 +1,33 @@
-"""`manage.py cluster NAME`: the workers of one queue."""
+"""`manage.py cluster`: the workers of the queue."""
 
 from __future__ import annotations
 
+import gc
 import os
-import sys
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+
+from predictions.running import house, workers
 
 
 class Command(BaseCommand):
-    help = "Run the workers of one queue."
+    help = "Run the workers of the queue."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = ["work", *settings.Q_CLUSTER.get("ALT_CLUSTERS", {})]
-        parser.add_argument("name", choices=names, nargs="?", default="work")
+        parser.add_argument("name", choices=["work"], nargs="?", default="work")
+        parser.add_argument(
+            "--worker", type=int, metavar="N", help="be one of them, started by a supervisor, in place of all"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name = options["name"]
-        if os.environ.get("Q_CLUSTER_NAME") != name:
-            # The library reads it while Django is set up, which has happened by now.
-            os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "Q_CLUSTER_NAME": name})  # noqa: S606
-        from predictions.running import cluster
-
-        sys.exit(cluster.run(name))
+        if options["worker"] is None:
+            house.cluster()
+            return
+        # What was imported is never garbage: to look through all of it would hold up a task.
+        gc.collect()
+        gc.freeze()
+        code = workers.run()
+        # A thread of a task that ran over its time would keep the interpreter from ending.
+        os._exit(code)

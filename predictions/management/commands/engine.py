@@ -12,7 +12,7 @@ from predictions.running import services
 class Command(BaseCommand):
     help = (
         "Run the embedded engine. It listens on the Unix socket DARKROOM_ENGINE_SOCKET, in a folder of mode 0700, and "
-        "demands DARKROOM_ENGINE_SECRET, which the cluster and the watcher need too. `manage.py work` sets both."
+        "demands DARKROOM_ENGINE_SECRET, which the workers and the watcher need too. `manage.py work` sets both."
     )
     requires_system_checks = ()
 

@@ -13,7 +13,7 @@ from predictions.running import providers, services
 class Command(BaseCommand):
     help = (
         "Run the models that DARKROOM_LOCAL_MODELS gives weights. It listens on the Unix socket DARKROOM_LOCAL_SOCKET, "
-        "in a folder of mode 0700, and demands DARKROOM_LOCAL_SECRET, which the cluster and the watcher need too. "
+        "in a folder of mode 0700, and demands DARKROOM_LOCAL_SECRET, which the workers and the watcher need too. "
         "`manage.py work` sets both. Needs the extra darkroom[local]."
     )
     requires_system_checks = ()

@@ -10,7 +10,7 @@ from predictions.running import house
 
 
 class Command(BaseCommand):
-    help = "Run the queue's cluster, the watcher, the sweep and the engine under one supervisor."
+    help = "Run the queue's workers, the watcher, the sweep and the engine under one supervisor."
     requires_system_checks = "__all__"
 
     def add_arguments(self, parser: CommandParser) -> None:
