@@ -131,7 +131,7 @@ class House:
         return found
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
-        """The processes by kind: server, web, worker, watcher, sweep, poster, opener, engine, zygote, painter."""
+        """The processes by kind: server, web, worker, watcher, sweep, opener, engine, zygote, painter."""
         kinds: dict[str, list[psutil.Process]] = {}
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -187,7 +187,7 @@ def _kind(one: psutil.Process) -> str:
     command = next(
         (after for word, after in itertools.pairwise(words) if word.endswith("manage.py")), "other"
     )
-    return {"watch": "watcher", "post": "poster"}.get(command, command)
+    return {"watch": "watcher"}.get(command, command)
 
 
 def _runs(one: psutil.Process) -> bool:

@@ -28,7 +28,7 @@ from django.conf import settings
 from django.db import connections
 
 from predictions.engine.program import Place
-from predictions.running import alone, forks, kin, leash, posting, pulse, services, sweep, watcher, workers
+from predictions.running import alone, forks, kin, leash, loops, pulse, services, sweep, workers
 from predictions.running.supervisor import Part, Supervisor
 
 log = logging.getLogger("darkroom.work")
@@ -85,20 +85,16 @@ def parts(
     """The parts with their commands; without a place there is no engine, without another no local weights.
 
     `wake_ups`: `workers.descriptors`. `told`: the descriptor on which one of them hears the state of all. Webhooks have
-    a process of their own: a receiver that hangs never delays a start.
+    a loop of their own: a receiver that hangs never delays a look or a start.
     """
     shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
     for one in (place, local):
         shared |= one.environment() if one else {}
-    loops = {"watcher": ("watch", watcher.run), "poster": ("post", posting.run)}
     found = [
         *workers.parts(settings.WORKERS, wake_ups, shared),
-        *(
-            Part(
-                name, _manage(command), shared, stage=1, grace_s=5.0, silent_s=FROZEN_AFTER_S,
-                run=partial(alone.until_stopped, loop),
-            )
-            for name, (command, loop) in loops.items()
+        Part(
+            "watcher", _manage("watch"), shared, stage=1, grace_s=5.0, silent_s=FROZEN_AFTER_S,
+            run=partial(alone.until_stopped, loops.run),
         ),
         # Stopped after the others, since it takes back everybody's signs of life.
         Part(

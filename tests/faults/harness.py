@@ -28,7 +28,7 @@ from tests.postgres import Postgres
 ACCOUNTS = 5
 EVERY_KIND = (
     "web", "worker", "worker", "worker", "worker",
-    "watcher", "sweep", "engine", "zygote", "painter", "poster", "opener",
+    "watcher", "sweep", "engine", "zygote", "painter", "opener",
 )  # fmt: skip
 LIVE = ("starting", "processing")
 WAKE_UP = "from predictions.running import queue; answer = queue.package('cancel')"

@@ -27,7 +27,7 @@ def test_a_post_that_was_cut_off_is_made_again_and_the_log_tells_of_both() -> No
         status, made = one.request("/api/webhooks/test", {"url": receiver.url})
         assert status == 202
         eventually(lambda: receiver.requests)
-        [killed] = one.kinds()["poster"]
+        [killed] = one.kinds()["watcher"]
         killed.send_signal(signal.SIGKILL)
         receiver.open.set()
         assert one.python(_LATER) == 1
@@ -36,7 +36,7 @@ def test_a_post_that_was_cut_off_is_made_again_and_the_log_tells_of_both() -> No
         assert "nobody knows whether it arrived" in whole["tries"][0]["note"]
         first, second = receiver.requests
         assert first[0]["webhook-id"] == second[0]["webhook-id"] == made["id"] and first[1] == second[1]
-        assert [after.pid for after in one.kinds()["poster"]] != [killed.pid]
+        assert [after.pid for after in one.kinds()["watcher"]] != [killed.pid]
 
 
 def _delivered(whole: dict[str, object]) -> dict[str, object] | None:

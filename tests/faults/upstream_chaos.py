@@ -38,7 +38,7 @@ for words in {commands}:
     call_command("upstream", *words)
 """
 EVERY_KIND = (
-    "web", "worker", "worker", "worker", "worker", "watcher", "sweep", "poster",
+    "web", "worker", "worker", "worker", "worker", "watcher", "sweep",
 )  # fmt: skip
 
 

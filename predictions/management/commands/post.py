@@ -1,4 +1,4 @@
-"""`manage.py post`: posts webhooks."""
+"""`manage.py post`: posts webhooks, as `watch` does; for a machine that has nothing else to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py watch`: one loop over the jobs under way at the providers."""
+"""`manage.py watch`: the loop over the jobs under way at the providers, and the one that posts webhooks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from predictions.running import alone, watcher
+from predictions.running import alone, loops
 
 
 class Command(BaseCommand):
-    help = "Watch the jobs that are under way at the providers."
+    help = "Watch the jobs that are under way at the providers, and post webhooks to their receivers."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        alone.until_stopped(watcher.run)
+        alone.until_stopped(loops.run)

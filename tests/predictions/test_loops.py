@@ -1,0 +1,107 @@
+"""Watcher and poster in one process: what happens to one is nothing to the other."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from accounts.models import User
+from predictions import lifecycle
+from predictions.models import Beat, Delivery, Version
+from predictions.running import loops, posting, tasks, watcher
+from predictions.running.beats import Signs
+from tests.houses import eventually
+from tests.predictions.deliveries import hooked
+from tests.predictions.test_upstream_routing import House, accept, fresh, house
+
+__all__ = ["house"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    stop = threading.Event()
+
+    def run() -> None:
+        loops.run(stop)
+        connections.close_all()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("how", ["awaits", "blocks its loop"])
+def test_a_receiver_that_hangs_delays_no_look(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    only, let_go, reached = house.add("only"), threading.Event(), threading.Event()
+
+    async def post(one: Any) -> Any:
+        reached.set()
+        if how == "awaits":
+            await posting.asyncio.to_thread(let_go.wait, 60)
+        else:
+            let_go.wait(60)
+        return posting._Outcome(200)
+
+    monkeypatch.setattr(posting, "_post", post)
+    told = hooked(alice, version, "https://receiver.example/", "completed")
+    lifecycle.cancel(told.public_id)
+    with running():
+        assert reached.wait(30)
+        prediction = accept(alice, version)
+        tasks.start()
+        eventually(lambda: fresh(prediction).phase == "result", 30)
+        let_go.set()
+        eventually(lambda: Delivery.objects.get(prediction=told).state == "delivered", 30)
+    assert only.orders
+
+
+@pytest.mark.parametrize("name", ["watcher", "poster"])
+def test_a_loop_that_breaks_is_begun_again_and_the_other_goes_on(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    modules = {"watcher": watcher, "poster": posting}
+    for one, module in modules.items():
+        own = module.run
+
+        def run(*given: Any, one: str = one, own: Any = own) -> None:
+            begun.append(one)
+            if one == name and begun.count(one) == 1:
+                raise RuntimeError("out of order")
+            own(*given)
+
+        monkeypatch.setattr(module, "run", run)
+    with running():
+        eventually(lambda: Beat.objects.filter(kind__in=modules).count() == 2, 30)
+    assert sorted(begun) == sorted(["watcher", "poster", name])
+
+
+def test_while_one_loop_hangs_the_process_gives_its_supervisor_no_sign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[float] = []
+    monkeypatch.setattr("predictions.running.life.sign", lambda: given.append(time.monotonic()))
+    monkeypatch.setattr("predictions.running.beats.EVERY_S", 0.2)
+    signs = Signs("watcher", "poster")
+    signs.note("watcher")
+    assert len(given) == 1
+    time.sleep(0.3)
+    signs.note("watcher")
+    assert len(given) == 1
+    signs.note("poster")
+    assert len(given) == 2
