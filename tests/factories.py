@@ -5,6 +5,7 @@ Amounts are micro-credits unless a name says credits. Pictures are real bytes in
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import itertools
@@ -174,6 +175,7 @@ def make_prediction(
     return prediction
 
 
+@functools.cache
 def picture(width: int = 64, height: int = 48, colour: str = "#c03020", form: str = "PNG") -> bytes:
     """A real picture of one colour."""
     buffer = io.BytesIO()

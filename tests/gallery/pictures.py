@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,11 +39,41 @@ def paint(width: int, height: int, seed: int) -> Image.Image:
 
 def stored(image: Image.Image, form: str = "WEBP") -> StoredFile:
     """The picture as a kept file."""
+    return _kept(_encoded(image, form), image.size, form)
+
+
+def _encoded(image: Image.Image, form: str = "WEBP", quality: int = 80) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, form, quality=80)
-    kind = f"image/{form.lower()}"
+    image.save(buffer, form, quality=quality)
+    return buffer.getvalue()
+
+
+def _kept(content: bytes, size: tuple[int, int], form: str = "WEBP") -> StoredFile:
+    width, height = size
     return factories.make_stored_file(
-        buffer.getvalue(), content_type=kind, width=image.width, height=image.height
+        content, content_type=f"image/{form.lower()}", width=width, height=height
+    )
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """A picture as files: itself and both thumbnails, each with its size in pixels; its colour, its blur."""
+
+    files: tuple[tuple[bytes, tuple[int, int]], ...]
+    colour: str
+    blur: str
+
+
+@cache
+def _looks(width: int, height: int, seed: int) -> _Looks:
+    """Painted and encoded once for all tests of a process: that takes longer than most of them."""
+    image = paint(width, height, seed)
+    several = (image, _shrunk(image, 320), _shrunk(image, 640))
+    tiny = base64.b64encode(_encoded(_shrunk(image, 16), quality=40)).decode()
+    return _Looks(
+        tuple((_encoded(one), one.size) for one in several),
+        "#{:02x}{:02x}{:02x}".format(*image.resize((1, 1)).getpixel((0, 0))),
+        f"data:image/webp;base64,{tiny}",
     )
 
 
@@ -55,17 +87,15 @@ def picture_output(
     prediction: Prediction, *, width: int = 96, height: int = 64, seed: int = 1, index: int = 0
 ) -> Any:
     """An output with both thumbnails, dominant colour and blur."""
-    image = paint(width, height, seed)
-    tiny = io.BytesIO()
-    _shrunk(image, 16).save(tiny, "WEBP", quality=40)
-    colour = "#{:02x}{:02x}{:02x}".format(*image.resize((1, 1)).getpixel((0, 0)))
+    looks = _looks(width, height, seed)
+    file, small, medium = (_kept(*one) for one in looks.files)
     return factories.make_output(
         prediction,
-        file=stored(image),
-        small=stored(_shrunk(image, 320)),
-        medium=stored(_shrunk(image, 640)),
-        colour=colour,
-        blur="data:image/webp;base64," + base64.b64encode(tiny.getvalue()).decode(),
+        file=file,
+        small=small,
+        medium=medium,
+        colour=looks.colour,
+        blur=looks.blur,
         index=index,
         name=f"out-{index}.webp",
     )
