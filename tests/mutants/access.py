@@ -1,0 +1,103 @@
+"""Faults in who may see and do what."""
+
+from __future__ import annotations
+
+from tests.mutants import Mutant
+
+ITEMS, OWN = "gallery/access.py", "accounts/access.py"
+AUTH, MODELS = "accounts/authentication.py", "gallery/models/items.py"
+STRANGERS = ("tests/gallery/test_strangers.py", "tests/gallery/test_publishing.py")
+
+MUTANTS = [
+    Mutant(
+        OWN,
+        "ApiToken.objects.filter(user=user, pk=token_id)",
+        "ApiToken.objects.filter(pk=token_id)",
+        "A member can change and revoke another one's tokens.",
+        ("tests/accounts/test_account_pages.py", "tests/accounts/test_tokens_api.py", *STRANGERS),
+    ),
+    Mutant(
+        OWN,
+        "    roles.need(user, account, roles.MONEY)\n",
+        "",
+        "A plain member of an organisation sees its money.",
+        ("tests/accounts/organizations",),
+    ),
+    Mutant(
+        ITEMS,
+        "item = with_files(Item.objects.owned_by(account)).filter(public_id=public_id).first()",
+        "item = with_files(Item.objects.all()).filter(public_id=public_id).first()",
+        "A member can change another one's pictures.",
+        STRANGERS,
+    ),
+    Mutant(
+        ITEMS,
+        "(account is not None and item.account_id == account.pk)",
+        "account is not None",
+        "Every member sees every private picture.",
+        STRANGERS,
+    ),
+    Mutant(
+        ITEMS,
+        "with_files(Item.objects.open()).filter(public_id=public_id)",
+        "with_files(Item.objects.all()).filter(public_id=public_id)",
+        "Who knows the address of a private picture sees it.",
+        STRANGERS,
+    ),
+    Mutant(
+        MODELS,
+        "visibility=Item.Visibility.PUBLIC, hidden_at__isnull=True, trashed_at__isnull=True)",
+        "visibility=Item.Visibility.PUBLIC, trashed_at__isnull=True)",
+        "What a moderator hid stays in the lists.",
+        ("tests/gallery/test_reports.py", "tests/gallery/test_publishing.py", "tests/gallery/test_lists.py"),
+    ),
+    Mutant(
+        MODELS,
+        "            hidden_at__isnull=True,\n            trashed_at__isnull=True,\n        )\n",
+        "            hidden_at__isnull=True,\n        )\n",
+        "A picture in the trash opens for whoever has its address.",
+        ("tests/gallery/test_trash.py", "tests/gallery/test_publishing.py"),
+    ),
+    Mutant(
+        ITEMS,
+        "    if not item.user.is_active:\n        return False\n",
+        "",
+        "The page of a banned author is linked and shown.",
+        ("tests/gallery/test_pages.py", *STRANGERS, "tests/gallery/test_feeds.py"),
+    ),
+    Mutant(
+        AUTH,
+        "    if token is not None and is_barred(token.user, token.account):\n        raise AccountBarred\n",
+        "",
+        "A banned member's tokens go on working.",
+        ("tests/accounts/test_authentication.py",),
+    ),
+    Mutant(
+        AUTH,
+        "        networks.check(token, request)\n",
+        "",
+        "A token works from every network.",
+        ("tests/accounts/test_networks.py", "tests/accounts/test_authentication.py"),
+    ),
+    Mutant(
+        AUTH,
+        "return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)",
+        "return not user.is_active",
+        "A suspended account's tokens go on working.",
+        ("tests/accounts/test_authentication.py",),
+    ),
+    Mutant(
+        "accounts/permits.py",
+        "    if token is not None and scope not in token.scopes:",
+        "    if token is not None and not token.scopes:",
+        "A token that may only look makes predictions.",
+        ("tests/replicate/test_limited_tokens.py", "tests/accounts/test_tokens_api.py"),
+    ),
+    Mutant(
+        "predictions/views.py",
+        "        return token.account_id == account_id\n",
+        "        return True\n",
+        "Any token opens the looks and withheld files of others.",
+        ("tests/predictions/test_previews.py", "tests/predictions/judging"),
+    ),
+]

@@ -1,0 +1,159 @@
+"""Faults in the ledger: holds, settlements, limits, allowances, debts and gifts."""
+
+from __future__ import annotations
+
+from tests.mutants import Mutant
+
+HOLDS, MOVING = "accounts/credits/holds.py", "accounts/credits/moving.py"
+LIMITS, ENDINGS = "accounts/credits/limits.py", "accounts/credits/endings.py"
+DEBTS, POSTING = "accounts/credits/debts.py", "accounts/credits/posting.py"
+CREDITS = ("tests/accounts/test_credits.py", "tests/accounts/test_credit_races.py")
+DEBT = ("tests/accounts/money/test_debts.py",)
+GIFTS = ("tests/accounts/money/test_giving.py",)
+BOUNDS = ("tests/accounts/test_token_limits.py", "tests/accounts/credits/test_account_limits.py")
+ENDS = ("tests/accounts/credits/test_allowances.py",)
+
+MUTANTS = [
+    Mutant(
+        HOLDS,
+        "WHERE id = %s AND balance >= %s AND",
+        "WHERE id = %s AND balance + held >= %s AND",
+        "What is on hold can be held a second time.",
+        CREDITS,
+    ),
+    Mutant(
+        HOLDS,
+        "(balance - owed >= %s OR %s = 0)",
+        "(balance >= %s OR %s = 0)",
+        "Who owes something can still spend what is there.",
+        DEBT,
+    ),
+    Mutant(
+        HOLDS,
+        " AND status = 'active' ",
+        " ",
+        "A suspended account can hold credits for new work.",
+        (*CREDITS, "tests/accounts/credits/test_posting.py"),
+    ),
+    Mutant(
+        HOLDS,
+        "captured = max(0, min(charge, held))",
+        "captured = max(0, charge)",
+        "A charge above the hold is taken from what is left.",
+        CREDITS,
+    ),
+    Mutant(
+        HOLDS,
+        "after = moving.move(account_id, balance_delta=released, held_delta=-held)",
+        "after = moving.move(account_id, balance_delta=released, held_delta=-captured)",
+        "What a settlement releases stays on hold as well.",
+        CREDITS,
+    ),
+    Mutant(
+        HOLDS,
+        "        limits.give_back(spender, released, entry.created_at)",
+        "        pass",
+        "What was released counts towards the limits for ever.",
+        BOUNDS,
+    ),
+    Mutant(
+        HOLDS,
+        "    debts.pay(account_id, after)\n    return settled",
+        "    return settled",
+        "What comes back from a hold pays no debt.",
+        DEBT,
+    ),
+    Mutant(
+        HOLDS,
+        "if entry.pk <= after.ended_upto:",
+        "if entry.pk < after.ended_upto:",
+        "The last hold of an allowance that ended brings its credits back to be spent.",
+        ENDS,
+    ),
+    Mutant(
+        MOVING,
+        "AND held + %s >= 0 AND",
+        "AND held + %s >= -1 AND",
+        "More than was held can be released, where no CHECK forbids it.",
+        ("tests/accounts/credits/test_posting.py", *CREDITS),
+    ),
+    Mutant(
+        MOVING,
+        "AND balance + held + %s <= %s AND status",
+        "AND balance + %s <= %s AND status",
+        "A balance may grow past what sums can hold, beside what is on hold.",
+        ("tests/accounts/credits/test_posting.py", *CREDITS),
+    ),
+    Mutant(
+        LIMITS,
+        "        if spent > most:\n            left = max(0, most - spent + amount)",
+        "        if spent >= most:\n            left = max(0, most - spent + amount)",
+        "The last credit that an account may spend in a day is refused.",
+        BOUNDS[1:],
+    ),
+    Mutant(
+        LIMITS,
+        "rows.filter(spent__lte=most - amount)",
+        "rows.filter(spent__lt=most)",
+        "A token spends more than its limit with its last hold.",
+        BOUNDS[:1],
+    ),
+    Mutant(
+        LIMITS,
+        "            known = [most for most in (own, of_plan) if most is not None]\n            if known:\n"
+        "                yield False, name, min(known)",
+        "            known = [most for most in (own, of_plan) if most is not None]\n            if known:\n"
+        "                yield False, name, max(known)",
+        "Of an account's limit and its plan's the higher one counts.",
+        BOUNDS[1:],
+    ),
+    Mutant(
+        LIMITS,
+        "AND (member_id IS NULL OR member_id = %s) ",
+        "",
+        "What one member spends counts towards the limits of all others.",
+        BOUNDS[1:],
+    ),
+    Mutant(
+        ENDINGS,
+        "return max(0, min(given - used, account.balance))",
+        "return max(0, min(given, account.balance))",
+        "An allowance that was used is taken from other credits when it ends.",
+        ENDS,
+    ),
+    Mutant(
+        DEBTS,
+        "taken = min(more, account.balance)\n",
+        "taken = more\n",
+        "A payment that is returned takes what is not there.",
+        DEBT,
+    ),
+    Mutant(
+        DEBTS,
+        "amount = min(after.balance, after.owed, purchase.credits_owed)",
+        "amount = min(after.balance, after.owed)",
+        "The oldest of several debts is paid with what the next one is owed.",
+        DEBT,
+    ),
+    Mutant(
+        POSTING,
+        "for pk in sorted((giver.pk, receiver.pk))",
+        "for pk in (giver.pk, receiver.pk)",
+        "Two who give to each other at once lock each other out.",
+        ("tests/accounts/money/test_giving.py", CREDITS[1]),
+    ),
+    Mutant(
+        POSTING,
+        "    if given + amount > most:",
+        "    if given > most:",
+        "A gift over the limit of a day goes through.",
+        GIFTS,
+    ),
+    Mutant(
+        POSTING,
+        "        _if_posted(kind, reference)\n        raise",
+        "        raise",
+        "A second posting under the same reference is an error of the database's.",
+        CREDITS,
+    ),
+]

@@ -1,0 +1,140 @@
+"""Faults in the dialects: what programs send and are answered."""
+
+from __future__ import annotations
+
+from tests.mutants import Mutant
+
+REPLICATE, OPENAI = "predictions/dialects/replicate", "predictions/dialects/openai"
+DOOR, RATES = "predictions/dialects/common/door.py", "predictions/dialects/common/rates.py"
+CREATE = ("tests/replicate/test_create.py",)
+LISTS = ("tests/replicate/test_lists.py",)
+SIZES = ("tests/openai/test_sizes.py", "tests/openai/test_generations.py")
+
+MUTANTS = [
+    Mutant(
+        f"{REPLICATE}/views.py",
+        "    _own(request, public_id)\n    return answer(",
+        "    return answer(",
+        "Any token cancels others' predictions.",
+        (*CREATE, "tests/gallery/test_strangers.py", "tests/replicate"),
+    ),
+    Mutant(
+        f"{REPLICATE}/views.py",
+        "rows = rows.filter(created_at__lt=before)",
+        "rows = rows.filter(created_at__lte=before)",
+        "What was made at the end of a span is in two spans.",
+        LISTS,
+    ),
+    Mutant(
+        f"{REPLICATE}/views.py",
+        '        response["Idempotent-Replayed"] = "true"\n',
+        "        pass\n",
+        "A program cannot tell that its create was there before.",
+        ("tests/replicate/test_idempotency.py",),
+    ),
+    Mutant(
+        f"{REPLICATE}/views.py",
+        "        status = created if present.is_ended else waiting\n",
+        "        status = waiting\n",
+        "A held create that has ended is answered as one that has not.",
+        CREATE,
+    ),
+    Mutant(
+        f"{REPLICATE}/paging.py",
+        '    side = "lt" if down else "gt"',
+        '    side = "lte" if down else "gte"',
+        "The last row of a page is the first of the next.",
+        LISTS,
+    ),
+    Mutant(
+        f"{REPLICATE}/paging.py",
+        "not 1 <= int(text) <= PAGE",
+        "not 0 <= int(text) <= PAGE",
+        "A page of no rows can be asked for.",
+        (*LISTS, "tests/replicate/test_bad_input.py"),
+    ),
+    Mutant(
+        f"{REPLICATE}/files.py",
+        "    if upload is None or not uploads.opens(upload, *given):",
+        "    if upload is None:",
+        "Files are given to whoever knows their id, without a signature.",
+        ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
+    ),
+    Mutant(
+        f"{REPLICATE}/files.py",
+        "    if len(raw) > MAX_METADATA:",
+        "    if len(raw) > MAX_METADATA + 1:",
+        "Metadata of a file may be a byte longer than is read.",
+        ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
+    ),
+    Mutant(
+        f"{REPLICATE}/files.py",
+        "    rows = Upload.objects.visible().filter(account=request.api_token.account, public_id=public_id)",
+        "    rows = Upload.objects.visible().filter(public_id=public_id)",
+        "Any token reads and deletes others' files.",
+        ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
+    ),
+    Mutant(
+        f"{REPLICATE}/bodies.py",
+        "    found += _webhook_faults(body)\n",
+        "",
+        "Webhooks are accepted for addresses inside the operator's network.",
+        (*CREATE, "tests/replicate/test_webhooks.py"),
+    ),
+    Mutant(
+        f"{REPLICATE}/streams.py",
+        "for text in _outputs(prediction, addresses)[seen.outputs :]:",
+        "for text in _outputs(prediction, addresses):",
+        "A client that comes back to a stream gets what it has once more.",
+        ("tests/replicate/test_streams.py",),
+    ),
+    Mutant(
+        DOOR,
+        "            permits.require(token, scope or permits.needed(str(request.method), changing=permits.PREDICT))\n",
+        "",
+        "A token's scopes are not asked for.",
+        ("tests/replicate/test_limited_tokens.py",),
+    ),
+    Mutant(
+        RATES,
+        "    if not found.passed:\n        raise Throttled(standing)\n",
+        "",
+        "Nobody is ever told to slow down.",
+        ("tests/replicate/test_rate_limits.py",),
+    ),
+    Mutant(
+        RATES,
+        "(kind, str(account.pk), subject))",
+        "(kind, subject))",
+        "All accounts share one limit.",
+        ("tests/replicate/test_rate_limits.py",),
+    ),
+    Mutant(
+        f"{OPENAI}/bodies.py",
+        "MAX_COUNT = 10",
+        "MAX_COUNT = 11",
+        "More pictures than OpenAI's clients know can be asked for at once.",
+        ("tests/openai/test_refusals.py",),
+    ),
+    Mutant(
+        f"{OPENAI}/bodies.py",
+        '    if isinstance(value, bool) or not isinstance(value, int):\n        raise mistyped(name, "integer"',
+        '    if not isinstance(value, int):\n        raise mistyped(name, "integer"',
+        "`n: true` makes one picture in place of a refusal.",
+        ("tests/openai/test_refusals.py",),
+    ),
+    Mutant(
+        f"{OPENAI}/sizes.py",
+        "shrink = min(1.0, _most(width) / size.width, _most(height) / size.height)",
+        "shrink = min(1.0, _most(width) / size.width)",
+        "A picture that is too tall loses its shape.",
+        SIZES,
+    ),
+    Mutant(
+        f"{OPENAI}/views.py",
+        "        pictures.forget(made)\n",
+        "        pass\n",
+        "Pictures of an edit that was refused stay in the account's room.",
+        ("tests/openai/test_edits.py", "tests/openai/test_edit_refusals.py"),
+    ),
+]

@@ -1,0 +1,98 @@
+"""Faults in the choice of who is next."""
+
+from __future__ import annotations
+
+from tests.mutants import Mutant
+
+DISPATCH = "predictions/running/dispatch.py"
+TESTS = ("tests/predictions/test_dispatch.py", "tests/predictions/test_dispatch_limits.py")
+PLANS = ("tests/predictions/plans", *TESTS)
+ROUTES = ("tests/predictions/test_upstream_routing.py", "tests/upstreams", *TESTS)
+
+MUTANTS = [
+    Mutant(
+        DISPATCH,
+        "if self.accounts[lane.account_id] >= self.limits[lane.account_id]:",
+        "if self.accounts[lane.account_id] > self.limits[lane.account_id]:",
+        "An account has one more in flight than it may.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "self.tokens.get(token_id, 0) >= self.token_limits[token_id]",
+        "self.tokens.get(token_id, 0) > self.token_limits[token_id]",
+        "A token has one more in flight than it may.",
+        (TESTS[1], TESTS[0]),
+    ),
+    Mutant(
+        DISPATCH,
+        "return ahead, self.users[lane.account_id, lane.user_id], lane.head",
+        "return ahead, 0, lane.head",
+        "One user of an account is served to the end before the others.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "        if rank != load.rank(lane):\n            heapq.heappush(heap, (load.rank(lane), number, lane))\n"
+        "            continue\n",
+        "",
+        "Who was just served is served again before others.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "    for _choice, row in suspects:\n        load.add(row.account_id, row.user_id, row.token_id)\n",
+        "",
+        "What is tried alone does not count towards its account's limit.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "        Q(not_before__isnull=True) | Q(not_before__lte=Now())\n    )\n\n\ndef _models",
+        "        Q(not_before__isnull=True) | Q(not_before__isnull=False)\n    )\n\n\ndef _models",
+        "What is to wait after a refusal is tried at once.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "HostedModel.objects.filter(enabled=True)",
+        "HostedModel.objects.filter()",
+        "Predictions of a model that was disabled are started.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=self.head",
+        "start_attempts__lt=ALONE_FROM, pk__gt=self.head",
+        "What must go to one upstream is counted in the lane of those that may go to any.",
+        ROUTES,
+    ),
+    Mutant(
+        DISPATCH,
+        "alone = provider is not None and (routing.is_upstream(provider) or slots.is_idle(name))",
+        "alone = provider is not None",
+        "What killed its workers runs beside others.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "        if provider is None or not routing.is_upstream(provider):\n            slots.shut(name)\n",
+        "",
+        "Others are started beside what has to run alone.",
+        TESTS,
+    ),
+    Mutant(
+        DISPATCH,
+        "        outcome=UpstreamRun.Outcome.REFUSED,\n    )",
+        "    )",
+        "An upstream that took a prediction before is passed over for the next ones.",
+        ROUTES,
+    ),
+    Mutant(
+        DISPATCH,
+        "    return {pk: own.get(pk) or default for pk in account_ids}, boosts",
+        "    return {pk: default for pk in account_ids}, boosts",
+        "An account's own limit, and its plan's, counts for nothing.",
+        PLANS,
+    ),
+]

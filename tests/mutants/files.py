@@ -1,0 +1,117 @@
+"""Faults in what keeps, sends and removes files."""
+
+from __future__ import annotations
+
+from tests.mutants import Mutant
+
+MEDIA, UPLOADS = "predictions/files/media.py", "predictions/files/uploads.py"
+REMOVAL, PICTURES = "predictions/files/removal.py", "predictions/files/pictures.py"
+SENT = ("tests/replicate/test_files.py", "tests/gallery/test_looks.py")
+USES = (
+    "tests/predictions/test_upload_uses.py",
+    "tests/replicate/test_uploads.py",
+    "tests/replicate/test_files.py",
+)
+GONE = ("tests/predictions/test_removal.py", "tests/gallery/test_missing_files.py")
+
+MUTANTS = [
+    Mutant(
+        MEDIA,
+        "        if self.size > self._maximum:\n",
+        "        if self._maximum and False:\n",
+        "A file may be as large as the disk.",
+        ("tests/replicate/test_uploads.py", "tests/replicate/test_files.py"),
+    ),
+    Mutant(
+        MEDIA,
+        "    if changed != len(files):\n"
+        '        raise RuntimeError("A file to be kept was removed before its owner came.")\n',
+        "",
+        "A row owns a file whose bytes were removed.",
+        GONE,
+    ),
+    Mutant(
+        MEDIA,
+        "pk__in=[file.pk for file in files], state=StoredFile.State.PENDING\n        )\n        pending.update",
+        "pk__in=[file.pk for file in files]\n        )\n        pending.update",
+        "A file that came to be owned is given up where the answer to it was lost.",
+        GONE,
+    ),
+    Mutant(
+        MEDIA,
+        "if wanted is not None and wanted[0] >= body.size:",
+        "if wanted is not None and wanted[0] > body.size:",
+        "A range that begins at the end is answered with nothing in place of 416.",
+        (
+            "tests/replicate/test_files.py",
+            "tests/predictions/test_first_look.py",
+            "tests/gallery/test_zip.py",
+        ),
+    ),
+    Mutant(
+        MEDIA,
+        "end = min(int(last), size - 1) if last else size - 1",
+        "end = min(int(last), size) if last else size - 1",
+        "A range over the end promises a byte that is not there.",
+        ("tests/replicate/test_files.py", "tests/serving", "tests/gallery/test_zip.py"),
+    ),
+    Mutant(
+        MEDIA,
+        '    answer["X-Content-Type-Options"] = "nosniff"\n    answer["Content-Security-Policy"]',
+        '    answer["Content-Security-Policy"]',
+        "Browsers guess the type of what strangers sent.",
+        ("tests/replicate/test_files.py", "tests/test_answer_headers.py"),
+    ),
+    Mutant(
+        MEDIA,
+        'how = "inline" if not attachment and body.content_type in _INLINE else "attachment"',
+        'how = "inline" if not attachment else "attachment"',
+        "A page that was uploaded as a picture is shown by browsers.",
+        (*SENT, "tests/gallery/test_disguised_uploads.py"),
+    ),
+    Mutant(
+        UPLOADS,
+        "        _refuse_full(account, writing.size)\n",
+        "",
+        "A file for which the account has no room is judged and told of another way.",
+        USES,
+    ),
+    Mutant(
+        UPLOADS,
+        "    if len(found) < len(wanted):\n        raise Gone\n",
+        "",
+        "A prediction is accepted that names an upload which is gone.",
+        USES,
+    ),
+    Mutant(
+        UPLOADS,
+        "filter(Q(deleted_at__isnull=False) | Q(expires_at__lte=Now())).filter(~used)",
+        "filter(Q(deleted_at__isnull=False) | Q(expires_at__lte=Now()))",
+        "An upload is removed that a waiting prediction needs.",
+        USES,
+    ),
+    Mutant(
+        REMOVAL,
+        "        if row.state != State.DOOMED and not _doom_stale(row):\n            continue\n",
+        "",
+        "Bytes of a file are removed though its owner comes at that moment.",
+        GONE,
+    ),
+    Mutant(
+        REMOVAL,
+        "Q(removal_due_at__isnull=True) | Q(removal_due_at__lte=Now())",
+        "Q(removal_due_at__isnull=True) | Q(removal_due_at__isnull=False)",
+        "Files that cannot be removed are tried in every round, and hold others back.",
+        GONE,
+    ),
+    Mutant(
+        PICTURES,
+        "not 0 < width * height <= MAX_PIXELS",
+        "not 0 < width * height",
+        "A child that a file took over may say any size.",
+        (
+            "tests/gallery/test_looks.py",
+            "tests/predictions/test_looking.py",
+        ),
+    ),
+]

@@ -1,0 +1,151 @@
+"""Faults in what changes a prediction's status and phase."""
+
+from __future__ import annotations
+
+from tests.mutants import Mutant
+
+CLAIMS, ENDING = "predictions/lifecycle/claims.py", "predictions/lifecycle/ending.py"
+COMPILED, PROGRESS = "predictions/lifecycle/compiled.py", "predictions/lifecycle/progress.py"
+GROWING, STRAYS = "predictions/lifecycle/growing.py", "predictions/lifecycle/strays.py"
+LIFE = ("tests/predictions/test_life.py",)
+SWEEP = ("tests/predictions/test_sweep.py", *LIFE)
+
+MUTANTS = [
+    Mutant(
+        ENDING,
+        "        ended = _end(mine & where, Status.FAILED,",
+        "        ended = _end(mine, Status.FAILED,",
+        "The sweep fails what was renewed or begun since it was listed.",
+        (*SWEEP, "tests/predictions/test_ends_in_time.py"),
+    ),
+    Mutant(
+        ENDING,
+        "            Q(public_id=public_id) & ~_TOO_LATE,",
+        "            Q(public_id=public_id),",
+        "A cancel throws away a result that is stored.",
+        LIFE,
+    ),
+    Mutant(
+        ENDING,
+        "    credits.settle(account_id, reference, charge)\n\n",
+        "\n",
+        "A hold is never released.",
+        LIFE,
+    ),
+    Mutant(
+        ENDING,
+        "    charge = min(cost, prediction.ceiling)\n",
+        "    charge = cost\n",
+        "More is charged than was said when it was accepted.",
+        (*LIFE, "tests/predictions/prices"),
+    ),
+    Mutant(
+        ENDING,
+        '    if told:\n        webhooks.owe(prediction_id, "completed")\n',
+        "",
+        "No webhook tells of an end.",
+        (*LIFE, "tests/replicate/test_webhooks.py"),
+    ),
+    Mutant(
+        ENDING,
+        "filter(where, status__in=LIVE).update(",
+        "filter(where).update(",
+        "What has ended ends a second time, as something else.",
+        LIFE,
+    ),
+    Mutant(
+        ENDING,
+        "    uploads.end_uses(prediction_id)\n",
+        "",
+        "Uploads that no prediction needs any more are never removed.",
+        ("tests/predictions/test_upload_uses.py", "tests/replicate/test_files.py"),
+    ),
+    Mutant(
+        ENDING,
+        "When(phase=Phase.WAITING, start_attempts=0, then=Value(Status.ABORTED.value))",
+        "When(phase=Phase.WAITING, then=Value(Status.ABORTED.value))",
+        "A cancel of what was begun before is told as one of what never was.",
+        LIFE,
+    ),
+    Mutant(
+        ENDING,
+        "filter(pk=prediction_id, phase=Phase.ENDED, data_removed=False)",
+        "filter(pk=prediction_id, data_removed=False)",
+        "Data of a prediction can be removed while it runs.",
+        ("tests/predictions/test_removal.py", *LIFE, "tests/replicate/test_what_darkroom_adds.py"),
+    ),
+    Mutant(
+        COMPILED,
+        "(pk=pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE)",
+        "(pk=pk, phase=Phase.COLLECTING, status__in=LIVE)",
+        "A late worker ends what another one has in hand.",
+        LIFE,
+    ),
+    Mutant(
+        COMPILED,
+        "Prediction.objects.filter(pk=pk, phase=phase, claim=claim),",
+        "Prediction.objects.filter(pk=pk, phase=phase),",
+        "A late worker lengthens the lease of another one's claim.",
+        LIFE,
+    ),
+    Mutant(
+        COMPILED,
+        '            "upstream_open": True,\n            "not_before": None,',
+        '            "not_before": None,',
+        "What is being started takes no slot at its provider.",
+        ("tests/predictions/test_dispatch.py", *LIFE),
+    ),
+    Mutant(
+        CLAIMS,
+        '            start_attempts=F("start_attempts") - 1,\n',
+        "",
+        "A refusal counts as a start that stopped its worker: after a few the prediction is set aside.",
+        (*LIFE, "tests/predictions/test_retries.py"),
+    ),
+    Mutant(
+        CLAIMS,
+        "if hopeless or prediction.start_attempts >= MAX_STARTS:",
+        "if hopeless or prediction.start_attempts > MAX_STARTS:",
+        "What stops its workers is started once more than it may.",
+        SWEEP,
+    ),
+    Mutant(
+        CLAIMS,
+        '    unsent: dict[str, Any] = {"provider": ""} if doubt == strays.Doubt.NEVER_SENT else {}',
+        '    unsent: dict[str, Any] = {"provider": ""}',
+        "A start whose answer was lost is sent to another upstream too.",
+        (
+            "tests/predictions/test_upstream_routing.py",
+            "tests/predictions/test_retries.py",
+            "tests/upstreams",
+        ),
+    ),
+    Mutant(
+        CLAIMS,
+        "phase=Phase.COLLECTING, claim=claim, job_seen_at__gt=after(-COLLECT_PATIENCE)",
+        "phase=Phase.COLLECTING, claim=claim",
+        "A file that can never be had is asked for without end.",
+        ("tests/predictions/test_upstream_outputs.py", "tests/predictions/test_retries.py", *LIFE),
+    ),
+    Mutant(
+        PROGRESS,
+        "            _running(prediction)\n            .filter(revision=prediction.revision)\n",
+        "            _running(prediction)\n",
+        "A late look overwrites what another watcher has written.",
+        ("tests/predictions/test_watching.py", *LIFE),
+    ),
+    Mutant(
+        GROWING,
+        "        if Output.objects.filter(prediction=prediction).count() != len(shown):\n            return False\n",
+        "",
+        "Two workers show the same file of a growing list twice.",
+        ("tests/predictions/test_growing.py",),
+    ),
+    Mutant(
+        STRAYS,
+        "return newest if newest is not None and newest.run == prediction.run else None",
+        "return newest",
+        "What became of an earlier run is taken for what became of this one.",
+        ("tests/upstreams", "tests/predictions/test_upstream_routing.py"),
+    ),
+]
