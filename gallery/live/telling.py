@@ -6,10 +6,7 @@ New items and everything about predictions need no telling: the looks at the dat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from itertools import islice
-
-from django.db import transaction
 
 from predictions.running import hints
 
@@ -21,12 +18,7 @@ def items_changed(item_ids: Iterable[int]) -> None:
     """Say, once the transaction has committed, that these rows changed; whose they are the listeners look up."""
     some = list(islice(item_ids, MOST))
     if some:
-        transaction.on_commit(partial(_tell, some))
-
-
-def _tell(item_ids: list[int]) -> None:
-    for pk in item_ids:
-        hints.give(hints.ITEMS, str(pk))
+        hints.give_on_commit(hints.ITEMS, *map(str, some))
 
 
 def parse(hint: str) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -338,7 +337,7 @@ def _settled(
     """
     from predictions.lifecycle.claims import wake_waiting
 
-    transaction.on_commit(partial(hints.give, hints.ENDED, reference))
+    hints.give_on_commit(hints.ENDED, reference)
     previews.drop(prediction_id)
     uploads.end_uses(prediction_id)
     if told:

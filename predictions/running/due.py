@@ -20,6 +20,8 @@ from predictions.models import Delivery, Phase, Prediction
 from predictions.running import hints
 
 LONGEST_S = 1.0
+OFTEN_S = 0.2
+"""The same where other machines give hints that nobody here can hear."""
 _SLACK_S = 0.05
 """By so much loops that wake for the same second may miss each other."""
 _numbers = itertools.count(1)
@@ -42,6 +44,11 @@ def _until(name: str) -> ExpressionWrapper:
 _NEXT = PreparedFirsts({hints.LOOKS: _look, hints.DELIVERIES: _delivery})
 
 
+def longest() -> float:
+    """The longest sleep, in seconds, as things are."""
+    return OFTEN_S if hints.has_mark(hints.UNHEARD) else LONGEST_S
+
+
 class NextDue:
     """What is due next of each kind, known to all loops of a process together; to be asked from any thread."""
 
@@ -56,7 +63,7 @@ class NextDue:
         `since`: when the caller changed anything, by the monotonic clock; what was known before counts for nothing.
         """
         with self._lock:
-            if self._asked_at < since or time.monotonic() - self._asked_at >= LONGEST_S - _SLACK_S:
+            if self._asked_at < since or time.monotonic() - self._asked_at >= longest() - _SLACK_S:
                 asked_at = time.monotonic()
                 found = _NEXT.all()
                 self._seconds = {one: _of(value) for one, value in found.items()}

@@ -1,19 +1,22 @@
 """Hints between the processes of one machine: "look now", over datagrams in the data folder.
 
 What is due stands in the database, and everybody looks there from time to time; a hint only saves the time until then.
-So none is ever needed: where nobody listens, where the folder's path is too long for a socket, or between machines, all
-goes on as without. Nobody waits to send one.
+So none is ever needed: where nobody listens, or the folder's path is too long for a socket, all goes on as without.
+Nobody waits to send one. Between machines they travel by the database (`running/channel.py`).
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import os
+import platform
 import select
 import socket
-from collections.abc import Iterable, Iterator
-from functools import partial
+import time
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 
 from django.conf import settings
@@ -31,8 +34,15 @@ LOOKS = "looks"
 """A look is due sooner than the watcher may know."""
 DELIVERIES = "deliveries"
 """A webhook is owed."""
+KINDS = (WORK, ENDED, ITEMS, CHORES, LOOKS, DELIVERIES)
+OTHERS = "others"
+"""The mark of a machine that others hear."""
+UNHEARD = "unheard"
+"""The mark of a machine that does not hear others, which are there."""
 LONGEST = 64
 """Bytes of one hint."""
+SETTLED_S = 0.1
+"""So long after a change of the folder its times tell of the next one, however coarse they are."""
 _ALL = 4096
 
 
@@ -40,9 +50,7 @@ class Ear:
     """Listens to hints of one kind; `who` tells several in one process apart. Raises OSError where that cannot be."""
 
     def __init__(self, kind: str, who: str = "") -> None:
-        folder = _folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / f"{kind}-{who}{os.getpid()}"
+        self._path = _made_folder() / f"{kind}-{who}{os.getpid()}.{machine()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             # Of a process that had our number before.
@@ -115,9 +123,18 @@ class Ears:
         os.close(self._writer)
 
 
-def give_on_commit(kind: str, what: str = "") -> None:
-    """Say it as soon as the transaction is committed; at once outside of one."""
-    transaction.on_commit(partial(give, kind, what))
+def give_on_commit(kind: str, *whats: str) -> None:
+    """Say these as soon as the transaction is committed, on all machines; at once outside of one."""
+    from predictions.running import channel
+
+    said = whats or ("",)
+    channel.tell(kind, said)
+    transaction.on_commit(partial(_give_all, kind, said))
+
+
+def _give_all(kind: str, whats: Iterable[str]) -> None:
+    for what in whats:
+        give(kind, what)
 
 
 def give(kind: str, what: str = "") -> None:
@@ -136,17 +153,68 @@ def give(kind: str, what: str = "") -> None:
             continue
 
 
-def _ears(kind: str) -> Iterator[Path]:
-    folder = _folder()
+def machine() -> str:
+    """What tells those apart that one datagram cannot reach together: kernels, and folders of data."""
+    return _machine(str(settings.DATA))
+
+
+@lru_cache(maxsize=8)
+def _machine(data: str) -> str:
     try:
-        names = os.listdir(folder)
+        kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
     except OSError:
-        return
-    yield from (folder / name for name in names if name.startswith(f"{kind}-"))
+        kernel = platform.node()
+    return hashlib.sha256(f"{kernel} {data}".encode()).hexdigest()[:6]
+
+
+def has_mark(name: str) -> bool:
+    """Whether this machine bears that mark, which one of its processes has set."""
+    return f"{name}.{machine()}" in _names()
+
+
+def mark(name: str, *, is_set: bool) -> None:
+    """Set or remove a mark of this machine."""
+    with contextlib.suppress(OSError):
+        path = _made_folder() / f"{name}.{machine()}"
+        path.touch(mode=0o600) if is_set else path.unlink(missing_ok=True)
+
+
+def lock_file() -> Path:
+    """Whoever holds its lock listens to other machines for this one. Raises OSError."""
+    return _made_folder() / f"lock.{machine()}"
+
+
+def _ears(kind: str) -> Iterator[Path]:
+    folder, own = _folder(), machine()
+    # The folder may be on storage that several machines share.
+    yield from (folder / name for name in _names() if name.startswith(f"{kind}-") and name.endswith(own))
+
+
+def _names() -> Collection[str]:
+    """What is in the folder. Listed anew only where its time has changed, or may not tell of a change yet."""
+    global _listed
+    folder = str(_folder())
+    try:
+        changed = os.stat(folder).st_mtime
+        if _listed[:2] != (folder, changed) or _listed[2] - changed < SETTLED_S:
+            now = time.time()
+            _listed = folder, changed, now, frozenset(os.listdir(folder))
+    except OSError:
+        return ()
+    return _listed[3]
+
+
+_listed: tuple[str, float, float, frozenset[str]] = ("", 0.0, 0.0, frozenset())
 
 
 def _folder() -> Path:
     return Path(settings.DATA) / "hints"
+
+
+def _made_folder() -> Path:
+    folder = _folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _mouth() -> socket.socket:

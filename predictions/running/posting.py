@@ -28,7 +28,7 @@ from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
 from predictions.running import hints
 from predictions.running.beats import Signs
-from predictions.running.due import LONGEST_S, Alarm, NextDue
+from predictions.running.due import LONGEST_S, Alarm, NextDue, longest
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class _Poster:
         try:
             while not stop.is_set():
                 # Before anything is asked: what is hinted from now on may be too late for the answer.
-                alarm.set(LONGEST_S, soonest=BREATH_S)
+                alarm.set(longest(), soonest=BREATH_S)
                 try:
                     began = await self._step(ask, alarm, is_due=is_due)
                 except Exception:

@@ -19,7 +19,7 @@ from predictions.delivery import log as deliveries
 from predictions.files import removal, uploads
 from predictions.lifecycle import ending, strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
-from predictions.running import beats, chores, life, pulse, queue
+from predictions.running import beats, channel, chores, life, pulse, queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.steps import Asker, Runner, Step
 from predictions.upstreams import circuits, hook_secrets
@@ -56,6 +56,7 @@ def run(stop: threading.Event) -> None:
             for name, runner in runners.items()
         ),
         threading.Thread(target=pulse.run, args=[stop], name="pulse", daemon=True),
+        threading.Thread(target=channel.run, args=[stop], name="listener", daemon=True),
     ]
     for helper in helpers:
         helper.start()

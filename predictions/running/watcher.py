@@ -28,8 +28,7 @@ from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
 from predictions.running import finishing, hints, providers
 from predictions.running.beats import Signs
-from predictions.running.due import LONGEST_S as LONGEST_SLEEP_S
-from predictions.running.due import Alarm, NextDue
+from predictions.running.due import Alarm, NextDue, longest
 from predictions.running.sessions import Sessions
 
 log = structlog.get_logger(__name__)
@@ -156,7 +155,7 @@ class Watcher:
         while not stop.is_set():
             taken = 0
             # Before anything is asked: what is hinted from now on may be too late for the answer.
-            alarm.set(LONGEST_SLEEP_S, soonest=TICK_S)
+            alarm.set(longest(), soonest=TICK_S)
             try:
                 if self._signs.note("watcher"):
                     await ask(self._signs.write)
