@@ -60,43 +60,85 @@ _BY_REF_AND_ID = Prepared[Version](
 def load(folder: Path = DATA) -> int:
     """Add what is missing: models, versions, first prices. Returns how many models were added.
 
-    What an operator changed (enabled, position, later prices) stays as it is.
+    What an operator changed (enabled, position, later prices) stays as it is. Servers that start side by side may each
+    add the same: the row of one of them stays.
     """
-    added = 0
-    for path in sorted(folder.glob("*.json")):
-        with transaction.atomic():
-            added += _load_one(json.loads(path.read_text(encoding="utf-8")))
-    return added
+    entries = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    with transaction.atomic():
+        there = _models(entries)
+        missing = [_model(entry) for entry in entries if _name(entry) not in there]
+        if missing:
+            HostedModel.objects.bulk_create(missing, ignore_conflicts=True)
+            there = _models(entries)
+        _add_versions(entries, there)
+        _add_prices(entries, there)
+    return len(missing)
 
 
-def _load_one(entry: dict[str, Any]) -> bool:
-    ref = f"{entry['owner']}/{entry['name']}"
-    position = ORDER.index(ref) if ref in ORDER else len(ORDER)
-    created_at = _EPOCH + timedelta(hours=len(ORDER) - position)
-    model, created = HostedModel.objects.get_or_create(
+Name = tuple[str, str]
+
+
+def _name(entry: dict[str, Any]) -> Name:
+    return entry["owner"], entry["name"]
+
+
+def _models(entries: list[dict[str, Any]]) -> dict[Name, HostedModel]:
+    """The rows of those entries that have one, by owner and name."""
+    rows = HostedModel.objects.filter(owner__in={entry["owner"] for entry in entries})
+    return {(row.owner, row.name): row for row in rows}
+
+
+def _model(entry: dict[str, Any]) -> HostedModel:
+    position = _position(entry)
+    return HostedModel(
         owner=entry["owner"],
         name=entry["name"],
-        defaults={
-            "description": entry["description"],
-            "kind": entry["kind"],
-            "position": position * 10,
-            "created_at": created_at,
-        },
+        description=entry["description"],
+        kind=entry["kind"],
+        position=position * 10,
+        created_at=_created_at(position),
     )
-    Version.objects.get_or_create(
-        id=entry["version"],
-        defaults={
-            "model": model,
-            "input_schema": entry["input_schema"],
-            "output_schema": entry["output_schema"],
-            "example_input": entry["example_input"],
-            "source": "predictions/data/models/README.md",
-            "created_at": created_at,
-        },
+
+
+def _position(entry: dict[str, Any]) -> int:
+    ref = "/".join(_name(entry))
+    return ORDER.index(ref) if ref in ORDER else len(ORDER)
+
+
+def _created_at(position: int) -> datetime:
+    return _EPOCH + timedelta(hours=len(ORDER) - position)
+
+
+def _add_versions(entries: list[dict[str, Any]], models: dict[Name, HostedModel]) -> None:
+    there = set(
+        Version.objects.filter(pk__in=[entry["version"] for entry in entries]).values_list("pk", flat=True)
     )
-    if not model.prices.exists():
-        Price.objects.create(model=model, number=1, **_first_price(ref, entry))
-    return created
+    missing = [
+        Version(
+            id=entry["version"],
+            model=models[_name(entry)],
+            input_schema=entry["input_schema"],
+            output_schema=entry["output_schema"],
+            example_input=entry["example_input"],
+            source="predictions/data/models/README.md",
+            created_at=_created_at(_position(entry)),
+        )
+        for entry in entries
+        if entry["version"] not in there
+    ]
+    if missing:
+        Version.objects.bulk_create(missing, ignore_conflicts=True)
+
+
+def _add_prices(entries: list[dict[str, Any]], models: dict[Name, HostedModel]) -> None:
+    priced = set(Price.objects.filter(model__in=models.values()).values_list("model_id", flat=True))
+    missing = [
+        Price(model=model, number=1, **_first_price("/".join(_name(entry)), entry))
+        for entry in entries
+        if (model := models[_name(entry)]).pk not in priced
+    ]
+    if missing:
+        Price.objects.bulk_create(missing, ignore_conflicts=True)
 
 
 def _first_price(ref: str, entry: dict[str, Any]) -> dict[str, Any]:
