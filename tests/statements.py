@@ -35,9 +35,9 @@ FOLDER = "DARKROOM_TEST_STATEMENTS"
 """The variable with the folder into which each process of pytest writes what its tests sent."""
 COMPUTING = "not browser and not server and not redis and not clients and not seeds and not schemathesis and not local"
 LANE = [
-    "-m", f"database and {COMPUTING}", "--ignore=tests/engine", "--ignore=tests/providers", "--ignore=tests/local",
+    "-p", "tests.statements", "-n", "auto", "--dist", "worksteal", "-m", f"database and {COMPUTING}", "--ignore=tests/engine", "--ignore=tests/providers", "--ignore=tests/local",
 ]  # fmt: skip
-"""What chooses the tests of the lane, as in `script/test`."""
+"""The lane as `script/test` has it, with this plugin."""
 
 WHOLE = (
     # credits, which are never made or lost
@@ -120,8 +120,8 @@ def choose(words: list[str]) -> int:
     """Run the whole lane and write the list anew; pytest's exit code. `words` go to pytest; what fails stays chosen."""
     with tempfile.TemporaryDirectory(prefix="darkroom-statements-") as folder:
         env = {**os.environ, FOLDER: folder, either.ALL: "1"}
-        command = [sys.executable, *"-m pytest -q -p tests.statements -n auto --dist worksteal".split()]
-        code = subprocess.run([*command, *LANE, *words], env=env, check=False).returncode
+        command = [sys.executable, "-m", "pytest", "-q", *LANE, *words]
+        code = subprocess.run(command, env=env, check=False).returncode
         if code not in (0, 1):
             print("The list stays as it is: the tests did not come to their end.", file=sys.stderr)
             return code
