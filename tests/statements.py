@@ -35,7 +35,8 @@ FOLDER = "DARKROOM_TEST_STATEMENTS"
 """The variable with the folder into which each process of pytest writes what its tests sent."""
 COMPUTING = "not browser and not server and not redis and not clients and not seeds and not schemathesis and not local"
 LANE = [
-    "-p", "tests.statements", "-n", "auto", "--dist", "worksteal", "-m", f"database and {COMPUTING}", "--ignore=tests/engine", "--ignore=tests/providers", "--ignore=tests/local",
+    "-p", "tests.statements", "-n", "auto", "--dist", "worksteal", "-m", f"database and {COMPUTING}",
+    "--ignore=tests/engine", "--ignore=tests/providers", "--ignore=tests/local",
 ]  # fmt: skip
 """The lane as `script/test` has it, with this plugin."""
 
