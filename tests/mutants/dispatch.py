@@ -5,7 +5,11 @@ from __future__ import annotations
 from tests.mutants import Mutant
 
 DISPATCH = "predictions/running/dispatch.py"
-TESTS = ("tests/predictions/test_dispatch.py", "tests/predictions/test_dispatch_limits.py")
+TESTS = (
+    "tests/predictions/test_dispatch.py",
+    "tests/predictions/test_dispatch_limits.py",
+    "tests/predictions/test_life.py",
+)
 PLANS = ("tests/predictions/plans", *TESTS)
 ROUTES = ("tests/predictions/test_upstream_routing.py", "tests/upstreams", *TESTS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
 from predictions import lifecycle
-from predictions.models import Prediction, Version
+from predictions.models import HostedModel, Prediction, Version
 from predictions.running import dispatch
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
@@ -39,6 +41,52 @@ def test_within_an_account_the_oldest_goes_first(
     rows = waiting(alice, version, 6)
     chosen = sorted(one.prediction.pk for one in lifecycle.claim_starts(3))
     assert chosen == [row.pk for row in rows[:3]]
+
+
+def test_the_users_of_an_account_take_turns(alice: User, version: Version, provider: FakeProvider) -> None:
+    alices = waiting(alice, version, 4)
+    theirs = waiting(alice, version, 2)
+    Prediction.objects.filter(pk__in=[row.pk for row in theirs]).update(user=factories.make_user())
+    chosen = [one.prediction_id for one in dispatch.choose(4)]
+    assert chosen == [alices[0].pk, theirs[0].pk, alices[1].pk, theirs[1].pk]
+
+
+def test_an_account_with_several_models_goes_before_nobody_for_that(
+    alice: User, bob: User, version: Version, provider: FakeProvider
+) -> None:
+    first = waiting(alice, version, 1)[0]
+    waiting(alice, factories.make_version(), 1)
+    others = waiting(bob, version, 1)[0]
+    assert [one.prediction_id for one in dispatch.choose(2)] == [first.pk, others.pk]
+
+
+def test_what_waits_to_be_asked_again_later_is_not_chosen_before(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    factories.make_prediction(alice, version, not_before=timezone.now() + timedelta(minutes=1))
+    due = factories.make_prediction(alice, version, not_before=timezone.now() - timedelta(minutes=1))
+    assert [one.prediction_id for one in dispatch.choose(4)] == [due.pk]
+
+
+def test_nothing_of_a_model_that_was_disabled_is_started(
+    alice: User, version: Version, provider: FakeProvider
+) -> None:
+    waiting(alice, version, 1)
+    HostedModel.objects.filter(pk=version.model_id).update(enabled=False)
+    assert dispatch.choose(4) == []
+    HostedModel.objects.filter(pk=version.model_id).update(enabled=True)
+    assert len(dispatch.choose(4)) == 1
+
+
+def test_what_waits_for_one_provider_is_chosen_once_and_for_that_one(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes.use(monkeypatch, FakeProvider("first"), FakeProvider("second"))
+    rows = waiting(alice, version, 2)
+    pinned = factories.make_prediction(alice, version, ceiling=0, provider="second")
+    chosen = {one.prediction_id: one.provider for one in dispatch.choose(8)}
+    assert len(dispatch.choose(8)) == len(chosen) == 3
+    assert chosen[pinned.pk] == "second" and chosen.keys() == {*(row.pk for row in rows), pinned.pk}
 
 
 def test_an_account_has_no_more_in_flight_than_its_limit(
@@ -102,6 +150,33 @@ def test_of_suspects_of_several_models_the_oldest_goes_first_and_alone(
     assert lifecycle.claim_starts(16) == []
     lifecycle.fail(first.pk, "It broke.", closed=True)
     assert [one.prediction.pk for one in lifecycle.claim_starts(16)] == [second.pk]
+
+
+def test_a_suspect_waits_until_its_provider_has_nothing_else_in_hand(
+    alice: User, bob: User, version: Version, provider: FakeProvider
+) -> None:
+    innocent = waiting(bob, version, 1)[0]
+    lifecycle.claim_starts(1)
+    suspect = suspects(alice, version, 1)[0]
+    waiting(bob, version, 1)
+    assert dispatch.choose(16) == []
+    lifecycle.fail(innocent.pk, "It broke.", closed=True)
+    assert [one.prediction_id for one in dispatch.choose(16)] == [suspect.pk]
+
+
+def test_a_suspect_counts_towards_the_limit_of_its_account(
+    alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = factories.make_version()
+    fakes.use(
+        monkeypatch,
+        FakeProvider("one", models={version.model.ref}),
+        FakeProvider("other", models={other.model.ref}),
+    )
+    suspect = suspects(alice, version, 1)[0]
+    waiting(alice, other, 1)
+    with override_settings(IN_FLIGHT_PER_ACCOUNT=1):
+        assert [one.prediction_id for one in dispatch.choose(8)] == [suspect.pk]
 
 
 def test_eight_workers_fill_forty_slots_and_exceed_none(
