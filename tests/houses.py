@@ -131,7 +131,9 @@ class House:
         return found
 
     def kinds(self) -> dict[str, list[psutil.Process]]:
-        """The processes by kind: server, web, worker, watcher, sweep, opener, engine, zygote, painter."""
+        """The processes by kind: server, web, worker, watcher, sweep, engine, local, fork-server, its children
+        sandbox and painters, and painter.
+        """
         kinds: dict[str, list[psutil.Process]] = {}
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -181,9 +183,6 @@ def _kind(one: psutil.Process) -> str:
     if name.startswith("dr-"):
         return name.removeprefix("dr-")
     words = one.cmdline()
-    if "predictions.engine.zygote" in words:
-        parent = one.parent()
-        return "painter" if parent and "predictions.engine.zygote" in parent.cmdline() else "zygote"
     command = next(
         (after for word, after in itertools.pairwise(words) if word.endswith("manage.py")), "other"
     )

@@ -38,7 +38,7 @@ def running() -> Iterator[House]:
 def whole(one: House) -> dict[str, list[int]] | None:
     """The process ids by kind once every part is up again, else None."""
     kinds = {kind: sorted(p.pid for p in found) for kind, found in one.kinds().items()}
-    singles = ("server", "web", "watcher", "sweep", "engine")
+    singles = ("server", "web", "watcher", "sweep", "engine", "fork-server")
     up = all(len(kinds.get(kind, [])) == 1 for kind in singles) and len(kinds.get("worker", [])) == 4
     return kinds if up else None
 
@@ -65,7 +65,7 @@ def _sleeping(one: House, number: int) -> bool:
     return bool(Database(one).rows(taken)[0][0] >= number)
 
 
-PARTS = ("web", "watcher", "sweep", "engine")
+PARTS = ("web", "watcher", "sweep", "engine", "fork-server")
 
 
 @pytest.mark.parametrize("kind", PARTS)

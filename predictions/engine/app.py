@@ -68,7 +68,7 @@ class App:
         secret: str,
         book: Book,
         runner: Runner,
-        nursery: Workforce,
+        pool: Workforce,
         slots: int,
         models: frozenset[str],
         *,
@@ -81,7 +81,7 @@ class App:
         self._expected = f"Bearer {secret}".encode()
         self._book = book
         self._runner = runner
-        self._nursery = nursery
+        self._pool = pool
         self._slots = slots
         self._models = models
         self._title = title
@@ -162,9 +162,9 @@ class App:
         raise HttpError(404, "This prediction has no such file.")
 
     def _health(self) -> Answer:
-        running = [{"id": id, "pid": pid} for id, pid in self._nursery.pids.items()]
-        state = {"boot": self.boot, "slots": self._slots, "running": running, "ready": self._nursery.is_ready}
-        return _json(200, {**state, "painter": self._nursery.painter, **self._book.counts()})
+        running = [{"id": id, "pid": pid} for id, pid in self._pool.pids.items()]
+        state = {"boot": self.boot, "slots": self._slots, "running": running, "ready": self._pool.is_ready}
+        return _json(200, {**state, "painter": self._pool.painter, **self._book.counts()})
 
     def _state(self, job: Job) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""One painting child: forked from the zygote, paints one prediction, ends.
+"""One painting child: forked from the painters' process, paints one prediction, ends.
 
 It is a process of its own so that a crash, a memory hog or a cancel touches this prediction only.
 """
@@ -20,15 +20,18 @@ import cv2
 from predictions.engine import fixtures
 from predictions.engine.desk import ORDER_FILE, Desk
 from predictions.engine.fixtures import acts
-from predictions.engine.leash import die_with_parent, hold_leash
-from predictions.engine.limits import apply_limits
+from predictions.engine.leash import call_this_process, die_with_parent, hold_leash
+from predictions.engine.limits import apply_limits, set_oom_score
 from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
+
+OOM_SCORE = 500
+"""Where memory ends a painter goes before those that serve everybody: it is started again, three times at most."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the zygote knows of a child's work: where it is and what it may use."""
+    """What the painters' process knows of a child's work: where it is and what it may use."""
 
     folder: Path
     memory_bytes: int
@@ -37,7 +40,7 @@ class Assignment:
     drawn_seed: int
 
 
-def become_child(assignment: Assignment, pipe: int, zygote: int) -> None:
+def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
     """Run in the freshly forked process; never returns.
 
     1. A group of its own and ordinary signals, so that a cancel reaches it and everything that it starts.
@@ -50,8 +53,10 @@ def become_child(assignment: Assignment, pipe: int, zygote: int) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        die_with_parent(zygote)
+        die_with_parent(parent)
         hold_leash()
+        call_this_process("dr-painter")
+        set_oom_score(OOM_SCORE)
         desk = Desk(pipe, assignment.folder)
         apply_limits(assignment.memory_bytes, assignment.cpu_seconds)
         cv2.setNumThreads(assignment.threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from dataclasses import dataclass
@@ -45,3 +46,13 @@ def apply_limits(memory_bytes: int, cpu_seconds: int) -> None:
 def thread_environment(threads: int) -> dict[str, str]:
     """The variables that must be set before NumPy is imported."""
     return {name: str(threads) for name in THREAD_VARIABLES}
+
+
+def set_oom_score(score: int) -> None:
+    """Where memory ends the kernel takes the process with the highest score, -1000 to 1000; children inherit it."""
+    with contextlib.suppress(OSError):
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(fd, str(score).encode())
+        finally:
+            os.close(fd)

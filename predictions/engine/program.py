@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import predictions
 from predictions.engine import logs
 from predictions.engine.server import EngineError
 from predictions.running import kin
@@ -47,18 +46,6 @@ class Place:
 
     def _variable(self, end: str) -> str:
         return f"DARKROOM_{self.name.upper()}_{end}"
-
-
-def command(module: str) -> list[str]:
-    """The command line of a plain program of ours; it wants `python_path()` in its environment."""
-    return [sys.executable, "-P", "-m", module]
-
-
-def python_path() -> dict[str, str]:
-    """Where a program that was started without a folder of its own finds our packages."""
-    root = str(Path(predictions.__file__).resolve().parent.parent)
-    known = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and one != root]
-    return {"PYTHONPATH": os.pathsep.join([root, *known])}
 
 
 def setting(name: str) -> str:

@@ -16,12 +16,12 @@ from typing import Any
 from predictions.engine.desk import ORDER_FILE
 from predictions.engine.jobs import Book, Job
 from predictions.engine.limits import Limits, threads_per_child
-from predictions.engine.nursery import Errand, ZygoteLost
+from predictions.engine.worker_pool import Errand, WorkersLost
 from predictions.engine.workforce import Workforce
 
 MAX_EVENT = 1024 * 1024
 DRAIN_S = 2.0
-DEAF_ZYGOTE_S = 2.5
+DEAF_S = 2.5
 MAX_RUNS = 3
 PRUNE_EVERY_S = 30.0
 
@@ -93,11 +93,11 @@ class Runner:
     """`slots` workers over one `Book` and the processes of one `Workforce`."""
 
     def __init__(
-        self, book: Book, nursery: Workforce, limits: Limits, slots: int, *, who: str = "painter"
+        self, book: Book, pool: Workforce, limits: Limits, slots: int, *, who: str = "painter"
     ) -> None:
         """`who` works, as the sentences that members read call it."""
         self._book = book
-        self._nursery = nursery
+        self._pool = pool
         self._who = who
         self._limits = limits
         self._slots = slots
@@ -106,7 +106,7 @@ class Runner:
 
     def open(self) -> None:
         """Start working."""
-        self._nursery.open()
+        self._pool.open()
         names = [f"slot {number}" for number in range(self._slots)]
         self._tasks = [asyncio.create_task(self._work(), name=name) for name in names]
         self._tasks.append(asyncio.create_task(self._prune(), name="prune"))
@@ -116,7 +116,7 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._nursery.close()
+        await self._pool.close()
 
     def cancel(self, job: Job) -> None:
         """Stop a job: at once where it waits, otherwise as soon as its processes are gone."""
@@ -124,7 +124,7 @@ class Runner:
             self._book.withdraw(job)
         elif not job.ended.is_set() and not job.cancel_asked:
             job.cancel_asked = True
-            if self._nursery.has(job.id):
+            if self._pool.has(job.id):
                 self._stop(job)
             else:  # between two children: nothing runs, and a child forked from now on is stopped at once
                 job.end("canceled")
@@ -132,7 +132,7 @@ class Runner:
     async def _work(self) -> None:
         while True:
             job = await self._book.next()
-            await self._nursery.ready()
+            await self._pool.ready()
             if job.ended.is_set():
                 continue
             try:
@@ -145,7 +145,7 @@ class Runner:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     async def _run(self, job: Job) -> None:
-        """Paint one job; where the zygote died under it, or a stranger killed the painter, once more, silently."""
+        """Paint one job; where its process died under it, or a stranger killed the painter, once more, silently."""
         job.begin()
         for _ in range(MAX_RUNS):
             shutil.rmtree(job.folder, ignore_errors=True)
@@ -153,11 +153,11 @@ class Runner:
             run = _run_of(job)
             try:
                 code = await self._paint(run)
-            except ZygoteLost:
+            except WorkersLost:
                 if job.cancel_asked:
                     job.end("canceled")
                     return
-                await self._nursery.ready()
+                await self._pool.ready()
             except TimeoutError:
                 job.end(
                     "failed",
@@ -181,7 +181,7 @@ class Runner:
         ears = asyncio.create_task(self._listen(run, reading))
         try:
             try:
-                end = await self._nursery.fork(self._errand(job), writing)
+                end = await self._pool.fork(self._errand(job), writing)
             finally:
                 os.close(writing)
             if job.cancel_asked:
@@ -196,25 +196,25 @@ class Runner:
         try:
             return await asyncio.wait_for(asyncio.shield(end), self._deadline(job))
         except TimeoutError:
-            self._nursery.kill(job.id, signal.SIGKILL)
+            self._pool.kill(job.id, signal.SIGKILL)
             await self._surely_gone(job, end)
             raise
 
     def _stop(self, job: Job) -> None:
-        """SIGTERM to the group now, SIGKILL after the grace, a new zygote where even that is not heard."""
-        self._nursery.kill(job.id, signal.SIGTERM)
+        """SIGTERM to the group now, SIGKILL after the grace, other processes where even that is not heard."""
+        self._pool.kill(job.id, signal.SIGTERM)
         loop = asyncio.get_running_loop()
-        loop.call_later(self._limits.cancel_grace_s, self._nursery.kill, job.id, signal.SIGKILL)
-        loop.call_later(self._limits.cancel_grace_s + DEAF_ZYGOTE_S, self._replace_if_running, job)
+        loop.call_later(self._limits.cancel_grace_s, self._pool.kill, job.id, signal.SIGKILL)
+        loop.call_later(self._limits.cancel_grace_s + DEAF_S, self._replace_if_running, job)
 
     def _replace_if_running(self, job: Job) -> None:
         if not job.ended.is_set():
-            self._nursery.replace(job.id)
+            self._pool.replace(job.id)
 
     async def _surely_gone(self, job: Job, end: asyncio.Future[int]) -> None:
-        done, _ = await asyncio.wait([end], timeout=DEAF_ZYGOTE_S)
+        done, _ = await asyncio.wait([end], timeout=DEAF_S)
         if not done:
-            self._nursery.replace(job.id)
+            self._pool.replace(job.id)
             await asyncio.wait([end])
         if not end.cancelled():
             end.exception()  # taken note of: how it ended no longer matters

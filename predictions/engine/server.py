@@ -22,8 +22,8 @@ from predictions.engine.jobs import Book
 from predictions.engine.leash import hold_leash
 from predictions.engine.limits import Limits
 from predictions.engine.models import served
-from predictions.engine.nursery import Nursery
 from predictions.engine.runner import Runner
+from predictions.engine.worker_pool import Painters
 from predictions.engine.workforce import Workforce
 from predictions.running import life
 from predictions.running.uvicorn_server import Server
@@ -67,7 +67,7 @@ def serve(
     alone and is emptied. `slots` is how many predictions paint at once, at least 1. `conformance` adds the
     fixture models for outside suites. Raises `EngineError`.
     """
-    serve_trade(Trade(served(conformance), Nursery), socket_path, secret, work_dir, slots, limits)
+    serve_trade(Trade(served(conformance), Painters), socket_path, secret, work_dir, slots, limits)
 
 
 def serve_trade(
@@ -96,10 +96,10 @@ async def _serve(
     limits: Limits,
     signals: _Signals,
 ) -> None:
-    book, nursery = Book(folder), trade.workforce()
+    book, pool = Book(folder), trade.workforce()
     book.empty_folder()
-    runner = Runner(book, nursery, limits, slots, who=trade.who)
-    app = App(secret, book, runner, nursery, slots, trade.models, title=trade.title)
+    runner = Runner(book, pool, limits, slots, who=trade.who)
+    app = App(secret, book, runner, pool, slots, trade.models, title=trade.title)
     config = uvicorn.Config(
         app,
         lifespan="off",

@@ -1,6 +1,7 @@
 """Who does what: the function behind each model that the engine serves.
 
-Imports everything that any of them needs, once, in the zygote; the web processes read the names in `models` instead.
+Imports everything that any of them needs, once, in the painters' process; the web processes read the names in
+`models` instead.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""What the runner asks of whoever keeps the working processes: the zygote's nursery, or the warm local pipelines."""
+"""What the runner asks of whoever keeps the working processes: the pool of painters, or the warm local pipelines."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Protocol
 
-from predictions.engine.nursery import Errand
+from predictions.engine.worker_pool import Errand
 
 
 class Workforce(Protocol):
-    """Processes that work on one errand each. Where one is lost, who waits for it gets `ZygoteLost`."""
+    """Processes that work on one errand each. Where one is lost, who waits for it gets `WorkersLost`."""
 
     @property
     def painter(self) -> str:
@@ -43,7 +43,7 @@ class Workforce(Protocol):
         ...
 
     async def fork(self, errand: Errand, pipe: int) -> asyncio.Future[int]:
-        """Begin an errand that writes to `pipe`; its end arrives in the future as an exit code, or `ZygoteLost`."""
+        """Begin an errand that writes to `pipe`; its end arrives in the future as an exit code, or `WorkersLost`."""
         ...
 
     def kill(self, job: str, number: int) -> None:

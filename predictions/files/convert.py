@@ -13,9 +13,9 @@ from typing import Literal
 
 from django.conf import settings
 
-from predictions.files import opening
+from predictions.files import sandbox_client
 
-LIMITS = opening.Limits(memory=1536 * 1024**2, cpu_s=20, wall_s=25.0, answer=192 * 1024**2)
+LIMITS = sandbox_client.Limits(memory=1536 * 1024**2, cpu_s=20, wall_s=25.0, answer=192 * 1024**2)
 AT_ONCE = 2
 """Children of this process; more wait for them."""
 PATIENCE_S = 20.0
@@ -88,24 +88,24 @@ async def enlarge(data: bytes, width: int, height: int, format: Format) -> Enlar
     job = {"do": "enlarge", "data": base64.b64encode(data).decode(), "format": format}
     try:
         with _in_words():
-            (answer,) = await opening.opened_soon([{**job, "width": width, "height": height}], LIMITS)
+            (answer,) = await sandbox_client.opened_soon([{**job, "width": width, "height": height}], LIMITS)
         return Enlarged(**_or_raise(0, answer))
     finally:
         _enlarging -= 1
 
 
-def _or_raise(index: int, answer: opening.Job) -> opening.Job:
+def _or_raise(index: int, answer: sandbox_client.Job) -> sandbox_client.Job:
     if "error" in answer:
         raise Unusable(index, answer["error"])
     return answer
 
 
-def _run(jobs: list[opening.Job]) -> list[opening.Job]:
+def _run(jobs: list[sandbox_client.Job]) -> list[sandbox_client.Job]:
     if not _slots.acquire(timeout=PATIENCE_S):
         raise TooBusy
     try:
         with _in_words():
-            return opening.opened(jobs, LIMITS)
+            return sandbox_client.opened(jobs, LIMITS)
     finally:
         _slots.release()
 
@@ -114,9 +114,9 @@ def _run(jobs: list[opening.Job]) -> list[opening.Job]:
 def _in_words() -> Iterator[None]:
     try:
         yield
-    except opening.TooSlow:
+    except sandbox_client.TooSlow:
         raise Unusable(0, "took too long to read.") from None
-    except opening.Stopped:
+    except sandbox_client.Stopped:
         raise Unusable(0, "made its reader stop.") from None
-    except opening.Lost:
+    except sandbox_client.Lost:
         raise TooBusy from None

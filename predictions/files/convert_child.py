@@ -1,4 +1,4 @@
-"""Opens pictures that strangers or providers sent, in a child of the opener. Plain Python, no Django.
+"""Opens pictures that strangers or providers sent, in a child of the fork server. Plain Python, no Django.
 
 `{"do": "check", "file"}` decodes a picture whole and says what it is; `{"do": "mask", "file", "to"}` writes a PNG that
 is white where the picture is transparent; `{"do": "enlarge", "data", "width", "height", "format"}` gives it at another

@@ -1,4 +1,4 @@
-"""What goes over the socket of an order to the opener, in both directions. Plain Python."""
+"""What goes over the socket of an order to the fork server, in both directions. Plain Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 BEGUN = b"+"
 """The first byte that a child says."""
 ENDED = b"\0ended\0"
-"""What the opener appends when a child has ended; JSON holds no NUL."""
+"""What the fork server appends when a child has ended; JSON holds no NUL."""
 _DIGITS = 10
 _CHUNK = 256 * 1024
 

@@ -1,4 +1,4 @@
-"""Looks at one file in a child of the opener: what it is, how large, its thumbnails. Plain Python, no Django."""
+"""Looks at one file in a child of the fork server: what it is, how large, its thumbnails. Plain Python, no Django."""
 
 from __future__ import annotations
 

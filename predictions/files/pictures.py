@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from predictions.files import opening
+from predictions.files import sandbox_client
 from predictions.files.formats import EXTENSIONS, MAX_PIXELS
 
-LIMITS = opening.Limits(memory=2 * 1024**3, cpu_s=20, wall_s=25.0, answer=64 * 1024)
+LIMITS = sandbox_client.Limits(memory=2 * 1024**3, cpu_s=20, wall_s=25.0, answer=64 * 1024)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_HASHES = 3
@@ -75,10 +75,10 @@ def look(path: Path, folder: Path) -> Look:
     """
     job = {"do": "look", "file": str(path), "folder": str(folder)}
     try:
-        (found,) = opening.opened([job], LIMITS)
-    except opening.TooSlow:
+        (found,) = sandbox_client.opened([job], LIMITS)
+    except sandbox_client.TooSlow:
         raise NotSeen("it took too long to read") from None
-    except opening.Stopped:
+    except sandbox_client.Stopped:
         raise NotSeen("its reader stopped unexpectedly") from None
     if "error" in found:
         detail = str(found["error"])[:300]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
-import sys
+import socket
+import subprocess
 from collections.abc import Sequence
-from typing import Any
 
-from predictions.engine.leash import LEASH
-from predictions.engine.nursery import Errand, Nursery
+from predictions.engine.leash import LEASH, leash_fd
+from predictions.engine.limits import THREAD_VARIABLES
+from predictions.engine.worker_pool import Errand, WorkerPool
+from predictions.fork_server import client
 from predictions.local.settings import LocalSettings
+from predictions.running import plain
 
 _KEPT = frozenset({LEASH, "DARKROOM_DATA"})
 """Of Darkroom's own settings; a worker has no use for the secrets among the others."""
+_FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -27,7 +32,7 @@ _QUIET = {
 }
 
 
-class Hand(Nursery):
+class Hand(WorkerPool):
     """Keeps one worker process alive. It forks nobody: whatever must end at once ends the process."""
 
     def __init__(self, settings: LocalSettings, device: str, workers: int) -> None:
@@ -36,43 +41,61 @@ class Hand(Nursery):
         self.last_model = ""
         """What it worked on last, and surely has warm."""
         self.busy_with = ""
-        self._options = {
-            "settings": settings.raw,
-            "folder": str(settings.folder),
-            "device": device,
-            "workers": workers,
-        }
+        self._options = json.dumps(
+            {
+                "settings": settings.raw,
+                "folder": str(settings.folder),
+                "device": device,
+                "workers": workers,
+            }
+        )
+        self._process: subprocess.Popen[bytes] | None = None
         self._is_offline = not settings.downloads
 
     def kill(self, job: str, number: int) -> None:
         """SIGKILL ends the process, everything else asks it to stop at its next step."""
         if number == signal.SIGKILL and self.has(job):
-            self.replace_zygote()
+            self.restart()
         else:
             super().kill(job, number)
 
-    def _command(self, control: int) -> list[str]:
-        options = json.dumps(self._options)
-        return [
-            sys.executable, "-P", "-m", "predictions.local.worker", str(control), str(os.getpid()), options,
-        ]  # fmt: skip
+    def restart(self) -> None:
+        """Kill the process; a new one follows."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _start(self) -> socket.socket:
+        ours, theirs = client.pair()
+        leash = leash_fd()
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(ours.close)
+            self._process = subprocess.Popen(
+                plain.command(
+                    "predictions.local.worker", str(theirs.fileno()), str(os.getpid()), self._options
+                ),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
+                env=self._environment(),
+            )
+            unless_started.pop_all()
+        return ours
+
+    async def _gone(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
 
     def _environment(self) -> dict[str, str]:
         found = {
             name: value
-            for name, value in super()._environment().items()
-            if not name.startswith("DARKROOM_") or name in _KEPT
+            for name, value in os.environ.items()
+            # torch takes its share of the cores itself.
+            if (not name.startswith("DARKROOM_") or name in _KEPT) and name not in THREAD_VARIABLES
         }
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-            found.pop(name, None)  # torch takes its share of the cores itself
-        found |= _QUIET
+        found |= {**plain.python_path(), **_FRUGAL, **_QUIET}
         if self._is_offline:
             found |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
         return found
-
-    def _hear(self, message: dict[str, Any]) -> bool:
-        # Only who forks must have one thread.
-        return super()._hear({**message, "threads": 1} if "ready" in message else message)
 
 
 class Hands:
@@ -144,7 +167,7 @@ class Hands:
     def replace(self, job: str) -> None:
         """End the worker of this job; another follows."""
         if job in self._at:
-            self._at[job].replace_zygote()
+            self._at[job].restart()
 
     def _let_go(self, job: str) -> None:
         hand = self._at.pop(job, None)

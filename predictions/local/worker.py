@@ -1,6 +1,6 @@
 """A warm worker: one process on one device that keeps pipelines loaded and works on one prediction at a time.
 
-It speaks what the engine's zygote speaks, over a socket pair, one JSON object a packet, but forks nobody:
+It speaks what the painters' process speaks, over a socket pair, one JSON object a packet, but forks nobody:
 
     service → worker   {"run": ID, "folder": …} with the write end of a pipe; {"kill": ID, "signal": N}
     worker → service   {"ready": true, "painter": VERSION, "threads": N}; {"started": ID, "pid": N};

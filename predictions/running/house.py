@@ -57,8 +57,9 @@ def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -
         local = stack.enter_context(_place("local", settings.LOCAL["folder"])) if has_weights else None
         told, tell = stack.enter_context(_states())
         wake_ups = stack.enter_context(workers.descriptors())
+        every = [*before, *parts(wake_ups, place, local, told=told)]
         supervisor = Supervisor(
-            [*before, *parts(wake_ups, place, local, told=told)],
+            stack.enter_context(services.sharing_a_fork_server(every)),
             fork=_can_fork(),
             on_tick=lambda: tell(supervisor),
         )
@@ -75,8 +76,11 @@ def cluster() -> None:
     """`manage.py cluster`: the workers of the queue alone."""
     leash.arm()
     kin.call_this_process("dr-cluster")
-    with workers.descriptors() as wake_ups:
-        Supervisor(workers.parts(settings.WORKERS, wake_ups), fork=_can_fork()).run()
+    with (
+        workers.descriptors() as wake_ups,
+        services.sharing_a_fork_server(workers.parts(settings.WORKERS, wake_ups)) as every,
+    ):
+        Supervisor(every, fork=_can_fork()).run()
 
 
 def parts(

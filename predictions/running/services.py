@@ -1,17 +1,25 @@
-"""The engine and the service of local weights as programs: command line and environment, from Django's settings."""
+"""Parts that are programs without Django: the engine, the service of local weights, and the fork server of all."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from predictions.engine import program
 from predictions.engine.program import Place
+from predictions.fork_server import client
+from predictions.running import plain
+from predictions.running.supervisor import Part
+
+FROZEN_SERVER_S = 30.0
+"""Seconds without a sign of life of the fork server, which gives one every five."""
 
 
 def engine(place: Place) -> tuple[list[str], dict[str, str]]:
@@ -20,13 +28,32 @@ def engine(place: Place) -> tuple[list[str], dict[str, str]]:
         "DARKROOM_ENGINE_SLOTS": str(settings.ENGINE["slots"]),
         "DARKROOM_CONFORMANCE": "1" if settings.CONFORMANCE else "0",
     }
-    return program.command("predictions.engine"), {**_shared(), **place.environment(), **own}
+    return plain.command("predictions.engine"), {**_shared(), **place.environment(), **own}
 
 
 def local(place: Place) -> tuple[list[str], dict[str, str]]:
     """What starts the service of local weights."""
     own = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
-    return program.command("predictions.local"), {**_shared(), **place.environment(), **own}
+    return plain.command("predictions.local"), {**_shared(), **place.environment(), **own}
+
+
+@contextlib.contextmanager
+def sharing_a_fork_server(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """These parts with a fork server that all of them share, which is stopped last.
+
+    Both ends of its socket stay here: when it dies, the next one takes up what was ordered meanwhile.
+    """
+    ours, theirs = client.pair()
+    with ours, theirs:
+        shared = {client.VARIABLE: str(ours.fileno())}
+        yield [
+            Part(
+                "fork-server", client.command(theirs.fileno()), plain.python_path(),
+                fds=(theirs.fileno(),), stage=1 + max(one.stage for one in parts), grace_s=0.0,
+                silent_s=FROZEN_SERVER_S,
+            ),
+            *(replace(one, env={**one.env, **shared}, fds=(*one.fds, ours.fileno())) for one in parts),
+        ]  # fmt: skip
 
 
 def become(name: str, purpose: str) -> NoReturn:
@@ -44,4 +71,4 @@ def become(name: str, purpose: str) -> NoReturn:
 
 
 def _shared() -> dict[str, str]:
-    return {"DARKROOM_LOG_LEVEL": settings.LOGGING["root"]["level"], **program.python_path()}
+    return {"DARKROOM_LOG_LEVEL": settings.LOGGING["root"]["level"], **plain.python_path()}

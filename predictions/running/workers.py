@@ -31,7 +31,7 @@ from django_q.monitor import save_task
 from django_q.signals import post_execute
 from django_q.worker import worker
 
-from predictions.files import opening
+from predictions.files import sandbox_client
 from predictions.running import calls, hints, kin, leash, life, queue, tasks
 from predictions.running.beats import EVERY_S, beat
 from predictions.running.supervisor import Part
@@ -192,7 +192,7 @@ class _Rows:
             if look and (task := self._look()) is not None:
                 life.sign()
                 return {**task, "func": _FUNCTIONS.get(task["func"], task["func"])}
-            opening.reap()
+            sandbox_client.reap()
             look = self._hear() or self._shared.is_due(_LOOK, self._look_s)
         return _STOP
 

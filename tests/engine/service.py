@@ -19,6 +19,8 @@ from typing import Any
 import httpx
 import psutil
 
+from predictions.fork_server import client
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cret"
 SD = "stability-ai/stable-diffusion"
@@ -74,6 +76,7 @@ class Service:
         *,
         slots: int = 2,
         leash: int | None = None,
+        fork_server: int | None = None,
         conformance: bool = False,
         **limits: Any,
     ) -> None:
@@ -89,16 +92,16 @@ class Service:
             "limits": limits,
             "conformance": conformance,
         }
-        environment = {name: value for name, value in os.environ.items() if name != "DARKROOM_LEASH_FD"}
-        if leash is not None:
-            environment["DARKROOM_LEASH_FD"] = str(leash)
+        inherited = {"DARKROOM_LEASH_FD": leash, client.VARIABLE: fork_server}
+        given = {name: str(fd) for name, fd in inherited.items() if fd is not None}
+        others = {name: value for name, value in os.environ.items() if name not in inherited}
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, json.dumps(options)],
                 cwd=ROOT,
-                env=environment,
+                env={**others, **given},
                 stderr=errors,
-                pass_fds=[leash] if leash is not None else [],
+                pass_fds=[int(fd) for fd in given.values()],
             )
         self.client = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(self.socket)),
@@ -160,9 +163,17 @@ class Service:
         assert answer.status_code == 200, answer.text
         return answer.content
 
-    def zygote(self) -> int:
+    def fork_server(self) -> int:
+        """The process id of its fork server."""
+        return self._named("dr-fork-server")
+
+    def painters(self) -> int:
         """The process id of the process that forks painters."""
-        return psutil.Process(self.process.pid).children()[0].pid
+        return self._named("dr-painters")
+
+    def _named(self, name: str) -> int:
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return next(one.pid for one in below if one.name() == name)
 
     def stop(self) -> int:
         """End it politely; its exit code."""

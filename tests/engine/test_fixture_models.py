@@ -75,7 +75,7 @@ def test_the_items_joined_hold_the_prompt_and_none_is_empty_or_looks_like_an_add
 def test_items_are_neither_lost_nor_repeated_when_the_painters_process_dies(service: Service) -> None:
     service.put("iterator-2", {"prompt": "some words to stream for a while, please"}, ITERATOR)
     wait_for(lambda: len(service.get("iterator-2")["value"] or ()) >= 3, "three items")
-    os.kill(service.zygote(), signal.SIGKILL)
+    os.kill(service.painters(), signal.SIGKILL)
     state = service.ended("iterator-2")
     assert state["value"] == iterator_items("some words to stream for a while, please")
 

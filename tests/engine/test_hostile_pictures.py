@@ -173,7 +173,7 @@ TINY = {"width": 64, "height": 64, "num_inference_steps": 5}
 def test_the_engine_refuses_them_for_every_model_and_lives_on(
     service: Service, files: dict[str, bytes]
 ) -> None:
-    zygote = service.zygote()
+    painters = service.painters()
     sound = data_uri.build("image/png", files["a sound picture"])
     waiting: dict[str, str] = {}
     for number, (model, names) in enumerate(sorted(PICTURE_INPUTS.items())):
@@ -188,5 +188,5 @@ def test_the_engine_refuses_them_for_every_model_and_lives_on(
         refusal = state["status"] == "failed" and state["error"].startswith(f"Input {field}: ")
         assert refusal or state["status"] == "succeeded", state
         assert state["status"] == "succeeded" or not (service.work / id).exists()
-    assert service.zygote() == zygote
+    assert service.painters() == painters
     assert service.run("after-them", {"image": sound, "seed": 3}, "cjwbw/rembg")["status"] == "succeeded"

@@ -18,7 +18,7 @@ import pytest
 
 from predictions.engine import logs, program
 from predictions.engine.server import EngineError
-from predictions.running import life
+from predictions.running import life, plain
 from tests.engine.service import ROOT, SECRET, listens, wait_for
 
 HEAVY = ("django", "structlog", "httpx", "numpy", "cv2", "PIL", "torch")
@@ -36,10 +36,10 @@ def place(folder: Path) -> program.Place:
 
 
 def started(folder: Path, *fds: int, **more: str) -> subprocess.Popen[bytes]:
-    environment = {"PATH": os.environ["PATH"], "DARKROOM_ENGINE_SLOTS": "1", **program.python_path()}
+    environment = {"PATH": os.environ["PATH"], "DARKROOM_ENGINE_SLOTS": "1", **plain.python_path()}
     environment |= place(folder).environment()
     return subprocess.Popen(
-        program.command("predictions.engine"),
+        plain.command("predictions.engine"),
         env={**environment, **more},
         pass_fds=fds,
         stderr=subprocess.PIPE,

@@ -126,22 +126,22 @@ def test_it_finishes_a_picture_though_the_forking_process_was_killed() -> None:
     with running() as service:
         service.put("plain", {**SMALL, "width": 768, "height": 768, "num_outputs": 4})
         service.painting("plain")
-        zygote = service.zygote()
-        os.kill(zygote, signal.SIGKILL)
+        painters = service.painters()
+        os.kill(painters, signal.SIGKILL)
         state = service.ended("plain")
         assert (state["status"], len(state["output"])) == ("succeeded", 4)
         assert state["logs"].count("Using seed: 3") == 1 and state["logs"].count("0/5") == 1
-        assert service.zygote() != zygote
+        assert service.painters() != painters
 
 
 def test_it_cancels_though_the_forking_process_is_frozen() -> None:
     with running() as service:
         service.put("frozen-1", LONG)
-        pid, zygote = service.painting("frozen-1"), service.zygote()
-        os.kill(zygote, signal.SIGSTOP)
+        pid, painters = service.painting("frozen-1"), service.painters()
+        os.kill(painters, signal.SIGSTOP)
         service.client.post("/predictions/frozen-1/cancel")
         assert service.ended("frozen-1")["status"] == "canceled"
-        wait_for(lambda: not is_alive(pid) and not is_alive(zygote), "the old processes to end")
+        wait_for(lambda: not is_alive(pid) and not is_alive(painters), "the old processes to end")
         assert service.run("frozen-2", SMALL)["status"] == "succeeded"
 
 
@@ -149,7 +149,7 @@ def test_it_leaves_no_process_when_it_is_killed() -> None:
     with running() as service:
         service.put("orphan-1", LONG)
         service.put("orphan-2", LONG)
-        pids = [service.painting("orphan-1"), service.painting("orphan-2"), service.zygote()]
+        pids = [service.painting("orphan-1"), service.painting("orphan-2"), service.painters()]
         service.process.kill()
         service.process.wait()
         wait_for(lambda: not any(map(is_alive, pids)), "the children to end")
@@ -160,7 +160,7 @@ def test_it_ends_with_its_children_when_the_leash_is_let_go() -> None:
     with running(leash=reading) as service:
         os.close(reading)
         service.put("leashed-1", LONG)
-        pids = [service.painting("leashed-1"), service.zygote(), service.process.pid]
+        pids = [service.painting("leashed-1"), service.painters(), service.process.pid]
         os.close(writing)
         wait_for(lambda: not any(map(is_alive, pids)), "everything to end")
 
@@ -183,7 +183,7 @@ def test_it_stops_politely_and_takes_its_socket_away() -> None:
     with running() as service:
         service.put("unfinished", LONG)
         pid = service.painting("unfinished")
-        os.kill(service.zygote(), signal.SIGTERM)  # as a supervisor does that signals the whole group
+        os.kill(service.painters(), signal.SIGTERM)  # as a supervisor does that signals the whole group
         assert service.stop() == 0
         assert service.errors.read_text() == ""
         assert not is_alive(pid) and not service.socket.exists()

@@ -28,7 +28,7 @@ from tests.postgres import Postgres
 ACCOUNTS = 5
 EVERY_KIND = (
     "web", "worker", "worker", "worker", "worker",
-    "watcher", "sweep", "engine", "zygote", "painter", "opener",
+    "watcher", "sweep", "engine", "painters", "painter", "fork-server",
 )  # fmt: skip
 LIVE = ("starting", "processing")
 WAKE_UP = "from predictions.running import queue; answer = queue.package('cancel')"
@@ -281,7 +281,7 @@ class Faults:
 
 def short(postgres: Postgres | None = None) -> None:
     """One kill of each kind that matters, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
-    kills = ("web", "worker", "worker", "engine", "watcher", "sweep", "opener")
+    kills = ("web", "worker", "worker", "engine", "watcher", "sweep", "fork-server")
     with a_house(postgres.url if postgres else "") as one:
         report = Faults(one, 14, kills, pause_s=1.5, seed=7).run(postgres)
         assert report.wrong == [], "\n".join([*report.lines(), one.log[-4000:]])

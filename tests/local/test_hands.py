@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from predictions.engine.nursery import Errand
+from predictions.engine.worker_pool import Errand
 from predictions.local.hands import Hand, Hands
 from predictions.local.settings import parse
 
@@ -47,7 +47,7 @@ class FakeHand:
     def kill(self, job: str, number: int) -> None:
         self.killed.append((job, number))
 
-    def replace_zygote(self) -> None:
+    def restart(self) -> None:
         self.replaced += 1
 
 

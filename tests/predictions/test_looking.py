@@ -14,7 +14,7 @@ from accounts.models import User
 from gallery import tiles
 from gallery.models import Item
 from predictions import submit
-from predictions.files import opening, pictures
+from predictions.files import pictures, sandbox_client
 from predictions.models import Version
 from tests import factories, fakes
 from tests.fakes import FakeProvider
@@ -213,7 +213,7 @@ def test_a_child_is_believed_only_what_can_be_checked(
     (tmp_path.parent / "secret.jpg").write_bytes(b"secret")
     (tmp_path / "medium.webp").symlink_to(tmp_path.parent / "secret.jpg")
     answer = {**TRUE, **LIES.get(str(lie), {})}
-    monkeypatch.setattr(opening, "opened", lambda jobs, limits: [answer])
+    monkeypatch.setattr(sandbox_client, "opened", lambda jobs, limits: [answer])
     if lie is None:
         assert pictures.look(tmp_path / "file", tmp_path).width == 64
         return

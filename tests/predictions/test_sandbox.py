@@ -22,7 +22,8 @@ import pytest
 from django.conf import settings
 from PIL import Image
 
-from predictions.files import convert, frames, opening, pictures
+from predictions.files import convert, frames, pictures, sandbox_client
+from predictions.fork_server import client
 from tests import factories
 from tests.houses import eventually
 
@@ -30,13 +31,12 @@ GOOD = factories.picture(64, 48)
 
 
 @pytest.fixture(autouse=True)
-def opener(monkeypatch: pytest.MonkeyPatch) -> Iterator[opening._Opener]:
-    """An opener of this test's own."""
-    one = opening._Opener()
-    monkeypatch.setattr(opening, "_opener", one)
+def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[client.Servers]:
+    """Fork servers of this test's own."""
+    one = client.Servers()
+    monkeypatch.setattr(sandbox_client, "_servers", one)
     yield one
-    if one._control is not None:
-        one.drop(one._control)
+    one.close()
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def has_reader(path: Path) -> int | None:
     return None
 
 
-def process_of(one: opening._Opener) -> psutil.Process:
+def process_of(one: client.Servers) -> psutil.Process:
     assert one._process is not None
     return psutil.Process(one._process.pid)
 
 
-def child_of(one: opening._Opener) -> psutil.Process:
+def child_of(one: client.Servers) -> psutil.Process:
     """The one child that is at work, once it has begun."""
 
     return eventually(lambda: one._process and begun(process_of(one).children(), 1))[0]
@@ -104,21 +104,21 @@ def why(future: Future[pictures.Look]) -> str:
 
 
 def test_a_child_that_is_killed_touches_its_own_file_alone(
-    opener: opening._Opener, threads: ThreadPoolExecutor, tmp_path: Path
+    servers: client.Servers, threads: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     looked(kept(tmp_path, "before", GOOD))
-    before = process_of(opener)
+    before = process_of(servers)
     eventually(lambda: not before.children())
     path = endless(tmp_path)
     killed = threads.submit(looked, path)
-    child = child_of(opener)
+    child = child_of(servers)
     # One that is killed before it has begun has touched no file, and is asked for again.
     held = eventually(lambda: has_reader(path))
     child.kill()
     assert why(killed) == "its reader stopped unexpectedly"
     os.close(held)
     assert looked(kept(tmp_path, "after", GOOD)).width == 64
-    assert process_of(opener) == before
+    assert process_of(servers) == before
 
 
 def test_a_bomb_stops_its_own_child_while_good_files_beside_it_are_read(
@@ -134,21 +134,21 @@ def test_a_bomb_stops_its_own_child_while_good_files_beside_it_are_read(
 
 
 def test_a_file_that_takes_too_long_is_given_up_and_its_child_ends(
-    monkeypatch: pytest.MonkeyPatch, opener: opening._Opener, threads: ThreadPoolExecutor, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, servers: client.Servers, threads: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(pictures, "LIMITS", replace(pictures.LIMITS, wall_s=0.5))
     assert why(threads.submit(looked, endless(tmp_path))) == "it took too long to read"
-    eventually(lambda: not process_of(opener).children())
+    eventually(lambda: not process_of(servers).children())
 
 
 def test_a_child_is_limited_holds_its_own_socket_alone_and_none_of_our_secrets(
-    monkeypatch: pytest.MonkeyPatch, opener: opening._Opener, threads: ThreadPoolExecutor, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, servers: client.Servers, threads: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DARKROOM_SECRET_KEY", "do not tell")
     other = threads.submit(looked, endless(tmp_path, "other"))
-    child_of(opener)
+    child_of(servers)
     look = threads.submit(looked, endless(tmp_path))
-    for child in eventually(lambda: begun(process_of(opener).children(), 2)):
+    for child in eventually(lambda: begun(process_of(servers).children(), 2)):
         assert child.rlimit(resource.RLIMIT_AS) == (pictures.LIMITS.memory,) * 2
         assert child.rlimit(resource.RLIMIT_CPU)[0] == pictures.LIMITS.cpu_s
         assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
@@ -157,44 +157,42 @@ def test_a_child_is_limited_holds_its_own_socket_alone_and_none_of_our_secrets(
     why(other), why(look)
 
 
-def test_the_opener_has_one_thread_so_that_it_may_fork(opener: opening._Opener, tmp_path: Path) -> None:
+def test_the_server_has_one_thread_so_that_it_may_fork(servers: client.Servers, tmp_path: Path) -> None:
     looked(kept(tmp_path, "good", GOOD))
-    assert process_of(opener).num_threads() == 1
+    assert process_of(servers).num_threads() == 1
 
 
-# -- the opener ----------------------------------------------------------------------------------------------
+# -- the server ----------------------------------------------------------------------------------------------
 
 
-def test_an_opener_killed_in_the_middle_costs_no_file(
-    opener: opening._Opener, threads: ThreadPoolExecutor, tmp_path: Path
+def test_a_server_killed_in_the_middle_costs_no_file(
+    servers: client.Servers, threads: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     path = endless(tmp_path)
     look = threads.submit(looked, path)
-    child, killed = child_of(opener), process_of(opener)
+    child, killed = child_of(servers), process_of(servers)
     kept(tmp_path, "good", GOOD).rename(path)  # who asks again finds a picture
     killed.kill()
     assert look.result(60).width == 64
     eventually(lambda: gone(child, killed))
 
 
-def test_an_opener_that_is_stopped_is_replaced(
-    monkeypatch: pytest.MonkeyPatch, opener: opening._Opener, tmp_path: Path
+def test_a_server_that_is_stopped_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, servers: client.Servers, tmp_path: Path
 ) -> None:
     path = kept(tmp_path, "good", GOOD)
     looked(path)
-    frozen = process_of(opener)
+    frozen = process_of(servers)
     frozen.suspend()
     with monkeypatch.context() as impatient:
-        impatient.setattr(opening, "BEGIN_S", 0.3)
-        impatient.setattr(opening, "TRIES", 1)
-        with pytest.raises(opening.Lost):
+        impatient.setattr(sandbox_client, "BEGIN_S", 0.3)
+        impatient.setattr(sandbox_client, "TRIES", 1)
+        with pytest.raises(sandbox_client.Lost):
             looked(path)
     assert gone(frozen) and looked(path).width == 64
 
 
-def test_an_opener_that_dies_each_time_blames_no_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_server_that_dies_each_time_blames_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(OSError):
         looked(kept(tmp_path, "good", GOOD))
@@ -202,25 +200,25 @@ def test_an_opener_that_dies_each_time_blames_no_file(
         convert.check([tmp_path / "good"])
 
 
-def test_an_opener_that_died_leaves_no_zombie(opener: opening._Opener, tmp_path: Path) -> None:
+def test_a_server_that_died_leaves_no_zombie(servers: client.Servers, tmp_path: Path) -> None:
     looked(kept(tmp_path, "good", GOOD))
-    died = process_of(opener)
+    died = process_of(servers)
     died.kill()
 
     def is_forgotten() -> bool:
-        opener.reap()
+        servers.reap()
         return not psutil.pid_exists(died.pid)
 
     eventually(is_forgotten)
     assert looked(kept(tmp_path, "good", GOOD)).width == 64
 
 
-def test_whoever_stops_waiting_ends_the_child(opener: opening._Opener, tmp_path: Path) -> None:
+def test_whoever_stops_waiting_ends_the_child(servers: client.Servers, tmp_path: Path) -> None:
     job = {"do": "check", "file": str(endless(tmp_path))}
 
     async def given_up() -> None:
-        waiting = asyncio.create_task(opening.opened_soon([job], convert.LIMITS))
-        child = await asyncio.to_thread(child_of, opener)
+        waiting = asyncio.create_task(sandbox_client.opened_soon([job], convert.LIMITS))
+        child = await asyncio.to_thread(child_of, servers)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await asyncio.to_thread(eventually, lambda: gone(child))
@@ -230,12 +228,10 @@ def test_whoever_stops_waiting_ends_the_child(opener: opening._Opener, tmp_path:
 
 # -- nobody is left behind -----------------------------------------------------------------------------------
 
-BEGIN = f"""
+BEGIN = """
     import os, sys, threading
-    from django.conf import settings
-    settings.configure(BASE_DIR={str(settings.BASE_DIR)!r})
     from pathlib import Path
-    from predictions.files import opening, pictures
+    from predictions.files import pictures, sandbox_client
     path = Path(sys.argv[1])
     def look():
         return pictures.look(path, path.parent)
@@ -251,7 +247,7 @@ def program(code: str, path: Path, **more: Any) -> subprocess.Popen[bytes]:
 
 
 def below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The opener of a process and its child, once that reads."""
+    """The fork server of a process and its child, once that reads."""
     found = eventually(
         lambda: len(all_ := psutil.Process(process.pid).children(recursive=True)) == 2 and all_
     )
@@ -271,21 +267,21 @@ def test_nobody_outlives_the_leash_although_the_worker_does(tmp_path: Path) -> N
     environment = {**os.environ, "DARKROOM_LEASH_FD": str(inherited)}
     with program("look()", endless(tmp_path), pass_fds=(inherited,), env=environment) as worker:
         os.close(inherited)
-        opener, child = below(worker)
+        server, child = below(worker)
         os.close(held)
-        eventually(lambda: gone(opener, child))
+        eventually(lambda: gone(server, child))
         worker.kill()
 
 
-def test_forked_workers_share_one_opener_and_replace_it_when_it_is_lost(tmp_path: Path) -> None:
+def test_forked_workers_share_one_server_and_replace_it_when_it_is_lost(tmp_path: Path) -> None:
     code = """
         import signal
-        opening.start()
-        first = opening._opener._process
+        sandbox_client.start()
+        first = sandbox_client._servers._process
         def forked():
             pid = os.fork()
             if pid == 0:
-                own = opening._opener
+                own = sandbox_client._servers
                 width = look().width
                 os._exit(0 if width == 64 and (own._process is None) == shared else 1)
             return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -306,7 +302,7 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
     answer = frames.Answer(1000)
     said = frames.BEGUN + frames.framed(json.dumps([{"width": 64}]).encode())
     for byte in said[:-1]:
-        assert not opening._done(answer)
+        assert not sandbox_client._done(answer)
         answer.take(bytes([byte]))
         assert answer.begun and not answer.whole and not answer.ended_early
     answer.take(said[-1:])
@@ -319,8 +315,8 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
 def test_a_file_is_blamed_for_a_child_that_ended_at_any_point_after_it_began(said: bytes) -> None:
     answer = frames.Answer(1000)
     answer.take(said + frames.ENDED)
-    with pytest.raises(opening.Stopped if said else opening.Lost):
-        opening._done(answer)
+    with pytest.raises(sandbox_client.Stopped if said else sandbox_client.Lost):
+        sandbox_client._done(answer)
 
 
 def test_an_answer_longer_than_it_may_be_is_not_waited_for() -> None:

@@ -1,10 +1,10 @@
-"""The zygote: a warm process with the painter imported that forks one child per prediction.
+"""The painters' process: a child of the fork server with the painter imported, that forks one child per prediction.
 
 Importing NumPy, OpenCV, Pillow and the painter costs about 300 ms, a fork a few. The engine talks to it over
 a socket pair, one JSON object a packet:
 
-    engine → zygote   {"run": ID, ...} with the write end of the child's pipe; {"kill": ID, "signal": N}
-    zygote → engine   {"ready": true, "painter": VERSION}; {"started": ID, "pid": N}; {"ended": ID, "code": N}
+    engine → it   {"run": ID, ...} with the write end of the child's pipe; {"kill": ID, "signal": N}
+    it → engine   {"ready": true, "painter": VERSION, "pid": N}; {"started": ID, "pid": N}; {"ended": ID, "code": N}
 
 It has exactly one thread, because a process with threads must not fork, and it paints nothing itself. When
 the engine's end of the socket closes it kills its children and ends.
@@ -21,7 +21,6 @@ import pkgutil
 import selectors
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,12 @@ cv2.setNumThreads(1)
 
 from predictions.engine import paint  # noqa: E402
 from predictions.engine.child import Assignment, become_child  # noqa: E402
-from predictions.engine.leash import die_with_parent, leash_fd  # noqa: E402
+from predictions.engine.leash import call_this_process, leash_fd  # noqa: E402
 
 PACKET = 65536
 
 
-class Zygote:
+class PainterServer:
     """Forks, signals and reaps children on behalf of the engine at the other end of `control`."""
 
     def __init__(self, control: socket.socket) -> None:
@@ -60,7 +59,14 @@ class Zygote:
             self._selector.register(leash, selectors.EVENT_READ)
         gc.collect()
         gc.freeze()  # what was imported stays shared with the children; their collector would copy it
-        self._tell({"ready": True, "painter": paint.VERSION, "threads": _threads_of_this_process()})
+        self._tell(
+            {
+                "ready": True,
+                "painter": paint.VERSION,
+                "threads": _threads_of_this_process(),
+                "pid": os.getpid(),
+            }
+        )
         while self._step(leash):
             pass
         self._kill_all()
@@ -107,7 +113,7 @@ class Zygote:
         self._tell({"started": message["run"], "pid": pid})
 
     def _let_go(self) -> None:
-        """In the child: close what belongs to the zygote, above all its end of the socket."""
+        """In the child: close what belongs to this process, above all its end of the socket."""
         self._control.close()
         self._selector.close()
         os.close(self._wake_read)
@@ -153,16 +159,7 @@ def _threads_of_this_process() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def main() -> None:
-    """`python -m predictions.engine.zygote CONTROL_FD ENGINE_PID`, started by the engine only."""
-    control, engine = int(sys.argv[1]), int(sys.argv[2])
-    die_with_parent(engine)
-    # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; the engine decides what it
-    # means, and this process ends with the engine.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    Zygote(socket.socket(fileno=control)).run()
-
-
-if __name__ == "__main__":
-    main()
+def serve(control: socket.socket) -> None:
+    """Fork painters until the engine goes away. Called in a process that was forked for it and has no other thread."""
+    call_this_process("dr-painters")
+    PainterServer(control).run()

@@ -1,0 +1,139 @@
+"""Painters below the fork server of a whole house: what dies takes its own children along and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from predictions.files import sandbox_client
+from predictions.fork_server import client
+from tests.engine.service import LONG, SMALL, Service, is_alive, running, wait_for
+from tests.fork_server import Top, below, held, loads, oom_score
+from tests.predictions.test_sandbox import GOOD, endless, has_reader, kept, looked
+
+FOUR = {**SMALL, "width": 768, "height": 768, "num_outputs": 4}
+
+
+@pytest.fixture
+def top(monkeypatch: pytest.MonkeyPatch) -> Iterator[Top]:
+    """The socket of a house's fork server, inherited by this process too."""
+    with held() as top:
+        servers = client.Servers()
+        monkeypatch.setattr(sandbox_client, "_servers", servers)
+        monkeypatch.setenv(client.VARIABLE, str(top.ours.fileno()))
+        yield top
+        servers.close()
+        if servers._inherited is not None:
+            servers._inherited.close()
+
+
+@pytest.fixture
+def service(top: Top) -> Iterator[Service]:
+    top.start()
+    with running(fork_server=top.ours.fileno()) as service:
+        yield service
+
+
+def painters(top: Top, which: int = -1) -> psutil.Process:
+    """The process that forks painters below a server."""
+    found = wait_for(
+        lambda: below(psutil.Process(top.started[which].pid), "dr-painters"), "the painters' process"
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+def test_one_server_serves_painters_and_files_and_only_its_painters_load_what_paints(
+    top: Top, service: Service, tmp_path: Path
+) -> None:
+    service.put("shared", LONG)
+    painter = psutil.Process(service.painting("shared"))
+    assert looked(kept(tmp_path, "good", GOOD)).width == 64
+    forks = painters(top)
+    assert psutil.Process(service.process.pid).children() == [] and painter.parent() == forks
+    server = psutil.Process(top.started[0].pid)
+    assert loads(painter, "cv2") and not loads(server, "cv2")
+    assert oom_score(painter) > oom_score(server)
+    assert [one.num_threads() for one in (server, forks)] == [1, 1]
+    service.client.delete("/predictions/shared")
+
+
+def test_a_server_killed_over_a_child_of_each_kind_costs_neither_its_work(
+    top: Top, service: Service, tmp_path: Path
+) -> None:
+    service.put("plain", FOUR)
+    service.painting("plain")
+    path, found = endless(tmp_path), []
+    look = threading.Thread(target=lambda: found.append(looked(path).width))
+    look.start()
+    reader = wait_for(lambda: has_reader(path), "the file to be read")
+    kept(tmp_path, "good", GOOD).rename(path)
+    left = [*psutil.Process(top.started[0].pid).children(recursive=True)]
+    assert {one.name() for one in left} == {"dr-sandbox", "dr-painters", "dr-painter"}
+    top.started[0].kill()
+    top.start()
+    state = service.ended("plain")
+    assert (state["status"], len(state["output"]), state["logs"].count("Using seed: 3")) == (
+        "succeeded",
+        4,
+        1,
+    )
+    look.join(60)
+    assert found == [64]
+    wait_for(lambda: not any(is_alive(one.pid) for one in left), "all its children to end")
+    os.close(reader)
+
+
+def test_the_engine_takes_its_painters_along_and_leaves_the_server_and_files_alone(
+    top: Top, service: Service, tmp_path: Path
+) -> None:
+    service.put("orphan", LONG)
+    pids = [service.painting("orphan"), painters(top).pid]
+    service.process.kill()
+    service.process.wait()
+    wait_for(lambda: not any(map(is_alive, pids)), "the painters to end")
+    assert is_alive(top.started[0].pid) and looked(kept(tmp_path, "good", GOOD)).width == 64
+
+
+def test_painters_that_die_below_a_frozen_server_are_missed_all_the_same(top: Top, service: Service) -> None:
+    service.put("frozen", FOUR)
+    service.painting("frozen")
+    os.kill(top.started[0].pid, signal.SIGSTOP)
+    painters(top).kill()
+    wait_for(lambda: not service.health()["ready"], "the engine to notice")
+    # As the supervisor does with what gives no sign of life.
+    top.started[0].kill()
+    top.start()
+    assert service.ended("frozen")["status"] == "succeeded"
+
+
+def test_a_picture_is_painted_and_cancelled_though_the_server_is_frozen(top: Top, service: Service) -> None:
+    service.put("cancelled", LONG)
+    pid = service.painting("cancelled")
+    os.kill(top.started[0].pid, signal.SIGSTOP)
+    assert service.client.post("/predictions/cancelled/cancel").json()["status"] == "canceled"
+    assert not is_alive(pid)
+    assert service.run("painted", SMALL)["status"] == "succeeded"
+
+
+def test_an_engine_that_starts_first_waits_for_the_server(top: Top) -> None:
+    starter = threading.Timer(1.0, top.start)
+    starter.start()
+    with running(fork_server=top.ours.fileno()) as service:
+        assert service.run("first", SMALL)["status"] == "succeeded"
+    starter.join()
+
+
+def test_two_engines_below_one_server_have_painters_of_their_own(top: Top, service: Service) -> None:
+    with running(fork_server=top.ours.fileno()) as other:
+        first, second = (one.put("same-id", LONG) and one.painting("same-id") for one in (service, other))
+        other.client.post("/predictions/same-id/cancel")
+        assert is_alive(first) and not is_alive(second)
+    assert service.get("same-id")["status"] == "processing"
+    service.client.delete("/predictions/same-id")
