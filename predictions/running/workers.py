@@ -46,21 +46,24 @@ GRACE_S = 5.0
 LOOK_S = 1.0
 """How long a wake-up may lie there whose hint was lost."""
 BLIND_LOOK_S = 0.1
-"""The same where hints cannot be heard, or others than this machine may write wake-ups."""
+"""The same where hints may not come: no socket, other machines, or one was found of which no hint had told."""
+SUSPICION_S = 60.0
+"""So long after such a one they look more often."""
 PATIENCE_S = 0.5
 """The pause between tries while the database is away."""
 _AWAY = (DatabaseError, InterfaceError)
 _STOP = "STOP"
-_LOOK, _BEAT = 0, 1
+_LOOK, _BEAT, _FOUND = range(3)
 _FUNCTIONS = {f"{tasks.__name__}.{one.__name__}": one for one in (tasks.start, tasks.collect, tasks.cancel)}
 """Found here, a task is not looked up again each time."""
 
 
 class Shared:
-    """What the workers of one machine share: a socket with hints, and a page that says when one of them last looked.
+    """What the workers of one machine share: a socket with hints, and a page with times.
 
-    Of those that wait at the socket the kernel wakes one for each hint. The page also says when one of them gave a sign
-    of life; whoever finds a time to be old does it for all. Two at once would do no harm, so there is no lock.
+    Of those that wait at the socket the kernel wakes one for each hint. The page says when one of them last looked,
+    gave a sign of life, and found what no hint had told of. Whoever finds a look or a sign to be due does it for all.
+    Two at once would do no harm, so there is no lock.
     """
 
     def __init__(self, ear: int, page: int) -> None:
@@ -171,11 +174,6 @@ class _Rows:
         self._shared = shared
         self._stopping = False
         self._waiting = False
-        every_one_comes = shared.hears and connection.vendor == "sqlite"
-        look_s = LOOK_S if every_one_comes else BLIND_LOOK_S
-        shared.wait_at_most(look_s)
-        # A little less, so that it is over for whoever waits since the last look.
-        self._look_s = look_s * 0.9
 
     def stop(self, number: int, frame: object) -> None:
         """For signals: end after the task under way, at once where there is none."""
@@ -186,14 +184,20 @@ class _Rows:
 
     def get(self) -> Task | str:
         """The next task; waits for it."""
-        look = True
+        look, by_itself = True, False
         while not self._stopping:
             life.sign()
             if look and (task := self._look()) is not None:
                 life.sign()
+                if by_itself:
+                    self._shared.note(_FOUND)
                 return {**task, "func": _FUNCTIONS.get(task["func"], task["func"])}
             sandbox_client.reap()
-            look = self._hear() or self._shared.is_due(_LOOK, self._look_s)
+            seconds = self._pause()
+            heard = self._hear(seconds)
+            # A little less, so that it is over for whoever waits since the last look.
+            by_itself = not heard and self._shared.is_due(_LOOK, seconds * 0.9)
+            look = heard or by_itself
         return _STOP
 
     def put(self, task: Task) -> None:
@@ -217,7 +221,14 @@ class _Rows:
             self._beat()
         return taken.task
 
-    def _hear(self) -> bool:
+    def _pause(self) -> float:
+        """Seconds after which one of those that wait looks by itself. All say the same: the socket has one."""
+        shared = self._shared
+        all_come = shared.hears and connection.vendor == "sqlite" and shared.is_due(_FOUND, SUSPICION_S)
+        return LOOK_S if all_come else BLIND_LOOK_S
+
+    def _hear(self, seconds: float) -> bool:
+        self._shared.wait_at_most(seconds)
         try:
             self._waiting = True
             try:

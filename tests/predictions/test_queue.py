@@ -15,6 +15,7 @@ from django.conf import LazySettings
 from django.db import DatabaseError, OperationalError
 from django_q.models import OrmQ
 
+from accounts.clock import Now
 from predictions.running import life, queue, workers
 from tests import races
 
@@ -105,6 +106,26 @@ def test_a_folder_in_which_no_hint_can_be_heard_only_makes_it_look_more_often(
         task = rows.get()
         assert isinstance(task, dict)
         beside.end()
+
+
+def test_after_what_no_hint_told_of_they_look_more_often(
+    rows: workers._Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A hint that comes tells nothing of those that do not.
+    queue.wake("cancel")
+    assert isinstance(rows.get(), dict)
+    usual = rows._pause()
+
+    def written_meanwhile(seconds: float) -> bool:
+        OrmQ.objects.create(key="work", payload=queue.package("cancel"), lock=Now())
+        rows._shared.note(workers._LOOK)
+        monkeypatch.setattr(rows._shared, "is_due", lambda which, seconds: True)
+        return False
+
+    monkeypatch.setattr(rows, "_hear", written_meanwhile)
+    assert isinstance(rows.get(), dict)
+    monkeypatch.undo()
+    assert rows._pause() == workers.BLIND_LOOK_S <= usual
 
 
 def test_one_of_those_that_wait_looks_for_all() -> None:
