@@ -297,6 +297,8 @@ def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest
 def both() -> Iterator[None]:
     """Watcher and poster, as they share a process."""
     due, signs = NextDue(), Signs("watcher", "poster")
+    # As the listener of the sweep says on PostgreSQL.
+    hints.mark(hints.HEARS, is_set=True)
     with (
         running(lambda stop: watcher.run(stop, due, signs)),
         running(lambda stop: posting.run(stop, due, signs)),

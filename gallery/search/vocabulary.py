@@ -35,12 +35,12 @@ ON CONFLICT (word) DO UPDATE SET used = gallery_searchword.used + excluded.used
 
 _NEXT = {
     "sqlite": """
-SELECT word, EXISTS (SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH '"' || some.word || '"')
-FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS some ORDER BY word
+SELECT word, EXISTS (SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH '"' || next.word || '"')
+FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS next ORDER BY word
 """,
     "postgresql": """
-SELECT word, EXISTS (SELECT 1 FROM gallery_searchrow WHERE own_words @@ ( || some.word || )::tsquery)
-FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS some ORDER BY word
+SELECT word, EXISTS (SELECT 1 FROM gallery_searchrow WHERE own_words @@ quote_literal(next.word)::tsquery)
+FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS next ORDER BY word
 """,
 }
 """Some words, and whether any item has them."""
@@ -90,11 +90,19 @@ def drop_unused() -> bool:
 
 def _some_after(last: str) -> list[tuple[str, bool]]:
     """The next words, and whether any item has them: one statement for all of them."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+    values: list[str | int] = [last, AT_ONCE]
+    if connection.vendor != "postgresql":
+        return _rows(values)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
             # It knows none of the words while it plans, and would take each for one that many items have.
             cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(_NEXT[connection.vendor], [last, AT_ONCE])
+        return _rows(values)
+
+
+def _rows(values: list[str | int]) -> list[tuple[str, bool]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT[connection.vendor], values)
         return cursor.fetchall()
 
 

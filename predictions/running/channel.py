@@ -134,6 +134,7 @@ def _listen(stop: threading.Event, rouser: _Rouser) -> None:
     poll = select.poll()
     poll.register(raw.fileno(), select.POLLIN)
     poll.register(rouser.fileno(), select.POLLIN | select.POLLHUP)
+    hints.mark(hints.HEARS, is_set=True)
     try:
         while not stop.is_set():
             with connection.cursor() as cursor:
@@ -141,7 +142,8 @@ def _listen(stop: threading.Event, rouser: _Rouser) -> None:
                 hints.mark(hints.OTHERS, is_set=bool(cursor.fetchone()[0]))
             _hear(raw, poll, rouser)
     finally:
-        hints.mark(hints.OTHERS, is_set=False)
+        for mark in (hints.HEARS, hints.OTHERS):
+            hints.mark(mark, is_set=False)
 
 
 def _hear(raw: Any, poll: select.poll, rouser: _Rouser) -> None:
@@ -168,12 +170,12 @@ def _give_on(payload: str) -> None:
 
 
 def _watch_pooled(stop: threading.Event) -> None:
-    """While other machines work too, have everybody here look more often."""
+    """Say that nothing is missed while no other machine works; else everybody here looks more often."""
     instance = os.environ.get("DARKROOM_INSTANCE", "local")
     others = Beat.objects.filter(kind="sweep", at__gte=after(-30.0), at__lte=Now()).exclude(instance=instance)
     try:
         while not stop.is_set():
-            hints.mark(hints.UNHEARD, is_set=others.exists())
+            hints.mark(hints.HEARS, is_set=not others.exists())
             stop.wait(POOLED_RECKON_S)
     finally:
-        hints.mark(hints.UNHEARD, is_set=False)
+        hints.mark(hints.HEARS, is_set=False)

@@ -21,7 +21,7 @@ from predictions.running import hints
 
 LONGEST_S = 1.0
 OFTEN_S = 0.2
-"""The same where other machines give hints that nobody here can hear."""
+"""The same where there may be other machines whose hints are not heard here."""
 _SLACK_S = 0.05
 """By so much loops that wake for the same second may miss each other."""
 _numbers = itertools.count(1)
@@ -46,7 +46,7 @@ _NEXT = PreparedFirsts({hints.LOOKS: _look, hints.DELIVERIES: _delivery})
 
 def longest() -> float:
     """The longest sleep, in seconds, as things are."""
-    return OFTEN_S if hints.has_mark(hints.UNHEARD) else LONGEST_S
+    return LONGEST_S if hints.come_from_all() else OFTEN_S
 
 
 class NextDue:

@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 WORK = "work"
 """Something was written into the queue."""
@@ -37,8 +37,8 @@ DELIVERIES = "deliveries"
 KINDS = (WORK, ENDED, ITEMS, CHORES, LOOKS, DELIVERIES)
 OTHERS = "others"
 """The mark of a machine that others hear."""
-UNHEARD = "unheard"
-"""The mark of a machine that does not hear others, which are there."""
+HEARS = "hears"
+"""The mark of a machine that hears whatever others say, or is the only one."""
 LONGEST = 64
 """Bytes of one hint."""
 SETTLED_S = 0.1
@@ -165,6 +165,11 @@ def _machine(data: str) -> str:
     except OSError:
         kernel = platform.node()
     return hashlib.sha256(f"{kernel} {data}".encode()).hexdigest()[:6]
+
+
+def come_from_all() -> bool:
+    """Whether hints come from everybody who may write into the database, as far as is known."""
+    return connection.vendor == "sqlite" or has_mark(HEARS)
 
 
 def has_mark(name: str) -> bool:

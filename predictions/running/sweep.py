@@ -32,12 +32,14 @@ AT_ONCE_S = 0.05
 """The pause where a step left rows over."""
 ROUND_S = 1.0
 SLOW_ROUND_S = 60.0
+SLOWEST_ROUND_S = 600.0
 JUMP_S = 30.0
 STOPPING_S = 5.0
 BEATS_KEPT = timedelta(days=1)
 KEYS_KEPT = timedelta(hours=24)
 PRUNED_AT_ONCE = deliveries.PRUNED_AT_ONCE
 PRUNE_S = 5.0
+PRUNE_EVERY_S = 300.0
 
 
 def run(stop: threading.Event) -> None:
@@ -110,8 +112,14 @@ def beside() -> list[Step]:
     """What only starts something, and never waits for it."""
     prober, fetcher, audit = Prober(), Fetcher(), HourlyAudit()
     return [
-        Step("probes", prober.step, circuits.probes_due),
-        Step("hook secrets", fetcher.step, hook_secrets.missing, every_s=SLOW_ROUND_S),
+        Step("probes", prober.step, circuits.probes_due, unasked_s=SLOWEST_ROUND_S),
+        Step(
+            "hook secrets",
+            fetcher.step,
+            hook_secrets.missing,
+            every_s=SLOW_ROUND_S,
+            unasked_s=SLOWEST_ROUND_S,
+        ),
         # It asks no database whether its hour has come.
         Step("audit", audit.step),
     ]
@@ -123,7 +131,7 @@ def removing() -> list[Step]:
         Step("unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S),
         Step("temporary files", _none_left(removal.remove_old_temporary), every_s=SLOW_ROUND_S),
         Step("uploads", _none_left(uploads.remove_unneeded), every_s=SLOW_ROUND_S),
-        Step("old rows", prune, every_s=SLOW_ROUND_S),
+        Step("old rows", prune, every_s=PRUNE_EVERY_S),
     ]
 
 
@@ -174,8 +182,9 @@ def _beat() -> None:
     beats.beat("sweep")
 
 
-def prune() -> None:
-    """Forget old rows of every kind that grows, some at a time and each kind for a bounded time."""
+def prune() -> bool:
+    """Forget old rows of every kind that grows, each kind for a bounded time. Whether more are left."""
+    more = False
     for some in (
         partial(_forget_some, Beat.objects.filter(at__lt=Now() - BEATS_KEPT)),
         partial(_forget_some, IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT)),
@@ -183,8 +192,11 @@ def prune() -> None:
         deliveries.prune,
     ):
         until = time.monotonic() + PRUNE_S
-        while some() >= PRUNED_AT_ONCE and time.monotonic() < until:
-            pass
+        while is_left := some() >= PRUNED_AT_ONCE:
+            if time.monotonic() >= until:
+                break
+        more = more or is_left
+    return more
 
 
 def _forget_some(rows: QuerySet[Any]) -> int:
