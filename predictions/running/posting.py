@@ -62,21 +62,23 @@ def run(stop: threading.Event, due: NextDue | None = None, signs: Signs | None =
 
     `due` and `signs` are those of its process, where it shares it with others.
     """
-    asyncio.run(_Poster(stop, due or NextDue(), signs or Signs("poster")).run())
+    asyncio.run(_Poster(stop, due, signs).run())
 
 
 def work_off() -> None:
     """Post what is due, and what becomes due meanwhile, until nothing is under way. For tests and by hand."""
-    asyncio.run(_Poster(None, NextDue(), Signs("poster")).run())
+    asyncio.run(_Poster(None).run())
 
 
 class _Poster:
     """The loop. Without `stop` it ends as soon as there is nothing to do."""
 
-    def __init__(self, stop: threading.Event | None, due: NextDue, signs: Signs) -> None:
+    def __init__(
+        self, stop: threading.Event | None, due: NextDue | None = None, signs: Signs | None = None
+    ) -> None:
         self._stop = stop
-        self._due = due
-        self._signs = signs
+        self._due = due or NextDue()
+        self._signs = signs or Signs("poster")
         self._flying: set[asyncio.Task[None]] = set()
         self._alarm: Alarm | None = None
         self._changed = 0.0

@@ -110,8 +110,8 @@ def _first_pause(prediction: Prediction) -> float:
 class Watcher:
     """The state of one watching loop."""
 
-    _due: NextDue
-    _signs: Signs
+    _due: NextDue = field(default_factory=NextDue)
+    _signs: Signs = field(default_factory=lambda: Signs("watcher"))
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _flying: dict[int, str] = field(default_factory=dict)
     """Provider of each prediction whose look is under way, by key."""
