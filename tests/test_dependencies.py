@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.rules import ROOT
+from tests.rules import ROOT, source, sources
 
 PRODUCT = ("accounts", "predictions", "gallery", "config")
 WORK = ("tests", "benchmarks", "script")
@@ -35,15 +35,17 @@ def declared(texts: list[object]) -> set[str]:
 
 def imports(folder: str) -> Iterator[tuple[str, str]]:
     """Each imported top-level module of a folder's Python, with the file that imports it."""
+    read = {one.path: one for one in sources()}
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        file = str(path.relative_to(ROOT))
+        for node in (read.get(file) or source(path.read_text(encoding="utf-8"), file)).nodes:
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             for name in names:
-                yield name.partition(".")[0], str(path.relative_to(ROOT))
+                yield name.partition(".")[0], file
 
 
 def undeclared(folder: str, known: set[str]) -> dict[str, str]:
