@@ -16,3 +16,5 @@ class Mutant:
     """What it breaks, in a sentence."""
     tests: tuple[str, ...]
     """Files or folders, those that notice it first in front."""
+    on_postgres: bool = False
+    """Whether SQLite, which has one writer at a time, cannot notice it."""

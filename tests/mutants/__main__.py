@@ -2,7 +2,8 @@
 
 `python -m tests.mutants [AREA …]`; a fault can be named as `credits:3`. At the end the tests that failed run once more,
 without any fault: one that fails then as well has noticed nothing. The tree itself is left alone: the copy is in a
-temporary folder and goes at the end. On SQLite, one test file at a time, to be kind to a busy machine.
+temporary folder and goes at the end. On SQLite but where a fault needs PostgreSQL, and one test file at a time, to be
+kind to a busy machine.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def main() -> int:
             print(f"{name:14} {mutant.file}: {mutant.breaks}")
         return 0
     with tempfile.TemporaryDirectory(prefix="darkroom-mutants-") as folder:
-        copy = Path(folder) / "tree"
+        # Of the same name: it is part of the migrated database's.
+        copy = Path(folder) / ROOT.name
         copy_tree(copy)
         found: dict[str, str] = {}
         for name, mutant in chosen.items():
@@ -53,9 +55,12 @@ def main() -> int:
             print(row(name, mutant, found[name]), flush=True)
             if given.write:
                 given.write.write_text(table(chosen, found))
-        for test in failing(copy, *sorted(one for one in found.values() if "::" in one)):
-            print(f"Fails without any fault: {test}")
-            found = {name: NOBODY if one == test else one for name, one in found.items()}
+        for on_postgres in (False, True):
+            mine = {name for name, mutant in chosen.items() if mutant.on_postgres == on_postgres}
+            tests = sorted({found[name] for name in mine if "::" in found[name]})
+            for test in failing(copy, *tests, on_postgres=on_postgres):
+                print(f"Fails without any fault: {test}")
+                found |= {name: NOBODY for name in mine if found[name] == test}
     if given.write:
         given.write.write_text(table(chosen, found))
     missed = sum(one == NOBODY for one in found.values())
@@ -111,14 +116,14 @@ def tried(copy: Path, mutant: Mutant) -> str:
     file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
         for path in mutant.tests:
-            if failed := failing(copy, path, first=True):
+            if failed := failing(copy, path, first=True, on_postgres=mutant.on_postgres):
                 return failed[0]
     finally:
         file.write_text(text, encoding="utf-8")
     return NOBODY
 
 
-def failing(copy: Path, *paths: str, first: bool = False) -> list[str]:
+def failing(copy: Path, *paths: str, first: bool = False, on_postgres: bool = False) -> list[str]:
     """The tests of these files or folders that fail, the `first` or all; the paths where the run itself breaks."""
     if not paths:
         return []
@@ -133,6 +138,8 @@ def failing(copy: Path, *paths: str, first: bool = False) -> list[str]:
         *paths,
         *(["-x"] if first else []),
     ]
+    if on_postgres:
+        words = [sys.executable, "-m", "tests.postgres", *words]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "PYTEST_"))}
     try:
         done = subprocess.run(

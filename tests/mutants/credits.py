@@ -16,9 +16,9 @@ ENDS = ("tests/accounts/credits/test_allowances.py",)
 MUTANTS = [
     Mutant(
         HOLDS,
-        "WHERE id = %s AND balance >= %s AND",
-        "WHERE id = %s AND balance + held >= %s AND",
-        "What is on hold can be held a second time.",
+        "SET balance = balance - %s, held = held + %s ",
+        "SET balance = balance - %s, held = %s ",
+        "A second hold takes the place of the first.",
         CREDITS,
     ),
     Mutant(
@@ -140,7 +140,8 @@ MUTANTS = [
         "for pk in sorted((giver.pk, receiver.pk))",
         "for pk in (giver.pk, receiver.pk)",
         "Two who give to each other at once lock each other out.",
-        ("tests/accounts/money/test_giving.py", CREDITS[1]),
+        ("tests/accounts/credits/test_posting.py", *GIFTS),
+        on_postgres=True,
     ),
     Mutant(
         POSTING,
@@ -154,6 +155,6 @@ MUTANTS = [
         "        _if_posted(kind, reference)\n        raise",
         "        raise",
         "A second posting under the same reference is an error of the database's.",
-        CREDITS,
+        ("tests/accounts/credits/test_posting.py", *CREDITS),
     ),
 ]

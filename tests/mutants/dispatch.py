@@ -99,4 +99,12 @@ MUTANTS = [
         "An account's own limit, and its plan's, counts for nothing.",
         PLANS,
     ),
+    Mutant(
+        DISPATCH,
+        "    _lock()\n    everyone",
+        "    everyone",
+        "Workers of two machines give the same slot away.",
+        TESTS[:2],
+        on_postgres=True,
+    ),
 ]

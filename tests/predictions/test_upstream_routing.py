@@ -149,6 +149,17 @@ def test_what_one_refuses_goes_to_the_next_at_once_and_costs_nothing_there(
     assert first.orders[0].key != second.orders[0].key
 
 
+@pytest.mark.parametrize("outcome", [UpstreamRun.Outcome.ACCEPTED, UpstreamRun.Outcome.FAILED])
+def test_only_one_that_declined_it_is_passed_over(
+    outcome: str, alice: User, version: Version, house: House
+) -> None:
+    first = house.add("first", priority=1)
+    house.add("second", priority=2)
+    prediction, key = accept(alice, version), UpstreamKey.objects.get(upstream__name="first")
+    UpstreamRun.objects.create(prediction=prediction, upstream=key.upstream, key=key, run=1, outcome=outcome)
+    assert [one.prediction.provider for one in lifecycle.claim_starts(1)] == [first.name]
+
+
 def test_where_nobody_else_can_it_waits_longer_each_time(alice: User, version: Version, house: House) -> None:
     only = house.add("only")
     only.starts = [refusal("transient"), refusal("transient")]

@@ -11,6 +11,7 @@ import pytest
 from django.db import transaction
 
 from accounts import credits
+from accounts.credits import moving
 from accounts.credits.moving import CEILING
 from accounts.models import MICRO, Account, LedgerEntry, User
 from tests import factories
@@ -186,3 +187,18 @@ def test_gifts_at_once_keep_to_the_limit_together() -> None:
     assert sum(isinstance(r, credits.GiftLimitReached) for r in results) == 9
     receiver.refresh_from_db()
     assert receiver.balance == 3 * MICRO
+
+
+def test_what_is_on_hold_counts_towards_the_most_that_an_account_may_have(charlie: User) -> None:
+    Account.objects.filter(pk=charlie.account_id).update(held=CEILING - 1)
+    credits.purchase(factories.account_of(charlie), 1, reference="the last")
+    with pytest.raises(credits.TooMuch):
+        credits.purchase(factories.account_of(charlie), 1, reference="one more")
+    assert balance(charlie) == 1
+
+
+def test_no_more_is_released_than_is_on_hold(charlie: User) -> None:
+    account = factories.account_of(charlie)
+    assert moving.move(account.pk, balance_delta=1, held_delta=-1) is None
+    account.refresh_from_db()
+    assert (account.balance, account.held) == (0, 0)
