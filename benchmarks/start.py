@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import math
 import os
 import signal
 import statistics
@@ -136,7 +137,7 @@ class Member:
     hooks: Hooks
 
     def works(self, since: float) -> dict[str, float]:
-        """Milliseconds from then until each of the three; raises TimeoutError where one never does."""
+        """Milliseconds from then until each of the three; infinite where one does not within `PATIENCE_S`."""
         found: dict[str, float] = {}
         page = threading.Thread(target=lambda: found.update(page=_until(since, self._page)))
         page.start()
@@ -145,8 +146,6 @@ class Member:
         found["picture"] = _until(since, lambda: self._asked("GET", picture).get("status") == "succeeded")
         found["webhook"] = _until(since, lambda: made in self.hooks.heard)
         page.join()
-        if len(found) < 3:
-            raise TimeoutError("No page was served.")
         return found
 
     def _page(self) -> bool:
@@ -239,15 +238,12 @@ def _counts(below: tree.Tree) -> dict[str, int]:
 
 
 def _until(since: float, true: Callable[[], object], *, step: float = STEP_S) -> float:
-    _until_some(since, true, step=step)
-    return (time.monotonic() - since) * 1000
+    return (time.monotonic() - since) * 1000 if _until_some(since, true, step=step) else math.inf
 
 
 def _until_some(since: float, ask: Callable[[], Any], *, step: float = STEP_S) -> Any:
-    """The first answer that is anything, with pauses of `step` seconds."""
-    while not (answer := ask()):
-        if time.monotonic() - since > PATIENCE_S:
-            raise TimeoutError(f"Not within {PATIENCE_S:.0f} s.")
+    """The first answer that is anything, with pauses of `step` seconds; the last one where none was for too long."""
+    while not (answer := ask()) and time.monotonic() - since < PATIENCE_S:
         time.sleep(step)
     return answer
 

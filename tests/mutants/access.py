@@ -49,7 +49,11 @@ MUTANTS = [
         "visibility=Item.Visibility.PUBLIC, hidden_at__isnull=True, trashed_at__isnull=True)",
         "visibility=Item.Visibility.PUBLIC, trashed_at__isnull=True)",
         "What a moderator hid stays in the lists.",
-        ("tests/gallery/test_reports.py", "tests/gallery/test_publishing.py", "tests/gallery/test_lists.py"),
+        (
+            "tests/gallery/test_gallery_lists.py",
+            "tests/gallery/test_publishing.py",
+            "tests/gallery/test_lists.py",
+        ),
     ),
     Mutant(
         MODELS,
