@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -75,6 +76,21 @@ def test_it_starts_a_killed_part_again_and_keeps_the_others(running: House, kind
     after = eventually(lambda: (now := whole(running)) and now[kind] != before[kind] and now)
     assert {name for name in PARTS if after[name] != before[name]} == {kind}
     eventually(lambda: not any(map(psutil.pid_exists, before[kind])))
+
+
+def test_all_parts_killed_at_once_and_again_while_they_are_forked_come_back_and_work(running: House) -> None:
+    before = eventually(lambda: whole(running))
+    for _time in range(3):
+        # The next strike falls while parts of the last one are being forked.
+        for kind in (*PARTS, "worker"):
+            for process in running.kinds().get(kind, []):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(process.pid)
+    after = eventually(lambda: whole(running), 120)
+    assert after["server"] == before["server"]
+    running.token = running.manage("token", "admin").stdout.split()[-1]
+    _status, made = running.request("/v1/predictions", EXAMPLE, timeout=60)
+    eventually(lambda: running.request(f"/v1/predictions/{made['id']}")[1]["status"] == "succeeded", 120)
 
 
 def test_a_killed_web_server_refuses_nobody(running: House) -> None:
