@@ -177,6 +177,9 @@ STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "config.staticfiles.HashedStaticFiles"},
 }  # fmt: skip
 WHITENOISE_MAX_AGE = 3600
+# A hash of Django's, found by its form: WhiteNoise would ask for every name without what stands before its ending
+# (`jquery.js` for `jquery.min.js`), and each that was never collected would be logged as missing.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"\.[0-9a-f]{12}\.[^/]+$"
 TEMPORARY = DATA / "tmp"
 TEMPORARY.mkdir(exist_ok=True)
 UPSTREAM_PACES = DATA / "paces"
