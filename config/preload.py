@@ -7,14 +7,17 @@ import importlib
 import os
 
 MODULES = (
+    "anyio._backends._asyncio",
     "config.access_log",
     "config.serving",
     "config.webserver",
     "config.management.commands.prepare",
     "django.core.management.commands.migrate",
+    "gallery.search.sqlite",
     "django.contrib.staticfiles.management.commands.collectstatic",
     "predictions.running.house",
     "predictions.running.tasks",
+    "uvloop",
 )
 """What the parts import beside Django, the apps and the URLconf. Nothing here may import NumPy or OpenCV, start a
 thread or open a connection: `tests/test_preload.py` holds that.
@@ -31,10 +34,11 @@ def load() -> None:
     # Nothing of it is garbage, and the collector would look through all of it again and again.
     gc.disable()
     django.setup(set_prefix=False)
+    from django.conf import settings
     from django.urls import get_resolver
 
     gc.disable()  # `config.apps` has switched it on again, for those to whom the apps are all
-    for name in MODULES:
+    for name in (*MODULES, *(one.rpartition(".")[0] for one in settings.MIDDLEWARE)):
         importlib.import_module(name)
     # Loads every view.
     _ = get_resolver().reverse_dict
