@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, User
@@ -55,6 +56,13 @@ def test_a_hidden_picture_is_seen_by_its_owner_alone(public: Item, as_alice: Cli
     page = as_alice.get(f"/library/{public.public_id}/").content.decode()
     assert "copied work" in page
     assert as_alice.get(f"/gallery/{public.public_id}/picture/full").status_code == 200
+
+
+def test_nobody_is_led_to_the_page_of_a_banned_author(alice: User, public: Item, client: Client) -> None:
+    link = reverse("gallery_author", args=[alice.username])
+    assert link in client.get(f"/gallery/{public.public_id}/").content.decode()
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert link not in client.get(f"/gallery/{public.public_id}/").content.decode()
 
 
 def test_a_hidden_picture_is_not_published(item: Item, as_alice: Client) -> None:

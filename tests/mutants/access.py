@@ -66,8 +66,8 @@ MUTANTS = [
         ITEMS,
         "    if not item.user.is_active:\n        return False\n",
         "",
-        "The page of a banned author is linked and shown.",
-        ("tests/gallery/test_pages.py", *STRANGERS, "tests/gallery/test_feeds.py"),
+        "Visitors are led to the page of a banned author.",
+        ("tests/gallery/test_publishing.py", "tests/gallery/test_pages.py"),
     ),
     Mutant(
         AUTH,
@@ -81,7 +81,7 @@ MUTANTS = [
         "        networks.check(token, request)\n",
         "",
         "A token works from every network.",
-        ("tests/accounts/test_networks.py", "tests/accounts/test_authentication.py"),
+        ("tests/test_permissions.py", "tests/accounts/test_networks.py"),
     ),
     Mutant(
         AUTH,
