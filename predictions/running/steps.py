@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 ROUND_S = 1.0
 SOONEST_S = 0.2
 """The pause between two statements, however many hints come."""
-PATIENCE_S = 3.0
+PATIENCE_S = 5.0
 """An answer that takes longer is not waited for."""
 UNASKED_S = 60.0
 HEARD = (hints.CHORES, hints.ENDED, hints.ITEMS)
