@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from accounts import allowances, credits, low, sanctions, site, staff
 from accounts.models import MICRO, Account, Notice, Plan, Sanction, User
@@ -148,7 +147,7 @@ def test_all_other_evidence_is_sealed_and_forgotten_in_time(
         breaks(patch, evidence, "seal", lambda row: row.pk == first)
         turns(evidence.seal_some)
     assert set(Evidence.objects.filter(sealing_owed=True)) == {Evidence.objects.get(pk=first)}
-    Evidence.objects.update(sealed_until=timezone.now(), sealing_owed=False)
+    Evidence.objects.update(sealed_until=after(-60), sealing_owed=False)
     breaks(monkeypatch, evidence.record, "write", lambda _by, _what, row: row.pk == first)
     turns(evidence.forget_old)
     assert set(Evidence.objects.filter(gone_at__isnull=True)) == {Evidence.objects.get(pk=first)}

@@ -18,7 +18,7 @@ FOR_PEOPLE = {
 TERMINAL = (
     "accounts/management/", "predictions/management/", "gallery/management/", "config/management/",
     "config/checks.py", "config/deployment.py", "config/env.py", "config/server.py", "predictions/local/settings.py",
-    "predictions/running/providers.py", "gallery/provenance/credentials.py",
+    "predictions/local/__main__.py", "predictions/running/providers.py", "gallery/provenance/credentials.py",
 )  # fmt: skip
 """Read by who starts the server, in a terminal, or by the checks of its settings."""
 
