@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.faults.harness import poison
-from tests.houses import house
+from tests.houses import eventually, house
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim() -> None:
     with house() as one:
         # An engine that is stopped answers nothing: the start stays in a worker's hands, where it can be struck.
-        engine = one.kinds()["engine"][0]
+        engine = eventually(lambda: one.kinds().get("engine"))[0]
         os.kill(engine.pid, signal.SIGSTOP)
 
         def strike() -> int:
