@@ -120,4 +120,10 @@ def _install_templates(kind: Any, patch: pytest.MonkeyPatch) -> None:
                 note.touch()
         return name
 
+    def drop(self: Any, name: str, verbosity: int) -> None:
+        # Of a server that a test has killed PostgreSQL may not have heard yet.
+        with self._nodb_cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    patch.setattr(kind, "_destroy_test_db", drop)
     patch.setattr(kind, "create_test_db", create)
