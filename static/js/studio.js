@@ -129,4 +129,7 @@ document.addEventListener("submit", (event) => {
 
 const offline = document.getElementById("offline");
 document.addEventListener("htmx:sendError", () => (offline.hidden = false));
-document.addEventListener("htmx:afterOnLoad", () => (offline.hidden = true));
+document.addEventListener("htmx:afterOnLoad", () => {
+  // An answer that was under way when the connection went says nothing of it: live.js knows when it is back.
+  if (document.documentElement.dataset.live !== "lost") offline.hidden = true;
+});
