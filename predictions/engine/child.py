@@ -20,10 +20,11 @@ import cv2
 from predictions.engine import fixtures
 from predictions.engine.desk import ORDER_FILE, Desk
 from predictions.engine.fixtures import acts
-from predictions.engine.leash import call_this_process, die_with_parent, hold_leash
+from predictions.engine.leash import die_with_parent, hold_leash
 from predictions.engine.limits import apply_limits, set_oom_score
 from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
+from predictions.running import kin
 
 OOM_SCORE = 500
 """Where memory ends a painter goes before those that serve everybody: it is started again, three times at most."""
@@ -55,7 +56,7 @@ def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent)
         hold_leash()
-        call_this_process("dr-painter")
+        kin.call_this_process("dr-painter")
         set_oom_score(OOM_SCORE)
         desk = Desk(pipe, assignment.folder)
         apply_limits(assignment.memory_bytes, assignment.cpu_seconds)

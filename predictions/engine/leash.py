@@ -10,12 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import sys
 import threading
 
 LEASH = "DARKROOM_LEASH_FD"
 _PR_SET_PDEATHSIG = 1
-_PR_SET_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True)
 """Opened once: forked children, which ask it something first of all, need not do so."""
 
@@ -52,9 +50,3 @@ def die_with_parent(parent: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent:  # it died before the request was in place
         os._exit(1)
-
-
-def call_this_process(name: str) -> None:
-    """The name, at most 15 bytes, under which `ps -o comm` shows this process: forked ones share a command line."""
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)

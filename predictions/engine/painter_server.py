@@ -32,7 +32,8 @@ cv2.setNumThreads(1)
 
 from predictions.engine import paint  # noqa: E402
 from predictions.engine.child import Assignment, become_child  # noqa: E402
-from predictions.engine.leash import call_this_process, leash_fd  # noqa: E402
+from predictions.engine.leash import leash_fd  # noqa: E402
+from predictions.running import kin  # noqa: E402
 
 PACKET = 65536
 
@@ -161,5 +162,5 @@ def _threads_of_this_process() -> int:
 
 def serve(control: socket.socket) -> None:
     """Fork painters until the engine goes away. Called in a process that was forked for it and has no other thread."""
-    call_this_process("dr-painters")
+    kin.call_this_process("dr-painters")
     PainterServer(control).run()

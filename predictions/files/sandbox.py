@@ -16,9 +16,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from predictions.engine.leash import call_this_process
 from predictions.engine.limits import apply_limits, set_oom_score
 from predictions.files import convert_child, frames, picture_child
+from predictions.running import kin
 
 MOST_ORDERED = 16 * 1024**2
 """Bytes of a frame with jobs; a picture may stand in it."""
@@ -43,7 +43,7 @@ def work(memory: int, cpu_s: int, order: int) -> None:
     It has its limits before it reads anything. Bytes of address space, seconds of processor time.
     """
     gc.disable()
-    call_this_process("dr-sandbox")
+    kin.call_this_process("dr-sandbox")
     set_oom_score(_OOM_SCORE)
     apply_limits(memory, cpu_s)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))

@@ -19,13 +19,12 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.engine.leash import call_this_process, die_with_parent, leash_fd
+from predictions.engine.leash import die_with_parent, leash_fd
 from predictions.engine.limits import set_oom_score
 from predictions.files import frames, sandbox
-from predictions.running import life
+from predictions.running import kin, life
 
 PACKET = 1024
-_EVERY_DESCRIPTOR = 1 << 20
 SIGN_EVERY_S = 5.0
 """Seconds between two signs of life, for whoever supervises this process."""
 OOM_SCORE = 250
@@ -153,7 +152,7 @@ def _become_child(order: dict[str, Any], theirs: int, server: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         leash = leash_fd() if "painters" in order else None
-        _keep_descriptors(theirs, *([] if leash is None else [leash]))
+        kin.close_all_but(theirs, *([] if leash is None else [leash]))
         os.environ.pop(life.VARIABLE, None)
         die_with_parent(server)
         if "painters" in order:
@@ -170,18 +169,9 @@ def _become_child(order: dict[str, Any], theirs: int, server: int) -> None:
         os._exit(code)
 
 
-def _keep_descriptors(*kept: int) -> None:
-    """Close every descriptor but the standard three and these."""
-    low = 3
-    for fd in sorted(kept):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, _EVERY_DESCRIPTOR)
-
-
 def serve(control: int) -> None:
     """Serve the orders that come over this descriptor."""
-    call_this_process("dr-fork-server")
+    kin.call_this_process("dr-fork-server")
     # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; this process ends with those
     # that it works for.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -110,19 +110,7 @@ def _arrange_descriptors(kept: set[int], stdout: bool) -> None:
     os.dup2(nothing, 0)
     if not stdout:
         os.dup2(2, 1)
-    low = 3
-    for fd in sorted(one for one in kept if one > 2):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, _highest() + 1)
-
-
-def _highest() -> int:
-    """The highest open descriptor."""
-    try:
-        return max(map(int, os.listdir("/proc/self/fd")), default=2)
-    except OSError:
-        return int(os.sysconf("SC_OPEN_MAX"))
+    kin.close_all_but(*kept)
 
 
 def _code(end: SystemExit) -> int:

@@ -12,12 +12,24 @@ from pathlib import Path
 _PROC = Path("/proc")
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+_EVERY_DESCRIPTOR = 1 << 20
+_libc = ctypes.CDLL(None, use_errno=True)
+"""Opened once: forked children, which ask it something first of all, need not do so."""
 
 
 def call_this_process(name: str) -> None:
     """The name, at most 15 bytes, under which `ps -o comm` shows this process: forked ones share a command line."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+        _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def close_all_but(*kept: int) -> None:
+    """In a process that was just forked: close every descriptor but the standard three and these."""
+    low = 3
+    for fd in sorted(one for one in kept if one > 2):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, _EVERY_DESCRIPTOR)
 
 
 def session_members(leader: int) -> list[int]:
@@ -43,7 +55,7 @@ def kill_session(leader: int) -> None:
 def adopt_orphans() -> None:
     """From now on orphaned descendants become children of this process, so that it can see and end every one."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap_orphans(known: set[int]) -> None:

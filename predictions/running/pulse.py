@@ -19,7 +19,7 @@ import structlog
 from django.db import close_old_connections, connections
 
 from predictions.models import Beat
-from predictions.running.beats import beat
+from predictions.running.beats import beat_all
 from predictions.running.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -55,8 +55,7 @@ def run(stop: threading.Event) -> None:
 def _note(heard: socket.socket) -> bool:
     """Whether everybody was heard."""
     told = _latest(heard)
-    if told is not None:
-        beat("supervisor", {"parts": told["parts"]})
+    said = {} if told is None else {"supervisor": {"parts": told["parts"]}}
     complete = told is not None
     for name in SERVICES:
         path = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET", "")
@@ -65,7 +64,8 @@ def _note(heard: socket.socket) -> bool:
             answer = engine_health(Path(path), secret)
             complete = complete and answer is not None
             if answer is not None:
-                beat(name, answer)
+                said[name] = answer
+    beat_all(said)
     return complete
 
 
