@@ -72,7 +72,10 @@ class Web:
         return httpx.Request(method, self.url + path, **more)
 
     def at_once(self, requests: Sequence[httpx.Request]) -> list[int]:
-        """The statuses of requests that begin at the same moment, each on a connection of its own."""
+        """The statuses of requests that begin at the same moment, each on a connection of its own.
+
+        Each must be another object: a client writes its limits into what it sends.
+        """
         together = Barrier(len(requests))
 
         def one(request: httpx.Request) -> int:
