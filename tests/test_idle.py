@@ -19,14 +19,23 @@ from django.utils import timezone
 from accounts.models import Account, Notice, Plan, Purchase, Sanction, Throttle, User
 from gallery.models import AccountDeed, Case, Closure, Evidence, Export, Item, Like
 from predictions import lifecycle
-from predictions.models import Beat, Prediction, RuleHit, StoredFile, UpstreamDay, UpstreamRun, Version
-from predictions.running import chores, hints, posting, steps, sweep, tasks, watcher
+from predictions.models import (
+    Beat,
+    Delivery,
+    Prediction,
+    RuleHit,
+    StoredFile,
+    UpstreamDay,
+    UpstreamRun,
+    Version,
+)
+from predictions.running import chores, due, hints, posting, steps, sweep, tasks, watcher
 from predictions.running.beats import Signs
 from predictions.running.due import NextDue
 from predictions.running.steps import Asker, Runner, Step
 from tests import factories
 from tests.houses import eventually
-from tests.predictions.deliveries import hooked
+from tests.predictions.deliveries import hooked, owed
 from tests.predictions.test_upstream_routing import House, accept, fresh, house
 from tests.upstreams import rows
 
@@ -39,7 +48,7 @@ IDLE_S = 6.0
 
 def everything() -> list[Step]:
     """Every step and every chore, as the sweep runs them."""
-    return [*sweep.steps(), *sweep.beside(), *sweep.removing(), *chores.steps()]
+    return [*sweep.steps(), *sweep.reminders(), *sweep.beside(), *sweep.removing(), *chores.steps()]
 
 
 @pytest.fixture
@@ -126,6 +135,10 @@ class Rows:
             prediction=item.output.prediction.public_id, output_index=0, case_owed=True,
         )  # fmt: skip
 
+    def delivery(self) -> None:
+        made = owed(self.member, self.version, "https://receiver.example/")
+        Delivery.objects.filter(pk=made.pk).update(due_at=LONG_AGO)
+
     def deed(self) -> None:
         case = Case.objects.create(
             kind=Case.Kind.REPORT, user=self.member, account_id=self.member.account_id, count=0
@@ -156,6 +169,8 @@ OWED: dict[str, Callable[[Rows], object]] = {
     "limits": lambda made: made.prediction(deadline=LONG_AGO),
     "caps": lambda made: made.capped(),
     "forgotten starts": lambda made: made.run(made.prediction(), "sent"),
+    "overdue looks": lambda made: made.prediction(phase="running", look_at=LONG_AGO),
+    "overdue deliveries": lambda made: made.delivery(),
     "probes": lambda made: rows.make_upstream("one").keys.update(state="open", open_until=LONG_AGO),
     "hook secrets": lambda made: rows.make_upstream("one", webhooks=True),
     "unowned files": lambda made: StoredFile.objects.create(key="one", state="doomed"),
@@ -257,8 +272,8 @@ def settles(sent: Counter[str], most: Callable[[float], float]) -> bool:
 def test_an_idle_sweep_sends_little_more_than_a_statement_a_second() -> None:
     with counted() as sent, running(sweep.run):
         eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)
-        # One a second, and its sign of life every five; one more of each may fall into the time.
-        assert settles(sent, lambda seconds: seconds + seconds / 5 + 2)
+        # One a second, and its sign of life every ten; one more of each may fall into the time.
+        assert settles(sent, lambda seconds: seconds + seconds / 10 + 2)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -306,21 +321,38 @@ def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest
 @contextlib.contextmanager
 def both() -> Iterator[None]:
     """Watcher and poster, as they share a process."""
-    due, signs = NextDue(), Signs("watcher", "poster")
+    known, signs = NextDue(), Signs("watcher", "poster")
     # As the listener of the sweep says on PostgreSQL.
     hints.mark(hints.HEARS, is_set=True)
     with (
-        running(lambda stop: watcher.run(stop, due, signs)),
-        running(lambda stop: posting.run(stop, due, signs)),
+        running(lambda stop: watcher.run(stop, known, signs)),
+        running(lambda stop: posting.run(stop, known, signs)),
     ):
         eventually(lambda: Beat.objects.filter(kind__in=["watcher", "poster"]).count() == 2, 30)
         yield
 
 
 @pytest.mark.django_db(transaction=True)
-def test_watcher_and_poster_send_little_more_than_a_statement_a_second_together() -> None:
+def test_watcher_and_poster_send_a_statement_in_five_seconds_together() -> None:
     with counted() as sent, both():
-        assert settles(sent, lambda seconds: seconds * 1.1 + seconds / 5 + 2)
+        # A sign of life every ten; one more of each may fall into the time, and each asks anew after a change.
+        assert settles(sent, lambda seconds: seconds / 5 + seconds / 10 + 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_no_hint_told_of_is_looked_at_and_posted_once_the_sweep_finds_it_overdue(
+    alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = _posted(house, monkeypatch)
+    monkeypatch.setattr(due, "LONGEST_S", 3600.0)
+    with both(), running(sweep.run):
+        monkeypatch.setattr(hints, "give_on_commit", lambda kind, *whats: None)
+        prediction = accept(alice, version)
+        tasks.start()
+        told = hooked(alice, version, "https://receiver.example/", "completed")
+        lifecycle.cancel(told.public_id)
+        eventually(lambda: fresh(prediction).phase == "result", 30)
+        eventually(lambda: len(posted) == 1, 30)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -354,13 +386,7 @@ def test_a_loop_that_hangs_gives_no_sign_of_life(monkeypatch: pytest.MonkeyPatch
 def test_what_begins_is_looked_at_and_what_is_owed_is_posted_with_hints_and_without(
     alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, is_heard: bool
 ) -> None:
-    only, posted = house.add("only"), []
-
-    async def post(one: Any) -> Any:
-        posted.append(one.delivery.message_id)
-        return posting._Outcome(200)
-
-    monkeypatch.setattr(posting, "_post", post)
+    posted = _posted(house, monkeypatch)
     with both():
         if not is_heard:
             for path in hints._folder().iterdir():
@@ -371,4 +397,16 @@ def test_what_begins_is_looked_at_and_what_is_owed_is_posted_with_hints_and_with
         lifecycle.cancel(told.public_id)
         eventually(lambda: fresh(prediction).phase == "result", 30)
         eventually(lambda: len(posted) == 1, 30)
-    assert only.orders
+
+
+def _posted(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The messages that the poster posts from now on. Predictions go to an upstream that is there."""
+    posted: list[str] = []
+
+    async def post(one: Any) -> Any:
+        posted.append(one.delivery.message_id)
+        return posting._Outcome(200)
+
+    house.add("only")
+    monkeypatch.setattr(posting, "_post", post)
+    return posted

@@ -15,7 +15,7 @@ from accounts.clock import Now
 from predictions.models import Beat
 from predictions.running import life
 
-EVERY_S = 5.0
+EVERY_S = 10.0
 """How often a part gives its sign: `/health` takes one of half a minute for fresh."""
 
 

@@ -1,6 +1,7 @@
 """When watcher and poster have something to do next: one statement for both, and a sleep that ends when it is due.
 
-Nobody who sleeps trusts a hint alone: the longest sleep is a second, and then the database is asked.
+Nobody who sleeps trusts a hint alone: the sweep, which asks every second for all, hints once more at what is overdue
+(`overdue_looks`, `overdue_deliveries`), and without it the longest sleep is a few seconds.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 
 from accounts.clock import Now
 from accounts.prepared import PreparedFirsts
+from predictions.clock import after
 from predictions.models import Delivery, Phase, Prediction
 from predictions.running import hints
 
-LONGEST_S = 1.0
+LONGEST_S = 5.0
+DEAF_S = 1.0
+"""The same where no hint can be heard."""
 OFTEN_S = 0.2
 """The same where there may be other machines whose hints are not heard here."""
+OVERDUE_S = 0.5
+"""Who has not begun by then did not know."""
 _SLACK_S = 0.05
 """By so much loops that wake for the same second may miss each other."""
 _numbers = itertools.count(1)
@@ -49,6 +55,16 @@ def longest() -> float:
     return LONGEST_S if hints.come_from_all() else OFTEN_S
 
 
+def overdue_looks() -> QuerySet[Prediction]:
+    """Looks that should have begun."""
+    return Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=after(-OVERDUE_S))
+
+
+def overdue_deliveries() -> QuerySet[Delivery]:
+    """Deliveries that should have begun."""
+    return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=after(-OVERDUE_S))
+
+
 class NextDue:
     """What is due next of each kind, known to all loops of a process together; to be asked from any thread."""
 
@@ -57,13 +73,14 @@ class NextDue:
         self._asked_at = float("-inf")
         self._seconds: dict[str, float] = {}
 
-    def seconds(self, kind: str, since: float) -> float:
+    def seconds(self, kind: str, since: float, longest: float) -> float:
         """Seconds until something of that kind is due, `LONGEST_S` at most; none or less: it is due.
 
         `since`: when the caller changed anything, by the monotonic clock; what was known before counts for nothing.
+        `longest`: the caller's longest sleep; an answer as old as that does not count either.
         """
         with self._lock:
-            if self._asked_at < since or time.monotonic() - self._asked_at >= longest() - _SLACK_S:
+            if self._asked_at < since or time.monotonic() - self._asked_at >= longest - _SLACK_S:
                 asked_at = time.monotonic()
                 found = _NEXT.all()
                 self._seconds = {one: _of(value) for one, value in found.items()}
@@ -95,10 +112,14 @@ class Alarm:
             # It waits without looking at the clock, and ends with the process where nobody stops it.
             threading.Thread(target=self._await_end, args=[stop], name=f"{kind}-stop", daemon=True).start()
 
-    def set(self, seconds: float, *, soonest: float) -> None:
-        """Ring after so many seconds; for hints not before `soonest`."""
+    def longest(self) -> float:
+        """The longest sleep of this loop, in seconds."""
+        return longest() if self._ear else min(DEAF_S, longest())
+
+    def set(self, *, soonest: float) -> None:
+        """Ring after the longest sleep; for hints not before `soonest`, in seconds."""
         now = self._loop.time()
-        self._at, self._soonest = now + seconds, now + soonest
+        self._at, self._soonest = now + self.longest(), now + soonest
 
     def sooner(self, seconds: float) -> None:
         """Ring after so many seconds at the latest."""

@@ -28,7 +28,7 @@ from predictions.delivery import outbound, reasons, rounds
 from predictions.delivery.rounds import Claimed
 from predictions.running import hints
 from predictions.running.beats import Signs
-from predictions.running.due import LONGEST_S, Alarm, NextDue, longest
+from predictions.running.due import Alarm, NextDue
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class _Poster:
         try:
             while not stop.is_set():
                 # Before anything is asked: what is hinted from now on may be too late for the answer.
-                alarm.set(longest(), soonest=BREATH_S)
+                alarm.set(soonest=BREATH_S)
                 try:
                     began = await self._step(ask, alarm, is_due=is_due)
                 except Exception:
@@ -137,17 +137,17 @@ class _Poster:
             await ask(self._signs.write)
         if is_due:
             self._changed = time.monotonic()
-        if (is_due or await self._seconds(ask) <= 0) and await self._begin(ask):
+        if (is_due or await self._seconds(ask, alarm) <= 0) and await self._begin(ask):
             return True
-        seconds = await self._seconds(ask)
+        seconds = await self._seconds(ask, alarm)
         if seconds <= 0:
             # It may wait for one of those under way, each of which rings when it is done; or for what is switched off.
-            seconds = TICK_S if self._flying else LONGEST_S
+            seconds = TICK_S if self._flying else alarm.longest()
         alarm.sooner(seconds)
         return False
 
-    async def _seconds(self, ask: Ask[Any]) -> float:
-        return float(await ask(partial(self._due.seconds, hints.DELIVERIES, self._changed)))
+    async def _seconds(self, ask: Ask[Any], alarm: Alarm) -> float:
+        return float(await ask(partial(self._due.seconds, hints.DELIVERIES, self._changed, alarm.longest())))
 
     async def _begin(self, ask: Ask[Any]) -> bool:
         room = AT_ONCE - len(self._flying)

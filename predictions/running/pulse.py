@@ -19,14 +19,13 @@ import structlog
 from django.db import close_old_connections, connections
 
 from predictions.models import Beat
-from predictions.running.beats import beat_all
+from predictions.running.beats import EVERY_S, beat_all
 from predictions.running.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 Tell = Callable[[Supervisor], None]
 
 VARIABLE = "DARKROOM_STATES_FD"
-EVERY_S = 5.0
 SOON_S = 0.5
 """The pause while somebody has not been heard: at a start the engine is known as soon as it answers."""
 SERVICES = ("engine", "local")

@@ -19,7 +19,7 @@ from predictions.delivery import log as deliveries
 from predictions.files import removal, uploads
 from predictions.lifecycle import ending, strays
 from predictions.models import Beat, IdempotencyKey, Phase, Prediction
-from predictions.running import beats, channel, chores, life, pulse, queue
+from predictions.running import beats, channel, chores, due, hints, life, pulse, queue
 from predictions.running.auditing import HourlyAudit
 from predictions.running.steps import Asker, Runner, Step
 from predictions.upstreams import circuits, hook_secrets
@@ -46,7 +46,7 @@ def run(stop: threading.Event) -> None:
     """Sweep until `stop` is set: all of it in threads, whose one statement a second says what there is to do."""
     # Threads of their own for what waits for disks or has much to do: it holds back no lease, limit or wake-up.
     runners = {
-        "sweep": Runner([*steps(), *beside()], pause_s=AT_ONCE_S, skips=_Clock().has_jumped),
+        "sweep": Runner([*steps(), *reminders(), *beside()], pause_s=AT_ONCE_S, skips=_Clock().has_jumped),
         "chores": Runner(chores.steps(), pause_s=chores.PAUSE_S),
         "removal": Runner(removing(), pause_s=ROUND_S),
     }
@@ -122,6 +122,22 @@ def beside() -> list[Step]:
         ),
         # It asks no database whether its hour has come.
         Step("audit", audit.step),
+    ]
+
+
+def reminders() -> list[Step]:
+    """Hints at what is overdue, for watcher and poster where the first did not reach them: alone they look seldom.
+
+    Workers need none: `wake_due` has just woken them once more.
+    """
+    return [
+        Step("overdue looks", partial(hints.give, hints.LOOKS), due.overdue_looks, every_s=ROUND_S),
+        Step(
+            "overdue deliveries",
+            partial(hints.give, hints.DELIVERIES),
+            due.overdue_deliveries,
+            every_s=ROUND_S,
+        ),
     ]
 
 

@@ -28,7 +28,7 @@ from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.registry import UnknownProvider
 from predictions.running import finishing, hints, providers
 from predictions.running.beats import Signs
-from predictions.running.due import Alarm, NextDue, longest
+from predictions.running.due import Alarm, NextDue
 from predictions.running.sessions import Sessions
 
 log = structlog.get_logger(__name__)
@@ -155,7 +155,7 @@ class Watcher:
         while not stop.is_set():
             taken = 0
             # Before anything is asked: what is hinted from now on may be too late for the answer.
-            alarm.set(longest(), soonest=TICK_S)
+            alarm.set(soonest=TICK_S)
             try:
                 if self._signs.note("watcher"):
                     await ask(self._signs.write)
@@ -174,7 +174,7 @@ class Watcher:
     async def _take(self, ask: Ask, alarm: Alarm, *, is_due: bool) -> int:
         """Begin the looks that are due, how many they are; where none is, the alarm is put to when one will be."""
         if not is_due:
-            seconds = await ask(partial(self._due.seconds, hints.LOOKS, self._changed))
+            seconds = await ask(partial(self._due.seconds, hints.LOOKS, self._changed, alarm.longest()))
             if seconds > 0:
                 alarm.sooner(seconds)
                 return 0

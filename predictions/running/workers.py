@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django_q.monitor import save_task
 from django_q.signals import post_execute
 from django_q.worker import worker
@@ -43,8 +43,8 @@ Task = dict[str, Any]
 VARIABLE = "DARKROOM_WORKER_FDS"
 GRACE_S = 5.0
 """Seconds that a task under way has to end when everything stops; what it leaves is taken up after its lease."""
-LOOK_S = 1.0
-"""How long a wake-up may lie there whose hint was lost."""
+LOOK_S = 5.0
+"""How long they wait for a hint. Where it was lost the sweep wakes them again within a second."""
 BLIND_LOOK_S = 0.1
 """The same where hints may not come: no socket, other machines, or one was found of which no hint had told."""
 SUSPICION_S = 60.0
@@ -224,7 +224,7 @@ class _Rows:
     def _pause(self) -> float:
         """Seconds after which one of those that wait looks by itself. All say the same: the socket has one."""
         shared = self._shared
-        all_come = shared.hears and connection.vendor == "sqlite" and shared.is_due(_FOUND, SUSPICION_S)
+        all_come = shared.hears and hints.come_from_all() and shared.is_due(_FOUND, SUSPICION_S)
         return LOOK_S if all_come else BLIND_LOOK_S
 
     def _hear(self, seconds: float) -> bool:

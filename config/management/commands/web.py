@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from config import staticfiles
+from predictions.running import channel
 
 log = logging.getLogger("darkroom.web")
 
@@ -31,6 +33,8 @@ class Command(BaseCommand):
         if settings.PROCESS_ROLE != "web":
             raise CommandError("Start it as `manage.py web`, or with DARKROOM_PROCESS_ROLE=web.")
         _collect_static()
+        # What the parts on other machines say is heard by one process of each machine; here there may be no other.
+        threading.Thread(target=channel.run, args=[threading.Event()], name="listener", daemon=True).start()
         # The checks have asked the database; their connection would be missing in the pool from now on.
         connections.close_all()
         try:
