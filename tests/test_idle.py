@@ -351,7 +351,8 @@ def test_what_no_hint_told_of_is_looked_at_and_posted_once_the_sweep_finds_it_ov
         tasks.start()
         told = hooked(alice, version, "https://receiver.example/", "completed")
         lifecycle.cancel(told.public_id)
-        eventually(lambda: fresh(prediction).phase == "result", 30)
+        # It may be fetched, and so be over, before it is asked for.
+        eventually(lambda: fresh(prediction).phase != "running", 30)
         eventually(lambda: len(posted) == 1, 30)
 
 
@@ -387,6 +388,7 @@ def test_what_begins_is_looked_at_and_what_is_owed_is_posted_with_hints_and_with
     alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, is_heard: bool
 ) -> None:
     posted = _posted(house, monkeypatch)
+    monkeypatch.setattr(due, "LONGEST_S", 1.0)
     with both():
         if not is_heard:
             for path in hints._folder().iterdir():
@@ -395,7 +397,8 @@ def test_what_begins_is_looked_at_and_what_is_owed_is_posted_with_hints_and_with
         tasks.start()
         told = hooked(alice, version, "https://receiver.example/", "completed")
         lifecycle.cancel(told.public_id)
-        eventually(lambda: fresh(prediction).phase == "result", 30)
+        # It may be fetched, and so be over, before it is asked for.
+        eventually(lambda: fresh(prediction).phase != "running", 30)
         eventually(lambda: len(posted) == 1, 30)
 
 
