@@ -1,7 +1,7 @@
 """The database's own refusal to change or shorten the record: triggers, put back wherever they are missing.
 
-A migration makes them. SQLite forgets the triggers of a table that a later migration rebuilds, so they are looked for
-after each `migrate` too, and by the audit.
+They are looked for after each `migrate`, as SQLite forgets the triggers of a table that a migration rebuilds, and by
+the audit.
 """
 
 from __future__ import annotations

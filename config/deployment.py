@@ -49,7 +49,7 @@ def later_migrations() -> str:
     """A newer Darkroom has migrated this database."""
     unknown = {key for key in _applied() if key[0] in OWN_APPS} - _names()
     # Its file may be gone because another stands for it.
-    later = sorted(unknown.difference(*_migrations().values())) if unknown else []
+    later = sorted(unknown.difference(*_own_replacements().values())) if unknown else []
     if not later:
         return ""
     app, name = later[-1]
@@ -57,6 +57,21 @@ def later_migrations() -> str:
         f"This database was migrated by a newer Darkroom ({app} {name} is not known here). Start that version, "
         "or restore the backup from before the upgrade."
     )
+
+
+def earlier_migrations() -> str:
+    """This database stands between migrations that were made anew since: nothing here can bring it up."""
+    applied = _applied()
+    for key, replaces in sorted(_own_replacements().items()):
+        missing = sorted(set(replaces) - applied)
+        if key not in applied and 0 < len(missing) < len(replaces):
+            app, name = missing[-1]
+            return (
+                f"This database was last migrated by an early Darkroom ({app} {name} is not on record). Check out the "
+                "last commit that had it, start that once, then come back: git checkout "
+                f"$(git log -1 --format=%H --diff-filter=D -- {app}/migrations/{name}.py)~"
+            )
+    return ""
 
 
 def missing_migrations() -> str:
@@ -104,6 +119,18 @@ def _migrations() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
     # Without a connection nothing is asked of the database, and none of them is taken for applied.
     loader = MigrationLoader(None, ignore_no_migrations=True)
     return {key: tuple(one.replaces) for key, one in loader.disk_migrations.items()}
+
+
+@cache
+def _own_replacements() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+    """Those of our own that stand for others; only their files are loaded, as each start asks."""
+    found = {}
+    for app, name in _names():
+        if app in OWN_APPS:
+            module, _explicit = MigrationLoader.migrations_module(app)
+            migration = import_module(f"{module}.{name}").Migration
+            found[app, name] = tuple(getattr(migration, "replaces", ()))
+    return {key: replaces for key, replaces in found.items() if replaces}
 
 
 def _applied() -> set[tuple[str, str]]:

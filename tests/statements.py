@@ -50,7 +50,7 @@ WHOLE = (
     "tests/faults/test_database_restarts.py", "tests/faults/test_short", "tests/faults/test_watchers.py",
     # statements and columns of our own, and what changes them
     "tests/accounts/test_prepared_writes.py", "tests/accounts/test_statements.py", "tests/serving/test_prepared.py",
-    "tests/serving/test_rows.py", "tests/predictions/test_migrations.py", "tests/predictions/test_request_index.py",
+    "tests/serving/test_rows.py", "tests/predictions/test_request_index.py",
     "tests/test_broken_rows.py",
     # words, orders and times
     "tests/gallery/test_search", "tests/gallery/test_lists.py", "tests/gallery/test_gallery_lists.py",

@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from accounts import fingerprints, record_guard, sealing, staff
@@ -97,10 +98,40 @@ def test_it_does_not_migrate_where_every_migration_is_on_record(paper: Path, mig
 def test_it_migrates_where_one_is_not_on_record(
     paper: Path, migrated: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = deployment._names() | {("accounts", "9999_of_tomorrow")}
+    names = deployment._names() | {("auth", "9999_of_tomorrow")}
     monkeypatch.setattr(deployment, "_names", lambda: names)
     call_command("prepare", skip_checks=True)
     assert migrated == ["migrate"]
+
+
+def be_of_before() -> list[tuple[str, str]]:
+    """Have on record what today's migrations stand for in place of them, as before they were made anew; all of it."""
+    rows = MigrationRecorder(connection).migration_qs
+    before: list[tuple[str, str]] = []
+    for (app, name), replaces in sorted(deployment._own_replacements().items()):
+        assert rows.filter(app=app, name=name).delete()[0] == 1
+        before += replaces
+    # Django notes them too where it begins with those that stand for them.
+    assert rows.filter(app__in=deployment.OWN_APPS).count() == len(before)
+    return before
+
+
+def test_a_database_of_before_the_migrations_were_made_anew_goes_on(
+    paper: Path, migrated: list[str], alice: User
+) -> None:
+    assert be_of_before()
+    call_command("prepare")
+    assert migrated == ["migrate"]
+    assert deployment.unrecorded_migrations() == set() and deployment.later_migrations() == ""
+    assert User.objects.filter(pk=alice.pk).exists()
+
+
+def test_one_that_stands_between_them_stops_with_the_way_on(paper: Path, migrated: list[str]) -> None:
+    app, name = be_of_before()[-1]
+    MigrationRecorder(connection).migration_qs.filter(app=app, name=name).delete()
+    with pytest.raises(CommandError, match=f"{app} {name} is not on record.*git checkout"):
+        call_command("prepare", skip_checks=True)
+    assert migrated == []
 
 
 def test_it_brings_what_a_migrate_that_was_cut_short_left_out(paper: Path, migrated: list[str]) -> None:

@@ -44,6 +44,8 @@ class Command(BaseCommand):
 
 def _migrate() -> None:
     """Bring the database to this version. `migrate` would load every migration there is to find nothing to do."""
+    if deployment.unrecorded_migrations() and (words := deployment.earlier_migrations()):
+        raise CommandError(words)
     if deployment.unrecorded_migrations() or not staff.all_permissions_are_there():
         call_command("migrate", interactive=False, verbosity=0)
     else:
