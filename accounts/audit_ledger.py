@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache, partial
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -48,8 +49,7 @@ def breaches(*, after: int = 0) -> Iterator[Breach]:
     )
     doubtful: set[int] = set()
     found = 0
-    for low in range(after, last, PORTION):
-        high = min(low + PORTION, last)
+    for low, high in _portions(LedgerEntry.objects.filter(pk__gt=after), last):
         for breach, account_id in _rows(low, high):
             doubtful.add(account_id)
             found += 1
@@ -62,6 +62,14 @@ def breaches(*, after: int = 0) -> Iterator[Breach]:
         yield breach
     if not found and settled is not None and settled > content_up_to():
         AuditMark.objects.update_or_create(name=MARK, defaults={"upto": settled, "at": Now()})
+
+
+def _portions(rows: QuerySet[Any], last: int) -> Iterator[tuple[int, int]]:
+    """Above which and up to which number each portion lies: from the first of the rows to the last."""
+    first = rows.order_by("pk").values_list("pk", flat=True).first()
+    if first is not None:
+        for low in range(first - 1, last, PORTION):
+            yield low, min(low + PORTION, last)
 
 
 @cache
@@ -145,8 +153,8 @@ def _balances(doubtful: set[int]) -> Iterator[Breach]:
     )
     wrong = accounts.filter(~Q(balance=F("last_balance")) | ~Q(held=F("last_held")))
     last = Account.objects.aggregate(last=Max("id"))["last"] or 0
-    for low in range(0, last, PORTION):
-        doubtful |= set(wrong.filter(pk__gt=low, pk__lte=low + PORTION).values_list("pk", flat=True))
+    for low, high in _portions(Account.objects.all(), last):
+        doubtful |= set(wrong.filter(pk__gt=low, pk__lte=high).values_list("pk", flat=True))
     for account_id in sorted(doubtful):
         breach = under_lock(account_id, partial(_added_up, account_id))
         if breach is not None:
