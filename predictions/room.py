@@ -230,10 +230,9 @@ def rooms(account: Account) -> list[Room]:
 def recount(account_id: int) -> None:
     """Sum the account's row up anew from what it counts: the audit's repair."""
     with transaction.atomic():
-        AccountUsage.objects.get_or_create(account_id=account_id)
-        # Locked first: what is being counted meanwhile waits, and is then added to what was summed up here.
-        row = AccountUsage.objects.select_for_update().get(pk=account_id)
-        AccountUsage.objects.filter(pk=row.pk).update(**_sums())
+        # Made and locked first: what is being counted meanwhile waits, and is then added to what is summed up here.
+        store(account_id, 0)
+        _RECOUNT.run(account=account_id)
 
 
 def miscounted() -> QuerySet[AccountUsage]:
@@ -298,6 +297,11 @@ _ENDED = PreparedWrite(
     ),
     pk=int,
     account=int,
+)
+
+
+_RECOUNT = PreparedWrite(
+    lambda account: (AccountUsage.objects.filter(account_id=account), _sums()), account=int
 )
 
 

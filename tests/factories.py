@@ -98,9 +98,12 @@ def make_model(owner: str = "acme", name: str = "", **fields: Any) -> HostedMode
     return HostedModel.objects.create(owner=owner, name=name or f"model-{next(_count)}", **fields)
 
 
-def make_price(model: HostedModel, amount: int = MICRO, unit: str = Price.Unit.OUTPUT) -> Price:
-    """The next price of a model, in micro-credits."""
-    return Price.objects.create(model=model, number=model.prices.count() + 1, unit=unit, amount=amount)
+def make_price(
+    model: HostedModel, amount: int = MICRO, unit: str = Price.Unit.OUTPUT, *, number: int = 0
+) -> Price:
+    """The next price of a model, in micro-credits; `number` where it is known."""
+    number = number or model.prices.count() + 1
+    return Price.objects.create(model=model, number=number, unit=unit, amount=amount)
 
 
 def make_version(
@@ -113,9 +116,11 @@ def make_version(
     **fields: Any,
 ) -> Version:
     """A version that takes a prompt, width and seed and gives a list of pictures; its model has a price."""
-    model = model or make_model()
-    if not model.prices.exists():
-        make_price(model, price, unit)
+    if model is None:
+        model = make_model()
+        make_price(model, price, unit, number=1)
+    elif not model.prices.exists():
+        make_price(model, price, unit, number=1)
     identity = hashlib.sha256(f"{model.ref} {next(_count)}".encode()).hexdigest()
     return Version.objects.create(
         id=fields.pop("id", identity),
@@ -209,17 +214,19 @@ def stored(file: StoredFile) -> bytes:
 def make_output(prediction: Prediction, *, file: StoredFile | None = None, **fields: Any) -> Output:
     """One output file of a prediction, without thumbnails."""
     number = next(_count)
+    if "index" not in fields:
+        fields["index"] = prediction.outputs.count()
     values: dict[str, Any] = {
-        "index": prediction.outputs.count(),
         "name": f"out-{number}.png",
         "token": hashlib.sha256(str(number).encode()).hexdigest()[:40],
         "colour": "#c03020",
         **fields,
     }
     output = Output.objects.create(prediction=prediction, file=file or make_stored_file(), **values)
-    own = [one.pk for one in (output.file, output.small, output.medium) if one is not None]
-    StoredFile.objects.filter(pk__in=own).update(account=prediction.account_id)
-    output.refresh_from_db()
+    own = [one for one in (output.file, output.small, output.medium) if one is not None]
+    StoredFile.objects.filter(pk__in=[one.pk for one in own]).update(account=prediction.account_id)
+    for one in own:
+        one.account_id = prediction.account_id
     room.recount(prediction.account_id)
     return output
 
