@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
 
@@ -55,8 +57,12 @@ class Panel(UnfoldAdminSite):
         """The pages' change of password."""
         return redirect("account_change_password")
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """All models by app, sought where they are shown: every page is given them, and few show more than a menu."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
+
     def _build_app_dict(self, request: HttpRequest, label: str | None = None) -> dict[str, Any]:
-        # Every page of the panel sorts all models by name; a lazy name is translated anew whenever it is compared.
+        # All models are sorted by name; a lazy name is translated anew whenever it is compared.
         found: dict[str, Any] = super()._build_app_dict(request, label)
         for app in found.values():
             for model in app["models"]:
