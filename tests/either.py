@@ -29,6 +29,10 @@ REFUSED = "refused before anything is asked or stored"
 LOOKS = "what is drawn of rows that are there"
 FILES = "what becomes of a file's bytes"
 WIRE = "what the server does with bytes before and after a view"
+UPSTREAM = "what an upstream said, and a member reads of it; each way to end is tried on each kind beside it"
+
+THREADS = ("tests/faults/test_upstream_matrix.py", "tests/serving/test_content_types.py")
+"""Files of which transactions are committed for that alone that another thread answers, which must see the rows."""
 
 EITHER: dict[str, str] = {
     # a file or a test: why the kind of database is nothing to it
@@ -46,6 +50,8 @@ EITHER: dict[str, str] = {
             "test_another_members_token_opens_nothing_of_alices",
             "test_alice_finds_what_others_do_not",
             "test_no_list_and_no_form_tells_another_member_of_alices_things",
+            "test_no_list_tells_others_of_alices_things",
+            "test_what_is_open_is_still_its_owners_to_change",
         )
     },
     "tests/api/test_cors.py": REFUSED,
@@ -65,7 +71,10 @@ EITHER: dict[str, str] = {
     "tests/gallery/test_disguised_uploads.py": FILES,
     "tests/gallery/test_file_metadata.py": FILES,
     "tests/gallery/test_films.py": FILES,
+    "tests/gallery/test_missing_files.py": FILES,
+    "tests/faults/test_upstream_matrix.py::test_so_do_those_that_end_like_another": UPSTREAM,
     "tests/serving/test_bodies.py": WIRE,
+    "tests/serving/test_content_types.py": WIRE,
     "tests/serving/test_like_django.py": WIRE,
     "tests/test_middleware.py": WIRE,
     "tests/test_pages_only.py": WIRE,

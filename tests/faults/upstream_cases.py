@@ -6,6 +6,7 @@ Each row is one prediction at one upstream with one key that honours no idempote
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 NOTHING = "Nothing was charged"
@@ -231,3 +232,17 @@ OUTPUT = [
     unusable("output-none"),
 ]
 EVERY = [*CREATE, *GET, *RUN, *OUTPUT]
+
+
+def _kind_of_end(case: Case) -> tuple[object, ...]:
+    """What of an end the rows say."""
+    came = (case.end, case.starts, case.outcomes, case.paid, case.called_off)
+    return (*came, case.idempotent, case.kind, case.opened, case.log, sorted(case.given))
+
+
+# The first that ends in each way; the others differ from it in what the upstream said and a member reads.
+ENDS = [
+    next(found)
+    for _kind, found in groupby(sorted(EVERY, key=lambda one: repr(_kind_of_end(one))), _kind_of_end)
+]
+REST = [case for case in EVERY if case not in ENDS]

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-# The process itself has a pool of connections, which must not keep it from ending.
-pytestmark = pytest.mark.database
+# Of PostgreSQL the process itself has a pool of connections, which must not keep it from ending.
+pooled = pytest.mark.database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -59,6 +59,7 @@ def test_it_may_hold_more_connections_than_the_usual_limit(web: Web) -> None:
     assert int(soft) == min(int(hard), 65_536)
 
 
+@pooled
 def test_it_ends_without_error_when_it_is_asked_to(web: Web) -> None:
     web.get()
 
@@ -81,6 +82,7 @@ def test_a_request_made_while_it_is_down_is_answered_by_the_next(web: Web) -> No
     request.close()
 
 
+@pooled
 def test_it_ends_with_the_one_who_holds_its_leash(web: Web) -> None:
     web.get()
 
