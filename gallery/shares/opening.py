@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.prepared import Prepared
 from gallery import access
 from gallery.access import Viewer
 from gallery.collections import seeing
@@ -17,11 +18,18 @@ def opened(token: str) -> ShareLink:
 
     404 where it is withdrawn or ended, or what it shows is hidden, in the trash or gone.
     """
+    return access.found(_OPENED.first(token=token))
+
+
+def _open(token: str) -> QuerySet[ShareLink]:
     links = ShareLink.objects.open().select_related(
         "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user",
         "collection__user", "created_by",
     )  # fmt: skip
-    return access.found(links.filter(token=token).first())
+    return links.filter(token=token)[:1]
+
+
+_OPENED = Prepared[ShareLink](_open, token=str)
 
 
 def ended(token: str) -> ShareLink | None:
