@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any
 
+import pytest
 from django.conf import settings
+from django.http import QueryDict
 from django.urls import URLPattern, URLResolver, get_resolver
 
 # Somebody else's addresses (the desk's and allauth's have no ids that members know), and what upstreams call.
@@ -67,6 +70,40 @@ def routes(patterns: Any = None, before: str = "") -> Iterator[Route]:
 def streams(route: Route) -> bool:
     """Whether what it answers to those whom it concerns has no end."""
     return _PLACE.sub("{}", route.path) in STREAMS
+
+
+@contextmanager
+def noted_parameters() -> Iterator[set[str]]:
+    """The names by which a page asks for what was sent in its address or as a form, there or not; `*` for all of it."""
+    names: set[str] = set()
+    parsing = 0
+    begin = QueryDict.__init__
+
+    def parsed(self: QueryDict, *given: Any, **more: Any) -> None:
+        nonlocal parsing
+        parsing += 1
+        try:
+            begin(self, *given, **more)
+        finally:
+            parsing -= 1
+
+    def noting(name: str) -> Any:
+        asked = getattr(QueryDict, name)
+
+        def note(self: QueryDict, *words: Any, **more: Any) -> Any:
+            if not parsing:
+                names.add(str(words[0]) if words and isinstance(words[0], str) else "*")
+            return asked(self, *words, **more)
+
+        return note
+
+    ways = ("__getitem__", "__contains__", "__iter__", "getlist", "get", "keys", "values", "items", "lists", "dict",
+            "copy", "urlencode", "__copy__", "__deepcopy__")  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QueryDict, "__init__", parsed)
+        for name in ways:
+            patch.setattr(QueryDict, name, noting(name))
+        yield names
 
 
 @cache
