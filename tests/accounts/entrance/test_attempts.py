@@ -157,6 +157,14 @@ def test_names_of_nobody_are_counted_alike_however_they_are_written() -> None:
     ]
 
 
+@pytest.fixture
+def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer passwords than in service are compared a minute, so that fewer pages are drawn until one waits."""
+    monkeypatch.setattr(attempts, "OF_WORK", (6, 60))
+    monkeypatch.setattr(attempts, "OF_WORK_OF_NETWORK", (10, 60))
+
+
+@pytest.mark.usefixtures("little_work")
 def test_right_passwords_in_a_loop_wait_too_for_each_is_work(alice: User, bob: User) -> None:
     device, most = known(), attempts.OF_WORK[0]
     done = [guess(Client(), password=PASSWORD) for _try in range(most + 1)]
@@ -166,6 +174,7 @@ def test_right_passwords_in_a_loop_wait_too_for_each_is_work(alice: User, bob: U
     assert done == ["in"] * (most - 1) + ["busy"], "known devices are counted apart, and together"
 
 
+@pytest.mark.usefixtures("little_work")
 def test_of_many_names_from_one_network_so_many_passwords_are_compared_a_minute(
     alice: User, hashed: list[str]
 ) -> None:
@@ -177,6 +186,7 @@ def test_of_many_names_from_one_network_so_many_passwords_are_compared_a_minute(
     assert guess(device, password=PASSWORD) == "in", "no neighbour keeps a known device waiting"
 
 
+@pytest.mark.usefixtures("little_work")
 def test_a_confirmed_password_and_an_old_one_are_work_as_well(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     for _try in range(attempts.OF_WORK[0]):
