@@ -9,6 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.signals import post_save
 
 from accounts.models import Account, Membership, User
+from accounts.prepared import Prepared
 
 
 def ensure_account(user: User) -> Account:
@@ -31,7 +32,7 @@ def ensure_account(user: User) -> Account:
 def personal_account(user: User) -> Account | None:
     """The account that is the member's own, whomever they act for now; None where they have none."""
     read: list[Membership] | None = getattr(user, _READ, None)
-    found = _own().filter(user=user).first() if read is None else next(iter(read), None)
+    found = _OWN.first(user=user.pk) if read is None else next(iter(read), None)
     return found.account if found is not None else None
 
 
@@ -46,6 +47,10 @@ _READ = "own_memberships"
 def _own() -> QuerySet[Membership]:
     rows = Membership.objects.filter(account__kind=Account.Kind.USER, role=Membership.Role.OWNER)
     return rows.select_related("account__plan").order_by("pk")
+
+
+# Asked by most pages of members.
+_OWN = Prepared[Membership](lambda user: _own().filter(user_id=user)[:1], user=int)
 
 
 def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -32,6 +33,12 @@ register.filter("credits_statement", amounts.shown)
 @register.simple_tag
 def icon(name: str, size: int = 18) -> SafeString:
     """An icon of the sprite; decoration only, so it is hidden from screen readers."""
+    return _icon(name, size)
+
+
+@lru_cache(maxsize=256)
+def _icon(name: str, size: int) -> SafeString:
+    """Made once for each: a page has dozens, and where the sprite lies stays as it is."""
     return format_html(
         '<svg class="icon" width="{}" height="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
         size,

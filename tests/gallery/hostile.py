@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -181,7 +182,26 @@ def harm(answer: Any) -> list[str]:
         return []
     faults = [f"a header of theirs: {name}" for name in answer.headers if MARK in name.lower()]
     faults += [f"a cookie of theirs: {name}" for name in answer.cookies if MARK in name.lower()]
-    # To read a page costs more than to make it: what holds nothing that was sent is not read.
+    # What holds nothing that was sent is not read.
     if "text/html" in answer.get("Content-Type", "") and MARK.encode() in answer.content:
-        faults += Page(answer.content.decode()).harm
+        faults += Page(_telling(answer.content.decode())).harm
     return faults
+
+
+_QUOTED = r"""(?:[^<>"']|"[^"]*"|'[^']*')*>"""
+_MARKUP = re.compile(
+    rf"<!--.*?-->|<script\b{_QUOTED}.*?</script\s*>|</?[a-z]{_QUOTED}|<![a-z]{_QUOTED}", re.I | re.S
+)
+_TELLS = re.compile(f"{MARK}|javascript|&#", re.I)
+
+
+def _telling(html: str) -> str:
+    """Of a page the markup in which something that was sent may stand: to read all of it costs more than to make it.
+
+    The whole page where its markup is not as plain as ours.
+    """
+    if f"{MARK}49" in html:
+        return html
+    if "<" in _MARKUP.sub("", html):
+        return html
+    return "".join(found for found in _MARKUP.findall(html) if _TELLS.search(found))

@@ -1,6 +1,7 @@
 """Words that mean harm in every field of every form and body: refused in a sentence, or kept and shown as mere words.
 
 Forms are found by opening the pages, bodies in the description of the API: what is added tomorrow is tried as well.
+On PostgreSQL words are sent for what they may do to a column; what pages make of them is the same as on SQLite.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import Resolver404, resolve
 from django.utils.html import escape
@@ -26,12 +28,13 @@ from predictions.dialects.common import rates
 from tests import factories
 from tests.browser.pages import MEMBER, PAGES, STAFF, make_scene
 from tests.gallery.hostile import HUGE, MARK, NUMBERS, WORDS, Control, Form, Page, encoded, harm
-from tests.gallery.surface import named_in_source, routes, streams
+from tests.gallery.surface import named_in_source, noted_parameters, routes, streams
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 MOST_QUERIES = 150
 """Of one answer, whatever was sent."""
 URL = "application/x-www-form-urlencoded"
+SENT = {name: word for name, word in WORDS.items() if name != "markup" or not settings.ON_POSTGRES}
 
 
 @pytest.fixture
@@ -67,7 +70,8 @@ class Browser:
             self.faults.append(f"{what}: {method} {address[:80]} answers {answer.status_code}")
         if self.queries > MOST_QUERIES:
             self.faults.append(f"{what}: {method} {address[:80]} asks the database {self.queries} times")
-        self.faults += [f"{what}: {method} {address[:80]}: {one}" for one in harm(answer)]
+        if not settings.ON_POSTGRES:
+            self.faults += [f"{what}: {method} {address[:80]}: {one}" for one in harm(answer)]
         return answer
 
     def _count(self, execute: Any, *args: Any) -> Any:
@@ -108,10 +112,11 @@ def _name(address: str) -> str:
 def words_for(control: Control) -> list[str]:
     """What is put into a field: everything where people type, what would be forged elsewhere."""
     if not control.is_text:
-        return ["markup", "nul"] if control.kind in ("hidden", "select", "radio", "checkbox") else []
+        chosen = control.kind in ("hidden", "select", "radio", "checkbox")
+        return [name for name in ("markup", "nul") if chosen and name in SENT]
     left_out = set() if control.kind == "number" else set(NUMBERS)
     left_out |= set() if control.kind in ("textarea", "search") else {"1 MB"}
-    return [name for name in WORDS if name not in left_out]
+    return [name for name in SENT if name not in left_out]
 
 
 @pytest.mark.parametrize("viewer", ["", MEMBER], ids=["guest", "member"])
@@ -128,7 +133,7 @@ def test_no_word_in_any_field_of_any_page_does_harm(scene: dict[str, str], viewe
                 with undone():
                     put(browser, here, form, control, kind)
     assert len(tried) > (20 if not viewer else 60)
-    assert browser.kept > 5 or not viewer, "what is kept is shown, and looked at"
+    assert browser.kept > 5 or not viewer or "markup" not in SENT, "what is kept is shown, and looked at"
     assert not browser.faults, "\n".join(browser.faults)
 
 
@@ -163,11 +168,15 @@ def test_no_word_in_any_parameter_of_any_address_does_harm(scene: dict[str, str]
     places = {_name(place.path.format(**scene)): place.path.split("?")[0].format(**scene) for place in looked}
     open_ = (route for route in routes() if not route.places and not route.is_api and not streams(route))
     places |= {_name(route.path): route.path for route in open_ if route.path != "/health"}
-    everywhere = {name: WORDS[name][:120] for name in ("markup", "nul", "signs", "number")}
+    wanted = named_in_source("GET")
+    everywhere = {name: SENT[name][:120] for name in ("markup", "nul", "signs", "number") if name in SENT}
     for address in places.values():
         for name, word in everywhere.items():
-            query = encoded([(one, word) for one in named_in_source("GET")])
-            if browser.ask(f"{name} everywhere", "GET", f"{address}?{query}").status_code == 405:
+            query = encoded([(one, word) for one in wanted])
+            with noted_parameters() as read:
+                answer = browser.ask(f"{name} everywhere", "GET", f"{address}?{query}")
+            # Who asks for no parameter answers alike, whatever is in it.
+            if answer.status_code == 405 or read.isdisjoint({*wanted, "*"}):
                 break
         else:
             words = encoded([("q", WORDS["flood"] * 40), ("after", WORDS["half"])])
@@ -233,7 +242,7 @@ def test_no_word_in_any_body_of_the_api_does_harm(scene: dict[str, str]) -> None
     tried = 0
     for method, address, schema in operations(browser, scene):
         for name in schema.get("properties", {}):
-            for kind, word in WORDS.items():
+            for kind, word in SENT.items():
                 if kind == "1 MB" and name != next(iter(schema["properties"])):
                     continue
                 for value in (word, [word]) if kind in ("markup", "half") else (word,):
@@ -257,7 +266,7 @@ def test_no_prompt_does_harm(scene: dict[str, str], address: str) -> None:
     browser = Browser("")
     bearer = {"Authorization": f"Bearer {factories.make_token(User.objects.get(username=MEMBER))}"}
     mine = Browser(MEMBER)
-    for name, word in WORDS.items():
+    for name, word in SENT.items():
         body = json.dumps({"input": {"prompt": word}, "prompt": word, "model": "dall-e-3", "user": word})
         with undone():
             headers = {"Prefer": "respond-async", **bearer}
@@ -277,4 +286,6 @@ def test_no_prompt_does_harm(scene: dict[str, str], address: str) -> None:
 )
 def test_it_would_notice_what_does_harm(html: str) -> None:
     assert Page(html).harm
+    page = f'<!doctype html><form action="/x?a&amp;b"><p title="a > b">well</p>{html}</form><script>var one</script>'
+    assert harm(HttpResponse(page)) == Page(page).harm != []
     assert not Page(f"<p>{escape(html)}</p>").harm or f"{MARK}49" in html
