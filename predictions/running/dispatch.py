@@ -446,8 +446,8 @@ def usual_s(model_id: int) -> float:
             model_id=model_id, status=Status.SUCCEEDED, started_at__isnull=False
         ).order_by("-id")[:30]
         took = ExpressionWrapper(F("completed_at") - F("started_at"), output_field=DurationField())
-        rows = Prediction.objects.filter(pk__in=[row.pk for row in recent.only("pk")])
-        average = rows.aggregate(s=Avg(took))["s"]
+        keys = list(recent.values_list("pk", flat=True))
+        average = Prediction.objects.filter(pk__in=keys).aggregate(s=Avg(took))["s"] if keys else None
         found = average.total_seconds() if average is not None else 0.0
         cache.set(key, found, _USUAL_FOR_S)
     return found
