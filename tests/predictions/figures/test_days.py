@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -156,14 +156,16 @@ def test_old_days_are_summed_once_and_new_ones_again(alice: User, version: Versi
 
 
 def test_another_billing_zone_has_every_day_summed_anew(alice: User, version: Version) -> None:
-    ended(alice, version, at=datetime(2026, 3, 10, 20, tzinfo=UTC))
+    # Lately: every day since then is summed up.
+    evening = datetime.combine(timezone.now().date() - timedelta(days=3), time(20), tzinfo=UTC)
+    ended(alice, version, at=evening)
     while days.step():
         pass
     site.change(billing_zone="Asia/Shanghai")
     days.forget()
     while days.step():
         pass
-    assert list(UsageDay.objects.values_list("day", flat=True)) == [date(2026, 3, 11)]
+    assert list(UsageDay.objects.values_list("day", flat=True)) == [evening.date() + timedelta(days=1)]
 
 
 def test_outputs_from_before_they_were_counted_are_read_from_the_charge(alice: User) -> None:
