@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -15,11 +16,31 @@ OF_A_KIND = re.compile(
 """What a test that may tell one kind from another has in its text."""
 
 
+def text_of(path: str, test: str) -> str:
+    """A file, or one test of it with its decorators and its file's marks; an AssertionError where there is none."""
+    text = (ROOT / path).read_text()
+    if not test:
+        return text
+    parts = [one for one in ast.parse(text).body if getattr(one, "name", "") == test or _is_marks(one)]
+    assert any(getattr(one, "name", "") == test for one in parts)
+    lines, first = text.splitlines(), [min([one.lineno, *_decorated(one)]) for one in parts]
+    return "\n".join(
+        line for one, at in zip(parts, first, strict=True) for line in lines[at - 1 : one.end_lineno]
+    )
+
+
+def _decorated(one: ast.stmt) -> list[int]:
+    return [each.lineno for each in getattr(one, "decorator_list", ())]
+
+
+def _is_marks(one: ast.stmt) -> bool:
+    return isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "pytestmark"
+
+
 @pytest.mark.parametrize("name", EITHER)
 def test_it_is_there_and_asks_for_no_kind(name: str) -> None:
     path, _, test = name.partition("::")
-    text = (ROOT / path).read_text()
-    assert not test or f"def {test}(" in text
+    text = text_of(path, test.partition("[")[0])
     allowed = {"transaction=True"} if path in THREADS else set()
     assert set(OF_A_KIND.findall(text)) <= allowed
 
