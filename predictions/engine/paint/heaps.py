@@ -71,16 +71,25 @@ def _piles(stage: Stage, count: int) -> tuple[Plane, Plane]:
             py = (
                 base - r * 0.55 - min(1.6, abs(float(dy))) * size * 0.36 * max(0.1, 1 - 0.42 * abs(float(dx)))
             )
-            d = 1 - ((x - px) ** 2 + ((y - py) * 1.08) ** 2) / (r * r)
-            pile = np.maximum(pile, np.sqrt(np.maximum(d, 0)) * np.float32(radius))
+            # A puff is seen within its radius only, most of the sky is none.
+            down, right = _within(py, r, rows), _within(px, r, cols)
+            d = 1 - ((x[:, right] - px) ** 2 + ((y[down] - py) * 1.08) ** 2) / (r * r)
+            here = pile[down, right]
+            np.maximum(here, np.sqrt(np.maximum(d, 0)) * np.float32(radius), out=here)
         pile = pile * smooth(base + 0.10 * size, base - 0.10 * size, y)
-        here: Plane = np.clip((base - y) / (size * 1.15), 0, 1)
-        rise = np.where(pile > solid, here, rise)
+        high: Plane = np.clip((base - y) / (size * 1.15), 0, 1)
+        rise = np.where(pile > solid, high, rise)
         solid = np.maximum(solid, pile)
     # Neighbouring puffs melt into each other instead of meeting in a crease.
     solid = 0.55 * solid + 0.45 * cv2.GaussianBlur(solid, (0, 0), 0.010 * rows)
     rise = cv2.GaussianBlur(rise, (0, 0), 0.012 * rows)
     return solid, rise
+
+
+def _within(middle: float, radius: float, count: int) -> slice:
+    """The cells of a line of `count` that lie within `radius` of `middle`, in grid heights, and one to either side."""
+    first, last = math.floor((middle - radius) * _GRID) - 1, math.ceil((middle + radius) * _GRID) + 1
+    return slice(min(max(first, 0), count), min(max(last, 0), count))
 
 
 def _colours(stage: Stage, body: Plane, rise: Plane, bottom: int) -> Plane:

@@ -20,6 +20,8 @@ Plate = NDArray[
     np.float32
 ]  # tone (dark to light leaf), lit 0..1, wood 0..1, cover 0..1; premultiplied by cover
 
+Line = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Sprite:
@@ -59,6 +61,15 @@ class _Pad:
         centre = int((x + 0.5) * n), int((0.985 - 0.97 * y) * n)
         axes = max(1, int(rx * n + 0.5)), max(1, int(ry * n + 0.5))
         cv2.ellipse(self.image, centre, axes, angle, 0, 360, _ink(*ink), -1)
+
+    def leaves(self, x: Line, y: Line, rx: float, ry: Line, angle: Line, ink: tuple[Line, Line]) -> None:
+        """Many dabs at once, of one width and without wood: what each is drawn with is worked out for all together."""
+        n = self.image.shape[0]
+        columns, rows = ((x + 0.5) * n).astype(int).tolist(), ((0.985 - 0.97 * y) * n).astype(int).tolist()
+        wide, high = max(1, int(rx * n + 0.5)), np.maximum(1, (ry * n + 0.5).astype(int)).tolist()
+        tone, lit = ((np.clip(one, 0.0, 1.0) * 255).tolist() for one in ink)
+        for cx, cy, tall, turned, *colour in zip(columns, rows, high, angle.tolist(), tone, lit, strict=True):
+            cv2.ellipse(self.image, (cx, cy), (wide, tall), turned, 0, 360, (*colour, 0.0, 255.0), -1)
 
 
 def _ink(tone: float, lit: float, wood: float) -> tuple[float, float, float, float]:
@@ -155,13 +166,11 @@ def _crown(
         place = 0.55 * (cx - centre_x) * light[0] / 0.3 + 0.62 * (cy - centre_y) / 0.3 + darker
         turns, reach = rng.uniform(0, 6.283, _LEAVES), np.sqrt(rng.random(_LEAVES))
         noise = rng.uniform(-1, 1, (_LEAVES, 3))
-        for dx, dy, extra in zip(np.cos(turns) * reach, np.sin(turns) * reach, noise, strict=True):
-            lit = 0.44 + 0.36 * (dx * light[0] + dy * max(light[1], 0.4)) + 0.30 * place + 0.14 * extra[0]
-            tone = 0.45 + 0.25 * dy + 0.28 * extra[1]
-            ry = dab * (0.7 + 0.2 * extra[2])
-            pad.dab(
-                cx + dx * radius, cy + dy * radius * 0.85, dab, ry, 90 * (extra[0] + extra[1]), (tone, lit, 0)
-            )
+        dx, dy, (e0, e1, e2) = np.cos(turns) * reach, np.sin(turns) * reach, noise.T
+        lit = 0.44 + 0.36 * (dx * light[0] + dy * max(light[1], 0.4)) + 0.30 * place + 0.14 * e0
+        tone = 0.45 + 0.25 * dy + 0.28 * e1
+        ry = dab * (0.7 + 0.2 * e2)
+        pad.leaves(cx + dx * radius, cy + dy * radius * 0.85, dab, ry, 90 * (e0 + e1), (tone, lit))
 
 
 def _leafy(pad: _Pad, light: tuple[float, float, float]) -> None:
