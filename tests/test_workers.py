@@ -63,12 +63,12 @@ class Crew:
                         found.append(one)
         return found
 
-    def whole(self) -> list[psutil.Process]:
+    def whole(self, count: int = WORKERS) -> list[psutil.Process]:
         """All of them, once all are there."""
 
         def all_there() -> list[psutil.Process]:
             found = self.workers()
-            return found if len(found) == WORKERS else []
+            return found if len(found) == count else []
 
         found: list[psutil.Process] = eventually(all_there, LONG_S, lambda: self.said[-3000:])
         return found
@@ -322,9 +322,10 @@ def test_a_task_under_way_is_ended_before_a_worker_stops_forked_or_a_program(
     started: Crew, send: Callable[..., None], marks: Callable[[], list[int]], tmp_path: Path, preload: str
 ) -> None:
     started.end()
-    crew = Crew(tmp_path / "log", DARKROOM_PRELOAD=preload)
+    # One that is busy and one that is idle.
+    crew = Crew(tmp_path / "log", DARKROOM_PRELOAD=preload, DARKROOM_WORKERS="2")
     try:
-        crew.whole()
+        crew.whole(2)
         send("mark", 2.0)
         eventually(marks)
         crew.process.terminate()
