@@ -19,7 +19,7 @@ from skimage import data
 
 from predictions.engine import data_uri, paint
 from predictions.engine.fill import fill
-from predictions.engine.inpaint import Wish, mask_from, repaint
+from predictions.engine.inpaint import Wish, mask_from, painting, repaint
 from predictions.engine.inpainting import EMPTY
 from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
@@ -76,6 +76,23 @@ def changed(before: Pixels, after: Pixels, hole: Mask) -> float:
     return float(np.abs(before[hole].astype(int) - after[hole]).mean())
 
 
+@pytest.fixture
+def ground_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on below the words is worked out once for one picture, hole and seed, whichever words come on top.
+
+    Only for tests of what the words do: those of the ground itself, and of its sameness, have it made anew.
+    """
+
+    def kept(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Any = None) -> Pixels:
+        key = (picture.tobytes(), hole.tobytes(), picture.shape, seed)
+        if key not in GROUNDS:
+            GROUNDS[key] = fill(picture, hole, seed=seed, tell=tell)
+        return GROUNDS[key].copy()
+
+    monkeypatch.setattr(painting, "fill", kept)
+
+
+GROUNDS: dict[tuple[Any, ...], Pixels] = {}
 TISSUE = square(data.immunohistochemistry())
 STREET = square(data.stereo_motorcycle()[0])
 COINS = square(data.coins())
@@ -229,6 +246,7 @@ def test_holes_far_apart_are_each_filled_from_their_own_surroundings() -> None:
 ROOM = box(SIDE, 0.25, 0.2, 0.75, 0.85)
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_a_subject_takes_its_colour_from_the_words_and_stands_within_the_mask() -> None:
     plain = repaint(TISSUE, ROOM, Wish("", seed=6))
     red = repaint(TISSUE, ROOM, Wish("a red car", seed=6))
@@ -239,6 +257,7 @@ def test_a_subject_takes_its_colour_from_the_words_and_stands_within_the_mask() 
     assert mean_lab(blue, other)[2] < mean_lab(plain, other)[2] - 20
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_a_subject_fits_into_a_mask_of_any_shape() -> None:
     hole = disc(SIDE, 22, 0.3, 0.3) | disc(SIDE, 31, 0.66, 0.66)
     filled, made = repaint(COINS, hole, Wish("", seed=2)), repaint(COINS, hole, Wish("a red bird", seed=2))
@@ -261,6 +280,7 @@ def test_a_subject_stands_in_the_light_of_its_surroundings() -> None:
     assert 60 < lightest[0] < lightest[1] - 20
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_a_scene_is_painted_into_the_mask_and_meets_its_rim() -> None:
     hole = box(SIDE, 0.0, 0.0, 1.0, 0.5)
     night = repaint(STREET, hole, Wish("mountains at night", seed=3))
@@ -271,19 +291,22 @@ def test_a_scene_is_painted_into_the_mask_and_meets_its_rim() -> None:
     assert step < 2.5 * np.abs(STREET[63].astype(int) - STREET[64]).mean()
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_a_colour_alone_colours_what_is_there() -> None:
     inside = (ROOM * 255).astype(np.uint8)
     made = {c: mean_lab(repaint(COINS, ROOM, Wish(c, seed=3)), inside) for c in ("red", "blue", "green")}
     assert made["red"][1] > 15 and made["blue"][2] < -15 and made["green"][1] < -10
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_words_without_a_meaning_only_continue_the_surroundings() -> None:
-    plain = repaint(COINS, ROOM, Wish("", seed=9))
-    assert np.array_equal(repaint(COINS, ROOM, Wish("zxqv, make it nice", seed=9)), plain)
-    assert np.array_equal(repaint(COINS, ROOM, Wish("a cat", "cat", seed=9)), plain)
-    assert not np.array_equal(repaint(COINS, ROOM, Wish("a cat", seed=9)), plain)
+    plain = repaint(COINS, ROOM, Wish("", seed=3))
+    assert np.array_equal(repaint(COINS, ROOM, Wish("zxqv, make it nice", seed=3)), plain)
+    assert np.array_equal(repaint(COINS, ROOM, Wish("a cat", "cat", seed=3)), plain)
+    assert not np.array_equal(repaint(COINS, ROOM, Wish("a cat", seed=3)), plain)
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_steps_and_guidance_are_seen() -> None:
     usual, rough, pale = (
         repaint(COINS, ROOM, wish)
@@ -332,6 +355,7 @@ def test_the_log_says_what_works_here_and_the_file_says_the_same(tmp_path: Path)
     assert any("preview" in event for event in desk.told)
 
 
+@pytest.mark.usefixtures("ground_kept")
 def test_sdxl_repaints_within_a_mask_as_far_as_its_strength_goes(tmp_path: Path) -> None:
     given = {"prompt": "a red car", "image": png(COINS), "mask": png(ROOM)}
     made = {}
