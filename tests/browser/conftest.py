@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
+from accounts.models import User
 from gallery.live import watching
 from tests.browser.installed import CHROMIUM, FLAGS, chromium
 
@@ -28,9 +30,14 @@ def until(page: Page, expression: str) -> None:
     raise AssertionError(f"never true in the page: {expression}")
 
 
-@pytest.fixture(scope="module")
+def _how_long(config: pytest.Config, **_named: Any) -> Literal["session", "module"]:
+    """While it is open its event loop runs in this thread, which tests of another kind must not see."""
+    return "session" if config.option.markexpr == "browser" else "module"
+
+
+@pytest.fixture(scope=_how_long)
 def browser() -> Iterator[Browser]:
-    """Chromium, for one module: while it is open its event loop runs in this thread, which other tests must not see."""
+    """Chromium, for the whole lane or for one module."""
     path = chromium()
     if path is None:
         pytest.skip(f"no Chromium found (looked for {', '.join(CHROMIUM)})")
@@ -64,8 +71,16 @@ class Window:
         self.page.goto(f"{self.base}{path}")
         return self.page
 
-    def sign_in(self, name: str, password: str = "correct horse") -> None:
-        """Through the form, as people do."""
+    def sign_in(self, name: str) -> None:
+        """With a session that is made for them, without the form."""
+        client = Client()
+        client.force_login(User.objects.get(username=name))
+        self.context.add_cookies(
+            [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.base}]
+        )
+
+    def sign_in_by_form(self, name: str, password: str = "correct horse") -> None:
+        """As people do; it leads to the studio."""
         self.open("/accounts/login/")
         self.page.fill("[name=login]", name)
         self.page.fill("[name=password]", password)

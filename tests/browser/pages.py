@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts import sanctions, site
@@ -275,15 +275,6 @@ def _item(user: User, version: Any, number: int) -> Item:
         metrics={"predict_time": 2.4},
     )
     return picture_item(user, prompt, prediction=prediction, width=width, height=height, seed=number)
-
-
-def sign_in(window: Window, name: str) -> None:
-    """Give the window a member's session, without the form."""
-    client = Client()
-    client.force_login(User.objects.get(username=name))
-    window.context.add_cookies(
-        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": window.base}]
-    )
 
 
 def show(window: Window, place: Place, scene: dict[str, str]) -> int:

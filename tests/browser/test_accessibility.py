@@ -9,7 +9,7 @@ import axe_playwright_python
 import pytest
 
 from tests.browser.conftest import Window
-from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, Place, make_scene, show, sign_in
+from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, Place, make_scene, show
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -54,7 +54,7 @@ def test_no_page_has_a_serious_fault(window: Open, viewer: str, language: str) -
     # Fading in is no lack of contrast.
     looking.page.emulate_media(reduced_motion="reduce")
     if viewer:
-        sign_in(looking, viewer)
+        looking.sign_in(viewer)
     faults: list[str] = []
     for place in PAGES:
         # The guide is prose in one frame: its first page and one of its models stand for it in Chinese.
@@ -82,7 +82,7 @@ def test_no_dialog_has_a_serious_fault(window: Open) -> None:
     scene = make_scene()
     looking = window(theme="light")
     looking.page.emulate_media(reduced_motion="reduce")
-    sign_in(looking, MEMBER)
+    looking.sign_in(MEMBER)
     faults: list[str] = []
     for name, address, clicks in OPENED:
         looking.open(address.format(**scene))

@@ -104,7 +104,7 @@ def test_a_passkey_opens_the_door_without_the_password(window: Open) -> None:
     factories.make_user("alice")
     member = here(window())
     session, device = telephone(member)
-    member.sign_in("alice")
+    member.sign_in_by_form("alice")
     page = member.open("/accounts/2fa/webauthn/add/")
     confirm(member, "correct horse")
     page.fill("[name=name]", "My telephone")

@@ -10,7 +10,6 @@ import pytest
 from gallery.models import Comment, Item, Like, Report
 from tests import factories
 from tests.browser.conftest import Window, until
-from tests.browser.pages import sign_in
 from tests.gallery.pictures import picture_item
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def settled(page: Page) -> None:
 def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -> None:
     plain, covered = two_pictures()
     one = window()
-    sign_in(one, "reader")
+    one.sign_in("reader")
     page = one.open("/gallery/")
     # The search has its key, and a covered picture is there once it is asked for.
     page.keyboard.press("/")
@@ -94,7 +93,7 @@ def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -
 def test_the_gallery_works_without_scripts_on_a_phone(window: Open) -> None:
     plain, covered = two_pictures()
     one = window(scripts=False, width=390)
-    sign_in(one, "reader")
+    one.sign_in("reader")
     page = one.open("/gallery/")
     assert one.page.locator("[data-reveal]").is_hidden()
     page.click(".tile.covered")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import Window
-from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, make_scene, show, sign_in
+from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, make_scene, show
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -52,7 +52,7 @@ def test_everything_is_reached_by_the_keyboard_and_seen_to_be(window: Open, view
     scene = make_scene()
     looking = window()
     if viewer:
-        sign_in(looking, viewer)
+        looking.sign_in(viewer)
     faults: list[str] = []
     for place in PAGES:
         if place.viewer == viewer and place.name not in OTHERS:

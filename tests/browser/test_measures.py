@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from accounts.models import User
 from tests.browser.conftest import Window
-from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, Place, make_scene, show, sign_in
+from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, Place, make_scene, show
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -104,7 +104,7 @@ def test_every_page_stays_put_is_light_quiet_and_no_wider_than_its_window(window
     scene = make_scene()
     looking = window()
     if viewer:
-        sign_in(looking, viewer)
+        looking.sign_in(viewer)
     inspector = Inspector(looking)
     for place in PAGES:
         if place.viewer == viewer:

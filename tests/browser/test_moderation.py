@@ -13,7 +13,6 @@ from gallery.social import reporting
 from gallery.social.reporting import Reporter
 from tests import factories
 from tests.browser.conftest import Window, until
-from tests.browser.pages import sign_in
 from tests.gallery.moderation.conftest import make_moderator
 from tests.gallery.pictures import picture_item
 
@@ -35,7 +34,7 @@ def people(window: Windows) -> dict[str, User]:
 
 def enter(windows: Windows, name: str, path: str = DESK, **how: object) -> Window:
     window = windows(**how)
-    sign_in(window, name)
+    window.sign_in(name)
     window.open(path)
     return window
 

@@ -99,7 +99,7 @@ def test_a_picture_is_found_in_chinese(window: Open, harbour: Item) -> None:
 def test_everything_is_done_on_a_phone(window: Open, alice: User) -> None:
     factories.give(alice, 50)
     phone = window(width=390)
-    phone.sign_in("alice")
+    phone.sign_in_by_form("alice")
     page = phone.page
     page.fill("#prompt", "a hut by the sea")
     page.tap("[data-opens-panel]")
@@ -135,7 +135,7 @@ def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loa
     window: Open, alice: User
 ) -> None:
     member = window()
-    member.sign_in("alice")
+    member.sign_in_by_form("alice")
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.fill("#prompt", "a lighthouse in the fog")
     # They sign in anew in another tab, which makes every form of this page old.
@@ -143,7 +143,7 @@ def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loa
     again.open("/accounts/logout/")
     again.page.click("main form button")
     again.page.wait_for_url(lambda url: "logout" not in url)
-    again.sign_in("alice")
+    again.sign_in_by_form("alice")
 
     page.click("#make")
     page.wait_for_selector(".toast.error:has-text('This page was open too long')")

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 
 from accounts.models import User
 from tests.browser.conftest import Window
-from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, make_scene, show, sign_in
+from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, make_scene, show
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -46,7 +46,7 @@ def test_no_page_does_what_its_policies_forbid(window: Open, viewer: str) -> Non
     scene = make_scene()
     opened = window()
     if viewer:
-        sign_in(opened, viewer)
+        opened.sign_in(viewer)
     listener = Listener(opened)
     for place in PAGES:
         if place.viewer == viewer and not place.path.startswith("/errors/"):
@@ -74,7 +74,7 @@ def test_no_page_of_the_panel_does_what_its_policy_forbids(window: Open) -> None
     boss = User.objects.get(username=STAFF)
     User.objects.filter(pk=boss.pk).update(is_superuser=True)
     opened = window()
-    sign_in(opened, STAFF)
+    opened.sign_in(STAFF)
     listener = Listener(opened)
     seen = 0
     for model in admin.site._registry:
@@ -90,7 +90,7 @@ def test_no_page_of_the_panel_does_what_its_policy_forbids(window: Open) -> None
 def test_the_panels_own_scripts_run_under_its_policy(window: Open) -> None:
     make_scene()
     opened = window()
-    sign_in(opened, STAFF)
+    opened.sign_in(STAFF)
     listener = Listener(opened)
     page = opened.open("/admin/gallery/item/")
     listener.settle()
