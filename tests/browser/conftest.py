@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,12 @@ from gallery.live import watching
 from tests.browser.installed import CHROMIUM, FLAGS, chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, CDPSession, Page
+
+Theme = Literal["dark", "light"]
+Kind = tuple[bool, bool, str]
+"""What cannot be changed in an open window: whether it has touch and scripts, and its language."""
+EMPTY = "<!doctype html><link rel=icon href='data:,'>"
 
 
 def until(page: Page, expression: str) -> None:
@@ -54,17 +60,52 @@ def browser() -> Iterator[Browser]:
 class Window:
     """One browser window with cookies of its own; it notes what goes wrong in its console."""
 
-    def __init__(self, context: BrowserContext, base: str) -> None:
-        self.context, self.base = context, base
+    def __init__(self, page: Page, base: str) -> None:
+        self.page, self.context, self.base, self._home = page, page.context, base, base
         self.complaints: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.altered = False
+        """What was done to it cannot be undone, so no other test may have it."""
         self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", self._broke)
 
     def _heard(self, message: Any) -> None:
         if message.type == "error":
             self.complaints.append(f"{message.text} ({self.page.url})")
+
+    def _broke(self, error: Any) -> None:
+        self.complaints.append(str(error))
+
+    def tools(self) -> CDPSession:
+        """The browser's own debugger, for what Playwright has no word for."""
+        self.altered = True
+        return self.context.new_cdp_session(self.page)
+
+    def run_first(self, script: str) -> None:
+        """Have every page that is opened from now on run it before its own scripts."""
+        self.altered = True
+        self.page.add_init_script(script)
+
+    def clear(self) -> bool:
+        """Make it as new; False where that cannot be."""
+        # What is kept for an address is within reach from there alone.
+        if self.altered or self.page.is_closed() or self.base != self._home:
+            return False
+        self.page.remove_listener("console", self._heard)
+        self.page.remove_listener("pageerror", self._broke)
+        for page in self.context.pages:
+            if page is not self.page:
+                page.close()
+        self.context.set_offline(False)
+        self.context.clear_permissions()
+        self.page.unroute_all()
+        # No page of ours: its scripts would write there again while they are left.
+        self.page.route("**/*", lambda route: route.fulfill(content_type="text/html", body=EMPTY))
+        self.page.goto(self.base)
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.unroute_all()
+        self.context.clear_cookies()
+        self.page.mouse.move(0, 0)
+        return True
 
     def open(self, path: str) -> Page:
         """Go to a path of the server."""
@@ -104,27 +145,42 @@ class Window:
         )
 
 
+@pytest.fixture(scope=_how_long)
+def _cleared(browser: Browser) -> dict[Kind, list[Page]]:
+    """Windows that wait for the next test. To open one anew takes longer than most of what is done in it."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def window(browser: Browser, live_server: Any, transactional_db: None) -> Iterator[Callable[..., Window]]:
+def window(
+    browser: Browser, _cleared: dict[Kind, list[Page]], live_server: Any, transactional_db: None
+) -> Iterator[Callable[..., Window]]:
     """A function that opens a window: `theme`, `width`, `scripts`, `language`."""
     call_command("catalogue", verbosity=0)
-    opened: list[Window] = []
+    opened: list[tuple[Kind, Window]] = []
 
     def make(
-        *, theme: str = "dark", width: int = 1440, scripts: bool = True, language: str = "en-US"
+        *, theme: Theme = "dark", width: int = 1440, scripts: bool = True, language: str = "en-US"
     ) -> Window:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=theme,
-            java_script_enabled=scripts,
-            locale=language,
-            has_touch=width < 640,
-        )
-        opened.append(Window(context, live_server.url))
-        return opened[-1]
+        kind = (width < 640, scripts, language)
+        page = _cleared[kind].pop() if _cleared[kind] else _open(browser, *kind)
+        page.emulate_media(color_scheme=theme, reduced_motion="null")
+        page.set_viewport_size({"width": width, "height": 900})
+        opened.append((kind, Window(page, live_server.url)))
+        return opened[-1][1]
 
     yield make
-    for one in opened:
-        one.context.close()
+    for kind, one in opened:
+        if one.clear():
+            _cleared[kind].append(one.page)
+        else:
+            one.context.close()
     # Their pages asked it for news; its thread must not read while the database is emptied.
     watching.reset()
+
+
+def _open(browser: Browser, touch: bool, scripts: bool, language: str) -> Page:
+    context = browser.new_context(has_touch=touch, java_script_enabled=scripts, locale=language)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    return page

@@ -30,7 +30,7 @@ def here(window: Window) -> Window:
 
 def telephone(window: Window) -> Any:
     """A device that keeps passkeys and has just seen its owner's finger."""
-    session = window.context.new_cdp_session(window.page)
+    session = window.tools()
     session.send("WebAuthn.enable")
     device = {
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
