@@ -1,7 +1,7 @@
 """Every page there is, in one list, with a scene behind it that has something to show on each.
 
-For what is to hold on every page: the measures (test_measures.py), accessibility, photographs. A page that is missing
-here is found by `test_measures.test_every_page_is_in_the_list`.
+For what is to hold on every page (test_pages.py). A page that is missing here is found by
+`test_pages.test_every_page_is_in_the_list`.
 """
 
 from __future__ import annotations
@@ -280,7 +280,8 @@ def _item(user: User, version: Any, number: int) -> Item:
 def show(window: Window, place: Place, scene: dict[str, str]) -> int:
     """Open a page in a window of its viewer; the status of the answer."""
     path = place.path.format(**scene)
-    if path.startswith("/errors/"):
+    made_up = path.startswith("/errors/")
+    if made_up:
         answer = errors.error_page(RequestFactory().get(path), place.status, retry_after=12)
         window.page.route(
             f"**{path}",
@@ -289,4 +290,7 @@ def show(window: Window, place: Place, scene: dict[str, str]) -> int:
             ),
         )
     response = window.page.goto(f"{window.base}{path}")
+    if made_up:
+        # As long as anything is intercepted the browser keeps no files.
+        window.page.unroute_all()
     return response.status if response else 0

@@ -1,9 +1,8 @@
-"""No page asks a browser for what its policies forbid: of every page there is, and of the whole panel."""
+"""No page of the panel asks a browser for what its policy forbids; what the other pages ask for, test_pages.py sees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -12,47 +11,11 @@ from django.urls import NoReverseMatch, reverse
 
 from accounts.models import User
 from tests.browser.conftest import Window
-from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, make_scene, show
+from tests.browser.pages import STAFF, make_scene
+from tests.browser.policies import Listener
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
-# Told by the browser itself, whatever the console makes of it, also of what a page's own scripts would swallow.
-LISTEN = """window.forbidden = []; document.addEventListener("securitypolicyviolation", event =>
-  window.forbidden.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}`));"""
-SETTLED = """async () => { await document.fonts.ready;
-  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); return window.forbidden; }"""
-POLICIES = ("Security Policy", "Permissions-Policy", "Permissions Policy", "Refused to")
-
-
-class Listener:
-    """Opens addresses one after the other and notes what the browser refuses there."""
-
-    def __init__(self, window: Window) -> None:
-        self.window, self.page, self.faults = window, window.page, list[str]()
-        window.context.add_init_script(LISTEN)
-        self.page.on("console", self._heard)
-
-    def _heard(self, message: Any) -> None:
-        if any(words in message.text for words in POLICIES):
-            self.faults.append(f"{self.page.url}: {message.text[:300]}")
-
-    def settle(self) -> None:
-        self.faults += [f"{self.page.url}: {one}" for one in self.page.evaluate(SETTLED)]
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("viewer", [GUEST, MEMBER, STAFF], ids=["guest", "member", "staff"])
-def test_no_page_does_what_its_policies_forbid(window: Open, viewer: str) -> None:
-    scene = make_scene()
-    opened = window()
-    if viewer:
-        opened.sign_in(viewer)
-    listener = Listener(opened)
-    for place in PAGES:
-        if place.viewer == viewer and not place.path.startswith("/errors/"):
-            show(opened, place, scene)
-            listener.settle()
-    assert listener.faults == []
 
 
 def addresses_of(model: type[Model]) -> Iterator[str]:

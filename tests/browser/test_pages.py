@@ -1,0 +1,174 @@
+"""What holds on every page, whoever looks at it: each is loaded once, and all is asked of it that one load can tell.
+
+It stays put while it loads, is light, quiet and never wider than its window (measures.py); its policies forbid nothing
+that it does (policies.py); axe-core finds nothing serious, in both themes and both languages (axe.py); the keyboard
+reaches everything, and one sees that it does (keyboard.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
+
+from accounts.models import User
+from tests.browser import axe, keyboard
+from tests.browser.conftest import Window
+from tests.browser.measures import PHONE, Measures
+from tests.browser.pages import GUEST, MEMBER, PAGES, STAFF, Place, make_scene, show
+from tests.browser.policies import Listener
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+Open = Callable[..., Window]
+VIEWERS = pytest.mark.parametrize("viewer", [GUEST, MEMBER, STAFF], ids=["guest", "member", "staff"])
+
+
+def seen_by(viewer: str) -> list[Place]:
+    return [place for place in PAGES if place.viewer == viewer]
+
+
+def in_chinese(place: Place) -> bool:
+    """The guide is prose in one frame: its first page and one of its models stand for it in Chinese."""
+    return not place.name.startswith("guide, ") or place.name == "guide, a model"
+
+
+def enter(window: Window, viewer: str) -> dict[str, str]:
+    """Have the scene behind the pages, and its viewer signed in."""
+    scene = make_scene()
+    if viewer:
+        window.sign_in(viewer)
+    return scene
+
+
+class Walk:
+    """Loads page after page in a window and asks everything of each; the faults by what was asked."""
+
+    def __init__(self, window: Window, scene: dict[str, str]) -> None:
+        self.window, self.scene = window, scene
+        self.measures, self.policies = Measures(window), Listener(window)
+        self.serious: list[str] = []
+        self.unreached: list[str] = []
+
+    def look(self, place: Place) -> None:
+        self.measures.arrived(place, show(self.window, place, self.scene))
+        self._have_read_by_axe(place)
+        self.unreached += keyboard.unreached(self.window, place.name)
+        self.policies.settle()
+        if place.rows:
+            self.measures.quiet(place)
+            self.measures.widen(PHONE)
+            self.measures.arrived(place, show(self.window, place, self.scene), PHONE)
+        self.measures.fits(place)
+        self.measures.quiet(place)
+
+    def _have_read_by_axe(self, place: Place) -> None:
+        # Fading in is no lack of contrast.
+        self.window.page.emulate_media(reduced_motion="reduce")
+        self.serious += axe.serious(self.window, place.name)
+        if not in_chinese(place):
+            self.window.page.emulate_media(color_scheme="light")
+            found = axe.serious(self.window, place.name, ("color-contrast",))
+            self.serious += [f"light, {one}" for one in found]
+        self.window.page.emulate_media(color_scheme="dark", reduced_motion="no-preference")
+
+    def faults(self) -> str:
+        """One a line, with the name of what was asked; nothing where there are none."""
+        asked = {
+            "measures": self.measures.faults,
+            "policies": self.policies.faults,
+            "axe": self.serious,
+            "keyboard": self.unreached,
+        }
+        return "\n".join(f"{name}: {fault}" for name, found in asked.items() for fault in found)
+
+
+@pytest.mark.timeout(900)
+@VIEWERS
+def test_every_page_is_quiet_readable_and_reached_by_the_keyboard(window: Open, viewer: str) -> None:
+    looking = window(theme="dark")
+    walk = Walk(looking, enter(looking, viewer))
+    for place in seen_by(viewer):
+        walk.look(place)
+    assert walk.faults() == ""
+
+
+@pytest.mark.timeout(600)
+@VIEWERS
+def test_no_page_has_a_serious_fault_in_chinese_and_in_the_light_theme(window: Open, viewer: str) -> None:
+    looking = window(theme="light", language="zh-CN")
+    looking.page.emulate_media(reduced_motion="reduce")
+    scene = enter(looking, viewer)
+    faults: list[str] = []
+    for place in filter(in_chinese, seen_by(viewer)):
+        show(looking, place, scene)
+        faults += axe.serious(looking, place.name, axe.TRANSLATED)
+    assert faults == []
+
+
+# Streams that stay open as long as one listens: no pages, and nothing a test client gets to the end of.
+STREAMS = {"live_events", "preview"}
+APIS = ("v1/", "replicate/", "openai/", "api/", "admin/", "accounts/", "hooks/")
+
+
+def routes(patterns: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    """Names and addresses, with their places open, of all that is no API and not somebody else's."""
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if route.startswith(("^", *APIS)):
+            continue
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern) and pattern.name and pattern.name not in STREAMS:
+            yield pattern.name, f"/{route}"
+
+
+# What of the scene may stand in a place of an address, by the place's name.
+FITTING = {
+    "public_id": ("item", "published", "collection", "prediction"),
+    "item_id": ("item", "published"),
+    "collection_id": ("collection",),
+    "token": ("shared", "shared_collection", "locked"),
+    "username": ("username",),
+    "owner": ("owner",),
+    "name": ("name", "tag"),
+    "number": ("comment",),
+    "token_id": ("token",),
+    "message_id": ("delivery",),
+}
+
+
+def filled(route: str, scene: dict[str, str]) -> Iterator[str]:
+    """The address with all that fits in its places."""
+    places = re.findall(r"<(?:\w+:)?(\w+)>", route)
+    for chosen in itertools.product(*(FITTING.get(place, ("published",)) for place in places)):
+        address = route
+        for key in chosen:
+            address = re.sub(r"<[^>]+>", scene[key], address, count=1)
+        yield address
+
+
+def test_every_page_is_in_the_list(transactional_db: None) -> None:
+    call_command("catalogue", verbosity=0)
+    scene = make_scene()
+    listed = {
+        resolve(place.path.format(**scene).split("?")[0]).url_name for place in PAGES if place.status == 200
+    }
+    client = Client()
+    client.force_login(User.objects.get(username=MEMBER))
+    missing = set()
+    for name, route in routes(get_resolver().url_patterns):
+        if name in listed:
+            continue
+        for address in filled(route, scene):
+            answer = client.get(address)
+            whole = answer.status_code == 200 and not answer.streaming
+            if whole and answer.content[:200].lstrip().lower().startswith(b"<!doctype html"):
+                missing.add(f"{name} ({address})")
+                break
+    assert missing == set()
