@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,9 @@ from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
 from tests.gallery.pictures import picture_item
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -53,6 +57,31 @@ def test_a_series_is_priced_made_and_shown_as_one_group_and_its_settings_are_kep
     page.click("#prompt-lines .pick:has-text('a hill')")
     assert page.input_value("#prompt") == "a hill"
     assert member.complaints == []
+
+
+def test_the_price_is_of_the_last_change_though_the_answer_about_the_one_before_comes_after_it(
+    window: Open, alice: User
+) -> None:
+    member = window()
+    member.sign_in("alice")
+    page = member.open("/studio/?model=lucataco/flux-schnell-lora")
+    page.fill("#prompt", "a hill\na lake")
+    page.click("[popovertarget=series]")
+    held: list[Route] = []
+    page.route("**/studio/quote/", lambda route: held.append(route), times=1)
+    page.check("[name=each_line]")
+    for _ in range(600):
+        if held:
+            break
+        page.wait_for_timeout(50)
+    [first] = held
+    answer = first.fetch()
+    page.evaluate(
+        """() => { const seeds = document.querySelector("[name=seed_count]");
+        seeds.value = "2"; seeds.dispatchEvent(new Event("input", {bubbles: true})); }"""
+    )
+    first.fulfill(response=answer)
+    until(page, "document.getElementById('make').textContent.includes('Make 4')")
 
 
 def test_frames_are_reached_liked_and_thrown_away_by_keys_across_batches(window: Open, alice: User) -> None:
