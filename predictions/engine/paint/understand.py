@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .counting import MOST, count, repeated
 from .lexicon import LINKS
@@ -117,10 +118,12 @@ class _Found:
             bins[kind].append(value)
 
 
+@lru_cache(maxsize=4)
 def understand(prompt: str, negative_prompt: str = "") -> Understanding:
     """Read `prompt`, take out whatever `negative_prompt` names, and decide what to paint.
 
-    Never fails: an empty prompt, or one of unknown words only, becomes an abstract picture of its own.
+    Never fails: an empty prompt, or one of unknown words only, becomes an abstract picture of its own. The last few are
+    kept: the log, the sketch and each picture of one request ask for the same, and a long prompt takes seconds to read.
     """
     unwanted = {m for word in read(negative_prompt) for m in word.meanings if not m.startswith("stop:")}
     words = [_without(word, unwanted) for word in read(prompt)]

@@ -33,6 +33,13 @@ def _english() -> dict[str, tuple[str, ...]]:
 
 
 @cache
+def _beginnings() -> frozenset[str]:
+    """The words with which a phrase of several words can begin."""
+    phrases = (word.partition("_") for word in (*_english(), *STOPWORDS))
+    return frozenset(first for first, more, _ in phrases if more)
+
+
+@cache
 def _chinese() -> dict[str, tuple[str, ...]]:
     meant = {word: tuple(key.split()) for key, words in CHINESE.items() for word in words.split()}
     return {**dict.fromkeys(CHINESE_IDLE.split(), ()), **meant}
@@ -62,7 +69,8 @@ def _match_english(run: list[str], clause: int) -> list[Word]:
     words: list[Word] = []
     at = 0
     while at < len(run):
-        for length in range(min(_LONGEST_PHRASE, len(run) - at), 0, -1):
+        longest = min(_LONGEST_PHRASE, len(run) - at) if run[at] in _beginnings() else 1
+        for length in range(longest, 0, -1):
             part = run[at : at + length]
             meanings = _look_up(part)
             if meanings or length == 1:
