@@ -1,7 +1,7 @@
 // The sheet while pictures are made: what changed is patched in, looks follow each other without a gap, the finished
 // picture takes their place, and what was begun elsewhere appears on top. It asks when the stream says so, never by itself.
 
-import { adopt, adopted, patch } from "./patch.js";
+import { adopt, adopted, disown, patch } from "./patch.js";
 import { insertQuietly } from "./quiet.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -12,7 +12,7 @@ const SOON_MS = 100;
 const MOST = 100;
 const MOST_AGAIN = 24;
 const batches = document.getElementById("batches");
-// By frame: the last look that is decoded, kept while the page replaces what is around it.
+// By frame: the last look that is decoded, or the first of all, kept while the page replaces what is around it.
 const shown = new Map();
 
 // -- Looks ----------------------------------------------------------------------------------------------------
@@ -25,17 +25,28 @@ function develop(print) {
     for (const look of print.querySelectorAll(":scope > .look")) look.remove();
     return;
   }
-  if (before && next !== before && before.parentNode !== print) print.prepend(before);
+  if (before && next !== before) {
+    // It lies below the next one until that has faded in, however often the page is brought up to date meanwhile.
+    disown(before);
+    if (before.parentNode !== print) next ? next.before(before) : print.prepend(before);
+  }
   if (!next || next === before || next.dataset.decoding) return;
-  if (before) next.classList.add("coming");
-  before?.after(next);
+  if (before) {
+    next.classList.add("coming");
+    before.after(next);
+  } else {
+    shown.set(key, next);
+  }
   next.dataset.decoding = "1";
   next.decode().then(() => {
-    if (!next.isConnected) return;
+    if (!before || !next.isConnected) return;
     shown.set(key, next);
     next.classList.remove("coming");
-    if (before) setTimeout(() => before.remove(), FADE_MS);
-  }, () => next.remove());
+    Promise.allSettled(next.getAnimations().map((fade) => fade.finished)).then(() => before.remove());
+  }, () => {
+    next.remove();
+    if (shown.get(key) === next) shown.delete(key);
+  });
 }
 
 function fix(print) {

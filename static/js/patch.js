@@ -77,6 +77,9 @@ function skipForeign(node, leaving) {
   return one;
 }
 
+/** Take an element for a script's own: it stays, whatever the server says, until a script removes it. */
+export const disown = (element) => said.delete(element);
+
 /** Whether an element was said by the server, as far as is known here. */
 export const adopted = (element) => said.has(element);
 

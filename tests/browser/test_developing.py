@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -17,6 +18,9 @@ from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
 WATCH = """() => {
@@ -24,13 +28,20 @@ WATCH = """() => {
   const frame = () => {
     const tray = document.querySelector(".batch .tray");
     const look = tray && [...tray.querySelectorAll(".look")].find(
-      one => one.complete && one.naturalWidth && getComputedStyle(one).opacity !== "0");
+      one => one.complete && one.naturalWidth && getComputedStyle(one).opacity === "1");
     if (look) window.had = true; else if (tray && window.had) window.gaps += 1;
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
 }"""
-"""Counts the frames that showed an empty tray although there had been a look."""
+"""Counts the frames that showed the empty tray, if only through a look that is coming, although there had been one."""
+LATE = """let first = true;
+const decode = HTMLImageElement.prototype.decode;
+HTMLImageElement.prototype.decode = async function () {
+  if (first) { first = false; await new Promise((done) => setTimeout(done, 5000)); }
+  return decode.call(this);
+};"""
+"""Has the first picture said to be decoded long after it is seen, as on a busy machine."""
 
 
 @pytest.fixture
@@ -80,6 +91,26 @@ def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_
     page.wait_for_selector(".batch.succeeded .frame.done img")
     until(page, "!document.querySelector('.fixing') && !document.querySelector('.look')")
     assert alice.shift() < 0.02
+    assert alice.complaints == []
+
+
+def test_the_first_look_stays_until_the_second_is_there_though_it_was_decoded_late(
+    window: Open, running: Prediction
+) -> None:
+    alice = window()
+    alice.run_first(LATE)
+    alice.sign_in("alice")
+    page = alice.open("/studio/")
+    until(page, shown(1))
+    page.evaluate(WATCH)
+    coming: list[Route] = []
+    page.route("**/preview?n=2", lambda route: coming.append(route))
+    show(running, 0.3, "green")
+    until(page, "document.querySelectorAll('.tray .look[src$=\"n=2\"]').length === 1")
+    page.wait_for_timeout(100)
+    coming.pop().continue_()
+    until(page, shown(2))
+    assert page.evaluate("[window.had, window.gaps]") == [True, 0]
     assert alice.complaints == []
 
 
