@@ -35,6 +35,8 @@ WATCH = """() => {
   requestAnimationFrame(frame);
 }"""
 """Counts the frames that showed the empty tray, if only through a look that is coming, although there had been one."""
+ASK = "() => setInterval(() => htmx.trigger('#live', 'develop'), 20)"
+"""Brings the page up to date again and again, more often than the news of many predictions would."""
 LATE = """let first = true;
 const decode = HTMLImageElement.prototype.decode;
 HTMLImageElement.prototype.decode = async function () {
@@ -91,6 +93,22 @@ def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_
     page.wait_for_selector(".batch.succeeded .frame.done img")
     until(page, "!document.querySelector('.fixing') && !document.querySelector('.look')")
     assert alice.shift() < 0.02
+    assert alice.complaints == []
+
+
+def test_a_look_fades_in_over_the_one_before_however_often_the_page_is_brought_up_to_date(
+    window: Open, running: Prediction
+) -> None:
+    alice = window()
+    alice.sign_in("alice")
+    page = alice.open("/studio/")
+    until(page, shown(1))
+    page.evaluate(WATCH)
+    page.evaluate(ASK)
+    for number, (progress, colour) in enumerate([(0.3, "green"), (0.6, "blue")], start=2):
+        show(running, progress, colour)
+        until(page, shown(number))
+    assert page.evaluate("[window.had, window.gaps]") == [True, 0]
     assert alice.complaints == []
 
 

@@ -139,7 +139,7 @@ def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loa
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.fill("#prompt", "a lighthouse in the fog")
     # They sign in anew in another tab, which makes every form of this page old.
-    again = Window(member.context, member.base)
+    again = Window(member.context.new_page(), member.base)
     again.open("/accounts/logout/")
     again.page.click("main form button")
     again.page.wait_for_url(lambda url: "logout" not in url)
