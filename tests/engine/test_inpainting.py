@@ -202,7 +202,7 @@ def energy(picture: Pixels, hole: Mask) -> float:
     ("name", "side", "radius"), [("grass", 512, 60), ("gravel", 256, 36), ("brick", 256, 36)]
 )
 def test_texture_goes_on_where_a_smear_would_end_it(name: str, side: int, radius: int) -> None:
-    # The middle of the photograph: the smaller picture has no smaller grains.
+    # A part of the photograph: the smaller picture has no smaller grains.
     picture = square(getattr(data, name)(), 512)[:side, :side].copy()
     hole = disc(side, radius)
     truth = energy(picture, hole)
