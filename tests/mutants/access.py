@@ -25,8 +25,8 @@ MUTANTS = [
     ),
     Mutant(
         ITEMS,
-        "item = with_files(Item.objects.owned_by(account)).filter(public_id=public_id).first()",
-        "item = with_files(Item.objects.all()).filter(public_id=public_id).first()",
+        "found(_OWNED.first(account=account.pk, public_id=public_id))",
+        "found(_ANY.first(public_id=public_id))",
         "A member can change another one's pictures.",
         STRANGERS,
     ),

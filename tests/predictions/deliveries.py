@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts.models import ApiToken, User
 from predictions.models import Delivery, Prediction, Version
-from predictions.running import posting
+from predictions.running import hints, posting
 from tests import factories
 from tests.receiver import Receiver
 
@@ -37,6 +37,7 @@ def owed(user: User, version: Version, url: str, event: str = "completed") -> De
     """One delivery that is due."""
     row = hooked(user, version, url)
     made = Delivery.objects.create(account=row.account, prediction=row, event=event)
+    hints.give(hints.DELIVERIES)
     return Delivery.objects.get(pk=made.pk)
 
 
