@@ -16,10 +16,12 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,7 +40,22 @@ TELLING_S = 5.0
 
 
 def pytest(lane: str, arguments: list[str], environment: Mapping[str, str] | None = None) -> int:
-    """Run pytest as the lane; its exit code, after the second try where there was one."""
+    """Run pytest as the lane and say what it took; its exit code, after the second try where there was one."""
+    began, before = time.monotonic(), _processor()
+    try:
+        return _tried(lane, arguments, environment)
+    finally:
+        took = f"{time.monotonic() - began:.0f} s, {_processor() - before:.0f} s of processor"
+        print(f"{lane}: {took}", flush=True)
+
+
+def _processor() -> float:
+    """Seconds that ended processes below this one have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _tried(lane: str, arguments: list[str], environment: Mapping[str, str] | None) -> int:
     # Absolute: pytest would look for it from the folder of its settings.
     cache = (CACHES / lane.replace(" ", "-")).absolute()
     shutil.rmtree(cache, ignore_errors=True)
