@@ -65,8 +65,9 @@ def _tried(lane: str, arguments: list[str], environment: Mapping[str, str] | Non
     if code != FAILED or not 1 <= len(names) <= FEW:
         return code
     print(f"\n{lane}: a second try, alone, for {', '.join(names)}\n", flush=True)
-    # The last `-n` counts; nothing runs beside these.
-    again = _run([*command, "--last-failed", "-n", "0"], environment)
+    # The last counts; nothing runs beside these.
+    alone = ["--processes", "0"] if "--processes" in command else []
+    again = _run([*command, "--last-failed", *alone], environment)
     if again == 0:
         _note(names)
     return again

@@ -26,6 +26,9 @@ from predictions.models import Version
 from predictions.policy import rules
 from predictions.upstreams import configured
 from tests import either, emptying, factories, migrated
+from tests.settings import move
+
+pytest_plugins = ["tests.parallel"]
 
 FIXTURES_S = 480.0
 """What the fixtures of a test may take on top of its own time: on a busy machine the first one of a worker waits
@@ -67,6 +70,11 @@ def _bound(item: pytest.Item) -> None:
     seconds = float(own.args[0] if own else item.config.getini("timeout"))
     if seconds:  # 0: one that is asked to take as long as it takes
         item.add_marker(pytest.mark.timeout(seconds + FIXTURES_S, func_only=False), append=False)
+
+
+def pytest_forked(name: str) -> None:
+    """A folder of its own for each of the processes that are forked to run tests."""
+    move(name)
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,7 @@
 """Darkroom's own settings with a data folder of this test process, so that no installation is touched.
 
-Loaded before any conftest. Each xdist worker has a folder (and a database) of its own; a child process that
-a test starts inherits the environment and so the same folder.
+Loaded before any conftest. Each of the forked processes (`tests/parallel.py`) has a folder (and a database) of its own;
+a child process that a test starts inherits the environment and so the same folder.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 _BASE = "DARKROOM_TEST_DATA"
+_WORKER = "DARKROOM_TEST_WORKER"
 if _BASE not in os.environ:
     _made = tempfile.mkdtemp(prefix="darkroom-test-")
     os.environ[_BASE] = _made
     # Only the process that made it removes it, never a worker or a forked child of it.
     _owner = os.getpid()
     atexit.register(lambda: os.getpid() == _owner and shutil.rmtree(_made, ignore_errors=True))
-_folder = Path(os.environ[_BASE]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+_folder = Path(os.environ[_BASE]) / os.environ.get(_WORKER, "main")
 os.environ["DARKROOM_DATA"] = str(_folder)
 os.environ.setdefault("DARKROOM_ENGINE_SLOTS", "2")
 
@@ -42,3 +44,26 @@ INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
 # In memory: what one test asked an upstream's key to wait for is nothing to the next.
 UPSTREAM_PACES = None
 WHITENOISE_AUTOREFRESH = True
+
+
+def move(worker: str) -> None:
+    """Give a forked process a folder of its own, a copy of this one; its settings name that from then on."""
+    from django.conf import settings
+
+    before, now = str(_folder), str(_folder.with_name(worker))
+    shutil.copytree(before, now)
+    os.environ[_WORKER], os.environ["DARKROOM_DATA"] = worker, now
+
+    def moved(value: Any) -> Any:
+        """In place where it can hold others: Django hands out what is inside `DATABASES` and `STORAGES`."""
+        if isinstance(value, dict):
+            value.update({name: moved(one) for name, one in value.items()})
+        elif isinstance(value, list):
+            value[:] = map(moved, value)
+        elif isinstance(value, str | Path) and str(value).startswith(before):
+            return type(value)(now + str(value).removeprefix(before))
+        return value
+
+    for name in dir(settings):
+        if name.isupper() and (value := getattr(settings, name)) is not (new := moved(value)):
+            setattr(settings, name, new)

@@ -1,11 +1,11 @@
 """Which tests the lane on PostgreSQL can leave out: `python -m tests.postgres --choose`.
 
 The whole lane is run there once, and every statement that each test sends is written down: its text without what
-differs from call to call. Chosen are, as few and as quick as will do, tests that together send every text that any of
-them sends, and all in which the answer is more than the text: those with transactions, threads or errors of the
-database, those that ask for words, dates or what is inside JSON, and those in `WHOLE`. The others stand in
-`tests/either.txt` and run there by `script/test --all-databases` alone. What that list does not name, a new test
-above all, runs on both.
+differs from call to call, and how it was sent: from another thread, in a test that commits, refused by the database.
+Chosen are, as few and as quick as will do, tests that together send every text in each of these ways in which any of
+them sends it, and all in which the answer is more than the text: races, what asks for words, dates or the inside of
+JSON, and those in `WHOLE`. The others stand in `tests/either.txt` and run there by `script/test --all-databases` alone.
+What that list does not name, a new test above all, runs on both.
 
 As a plugin (`pytest -p tests.statements`) this module writes down the statements.
 """
@@ -35,7 +35,7 @@ FOLDER = "DARKROOM_TEST_STATEMENTS"
 """The variable with the folder into which each process of pytest writes what its tests sent."""
 COMPUTING = "not browser and not server and not redis and not clients and not seeds and not schemathesis and not local"
 LANE = [
-    "-p", "tests.statements", "-n", "auto", "--dist", "worksteal", "-m", f"database and {COMPUTING}",
+    "-p", "tests.statements", "--processes", "4", "-m", f"database and {COMPUTING}",
     "--ignore=tests/engine", "--ignore=tests/providers", "--ignore=tests/local",
 ]  # fmt: skip
 """The lane as `script/test` has it, with this plugin."""
@@ -73,6 +73,14 @@ def plain(sql: str) -> str:
     """A statement's text without its literals, how many rows it writes, and how long its lists are."""
     text = _SAVEPOINTS.sub(r"\1", sql)
     return _LITERALS.sub("?", _LISTS.sub("(%s…)", _ROWS.sub(r"\1…", text)))
+
+
+def _races(item: pytest.Item) -> bool:
+    """Whether the test's file has threads that race."""
+    used = vars(getattr(item, "module", None) or object).values()
+    return any(
+        "tests.races" in (getattr(one, "__module__", ""), getattr(one, "__name__", "")) for one in used
+    )
 
 
 @dataclass
@@ -145,20 +153,24 @@ class Recorder:
         self._tests: dict[str, Sent] = defaultdict(Sent)
         self._now = ""
         self._main = threading.get_ident()
+        self._commits = False
+        self._last: dict[int, str] = {}
 
     def note(self, query: Any) -> None:
         """One statement."""
         text = plain(query if isinstance(query, str) else str(query))
         sent = self._tests[self._now]
-        sent.texts.add(text)
-        if threading.get_ident() != self._main:
-            sent.reason = sent.reason or "threads"
-        elif _OF_A_KIND.search(text):
+        if _OF_A_KIND.search(text):
             sent.reason = sent.reason or "of a kind"
+        thread = threading.get_ident()
+        text = f"{text} -- {'a thread' if thread != self._main else ''}{' commits' if self._commits else ''}"
+        sent.texts.add(text)
+        self._last[thread] = text
 
-    def error(self) -> None:
-        """The database refused something."""
-        self._tests[self._now].reason = "errors"
+    def error(self, error: BaseException) -> None:
+        """The database refused what the thread sent last, or there was no database."""
+        text = self._last.get(threading.get_ident(), "")
+        self._tests[self._now].texts.add(f"{text} {type(error).__name__}")
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -167,8 +179,9 @@ class Recorder:
             self._tests[self._now].reason = "whole"
         asked = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
-        if asked or (marker and (marker.args or marker.kwargs)):
-            self._tests[self._now].reason = "transactions"
+        self._commits = bool(asked or (marker and (marker.args or marker.kwargs)))
+        if self._commits and _races(item):
+            self._tests[self._now].reason = "races"
         yield
         self._tests[self._now].seconds = time.process_time() - began
 
@@ -184,12 +197,12 @@ class Recorder:
             name: ([numbers[text] for text in sent.texts], sent.seconds, sent.reason)
             for name, sent in self._tests.items()
         }
-        path = self._folder / f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.json"
+        path = self._folder / f"{os.environ.get('DARKROOM_TEST_WORKER', 'main')}.json"
         path.write_text(json.dumps({"texts": texts, "tests": tests}))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if FOLDER not in os.environ or getattr(config.option, "numprocesses", None):
+    if FOLDER not in os.environ:
         return
     import psycopg
 
@@ -203,8 +216,8 @@ def pytest_configure(config: pytest.Config) -> None:
     made = psycopg.Error.__init__
 
     def failed(self: psycopg.Error, *given: Any, **named: Any) -> None:
-        recorder.error()
         made(self, *given, **named)
+        recorder.error(self)
 
     psycopg.Error.__init__ = failed  # type: ignore[method-assign]
     config.pluginmanager.register(recorder)
