@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -21,6 +22,8 @@ from config.serving import LeanHandler
 from predictions.running import holding, waiting
 from tests.serving import urls
 
+TICK_S = 0.05
+
 
 class Served:
     """A uvicorn in a thread, for the length of a `with` block."""
@@ -30,11 +33,16 @@ class Served:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.server = webserver.Server(webserver.configuration(app=app), connections)
+        # What is over is seen sooner than in service.
+        self.server.tick_s = TICK_S
         self.thread = threading.Thread(
             target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
         )
         headers = {"X-Request-Id": "the-same-for-all"}
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60)
+        # Nothing is encrypted here; to read the certificates of the world takes longer than a test.
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60, verify=False
+        )
         self.connections: list[socket.socket] = []
 
     def __enter__(self) -> Served:
@@ -55,7 +63,8 @@ class Served:
     def stop(self) -> None:
         """Nobody listens any more; connections of `connect` may still be read."""
         self.client.close()
-        self.server.should_exit = True
+        # As a signal does: it sleeps until one wakes it, or for as long as a tick.
+        self.server.handle_exit(signal.SIGTERM, None)
         self.thread.join(20)
         assert not self.thread.is_alive()
 

@@ -11,7 +11,7 @@ import pytest
 
 from config import connections
 from config.serving import LeanHandler
-from tests.serving.conftest import Serve, Served
+from tests.serving.conftest import TICK_S, Serve, Served
 from tests.serving.urls import LARGE, event
 
 HELLO = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -122,7 +122,7 @@ def test_an_answer_may_take_as_long_as_it_takes(lean: Served, monkeypatch: pytes
     monkeypatch.setattr(connections, "IDLE_S", 0.1)
     connection = lean.connect("GET /parts HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     answer(connection)
-    time.sleep(2.5)
+    time.sleep(10 * TICK_S)
     event("go on").set()
 
     assert "second," in all_of(connection)
@@ -142,7 +142,7 @@ def test_a_slow_reader_gets_the_whole_answer_of_a_connection_that_ends(
 ) -> None:
     monkeypatch.setattr(connections, "LINGER_SILENCE_S", 0.1)
     connection = lean.connect(f"GET /large HTTP/1.1\r\n{UPGRADE}\r\n")
-    time.sleep(3)
+    time.sleep(12 * TICK_S)
 
     assert len(all_of(connection).partition("\r\n\r\n")[2]) == LARGE
 

@@ -26,7 +26,7 @@ from tests.serving.urls import event
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("EARLY_REFUSALS", "1"))
 AT_ONCE = 5
-SIZE, PART, PAUSE_S = 16_000_000, 64_000, 0.002
+SIZE, PART, PAUSE_S = 16_000_000, 64_000, 0.001
 ANNOUNCED = f"Content-Length: {SIZE}\r\n"
 TOKEN = "Authorization: Bearer {token}\r\n"
 
@@ -55,7 +55,7 @@ CASES = {
     "nobody at the studio's uploads": Case(401, "POST /studio/upload/", says='"detail"'),
     "nobody at the sign-in": Case(403, "POST /accounts/login/", says="<html"),
     "an unknown address": Case(404, "POST /v1/nothing/here", says='"status": 404'),
-    "a half head": Case(408, "POST /v1/files", "X-Half: ", pause=1.5, changed={"HEAD_S": 0.1}),
+    "a half head": Case(408, "POST /v1/files", "X-Half: ", pause=0.8, changed={"HEAD_S": 0.1}),
     "a body too slow": Case(
         408, "POST /v1/files", TOKEN + ANNOUNCED, '"status": 408', changed={"GRACE_S": 0.05, "RATE": 10**9}
     ),
