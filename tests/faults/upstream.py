@@ -29,6 +29,7 @@ from predictions.models import (
 from predictions.models import Upstream as UpstreamRow
 from predictions.models.prediction import ENDED, LIVE
 from predictions.providers.upstream import pace
+from predictions.upstreams import configured
 from tests import emptying, factories, fakes
 from tests.upstream import Upstream, painting
 from tests.upstreams.rows import make_upstream
@@ -68,7 +69,13 @@ class World:
     version: Version
     rows: list[UpstreamRow] = field(default_factory=list)
 
-    def add(self, name: str = "loop", *, secret: str = PLANTED, **fields: Any) -> UpstreamKey:
+    def begin_anew(self) -> None:
+        """The service forgets what it was asked, and the upstreams so far get nothing more."""
+        self.there.forget()
+        UpstreamRow.objects.filter(pk__in=[row.pk for row in self.rows]).update(enabled=False)
+        configured.reset()
+
+    def add(self, name: str = "", *, secret: str = PLANTED, **fields: Any) -> UpstreamKey:
         """One more upstream with one key."""
         values = {
             "url": self.there.url,
@@ -78,7 +85,7 @@ class World:
             **fields,
         }
         self.there.settings.tokens |= {secret}
-        row = make_upstream(name, secret=secret, **values)
+        row = make_upstream(name or f"loop{len(self.rows)}", secret=secret, **values)
         self.rows.append(row)
         return row.keys.get()
 
@@ -136,6 +143,10 @@ class World:
     def _is_over(self, prediction: Prediction) -> bool:
         row = Prediction.objects.values("status", "upstream_open").get(pk=prediction.pk)
         return row["status"] in ENDED and not row["upstream_open"]
+
+    def balance(self) -> int:
+        """Micro-credits that the member has left."""
+        return factories.account_of(self.member).balance
 
     # -- what came of it -------------------------------------------------------------------------------------
     def starts(self, prediction: Prediction) -> list[int]:
