@@ -12,7 +12,8 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.core.management.base import SystemCheckError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -39,11 +40,17 @@ def paper() -> Iterator[Path]:
     path.unlink(missing_ok=True)
 
 
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for collected files: what is in it is what the first start of these tests has put there."""
+    return tmp_path_factory.mktemp("collected") / "static"
+
+
 @pytest.fixture(autouse=True)
-def static(settings: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder for collected files that no other test looks into."""
-    settings.STATIC_ROOT = tmp_path / "static"  # type: ignore[attr-defined]
-    return tmp_path / "static"
+def static(settings: Any, collected: Path) -> Path:
+    """A folder for collected files that the tests of no other module look into."""
+    settings.STATIC_ROOT = collected
+    return collected
 
 
 def test_it_makes_an_administrator_whose_words_nobody_else_can_read(paper: Path) -> None:
@@ -195,6 +202,75 @@ def test_it_refuses_a_restored_database_of_other_secrets_that_has_no_fingerprint
     call_command("keys", "accept")
     call_command("prepare", skip_checks=True)
     assert SecretFingerprint.objects.filter(kind=kind).exists()
+
+
+STARTS = [("web", "--port", "1"), ("work",), ("prepare",), ("token", "admin")]
+
+
+@pytest.fixture
+def refused() -> Callable[..., str]:
+    """A function that answers why a command does not begin what it is for."""
+
+    def begun(*words: Any, **options: Any) -> None:
+        raise AssertionError("it began")
+
+    def ask(name: str, *words: str) -> str:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemCheckError) as why:
+            patch.setattr(type(load_command_class(get_commands()[name], name)), "handle", begun)
+            call_command(name, *words, skip_checks=False)
+        return str(why.value)
+
+    return ask
+
+
+@pytest.mark.parametrize("words", STARTS, ids=" ".join)
+def test_no_start_begins_with_other_secrets(
+    words: tuple[str, ...], refused: Callable[..., str], paper: Path, settings: Any
+) -> None:
+    call_command("prepare")
+    have_other_keys(settings)
+    assert "DARKROOM_KEYS: this database was made with other values than this process" in refused(*words)
+    have_another_secret_key(settings)
+    assert "DARKROOM_SECRET_KEY and DARKROOM_KEYS: this database was made" in refused(*words)
+
+
+@pytest.mark.parametrize("words", STARTS, ids=" ".join)
+def test_no_start_begins_on_a_database_of_a_newer_version(
+    words: tuple[str, ...], refused: Callable[..., str], paper: Path
+) -> None:
+    MigrationRecorder(connection).record_applied("gallery", "9999_x")
+    assert "was migrated by a newer Darkroom (gallery 9999_x is not known here)" in refused(*words)
+
+
+def test_a_new_secret_takes_the_place_of_an_old_one_in_two_steps(
+    refused: Callable[..., str], paper: Path, settings: Any
+) -> None:
+    def have(*keys: str) -> None:
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = keys[0], list(keys[1:])
+
+    old, new = settings.SECRET_KEY, "n" * 50
+    call_command("prepare")
+    have(new, old)
+    call_command("prepare", skip_checks=False)
+    # Until all have changed, both fit.
+    have(old)
+    call_command("token", "admin", skip_checks=False)
+    have(new)
+    call_command("prepare", skip_checks=False)
+    have(old)
+    assert "DARKROOM_SECRET_KEY: this database" in refused("token", "admin")
+
+
+def test_a_key_that_is_added_to_the_file_and_takes_over_fits(
+    paper: Path, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAULT_KEYS_FILE = tmp_path / "keys"
+    settings.VAULT_KEYS_FILE.write_text(vault.new_key())
+    call_command("prepare")
+    call_command("keys", "rotate", "--add")
+    newest, _older = settings.VAULT_KEYS_FILE.read_text().split()
+    settings.VAULT_KEYS_FILE.write_text(newest)
+    call_command("prepare", skip_checks=False)
 
 
 def test_it_takes_a_restored_database_of_its_own_secrets_though_one_value_was_lost_long_ago(
