@@ -27,6 +27,8 @@ from tests.upstream.faults import UnknownFault
 SDXL = "stability-ai/sdxl:7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
 PLAIN = "stability-ai/stable-diffusion"
 PICTURE = "data:image/png;base64," + base64.b64encode(b"a picture").decode()
+# One for all, and nothing is encrypted: to read the certificates of the world takes longer than most of these tests.
+HTTP = httpx.Client(trust_env=False, timeout=60, verify=False)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +46,7 @@ def there(shared: Upstream) -> Upstream:
 
 def ask(there: Upstream, method: str, path: str, **more: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {there.token}", **more.pop("headers", {})}
-    with httpx.Client(trust_env=False, timeout=60) as client:
-        return client.request(method, there.url + path, headers=headers, **more)
+    return HTTP.request(method, there.url + path, headers=headers, **more)
 
 
 def create(there: Upstream, prompt: str = "a cat", key: str = "", **more: Any) -> httpx.Response:
@@ -58,7 +59,7 @@ def create(there: Upstream, prompt: str = "a cat", key: str = "", **more: Any) -
 def test_the_published_client_runs_a_model_and_reads_its_pictures(there: Upstream) -> None:
     client = replicate.Client(api_token=there.token, base_url=there.origin)
     outputs = client.run(SDXL, input={"prompt": "a fox", "num_outputs": 2, "width": 96, "height": 64})
-    pictures = [Image.open(io.BytesIO(httpx.get(str(one), trust_env=False).content)) for one in outputs]
+    pictures = [Image.open(io.BytesIO(HTTP.get(str(one)).content)) for one in outputs]
     assert [one.size for one in pictures] == [(96, 64), (96, 64)]
     assert pictures[0].tobytes() != pictures[1].tobytes()
 
@@ -76,7 +77,7 @@ def test_every_model_gives_what_its_schema_promises_and_the_same_again(there: Up
         assert isinstance(done["output"], list) == model.gives_list
         if model.gives_files:
             urls = done["output"] if model.gives_list else [done["output"]]
-            outputs.append([httpx.get(url, trust_env=False).content for url in urls])
+            outputs.append([HTTP.get(url).content for url in urls])
         else:
             outputs.append(done["output"])
     assert outputs[0] == outputs[1]
@@ -137,7 +138,7 @@ def test_statuses_come_over_time_and_a_cancel_ends_them(there: Upstream) -> None
 def test_the_seeds_mount_answers_200(there: Upstream) -> None:
     body = {"version": SDXL, "input": {"prompt": "a fox"}}
     url = there.origin + "/replicate/v1/predictions"
-    answer = httpx.post(url, json=body, headers={"Authorization": f"Bearer {there.token}"}, trust_env=False)
+    answer = HTTP.post(url, json=body, headers={"Authorization": f"Bearer {there.token}"})
     assert answer.status_code == 200
     assert answer.json()["urls"]["get"].startswith(url)
 
@@ -215,7 +216,7 @@ def test_a_rule_for_outputs_counts_the_fetches_of_each(there: Upstream) -> None:
     there.fault("output-500*1")
     for _ in range(2):
         url = ask(there, "GET", f"/predictions/{create(there).json()['id']}").json()["output"][0]
-        assert [httpx.get(url, trust_env=False).status_code for _ in range(2)] == [500, 200]
+        assert [HTTP.get(url).status_code for _ in range(2)] == [500, 200]
 
 
 def test_chances_are_the_same_for_the_same_seed() -> None:
@@ -238,7 +239,7 @@ def test_a_lost_answer_may_have_started_something_or_not(there: Upstream, words:
 
 
 def test_a_hanging_answer_ends_when_the_caller_leaves(there: Upstream) -> None:
-    with pytest.raises(httpx.ReadTimeout), httpx.Client(trust_env=False, timeout=0.2) as client:
+    with pytest.raises(httpx.ReadTimeout), httpx.Client(trust_env=False, verify=False, timeout=0.2) as client:
         body = {"version": PLAIN, "input": {"prompt": "fault:create-hang-after"}}
         client.post(there.url + "/predictions", json=body, headers={"Authorization": f"Bearer {there.token}"})
     eventually(lambda: sum(there.starts().values()) == 1)
@@ -279,7 +280,7 @@ def test_a_broken_answer_cannot_be_read(there: Upstream, kind: str) -> None:
 
 
 def test_a_gzip_bomb_is_small_on_the_wire(there: Upstream) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         body = {"version": PLAIN, "input": {"prompt": "fault:create-bomb"}}
         headers = {"Authorization": f"Bearer {there.token}"}
         with client.stream("POST", there.url + "/predictions", json=body, headers=headers) as answer:
@@ -321,7 +322,7 @@ def test_a_run_goes_as_its_fault_says(there: Upstream, fault: str, seen: list[An
 def test_an_output_is_wrong_as_its_fault_says(there: Upstream, fault: str, status: int, fits: Any) -> None:
     made = create(there, f"a cat fault:output-{fault}").json()
     url = ask(there, "GET", f"/predictions/{made['id']}").json()["output"][0]
-    answer = httpx.get(url, trust_env=False)
+    answer = HTTP.get(url)
     assert answer.status_code == status
     assert fits(answer.content)
 
@@ -329,7 +330,7 @@ def test_an_output_is_wrong_as_its_fault_says(there: Upstream, fault: str, statu
 def test_one_of_several_outputs_may_be_gone(there: Upstream) -> None:
     made = create(there, "a cat fault:output-gone=1", num_outputs=3).json()
     urls = ask(there, "GET", f"/predictions/{made['id']}").json()["output"]
-    assert [httpx.get(url, trust_env=False).status_code for url in urls] == [200, 404, 200]
+    assert [HTTP.get(url).status_code for url in urls] == [200, 404, 200]
 
 
 def test_a_fault_that_does_not_exist_is_an_error(there: Upstream) -> None:
@@ -353,13 +354,13 @@ def test_a_killed_service_leaves_its_journal(tmp_path: Path) -> None:
         process.ask("/_faults", {"fault": "create-500", "match": "dog"})
         body = {"version": PLAIN, "input": {"prompt": "a cat"}}
         headers = {"Authorization": f"Bearer {process.token}", "Idempotency-Key": "k-0"}
-        answer = httpx.post(process.url + "/predictions", json=body, headers=headers, trust_env=False)
+        answer = HTTP.post(process.url + "/predictions", json=body, headers=headers)
         assert answer.status_code == 201
     finally:
         process.kill()
     assert process.starts() == {"k-0": 1}
     with pytest.raises(httpx.ConnectError):
-        httpx.get(process.url + "/account", trust_env=False)
+        HTTP.get(process.url + "/account")
 
 
 def test_it_lists_its_faults_for_people() -> None:

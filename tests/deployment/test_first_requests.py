@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests import prefab
 from tests.deployment.conftest import StartWeb, member_token
@@ -61,14 +62,12 @@ def test_first_requests_load_no_module(tmp_path: Path) -> None:
 
 
 def test_a_web_process_with_an_empty_data_folder_serves_pages(start_web: StartWeb, tmp_path: Path) -> None:
-    first = House(tmp_path / "first")
-    prefab.furnish(first.data)
-    first.manage("prepare")
+    prefab.furnish(tmp_path / "first")
     web = start_web(
         bare=True,
-        DARKROOM_DATABASE_URL=f"sqlite://{first.data}/darkroom.sqlite3",
-        DARKROOM_SECRET_KEY=(first.data / "secret_key").read_text(),
-        DARKROOM_KEYS=(first.data / "keys").read_text(),
+        DARKROOM_DATABASE_URL=f"sqlite://{tmp_path}/first/darkroom.sqlite3",
+        DARKROOM_SECRET_KEY="k" * 50,
+        DARKROOM_KEYS=Fernet.generate_key().decode(),
     ).listens()
     assert web.at_once([web.request("/") for _one in range(TOGETHER)]) == [200] * TOGETHER
     assert web.get("/readyz").json()["status"] == "ok"

@@ -35,7 +35,7 @@ class Web:
 
     def get(self, path: str = "/nowhere") -> httpx.Response:
         """An answer of the process; a connection waits in the socket while none is accepted."""
-        return httpx.get(f"http://127.0.0.1:{self.listener.getsockname()[1]}{path}", timeout=60)
+        return httpx.get(f"http://127.0.0.1:{self.listener.getsockname()[1]}{path}", timeout=60, verify=False)
 
 
 @pytest.fixture
@@ -47,28 +47,21 @@ def web() -> Iterator[Web]:
     made.listener.close()
 
 
-def test_it_serves_on_the_socket_it_was_given(web: Web) -> None:
+@pooled
+def test_it_serves_on_the_socket_it_was_given_and_ends_without_error_when_it_is_asked_to(web: Web) -> None:
     assert web.get().status_code == 404
-
-
-def test_it_may_hold_more_connections_than_the_usual_limit(web: Web) -> None:
-    web.get()
+    # It may hold more connections than the usual limit.
     limits = Path(f"/proc/{web.process.pid}/limits").read_text()
     soft, hard = next(line for line in limits.splitlines() if line.startswith("Max open files")).split()[3:5]
-
     assert int(soft) == min(int(hard), 65_536)
-
-
-@pooled
-def test_it_ends_without_error_when_it_is_asked_to(web: Web) -> None:
-    web.get()
 
     web.process.send_signal(signal.SIGTERM)
 
     assert web.process.wait(60) == 0
 
 
-def test_a_request_made_while_it_is_down_is_answered_by_the_next(web: Web) -> None:
+@pooled
+def test_a_request_made_while_it_is_down_is_answered_by_the_next_which_ends_with_its_leash(web: Web) -> None:
     web.get()
     web.process.kill()
     web.process.wait()
@@ -80,11 +73,6 @@ def test_a_request_made_while_it_is_down_is_answered_by_the_next(web: Web) -> No
     request.settimeout(60)
     assert request.recv(100).startswith(b"HTTP/1.1 404")
     request.close()
-
-
-@pooled
-def test_it_ends_with_the_one_who_holds_its_leash(web: Web) -> None:
-    web.get()
 
     os.close(web.held_end)
 
