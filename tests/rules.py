@@ -34,6 +34,22 @@ class Source:
         """Every call in it, with what is called as text."""
         return [(node, ast.unparse(node.func)) for node in self.nodes if isinstance(node, ast.Call)]
 
+    @cached_property
+    def targets(self) -> list[tuple[int, ast.Attribute]]:
+        """Every attribute that is set in it, with the line."""
+        return [(node.lineno, target) for node in self.nodes for target in _targets(node)]  # type: ignore[attr-defined]
+
+    @cached_property
+    def writes(self) -> list[tuple[int, str, set[str]]]:
+        """Every call of what writes rows, by line: what is called, and the names that it is given."""
+        return [
+            (node.lineno, node.func.attr, _written(node))
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in _WRITES
+        ]
+
 
 @lru_cache(maxsize=1)
 def sources() -> list[Source]:
@@ -58,15 +74,14 @@ def column_writes(one: Source, columns: set[str], owners: tuple[str, ...]) -> It
     """
     if one.path.startswith(owners):
         return
-    for node in one.nodes:
-        for target in _targets(node):
-            if target.attr in columns and not (
-                isinstance(target.value, ast.Name) and target.value.id in _NO_ROWS
-            ):
-                yield f"{one.path}:{node.lineno} sets {ast.unparse(target)}"  # type: ignore[attr-defined]
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WRITES:
-            for name in sorted(_written(node) & columns):
-                yield f"{one.path}:{node.lineno} writes {name} with {node.func.attr}()"
+    for line, target in one.targets:
+        if target.attr in columns and not (
+            isinstance(target.value, ast.Name) and target.value.id in _NO_ROWS
+        ):
+            yield f"{one.path}:{line} sets {ast.unparse(target)}"
+    for line, called, names in one.writes:
+        for name in sorted(names & columns):
+            yield f"{one.path}:{line} writes {name} with {called}()"
 
 
 def constructions(one: Source, model: str, owners: tuple[str, ...]) -> Iterator[str]:

@@ -37,13 +37,15 @@ def test_that_never_ends():
 def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(again.NOTES, str(tmp_path / "notes"))
+    # Nothing here needs any but what `-n` is: to load all that is installed takes longer than the tests.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (tmp_path / "pytest.ini").write_text("[pytest]")
     (tmp_path / "test_fine.py").write_text(FINE)
     return tmp_path
 
 
 def run(folder: Path) -> int:
-    return again.pytest("a lane", ["-c", "pytest.ini", "-p", "no:django", str(folder)])
+    return again.pytest("a lane", ["-c", "pytest.ini", "-p", "xdist.plugin", str(folder)])
 
 
 def test_a_test_that_fails_once_is_tried_again_alone_and_named(lane: Path) -> None:
@@ -78,7 +80,7 @@ def test_a_lane_without_a_test_says_so(lane: Path) -> None:
 def test_a_lane_that_does_not_end_says_where_it_stands_and_fails(
     lane: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(again, "LIMIT_S", 15.0)
+    monkeypatch.setattr(again, "LIMIT_S", 10.0)
     (lane / "test_for_ever.py").write_text(FOR_EVER)
 
     assert run(lane) == 1

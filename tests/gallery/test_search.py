@@ -54,62 +54,45 @@ CAT = "一只小猫坐在屋顶上看月亮，赛博朋克风格 neon cat"
 
 
 @pytest.mark.parametrize(
-    ("prompt", "text"),
+    ("prompt", "texts"),
     [
-        (LIGHTHOUSE, "lighthouse"),
-        (LIGHTHOUSE, "LIGHTHOUSE red"),
-        (LIGHTHOUSE, "red light"),
-        (LIGHTHOUSE, "ligh"),
-        (LIGHTHOUSE, "cafe"),
-        (LIGHTHOUSE, "CAFÉ"),
-        (LIGHTHOUSE, "35mm"),
-        (LIGHTHOUSE, "dont"),
-        (LIGHTHOUSE, "don\u2019t"),
-        (LIGHTHOUSE, "ｒｅｄ　ｌｉｇｈｔｈｏｕｓｅ"),
-        (LIGHTHOUSE, "light\u200bhouse"),
-        (LIGHTHOUSE, "\u202ered\u202c"),
-        (LIGHTHOUSE, "red-lighthouse"),
-        (LIGHTHOUSE, '"red" (dusk'),
-        (CAT, "小猫"),
-        (CAT, "屋顶"),
-        (CAT, "猫"),
-        (CAT, "亮"),
-        (CAT, "赛博朋克"),
-        (CAT, "猫 cat"),
-        (CAT, "小猫cat"),
-        (CAT, "月亮，风格"),
-        (CAT, "neon 屋顶"),
-        ("夕陽の灯台とネコ", "灯台"),
-        ("夕陽の灯台とネコ", "ﾈｺ"),
-        ("붉은 등대와 고양이", "고양이"),
-        ("붉은 등대와 고양이", "등대"),
-        ("Красный маяк", "маяк"),
-        ("लाल प्रकाशस्तंभ", "लाल"),
-        ("منارة حمراء", "منارة"),
-        ("ประภาคารสีแดง", "สีแดง"),
-        ("a fox 🦊 in snow", "🦊"),
-        ("a fox 🦊 in snow", "🦊 snow"),
-        ("\U00020bb7野家", "\U00020bb7野"),
+        (
+            LIGHTHOUSE,
+            (
+                "lighthouse", "LIGHTHOUSE red", "red light", "ligh", "cafe", "CAFÉ", "35mm", "dont", "don\u2019t",
+                "ｒｅｄ　ｌｉｇｈｔｈｏｕｓｅ", "light\u200bhouse", "\u202ered\u202c", "red-lighthouse", '"red" (dusk',
+            ),
+        ),
+        (CAT, ("小猫", "屋顶", "猫", "亮", "赛博朋克", "猫 cat", "小猫cat", "月亮，风格", "neon 屋顶")),
+        ("夕陽の灯台とネコ", ("灯台", "ﾈｺ")),
+        ("붉은 등대와 고양이", ("고양이", "등대")),
+        ("Красный маяк", ("маяк",)),
+        ("लाल प्रकाशस्तंभ", ("लाल",)),
+        ("منارة حمراء", ("منارة",)),
+        ("ประภาคารสีแดง", ("สีแดง",)),
+        ("a fox 🦊 in snow", ("🦊", "🦊 snow")),
+        ("\U00020bb7野家", ("\U00020bb7野",)),
     ],
+    ids=lambda value: value[:10] if isinstance(value, str) else str(len(value)),
 )  # fmt: skip
-def test_a_published_picture_is_found_by(alice: User, prompt: str, text: str) -> None:
+def test_a_published_picture_is_found_by(alice: User, prompt: str, texts: tuple[str, ...]) -> None:
     item = made(alice, prompt)
     made(alice, "something else entirely, 完全不同")
     index()
-    assert found(text) == [item]
-    assert found_by(alice, text) == [item]
+    for text in texts:
+        assert found(text) == [item], text
+        assert found_by(alice, text) == [item], text
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["house", "lighthouses", "blue lighthouse", "lig dusk", "猫狗", "屋猫", "狗", "cat lighthouse", "r", "d"],
-)
-def test_a_picture_is_not_found_by(alice: User, text: str) -> None:
+def test_a_picture_is_not_found_by_other_words(alice: User) -> None:
     made(alice, LIGHTHOUSE)
     made(alice, CAT)
     index()
-    assert found(text) == []
-    assert found_by(alice, text) == []
+    for text in (
+        "house", "lighthouses", "blue lighthouse", "lig dusk", "猫狗", "屋猫", "狗", "cat lighthouse", "r", "d",
+    ):  # fmt: skip
+        assert found(text) == [], text
+        assert found_by(alice, text) == [], text
 
 
 HOSTILE = [
