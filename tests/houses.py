@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from tests import prefab
+from tests import prefab, preloaded
 from tests.rules import ROOT
 
 PYTHON = sys.executable
@@ -119,13 +119,9 @@ class House:
     def processes(self) -> list[psutil.Process]:
         """Every process of the house: whatever has its data folder in the environment, orphans included."""
         found = []
-        for one in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if (
-                    one.environ().get("DARKROOM_DATA") == str(self.data)
-                    and one.pid != os.getpid()
-                    and _runs(one)
-                ):
+        for pid in _with_environment(f"DARKROOM_DATA={self.data}"):
+            with contextlib.suppress(psutil.Error):
+                if pid != os.getpid() and _runs(one := psutil.Process(pid)):
                     found.append(one)
         self._seen.update(found)
         return found
@@ -141,23 +137,21 @@ class House:
         return kinds
 
     # -- by hand ---------------------------------------------------------------------------------------------
-    def manage(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`manage.py WORDS` in the environment of the house."""
-        return subprocess.run(
-            [PYTHON, "manage.py", *words],
-            cwd=ROOT, env=self.env, capture_output=True, text=True, check=check, timeout=120,
-        )  # fmt: skip
+    def manage(
+        self, *words: str, check: bool = True, fresh: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """`manage.py WORDS` in the environment of the house; `fresh`: in an interpreter of its own in any case."""
+        done = command(words, self.env, fresh=fresh)
+        if check:
+            done.check_returncode()
+        return done
 
     def python(self, code: str) -> Any:
         """Run code inside the installation, with Django set up; it puts JSON into `answer`."""
         program = (
             "import django, json; django.setup(); answer = None\n" + code + "\nprint(json.dumps(answer))"
         )
-        done = subprocess.run(
-            [PYTHON, "-c", program],
-            cwd=ROOT, env={**self.env, "DJANGO_SETTINGS_MODULE": "config.settings"},
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = preloaded.python(program, self.env)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1])
 
@@ -176,6 +170,28 @@ class House:
                 return error.code, json.loads(text)
             except ValueError:
                 return error.code, text.decode(errors="replace")
+
+
+def command(
+    words: tuple[str, ...], env: dict[str, str], *, fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """`manage.py WORDS` in that environment, where it may be in a process that has imported everything."""
+    if words[0] in preloaded.COMMANDS and not fresh:
+        return preloaded.manage(words, env)
+    return subprocess.run(
+        [PYTHON, "manage.py", *words],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def _with_environment(entry: str) -> Iterator[int]:
+    """The ids of processes with that entry in their environment. Read here: it is asked many times a second."""
+    wanted = entry.encode()
+    for folder in os.listdir("/proc"):
+        if folder.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{folder}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
+                    yield int(folder)
 
 
 def _kind(one: psutil.Process) -> str:

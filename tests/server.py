@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import signal
@@ -13,10 +14,20 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from tests import prefab
-from tests.houses import START_S
+from tests import prefab, preloaded
+from tests.houses import START_S, command
 
 BASE = Path(__file__).resolve().parent.parent
+
+_MEMBER = """
+import django; django.setup()
+from accounts import credits, tokens
+from accounts.models import MICRO, User
+from accounts.provisioning import ensure_account
+user, _ = User.objects.get_or_create(username={name!r})
+credits.grant(ensure_account(user), 1000 * MICRO, reason="test")
+print(tokens.issue(user, "test")[1])
+"""
 
 
 class RunningServer:
@@ -84,17 +95,17 @@ class RunningServer:
             self.curl = line.strip()
             self.token = re.search(r"Bearer (dr_\w+)", line).group(1)  # type: ignore[union-attr]
 
+    def member(self, name: str) -> RunningServer:
+        """The same server, with the token of a member with a thousand credits in place of the administrator's."""
+        done = preloaded.python(_MEMBER.format(name=name), self.environment)
+        assert done.returncode == 0, done.stderr
+        one = copy.copy(self)
+        one.token = done.stdout.split()[-1]
+        return one
+
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a management command beside the server."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=BASE,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return command(arguments, self.environment)
 
 
 def _free_port() -> int:

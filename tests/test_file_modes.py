@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 from config import file_modes
-from tests.houses import eventually, house
 
 BASE = Path(__file__).resolve().parent.parent
 
@@ -132,20 +130,3 @@ def test_a_command_writes_for_its_own_user_alone(tmp_path: Path) -> None:
         os.umask(before)
     assert any(data.rglob("mail/*.log")) and any(data.rglob("*.sqlite3"))
     assert open_to_others(data) == []
-
-
-@pytest.mark.server
-@pytest.mark.timeout(600)
-def test_nothing_of_a_running_house_can_be_read_by_others() -> None:
-    before = os.umask(0o022)
-    try:
-        with house(bare=True) as one:
-            (line,) = eventually(lambda: [said for said in one.said if said.startswith("curl ")])
-            one.token = re.search(r"dr_\w+", line)[0]
-            wish = {"version": "stability-ai/stable-diffusion", "input": {"prompt": "a lake"}}
-            made = one.request("/v1/predictions", wish)[1]
-            eventually(lambda: one.request(f"/v1/predictions/{made['id']}")[1]["output"])
-            assert any(one.data.rglob("media/*/*"))
-            assert open_to_others(one.data) == []
-    finally:
-        os.umask(before)

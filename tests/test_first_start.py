@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.cookiejar
 import itertools
 import json
+import os
 import re
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.houses import House, eventually, house
+from tests.test_file_modes import open_to_others
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,8 +26,13 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[House]:
-    with house(bare=True) as one:
-        yield one
+    # As most systems have it: what the house itself does not keep from others, they can read.
+    before = os.umask(0o022)
+    try:
+        with house(bare=True) as one:
+            yield one
+    finally:
+        os.umask(before)
 
 
 def line(one: House, start: str) -> str:
@@ -44,21 +51,34 @@ def paste(words: list[str]) -> Any:
         return json.load(answer)
 
 
-def test_the_pasted_line_ends_in_a_picture_that_needs_no_token(running: House) -> None:
+@pytest.fixture(scope="module")
+def pasted(running: House) -> dict[str, Any]:
+    """What became of the line that was pasted into a shell."""
     words = shlex.split(line(running, "curl "))
     answer = paste(words)
     running.token = next(word for word in words if "Bearer" in word).rpartition(" ")[2]
     path = urllib.parse.urlsplit(answer["urls"]["get"]).path
 
-    def ended() -> dict[str, str] | None:
-        state = running.request(path)[1]
+    def ended() -> dict[str, Any] | None:
+        state: dict[str, Any] = running.request(path)[1]
         return state if state["status"] not in {"starting", "processing"} else None
 
-    state = eventually(ended, 120)
-    assert state["status"] == "succeeded", state
-    with urllib.request.urlopen(state["output"][0], timeout=30) as picture:
+    found: dict[str, Any] = eventually(ended, 120)
+    return found
+
+
+def test_the_pasted_line_ends_in_a_picture_that_needs_no_token(
+    running: House, pasted: dict[str, Any]
+) -> None:
+    assert pasted["status"] == "succeeded", pasted
+    with urllib.request.urlopen(pasted["output"][0], timeout=30) as picture:
         assert picture.read(8) == PNG
-    assert running.manage("audit", check=False).returncode == 0
+    assert running.manage("audit", check=False, fresh=True).returncode == 0
+
+
+def test_nothing_of_a_running_house_can_be_read_by_others(running: House, pasted: dict[str, Any]) -> None:
+    assert any(running.data.rglob("media/*/*"))
+    assert open_to_others(running.data) == []
 
 
 def test_the_two_words_of_the_administrator_are_enough_to_sign_in(running: House) -> None:
