@@ -7,6 +7,7 @@ import os
 import shutil
 import weakref
 from collections.abc import Callable, Iterator
+from functools import cache as kept
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import StreamingHttpResponse
 from django.test import Client
+from httpx._transports import default as httpx_transports
 
 from accounts import announcing, counters, site
 from accounts.models import Site, User
@@ -25,8 +27,9 @@ from predictions.judging import blocked, classifiers
 from predictions.models import Version
 from predictions.policy import rules
 from predictions.upstreams import configured
-from tests import either, emptying, factories, migrated
+from tests import either, emptying, factories, migrated, shared
 from tests.settings import move
+from tests.shared import _house_to_kill, conformant_server, killed_house, plain_server  # noqa: F401 (fixtures)
 
 pytest_plugins = ["tests.parallel"]
 
@@ -40,6 +43,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Seven thousand tests are many objects: reading them in, the collector would go through all of them again and again.
 gc.set_threshold(50_000, 20, 20)
+
+# One TLS context for all clients that ask for the same: each would read the certificates of the world for itself.
+httpx_transports.create_ssl_context = kept(httpx_transports.create_ssl_context)
 
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
 configured.STALE_S = 3600.0
@@ -62,6 +68,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
         if (asked or item.get_closest_marker("django_db")) and not either.runs_on_either(item.nodeid):
             item.add_marker("database")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> shared.Scheduler | None:
+    """Files that ask one server are run by one process."""
+    return shared.scheduler(config, log)
 
 
 def _bound(item: pytest.Item) -> None:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 
 from config.server import EXAMPLE
 from tests.faults.harness import Database
-from tests.houses import House, eventually, house
+from tests.houses import House, eventually
 from tests.rules import ROOT
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -30,10 +29,9 @@ for _ in range(4):
 """
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[House]:
-    with house() as one:
-        yield one
+@pytest.fixture
+def running(killed_house: House) -> House:
+    return killed_house
 
 
 def whole(one: House) -> dict[str, list[int]] | None:
@@ -131,18 +129,25 @@ def test_a_port_that_is_none_is_told_in_a_sentence(running: House, tmp_path: Pat
     assert other.stderr.startswith("PORT must be a number")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_with_no_process_left_and_runs_again_without_harm(running: House, number: int) -> None:
+USERS = "from accounts.models import User; answer = User.objects.count()"
+
+
+def stops_and_runs_again(running: House, number: int) -> None:
+    """It stops with no process left, and runs again without harm."""
     assert running.stop(number) == []
     assert running.processes() == []
-    users = running.python("from accounts.models import User; answer = User.objects.count()")
+    users = running.python(USERS)
     running.start()
     eventually(lambda: whole(running))
     assert not [line for line in running.said if line.startswith("Administrator")]
-    assert running.python("from accounts.models import User; answer = User.objects.count()") == users
+    assert running.python(USERS) == users
 
 
-def test_a_held_request_is_answered_when_the_server_stops(running: House) -> None:
+def test_it_stops_with_no_process_left_and_runs_again_without_harm(running: House) -> None:
+    stops_and_runs_again(running, signal.SIGINT)
+
+
+def test_a_held_request_is_answered_when_the_server_stops_and_it_runs_again(running: House) -> None:
     kinds = eventually(lambda: whole(running))
     # An engine that stands still ends nothing: the caller would be held for its whole minute.
     os.kill(kinds["engine"][0], signal.SIGSTOP)
@@ -152,14 +157,14 @@ def test_a_held_request_is_answered_when_the_server_stops(running: House) -> Non
         data=json.dumps(EXAMPLE).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Prefer": "wait=60"},
     )
+    made = "from predictions.models import Prediction; answer = Prediction.objects.count()"
+    before = running.python(made)
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(lambda: json.load(urllib.request.urlopen(request, timeout=100)))
-        made = "from predictions.models import Prediction; answer = Prediction.objects.count()"
-        eventually(lambda: running.python(made))
+        eventually(lambda: running.python(made) > before)
         assert not held.done()
-        assert running.stop() == []
+        stops_and_runs_again(running, signal.SIGTERM)
         assert held.result()["status"] in {"starting", "processing"}
-    running.start()
 
 
 def test_nothing_outlives_the_outermost_process_however_it_ends(running: House) -> None:
@@ -168,4 +173,3 @@ def test_nothing_outlives_the_outermost_process_however_it_ends(running: House) 
     running.process.kill()
     running.process.wait()
     eventually(lambda: not running.left())
-    running.start()

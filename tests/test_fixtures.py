@@ -6,7 +6,6 @@ import base64
 import json
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,19 +163,9 @@ GIF = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with RunningServer(DARKROOM_CONFORMANCE="1", DARKROOM_ENGINE_SLOTS="1") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def suite(server: RunningServer) -> dict[str, Any]:
+def suite(conformant_server: RunningServer) -> dict[str, Any]:
     """What the command wrote beside the running server, run twice."""
-    path = server.data / "fixtures.json"
-    for _ in range(2):
-        done = server.manage("fixtures", str(path))
-        assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(path.read_text())
+    found: dict[str, Any] = json.loads((conformant_server.data / "fixtures.json").read_text())
     return found
 
 
@@ -290,6 +279,6 @@ def test_an_account_without_credit_is_refused_and_another_sees_nothing_of_funded
 
 
 @pytest.mark.server
-def test_afterwards_the_audit_finds_nothing(server: RunningServer, suite: dict[str, Any]) -> None:
-    done = server.manage("audit")
+def test_afterwards_the_audit_finds_nothing(conformant_server: RunningServer, suite: dict[str, Any]) -> None:
+    done = conformant_server.manage("audit")
     assert done.returncode == 0, done.stdout + done.stderr

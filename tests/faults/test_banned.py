@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.faults.harness import BODY
-from tests.houses import House, eventually, house
+from tests.houses import House, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 MANY = 120
@@ -66,20 +66,19 @@ def kill(one: House, kind: str) -> int:
     return killed
 
 
-def test_a_ban_ends_all_that_waits_and_runs_though_its_workers_are_killed() -> None:
-    with house() as one:
-        token = one.python(MAKE)
-        told = one.python(BAN)
-        assert told["waiting"] + told["running"] > 0 and told["tokens"] == 1
-        assert kill(one, "sweep") > 0
-        status, _answer = one.request("/v1/predictions", BODY, token)
-        assert status == 403
-        eventually(lambda: kill(one, "sweep") or one.kinds().get("sweep"), 60)
-        state: dict[str, Any] = eventually(lambda: _ended(one), 120, lambda: str(one.python(STATE)))
-        assert state["held"] == 0 and state["owed"] == 0
-        assert state["spent"] == state["charged"]
-        assert state["canceled"] > 0 and state["work_owed"]
-        assert one.manage("audit", "--quick").returncode == 0
+def test_a_ban_ends_all_that_waits_and_runs_though_its_workers_are_killed(killed_house: House) -> None:
+    one = killed_house
+    token, told = one.python(f"{MAKE}\ntoken = answer\n{BAN}\nanswer = [token, answer]")
+    assert told["waiting"] + told["running"] > 0 and told["tokens"] == 1
+    assert kill(one, "sweep") > 0
+    status, _answer = one.request("/v1/predictions", BODY, token)
+    assert status == 403
+    eventually(lambda: kill(one, "sweep") or one.kinds().get("sweep"), 60)
+    state: dict[str, Any] = eventually(lambda: _ended(one), 120, lambda: str(one.python(STATE)))
+    assert state["held"] == 0 and state["owed"] == 0
+    assert state["spent"] == state["charged"]
+    assert state["canceled"] > 0 and state["work_owed"]
+    assert one.manage("audit", "--quick").returncode == 0
 
 
 def _ended(one: House) -> dict[str, Any] | None:

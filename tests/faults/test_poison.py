@@ -10,26 +10,30 @@ import psutil
 import pytest
 
 from tests.faults.harness import poison
-from tests.houses import eventually, house
+from tests.houses import House, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
-def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim() -> None:
-    with house() as one:
-        # An engine that is stopped answers nothing: the start stays in a worker's hands, where it can be struck.
-        engine = eventually(lambda: one.kinds().get("engine"))[0]
-        os.kill(engine.pid, signal.SIGSTOP)
+def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim(killed_house: House) -> None:
+    one = killed_house
+    # An engine that is stopped answers nothing: the start stays in a worker's hands, where it can be struck.
+    engine = eventually(lambda: one.kinds().get("engine"))[0]
+    os.kill(engine.pid, signal.SIGSTOP)
 
-        def strike() -> int:
-            hit = 0
-            for worker in one.kinds().get("worker", []):
-                with contextlib.suppress(psutil.Error):
-                    worker.kill()
-                    hit += 1
-            return hit
+    def strike() -> int:
+        hit = 0
+        for worker in one.kinds().get("worker", []):
+            with contextlib.suppress(psutil.Error):
+                worker.kill()
+                hit += 1
+        return hit
 
+    try:
         status, error, captured, _released, starts = poison(one, strike)
-        assert (status, captured, starts) == ("failed", 0, 3)
-        assert error
-        assert one.manage("audit", check=False).returncode == 0
+    finally:
+        # The next finds another.
+        engine.kill()
+    assert (status, captured, starts) == ("failed", 0, 3)
+    assert error
+    assert one.manage("audit", check=False).returncode == 0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import signal
 
 import pytest
 
-from tests.houses import eventually, house
+from tests.houses import House, eventually
 from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -20,14 +19,15 @@ answer = Delivery.objects.filter(state="owed").update(due_at=F("due_at") - timed
 """
 
 
-def test_a_post_that_was_cut_off_is_made_again_and_the_log_tells_of_both() -> None:
-    with Receiver() as receiver, house(DARKROOM_OUTBOUND_ALLOW="127.0.0.0/8") as one:
-        one.token = eventually(lambda: re.findall(r"Bearer (\w+)", "\n".join(one.said)))[0]
+def test_a_post_that_was_cut_off_is_made_again_and_the_log_tells_of_both(killed_house: House) -> None:
+    one = killed_house
+    with Receiver() as receiver:
+        one.token = one.manage("token", "admin").stdout.split()[-1]
         receiver.open.clear()
         status, made = one.request("/api/webhooks/test", {"url": receiver.url})
         assert status == 202
         eventually(lambda: receiver.requests)
-        [killed] = one.kinds()["watcher"]
+        [killed] = eventually(lambda: one.kinds().get("watcher"))
         killed.send_signal(signal.SIGKILL)
         receiver.open.set()
         assert one.python(_LATER) == 1

@@ -67,31 +67,30 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def reader(plain_server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     folder = tmp_path_factory.mktemp("reader")
     (folder / "picture.png").write_bytes(PICTURE)
-    with RunningServer(DARKROOM_OUTBOUND_ALLOW="127.0.0.1/32", DARKROOM_RATE_OTHER="100000") as server:
-        server.manage("grant", "admin", "1000")
-        headers = {"Authorization": f"Bearer {server.token}"}
-        made = httpx.post(
-            f"{server.url}/v1/models/{MODELS[1]}/predictions",
-            headers={**headers, "Prefer": "wait"},
-            json={"input": {"prompt": "a small thing"}},
-            timeout=70,
-        ).json()
-        secret = httpx.get(f"{server.url}/v1/webhooks/default/secret", headers=headers).json()["key"]
-        nowhere = {"url": f"http://127.0.0.1:{free_port()}/", "event": "completed"}
-        tried = httpx.post(f"{server.url}/api/webhooks/test", headers=headers, json=nowhere).json()
-        told = f"{server.url}/api/deliveries/{tried['id']}"
-        eventually(lambda: httpx.get(told, headers=headers).json()["state"] == "given_up")
-        environment = {
-            "MESSAGE_ID": tried["id"],
-            "DARKROOM_TOKEN": server.token,
-            "PREDICTION_ID": made["id"],
-            "STREAM_URL": made["urls"]["stream"],
-            "DARKROOM_WEBHOOK_SECRET": secret,
-        }
-        yield Reader(server, folder, environment)
+    server = plain_server.member("reader")
+    headers = {"Authorization": f"Bearer {server.token}"}
+    made = httpx.post(
+        f"{server.url}/v1/models/{MODELS[1]}/predictions",
+        headers={**headers, "Prefer": "wait"},
+        json={"input": {"prompt": "a small thing"}},
+        timeout=70,
+    ).json()
+    secret = httpx.get(f"{server.url}/v1/webhooks/default/secret", headers=headers).json()["key"]
+    nowhere = {"url": f"http://127.0.0.1:{free_port()}/", "event": "completed"}
+    tried = httpx.post(f"{server.url}/api/webhooks/test", headers=headers, json=nowhere).json()
+    told = f"{server.url}/api/deliveries/{tried['id']}"
+    eventually(lambda: httpx.get(told, headers=headers).json()["state"] == "given_up")
+    environment = {
+        "MESSAGE_ID": tried["id"],
+        "DARKROOM_TOKEN": server.token,
+        "PREDICTION_ID": made["id"],
+        "STREAM_URL": made["urls"]["stream"],
+        "DARKROOM_WEBHOOK_SECRET": secret,
+    }
+    return Reader(server, folder, environment)
 
 
 def side_by_side(

@@ -18,12 +18,12 @@ from tests.openai.test_seeds_answer import SEED
 from tests.server import RunningServer
 
 pytestmark = pytest.mark.server
+NAME = "painter"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with RunningServer() as running:
-        yield running
+def server(plain_server: RunningServer) -> RunningServer:
+    return plain_server.member(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_without_credit_the_client_asks_once(server: RunningServer) -> None:
 def test_the_first_seeds_body_gives_the_answer_that_it_documents(server: RunningServer, way: str) -> None:
     token, url, more = server.token, f"{server.url}/replicate/v1/predictions", []
     if way == "token":
-        token = server.manage("token", "admin", "--answer", "openai").stdout.strip()
+        token = server.manage("token", NAME, "--answer", "openai").stdout.strip()
     elif way == "query":
         url += "?answer=openai"
     else:

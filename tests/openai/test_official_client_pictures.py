@@ -22,11 +22,8 @@ ECHO = "conformance/file-input"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with RunningServer(DARKROOM_CONFORMANCE="1") as running:
-        made = running.manage("fixtures", str(running.data / "fixtures.json"))
-        assert made.returncode == 0, made.stderr
-        yield running
+def server(conformant_server: RunningServer) -> RunningServer:
+    return conformant_server.member("painter")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from typing import Any
@@ -26,9 +26,8 @@ MODEL = "stability-ai/sdxl"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with RunningServer() as running:
-        yield running
+def server(plain_server: RunningServer) -> RunningServer:
+    return plain_server.member("repeater")
 
 
 def reset(connection: socket.socket) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -95,9 +94,8 @@ REQUIRED = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningServer]:
-    with RunningServer() as running:
-        yield running
+def server(plain_server: RunningServer) -> RunningServer:
+    return plain_server.member("replica")
 
 
 @pytest.fixture
@@ -121,11 +119,11 @@ def ended(server: RunningServer, url: str) -> dict[str, Any]:
     return shown
 
 
-def test_the_printed_curl_line_gives_a_picture(server: RunningServer) -> None:
-    done = subprocess.run(["sh", "-c", server.curl + " -s"], capture_output=True, text=True, check=True)
+def test_the_printed_curl_line_gives_a_picture(plain_server: RunningServer) -> None:
+    done = subprocess.run(["sh", "-c", plain_server.curl + " -s"], capture_output=True, text=True, check=True)
     created = json.loads(done.stdout)
     assert set(created) >= REQUIRED and created["status"] == "starting"
-    shown = ended(server, created["urls"]["get"])
+    shown = ended(plain_server, created["urls"]["get"])
     assert shown["status"] == "succeeded"
     assert picture(shown["output"][0]).size == (768, 768)
 
