@@ -33,7 +33,9 @@ class NoPostgres(Exception):
 class Postgres:
     """A server of its own in a temporary folder, reached through a Unix socket; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Path | None = None) -> None:
+        """`kept`: what another one left (`keep`), to begin with; else it is empty."""
+        self._kept = kept
         self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
         self._folder.chmod(0o755)
         self._bin = self._usable(_binaries())
@@ -47,15 +49,24 @@ class Postgres:
 
     def __enter__(self) -> Postgres:
         try:
-            for folder in (self._data, self._socket):
-                folder.mkdir(mode=0o700)
-                if os.geteuid() == 0:
-                    shutil.chown(folder, UNPRIVILEGED)
-            self._run(
-                "initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"
-            )
-            self.start()
-            self._sql("CREATE DATABASE darkroom")
+            self._make_folder(self._socket)
+            if self._kept:
+                _copy(self._kept, self._data)
+                self.start()
+            else:
+                self._make_folder(self._data)
+                self._run(
+                    "initdb",
+                    "-D",
+                    self._data,
+                    "-U",
+                    "postgres",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--no-sync",
+                )
+                self.start()
+                self._sql("CREATE DATABASE darkroom")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -66,6 +77,16 @@ class Postgres:
     ) -> None:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def keep(self, folder: Path) -> None:
+        """Stop it, and leave a copy of its data in a new folder."""
+        self.stop()
+        _copy(self._data, folder)
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            shutil.chown(folder, UNPRIVILEGED)
 
     def start(self) -> None:
         """Start it and wait until it answers. Durability is off: the machine's crash is not what is tested."""
@@ -144,6 +165,11 @@ class Postgres:
         if libraries.is_dir():
             shutil.copytree(libraries, self._folder / "server" / libraries.name)
         return copy / binaries.name
+
+
+def _copy(data: Path, folder: Path) -> None:
+    """With the owners of its files."""
+    subprocess.run(["cp", "-a", str(data), str(folder)], check=True)
 
 
 def _identity() -> dict[str, Any]:

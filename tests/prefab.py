@@ -18,7 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests import migrated
+from tests import migrated, preloaded
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "DARKROOM_TEST_HOUSE"
@@ -81,6 +82,28 @@ def _make(folder: Path) -> None:
     # What the log beside it still holds belongs into the file that is copied.
     with contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def postgres() -> Path:
+    """The data of a migrated PostgreSQL that is stopped, for `Postgres(kept)`. Raises NoPostgres."""
+    folder = _shared()
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "postgres"
+    with (folder / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            unfinished = folder / "unfinished-postgres"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            with Postgres() as server, tempfile.TemporaryDirectory(prefix="darkroom-house-") as data:
+                env = {**os.environ, "DARKROOM_DATA": data, "DARKROOM_DATABASE_URL": server.url}
+                program = (
+                    "from django.core.management import call_command; call_command('migrate', verbosity=0)"
+                )
+                done = preloaded.python(f"import django; django.setup(); {program}", env, 300)
+                assert done.returncode == 0, done.stderr[-3000:]
+                server.keep(unfinished)
+            unfinished.rename(kept)
+    return kept
 
 
 def _shared() -> Path:

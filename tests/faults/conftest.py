@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import prefab
 from tests.postgres import NoPostgres, Postgres
 
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL of the test's own, which it may restart; skipped where there is none."""
+    """A migrated PostgreSQL of the test's own, which it may restart; skipped where there is none."""
     try:
-        server = Postgres()
+        server = Postgres(prefab.postgres())
     except NoPostgres as error:
         pytest.skip(str(error))
     with server as running:
