@@ -1,18 +1,16 @@
-"""One started server for the whole lane, in conformance mode, and one that allows little; each starts when asked."""
+"""One started server for each half of the lane, in conformance mode, with accounts that may do much or little."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.clients import packages
-from tests.clients.node import Node
+from tests.clients.node import Harness, Node
 from tests.receiver import Receiver
 from tests.server import RunningServer
 
@@ -24,6 +22,26 @@ SMALL = {"width": 32, "height": 48}
 GIF = bytes.fromhex(
     "4749463839610100010080000000ffffff00000021f90401000001002c00000000010001000002024401003b"
 )
+
+MANY = """
+import json
+from django.db import transaction
+from accounts.models import User
+from predictions import lifecycle, submit
+from predictions.models import Version
+user = User.objects.get(username="conformance-funded")
+version = Version.objects.select_related("model").get(pk={version!r})
+wish = submit.Request(
+    account=user.account, user=user, version=version, input={{"prompt": "one of many"}},
+    origin="http://testserver", mount="/v1",
+)
+made = []
+for _number in range({number}):
+    with transaction.atomic():
+        made.append(submit.accept(wish).public_id)
+        lifecycle.cancel(made[-1])
+print(json.dumps(made))
+"""
 
 
 @dataclass(frozen=True)
@@ -80,11 +98,18 @@ def suite() -> Iterator[Suite]:
 
 
 @pytest.fixture(scope="session")
-def narrow() -> Iterator[RunningServer]:
-    """A server that lets each account create one prediction a minute."""
-    with RunningServer(DARKROOM_RATE_CREATE="1") as server:
-        yield server
-        must_be_in_order(server)
+def narrow(suite: Suite) -> RunningServer:
+    """The server for a member whose plan lets it create one prediction a minute."""
+    member = suite.server.member("narrow")
+    code = (
+        "from accounts.models import Account, Plan, User; "
+        "plan = Plan.objects.create(name='narrow', creates_per_minute=1); "
+        "account = User.objects.get(username='narrow').account_id; "
+        "assert Account.objects.filter(pk=account).update(plan=plan) == 1"
+    )
+    done = suite.server.manage("shell", "-c", code)
+    assert done.returncode == 0, done.stderr
+    return member
 
 
 @pytest.fixture(params=MOUNTS)
@@ -94,17 +119,13 @@ def mount(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def many(suite: Suite) -> list[str]:
-    """More predictions than a page holds, made with the account `funded`; their ids, in no order."""
-    headers = {"Authorization": f"Bearer {suite.tokens['funded']}"}
-    body = {"version": suite.models["text"], "input": {"prompt": "one of many"}}
-
-    def create(http: httpx.Client) -> str:
-        answer = http.post(f"{suite.url}/v1/predictions", json=body, headers=headers)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    with httpx.Client() as http, ThreadPoolExecutor(4) as pool:
-        return list(pool.map(create, [http] * (PAGE + 5)))
+    """More predictions than a page holds, of the account `funded`, canceled before anybody works at them; their ids."""
+    done = suite.server.manage(
+        "shell", "-v0", "-c", MANY.format(version=suite.version("text"), number=PAGE + 5)
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture
@@ -114,9 +135,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="session")
-def node(suite: Suite) -> Node:
+def node(suite: Suite) -> Iterator[Node]:
     """JavaScript with the account `funded` at /v1."""
-    return Node(packages.npm(), url=suite.url, mount="/v1", token=suite.tokens["funded"], models=suite.models)
+    harness = Harness()
+    yield Node(
+        harness, packages.npm(), url=suite.url, mount="/v1", token=suite.tokens["funded"], models=suite.models
+    )
+    harness.end()
 
 
 @pytest.fixture

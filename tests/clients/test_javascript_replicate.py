@@ -380,8 +380,8 @@ def test_too_many_creates_throw_its_own_error(js: Node, narrow: RunningServer) -
     status, problem = refusal(
         one_a_minute,
         """
-        const model = "stability-ai/sdxl";
-        for (let n = 0; n < 3; n++) await replicate.predictions.create({model, input: {prompt: "a"}});
+        const [model, input] = ["stability-ai/sdxl", {prompt: "a", width: 128, height: 128}];
+        for (let n = 0; n < 3; n++) await replicate.predictions.create({model, input});
         """,
     )
     assert (status, problem["title"]) == (429, "Too many requests")

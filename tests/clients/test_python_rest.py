@@ -24,6 +24,7 @@ from tests.receiver import Receiver
 from tests.server import RunningServer
 
 pytestmark = pytest.mark.clients
+TINY = {"prompt": "a", "width": 128, "height": 128}
 
 
 def client_of(suite: Suite, mount: str = "/v1", token: str | None = None, **options: Any) -> replicate.Client:
@@ -194,7 +195,5 @@ def test_another_accounts_prediction_is_not_found(suite: Suite, mount: str) -> N
 
 def test_too_many_creates_raise_its_own_exception(narrow: RunningServer, mount: str) -> None:
     client = replicate.Client(api_token=narrow.token, base_url=narrow.url + mount.removesuffix("/v1"))
-    refused = refusal(
-        lambda: [client.run("stability-ai/sdxl", input={"prompt": "a"}, wait=False) for _ in range(3)]
-    )
+    refused = refusal(lambda: [client.run("stability-ai/sdxl", input=TINY, wait=False) for _ in range(3)])
     assert (refused.status, refused.title) == (429, "Too many requests")

@@ -167,6 +167,8 @@ def test_too_many_creates_raise_its_own_exception(narrow: RunningServer, mount: 
     with pytest.raises(replicate.RateLimitError) as refused:
         for _ in range(3):
             client.models.predictions.create(
-                model_owner="stability-ai", model_name="sdxl", input={"prompt": "a"}
+                model_owner="stability-ai",
+                model_name="sdxl",
+                input={"prompt": "a", "width": 128, "height": 128},
             )
     assert 1 <= int(refused.value.response.headers["retry-after"]) <= 10
