@@ -151,9 +151,9 @@ def test_a_seeds_body_sent_as_written_ends_with_the_files_it_asks_for(
 
 
 def test_the_official_client_runs_a_model(client: replicate.Client) -> None:
-    body, size, _form = SEEDS["001"]
-    output = client.run(body["version"], input=body["input"])
-    assert [picture(str(url)).size for url in output] == [size]  # type: ignore[union-attr]
+    body, _size, _form = SEEDS["001"]
+    output = client.run(body["version"], input={**body["input"], "width": 192, "height": 128})
+    assert [picture(str(url)).size for url in output] == [(192, 128)]  # type: ignore[union-attr]
 
 
 def test_the_official_client_creates_waits_lists_and_cancels(client: replicate.Client) -> None:
