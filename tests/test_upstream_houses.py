@@ -90,6 +90,7 @@ def a_given(ref: str) -> dict[str, Any]:
     properties = painting.models()[ref].input_schema["properties"]
     picture = "data:image/png;base64," + base64.b64encode(factories.picture()).decode()
     usual = {"prompt": "a red boat", "width": 128, "height": 128, "seed": 11, "num_inference_steps": 4}
+    usual |= {"num_animation_frames": 2, "num_interpolation_steps": 2, "steps": 4}
     words = {"prompt_start": "a calm sea", "prompt_end": "a storm", "message": "as you wished", "seconds": 0}
     given = {name: value for name, value in {**usual, **words}.items() if name in properties}
     return given | {name: picture for name, about in properties.items() if about.get("format") == "uri"}
