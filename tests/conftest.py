@@ -27,7 +27,7 @@ from predictions.judging import blocked, classifiers
 from predictions.models import Version
 from predictions.policy import rules
 from predictions.upstreams import configured
-from tests import either, emptying, factories, migrated, shared
+from tests import either, emptying, factories, migrated
 from tests.settings import move
 from tests.shared import _house_to_kill, conformant_server, killed_house, plain_server  # noqa: F401 (fixtures)
 
@@ -68,12 +68,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
         if (asked or item.get_closest_marker("django_db")) and not either.runs_on_either(item.nodeid):
             item.add_marker("database")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> shared.Scheduler | None:
-    """Files that ask one server are run by one process."""
-    return shared.scheduler(config, log)
 
 
 def _bound(item: pytest.Item) -> None:

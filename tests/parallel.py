@@ -2,7 +2,8 @@
 
 pytest-xdist starts each of its workers as a program of its own, which imports and collects the whole suite again: seven
 seconds of processor for each of them, in each lane. A forked process has all that, and shares its memory. Each is
-given one file after the other, so a module's fixtures are made once, and has a data folder and a database of its own.
+given one file after the other, so a module's fixtures are made once; files that use one of the `shared_fixtures` go to
+one process together. `pytest_forked` in a conftest gives each a data folder and a database of its own.
 
 A process that dies fails the test that it ran; another is forked for what it had left.
 """
@@ -15,8 +16,8 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from itertools import groupby
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--processes", type=int, default=0, help="run the tests in so many forked processes")
+    parser.addini(
+        "shared_fixtures",
+        "fixtures of the session that one process makes for all files that use them",
+        "args",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -53,8 +59,7 @@ class Leader:
     def __init__(self, session: pytest.Session, number: int) -> None:
         self._session, self._number = session, number
         self._config: pytest.Config = session.config
-        indices = range(len(session.items))
-        self._files = deque(list(one) for _path, one in groupby(indices, lambda n: session.items[n].path))
+        self._files = deque(self._together())
         self._workers: dict[Connection, _Worker] = {}
         self._forked = 0
 
@@ -75,6 +80,18 @@ class Leader:
             raise self._session.Failed(self._session.shouldfail)
         if self._session.shouldstop:
             raise self._session.Interrupted(self._session.shouldstop)
+
+    def _together(self) -> Iterator[list[int]]:
+        """Which tests, by number, go to one process: those of a file, or of all files that share a fixture."""
+        items, shared = self._session.items, self._config.getini("shared_fixtures")
+        files: dict[Path, list[int]] = {}
+        for number, item in enumerate(items):
+            files.setdefault(item.path, []).append(number)
+        groups: dict[Path | str, list[int]] = {}
+        for path, numbers in files.items():
+            used = {name for number in numbers for name in getattr(items[number], "fixturenames", ())}
+            groups.setdefault(next((name for name in shared if name in used), path), []).extend(numbers)
+        yield from groups.values()
 
     def _fork(self) -> None:
         link, child = Pipe()

@@ -45,7 +45,7 @@ def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(folder: Path) -> int:
-    return again.pytest("a lane", ["-c", "pytest.ini", "-p", "xdist.plugin", str(folder)])
+    return again.pytest("a lane", ["-c", "pytest.ini", str(folder)])
 
 
 def test_a_test_that_fails_once_is_tried_again_alone_and_named(lane: Path) -> None:

@@ -36,6 +36,10 @@ def made(request):
     yield
     note(f"unmade-{request.module.__name__}")
 
+@pytest.fixture(scope="session")
+def dear():
+    note("dear")
+
 @pytest.fixture(autouse=True)
 def _noted(request):
     note(request.node.name)
@@ -56,7 +60,7 @@ def run(tmp_path: Path) -> Run:
     """
 
     def run(*words: str, **files: str) -> tuple[int, str, Counter[str]]:
-        (tmp_path / "pytest.ini").write_text("[pytest]")
+        (tmp_path / "pytest.ini").write_text("[pytest]\nshared_fixtures = dear\n")
         (tmp_path / "conftest.py").write_text(CONFTEST)
         for name, text in files.items():
             (tmp_path / f"test_{name}.py").write_text(text)
@@ -82,6 +86,16 @@ def test_each_test_runs_once_and_the_fixtures_of_a_file_are_made_once(run: Run) 
     each = {f"test_{name}_{one}" for name in names for one in "ab"}
     modules = {f"{word}-test_{name}" for name in names for word in ("made", "unmade")}
     assert noted == Counter([*each, *modules, "forked", "forked"])
+
+
+def test_files_that_share_a_fixture_run_in_one_process(run: Run) -> None:
+    sharing = "import time\ndef test_first(): time.sleep(0.3)\ndef test_dear(dear): pass"
+
+    code, said, noted = run(a=sharing, b=SLOW.format("b"), c=sharing)
+
+    assert code == 0, said
+    assert noted["dear"] == 1
+    assert noted["test_dear"] == 2
 
 
 def test_a_failure_is_told_with_all_that_was_written(run: Run) -> None:
