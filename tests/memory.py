@@ -15,7 +15,7 @@ async def held_after(call: Callable[[], Awaitable[object]]) -> int:
 
     How seldom the collector comes by differs from Python to Python; what waits for it may be counted on nowhere.
     """
-    gc.collect()
+    # What was there before is not counted: it need not be collected first, which takes half a second in a long run.
     gc.disable()
     tracemalloc.start()
     try:

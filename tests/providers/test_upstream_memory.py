@@ -10,28 +10,48 @@ from collections.abc import Iterator
 import pytest
 
 from predictions.providers.base import Job, Order, OutputRef, ProviderError
-from predictions.providers.upstream import UpstreamProvider
+from predictions.providers.upstream import UpstreamProvider, reading
 from tests.memory import MIB, held_after
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, order, read
 
-LARGE = b"a" * (20 * MIB)
-ANSWERS = {
-    "endless": b'"' + LARGE * 4 + b'"',
-    "a bomb": gzip.compress(b'"' + LARGE * 4 + b'"', 1),
-    "no json": LARGE,
-    "too many values": b"[" + b"1," * (4 * MIB) + b"1]",
-    "too deep": b"[" * (2 * MIB),
-    "not text": b'"\xff' + LARGE,
-    "no job": b'{"note": "' + LARGE + b'"}',
-    "a job": b'{"id": "abc", "status": "starting", "note": "' + LARGE + b'"}',
-    "cut short": b'{"id": "abc", "note": "' + LARGE,
-}
+MOST = 8 * MIB
+"""Bytes that are read of an answer here."""
+
+
+def answers() -> dict[str, bytes]:
+    """Each body by its name. Made where they are asked for: whoever reads this module in keeps none of them."""
+    large = b"a" * (MOST // 2)
+    return {
+        "endless": b'"' + large * 3 + b'"',
+        "a bomb": gzip.compress(b'"' + large * 3 + b'"', 1),
+        "no json": large,
+        "too many values": b"[" + b"1," * (MOST // 4) + b"1]",
+        "too deep": b"[" * (MOST // 4),
+        "not text": b'"\xff' + large,
+        "no job": b'{"note": "' + large + b'"}',
+        "a job": b'{"id": "abc", "status": "starting", "note": "' + large + b'"}',
+        "cut short": b'{"id": "abc", "note": "' + large,
+    }
+
+
+NAMES = (
+    "endless", "a bomb", "no json", "too many values", "too deep", "not text", "no job", "a job", "cut short",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _read_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much is so much sooner: how much that is, `tests/faults/test_upstream_memory.py` looks at."""
+    monkeypatch.setattr(reading, "MAX_ANSWER", MOST)
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """Answers a request to `/…/NAME/predictions` with the answer of that name."""
+
+    bodies = answers()
+    assert tuple(bodies) == NAMES
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -48,7 +68,7 @@ def service() -> Iterator[str]:
             while length > 0:
                 length -= len(self.rfile.read(min(length, MIB)))
             status, _, named = name.rpartition("-")
-            body = ANSWERS[named]
+            body = bodies[named]
             more = 1000 if named == "cut short" else 0
             coding = b"Content-Encoding: gzip\r\n" if named == "a bomb" else b""
             self.wfile.write(
@@ -82,7 +102,7 @@ def held(provider: UpstreamProvider, work: Order) -> int:
 
 
 @pytest.mark.parametrize("status", ["", "422-", "500-"])
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_of_an_answer_is_held_when_its_order_has_ended(service: str, name: str, status: str) -> None:
     provider = UpstreamProvider(config(f"{service}/{status}{name}".replace(" ", "%20")))
     assert held(provider, order()) < MIB
@@ -92,12 +112,12 @@ def test_nothing_of_an_answer_is_held_when_its_order_has_ended(service: str, nam
 def test_nothing_of_an_order_is_held_when_it_has_ended(service: str, name: str) -> None:
     provider = UpstreamProvider(config(f"{service}/{name}".replace(" ", "%20")))
     # Of its own size only: the text of the prompt is the test's.
-    assert held(provider, order("x" * (8 * MIB))) < MIB
+    assert held(provider, order("x" * (4 * MIB))) < MIB
 
 
 def test_nothing_of_a_file_that_cannot_be_read_is_held(service: str) -> None:
     provider = UpstreamProvider(config(service))
-    address = "data:image/png;base64," + "A" * (20 * MIB) + "!"
+    address = "data:image/png;base64," + "A" * (4 * MIB) + "!"
 
     async def fetch() -> None:
         with pytest.raises(ProviderError):
