@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import cv2
@@ -114,7 +115,9 @@ def test_most_figures_in_painted_scenes_are_cut_out() -> None:
         "a flower",
         "a fox in a desert",
     )
-    assert np.median([painted(words, 50 + k) for k, words in enumerate(scenes)]) >= 0.90
+    # Their median is: as soon as three of the five are, the others cannot change it.
+    well = (True for k, words in enumerate(scenes) if painted(words, 50 + k) >= 0.90)
+    assert len(list(itertools.islice(well, 3))) == 3
 
 
 def test_a_body_cut_by_the_lower_edge_counts_more_than_its_face_alone() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from predictions.engine import data_uri, paint
+from predictions.engine import data_uri, object_removal, paint
 from predictions.engine.fill import fill, with_its_parts
 from predictions.engine.object_removal import NAME, NUMBERS, SIDE, object_mask
 from predictions.engine.paint.streams import Streams
@@ -51,24 +51,65 @@ def scene(photograph: str, name: str, height: int) -> Scene:
 
 
 SCENES = (
+    ("hubble_deep_field", "astronaut", 140),
     ("grass", "pig", 100),
     ("gravel", "penguin", 130),
     ("brick", "mushroom", 110),
     ("coins", "frog", 90),
-    ("hubble_deep_field", "astronaut", 140),
     ("moon", "fox", 120),
 )
 
 
+def run(folder: Path, picture: Pixels | str, **given: Any) -> tuple[Pixels, KeptDesk]:
+    """What the model answers, and what it told."""
+    desk = KeptDesk(folder)
+    uri = picture
+    if not isinstance(picture, str):
+        out = io.BytesIO()
+        Image.fromarray(picture).save(out, "PNG")
+        uri = data_uri.build("image/png", out.getvalue())
+    performer(NAME)({"image_path": uri, **given}, desk, 77)
+    return np.asarray(Image.open(folder / "output.png")), desk
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the model answers to the first scene, and which mask it found on its way."""
+
+    scene: Scene
+    hole: Mask
+    answer: Pixels
+    desk: KeptDesk
+
+
 @pytest.fixture(scope="module")
-def removed() -> list[tuple[Scene, Mask, Pixels]]:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    holes: list[Mask] = []
+
+    def noted(picture: Pixels, *given: Any, **named: Any) -> Mask | None:
+        if (hole := object_mask(picture, *given, **named)) is not None:
+            holes.append(hole)
+        return hole
+
+    one = scene(*SCENES[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(object_removal, "object_mask", noted)
+        answer, desk = run(
+            tmp_path_factory.mktemp("model"), one.picture, objects_to_remove="person,dining table", seed=5
+        )
+    (hole,) = holes
+    return Answered(one, hole, answer, desk)
+
+
+@pytest.fixture(scope="module")
+def removed(model: Answered) -> list[tuple[Scene, Mask, Pixels]]:
     """Each scene, what is taken out of it, and what is left."""
     found = []
-    for one in (scene(*asked) for asked in SCENES):
+    for one in (scene(*asked) for asked in SCENES[1:]):
         hole = object_mask(one.picture)
         assert hole is not None
         found.append((one, hole, fill(one.picture, hole)))
-    return found
+    return [(model.scene, model.hole, model.answer), *found]
 
 
 def test_nearly_all_of_the_figure_goes_in_five_scenes_of_six(
@@ -111,24 +152,9 @@ def test_a_thin_tail_goes_with_its_body_and_the_ground_does_not() -> None:
 # -- the model -------------------------------------------------------------------------------------------------
 
 
-def run(folder: Path, picture: Pixels | str, **given: Any) -> tuple[Pixels, KeptDesk]:
-    """What the model answers, and what it told."""
-    desk = KeptDesk(folder)
-    uri = picture
-    if not isinstance(picture, str):
-        out = io.BytesIO()
-        Image.fromarray(picture).save(out, "PNG")
-        uri = data_uri.build("image/png", out.getvalue())
-    performer(NAME)({"image_path": uri, **given}, desk, 77)
-    return np.asarray(Image.open(folder / "output.png")), desk
-
-
-def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(
-    tmp_path: Path, removed: list[tuple[Scene, Mask, Pixels]]
-) -> None:
-    one, _, answer = removed[4]
-    given, desk = run(tmp_path, one.picture, objects_to_remove="person,dining table", seed=5)
-    assert np.array_equal(given, answer)
+def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(model: Answered) -> None:
+    desk = model.desk
+    assert np.array_equal(model.answer, fill(model.scene.picture, model.hole))
     assert desk.logs[:4] == [
         f"Embedded engine: procedural painter {paint.VERSION}. No neural network, no weights; "
         "it takes out the most prominent object and continues what surrounds it.",
@@ -139,7 +165,7 @@ def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(
     names = '"person", "dining table" were not recognised as such.'
     sentence = f"No detector here: removed the most prominent object; {names}"
     assert desk.logs.count(sentence) == 1 and "100%|" in desk.logs[-1]
-    said = metadata((tmp_path / "output.png").read_bytes())
+    said = metadata((desk.folder / "output.png").read_bytes())
     assert said[f"{EXTENSION}DigitalSourceType"].endswith("/algorithmicallyEnhanced")
     assert said[f"{{{NAMESPACE}}}model"] == NAME
 
