@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -75,6 +77,19 @@ def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
     return stage.plants[key]
 
 
+def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
+    """Where plates in colour are kept: for a still in its stage, for a film as long as its light is the same."""
+    if stage.streams.memory is None:
+        return stage.painted
+    lights: dict[tuple[Any, ...], dict[tuple[Any, ...], Plane]] = stage.streams.kept(
+        ("painted plants",), dict
+    )
+    light = (stage.palette.ambient, stage.palette.light, "snow" in stage.meant.weather)
+    if light not in lights:
+        lights.clear()  # those of one light only: they are large
+    return lights.setdefault(light, {})
+
+
 class Grove:
     """A handful of sprites of some kinds, set down many times."""
 
@@ -83,6 +98,7 @@ class Grove:
         self.stage = stage
         self.plants = [(kind, _drawn(stage, kind, number)) for kind in kinds for number in range(each)]
         self.air = haze_colour(stage).reshape(-1, 3).mean(axis=0)
+        self.painted = _painted_plates(stage)
 
     def _tones(self, kind: str) -> list[Tones]:
         named = [COLOURS[c] for c in self.stage.meant.colours_of("trees") if c in COLOURS]
@@ -134,11 +150,11 @@ class Grove:
         seen += part[..., :3] * np.float32(1 - haze)
 
     def _painted(self, kind: str, plant: Sprite, plate: Plane, tone: Tones) -> Plane:
-        """The plate in colour, mixed once for a stage: most plants are one of a few, set many times."""
+        """The plate in colour, mixed once: most plants are one of a few, set many times."""
         key = (kind, id(plant), plate.shape[0], tone)
-        if key not in self.stage.painted:
-            self.stage.painted[key] = _coloured(self.stage, kind, plate, tone)
-        return self.stage.painted[key]
+        if key not in self.painted:
+            self.painted[key] = _coloured(self.stage, kind, plate, tone)
+        return self.painted[key]
 
 
 def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
