@@ -23,7 +23,7 @@ from predictions.engine.paint import paint
 from predictions.engine.refusal import Refusal
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import Pixels, overlap
-from tests.engine.service import running
+from tests.engine.service import Service
 
 SIDE = 256
 FIGURES = ("cat", "dog", "red car", "blue bird", "robot")
@@ -235,12 +235,11 @@ def test_what_is_no_picture_is_refused_by_the_input_s_name(tmp_path: Path) -> No
         background_removal.perform(given, KeptDesk(tmp_path), 1)
 
 
-def test_the_service_serves_it_and_says_how_it_works() -> None:
+def test_the_service_serves_it_and_says_how_it_works(service: Service) -> None:
     pixels, _ = figure("red car")
     given = {"image": data_uri.build("image/png", png(Image.fromarray(pixels))), "alpha_matting": True}
-    with running() as service:
-        state = service.run("cut", given, NAME)
-        answer = Image.open(io.BytesIO(service.file("cut", "out.png")))
+    state = service.run("cut", given, NAME)
+    answer = Image.open(io.BytesIO(service.file("cut", "out.png")))
     assert state["status"] == "succeeded", state["error"]
     first, *rest = state["logs"].splitlines()
     assert first.startswith("Embedded engine: background remover")

@@ -17,7 +17,7 @@ from tests.engine.service import LONG, SMALL, Service, is_alive, running, wait_f
 from tests.fork_server import Top, below, held, loads, oom_score
 from tests.predictions.test_sandbox import GOOD, endless, has_reader, kept, looked
 
-FOUR = {**SMALL, "width": 768, "height": 768, "num_outputs": 4}
+FOUR = {**SMALL, "width": 512, "height": 512, "num_outputs": 4}
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ def test_one_server_serves_painters_and_files_and_only_its_painters_load_what_pa
 def test_a_server_killed_over_a_child_of_each_kind_costs_neither_its_work(
     top: Top, service: Service, tmp_path: Path
 ) -> None:
-    service.put("plain", FOUR)
-    service.painting("plain")
     path, found = endless(tmp_path), []
     look = threading.Thread(target=lambda: found.append(looked(path).width))
     look.start()
     reader = wait_for(lambda: has_reader(path), "the file to be read")
     kept(tmp_path, "good", GOOD).rename(path)
+    service.put("plain", FOUR)
+    service.painting("plain")
     left = [*psutil.Process(top.started[0].pid).children(recursive=True)]
     assert {one.name() for one in left} == {"dr-sandbox", "dr-painters", "dr-painter"}
     top.started[0].kill()

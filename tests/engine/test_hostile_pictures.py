@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from predictions.engine.decode import decode
 from predictions.engine.models import PICTURE_INPUTS
 from predictions.engine.refusal import Refusal
 from tests.engine import hostile
-from tests.engine.service import ROOT, Service, running
+from tests.engine.service import ROOT, Service
 
 FIELDS = sorted({name for names in PICTURE_INPUTS.values() for name in names})
 MEMORY = 200 * 1024**2
@@ -162,12 +161,6 @@ def test_what_is_no_file_at_all_is_refused_too(value: Any, sentence: str) -> Non
 
 
 # -- through the engine ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running() as service:
-        yield service
 
 
 SENT = ("PNG that claims 50000 x 50000", "PNG with a bomb of text", "JPEG cut at 60 %", "EPS", "many NULs",

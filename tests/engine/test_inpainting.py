@@ -25,7 +25,7 @@ from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import Pixels, mean_lab
-from tests.engine.service import SDXL, running
+from tests.engine.service import SDXL, Service
 from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
 
 Mask = NDArray[np.bool_]
@@ -387,7 +387,7 @@ def test_what_cannot_be_repainted_is_refused_with_the_name_of_the_input(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_engine_serves_it_from_a_process_of_its_own(tmp_path: Path) -> None:
+def test_the_engine_serves_it_from_a_process_of_its_own(service: Service, tmp_path: Path) -> None:
     given = {
         "prompt": "a cat",
         "image": png(COINS),
@@ -396,9 +396,8 @@ def test_the_engine_serves_it_from_a_process_of_its_own(tmp_path: Path) -> None:
         "width": SIDE,
         "height": SIDE,
     }
-    with running(slots=1) as service:
-        state = service.run("inpaint-1", given, INPAINTING)
-        assert (state["status"], state["error"]) == ("succeeded", None)
-        content = service.file("inpaint-1")
+    state = service.run("inpaint-1", given, INPAINTING)
+    assert (state["status"], state["error"]) == ("succeeded", None)
+    content = service.file("inpaint-1")
     run(tmp_path, **{k: v for k, v in given.items() if k != "seed"})
     assert content == (tmp_path / "out-0.png").read_bytes()

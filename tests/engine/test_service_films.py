@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from predictions.providers.registry import EngineConfig, embedded_engine
 from predictions.running import tasks
 from tests import factories, fakes
 from tests.engine import films
-from tests.engine.service import SECRET, Service, is_alive, running, wait_for
+from tests.engine.service import SECRET, Service, is_alive, wait_for
 
 ANIMATION = "andreasjansson/stable-diffusion-animation"
 CLIP = "lucataco/animate-diff"
@@ -35,12 +35,6 @@ LONG = {
 """Three thousand frames: nobody sees its end here."""
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running() as service:
-        yield service
-
-
 def filming(service: Service, key: str, pid: int) -> tuple[psutil.Process, psutil.Process, Path]:
     """The painter, its ffmpeg and the engine's folder, once the film has been begun."""
     folder = service.work / key
@@ -53,12 +47,12 @@ def filming(service: Service, key: str, pid: int) -> tuple[psutil.Process, psuti
 def test_an_animation_gives_its_pictures_as_they_come_and_the_film_last(
     service: Service, tmp_path: Path
 ) -> None:
-    state = service.run("drawn-1", {**QUICK, "intermediate_output": True, "output_format": "mp4"}, ANIMATION)
+    state = service.run("film-1", {**QUICK, "intermediate_output": True, "output_format": "mp4"}, ANIMATION)
     assert (state["status"], state["error"]) == ("succeeded", None)
     told = [(output["name"], output["content_type"]) for output in state["output"]]
     assert told == [*((f"output-{k}.png", "image/png") for k in range(3)), ("output.mp4", "video/mp4")]
     path = tmp_path / "output.mp4"
-    path.write_bytes(service.file("drawn-1", "output.mp4"))
+    path.write_bytes(service.file("film-1", "output.mp4"))
     assert films.mp4(path).frames.shape == (17, 128, 128, 3)
     assert state["metrics"]["engine"] == "procedural" and state["progress"] == 1.0
 

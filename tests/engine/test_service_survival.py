@@ -64,7 +64,7 @@ def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service) ->
 
 
 def test_it_paints_again_when_a_stranger_killed_the_painter(service: Service) -> None:
-    service.put("killed", {**LONG, "width": 1024, "height": 1024, "num_outputs": 1})
+    service.put("killed", {**LONG, "width": 768, "height": 768, "num_outputs": 1})
     first = service.painting("killed")
     os.kill(first, signal.SIGKILL)
     state = service.ended("killed")
@@ -106,10 +106,10 @@ def test_it_stops_a_painter_that_uses_too_much_memory() -> None:
 
 
 def test_it_stops_a_painter_that_uses_too_much_processor_time() -> None:
-    with running(cpu_s=2) as service:
+    with running(cpu_s=1) as service:
         state = service.run("spin-1", LONG)
         assert state["status"] == "failed"
-        assert state["error"] == "The painter used more than 2 seconds of processor time and was stopped."
+        assert state["error"] == "The painter used more than 1 second of processor time and was stopped."
         assert service.run("spin-2", SMALL)["status"] == "succeeded"
 
 
@@ -124,7 +124,7 @@ def test_it_limits_every_child(service: Service) -> None:
 
 def test_it_finishes_a_picture_though_the_forking_process_was_killed() -> None:
     with running() as service:
-        service.put("plain", {**SMALL, "width": 768, "height": 768, "num_outputs": 4})
+        service.put("plain", {**SMALL, "width": 512, "height": 512, "num_outputs": 4})
         service.painting("plain")
         painters = service.painters()
         os.kill(painters, signal.SIGKILL)
