@@ -25,6 +25,9 @@ PUBLISHED = [
     "misty pine forest in the morning",
 ]
 
+SMALL = 128
+"""Pixels a side where what is claimed of a picture is seen in a small one too."""
+
 
 @cache
 def painted(
@@ -82,22 +85,22 @@ def test_it_paints_the_same_bytes_in_another_process_and_with_one_thread() -> No
 @pytest.mark.parametrize(
     ("prompt", "limit"),
     [
-        ("a mountain lake at sunset", 0.65),
-        ("green hills at noon", 0.65),
-        ("abstract", 0.65),
-        ("desert dunes at noon", 0.65),
-        ("desert dunes at night", 0.65),
-        ("the sea", 0.65),
-        ("a foggy sea", 0.65),
-        ("a foggy desert", 0.65),
-        ("clear sky over the sea", 0.65),
-        ("a cat", 0.85),
-        ("a car", 0.85),
-        ("a rabbit", 0.85),
+        ("a mountain lake at sunset", 0.60),
+        ("green hills at noon", 0.60),
+        ("abstract", 0.60),
+        ("desert dunes at noon", 0.60),
+        ("desert dunes at night", 0.60),
+        ("the sea", 0.60),
+        ("a foggy sea", 0.60),
+        ("a foggy desert", 0.60),
+        ("clear sky over the sea", 0.60),
+        ("a cat", 0.75),
+        ("a car", 0.75),
+        ("a rabbit", 0.75),
     ],
 )
 def test_another_seed_gives_another_picture(prompt: str, limit: float) -> None:
-    assert ssim(pixels(prompt, 3), pixels(prompt, 4)) < limit
+    assert ssim(pixels(prompt, 3, SMALL), pixels(prompt, 4, SMALL)) < limit
 
 
 def test_colour_words_colour_the_scene() -> None:
@@ -162,19 +165,19 @@ def test_a_sketch_has_no_colour() -> None:
 
 @pytest.mark.parametrize("prompt", ["", "zxqv blorp", "。。。", "🙂"])
 def test_prompts_without_meaning_give_a_rich_picture(prompt: str) -> None:
-    assert pixels(prompt).std() > 20
+    assert pixels(prompt, side=SMALL).std() > 20
 
 
 def test_unknown_prompts_differ_from_each_other() -> None:
-    assert ssim(pixels("zxqv"), pixels("blorp")) < 0.6
+    assert ssim(pixels("zxqv", side=SMALL), pixels("blorp", side=SMALL)) < 0.6
 
 
 @pytest.mark.parametrize("prompt", ["city at night", "a mountain lake at noon", "autumn forest"])
 def test_few_steps_paint_the_same_picture_with_a_broad_brush(prompt: str) -> None:
-    rough, fine = pixels(prompt, quality=0.1), pixels(prompt)
+    rough, fine = pixels(prompt, side=SMALL, quality=0.1), pixels(prompt, side=SMALL)
     assert sharpness(rough) <= 0.75 * sharpness(fine)
-    # At half of 512 pixels the blur of 12 pixels is one of 6.
-    assert ssim(blurred(rough, 6), blurred(fine, 6)) >= 0.93
+    # At a quarter of 512 pixels the blur of 12 pixels is one of 3.
+    assert ssim(blurred(rough, 3), blurred(fine, 3)) >= 0.93
 
 
 def test_guidance_pulls_the_colours() -> None:
@@ -183,11 +186,19 @@ def test_guidance_pulls_the_colours() -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["a mountain lake at noon", "a cat", "a sailboat on the sea", "nebula", "tokyo", "forest"]
+    ("prompt", "side"),
+    [
+        ("a mountain lake at noon", SMALL),
+        ("a cat", SMALL),
+        ("a sailboat on the sea", SMALL),
+        ("nebula", SMALL),
+        ("tokyo", SMALL),
+        ("forest", 256),
+    ],
 )
-def test_a_large_picture_shows_what_the_small_one_shows(prompt: str) -> None:
-    small, large = pixels(prompt, side=256), pixels(prompt, side=512)
-    assert ssim(small, reduced(large, 256)) >= 0.85
+def test_a_large_picture_shows_what_the_small_one_shows(prompt: str, side: int) -> None:
+    small, large = pixels(prompt, side=side), pixels(prompt, side=2 * side)
+    assert ssim(small, reduced(large, side)) >= 0.85
 
 
 SIZES = [(64, 64), (64, 1024), (1024, 64), (192, 320), (1, 1), (3, 200), (344, 192), (160, 384)]
@@ -221,7 +232,7 @@ def test_a_negative_prompt_takes_the_water_away() -> None:
 
 @pytest.mark.parametrize("prompt", PUBLISHED)
 def test_no_picture_has_black_edges(prompt: str) -> None:
-    levels = pixels(prompt).astype(np.float64).mean(axis=(0, 2))
+    levels = pixels(prompt, side=SMALL).astype(np.float64).mean(axis=(0, 2))
     assert levels[0] >= 0.5 * levels[1]
     assert levels[-1] >= 0.5 * levels[-2]
 
@@ -231,7 +242,7 @@ def test_no_picture_has_black_edges(prompt: str) -> None:
     [(PUBLISHED[0], 0.08), (PUBLISHED[2], 0.08), (PUBLISHED[4], 0.15), ("a red car", 0.08), ("owl", 0.08)],
 )
 def test_a_subject_takes_a_fair_share_of_the_picture(prompt: str, least: float) -> None:
-    share = float((mask_of(painted(prompt)) > 127).mean())
+    share = float((mask_of(painted(prompt, side=SMALL)) > 127).mean())
     assert least < share < 0.75
 
 
