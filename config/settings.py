@@ -51,6 +51,7 @@ if BEHIND_TLS:
     # No host beside this one, such as another below the same domain, can set cookies of these names.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "accounts.entrance.session_store"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
