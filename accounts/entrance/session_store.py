@@ -21,7 +21,9 @@ class SessionStore(db.SessionStore):
 
     def _get_session_from_db(self) -> Session | None:
         """The row of a session that is not over. Without one, the reader gets a new key."""
-        found = _OPEN.first(key=self.session_key)
+        key = self.session_key or ""
+        # A cookie may hold one, written as `\\000`; PostgreSQL would refuse to look for it.
+        found = None if "\0" in key else _OPEN.first(key=key)
         if found is None:
             self._session_key = None
         return found
