@@ -62,12 +62,13 @@ def _asked(order: dict[str, Any], command: list[str], seconds: float) -> subproc
         with ours.makefile("rwb") as channel:
             channel.write(json.dumps(order).encode() + b"\n")
             channel.flush()
-            pid = int(channel.readline())
+            pid = channel.readline()
+            assert pid, "The process that imports everything has ended; it said why."
             try:
                 told = json.loads(channel.readline() or "{}")
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(int(pid), signal.SIGKILL)
                 raise subprocess.TimeoutExpired(command, seconds) from None
     return subprocess.CompletedProcess(
         command, told.get("code", -1), told.get("stdout", ""), told.get("stderr", "")
@@ -80,7 +81,7 @@ def _helper() -> socket.socket:
     with _starting:
         if _process is None or _process.poll() is not None or _requests is None:
             ours, theirs = socket.socketpair()
-            with theirs, contextlib.suppress(KeyError):
+            with theirs:
                 clean = {
                     name: value
                     for name, value in os.environ.items()
