@@ -37,7 +37,7 @@ def test_that_never_ends():
 def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(again.NOTES, str(tmp_path / "notes"))
-    # Nothing here needs any but what `-n` is: to load all that is installed takes longer than the tests.
+    # Nothing here needs any: to load all that is installed takes longer than the tests.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (tmp_path / "pytest.ini").write_text("[pytest]")
     (tmp_path / "test_fine.py").write_text(FINE)
