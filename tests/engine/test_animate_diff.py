@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -140,6 +141,20 @@ def test_a_still_knows_nothing_of_films() -> None:
             again = paint.paint_moment(meant, moment, **options).pixels
             assert np.array_equal(again, paint.paint(prompt, **options).pixels)
         assert len(memory) > 3
+
+
+def test_what_a_film_keeps_of_one_light_is_not_seen_in_another() -> None:
+    words, memory = "a pine forest", {"shared": True}
+    noon, night = (paint.colours_of(paint.understand(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night"))
+    dim = replace(noon, ambient=night.ambient, light=night.light)  # from where the sun of noon stands
+    for light in (noon, dim, night, noon):
+        kept, anew = (
+            paint.paint_moment(
+                paint.understand(words), paint.Moment(palette=light, memory=one), width=64, height=64, seed=3
+            ).pixels
+            for one in (memory, {})
+        )
+        assert np.array_equal(kept, anew)
 
 
 def test_lightning_flashes_and_dies_away() -> None:
