@@ -155,16 +155,25 @@ def _cleared(browser: Browser) -> dict[Kind, list[Page]]:
 def window(
     browser: Browser, _cleared: dict[Kind, list[Page]], live_server: Any, transactional_db: None
 ) -> Iterator[Callable[..., Window]]:
-    """A function that opens a window: `theme`, `width`, `scripts`, `language`."""
+    """A function that opens a window: `theme`, `width`, `scripts`, `language`, `motion`.
+
+    Painting what moves takes a tenth of the lane: where a test is not about it and others see the same pages move,
+    its viewer has asked for less motion.
+    """
     call_command("catalogue", verbosity=0)
     opened: list[tuple[Kind, Window]] = []
 
     def make(
-        *, theme: Theme = "dark", width: int = 1440, scripts: bool = True, language: str = "en-US"
+        *,
+        theme: Theme = "dark",
+        width: int = 1440,
+        scripts: bool = True,
+        language: str = "en-US",
+        motion: bool = True,
     ) -> Window:
         kind = (width < 640, scripts, language)
         page = _cleared[kind].pop() if _cleared[kind] else _open(browser, *kind)
-        page.emulate_media(color_scheme=theme, reduced_motion="null")
+        page.emulate_media(color_scheme=theme, reduced_motion="null" if motion else "reduce")
         page.set_viewport_size({"width": width, "height": 900})
         opened.append((kind, Window(page, live_server.url)))
         return opened[-1][1]

@@ -59,11 +59,13 @@ class Measures:
         self.window, self.page = window, window.page
         self.faults: list[str] = []
         window.run_first(COUNT)
-        self.tools = window.tools()
+        self.tools, self.touch = window.tools(), False
 
     def widen(self, width: int) -> None:
         """Make the window so wide, with touch where it is a phone's."""
-        self.tools.send("Emulation.setTouchEmulationEnabled", {"enabled": width < 640})
+        if (touch := width < 640) != self.touch:
+            self.touch = touch
+            self.tools.send("Emulation.setTouchEmulationEnabled", {"enabled": touch})
         self.page.set_viewport_size({"width": width, "height": 900})
 
     def arrived(self, place: Place, status: int, width: int = WIDTH) -> None:

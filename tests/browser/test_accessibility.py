@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.axe import serious
+from tests.browser.axe import bring, serious
 from tests.browser.conftest import Window
 from tests.browser.pages import MEMBER, make_scene
 
@@ -31,6 +31,7 @@ def test_no_dialog_has_a_serious_fault(window: Open) -> None:
     scene = make_scene()
     looking = window(theme="light")
     looking.page.emulate_media(reduced_motion="reduce")
+    bring(looking)
     looking.sign_in(MEMBER)
     faults: list[str] = []
     for name, address, clicks in OPENED:

@@ -52,6 +52,7 @@ class Walk:
     def __init__(self, window: Window, scene: dict[str, str]) -> None:
         self.window, self.scene = window, scene
         self.measures, self.policies = Measures(window), Listener(window)
+        axe.bring(window)
         self.serious: list[str] = []
         self.unreached: list[str] = []
 
@@ -103,6 +104,7 @@ def test_every_page_is_quiet_readable_and_reached_by_the_keyboard(window: Open, 
 def test_no_page_has_a_serious_fault_in_chinese_and_in_the_light_theme(window: Open, viewer: str) -> None:
     looking = window(theme="light", language="zh-CN")
     looking.page.emulate_media(reduced_motion="reduce")
+    axe.bring(looking)
     scene = enter(looking, viewer)
     faults: list[str] = []
     for place in filter(in_chinese, seen_by(viewer)):
