@@ -54,6 +54,8 @@ class Browser:
             )
         self.faults: list[str] = []
         self.queries = 0
+        self.wrote = False
+        """Whether the last answer wrote anything."""
         self.kept = 0
         """How many of the words that were sent stand on the page afterwards."""
 
@@ -63,7 +65,7 @@ class Browser:
         """The answer, looked at."""
         cache.clear()
         rates.forget()
-        self.queries = 0
+        self.queries, self.wrote = 0, False
         with connection.execute_wrapper(self._count):
             answer = self.client.generic(method, address, body, kind, headers=headers or None)
         if answer.status_code >= 500 and answer.status_code != 501:
@@ -74,9 +76,10 @@ class Browser:
             self.faults += [f"{what}: {method} {address[:80]}: {one}" for one in harm(answer)]
         return answer
 
-    def _count(self, execute: Any, *args: Any) -> Any:
+    def _count(self, execute: Any, sql: str, *args: Any) -> Any:
         self.queries += 1
-        return execute(*args)
+        self.wrote |= sql.startswith(("INSERT", "UPDATE", "DELETE"))
+        return execute(sql, *args)
 
 
 @contextmanager
@@ -149,9 +152,12 @@ def put(browser: Browser, here: str, form: Form, control: Control, kind: str) ->
     if kind in HUGE and control.is_text and answer.status_code == 422 and not _says_which(answer, control):
         browser.faults.append(f"{what}: POST {form.action} does not say which field is at fault")
     if kind == "markup" and control.is_text:
+        wrote = browser.wrote
         if answer.status_code in (301, 302, 303):
             browser.ask(what, "GET", answer["Location"])
-        browser.kept += MARK.encode() in browser.ask(what, "GET", here).content
+        # Where nothing was written the page is as it was.
+        if wrote or browser.wrote:
+            browser.kept += MARK.encode() in browser.ask(what, "GET", here).content
 
 
 def _says_which(answer: Any, control: Control) -> bool:
