@@ -102,8 +102,11 @@ def _furnish(one: Target) -> None:
             client.post(f"/api/items/{item}/shares", json={})
 
 
-def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool) -> Report:
-    """Run one document: `cases` for each operation and phase. `slow`: whether an answer that takes long is a fault."""
+def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool, short: bool = False) -> Report:
+    """Run one document: `cases` for each operation and phase. `slow`: whether an answer that takes long is a fault.
+
+    `short`: of cases that are alike some are enough (`hooks.likeness`).
+    """
     with tempfile.TemporaryDirectory(prefix="darkroom-fuzz-") as folder:
         (Path(folder) / "schemathesis.toml").write_text(_settings(cases, seed, slow))
         environment = {
@@ -112,6 +115,7 @@ def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool) -> Rep
             "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
             "FUZZ_MODELS": json.dumps(one.models),
             "FUZZ_TOKEN": one.token,
+            "FUZZ_SHORT": str(int(short)),
         }
         done = subprocess.run(
             [str(Path(sys.executable).parent / "st"), "run", one.url + DOCUMENTS[document], "--no-color"],

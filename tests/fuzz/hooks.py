@@ -9,6 +9,8 @@ import base64
 import itertools
 import json
 import os
+import zlib
+from collections import Counter
 from typing import Any
 
 import schemathesis
@@ -29,7 +31,11 @@ ROLES = sorted(set(MODELS) & set(INPUTS))
 PREFERENCES = ["respond-async", "wait=1", "wait=0", "wait=soon", "handling=lenient", "respond-async, a=b"]
 UNFIT = {"output_compression", "stream", "partial_images"}
 """Fields of OpenAI's that only some models take, or only together."""
+PAGE = ("limit", "cursor")
+"""Parameters of all lists, read by the same code."""
+SHORT = os.environ.get("FUZZ_SHORT") == "1"
 _numbers = itertools.count(1)
+_alike: Counter[tuple[object, ...]] = Counter()
 
 
 def cursor(key: int | str, direction: str) -> str:
@@ -52,6 +58,38 @@ FORMATS: dict[str, st.SearchStrategy[str]] = {
 }
 for name, strategy in FORMATS.items():
     schemathesis.openapi.format(name, strategy)
+
+
+@schemathesis.hook
+def filter_case(context: Any, case: Any) -> bool:
+    """Whether a case is asked. In the short form not all that are alike are: see `likeness`."""
+    alike = likeness(case) if SHORT else None
+    if alike is None:
+        return True
+    group, share = alike
+    number = _alike[group]
+    _alike[group] += 1
+    # Others for each operation, so that all of them are asked somewhere.
+    return number == 0 or (number + zlib.crc32(case.operation.label.encode())) % share == 0
+
+
+def likeness(case: Any) -> tuple[tuple[object, ...], int] | None:
+    """What a case of the coverage phase has in common with others of its operation, and which share of them is enough.
+
+    Values of each wrong type for one field, methods that a path does not know, and everything about the page of a list,
+    which one place reads for all lists. None for any other.
+    """
+    if case.meta is None or case.meta.phase.name.value != "coverage":
+        return None
+    about, operation = case.meta.phase.data, case.operation.label
+    mode = case.meta.generation.mode
+    if about.description.endswith("Incorrect type"):
+        return (operation, about.parameter, about.location, about.description), 4
+    if about.parameter in PAGE:
+        return (operation, mode, about.parameter), 8
+    if about.description.startswith("Unspecified HTTP method"):
+        return (operation.partition(" ")[2], "method"), 4
+    return None
 
 
 @schemathesis.hook
