@@ -39,7 +39,13 @@ PLAIN = (str, int, float, bytes, tuple, list, dict, set, frozenset, pathlib.Pure
 OURS = ("accounts", "predictions", "gallery", "config", "django_q", "allauth", "rest_framework", "drf_spectacular")
 
 def text(value):
-    return repr(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)
+    if isinstance(value, (set, frozenset)):
+        return f"set({sorted(map(text, value))})"
+    if isinstance(value, dict):
+        return str([(name, text(one)) for name, one in value.items()])
+    if isinstance(value, (list, tuple)):
+        return str([text(one) for one in value])
+    return repr(value)
 
 def plain(where, names):
     return {f"{where}.{name}": text(value)
