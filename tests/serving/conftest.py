@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
@@ -63,8 +63,9 @@ class Served:
     def stop(self) -> None:
         """Nobody listens any more; connections of `connect` may still be read."""
         self.client.close()
-        # As a signal does: it sleeps until one wakes it, or for as long as a tick.
-        self.server.handle_exit(signal.SIGTERM, None)
+        # As a signal does: it sleeps until one wakes it, or for as long as a tick. A test may have stopped it before.
+        with suppress(RuntimeError):
+            self.server.handle_exit(signal.SIGTERM, None)
         self.thread.join(20)
         assert not self.thread.is_alive()
 
