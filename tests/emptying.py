@@ -3,9 +3,6 @@
 Django empties every table and then tells all apps that they were migrated, upon which content types and permissions are
 written anew, row by row; on PostgreSQL TRUNCATE costs milliseconds a table on top. Both cost more than most of these
 tests. Here the few rows go with DELETE, and what Django itself keeps about the models stays as the migrations left it.
-
-It closes the connection as well. A new one reads the whole schema again, and PostgreSQL starts a process for it: here
-the next test goes on with it, unless something went wrong on it.
 """
 
 from __future__ import annotations
@@ -14,8 +11,6 @@ from typing import Any
 
 import pytest
 from django.core.management.commands import flush
-from django.db import connections
-from django.test import TransactionTestCase
 
 KEPT = frozenset({"django_content_type", "auth_permission"})
 """Tables that say which models there are: no test writes them."""
@@ -49,14 +44,7 @@ def _guards(connection: Any) -> tuple[list[str], list[str]]:
     return [f"DROP TRIGGER {name}" for name, _sql in found], [sql for _name, sql in found]
 
 
-def is_worn(_case: Any) -> bool:
-    """Whether some connection is not as a new one would be."""
-    opened = [one for one in connections.all(initialized_only=True) if one.connection is not None]
-    return any(one.errors_occurred or one.in_atomic_block or not one.get_autocommit() for one in opened)
-
-
 def install(patch: pytest.MonkeyPatch) -> None:
     """Empty so from now on, until the patch is undone."""
-    patch.setattr(TransactionTestCase, "_should_reload_connections", is_worn)
     patch.setattr(flush, "sql_flush", rows_alone)
     patch.setattr(flush, "emit_post_migrate_signal", lambda *_words: None)
