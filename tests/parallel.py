@@ -16,8 +16,8 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Iterator
+from itertools import groupby
 from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,7 +59,7 @@ class Leader:
     def __init__(self, session: pytest.Session, number: int) -> None:
         self._session, self._number = session, number
         self._config: pytest.Config = session.config
-        self._files = deque(self._together())
+        self._files = deque(list(self._together()))
         self._workers: dict[Connection, _Worker] = {}
         self._forked = 0
 
@@ -82,16 +82,23 @@ class Leader:
             raise self._session.Interrupted(self._session.shouldstop)
 
     def _together(self) -> Iterator[list[int]]:
-        """Which tests, by number, go to one process: those of a file, or of all files that share a fixture."""
+        """Which tests, by number, go to one process: those of a file, or of all files that share a fixture.
+
+        pytest-django has put those last that commit, as they leave no group or permission behind: so of a file that has
+        both kinds there are two parts.
+        """
         items, shared = self._session.items, self._config.getini("shared_fixtures")
-        files: dict[Path, list[int]] = {}
-        for number, item in enumerate(items):
-            files.setdefault(item.path, []).append(number)
-        groups: dict[Path | str, list[int]] = {}
-        for path, numbers in files.items():
-            used = {name for number in numbers for name in getattr(items[number], "fixturenames", ())}
-            groups.setdefault(next((name for name in shared if name in used), path), []).extend(numbers)
-        yield from groups.values()
+        parts = [list(one) for _path, one in groupby(range(len(items)), lambda n: items[n].path)]
+        sharing: dict[str, list[int]] = {}
+        for part in parts:
+            used = {name for number in part for name in getattr(items[number], "fixturenames", ())}
+            name = next((name for name in shared if name in used), None)
+            if name is None:
+                yield part
+                continue
+            if name not in sharing:
+                yield sharing.setdefault(name, [])
+            sharing[name] += part
 
     def _fork(self) -> None:
         link, child = Pipe()

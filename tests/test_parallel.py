@@ -40,6 +40,9 @@ def made(request):
 def dear():
     note("dear")
 
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: "last" in item.name)
+
 @pytest.fixture(autouse=True)
 def _noted(request):
     note(request.node.name)
@@ -96,6 +99,16 @@ def test_files_that_share_a_fixture_run_in_one_process(run: Run) -> None:
     assert code == 0, said
     assert noted["dear"] == 1
     assert noted["test_dear"] == 2
+
+
+def test_what_was_put_last_runs_last_whatever_file_it_is_in(run: Run, tmp_path: Path) -> None:
+    both = "def test_last_{0}(): pass\ndef test_{0}(): pass"
+
+    code, said, _noted = run("--processes", "1", a=both.format("a"), b=both.format("b"))
+
+    assert code == 0, said
+    noted = [line.split()[0] for line in (tmp_path / "notes").read_text().splitlines()]
+    assert noted == ["forked", "test_a", "test_b", "test_last_a", "test_last_b"]
 
 
 def test_a_failure_is_told_with_all_that_was_written(run: Run) -> None:

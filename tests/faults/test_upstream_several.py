@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from django.conf import LazySettings
 
 from accounts.models import User
 from predictions.models import UpstreamKey, UpstreamRun
-from predictions.running import providers
+from predictions.running import providers, routing
 from predictions.upstreams import configured
 from tests.faults.upstream import World, make_version
 from tests.upstream import Upstream
@@ -115,7 +116,8 @@ def test_of_two_keys_the_dead_one_gets_nothing_more(world: World) -> None:
     assert {len(world.starts(one)) for one in ended} == {1}
 
 
-def test_equal_ones_share_the_work_by_their_weights(world: World) -> None:
+def test_equal_ones_share_the_work_by_their_weights(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "_chance", random.Random(1))
     world.add("first", secret=FIRST, weight=3)
     world.add("second", secret=SECOND, weight=1)
     for _ in range(24):

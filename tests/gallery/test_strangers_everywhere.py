@@ -161,6 +161,9 @@ def _numbers(route: Route, numbers: dict[str, str]) -> list[str]:
         "sanction": ["sanction"],
         "sessions": ["session"],
     }
+    if "sanction" in route.path:
+        # A case's number may be that of a sanction of Bob's.
+        del kinds["decisions"]
     # What stands under an open picture everybody may report.
     kinds["comment"] += [] if route.name == "report_comment" else ["comment"]
     named = [name for kind, names in kinds.items() if kind in route.path for name in names]
