@@ -3,9 +3,9 @@
 The whole lane is run there once, and every statement that each test sends is written down: its text without what
 differs from call to call, and how it was sent: from another thread, in a test that commits, refused by the database.
 Chosen are, as few and as quick as will do, tests that together send every text in each of these ways in which any of
-them sends it, and all in which the answer is more than the text: races, what asks for words, dates or the inside of
-JSON, and those in `WHOLE`. The others stand in `tests/either.txt` and run there by `script/test --all-databases` alone.
-What that list does not name, a new test above all, runs on both.
+them sends it, `TIMES` over where it asks for words, dates or the inside of JSON, and all in which the answer is more
+than the text: races, and those in `WHOLE`. The others stand in `tests/either.txt` and run there by
+`script/test --all-databases` alone. What that list does not name, a new test above all, runs on both.
 
 As a plugin (`pytest -p tests.statements`) this module writes down the statements.
 """
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +59,9 @@ WHOLE = (
 )  # fmt: skip
 """Files of which every test is chosen: in them a value may matter more than the text of the statement."""
 
-# What a comparison of texts cannot tell: how each kind of database finds words, reckons with dates, reads JSON.
+TIMES = 5
+"""Tests that send each text in which the kinds of database do differ, where there are so many."""
+# What the text alone does not tell: how each kind finds words, reckons with dates, reads JSON.
 _OF_A_KIND = re.compile(
     r"@@|TSQUERY|SIMILARITY|->|#>|JSONB_|DATE_TRUNC|EXTRACT\(|AT TIME ZONE|::DATE\b", re.I
 )
@@ -93,12 +95,18 @@ class Sent:
 
 
 def left_out(tests: Mapping[str, Sent]) -> list[str]:
-    """The tests that send no text that the others would not: each time the one is chosen that adds most in its time."""
+    """The tests that send no text that the others do not send often enough.
+
+    Each time the one is chosen that adds most in its time.
+    """
     chosen = {name for name, sent in tests.items() if sent.reason}
-    covered = {text for name in chosen for text in tests[name].texts}
+    senders = Counter(text for sent in tests.values() for text in sent.texts)
+    wanted = {text: min(of, TIMES if _OF_A_KIND.search(text) else 1) for text, of in senders.items()}
+    for name in chosen:
+        _sends(tests[name], wanted)
 
     def worth(name: str) -> float:
-        return -len(tests[name].texts - covered) / (tests[name].seconds + 0.01)
+        return -sum(wanted[text] > 0 for text in tests[name].texts) / (tests[name].seconds + 0.01)
 
     # What a test adds only gets less: one that is still the best when it is looked at again is the best.
     waiting = [(worth(name), name) for name in sorted(tests.keys() - chosen)]
@@ -111,8 +119,13 @@ def left_out(tests: Mapping[str, Sent]) -> list[str]:
             heapq.heappush(waiting, (now, name))
             continue
         chosen.add(name)
-        covered |= tests[name].texts
+        _sends(tests[name], wanted)
     return sorted(tests.keys() - chosen)
+
+
+def _sends(sent: Sent, wanted: dict[str, int]) -> None:
+    for text in sent.texts:
+        wanted[text] -= 1
 
 
 def read(folder: Path) -> dict[str, Sent]:
@@ -156,12 +169,14 @@ class Recorder:
         self._commits = False
         self._last: dict[int, str] = {}
 
+    def sent(self, test: str) -> Sent:
+        """What a test sent."""
+        return self._tests[test]
+
     def note(self, query: Any) -> None:
         """One statement."""
         text = plain(query if isinstance(query, str) else str(query))
         sent = self._tests[self._now]
-        if _OF_A_KIND.search(text):
-            sent.reason = sent.reason or "of a kind"
         thread = threading.get_ident()
         text = f"{text} -- {'a thread' if thread != self._main else ''}{' commits' if self._commits else ''}"
         sent.texts.add(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,13 +46,31 @@ def test_every_statement_is_still_sent_and_what_is_more_than_a_statement_stays()
         "b": Sent({"2"}, 0.1),
         "c": Sent({"2", "3"}, 9.0),
         "d": Sent({"3"}, 0.1),
-        "e": Sent({"1"}, 0.1, "threads"),
+        "e": Sent({"1"}, 0.1, "races"),
     }
 
     gone = left_out(tests)
 
     assert {text for name in tests.keys() - set(gone) for text in tests[name].texts} == {"1", "2", "3"}
     assert "e" not in gone and "c" in gone and gone
+
+
+def test_what_the_kinds_answer_differently_is_asked_by_several() -> None:
+    dates, texts = "SELECT a AT TIME ZONE %s", statements.TIMES + 3
+    tests = {str(number): Sent({dates, "SELECT 1"}, 0.1) for number in range(texts)}
+
+    assert len(tests) - len(left_out(tests)) == statements.TIMES
+
+
+def test_a_statement_counts_apart_where_it_is_refused_or_sent_by_another_thread() -> None:
+    recorder = statements.Recorder(Path())
+    recorder.note("SELECT 1")
+    recorder.error(ValueError())
+    thread = threading.Thread(target=recorder.note, args=("SELECT 1",))
+    thread.start()
+    thread.join()
+
+    assert len(recorder.sent("").texts) == 3
 
 
 def test_the_list_names_tests_or_single_cases_and_nothing_else(
