@@ -29,9 +29,8 @@ from predictions.policy import rules
 from predictions.upstreams import configured
 from tests import either, emptying, factories, migrated
 from tests.settings import move
-from tests.shared import _house_to_kill, conformant_server, killed_house, plain_server  # noqa: F401 (fixtures)
 
-pytest_plugins = ["tests.parallel"]
+pytest_plugins = ["tests.parallel", "tests.shared"]
 
 FIXTURES_S = 480.0
 """What the fixtures of a test may take on top of its own time: on a busy machine the first one of a worker waits

@@ -37,11 +37,8 @@ class House:
 
     def __init__(self, data: Path, database_url: str = "", *, bare: bool = False, **settings: str) -> None:
         self.data, self.bare = data, bare
-        self.env = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("DARKROOM_", "DJANGO_", "PYTEST_")) and name not in {"PORT", "HOST"}
-        }
+        self.env = preloaded.environment()
+        self.env.pop("HOST", None)
         self.env |= {"DARKROOM_DATA": str(data), "PORT": "0", **settings}
         if database_url:
             self.env["DARKROOM_DATABASE_URL"] = database_url
@@ -148,9 +145,7 @@ class House:
 
     def python(self, code: str) -> Any:
         """Run code inside the installation, with Django set up; it puts JSON into `answer`."""
-        program = (
-            "import django, json; django.setup(); answer = None\n" + code + "\nprint(json.dumps(answer))"
-        )
+        program = f"import json; answer = None\n{code}\nprint(json.dumps(answer))"
         done = preloaded.python(program, self.env)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1])

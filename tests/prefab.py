@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -51,23 +50,21 @@ def furnish(data: Path, *, database: bool = True) -> None:
 
 def _made() -> Path:
     """The shared house, made by whoever comes first."""
-    folder = _shared()
-    folder.mkdir(parents=True, exist_ok=True)
-    house = folder / "house"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not house.exists():
-            _make(folder / "unfinished")
-            (folder / "unfinished").rename(house)
+    house = _shared() / "house"
+    with migrated.making(house) as missing:
+        if missing:
+            _make(unfinished := house.with_name("unfinished"))
+            unfinished.rename(house)
     return house
 
 
 def _make(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "DJANGO_"))
+    env = {
+        **preloaded.environment(),
+        "DARKROOM_DATA": str(folder),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
     }
-    env = {**clean, "DARKROOM_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "config.settings"}
     kept = migrated.kept_file()
     with migrated.making(kept) as missing:
         if not missing:
@@ -86,24 +83,22 @@ def _make(folder: Path) -> None:
 
 def postgres() -> Path:
     """The data of a migrated PostgreSQL that is stopped, for `Postgres(kept)`. Raises NoPostgres."""
-    folder = _shared()
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / "postgres"
-    with (folder / "postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            unfinished = folder / "unfinished-postgres"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            with Postgres() as server, tempfile.TemporaryDirectory(prefix="darkroom-house-") as data:
-                env = {**os.environ, "DARKROOM_DATA": data, "DARKROOM_DATABASE_URL": server.url}
-                program = (
-                    "from django.core.management import call_command; call_command('migrate', verbosity=0)"
-                )
-                done = preloaded.python(f"import django; django.setup(); {program}", env, 300)
-                assert done.returncode == 0, done.stderr[-3000:]
-                server.keep(unfinished)
+    kept = _shared() / "postgres"
+    with migrated.making(kept) as missing:
+        if missing:
+            _make_postgres(unfinished := kept.with_name("unfinished-postgres"))
             unfinished.rename(kept)
     return kept
+
+
+def _make_postgres(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with Postgres() as server, tempfile.TemporaryDirectory(prefix="darkroom-house-") as data:
+        env = {**os.environ, "DARKROOM_DATA": data, "DARKROOM_DATABASE_URL": server.url}
+        program = "from django.core.management import call_command; call_command('migrate', verbosity=0)"
+        done = preloaded.python(program, env, 300)
+        assert done.returncode == 0, done.stderr[-3000:]
+        server.keep(folder)
 
 
 def _shared() -> Path:

@@ -39,6 +39,12 @@ _process: subprocess.Popen[bytes] | None = None
 _requests: socket.socket | None = None
 
 
+def environment() -> dict[str, str]:
+    """This process's own, without what says which installation it is, or that it runs tests."""
+    ours = ("DARKROOM_", "DJANGO_", "PYTEST_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 def manage(
     words: tuple[str, ...], env: Mapping[str, str], seconds: float = 120
 ) -> subprocess.CompletedProcess[str]:
@@ -82,14 +88,9 @@ def _helper() -> socket.socket:
         if _process is None or _process.poll() is not None or _requests is None:
             ours, theirs = socket.socketpair()
             with theirs:
-                clean = {
-                    name: value
-                    for name, value in os.environ.items()
-                    if not name.startswith(("DARKROOM_", "DJANGO_", "PYTEST_"))
-                }
                 _process = subprocess.Popen(
                     [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())],
-                    cwd=ROOT, env=clean, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                    cwd=ROOT, env=environment(), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
                 )  # fmt: skip
             _requests = ours
             atexit.register(_end, _process, ours)
@@ -183,7 +184,10 @@ def _done(order: dict[str, Any]) -> dict[str, Any]:
 
 def _run(order: dict[str, Any]) -> None:
     if "program" in order:
+        import django
+
         read_settings()
+        django.setup()
         exec(compile(order["program"], "<string>", "exec"), {"__name__": "__main__"})
         return
     from django.core import management

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
 import signal
 import socket
@@ -20,7 +19,6 @@ from tests.houses import START_S, command
 BASE = Path(__file__).resolve().parent.parent
 
 _MEMBER = """
-import django; django.setup()
 from accounts import credits, tokens
 from accounts.models import MICRO, User
 from accounts.provisioning import ensure_account
@@ -37,10 +35,8 @@ class RunningServer:
         self._folder = tempfile.TemporaryDirectory(prefix="darkroom-server-")
         self.data = Path(self._folder.name)
         self.port = _free_port()
-        inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith(("DARKROOM_", "DJANGO_"))
-        }
-        self.environment = {**inherited, "DARKROOM_DATA": str(self.data), "PORT": str(self.port), **settings}
+        own = {"DARKROOM_DATA": str(self.data), "PORT": str(self.port), **settings}
+        self.environment = preloaded.environment() | own
         self.lines: list[str] = []
         self.url = self.password = self.token = self.curl = ""
 

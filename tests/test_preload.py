@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.server import EXAMPLE
+from tests import preloaded
 from tests.houses import eventually, house
 from tests.rules import ROOT
 
@@ -39,12 +39,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    environment = {
-        **{
-            name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "DJANGO_"))
-        },
-        "DARKROOM_DATA": str(tmp_path_factory.mktemp("data")),
-    }
+    environment = preloaded.environment() | {"DARKROOM_DATA": str(tmp_path_factory.mktemp("data"))}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )

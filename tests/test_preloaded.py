@@ -70,13 +70,11 @@ answer |= {
 
 
 def test_it_sees_the_same_settings_and_all_that_was_made_of_them(tmp_path: Path) -> None:
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "DJANGO_"))
-    }
-    env = {**clean, **SETTINGS, "DARKROOM_DATA": str(tmp_path)}
-    program = f"import django, json; django.setup()\n{ABOUT}\nprint(json.dumps(answer))"
+    env = {**preloaded.environment(), **SETTINGS, "DARKROOM_DATA": str(tmp_path)}
+    program = f"import json\n{ABOUT}\nprint(json.dumps(answer))"
     fresh = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env={**env, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        [sys.executable, "-c", f"import django; django.setup()\n{program}"],
+        cwd=ROOT, env={**env, "DJANGO_SETTINGS_MODULE": "config.settings"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     done = preloaded.python(program, env)

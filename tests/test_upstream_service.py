@@ -27,8 +27,7 @@ from tests.upstream.faults import UnknownFault
 SDXL = "stability-ai/sdxl:7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
 PLAIN = "stability-ai/stable-diffusion"
 PICTURE = "data:image/png;base64," + base64.b64encode(b"a picture").decode()
-# One for all, and nothing is encrypted: to read the certificates of the world takes longer than most of these tests.
-HTTP = httpx.Client(trust_env=False, timeout=60, verify=False)
+HTTP = httpx.Client(trust_env=False, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +238,7 @@ def test_a_lost_answer_may_have_started_something_or_not(there: Upstream, words:
 
 
 def test_a_hanging_answer_ends_when_the_caller_leaves(there: Upstream) -> None:
-    with pytest.raises(httpx.ReadTimeout), httpx.Client(trust_env=False, verify=False, timeout=0.2) as client:
+    with pytest.raises(httpx.ReadTimeout), httpx.Client(trust_env=False, timeout=0.2) as client:
         body = {"version": PLAIN, "input": {"prompt": "fault:create-hang-after"}}
         client.post(there.url + "/predictions", json=body, headers={"Authorization": f"Bearer {there.token}"})
     eventually(lambda: sum(there.starts().values()) == 1)
@@ -280,7 +279,7 @@ def test_a_broken_answer_cannot_be_read(there: Upstream, kind: str) -> None:
 
 
 def test_a_gzip_bomb_is_small_on_the_wire(there: Upstream) -> None:
-    with httpx.Client(trust_env=False, verify=False) as client:
+    with httpx.Client(trust_env=False) as client:
         body = {"version": PLAIN, "input": {"prompt": "fault:create-bomb"}}
         headers = {"Authorization": f"Bearer {there.token}"}
         with client.stream("POST", there.url + "/predictions", json=body, headers=headers) as answer:

@@ -19,11 +19,13 @@ _OPEN = Prepared[Session](
 class SessionStore(db.SessionStore):
     """Rows, keys and signatures are those of Django's own: sessions outlive a change from one to the other."""
 
+    def _validate_session_key(self, key: str | None) -> bool:
+        """Whether it can be one: none with a NUL, which a cookie may hold (as `\\000`) and PostgreSQL refuses."""
+        return bool(super()._validate_session_key(key)) and "\0" not in (key or "")  # type: ignore[misc]
+
     def _get_session_from_db(self) -> Session | None:
         """The row of a session that is not over. Without one, the reader gets a new key."""
-        key = self.session_key or ""
-        # A cookie may hold one, written as `\\000`; PostgreSQL would refuse to look for it.
-        found = None if "\0" in key else _OPEN.first(key=key)
+        found = _OPEN.first(key=self.session_key) if self.session_key else None
         if found is None:
             self._session_key = None
         return found

@@ -106,12 +106,13 @@ def test_a_burst_of_first_requests_is_answered(start_web: StartWeb, house: House
 
 
 @pytest.mark.timeout(300)
-def test_first_requests_of_every_kind_are_answered_with_redis(
+def test_first_requests_of_every_kind_are_answered_with_redis_and_an_empty_data_folder(
     start_web: StartWeb, house: House, pooled: str, redis_url: str
 ) -> None:
     token, member, staff = house.python(PEOPLE)
     web = start_web(
         "third",
+        bare=True,
         DARKROOM_DATABASE_URL=pooled,
         DARKROOM_REDIS_URL=redis_url,
         DARKROOM_SECRET_KEY=(house.data / "secret_key").read_text(),

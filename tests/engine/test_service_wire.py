@@ -29,7 +29,7 @@ def painted(service: Service) -> str:
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}, {"authorization": "s3cret"}])
 @pytest.mark.parametrize("path", ["/health", "/predictions/painted-1", "/nowhere"])
 def test_it_answers_nobody_without_the_secret(service: Service, header: dict[str, str], path: str) -> None:
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(service.socket), verify=False)) as stranger:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(service.socket))) as stranger:
         answer = stranger.get(f"http://engine{path}", headers=header)
     assert answer.status_code == 401
     assert answer.json() == {"detail": "The engine's secret is missing or wrong."}

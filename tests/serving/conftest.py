@@ -39,10 +39,7 @@ class Served:
             target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
         )
         headers = {"X-Request-Id": "the-same-for-all"}
-        # Nothing is encrypted here; to read the certificates of the world takes longer than a test.
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60, verify=False
-        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60)
         self.connections: list[socket.socket] = []
 
     def __enter__(self) -> Served:

@@ -35,7 +35,7 @@ class Web:
 
     def get(self, path: str = "/nowhere") -> httpx.Response:
         """An answer of the process; a connection waits in the socket while none is accepted."""
-        return httpx.get(f"http://127.0.0.1:{self.listener.getsockname()[1]}{path}", timeout=60, verify=False)
+        return httpx.get(f"http://127.0.0.1:{self.listener.getsockname()[1]}{path}", timeout=60)
 
 
 @pytest.fixture

@@ -114,14 +114,7 @@ class Stage:
 def mix(a: Plane | Rgb, b: Plane | Rgb, k: Plane | float) -> Plane:
     """`a` where k is 0, `b` where it is 1; a plane k gets a colour axis when needed."""
     first, second, weight = np.asarray(a, np.float32), np.asarray(b, np.float32), np.asarray(k, np.float32)
-    found = second - first
-    # In place where it can be: what is mixed is as large as the picture, and new memory costs more than the sums.
-    if found.shape == np.broadcast_shapes(found.shape, weight.shape):
-        found *= weight
-    else:
-        found = found * weight
-    found += first
-    return found
+    return first + (second - first) * weight
 
 
 def smooth(low: float, high: float, value: Plane) -> Plane:

@@ -41,6 +41,11 @@ def test_a_key_of_no_session_is_not_kept(key: str) -> None:
     assert store.load() == {} and store.session_key is None
 
 
+def test_no_database_is_asked_for_a_key_with_a_nul() -> None:
+    store = SessionStore("nobodys\0session")
+    assert store.session_key is None and store.load() == {}
+
+
 def test_sessions_of_djangos_own_engine_go_on(alice: User, client_of: Callable[[User], Client]) -> None:
     key = client_of(alice).cookies[settings.SESSION_COOKIE_NAME].value
     assert SessionStore(key).load() == db.SessionStore(key).load() != {}

@@ -200,9 +200,7 @@ def test_fifty_clients_over_http_on_a_real_server(plain_server: RunningServer) -
 
 
 def _send(address: str, plain: str, code: str) -> httpx.Response:
-    return httpx.post(
-        address, json={"code": code}, headers={"Authorization": f"Bearer {plain}"}, timeout=60, verify=False
-    )
+    return httpx.post(address, json={"code": code}, headers={"Authorization": f"Bearer {plain}"}, timeout=60)
 
 
 _PREPARE = """
