@@ -1,0 +1,51 @@
+"""Which of many alike cases one run tries."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import share
+from tests.share import one_in
+
+CASES = [f"case {number}" for number in range(400)]
+
+
+@pytest.fixture(autouse=True)
+def _a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(share.WHOLE, raising=False)
+    monkeypatch.delenv(share.TURN, raising=False)
+
+
+def test_about_one_in_four_is_tried_in_its_order() -> None:
+    chosen = one_in(4, CASES)
+    assert 70 < len(chosen) < 130
+    assert chosen == [case for case in CASES if case in set(chosen)]
+
+
+def test_the_same_turn_tries_the_same() -> None:
+    assert one_in(4, CASES) == one_in(4, CASES)
+
+
+def test_forty_turns_try_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: set[str] = set()
+    for turn in range(40):
+        monkeypatch.setenv(share.TURN, f"commit {turn}")
+        tried |= set(one_in(4, CASES))
+    assert tried == set(CASES)
+
+
+def test_one_is_always_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for turn in range(40):
+        monkeypatch.setenv(share.TURN, f"commit {turn}")
+        assert one_in(1_000, CASES[:3])
+
+
+def test_the_whole_is_tried_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(share.WHOLE, "1")
+    assert one_in(4, CASES) == CASES
+
+
+def test_cases_are_told_apart_by_what_they_are_named_by() -> None:
+    assert one_in(4, enumerate(CASES), name=lambda case: case[1]) == [
+        (number, case) for number, case in enumerate(CASES) if case in set(one_in(4, CASES, str))
+    ]
