@@ -60,6 +60,7 @@ def test_the_request_to_paste_survives_a_shell() -> None:
 def test_the_papers_name_only_settings_that_exist(paper: str) -> None:
     code = "".join(path.read_text() for path in (ROOT / "config").glob("*.py"))
     code += "".join(path.read_text() for path in (ROOT / "predictions/management/commands").glob("*.py"))
+    code += (ROOT / "script/test").read_text()
     named = set(re.findall(r"DARKROOM_[A-Z_]*[A-Z]", (ROOT / paper).read_text()))
     assert {name for name in named if f'"{name}"' not in code and name not in code} == set()
 

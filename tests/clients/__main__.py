@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import again
+from tests import lane
 from tests.clients import packages
 
 HERE = Path(__file__).parent
@@ -77,7 +77,7 @@ def _pytest(
 ) -> int:
     if arguments is None:
         return NOTHING_CHOSEN
-    return again.pytest(
+    return lane.pytest(
         "official clients", ["-m", "clients", *options, *arguments], {**os.environ, **environment()}
     )
 

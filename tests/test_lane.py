@@ -1,4 +1,4 @@
-"""A lane's few failures get a second try; it is told, and what fails twice fails."""
+"""A lane of the suite fails with its tests, ends in time, and reads the files alone that it needs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import again
+from tests import lane
 
-ONCE = """
-from pathlib import Path
-def test_fails_at_the_first_try():
-    seen = Path(__file__).with_suffix(".seen")
-    first = not seen.exists()
-    seen.touch()
-    assert not first
-"""
 ALWAYS = "def test_fails(): assert False"
 FINE = """
 from pathlib import Path
@@ -34,9 +26,8 @@ def test_that_never_ends():
 
 
 @pytest.fixture
-def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(again.NOTES, str(tmp_path / "notes"))
     # Nothing here needs any: to load all that is installed takes longer than the tests.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (tmp_path / "pytest.ini").write_text("[pytest]")
@@ -45,47 +36,31 @@ def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(folder: Path) -> int:
-    return again.pytest("a lane", ["-c", "pytest.ini", str(folder)])
+    return lane.pytest("a lane", ["-c", "pytest.ini", str(folder)])
 
 
-def test_a_test_that_fails_once_is_tried_again_alone_and_named(lane: Path) -> None:
-    (lane / "test_once.py").write_text(ONCE)
+def test_a_test_that_fails_fails_the_lane_and_is_not_tried_again(folder: Path) -> None:
+    (folder / "test_always.py").write_text(ALWAYS)
 
-    assert run(lane) == 0
-    assert (lane / "notes").read_text() == "test_once.py::test_fails_at_the_first_try\n"
-    assert (lane / "test_fine.runs").read_text() == "x"
-
-
-def test_a_test_that_fails_twice_fails_the_lane(lane: Path) -> None:
-    (lane / "test_always.py").write_text(ALWAYS)
-
-    assert run(lane) == 1
-    assert not (lane / "notes").exists()
+    assert run(folder) == 1
+    assert (folder / "test_fine.runs").read_text() == "x"
 
 
-def test_many_failures_are_not_tried_again(lane: Path) -> None:
-    for number in range(again.FEW + 1):
-        (lane / f"test_once_{number}.py").write_text(ONCE)
+def test_a_lane_without_a_test_says_so(folder: Path) -> None:
+    (folder / "test_fine.py").unlink()
 
-    assert run(lane) == 1
-    assert (lane / "test_fine.runs").read_text() == "x"
-
-
-def test_a_lane_without_a_test_says_so(lane: Path) -> None:
-    (lane / "test_fine.py").unlink()
-
-    assert run(lane) == 5
+    assert run(folder) == 5
 
 
 def test_a_lane_that_does_not_end_says_where_it_stands_and_fails(
-    lane: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(again, "LIMIT_S", 10.0)
-    (lane / "test_for_ever.py").write_text(FOR_EVER)
+    monkeypatch.setattr(lane, "LIMIT_S", 10.0)
+    (folder / "test_for_ever.py").write_text(FOR_EVER)
 
-    assert run(lane) == 1
+    assert run(folder) == 1
     assert "in test_that_never_ends" in "".join(capfd.readouterr())
-    child = int((lane / "test_for_ever.child").read_text())
+    child = int((folder / "test_for_ever.child").read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
@@ -104,6 +79,6 @@ def test_a_mark_is_looked_for_in_the_files_alone_that_name_it_those_that_may_tak
     (tmp_path / "test_c.py").write_text("pytestmark = pytest.mark.servers")
     files = [str(tmp_path / "test_b.py"), str(tmp_path / "test_a.py")]
 
-    assert again.bearing("server", ["-k", "ledger"], tmp_path) == ["-m", "server", "-k", "ledger", *files]
+    assert lane.bearing("server", ["-k", "ledger"], tmp_path) == ["-m", "server", "-k", "ledger", *files]
     named = str(tmp_path / "test_c.py")
-    assert again.bearing("server", [f"{named}::test_x"], tmp_path) == ["-m", "server", f"{named}::test_x"]
+    assert lane.bearing("server", [f"{named}::test_x"], tmp_path) == ["-m", "server", f"{named}::test_x"]

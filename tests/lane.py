@@ -1,8 +1,4 @@
-"""`python -m tests.again LANE [--bearing MARK] [PYTEST ARGUMENTS]`: one lane, with a second try for a few of its tests.
-
-The suite starts servers, browsers and databases on machines that others may load at the same time. Where no more than
-`FEW` tests of a lane fail, these alone are run once more, one after the other. Where all of them pass then, the lane
-has passed; that it took two tries is told by name at the end of `script/test`. More failures are never tried again.
+"""`python -m tests.lane NAME [--bearing MARK] [PYTEST ARGUMENTS]`: one lane of `script/test`.
 
 `--bearing` chooses the tests with a mark and reads the files alone that name it: pytest would import every test of the
 suite, in each worker, to leave most of them out.
@@ -13,11 +9,8 @@ A lane that has not ended after `LIMIT_S` is ended: its processes say where they
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,11 +20,7 @@ from pathlib import Path
 
 import psutil
 
-FEW = 6
-"""Failed tests, not causes: a server that did not start fails each test of its module."""
 CACHES = Path(".pytest_cache/lanes")
-NOTES = "DARKROOM_TEST_SECOND_TRIES"
-"""The variable with the file to which the names of tests that needed a second try are added."""
 FAILED = 1
 LIMIT_S = 55 * 60.0
 """Seconds for all tests of a lane, about twice what the longest needs on two busy cores. A test has its own."""
@@ -40,10 +29,14 @@ TELLING_S = 5.0
 
 
 def pytest(lane: str, arguments: list[str], environment: Mapping[str, str] | None = None) -> int:
-    """Run pytest as the lane and say what it took; its exit code, after the second try where there was one."""
+    """Run pytest as the lane and say what it took; its exit code."""
     began, before = time.monotonic(), _processor()
     try:
-        return _tried(lane, arguments, environment)
+        # Lanes run side by side. Absolute: pytest would look for it from the folder of its settings.
+        cache = (CACHES / lane.replace(" ", "-")).absolute()
+        return _run(
+            [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={cache}", *arguments], environment
+        )
     finally:
         took = f"{time.monotonic() - began:.0f} s, {_processor() - before:.0f} s of processor"
         print(f"{lane}: {took}", flush=True)
@@ -53,24 +46,6 @@ def _processor() -> float:
     """Seconds that ended processes below this one have used."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _tried(lane: str, arguments: list[str], environment: Mapping[str, str] | None) -> int:
-    # Absolute: pytest would look for it from the folder of its settings.
-    cache = (CACHES / lane.replace(" ", "-")).absolute()
-    shutil.rmtree(cache, ignore_errors=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={cache}", *arguments]
-    code = _run(command, environment)
-    names = _failed(cache)
-    if code != FAILED or not 1 <= len(names) <= FEW:
-        return code
-    print(f"\n{lane}: a second try, alone, for {', '.join(names)}\n", flush=True)
-    # The last counts; nothing runs beside these.
-    alone = ["--processes", "0"] if "--processes" in command else []
-    again = _run([*command, "--last-failed", *alone], environment)
-    if again == 0:
-        _note(names)
-    return again
 
 
 def bearing(mark: str, arguments: list[str], folder: Path = Path("tests")) -> list[str]:
@@ -115,19 +90,6 @@ def _end(lane: psutil.Process) -> None:
     for one in everybody:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-
-
-def _failed(cache: Path) -> list[str]:
-    try:
-        return sorted(json.loads((cache / "v" / "cache" / "lastfailed").read_text()))
-    except (OSError, ValueError):
-        return []
-
-
-def _note(names: list[str]) -> None:
-    if path := os.environ.get(NOTES):
-        with Path(path).open("a") as file:
-            file.writelines(f"{name}\n" for name in names)
 
 
 if __name__ == "__main__":
