@@ -2,6 +2,7 @@
 
 Five levels: a visitor, a member, a moderator, an operator, an administrator. Whoever may not enter a view of the panel
 is sent to the sign-in page (who is no staff) or refused with 403; some places answer 404, as if they were not there.
+In one run each view is asked for by some of them.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from predictions.dialects.common import rates
 from predictions.models import Upstream
 from tests import factories
 from tests.admin.test_panels import fill
+from tests.share import one_in
 from tests.test_permissions import ROUTES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 LEVELS = ("visitor", "member", "moderator", "operator", "administrator")
+TRIED = ("operator", "moderator", "member", "administrator", "visitor")
+"""The order in which one is chosen where the share of a view is none."""
 KINDS = ("changelist", "add", "change", "delete", "history")
 M, O, A, NOBODY = "moderator operator administrator", "operator administrator", "administrator", ""  # noqa: E741
 
@@ -227,11 +231,10 @@ def _nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Actors:
-    """One of each level, and a house with a row of everything."""
+    """One of each level."""
 
     def __init__(self) -> None:
         staff.sync()
-        fill("first")
         self.clients = {"visitor": Client(raise_request_exception=False)}
         people = {
             "member": factories.make_user("member"),
@@ -306,13 +309,14 @@ def address(name: str) -> str:
 
 
 def test_who_may_enter_each_view_of_the_panel() -> None:
-    actors, wrong, entries = Actors(), [], 0
+    fill("first")
+    actors, wrong, entries, asked = Actors(), [], 0, 0
     for name in VIEWS:
         if name in EVERYBODYS:
             continue
         allowed, place = (expected(name) or "").split(), address(name)
-        for level in LEVELS:
-            client = actors.clients[level]
+        for level in one_in(4, TRIED, lambda level, name=name: f"{name} {level}"):  # type: ignore[misc]
+            client, asked = actors.clients[level], asked + 1
             answer = client.get(place)
             if answer.status_code == 405:
                 answer = client.post(place)
@@ -325,7 +329,7 @@ def test_who_may_enter_each_view_of_the_panel() -> None:
             if came != (level in allowed):
                 wrong.append(f"{name}: {level} gets {answer.status_code}, the table says {allowed}")
     assert wrong == []
-    assert entries > 300
+    assert entries > asked / 6, "else whoever may not enter was all that was tried"
 
 
 # -- The API ---------------------------------------------------------------------------------------------------------
@@ -333,11 +337,13 @@ def test_who_may_enter_each_view_of_the_panel() -> None:
 
 def test_staff_is_nobody_special_in_the_api() -> None:
     """A token of staff opens what a member's opens; a visitor gets 401, but where everybody may look."""
-    actors, wrong = Actors(), []
-    del actors
+    # Numbers stand for what is somebody else's.
+    factories.make_token(factories.make_user())
+    Actors()
+    wrong = []
     users = [User.objects.get(username=name) for name in LEVELS[1:]]
     tokens = {user.username: factories.make_token(user) for user in users}
-    for place in ROUTES:
+    for place in one_in(5, ROUTES):
         cache.clear()
         rates.forget()
         codes = {}

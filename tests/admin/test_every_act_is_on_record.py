@@ -1,7 +1,8 @@
 """Every form and action of the panel, done by each level of staff: what changes anything is on record, written last.
 
 The table says how each is done. One that a desk gets and that does not stand here fails the first test; one that
-changes a row without an entry in the audit log, or that writes a row behind it, fails the second.
+changes a row without an entry in the audit log, or that writes a row behind it, fails the second. In one run each is
+done by some of the levels; on PostgreSQL a share of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -63,6 +65,7 @@ from predictions.models import (
 from tests import factories
 from tests.admin.test_panels import fill
 from tests.on_record import watched
+from tests.share import one_in
 
 ClientOf = Callable[[User], Client]
 Given = dict[str, Any]
@@ -364,16 +367,19 @@ def test_each_changes_nothing_that_is_not_on_record(staff: User, client_of: Clie
     for name, group in ((OPERATOR, "Operators"), (MODERATOR, "Moderators")):
         level[name] = factories.make_user(name, is_staff=True)
         level[name].groups.add(Group.objects.get(name=group))
+    clients = {who: client_of(user) for who, user in level.items()}
     faults = []
-    for who, user in level.items():
-        client = client_of(user)
-        for model, acts in TABLE.items():
-            for name, act in acts.items():
-                faults += [
-                    f"{who}: {model._meta.label} {name}: {fault}"
-                    for fault in fault_of(client, user, who, model, name, act)
-                ]
+    for model, name in one_in(4 if settings.ON_POSTGRES else 1, acts()):
+        told = f"{model._meta.label} {name}"
+        for who in one_in(4, level, lambda who, told=told: f"{told} {who}"):  # type: ignore[misc]
+            found = fault_of(clients[who], level[who], who, model, name, TABLE[model][name])
+            faults += [f"{who}: {told}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)
+
+
+def acts() -> list[tuple[type[Model], str]]:
+    """Everything that the table says how to do."""
+    return [(model, name) for model, known in TABLE.items() for name in known]
 
 
 def fault_of(client: Client, user: User, who: str, model: type[Model], name: str, act: Act) -> list[str]:

@@ -1,7 +1,8 @@
 """Words that mean harm in every field of every form and body: refused in a sentence, or kept and shown as mere words.
 
 Forms are found by opening the pages, bodies in the description of the API: what is added tomorrow is tried as well.
-On PostgreSQL words are sent for what they may do to a column; what pages make of them is the same as on SQLite.
+Every field gets a word in each run and a share of the others. On PostgreSQL words are sent to a share of the places,
+for what they may do to a column; what pages make of them is the same as on SQLite.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from tests import factories
 from tests.browser.pages import MEMBER, PAGES, STAFF, make_scene
 from tests.gallery.hostile import HUGE, MARK, NUMBERS, WORDS, Control, Form, Page, encoded, harm
 from tests.gallery.surface import named_in_source, noted_parameters, routes, streams
+from tests.share import one_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 MOST_QUERIES = 150
 """Of one answer, whatever was sent."""
 URL = "application/x-www-form-urlencoded"
 SENT = {name: word for name, word in WORDS.items() if name != "markup" or not settings.ON_POSTGRES}
+WORD_SHARE = 8
+PLACE_SHARE = 8 if settings.ON_POSTGRES else 1
 
 
 @pytest.fixture
@@ -93,9 +97,9 @@ def undone() -> Iterator[None]:
 def forms_of(browser: Browser, viewer: str, scene: dict[str, str]) -> Iterator[tuple[str, Form]]:
     """Every form of the viewer's pages once, with the page it stands on."""
     known = set()
-    for place in PAGES:
-        if place.viewer != viewer or place.path.startswith(("/admin/", "/errors/", "/api/")):
-            continue
+    own = [place for place in PAGES if place.viewer == viewer]
+    looked = [place for place in own if not place.path.startswith(("/admin/", "/errors/", "/api/"))]
+    for place in one_in(PLACE_SHARE, looked, lambda place: place.name):
         here = place.path.format(**scene)
         for form in Page(browser.client.get(here).content.decode(), here).forms:
             form.action = urlsplit(urljoin(here, form.action)).path
@@ -132,11 +136,11 @@ def test_no_word_in_any_field_of_any_page_does_harm(scene: dict[str, str], viewe
             if control.name == "csrfmiddlewaretoken" or key in tried:
                 continue
             tried.add(key)
-            for kind in words_for(control):
+            for kind in one_in(WORD_SHARE, words_for(control), lambda kind, key=key: f"{key} {kind}"):  # type: ignore[misc]
                 with undone():
                     put(browser, here, form, control, kind)
-    assert len(tried) > (20 if not viewer else 60)
-    assert browser.kept > 5 or not viewer or "markup" not in SENT, "what is kept is shown, and looked at"
+    assert len(tried) * PLACE_SHARE > (20 if not viewer else 60)
+    assert browser.kept or not viewer or "markup" not in SENT, "what is kept is shown, and looked at"
     assert not browser.faults, "\n".join(browser.faults)
 
 
@@ -176,17 +180,15 @@ def test_no_word_in_any_parameter_of_any_address_does_harm(scene: dict[str, str]
     places |= {_name(route.path): route.path for route in open_ if route.path != "/health"}
     wanted = named_in_source("GET")
     everywhere = {name: SENT[name][:120] for name in ("markup", "nul", "signs", "number") if name in SENT}
-    for address in places.values():
-        for name, word in everywhere.items():
-            query = encoded([(one, word) for one in wanted])
+    queries = {f"{name} everywhere": [(one, word) for one in wanted] for name, word in everywhere.items()}
+    queries["a flood in q, halves in after"] = [("q", WORDS["flood"] * 40), ("after", WORDS["half"])]
+    for place, address in one_in(PLACE_SHARE * 2, places.items(), lambda place: place[0]):
+        for what in one_in(4, queries, lambda what, place=place: f"{place} {what}"):  # type: ignore[misc]
             with noted_parameters() as read:
-                answer = browser.ask(f"{name} everywhere", "GET", f"{address}?{query}")
+                answer = browser.ask(what, "GET", f"{address}?{encoded(queries[what])}")
             # Who asks for no parameter answers alike, whatever is in it.
             if answer.status_code == 405 or read.isdisjoint({*wanted, "*"}):
                 break
-        else:
-            words = encoded([("q", WORDS["flood"] * 40), ("after", WORDS["half"])])
-            browser.ask("a flood in q, halves in after", "GET", f"{address}?{words}")
     assert len(places) > 40
     assert not browser.faults, "\n".join(browser.faults)
 
@@ -245,23 +247,24 @@ def operations(browser: Browser, scene: dict[str, str]) -> Iterator[tuple[str, s
 def test_no_word_in_any_body_of_the_api_does_harm(scene: dict[str, str]) -> None:
     browser = Browser("")
     bearer = {"Authorization": f"Bearer {factories.make_token(User.objects.get(username=MEMBER))}"}
-    tried = 0
-    for method, address, schema in operations(browser, scene):
-        for name in schema.get("properties", {}):
-            for kind, word in SENT.items():
-                if kind == "1 MB" and name != next(iter(schema["properties"])):
-                    continue
-                for value in (word, [word]) if kind in ("markup", "half") else (word,):
-                    body = json.dumps(schema["base"] | {name: value})
-                    with undone():
-                        what = f"{kind} in {name}"
-                        answer = browser.ask(what, method, address, body, "application/json", **bearer)
-                    tried += 1
-                    if kind in HUGE and answer.status_code == 400:
-                        faults = json.loads(answer.content).get("faults", {})
-                        if faults and name not in faults:
-                            browser.faults.append(f"{what}: {method} {address} blames {sorted(faults)}")
-    assert tried > 150
+    fields = [
+        (method, address, schema, name)
+        for method, address, schema in operations(browser, scene)
+        for name in schema.get("properties", {})
+    ]
+    for number, (method, address, schema, name) in one_in(PLACE_SHARE, enumerate(fields), lambda one: one[0]):
+        kinds = [kind for kind in SENT if kind != "1 MB" or name == next(iter(schema["properties"]))]
+        for kind in one_in(WORD_SHARE, kinds, lambda kind, number=number: f"{number} {kind}"):  # type: ignore[misc]
+            word = SENT[kind]
+            for value in (word, [word]) if kind in ("markup", "half") else (word,):
+                body, what = json.dumps(schema["base"] | {name: value}), f"{kind} in {name}"
+                with undone():
+                    answer = browser.ask(what, method, address, body, "application/json", **bearer)
+                if kind in HUGE and answer.status_code == 400:
+                    faults = json.loads(answer.content).get("faults", {})
+                    if faults and name not in faults:
+                        browser.faults.append(f"{what}: {method} {address} blames {sorted(faults)}")
+    assert len(fields) > 15
     assert not browser.faults, "\n".join(browser.faults)
 
 

@@ -1,4 +1,7 @@
-"""What is not yours does not exist, wherever it is asked for: every page, every endpoint, every kind of thing."""
+"""What is not yours does not exist, wherever it is asked for: every page, every endpoint, every kind of thing.
+
+Each address is asked for in every run, with a share of the things that may stand in it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import pytest
@@ -21,6 +24,7 @@ from predictions.dialects.common import rates
 from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import HUGE, MADE_UP, NO_NUMBER, Secrets
 from tests.gallery.surface import Route, named_in_source, noted_parameters, routes, streams
+from tests.share import one_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 # Places that hold nothing of a member's: what stands there everybody may know.
@@ -43,6 +47,7 @@ SOCIAL = {
     "like", "comment", "report_item", "report_comment", "studio_vary", "api_like", "api_comments", "api_reports",
     "report_collection",
 }  # fmt: skip
+Case = TypeVar("Case")
 DEEDS = ("POST", "PUT", "PATCH", "DELETE")
 NOT_THERE = {404, 405, 501}
 ASKS_WHO = {401, 302, 204, *NOT_THERE}
@@ -238,6 +243,11 @@ def private(kind: bool | None = None) -> list[Route]:
     return [route for route in found if kind is None or route.is_api == kind]
 
 
+def shared(route: Route, cases: Iterable[Case], share: int = 5) -> list[Case]:
+    """The share of a route's cases that this run tries, told by their number: ids are new each time."""
+    return [case for _, case in one_in(share, enumerate(cases), lambda one: f"{route.path} {one[0]}")]
+
+
 def methods(route: Route) -> tuple[str, ...]:
     return ("GET", *DEEDS) if route.is_api else ("GET", "POST")
 
@@ -256,7 +266,7 @@ def walked(scene: Secrets, asker: Asker, among: list[Route], allowed: set[int]) 
     known: dict[tuple[str, str], int] = {}
     for route in among:
         shut: set[str] = set()
-        for one in questions(route, scene):
+        for one in shared(route, questions(route, scene)):
             for method in methods(route):
                 if method in shut:
                     continue
@@ -311,7 +321,7 @@ def test_alice_finds_what_others_do_not(scene: Secrets) -> None:
     page, program = Asker(scene.alice), Asker(scene.alice, token=True)
     form = dict.fromkeys(named_in_source("POST"), scene.ids["private"]) | {"username": "charlie"}
     shut = []
-    for route in private():
+    for route in one_in(3, private(), lambda route: route.path):
         if streams(route) or any(one in route.path for one in NOT_OFFERED):
             continue
         asker, body = (program, None) if route.is_api else (page, urlencode(form))
@@ -376,13 +386,13 @@ def asked_in_words(scene: Secrets, among: list[Route], asker: Asker, things: lis
     walk = Walk(scene)
     wanted, sent = named_in_source("GET"), named_in_source("POST")
     before = secrets_of_alice.rows_of_others(scene.bob)
-    for route in among:
+    for route in one_in(2, among, lambda route: f"{route.path} {len(things)}"):
         # Health says 503 here, where no engine runs.
         if streams(route) or route.name == "health":
             continue
         address = next(address for address, _ in route.filled(bobs(scene, route)))
         idle: set[tuple[int, bool]] = set()
-        for thing in ["", *things]:
+        for thing in shared(route, ["", *things]):
             if _form(thing) in idle:
                 continue
             query = urlencode(dict.fromkeys(wanted, thing)) if thing else ""
@@ -395,7 +405,7 @@ def asked_in_words(scene: Secrets, among: list[Route], asker: Asker, things: lis
             if answer.status_code == 405 or (thing and read.isdisjoint({*wanted, "*"})):
                 break
         idle = set()
-        for thing in () if route.is_api else things:
+        for thing in () if route.is_api else shared(route, things):
             if _form(thing) in idle:
                 continue
             with transaction.atomic(), noted_parameters() as read, looked_for(thing) as found:
@@ -437,7 +447,9 @@ def test_what_can_be_no_id_is_not_there(scene: Secrets) -> None:
         ways = list(methods(route))
         for place in route.places:
             words = (HUGE,) if place in NUMBERS else NO_IDS
-            for address, _ in route.filled({**{one: his[one][:1] for one in his}, place: list(words)}):
+            for address, _ in shared(
+                route, route.filled({**{one: his[one][:1] for one in his}, place: list(words)})
+            ):
                 for method in tuple(ways):
                     with transaction.atomic():
                         status = asker.ask(method, address).status_code
@@ -461,7 +473,7 @@ def test_what_is_open_is_still_its_owners_to_change(scene: Secrets) -> None:
         shown = {"public_id": list(scene.open.values()), "item_id": [scene.open["public"], scene.open["unlisted"]],
                  "collection_id": [scene.open["collection"]]}  # fmt: skip
         ways = list(DEEDS if route.is_api else ("POST",))
-        for address, named in route.filled(fits(scene, route) | shown):
+        for address, named in shared(route, route.filled(fits(scene, route) | shown), 3):
             for method in tuple(ways):
                 status = asker.ask(method, address).status_code
                 if status == 405:

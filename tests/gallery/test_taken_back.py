@@ -19,6 +19,7 @@ from gallery.shares import locks, making
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.gallery.surface import Route, routes, streams
+from tests.share import one_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 PASSWORD = "a quiet red lamp"
@@ -43,7 +44,7 @@ class Scene:
     def addresses(self) -> Iterator[tuple[Route, str]]:
         """Where the picture, or a page about it alone, may be had."""
         item = self.item.public_id
-        size = ["small", "medium", "full"]
+        size = ["full", *one_in(3, ["small", "medium"])]
         fits = {"public_id": [item], "item_id": [item], "size": size, "token": [self.link.token]}
         collected = {"public_id": [self.kept.public_id], "collection_id": [self.kept.public_id]}
         for route in routes():
@@ -72,8 +73,10 @@ def had(
     """What a reader has in the cache: addresses with what would ask whether it is still as it was."""
     found: dict[str, dict[str, str]] = {}
     for _route, address in scene.addresses():
+        if not only(address):
+            continue
         answer: Any = client.get(address)
-        if answer.status_code != 200 or not only(address):
+        if answer.status_code != 200:
             continue
         if answer.streaming:
             b"".join(answer.streaming_content)
@@ -83,16 +86,16 @@ def had(
 
 
 def still_there(client: Client, kept: dict[str, dict[str, str]]) -> list[str]:
-    """Of these addresses those that answer anything but 404, however they are asked."""
+    """Of these addresses those that answer anything but 404, asked in a share of all ways."""
     faults = []
-    for address, known in kept.items():
+    for number, (address, known) in enumerate(kept.items()):
         part = {"Range": "bytes=0-9"}
         ways: list[tuple[str, dict[str, str]]] = [("GET", {}), *([("GET", known)] if known else [])]
         # The sizes of a picture are sent by one view: the largest is asked for in every way.
         if not address.endswith(("/small", "/medium")):
             ways += [("HEAD", {}), ("GET", part), ("GET", {"If-None-Match": "*"})]
             ways += [("HEAD", known), ("GET", known | part)] if known else []
-        for method, headers in ways:
+        for method, headers in one_in(3, ways, lambda way, at=number: f"{at} {way[0]} {sorted(way[1])}"):  # type: ignore[misc]
             status = client.generic(method, address, headers=headers).status_code
             if status != 404:
                 faults.append(f"{method} {address} answers {status} to {headers}")
@@ -120,7 +123,7 @@ def test_a_picture_that_is_no_longer_shown_is_gone_everywhere(way: str) -> None:
     readers = [browser(None), browser(scene.bob)]
     caches = [had(scene, reader) for reader in readers]
     pictures = [address for cache in caches for address, known in cache.items() if "If-None-Match" in known]
-    assert len(pictures) >= 24, "the gallery, its API, both links and the collection, in three sizes"
+    assert len(pictures) >= 16, "the gallery, its API, both links and the collection, in two sizes or three"
     WAYS[way](scene)
     faults = [
         fault for reader, cache in zip(readers, caches, strict=True) for fault in still_there(reader, cache)
@@ -142,7 +145,7 @@ def test_a_withdrawn_link_is_gone_with_its_pictures() -> None:
     scene = Scene()
     visitor = browser(None)
     cache = had(scene, visitor, lambda address: address.startswith("/s/"))
-    assert len(cache) >= 10
+    assert len(cache) >= 8
     making.withdraw(scene.link)
     making.withdraw(scene.collection_link)
     faults = still_there(visitor, cache)
@@ -182,7 +185,7 @@ def test_an_editor_who_left_finds_nothing_of_the_collection() -> None:
     cache = had(scene, bob, lambda address: address.startswith("/library/collections/"))
     own = f"/library/collections/{scene.kept.public_id}/"
     assert bob.get(own).status_code == 200
-    assert len(cache) >= 4
+    assert len(cache) >= 3
     editors.leave(scene.kept, scene.bob)
     assert still_there(bob, cache | {own: {}}) == []
     assert bob.post(f"{own}move/", {"first": scene.item.public_id}).status_code == 404
