@@ -51,11 +51,12 @@ class DueRows:
         self._did = False
         """Whether `handle` said of any row that it did something, since the beginning."""
 
-    def work(self, seconds: float = PART_S, most: int = AT_ONCE) -> int:
+    def work(self, seconds: float = PART_S, most: int | None = None) -> int:
         """Deal with due rows for at most about so many seconds. Returns how many were looked at.
 
         Raises what the database raises while it is away.
         """
+        most = AT_ONCE if most is None else most
         rows = self._next(most)
         if len(rows) < most and self._last:
             rows += self._rows().filter(pk__lte=self._last).order_by("pk")[: most - len(rows)]
@@ -64,13 +65,14 @@ class DueRows:
             self._last = 0
         return looked
 
-    def step(self, seconds: float = PART_S, most: int = AT_ONCE) -> bool:
+    def step(self, seconds: float = PART_S, most: int | None = None) -> bool:
         """The same as a chore: whether there may be more to do at once.
 
         That is so until the last row has had its turn, and after it where `handle` said of any that it did something.
         """
         if not self._last:
             self._did = False
+        most = AT_ONCE if most is None else most
         rows = self._next(most)
         if self._through(rows, seconds) < len(rows) or len(rows) == most:
             return True
