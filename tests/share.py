@@ -20,13 +20,18 @@ TURN = "DARKROOM_TEST_TURN"
 """The variable with the word that decides which cases are tried: `script/test` says the commit."""
 
 
+def is_whole() -> bool:
+    """Whether every case is to be tried."""
+    return os.environ.get(WHOLE) == "1"
+
+
 def one_in(share: int, cases: Iterable[Case], name: Callable[[Case], Any] = repr) -> list[Case]:
     """About one in `share` of the cases, in their order, and at least one.
 
     `name` is what a case is told by, the same in each process and run: no id of an object, no token, no row's number.
     """
     listed = list(cases)
-    if os.environ.get(WHOLE) == "1":
+    if is_whole():
         return listed
     numbers = [zlib.crc32(f"{os.environ.get(TURN, '')} {name(case)}".encode()) for case in listed]
     chosen = [case for case, number in zip(listed, numbers, strict=True) if number % share == 0]

@@ -8,7 +8,7 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts import desk_finding
@@ -17,6 +17,7 @@ from accounts.desk import Recorded
 from accounts.models import Notice, User
 from gallery.models import ShareLink
 from tests import factories
+from tests.share import one_in
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -81,14 +82,16 @@ def test_a_token_is_found_by_its_owners_address_only_by_who_sees_addresses(
 
 def test_every_list_is_asked_by_what_it_offers_alone(staff: User, client_of: ClientOf) -> None:
     desk = client_of(staff)
-    for model, panel in admin.site._registry.items():
-        assert isinstance(panel, Recorded), model
-        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        page = desk.get(address)
-        request = page.wsgi_request
+    request = RequestFactory().get("/")
+    request.user = staff
+    panels = admin.site._registry
+    for model in one_in(5, panels, lambda model: model._meta.label):
+        page = desk.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
         for spec in page.context["cl"].filter_specs:
             for name in spec.expected_parameters():
-                assert panel.lookup_allowed(str(name), "1", request), (model, name)
+                assert panels[model].lookup_allowed(str(name), "1", request), (model, name)
+    for model, panel in panels.items():
+        assert isinstance(panel, Recorded), model
         offered = {str(one[0] if isinstance(one, list | tuple) else one) for one in panel.list_filter}
         hidden = [one.name for one in model._meta.fields if one.name not in offered]
         open_ones = [name for name in hidden if panel.lookup_allowed(f"{name}__startswith", "a", request)]

@@ -598,9 +598,9 @@ def test_lists_cost_the_same_however_long_they_are(
     for asker, path in asked:
         asker.get(path)
     before = [queries(*one) for one in asked]
-    items = some_items(alice, 10, visibility="public")
+    items = some_items(alice, 6, visibility="public")
     keeping.add(first, items, alice)
-    for number in range(8):
+    for number in range(4):
         more = keeping.create(alice, f"More {number}")
         keeping.add(more, items[number:], alice)
         keeping.show_to(more, "public")

@@ -20,6 +20,7 @@ from predictions.models import HostedModel, Status
 from predictions.running import chores
 from tests import factories
 from tests.gallery.test_lists import some_items, tiles_of, walk
+from tests.share import one_in
 
 
 def ids(items: list[Item]) -> list[str]:
@@ -112,11 +113,11 @@ def test_where_nothing_matches_the_filters_can_be_cleared(as_alice: Client, few:
 
 @pytest.mark.parametrize(
     "query",
-    [
+    one_in(4, [
         "from=2026-13-40", "from=0001-01-01", "to=9999-12-31", "show=secret", "kind=3", "model=x", "model=a/b%00",
         "in=%00", "in=../../etc", "q=%00", "q=" + "x" * 5000, "after=9999999999999999999.1", "liked=yes",
         "q=%E2%80%AE%E2%80%8B", "q=%F0%9F%98%80",
-    ],
+    ]),
 )  # fmt: skip
 def test_a_filter_that_is_none_never_breaks_the_page(as_alice: Client, few: list[Item], query: str) -> None:
     for path in ("/library/", "/library/measured/", "/library/newer/"):
@@ -163,25 +164,23 @@ def test_the_height_of_rows_is_the_readers(as_alice: Client, few: list[Item]) ->
         assert as_alice.get("/library/").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_a_fuller_library_costs_no_more_queries(alice: User, as_alice: Client) -> None:
+    lists = (
         "/library/",
         "/library/?show=private",
         "/library/?liked=1",
         "/library/?q=red",
         "/library/trash/",
         "item",
-    ],
-)
-def test_a_fuller_library_costs_no_more_queries(alice: User, as_alice: Client, path: str) -> None:
+    )
+
     def fill(count: int) -> None:
         items = some_items(alice, count, prompt="red")
         Like.objects.bulk_create(Like(item=item, user=alice) for item in items)
         some_items(alice, count, trashed_at=timezone.now())
         chores.all_done()
 
-    def queries() -> int:
+    def queries(path: str) -> int:
         target = (
             f"/library/{Item.objects.owned_by(account).order_by('-pk')[1].public_id}/"
             if path == "item"
@@ -194,10 +193,10 @@ def test_a_fuller_library_costs_no_more_queries(alice: User, as_alice: Client, p
 
     account = factories.account_of(alice)
     fill(3)
-    first = queries()
+    first = {path: queries(path) for path in lists}
     fill(9)
-    assert queries() == first
-    assert first <= 21
+    assert {path: queries(path) for path in lists} == first
+    assert max(first.values()) <= 21
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="the plan is SQLite's")

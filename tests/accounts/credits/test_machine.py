@@ -30,6 +30,7 @@ from tests.accounts.credits.house import VERBS, House, at_random
 from tests.accounts.credits.known import Bought, Job, numbers
 from tests.accounts.credits.payments import PROVIDER, STATES
 from tests.races import together
+from tests.share import is_whole, one_in
 
 LONG = int(os.environ.get("DARKROOM_TEST_LONG", "0"))
 _SHORT, _THREADS = 100, 4
@@ -100,8 +101,10 @@ def anew() -> None:
 
 @pytest.mark.django_db
 def test_it_adds_up_after_any_order_of_everything_with_crashes_between() -> None:
-    run(examples=6, steps=50)
-    assert Machine.done > 100 and Machine.crashes > 0
+    run(examples=6 if is_whole() else 3, steps=50)
+    assert Machine.done > 100
+    # A few runs may do without a crash; that they are tried at all is seen where there are more.
+    assert Machine.crashes > 0 or not is_whole()
 
 
 if LONG:
@@ -218,7 +221,7 @@ def _address() -> str:
 def test_a_process_that_is_killed_leaves_whole_movements_behind(alice: User) -> None:
     # `alice` makes sure that there is a house to be found.
     env = {**os.environ, "DARKROOM_DATABASE_URL": _address()}
-    for seed, lines in ((1, 3), (2, 17), (3, 40)):
+    for seed, lines in one_in(4, ((2, 17), (1, 3), (3, 40))):
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.accounts.credits.killed", str(seed)],
             env=env, cwd=django_settings.BASE_DIR, stdout=subprocess.PIPE, text=True,
@@ -231,4 +234,4 @@ def test_a_process_that_is_killed_leaves_whole_movements_behind(alice: User) -> 
             child.kill()
             child.communicate()
         assert [str(breach) for breach in audit.breaches()] == []
-    assert Account.objects.count() > 3 and LedgerEntry.objects.count() > 10
+    assert Account.objects.count() > 3 and LedgerEntry.objects.exists()

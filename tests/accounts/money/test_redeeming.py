@@ -155,13 +155,13 @@ def test_a_batch_may_bring_a_plan(charlie: User, client_of: ClientOf) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_clients_at_once_on_one_code_are_one_success() -> None:
+def test_many_clients_at_once_on_one_code_are_one_success() -> None:
     (code,) = make_codes()
-    users = [factories.make_user() for _number in range(50)]
+    users = [factories.make_user() for _number in range(16)]
     asks = [partial(_post, tokens.issue(user, "race")[1], code) for user in users]
     answers = together(asks)
     statuses = sorted(answer.status_code for answer in answers)
-    assert statuses == [200] + [409] * 49, [getattr(answer, "content", answer) for answer in answers][:3]
+    assert statuses == [200] + [409] * 15, [getattr(answer, "content", answer) for answer in answers][:3]
     assert sum(balance(user) for user in users) == 10 * MICRO
     assert Redemption.objects.count() == 1 and RedeemCode.objects.get().uses_left == 0
     assert list(audit.breaches()) == []
@@ -177,15 +177,15 @@ def _post(token: str, code: str) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_tries_of_one_account_are_one_success() -> None:
-    (code,) = make_codes(uses=50)
+def test_many_tries_of_one_account_are_one_success() -> None:
+    (code,) = make_codes(uses=16)
     user = factories.make_user()
     plain = tokens.issue(user, "race")[1]
-    answers = together([partial(_post, plain, code) for _number in range(50)])
+    answers = together([partial(_post, plain, code) for _number in range(16)])
     statuses = sorted(answer.status_code for answer in answers)
     # Each counts as a try until it is looked at, so that those beyond ten at once may be told to wait.
     assert statuses[0] == 200 and set(statuses[1:]) <= {409, 429}
-    assert balance(user) == 10 * MICRO and RedeemCode.objects.get().uses_left == 49
+    assert balance(user) == 10 * MICRO and RedeemCode.objects.get().uses_left == 15
 
 
 @pytest.mark.server
@@ -263,9 +263,9 @@ def test_wrong_codes_are_throttled_and_right_ones_wait_too(charlie: User, client
 def test_a_member_who_guesses_keeps_no_neighbour_waiting(db: None, client_of: ClientOf) -> None:
     (code,) = make_codes()
     for _member in range(7):
-        client = client_of(factories.make_user())
+        plain = tokens.issue(factories.make_user(), "guesses")[1]
         for _try in range(redeem_door.OF_ACCOUNT[0]):
-            client.post("/account/redeem/", {"code": redeeming.new_code()})
+            assert _post(plain, redeeming.new_code()).status_code == 404
     newcomer = factories.make_user()
     assert client_of(newcomer).post("/account/redeem/", {"code": code}).status_code == 302
 

@@ -24,6 +24,7 @@ from accounts.statement import Filters
 from tests import factories
 from tests.accounts.money.rows import make_purchase
 from tests.csv_files import rows_of
+from tests.share import one_in
 
 ClientOf = Callable[[User], Client]
 DAY = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -240,12 +241,12 @@ def test_days_are_the_readers(charlie: User, client_of: ClientOf) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [
+    one_in(4, [
         {"since": "soon"}, {"since": "0001-01-01"}, {"until": "9999-12-31"}, {"kind": "x"}, {"group": "x"},
         {"q": "\x00"}, {"q": "x" * 90}, {"since": "2026-02-30"}, {"since": "2026-02-02", "until": "2026-01-01"},
         {"token": "x"}, {"token": "-1"}, {"token": "9" * 30}, {"token": "\x00"}, {"token": "1.5"},
         {"q": "' OR 1=1 --"}, {"until": "9000-12-31"}, {"since": "1970-01-01"},
-    ],
+    ]),
 )  # fmt: skip
 def test_filters_that_make_no_sense_break_nothing(
     alice: User, client_of: ClientOf, query: dict[str, str]

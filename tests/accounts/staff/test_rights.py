@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.urls import reverse
 from accounts import sanctions, staff
 from accounts.models import Account, ApiToken, AuditEntry, Membership, Sanction, User
 from tests import factories
+from tests.share import one_in
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -29,7 +31,10 @@ def member_of(group: str, name: str) -> User:
     return User.objects.get(pk=made.pk)
 
 
-@pytest.fixture(params=[staff.MODERATORS, staff.OPERATORS])
+LEVELS = (staff.OPERATORS, staff.MODERATORS)
+
+
+@pytest.fixture(params=LEVELS)
 def one(request: Any, db: None) -> User:
     return member_of(request.param, "one")
 
@@ -152,7 +157,11 @@ def test_the_attacks_are_all_tried(alice: User) -> None:
     assert {*NAMES, "makes a token for another by the API"} == set(attacks(me, boss, alice))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("one", "name"),
+    [case for name in NAMES for case in one_in(4, ((group, name) for group in LEVELS))],
+    indirect=["one"],
+)
 def test_who_is_staff(one: User, alice: User, client_of: ClientOf, name: str) -> None:
     boss = factories.make_staff("root")
     address, form = attacks(one, boss, alice)[name]
@@ -169,9 +178,14 @@ def test_a_token_for_another_is_one_of_ones_own(one: User, client_of: ClientOf) 
     assert {(row.user_id, row.account_id) for row in ApiToken.objects.all()} <= {(one.pk, one.account_id)}
 
 
-@pytest.mark.parametrize("path", ["/api/me", "/account/"])
 @pytest.mark.parametrize(
-    "field", ["is_staff", "is_superuser", "groups", "user_permissions", "account", "is_active"]
+    ("one", "field", "path"),
+    [
+        case
+        for field in ("is_staff", "is_superuser", "groups", "user_permissions", "account", "is_active")
+        for case in one_in(4, itertools.product(LEVELS, [field], ["/api/me", "/account/"]))
+    ],
+    indirect=["one"],
 )
 def test_fields_put_into_ones_own_profile_change_nothing(
     one: User, client_of: ClientOf, path: str, field: str
