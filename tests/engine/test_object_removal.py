@@ -24,6 +24,7 @@ from predictions.engine.tasks import performer
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import Pixels, mean_lab
 from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
+from tests.share import one_in
 
 Mask = NDArray[np.bool_]
 
@@ -32,6 +33,7 @@ Mask = NDArray[np.bool_]
 class Scene:
     """A clay figure on a photograph: the photograph alone, both together, and where the figure is."""
 
+    name: str
     ground: Pixels
     picture: Pixels
     figure: Mask
@@ -47,11 +49,11 @@ def scene(photograph: str, name: str, height: int) -> Scene:
     canvas = ground.astype(np.float32) / 255
     figure = render(name, streams=Streams(name, 5), height_px=height, light=Light())
     alpha = place(canvas, figure, 0.53 * SIDE, 0.5 * SIDE + 0.55 * height, light=Light(), shadow=0.0)
-    return Scene(ground, (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8), alpha > 0.5)
+    return Scene(photograph, ground, (np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8), alpha > 0.5)
 
 
-SCENES = (
-    ("hubble_deep_field", "astronaut", 140),
+FIRST = ("hubble_deep_field", "astronaut", 140)
+OTHERS = (
     ("grass", "pig", 100),
     ("gravel", "penguin", 130),
     ("brick", "mushroom", 110),
@@ -74,10 +76,11 @@ def run(folder: Path, picture: Pixels | str, **given: Any) -> tuple[Pixels, Kept
 
 @dataclass(frozen=True)
 class Answered:
-    """What the model answers to the first scene, and which mask it found on its way."""
+    """What the model answers to the first scene, and what it took out and put there on its way."""
 
     scene: Scene
     hole: Mask
+    filled: Pixels
     answer: Pixels
     desk: KeptDesk
 
@@ -85,50 +88,55 @@ class Answered:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Answered:
     holes: list[Mask] = []
+    filled: list[Pixels] = []
 
-    def noted(picture: Pixels, *given: Any, **named: Any) -> Mask | None:
-        if (hole := object_mask(picture, *given, **named)) is not None:
+    def noted(picture: Pixels) -> Mask | None:
+        if (hole := object_mask(picture)) is not None:
             holes.append(hole)
         return hole
 
-    one = scene(*SCENES[0])
+    def noted_too(picture: Pixels, hole: Mask, *, seed: int, tell: Any) -> Pixels:
+        assert seed == 0, "equal pictures give equal answers"
+        filled.append(fill(picture, hole, seed=seed, tell=tell))
+        return filled[-1]
+
+    one = scene(*FIRST)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(object_removal, "object_mask", noted)
+        patch.setattr(object_removal, "fill", noted_too)
         answer, desk = run(
             tmp_path_factory.mktemp("model"), one.picture, objects_to_remove="person,dining table", seed=5
         )
-    (hole,) = holes
-    return Answered(one, hole, answer, desk)
+    return Answered(one, *holes, *filled, answer, desk)
 
 
 @pytest.fixture(scope="module")
 def removed(model: Answered) -> list[tuple[Scene, Mask, Pixels]]:
-    """Each scene, what is taken out of it, and what is left."""
+    """Each scene that is tried, what is taken out of it, and what is left."""
     found = []
-    for one in (scene(*asked) for asked in SCENES[1:]):
+    for one in (scene(*asked) for asked in one_in(5, OTHERS)):
         hole = object_mask(one.picture)
         assert hole is not None
         found.append((one, hole, fill(one.picture, hole)))
     return [(model.scene, model.hole, model.answer), *found]
 
 
-def test_nearly_all_of_the_figure_goes_in_five_scenes_of_six(
+def test_nearly_all_of_the_figure_goes_and_not_by_taking_everything_out(
     removed: list[tuple[Scene, Mask, Pixels]],
 ) -> None:
-    covered = [float(hole[one.figure].mean()) for one, hole, _ in removed]
-    assert sum(share >= 0.95 for share in covered) >= 5, covered
-    # Not by taking everything out.
-    assert sum(hole.sum() < 2.2 * one.figure.sum() for one, hole, _ in removed) >= 5
+    for one, hole, _ in removed:
+        assert float(hole[one.figure].mean()) >= 0.95
+        assert hole.sum() < 2.2 * one.figure.sum()
 
 
 def test_where_it_stood_is_the_colour_of_its_ground(removed: list[tuple[Scene, Mask, Pixels]]) -> None:
-    away = []
     for one, _, answer in removed:
         inside = (one.figure * 255).astype(np.uint8)
         before, after, truth = (mean_lab(p, inside) for p in (one.picture, answer, one.ground))
-        away.append(float(np.linalg.norm(np.subtract(after, truth))))
-        assert away[-1] < float(np.linalg.norm(np.subtract(before, truth)))
-    assert sum(distance < 8 for distance in away) >= 5, away
+        away = float(np.linalg.norm(np.subtract(after, truth)))
+        assert away < float(np.linalg.norm(np.subtract(before, truth)))
+        # Of the coins there are light and dark ones: which lay there nobody can tell.
+        assert away < (24 if one.name == "coins" else 8)
 
 
 def test_what_is_not_taken_out_stays_to_the_byte(removed: list[tuple[Scene, Mask, Pixels]]) -> None:
@@ -154,7 +162,7 @@ def test_a_thin_tail_goes_with_its_body_and_the_ground_does_not() -> None:
 
 def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(model: Answered) -> None:
     desk = model.desk
-    assert np.array_equal(model.answer, fill(model.scene.picture, model.hole))
+    assert np.array_equal(model.answer, model.filled)
     assert desk.logs[:4] == [
         f"Embedded engine: procedural painter {paint.VERSION}. No neural network, no weights; "
         "it takes out the most prominent object and continues what surrounds it.",
