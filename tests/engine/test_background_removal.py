@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -22,8 +23,9 @@ from predictions.engine.cutout.portrait import body_bonus
 from predictions.engine.paint import paint
 from predictions.engine.refusal import Refusal
 from tests.engine.desks import KeptDesk
-from tests.engine.measures import Pixels, overlap
+from tests.engine.measures import Pixels, overlap, reduced
 from tests.engine.service import Service
+from tests.share import one_in
 
 SIDE = 256
 FIGURES = ("cat", "dog", "red car", "blue bird", "robot")
@@ -31,6 +33,7 @@ GROUNDS = (("brick", 4.0), ("grass", 3.0), ("gravel", 2.5))
 """A texture on which a figure is pasted, and its blur in pixels."""
 
 
+@cache
 def figure(words: str, seed: int = 41) -> tuple[Pixels, NDArray[np.float32]]:
     """A painted figure and its alpha, H x W x 1."""
     picture = paint(f"a {words}, plain background", width=SIDE, height=SIDE, seed=seed)
@@ -48,6 +51,11 @@ def found(pixels: Pixels) -> Pixels:
     """The mask that is found in the picture, 0 or 255."""
     mask = salient_mask(pixels)
     return np.zeros(pixels.shape[:2], np.uint8) if mask is None else (mask > 0.5).astype(np.uint8) * 255
+
+
+def small(photograph: Pixels) -> Pixels:
+    """A photograph, or the outline in it, with 128 pixels on its longer side."""
+    return reduced(photograph, 128)
 
 
 def painted(words: str, seed: int) -> float:
@@ -74,13 +82,16 @@ def png(picture: Image.Image) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("seed", [41, 43])
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_before_blurred_brick_grass_and_gravel_is_cut_out(name: str, seed: int) -> None:
+PASTED = [(name, ground, blur, seed) for name in FIGURES for ground, blur in GROUNDS for seed in (41, 43)]
+
+
+@pytest.mark.parametrize(("name", "ground", "blur", "seed"), one_in(5, PASTED))
+def test_a_figure_before_blurred_brick_grass_and_gravel_is_cut_out(
+    name: str, ground: str, blur: float, seed: int
+) -> None:
     pixels, alpha = figure(name, seed)
-    for ground, blur in GROUNDS:
-        pasted = (pixels * alpha + texture(ground, blur) * (1 - alpha)).astype(np.uint8)
-        assert overlap(found(pasted), (alpha[..., 0] * 255).astype(np.uint8)) >= 0.90, (ground, blur)
+    pasted = (pixels * alpha + texture(ground, blur) * (1 - alpha)).astype(np.uint8)
+    assert overlap(found(pasted), (alpha[..., 0] * 255).astype(np.uint8)) >= 0.90
 
 
 def test_a_cup_is_cut_out_with_its_saucer() -> None:
@@ -88,14 +99,14 @@ def test_a_cup_is_cut_out_with_its_saucer() -> None:
     truth = np.zeros(photograph.shape[:2], np.uint8)
     cv2.ellipse(truth, (280, 238), (200, 145), 10, 0, 360, 255, -1)
     cv2.ellipse(truth, (290, 116), (119, 99), 0, 0, 360, 255, -1)
-    assert overlap(found(photograph), truth) >= 0.80
+    assert overlap(found(small(photograph)), small(truth)) >= 0.80
 
 
 def test_an_astronaut_is_cut_out_before_a_flag() -> None:
     photograph = skimage.data.astronaut()
     outline = np.array(ASTRONAUT, np.int32)
     truth = cv2.fillPoly(np.zeros(photograph.shape[:2], np.uint8), [outline], 255)
-    assert overlap(found(photograph), truth) >= 0.55
+    assert overlap(found(small(photograph)), small(truth)) >= 0.55
 
 
 ASTRONAUT = (
@@ -108,15 +119,15 @@ ASTRONAUT = (
 
 
 def test_most_figures_in_painted_scenes_are_cut_out() -> None:
-    scenes = (
-        "a cat",
-        "a dog by a window",
-        "a red car before a city skyline",
-        "a flower",
-        "a fox in a desert",
-    )
+    scenes = {
+        "a cat": 50,
+        "a flower": 53,
+        "a fox in a desert": 54,
+        "a dog by a window": 51,
+        "a red car before a city skyline": 52,
+    }
     # Their median is: as soon as three of the five are, the others cannot change it.
-    well = (True for k, words in enumerate(scenes) if painted(words, 50 + k) >= 0.90)
+    well = (True for words, seed in scenes.items() if painted(words, seed) >= 0.90)
     assert len(list(itertools.islice(well, 3))) == 3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from predictions.engine.paint import styles, subjects
 from predictions.engine.paint.abstract import paint_abstract
 from predictions.engine.paint.streams import Streams
+from tests.share import one_in
 
 ALL = sorted(styles.STYLES)
 STREAMS = Streams("a cat in a field", 3)
@@ -31,6 +34,14 @@ def scene(size=192, width=None):
 @pytest.fixture(scope="module")
 def picture():
     return scene()
+
+
+@cache
+def result_of(style):
+    """What a style makes of the scene, painted once for all who look at it; nobody may change it."""
+    made = styled(style, scene())
+    made.flags.writeable = False
+    return made
 
 
 def styled(style, picture, *, quality=1.0, seed=3):
@@ -66,24 +77,28 @@ def test_every_style_changes_the_picture_and_keeps_its_shape_and_range(style, pi
     assert result.std() > 0.05
 
 
-@pytest.mark.parametrize("style", ALL)
+@pytest.mark.parametrize("style", one_in(4, ALL))
 def test_the_same_request_gives_the_same_bytes(style, picture):
-    assert styled(style, picture).tobytes() == styled(style, picture).tobytes()
+    assert styled(style, picture).tobytes() == result_of(style).tobytes()
 
 
-@pytest.mark.parametrize("style", ALL)
-@pytest.mark.parametrize("shape", [(64, 192), (192, 64), (97, 131)])
-def test_every_style_takes_odd_shapes(style, shape):
+ODD = [(style, shape) for style in ALL for shape in ((64, 192), (192, 64), (97, 131))]
+
+
+@pytest.mark.parametrize(("style", "shape"), one_in(4, ODD))
+def test_a_style_takes_odd_shapes(style, shape):
     assert styled(style, scene(*shape)).shape == (*shape, 3)
 
 
 @pytest.mark.parametrize("style", ALL)
-def test_a_style_blackens_no_edge_column(style, picture):
-    columns = styled(style, picture).mean(axis=(0, 2))
+def test_a_style_blackens_no_edge_column(style):
+    columns = result_of(style).mean(axis=(0, 2))
     assert columns[0] > 0.5 * columns[1] and columns[-1] > 0.5 * columns[-2]
 
 
-@pytest.mark.parametrize("style", ["oil", "watercolor", "ink", "sketch", "flat", "pastel", "lowpoly"])
+@pytest.mark.parametrize(
+    "style", one_in(4, ["oil", "watercolor", "ink", "sketch", "flat", "pastel", "lowpoly"])
+)
 def test_a_small_and_a_large_picture_are_painted_alike(style):
     small, large = styled(style, scene(192)), styled(style, scene(384))
     reduced = cv2.resize(large, (192, 192), interpolation=cv2.INTER_AREA)
@@ -91,7 +106,7 @@ def test_a_small_and_a_large_picture_are_painted_alike(style):
     assert np.abs(soft[0] - soft[1]).mean() < 0.04
 
 
-@pytest.mark.parametrize("size", [96, 192, 250])
+@pytest.mark.parametrize("size", one_in(3, [96, 192, 250]))
 def test_pixel_art_has_at_most_24_colours_in_whole_blocks(size):
     result = eight_bit(styled("pixel", scene(size)))
     assert 8 <= len(np.unique(result.reshape(-1, 3), axis=0)) <= 24
@@ -141,7 +156,7 @@ def test_oil_furrows_are_laid_by_the_seed(picture):
     assert np.abs(blurred[0] - blurred[1]).mean() < 0.03
 
 
-@pytest.mark.parametrize("style", ["oil", "flat", "watercolor", "lowpoly"])
+@pytest.mark.parametrize("style", one_in(4, ["oil", "flat", "watercolor", "lowpoly"]))
 def test_less_quality_is_coarser(style, picture):
     assert sharpness(styled(style, picture, quality=0.0)) < sharpness(styled(style, picture, quality=1.0))
 
@@ -207,7 +222,7 @@ def test_a_wide_blur_on_a_reduced_picture_is_the_same_blur(sigma, picture):
     assert blur(picture, 0.1) is picture
 
 
-@pytest.mark.parametrize("style", ["oil", "flat", "ink", "neon"])
+@pytest.mark.parametrize("style", one_in(4, ["oil", "flat", "ink", "neon"]))
 def test_the_number_of_threads_does_not_change_a_byte(style, picture):
     before = cv2.getNumThreads()
     try:
