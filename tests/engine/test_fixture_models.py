@@ -175,12 +175,11 @@ def test_it_refuses_what_its_caller_should_have_refused(
     assert state["status"] == "failed" and state["error"].startswith("Input ")
 
 
-def test_an_engine_outside_that_mode_knows_none_of_them() -> None:
-    with running() as service:
-        for model in fixtures.NAMES:
-            body = {"model": model, "version": "", "input": {"prompt": "a"}, "deadline_s": 5}
-            answer = service.client.put("/predictions/x-1", json=body)
-            assert (answer.status_code, answer.json()["detail"]) == (
-                422,
-                f"The embedded engine does not serve {model}.",
-            )
+def test_an_engine_outside_that_mode_knows_none_of_them(shared_service: Service) -> None:
+    for model in fixtures.NAMES:
+        body = {"model": model, "version": "", "input": {"prompt": "a"}, "deadline_s": 5}
+        answer = shared_service.client.put("/predictions/x-1", json=body)
+        assert (answer.status_code, answer.json()["detail"]) == (
+            422,
+            f"The embedded engine does not serve {model}.",
+        )

@@ -49,11 +49,11 @@ def painters(top: Top, which: int = -1) -> psutil.Process:
     return found[0]
 
 
-def test_one_server_serves_painters_and_files_and_only_its_painters_load_what_paints(
+def test_one_server_serves_the_painters_of_two_engines_and_files_and_an_engine_takes_only_its_own_along(
     top: Top, service: Service, tmp_path: Path
 ) -> None:
-    service.put("shared", LONG)
-    painter = psutil.Process(service.painting("shared"))
+    service.put("same-id", LONG)
+    painter = psutil.Process(service.painting("same-id"))
     assert looked(kept(tmp_path, "good", GOOD)).width == 64
     forks = painters(top)
     assert psutil.Process(service.process.pid).children() == [] and painter.parent() == forks
@@ -61,12 +61,31 @@ def test_one_server_serves_painters_and_files_and_only_its_painters_load_what_pa
     assert loads(painter, "cv2") and not loads(server, "cv2")
     assert oom_score(painter) > oom_score(server)
     assert [one.num_threads() for one in (server, forks)] == [1, 1]
-    service.client.delete("/predictions/shared")
+
+    with running(fork_server=top.ours.fileno()) as other:
+        second = other.put("same-id", LONG) and other.painting("same-id")
+        other.client.post("/predictions/same-id/cancel")
+        assert painter.is_running() and not is_alive(second)
+    assert service.get("same-id")["status"] == "processing"
+
+    service.process.kill()
+    service.process.wait()
+    wait_for(lambda: not is_alive(painter.pid) and not is_alive(forks.pid), "the painters to end")
+    assert is_alive(server.pid) and looked(kept(tmp_path, "good", GOOD)).width == 64
 
 
-def test_a_server_killed_over_a_child_of_each_kind_costs_neither_its_work(
-    top: Top, service: Service, tmp_path: Path
+def test_an_engine_waits_for_its_server_and_one_killed_over_a_child_of_each_kind_costs_neither_its_work(
+    top: Top, tmp_path: Path
 ) -> None:
+    starter = threading.Timer(1.0, top.start)
+    starter.start()
+    with running(fork_server=top.ours.fileno()) as service:
+        assert service.run("first", SMALL)["status"] == "succeeded"
+        starter.join()
+        _killed_over_a_child_of_each_kind(top, service, tmp_path)
+
+
+def _killed_over_a_child_of_each_kind(top: Top, service: Service, tmp_path: Path) -> None:
     path, found = endless(tmp_path), []
     look = threading.Thread(target=lambda: found.append(looked(path).width))
     look.start()
@@ -90,50 +109,20 @@ def test_a_server_killed_over_a_child_of_each_kind_costs_neither_its_work(
     os.close(reader)
 
 
-def test_the_engine_takes_its_painters_along_and_leaves_the_server_and_files_alone(
-    top: Top, service: Service, tmp_path: Path
+def test_below_a_frozen_server_pictures_are_painted_and_cancelled_and_painters_that_die_are_missed(
+    top: Top, service: Service
 ) -> None:
-    service.put("orphan", LONG)
-    pids = [service.painting("orphan"), painters(top).pid]
-    service.process.kill()
-    service.process.wait()
-    wait_for(lambda: not any(map(is_alive, pids)), "the painters to end")
-    assert is_alive(top.started[0].pid) and looked(kept(tmp_path, "good", GOOD)).width == 64
+    service.put("cancelled", LONG)
+    pid = service.painting("cancelled")
+    os.kill(top.started[0].pid, signal.SIGSTOP)
+    assert service.client.post("/predictions/cancelled/cancel").json()["status"] == "canceled"
+    assert not is_alive(pid)
 
-
-def test_painters_that_die_below_a_frozen_server_are_missed_all_the_same(top: Top, service: Service) -> None:
     service.put("frozen", FOUR)
     service.painting("frozen")
-    os.kill(top.started[0].pid, signal.SIGSTOP)
     painters(top).kill()
     wait_for(lambda: not service.health()["ready"], "the engine to notice")
     # As the supervisor does with what gives no sign of life.
     top.started[0].kill()
     top.start()
     assert service.ended("frozen")["status"] == "succeeded"
-
-
-def test_a_picture_is_painted_and_cancelled_though_the_server_is_frozen(top: Top, service: Service) -> None:
-    service.put("cancelled", LONG)
-    pid = service.painting("cancelled")
-    os.kill(top.started[0].pid, signal.SIGSTOP)
-    assert service.client.post("/predictions/cancelled/cancel").json()["status"] == "canceled"
-    assert not is_alive(pid)
-    assert service.run("painted", SMALL)["status"] == "succeeded"
-
-
-def test_an_engine_that_starts_first_waits_for_the_server(top: Top) -> None:
-    starter = threading.Timer(1.0, top.start)
-    starter.start()
-    with running(fork_server=top.ours.fileno()) as service:
-        assert service.run("first", SMALL)["status"] == "succeeded"
-    starter.join()
-
-
-def test_two_engines_below_one_server_have_painters_of_their_own(top: Top, service: Service) -> None:
-    with running(fork_server=top.ours.fileno()) as other:
-        first, second = (one.put("same-id", LONG) and one.painting("same-id") for one in (service, other))
-        other.client.post("/predictions/same-id/cancel")
-        assert is_alive(first) and not is_alive(second)
-    assert service.get("same-id")["status"] == "processing"
-    service.client.delete("/predictions/same-id")

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
 from predictions.engine.paint import VERSION
-from tests.engine.service import DEV, SCHNELL, SD, SDXL, SMALL, Service, running
-
-
-@pytest.fixture(scope="module")
-def other() -> Iterator[Service]:
-    """Another engine, with one slot."""
-    with running(slots=1) as other:
-        yield other
+from tests.engine.service import DEV, SCHNELL, SD, SDXL, SMALL, Service
 
 
 def lines(state: dict[str, str]) -> list[str]:
@@ -38,12 +30,12 @@ def lines(state: dict[str, str]) -> list[str]:
     ],
 )
 def test_it_gives_the_same_bytes_in_two_engines(
-    service: Service, other: Service, model: str, input: dict[str, object], name: str, fmt: str
+    service: Service, single: Service, model: str, input: dict[str, object], name: str, fmt: str
 ) -> None:
     here = f"same-{fmt}"
     assert service.run(here, input, model)["status"] == "succeeded"
-    assert other.run(here, input, model)["status"] == "succeeded"
-    assert other.file(here, name) == service.file(here, name)
+    assert single.run(here, input, model)["status"] == "succeeded"
+    assert single.file(here, name) == service.file(here, name)
     assert Image.open(io.BytesIO(service.file(here, name))).format == fmt
 
 

@@ -122,37 +122,43 @@ def test_it_limits_every_child(service: Service) -> None:
     service.client.delete("/predictions/limits-1")
 
 
-def test_it_finishes_a_picture_though_the_forking_process_was_killed() -> None:
+def test_it_finishes_a_picture_though_the_forking_process_was_killed(service: Service) -> None:
+    service.put("plain", {**SMALL, "width": 512, "height": 512, "num_outputs": 4})
+    service.painting("plain")
+    painters = service.painters()
+    os.kill(painters, signal.SIGKILL)
+    state = service.ended("plain")
+    assert (state["status"], len(state["output"])) == ("succeeded", 4)
+    assert state["logs"].count("Using seed: 3") == 1 and state["logs"].count("0/5") == 1
+    assert service.painters() != painters
+
+
+def test_it_cancels_though_the_forking_process_is_frozen(service: Service) -> None:
+    service.put("frozen-1", LONG)
+    pid, painters = service.painting("frozen-1"), service.painters()
+    os.kill(painters, signal.SIGSTOP)
+    service.client.post("/predictions/frozen-1/cancel")
+    assert service.ended("frozen-1")["status"] == "canceled"
+    wait_for(lambda: not is_alive(pid) and not is_alive(painters), "the old processes to end")
+    assert service.run("frozen-2", SMALL)["status"] == "succeeded"
+
+
+def test_it_leaves_no_process_when_it_is_killed_and_forgets_everything_when_it_starts_anew() -> None:
     with running() as service:
-        service.put("plain", {**SMALL, "width": 512, "height": 512, "num_outputs": 4})
-        service.painting("plain")
-        painters = service.painters()
-        os.kill(painters, signal.SIGKILL)
-        state = service.ended("plain")
-        assert (state["status"], len(state["output"])) == ("succeeded", 4)
-        assert state["logs"].count("Using seed: 3") == 1 and state["logs"].count("0/5") == 1
-        assert service.painters() != painters
-
-
-def test_it_cancels_though_the_forking_process_is_frozen() -> None:
-    with running() as service:
-        service.put("frozen-1", LONG)
-        pid, painters = service.painting("frozen-1"), service.painters()
-        os.kill(painters, signal.SIGSTOP)
-        service.client.post("/predictions/frozen-1/cancel")
-        assert service.ended("frozen-1")["status"] == "canceled"
-        wait_for(lambda: not is_alive(pid) and not is_alive(painters), "the old processes to end")
-        assert service.run("frozen-2", SMALL)["status"] == "succeeded"
-
-
-def test_it_leaves_no_process_when_it_is_killed() -> None:
-    with running() as service:
+        boot = service.health()["boot"]
+        service.run("before-1", SMALL)
         service.put("orphan-1", LONG)
         service.put("orphan-2", LONG)
         pids = [service.painting("orphan-1"), service.painting("orphan-2"), service.painters()]
         service.process.kill()
         service.process.wait()
         wait_for(lambda: not any(map(is_alive, pids)), "the children to end")
+        again = Service(service.folder)
+        assert again.health()["boot"] != boot
+        assert again.client.get("/predictions/before-1").status_code == 404
+        assert not (again.work / "before-1").exists() and not (again.work / "orphan-1").exists()
+        again.client.close()
+        assert again.stop() == 0
 
 
 def test_it_ends_with_its_children_when_the_leash_is_let_go() -> None:
@@ -163,20 +169,6 @@ def test_it_ends_with_its_children_when_the_leash_is_let_go() -> None:
         pids = [service.painting("leashed-1"), service.painters(), service.process.pid]
         os.close(writing)
         wait_for(lambda: not any(map(is_alive, pids)), "everything to end")
-
-
-def test_it_forgets_everything_when_it_starts_anew() -> None:
-    with running() as service:
-        boot = service.health()["boot"]
-        service.run("before-1", SMALL)
-        service.process.kill()
-        service.process.wait()
-        again = Service(service.folder)
-        assert again.health()["boot"] != boot
-        assert again.client.get("/predictions/before-1").status_code == 404
-        assert not (again.work / "before-1").exists()
-        again.client.close()
-        assert again.stop() == 0
 
 
 def test_it_stops_politely_and_takes_its_socket_away() -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from PIL import Image
 
-from tests.engine.service import LONG, SD, SMALL, Service, running, wait_for
+from tests.engine.service import LONG, SD, SMALL, Service, wait_for
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running(slots=1) as service:
-        yield service
+def service(single: Service) -> Service:
+    return single
 
 
 @pytest.fixture(scope="module")
