@@ -71,7 +71,11 @@ def run(tmp_path: Path) -> Run:
             [sys.executable, "-m", "pytest", "-p", "tests.parallel", "-p", "no:django", "-c", tmp_path / "pytest.ini",
              "--processes", "2", *words, tmp_path],
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
-            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+                # Half of such a run would be imports of what is installed beside pytest.
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
         )  # fmt: skip
         lines = (tmp_path / "notes").read_text().splitlines()
         return done.returncode, done.stdout + done.stderr, Counter(line.split()[0] for line in lines)
@@ -79,26 +83,20 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def test_each_test_runs_once_and_the_fixtures_of_a_file_are_made_once(run: Run) -> None:
+def test_each_test_runs_once_a_files_fixtures_are_made_once_and_files_that_share_one_run_in_one_process(
+    run: Run,
+) -> None:
     names = "abcd"
-
-    code, said, noted = run(**{name: SLOW.format(name) for name in names})
-
-    assert code == 0, said
-    assert "8 passed" in said
-    each = {f"test_{name}_{one}" for name in names for one in "ab"}
-    modules = {f"{word}-test_{name}" for name in names for word in ("made", "unmade")}
-    assert noted == Counter([*each, *modules, "forked", "forked"])
-
-
-def test_files_that_share_a_fixture_run_in_one_process(run: Run) -> None:
     sharing = "import time\ndef test_first(): time.sleep(0.3)\ndef test_dear(dear): pass"
 
-    code, said, noted = run(a=sharing, b=SLOW.format("b"), c=sharing)
+    code, said, noted = run(**{name: SLOW.format(name) for name in names}, e=sharing, f=sharing)
 
     assert code == 0, said
-    assert noted["dear"] == 1
-    assert noted["test_dear"] == 2
+    assert "12 passed" in said
+    each = {f"test_{name}_{one}" for name in names for one in "ab"}
+    modules = {f"{word}-test_{name}" for name in names for word in ("made", "unmade")}
+    twice = ["forked", "test_first", "test_dear"] * 2
+    assert noted == Counter([*each, *modules, *twice, "dear"])
 
 
 def test_what_was_put_last_runs_last_whatever_file_it_is_in(run: Run, tmp_path: Path) -> None:
@@ -111,17 +109,23 @@ def test_what_was_put_last_runs_last_whatever_file_it_is_in(run: Run, tmp_path: 
     assert noted == ["forked", "test_a", "test_b", "test_last_a", "test_last_b"]
 
 
-def test_a_failure_is_told_with_all_that_was_written(run: Run) -> None:
+def test_a_failure_is_told_with_all_that_was_written_and_so_are_a_warning_and_why_one_was_skipped(
+    run: Run,
+) -> None:
     code, said, _noted = run(
+        "-rs",
         a="import os\ndef test_it():\n    os.write(1, b'down there')\n    print('up here')\n    assert 1 == 2",
-        b="def test_other(): pass",
+        b="import warnings\ndef test_other(): warnings.warn('mind the gap')",
+        c="import pytest\ndef test_third(): pytest.skip('no moon tonight')",
     )
 
     assert code == 1
-    assert "1 failed, 1 passed" in said
+    assert "1 failed, 1 passed, 1 skipped" in said
     assert "assert 1 == 2" in said
     assert "down there" in said
     assert "up here" in said
+    assert "mind the gap" in said
+    assert "no moon tonight" in said
 
 
 def test_a_process_that_dies_fails_its_test_alone(run: Run) -> None:
@@ -144,20 +148,6 @@ def test_no_file_is_begun_after_as_many_failures_as_are_allowed(run: Run) -> Non
     assert code == 1
     assert "stopping after" in said
     assert noted["test_it"] <= 2
-
-
-def test_a_warning_is_told(run: Run) -> None:
-    code, said, _noted = run(a="import warnings\ndef test_it(): warnings.warn('mind the gap')")
-
-    assert code == 0, said
-    assert "mind the gap" in said
-
-
-def test_one_that_was_skipped_is_told_with_why(run: Run) -> None:
-    code, said, _noted = run("-rs", a="import pytest\ndef test_it(): pytest.skip('no moon tonight')")
-
-    assert code == 0, said
-    assert "no moon tonight" in said
 
 
 def _texts(value: Any) -> list[str]:

@@ -15,7 +15,7 @@ from tests.deployment.conftest import StartWeb, member_token
 from tests.houses import House
 from tests.rules import ROOT
 
-TOGETHER = 40
+TOGETHER = 20
 LOADED_BY_REQUESTS = """
 import json, sys
 import config.asgi

@@ -20,6 +20,7 @@ from tests import factories
 from tests.faults.upstream import World
 from tests.file_server import FileServer
 from tests.predictions.judging.service import as_bytes, scene
+from tests.share import one_in
 from tests.upstream import Upstream, painting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,7 +81,7 @@ def test_the_picture_arrives_whole_the_way_that_the_service_takes(
     assert world.there.service.uploads.files == {}, "what was uploaded is deleted when it is needed no more"
 
 
-@pytest.mark.parametrize("fault", ["500*1", "503*1", "429=1*1", "401*1", "drop*1", "drop-after*1"])
+@pytest.mark.parametrize("fault", one_in(3, ["500*1", "503*1", "429=1*1", "401*1", "drop*1", "drop-after*1"]))
 def test_an_upload_that_fails_starts_nothing_and_is_tried_again(world: World, fault: str) -> None:
     world.add(files="upload")
     world.there.fault(f"upload-{fault}")
@@ -122,7 +123,7 @@ def strangers(settings: LazySettings) -> Iterator[FileServer]:
 BAD, GOOD = as_bytes(scene(1)), as_bytes(scene(2))
 
 
-@pytest.mark.parametrize("path", ["bad.png", "on.png", "lies.mp4"])
+@pytest.mark.parametrize("path", one_in(2, ["bad.png", "on.png", "lies.mp4"]))
 def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
     world: World, strangers: FileServer, path: str
 ) -> None:
@@ -133,7 +134,7 @@ def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
     assert world.there.rows("start") == [] and world.settled(prediction) == (0, 1)
 
 
-@pytest.mark.parametrize("files", ["auto", "data", "upload"])
+@pytest.mark.parametrize("files", one_in(3, ["auto", "data", "upload"]))
 def test_what_was_looked_at_is_what_the_upstream_gets(
     world: World, strangers: FileServer, files: str
 ) -> None:

@@ -13,6 +13,7 @@ from predictions.models import UpstreamKey, UpstreamRun
 from predictions.running import providers, routing
 from predictions.upstreams import configured
 from tests.faults.upstream import World, make_version
+from tests.share import one_in
 from tests.upstream import Upstream
 from tests.upstreams.rows import make_key
 
@@ -45,19 +46,22 @@ def served_by(world: World) -> list[str]:
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        "401",
-        "402",
-        "402-zh",
-        "403",
-        "404",
-        "429=60",
-        "429-quota",
-        "503",
-        "503-zh",
-        "422-version",
-        "200-error",
-    ],
+    one_in(
+        3,
+        [
+            "401",
+            "402",
+            "402-zh",
+            "403",
+            "404",
+            "429=60",
+            "429-quota",
+            "503",
+            "503-zh",
+            "422-version",
+            "200-error",
+        ],
+    ),
 )
 def test_what_the_first_refuses_the_second_makes(two: World, fault: str) -> None:
     two.there.fault(f"create-{fault}", token=FIRST)
@@ -86,7 +90,9 @@ def test_a_dead_first_is_routed_around_and_comes_back_by_itself(two: World) -> N
     assert UpstreamKey.objects.get(upstream=two.rows[0]).state == "closed"
 
 
-@pytest.mark.parametrize("fault", ["drop", "drop-after", "500", "500-after", "html", "empty", "short"])
+@pytest.mark.parametrize(
+    "fault", one_in(3, ["drop", "drop-after", "500", "500-after", "html", "empty", "short"])
+)
 def test_what_the_first_may_have_taken_goes_to_nobody_else(two: World, fault: str) -> None:
     two.there.fault(f"create-{fault}", token=FIRST)
     prediction = two.work(two.ask())
@@ -109,7 +115,7 @@ def test_of_two_keys_the_dead_one_gets_nothing_more(world: World) -> None:
     world.there.settings.tokens |= {SECOND}
     make_key(world.rows[0], SECOND)
     world.there.fault("create-401", token=FIRST)
-    ended = [world.ask() for _ in range(6)]
+    ended = [world.ask() for _ in range(4)]
     for prediction in ended:
         assert world.work(prediction).status == "succeeded"
     assert set(served_by(world)) == {SECOND[-4:]}
@@ -120,8 +126,8 @@ def test_equal_ones_share_the_work_by_their_weights(world: World, monkeypatch: p
     monkeypatch.setattr(routing, "_chance", random.Random(1))
     world.add("first", secret=FIRST, weight=3)
     world.add("second", secret=SECOND, weight=1)
-    for _ in range(24):
+    for _ in range(12):
         assert world.work(world.ask()).status == "succeeded"
     heavy = served_by(world).count(FIRST[-4:])
-    assert 9 <= heavy <= 23
-    assert len(served_by(world)) == 24
+    assert 5 <= heavy <= 11
+    assert len(served_by(world)) == 12

@@ -48,7 +48,9 @@ def web() -> Iterator[Web]:
 
 
 @pooled
-def test_it_serves_on_the_socket_it_was_given_and_ends_without_error_when_it_is_asked_to(web: Web) -> None:
+def test_it_serves_on_its_socket_ends_when_asked_and_what_came_meanwhile_is_answered_by_the_next(
+    web: Web,
+) -> None:
     assert web.get().status_code == 404
     # It may hold more connections than the usual limit.
     limits = Path(f"/proc/{web.process.pid}/limits").read_text()
@@ -59,12 +61,6 @@ def test_it_serves_on_the_socket_it_was_given_and_ends_without_error_when_it_is_
 
     assert web.process.wait(60) == 0
 
-
-@pooled
-def test_a_request_made_while_it_is_down_is_answered_by_the_next_which_ends_with_its_leash(web: Web) -> None:
-    web.get()
-    web.process.kill()
-    web.process.wait()
     request = socket.create_connection(web.listener.getsockname())
     request.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
 
@@ -74,6 +70,7 @@ def test_a_request_made_while_it_is_down_is_answered_by_the_next_which_ends_with
     assert request.recv(100).startswith(b"HTTP/1.1 404")
     request.close()
 
+    # The next ends with its leash.
     os.close(web.held_end)
 
     assert web.process.wait(60) != 0
