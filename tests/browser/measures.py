@@ -13,7 +13,7 @@ from tests.browser.conftest import Window
 from tests.browser.pages import Place
 
 # The last one is that in which pages are loaded.
-WIDTHS = (390, 360, 768, 2560, WIDTH := 1440)
+WIDTHS = (390, NARROW := 360, 768, WIDEST := 2560, WIDTH := 1440)
 PHONE = 390
 # Counts layout shifts from the first moment on; what follows a reader's own deed is not the page's fault.
 COUNT = """window.shifted = 0; window.shifters = []; new PerformanceObserver(list => {
@@ -59,10 +59,13 @@ class Measures:
         self.window, self.page = window, window.page
         self.faults: list[str] = []
         window.run_first(COUNT)
-        self.tools, self.touch = window.tools(), False
+        self.tools, self.touch, self.width = window.tools(), False, 0
 
     def widen(self, width: int) -> None:
         """Make the window so wide, with touch where it is a phone's."""
+        if width == self.width:
+            return
+        self.width = width
         if (touch := width < 640) != self.touch:
             self.touch = touch
             self.tools.send("Emulation.setTouchEmulationEnabled", {"enabled": touch})
@@ -76,9 +79,9 @@ class Measures:
         heavy = weight(seen)
         self._note(place, heavy <= place.heaviest, f"weighs {heavy / 1024:.0f} KiB")
 
-    def fits(self, place: Place) -> None:
-        """The page in windows of all widths."""
-        for width in WIDTHS:
+    def fits(self, place: Place, widths: tuple[int, ...] = WIDTHS) -> None:
+        """The page in windows of these widths, of which the last is that of the next page."""
+        for width in widths:
             self.widen(width)
             wider = self.page.evaluate(SIDEWAYS)
             self._note(place, wider <= 0, f"is {wider} px wider than {width}")

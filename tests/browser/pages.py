@@ -216,7 +216,8 @@ def make_scene() -> dict[str, str]:
     ended = making.share(items[0], alice)
     making.withdraw(ended)
     waiting = factories.make_prediction(alice, version)
-    failed = factories.make_prediction(alice, version, status="failed", error="The upstream stopped.")
+    # One word that is longer than a line.
+    failed = factories.make_prediction(alice, version, status="failed", error="W" * 150)
     delivery = Delivery.objects.create(
         account=failed.account, prediction=failed, event="completed", state="given_up", body="{}", attempts=1
     )
@@ -264,7 +265,7 @@ def make_scene() -> dict[str, str]:
 
 def _item(user: User, version: Any, number: int) -> Item:
     width, height = SHAPES[number % len(SHAPES)]
-    prompt = f"a lighthouse in the fog, number {number}"
+    prompt = f"a lighthouse in the fog{', a red balloon' * 6 * (number % 2)}, number {number}"
     values = {"prompt": prompt, "num_inference_steps": 4, "seed": number}
     prediction = factories.make_prediction(
         user,

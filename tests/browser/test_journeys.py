@@ -5,12 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from accounts.models import User
 from gallery.models import Item, ShareLink
 from predictions import catalogue, lifecycle
 from predictions.engine.encode import Label
@@ -218,53 +216,13 @@ def test_the_theme_changes_at_once_and_is_remembered(window: Open) -> None:
     assert visitor.complaints == []
 
 
-@pytest.fixture
-def full_house() -> tuple[User, Item, ShareLink]:
-    """A member with pictures of several shapes in every state."""
-    alice = factories.make_user("alice", credit=1284.6)
-    version = catalogue.find_version("lucataco/flux-dev-lora")
-    sizes = [(96, 64), (64, 96), (80, 80), (120, 51), (51, 120), (108, 88)]
-    items: list[Any] = []
-    for index in range(18):
-        width, height = sizes[index % len(sizes)]
-        prediction = factories.make_prediction(
-            alice, version, status=Status.SUCCEEDED, output=["x"], input={"prompt": "a red balloon " * 6, "seed": index}
-        )  # fmt: skip
-        items.append(
-            picture_item(
-                alice, "a red balloon " * 6, prediction=prediction, width=width, height=height, seed=index,
-                visibility="public" if index % 2 else "private",
-            )
-        )  # fmt: skip
-    factories.make_prediction(alice, version, status=Status.PROCESSING, phase=Phase.RUNNING, progress=0.4)
-    factories.make_prediction(alice, version, status=Status.FAILED, error="W" * 150)
-    return alice, items[1], factories.make_share_link(items[1])
-
-
-@pytest.mark.parametrize(
-    ("width", "theme", "language"),
-    [(360, "dark", "en-US"), (390, "light", "zh-CN"), (768, "light", "en-US"), (2560, "dark", "zh-CN")],
-)
-def test_no_page_is_wider_than_the_window_and_no_console_complains(
-    window: Open, full_house: tuple[User, Item, ShareLink], width: int, theme: str, language: str
-) -> None:
-    _alice, item, link = full_house
-    visitor = window(width=width, theme=theme, language=language)
-    for path in ("/", "/gallery/", f"/gallery/{item.public_id}/", f"/s/{link.token}/", "/accounts/login/"):
-        visitor.open(path)
-        assert visitor.sideways() <= 0, path
-    member = window(width=width, theme=theme, language=language)
-    member.sign_in("alice")
-    for path in ("/studio/", "/library/", f"/library/{item.public_id}/", "/account/", "/account/tokens/"):
-        member.open(path)
-        assert member.sideways() <= 0, path
-    assert visitor.complaints == []
-    assert member.complaints == []
-
-
-def test_rows_of_pictures_do_not_move_while_they_load(
-    window: Open, full_house: tuple[User, Item, ShareLink]
-) -> None:
+def test_rows_of_pictures_do_not_move_while_they_load(window: Open) -> None:
+    alice = factories.make_user("alice")
+    prediction = factories.make_prediction(alice, status=Status.SUCCEEDED, output=["x"])
+    for index, (width, height) in enumerate([(96, 64), (64, 96), (80, 80), (120, 51), (51, 120), (108, 88)]):
+        picture_item(
+            alice, prediction=prediction, width=width, height=height, index=index, visibility="public"
+        )
     visitor = window()
     page = visitor.open("/gallery/")
     until(page, "[...document.images].slice(0, 4).every(image => image.complete)")

@@ -16,6 +16,7 @@ from accounts.models import User
 from tests.browser.conftest import Window
 from tests.browser.pages import STAFF, make_scene
 from tests.browser.policies import Listener
+from tests.share import one_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
@@ -26,15 +27,15 @@ NONCE = re.compile(r"'nonce-[^']*'")
 NUMBERS = re.compile(r"[0-9a-f]{8}[0-9a-f-]{24,28}|[0-9]+")
 
 
-def addresses_of(model: type[Model]) -> Iterator[str]:
-    """The panel's pages of one model: its list, a new row, and the first row with its history and its end."""
+def pages_of(model: type[Model]) -> Iterator[tuple[str, str]]:
+    """The panel's pages of one model, by name and address: its list, a new row, the first row, its history, its end."""
     begin = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     first = model._default_manager.order_by("pk").first()
     for name, arguments in (
         ("changelist", ()), ("add", ()), *((name, (first.pk,)) for name in ("change", "history", "delete") if first),
     ):  # fmt: skip
         try:
-            yield reverse(f"{begin}_{name}", args=arguments)
+            yield f"{begin}_{name}", reverse(f"{begin}_{name}", args=arguments)
         except NoReverseMatch:
             continue
 
@@ -70,7 +71,7 @@ class Parts(HTMLParser):
 
 @pytest.mark.timeout(600)
 def test_no_page_of_the_panel_does_what_its_policy_forbids(window: Open) -> None:
-    """All of its pages are read; the browser opens each that has a part which none before it had."""
+    """A share of its pages is read; the browser opens each that has a part which none before it had."""
     make_scene()
     boss = User.objects.get(username=STAFF)
     User.objects.filter(pk=boss.pk).update(is_superuser=True)
@@ -80,18 +81,20 @@ def test_no_page_of_the_panel_does_what_its_policy_forbids(window: Open) -> None
     opened.sign_in(STAFF)
     listener = Listener(opened)
     seen, tried = 0, set[str]()
-    for model in admin.site._registry:
-        for address in addresses_of(model):
-            answer = client.get(address, follow=True)
-            seen += answer.status_code == 200
-            policy = NONCE.sub("", answer.headers["Content-Security-Policy"])
-            parts = Parts(answer.content.decode()).found | {policy}
-            if not parts <= tried:
-                tried |= parts
-                opened.open(address)
-                listener.settle()
+    pages = [page for model in admin.site._registry for page in pages_of(model)]
+    assert len(pages) > 100
+    chosen = one_in(6, pages, lambda page: page[0])
+    for _name, address in chosen:
+        answer = client.get(address, follow=True)
+        seen += answer.status_code == 200
+        policy = NONCE.sub("", answer.headers["Content-Security-Policy"])
+        parts = Parts(answer.content.decode()).found | {policy}
+        if not parts <= tried:
+            tried |= parts
+            opened.open(address)
+            listener.settle()
     assert listener.faults == []
-    assert seen > 100
+    assert seen > len(chosen) / 2
     assert [one for one in opened.complaints if "403" not in one] == []
 
 
