@@ -17,6 +17,7 @@ from predictions.running import retries
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
+from tests.share import one_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -75,7 +76,7 @@ def shown(number: int) -> str:
     )
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", one_in(2, ["dark", "light"]))
 def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_light(
     window: Open, running: Prediction, theme: str
 ) -> None:
@@ -132,7 +133,7 @@ def test_the_first_look_stays_until_the_second_is_there_though_it_was_decoded_la
     assert alice.complaints == []
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", one_in(2, ["dark", "light"]))
 def test_why_a_finished_file_is_late_is_read_in_the_tray(
     window: Open, running: Prediction, theme: str
 ) -> None:
@@ -173,3 +174,4 @@ def test_without_scripts_the_newest_look_is_there_and_fits_a_phone(window: Open,
     page = alice.open("/studio/")
     assert page.locator(".tray .look").get_attribute("src") == f"/p/{running.public_id}/preview?n=1"
     assert page.locator(".tray .look").evaluate("one => one.naturalWidth") == 64
+    assert alice.sideways() == 0

@@ -14,6 +14,7 @@ from predictions.models import Delivery
 from predictions.running import posting
 from tests.browser.conftest import Window, until
 from tests.receiver import Receiver
+from tests.share import one_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -33,11 +34,11 @@ def post() -> None:
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", one_in(2, [390, 1280]))
 def test_from_the_secret_to_a_message_that_is_sent_again(
     window: Callable[..., Window], alice: User, receiver: Receiver, width: int
 ) -> None:
-    member = window(width=width)
+    member = window(width=width, motion=False)
     member.sign_in("alice")
     page = member.open("/account/webhooks/")
     page.click("text=Show the secret")
@@ -69,7 +70,7 @@ def test_from_the_secret_to_a_message_that_is_sent_again(
 def test_without_scripts_every_part_of_it_works(
     window: Callable[..., Window], alice: User, receiver: Receiver
 ) -> None:
-    member = window(scripts=False)
+    member = window(scripts=False, motion=False)
     member.sign_in("alice")
     page = member.open("/account/webhooks/")
     page.click("text=Show the secret")
