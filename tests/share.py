@@ -21,8 +21,13 @@ TURN = "DARKROOM_TEST_TURN"
 
 
 def is_whole() -> bool:
-    """Whether every case is to be tried."""
+    """Whether this run tries every case."""
     return os.environ.get(WHOLE) == "1"
+
+
+def short_or_whole(short: int, long: int) -> int:
+    """How many steps, kills or repeats are enough: `long` in a run that tries everything."""
+    return long if is_whole() else short
 
 
 def one_in(share: int, cases: Iterable[Case], name: Callable[[Case], Any] = repr) -> list[Case]:
@@ -33,6 +38,14 @@ def one_in(share: int, cases: Iterable[Case], name: Callable[[Case], Any] = repr
     listed = list(cases)
     if is_whole():
         return listed
-    numbers = [zlib.crc32(f"{os.environ.get(TURN, '')} {name(case)}".encode()) for case in listed]
-    chosen = [case for case, number in zip(listed, numbers, strict=True) if number % share == 0]
-    return chosen or listed[:1]
+    return [case for case in listed if _number(name(case)) % share == 0] or one_of(listed, name)
+
+
+def one_of(cases: Iterable[Case], name: Callable[[Case], Any] = repr) -> list[Case]:
+    """A single one of the cases, in a list; all of them in a run that tries everything. `name` as above."""
+    listed = list(cases)
+    return listed if is_whole() else [min(listed, key=lambda case: _number(name(case)))] if listed else []
+
+
+def _number(name: Any) -> int:
+    return zlib.crc32(f"{os.environ.get(TURN, '')} {name}".encode())

@@ -22,8 +22,12 @@ def plain_server() -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="session")
 def conformant_server() -> Iterator[RunningServer]:
-    """A server in conformance mode with one slot, and `fixtures.json` in its data folder, which was written twice."""
-    with RunningServer(DARKROOM_CONFORMANCE="1", DARKROOM_ENGINE_SLOTS="1") as running:
+    """A server in conformance mode with one slot, which answers as often as it is asked.
+
+    `fixtures.json` in its data folder was written twice.
+    """
+    settings = {"DARKROOM_CONFORMANCE": "1", "DARKROOM_ENGINE_SLOTS": "1", "DARKROOM_RATE_OTHER": "100000"}
+    with RunningServer(**settings) as running:
         for _time in range(2):
             done = running.manage("fixtures", str(running.data / "fixtures.json"))
             assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import share
-from tests.share import one_in
+from tests.share import one_in, one_of, short_or_whole
 
 CASES = [f"case {number}" for number in range(400)]
 
@@ -41,8 +41,18 @@ def test_one_is_always_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_whole_is_tried_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (len(one_of(CASES)), short_or_whole(3, 20)) == (1, 3)
     monkeypatch.setenv(share.WHOLE, "1")
-    assert one_in(4, CASES) == CASES
+    assert one_in(4, CASES) == one_of(CASES) == CASES
+    assert short_or_whole(3, 20) == 20
+
+
+def test_each_of_two_has_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = []
+    for turn in range(40):
+        monkeypatch.setenv(share.TURN, f"commit {turn}")
+        chosen += one_of(CASES[:2])
+    assert 10 < chosen.count(CASES[0]) < 30
 
 
 def test_cases_are_told_apart_by_what_they_are_named_by() -> None:

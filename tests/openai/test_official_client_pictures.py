@@ -49,7 +49,7 @@ def test_a_picture_is_streamed_while_it_is_painted(client: openai.OpenAI) -> Non
     with client.images.generate(
         model="stability-ai/sdxl",
         prompt="a lighthouse on a cliff, storm clouds",
-        size="1536x1024",
+        size="768x512",
         stream=True,
         partial_images=3,
     ) as stream:
@@ -60,11 +60,11 @@ def test_a_picture_is_streamed_while_it_is_painted(client: openai.OpenAI) -> Non
         event.partial_image_index for event in partials if event.type == "image_generation.partial_image"
     ]
     assert indices == sorted(set(indices)) and set(indices) <= {0, 1, 2}
-    assert {decoded(event.b64_json).size for event in partials} == {(1536, 1024)}
+    assert {decoded(event.b64_json).size for event in partials} == {(768, 512)}
     assert isinstance(last, ImageGenCompletedEvent)
     assert last.type == "image_generation.completed"
-    assert (decoded(last.b64_json).size, decoded(last.b64_json).format) == ((1536, 1024), "PNG")
-    assert (last.output_format, last.size, last.usage.total_tokens) == ("png", "1536x1024", 0)
+    assert (decoded(last.b64_json).size, decoded(last.b64_json).format) == ((768, 512), "PNG")
+    assert (last.output_format, last.size, last.usage.total_tokens) == ("png", "768x512", 0)
 
 
 def test_openais_newer_names_stream_the_format_that_is_asked_for(client: openai.OpenAI) -> None:
@@ -92,7 +92,7 @@ def test_a_client_that_leaves_a_stream_finds_its_picture_later(
     server: RunningServer, client: openai.OpenAI
 ) -> None:
     raw = client.images.with_streaming_response.generate(
-        model="stability-ai/sdxl", prompt="a lake", size="1024x1024", stream=True, partial_images=1
+        model="stability-ai/sdxl", prompt="a lake", size="512x512", stream=True, partial_images=1
     )
     with raw as answer:
         (name,) = answer.headers["X-Darkroom-Predictions"].split(", ")
