@@ -19,6 +19,7 @@ from config.server import EXAMPLE
 from tests.faults.harness import Database
 from tests.houses import House, eventually
 from tests.rules import ROOT
+from tests.share import one_in, one_of, short_or_whole
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -67,7 +68,7 @@ def _sleeping(one: House, number: int) -> bool:
 PARTS = ("web", "watcher", "sweep", "engine", "fork-server")
 
 
-@pytest.mark.parametrize("kind", PARTS)
+@pytest.mark.parametrize("kind", one_in(3, PARTS))
 def test_it_starts_a_killed_part_again_and_keeps_the_others(running: House, kind: str) -> None:
     before = eventually(lambda: whole(running))
     kill(before[kind][0])
@@ -78,7 +79,7 @@ def test_it_starts_a_killed_part_again_and_keeps_the_others(running: House, kind
 
 def test_all_parts_killed_at_once_and_again_while_they_are_forked_come_back_and_work(running: House) -> None:
     before = eventually(lambda: whole(running))
-    for _time in range(3):
+    for _time in range(short_or_whole(2, 3)):
         # The next strike falls while parts of the last one are being forked.
         for kind in (*PARTS, "worker"):
             for process in running.kinds().get(kind, []):
@@ -122,7 +123,7 @@ def test_a_port_in_use_is_told_in_a_sentence(running: House, tmp_path: Path) -> 
     assert len(other.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("port", ["http", "70000", "-1"])
+@pytest.mark.parametrize("port", one_of(["http", "70000", "-1"]))
 def test_a_port_that_is_none_is_told_in_a_sentence(running: House, tmp_path: Path, port: str) -> None:
     other = second_server(**{**running.env, "PORT": port, "DARKROOM_DATA": str(tmp_path)})
     assert other.returncode == 1
@@ -143,11 +144,10 @@ def stops_and_runs_again(running: House, number: int) -> None:
     assert running.python(USERS) == users
 
 
-def test_it_stops_with_no_process_left_and_runs_again_without_harm(running: House) -> None:
-    stops_and_runs_again(running, signal.SIGINT)
-
-
-def test_a_held_request_is_answered_when_the_server_stops_and_it_runs_again(running: House) -> None:
+@pytest.mark.parametrize("number", one_of([signal.SIGINT, signal.SIGTERM]))
+def test_a_held_request_is_answered_when_the_server_stops_and_it_runs_again(
+    running: House, number: signal.Signals
+) -> None:
     kinds = eventually(lambda: whole(running))
     # An engine that stands still ends nothing: the caller would be held for its whole minute.
     os.kill(kinds["engine"][0], signal.SIGSTOP)
@@ -163,7 +163,7 @@ def test_a_held_request_is_answered_when_the_server_stops_and_it_runs_again(runn
         held = threads.submit(lambda: json.load(urllib.request.urlopen(request, timeout=100)))
         eventually(lambda: running.python(made) > before)
         assert not held.done()
-        stops_and_runs_again(running, signal.SIGTERM)
+        stops_and_runs_again(running, number)
         assert held.result()["status"] in {"starting", "processing"}
 
 

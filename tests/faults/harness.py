@@ -24,6 +24,7 @@ import psycopg
 from tests.houses import House, eventually
 from tests.houses import house as a_house
 from tests.postgres import Postgres
+from tests.share import one_in, one_of, short_or_whole, whole
 
 ACCOUNTS = 5
 EVERY_KIND = (
@@ -31,6 +32,7 @@ EVERY_KIND = (
     "watcher", "sweep", "engine", "painters", "painter", "fork-server",
 )  # fmt: skip
 LIVE = ("starting", "processing")
+DATABASES = ("SQLite", "PostgreSQL")
 WAKE_UP = "from predictions.running import queue; answer = queue.package('cancel')"
 """For `House.python`: a signed package, which is good for any number of wake-ups."""
 BODY = {
@@ -279,11 +281,21 @@ class Faults:
         return [] if done.returncode == 0 else [f"audit: {line}" for line in done.stdout.splitlines()[-10:]]
 
 
+def databases(turned: bool = False) -> list[str]:
+    """On which database a short run of a harness goes, and on which that of the other one, which is `turned`."""
+    chosen = one_of(DATABASES)
+    return [name for name in DATABASES if whole() or (name in chosen) is not turned]
+
+
 def short(postgres: Postgres | None = None) -> None:
-    """One kill of each kind that matters, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
-    kills = ("web", "worker", "worker", "engine", "watcher", "sweep", "fork-server")
+    """Some kinds of processes killed, and no harm done; on SQLite, or on the PostgreSQL that is restarted then.
+
+    A run that tries everything kills one of each kind that matters.
+    """
+    kinds = ("web", "worker", "engine", "watcher", "sweep", "fork-server")
+    kills = ("worker", *one_in(3, kinds))
     with a_house(postgres.url if postgres else "") as one:
-        report = Faults(one, 14, kills, pause_s=1.5, seed=7).run(postgres)
+        report = Faults(one, short_or_whole(5, 14), kills, pause_s=1.5, seed=7).run(postgres)
         assert report.wrong == [], "\n".join([*report.lines(), one.log[-4000:]])
         assert sum(report.killed.values()) == len(kills)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.harness import short
+from tests.faults.harness import databases, short
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
-def test_it_loses_nothing_while_processes_are_killed() -> None:
-    short()
+@pytest.mark.parametrize("database", databases())
+def test_it_loses_nothing_while_processes_are_killed(database: str, request: pytest.FixtureRequest) -> None:
+    short(request.getfixturevalue("postgres") if database == "PostgreSQL" else None)

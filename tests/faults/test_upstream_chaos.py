@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.harness import databases
 from tests.faults.upstream_chaos import doubled, short
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
-def test_nothing_is_charged_for_nothing_or_started_twice(tmp_path: Path) -> None:
-    short(tmp_path)
+@pytest.mark.parametrize("database", databases(turned=True))
+def test_nothing_is_charged_for_nothing_or_started_twice(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    short(tmp_path, request.getfixturevalue("postgres") if database == "PostgreSQL" else None)
 
 
 @pytest.mark.parametrize(
