@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests import factories
 from tests.houses import House, eventually, house
+from tests.share import one_in
 from tests.upstream import Upstream, painting
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -111,7 +112,7 @@ def test_every_model_that_the_second_serves_works_through_the_first_unchanged(
 ) -> None:
     refs = second.python(SERVED)
     assert len(refs) >= 4
-    for ref in refs:
+    for ref in one_in(4, refs):
         given = without_uris(a_given(ref), ref)
         with ThreadPoolExecutor(2) as pool:
             theirs, ours = pool.map(lambda one: run(one, ref, given), (second, first))  # noqa: B023
@@ -154,8 +155,10 @@ def ten(first: House) -> Iterator[tuple[House, Upstream]]:
         first.manage("upstream", "second", "--on")
 
 
-@pytest.mark.parametrize("ref", TEN)
-def test_all_ten_models_work_through_the_loopback_service(ten: tuple[House, Upstream], ref: str) -> None:
+@pytest.mark.parametrize("ref", one_in(4, TEN))
+def test_each_of_the_ten_models_works_through_the_loopback_service(
+    ten: tuple[House, Upstream], ref: str
+) -> None:
     one, there = ten
     given = a_given(ref)
     state = run(one, ref, given)
