@@ -17,7 +17,7 @@ from tests import pgbouncer, prefab
 from tests.deployment.conftest import StartWeb, Web
 from tests.houses import House, eventually
 from tests.postgres import NoPostgres, Postgres
-from tests.share import whole
+from tests.share import is_whole
 
 pytestmark = pytest.mark.server
 PICTURE = {
@@ -34,7 +34,7 @@ def pooled() -> Iterator[str]:
     """
     try:
         with (
-            Postgres(None if whole() else prefab.postgres()) as server,
+            Postgres(None if is_whole() else prefab.postgres()) as server,
             pgbouncer.running(server.url, size=8) as url,
         ):
             yield url

@@ -24,7 +24,7 @@ import psycopg
 from tests.houses import House, eventually
 from tests.houses import house as a_house
 from tests.postgres import Postgres
-from tests.share import one_in, one_of, short_or_whole, whole
+from tests.share import is_whole, one_in, one_of, short_or_whole
 
 ACCOUNTS = 5
 EVERY_KIND = (
@@ -284,7 +284,7 @@ class Faults:
 def databases(turned: bool = False) -> list[str]:
     """On which database a short run of a harness goes, and on which that of the other one, which is `turned`."""
     chosen = one_of(DATABASES)
-    return [name for name in DATABASES if whole() or (name in chosen) is not turned]
+    return [name for name in DATABASES if is_whole() or (name in chosen) is not turned]
 
 
 def short(postgres: Postgres | None = None) -> None:
