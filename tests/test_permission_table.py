@@ -315,7 +315,7 @@ def test_who_may_enter_each_view_of_the_panel() -> None:
         if name in EVERYBODYS:
             continue
         allowed, place = (expected(name) or "").split(), address(name)
-        for level in one_in(4, TRIED, lambda level, name=name: f"{name} {level}"):  # type: ignore[misc]
+        for level in one_in(8, TRIED, lambda level, name=name: f"{name} {level}"):  # type: ignore[misc]
             client, asked = actors.clients[level], asked + 1
             answer = client.get(place)
             if answer.status_code == 405:

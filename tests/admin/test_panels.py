@@ -252,11 +252,11 @@ def test_every_model_of_ours_is_registered() -> None:
 def test_every_list_opens_searches_and_does_not_grow_its_queries(desk: Client) -> None:
     # One house of rows for all lists: making it takes longer than looking at them.
     fill("first")
-    listed = one_in(4 if settings.ON_POSTGRES else 1, admin.site._registry, named)
+    listed = one_in(4 if settings.ON_POSTGRES else 2, admin.site._registry, named)
     for model in listed:
         assert desk.get(address(model), {"q": "first 'x"}).status_code in (200, 302), model
     # What it asks when it is opened for the second time.
-    few = {model: opened(desk, model) for model in one_in(5, listed, named)}
+    few = {model: opened(desk, model) for model in listed[::3]}
     for number in range(2):
         fill(f"more{number}")
     for model, before in few.items():

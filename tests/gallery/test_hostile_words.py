@@ -1,8 +1,8 @@
 """Words that mean harm in every field of every form and body: refused in a sentence, or kept and shown as mere words.
 
 Forms are found by opening the pages, bodies in the description of the API: what is added tomorrow is tried as well.
-Every field gets a word in each run and a share of the others. On PostgreSQL words are sent to a share of the places,
-for what they may do to a column; what pages make of them is the same as on SQLite.
+Half of the places are tried in one run, with a share of the words. On PostgreSQL words are sent to fewer places, for
+what they may do to a column; what pages make of them is the same as on SQLite.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tests import factories
 from tests.browser.pages import MEMBER, PAGES, STAFF, make_scene
 from tests.gallery.hostile import HUGE, MARK, NUMBERS, WORDS, Control, Form, Page, encoded, harm
 from tests.gallery.surface import named_in_source, noted_parameters, routes, streams
-from tests.share import one_in
+from tests.share import is_whole, one_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 MOST_QUERIES = 150
 """Of one answer, whatever was sent."""
 URL = "application/x-www-form-urlencoded"
 SENT = {name: word for name, word in WORDS.items() if name != "markup" or not settings.ON_POSTGRES}
-WORD_SHARE = 8
-PLACE_SHARE = 8 if settings.ON_POSTGRES else 1
+WORD_SHARE, FIELD_SHARE = 8, 2
+PLACE_SHARE = 8 if settings.ON_POSTGRES else 2
 
 
 @pytest.fixture
@@ -131,16 +131,19 @@ def test_no_word_in_any_field_of_any_page_does_harm(scene: dict[str, str], viewe
     browser = Browser(viewer)
     tried: set[tuple[str, str, str]] = set()
     for here, form in forms_of(browser, viewer, scene):
-        for control in form.controls:
-            key = (_name(form.action), form.method, control.name)
-            if control.name == "csrfmiddlewaretoken" or key in tried:
+        place = (_name(form.action), form.method)
+        typed = [control for control in form.controls if control.name != "csrfmiddlewaretoken"]
+        for control in one_in(FIELD_SHARE, typed, lambda control, place=place: f"{place} {control.name}"):  # type: ignore[misc]
+            key = (*place, control.name)
+            if key in tried:
                 continue
             tried.add(key)
             for kind in one_in(WORD_SHARE, words_for(control), lambda kind, key=key: f"{key} {kind}"):  # type: ignore[misc]
                 with undone():
                     put(browser, here, form, control, kind)
-    assert len(tried) * PLACE_SHARE > (20 if not viewer else 60)
-    assert browser.kept or not viewer or "markup" not in SENT, "what is kept is shown, and looked at"
+    assert len(tried) > (20 if not viewer else 60) or (tried and not is_whole())
+    if viewer and is_whole() and "markup" in SENT:
+        assert browser.kept > 5, "what is kept is shown, and looked at"
     assert not browser.faults, "\n".join(browser.faults)
 
 
@@ -182,7 +185,7 @@ def test_no_word_in_any_parameter_of_any_address_does_harm(scene: dict[str, str]
     everywhere = {name: SENT[name][:120] for name in ("markup", "nul", "signs", "number") if name in SENT}
     queries = {f"{name} everywhere": [(one, word) for one in wanted] for name, word in everywhere.items()}
     queries["a flood in q, halves in after"] = [("q", WORDS["flood"] * 40), ("after", WORDS["half"])]
-    for place, address in one_in(PLACE_SHARE * 2, places.items(), lambda place: place[0]):
+    for place, address in one_in(PLACE_SHARE, places.items(), lambda place: place[0]):
         for what in one_in(4, queries, lambda what, place=place: f"{place} {what}"):  # type: ignore[misc]
             with noted_parameters() as read:
                 answer = browser.ask(what, "GET", f"{address}?{encoded(queries[what])}")
