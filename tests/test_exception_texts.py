@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from tests import rules
@@ -65,15 +67,22 @@ OPERATORS = {
 """Files in which the text of these exceptions goes to operators alone, or to nobody."""
 
 
+@cache
+def places() -> list[tuple[str, str, str]]:
+    """Every place where an exception becomes text: its file, the line that tells of it, and the classes."""
+    return [
+        (one.path, line, line.rpartition(" of ")[2])
+        for one in sources()
+        for line in rules.exceptions_as_text(one, FOR_PEOPLE)
+    ]
+
+
 def told_to_anybody() -> list[str]:
-    found = []
-    for one in sources():
-        if one.path.startswith(TERMINAL):
-            continue
-        for line in rules.exceptions_as_text(one, FOR_PEOPLE):
-            if line.rpartition(" of ")[2] not in OPERATORS.get(one.path, set()):
-                found.append(line)
-    return found
+    return [
+        line
+        for path, line, classes in places()
+        if not path.startswith(TERMINAL) and classes not in OPERATORS.get(path, set())
+    ]
 
 
 def test_no_exception_becomes_text_for_people_that_was_not_written_for_them() -> None:
@@ -81,11 +90,7 @@ def test_no_exception_becomes_text_for_people_that_was_not_written_for_them() ->
 
 
 def test_the_list_of_those_for_operators_names_nothing_that_is_gone() -> None:
-    there = {
-        (one.path, line.rpartition(" of ")[2])
-        for one in sources()
-        for line in rules.exceptions_as_text(one, FOR_PEOPLE)
-    }
+    there = {(path, classes) for path, _line, classes in places()}
     listed = {(path, classes) for path, found in OPERATORS.items() for classes in found}
     assert listed - there == set()
 

@@ -343,7 +343,7 @@ def test_output_k_is_the_picture_of_seed_plus_k_and_comes_again_to_the_byte(tmp_
 
 def test_the_log_says_what_works_here_and_the_file_says_the_same(tmp_path: Path) -> None:
     _, desk = run(
-        tmp_path, prompt="a red cat, zxqv", image=png(COINS), mask=png(ROOM), scheduler="DDIM",
+        tmp_path, prompt="a red cat, zxqv", image=png(COINS), mask=png(disc(SIDE, 16)), scheduler="DDIM",
         num_inference_steps=7,
     )  # fmt: skip
     assert desk.logs[:5] == [

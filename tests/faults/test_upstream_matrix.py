@@ -67,13 +67,8 @@ def in_prompt(case: Case) -> str:
 Ends = Callable[[Sequence[Case]], None]
 
 
-@pytest.mark.parametrize("case", upstream_cases.ENDS, ids=str)
-def test_a_fault_ends_as_it_should(case: Case, end_as_they_should: Ends) -> None:
-    end_as_they_should([case])
-
-
-@pytest.mark.parametrize("cases", upstream_cases.REST, ids=lambda few: f"{few[0]} to {few[-1]}")
-def test_so_do_those_that_end_like_another(cases: Sequence[Case], end_as_they_should: Ends) -> None:
+@pytest.mark.parametrize("cases", upstream_cases.TRIED, ids=lambda few: f"{few[0]} to {few[-1]}")
+def test_faults_end_as_they_should(cases: Sequence[Case], end_as_they_should: Ends) -> None:
     end_as_they_should(cases)
 
 

@@ -249,6 +249,6 @@ _KINDS = [
 ]
 # The first that ends in each way; the others differ from it in what the upstream said and a member reads.
 ENDS = [alike[0] for alike in _KINDS]
-TRIED = [one_in(5, alike[1:], str) for alike in _KINDS if alike[1:]]
-REST = [alike[start : start + FEW] for alike in TRIED for start in range(0, len(alike), FEW)]
-"""The others that are tried, a few that end alike together."""
+OTHERS = one_in(6, [case for alike in _KINDS for case in alike[1:]], str)
+TRIED = [[*ENDS, *OTHERS][start : start + FEW] for start in range(0, len(ENDS) + len(OTHERS), FEW)]
+"""A few together: the database is emptied after each few."""

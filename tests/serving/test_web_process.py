@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import preloaded
+
 # Of PostgreSQL the process itself has a pool of connections, which must not keep it from ending.
 pooled = pytest.mark.database
 
@@ -76,12 +78,10 @@ def test_it_serves_on_its_socket_ends_when_asked_and_what_came_meanwhile_is_answ
     assert web.process.wait(60) != 0
 
 
-def test_a_port_that_is_taken_is_said_in_one_sentence() -> None:
+def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-        command = [sys.executable, "manage.py", "web", "--port", port]
-        ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+        ended = preloaded.manage(("web", "--port", port), {**os.environ, "DARKROOM_DATA": str(tmp_path)})
 
     assert ended.returncode == 1
     assert "Cannot listen there: Address already in use." in ended.stderr
