@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 from django.test import Client
 from django.urls import get_resolver
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
+
+from accounts.models import User
+from config import api
 
 pytestmark = pytest.mark.django_db
 Json = dict[str, Any]
@@ -96,6 +103,51 @@ def test_every_address_is_described(document: Json) -> None:
     }
     assert routes - described == {"schema", "docs"}
     assert described <= routes
+
+
+def test_it_is_made_once_for_each_language_and_form_whoever_asks(
+    client: Client,
+    alice: User,
+    staff: User,
+    client_of: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api._described.cache_clear()
+    made: list[str | None] = []
+    parse = SchemaGenerator.get_schema
+
+    def counted(self: SchemaGenerator, *given: Any, **named: Any) -> Any:
+        made.append(translation.get_language())
+        return parse(self, *given, **named)
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", counted)
+
+    def asked(path: str = "/api/schema", by: Client = client, language: str = "en") -> bytes:
+        answer = by.get(path, headers={"Accept": "application/json", "Accept-Language": language})
+        assert answer.status_code == 200 and answer["Cache-Control"] == "no-store"
+        return answer.content
+
+    english = asked()
+    chinese = asked(language="zh-CN")
+    assert english != chinese and made == ["en", "zh-hans"]
+    assert asked(by=client_of(alice)) == asked(by=client_of(staff)) == english
+    assert asked("/api/schema?lang=zh-hans") == asked("/api/schema?lang=zh-CN") == chinese
+    for rubbish in ("xx", "%00..%2f", "z" * 600):
+        assert asked(f"/api/schema?lang={rubbish}") == english
+    assert asked("/api/schema?version=9%0d%0aX-Made-Up: 1") == english
+    assert made == ["en", "zh-hans"]
+    in_yaml = client.get("/api/schema", headers={"Accept": "application/yaml"})
+    assert in_yaml["Content-Type"] == "application/yaml; charset=utf-8"
+    assert in_yaml["Content-Disposition"] == 'inline; filename="Darkroom.yaml"'
+    assert yaml.safe_load(in_yaml.content) == json.loads(english)
+    assert made == ["en", "zh-hans", "en"]
+
+
+def test_a_changed_setting_is_described(client: Client, settings: Any, document: Json) -> None:
+    settings.SESSION_COOKIE_NAME = "elsewhere"
+    changed = client.get("/api/schema", headers={"Accept": "application/json"}).json()
+    found = [one["components"]["securitySchemes"]["cookieAuth"].pop("name") for one in (document, changed)]
+    assert found == ["sessionid", "elsewhere"] and document == changed
 
 
 def test_the_reader_keeps_the_content_policy(client: Client) -> None:
