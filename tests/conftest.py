@@ -27,7 +27,7 @@ from predictions.judging import blocked, classifiers
 from predictions.models import Version
 from predictions.policy import rules
 from predictions.upstreams import configured
-from tests import either, emptying, factories, migrated
+from tests import either, emptying, factories, migrated, preloaded
 from tests.settings import move
 
 pytest_plugins = ["tests.parallel", "tests.shared"]
@@ -82,8 +82,14 @@ def pytest_forked(name: str) -> None:
     move(name)
 
 
-def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: the collector of garbage need not look through it again."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported and collected stays to the end: the collector of garbage need not look through it again.
+
+    And processes that are forked to run tests of servers share what imports everything for them.
+    """
+    option = session.config.option
+    if option.processes > 1 and not option.collectonly and option.markexpr == "server":
+        preloaded.start()
     gc.collect()
     gc.freeze()
 

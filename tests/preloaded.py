@@ -37,6 +37,8 @@ _IMPORTED = (
 _starting = threading.Lock()
 _process: subprocess.Popen[bytes] | None = None
 _requests: socket.socket | None = None
+_owner = 0
+"""The process that started the helper. Those that were forked from it since ask the same one."""
 
 
 def environment() -> dict[str, str]:
@@ -59,6 +61,11 @@ def python(program: str, env: Mapping[str, str], seconds: float = 120) -> subpro
 
 
 # -- Who asks --------------------------------------------------------------------------------------------------
+def start() -> None:
+    """Start the helper, if there is none: for processes that are about to be forked, each of which would start one."""
+    _helper()
+
+
 def _asked(order: dict[str, Any], command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -83,16 +90,17 @@ def _asked(order: dict[str, Any], command: list[str], seconds: float) -> subproc
 
 def _helper() -> socket.socket:
     """The socket of this process's helper, which is started when it is first asked."""
-    global _process, _requests
+    global _process, _requests, _owner
     with _starting:
-        if _process is None or _process.poll() is not None or _requests is None:
+        ended = _process is None or (_owner == os.getpid() and _process.poll() is not None)
+        if ended or _requests is None:
             ours, theirs = socket.socketpair()
             with theirs:
                 _process = subprocess.Popen(
                     [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())],
                     cwd=ROOT, env=environment(), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
                 )  # fmt: skip
-            _requests = ours
+            _requests, _owner = ours, os.getpid()
             atexit.register(_end, _process, ours)
         return _requests
 
@@ -100,6 +108,8 @@ def _helper() -> socket.socket:
 def _end(process: subprocess.Popen[bytes], requests: socket.socket) -> None:
     """It ends when nobody can ask any more; waited for, so that its time is counted with that of the tests."""
     requests.close()
+    if _owner != os.getpid():
+        return
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(10)
 
