@@ -20,6 +20,7 @@ from tests import seeds
 from tests.file_server import FileServer
 from tests.seeds import Seed
 from tests.server import RunningServer
+from tests.share import one_in, one_of
 
 pytestmark = pytest.mark.seeds
 
@@ -57,9 +58,9 @@ def pictures_token(server: RunningServer) -> str:
     return made.stdout.strip()
 
 
-@pytest.fixture(params=sorted(SEEDS))
-def seed(request: pytest.FixtureRequest) -> Seed:
-    return SEEDS[request.param]
+@pytest.fixture
+def seed(number: str) -> Seed:
+    return SEEDS[number]
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,7 @@ def size_asked_for(body: dict[str, Any]) -> tuple[int, int]:
 # -- what is read ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("number", sorted(SEEDS))
 def test_each_seed_prints_one_request_however_often(seed: Seed) -> None:
     (body,) = seed.requests()
     words = seed.curl(HERE, "dr_token")
@@ -164,6 +166,7 @@ def test_only_the_first_lists_versions_and_both_answers_are_printed_somewhere() 
 # -- the first answer: a prediction ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("number", one_in(2, sorted(SEEDS)))
 def test_a_request_as_printed_is_answered_with_a_prediction_that_ends_well(
     server: RunningServer, seed: Seed, links: dict[str, str]
 ) -> None:
@@ -195,6 +198,7 @@ def but_for_other_models_inputs(schema: dict[str, Any], body: dict[str, Any]) ->
 # -- the second answer: pictures -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("number", one_of(sorted(SEEDS), lambda number: f"pictures {number}"))
 def test_the_same_request_is_answered_with_pictures_where_the_token_says_so(
     server: RunningServer, pictures_token: str, seed: Seed, links: dict[str, str]
 ) -> None:
