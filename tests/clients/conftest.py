@@ -13,6 +13,7 @@ from tests.clients import packages
 from tests.clients.node import Harness, Node
 from tests.receiver import Receiver
 from tests.server import RunningServer
+from tests.share import one_of
 
 MOUNTS = ("/v1", "/replicate/v1")
 PAGE = 100
@@ -42,6 +43,13 @@ for _number in range({number}):
         lifecycle.cancel(made[-1])
 print(json.dumps(made))
 """
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`mount`: each test asks at one of them, which one depends on the test too; at each where everything is tried."""
+    if "mount" in metafunc.fixturenames:
+        test = metafunc.definition.nodeid
+        metafunc.parametrize("mount", one_of(MOUNTS, lambda mount: f"{test} {mount}"))
 
 
 @dataclass(frozen=True)
@@ -110,11 +118,6 @@ def narrow(suite: Suite) -> RunningServer:
     done = suite.server.manage("shell", "-c", code)
     assert done.returncode == 0, done.stderr
     return member
-
-
-@pytest.fixture(params=MOUNTS)
-def mount(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(scope="session")
