@@ -101,13 +101,14 @@ def test_pictures_are_made_while_every_process_is_killed_and_the_money_adds_up(h
 
 
 @pytest.mark.timeout(300)
-def test_first_requests_of_every_kind_are_answered_with_redis_and_an_empty_data_folder(
+def test_first_requests_of_every_kind_are_answered_with_redis(
     start_web: StartWeb, house: House, pooled: str, redis_url: str
 ) -> None:
     token, member, staff = house.python(PEOPLE)
     web = start_web(
         "third",
-        bare=True,
+        # How one with an empty data folder answers is asked without a pooler too (test_first_requests).
+        bare=whole(),
         DARKROOM_DATABASE_URL=pooled,
         DARKROOM_REDIS_URL=redis_url,
         DARKROOM_SECRET_KEY=(house.data / "secret_key").read_text(),

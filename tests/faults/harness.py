@@ -318,7 +318,7 @@ def poison(house: House, strike: Callable[[], int], patience_s: float = 600) -> 
         assert time.monotonic() < give_up, f"it never ended: {row}"
         if row[0] == "claimed" and row[1] not in struck and strike():
             struck.add(row[1])
-        time.sleep(0.02)
+        time.sleep(0.05)
     return database.rows(
         "SELECT p.status, p.error, e.captured, e.released, p.start_attempts FROM predictions_prediction p"
         " JOIN accounts_ledgerentry e ON e.reference = p.public_id AND e.kind = 'settle'"

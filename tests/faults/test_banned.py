@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.faults.harness import BODY
+from tests.faults.harness import BODY, Database
 from tests.houses import House, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -55,6 +55,11 @@ answer = {
     "work_owed": Sanction.objects.get(user=user).work_owed if Sanction.objects.filter(user=user).exists() else None,
 }
 """
+LEFT = """
+SELECT (SELECT count(*) FROM predictions_prediction WHERE user_id = mallory.id AND phase <> 'ended'),
+       (SELECT count(*) FROM predictions_delivery WHERE account_id = mallory.account_id AND state = 'owed')
+FROM accounts_user mallory WHERE mallory.username = 'mallory'
+"""
 
 
 def kill(one: House, kind: str) -> int:
@@ -74,13 +79,10 @@ def test_a_ban_ends_all_that_waits_and_runs_though_its_workers_are_killed(killed
     status, _answer = one.request("/v1/predictions", BODY, token)
     assert status == 403
     eventually(lambda: kill(one, "sweep") or one.kinds().get("sweep"), 60)
-    state: dict[str, Any] = eventually(lambda: _ended(one), 120, lambda: str(one.python(STATE)))
-    assert state["held"] == 0 and state["owed"] == 0
+    database = Database(one)
+    eventually(lambda: not any(database.rows(LEFT)[0]), 120, lambda: str(one.python(STATE)))
+    state: dict[str, Any] = one.python(STATE)
+    assert (state["live"], state["held"], state["owed"]) == (0, 0, 0)
     assert state["spent"] == state["charged"]
     assert state["canceled"] > 0 and state["work_owed"]
     assert one.manage("audit", "--quick").returncode == 0
-
-
-def _ended(one: House) -> dict[str, Any] | None:
-    state: dict[str, Any] = one.python(STATE)
-    return state if state["live"] == 0 and state["owed"] == 0 else None
