@@ -127,9 +127,11 @@ def _clean_house(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[N
     blocked.keep(blocked.Blocked())
     classifiers.keep(())
     yield
-    while _streams:
-        for close in _streams.pop()._resource_closers:  # type: ignore[attr-defined]
+    # A copy: a server's thread may let go of its last one meanwhile.
+    for stream in list(_streams):
+        for close in stream._resource_closers:  # type: ignore[attr-defined]
             close()
+    _streams.clear()
     cache.clear()
     counters.cache.clear()
     rates.forget()

@@ -94,7 +94,8 @@ def test_no_page_of_the_panel_does_what_its_policy_forbids(window: Open) -> None
             opened.open(address)
             listener.settle()
     assert listener.faults == []
-    assert seen > len(chosen) / 2
+    # The others are refused: most rows are nobody's to add or to change.
+    assert seen > len(chosen) / 8
     assert [one for one in opened.complaints if "403" not in one] == []
 
 
