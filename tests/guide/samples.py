@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,11 @@ def command(sample: Sample, folder: Path) -> list[str]:
 
 def run(sample: Sample, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a sample to its end. curl fails on errors here, which it would not do by itself."""
-    (folder / ".curlrc").write_text("fail-with-body\nshow-error\n")
+    if not (settings := folder / ".curlrc").exists():
+        # Whole or not at all: samples run side by side, and curl takes an empty one without a word.
+        unfinished = folder / f".curlrc-{threading.get_ident()}"
+        unfinished.write_text("fail-with-body\nshow-error\n")
+        unfinished.rename(settings)
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM_", "REPLICATE_"))
     }
