@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import httpx
 
 from tests.rules import ROOT
 from tests.server import RunningServer
+from tests.share import one_in
 
 DOCUMENTS = {
     "replicate": "/v1/openapi.json",
@@ -105,10 +106,12 @@ def _furnish(one: Target) -> None:
 def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool, short: bool = False) -> Report:
     """Run one document: `cases` for each operation and phase. `slow`: whether an answer that takes long is a fault.
 
-    `short`: of cases that are alike some are enough (`hooks.likeness`).
+    `short`: of cases that are alike some are enough (`hooks.likeness`), and of some operations a single one.
     """
+    names = operations(one, document)
+    briefly = set(names) - set(one_in(6, names)) if short else set()
     with tempfile.TemporaryDirectory(prefix="darkroom-fuzz-") as folder:
-        (Path(folder) / "schemathesis.toml").write_text(_settings(cases, seed, slow))
+        (Path(folder) / "schemathesis.toml").write_text(_settings(cases, seed, slow, briefly))
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -124,6 +127,12 @@ def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool, short:
     return _read(document, done.returncode, done.stdout + done.stderr)
 
 
+def operations(one: Target, document: str) -> list[str]:
+    """The ids of all operations that a document describes."""
+    told = httpx.get(one.url + DOCUMENTS[document], headers={"Authorization": f"Bearer {one.token}"}).json()
+    return [about["operationId"] for path in told["paths"].values() for about in path.values()]
+
+
 def _read(document: str, code: int, text: str) -> Report:
     found = re.search(r"^  (\d+) generated", text, re.MULTILINE)
     failed = re.search(r"found (\d+) unique failures?", text)
@@ -136,8 +145,11 @@ def _read(document: str, code: int, text: str) -> Report:
     )  # fmt: skip
 
 
-def _settings(cases: int, seed: int, slow: bool) -> str:
-    """The configuration of `st`: all checks; only what is never accepted may be refused when well-formed."""
+def _settings(cases: int, seed: int, slow: bool, briefly: Collection[str]) -> str:
+    """The configuration of `st`: all checks; only what is never accepted may be refused when well-formed.
+
+    `briefly`: operations that are asked with one case instead of those that cover their description.
+    """
     refused = ", ".join(f'"{name}"' for name in NOT_OFFERED)
     held = ", ".join(f'"{name}"' for name in HELD)
     limit = f"max_response_time = {SLOW_S}" if slow else ""
@@ -173,4 +185,18 @@ checks = {{ use_after_free = {{ enabled = false }} }}
 [[operations]]
 include-operation-id = [{held}]
 checks = {{ max_response_time = 90 }}
+{_one_case(briefly)}
+"""
+
+
+def _one_case(names: Collection[str]) -> str:
+    """Nothing where there are none: an empty list would mean every operation."""
+    if not names:
+        return ""
+    listed = ", ".join(f'"{name}"' for name in sorted(names))
+    return f"""
+[[operations]]
+include-operation-id = [{listed}]
+generation = {{ max-examples = 1 }}
+phases = {{ examples = {{ enabled = false }}, coverage = {{ enabled = false }} }}
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fuzz.asking import Target, ask, target
+from tests.fuzz.asking import Target, ask, operations, target
 
 pytestmark = [pytest.mark.schemathesis, pytest.mark.timeout(300)]
 CASES = 2
@@ -25,4 +25,4 @@ def test_nothing_odd_gets_an_answer_outside_the_document(one: Target, document: 
     # Whether an answer took long is for the long form: this may run on a busy machine.
     report = ask(one, document, cases=CASES, seed=SEED, slow=False, short=True)
     assert report.code == 0, report.text[-12_000:]
-    assert report.cases > 50, report.text[-2000:]
+    assert report.cases >= len(operations(one, document)), report.text[-2000:]
