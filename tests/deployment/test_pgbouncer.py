@@ -108,7 +108,7 @@ def test_first_requests_of_every_kind_are_answered_with_redis(
     web = start_web(
         "third",
         # How one with an empty data folder answers is asked without a pooler too (test_first_requests).
-        bare=whole(),
+        bare=is_whole(),
         DARKROOM_DATABASE_URL=pooled,
         DARKROOM_REDIS_URL=redis_url,
         DARKROOM_SECRET_KEY=(house.data / "secret_key").read_text(),
