@@ -114,7 +114,11 @@ if (batches) {
   const has = (id) => id && batches.querySelector(`[id$="-${CSS.escape(id)}"], [data-ids~="${CSS.escape(id)}"]`);
   const refresh = paced(PAUSE_MS, () => {
     const live = document.getElementById("live");
-    if (live && batches.querySelector(".known")) window.htmx?.trigger(live, "develop");
+    if (live) window.htmx?.trigger(live, "develop");
+  });
+  // Asked before each request, also of one that waited for another: that one's answer may have ended all that is known.
+  document.addEventListener("htmx:confirm", (event) => {
+    if (event.detail.elt.id === "live" && !batches.querySelector(".known")) event.preventDefault();
   });
   const unknown = new Set();
   const arrive = paced(ARRIVALS_MS, () => {
