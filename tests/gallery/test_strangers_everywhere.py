@@ -442,7 +442,8 @@ NO_IDS = ("x%00x", "%F0%9F%98%80", "%ED%A0%80", "x" * 3000)
 
 def test_what_can_be_no_id_is_not_there(scene: Secrets) -> None:
     page, program, faults = Asker(scene.bob), Asker(scene.bob, token=True), []
-    for route in (one for one in routes() if one.places and not streams(one)):
+    among = [route for route in routes() if route.places and not streams(route)]
+    for route in one_in(4 if settings.ON_POSTGRES else 1, among, lambda route: route.path):
         asker, his = program if route.is_api else page, bobs(scene, route)
         ways = list(methods(route))
         for place in route.places:
