@@ -29,7 +29,6 @@ REFUSED = "refused before anything is asked or stored"
 LOOKS = "what is drawn of rows that are there"
 FILES = "what becomes of a file's bytes"
 WIRE = "what the server does with bytes before and after a view"
-UPSTREAM = "what an upstream said, and a member reads of it; each way to end is tried on each kind beside it"
 
 THREADS = ("tests/faults/test_upstream_matrix.py", "tests/serving/test_content_types.py")
 """Files of which transactions are committed for that alone that another thread answers, which must see the rows."""
@@ -85,7 +84,6 @@ EITHER: dict[str, str] = {
     "tests/gallery/test_file_metadata.py": FILES,
     "tests/gallery/test_films.py": FILES,
     "tests/gallery/test_missing_files.py": FILES,
-    "tests/faults/test_upstream_matrix.py::test_so_do_those_that_end_like_another": UPSTREAM,
     "tests/serving/test_bodies.py": WIRE,
     "tests/serving/test_content_types.py": WIRE,
     "tests/serving/test_like_django.py": WIRE,

@@ -1,11 +1,10 @@
 """Which tests the lane on PostgreSQL can leave out: `python -m tests.postgres --choose`.
 
 The whole lane is run there once, and every statement that each test sends is written down: its text without what
-differs from call to call, and how it was sent: from another thread, in a test that commits, refused by the database.
-Chosen are, as few and as quick as will do, tests that together send every text in each of these ways in which any of
-them sends it, `TIMES` over where it asks for words, dates or the inside of JSON, and all in which the answer is more
-than the text: races, and those in `WHOLE`. The others stand in `tests/either.txt` and run there by
-`script/test --all-databases` alone. What that list does not name, a new test above all, runs on both.
+differs from call to call, and whether the database refused it. Chosen are, as few and as quick as will do, tests that
+together send every text, and every refused one, `TIMES` over where it asks for words, dates or the inside of JSON, and
+all in which the answer is more than the text: races, and those in `WHOLE`. The others stand in `tests/either.txt` and
+run there by `script/test --all-databases` alone. What that list does not name, a new test above all, runs on both.
 
 As a plugin (`pytest -p tests.statements`) this module writes down the statements.
 """
@@ -42,7 +41,7 @@ LANE = [
 
 WHOLE = (
     # credits, which are never made or lost
-    "tests/accounts/credits/", "tests/accounts/money/", "tests/accounts/test_credit", "tests/accounts/test_amounts.py",
+    "tests/accounts/credits/", "tests/accounts/test_credit", "tests/accounts/test_amounts.py",
     "tests/predictions/prices/", "tests/predictions/plans/", "tests/upstreams/test_spending.py",
     # lifecycle: which state may follow which, by conditions on rows
     "tests/predictions/test_life.py", "tests/predictions/test_dispatch", "tests/predictions/test_sweep.py",
@@ -59,7 +58,7 @@ WHOLE = (
 )  # fmt: skip
 """Files of which every test is chosen: in them a value may matter more than the text of the statement."""
 
-TIMES = 5
+TIMES = 2
 """Tests that send each text in which the kinds of database do differ, where there are so many."""
 # What the text alone does not tell: how each kind finds words, reckons with dates, reads JSON.
 _OF_A_KIND = re.compile(
@@ -165,8 +164,6 @@ class Recorder:
         self._folder = folder
         self._tests: dict[str, Sent] = defaultdict(Sent)
         self._now = ""
-        self._main = threading.get_ident()
-        self._commits = False
         self._last: dict[int, str] = {}
 
     def sent(self, test: str) -> Sent:
@@ -176,11 +173,8 @@ class Recorder:
     def note(self, query: Any) -> None:
         """One statement."""
         text = plain(query if isinstance(query, str) else str(query))
-        sent = self._tests[self._now]
-        thread = threading.get_ident()
-        text = f"{text} -- {'a thread' if thread != self._main else ''}{' commits' if self._commits else ''}"
-        sent.texts.add(text)
-        self._last[thread] = text
+        self._tests[self._now].texts.add(text)
+        self._last[threading.get_ident()] = text
 
     def error(self, error: BaseException) -> None:
         """The database refused what the thread sent last, or there was no database."""
@@ -194,8 +188,8 @@ class Recorder:
             self._tests[self._now].reason = "whole"
         asked = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
-        self._commits = bool(asked or (marker and (marker.args or marker.kwargs)))
-        if self._commits and _races(item):
+        commits = bool(asked or (marker and (marker.args or marker.kwargs)))
+        if commits and _races(item):
             self._tests[self._now].reason = "races"
         yield
         self._tests[self._now].seconds = time.process_time() - began

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -62,15 +61,12 @@ def test_what_the_kinds_answer_differently_is_asked_by_several() -> None:
     assert len(tests) - len(left_out(tests)) == statements.TIMES
 
 
-def test_a_statement_counts_apart_where_it_is_refused_or_sent_by_another_thread() -> None:
+def test_a_statement_counts_apart_where_it_is_refused() -> None:
     recorder = statements.Recorder(Path())
     recorder.note("SELECT 1")
     recorder.error(ValueError())
-    thread = threading.Thread(target=recorder.note, args=("SELECT 1",))
-    thread.start()
-    thread.join()
 
-    assert len(recorder.sent("").texts) == 3
+    assert len(recorder.sent("").texts) == 2
 
 
 def test_the_list_names_tests_or_single_cases_and_nothing_else(
