@@ -51,8 +51,8 @@ class DueRows:
         self._did = False
         """Whether `handle` said of any row that it did something, since the beginning."""
 
-    def work(self, seconds: float = PART_S, most: int | None = None) -> int:
-        """Deal with due rows for at most about so many seconds. Returns how many were looked at.
+    def work(self, seconds: float | None = None, most: int | None = None) -> int:
+        """Deal with due rows, at most about so many seconds and rows (`PART_S`, `AT_ONCE`). How many were looked at.
 
         Raises what the database raises while it is away.
         """
@@ -65,7 +65,7 @@ class DueRows:
             self._last = 0
         return looked
 
-    def step(self, seconds: float = PART_S, most: int | None = None) -> bool:
+    def step(self, seconds: float | None = None, most: int | None = None) -> bool:
         """The same as a chore: whether there may be more to do at once.
 
         That is so until the last row has had its turn, and after it where `handle` said of any that it did something.
@@ -82,8 +82,9 @@ class DueRows:
     def _next(self, most: int) -> list[Any]:
         return list(self._rows().filter(pk__gt=self._last).order_by("pk")[:most])
 
-    def _through(self, rows: list[Any], seconds: float) -> int:
+    def _through(self, rows: list[Any], seconds: float | None) -> int:
         """Deal with these one after the other; how many there was time for."""
+        seconds = PART_S if seconds is None else seconds
         began = time.monotonic()
         for number, row in enumerate(rows):
             if number and time.monotonic() - began >= seconds:

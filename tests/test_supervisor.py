@@ -41,9 +41,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield go
     for process in started:
-        with contextlib.suppress(psutil.Error):
-            for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-                child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            below = psutil.Process(process.pid).children(recursive=True)
+            # The supervisor first: it would start again what is killed below it.
+            process.kill()
+            for child in below:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
         process.wait()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import yaml
 from django.test import Client
 from django.urls import get_resolver
 from django.utils import translation
@@ -139,7 +138,10 @@ def test_it_is_made_once_for_each_language_and_form_whoever_asks(
     in_yaml = client.get("/api/schema", headers={"Accept": "application/yaml"})
     assert in_yaml["Content-Type"] == "application/yaml; charset=utf-8"
     assert in_yaml["Content-Disposition"] == 'inline; filename="Darkroom.yaml"'
-    assert yaml.safe_load(in_yaml.content) == json.loads(english)
+    paths = [
+        line.strip()[:-1] for line in in_yaml.content.decode().splitlines() if line.startswith("  /api/")
+    ]
+    assert paths == [*json.loads(english)["paths"]] != []
     assert made == ["en", "zh-hans", "en"]
 
 
