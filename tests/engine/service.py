@@ -141,15 +141,21 @@ class Service:
 
     def painting(self, id: str) -> int:
         """The process id of a prediction's child, as soon as it has begun to paint."""
-        wait_for(lambda: self._if(id, lambda state: "0%|" in state["logs"]), f"{id} to paint")
-        return self.pid(id)
+
+        def begun() -> int | None:
+            state = self.get(id)
+            assert state["status"] in ("starting", "processing"), state
+            return self.pid(id) if "0%|" in state["logs"] else None
+
+        return wait_for(begun, f"{id} to paint")
 
     def _if(self, id: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
         state = self.get(id)
         return state if condition(state) else None
 
-    def pid(self, id: str) -> int:
-        return next(child["pid"] for child in self.health()["running"] if child["id"] == id)
+    def pid(self, id: str) -> int | None:
+        """The process id of a prediction's child; None between one that was killed and the next."""
+        return next((child["pid"] for child in self.health()["running"] if child["id"] == id), None)
 
     def run(
         self, id: str, input: dict[str, Any], model: str = SDXL, deadline_s: float = 60

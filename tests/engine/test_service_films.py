@@ -133,7 +133,7 @@ def test_a_cancel_in_the_middle_of_an_animation_returns_the_hold_and_leaves_no_f
     assert factories.account_of(alice).held == MICRO
     wait_for(lambda: looked(row).output, "a first picture to be shown")
     row = fresh(row)
-    painter, writer, folder = filming(service, row.provider_key, service.pid(row.provider_key))
+    painter, writer, folder = filming(service, row.provider_key, service.painting(row.provider_key))
     shown = row.output
     client_of(alice).post(reverse("studio_cancel", args=[row.public_id]))
     tasks.cancel()

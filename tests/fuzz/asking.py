@@ -109,7 +109,7 @@ def ask(one: Target, document: str, *, cases: int, seed: int, slow: bool, short:
     `short`: of cases that are alike some are enough (`hooks.likeness`), and of some operations a single one.
     """
     names = operations(one, document)
-    briefly = set(names) - set(one_in(6, names)) if short else set()
+    briefly = set(names) - set(one_in(12, names)) if short else set()
     with tempfile.TemporaryDirectory(prefix="darkroom-fuzz-") as folder:
         (Path(folder) / "schemathesis.toml").write_text(_settings(cases, seed, slow, briefly))
         environment = {
