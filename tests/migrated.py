@@ -35,6 +35,10 @@ _KEPT_FILES = 4
 
 def key() -> str:
     """What tells one migrated database from another: Django, and every file of every migration."""
+    if not apps.ready:
+        # The long forms of tests are programs of their own, which no plugin of pytest sets up.
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+        django.setup()
     told = hashlib.sha256(django.__version__.encode())
     folders = [Path(one.path) / "migrations" for one in apps.get_app_configs()]
     files = [path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.py"))]

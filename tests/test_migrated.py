@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 
-from tests import migrated
+from tests import migrated, preloaded
 
 
 def database(path: Path, word: str) -> Path:
@@ -59,3 +61,11 @@ def test_the_oldest_copies_go(tmp_path: Path) -> None:
         os.utime(made, (number, number))
     # The one that was made last was as new as the clock when it was kept.
     assert sorted(path.stem for path in made.parent.glob("*.sqlite3")) == ["3", "4", "5", "6"]
+
+
+def test_a_program_that_is_no_pytest_knows_it_too() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "from tests import migrated; print(migrated.key())"],
+        cwd=migrated.ROOT, env=preloaded.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.strip() == migrated.key()
