@@ -103,8 +103,11 @@ def test_the_mouse_takes_ranges_and_older_rows_come_before_they_are_reached(
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
         page.wait_for_timeout(50)
     until(page, f"scrollTo(0, document.body.scrollHeight), {CELLS} === 100")
-    ids = page.evaluate("[...document.querySelectorAll('.cell')].map(cell => cell.dataset.id)")
-    assert len(set(ids)) == 100
+    # Each once: the page's script names them when it has taken them over.
+    until(
+        page,
+        "new Set([...document.querySelectorAll('.cell')].map(cell => cell.dataset.id ?? '')).size === 100",
+    )
     assert page.evaluate("document.querySelectorAll('.day').length") == 1
     assert member.shift() < 0.02
     with page.expect_download() as zipped:
