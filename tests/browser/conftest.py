@@ -57,6 +57,10 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+REPLACED = ("htmx:afterRequest, ", "htmx:sendAbort, ")
+"""What htmx writes of a request that it gave up for a newer one. Of one that failed it writes more than these."""
+
+
 class Window:
     """One browser window with cookies of its own; it notes what goes wrong in its console."""
 
@@ -69,7 +73,7 @@ class Window:
         self.page.on("pageerror", self._broke)
 
     def _heard(self, message: Any) -> None:
-        if message.type == "error":
+        if message.type == "error" and not message.text.startswith(REPLACED):
             self.complaints.append(f"{message.text} ({self.page.url})")
 
     def _broke(self, error: Any) -> None:
