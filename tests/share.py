@@ -30,22 +30,26 @@ def short_or_whole(short: int, long: int) -> int:
     return long if is_whole() else short
 
 
-def one_in(share: int, cases: Iterable[Case], name: Callable[[Case], Any] = repr) -> list[Case]:
+def one_in(share: int, cases: Iterable[Case], name: Callable[[Case], Any] = repr, of: Any = "") -> list[Case]:
     """About one in `share` of the cases, in their order, and at least one.
 
     `name` is what a case is told by, the same in each process and run: no id of an object, no token, no row's number.
+    `of` is what the cases belong to, such as a field or an address: of each of these others are tried.
     """
     listed = list(cases)
     if is_whole():
         return listed
-    return [case for case in listed if _number(name(case)) % share == 0] or one_of(listed, name)
+    return [case for case in listed if _number(of, name(case)) % share == 0] or one_of(listed, name, of)
 
 
-def one_of(cases: Iterable[Case], name: Callable[[Case], Any] = repr) -> list[Case]:
-    """A single one of the cases, in a list; all of them in a run that tries everything. `name` as above."""
+def one_of(cases: Iterable[Case], name: Callable[[Case], Any] = repr, of: Any = "") -> list[Case]:
+    """A single one of the cases, in a list; all of them in a run that tries everything. `name` and `of` as above."""
     listed = list(cases)
-    return listed if is_whole() else [min(listed, key=lambda case: _number(name(case)))] if listed else []
+    if is_whole() or not listed:
+        return listed
+    return [min(listed, key=lambda case: _number(of, name(case)))]
 
 
-def _number(name: Any) -> int:
-    return zlib.crc32(f"{os.environ.get(TURN, '')} {name}".encode())
+def _number(of: Any, name: Any) -> int:
+    words = (os.environ.get(TURN, ""), *((of,) if of != "" else ()), name)
+    return zlib.crc32(" ".join(map(str, words)).encode())

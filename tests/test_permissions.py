@@ -102,7 +102,7 @@ def test_each_method_asks_for_its_scope_and_for_no_other(alice: User, address: s
         name.strip() for name in ask(address, "OPTIONS", tokens.issue(alice, "asks")[1])["Allow"].split(",")
     }
     every = [method for method in METHODS if method in allowed]
-    for method in one_in(3, every, lambda method: f"{address} {method}"):
+    for method in one_in(3, every, str, of=address):
         scope = needed(address, method)
         others = [one for one in ApiToken.Scope.values if one != scope]
         assert refused(ask(address, method, tokens.issue(alice, "others", scopes=others)[1])) == scope, method

@@ -59,3 +59,8 @@ def test_cases_are_told_apart_by_what_they_are_named_by() -> None:
     assert one_in(4, enumerate(CASES), name=lambda case: case[1]) == [
         (number, case) for number, case in enumerate(CASES) if case in set(one_in(4, CASES, str))
     ]
+
+
+def test_of_each_thing_others_of_its_cases_are_tried() -> None:
+    assert one_in(4, CASES, of="a page") != one_in(4, CASES, of="a form")
+    assert one_in(4, CASES, str, of="a page") == one_in(4, CASES, "a page {}".format)

@@ -371,7 +371,7 @@ def test_each_changes_nothing_that_is_not_on_record(staff: User, client_of: Clie
     faults = []
     for model, name in one_in(4 if settings.ON_POSTGRES else 1, acts()):
         told = f"{model._meta.label} {name}"
-        for who in one_in(4, level, lambda who, told=told: f"{told} {who}"):  # type: ignore[misc]
+        for who in one_in(4, level, str, of=told):
             found = fault_of(clients[who], level[who], who, model, name, TABLE[model][name])
             faults += [f"{who}: {told}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)

@@ -48,8 +48,7 @@ print(json.dumps(made))
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`mount`: each test asks at one of them, which one depends on the test too; at each where everything is tried."""
     if "mount" in metafunc.fixturenames:
-        test = metafunc.definition.nodeid
-        metafunc.parametrize("mount", one_of(MOUNTS, lambda mount: f"{test} {mount}"))
+        metafunc.parametrize("mount", one_of(MOUNTS, str, of=metafunc.definition.nodeid))
 
 
 @dataclass(frozen=True)

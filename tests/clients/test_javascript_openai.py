@@ -21,8 +21,8 @@ pytestmark = pytest.mark.clients
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test asks with one of two generations of the client; with each where everything is tried."""
     if "package" in metafunc.fixturenames:
-        test = metafunc.definition.nodeid
-        metafunc.parametrize("package", one_of(["openai", "openai-6"], lambda package: f"{test} {package}"))
+        packages = one_of(["openai", "openai-6"], str, of=metafunc.definition.nodeid)
+        metafunc.parametrize("package", packages)
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ def test_the_engine_refuses_them_for_every_model_and_lives_on(
     sound = data_uri.build("image/png", files["a sound picture"])
     waiting: dict[str, str] = {}
     for number, (model, names) in enumerate(sorted(PICTURE_INPUTS.items())):
-        for field in one_in(2, names, f"{model} {{}}".format):
+        for field in one_in(2, names, str, of=model):
             bad = SENT[(number + len(waiting)) % len(SENT)]
             given = dict.fromkeys(names, sound) | {field: data_uri.build("image/png", files[bad])}
             id = f"hostile-{len(waiting)}"

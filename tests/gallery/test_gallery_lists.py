@@ -305,7 +305,7 @@ def test_a_broken_cursor_starts_every_list_anew(alice: User, as_charlie: Client,
     Follow.objects.create(follower=charlie, followed=alice)
     for place in EVERYWHERE:
         cursors = ("9" * 39, "1.x", "x", "-1.2", "1.1.1", "\x00")
-        for cursor in one_in(4, cursors, lambda cursor, place=place: f"{place} {cursor}"):  # type: ignore[misc]
+        for cursor in one_in(4, cursors, str, of=place):
             assert tiles_of(as_charlie.get(place, {"after": cursor})) == ids([item]), (place, cursor)
 
 

@@ -133,12 +133,12 @@ def test_no_word_in_any_field_of_any_page_does_harm(scene: dict[str, str], viewe
     for here, form in forms_of(browser, viewer, scene):
         place = (_name(form.action), form.method)
         typed = [control for control in form.controls if control.name != "csrfmiddlewaretoken"]
-        for control in one_in(FIELD_SHARE, typed, lambda control, place=place: f"{place} {control.name}"):  # type: ignore[misc]
+        for control in one_in(FIELD_SHARE, typed, lambda control: control.name, of=place):
             key = (*place, control.name)
             if key in tried:
                 continue
             tried.add(key)
-            for kind in one_in(WORD_SHARE, words_for(control), lambda kind, key=key: f"{key} {kind}"):  # type: ignore[misc]
+            for kind in one_in(WORD_SHARE, words_for(control), str, of=key):
                 with undone():
                     put(browser, here, form, control, kind)
     assert len(tried) > (20 if not viewer else 60) or (tried and not is_whole())
@@ -186,7 +186,7 @@ def test_no_word_in_any_parameter_of_any_address_does_harm(scene: dict[str, str]
     queries = {f"{name} everywhere": [(one, word) for one in wanted] for name, word in everywhere.items()}
     queries["a flood in q, halves in after"] = [("q", WORDS["flood"] * 40), ("after", WORDS["half"])]
     for place, address in one_in(PLACE_SHARE, places.items(), lambda place: place[0]):
-        for what in one_in(4, queries, lambda what, place=place: f"{place} {what}"):  # type: ignore[misc]
+        for what in one_in(4, queries, str, of=place):
             with noted_parameters() as read:
                 answer = browser.ask(what, "GET", f"{address}?{encoded(queries[what])}")
             # Who asks for no parameter answers alike, whatever is in it.
@@ -257,7 +257,7 @@ def test_no_word_in_any_body_of_the_api_does_harm(scene: dict[str, str]) -> None
     ]
     for number, (method, address, schema, name) in one_in(PLACE_SHARE, enumerate(fields), lambda one: one[0]):
         kinds = [kind for kind in SENT if kind != "1 MB" or name == next(iter(schema["properties"]))]
-        for kind in one_in(WORD_SHARE, kinds, lambda kind, number=number: f"{number} {kind}"):  # type: ignore[misc]
+        for kind in one_in(WORD_SHARE, kinds, str, of=number):
             word = SENT[kind]
             for value in (word, [word]) if kind in ("markup", "half") else (word,):
                 body, what = json.dumps(schema["base"] | {name: value}), f"{kind} in {name}"

@@ -20,9 +20,9 @@ from gallery.models import Collection, Comment, Follow, Item, Like
 from gallery.search import indexing
 from predictions.models import Prediction, Status, Version
 from tests import factories
-from tests.share import is_whole, one_in
+from tests.share import one_in, short_or_whole
 
-MANY = 45 if is_whole() else 15
+MANY = short_or_whole(15, 45)
 LONG = "a very long prompt " * 50
 MEMBERS_LISTS = [
     "/library/", "/library/?q=prompt", "/library/?show=public", "/library/?model={model}", "/library/?liked=1",

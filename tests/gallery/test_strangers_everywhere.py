@@ -245,7 +245,7 @@ def private(kind: bool | None = None) -> list[Route]:
 
 def shared(route: Route, cases: Iterable[Case], share: int = 5) -> list[Case]:
     """The share of a route's cases that this run tries, told by their number: ids are new each time."""
-    return [case for _, case in one_in(share, enumerate(cases), lambda one: f"{route.path} {one[0]}")]
+    return [case for _, case in one_in(share, enumerate(cases), lambda one: one[0], of=route.path)]
 
 
 def methods(route: Route) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def still_there(client: Client, kept: dict[str, dict[str, str]]) -> list[str]:
         if not address.endswith(("/small", "/medium")):
             ways += [("HEAD", {}), ("GET", part), ("GET", {"If-None-Match": "*"})]
             ways += [("HEAD", known), ("GET", known | part)] if known else []
-        for method, headers in one_in(3, ways, lambda way, at=number: f"{at} {way[0]} {sorted(way[1])}"):  # type: ignore[misc]
+        for method, headers in one_in(3, ways, lambda way: f"{way[0]} {sorted(way[1])}", of=number):
             status = client.generic(method, address, headers=headers).status_code
             if status != 404:
                 faults.append(f"{method} {address} answers {status} to {headers}")

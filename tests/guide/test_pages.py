@@ -100,7 +100,7 @@ def test_a_chinese_page_that_misses_a_sample_is_an_error() -> None:
 
 # Each page in one language at least.
 WELL_MADE = [
-    (path, language) for path in ADDRESSES for language in one_in(2, sources.LANGUAGES, f"{path} {{}}".format)
+    (path, language) for path in ADDRESSES for language in one_in(2, sources.LANGUAGES, str, of=path)
 ]
 
 

@@ -143,7 +143,7 @@ def create_of(server: RunningServer, way: str, prompt: str) -> Create:
     return Create(server, path, body, Idempotency_Key=f"key for {prompt}", **headers)
 
 
-CASES = [(way, together) for way in WAYS for together in one_in(2, (1, SIDE_BY_SIDE), lambda n: f"{way} {n}")]  # noqa: B023
+CASES = [(way, together) for way in WAYS for together in one_in(2, (1, SIDE_BY_SIDE), str, of=way)]
 
 
 @pytest.mark.parametrize(("way", "together"), CASES)

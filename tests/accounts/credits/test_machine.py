@@ -30,7 +30,7 @@ from tests.accounts.credits.house import VERBS, House, at_random
 from tests.accounts.credits.known import Bought, Job, numbers
 from tests.accounts.credits.payments import PROVIDER, STATES
 from tests.races import together
-from tests.share import is_whole, one_in
+from tests.share import is_whole, one_in, short_or_whole
 
 LONG = int(os.environ.get("DARKROOM_TEST_LONG", "0"))
 _SHORT, _THREADS = 100, 4
@@ -101,7 +101,7 @@ def anew() -> None:
 
 @pytest.mark.django_db
 def test_it_adds_up_after_any_order_of_everything_with_crashes_between() -> None:
-    run(examples=6 if is_whole() else 3, steps=50)
+    run(examples=short_or_whole(3, 6), steps=50)
     assert Machine.done > 100
     # A few runs may do without a crash; that they are tried at all is seen where there are more.
     assert Machine.crashes > 0 or not is_whole()

@@ -22,7 +22,7 @@ from predictions.running.boosts import AGED_AFTER, Boosts
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.predictions.plans.test_plans import put_on
-from tests.share import one_in
+from tests.share import short_or_whole
 
 TICK = timedelta(minutes=1)
 AGED = AGED_AFTER // TICK
@@ -95,7 +95,7 @@ HOUSES = st.builds(
 )
 
 
-@settings(max_examples=max(15, len(one_in(5, range(60)))), deadline=None)
+@settings(max_examples=short_or_whole(15, 60), deadline=None)
 @given(house=HOUSES, data=st.data())
 def test_an_endless_stream_of_better_plans_keeps_nobody_waiting_for_what_came_later(
     house: House, data: Any
