@@ -15,7 +15,10 @@ MAX_THREADS = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one child. The wall clock is the engine's to keep, from the order's deadline."""
+    """Limits of one child, and of what is kept ready for it.
+
+    The wall clock is the engine's to keep, from the order's deadline.
+    """
 
     memory_bytes: int = 2 * 1024**3
     """Address space, libraries included (about 0.3 GB of it before anything is painted)."""
@@ -25,6 +28,8 @@ class Limits:
     """No order works longer than this, whatever its deadline says."""
     cancel_grace_s: float = 0.5
     """Between the polite and the final signal of a cancel."""
+    rest_after_s: float = 30.0
+    """After so long without an order nothing is kept ready for the next one, which then takes 300 ms more."""
 
     def cpu_seconds(self, deadline_s: float, threads: int) -> int:
         """Whole processor seconds for a job with this deadline."""

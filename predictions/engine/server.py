@@ -67,7 +67,9 @@ def serve(
     alone and is emptied. `slots` is how many predictions paint at once, at least 1. `conformance` adds the
     fixture models for outside suites. Raises `EngineError`.
     """
-    serve_trade(Trade(served(conformance), Painters), socket_path, secret, work_dir, slots, limits)
+    limits = limits or Limits()
+    trade = Trade(served(conformance), lambda: Painters(limits.rest_after_s))
+    serve_trade(trade, socket_path, secret, work_dir, slots, limits)
 
 
 def serve_trade(

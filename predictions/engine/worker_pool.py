@@ -53,6 +53,9 @@ class WorkerPool:
         self._ends: dict[str, asyncio.Future[int]] = {}
         self._pids: dict[str, int] = {}
         self._keeper: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._rests = False
 
     # -- which process ---------------------------------------------------------------------------------------
     def _start(self) -> socket.socket:
@@ -82,12 +85,27 @@ class WorkerPool:
 
     @property
     def is_ready(self) -> bool:
-        """Whether an errand could be begun right now."""
-        return self._ready.is_set()
+        """Whether an errand could be begun right now; one at rest is started for it."""
+        return self._ready.is_set() or not self._wanted.is_set()
 
     async def ready(self) -> None:
         """Return as soon as an errand can be begun."""
-        await self._ready.wait()
+        if not self._wake():
+            await self._ready.wait()
+
+    def rest(self) -> None:
+        """End a process that has no work; the next errand starts another."""
+        if self._ready.is_set() and not self._ends:
+            self._ready.clear()
+            self._wanted.clear()
+            self._rests = True
+            self.restart()
+
+    def _wake(self) -> bool:
+        """Have a process at rest started; whether it was at rest."""
+        rested = not self._wanted.is_set()
+        self._wanted.set()
+        return rested
 
     @property
     def pids(self) -> dict[str, int]:
@@ -103,6 +121,7 @@ class WorkerPool:
 
         A negative code is a signal, as in `subprocess`. The future raises `WorkersLost` where the process died first.
         """
+        self._wake()
         await self._ready.wait()
         end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._ends[errand.run] = end
@@ -140,6 +159,11 @@ class WorkerPool:
                 # No memory for a process, or a message that makes no sense: whatever it is, try again.
                 log.exception("Keeping the process that works failed")
             await self._bury()
+            rested, self._rests = self._rests, False
+            if rested:
+                pause = 0.1
+                await self._wanted.wait()
+                continue
             pause = 0.1 if served else min(MAX_BACKOFF_S, pause * 2)
             log.warning("The process that works %s", "was lost" if served else "could not be started")
             await asyncio.sleep(pause)
@@ -195,11 +219,14 @@ class WorkerPool:
 class Painters(WorkerPool):
     """The process that forks painters, itself a child of the fork server: the inherited one, or one of our own."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest_after_s: float) -> None:
+        """`rest_after_s`: after so long without work the process ends, and its 40 MiB with it."""
         super().__init__()
+        self._rest_after_s = rest_after_s
         self._servers = client.Servers()
         self._server: socket.socket | None = None
         self._pidfd = -1
+        self._rest_timer: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
         """End the painters, and the fork server where it is our own."""
@@ -235,11 +262,18 @@ class Painters(WorkerPool):
 
     def _hear(self, message: dict[str, Any]) -> bool:
         is_ready = super()._hear(message)
+        if is_ready or "ended" in message:
+            self._rest_later()
         if is_ready:
             if message["threads"] != 1:
                 log.error("The painters' process has %d threads; forking it is not safe", message["threads"])
             self._watch(message["pid"])
         return is_ready
+
+    def _rest_later(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+        self._rest_timer = asyncio.get_running_loop().call_later(self._rest_after_s, self.rest)
 
     def _watch(self, pid: int) -> None:
         """Know it by more than its number, and of its death although the fork server, which buries it, is frozen."""

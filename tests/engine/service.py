@@ -194,7 +194,7 @@ def running(**options: Any) -> Iterator[Service]:
     folder = Path(tempfile.mkdtemp(prefix="engine-"))
     service = None
     try:
-        service = Service(folder, **options)
+        service = Service(folder, **{"rest_after_s": 600.0, **options})
         yield service
     finally:
         if service is not None:
