@@ -120,7 +120,7 @@ class Stripe:
             params["customer_email"] = order.email
         try:
             session = self._client.v1.checkout.sessions.create(
-                params,  # type: ignore[arg-type]
+                params,
                 {"idempotency_key": f"purchase-{order.reference}"},
             )
         except stripe.StripeError as error:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.engine import paint
+from predictions.engine.arrays import Pixels
 from predictions.engine.asked import Asked
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing
@@ -30,8 +30,6 @@ from predictions.engine.motion.video import VideoWriter
 from predictions.engine.progress import Bar
 from predictions.engine.refusal import Refusal
 from predictions.engine.text_to_image import understood
-
-Pixels = NDArray[np.uint8]
 
 NAME: Final = "andreasjansson/stable-diffusion-animation"
 DEFAULTS: Final[dict[str, Any]] = {

@@ -17,7 +17,7 @@ from PIL import Image
 from predictions.engine import given as helpers
 from predictions.engine.cutout import find_shape
 from predictions.engine.cutout.matte import Rgba, cut_out
-from predictions.engine.cutout.planes import Bits, Pixels, fitted
+from predictions.engine.cutout.planes import Mask, Pixels, fitted
 from predictions.engine.decode import MAX_PIXELS
 from predictions.engine.desk import Desk
 from predictions.engine.encode import PREVIEW_SIDE, Label, encode, encode_preview
@@ -77,7 +77,7 @@ def remove_background(image: Image.Image, desk: Desk, told: Told) -> Rgba:
         desk.log(ALREADY_CUT)
         return np.asarray(image)
 
-    def seen(fraction: float, mask: Bits) -> None:
+    def seen(fraction: float, mask: Mask) -> None:
         told(_FOUND * fraction)
         desk.preview(encode_preview(_look(pixels, mask)))
 
@@ -94,7 +94,7 @@ def remove_background(image: Image.Image, desk: Desk, told: Told) -> Rgba:
     return cut
 
 
-def _look(pixels: Pixels, mask: Bits) -> Pixels:
+def _look(pixels: Pixels, mask: Mask) -> Pixels:
     """A small picture whose background fades out as far as it is known by now."""
     small = fitted(pixels, PREVIEW_SIDE)
     size = (small.shape[1], small.shape[0])

@@ -15,11 +15,9 @@ from types import TracebackType
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Pixels
 from predictions.engine.encode import PREVIEW_SIDE, encode_preview
-
-Pixels = NDArray[np.uint8]
 
 SKETCH_FROM = 900 * 900
 """Pixels from which on a picture is sketched first: it takes about a second then, the sketch a tenth of one."""

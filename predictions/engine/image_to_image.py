@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from predictions.engine import paint
+from predictions.engine.arrays import Pixels
 from predictions.engine.decode import Decoded
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing, sketch_size
@@ -27,8 +28,6 @@ FLUX_SIDE = 1440
 """Longest side in pixels that the published flux models work at."""
 MULTIPLE = {"picture": 8, "ratio": 16}
 """What the sides are multiples of, by how the model is told its size; otherwise the picture keeps its own."""
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

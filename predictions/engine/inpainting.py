@@ -15,6 +15,7 @@ from PIL import Image
 
 from predictions.engine import given as helpers
 from predictions.engine import paint
+from predictions.engine.arrays import Pixels
 from predictions.engine.decode import Decoded
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing
@@ -24,8 +25,6 @@ from predictions.engine.models import Model, Settings
 from predictions.engine.progress import Bar
 from predictions.engine.settings import understand_input
 from predictions.engine.text_to_image import label_of, teller, understood, without_query
-
-Pixels = NDArray[np.uint8]
 
 DOES: Final = "it continues what surrounds the mask and draws from a word list"
 EMPTY: Final = "The mask is empty: nothing to repaint."

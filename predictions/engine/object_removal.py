@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.engine import given as helpers
 from predictions.engine import paint
+from predictions.engine.arrays import Mask, Pixels
 from predictions.engine.asked import Asked
 from predictions.engine.cutout import salient_mask
 from predictions.engine.desk import Desk
@@ -23,9 +23,6 @@ from predictions.engine.fill import fill, with_its_parts
 from predictions.engine.inpainting import fitted
 from predictions.engine.progress import Bar
 from predictions.engine.refusal import Refusal
-
-Pixels = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 NAME: Final = "sujaykhandekar/object-removal"
 SIDE: Final = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,7 +23,7 @@ SKETCHED = 0.02
 """What is done of one picture once its sketch is there."""
 WORDS_LISTED = 40
 
-Preview = NDArray[np.uint8] | None
+Preview: TypeAlias = NDArray[np.uint8] | None
 
 
 class Painter(Protocol):

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from predictions.engine.animation import NAME, Settings, understand_input
+from predictions.engine.arrays import Pixels
 from predictions.engine.desk import Desk
 from predictions.engine.encode import CONTENT_TYPES, Label, encode
 from predictions.engine.motion.flow import Between
@@ -33,7 +33,6 @@ from predictions.local.studio import Studio, generator
 
 __all__ = ["NAME", "perform"]
 
-Pixels = NDArray[np.uint8]
 
 DRAWING = 0.9
 """Share of the work that is drawing; the rest is what lies between, and writing."""

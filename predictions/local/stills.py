@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from predictions.engine import given as helpers
+from predictions.engine.arrays import Pixels
 from predictions.engine.desk import Desk
 from predictions.engine.encode import CONTENT_TYPES, Label, Source, encode
 from predictions.engine.inpaint.masks import mask_from
@@ -22,8 +23,6 @@ from predictions.local.settings import ModelSettings
 from predictions.local.steps import Steps
 from predictions.local.studio import Studio, generator
 from predictions.local.wishes import SCHNELL, Wish, understand
-
-Pixels = NDArray[np.uint8]
 
 MAX_FLUX_SIDE = 1440
 """The published Flux models reduce a given picture to this, in pixels."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from predictions.engine.cutout.carving import largest_piece, piece_sizes, refit, tidied
-from predictions.engine.cutout.planes import Bits, Pixels, Plane, dilated, eroded, to_lab
+from predictions.engine.cutout.planes import Mask, Pixels, Plane, dilated, eroded, to_lab
 
 RIM = 0.06
 """How wide the frame is in which the background is looked at, as a share of the longer side."""
@@ -40,7 +40,7 @@ WHOLE = 0.85
 """Share of all that is in focus that lies within the thing."""
 
 
-def in_focus(rgb: Pixels) -> Bits | None:
+def in_focus(rgb: Pixels) -> Mask | None:
     """The mask of the one thing in focus, H x W; None where the background is as sharp, or plain nothing is."""
     detail = details(rgb)
     threshold = max(LEAST, STEADY * float(np.percentile(detail[_frame(detail)], USUAL)))
@@ -65,7 +65,7 @@ def details(rgb: Pixels) -> Plane:
     return np.asarray(np.abs(fine).max(axis=2), np.float32)
 
 
-def _traced(detail: Plane, threshold: float) -> Bits:
+def _traced(detail: Plane, threshold: float) -> Mask:
     """Detail above the threshold, and what is weaker but goes on from there."""
     weak = detail > max(LEAST, FADING * threshold)
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
@@ -75,7 +75,7 @@ def _traced(detail: Plane, threshold: float) -> Bits:
     return np.asarray(kept[labels])
 
 
-def _frame(plane: Plane) -> Bits:
+def _frame(plane: Plane) -> Mask:
     """The upper edge and the sides; a thing may stand on the lower edge."""
     height, width = plane.shape
     wide = max(1, round(RIM * max(height, width)))
@@ -85,7 +85,7 @@ def _frame(plane: Plane) -> Bits:
     return frame
 
 
-def _enclosed(sharp: Bits, radius: int) -> Bits:
+def _enclosed(sharp: Mask, radius: int) -> Mask:
     """What cannot be reached from the upper edge and the sides without crossing an outline, gaps closed."""
     walls = dilated(sharp, radius)
     free = np.pad(~walls, ((1, 0), (1, 1)), constant_values=True)
@@ -94,7 +94,7 @@ def _enclosed(sharp: Bits, radius: int) -> Bits:
     return ~dilated(outside, radius)
 
 
-def _pockets(rgb: Pixels, mask: Bits, narrow: Bits, radius: int) -> Bits:
+def _pockets(rgb: Pixels, mask: Mask, narrow: Mask, radius: int) -> Mask:
     """Ground between an arm and a body: where a closed gap leads to, if it looks like the ground around."""
     behind = ~dilated(mask, radius)
     near = max(8.0, NEARBY * max(mask.shape))
@@ -114,7 +114,7 @@ def _pockets(rgb: Pixels, mask: Bits, narrow: Bits, radius: int) -> Bits:
     return _not_holding(mask, [labels == number for number in likeliest], radius)
 
 
-def _not_holding(mask: Bits, pockets: list[Bits], radius: int) -> Bits:
+def _not_holding(mask: Mask, pockets: list[Mask], radius: int) -> Mask:
     """The pockets without which the thing holds together as before: a grey leg before grey stones looks like ground,
     but its foot hangs on it."""
     removed = np.zeros(mask.shape, bool)
@@ -127,24 +127,24 @@ def _not_holding(mask: Bits, pockets: list[Bits], radius: int) -> Bits:
     return removed
 
 
-def _parts(mask: Bits, radius: int) -> int:
+def _parts(mask: Mask, radius: int) -> int:
     """Of how many larger pieces a mask is when thin bridges are cut."""
     sizes = piece_sizes(_opened(mask, radius))
     return sum(size >= PIECE * max(sizes) for size in sizes)
 
 
-def _opened(mask: Bits, radius: int) -> Bits:
+def _opened(mask: Mask, radius: int) -> Mask:
     return dilated(eroded(mask, radius), radius) & mask
 
 
-def _together(mask: Bits, reach: int) -> Bits:
+def _together(mask: Mask, reach: int) -> Mask:
     """The pieces that lie beside one another: a foot belongs to its body, a spark far off does not."""
     _, groups = cv2.connectedComponents(dilated(mask, reach).astype(np.uint8), connectivity=8)
     sizes = np.bincount(groups[mask], minlength=int(groups.max()) + 1)
     return mask & (sizes >= BESIDE * sizes.max())[groups]
 
 
-def _settled(rgb: Pixels, mask: Bits, radius: int) -> Bits:
+def _settled(rgb: Pixels, mask: Mask, radius: int) -> Mask:
     """The contour moved to the steepest step nearby (watershed), and then to where both sides' colours part best: each
     alone cuts into what it does not see."""
     markers = np.zeros(mask.shape, np.int32)

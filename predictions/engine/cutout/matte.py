@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.engine.cutout.planes import Bits, Pixels, Plane, dilated, eroded, fitted
+from predictions.engine.cutout.planes import Mask, Pixels, Plane, dilated, eroded, fitted
 
 REACH = 0.008
 """How far the soft rim may reach, as a share of the longer side."""
@@ -17,10 +19,10 @@ MOST = 2048
 FAINT, FULL = 0.08, 0.92
 """Alpha at and below the first becomes nothing, at and above the second everything."""
 
-Rgba = NDArray[np.uint8]
+Rgba: TypeAlias = NDArray[np.uint8]
 
 
-def cut_out(rgb: Pixels, mask: Bits) -> Rgba:
+def cut_out(rgb: Pixels, mask: Mask) -> Rgba:
     """The thing alone: uint8 H x W x 4 with straight alpha, of the size of `rgb`; `mask` may be smaller.
 
     What is not of the thing is transparent black, so that nothing of the background stays in the file.
@@ -39,7 +41,7 @@ def cut_out(rgb: Pixels, mask: Bits) -> Rgba:
     return np.dstack([colours, alpha])
 
 
-def soften(rgb: Pixels, mask: Bits) -> Plane:
+def soften(rgb: Pixels, mask: Mask) -> Plane:
     """Alpha 0..1 of the size of `rgb`: the mask with a rim that follows the picture's edges."""
     height, width = rgb.shape[:2]
     radius = max(2, round(REACH * max(height, width)))
@@ -56,7 +58,7 @@ def soften(rgb: Pixels, mask: Bits) -> Plane:
     return np.asarray(alpha, np.float32)
 
 
-def _box(where: Bits, margin: int) -> tuple[slice, slice] | None:
+def _box(where: Mask, margin: int) -> tuple[slice, slice] | None:
     """The part of the picture that holds all true pixels, and a margin."""
     rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
     if not len(rows):

@@ -6,11 +6,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
-Bits = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
+from predictions.engine.arrays import Mask, Pixels, Plane
 
 
 def to_lab(rgb: Pixels) -> Plane:
@@ -45,11 +42,11 @@ def ellipse(radius: int) -> Any:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
-def dilated(mask: Bits, radius: int) -> Bits:
+def dilated(mask: Mask, radius: int) -> Mask:
     """The mask grown by `radius` pixels."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), ellipse(radius)), bool)
 
 
-def eroded(mask: Bits, radius: int) -> Bits:
+def eroded(mask: Mask, radius: int) -> Mask:
     """The mask shrunk by `radius` pixels; the picture's edge does not shrink it."""
     return np.asarray(cv2.erode(mask.astype(np.uint8), ellipse(radius)), bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from predictions.engine.cutout.planes import Bits
+from predictions.engine.cutout.planes import Mask
 
 TALL, BROAD, TAPERED = 0.55, 0.4, 0.75
 """Such a body reaches over this share of the height, the lower edge cuts it over this share of the width, and its upper
@@ -19,7 +19,7 @@ BODY, EVEN = 2.0, 9.0
 MIRRORED = 0.6
 
 
-def body_bonus(mask: Bits, part: Bits) -> float:
+def body_bonus(mask: Mask, part: Mask) -> float:
     """How much more a mask is worth than its colours say where it is a body and `part`, found instead, a part of it."""
     within = np.count_nonzero(part)
     if not within or np.count_nonzero(part & mask) < PART * within or not _is_body(mask):
@@ -29,7 +29,7 @@ def body_bonus(mask: Bits, part: Bits) -> float:
     return BODY + EVEN * max(0.0, even - MIRRORED)
 
 
-def _is_body(mask: Bits) -> bool:
+def _is_body(mask: Mask) -> bool:
     height, width = mask.shape
     broad = mask.sum(axis=1) / width
     top = int(np.argmax(broad > 0))

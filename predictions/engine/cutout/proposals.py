@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.engine.cutout.judging import judge
-from predictions.engine.cutout.planes import Bits, Plane, otsu
+from predictions.engine.cutout.planes import Mask, Plane, otsu
 from predictions.engine.cutout.salience import barrier_map, contrast_map, distance_map
 from predictions.engine.cutout.scene import Matrix, Scene
 from predictions.engine.cutout.superpixels import Patches
@@ -21,7 +21,7 @@ JOINED = 40
 """How many of the best ideas are tried in pairs: things often have two colours."""
 
 
-def proposals(scene: Scene) -> Bits:
+def proposals(scene: Scene) -> Mask:
     """Every idea once, k x n: which of the n patches belong to it; k may be 0. Holes are filled."""
     parts = scene.patches
     found = merged(parts, scene.colour)
@@ -37,7 +37,7 @@ def proposals(scene: Scene) -> Bits:
     return _worthy([*ideas, *(_grown(scene, idea, bricks) for idea in best[:GROWN])], parts)
 
 
-def _grown(scene: Scene, idea: Bits, bricks: Bits) -> Bits:
+def _grown(scene: Scene, idea: Mask, bricks: Mask) -> Mask:
     """The idea with whatever region beside it, one after another, makes it more of a thing."""
     worth = float(judge(scene, idea[None])[0])
     while True:
@@ -54,13 +54,13 @@ def _grown(scene: Scene, idea: Bits, bricks: Bits) -> Bits:
         idea, worth = larger[best], float(worths[best])
 
 
-def _worthy(found: list[Bits], parts: Patches, least: float = LEAST) -> Bits:
+def _worthy(found: list[Mask], parts: Patches, least: float = LEAST) -> Mask:
     ideas = np.unique(np.array([filled(idea, parts) for idea in found]), axis=0)
     area = ideas @ parts.share
     return np.asarray(ideas[(area > least) & (area < MOST)], bool)
 
 
-def _levels(values: Plane, parts: Patches) -> list[Bits]:
+def _levels(values: Plane, parts: Patches) -> list[Mask]:
     found = []
     for share in SHARES:
         above = values > share * otsu(values)
@@ -69,7 +69,7 @@ def _levels(values: Plane, parts: Patches) -> list[Bits]:
     return found
 
 
-def _pairs(ideas: Bits, parts: Patches) -> list[Bits]:
+def _pairs(ideas: Mask, parts: Patches) -> list[Mask]:
     """Two ideas that touch and do not overlap, as one."""
     near = (ideas.astype(np.float32) @ parts.beside) > 0
     found = []
@@ -80,7 +80,7 @@ def _pairs(ideas: Bits, parts: Patches) -> list[Bits]:
     return found
 
 
-def merged(parts: Patches, colour: Matrix) -> list[Bits]:
+def merged(parts: Patches, colour: Matrix) -> list[Mask]:
     """All regions that arise while the two neighbours most alike are merged again and again (Ward's rule)."""
     count = len(parts.share)
     size = parts.share.astype(np.float64) * count
@@ -109,7 +109,7 @@ def _harmonic(one: Matrix, other: Matrix) -> Matrix:
     return np.asarray(one * other / (one + other))
 
 
-def pieces(chosen: Bits, beside: NDArray[np.bool_]) -> list[Bits]:
+def pieces(chosen: Mask, beside: NDArray[np.bool_]) -> list[Mask]:
     """The connected pieces of a set of patches."""
     left, found = chosen.copy(), []
     while left.any():
@@ -121,12 +121,12 @@ def pieces(chosen: Bits, beside: NDArray[np.bool_]) -> list[Bits]:
     return found
 
 
-def filled(idea: Bits, parts: Patches) -> Bits:
+def filled(idea: Mask, parts: Patches) -> Mask:
     """The set with everything that it encloses."""
     return ~_spread(~idea & parts.edges.any(axis=1), ~idea, parts.beside)
 
 
-def _spread(start: Bits, within: Bits, beside: NDArray[np.bool_]) -> Bits:
+def _spread(start: Mask, within: Mask, beside: NDArray[np.bool_]) -> Mask:
     """All patches of `within` that can be reached from `start` without leaving it."""
     reached = start
     while True:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.engine.cutout.planes import Bits, Pixels, Plane, to_lab
+from predictions.engine.cutout.planes import Mask, Pixels, Plane, to_lab
 from predictions.engine.cutout.superpixels import Labels, Patches, patches
 
-Matrix = NDArray[np.float64]
+Matrix: TypeAlias = NDArray[np.float64]
 
 ONE_REGION = 7.0
 """Lab units along a path within which patches count as one region."""
@@ -48,7 +48,7 @@ class Scene:
         return steps
 
     @cached_property
-    def edge(self) -> Bits:
+    def edge(self) -> Mask:
         """Patches at the picture's edge that show background: all at the upper edge and high at the sides. Low at the
         sides only what looks like one of those or like the other side, and at the lower edge only what looks like any
         of them, because people and things on tables are cut there."""
@@ -59,7 +59,7 @@ class Scene:
             sure = sure | (low & self._looks_like(others & ~low))
         return np.asarray(sure | (bottom & self._looks_like(sure)))
 
-    def _looks_like(self, others: Bits) -> Bits:
+    def _looks_like(self, others: Mask) -> Mask:
         return np.asarray(self.colour[:, others].min(axis=1, initial=np.inf) < LIKE_A_SIDE)
 
     @cached_property

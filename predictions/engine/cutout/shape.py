@@ -10,7 +10,7 @@ import numpy as np
 from predictions.engine.cutout.carving import carve, largest_piece, piece_sizes, refit, tidied
 from predictions.engine.cutout.focus import in_focus
 from predictions.engine.cutout.judging import judge
-from predictions.engine.cutout.planes import Bits, Pixels, dilated, fitted, to_lab
+from predictions.engine.cutout.planes import Mask, Pixels, dilated, fitted, to_lab
 from predictions.engine.cutout.portrait import body_bonus
 from predictions.engine.cutout.proposals import proposals
 from predictions.engine.cutout.scene import Matrix, Scene, understand
@@ -38,11 +38,11 @@ USUALLY_KEPT = 0.7
 TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
 """A mask below or above this share of the picture, or in more similar pieces than this, is no thing."""
 
-Seen = Callable[[float, Bits], None]
+Seen = Callable[[float, Mask], None]
 """Takes the share of the work that is done, 0 to 1, and the best mask so far."""
 
 
-def find_shape(rgb: Pixels, seen: Seen | None = None) -> Bits | None:
+def find_shape(rgb: Pixels, seen: Seen | None = None) -> Mask | None:
     """The mask of the most prominent thing, at most `FINE` pixels a side; None where there is none."""
     small = fitted(rgb, SIDE)
     if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
@@ -57,19 +57,19 @@ def find_shape(rgb: Pixels, seen: Seen | None = None) -> Bits | None:
     return tidied(refit(fine, _resized(best, fine), _band(fine)))
 
 
-def _unseen(fraction: float, mask: Bits) -> None:
+def _unseen(fraction: float, mask: Mask) -> None:
     """Nobody looks."""
 
 
-def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits:
+def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Mask:
     """The best of the ideas, after each was carved from the picture: only then its outline says what it is. A shape on
     which many ideas agree, and which stayed what it was meant to be, is preferred."""
     scene = understand(small)
     ideas = proposals(scene)
     work = fitted(rgb, CARVED)
     voices = ideas[np.argsort(-judge(scene, ideas), kind="stable")[:VOICES]]
-    carved: list[tuple[float, Bits]] = []
-    meant: list[Bits | None] = [*ideas[_different(scene, ideas)], None]
+    carved: list[tuple[float, Mask]] = []
+    meant: list[Mask | None] = [*ideas[_different(scene, ideas)], None]
     for done, idea in enumerate(meant, 1):
         mask = _framed(work) if idea is None else whole(work, _resized(idea[scene.patches.labels], work))
         shares = _shares(scene, mask)
@@ -82,17 +82,17 @@ def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Bits:
     return max(((worth + body_bonus(mask, best), mask) for worth, mask in carved), key=_worth)[1]
 
 
-def _worth(carved: tuple[float, Bits]) -> float:
+def _worth(carved: tuple[float, Mask]) -> float:
     return carved[0]
 
 
-def _likeness(scene: Scene, ideas: Bits, shares: Matrix) -> float:
+def _likeness(scene: Scene, ideas: Mask, shares: Matrix) -> float:
     """Mean overlap of ideas with a shape that covers these shares of the patches, 0..1."""
     both = np.minimum(ideas, shares) @ scene.patches.share
     return float((both / (np.maximum(ideas, shares) @ scene.patches.share + 1e-9)).mean())
 
 
-def _different(scene: Scene, ideas: Bits) -> list[int]:
+def _different(scene: Scene, ideas: Mask) -> list[int]:
     """The best ideas that are not nearly the same, best first."""
     share = scene.patches.share
     found: list[int] = []
@@ -104,12 +104,12 @@ def _different(scene: Scene, ideas: Bits) -> list[int]:
     return found
 
 
-def _overlap(one: Bits, other: Bits, share: Iterable[float]) -> float:
+def _overlap(one: Mask, other: Mask, share: Iterable[float]) -> float:
     weight = np.asarray(share)
     return float(weight[one & other].sum() / weight[one | other].sum())
 
 
-def _shares(scene: Scene, mask: Bits) -> Matrix:
+def _shares(scene: Scene, mask: Mask) -> Matrix:
     """Which share of each patch the mask covers."""
     labels = scene.patches.labels
     height, width = labels.shape
@@ -118,7 +118,7 @@ def _shares(scene: Scene, mask: Bits) -> Matrix:
     return np.bincount(labels.ravel(), inside.ravel(), count) / np.bincount(labels.ravel(), minlength=count)
 
 
-def _resized(mask: Bits, like: Pixels) -> Bits:
+def _resized(mask: Mask, like: Pixels) -> Mask:
     size = (like.shape[1], like.shape[0])
     return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5)
 
@@ -127,7 +127,7 @@ def _band(rgb: Pixels) -> int:
     return max(2, round(0.03 * max(rgb.shape[:2])))
 
 
-def whole(rgb: Pixels, idea: Bits) -> Bits:
+def whole(rgb: Pixels, idea: Mask) -> Mask:
     """A shape carved from an idea within its neighbourhood, and fitted twice to its outline."""
     mask = tidied(carve(rgb, idea, ~dilated(idea, round(0.12 * max(rgb.shape[:2]))), rounds=3))
     if np.count_nonzero(mask) < 0.3 * np.count_nonzero(idea):
@@ -137,14 +137,14 @@ def whole(rgb: Pixels, idea: Bits) -> Bits:
     return mask
 
 
-def is_thing(mask: Bits) -> bool:
+def is_thing(mask: Mask) -> bool:
     """Whether a mask is large enough, and one piece or few, to be taken for a thing."""
     largest = largest_piece(mask)
     similar = sum(size > 0.3 * largest for size in piece_sizes(mask))
     return TOO_LITTLE <= float(mask.mean()) <= TOO_MUCH and similar <= TOO_MANY
 
 
-def _framed(rgb: Pixels) -> Bits:
+def _framed(rgb: Pixels) -> Mask:
     """Everything unlike a frame of 6 % along the upper edge and the sides; people are cut by the lower edge."""
     inside = np.zeros(rgb.shape[:2], bool)
     rim_y, rim_x = max(1, round(0.06 * rgb.shape[0])), max(1, round(0.06 * rgb.shape[1]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from predictions.engine.cutout.planes import Plane
 
-Labels = NDArray[np.int32]
+Labels: TypeAlias = NDArray[np.int32]
 
 ROUNDS = 6
 COMPACTNESS = 14.0

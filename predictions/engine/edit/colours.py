@@ -12,10 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture
 from predictions.engine.paint.streams import Streams
-
-Picture = NDArray[np.float32]
-"""Float32, height x width x 3, sRGB 0..1."""
 
 ROUNDS = 12
 QUANTILES = 200

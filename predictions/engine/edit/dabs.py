@@ -9,12 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture, Plane
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.streams import Streams
 from predictions.engine.paint.styles.brush import busy, luma, relief, streaks, tangents
-
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
 
 RADII = (0.055, 0.031, 0.0175, 0.0098, 0.0055, 0.0031)
 """Half the width of the strokes of each layer, as a share of the picture's unit (the mean of its sides)."""

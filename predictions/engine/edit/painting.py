@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.engine import paint
+from predictions.engine.arrays import Pixels
 from predictions.engine.edit.wish import Wish
-
-Pixels = NDArray[np.uint8]
 
 SLENDER = 4
 """Longest side over the shortest: a view that is more slender than this is cut from one that is not."""

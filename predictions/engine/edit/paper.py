@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture
 from predictions.engine.paint import styles
 from predictions.engine.paint.streams import Streams
 from predictions.engine.paint.styles.brush import luma
-
-Picture = NDArray[np.float32]
 
 PAPER = 0.86
 """Brightness from which on a pixel is taken for bare paper."""

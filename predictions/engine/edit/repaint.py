@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.engine import paint
+from predictions.engine.arrays import Picture, Pixels, Plane
 from predictions.engine.edit import dabs, paper
 from predictions.engine.edit.asking import Asking, asking
 from predictions.engine.edit.colours import Recolouring, varied
@@ -19,9 +19,6 @@ from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.streams import Streams
 from predictions.engine.paint.styles.brush import busy, smoothstep
 
-Pixels = NDArray[np.uint8]
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
 Progress = Callable[[float, Pixels | None], None]
 
 COLOUR_ONLY_BELOW = 0.55

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Pixels, Plane
 from predictions.engine.cutout import salient_mask
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.styles.brush import luma, smoothstep
-
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 SIDE = 112
 """Longest side in pixels of the copy that is looked at; enough for something that fades."""

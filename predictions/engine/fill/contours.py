@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from predictions.engine.arrays import Mask, Picture
+
 Point = tuple[float, float]
 
 AWAY = 4

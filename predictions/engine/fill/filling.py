@@ -8,13 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Mask, Pixels
 from predictions.engine.paint.streams import Streams
 
 from .levels import complete, pyramid
 from .pasting import pasted, smooth
 
-Pixels = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 Tell = Callable[[float, Pixels | None], None]
 
 WORK_SIDE = 512

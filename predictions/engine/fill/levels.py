@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from .guide import sketch
 from .matching import RADIUS, SIDE, Bytes, Field, Index, Mask, new_field, patches, search
 from .membrane import membrane, resized
 
-Layers = NDArray[np.float32]
+Layers: TypeAlias = NDArray[np.float32]
 """h x w x 5: Lab in OpenCV's bytes (0..255), then roughness along and across, as float32."""
 
 COARSEST = 6.0

@@ -8,11 +8,13 @@ differences of 7 x 7 patches in Lab, which OpenCV adds up faster than memory del
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from predictions.engine.arrays import Mask
 
 RADIUS = 3
 SIDE = 2 * RADIUS + 1
@@ -22,9 +24,8 @@ _WAYS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 _NEAREST = 2
 """Random places nearer than this are left to the neighbours."""
 
-Index = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+Index: TypeAlias = NDArray[np.int64]
+Bytes: TypeAlias = NDArray[np.uint8]
 
 
 def patches(image: Bytes, places: Index | None = None) -> Bytes:

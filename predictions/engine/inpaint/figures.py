@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Mask, Picture
 from predictions.engine.paint.actors import SIZES, paint_subjects
 from predictions.engine.paint.finish import saturate
 from predictions.engine.paint.palette import palette_for
@@ -18,9 +19,6 @@ from predictions.engine.paint.subjects import Light
 from predictions.engine.paint.understand import Understanding
 
 from .masks import box_of
-
-Picture = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 _BACKDROP = 0.5
 _TRIAL = 192

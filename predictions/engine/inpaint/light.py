@@ -6,12 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Mask, Picture
 from predictions.engine.paint.subjects import Light
 
 from .masks import box_of
-
-Picture = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 _SIDE = 128
 _DARK = 0.30

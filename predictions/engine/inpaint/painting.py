@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.engine import paint
+from predictions.engine.arrays import Mask, Picture, Pixels
 from predictions.engine.edit.repaint import Wish as Edit
 from predictions.engine.edit.repaint import repaint as paint_over
 from predictions.engine.fill import fill
@@ -29,9 +29,6 @@ from . import figures
 from .light import light_around
 from .masks import box_of, depth_inside
 
-Pixels = NDArray[np.uint8]
-Picture = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Tell = Callable[[float, Pixels | None], None]
 
 MOST_FILLED = 0.6

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from predictions.engine import paint
+from predictions.engine.arrays import Pixels
 from predictions.engine.motion.prompts import Brush, Told
-
-Pixels = NDArray[np.uint8]
 
 FRAMES = 16
 FPS = 8

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
+from predictions.engine.arrays import Pixels, Plane
 
 REACH = 0.06
 """How far, in picture heights, anything is carried: what seems to move farther is another thing."""

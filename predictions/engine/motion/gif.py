@@ -10,13 +10,11 @@ from types import TracebackType
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image
 
+from predictions.engine.arrays import Pixels
 from predictions.engine.encode import Label, xmp_packet
 from predictions.engine.refusal import Refusal
-
-Pixels = NDArray[np.uint8]
 
 COLOURS = 255
 """Of the 256 places in a palette the last says "as before"."""

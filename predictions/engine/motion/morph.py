@@ -10,14 +10,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Pixels, Plane
 from predictions.engine.motion.flow import flow
 from predictions.engine.paint.noise import fbm
 from predictions.engine.paint.streams import Streams
-
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 _SMALLEST = 0.004
 """A subject of less than this share of the picture is part of the backdrop."""

@@ -13,14 +13,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from predictions.engine import paint
+from predictions.engine.arrays import Pixels
 from predictions.engine.motion.flow import Between
 from predictions.engine.motion.morph import Morph, Scene
 from predictions.engine.paint.streams import Streams
 
-Pixels = NDArray[np.uint8]
 Told = Callable[[float, Pixels | None], None]
 
 MOST_PAINTED = 12

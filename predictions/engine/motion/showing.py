@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from predictions.engine.desk import Desk
 from predictions.engine.developing import Developing
 from predictions.engine.encode import PREVIEW_SIDE
 from predictions.engine.progress import Bar
-
-Pixels = NDArray[np.uint8]
 
 
 class Showing:

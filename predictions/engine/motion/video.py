@@ -11,13 +11,11 @@ from types import TracebackType
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Pixels
 from predictions.engine.encode import Label, xmp_packet
 from predictions.engine.motion.program import ffmpeg
 from predictions.engine.refusal import Refusal
-
-Pixels = NDArray[np.uint8]
 
 MEMORY = 600 * 1024**2
 """Address space of an ffmpeg, in bytes."""

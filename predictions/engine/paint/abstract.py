@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture, Plane
+
 from .noise import fbm, rolled
 from .streams import Streams
 
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
 Rgb = tuple[float, float, float]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from predictions.engine.arrays import Pixels
 
 from . import finish
 from .actors import paint_subjects
@@ -31,7 +32,6 @@ from .walls import paint_wall
 from .water import paint_water
 from .weather import paint_far_weather, paint_near_weather, paint_underwater
 
-Pixels = NDArray[np.uint8]
 Progress = Callable[[float, Pixels | None], None]
 
 VERSION = "1.0"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from predictions.engine.arrays import Plane
 
 from .streams import Streams
-
-# float32 throughout; the looser type spares a cast after every product with a Python number.
-Plane = NDArray[np.floating[Any]]
 
 _FINE = 8  # a coarse lattice is first enlarged this often, so that its rim can be cut off at whole cells
 

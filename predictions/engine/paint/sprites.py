@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -16,11 +17,11 @@ from .streams import Streams
 _LEAVES = 54  # dabs of a clump
 SIDE = 640  # sprites are drawn at this height, with two drawn pixels for each
 
-Plate = NDArray[
+Plate: TypeAlias = NDArray[
     np.float32
 ]  # tone (dark to light leaf), lit 0..1, wood 0..1, cover 0..1; premultiplied by cover
 
-Line = NDArray[np.float64]
+Line: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

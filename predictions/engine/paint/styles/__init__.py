@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture
 from predictions.engine.paint.streams import Streams
 
 from .brush import kuwahara
@@ -14,7 +14,6 @@ from .graphic import flat, lowpoly, pixel, poster
 from .painterly import ink, oil, pastel, watercolor
 from .tonal import mono, neon, sketch, vintage
 
-Picture = NDArray[np.float32]
 Style = Callable[[Picture, Streams, float], Picture]
 
 _TABLE: dict[str, Style] = {

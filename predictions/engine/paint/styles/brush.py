@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture, Plane
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.noise import fbm, lattice
 from predictions.engine.paint.streams import Streams
-
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
 
 _COMPASS = (
     (1.0, 0.0),

@@ -6,13 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture, Plane
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.streams import Streams
 
 from .brush import busy, flattened, luma, saturate, smoothstep
-
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
 
 PIXEL_COLOURS = 24
 _BAYER = (

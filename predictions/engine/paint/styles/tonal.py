@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture, Plane
 from predictions.engine.paint.blurring import blur
 from predictions.engine.paint.noise import fbm
 from predictions.engine.paint.streams import Streams
 
 from .brush import kuwahara, luma, saturate, smoothstep
-
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
 
 
 def _vignette(height: int, width: int, strength: float) -> Plane:

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture
 from predictions.engine.paint.blurring import blur
 
 from .rendering import Light
-
-Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

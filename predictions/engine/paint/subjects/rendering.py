@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.engine.arrays import Picture
 from predictions.engine.paint.streams import Streams
 
 from .design import Design, Layer, Mark, Rgb, hex_rgb
 from .materials import MATERIALS, Material, Textures
 from .patterns import KINDS
 from .shapes import Box, Plane, Shape, union_bounds
-
-Picture = NDArray[np.float32]
 
 _BLUR = 0.0085  # of the figure's height: what makes clay of a faceted relief
 _GAMMA = 2.0  # near enough to sRGB, and a square root is cheap

@@ -13,9 +13,9 @@ from typing import Protocol, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from predictions.engine.arrays import Plane
+
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 Knot = tuple[float, float, float]
