@@ -1,10 +1,34 @@
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.engine.service import Service, running
+from tests.share import one_in
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests of a file that bear `in_turn`, most of them looks at pictures of other words, a share is run."""
+    alike: dict[tuple[Path, int], set[str]] = defaultdict(set)
+    for item in items:
+        for mark in item.iter_markers("in_turn"):
+            alike[item.path, mark.args[0]].add(_name(item))
+    taken = {
+        (path, name)
+        for (path, share), names in alike.items()
+        for name in one_in(share, sorted(names), str, of=path.name)
+    }
+    left = [one for one in items if one.get_closest_marker("in_turn") and (one.path, _name(one)) not in taken]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [one for one in items if one not in set(left)]
+
+
+def _name(item: pytest.Item) -> str:
+    return str(getattr(item, "originalname", item.name))
 
 
 @pytest.fixture(scope="session")

@@ -45,11 +45,12 @@ serve(
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
     """The first true value of `condition`; fails the test after a minute."""
-    give_up = time.monotonic() + PATIENCE_S
+    give_up, pause = time.monotonic() + PATIENCE_S, 0.02
     while time.monotonic() < give_up:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.1, 1.1 * pause)
     raise AssertionError(f"waited in vain for {what}")
 
 

@@ -22,7 +22,7 @@ from predictions.engine.refusal import Refusal
 from predictions.engine.tasks import performer
 from tests.engine import films
 from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
-from tests.share import one_in
+from tests.share import one_in, short_or_whole
 
 LAKE = "masterpiece, best quality, a fishing boat on a calm lake, autumn leaves falling, evening light"
 SCENES = {
@@ -37,10 +37,10 @@ SCENES = {
 }
 
 
-# The published size takes seven times as long as the small one.
+# The published size takes twelve times as long as the small one.
 PUBLISHED = 512
-SIDE = one_in(4, (192, PUBLISHED))[-1]
-MOVED = one_in(3, SCENES)
+SIDE = short_or_whole(128, PUBLISHED)
+MOVED = one_in(6, SCENES)
 SHOWN = 10
 """Frames of each clip here; all sixteen are in the film."""
 
@@ -112,6 +112,7 @@ def test_light_and_colours_do_not_flicker(clips: dict[str, films.Film]) -> None:
         assert bends.max() < 2.5, name
 
 
+@pytest.mark.in_turn(2)
 def test_near_things_pass_faster_than_far_ones() -> None:
     """The camera slides past hills: the ground in front moves farther than the ridge behind."""
     frames = clip("green hills with trees, clear sky", side=192, count=9).frames
@@ -121,6 +122,7 @@ def test_near_things_pass_faster_than_far_ones() -> None:
     assert near < far <= 0.5 and near < -1.0
 
 
+@pytest.mark.in_turn(2)
 def test_flakes_fall() -> None:
     """Where one frame has a flake the next has it some pixels lower."""
     greys = [
@@ -137,11 +139,13 @@ def test_flakes_fall() -> None:
     assert max(scores, key=lambda down: scores[down]) > 0
 
 
+@pytest.mark.in_turn(2)
 def test_a_clip_is_the_same_every_time_and_another_for_another_seed() -> None:
     one, same, other = (clip("an orange cat", side=96, seed=seed, count=6) for seed in (3, 3, 4))
     assert np.array_equal(one.frames, same.frames) and not np.array_equal(one.frames, other.frames)
 
 
+@pytest.mark.in_turn(2)
 def test_a_still_knows_nothing_of_films() -> None:
     """A film's memory and its clock at zero change no pixel of the picture that the words name."""
     for prompt in one_in(3, ("a village by a lake, autumn", "a lighthouse in a night storm", "a volcano")):
@@ -155,6 +159,7 @@ def test_a_still_knows_nothing_of_films() -> None:
         assert len(memory) > 3
 
 
+@pytest.mark.in_turn(2)
 def test_what_a_film_keeps_of_one_light_is_not_seen_in_another() -> None:
     words, memory = "a pine forest", {"shared": True}
     noon, night = (paint.colours_of(paint.understand(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night"))
@@ -200,6 +205,7 @@ def test_what_the_negative_prompt_names_is_left_out(tmp_path: Path) -> None:
     assert "snow" not in meant.weather and "cat" in meant.subjects
 
 
+@pytest.mark.in_turn(2)
 def test_steps_and_guidance_are_seen() -> None:
     prompt = "a red sunset over the sea"
 

@@ -195,6 +195,7 @@ def test_between_two_subjects_there_is_one_figure_and_not_two_half_ones(loop: Ke
     assert sum(areas[1:]) < 0.25 * areas[0]
 
 
+@pytest.mark.in_turn(3)
 def test_the_default_gif_is_below_ten_megabytes(tmp_path: Path) -> None:
     """The bound is for 512 pixels a side: the same share of it at 128, where a picture has as much detail."""
     desk = made(
@@ -249,11 +250,13 @@ def test_its_progress_can_be_parsed_never_falls_and_ends_at_the_end(there: KeptD
     assert any("preview" in event for event in there.told)
 
 
+@pytest.mark.in_turn(3)
 def test_the_same_request_gives_the_same_bytes(there: KeptDesk, tmp_path: Path) -> None:
     again = made(tmp_path, prompt_start=DAWN, prompt_end=NIGHT, num_animation_frames=6, output_format="mp4")
     assert (again.folder / "output.mp4").read_bytes() == (there.folder / "output.mp4").read_bytes()
 
 
+@pytest.mark.in_turn(3)
 def test_several_endings_are_passed_one_after_the_other(tmp_path: Path) -> None:
     desk = made(
         tmp_path, prompt_start="an orange cat", prompt_end="a robot|a red apple", num_animation_frames=2,
@@ -268,6 +271,7 @@ def test_several_endings_are_passed_one_after_the_other(tmp_path: Path) -> None:
     assert len(film.frames) == 3 * 2
 
 
+@pytest.mark.in_turn(3)
 def test_without_film_interpolation_what_lies_between_is_a_fade(tmp_path: Path) -> None:
     given = {"prompt_start": "a red apple", "prompt_end": "a duck on a lake", "num_animation_frames": 2}
     made(tmp_path / "fade", **given, num_interpolation_steps=5, film_interpolation=False)
@@ -277,6 +281,7 @@ def test_without_film_interpolation_what_lies_between_is_a_fade(tmp_path: Path) 
     assert len(faded) == 5 and films.psnr(faded[2], mixed.astype(np.uint8)) > 26
 
 
+@pytest.mark.in_turn(3)
 def test_strength_steps_and_guidance_are_seen(tmp_path: Path) -> None:
     given = {
         "prompt_start": "a red sunset over the sea", "prompt_end": "a blue sunset over the sea",

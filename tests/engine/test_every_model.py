@@ -43,7 +43,6 @@ GIVEN: dict[str, dict[str, Any]] = {
     "stability-ai/stable-diffusion-inpainting": {**WORDS, **TINY, "image": uri(scene()), "mask": uri(mask())},
     "lucataco/flux-schnell-lora": {**WORDS, "image": uri(scene()), "num_inference_steps": 1},
     "lucataco/flux-dev-lora": {**WORDS, "image": uri(scene()), "hf_lora": "owner/some_lora"},
-    "sujaykhandekar/object-removal": {"image_path": uri(scene()), "objects_to_remove": "person"},
     "cjwbw/rembg": {"image": uri(scene())},
     "andreasjansson/stable-diffusion-animation": {
         "prompt_start": "a lake", "prompt_end": "a lake at night", "width": 128, "height": 128, "seed": 3,
@@ -52,8 +51,8 @@ GIVEN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-IN_A_FILE_OF_ITS_OWN = {"lucataco/animate-diff"}
-"""Of one size alone, and slow: what holds for each is looked at in `test_animate_diff.py`, where it runs anyway."""
+IN_A_FILE_OF_ITS_OWN = {"lucataco/animate-diff", "sujaykhandekar/object-removal"}
+"""Of one size alone, and slow: what holds for each is looked at in the model's own file, where it runs anyway."""
 
 
 @pytest.mark.parametrize("name", sorted(GIVEN))

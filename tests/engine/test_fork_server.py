@@ -17,7 +17,7 @@ from tests.engine.service import LONG, SMALL, Service, is_alive, running, wait_f
 from tests.fork_server import Top, below, held, loads, oom_score
 from tests.predictions.test_sandbox import GOOD, endless, has_reader, kept, looked
 
-FOUR = {**SMALL, "width": 512, "height": 512, "num_outputs": 4}
+FOUR = {**SMALL, "width": 384, "height": 384, "num_outputs": 4}
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ def test_a_chinese_prompt_paints_the_bytes_of_its_translation(case: Case) -> Non
     assert picture(case.chinese, 96)[0].tobytes() == picture(case.english, 96)[0].tobytes()
 
 
+@pytest.mark.in_turn(3)
 def test_the_orange_cat_is_orange_and_the_carp_is_red() -> None:
     pixels, mask = picture("一只橘猫坐在窗边")
     _, a, b = mean_lab(pixels, mask)
@@ -98,12 +99,14 @@ def test_the_orange_cat_is_orange_and_the_carp_is_red() -> None:
     assert (reds > 40).mean() > 0.25
 
 
+@pytest.mark.in_turn(3)
 def test_the_blue_car_is_blue_wherever_the_colour_stands() -> None:
     for prompt in ("一辆蓝色的汽车", "一辆汽车，蓝色", "汽车是蓝色的", "藍色的汽車"):
         pixels, mask = picture(prompt, 128)
         assert mean_lab(pixels, mask)[2] < -15, prompt
 
 
+@pytest.mark.in_turn(3)
 def test_the_panda_stands_black_and_white_among_green_culms() -> None:
     pixels, mask = picture("竹林里的熊猫")
     assert mask is not None
@@ -113,6 +116,7 @@ def test_the_panda_stands_black_and_white_among_green_culms() -> None:
     assert (around[:, 1] < -8).mean() > 0.3
 
 
+@pytest.mark.in_turn(3)
 def test_cherry_trees_are_pink_over_the_girl() -> None:
     upper = lab(picture("樱花树下的少女")[0])[:110]
     assert (upper[..., 1] > 8).mean() > 0.25
@@ -120,6 +124,7 @@ def test_cherry_trees_are_pink_over_the_girl() -> None:
     assert (plain[..., 1] > 8).mean() < 0.08
 
 
+@pytest.mark.in_turn(3)
 def test_the_wall_stands_in_the_hills_and_nowhere_else() -> None:
     with_wall, without = (picture(prompt)[0].astype(np.float32) for prompt in ("长城", "山丘"))
     assert understand("山丘").scene == understand("长城").scene
@@ -130,6 +135,7 @@ def test_the_wall_stands_in_the_hills_and_nowhere_else() -> None:
     ).mean() + 0.03
 
 
+@pytest.mark.in_turn(3)
 def test_the_city_shines_at_night_and_the_lake_glows_at_sunset() -> None:
     city = lab(picture("赛博朋克城市夜景")[0])
     assert np.median(city[..., 0]) < 30

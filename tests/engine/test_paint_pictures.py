@@ -108,6 +108,7 @@ def test_another_seed_gives_another_picture(prompt: str, limit: float) -> None:
     assert ssim(pixels(prompt, 3, SMALL), pixels(prompt, 4, SMALL)) < limit
 
 
+@pytest.mark.in_turn(3)
 def test_colour_words_colour_the_scene() -> None:
     _, _, b_blue = mean_lab(pixels("a blue sunset over the sea"))
     _, a_red, b_red = mean_lab(pixels("a red sunset over the sea"))
@@ -118,6 +119,7 @@ def test_colour_words_colour_the_scene() -> None:
     assert a_green < -10
 
 
+@pytest.mark.in_turn(3)
 def test_a_colour_word_changes_its_noun_and_nothing_else() -> None:
     red, blue = painted("a red car"), painted("a blue car")
     assert overlap(mask_of(red), mask_of(blue)) > 0.98
@@ -130,26 +132,26 @@ def test_a_colour_word_changes_its_noun_and_nothing_else() -> None:
     assert np.abs(red.pixels.astype(int) - blue.pixels.astype(int))[rest].mean() < 2
 
 
-def test_the_same_words_in_chinese_paint_the_same_picture() -> None:
-    assert pixels("一只橙色的猫").tobytes() == pixels("an orange cat").tobytes()
-
-
+@pytest.mark.in_turn(3)
 def test_night_is_darker_than_noon() -> None:
     for place in one_in(3, ("a mountain lake", "green hills", "a city")):
         night, noon = (mean_lab(pixels(f"{place} at {time}", side=SMALL))[0] for time in ("night", "noon"))
         assert night < noon - 20
 
 
+@pytest.mark.in_turn(3)
 def test_snow_lightens_the_ground() -> None:
     lower = slice(128, None)
     with_snow, without = pixels("hills at noon, snow"), pixels("hills at noon")
     assert mean_lab(with_snow[lower])[0] > mean_lab(without[lower])[0] + 5
 
 
+@pytest.mark.in_turn(3)
 def test_a_storm_is_darker_than_calm_weather() -> None:
     assert mean_lab(pixels("stormy sea at sunset"))[0] < mean_lab(pixels("sea at sunset"))[0] - 8
 
 
+@pytest.mark.in_turn(3)
 def test_time_and_weather_leave_the_land_where_it_was() -> None:
     dawn, night = (
         lab(pixels("a mountain lake at dawn"))[..., 0],
@@ -159,11 +161,13 @@ def test_time_and_weather_leave_the_land_where_it_was() -> None:
     assert np.corrcoef(edges[0].ravel(), edges[1].ravel())[0, 1] > 0.5
 
 
+@pytest.mark.in_turn(3)
 def test_pixel_art_has_few_colours() -> None:
     flat = pixels("a cat in a field, pixel art").reshape(-1, 3)
     assert len(np.unique(flat, axis=0)) <= 24
 
 
+@pytest.mark.in_turn(3)
 def test_a_sketch_has_no_colour() -> None:
     values = lab(pixels("a castle, pencil sketch"))
     assert np.hypot(values[..., 1], values[..., 2]).mean() < 5
@@ -186,6 +190,7 @@ def test_few_steps_paint_the_same_picture_with_a_broad_brush(prompt: str) -> Non
     assert ssim(blurred(rough, 3), blurred(fine, 3)) >= 0.93
 
 
+@pytest.mark.in_turn(3)
 def test_guidance_pulls_the_colours() -> None:
     weak, strong = (mean_lab(pixels("a red sunset over the sea", guidance=g))[1] for g in (1 / 7.5, 2.0))
     assert strong >= weak + 15
@@ -194,7 +199,7 @@ def test_guidance_pulls_the_colours() -> None:
 @pytest.mark.parametrize(
     ("prompt", "side"),
     one_in(
-        4,
+        6,
         [
             ("a mountain lake at noon", SMALL),
             ("a cat", SMALL),
@@ -214,7 +219,7 @@ SIZES = [(64, 64), (64, 1024), (1024, 64), (192, 320), (1, 1), (3, 200), (344, 1
 KINDS = ("a cat by a mountain lake, rain", "neon city at night with a robot", "forest", "planet", "x")
 
 
-@pytest.mark.parametrize("size", one_in(3, SIZES))
+@pytest.mark.parametrize("size", one_in(4, SIZES))
 def test_it_paints_exactly_the_size_asked_for(size: tuple[int, int]) -> None:
     width, height = size
     # Of the five kinds of scene two at each size, all of them at some narrow, some wide and some tiny one.
@@ -228,6 +233,7 @@ def test_it_refuses_a_picture_without_pixels() -> None:
         paint("a cat", width=0, height=10, seed=1)
 
 
+@pytest.mark.in_turn(3)
 def test_a_negative_prompt_takes_the_water_away() -> None:
     def blue_below(picture: Pixels) -> float:
         values = lab(picture)[140:]
@@ -286,12 +292,14 @@ def test_subjects_stand_side_by_side_and_apart(prompt: str, pieces: int) -> None
     assert int(((columns[1:] > 0) & (columns[:-1] == 0)).sum() + columns[0]) == pieces
 
 
+@pytest.mark.in_turn(3)
 def test_a_person_in_a_place_stands_on_the_ground_with_room_around() -> None:
     rows = (mask_of(painted("a woman in green hills")) > 127).any(axis=1)
     assert not rows[-8:].any()
     assert (mask_of(painted("portrait of a woman in green hills")) > 127)[-2:].any()
 
 
+@pytest.mark.in_turn(3)
 def test_a_fish_leaps_from_a_pond_and_never_flies_over_it() -> None:
     meant, picture = understand("a koi pond"), painted("a koi pond")
     assert (meant.scene, meant.subjects) == ("lake", ("fish",))
@@ -301,6 +309,7 @@ def test_a_fish_leaps_from_a_pond_and_never_flies_over_it() -> None:
     assert (below[..., 2] < 0).mean() > 0.2, "there is water under it"
 
 
+@pytest.mark.in_turn(3)
 def test_somebody_with_an_umbrella_holds_it_up() -> None:
     held, alone = painted("a woman with a red umbrella in the rain"), painted("a woman in the rain")
     reds = (lab(held.pixels)[..., 1] > 35) & (mask_of(held) > 127)
@@ -310,6 +319,7 @@ def test_somebody_with_an_umbrella_holds_it_up() -> None:
     assert ((columns[1:] > 0) & (columns[:-1] == 0)).sum() == 1, "one figure with it, not two side by side"
 
 
+@pytest.mark.in_turn(3)
 def test_a_dress_is_a_dress_in_its_colour_down_to_the_shins() -> None:
     dressed, plain = (
         painted("a woman in a red dress on the beach"),
@@ -324,11 +334,13 @@ def test_a_dress_is_a_dress_in_its_colour_down_to_the_shins() -> None:
         assert bool((red > 30).mean() > 0.8) is whole
 
 
+@pytest.mark.in_turn(3)
 def test_a_polar_bear_is_white() -> None:
     bear = painted("a polar bear on ice")
     assert mean_lab(bear.pixels, bear.subject_mask)[0] > 62
 
 
+@pytest.mark.in_turn(3)
 def test_fireworks_light_the_sky_over_a_city() -> None:
     with_them, without = pixels("fireworks over a city at night"), pixels("a city at night")
     vivid = [
@@ -337,6 +349,7 @@ def test_fireworks_light_the_sky_over_a_city() -> None:
     assert vivid[0] > vivid[1] + 0.02
 
 
+@pytest.mark.in_turn(3)
 def test_a_subject_keeps_its_own_colour_under_a_coloured_scene() -> None:
     picture = painted("a green car, red sunset over the sea")
     assert mean_lab(picture.pixels, picture.subject_mask)[1] < 0

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.engine.service import LONG, SMALL, Service, is_alive, running, wait_for
+from tests.share import one_in
 
 
 @pytest.fixture(scope="module")
@@ -41,21 +42,21 @@ def test_it_cancels_a_child_that_does_not_listen(service: Service) -> None:
 
 
 def test_it_can_be_cancelled_at_any_moment(service: Service) -> None:
-    ids = [f"moment-{n}" for n in range(12)]
-    for n, id in enumerate(ids):
+    ids = {f"moment-{n}": n for n in one_in(3, range(12))}
+    for id, n in ids.items():
         service.put(id, {**SMALL, "width": 256, "height": 256, "num_outputs": 4})
         time.sleep(0.03 * n)
         state = service.client.post(f"/predictions/{id}/cancel").json()
         assert state["status"] in ("canceled", "succeeded")
         assert len(state["output"]) == (4 if state["status"] == "succeeded" else 0)
     assert service.health()["running"] == []
-    left = {path.name for path in service.work.iterdir()} & set(ids)
+    left = {path.name for path in service.work.iterdir()} & ids.keys()
     assert left == {id for id in ids if service.get(id)["status"] == "succeeded"}
 
 
 def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service) -> None:
     service.put("crash", LONG)
-    service.put("other", {**LONG, "width": 256, "height": 256})
+    service.put("other", {**SMALL, "num_outputs": 4})
     os.kill(service.painting("crash"), signal.SIGSEGV)
     state = service.ended("crash")
     assert state["status"] == "failed"
@@ -64,7 +65,7 @@ def test_it_fails_only_the_prediction_whose_painter_crashed(service: Service) ->
 
 
 def test_it_paints_again_when_a_stranger_killed_the_painter(service: Service) -> None:
-    service.put("killed", {**LONG, "width": 768, "height": 768, "num_outputs": 1})
+    service.put("killed", {**LONG, "width": 512, "height": 512, "num_outputs": 1})
     first = service.painting("killed")
     os.kill(first, signal.SIGKILL)
     state = service.ended("killed")
@@ -123,7 +124,7 @@ def test_it_limits_every_child(service: Service) -> None:
 
 
 def test_it_finishes_a_picture_though_the_forking_process_was_killed(service: Service) -> None:
-    service.put("plain", {**SMALL, "width": 512, "height": 512, "num_outputs": 4})
+    service.put("plain", {**SMALL, "width": 384, "height": 384, "num_outputs": 4})
     service.painting("plain")
     painters = service.painters()
     os.kill(painters, signal.SIGKILL)
