@@ -19,7 +19,7 @@ from django.test import Client
 from httpx._transports import default as httpx_transports
 
 from accounts import announcing, counters, due_rows, site
-from accounts.models import Site, User
+from accounts.models import User
 from config import probes
 from gallery.live import watching
 from predictions.dialects.common import rates
@@ -28,6 +28,7 @@ from predictions.models import Version
 from predictions.policy import rules
 from predictions.upstreams import configured
 from tests import either, emptying, factories, migrated, preloaded
+from tests.kept import new_house
 from tests.settings import move
 
 pytest_plugins = ["tests.parallel", "tests.shared"]
@@ -123,11 +124,7 @@ def _streams() -> Iterator[weakref.WeakSet[StreamingHttpResponse]]:
 @pytest.fixture(autouse=True)
 def _clean_house(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[None]:
     """No file and no cached value of one test is seen by the next. The house rules are as in a new house."""
-    announcing.keep([])
-    site.keep(Site(pk=1))
-    rules.keep(rules.NONE)
-    blocked.keep(blocked.Blocked())
-    classifiers.keep(())
+    new_house()
     yield
     # A copy: a server's thread may let go of its last one meanwhile.
     for stream in list(_streams):

@@ -18,6 +18,7 @@ from predictions.dialects.common import rates
 from tests import factories
 from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import Secrets
+from tests.kept import Kept, kept
 from tests.share import one_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
@@ -30,9 +31,12 @@ _FLEETING = re.compile(
 )
 
 
+alices = kept(secrets_of_alice.make)
+
+
 @pytest.fixture
-def scene() -> Secrets:
-    return secrets_of_alice.make()
+def scene(alices: Kept[Secrets], db: None) -> Secrets:
+    return alices.again()
 
 
 class Deed:
@@ -53,9 +57,9 @@ class Program(Deed):
         return json.dumps({self.field: list(ids), **self.more})
 
 
-def some(scene: Secrets) -> list[Deed]:
-    """The share of the deeds that this run tries."""
-    return [deed for _, deed in one_in(3, enumerate(deeds(scene)), lambda one: one[0])]
+def some(scene: Secrets, what: str) -> list[Deed]:
+    """The share of the deeds that this run tries with such ids."""
+    return [deed for _, deed in one_in(6, enumerate(deeds(scene)), lambda one: one[0], of=what)]
 
 
 def deeds(scene: Secrets) -> list[Deed]:
@@ -115,7 +119,7 @@ def test_ids_of_others_are_as_if_nobody_had_them(scene: Secrets) -> None:
     bob, faults = Bob(scene), []
     foreign = [*scene.ids.values(), *scene.open.values()]
     before = secrets_of_alice.rows_of_others(scene.bob)
-    for deed in some(scene):
+    for deed in some(scene, "of others"):
         where = f"{deed.address} {deed.more.get('deed', deed.more.get('action', ''))}"
         nobodys = bob.does(deed, [new_item_id() for _ in foreign])
         theirs = bob.does(deed, foreign)
@@ -132,7 +136,7 @@ def test_ids_of_others_are_as_if_nobody_had_them(scene: Secrets) -> None:
 def test_bobs_own_among_ids_of_others_is_all_that_is_meant(scene: Secrets) -> None:
     bob, faults = Bob(scene), []
     own = scene.own["item"]
-    for deed in some(scene):
+    for deed in some(scene, "among others"):
         if deed.address in ("/studio/live/", "/live/strips/", "/library/zip/", "/library/collections/add/"):
             # The first two answer with strips, a zip says the moment it was made; one that is not there adds none.
             continue
@@ -146,7 +150,7 @@ def test_bobs_own_among_ids_of_others_is_all_that_is_meant(scene: Secrets) -> No
 def test_ten_thousand_ids_are_refused_or_done_with_in_a_few_queries(scene: Secrets) -> None:
     bob, faults = Bob(scene), []
     ids = [new_item_id() for _ in range(MANY)]
-    for deed in some(scene):
+    for deed in some(scene, "many"):
         status, _text = bob.does(deed, ids)
         if status >= 500 or bob.queries > MOST_QUERIES:
             faults.append(f"{deed.address} {deed.more}: {status} after {bob.queries} queries")

@@ -1,6 +1,7 @@
 """What is not yours does not exist, wherever it is asked for: every page, every endpoint, every kind of thing.
 
-Each address is asked for in every run, with a share of the things that may stand in it.
+Each address is asked for in every run, by another member or with a member's token, with a share of the things that may
+stand in it; by a visitor, in words, and with what can be no id a share of the addresses.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from predictions.dialects.common import rates
 from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import HUGE, MADE_UP, NO_NUMBER, Secrets
 from tests.gallery.surface import Route, named_in_source, noted_parameters, routes, streams
+from tests.kept import Kept, kept
 from tests.share import one_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
@@ -55,9 +57,12 @@ BEFORE_LOOKING = {401, 405}
 """Said of a method or of who asks: whatever stands in the address is told the same, and need not be asked for too."""
 
 
+alices = kept(secrets_of_alice.make)
+
+
 @pytest.fixture
-def scene() -> Secrets:
-    return secrets_of_alice.make()
+def scene(alices: Kept[Secrets], db: None) -> Secrets:
+    return alices.again()
 
 
 class Asker:
@@ -243,7 +248,7 @@ def private(kind: bool | None = None) -> list[Route]:
     return [route for route in found if kind is None or route.is_api == kind]
 
 
-def shared(route: Route, cases: Iterable[Case], share: int = 5) -> list[Case]:
+def shared(route: Route, cases: Iterable[Case], share: int = 12) -> list[Case]:
     """The share of a route's cases that this run tries, told by their number: ids are new each time."""
     return [case for _, case in one_in(share, enumerate(cases), lambda one: one[0], of=route.path)]
 
@@ -297,7 +302,7 @@ def test_another_member_finds_nothing_of_alices_on_any_page(scene: Secrets) -> N
 
 
 def test_a_visitor_finds_nothing_of_alices_anywhere(scene: Secrets) -> None:
-    walk = walked(scene, Asker(None), private(), ASKS_WHO)
+    walk = walked(scene, Asker(None), one_in(4, private(), lambda route: route.path), ASKS_WHO)
     assert not walk.faults, "\n".join(walk.faults)
 
 
@@ -321,7 +326,7 @@ def test_alice_finds_what_others_do_not(scene: Secrets) -> None:
     page, program = Asker(scene.alice), Asker(scene.alice, token=True)
     form = dict.fromkeys(named_in_source("POST"), scene.ids["private"]) | {"username": "charlie"}
     shut = []
-    for route in one_in(3, private(), lambda route: route.path):
+    for route in one_in(8, private(), lambda route: route.path):
         if streams(route) or any(one in route.path for one in NOT_OFFERED):
             continue
         asker, body = (program, None) if route.is_api else (page, urlencode(form))
@@ -386,7 +391,7 @@ def asked_in_words(scene: Secrets, among: list[Route], asker: Asker, things: lis
     walk = Walk(scene)
     wanted, sent = named_in_source("GET"), named_in_source("POST")
     before = secrets_of_alice.rows_of_others(scene.bob)
-    for route in one_in(2, among, lambda route: f"{route.path} {len(things)}"):
+    for route in one_in(6, among, lambda route: f"{route.path} {len(things)}"):
         # Health says 503 here, where no engine runs.
         if streams(route) or route.name == "health":
             continue
@@ -443,7 +448,7 @@ NO_IDS = ("x%00x", "%F0%9F%98%80", "%ED%A0%80", "x" * 3000)
 def test_what_can_be_no_id_is_not_there(scene: Secrets) -> None:
     page, program, faults = Asker(scene.bob), Asker(scene.bob, token=True), []
     among = [route for route in routes() if route.places and not streams(route)]
-    for route in one_in(4 if settings.ON_POSTGRES else 1, among, lambda route: route.path):
+    for route in one_in(12 if settings.ON_POSTGRES else 4, among, lambda route: route.path):
         asker, his = program if route.is_api else page, bobs(scene, route)
         ways = list(methods(route))
         for place in route.places:
@@ -474,7 +479,7 @@ def test_what_is_open_is_still_its_owners_to_change(scene: Secrets) -> None:
         shown = {"public_id": list(scene.open.values()), "item_id": [scene.open["public"], scene.open["unlisted"]],
                  "collection_id": [scene.open["collection"]]}  # fmt: skip
         ways = list(DEEDS if route.is_api else ("POST",))
-        for address, named in shared(route, route.filled(fits(scene, route) | shown), 3):
+        for address, named in shared(route, route.filled(fits(scene, route) | shown), 8):
             for method in tuple(ways):
                 status = asker.ask(method, address).status_code
                 if status == 405:

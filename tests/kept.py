@@ -1,0 +1,73 @@
+"""Rows and files that each test of a module begins with, made once for all of them: `scene = kept(make)`.
+
+For modules whose tests all want them: from the first that asks to the end of the module the rows are there.
+They stand in a transaction around the tests, of which each undoes what it does itself; so no other process or thread
+sees them, and no test among them has transactions of its own. The files are laid down anew for each that asks.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+
+from accounts import announcing, site
+from accounts.models import Site
+from predictions.judging import blocked, classifiers
+from predictions.policy import rules
+
+Made = TypeVar("Made")
+
+
+def new_house() -> None:
+    """What a process keeps of the house is as in a new one."""
+    announcing.keep([])
+    site.keep(Site(pk=1))
+    rules.keep(rules.NONE)
+    blocked.keep(blocked.Blocked())
+    classifiers.keep(())
+
+
+@dataclass(frozen=True)
+class Kept(Generic[Made]):
+    """What was made, and the bytes of its files by their paths in the storage."""
+
+    made: Made
+    files: dict[Path, bytes]
+
+    def again(self) -> Made:
+        """All of it as it was at first: files are laid down, and house rules read anew when they are asked for."""
+        for path, content in self.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        site.forget()
+        return copy.deepcopy(self.made)
+
+
+def kept(make: Callable[[], Made]) -> Any:
+    """A module's fixture with the `Kept` of what `make` answers."""
+
+    @pytest.fixture(scope="module")
+    def once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Kept[Made]]:
+        with django_db_blocker.unblock():
+            around = transaction.atomic()
+            around.__enter__()
+        try:
+            with django_db_blocker.unblock():
+                new_house()
+                made = make()
+                root = Path(settings.MEDIA_ROOT)
+                files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+            yield Kept(made, files)
+        finally:
+            with django_db_blocker.unblock():
+                transaction.set_rollback(True)
+                around.__exit__(None, None, None)
+
+    return once
