@@ -14,6 +14,7 @@ from django.urls import reverse
 from accounts import sanctions
 from accounts.models import MICRO, Account, AuditEntry, LedgerEntry, Notice, User
 from tests import factories
+from tests.share import one_in
 
 ClientOf = Callable[[User], Client]
 ONCE = "0123456789abcdef01234567"
@@ -65,11 +66,11 @@ def test_what_is_given_by_hand_is_one_act_on_record(desk: Client, alice: User) -
 
 @pytest.mark.parametrize(
     ("verb", "amount", "reason"),
-    [
+    one_in(3, [
         ("adjust", "-100.01", "more than there is"), ("adjust", "0", "nothing"), ("adjust", "5", "  "),
         ("adjust", "many", "words"), ("grant", "-5", "negative"), ("grant", "0", "nothing"), ("grant", "", "empty"),
         ("grant", "1e9", "exponent"), ("grant", "2000000000", "too much"), ("adjust", "5", "x" * 301),
-    ],
+    ]),
 )  # fmt: skip
 def test_what_cannot_be_is_refused_and_nothing_moves(
     desk: Client, alice: User, verb: str, amount: str, reason: str

@@ -16,6 +16,7 @@ from predictions.policy import rules, trying
 from predictions.upstreams import vault
 from tests import factories
 from tests.predictions.judging.service import Service
+from tests.share import one_in
 
 pytestmark = pytest.mark.django_db
 RULES = "/admin/predictions/promptrule/"
@@ -39,14 +40,17 @@ def rule(**fields: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("kind", "text", "says"),
-    [
-        ("pattern", "(", "RE2 does not take this pattern"),
-        ("pattern", r"(a)\1", "RE2 does not take this pattern"),
-        ("pattern", "a*", "RE2 does not take this pattern"),
-        ("words", "# only a note", "Write at least one word."),
-        ("words", "x" * 81, "is longer than 80 characters"),
-        ("words", "!!!", "has neither letter nor digit"),
-    ],
+    one_in(
+        2,
+        [
+            ("pattern", "(", "RE2 does not take this pattern"),
+            ("pattern", r"(a)\1", "RE2 does not take this pattern"),
+            ("pattern", "a*", "RE2 does not take this pattern"),
+            ("words", "# only a note", "Write at least one word."),
+            ("words", "x" * 81, "is longer than 80 characters"),
+            ("words", "!!!", "has neither letter nor digit"),
+        ],
+    ),
 )
 def test_what_cannot_be_looked_for_is_said_at_the_form(desk: Client, kind: str, text: str, says: str) -> None:
     page = desk.post(f"{RULES}add/", rule(kind=kind, text=text))
@@ -113,14 +117,17 @@ def test_a_classifiers_secret_goes_in_and_never_comes_out(desk: Client, settings
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("limit_lines", "nsfw"),
-        ("limit_lines", "nsfw: drop 2"),
-        ("limit_lines", "nsfw: burn 0.5"),
-        ("target", "http://127.0.0.1/"),
-        ("timeout", "60"),
-        ("new_secret", "no secret"),
-    ],
+    one_in(
+        2,
+        [
+            ("limit_lines", "nsfw"),
+            ("limit_lines", "nsfw: drop 2"),
+            ("limit_lines", "nsfw: burn 0.5"),
+            ("target", "http://127.0.0.1/"),
+            ("timeout", "60"),
+            ("new_secret", "no secret"),
+        ],
+    ),
 )
 def test_a_classifier_that_cannot_work_is_not_saved(desk: Client, name: str, value: str) -> None:
     form = {

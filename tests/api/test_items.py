@@ -17,6 +17,7 @@ from predictions.models import StoredFile
 from predictions.running import chores
 from tests import factories
 from tests.api.conftest import Frontend
+from tests.share import one_of
 
 pytestmark = pytest.mark.django_db
 
@@ -165,15 +166,24 @@ def test_an_item_has_so_many_links_and_no_more(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "visibility"),
     [
-        ("GET", "/api/items/{id}"), ("PATCH", "/api/items/{id}"), ("DELETE", "/api/items/{id}"),
-        ("POST", "/api/items/{id}/publish"), ("POST", "/api/items/{id}/unpublish"),
-        ("GET", "/api/items/{id}/shares"), ("POST", "/api/items/{id}/shares"),
-        ("GET", "/api/items/{id}/picture/small"), ("GET", "/api/shares/{link}"), ("DELETE", "/api/shares/{link}"),
+        (method, path, visibility)
+        for method, path in [
+            ("GET", "/api/items/{id}"),
+            ("PATCH", "/api/items/{id}"),
+            ("DELETE", "/api/items/{id}"),
+            ("POST", "/api/items/{id}/publish"),
+            ("POST", "/api/items/{id}/unpublish"),
+            ("GET", "/api/items/{id}/shares"),
+            ("POST", "/api/items/{id}/shares"),
+            ("GET", "/api/items/{id}/picture/small"),
+            ("GET", "/api/shares/{link}"),
+            ("DELETE", "/api/shares/{link}"),
+        ]
+        for visibility in one_of(["private", "public"], of=(method, path))
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("visibility", ["private", "public"])
+)
 def test_a_strangers_item_does_not_exist(
     theirs: Frontend, alice: User, method: str, path: str, visibility: str
 ) -> None:

@@ -16,6 +16,7 @@ from gallery.models import Comment, Item
 from gallery.social import commenting, showing
 from tests.gallery.pictures import picture_item
 from tests.races import together
+from tests.share import one_in
 
 
 def say(client: Client, item: Item, text: str, **more: str) -> str:
@@ -46,14 +47,17 @@ def test_addresses_become_links_that_search_engines_do_not_count(public: Item, a
 
 @pytest.mark.parametrize(
     "evil",
-    [
-        "<script>alert(1)</script>",
-        "<img src=x onerror=alert(1)>",
-        'https://example.org/"onmouseover="alert(1)',
-        "https://example.org/<script>alert(1)</script>",
-        '<a href="javascript:alert(1)">x</a>',
-        "{{ 7|add:'7' }}{% load x %}",
-    ],
+    one_in(
+        3,
+        [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            'https://example.org/"onmouseover="alert(1)',
+            "https://example.org/<script>alert(1)</script>",
+            '<a href="javascript:alert(1)">x</a>',
+            "{{ 7|add:'7' }}{% load x %}",
+        ],
+    ),
 )
 def test_script_in_a_comment_is_only_text(public: Item, as_charlie: Client, evil: str) -> None:
     page = say(as_charlie, public, evil)
@@ -79,7 +83,7 @@ def test_names_and_words_of_every_plane_are_kept(public: Item, charlie: User, as
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "\u200b\u2060", "\u3164\u2800", "x" * 2001, "x" * 100_000, "a\x00b"]
+    "text", one_in(3, ["", "   ", "\u200b\u2060", "\u3164\u2800", "x" * 2001, "x" * 100_000, "a\x00b"])
 )
 def test_nothing_and_too_much_come_back_with_a_sentence(public: Item, as_charlie: Client, text: str) -> None:
     for headers in ({}, {"HX-Request": "true"}):

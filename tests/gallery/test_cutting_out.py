@@ -13,6 +13,7 @@ from gallery.studio import batches
 from predictions import catalogue
 from predictions.models import Prediction, Price
 from tests.gallery.pictures import many_items, picture_item
+from tests.share import one_in
 
 HTMX = {"HX-Request": "true"}
 REMBG = "cjwbw/rembg"
@@ -119,7 +120,7 @@ def test_a_stranger_cuts_out_nothing_of_others(as_charlie: Client, three: list[I
     assert not asked()
 
 
-@pytest.mark.parametrize("quoted", ["-1", "1e9", "٣", "9" * 400, "\0"])
+@pytest.mark.parametrize("quoted", one_in(3, ["-1", "1e9", "٣", "9" * 400, "\0"]))
 def test_what_is_no_price_is_none(as_alice: Client, three: list[Item], quoted: str) -> None:
     assert cut(as_alice, three, quoted=quoted).status_code == 200
     assert not asked()

@@ -11,6 +11,7 @@ from django.test import Client
 from config import bodies
 from config.bodies import Refused, Unread
 from config.serving import LeanHandler
+from tests.share import one_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REFUSALS = {
@@ -48,8 +49,14 @@ def post(client: Client, path: str, status: int, **headers: str) -> tuple[int, d
     return answer.status, found, bytes(answer.body).decode()
 
 
-@pytest.mark.parametrize("status", REFUSALS)
-@pytest.mark.parametrize("path", ["/studio/make/", "/studio/form/", "/accounts/login/", "/account/tokens/"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (path, status)
+        for path in ["/studio/make/", "/studio/form/", "/accounts/login/", "/account/tokens/"]
+        for status in one_of(REFUSALS, of=path)
+    ],
+)
 def test_a_page_says_why_a_form_was_not_taken(as_alice: Client, path: str, status: int) -> None:
     answered, headers, text = post(as_alice, path, status)
     assert answered == status

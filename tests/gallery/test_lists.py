@@ -17,6 +17,7 @@ from gallery.public import views as public
 from predictions.models import Prediction, Status
 from tests import factories
 from tests.gallery.pictures import picture_item
+from tests.share import one_in
 
 _TILE = re.compile(r'href="/(?:library|gallery)/([\w-]{22})/(?:\?[^"]*)?"')
 
@@ -121,7 +122,7 @@ def test_days_are_those_of_the_readers_own_zone(alice: User, as_alice: Client) -
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "1", "1.x", ".", "-1.2", "9" * 39, "1.1.1", "٣.٤", "1" * 30 + ".1", ""]
+    "cursor", one_in(4, ["x", "1", "1.x", ".", "-1.2", "9" * 39, "1.1.1", "٣.٤", "1" * 30 + ".1", ""])
 )
 def test_a_broken_cursor_starts_at_the_beginning(alice: User, as_alice: Client, cursor: str) -> None:
     some_items(alice, 2)

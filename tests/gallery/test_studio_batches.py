@@ -19,6 +19,7 @@ from predictions.providers.base import ProviderError
 from predictions.upstreams import circuits
 from tests import factories
 from tests.gallery.pictures import picture_item
+from tests.share import one_in
 from tests.upstreams import rows
 
 SCHNELL = "lucataco/flux-schnell-lora"
@@ -124,7 +125,7 @@ def test_a_price_that_fell_or_was_never_said_holds_nobody_up(as_alice: Client, q
 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
-    [
+    one_in(2, [
         ({"prompt": "x\n" * 10_000, "each_line": "on"}, "The list has 10000 prompts: at most 64 at once."),
         ({"prompt": "x" * 100_001, "each_line": "on"}, "The list is too long: at most 100000 characters."),
         ({"prompt": "x\n" * 30, "each_line": "on", "seed_count": "3"}, "30 prompts with 3 seeds each are too many"),
@@ -135,7 +136,7 @@ def test_a_price_that_fell_or_was_never_said_holds_nobody_up(as_alice: Client, q
         ({"seed_count": "2", "seed": "lucky"}, "Seed takes a number. You gave lucky."),
         ({"prompt": "fine\nbad\x00", "each_line": "on"}, "Prompt 2 of the list:"),
         ({"prompt": " \n ", "each_line": "on"}, "Write what the picture should show."),
-    ],
+    ]),
 )  # fmt: skip
 def test_what_is_no_batch_is_refused_with_a_sentence(
     as_alice: Client, fields: dict[str, str], sentence: str

@@ -22,6 +22,7 @@ from predictions.running import chores
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.gallery.test_lists import some_items, tiles_of
+from tests.share import one_in
 
 
 def files_on_disk() -> int:
@@ -109,7 +110,7 @@ def test_a_toast_undoes_without_scripts(item: Item, as_alice: Client) -> None:
     assert not in_trash(item)
 
 
-@pytest.mark.parametrize("at", ["", "0", "x", "9" * 17, "9" * 40, "-1"])
+@pytest.mark.parametrize("at", one_in(3, ["", "0", "x", "9" * 17, "9" * 40, "-1"]))
 def test_a_moment_that_is_none_brings_nothing_back(item: Item, as_alice: Client, at: str) -> None:
     put(item)
     answer = as_alice.post("/library/restore/", {"at": at}, headers={"Accept": "application/json"})

@@ -21,6 +21,7 @@ from gallery.moderation.desk import lists
 from tests import factories
 from tests.gallery.moderation.conftest import complain, make_moderator
 from tests.gallery.pictures import picture_item
+from tests.share import one_in
 
 DESK = "/admin/moderation/"
 
@@ -46,14 +47,12 @@ def test_the_desk_shows_the_case_with_all_that_a_moderator_needs(
     assert f"{DESK}{case.pk}/picture/medium/" in page
 
 
-@pytest.mark.parametrize("path", ["", "{n}/", "{n}/panel/", "{n}/picture/medium/", "news/", "?tab=closed"])
-def test_only_moderators_enter(
-    case: Case, path: str, client: Client, as_alice: Client, as_ada: Client
-) -> None:
-    address = DESK + path.format(n=case.pk)
-    assert as_ada.get(address).status_code == 200
-    assert client.get(address).status_code == 302
-    assert as_alice.get(address).status_code in (302, 403)
+def test_only_moderators_enter(case: Case, client: Client, as_alice: Client, as_ada: Client) -> None:
+    for path in ("", "{n}/", "{n}/panel/", "{n}/picture/medium/", "news/", "?tab=closed"):
+        address = DESK + path.format(n=case.pk)
+        assert as_ada.get(address).status_code == 200, path
+        assert client.get(address).status_code == 302, path
+        assert as_alice.get(address).status_code in (302, 403), path
 
 
 def test_who_may_look_may_not_decide(case: Case, client_of: Callable[[User], Client]) -> None:
@@ -210,7 +209,7 @@ def test_bulk_passes_over_what_is_no_case_or_decided(
     assert "Select cases first" in as_ada.post(f"{DESK}bulk/", {"deed": "hide"}, follow=True).content.decode()
 
 
-@pytest.mark.parametrize("deed", ["", "nothing", "restore", "hide\x00"])
+@pytest.mark.parametrize("deed", one_in(3, ["", "nothing", "restore", "hide\x00"]))
 def test_a_deed_that_is_none_decides_nothing(case: Case, as_ada: Client, deed: str) -> None:
     decide(as_ada, case, deed)
     assert Case.objects.get(pk=case.pk).decided_at is None

@@ -25,6 +25,7 @@ from predictions.figures import days as summing
 from predictions.models import QueueLook, Status, Upstream, UsageDay
 from tests import factories
 from tests.csv_files import rows_of
+from tests.share import one_in
 from tests.upstreams import rows
 
 pytestmark = pytest.mark.django_db
@@ -124,13 +125,16 @@ def test_the_page_shows_the_figures_and_how_they_changed(boss: Client, busy: Non
 
 @pytest.mark.parametrize(
     "query",
-    [
-        "from=2026-02-30&to=2026-03-01",
-        "from=2026-05-02&to=2026-05-01",
-        "from=9999-01-01&to=9999-01-02",
-        "from=x",
-        "to=\x00",
-    ],
+    one_in(
+        3,
+        [
+            "from=2026-02-30&to=2026-03-01",
+            "from=2026-05-02&to=2026-05-01",
+            "from=9999-01-01&to=9999-01-02",
+            "from=x",
+            "to=\x00",
+        ],
+    ),
 )
 def test_dates_that_are_no_period_are_said_to_be_none(boss: Client, query: str) -> None:
     page = boss.get(f"{PAGE}?{query}")

@@ -19,6 +19,7 @@ from gallery.operations import announcing as desk
 from gallery.operations import house
 from predictions.models import Prediction, Status
 from tests import factories
+from tests.share import one_in
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -71,21 +72,24 @@ def test_rules_are_saved_and_each_change_is_on_record_with_what_was_before(boss:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("billing_zone", "Mars/Olympus"),
-        ("billing_zone", "../../etc/passwd"),
-        ("welcome_credits", "-1"),
-        ("welcome_credits", "1e9"),
-        ("low_balance", "99999999999"),
-        ("sign_ups_per_network", "-4"),
-        ("evidence_days", "1000000"),
-        ("registration", "everybody"),
-        ("switches_on", ["no-such-feature"]),
-        ("refused_networks", "203.0.113.0/24 everybody"),
-        ("refused_networks", "127.0.0.0/8"),
-        ("refused_networks", "0.0.0.0/0"),
-        ("refused_networks", " ".join(f"198.51.{n // 256}.{n % 256}" for n in range(501))),
-    ],
+    one_in(
+        2,
+        [
+            ("billing_zone", "Mars/Olympus"),
+            ("billing_zone", "../../etc/passwd"),
+            ("welcome_credits", "-1"),
+            ("welcome_credits", "1e9"),
+            ("low_balance", "99999999999"),
+            ("sign_ups_per_network", "-4"),
+            ("evidence_days", "1000000"),
+            ("registration", "everybody"),
+            ("switches_on", ["no-such-feature"]),
+            ("refused_networks", "203.0.113.0/24 everybody"),
+            ("refused_networks", "127.0.0.0/8"),
+            ("refused_networks", "0.0.0.0/0"),
+            ("refused_networks", " ".join(f"198.51.{n // 256}.{n % 256}" for n in range(501))),
+        ],
+    ),
 )
 def test_a_rule_that_cannot_be_changes_nothing_and_names_its_field(
     boss: Client, name: str, value: Any
