@@ -20,6 +20,7 @@ from PIL import Image
 
 from accounts import credits, tokens
 from accounts.models import MICRO, Account, LedgerEntry, User
+from accounts.prepared import Prepared
 from gallery.models import Item, ShareLink
 from predictions import room
 from predictions.files import uploads
@@ -37,6 +38,7 @@ from predictions.models import (
 from predictions.models.prediction import LIVE
 
 _count = itertools.count(1)
+_ACCOUNT = Prepared[Account](lambda pk: Account.objects.filter(pk=pk)[:1], pk=int)
 
 INPUT_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -80,7 +82,9 @@ def make_staff(username: str = "boss", **fields: Any) -> User:
 def account_of(user: User) -> Account:
     """The user's account as the database has it now."""
     assert user.account_id is not None
-    return Account.objects.get(pk=user.account_id)
+    account = _ACCOUNT.first(pk=user.account_id)
+    assert account is not None
+    return account
 
 
 def give(user: User, credit: float) -> LedgerEntry:
@@ -190,6 +194,13 @@ def picture(width: int = 64, height: int = 48, colour: str = "#c03020", form: st
 
 def make_stored_file(content: bytes | None = None, *, key: str = "", **fields: Any) -> StoredFile:
     """A kept file with its bytes in the storage, its size and its digest."""
+    file = new_stored_file(content, key=key, **fields)
+    file.save(force_insert=True)
+    return file
+
+
+def new_stored_file(content: bytes | None = None, *, key: str = "", **fields: Any) -> StoredFile:
+    """The same, but that its row is still to be saved: several go at once."""
     content = picture() if content is None else content
     key = key or f"outputs/te/st/{next(_count):08d}.png"
     storages["outputs"].save(key, ContentFile(content))
@@ -202,7 +213,7 @@ def make_stored_file(content: bytes | None = None, *, key: str = "", **fields: A
         "height": 48,
         **fields,
     }
-    return StoredFile.objects.create(key=key, **values)
+    return StoredFile(key=key, **values)
 
 
 def stored(file: StoredFile) -> bytes:
@@ -223,8 +234,13 @@ def make_output(prediction: Prediction, *, file: StoredFile | None = None, **fie
         **fields,
     }
     output = Output.objects.create(prediction=prediction, file=file or make_stored_file(), **values)
-    own = [one for one in (output.file, output.small, output.medium) if one is not None]
-    StoredFile.objects.filter(pk__in=[one.pk for one in own]).update(account=prediction.account_id)
+    own = [
+        one
+        for one in (output.file, output.small, output.medium)
+        if one is not None and one.account_id != prediction.account_id
+    ]
+    if own:
+        StoredFile.objects.filter(pk__in=[one.pk for one in own]).update(account=prediction.account_id)
     for one in own:
         one.account_id = prediction.account_id
     room.recount(prediction.account_id)

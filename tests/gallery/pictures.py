@@ -39,7 +39,9 @@ def paint(width: int, height: int, seed: int) -> Image.Image:
 
 def stored(image: Image.Image, form: str = "WEBP") -> StoredFile:
     """The picture as a kept file."""
-    return _kept(_encoded(image, form), image.size, form)
+    file = _new(_encoded(image, form), image.size, form)
+    file.save(force_insert=True)
+    return file
 
 
 def _encoded(image: Image.Image, form: str = "WEBP", quality: int = 80) -> bytes:
@@ -48,10 +50,10 @@ def _encoded(image: Image.Image, form: str = "WEBP", quality: int = 80) -> bytes
     return buffer.getvalue()
 
 
-def _kept(content: bytes, size: tuple[int, int], form: str = "WEBP") -> StoredFile:
+def _new(content: bytes, size: tuple[int, int], form: str = "WEBP", **fields: Any) -> StoredFile:
     width, height = size
-    return factories.make_stored_file(
-        content, content_type=f"image/{form.lower()}", width=width, height=height
+    return factories.new_stored_file(
+        content, content_type=f"image/{form.lower()}", width=width, height=height, **fields
     )
 
 
@@ -88,7 +90,8 @@ def picture_output(
 ) -> Any:
     """An output with both thumbnails, dominant colour and blur."""
     looks = _looks(width, height, seed)
-    file, small, medium = (_kept(*one) for one in looks.files)
+    files = [_new(*one, account_id=prediction.account_id) for one in looks.files]
+    file, small, medium = StoredFile.objects.bulk_create(files)
     return factories.make_output(
         prediction,
         file=file,

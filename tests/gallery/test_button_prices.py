@@ -16,6 +16,7 @@ from accounts.organizations import founding
 from gallery.studio import batches
 from predictions.models import Prediction, Price, Version
 from tests import factories, fakes
+from tests.share import short_or_whole
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -115,7 +116,11 @@ def held_by(*references: str) -> int:
     return sum(row.held_delta for row in rows)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=short_or_whole(12, 40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(said=PRICES, wish=FORMS, percent=st.sampled_from([100, 100, 0, 33, 250]), shared=st.booleans())
 def test_the_button_says_what_is_held(
     alice: User,

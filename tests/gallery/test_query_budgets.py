@@ -22,7 +22,7 @@ from predictions.models import Prediction, Status, Version
 from tests import factories
 from tests.share import one_in, short_or_whole
 
-MANY = short_or_whole(15, 45)
+MANY = short_or_whole(7, 45)
 LONG = "a very long prompt " * 50
 MEMBERS_LISTS = [
     "/library/", "/library/?q=prompt", "/library/?show=public", "/library/?model={model}", "/library/?liked=1",
@@ -138,7 +138,7 @@ def asked(client: Client, path: str, *, is_known: bool = False) -> list[str]:
 
 def grown(house: House, looks: list[tuple[Client, str]]) -> list[tuple[str, int, int]]:
     """The lists that ask more for many pictures than for few, with both numbers."""
-    looks = one_in(4, looks, lambda look: look[1])
+    looks = one_in(6, looks, lambda look: look[1])
     house.add(3)
     few = [len(asked(client, house.path(path))) for client, path in looks]
     house.add(MANY)
@@ -175,7 +175,7 @@ def test_lists_of_tiles_read_no_column_that_nobody_sees(
     looks = [(reader if "following" in path else owner, path) for path in MEMBERS_LISTS]
     read = [
         (path, found.group())
-        for who, path in one_in(2, [*looks, *((client, path) for path in PUBLIC_LISTS)], lambda look: look[1])
+        for who, path in one_in(4, [*looks, *((client, path) for path in PUBLIC_LISTS)], lambda look: look[1])
         if _TILES.search(path)
         for query in asked(who, house.path(path))
         if "gallery_item" in query and (found := _UNSEEN.search(query))

@@ -119,10 +119,10 @@ def test_only_its_owner_gets_it(alice: User, bob: User, client_of: ClientOf) -> 
     assert Client().get(f"/api/exports/{export.public_id}/download", headers=headers).status_code == 404
 
 
-def test_asked_for_a_hundred_times_it_is_made_once(alice: User, client_of: ClientOf) -> None:
+def test_asked_for_again_and_again_it_is_made_once(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     just_signed_in(client)
-    for _n in range(100):
+    for _n in range(12):
         assert client.post("/account/export/").status_code == 302
     assert Export.objects.count() == 1
     assert exporting.make_next() and not exporting.make_next()
