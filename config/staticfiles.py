@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 log = structlog.get_logger(__name__)
@@ -21,6 +24,24 @@ _IMPORT = (
     r"""(?P<matched>(?P<before>\b(?:from|import)\s*\(?\s*)"(?P<url>\.{1,2}/[^"]+)")""",
     '%(before)s"%(url)s"',
 )
+
+
+class _Compressor(Compressor):
+    """Compresses each content once: most files lie there under two names.
+
+    Not source maps: the largest of all, which no page loads.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"extensions": (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")})
+        self._done: dict[bytes, bytes] = {}
+
+    def compress_gzip(self, data: bytes) -> bytes:
+        """The data as gzip."""
+        name = hashlib.sha256(data).digest()
+        if name not in self._done:
+            self._done[name] = super().compress_gzip(data)
+        return self._done[name]
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
@@ -42,6 +63,15 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
                 _MISSED.add(name)
                 log.error("static_file_not_collected", file=name)
             return str(self.clean_name(name))
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        """What compresses the files of one collection."""
+        return _Compressor(**options)
+
+    def compress_files(self, paths: set[str]) -> Iterator[tuple[str, str]]:
+        """Compress them; what was compressed is kept in memory no longer than that takes."""
+        yield from super().compress_files(paths)
+        del self.compressor
 
 
 def collect() -> None:

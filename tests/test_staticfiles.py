@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,19 @@ def test_a_module_asks_for_its_neighbours_by_their_hashed_names(hashed: HashedSt
 def test_what_others_import_is_left_as_it_is(hashed: HashedStaticFiles) -> None:
     with hashed.open(hashed.stored_name("theirs/odd.js")) as file:
         assert b'"./nowhere.js"' in file.read()
+
+
+def test_each_name_of_a_file_lies_there_compressed_and_source_maps_do_not(tmp_path: Path) -> None:
+    for name in ("long.css", "long.css.map"):
+        (tmp_path / name).write_text("a { color: red; }\n" * 500)
+    storage = HashedStaticFiles(location=str(tmp_path), base_url="/static/")
+    plain = FileSystemStorage(location=str(tmp_path))
+    list(storage.post_process({name: (plain, name) for name in ("long.css", "long.css.map")}))
+    compressed = sorted(tmp_path.glob("*.gz"))
+    assert len(compressed) == 2 and not [path for path in compressed if ".map" in path.name]
+    assert {gzip.decompress(path.read_bytes()) for path in compressed} == {
+        (tmp_path / "long.css").read_bytes()
+    }
 
 
 def test_every_import_of_ours_names_a_file_that_exists() -> None:
