@@ -19,6 +19,7 @@ from accounts.models import MICRO, ApiToken, LedgerEntry, User
 from accounts.models.tokens import all_scopes
 from predictions.models import Status, Version
 from tests import factories
+from tests.share import one_of
 
 ClientOf = Callable[[User], Client]
 
@@ -199,8 +200,8 @@ def test_a_bad_limit_is_told_beside_its_field(
 ) -> None:
     row, _plain = tokens.issue(alice, "mine")
     client = client_of(alice)
-    for path in ("/account/tokens/", f"/account/tokens/{row.pk}/"):
-        page = client.post(path, limits(**{field: value}))
+    for path in one_of(("", f"{row.pk}/"), bool, of=(field, value)):
+        page = client.post(f"/account/tokens/{path}", limits(**{field: value}))
         assert page.status_code == 422 and list(page.context["form"].errors) == [field]
         assert '<details class="more terms" open>' in page.content.decode()
     row.refresh_from_db()

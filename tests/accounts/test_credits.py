@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from accounts import credits
 from accounts.models import MICRO, Account, AppendOnlyError, LedgerEntry, User
 from tests import factories
+from tests.share import short_or_whole
 
 
 def sums(account: Account) -> tuple[int, int]:
@@ -33,7 +34,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=short_or_whole(15, 60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_it_adds_up_after_any_order_of_movements(charlie: User, steps: list[tuple[str, int]]) -> None:
     with transaction.atomic():

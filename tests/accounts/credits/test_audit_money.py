@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 from accounts import audit, audit_ledger, credits
 from accounts.models import AuditMark, CodeBatch, Gift, LedgerEntry, Purchase, RedeemCode, Redemption, User
 from tests import factories
+from tests.share import one_in
 
 pytestmark = pytest.mark.django_db
 
@@ -149,17 +151,17 @@ def test_a_quick_one_begins_where_the_last_one_was_content(
 def test_its_portions_miss_no_row(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts = [factories.account_of(alice), factories.account_of(bob)]
     rows = [credits.grant(accounts[n % 2], 1).pk for n in range(12)]
-    for size in (1, 2, 5, 100):
+    for size, row in one_in(4, itertools.product((1, 2, 5, 100), (0, 5, 11))):
         monkeypatch.setattr(audit_ledger, "PORTION", size)
         assert found() == []
-        for row in (rows[0], rows[5], rows[-1]):
-            sql("UPDATE accounts_ledgerentry SET balance_after = balance_after + 1 WHERE id = %s", row)
-            follower = (
-                LedgerEntry.objects.filter(account=LedgerEntry.objects.get(pk=row).account, pk__gt=row)
-                .order_by("pk")
-                .first()
-            )
-            expected = [row, *([follower.pk] if follower else [])]
-            lines = [line for line in found() if line.startswith("ledger row")]
-            assert [int(line.split()[2]) for line in lines] == expected
-            sql("UPDATE accounts_ledgerentry SET balance_after = balance_after - 1 WHERE id = %s", row)
+        number = rows[row]
+        sql("UPDATE accounts_ledgerentry SET balance_after = balance_after + 1 WHERE id = %s", number)
+        follower = (
+            LedgerEntry.objects.filter(account=LedgerEntry.objects.get(pk=number).account, pk__gt=number)
+            .order_by("pk")
+            .first()
+        )
+        expected = [number, *([follower.pk] if follower else [])]
+        lines = [line for line in found() if line.startswith("ledger row")]
+        assert [int(line.split()[2]) for line in lines] == expected
+        sql("UPDATE accounts_ledgerentry SET balance_after = balance_after - 1 WHERE id = %s", number)

@@ -97,20 +97,27 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-@pytest.mark.parametrize("login", ["alice", "nobody", "nobody@example.org"])
-def test_the_sixth_wrong_password_from_one_network_waits_whoever_is_named(alice: User, login: str) -> None:
-    assert guesses(login) == ["wrong"] * 5 + ["wait"]
+def test_the_sixth_wrong_password_from_one_network_waits(alice: User) -> None:
+    assert guesses() == ["wrong"] * 5 + ["wait"]
     assert SignIn.objects.filter(succeeded=False).count() == 5
 
 
+@pytest.mark.usefixtures("few_tries")
+@pytest.mark.parametrize("login", ["nobody", "nobody@example.org"])
+def test_so_it_does_whoever_is_named(alice: User, login: str) -> None:
+    assert guesses(login) == ["wrong"] * attempts.OF_PAIR[0] + ["wait"]
+
+
+@pytest.mark.usefixtures("few_tries")
 def test_the_wait_is_told_in_minutes(alice: User) -> None:
     guesses()
     answer = Client().post("/accounts/login/", {"login": "alice", "password": "wrong"}, REMOTE_ADDR=HERE)
     assert "Try again in 5 minutes, or reset your password by e-mail" in answer.content.decode()
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_nobody_is_locked_out_by_wrong_passwords_from_elsewhere(alice: User) -> None:
-    assert guesses(times=7)[-1] == "wait"
+    assert guesses()[-1] == "wait"
     assert guess(Client(), password=PASSWORD) == "wait", "the network that guessed waits"
     assert guess(Client(), password=PASSWORD, address=THERE) == "in"
 
@@ -139,40 +146,41 @@ def page_of(login: str, address: str = HERE) -> str:
     return re.sub(r"\b(\w{64}|[0-9a-f-]{32,36})\b", "", text).replace(login, "LOGIN")
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_too_many_by_one_name_tell_nobody_whose_an_address_is(
     alice: User, bob: User, hashed: list[str]
 ) -> None:
+    most = attempts.OF_PAIR[0]
     assert guesses("alice")[-1] == "wait"
     names = (alice.email, bob.email, "nobody@example.org")
     pages: list[list[str]] = []
     hashes: list[int] = []
     for name in names:
         hashed.clear()
-        pages.append([page_of(name) for _try in range(6)])
+        pages.append([page_of(name) for _try in range(most + 1)])
         hashes.append(len(hashed))
-    assert pages[0] == pages[1] == pages[2] and hashes == [5, 5, 5]
-    assert WAITS in pages[0][5] and WAITS not in pages[0][4]
+    assert pages[0] == pages[1] == pages[2] and hashes == [most] * 3
+    assert WAITS in pages[0][most] and WAITS not in pages[0][most - 1]
 
 
 def test_nor_do_those_of_many_networks(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "OF_MEMBER", (4, 3600))
-    assert [guess(Client(), address=f"192.0.2.{n}") for n in range(5)] == ["wrong"] * 4 + ["wait"]
+    monkeypatch.setattr(attempts, "OF_MEMBER", (2, 3600))
+    assert [guess(Client(), address=f"192.0.2.{n}") for n in range(3)] == ["wrong"] * 2 + ["wait"]
     pages = [page_of(name, THERE) for name in (alice.email, bob.email, "nobody@example.org")]
     assert pages[0] == pages[1] == pages[2] and WAITS not in pages[0]
     assert guess(Client(), alice.email, PASSWORD, THERE) == "wrong"
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_names_of_nobody_are_counted_alike_however_they_are_written() -> None:
-    assert [guess(Client(), name) for name in ["no", "NO", " no", "No", "nO", "no"]] == ["wrong"] * 5 + [
-        "wait"
-    ]
+    assert [guess(Client(), name) for name in ["NO", " no", "No"]] == ["wrong"] * 2 + ["wait"]
 
 
 @pytest.fixture
 def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer passwords than in service are compared a minute, so that fewer pages are drawn until one waits."""
-    monkeypatch.setattr(attempts, "OF_WORK", (6, 60))
-    monkeypatch.setattr(attempts, "OF_WORK_OF_NETWORK", (10, 60))
+    monkeypatch.setattr(attempts, "OF_WORK", (3, 60))
+    monkeypatch.setattr(attempts, "OF_WORK_OF_NETWORK", (5, 60))
 
 
 @pytest.mark.usefixtures("little_work")
@@ -191,8 +199,8 @@ def test_of_many_names_from_one_network_so_many_passwords_are_compared_a_minute(
 ) -> None:
     device, most = known(), attempts.OF_WORK_OF_NETWORK[0]
     hashed.clear()
-    done = [guess(Client(), f"nobody{number}") for number in range(most + 5)]
-    assert done == ["wrong"] * most + ["busy"] * 5 and len(hashed) == most
+    done = [guess(Client(), f"nobody{number}") for number in range(most + 2)]
+    assert done == ["wrong"] * most + ["busy"] * 2 and len(hashed) == most
     assert guess(Client(), password=PASSWORD, address=THERE) == "in"
     assert guess(device, password=PASSWORD) == "in", "no neighbour keeps a known device waiting"
 
@@ -222,10 +230,10 @@ def test_with_no_place_to_hash_nothing_is_looked_at_or_counted(
 @pytest.mark.django_db(transaction=True)
 def test_right_passwords_at_once_never_pass_for_guesses(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "ROOM", hashing.Room(hashing.MOST, 8))
-    # However long twelve hashes take here.
+    # However long eight hashes take here.
     monkeypatch.setattr(hashing, "WAIT_S", 120.0)
-    done = together([partial(guess, Client(), password=PASSWORD) for _try in range(12)])
-    assert done == ["in"] * 12
+    done = together([partial(guess, Client(), password=PASSWORD) for _try in range(8)])
+    assert done == ["in"] * 8
 
 
 @pytest.mark.django_db(transaction=True)
@@ -233,14 +241,14 @@ def test_of_many_tries_at_once_five_passwords_are_compared(
     alice: User, compared: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "ROOM", hashing.Room(24, 0))
-    # Fewer than are compared a minute: what has to wait gives its place there back, but only then.
-    tries = attempts.OF_WORK[0] - 2
+    tries = 9
     done = together([partial(guess, Client()) for _try in range(tries)])
     assert (done.count("wrong"), done.count("wait"), len(compared)) == (5, tries - 5, 5)
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_a_neighbour_who_guesses_at_many_names_keeps_nobody_else_waiting(alice: User, bob: User) -> None:
-    for number in range(12):
+    for number in range(4):
         guess(Client(), f"nobody{number}")
     guesses("bob")
     assert guess(Client(), password=PASSWORD) == "in"
@@ -249,9 +257,9 @@ def test_a_neighbour_who_guesses_at_many_names_keeps_nobody_else_waiting(alice: 
 def test_a_network_that_never_stops_waits_but_not_on_known_devices(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "OF_NETWORK", (6, 600))
+    monkeypatch.setattr(attempts, "OF_NETWORK", (3, 600))
     device = known()
-    assert [guess(Client(), f"nobody{number}") for number in range(7)] == ["wrong"] * 6 + ["wait"]
+    assert [guess(Client(), f"nobody{number}") for number in range(4)] == ["wrong"] * 3 + ["wait"]
     assert guess(Client(), password=PASSWORD) == "wait"
     assert guess(device, password=PASSWORD) == "in"
 
@@ -259,20 +267,22 @@ def test_a_network_that_never_stops_waits_but_not_on_known_devices(
 def test_many_networks_together_have_a_limit_for_each_member_but_not_on_known_devices(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "OF_MEMBER", (4, 3600))
+    monkeypatch.setattr(attempts, "OF_MEMBER", (2, 3600))
     device = known()
-    assert [guess(Client(), address=f"192.0.2.{n}") for n in range(5)] == ["wrong"] * 4 + ["wait"]
+    assert [guess(Client(), address=f"192.0.2.{n}") for n in range(3)] == ["wrong"] * 2 + ["wait"]
     assert guess(Client(), password=PASSWORD, address=THERE) == "wait"
     assert guess(device, password=PASSWORD, address=THERE) == "in"
     assert guess(Client(), "bob", PASSWORD, THERE) == "in"
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_the_right_password_is_no_try_that_counts(alice: User) -> None:
-    assert {guess(Client(), password=PASSWORD) for _time in range(7)} == {"in"}
+    assert {guess(Client(), password=PASSWORD) for _time in range(4)} == {"in"}
     assert not Throttle.objects.filter(count__gt=0).exclude(what="work").exists()
 
 
-def test_a_known_device_has_a_limit_too(alice: User) -> None:
+def test_a_known_device_has_a_limit_too(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "OF_DEVICE", (3, 900))
     device, most = known(), attempts.OF_DEVICE[0]
     done = [guess(device, address=f"192.0.2.{number}") for number in range(most + 1)]
     assert done == ["wrong"] * most + ["wait"]
@@ -344,11 +354,11 @@ def test_who_sets_a_new_password_by_mail_need_not_wait(alice: User) -> None:
 
 
 def test_a_member_is_told_once_that_somebody_guesses(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "TOLD_FROM", 7)
+    monkeypatch.setattr(attempts, "TOLD_FROM", 3)
     for number in range(3):
-        guesses(address=f"192.0.2.{number}", times=5)
+        guesses(address=f"192.0.2.{number}", times=2)
     told = Notice.objects.get(user=alice, kind="account.guessed")
-    assert told.params == {"n": 7} and told.mail_owed and told.link == "/accounts/sessions/"
+    assert told.params == {"n": 3} and told.mail_owed and told.link == "/accounts/sessions/"
 
 
 def test_ones_own_slips_on_a_known_device_are_told_to_nobody(
@@ -361,10 +371,10 @@ def test_ones_own_slips_on_a_known_device_are_told_to_nobody(
     assert not Notice.objects.exists()
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_no_number_of_keys_in_the_caches_brings_more_tries(alice: User) -> None:
-    assert guesses(times=5) == ["wrong"] * 5
-    for number in range(1000):
-        cache.set(f"credentials-{number}", True, 3600)
+    assert guesses(times=2) == ["wrong"] * 2
+    # As if others had driven out all that there was.
     cache.clear()
     counters.cache.clear()
     assert guesses(times=1) == ["wait"]
@@ -381,11 +391,12 @@ def test_what_allauth_counts_is_driven_out_by_no_other_keys(db: None) -> None:
     assert sign_up() == 429
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_the_old_password_is_a_try_as_well(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     just_signed_in(client)
     form = {"oldpassword": "wrong", "password1": WORDS, "password2": WORDS}
-    for _try in range(5):
+    for _try in range(attempts.OF_PAIR[0]):
         assert "oldpassword" in client.post("/accounts/password/change/", form).context["form"].errors
     answer = client.post("/accounts/password/change/", {**form, "oldpassword": PASSWORD})
     assert WAITS in answer.content.decode()
@@ -393,9 +404,10 @@ def test_the_old_password_is_a_try_as_well(alice: User, client_of: ClientOf) -> 
     assert alice.check_password(PASSWORD)
 
 
+@pytest.mark.usefixtures("few_tries")
 def test_so_is_the_password_that_is_asked_for_once_more(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
-    for _try in range(5):
+    for _try in range(attempts.OF_PAIR[0]):
         client.post("/accounts/reauthenticate/", {"password": "wrong"})
     assert WAITS in client.post("/accounts/reauthenticate/", {"password": PASSWORD}).content.decode()
     assert guess(Client(), password=PASSWORD, address="127.0.0.1") == "wrong", "it is not compared"
@@ -431,7 +443,7 @@ def test_nothing_that_a_browser_says_of_a_passkey_breaks_the_page(
 ) -> None:
     client = client_of(alice)
     confirm(client, "/accounts/2fa/webauthn/add/")
-    for said in one_in(8, ODD):
+    for said in one_in(16, ODD):
         assert Client().post("/accounts/2fa/webauthn/login/", {"credential": said}).status_code == 302, said
         for path in ("/accounts/2fa/webauthn/reauthenticate/", "/accounts/2fa/webauthn/add/"):
             client.get(path)
@@ -465,10 +477,13 @@ def test_the_sixth_wrong_code_waits_from_wherever_it_comes(alice: User, secret: 
     assert SignIn.objects.filter(how="code", succeeded=False).count() == 5
 
 
-def test_a_thief_of_the_password_locks_nobody_out_where_they_have_been(alice: User, secret: str) -> None:
+def test_a_thief_of_the_password_locks_nobody_out_where_they_have_been(
+    alice: User, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "OF_CODES", ((2, 300), (30, 86400)))
     own = Client()
     assert try_code(own, totp(secret, ahead=1), THERE) == "in"
-    for _try in range(5):
+    for _try in range(2):
         try_code(Client())
     spare = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()[0]
     assert try_code(Client(), spare, THERE) == "wait" and try_code(leave(own), spare, THERE) == "in"
@@ -494,14 +509,14 @@ def test_there_is_an_end_to_codes_for_the_day(
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_codes_at_once_five_are_compared(alice: User, secret: str) -> None:
-    clients = [Client() for _try in range(8)]
+    clients = [Client() for _try in range(7)]
     for client in clients:
         guess(client, password=PASSWORD)
 
     def code(client: Client) -> int:
         return client.post("/accounts/2fa/authenticate/", {"code": "000000"}, REMOTE_ADDR=HERE).status_code
 
-    assert together([partial(code, client) for client in clients]) == [200] * 8
+    assert together([partial(code, client) for client in clients]) == [200] * 7
     assert SignIn.objects.filter(how="code", succeeded=False).count() == 5
 
 

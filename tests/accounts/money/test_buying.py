@@ -34,6 +34,7 @@ from accounts.payments import looking
 from accounts.payments.registry import is_selling
 from tests import factories
 from tests.accounts.money.rows import make_purchase
+from tests.share import one_in
 from tests.stripe_double import KEY, SECRET, StripeDouble
 
 ClientOf = Callable[[User], Client]
@@ -478,7 +479,7 @@ def test_every_order_of_events_ends_alike(charlie: User, bought: Purchase, doubl
         double.refunded(bought.session, 100),
         double.refunded(bought.session, 250),
     ]
-    for number, events in enumerate(itertools.permutations(told)):
+    for number, events in one_in(2, enumerate(itertools.permutations(told)), lambda one: one[0]):
         PaymentEvent.objects.all().delete()
         start = balance(charlie)
         purchase = make_purchase(charlie, session=f"cs_{number}")

@@ -19,7 +19,6 @@ from accounts.payments import events
 from accounts.payments.base import Event, What
 from gallery.leaving import closing, erasing
 from predictions import lifecycle, refusals, submit
-from predictions.models import Version
 from tests import factories
 from tests.accounts.money.rows import make_codes, make_purchase
 
@@ -88,10 +87,10 @@ def test_what_is_on_hold_while_its_payment_is_returned_is_taken_when_it_comes_ba
 
 @pytest.mark.usefixtures("provider")
 def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_canceled(
-    charlie: User, version: Version
+    charlie: User,
 ) -> None:
     purchase = paid(charlie)
-    account = factories.account_of(charlie)
+    account, version = factories.account_of(charlie), factories.make_version(price=15 * MICRO)
     request = submit.Request(account, charlie, version, {"prompt": "a lighthouse"})
     made = []
     with pytest.raises(refusals.InsufficientCredit):

@@ -76,8 +76,9 @@ def test_a_period_has_its_rows_and_no_others(
     since = (DAY + timedelta(days=first)).replace(hour=0)
     until = (DAY + timedelta(days=last + 1)).replace(hour=0)
     wanted = [row.pk for row in year[first : last + 1]][::-1]
-    assert found(charlie, Filters(since=since, until=until), 7) == wanted
-    assert found(charlie, Filters(since=since, until=until, kind="grant"), 7) == wanted
+    size = max(3, len(wanted) // 4)
+    assert found(charlie, Filters(since=since, until=until), size) == wanted
+    assert found(charlie, Filters(since=since, until=until, kind="grant"), size) == wanted
     assert found(charlie, Filters(since=since, until=until, kind="gift")) == []
 
 
@@ -258,27 +259,15 @@ def test_filters_that_make_no_sense_break_nothing(
     assert client.get("/api/ledger", query).status_code in {200, 400}
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "=1+1",
-        "+1",
-        "-1",
-        "@SUM(A1)",
-        "\tx",
-        "\rx",
-        '=HYPERLINK("http://x")',
-        "  =1",
-        "＝1",
-        "|calc",
-        'a"b,c\nd',
-    ],
-)
-def test_no_cell_is_a_formula_here_or_at_the_desk(
-    alice: User, staff: User, client_of: ClientOf, reason: str
-) -> None:
+FORMULAS = (
+    "=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("http://x")', "  =1", "＝1", "|calc", 'a"b,c\nd',
+)  # fmt: skip
+
+
+def test_no_cell_is_a_formula_here_or_at_the_desk(alice: User, staff: User, client_of: ClientOf) -> None:
     account = factories.account_of(alice)
-    dated(account, DAY, reason=reason)
+    for reason in FORMULAS:
+        dated(account, DAY, reason=reason)
     User.objects.filter(pk=alice.pk).update(username="=cmd")
     Account.objects.filter(pk=account.pk).update(name="=cmd")
     make_purchase(alice)

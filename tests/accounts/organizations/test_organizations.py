@@ -19,6 +19,7 @@ from gallery.models import Collection
 from gallery.notices import mailing
 from predictions import catalogue
 from tests import factories
+from tests.share import one_of
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -207,6 +208,7 @@ def test_the_limit_is_tripped_by_a_request(alice: User, bob: User) -> None:
     assert "limit" in answer.json()["detail"]
 
 
+ROLES = ("owner", "billing", "member")
 # Addresses, how and with what they are asked, and the roles that are let in. The others are refused with words: 403.
 DEEDS: list[tuple[str, str, dict[str, Any], set[str]]] = [
     ("GET", "/account/", {}, {"owner", "billing"}),
@@ -236,8 +238,11 @@ DEEDS: list[tuple[str, str, dict[str, Any], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("role", ["owner", "billing", "member"])
-@pytest.mark.parametrize(("method", "path", "data", "allowed"), DEEDS)
+# Each by one of the three roles in a run.
+@pytest.mark.parametrize(
+    ("method", "path", "data", "allowed", "role"),
+    [(*deed, role) for deed in DEEDS for role in one_of(ROLES, of=deed[:2])],
+)
 def test_each_page_is_for_its_roles(
     method: str, path: str, data: dict[str, Any], allowed: set[str], role: str, alice: User, bob: User,
     client_of: ClientOf,
@@ -293,8 +298,15 @@ API: list[tuple[str, str, dict[str, Any], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("role", ["owner", "billing", "member"])
-@pytest.mark.parametrize(("method", "path", "body", "allowed"), API)
+@pytest.mark.parametrize(
+    ("method", "path", "body", "allowed", "role"),
+    [
+        # By the names that `tests/either.txt` has.
+        pytest.param(*asked, role, id=f"{asked[0]}-{asked[1]}-body{number}-allowed{number}-{role}")
+        for number, asked in enumerate(API)
+        for role in one_of(ROLES, of=asked[:2])
+    ],
+)
 def test_the_api_keeps_to_the_same_roles(
     method: str, path: str, body: dict[str, Any], allowed: set[str], role: str, alice: User, bob: User, charlie: User
 ) -> None:  # fmt: skip

@@ -15,6 +15,7 @@ from predictions.models import Version
 from tests import factories
 from tests.accounts.organizations.test_organizations import bearer, club_of
 from tests.fakes import provider
+from tests.share import one_of
 
 __all__ = ["provider"]
 
@@ -45,8 +46,10 @@ def limited(club: Account, user: User, credit: float | None) -> Membership:
     return member
 
 
-@pytest.mark.parametrize("role", ["owner", "billing", "member"])
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [(path, role) for path in PAGES for role in (*one_of(("owner", "billing"), of=path), "member")],
+)
 def test_pages_show_the_balance_to_those_who_mind_it(
     path: str, role: str, alice: User, bob: User, version: Version, client_of: ClientOf
 ) -> None:
