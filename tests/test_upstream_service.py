@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import io
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +19,8 @@ from PIL import Image
 
 from tests.houses import eventually
 from tests.receiver import Receiver
-from tests.rules import ROOT
 from tests.upstream import Upstream, UpstreamProcess, faults, painting
+from tests.upstream import __main__ as program
 from tests.upstream.faults import UnknownFault
 
 SDXL = "stability-ai/sdxl:7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc"
@@ -362,13 +361,11 @@ def test_a_killed_service_leaves_its_journal(tmp_path: Path) -> None:
         HTTP.get(process.url + "/account")
 
 
-def test_it_lists_its_faults_for_people() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.upstream", "--list"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "create|get|cancel|upload|account-429-date" in done.stdout
-    assert "output-vanish" in done.stdout
+def test_it_lists_its_faults_for_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["script/upstream", "--list"])
+    assert program.main() == 0
+    told = capsys.readouterr().out
+    assert "create|get|cancel|upload|account-429-date" in told
+    assert "output-vanish" in told

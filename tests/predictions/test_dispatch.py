@@ -29,7 +29,7 @@ def waiting(user: User, version: Version, count: int) -> list[Prediction]:
 def test_a_newcomer_is_served_among_the_next_few(
     alice: User, bob: User, version: Version, provider: FakeProvider
 ) -> None:
-    waiting(alice, version, 200)
+    waiting(alice, version, 60)
     newcomer = waiting(bob, version, 1)[0]
     chosen = [one.prediction.pk for one in lifecycle.claim_starts(2)]
     assert newcomer.pk in chosen

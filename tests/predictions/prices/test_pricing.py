@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from predictions import pricing
 from predictions.models import HostedModel, Price, Version
 from predictions.pricing import Delivered
+from tests.share import short_or_whole
 
 MICRO = 1_000_000
 PROPERTIES: dict[str, Any] = {
@@ -219,7 +220,7 @@ inputs = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=short_or_whole(100, 400), deadline=None)
 @given(prices, inputs, st.data())
 def test_whatever_comes_of_what_was_asked_costs_no_more_than_was_held(
     one: Price, wish: dict[str, Any], data: st.DataObject
@@ -236,7 +237,7 @@ def test_whatever_comes_of_what_was_asked_costs_no_more_than_was_held(
         assert charge == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=short_or_whole(50, 200), deadline=None)
 @given(prices, inputs)
 def test_one_more_output_never_costs_less(one: Price, wish: dict[str, Any]) -> None:
     here = version()
