@@ -1,4 +1,5 @@
 """Servers that several test files ask, each with a member of its own: to start one costs more than most of its tests.
+And our own source, which several look through.
 
 Files that share one run in one process of a lane (`shared_fixtures` in pyproject.toml, `tests/parallel.py`).
 """
@@ -9,8 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import rules
 from tests.houses import House, house
 from tests.server import RunningServer
+
+
+@pytest.fixture(scope="session")
+def product_source() -> list[rules.Source]:
+    """All our Python, parsed: that takes longer than what most of the rules about it ask."""
+    return rules.sources()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from django.utils.module_loading import import_string
 from tests import rules
 from tests.rules import source, sources
 
+pytestmark = pytest.mark.usefixtures("product_source")
+
 LIFECYCLE = ("predictions/lifecycle",)
 # They write columns of the same name of their own rows: of purchases, and of accounts.
 OTHER_STATUSES = (

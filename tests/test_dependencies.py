@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 from tests.rules import ROOT, source, sources
 from tests.share import one_in
 
+pytestmark = pytest.mark.usefixtures("product_source")
+
 PRODUCT = ("accounts", "predictions", "gallery", "config")
 WORK = ("tests", "benchmarks", "script")
 BROUGHT_ALONG = {"tokenizers": "tests/local/"}

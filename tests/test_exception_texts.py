@@ -9,6 +9,8 @@ import pytest
 from tests import rules
 from tests.rules import source, sources
 
+pytestmark = pytest.mark.usefixtures("product_source")
+
 FOR_PEOPLE = {
     "BadNumber", "BadRules", "BadTerm", "CannotDo", "CannotGive", "CannotImport", "CannotIssue", "CannotRedeem",
     "CannotSend", "CannotStand", "ChangedMeanwhile", "Exceeds", "HttpError", "NoSuchSize", "NotADataUri",

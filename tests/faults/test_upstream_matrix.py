@@ -179,7 +179,7 @@ def test_a_success_after_a_cancel_is_dropped_and_told_to_the_operator(world: Wor
 
 
 @pytest.mark.parametrize(
-    "fault", one_in(3, ["500*2", "drop*1", "drop-after*1", "429=1*1", "html*1", "deep*1", "empty*1"])
+    "fault", one_in(5, ["500*2", "drop*1", "drop-after*1", "429=1*1", "html*1", "deep*1", "empty*1"])
 )
 def test_a_cancel_reaches_the_service_also_where_it_first_fails(world: World, fault: str) -> None:
     world.add()
