@@ -50,6 +50,16 @@ def one_of(cases: Iterable[Case], name: Callable[[Case], Any] = repr, of: Any = 
     return [min(listed, key=lambda case: _number(of, name(case)))]
 
 
+def one_in_each(
+    share: int, cases: Iterable[Case], kind: Callable[[Case], Any], name: Callable[[Case], Any] = repr
+) -> list[Case]:
+    """About one in `share` of the cases of each kind, and at least one: a mistake in one place is still seen."""
+    kinds: dict[Any, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(kind(case), []).append(case)
+    return [case for of, alike in kinds.items() for case in one_in(share, alike, name, of=of)]
+
+
 def _number(of: Any, name: Any) -> int:
     words = (os.environ.get(TURN, ""), *((of,) if of != "" else ()), name)
     return zlib.crc32(" ".join(map(str, words)).encode())

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -22,14 +18,6 @@ OTHER_STATUSES = (
 )  # fmt: skip
 MADE_UP = "predictions/made_data.py"
 """Writes history that is made up, all of it ended, in bulk; only `manage.py demo` calls it, in an empty house."""
-
-
-def test_it_keeps_every_import_contract() -> None:
-    program = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [program, "--no-cache"], cwd=rules.ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 def test_it_changes_the_status_of_a_prediction_in_lifecycle_alone() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import share
-from tests.share import one_in, one_of, short_or_whole
+from tests.share import one_in, one_in_each, one_of, short_or_whole
 
 CASES = [f"case {number}" for number in range(400)]
 
@@ -64,3 +64,9 @@ def test_cases_are_told_apart_by_what_they_are_named_by() -> None:
 def test_of_each_thing_others_of_its_cases_are_tried() -> None:
     assert one_in(4, CASES, of="a page") != one_in(4, CASES, of="a form")
     assert one_in(4, CASES, str, of="a page") == one_in(4, CASES, "a page {}".format)
+
+
+def test_of_each_kind_one_is_always_tried() -> None:
+    cases = [(kind, number) for kind in "abc" for number in range(9)]
+    tried = one_in_each(4, cases, lambda case: case[0])
+    assert {kind for kind, _number in tried} == set("abc") and set(tried) < set(cases)

@@ -160,7 +160,7 @@ def test_two_watchers_share_the_work_and_end_each_prediction_once(
 ) -> None:
     only = house.add("only", limit=100)
     Account.objects.update(in_flight_limit=100)
-    rows = [accept(alice, version) for _ in range(40)]
+    rows = [accept(alice, version) for _ in range(20)]
     for _ in range(3):
         tasks.start()
     with watching(2):

@@ -9,6 +9,8 @@ import re
 import struct
 import time
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from accounts.models import User
@@ -48,6 +50,12 @@ def confirm(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 302 and answer["Location"].startswith("/accounts/reauthenticate/"), answer
     assert client.post(answer["Location"], {"password": "correct horse"})["Location"] == path
+
+
+def given(user: User) -> tuple[str, list[str]]:
+    """An app and recovery codes as the pages would have set them up: the secret, and the codes."""
+    TOTP.activate(user, secret := generate_totp_secret())
+    return secret, RecoveryCodes.activate(user).get_unused_codes()
 
 
 def set_up(client: Client) -> str:

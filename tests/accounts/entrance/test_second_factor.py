@@ -17,7 +17,7 @@ from accounts.entrance import second_factor
 from accounts.models import AuditEntry, SignIn, User
 from predictions.upstreams import vault
 from tests import factories
-from tests.accounts.entrance.forms import set_up, totp
+from tests.accounts.entrance.forms import given, set_up, totp
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -42,12 +42,14 @@ def signed_in(client: Client) -> bool:
 @pytest.fixture
 def protected(alice: User) -> tuple[str, list[str]]:
     """Alice has an app and recovery codes; the secret and the codes."""
+    return given(alice)
+
+
+def test_the_password_alone_opens_nothing_any_more(alice: User) -> None:
     client = Client()
     sign_in(client)
-    return set_up(client), codes(client)
-
-
-def test_the_password_alone_opens_nothing_any_more(protected: tuple[str, list[str]]) -> None:
+    protected = set_up(client), codes(client)
+    assert len(protected[1]) == 10
     client = Client()
     assert sign_in(client) == "/accounts/2fa/authenticate/"
     assert not signed_in(client)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import httpx
@@ -33,6 +34,7 @@ from tests.accounts.money.rows import make_codes
 from tests.csv_files import rows_of
 from tests.races import together
 from tests.server import RunningServer
+from tests.share import one_in, one_in_each
 
 ClientOf = Callable[[User], Client]
 ONCE = "0123456789abcdef01234567"
@@ -238,7 +240,8 @@ def test_the_page_redeems_and_says_what_is_wrong_beside_the_field(charlie: User,
 
 
 @pytest.mark.parametrize(
-    "code", ["", " ", "x" * 65, "\x00", "DR", "＝1+1", "<script>", "1" * 17, "é" * 16, "U" * 16]
+    "code",
+    one_in(3, ["", " ", "x" * 65, "\x00", "DR", "＝1+1", "<script>", "1" * 17, "é" * 16, "U" * 16]),
 )
 def test_what_can_be_no_code_is_refused(charlie: User, client_of: ClientOf, code: str) -> None:
     assert client_of(charlie).post("/account/redeem/", {"code": code}).status_code == 422
@@ -294,11 +297,11 @@ def test_the_desk_hands_a_batch_out_once_as_a_file(staff: User, charlie: User, c
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [
+    one_in_each(4, [
         ("worth", "0"), ("worth", "-1"), ("worth", "1e3"), ("worth", "NaN"), ("worth", "9" * 12), ("count", "0"),
         ("count", "10001"), ("count", "x"), ("uses", "0"), ("uses", "-1"), ("expires", "2001-01-01"),
         ("expires", "9999-12-31"), ("reason", ""), ("name", ""), ("plan", "77"), ("once", "x"),
-    ],
+    ], itemgetter(0)),
 )  # fmt: skip
 def test_a_batch_that_makes_no_sense_is_refused_naming_the_field(
     staff: User, client_of: ClientOf, field: str, value: str
