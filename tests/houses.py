@@ -134,11 +134,9 @@ class House:
         return kinds
 
     # -- by hand ---------------------------------------------------------------------------------------------
-    def manage(
-        self, *words: str, check: bool = True, fresh: bool = False
-    ) -> subprocess.CompletedProcess[str]:
-        """`manage.py WORDS` in the environment of the house; `fresh`: in an interpreter of its own in any case."""
-        done = command(words, self.env, fresh=fresh)
+    def manage(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`manage.py WORDS` in the environment of the house."""
+        done = command(words, self.env)
         if check:
             done.check_returncode()
         return done
@@ -167,11 +165,9 @@ class House:
                 return error.code, text.decode(errors="replace")
 
 
-def command(
-    words: tuple[str, ...], env: dict[str, str], *, fresh: bool = False
-) -> subprocess.CompletedProcess[str]:
+def command(words: tuple[str, ...], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """`manage.py WORDS` in that environment, where it may be in a process that has imported everything."""
-    if words[0] in preloaded.COMMANDS and not fresh:
+    if words[0] in preloaded.COMMANDS:
         return preloaded.manage(words, env)
     return subprocess.run(
         [PYTHON, "manage.py", *words],

@@ -29,7 +29,7 @@ print(tokens.issue(user, "test")[1])
 
 
 class RunningServer:
-    """Started on entering, stopped on leaving. `url`, `password` of `admin`, its `token`, the `curl` line."""
+    """Started on entering, stopped on leaving. `url`, `password` of `admin`, its `token`."""
 
     def __init__(self, **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="darkroom-server-")
@@ -38,7 +38,7 @@ class RunningServer:
         own = {"DARKROOM_DATA": str(self.data), "PORT": str(self.port), **settings}
         self.environment = preloaded.environment() | own
         self.lines: list[str] = []
-        self.url = self.password = self.token = self.curl = ""
+        self.url = self.password = self.token = ""
 
     def __enter__(self) -> RunningServer:
         prefab.furnish(self.data, database="DARKROOM_DATABASE_URL" not in self.environment)
@@ -88,7 +88,6 @@ class RunningServer:
         elif found := re.match(r"Administrator: admin (\S+)", line):
             self.password = found.group(1)
         elif line.startswith("curl "):
-            self.curl = line.strip()
             self.token = re.search(r"Bearer (dr_\w+)", line).group(1)  # type: ignore[union-attr]
 
     def member(self, name: str) -> RunningServer:

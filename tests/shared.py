@@ -6,6 +6,7 @@ Files that share one run in one process of a lane (`shared_fixtures` in pyprojec
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,20 @@ import pytest
 from tests import rules
 from tests.houses import House, house
 from tests.server import RunningServer
+from tests.upstream import Upstream
+
+LOOPBACK_KEY, SECOND_KEY = "LOOPBACK_KEY", "SECOND_KEY"
+"""The variables in which `front_house` has the keys of its upstreams."""
+
+
+_CALLER = """
+from accounts import credits, tokens
+from accounts.models import MICRO, User
+from accounts.provisioning import ensure_account
+user, _ = User.objects.get_or_create(username="caller")
+credits.grant(ensure_account(user), 1000 * MICRO, reason="test", reference="houses")
+answer = tokens.issue(user, "houses")[1]
+"""
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +55,40 @@ def conformant_server() -> Iterator[RunningServer]:
             done = running.manage("fixtures", str(running.data / "fixtures.json"))
             assert done.returncode == 0, done.stdout + done.stderr
         yield running
+
+
+@pytest.fixture(scope="session")
+def second_house() -> Iterator[House]:
+    """A house in conformance mode, with its engine, and a caller's token: what `front_house` may have behind it."""
+    with house(DARKROOM_CONFORMANCE="1") as one:
+        one.token = one.python(_CALLER)
+        yield one
+        assert one.manage("audit", check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def front_house(second_house: House) -> Iterator[House]:
+    """A house without an engine; tests put an `upstream` behind it.
+
+    Its environment has the key of a loopback service, and as `SECOND_KEY` that of the second house.
+    """
+    keys = {LOOPBACK_KEY: Upstream.token, SECOND_KEY: second_house.token}
+    inside = {"DARKROOM_UPSTREAM_PRIVATE": "127.0.0.1", "DARKROOM_CONFORMANCE": "1", "DARKROOM_ENGINE": "0"}
+    with house(**inside, **keys) as one:
+        one.token = one.python(_CALLER)
+        yield one
+        assert one.manage("audit", check=False).returncode == 0
+        assert not [key for key in keys.values() if key in one.log]
+
+
+@contextlib.contextmanager
+def upstream(one: House, name: str, url: str, key: str = LOOPBACK_KEY) -> Iterator[None]:
+    """It serves every model for the house, and is switched off again."""
+    one.manage("upstream", name, "--url", url, "--key-env", key, "--idempotent")
+    try:
+        yield
+    finally:
+        one.manage("upstream", name, "--off")
 
 
 @pytest.fixture(scope="session")

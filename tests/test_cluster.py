@@ -15,8 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.server import EXAMPLE
-from tests.faults.harness import Database
+from tests.faults.harness import SMALL, Database
 from tests.houses import House, eventually
 from tests.rules import ROOT
 from tests.share import one_in, one_of, short_or_whole
@@ -88,7 +87,7 @@ def test_all_parts_killed_at_once_and_again_while_they_are_forked_come_back_and_
     after = eventually(lambda: whole(running), 120)
     assert after["server"] == before["server"]
     running.token = running.manage("token", "admin").stdout.split()[-1]
-    _status, made = running.request("/v1/predictions", EXAMPLE, timeout=60)
+    _status, made = running.request("/v1/predictions", SMALL, timeout=60)
     eventually(lambda: running.request(f"/v1/predictions/{made['id']}")[1]["status"] == "succeeded", 120)
 
 
@@ -154,7 +153,7 @@ def test_a_held_request_is_answered_when_the_server_stops_and_it_runs_again(
     token = running.manage("token", "admin").stdout.split()[-1]
     request = urllib.request.Request(
         f"{running.url}/v1/predictions",
-        data=json.dumps(EXAMPLE).encode(),
+        data=json.dumps(SMALL).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Prefer": "wait=60"},
     )
     made = "from predictions.models import Prediction; answer = Prediction.objects.count()"

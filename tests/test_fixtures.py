@@ -201,6 +201,7 @@ def test_the_iterator_streams_one_event_an_item_and_shows_a_prefix_meanwhile(
     prediction = create(client, suite, "iterator", given)
     prefixes: list[Any] = []
     while prediction.status in ("starting", "processing"):
+        time.sleep(0.05)
         prediction.reload()
         if prediction.status == "processing" and prediction.output:
             prefixes.append(prediction.output)

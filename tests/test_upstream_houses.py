@@ -14,23 +14,14 @@ import pytest
 from PIL import Image
 
 from tests import factories
-from tests.houses import House, eventually, house
+from tests.houses import House, eventually
 from tests.share import one_in
+from tests.shared import SECOND_KEY, upstream
 from tests.upstream import Upstream, painting
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
-INSIDE = {"DARKROOM_UPSTREAM_PRIVATE": "127.0.0.1", "DARKROOM_CONFORMANCE": "1"}
 TEN = sorted(ref for ref in painting.models() if not ref.startswith("conformance/"))
-MAKE_TOKEN = """
-from accounts import credits, tokens
-from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
-user, _ = User.objects.get_or_create(username="caller")
-account = ensure_account(user)
-credits.grant(account, 1000 * MICRO, reason="test", reference="houses")
-answer = tokens.issue(user, "houses")[1]
-"""
 SERVED = """
 from predictions.running import providers
 from predictions.models import HostedModel
@@ -40,26 +31,16 @@ answer = [one.ref for one in HostedModel.objects.filter(enabled=True)
 
 
 @pytest.fixture(scope="module")
-def second() -> Iterator[House]:
+def second(second_house: House) -> House:
     """The one behind, with its engine."""
-    with house(**INSIDE) as one:
-        one.token = one.python(MAKE_TOKEN)
-        yield one
-        assert one.manage("audit", check=False).returncode == 0
+    return second_house
 
 
 @pytest.fixture(scope="module")
-def first(second: House) -> Iterator[House]:
+def first(front_house: House, second: House) -> Iterator[House]:
     """The one in front, without an engine: whatever it gives came from the second."""
-    keys = {"SECOND_KEY": second.token, "LOOP_KEY": Upstream.token}
-    with house(**INSIDE, DARKROOM_ENGINE="0", **keys) as one:
-        one.token = one.python(MAKE_TOKEN)
-        one.manage(
-            "upstream", "second", "--url", f"{second.url}/v1", "--key-env", "SECOND_KEY", "--idempotent"
-        )
-        yield one
-        assert one.manage("audit", check=False).returncode == 0
-        assert not [key for key in keys.values() if key in one.log]
+    with upstream(front_house, "second", f"{second.url}/v1", SECOND_KEY):
+        yield front_house
 
 
 def run(one: House, ref: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -149,9 +130,8 @@ def ten(first: House) -> Iterator[tuple[House, Upstream]]:
     """The house without an engine, and the loopback service behind it in place of the second house."""
     with Upstream() as there:
         first.manage("upstream", "second", "--off")
-        first.manage("upstream", "loop", "--url", there.url, "--key-env", "LOOP_KEY", "--idempotent")
-        yield first, there
-        first.manage("upstream", "loop", "--off")
+        with upstream(first, "loop", there.url):
+            yield first, there
         first.manage("upstream", "second", "--on")
 
 

@@ -21,7 +21,41 @@ from tests.houses import House, eventually
 from tests.rules import ROOT
 
 
-class Web:
+class Asked:
+    """Whoever listens at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, token: str = "", **headers: str) -> httpx.Response:
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return httpx.get(self.url + path, headers=headers, timeout=60, verify=False)
+
+    def request(self, path: str, token: str = "", *, method: str = "GET", **more: Any) -> httpx.Request:
+        """A request to be sent by `at_once`; `more` as httpx takes it: headers, cookies, json, data, files."""
+        if token:
+            more["headers"] = {"Authorization": f"Bearer {token}"}
+        return httpx.Request(method, self.url + path, **more)
+
+    def at_once(self, requests: Sequence[httpx.Request]) -> list[int]:
+        """The statuses of requests that begin at the same moment, each on a connection of its own.
+
+        Each must be another object: a client writes its limits into what it sends.
+        """
+        together = Barrier(len(requests))
+
+        def one(request: httpx.Request) -> int:
+            together.wait(60)
+            # Nothing is encrypted here; to read the certificates of the world takes longer than the request.
+            with httpx.Client(timeout=60, verify=False) as client:
+                return client.send(request).status_code
+
+        with ThreadPoolExecutor(len(requests)) as pool:
+            return list(pool.map(one, requests))
+
+
+class Web(Asked):
     """`manage.py web` on a data folder and a port of its own; killed at the end of the test."""
 
     def __init__(self, data: Path, **settings: str) -> None:
@@ -30,7 +64,7 @@ class Web:
             self.port = int(probe.getsockname()[1])
         self.house = House(data, **settings)
         self.house.env |= {"DARKROOM_PROCESS_ROLE": "web"}
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(f"http://127.0.0.1:{self.port}")
         self._log = data / "web.log"
         data.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
@@ -59,33 +93,6 @@ class Web:
     def ended(self, seconds: float = 60) -> tuple[int, str]:
         """Wait for its end: exit code and log."""
         return self.process.wait(seconds), self.log
-
-    def get(self, path: str, token: str = "", **headers: str) -> httpx.Response:
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        return httpx.get(self.url + path, headers=headers, timeout=60, verify=False)
-
-    def request(self, path: str, token: str = "", *, method: str = "GET", **more: Any) -> httpx.Request:
-        """A request to be sent by `at_once`; `more` as httpx takes it: headers, cookies, json, data, files."""
-        if token:
-            more["headers"] = {"Authorization": f"Bearer {token}"}
-        return httpx.Request(method, self.url + path, **more)
-
-    def at_once(self, requests: Sequence[httpx.Request]) -> list[int]:
-        """The statuses of requests that begin at the same moment, each on a connection of its own.
-
-        Each must be another object: a client writes its limits into what it sends.
-        """
-        together = Barrier(len(requests))
-
-        def one(request: httpx.Request) -> int:
-            together.wait(60)
-            # Nothing is encrypted here; to read the certificates of the world takes longer than the request.
-            with httpx.Client(timeout=60, verify=False) as client:
-                return client.send(request).status_code
-
-        with ThreadPoolExecutor(len(requests)) as pool:
-            return list(pool.map(one, requests))
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):

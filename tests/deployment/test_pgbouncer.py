@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,16 @@ import psycopg
 import pytest
 
 from config import env
-from tests import pgbouncer, prefab
-from tests.deployment.conftest import StartWeb, Web
+from tests import pgbouncer, prefab, preloaded, redis
+from tests.deployment.conftest import Asked
 from tests.houses import House, eventually
 from tests.postgres import NoPostgres, Postgres
-from tests.share import is_whole
+from tests.share import is_whole, one_in
 
 pytestmark = pytest.mark.server
 PICTURE = {
     "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
-    "input": {"prompt": "a lighthouse", "width": 64, "height": 64},
+    "input": {"prompt": "a lighthouse", "width": 64, "height": 64, "num_inference_steps": 1},
 }
 
 
@@ -58,9 +59,15 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def house(pooled: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = House(tmp_path_factory.mktemp("house") / "data", pooled)
-    yield made.start()
-    made.end()
+    """With Redis, where there is one."""
+    with contextlib.ExitStack() as stack:
+        settings = {}
+        with contextlib.suppress(redis.NoRedis):
+            redis.binary()
+            settings["DARKROOM_REDIS_URL"] = stack.enter_context(redis.running())
+        made = House(tmp_path_factory.mktemp("house") / "data", pooled, **settings)
+        stack.callback(made.end)
+        yield made.start()
 
 
 @pytest.mark.timeout(600)
@@ -85,10 +92,10 @@ def test_people_sign_up_sign_in_and_look_round(house: House) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_pictures_are_made_while_every_process_is_killed_and_the_money_adds_up(house: House) -> None:
+def test_pictures_are_made_while_processes_are_killed_and_the_money_adds_up(house: House) -> None:
     house.token = str(house.python(TOKEN))
     made = [create(house) for _number in range(3)]
-    for kind in ("worker", "sweep", "watcher", "web"):
+    for kind in one_in(2, ("worker", "sweep", "watcher", "web"), of="pgbouncer"):
         for process in house.kinds().get(kind, []):
             psutil.Process(process.pid).kill()
         eventually(lambda: answers(house), 60)
@@ -101,30 +108,27 @@ def test_pictures_are_made_while_every_process_is_killed_and_the_money_adds_up(h
 
 
 @pytest.mark.timeout(300)
-def test_first_requests_of_every_kind_are_answered_with_redis(
-    start_web: StartWeb, house: House, pooled: str, redis_url: str
-) -> None:
+def test_first_requests_of_every_kind_are_answered_with_redis(house: House) -> None:
+    if "DARKROOM_REDIS_URL" not in house.env:
+        pytest.skip("There is no Redis.")
     token, member, staff = house.python(PEOPLE)
-    web = start_web(
-        "third",
-        # How one with an empty data folder answers is asked without a pooler too (test_first_requests).
-        bare=is_whole(),
-        DARKROOM_DATABASE_URL=pooled,
-        DARKROOM_REDIS_URL=redis_url,
-        DARKROOM_SECRET_KEY=(house.data / "secret_key").read_text(),
-        DARKROOM_KEYS=(house.data / "keys").read_text(),
-    ).listens()
+    web, begin = Asked(house.url), len(house.log)
+    # The next one takes the calls of those who are connected before it is there.
+    for process in house.kinds()["web"]:
+        process.kill()
     requests = [*_pages(web, member, staff), *_calls(web, token), *_mistakes(web)]
     assert len(requests) == 40
     wanted = [(f"{request.method} {request.url.path}", status) for request, status in requests]
     got = web.at_once([request for request, _status in requests])
     assert [(name, status) for (name, _wanted), status in zip(wanted, got, strict=True)] == wanted
-    assert [line for line in web.log.splitlines() if "Traceback" in line or "warmup_incomplete" in line] == []
+    log = house.log[begin:].splitlines()
+    assert [line for line in log if "Traceback" in line or "warmup_incomplete" in line] == []
 
 
 def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(house: House, pooled: str) -> None:
     # The first was that of the house's start.
-    assert house.manage("prepare").returncode == 0
+    again = preloaded.manage(("prepare",), house.env)
+    assert again.returncode == 0, again.stderr
     with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as connection:
         row = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
     assert row == (0,)
@@ -154,7 +158,7 @@ CALLS += ("/api/me", "/api/ledger", "/api/items", "/api/schema")
 Expected = tuple[httpx.Request, int]
 
 
-def _pages(web: Web, member: str, staff: str) -> list[Expected]:
+def _pages(web: Asked, member: str, staff: str) -> list[Expected]:
     """Pages for strangers, a member and an administrator."""
     found = [(web.request(path), 200) for path in STRANGERS_PAGES]
     for session, paths in ((member, MEMBERS_PAGES), (staff, STAFFS_PAGES)):
@@ -162,7 +166,7 @@ def _pages(web: Web, member: str, staff: str) -> list[Expected]:
     return found
 
 
-def _calls(web: Web, token: str) -> list[Expected]:
+def _calls(web: Asked, token: str) -> list[Expected]:
     """Calls of programs in each dialect; two of them write."""
     create = web.request("/v1/predictions", token, method="POST", json=PICTURE)
     send = web.request(
@@ -171,7 +175,7 @@ def _calls(web: Web, token: str) -> list[Expected]:
     return [(create, 201), (send, 201), *((web.request(path, token), 200) for path in CALLS)]
 
 
-def _mistakes(web: Web) -> list[Expected]:
+def _mistakes(web: Asked) -> list[Expected]:
     """What nobody finds, may see or gets in by."""
     guess = {"login": "lea", "password": "wrong", "csrfmiddlewaretoken": "a" * 32}
     return [
@@ -228,6 +232,6 @@ def test_prepared_statements_that_are_asked_for_stop_a_start_where_the_pooler_do
     house: House, pooled: str, tmp_path: Path
 ) -> None:
     asking = House(tmp_path / "asking", f"{pooled}?prepare_threshold=5")
-    checked = asking.manage("check", check=False)
+    checked = preloaded.manage(("check",), asking.env)
     assert checked.returncode == 1
     assert "DARKROOM_DATABASE_URL asks for prepared statements (prepare_threshold)" in checked.stderr

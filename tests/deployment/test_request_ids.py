@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +21,9 @@ from predictions.running.calls import Calls
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.gallery.surface import routes
-from tests.houses import House, eventually, house
+from tests.houses import House, eventually
 from tests.receiver import Receiver
+from tests.shared import upstream
 from tests.upstream import Upstream
 
 ID = "edge-0123456789.abc"
@@ -189,27 +189,15 @@ def test_the_desk_finds_by_it(alice: User, staff: User, version: Version, page: 
         assert ID in client.get(f"/admin/predictions/prediction/{row.pk}/change/").content.decode()
 
 
-MEMBER = """
-from accounts import credits, tokens
-from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
-user, made = User.objects.get_or_create(username="mia", defaults={"email": "mia@localhost.localdomain"})
-credits.grant(ensure_account(user), 100 * MICRO, reason="test")
-answer = tokens.issue(user, "test")[1]
-"""
-
-
 @pytest.mark.server
 @pytest.mark.timeout(600)
-def test_one_request_is_followed_through_every_process(tmp_path: Path) -> None:
-    inside = {"DARKROOM_UPSTREAM_PRIVATE": "127.0.0.1", "DARKROOM_CONFORMANCE": "1", "DARKROOM_ENGINE": "0"}
+def test_one_request_is_followed_through_every_process(front_house: House) -> None:
+    one = front_house
     with (
         Upstream(seconds=0.2, note_calls=True) as there,
+        upstream(one, "there", there.url),
         Receiver() as receiver,
-        house(**inside, THERE=there.token) as one,
     ):
-        one.token = one.python(MEMBER)
-        one.manage("upstream", "there", "--url", there.url, "--key-env", "THERE", "--idempotent")
         made = create(one, receiver.url)
         eventually(lambda: len(receiver.requests) == 1, 120, lambda: one.log[-3000:])
         assert receiver.requests[0][0]["x-request-id"] == ID

@@ -10,9 +10,10 @@ import pytest
 
 from tests.faults.harness import BODY, Database
 from tests.houses import House, eventually
+from tests.share import short_or_whole
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
-MANY = 120
+MANY = short_or_whole(40, 120)
 MAKE = """
 from accounts import credits, tokens
 from accounts.models import MICRO, User

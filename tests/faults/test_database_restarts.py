@@ -6,16 +6,15 @@ import time
 
 import pytest
 
-from tests.faults.harness import BODY, LIVE, MAKE_ACCOUNTS, Database
+from tests.faults.harness import LIVE, MAKE_ACCOUNTS, SMALL, Database
 from tests.houses import House, eventually, house
 from tests.postgres import Postgres
 from tests.share import short_or_whole
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
-PREDICTIONS = short_or_whole(6, 20)
+PREDICTIONS = short_or_whole(4, 20)
 RESTARTS = short_or_whole(1, 3)
-SMALL = {**BODY, "input": {**BODY["input"], "width": 128, "height": 128, "num_inference_steps": 1}}  # type: ignore[dict-item]
 BEING_FETCHED = "SELECT count(*) FROM predictions_prediction WHERE phase = 'collecting'"
 
 

@@ -6,55 +6,54 @@ import contextlib
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.harness import BODY, MAKE_ACCOUNTS, Database
-from tests.faults.upstream_chaos import KEY_VARIABLE, free_port
-from tests.houses import House, eventually, house
+from tests.faults.harness import SMALL
+from tests.houses import House, eventually
 from tests.rules import ROOT
-from tests.upstream import UpstreamProcess
+from tests.shared import upstream
+from tests.upstream import Upstream
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 IN_FLIGHT = 4
 """As many as one account may have under way."""
-SETTINGS = {
-    "DARKROOM_ENGINE": "0",
-    "DARKROOM_UPSTREAM_PRIVATE": "127.0.0.1",
-    KEY_VARIABLE: UpstreamProcess.token,
-}
 
 
-def test_a_second_watcher_brings_home_what_a_killed_one_had_in_flight(tmp_path: Path) -> None:
-    there = UpstreamProcess(free_port(), tmp_path)
+def test_a_second_watcher_brings_home_what_a_killed_one_had_in_flight(front_house: House) -> None:
+    one = front_house
     with contextlib.ExitStack() as stack:
-        stack.callback(there.kill)
-        one = stack.enter_context(house(**SETTINGS))
-        one.manage("upstream", "loop", "--url", there.start().url, "--key-env", KEY_VARIABLE)
+        there = stack.enter_context(Upstream(seconds=2.0))
+        stack.enter_context(upstream(one, "loop", there.url))
         # Every look is answered 500, so that nothing ends before we want it to.
-        there.ask("/_faults", {"fault": "get-500"})
-        token = one.python(MAKE_ACCOUNTS)[0]
-        for seed in range(IN_FLIGHT):
-            body = {**BODY, "input": {**BODY["input"], "seed": seed}}  # type: ignore[dict-item]
-            assert one.request("/v1/predictions", body, token)[0] == 201
+        there.fault("get-500")
+        sent = [_sent(one, seed) for seed in range(IN_FLIGHT)]
         eventually(lambda: _looked_at(there) == IN_FLIGHT, 60, lambda: one.log[-3000:])
         [first] = one.kinds()["watcher"]
         stack.enter_context(_never_replaced(one))
         second = stack.enter_context(_another_watcher(one))
         first.send_signal(signal.SIGKILL)
         eventually(lambda: first not in one.kinds()["watcher"])
-        assert _statuses(one) == {"processing": IN_FLIGHT}, "nothing was left to be taken over"
-        there.forget_faults()
-        eventually(lambda: _statuses(one) == {"succeeded": IN_FLIGHT}, 120, lambda: one.log[-3000:])
+        assert _statuses(one, sent) == {"processing": IN_FLIGHT}, "nothing was left to be taken over"
+        there.heal()
+        eventually(lambda: _statuses(one, sent) == {"succeeded": IN_FLIGHT}, 120, lambda: one.log[-3000:])
         assert [watcher.pid for watcher in one.kinds()["watcher"]] == [second.pid]
         assert sorted(there.starts().values()) == [1] * IN_FLIGHT
         assert one.manage("audit", check=False).returncode == 0
+    eventually(lambda: len(one.kinds()["watcher"]) == 1)
 
 
-def _looked_at(there: UpstreamProcess) -> int:
+def _sent(one: House, seed: int) -> str:
+    """The id of a small prediction."""
+    status, made = one.request("/v1/predictions", {**SMALL, "input": {**SMALL["input"], "seed": seed}})
+    assert status == 201, made
+    return str(made["id"])
+
+
+def _looked_at(there: Upstream) -> int:
     """How many of the runs over there have been looked at."""
     return len({row["path"] for row in there.rows("fault") if row["fault"] == "get-500"})
 
@@ -82,5 +81,6 @@ def _another_watcher(one: House) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _statuses(one: House) -> dict[str, int]:
-    return dict(Database(one).statuses())
+def _statuses(one: House, sent: list[str]) -> dict[str, int]:
+    states = [one.request(f"/v1/predictions/{public_id}")[1]["status"] for public_id in sent]
+    return dict(Counter(states))

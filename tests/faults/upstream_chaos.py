@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import psycopg
 
 from tests.faults.harness import ACCOUNTS, Faults
 from tests.houses import House, eventually, house
@@ -182,14 +179,14 @@ class Chaos(Faults):
             with contextlib.suppress(AssertionError):
                 eventually(lambda: not self._claims() & self._held, GRACE_S)
             for claim in self._claims() & self._held:
-                _change(self.house, "lease_until", f"claim = '{claim}'")
+                self.database.set_back("lease_until", f"claim = '{claim}'")
             with contextlib.suppress(AssertionError):
                 eventually(lambda: self._are_left(f"NOT {_AT_THE_DEAD_ONE}") == 0, seconds / 2)
-            _change(self.house, "must_end_by", _AT_THE_DEAD_ONE)
+            self.database.set_back("must_end_by", _AT_THE_DEAD_ONE)
             with contextlib.suppress(AssertionError):
                 eventually(lambda: self._are_left() == 0, seconds / 2)
             for column in ("job_seen_at", "not_before"):
-                _change(self.house, column, "phase IN ('result', 'collecting')")
+                self.database.set_back(column, "phase IN ('result', 'collecting')")
         super()._wait_for_the_end(seconds)
 
     def _are_left(self, which: str = "1 = 1") -> int:
@@ -249,7 +246,7 @@ def doubled(started: Mapping[str, Mapping[str, int]], idempotent: Collection[str
 def short(folder: Path, postgres: Postgres | None = None) -> None:
     """Some predictions, a few kills, and no harm done; on SQLite, or on the PostgreSQL that is restarted then."""
     kills = ("worker", *one_of(("watcher", "web")))
-    predictions = short_or_whole(14, 24)
+    predictions = short_or_whole(8, 24)
     url = postgres.url if postgres else ""
     with chaos(folder, predictions, kills, pause_s=0.5, seed=7, database_url=url, hurry=True) as run:
         run.run(postgres)
@@ -283,22 +280,6 @@ def chaos(
         run = Chaos(one, folder, predictions, kills, pause_s=pause_s, seed=seed, hurry=hurry)
         with run.upstreams():
             yield run
-
-
-def _change(one: House, column: str, where: str) -> None:
-    """Set a time of those predictions back by a quarter of an hour, in the house's kind of database."""
-    url = one.env.get("DARKROOM_DATABASE_URL", "")
-    earlier = f"{column} - interval '15 minutes'" if url else f"datetime({column}, '-15 minutes')"
-    statement = f"UPDATE predictions_prediction SET {column} = {earlier} WHERE {where}"
-    if url:
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            connection.execute(statement.encode())
-        return
-    with (
-        contextlib.closing(sqlite3.connect(one.data / "darkroom.sqlite3", timeout=20)) as connection,
-        connection,
-    ):
-        connection.execute(statement)
 
 
 def free_port() -> int:
