@@ -31,8 +31,8 @@ START_S = 300.0
 class House:
     """One installation on a data folder, on SQLite or on the database named; started with `start`.
 
-    It runs what `script/server` runs once everything is installed: `python -m config.server`. Unless `bare`, the first
-    start finds a migrated database and its static files.
+    It runs what `script/server` runs once everything is installed: `python -m config.server`. The first start finds the
+    static files, and a migrated database unless `bare`.
     """
 
     def __init__(self, data: Path, database_url: str = "", *, bare: bool = False, **settings: str) -> None:
@@ -57,8 +57,7 @@ class House:
     def start(self, seconds: float = START_S) -> House:
         """Start it and wait until it says that it is ready."""
         self.data.mkdir(parents=True, exist_ok=True)
-        if not self.bare:
-            prefab.furnish(self.data, database="DARKROOM_DATABASE_URL" not in self.env)
+        prefab.furnish(self.data, database=not self.bare and "DARKROOM_DATABASE_URL" not in self.env)
         with (self.data / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [PYTHON, "-m", "config.server"],
@@ -202,13 +201,22 @@ def _runs(one: psutil.Process) -> bool:
     return False
 
 
-def eventually(true: Callable[[], Any], seconds: float = 60, why: Callable[[], str] = lambda: "") -> Any:
-    """The first true answer; an AssertionError when there is none in a generous time."""
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
+def eventually(
+    true: Callable[[], Any],
+    seconds: float = 60,
+    why: Callable[[], str] = lambda: "",
+    *,
+    pause_s: float = 0.25,
+) -> Any:
+    """The first true answer; an AssertionError when there is none in a generous time.
+
+    It asks ever more seldom, as questions cost processor: at last every `pause_s`. What soon passes is asked for often.
+    """
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < seconds:
         if answer := true():
             return answer
-        time.sleep(0.05)
+        time.sleep(min(pause_s, 0.03 + waited / 10))
     raise AssertionError(f"it never came true. {why()}")
 
 

@@ -2,7 +2,7 @@
 
 Migrating an empty database and collecting a thousand static files takes most of the processor time of a first start. It
 is done once for all processes of a run, by the commands that a real start runs, and copied; a start then finds nothing
-to do but what is left: catalogue, first administrator, keys. `tests/test_first_start.py` starts on an empty folder.
+to do but what is left: catalogue, first administrator, keys. `tests/test_first_start.py` starts without a database.
 """
 
 from __future__ import annotations
@@ -12,21 +12,16 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from tests import migrated, preloaded
 from tests.postgres import Postgres
 
-ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "DARKROOM_TEST_HOUSE"
 """The folder that processes of a run share; without it each makes its own."""
 DATABASE = "darkroom.sqlite3"
 _MAKE = """
-import django
-django.setup()
 from django.core.management import call_command
 from config import staticfiles
 call_command("migrate", interactive=False, verbosity=0)
@@ -60,19 +55,13 @@ def _made() -> Path:
 
 def _make(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    env = {
-        **preloaded.environment(),
-        "DARKROOM_DATA": str(folder),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
+    env = {**preloaded.environment(), "DARKROOM_DATA": str(folder)}
     kept = migrated.kept_file()
     with migrated.making(kept) as missing:
         if not missing:
             folder.mkdir(parents=True)
             shutil.copyfile(kept, folder / DATABASE)
-        done = subprocess.run(
-            [sys.executable, "-c", _MAKE], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-        )
+        done = preloaded.python(_MAKE, env, 300)
         assert done.returncode == 0, done.stderr[-3000:]
         if missing:
             migrated.keep(folder / DATABASE, kept)

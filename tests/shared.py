@@ -36,20 +36,16 @@ def product_source() -> list[rules.Source]:
     return rules.sources()
 
 
-@pytest.fixture(scope="session")
-def plain_server() -> Iterator[RunningServer]:
-    """A server as it comes, but that it may tell this machine's own addresses, and answers as often as it is asked."""
-    with RunningServer(DARKROOM_OUTBOUND_ALLOW="127.0.0.1/32", DARKROOM_RATE_OTHER="100000") as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def conformant_server() -> Iterator[RunningServer]:
-    """A server in conformance mode with one slot, which answers as often as it is asked.
-
-    `fixtures.json` in its data folder was written twice.
+    """A server in conformance mode with one slot, which may tell this machine's own addresses, and answers as often as
+    it is asked. `fixtures.json` in its data folder was written twice.
     """
-    settings = {"DARKROOM_CONFORMANCE": "1", "DARKROOM_ENGINE_SLOTS": "1", "DARKROOM_RATE_OTHER": "100000"}
+    settings = {
+        "DARKROOM_CONFORMANCE": "1",
+        "DARKROOM_ENGINE_SLOTS": "1",
+        "DARKROOM_OUTBOUND_ALLOW": "127.0.0.1/32",
+        "DARKROOM_RATE_OTHER": "100000",
+    }
     with RunningServer(**settings) as running:
         for _time in range(2):
             done = running.manage("fixtures", str(running.data / "fixtures.json"))
@@ -59,8 +55,11 @@ def conformant_server() -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="session")
 def second_house() -> Iterator[House]:
-    """A house in conformance mode, with its engine, and a caller's token: what `front_house` may have behind it."""
-    with house(DARKROOM_CONFORMANCE="1") as one:
+    """A house in conformance mode, with its engine, and a caller's token: what `front_house` may have behind it.
+
+    Its parts are programs. Each imports everything for itself; one worker does what four do.
+    """
+    with house(DARKROOM_CONFORMANCE="1", DARKROOM_PRELOAD="0", DARKROOM_WORKERS="1") as one:
         one.token = one.python(_CALLER)
         yield one
         assert one.manage("audit", check=False).returncode == 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests import preloaded
 from tests.faults.harness import SMALL
-from tests.houses import eventually, house
+from tests.houses import House, eventually
 from tests.rules import ROOT
 
 PROGRAM = """
@@ -73,11 +72,9 @@ def test_it_collects_garbage_again_afterwards(held: dict[str, object]) -> None:
 
 @pytest.mark.server
 @pytest.mark.timeout(300)
-def test_parts_that_are_started_as_programs_do_the_same(tmp_path: Path) -> None:
-    # Each imports everything for itself; one worker does what four do.
-    with house(DARKROOM_PRELOAD="0", DARKROOM_WORKERS="1") as one:
-        assert {"web", "watcher", "sweep", "engine"} <= set(one.kinds())
-        assert "manage.py" in " ".join(one.kinds()["watcher"][0].cmdline())
-        one.token = one.manage("token", "admin").stdout.split()[-1]
-        _status, made = one.request("/v1/predictions", SMALL)
-        eventually(lambda: one.request(f"/v1/predictions/{made['id']}")[1]["status"] == "succeeded")
+def test_parts_that_are_started_as_programs_do_the_same(second_house: House) -> None:
+    one = second_house
+    assert {"web", "watcher", "sweep", "engine"} <= set(one.kinds())
+    assert "manage.py" in " ".join(one.kinds()["watcher"][0].cmdline())
+    _status, made = one.request("/v1/predictions", SMALL)
+    eventually(lambda: one.request(f"/v1/predictions/{made['id']}")[1]["status"] == "succeeded")

@@ -125,16 +125,19 @@ def read(server: RunningServer, url: str) -> Any:
     return answer.json()
 
 
-def size_of(url: str) -> tuple[int, int]:
+def kind_of(url: str) -> tuple[int, int, str | None]:
+    """Width, height and format of the picture there."""
     answer = httpx.get(url)
     assert answer.status_code == 200
-    return Image.open(io.BytesIO(answer.content)).size
+    picture = Image.open(io.BytesIO(answer.content))
+    return *picture.size, picture.format
 
 
-def size_asked_for(body: dict[str, Any]) -> tuple[int, int]:
-    """Each of these models has 768, or as square 1024, where nothing is said."""
-    side = 1024 if "aspect_ratio" in body["input"] else 768
-    return body["input"].get("width", side), body["input"].get("height", side)
+def kind_asked_for(body: dict[str, Any]) -> tuple[int, int, str | None]:
+    """Each of these models has 768, or as square 1024, where nothing is said, and PNG."""
+    given = body["input"]
+    side = 1024 if "aspect_ratio" in given else 768
+    return given.get("width", side), given.get("height", side), given.get("output_format", "png").upper()
 
 
 # -- what is read ----------------------------------------------------------------------------------------------
@@ -184,7 +187,7 @@ def test_a_request_as_printed_is_answered_with_a_prediction_that_ends_well(
         assert shown["input"] == body["input"]
         found = ended(server, shown)
         assert found["status"] == "succeeded", found
-        assert [size_of(url) for url in found["output"]] == [size_asked_for(body)]
+        assert [kind_of(url) for url in found["output"]] == [kind_asked_for(body)]
 
 
 def but_for_other_models_inputs(schema: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +210,7 @@ def test_the_same_request_is_answered_with_pictures_where_the_token_says_so(
     for code, shown in sent(seed, server.url, pictures_token, links):
         assert code == 200 and set(shown) == set(example)
         assert seeds.same_shape(shown, example) and shown["data"]
-        assert [size_of(one["url"]) for one in shown["data"]] == [size_asked_for(body)]
+        assert [kind_of(one["url"]) for one in shown["data"]] == [kind_asked_for(body)]
         newest = read(server, f"{server.url}/replicate/v1/predictions")["results"][0]
         assert (newest["status"], newest["input"]) == ("succeeded", body["input"])
         assert [one["url"] for one in shown["data"]] == newest["output"]

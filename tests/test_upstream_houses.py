@@ -93,7 +93,7 @@ def test_every_model_that_the_second_serves_works_through_the_first_unchanged(
 ) -> None:
     refs = second.python(SERVED)
     assert len(refs) >= 4
-    for ref in one_in(4, refs):
+    for ref in one_in(8, refs):
         given = without_uris(a_given(ref), ref)
         with ThreadPoolExecutor(2) as pool:
             theirs, ours = pool.map(lambda one: run(one, ref, given), (second, first))  # noqa: B023

@@ -148,7 +148,7 @@ def test_an_absence_is_told_once_and_without_a_traceback(web: Web, postgres: Pos
     begin = len(web.log)
     postgres.stop()
     try:
-        assert web.probe(3) == [["unavailable", "down"]] * 3
+        assert web.probe(2) == [["unavailable", "down"]] * 2
     finally:
         postgres.start()
     assert web.probe(2) == [["ok", "down"]] * 2

@@ -24,7 +24,7 @@ import psycopg
 from tests.houses import House, eventually
 from tests.houses import house as a_house
 from tests.postgres import Postgres
-from tests.share import is_whole, one_of, short_or_whole
+from tests.share import one_of, short_or_whole
 
 ACCOUNTS = 5
 EVERY_KIND = (
@@ -32,7 +32,6 @@ EVERY_KIND = (
     "watcher", "sweep", "engine", "painters", "painter", "fork-server",
 )  # fmt: skip
 LIVE = ("starting", "processing")
-DATABASES = ("SQLite", "PostgreSQL")
 WAKE_UP = "from predictions.running import queue; answer = queue.package('cancel')"
 """For `House.python`: a signed package, which is good for any number of wake-ups."""
 BODY = {
@@ -223,7 +222,7 @@ class Faults:
         victims = self._victims(kind)
         if not victims:
             with contextlib.suppress(AssertionError):
-                victims = eventually(lambda: self._victims(kind), 20)
+                victims = eventually(lambda: self._victims(kind), 20, pause_s=0.05)
         if not victims:
             self.report.wrong.append(f"there was no {kind} to kill")
             return False
@@ -295,12 +294,6 @@ class Faults:
     def _audit(self) -> list[str]:
         done = self.house.manage("audit", check=False)
         return [] if done.returncode == 0 else [f"audit: {line}" for line in done.stdout.splitlines()[-10:]]
-
-
-def databases(turned: bool = False) -> list[str]:
-    """On which database a short run of a harness goes, and on which that of the other one, which is `turned`."""
-    chosen = one_of(DATABASES)
-    return [name for name in DATABASES if is_whole() or (name in chosen) is not turned]
 
 
 def short(postgres: Postgres | None = None) -> None:

@@ -24,7 +24,9 @@ def test_what_was_being_reported_goes_on_after_a_restart_of_the_database(postgre
         send(one)
         for _ in range(RESTARTS):
             # Between a claim and its report: whoever waits for the lease now begins a second time after it.
-            eventually(lambda: database.rows(BEING_FETCHED)[0][0] or not under_way(database), 120)
+            eventually(
+                lambda: database.rows(BEING_FETCHED)[0][0] or not under_way(database), 120, pause_s=0.05
+            )
             postgres.restart()
         eventually(lambda: not under_way(database), 300, lambda: one.log[-4000:])
         ended = database.rows(

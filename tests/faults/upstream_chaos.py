@@ -130,7 +130,7 @@ class Chaos(Faults):
             began = self._starts()
             self._send_some(number * size, size)
             try:
-                eventually(lambda: self._starts() > began, 90)  # noqa: B023
+                eventually(lambda: self._starts() > began, 90, pause_s=0.05)  # noqa: B023
             except AssertionError:
                 self.report.wrong.append(f"nothing was started any more before {kind} was to be killed")
             time.sleep(self._chance.uniform(0, self._pause_s))

@@ -24,7 +24,8 @@ from tests.houses import eventually
 from tests.server import RunningServer
 from tests.share import one_in, one_of
 
-pytestmark = pytest.mark.server
+# Long, so that this lane begins with the server that many files share.
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 RUN = {"bash", "python", "javascript"}
 SHOWN = {"sh", "json", "text"}
@@ -128,7 +129,7 @@ PAGES = WRITTEN + ABOUT_MODELS
 
 def some_pages(language: str) -> list[str]:
     """The first page, which everybody reads, and some of the others: its programs take a second each to begin."""
-    return WRITTEN[:1] + one_in(3, PAGES[1:], lambda page: f"{page} {language}")
+    return WRITTEN[:1] + one_in(6, PAGES[1:], lambda page: f"{page} {language}")
 
 
 @pytest.mark.parametrize("page", some_pages("python"))

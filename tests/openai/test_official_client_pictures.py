@@ -67,15 +67,6 @@ def test_a_picture_is_streamed_while_it_is_painted(client: openai.OpenAI) -> Non
     assert (last.output_format, last.size, last.usage.total_tokens) == ("png", "768x512", 0)
 
 
-def test_openais_newer_names_stream_the_format_that_is_asked_for(client: openai.OpenAI) -> None:
-    with client.images.generate(
-        model="gpt-image-1", prompt="a castle", output_format="webp", stream=True
-    ) as stream:
-        (last,) = list(stream)
-    assert isinstance(last, ImageGenCompletedEvent)
-    assert (decoded(last.b64_json).format, last.output_format) == ("WEBP", "webp")
-
-
 def test_a_run_that_fails_in_a_stream_is_raised_with_its_words(client: openai.OpenAI) -> None:
     with (
         pytest.raises(openai.APIError) as failed,

@@ -27,8 +27,8 @@ MODEL = "stability-ai/sdxl"
 
 
 @pytest.fixture(scope="module")
-def server(plain_server: RunningServer) -> RunningServer:
-    return plain_server.member("repeater")
+def server(conformant_server: RunningServer) -> RunningServer:
+    return conformant_server.member("repeater")
 
 
 def reset(connection: socket.socket) -> None:

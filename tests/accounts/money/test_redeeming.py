@@ -192,13 +192,13 @@ def test_many_tries_of_one_account_are_one_success() -> None:
 
 
 @pytest.mark.server
-def test_many_clients_over_http_on_a_real_server(plain_server: RunningServer) -> None:
+def test_many_clients_over_http_on_a_real_server(conformant_server: RunningServer) -> None:
     """A socket each, real processes, the house's own database on its disk."""
-    code, plains = _prepared(plain_server)
-    asks = [partial(_send, f"{plain_server.url}/api/redeem", plain, code) for plain in plains]
+    code, plains = _prepared(conformant_server)
+    asks = [partial(_send, f"{conformant_server.url}/api/redeem", plain, code) for plain in plains]
     statuses = sorted(answer.status_code for answer in together(asks))
     assert statuses == [200] + [409] * (CLIENTS - 1)
-    told = _shell(plain_server, "from accounts import audit;print(len(list(audit.breaches())))")
+    told = _shell(conformant_server, "from accounts import audit;print(len(list(audit.breaches())))")
     assert told.strip().endswith("0")
 
 
