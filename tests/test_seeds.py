@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import httpx
@@ -20,7 +21,7 @@ from tests import seeds
 from tests.file_server import FileServer
 from tests.seeds import Seed
 from tests.server import RunningServer
-from tests.share import one_in, one_of
+from tests.share import one_of
 
 pytestmark = pytest.mark.seeds
 
@@ -166,13 +167,20 @@ def test_only_the_first_lists_versions_and_both_answers_are_printed_somewhere() 
     assert {"created", "data"} in answers and {"id", "status"} in answers
 
 
-# -- the first answer: a prediction ----------------------------------------------------------------------------
+# -- the two answers -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", one_in(2, sorted(SEEDS)))
-def test_a_request_as_printed_is_answered_with_a_prediction_that_ends_well(
-    server: RunningServer, seed: Seed, links: dict[str, str]
+@pytest.mark.parametrize(("number", "answer"), one_of(product(sorted(SEEDS), ("a prediction", "pictures"))))
+def test_a_request_as_printed_is_answered_as_printed_and_ends_well(
+    server: RunningServer, pictures_token: str, seed: Seed, links: dict[str, str], answer: str
 ) -> None:
+    if answer == "pictures":
+        is_answered_with_pictures(server, pictures_token, seed, links)
+    else:
+        is_answered_with_a_prediction(server, seed, links)
+
+
+def is_answered_with_a_prediction(server: RunningServer, seed: Seed, links: dict[str, str]) -> None:
     body = request_of(seed, links)
     for code, shown in sent(seed, server.url, server.token, links):
         assert code == 200
@@ -198,13 +206,10 @@ def but_for_other_models_inputs(schema: dict[str, Any], body: dict[str, Any]) ->
     return {**schema, "properties": {**schema["properties"], "input": loose}}
 
 
-# -- the second answer: pictures -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", one_of(sorted(SEEDS), lambda number: f"pictures {number}"))
-def test_the_same_request_is_answered_with_pictures_where_the_token_says_so(
+def is_answered_with_pictures(
     server: RunningServer, pictures_token: str, seed: Seed, links: dict[str, str]
 ) -> None:
+    """The same request, where the token says so."""
     (example,) = (one for number in ("000",) for one in SEEDS[number].answers())
     body = request_of(seed, links)
     for code, shown in sent(seed, server.url, pictures_token, links):
@@ -248,7 +253,8 @@ def test_the_printed_python_program_runs(server: RunningServer) -> None:
         "Read the program before it is run, then note its digest."
     )
     program = SEEDS["003"].python_sample(f"127.0.0.1:{server.port}", server.token)
-    must_print_a_prediction(server, [sys.executable, "-I", "-c", str(program)])
+    shown = printed([sys.executable, "-I", "-c", str(program)])
+    assert ended(server, shown)["status"] == "succeeded"
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="There is no Node.")
@@ -257,16 +263,18 @@ def test_the_printed_javascript_program_runs(server: RunningServer) -> None:
     assert seeds.digest(plain) == SAMPLES_READ["javascript"], (
         "Read the program before it is run, then note its digest."
     )
-    must_print_a_prediction(
-        server, ["node", "-e", str(SEEDS["003"].javascript_sample(server.url, server.token))]
-    )
+    shown = printed(["node", "-e", str(SEEDS["003"].javascript_sample(server.url, server.token))])
+    # It is the same picture.
+    answer = httpx.post(shown["urls"]["cancel"], headers={"Authorization": f"Bearer {server.token}"})
+    assert answer.status_code == 200, answer.text
 
 
-def must_print_a_prediction(server: RunningServer, command: list[str]) -> None:
+def printed(command: list[str]) -> dict[str, Any]:
+    """The prediction that a program prints."""
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    shown = json.loads(done.stdout)
+    shown: dict[str, Any] = json.loads(done.stdout)
     assert seeds.same_shape(shown, SEEDS["003"].answers()[0])
-    assert ended(server, shown)["status"] == "succeeded"
+    return shown
 
 
 # -- the one that names files elsewhere ------------------------------------------------------------------------
