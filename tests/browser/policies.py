@@ -10,7 +10,7 @@ from tests.browser.conftest import Window
 LISTEN = """window.forbidden = []; document.addEventListener("securitypolicyviolation", event =>
   window.forbidden.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}`));"""
 SETTLED = """async () => { await document.fonts.ready;
-  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); return window.forbidden; }"""
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); }"""
 POLICIES = ("Security Policy", "Permissions-Policy", "Permissions Policy", "Refused to")
 
 
@@ -27,4 +27,10 @@ class Listener:
             self.faults.append(f"{self.page.url}: {message.text[:300]}")
 
     def settle(self) -> None:
-        self.faults += [f"{self.page.url}: {one}" for one in self.page.evaluate(SETTLED)]
+        """Have the page come to rest, and note what it was refused."""
+        self.page.evaluate(SETTLED)
+        self.note()
+
+    def note(self) -> None:
+        """Note what the page has been refused so far."""
+        self.faults += [f"{self.page.url}: {one}" for one in self.page.evaluate("window.forbidden")]

@@ -42,7 +42,7 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     site.change(registration="invite", closing_days=14)
     boss = factories.make_staff()
     _row, path = invitations.make(boss)
-    member = window(motion=False)
+    member = window()
     page = member.open(path)
     for name, value in (
         ("username", "mei"),

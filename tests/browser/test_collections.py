@@ -48,7 +48,7 @@ def test_a_collection_is_arranged_shared_with_a_password_and_withdrawn(window: O
     items = [picture_item(alice, title=name, seed=number) for number, name in enumerate("ABCD")]
     collection = keeping.create(alice, "Letters")
     keeping.add(collection, items, alice)
-    own = window(motion=False)
+    own = window()
     own.sign_in("alice")
     page = own.open(f"/library/collections/{collection.public_id}/?arrange=1")
 

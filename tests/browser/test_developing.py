@@ -80,7 +80,7 @@ def shown(number: int) -> str:
 def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_light(
     window: Open, running: Prediction, theme: str
 ) -> None:
-    alice = window(theme=theme)
+    alice = window(theme=theme, motion=True)
     alice.sign_in("alice")
     page = alice.open("/studio/")
     until(page, shown(1))
@@ -100,7 +100,7 @@ def test_looks_follow_each_other_without_an_empty_tray_and_the_picture_comes_to_
 def test_a_look_fades_in_over_the_one_before_however_often_the_page_is_brought_up_to_date(
     window: Open, running: Prediction
 ) -> None:
-    alice = window()
+    alice = window(motion=True)
     alice.sign_in("alice")
     page = alice.open("/studio/")
     until(page, shown(1))
@@ -116,7 +116,7 @@ def test_a_look_fades_in_over_the_one_before_however_often_the_page_is_brought_u
 def test_the_first_look_stays_until_the_second_is_there_though_it_was_decoded_late(
     window: Open, running: Prediction
 ) -> None:
-    alice = window()
+    alice = window(motion=True)
     alice.run_first(LATE)
     alice.sign_in("alice")
     page = alice.open("/studio/")
@@ -157,8 +157,7 @@ def test_why_a_finished_file_is_late_is_read_in_the_tray(
 
 
 def test_who_wants_no_motion_sees_progress_and_no_looks(window: Open, running: Prediction) -> None:
-    alice = window()
-    alice.page.emulate_media(reduced_motion="reduce")
+    alice = window(motion=False)
     alice.sign_in("alice")
     page = alice.open("/studio/")
     page.wait_for_selector(".tray")

@@ -56,7 +56,7 @@ def test_from_an_invitation_to_a_second_factor_and_a_recovery_code(window: Open)
     site.change(registration="invite")
     boss = factories.make_staff()
     _row, path = invitations.make(boss, grant=5_000_000)
-    member = window(motion=False)
+    member = window()
     page = member.open("/accounts/signup/")
     page.wait_for_selector("h1:has-text('By invitation')")
     member.open(path)
@@ -102,7 +102,7 @@ def test_from_an_invitation_to_a_second_factor_and_a_recovery_code(window: Open)
 
 def test_a_passkey_opens_the_door_without_the_password(window: Open) -> None:
     factories.make_user("alice")
-    member = here(window(motion=False))
+    member = here(window())
     session, device = telephone(member)
     member.sign_in_by_form("alice")
     page = member.open("/accounts/2fa/webauthn/add/")
@@ -141,7 +141,7 @@ def test_a_passkey_opens_the_door_without_the_password(window: Open) -> None:
 
 def test_without_scripts_one_signs_in_and_ends_the_other_sessions(window: Open) -> None:
     factories.make_user("alice")
-    here_, there = window(scripts=False, motion=False), window(scripts=False, width=390, motion=False)
+    here_, there = window(scripts=False), window(scripts=False, width=390)
     for one in (here_, there):
         one.open("/accounts/login/")
         one.page.fill("[name=login]", "alice")

@@ -34,7 +34,7 @@ def settled(page: Page) -> None:
 
 def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -> None:
     plain, covered = two_pictures()
-    one = window(motion=False)
+    one = window()
     one.sign_in("reader")
     page = one.open("/gallery/")
     # The search has its key, and a covered picture is there once it is asked for.
@@ -92,7 +92,7 @@ def test_a_reader_looks_likes_talks_and_reports_without_a_reload(window: Open) -
 
 def test_the_gallery_works_without_scripts_on_a_phone(window: Open) -> None:
     plain, covered = two_pictures()
-    one = window(scripts=False, width=390, motion=False)
+    one = window(scripts=False, width=390)
     one.sign_in("reader")
     page = one.open("/gallery/")
     assert one.page.locator("[data-reveal]").is_hidden()

@@ -15,7 +15,7 @@ Open = Callable[..., Window]
 
 
 def test_the_chosen_client_is_chosen_everywhere_and_remembered(window: Open) -> None:
-    reader = window(motion=False)
+    reader = window()
     page = reader.open("/docs/")
     page.click(".clients label:has-text('Python') >> nth=0")
     groups = "[...document.querySelectorAll('.clients')]"
@@ -29,7 +29,7 @@ def test_the_chosen_client_is_chosen_everywhere_and_remembered(window: Open) -> 
 
 
 def test_a_sample_is_copied_as_it_is_shown(window: Open) -> None:
-    reader = window(motion=False)
+    reader = window()
     reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = reader.open("/docs/")
     page.hover(".pane[data-client=bash] .snippet >> nth=0")
@@ -41,7 +41,7 @@ def test_a_sample_is_copied_as_it_is_shown(window: Open) -> None:
 
 
 def test_searching_leads_to_the_heading(window: Open) -> None:
-    reader = window(motion=False)
+    reader = window()
     page = reader.open("/docs/")
     page.fill("#guide-q", "verify the signature")
     page.wait_for_selector("#guide-found a")
@@ -53,7 +53,7 @@ def test_searching_leads_to_the_heading(window: Open) -> None:
 
 
 def test_on_a_phone_the_contents_unfold_and_nothing_is_wider_than_the_window(window: Open) -> None:
-    reader = window(width=360, motion=False)
+    reader = window(width=360)
     page = reader.open("/docs/")
     assert not page.is_visible(".guide-contents nav")
     page.click(".guide-contents summary")
@@ -68,7 +68,7 @@ def test_on_a_phone_the_contents_unfold_and_nothing_is_wider_than_the_window(win
 
 @pytest.mark.parametrize("width", one_in(2, [390, 1440]))
 def test_without_scripts_tabs_contents_and_search_work(window: Open, width: int) -> None:
-    reader = window(scripts=False, width=width, motion=False)
+    reader = window(scripts=False, width=width)
     page = reader.open("/docs/")
     page.click(".clients label:has-text('JavaScript') >> nth=0")
     assert page.is_visible(".pane[data-client=javascript] >> nth=0")

@@ -89,7 +89,7 @@ def test_progress_comes_by_itself(window: Open) -> None:
     alice = factories.make_user("alice", credit=50)
     version = catalogue.find_version("lucataco/flux-dev-lora")
     prediction = factories.make_prediction(alice, version)
-    member = window(motion=False)
+    member = window()
     member.sign_in_by_form("alice")
     page = member.page
     page.wait_for_selector("text=1st in the queue")
@@ -114,7 +114,7 @@ def test_progress_comes_by_itself(window: Open) -> None:
 
 def test_the_price_follows_the_controls(window: Open) -> None:
     factories.make_user("alice", credit=50)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.click(".segmented span:text-is('4')")
@@ -129,7 +129,7 @@ def test_the_price_follows_the_controls(window: Open) -> None:
 def test_nothing_lies_over_the_page_of_a_picture(window: Open) -> None:
     """What stands in the middle of the picture is the picture, and its deeds can be clicked."""
     item = picture_item(factories.make_user("alice"), "a lighthouse")
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open(f"/library/{item.public_id}/")
     blends = "() => [...document.querySelectorAll('main *')].map((e) => getComputedStyle(e).mixBlendMode)"
@@ -142,7 +142,7 @@ def test_a_film_plays_on_its_page_unless_less_motion_is_asked_for(window: Open) 
     alice = factories.make_user("alice")
     prediction = factories.make_prediction(alice, status="succeeded")
     item = factories.make_item(alice, factories.make_output(prediction, file=video, name="out.mp4"))
-    member = window()
+    member = window(motion=True)
     member.sign_in("alice")
     page = member.open(f"/library/{item.public_id}/")
     if not page.evaluate(
@@ -170,7 +170,7 @@ def film() -> bytes:
 def test_a_picture_is_deleted_with_the_keyboard_and_brought_back(window: Open) -> None:
     alice = factories.make_user("alice")
     older, newer = picture_item(alice, "older"), picture_item(alice, "newer")
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open(f"/library/{newer.public_id}/")
     page.keyboard.press("ArrowRight")
@@ -187,7 +187,7 @@ def test_a_picture_is_deleted_with_the_keyboard_and_brought_back(window: Open) -
 def test_everything_works_without_scripts(window: Open) -> None:
     alice = factories.make_user("alice", credit=50)
     item = picture_item(alice, "a green valley")
-    plain = window(scripts=False, motion=False)
+    plain = window(scripts=False)
     plain.sign_in_by_form("alice")
     page = plain.page
     page.fill("#prompt", "a hut in the snow")
@@ -205,7 +205,7 @@ def test_everything_works_without_scripts(window: Open) -> None:
 
 
 def test_the_theme_changes_at_once_and_is_remembered(window: Open) -> None:
-    visitor = window(theme="dark", motion=False)
+    visitor = window(theme="dark")
     page = visitor.open("/")
     dark = page.evaluate("getComputedStyle(document.body).color")
     page.click(".theme-switch .sun")

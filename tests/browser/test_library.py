@@ -34,7 +34,7 @@ def test_a_library_of_which_half_is_loaded_is_organised_by_keyboard_alone(
     window: Open, alice_again: User
 ) -> None:
     many_items(alice_again, 100)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/library/")
     until(page, "document.querySelector('.list').getAttribute('aria-busy') === 'false'")
@@ -118,7 +118,7 @@ def test_the_mouse_takes_ranges_and_older_rows_come_before_they_are_reached(
 
 def test_a_picture_fills_the_screen_and_leads_to_its_neighbours(window: Open, alice_again: User) -> None:
     items = many_items(alice_again, 3)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open(f"/library/{items[0].public_id}/")
     page.keyboard.press("z")
@@ -132,7 +132,7 @@ def test_a_picture_fills_the_screen_and_leads_to_its_neighbours(window: Open, al
 
 def test_boxes_and_buttons_do_it_without_scripts(window: Open, alice_again: User) -> None:
     items = many_items(alice_again, 4)
-    plain = window(scripts=False, motion=False)
+    plain = window(scripts=False)
     plain.sign_in("alice")
     page = plain.open("/library/")
     page.check(f"input[value='{items[1].public_id}']")
@@ -147,7 +147,7 @@ def test_boxes_and_buttons_do_it_without_scripts(window: Open, alice_again: User
 
 def test_what_a_dialog_cannot_do_is_said_in_it_until_it_is_closed(window: Open, alice_again: User) -> None:
     many_items(alice_again, 3)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/library/")
     until(page, "document.querySelector('.list').getAttribute('aria-busy') === 'false'")

@@ -81,7 +81,7 @@ def test_what_is_made_elsewhere_appears_and_develops_and_nothing_else_is_touched
 ) -> None:
     catalogue.load()
     finish(begun(alice, "an old picture"))
-    device = streaming()
+    device = streaming(motion=True)
     device.sign_in("alice")
     page = device.open("/studio/")
     until(page, UP)

@@ -33,7 +33,7 @@ def people(window: Windows) -> dict[str, User]:
 
 
 def enter(windows: Windows, name: str, path: str = DESK, **how: object) -> Window:
-    window = windows(motion=False, **how)
+    window = windows(**how)
     window.sign_in(name)
     window.open(path)
     return window

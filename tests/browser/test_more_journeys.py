@@ -35,7 +35,7 @@ def mask_of(file: StoredFile) -> Image.Image:
 
 def test_a_part_of_a_picture_is_painted_over_and_made_anew(window: Open) -> None:
     factories.make_user("alice", credit=50)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open(f"/studio/?model={INPAINTING}")
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def harbour(transactional_db: None) -> Item:
 
 
 def test_a_picture_is_found_in_chinese(window: Open, harbour: Item) -> None:
-    visitor = window(language="zh-CN", theme="light", motion=False)
+    visitor = window(language="zh-CN", theme="light")
     page = visitor.open("/gallery/")
     page.fill("input[type=search]", "港口 灯塔")
     page.keyboard.press("Enter")
@@ -98,7 +98,7 @@ def test_a_picture_is_found_in_chinese(window: Open, harbour: Item) -> None:
 
 def test_everything_is_done_on_a_phone(window: Open, alice: User) -> None:
     factories.give(alice, 50)
-    phone = window(width=390, motion=False)
+    phone = window(width=390)
     phone.sign_in_by_form("alice")
     page = phone.page
     page.fill("#prompt", "a hut by the sea")
@@ -134,7 +134,7 @@ def test_everything_is_done_on_a_phone(window: Open, alice: User) -> None:
 def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loading_the_page_again(
     window: Open, alice: User
 ) -> None:
-    member = window(motion=False)
+    member = window()
     member.sign_in_by_form("alice")
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.fill("#prompt", "a lighthouse in the fog")
@@ -161,7 +161,7 @@ def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loa
 def test_what_was_typed_for_a_chosen_model_is_there_after_going_away_and_back(
     window: Open, alice: User
 ) -> None:
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.fill("#prompt", "a lighthouse in the fog")
@@ -178,7 +178,7 @@ def test_what_was_typed_for_a_chosen_model_is_there_after_going_away_and_back(
 
 
 def test_a_cancel_of_what_is_gone_is_said_too(window: Open, alice: User) -> None:
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.fill("#prompt", "a lighthouse")

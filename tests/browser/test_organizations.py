@@ -18,7 +18,7 @@ def test_a_long_name_of_an_organisation_widens_no_page(window: Open) -> None:
     alice = factories.make_user("alice")
     made = founding.found(alice, "x" * founding.LONGEST_NAME)
     founding.act_for(alice, made.pk)
-    member = window(width=390, motion=False)
+    member = window(width=390)
     member.sign_in("alice")
     for path in ("/account/organizations/", f"/account/organizations/{made.pk}/", "/account/tokens/"):
         member.open(path)

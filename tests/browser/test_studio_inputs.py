@@ -55,7 +55,7 @@ def large() -> bytes:
 
 def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
     factories.make_user("alice", credit=50)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/studio/?model=cjwbw/rembg")
     page.wait_for_selector("#make:has-text('Choose a picture first')")
@@ -83,7 +83,7 @@ def test_a_picture_dropped_anywhere_is_cut_out(window: Open) -> None:
 def test_a_picture_is_picked_from_the_library_by_keyboard(window: Open) -> None:
     alice = factories.make_user("alice", credit=50)
     older, _newer = picture_item(alice, "an old mill"), picture_item(alice, "a new mill")
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/studio/?model=stability-ai/sdxl")
     assert not page.locator(".kind-size fieldset[inert]").count()
@@ -110,7 +110,7 @@ def test_a_picture_is_picked_from_the_library_by_keyboard(window: Open) -> None:
 
 def test_a_seed_is_kept_by_its_lock(window: Open) -> None:
     factories.make_user("alice", credit=50)
-    member = window(motion=False)
+    member = window()
     member.sign_in("alice")
     page = member.open("/studio/?model=lucataco/flux-dev-lora")
     lock, field = ".seed [data-lock]", ".seed .input"
@@ -126,7 +126,7 @@ def test_a_seed_is_kept_by_its_lock(window: Open) -> None:
 
 def test_the_studio_opens_as_this_tab_left_it_and_fresh_in_another(window: Open) -> None:
     factories.make_user("alice", credit=50)
-    member = window(motion=False)
+    member = window()
     member.sign_in_by_form("alice")
     page = member.page
     page.click(".chosen")

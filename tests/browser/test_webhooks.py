@@ -38,7 +38,7 @@ def post() -> None:
 def test_from_the_secret_to_a_message_that_is_sent_again(
     window: Callable[..., Window], alice: User, receiver: Receiver, width: int
 ) -> None:
-    member = window(width=width, motion=False)
+    member = window(width=width)
     member.sign_in("alice")
     page = member.open("/account/webhooks/")
     page.click("text=Show the secret")
@@ -70,7 +70,7 @@ def test_from_the_secret_to_a_message_that_is_sent_again(
 def test_without_scripts_every_part_of_it_works(
     window: Callable[..., Window], alice: User, receiver: Receiver
 ) -> None:
-    member = window(scripts=False, motion=False)
+    member = window(scripts=False)
     member.sign_in("alice")
     page = member.open("/account/webhooks/")
     page.click("text=Show the secret")
