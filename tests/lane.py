@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -30,16 +30,23 @@ TELLING_S = 5.0
 
 def pytest(lane: str, arguments: list[str], environment: Mapping[str, str] | None = None) -> int:
     """Run pytest as the lane and say what it took; its exit code."""
-    began, before = time.monotonic(), _processor()
-    try:
+    with told(lane):
         # Lanes run side by side. Absolute: pytest would look for it from the folder of its settings.
         cache = (CACHES / lane.replace(" ", "-")).absolute()
         return _run(
             [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={cache}", *arguments], environment
         )
+
+
+@contextlib.contextmanager
+def told(name: str) -> Iterator[None]:
+    """Say what was taken by all that is started and ended inside."""
+    began, before = time.monotonic(), _processor()
+    try:
+        yield
     finally:
         took = f"{time.monotonic() - began:.0f} s, {_processor() - before:.0f} s of processor"
-        print(f"{lane}: {took}", flush=True)
+        print(f"{name}: {took}", flush=True)
 
 
 def _processor() -> float:

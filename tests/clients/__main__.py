@@ -1,4 +1,4 @@
-"""`python -m tests.clients [PYTEST ARGUMENTS]`: the published clients against a started server.
+"""`python -m tests.clients [PYTEST ARGUMENTS]`: the published clients, all against one started server.
 
 Exit codes are pytest's; 75 where everything passed that could run, but there is no Node for the JavaScript clients.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests import lane
 from tests.clients import packages
+from tests.clients.suite import running
 
 HERE = Path(__file__).parent
 COMING = HERE / "py2"
@@ -20,14 +21,17 @@ NOTHING_CHOSEN = 5
 
 
 def main(arguments: list[str]) -> int:
-    """Run both halves and say what was left out."""
+    """Run both halves against one server and say what was left out."""
     present, coming = _present(arguments), _coming(arguments)
+    if present is None and coming is None:
+        return NOTHING_CHOSEN
     why = _why_no_javascript() if present else ""
     left_out = ["--ignore-glob=*/test_javascript_*"] if why else []
-    codes = {
-        _pytest(present, [f"--ignore={COMING}", *left_out]),
-        _pytest(coming, [], lambda: {"PYTHONPATH": str(packages.python())}),
-    } - {NOTHING_CHOSEN}
+    with lane.told("official clients with their server"), running() as suite:
+        codes = {
+            _pytest(present, [f"--ignore={COMING}", *left_out], lambda: suite.environment),
+            _pytest(coming, [], lambda: {"PYTHONPATH": str(packages.python()), **suite.environment}),
+        } - {NOTHING_CHOSEN}
     if not codes:
         return NOTHING_CHOSEN
     if failed := codes - {0}:
@@ -73,7 +77,7 @@ def _coming(arguments: list[str]) -> list[str] | None:
 
 
 def _pytest(
-    arguments: list[str] | None, options: list[str], environment: Callable[[], dict[str, str]] = dict
+    arguments: list[str] | None, options: list[str], environment: Callable[[], dict[str, str]]
 ) -> int:
     if arguments is None:
         return NOTHING_CHOSEN

@@ -10,9 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.clients.conftest import Suite
 from tests.clients.node import Node, Thrown
-from tests.server import RunningServer
+from tests.clients.suite import Suite
 from tests.share import one_of
 
 pytestmark = pytest.mark.clients
@@ -106,9 +105,9 @@ def test_without_credit_it_asks_once(js: Node, suite: Suite) -> None:
     assert (kind, code, asked) == ("RateLimitError", "insufficient_quota", 1)
 
 
-def test_too_many_requests_are_an_error_of_their_own(js: Node, narrow: RunningServer) -> None:
+def test_too_many_requests_are_an_error_of_their_own(js: Node, suite: Suite) -> None:
     refused = refusal(
-        js.but(url=narrow.url, token=narrow.token),
+        js.but(url=suite.url, token=suite.tokens["narrow"]),
         """
         const client = new OpenAI({apiKey: order.token, baseURL: `${order.url}/openai/v1`, maxRetries: 0});
         for (let n = 0; n < 3; n++)
@@ -122,21 +121,23 @@ def test_a_repeat_after_a_broken_connection_makes_no_second_picture(js: Node) ->
     """The client repeats by itself, and says so."""
     told = js(
         """
-        let asked = 0;
-        const breaking = async (url, init) => {
-            asked += 1;
-            if (asked > 1) return fetch(url, init);
-            const leaving = new AbortController();
-            setTimeout(() => leaving.abort(), 300);
-            return fetch(url, {...init, signal: leaving.signal}).catch(() => { throw new TypeError("fetch failed"); });
-        };
         const count = async () => {
             const headers = {Authorization: `Bearer ${order.token}`};
             const found = await (await fetch(`${order.url}/v1/predictions`, {headers})).json();
             return found.results.filter((row) => row.input.prompt === given.prompt).length;
         };
+        let asked = 0;
+        const breaking = async (url, init) => {
+            asked += 1;
+            if (asked > 1) return fetch(url, init);
+            const leaving = new AbortController();
+            fetch(url, {...init, signal: leaving.signal}).catch(() => {});
+            while (!await count()) await new Promise((done) => setTimeout(done, 50));
+            leaving.abort();
+            throw new TypeError("fetch failed");
+        };
         const client = new OpenAI({apiKey: order.token, baseURL: `${order.url}/openai/v1`, fetch: breaking});
-        const wish = {model: "stability-ai/sdxl", size: "1024x1024", prompt: given.prompt};
+        const wish = {model: "stability-ai/sdxl", size: "256x256", prompt: given.prompt};
         const made = await client.images.generate(wish);
         return [asked, made.data.length, await count()];
         """,

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.clients.conftest import GIF, PAGE, SMALL, Suite
+from tests.clients.conftest import GIF
 from tests.clients.node import Node, Thrown
+from tests.clients.suite import PAGE, SMALL, Suite
 from tests.houses import eventually
 from tests.receiver import Receiver
-from tests.server import RunningServer
 
 pytestmark = pytest.mark.clients
 
@@ -54,11 +54,11 @@ def test_run_by_polling(js: Node) -> None:
 def test_many_runs_side_by_side_each_get_their_own_answer(js: Node) -> None:
     told = js(
         """
-        const numbers = [...Array(8).keys()];
+        const numbers = [...Array(4).keys()];
         return Promise.all(numbers.map((n) => replicate.run(models.text, {input: {prompt: `number ${n}.`}})));
         """
     )
-    assert [f"number {n}." in one for n, one in enumerate(told)] == [True] * 8
+    assert [f"number {n}." in one for n, one in enumerate(told)] == [True] * 4
 
 
 def test_a_failed_run_throws_the_models_words(js: Node) -> None:
@@ -168,7 +168,7 @@ def test_behind_tls_outputs_are_file_objects_or_addresses_as_wished(js: Node, ob
 # -- lists and the catalogue -----------------------------------------------------------------------------------
 
 
-def test_paginate_walks_over_every_prediction_once(js: Node, many: list[str]) -> None:
+def test_paginate_walks_over_every_prediction_once(js: Node, suite: Suite) -> None:
     pages = js(
         """
         const pages = [];
@@ -178,7 +178,7 @@ def test_paginate_walks_over_every_prediction_once(js: Node, many: list[str]) ->
     )
     found = [row for page in pages for row in page]
     assert len(pages) >= 2 and len(pages[0]) == PAGE
-    assert len(found) == len(set(found)) and set(many) <= set(found)
+    assert len(found) == len(set(found)) and set(suite.many) <= set(found)
 
 
 def test_models_are_listed_read_and_found(js: Node, suite: Suite) -> None:
@@ -315,7 +315,7 @@ def test_the_clients_faulty_way_to_send_data_uris_never_shows_its_token_to_anyon
         """
     )
     assert suite.tokens["funded"] not in json.dumps(told)
-    assert suite.tokens["funded"] not in (suite.server.data / "log").read_text(errors="replace")
+    assert suite.tokens["funded"] not in Path(suite.log).read_text(errors="replace")
 
 
 # -- webhooks --------------------------------------------------------------------------------------------------
@@ -375,8 +375,8 @@ def test_each_refusal_is_its_own_error_with_status_and_problem(js: Node, suite: 
     assert (status, problem["detail"]) == (422, "- input: prompt is required\n")
 
 
-def test_too_many_creates_throw_its_own_error(js: Node, narrow: RunningServer) -> None:
-    one_a_minute = js.but(url=narrow.url, token=narrow.token)
+def test_too_many_creates_throw_its_own_error(js: Node, suite: Suite) -> None:
+    one_a_minute = js.but(url=suite.url, token=suite.tokens["narrow"])
     status, problem = refusal(
         one_a_minute,
         """

@@ -17,11 +17,11 @@ from replicate.helpers import FileOutput
 from replicate.pagination import paginate
 from replicate.webhook import InvalidSignatureError, Webhooks
 
-from tests.clients.conftest import GIF, PAGE, SMALL, Suite
+from tests.clients.conftest import GIF
+from tests.clients.suite import PAGE, SMALL, Suite
 from tests.clients.tls import BehindTls
 from tests.houses import eventually
 from tests.receiver import Receiver
-from tests.server import RunningServer
 
 pytestmark = pytest.mark.clients
 TINY = {"prompt": "a", "width": 128, "height": 128}
@@ -41,11 +41,11 @@ def client(suite: Suite, mount: str) -> replicate.Client:
 # -- lists and the catalogue -----------------------------------------------------------------------------------
 
 
-def test_paginate_walks_over_every_prediction_once(client: replicate.Client, many: list[str]) -> None:
+def test_paginate_walks_over_every_prediction_once(client: replicate.Client, suite: Suite) -> None:
     pages = list(paginate(client.predictions.list))
     found = [row.id for page in pages for row in page.results]
     assert len(pages) >= 2 and len(pages[0].results) == PAGE
-    assert len(found) == len(set(found)) and set(many) <= set(found)
+    assert len(found) == len(set(found)) and set(suite.many) <= set(found)
 
 
 def test_models_are_listed_read_and_found(client: replicate.Client, suite: Suite) -> None:
@@ -193,7 +193,9 @@ def test_another_accounts_prediction_is_not_found(suite: Suite, mount: str) -> N
     assert refusal(lambda: other.predictions.cancel(made.id)).status == 404
 
 
-def test_too_many_creates_raise_its_own_exception(narrow: RunningServer, mount: str) -> None:
-    client = replicate.Client(api_token=narrow.token, base_url=narrow.url + mount.removesuffix("/v1"))
+def test_too_many_creates_raise_its_own_exception(suite: Suite, mount: str) -> None:
+    client = replicate.Client(
+        api_token=suite.tokens["narrow"], base_url=suite.url + mount.removesuffix("/v1")
+    )
     refused = refusal(lambda: [client.run("stability-ai/sdxl", input=TINY, wait=False) for _ in range(3)])
     assert (refused.status, refused.title) == (429, "Too many requests")

@@ -13,7 +13,7 @@ import replicate
 from PIL import Image
 from replicate.exceptions import ModelError
 
-from tests.clients.conftest import Suite
+from tests.clients.suite import Suite
 
 pytestmark = pytest.mark.clients
 
@@ -72,7 +72,7 @@ def test_many_async_runs_side_by_side_each_get_their_own_answer(
 ) -> None:
     async def all_of_them() -> list[str]:
         return await asyncio.gather(
-            *(client.async_run(suite.models["text"], input={"prompt": f"number {n}."}) for n in range(8))
+            *(client.async_run(suite.models["text"], input={"prompt": f"number {n}."}) for n in range(4))
         )
 
     for number, told in enumerate(asyncio.run(all_of_them())):

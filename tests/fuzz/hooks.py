@@ -84,11 +84,11 @@ def likeness(case: Any) -> tuple[tuple[object, ...], int] | None:
     about, operation = case.meta.phase.data, case.operation.label
     mode = case.meta.generation.mode
     if about.description.endswith("Incorrect type"):
-        return (operation, about.parameter, about.location, about.description), 4
+        return (operation, about.parameter, about.location, about.description), 8
     if about.parameter in PAGE:
-        return (operation, mode, about.parameter), 8
+        return (operation, mode, about.parameter), 16
     if about.description.startswith("Unspecified HTTP method"):
-        return (operation.partition(" ")[2], "method"), 4
+        return (operation.partition(" ")[2], "method"), 8
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.conftest import Suite
+from tests.clients.suite import Suite
 
 
 def pytest_ignore_collect(collection_path: Any) -> bool | None:

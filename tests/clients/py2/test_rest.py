@@ -13,10 +13,10 @@ import pytest
 import replicate
 from PIL import Image
 
-from tests.clients.conftest import GIF, PAGE, SMALL, Suite
+from tests.clients.conftest import GIF
 from tests.clients.py2.conftest import client_of
+from tests.clients.suite import PAGE, SMALL, Suite
 from tests.clients.tls import BehindTls
-from tests.server import RunningServer
 
 pytestmark = pytest.mark.clients
 
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.clients
 # -- lists and the catalogue -----------------------------------------------------------------------------------
 
 
-def test_iterating_a_list_walks_over_every_page_once(client: Any, many: list[str]) -> None:
+def test_iterating_a_list_walks_over_every_page_once(client: Any, suite: Suite) -> None:
     first = client.predictions.list()
     assert len(first.results) == PAGE and first.has_next_page()
     found = [row.id for row in client.predictions.list()]
-    assert len(found) == len(set(found)) and set(many) <= set(found)
+    assert len(found) == len(set(found)) and set(suite.many) <= set(found)
 
 
-def test_an_async_list_keeps_its_filter_over_its_pages(suite: Suite, base_url: str, many: list[str]) -> None:
+def test_an_async_list_keeps_its_filter_over_its_pages(suite: Suite, base_url: str) -> None:
     async def ids() -> tuple[list[str], list[str]]:
         async with replicate.AsyncReplicate(bearer_token=suite.tokens["funded"], base_url=base_url) as busy:
             everything = [row.id async for row in busy.predictions.list()]
@@ -162,8 +162,10 @@ def test_each_refusal_is_an_exception_of_its_own(client: Any, suite: Suite, base
     assert trained.value.body["title"] == "Trainings are not supported"
 
 
-def test_too_many_creates_raise_its_own_exception(narrow: RunningServer, mount: str) -> None:
-    client = replicate.Replicate(bearer_token=narrow.token, base_url=narrow.url + mount, max_retries=0)
+def test_too_many_creates_raise_its_own_exception(suite: Suite, mount: str) -> None:
+    client = replicate.Replicate(
+        bearer_token=suite.tokens["narrow"], base_url=suite.url + mount, max_retries=0
+    )
     with pytest.raises(replicate.RateLimitError) as refused:
         for _ in range(3):
             client.models.predictions.create(
