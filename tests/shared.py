@@ -36,6 +36,7 @@ def product_source() -> list[rules.Source]:
     return rules.sources()
 
 
+@pytest.fixture(scope="session")
 def conformant_server() -> Iterator[RunningServer]:
     """A server in conformance mode with one slot, which may tell this machine's own addresses, and answers as often as
     it is asked. `fixtures.json` in its data folder was written twice.
