@@ -14,7 +14,6 @@ import pytest
 from tests import rules
 from tests.houses import House, house
 from tests.server import RunningServer
-from tests.upstream import Upstream
 
 LOOPBACK_KEY, SECOND_KEY = "LOOPBACK_KEY", "SECOND_KEY"
 """The variables in which `front_house` has the keys of its upstreams."""
@@ -72,6 +71,9 @@ def front_house(second_house: House) -> Iterator[House]:
 
     Its environment has the key of a loopback service, and as `SECOND_KEY` that of the second house.
     """
+    # Not above: each run of tests reads this file, and few need such a service.
+    from tests.upstream import Upstream
+
     keys = {LOOPBACK_KEY: Upstream.token, SECOND_KEY: second_house.token}
     inside = {"DARKROOM_UPSTREAM_PRIVATE": "127.0.0.1", "DARKROOM_CONFORMANCE": "1", "DARKROOM_ENGINE": "0"}
     with house(**inside, **keys) as one:
