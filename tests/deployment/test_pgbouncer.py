@@ -129,9 +129,10 @@ def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(house: Hous
     # The first was that of the house's start.
     again = preloaded.manage(("prepare",), house.env)
     assert again.returncode == 0, again.stderr
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
     with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as connection:
-        row = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
-    assert row == (0,)
+        # The house at work has one for a moment now and then.
+        eventually(lambda: connection.execute(held).fetchone() == (0,), pause_s=0.05)
 
 
 def test_where_statements_are_not_prepared_no_cursor_stays_at_the_server() -> None:
