@@ -18,6 +18,7 @@ from tests.fakes import FakeProvider
 from tests.openai import pictures
 from tests.openai.conftest import OpenAI, waited
 from tests.openai.pictures import URI, VARIATIONS, WORDS, file, half_clear, png, post, post_json
+from tests.share import one_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,8 +133,10 @@ def test_a_variation_is_made_from_the_picture_alone(
 # -- JSON ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["image", "images"])
-@pytest.mark.parametrize("form", ["text", "object", "listed"])
+@pytest.mark.parametrize(
+    ("form", "key"),
+    [(form, key) for form in ("text", "object", "listed") for key in one_of(("image", "images"), of=form)],
+)
 def test_pictures_may_come_in_json(
     openai: OpenAI, editor: Version, provider: FakeProvider, key: str, form: str
 ) -> None:

@@ -18,6 +18,7 @@ from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.openai.conftest import OpenAI
 from tests.serving.conftest import call
+from tests.share import one_in
 
 pytestmark = pytest.mark.django_db
 PATH = "/images/generations"
@@ -38,34 +39,37 @@ def refused(answer: Any, status: int, **expected: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [
-        ({"prompt": None}, "prompt"),
-        ({"prompt": ""}, "prompt"),
-        ({"prompt": " \n"}, "prompt"),
-        ({"prompt": 7}, "prompt"),
-        ({"prompt": "a" * 32_001}, "prompt"),
-        ({"prompt": "a\x00b"}, "prompt"),
-        ({"prompt": "\ud800"}, "prompt"),
-        ({"n": 0}, "n"),
-        ({"n": 11}, "n"),
-        ({"n": "2"}, "n"),
-        ({"n": True}, "n"),
-        ({"n": 1.5}, "n"),
-        ({"size": "large"}, "size"),
-        ({"size": 512}, "size"),
-        ({"response_format": "png"}, "response_format"),
-        ({"output_format": "gif"}, "output_format"),
-        ({"output_compression": 101}, "output_compression"),
-        ({"quality": ["hd"]}, "quality"),
-        ({"user": "u" * 257}, "user"),
-        ({"stream": "yes"}, "stream"),
-        ({"stream": True, "partial_images": 4}, "partial_images"),
-        ({"partial_images": 2}, "partial_images"),
-        ({"stream": True, "response_format": "url"}, "response_format"),
-        ({"model": {}}, "model"),
-        ({"seed": 7}, "seed"),
-        ({"\ud800": 1}, "?"),
-    ],
+    one_in(
+        3,
+        [
+            ({"prompt": None}, "prompt"),
+            ({"prompt": ""}, "prompt"),
+            ({"prompt": " \n"}, "prompt"),
+            ({"prompt": 7}, "prompt"),
+            ({"prompt": "a" * 32_001}, "prompt"),
+            ({"prompt": "a\x00b"}, "prompt"),
+            ({"prompt": "\ud800"}, "prompt"),
+            ({"n": 0}, "n"),
+            ({"n": 11}, "n"),
+            ({"n": "2"}, "n"),
+            ({"n": True}, "n"),
+            ({"n": 1.5}, "n"),
+            ({"size": "large"}, "size"),
+            ({"size": 512}, "size"),
+            ({"response_format": "png"}, "response_format"),
+            ({"output_format": "gif"}, "output_format"),
+            ({"output_compression": 101}, "output_compression"),
+            ({"quality": ["hd"]}, "quality"),
+            ({"user": "u" * 257}, "user"),
+            ({"stream": "yes"}, "stream"),
+            ({"stream": True, "partial_images": 4}, "partial_images"),
+            ({"partial_images": 2}, "partial_images"),
+            ({"stream": True, "response_format": "url"}, "response_format"),
+            ({"model": {}}, "model"),
+            ({"seed": 7}, "seed"),
+            ({"\ud800": 1}, "?"),
+        ],
+    ),
 )
 def test_a_field_that_cannot_be_used_is_named(
     openai: OpenAI, painter: Version, provider: FakeProvider, fields: dict[str, Any], param: str
@@ -89,7 +93,7 @@ def test_what_is_not_supported_is_said_so(
 
 @pytest.mark.parametrize(
     "raw",
-    [b"{", b"\xff\xfe{", b"[" * 100_000, b'{"prompt": NaN}', b'"prompt"', b"[]", b"", b"null"],
+    one_in(3, [b"{", b"\xff\xfe{", b"[" * 100_000, b'{"prompt": NaN}', b'"prompt"', b"[]", b"", b"null"]),
 )
 def test_a_body_that_is_no_object_is_refused(openai: OpenAI, provider: FakeProvider, raw: bytes) -> None:
     refused(openai.post(PATH, raw=raw), 400, type="invalid_request_error", param=None)

@@ -19,6 +19,7 @@ from tests import factories
 from tests.fakes import FakeProvider, done
 from tests.openai.conftest import waited
 from tests.replicate.conftest import Api
+from tests.share import one_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,9 +42,11 @@ def told(answer: Any) -> Any:
     return json.loads(answer.content)
 
 
-@pytest.fixture(params=["/v1", "/replicate/v1"])
-def mount(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test under one of the two mounts of the dialect."""
+    if "mount" in metafunc.fixturenames:
+        mounts = one_of(("/v1", "/replicate/v1"), of=metafunc.function.__name__)
+        metafunc.parametrize("mount", mounts)
 
 
 @pytest.fixture

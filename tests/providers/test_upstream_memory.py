@@ -14,6 +14,7 @@ from predictions.providers.upstream import UpstreamProvider, reading
 from tests.memory import MIB, held_after
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, order, read
+from tests.share import one_of
 
 MOST = 8 * MIB
 """Bytes that are read of an answer here."""
@@ -38,6 +39,9 @@ def answers() -> dict[str, bytes]:
 NAMES = (
     "endless", "a bomb", "no json", "too many values", "too deep", "not text", "no job", "a job", "cut short",
 )  # fmt: skip
+
+
+STATUSES = ("", "422-", "500-")
 
 
 @pytest.fixture(autouse=True)
@@ -101,8 +105,9 @@ def held(provider: UpstreamProvider, work: Order) -> int:
     return asyncio.run(twice())
 
 
-@pytest.mark.parametrize("status", ["", "422-", "500-"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "status"), [(name, status) for name in NAMES for status in one_of(STATUSES, of=name)]
+)
 def test_nothing_of_an_answer_is_held_when_its_order_has_ended(service: str, name: str, status: str) -> None:
     provider = UpstreamProvider(config(f"{service}/{status}{name}".replace(" ", "%20")))
     assert held(provider, order()) < MIB

@@ -18,13 +18,20 @@ from tests.rules import ROOT
 
 NOW = 1000.0
 MANY = f"""
-import json, sys
+import contextlib, json, os, sys
 from pathlib import Path
 from predictions.providers.upstream import shared
 from predictions.providers.upstream.pace import Pace
 shared._TRIES = 10**9  # on a busy machine the others may take their time
+for _ in range(3):
+    if os.fork() == 0:
+        break
 pace = Pace(10, Path(sys.argv[1]))
-print(json.dumps([pace.take(100, {NOW})[1] for _ in range(25)]))
+waits = [pace.take(100, {NOW})[1] for _ in range(25)]
+os.write(1, (json.dumps(waits) + os.linesep).encode())  # at once: lines of the others come between
+with contextlib.suppress(ChildProcessError):
+    while True:
+        os.wait()
 """
 FORKED = f"""
 import json, os, sys
@@ -41,8 +48,10 @@ os.wait()
 
 def test_four_processes_send_no_more_together_than_one_may_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MANY, str(tmp_path / "key")]
-    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(4)]
-    waits = sorted(wait for one in processes for wait in json.loads(one.communicate(timeout=120)[0]))
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=120)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(told) == 4
+    waits = sorted(wait for one in told for wait in one)
     # A second's worth at once, then evenly.
     assert waits == pytest.approx([0.0] * 10 + [number / 10 for number in range(1, 91)])
 
