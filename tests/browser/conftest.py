@@ -135,6 +135,11 @@ class Window:
             [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.base}]
         )
 
+    def sign_out(self) -> None:
+        """Leave the page, which may ask for news, and forget the session, without the form."""
+        self.page.goto("about:blank")
+        self.context.clear_cookies(name="sessionid")
+
     def sign_in_by_form(self, name: str, password: str = "correct horse") -> None:
         """As people do; it leads to the studio."""
         self.open("/accounts/login/")

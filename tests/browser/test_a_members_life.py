@@ -43,7 +43,10 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     boss = factories.make_staff()
     _row, path = invitations.make(boss)
     member = window()
-    page = member.open(path)
+    page = member.open("/accounts/signup/")
+    page.wait_for_selector("h1:has-text('By invitation')")
+    member.open(path)
+    page.wait_for_selector("text=You are invited.")
     for name, value in (
         ("username", "mei"),
         ("email", "mei@example.org"),

@@ -1,25 +1,18 @@
-"""How people get in, in a real browser: from an invitation to a second factor, and by passkey."""
+"""How people get in, in a real browser: with a second factor, by passkey; by invitation in test_a_members_life.py."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core import mail
-from django.test import override_settings
 
-from accounts import site
-from accounts.entrance import invitations
-from accounts.models import User
 from tests import factories
 from tests.accounts.entrance.forms import totp
 from tests.browser.conftest import Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
-WORDS = "a quiet red lamp"
 
 
 def here(window: Window) -> Window:
@@ -51,32 +44,14 @@ def leave(window: Window) -> None:
     window.page.wait_for_url(f"{window.base}/")
 
 
-@override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory", MFA_ALLOW_UNVERIFIED_EMAIL=False)
-def test_from_an_invitation_to_a_second_factor_and_a_recovery_code(window: Open) -> None:
-    site.change(registration="invite")
-    boss = factories.make_staff()
-    _row, path = invitations.make(boss, grant=5_000_000)
+def test_a_second_factor_is_set_up_and_asked_for_or_a_recovery_code(window: Open) -> None:
+    factories.make_user("mei", email="mei@example.org")
     member = window()
-    page = member.open("/accounts/signup/")
-    page.wait_for_selector("h1:has-text('By invitation')")
-    member.open(path)
-    page.wait_for_selector("text=You are invited.")
-    page.fill("[name=username]", "mei")
-    page.fill("[name=email]", "mei@example.org")
-    page.fill("[name=password1]", WORDS)
-    page.fill("[name=password2]", WORDS)
-    page.click("main form .primary")
-    page.wait_for_selector("h1:has-text('Check your mail')")
-
-    link = re.search(r"/accounts/confirm-email/\S+", str(mail.outbox[0].body))
-    assert link is not None
-    member.open(link.group())
-    page.click("main form .primary")
-    page.wait_for_url("**/studio/")
-
+    member.sign_in_by_form("mei")
+    page = member.page
     member.open("/accounts/2fa/")
     page.click(".locks a:has-text('Set up')")
-    confirm(member, WORDS)
+    confirm(member, "correct horse")
     page.wait_for_selector(".qr")
     secret = page.input_value("#secret")
     page.fill("[name=code]", totp(secret))
@@ -86,17 +61,16 @@ def test_from_an_invitation_to_a_second_factor_and_a_recovery_code(window: Open)
     assert len(codes) == 10
     assert member.sideways() == 0
 
-    for code in (totp(secret, ahead=1), codes[0]):
-        leave(member)
+    for leaves, code in ((leave, totp(secret, ahead=1)), (Window.sign_out, codes[0])):
+        leaves(member)
         member.open("/accounts/login/")
         page.fill("[name=login]", "mei")
-        page.fill("[name=password]", WORDS)
+        page.fill("[name=password]", "correct horse")
         page.click("main form button")
         page.wait_for_selector("h1:has-text('One more step')")
         page.fill("[name=code]", code)
         page.click("main form .primary")
         page.wait_for_url("**/studio/")
-    assert User.objects.get(username="mei").invitation_id is not None
     assert member.complaints == []
 
 
@@ -115,13 +89,13 @@ def test_a_passkey_opens_the_door_without_the_password(window: Open) -> None:
     kept = session.send("WebAuthn.getCredentials", {"authenticatorId": device})["credentials"]
     assert [one["isResidentCredential"] for one in kept] == [True]
 
-    leave(member)
+    member.sign_out()
     member.open("/accounts/login/")
     page.click(".passkey button")
     page.wait_for_url("**/studio/")
 
     # After the password it is asked for as the second step.
-    leave(member)
+    member.sign_out()
     member.open("/accounts/login/")
     page.fill("[name=login]", "alice")
     page.fill("[name=password]", "correct horse")
@@ -130,7 +104,7 @@ def test_a_passkey_opens_the_door_without_the_password(window: Open) -> None:
     page.wait_for_url("**/studio/")
 
     # No passkey at hand: said in the page, and nobody is let in.
-    leave(member)
+    member.sign_out()
     session.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": device})
     member.open("/accounts/login/")
     page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new DOMException('no')); }")

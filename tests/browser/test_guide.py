@@ -60,7 +60,7 @@ def test_on_a_phone_the_contents_unfold_and_nothing_is_wider_than_the_window(win
     page.click(".guide-contents nav a[href='/docs/errors']")
     page.wait_for_url("**/docs/errors")
     addresses = [pages.address(entry.slug) for entry in contents.ENTRIES]
-    for path in one_in(4, [*addresses, "/docs/models/stability-ai/sdxl"]):
+    for path in one_in(10, [*addresses, "/docs/models/stability-ai/sdxl"]):
         reader.open(path)
         assert reader.sideways() == 0, path
     assert reader.complaints == []

@@ -90,8 +90,8 @@ def test_progress_comes_by_itself(window: Open) -> None:
     version = catalogue.find_version("lucataco/flux-dev-lora")
     prediction = factories.make_prediction(alice, version)
     member = window()
-    member.sign_in_by_form("alice")
-    page = member.page
+    member.sign_in("alice")
+    page = member.open("/studio/")
     page.wait_for_selector("text=1st in the queue")
     Prediction.objects.filter(pk=prediction.pk).update(
         status=Status.PROCESSING, phase=Phase.RUNNING, progress=0.32, revision=1,
@@ -188,8 +188,8 @@ def test_everything_works_without_scripts(window: Open) -> None:
     alice = factories.make_user("alice", credit=50)
     item = picture_item(alice, "a green valley")
     plain = window(scripts=False)
-    plain.sign_in_by_form("alice")
-    page = plain.page
+    plain.sign_in("alice")
+    page = plain.open("/studio/")
     page.fill("#prompt", "a hut in the snow")
     page.click("#make")
     page.wait_for_selector(".batch >> text=a hut in the snow")

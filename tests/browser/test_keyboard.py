@@ -7,14 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import Window
-from tests.browser.pages import make_scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
 
 
 def test_the_first_key_leads_past_the_bar(window: Open) -> None:
-    make_scene()
     looking = window()
     page = looking.open("/gallery/")
     page.keyboard.press("Tab")

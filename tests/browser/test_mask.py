@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings
-from django.core.files.storage import storages
 from django.template.loader import render_to_string
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
 from config.middleware import PagePolicyMiddleware
-from predictions.models import Prediction, Upload
-from tests import factories
-from tests.browser.conftest import Window, until
+from tests.browser.conftest import until
 
 pytestmark = pytest.mark.browser
 Grey = np.ndarray[Any, np.dtype[np.uint8]]
@@ -306,33 +303,3 @@ def test_what_is_no_picture_is_said_and_nothing_is_made(bench: Bench) -> None:
     assert page.get_attribute("#mask [data-mask=use]", "aria-disabled") == "true"
     page.click("#mask [data-mask=close]")
     until(page, "window.mask === null")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_mask_painted_in_the_studio_is_sent_with_its_picture(window: Callable[..., Window]) -> None:
-    factories.make_user("alice", credit=50)
-    member = window()
-    member.sign_in("alice")
-    page = member.open("/studio/?model=stability-ai/stable-diffusion-inpainting")
-    page.fill("#prompt", "a hot-air balloon")
-    page.set_input_files(
-        "#f-image", {"name": "lake.png", "mimeType": "image/png", "buffer": picture(120, 80)}
-    )
-    page.wait_for_selector(".slot[data-slot=image].filled")
-    page.click(".slot.of-mask [data-paint]:visible")
-    page.wait_for_selector("#mask[data-state=ready]")
-    page.keyboard.press("m")
-    drag(page, (30, 20), (90, 60))
-    page.keyboard.press("Control+Enter")
-    page.wait_for_selector(".slot.of-mask.filled", timeout=60_000)
-    page.wait_for_selector("#make:not([aria-disabled=true])")
-    page.keyboard.press("Control+Enter")
-    page.wait_for_selector(".batch", timeout=60_000)
-    sent = Prediction.objects.get().input
-    upload = Upload.objects.get(public_id=sent["mask"].rpartition("/")[2])
-    with storages["outputs"].open(upload.file.key) as file:
-        mask = np.asarray(Image.open(io.BytesIO(file.read())))
-    assert mask.shape == (80, 120)
-    assert (mask[24:56, 34:86] == 255).all()
-    assert not mask[:18].any()
-    assert member.complaints == []

@@ -127,8 +127,8 @@ def test_a_seed_is_kept_by_its_lock(window: Open) -> None:
 def test_the_studio_opens_as_this_tab_left_it_and_fresh_in_another(window: Open) -> None:
     factories.make_user("alice", credit=50)
     member = window()
-    member.sign_in_by_form("alice")
-    page = member.page
+    member.sign_in("alice")
+    page = member.open("/studio/")
     page.click(".chosen")
     page.click("[data-model='stability-ai/sdxl']")
     page.wait_for_selector(".chosen:has-text('sdxl')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`mount`: each test asks at one of them, which one depends on the test too; at each where everything is tried."""
     if "mount" in metafunc.fixturenames:
         metafunc.parametrize("mount", one_of(MOUNTS, str, of=metafunc.definition.nodeid))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of one name ask the same of several clients, or with several values: of each name one is tried."""
+    named: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("clients"):
+            named[item.name.partition("[")[0]].append(item)
+    tried = {one for name, alike in named.items() for one in one_of(alike, lambda item: item.nodeid, of=name)}
+    left_out = [one for alike in named.values() for one in alike if one not in tried]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
