@@ -54,7 +54,7 @@ class Receiver:
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}/hook"
 
     def __enter__(self) -> Receiver:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def __exit__(

@@ -14,8 +14,10 @@ from predictions import lifecycle
 from predictions.models import Prediction, Version
 from tests import factories
 from tests.races import together
+from tests.share import short_or_whole
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = short_or_whole(6, 15)
 
 
 def work(username: str, version: Version, rounds: int) -> int:
@@ -41,7 +43,7 @@ def test_it_finds_nothing_wrong_while_credits_move() -> None:
 
     def worker(name: str) -> int:
         try:
-            return work(name, version, 15)
+            return work(name, version, ROUNDS)
         finally:
             left.release()
 
@@ -51,5 +53,5 @@ def test_it_finds_nothing_wrong_while_credits_move() -> None:
         stop.set()
 
     results = together([*(partial(worker, f"worker{n}") for n in range(3)), closer, partial(look, stop)])
-    assert results == [15, 15, 15, None, []]
-    assert Prediction.objects.count() == 45
+    assert results == [ROUNDS] * 3 + [None, []]
+    assert Prediction.objects.count() == 3 * ROUNDS

@@ -250,7 +250,15 @@ def test_what_can_be_no_code_is_refused(charlie: User, client_of: ClientOf, code
     assert answer.status_code in {400, 404}
 
 
-def test_wrong_codes_are_throttled_and_right_ones_wait_too(charlie: User, client_of: ClientOf) -> None:
+@pytest.fixture
+def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer than in service, for what holds of however many."""
+    monkeypatch.setattr(redeem_door, "OF_ACCOUNT", (3, 600))
+
+
+def test_wrong_codes_are_throttled_and_right_ones_wait_too(
+    few_tries: None, charlie: User, client_of: ClientOf
+) -> None:
     (code,) = make_codes()
     client = client_of(charlie)
     answers = [
@@ -264,9 +272,11 @@ def test_wrong_codes_are_throttled_and_right_ones_wait_too(charlie: User, client
     assert balance(charlie) == 0
 
 
-def test_a_member_who_guesses_keeps_no_neighbour_waiting(db: None, client_of: ClientOf) -> None:
+def test_a_member_who_guesses_keeps_no_neighbour_waiting(
+    few_tries: None, db: None, client_of: ClientOf
+) -> None:
     (code,) = make_codes()
-    for _member in range(7):
+    for _member in range(3):
         plain = tokens.issue(factories.make_user(), "guesses")[1]
         for _try in range(redeem_door.OF_ACCOUNT[0]):
             assert _post(plain, redeeming.new_code()).status_code == 404
