@@ -30,7 +30,7 @@ from accounts.models import (
     User,
 )
 from accounts.organizations import founding
-from accounts.payments import looking
+from accounts.payments import buying, looking
 from accounts.payments.registry import is_selling
 from tests import factories
 from tests.accounts.money.rows import make_purchase
@@ -216,22 +216,29 @@ def test_what_the_provider_refuses_for_good_is_told_to_the_member_as_that_and_to
     assert not any("sk_test" in said for said in (entry.reason, json.dumps(entry.detail), page))
 
 
+@pytest.fixture
+def few_orders(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many may be open: fewer than in service."""
+    monkeypatch.setattr(buying, "OPEN_AT_MOST", 3)
+    return 3
+
+
 def test_nobody_asks_the_provider_for_ever_for_what_it_refuses(
-    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble
+    alice: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble, few_orders: int
 ) -> None:
     double.fail_with = 400
     client = client_of(alice)
-    answers = [order(client, pack, f"{number:024x}") for number in range(12)]
-    assert [answer.status_code for answer in answers] == [502] * 10 + [409] * 2
+    answers = [order(client, pack, f"{number:024x}") for number in range(few_orders + 2)]
+    assert [answer.status_code for answer in answers] == [502] * few_orders + [409] * 2
     page = answers[-1].content.decode()
     assert "Your last orders were refused" in page and "still open" not in page
-    assert len(double.requests) == 10 and AuditEntry.objects.count() == 10
+    assert len(double.requests) == AuditEntry.objects.count() == few_orders
 
 
-def test_open_orders_are_few(alice: User, client_of: ClientOf, pack: CreditPack) -> None:
+def test_open_orders_are_few(alice: User, client_of: ClientOf, pack: CreditPack, few_orders: int) -> None:
     client = client_of(alice)
-    answers = [order(client, pack, f"{number:024x}").status_code for number in range(12)]
-    assert answers == [303] * 10 + [409] * 2
+    answers = [order(client, pack, f"{number:024x}").status_code for number in range(few_orders + 2)]
+    assert answers == [303] * few_orders + [409] * 2
 
 
 def test_a_payment_adds_the_credits_once_however_often_it_is_told(
