@@ -125,7 +125,8 @@ def faults_in_chinese(looking: Window, scene: dict[str, str], places: list[Place
     axe.bring(looking)
     found: list[str] = []
     for place in by_viewer(looking, places):
-        measures.arrived(place, show(looking, place, scene))
+        status = show(looking, place, scene)
+        found += [f"{place.name}: answers {status}"] if status != place.status else []
         found += axe.serious(looking, place.name, axe.TRANSLATED)
         measures.fits(place, (WIDEST, NARROW, WIDTH))
         measures.quiet(place)
