@@ -232,6 +232,7 @@ def test_a_question_that_breaks_stops_no_other(
     assert said == ["broken"]
 
 
+@pytest.mark.django_db
 def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
     done: list[str] = []
     slow = Step("slow", lambda: done.append("slow"), lambda: Prediction.objects.none(), every_s=60.0)
@@ -244,6 +245,7 @@ def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
     assert done == ["slow", "quick", "quick"]
 
 
+@pytest.mark.django_db
 def test_a_step_is_done_unasked_now_and_then() -> None:
     done: list[str] = []
     step = Step("one", lambda: done.append("one"), lambda: Prediction.objects.none(), unasked_s=0.0)

@@ -28,14 +28,14 @@ MUTANTS = [
         '        raise RuntimeError("A file to be kept was removed before its owner came.")\n',
         "",
         "A row owns a file whose bytes were removed.",
-        GONE,
+        SENT,
     ),
     Mutant(
         MEDIA,
         "pk__in=[file.pk for file in files], state=StoredFile.State.PENDING\n        )\n        pending.update",
         "pk__in=[file.pk for file in files]\n        )\n        pending.update",
         "A file that came to be owned is given up where the answer to it was lost.",
-        GONE,
+        ("tests/predictions/test_conditions.py",),
     ),
     Mutant(
         MEDIA,
@@ -57,10 +57,10 @@ MUTANTS = [
     ),
     Mutant(
         MEDIA,
-        '    answer["X-Content-Type-Options"] = "nosniff"\n    answer["Content-Security-Policy"]',
-        '    answer["Content-Security-Policy"]',
-        "Browsers guess the type of what strangers sent.",
-        ("tests/replicate/test_files.py", "tests/test_answer_headers.py"),
+        """    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"\n""",
+        "",
+        "What strangers sent may run programs of its own where a browser opens it.",
+        ("tests/replicate/test_files.py", "tests/gallery/test_disguised_uploads.py"),
     ),
     Mutant(
         MEDIA,
@@ -71,9 +71,9 @@ MUTANTS = [
     ),
     Mutant(
         UPLOADS,
-        "        _refuse_full(account, writing.size)\n",
-        "",
-        "A file for which the account has no room is judged and told of another way.",
+        "    if not media.has_room():\n        raise media.DiskFull\n    _refuse",
+        "    _refuse",
+        "An upload is taken though the disk is full.",
         USES,
     ),
     Mutant(

@@ -7,7 +7,7 @@ from tests.mutants import Mutant
 CLAIMS, ENDING = "predictions/lifecycle/claims.py", "predictions/lifecycle/ending.py"
 COMPILED, PROGRESS = "predictions/lifecycle/compiled.py", "predictions/lifecycle/progress.py"
 GROWING, STRAYS = "predictions/lifecycle/growing.py", "predictions/lifecycle/strays.py"
-LIFE = ("tests/predictions/test_life.py",)
+LIFE = ("tests/predictions/test_life.py", "tests/predictions/test_conditions.py")
 SWEEP = ("tests/predictions/test_sweep.py", *LIFE)
 
 MUTANTS = [
@@ -136,9 +136,9 @@ MUTANTS = [
     ),
     Mutant(
         GROWING,
-        "        if Output.objects.filter(prediction=prediction).count() != len(shown):\n            return False\n",
-        "",
-        "Two workers show the same file of a growing list twice.",
+        "pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE\n        )\n        # Locked",
+        "pk=prediction.pk\n        )\n        # Locked",
+        "A file of a growing list is shown after its prediction has ended.",
         ("tests/predictions/test_growing.py",),
     ),
     Mutant(
@@ -146,6 +146,6 @@ MUTANTS = [
         "return newest if newest is not None and newest.run == prediction.run else None",
         "return newest",
         "What became of an earlier run is taken for what became of this one.",
-        ("tests/upstreams", "tests/predictions/test_upstream_routing.py"),
+        ("tests/predictions/test_conditions.py",),
     ),
 ]

@@ -52,7 +52,8 @@ def test_a_range_gets_that_part(output: Output, asked: str, first: int, last: in
     answer = Client().get(address(output), headers={"Range": asked})
     part = whole[first : None if last is None else last + 1]
     assert (answer.status_code, body(answer)) == (206, part)
-    assert answer["Content-Range"].endswith(f"/{len(whole)}")
+    begin = first % len(whole)
+    assert answer["Content-Range"] == f"bytes {begin}-{begin + len(part) - 1}/{len(whole)}"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,9 @@ def test_head_says_the_length_and_sends_nothing(output: Output) -> None:
 @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "application/octet-stream"])
 def test_what_a_browser_could_run_is_only_a_download(output: Output, content_type: str) -> None:
     StoredFile.objects.filter(pk=output.file_id).update(content_type=content_type)
-    assert Client().get(address(output))["Content-Disposition"].startswith("attachment")
+    answer = Client().get(address(output))
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
 def test_a_hidden_one_goes_to_its_owner_alone(
