@@ -47,9 +47,7 @@ class Seen:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument(
-        "--settle", type=float, default=45.0, help="between ready and a measurement; painters rest after 30"
-    )
+    parser.add_argument("--settle", type=float, default=15.0, help="seconds between ready and a measurement")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--databases", default="sqlite,postgres")
     parser.add_argument("--json", type=Path, help="Keep the raw figures here.")

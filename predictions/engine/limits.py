@@ -29,7 +29,7 @@ class Limits:
     cancel_grace_s: float = 0.5
     """Between the polite and the final signal of a cancel."""
     rest_after_s: float = 30.0
-    """After so long without an order nothing is kept ready for the next one, which then takes 300 ms more."""
+    """After so long without an order, as before the first, nothing is kept ready: the next takes 300 ms more."""
 
     def cpu_seconds(self, deadline_s: float, threads: int) -> int:
         """Whole processor seconds for a job with this deadline."""

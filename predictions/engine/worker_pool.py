@@ -150,6 +150,7 @@ class WorkerPool:
         """Start, listen, start again: at once after a death in service, else after growing pauses."""
         pause = 0.1
         while True:
+            await self._wanted.wait()
             served = False
             try:
                 self._control = self._start()
@@ -162,7 +163,6 @@ class WorkerPool:
             rested, self._rests = self._rests, False
             if rested:
                 pause = 0.1
-                await self._wanted.wait()
                 continue
             pause = 0.1 if served else min(MAX_BACKOFF_S, pause * 2)
             log.warning("The process that works %s", "was lost" if served else "could not be started")
@@ -220,8 +220,9 @@ class Painters(WorkerPool):
     """The process that forks painters, itself a child of the fork server: the inherited one, or one of our own."""
 
     def __init__(self, rest_after_s: float) -> None:
-        """`rest_after_s`: after so long without work the process ends, and its 40 MiB with it."""
+        """`rest_after_s`: after so long without work the process ends, and its 40 MiB with it; it starts with work."""
         super().__init__()
+        self._wanted.clear()  # at rest until the first errand
         self._rest_after_s = rest_after_s
         self._servers = client.Servers()
         self._server: socket.socket | None = None

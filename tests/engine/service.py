@@ -175,7 +175,9 @@ class Service:
         return self._named("dr-fork-server")
 
     def painters(self) -> int:
-        """The process id of the process that forks painters."""
+        """The process id of the process that forks painters, which starts with the first order."""
+        if not self.health()["painter"]:
+            self.run("first", SMALL)
         return self._named("dr-painters")
 
     def _named(self, name: str) -> int:

@@ -14,6 +14,7 @@ def named(service: Service, name: str) -> list[int]:
 
 def test_without_work_the_painters_process_ends_and_the_next_order_starts_another() -> None:
     with running(rest_after_s=0.5) as service:
+        assert not named(service, "dr-painters"), "it starts with the first order"
         first = service.run("first", SMALL)
         wait_for(lambda: not named(service, "dr-painters"), "the painters' process to end")
         assert service.health()["ready"], "an order could be begun"
