@@ -81,7 +81,7 @@ MUTANTS = [
         "    if len(found) < len(wanted):\n        raise Gone\n",
         "",
         "A prediction is accepted that names an upload which is gone.",
-        USES,
+        ("tests/predictions/test_conditions.py",),
     ),
     Mutant(
         UPLOADS,
@@ -95,7 +95,7 @@ MUTANTS = [
         "        if row.state != State.DOOMED and not _doom_stale(row):\n            continue\n",
         "",
         "Bytes of a file are removed though its owner comes at that moment.",
-        GONE,
+        ("tests/predictions/test_conditions.py",),
     ),
     Mutant(
         REMOVAL,

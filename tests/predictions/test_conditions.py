@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import MICRO, User
 from predictions import lifecycle
 from predictions.clock import COLLECT_PATIENCE
-from predictions.files import media
+from predictions.files import media, removal, uploads
 from predictions.lifecycle import strays
-from predictions.models import Phase, Prediction, StoredFile, UpstreamRun, Version
+from predictions.models import Phase, Prediction, StoredFile, UploadUse, UpstreamRun, Version
 from predictions.providers.base import Update
 from predictions.running import tasks
 from predictions.upstreams.names import provider_name
@@ -100,3 +102,30 @@ def test_a_place_that_came_to_be_owned_is_not_given_up() -> None:
     media.doom_pending([owned, pending])
     states = dict(StoredFile.objects.values_list("pk", "state"))
     assert states == {owned.pk: "kept", pending.pk: "doomed"}
+
+
+def test_an_upload_that_goes_before_its_prediction_comes_is_missed(alice: User, version: Version) -> None:
+    kept, gone = (factories.make_upload(alice) for _ in range(2))
+    uploads.take_away(gone.pk)
+    prediction = factories.make_prediction(alice, version)
+    with pytest.raises(uploads.Gone), transaction.atomic():
+        uploads.note_uses(alice.account, {prediction.pk: [kept.public_id, gone.public_id]})
+    assert not UploadUse.objects.exists()
+
+
+def test_a_place_whose_owner_comes_while_others_are_removed_keeps_its_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stale = [factories.make_stored_file(state="pending") for _ in range(2)]
+    StoredFile.objects.update(created_at=timezone.now() - timedelta(days=1))
+    storage: Any = media.storage()
+    delete = storage.delete
+
+    def slowly(key: str) -> None:
+        delete(key)
+        media.keep([stale[1]])
+
+    monkeypatch.setattr(storage, "delete", slowly)
+    assert removal.remove_unowned() == 1
+    assert list(StoredFile.objects.values_list("pk", "state")) == [(stale[1].pk, "kept")]
+    assert storage.exists(stale[1].key)

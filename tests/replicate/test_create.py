@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 
 import pytest
@@ -69,6 +71,15 @@ def test_a_hold_that_cannot_be_held_says_starting(api: Api, version: Version, pr
     answer = api.create(version.pk, {"prompt": "a cat"}, Prefer="wait=5")
     assert (answer.status_code, answer.json()["status"]) == (202, "starting")
     assert answer["Preference-Applied"] == "wait=5"
+
+
+def test_a_hold_whose_prediction_ends_is_answered_as_one_that_has(
+    api: Api, version: Version, provider: FakeProvider
+) -> None:
+    held = api.create(version.pk, {"prompt": "a cat"}, Prefer="wait=5")
+    fakes.work_off()
+    answer = asyncio.run(held.until())
+    assert (answer.status_code, json.loads(answer.content)["status"]) == (201, "succeeded")
 
 
 def test_it_holds_the_price_and_shows_what_was_charged(

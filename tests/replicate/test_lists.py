@@ -53,6 +53,18 @@ def test_a_page_costs_the_same_number_of_queries_however_long(
         assert len(api.get("/predictions").json()["results"]) == 10
 
 
+def test_what_was_made_between_two_spans_is_in_the_later_alone(
+    api: Api, alice: User, version: Version
+) -> None:
+    made = factories.make_prediction(alice, version, ceiling=0)
+    between = made.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    found = [
+        api.get(f"/predictions?{side}={between}").json()["results"]
+        for side in ("created_before", "created_after")
+    ]
+    assert [len(one) for one in found] == [0, 1]
+
+
 def test_filters_are_repeated_in_the_cursor(api: Api, alice: User, version: Version) -> None:
     for source in ("web", "api", "web"):
         factories.make_prediction(alice, version, ceiling=0, source=source)

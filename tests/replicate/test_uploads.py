@@ -86,6 +86,12 @@ def test_metadata_that_is_no_object_is_refused_and_nothing_is_kept(api: Api, tex
     assert not StoredFile.objects.exists()
 
 
+@pytest.mark.parametrize(("more", "status"), [(0, 201), (1, 422)])
+def test_metadata_has_a_length(api: Api, more: int, status: int) -> None:
+    text = '{"a": 1}'.ljust(64 * 1024 + more)
+    assert send(api, metadata=text).status_code == status
+
+
 def test_name_and_type_may_be_given_apart_and_an_empty_file_is_one(api: Api) -> None:
     shown = send(api, b"", filename="图.png", type="image/png").json()
     assert (shown["name"], shown["content_type"], shown["size"]) == ("图.png", "image/png", 0)
