@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 AREAS = ("credits", "lifecycle", "dispatch", "files", "access", "dialects")
 LIMIT_S = 900
 NOBODY = "**nobody**"
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _KEPT = (".pytest_cache/migrated",)
 """Of what git ignores: the migrated database, which takes half a minute to make."""
 
