@@ -42,6 +42,7 @@ def test_it_takes_the_nearest_that_the_model_has(
 def test_a_size_too_large_shrinks_and_keeps_its_shape() -> None:
     assert sizes.inputs_for(Size(1792, 1024), ENUM) == {"width": 1024, "height": 576}
     assert sizes.inputs_for(Size(2000, 1000), LIMITED) == {"width": 1000, "height": 496}
+    assert sizes.inputs_for(Size(1000, 2000), LIMITED) == {"width": 496, "height": 1000}
 
 
 @given(st.integers(16, 8192), st.integers(16, 8192))
