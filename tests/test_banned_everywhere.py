@@ -27,7 +27,7 @@ from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import Secrets
 from tests.gallery.surface import Route, named_in_source, routes, streams
 from tests.gallery.test_strangers_everywhere import DEEDS, Asker, _hers, said, shared
-from tests.share import one_in, one_of
+from tests.share import one_in, one_of, short_or_whole
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 
@@ -86,7 +86,7 @@ def test_no_page_lets_her_session_in(hers: Banned) -> None:
                 if told:
                     faults.append(f"{where} tells {told}")
     assert not faults, "\n".join(faults)
-    assert asked > 100
+    assert asked > short_or_whole(20, 100)
     assert secrets_of_alice.rows_of_others(hers.scene.bob) == before
 
 
@@ -104,7 +104,7 @@ def test_no_call_takes_her_token(hers: Banned) -> None:
                 if not shut or (answer.status_code >= 500 and answer.status_code != 501):
                     faults.append(f"{where}; a visitor gets {other.status_code}")
     assert not faults, "\n".join(faults)
-    assert asked > 100
+    assert asked > short_or_whole(20, 100)
 
 
 def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:

@@ -17,7 +17,7 @@ from predictions.engine.models import PICTURE_INPUTS
 from predictions.engine.refusal import Refusal
 from tests.engine import hostile
 from tests.engine.service import ROOT, Service
-from tests.share import one_in, one_of
+from tests.share import is_whole, one_in, one_of
 
 FIELDS = sorted({name for names in PICTURE_INPUTS.values() for name in names})
 MEMORY = 200 * 1024**2
@@ -125,7 +125,7 @@ def test_each_is_refused_in_a_sentence_that_names_the_input_or_is_read_as_a_pict
                 assert mode in ("RGB", "RGBA") and 0 < width <= 2048 and 0 < height <= 2048, name
                 assert claimed[0] * claimed[1] <= first_bytes.MAX_PIXELS, name
     assert told[0]["outcomes"][FIELDS[0]] == ["RGB", 40, 30, 40, 30]
-    assert refused > 0.6 * asked and asked > len(told)
+    assert asked > len(told) and (refused > 0.6 * asked or not is_whole())
 
 
 @pytest.mark.parametrize(("name", "sentence"), REFUSED_SOONER.items())

@@ -21,7 +21,7 @@ from accounts.models import User
 from predictions import catalogue
 from predictions.models import Prediction, Upload
 from tests import factories
-from tests.share import one_in
+from tests.share import is_whole, one_in
 
 pytestmark = pytest.mark.django_db
 REMBG = "cjwbw/rembg"
@@ -137,7 +137,7 @@ def test_what_is_a_picture_is_shown_as_nothing_but_a_picture(as_alice: Client, a
         faults += _faults_of(kind, shown)
         if len(files() - before) != 1:
             faults.append(f"{kind}: {len(files() - before)} files for one picture")
-    assert Upload.objects.count() >= 3
+    assert Upload.objects.count() >= 3 or not is_whole()
     assert not faults, "\n".join(faults)
 
 
