@@ -19,11 +19,9 @@ def ensure_account(user: User) -> Account:
         return user.account
     with transaction.atomic():
         # Of two that come at once the second waits here, and finds what the first made.
-        locked = User.objects.select_for_update().select_related(None).values_list("account", flat=True)
-        known = locked.get(pk=user.pk)
-        if known is not None:
-            account = Account.objects.get(pk=known)
-        else:
+        locked = User.objects.select_for_update().select_related(None).get(pk=user.pk)
+        account = locked.account
+        if account is None:
             account = Account.objects.create(name=user.username)
             Membership.objects.create(account=account, user=user, role=Membership.Role.OWNER)
             User.objects.filter(pk=user.pk).update(account=account)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Model, QuerySet
 from django.db.models.functions import Left
 from django.http import Http404
 
@@ -17,12 +16,6 @@ from predictions.models import StoredFile
 Size = Literal["small", "medium", "full"]
 Viewer = User | AnonymousUser
 _Row = TypeVar("_Row")
-_Model = TypeVar("_Model", bound=Model)
-
-
-def one(rows: QuerySet[_Model]) -> _Model | None:
-    """The row with a unique value, or None. `first` would have it in order, which takes Django longer than the rest."""
-    return next(iter(rows[:1]), None)
 
 
 def account_of(viewer: Viewer) -> Account | None:

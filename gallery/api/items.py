@@ -104,8 +104,8 @@ class OneItem(OwnApiView):
 
     def own(self, item_id: str) -> Item:
         """The item as the database has it now; Http404."""
-        rows = shapes.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id)
-        return access.found(access.one(rows))
+        found = shapes.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
+        return access.found(found)
 
     def shown(self, item_id: str) -> Response:
         """The item as it is now."""

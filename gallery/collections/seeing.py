@@ -41,12 +41,12 @@ def editable(user: User) -> QuerySet[Collection]:
 def owned(user: User, public_id: str) -> Collection:
     """A collection of the user's own account; 404 otherwise, for its editors too."""
     rows = Collection.objects.select_related("user").filter(account=user.account)
-    return access.found(access.one(rows.filter(public_id=public_id)))
+    return access.found(rows.filter(public_id=public_id).first())
 
 
 def edited(user: User, public_id: str) -> Collection:
     """A collection that the user may change, as owner or as editor; 404 otherwise."""
-    return access.found(access.one(editable(user).select_related("user").filter(public_id=public_id)))
+    return access.found(editable(user).select_related("user").filter(public_id=public_id).first())
 
 
 def is_owner(user: User, collection: Collection) -> bool:
@@ -57,7 +57,7 @@ def is_owner(user: User, collection: Collection) -> bool:
 def published(public_id: str) -> Collection:
     """A collection that everybody sees who has its address; 404 otherwise, for its owner too."""
     rows = Collection.objects.select_related("user").filter(visibility__in=OPEN, hidden_at__isnull=True)
-    return access.found(access.one(rows.filter(public_id=public_id)))
+    return access.found(rows.filter(public_id=public_id).first())
 
 
 def listed() -> QuerySet[Collection]:
@@ -110,7 +110,7 @@ def for_guests(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
 
 def entry(entries: QuerySet[CollectionItem], public_id: str) -> CollectionItem:
     """The entry of one item, with its files; 404 where these entries do not have it."""
-    found = access.one(with_items(entries).filter(item__public_id=public_id)) if ids([public_id]) else None
+    found = with_items(entries).filter(item__public_id=public_id).first() if ids([public_id]) else None
     if found is None:
         raise Http404
     return found
@@ -119,7 +119,7 @@ def entry(entries: QuerySet[CollectionItem], public_id: str) -> CollectionItem:
 def cover(collection: Collection, entries: QuerySet[CollectionItem]) -> Item | None:
     """What stands for a collection where it is pasted: its cover, else the first of these entries, none sensitive."""
     safe = with_items(entries.filter(item__sensitive=False))
-    chosen = access.one(safe.filter(item=collection.cover_id)) if collection.cover_id is not None else None
+    chosen = safe.filter(item=collection.cover_id).first() if collection.cover_id is not None else None
     found = chosen or safe.order_by("place", "id").first()
     return found.item if found is not None else None
 

@@ -16,8 +16,6 @@ from gallery.models import Case, Collection, Comment, Item, Report
 
 Thing = Item | Comment | Collection
 FIELDS: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
-LARGEST = 2**63 - 1
-"""No case has a larger number."""
 OPEN_KINDS = (Case.Kind.REPORT, Case.Kind.FLAG)
 """What stands in the desk's first tab."""
 _LONGEST_ABOUT = 200

@@ -18,7 +18,6 @@ from django.db import transaction
 from accounts import record, sanctions
 from accounts.clock import Now
 from accounts.models import Sanction, User
-from accounts.prepared import Prepared
 from gallery.models import Case, Collection, Comment, Item, Report
 from gallery.moderation import acts, answering, cases, reasons, removing, sent, telling
 from gallery.moderation.acts import NotPossible
@@ -48,10 +47,6 @@ _RELATED = (
     "user",
     "parent",
     "sanction__user",
-)
-# Read several times in each decision; to build a statement with so many tables takes longer than to answer it.
-_CASE = Prepared[Case](
-    lambda number: Case.objects.select_related(*_RELATED).filter(pk=number)[:1], number=int
 )
 
 
@@ -90,10 +85,7 @@ def new_batch() -> str:
 
 def read(number: int) -> Case:
     """A case with what a decision needs of it. Raises Case.DoesNotExist."""
-    found = _CASE.first(number=number) if number <= cases.LARGEST else None
-    if found is None:
-        raise Case.DoesNotExist
-    return found
+    return Case.objects.select_related(*_RELATED).get(pk=number)
 
 
 def decide(number: int, moderator: User, verdict: Verdict, batch: str = "") -> Case:

@@ -12,11 +12,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from accounts.prepared import Prepared
 from gallery import paging
 from gallery.models import Case, Report
 from gallery.moderation import reasons
-from gallery.moderation.cases import LARGEST, OPEN_KINDS
+from gallery.moderation.cases import OPEN_KINDS
 
 SIZE = 24
 """Cases on one page."""
@@ -38,11 +37,6 @@ _RELATED = (
     "item__output__file", "item__output__small", "item__output__medium", "item__model", "comment", "collection__cover",
     "user", "decided_by", "parent__look", "look", "sanction",
 )  # fmt: skip
-_MORE = ("comment__item", "opened_by", "account", "parent__decided_by", "sanction__made_by")
-# To build a statement with so many tables takes longer than to answer it.
-_CASE = Prepared[Case](
-    lambda number: Case.objects.select_related(*_RELATED, *_MORE).filter(pk=number)[:1], number=int
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,8 @@ def page(wanted: Filter, size: int = SIZE) -> paging.Page[Case]:
 
 def one(number: int) -> Case | None:
     """A case with all that its tile and its panel show."""
-    return _CASE.first(number=number) if number <= LARGEST else None
+    more = ("comment__item", "opened_by", "account", "parent__decided_by", "sanction__made_by")
+    return Case.objects.select_related(*_RELATED, *more).filter(pk=number).first()
 
 
 def next_open(wanted: Filter, case: Case) -> Case | None:
