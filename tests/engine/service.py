@@ -20,6 +20,7 @@ import httpx
 import psutil
 
 from predictions.fork_server import client
+from tests.fork_server import below
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cret"
@@ -181,8 +182,11 @@ class Service:
         return self._named("dr-painters")
 
     def _named(self, name: str) -> int:
-        below = psutil.Process(self.process.pid).children(recursive=True)
-        return next(one.pid for one in below if one.name() == name)
+        return self.below(name)[0].pid
+
+    def below(self, name: str) -> list[psutil.Process]:
+        """Its processes that have this name."""
+        return below(psutil.Process(self.process.pid), name)
 
     def stop(self) -> int:
         """End it politely; its exit code."""

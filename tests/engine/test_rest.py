@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import psutil
 
-from tests.engine.service import SMALL, Service, is_alive, running, wait_for
-
-
-def named(service: Service, name: str) -> list[int]:
-    below = psutil.Process(service.process.pid).children(recursive=True)
-    return [one.pid for one in below if one.name() == name]
+from tests.engine.service import SMALL, is_alive, running, wait_for
 
 
 def test_without_work_the_painters_process_ends_and_the_next_order_starts_another() -> None:
     with running(rest_after_s=0.5) as service:
-        assert not named(service, "dr-painters"), "it starts with the first order"
+        assert not service.below("dr-painters"), "it starts with the first order"
         first = service.run("first", SMALL)
-        wait_for(lambda: not named(service, "dr-painters"), "the painters' process to end")
+        wait_for(lambda: not service.below("dr-painters"), "the painters' process to end")
         assert service.health()["ready"], "an order could be begun"
         second = service.run("second", SMALL)
         assert (first["status"], second["status"]) == ("succeeded", "succeeded")
         assert service.file("first") == service.file("second")
-        assert named(service, "dr-fork-server"), "who forks them has other work too and stays"
+        assert service.below("dr-fork-server"), "who forks them has other work too and stays"
         assert "lost" not in service.errors.read_text()
 
 
@@ -44,7 +39,8 @@ def test_orders_that_come_as_it_ends_are_all_painted() -> None:
 
 def test_at_rest_the_engine_ends_as_ever() -> None:
     with running(rest_after_s=0.1) as service:
-        wait_for(lambda: not named(service, "dr-painters"), "the painters' process to end")
+        service.run("first", SMALL)
+        wait_for(lambda: not service.below("dr-painters"), "the painters' process to end")
         below = psutil.Process(service.process.pid).children(recursive=True)
         assert service.stop() == 0
         wait_for(lambda: not any(is_alive(one.pid) for one in below), "its processes to end")
