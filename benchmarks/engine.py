@@ -23,7 +23,7 @@ import cv2
 
 from benchmarks.parts import orders
 from benchmarks.parts.orders import unit
-from predictions.engine.paint import paint
+from engine.painting import paint
 
 PROMPTS = (
     "a mountain lake at sunset",

@@ -10,9 +10,9 @@ from django.db import DatabaseError, InterfaceError
 
 from accounts.checks import DATABASE_IS_OURS
 from config import deployment
+from engine.local.config import settings_file
+from engine.local.config.settings_table import LocalSettingsError
 from gallery.provenance import credentials
-from predictions.local import extra
-from predictions.local.reading import LocalSettingsError
 from predictions.running import providers
 from predictions.running.queue import SILENT_S
 
@@ -124,8 +124,8 @@ def local_models_can_be_run(app_configs: Any, **kwargs: Any) -> list[CheckMessag
         found = providers.local_settings()
     except LocalSettingsError as error:
         return [Error(f"DARKROOM_LOCAL_MODELS: {error}", id="darkroom.E005")]
-    missing = extra.missing() if found is not None else []
-    return [Warning(extra.sentence(missing), id="darkroom.W004")] if missing else []
+    missing = settings_file.missing_packages() if found is not None else []
+    return [Warning(settings_file.install_hint(missing), id="darkroom.W004")] if missing else []
 
 
 @register()

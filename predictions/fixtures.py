@@ -8,8 +8,8 @@ from django.conf import settings
 
 from accounts import tokens
 from accounts.models import ApiToken
+from engine import fixtures
 from predictions import catalogue
-from predictions.engine import fixtures
 from predictions.models import HostedModel, Version
 
 DATA = Path(__file__).parent / "data" / "fixtures"

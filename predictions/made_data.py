@@ -23,9 +23,9 @@ from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 
 from accounts.models import Account, User
+from engine.performers import performer
+from engine.protocol.job_output import JobOutput
 from predictions import room
-from predictions.engine.desk import Desk
-from predictions.engine.tasks import performer
 from predictions.files import media, pictures
 from predictions.models import (
     HostedModel,
@@ -85,7 +85,7 @@ class Made:
     pictures: list[Stock] = field(default_factory=list)
 
 
-class _Silent(Desk):
+class _Silent(JobOutput):
     """A painter's desk that keeps the name of the last file."""
 
     def __init__(self, folder: Path) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ("accounts", "predictions", "gallery", "config")
+FLOORS = ("config", "operations", "studio", "gallery", "predictions", "accounts", "core", "engine")
 _WRITES = {"update", "create", "get_or_create", "update_or_create", "bulk_update", "filter_update"}
 _NO_ROWS = {"self", "answer", "response"}
 _LOGGED = re.compile(r"(log|logger)\.\w+$")
@@ -53,7 +53,7 @@ class Source:
 
 @lru_cache(maxsize=1)
 def sources() -> list[Source]:
-    """Every file of the four floors but migrations, parsed once."""
+    """Every file of our packages but migrations, parsed once."""
     return [
         Source(str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8")))
         for floor in FLOORS

@@ -21,8 +21,9 @@ FOR_PEOPLE = {
 
 TERMINAL = (
     "accounts/management/", "predictions/management/", "gallery/management/", "config/management/",
-    "config/checks.py", "config/deployment.py", "config/env.py", "config/server.py", "predictions/local/settings.py",
-    "predictions/local/__main__.py", "predictions/running/providers.py", "gallery/provenance/credentials.py",
+    "config/checks.py", "config/deployment.py", "config/env.py", "config/server.py",
+    "engine/local/config/settings_file.py", "engine/local/__main__.py",
+    "predictions/running/providers.py", "gallery/provenance/credentials.py",
 )  # fmt: skip
 """Read by who starts the server, in a terminal, or by the checks of its settings."""
 
@@ -55,13 +56,15 @@ OPERATORS = {
     "predictions/files/picture_child.py": {"Exception", "_TooManyPixels"},
     "gallery/provenance/sign_child.py": {"Exception"},
     # On the standard error of a service; members get a sentence of Refusal.
-    "predictions/local/clips.py": {"KeyError, OSError, RuntimeError, TypeError, ValueError"},
-    "predictions/local/loading.py": {"BaseException", "TypeError, ValueError"},
-    "predictions/local/looks.py": {"AttributeError, LinAlgError, RuntimeError, TypeError, ValueError"},
-    "predictions/local/studio.py": {"OSError, ValueError"},
+    "engine/local/models/video_clips.py": {"KeyError, OSError, RuntimeError, TypeError, ValueError"},
+    "engine/local/models/loader.py": {"BaseException", "TypeError, ValueError"},
+    "engine/local/models/latent_previews.py": {
+        "AttributeError, LinAlgError, RuntimeError, TypeError, ValueError"
+    },
+    "engine/local/models/pipelines.py": {"OSError, ValueError"},
     # Asked what it is, and told to nobody.
-    "predictions/engine/child.py": {"Exception"},
-    "predictions/local/worker.py": {"Exception"},
+    "engine/server/painter_child.py": {"Exception"},
+    "engine/local/pipeline_worker.py": {"Exception"},
     "predictions/delivery/reasons.py": {"BaseException"},
     # Django leads back to the list without it.
     "accounts/desk.py": {"OverflowError"},

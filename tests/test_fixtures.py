@@ -17,9 +17,9 @@ from replicate.exceptions import ModelError
 
 from accounts.models import MICRO, Account, ApiToken, User
 from config.management.commands import fixtures as command
+from engine.fixtures import BY_ROLE, NAMES
+from engine.models import served
 from predictions import availability, catalogue, fixtures
-from predictions.engine.fixtures import BY_ROLE, NAMES
-from predictions.engine.models import served
 from predictions.models import HostedModel, Price, Version
 from tests import factories
 from tests.file_server import FileServer

@@ -36,7 +36,10 @@ from django.db import connection
 from rest_framework.settings import api_settings
 
 PLAIN = (str, int, float, bytes, tuple, list, dict, set, frozenset, pathlib.PurePath, datetime.timedelta, type(None))
-OURS = ("accounts", "predictions", "gallery", "config", "django_q", "allauth", "rest_framework", "drf_spectacular")
+OURS = (
+    "config", "operations", "studio", "gallery", "predictions", "accounts", "core", "engine",
+    "django_q", "allauth", "rest_framework", "drf_spectacular",
+)
 
 def text(value):
     if isinstance(value, (set, frozenset)):

@@ -25,8 +25,8 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from predictions.engine import tasks
-from predictions.engine.desk import Desk
+from engine import performers
+from engine.protocol.job_output import JobOutput
 
 Pixels = NDArray[np.uint8]
 FIRST_UNIT = 0.0085
@@ -180,7 +180,7 @@ def do(case: Case, rounds: int) -> Figures:
         with tempfile.TemporaryDirectory() as folder:
             pipe = os.open(os.devnull, os.O_WRONLY)
             start = time.perf_counter()
-            tasks.performer(case.model)(given, Desk(pipe, Path(folder)), 3)
+            performers.performer(case.model)(given, JobOutput(pipe, Path(folder)), 3)
             seconds.append(time.perf_counter() - start)
             os.close(pipe)
             assert any(file.stat().st_size for file in Path(folder).iterdir()), "no file came out"

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from predictions.engine.limits import apply_limits, set_oom_score
+from core.processes.resource_limits import apply_limits, set_oom_score
 from predictions.files import convert_child, frames, picture_child
 from predictions.running import kin
 

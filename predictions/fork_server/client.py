@@ -15,8 +15,8 @@ import threading
 import time
 from typing import Any
 
-from predictions.engine.limits import thread_environment
-from predictions.engine.motion.program import CHOSEN as FFMPEG
+from core.processes.resource_limits import thread_environment
+from engine.animation.ffmpeg_program import FFMPEG_VARIABLE as FFMPEG
 from predictions.running import leash, life, plain
 
 VARIABLE = "DARKROOM_FORK_SERVER_FD"

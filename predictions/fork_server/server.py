@@ -19,8 +19,8 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.engine.leash import die_with_parent, leash_fd
-from predictions.engine.limits import set_oom_score
+from core.processes.pdeathsig import die_with_parent, leash_fd
+from core.processes.resource_limits import set_oom_score
 from predictions.files import frames, sandbox
 from predictions.running import kin, life
 
@@ -157,7 +157,7 @@ def _become_child(order: dict[str, Any], theirs: int, server: int) -> None:
         die_with_parent(server)
         if "painters" in order:
             # Here for the first time: a server that paints nothing needs none of it.
-            from predictions.engine import painter_server
+            from engine.server import painter_server
 
             painter_server.serve(socket.socket(fileno=theirs))
         else:

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from accounts.models import Account, User
-from predictions.engine import data_uri
+from core import data_uri
 from predictions.files import media, pictures, uploads
 from predictions.judging import blocked, house, notes
 from predictions.judging.house import House, Judgement

@@ -10,9 +10,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from accounts import tracing
+from engine import fixtures
+from engine.models import PICTURE_INPUTS
 from predictions import http_client
-from predictions.engine import fixtures
-from predictions.engine.models import PICTURE_INPUTS
 from predictions.providers.base import (
     AnswerLost,
     Job,

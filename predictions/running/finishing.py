@@ -7,8 +7,8 @@ import dataclasses
 import structlog
 from django.db import transaction
 
+from core import data_uri
 from predictions import lifecycle
-from predictions.engine import data_uri
 from predictions.files import media
 from predictions.lifecycle import strays
 from predictions.models import Prediction, UpstreamRun

@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Account
-from predictions.engine import data_uri, first_bytes
-from predictions.engine.models import PICTURE_INPUTS
+from core import data_uri, image_header
+from engine.models import PICTURE_INPUTS
 from predictions.files import media, uploads
 from predictions.models import Upload, Version
 from predictions.providers.embedded import EmbeddedEngine
@@ -47,10 +47,10 @@ def _objection(value: str, origin: str, account: Account) -> str:
 
 def _of_data_uri(text: str) -> str:
     try:
-        head, size = data_uri.beginning(text, first_bytes.LOOKED_AT)
+        head, size = data_uri.beginning(text, image_header.LOOKED_AT)
     except data_uri.NotADataUri as fault:
         return str(fault)
-    return _as_a_part(first_bytes.objection(head, size))
+    return _as_a_part(image_header.objection(head, size))
 
 
 def _of_upload(public_id: str, account: Account) -> str:
@@ -59,10 +59,10 @@ def _of_upload(public_id: str, account: Account) -> str:
         return ""  # said already, in better words
     try:
         with media.storage().open(row.file.key, "rb") as file:
-            head = file.read(first_bytes.LOOKED_AT)
+            head = file.read(image_header.LOOKED_AT)
     except OSError:
         return ""  # a storage that does not answer now may do so when the work begins
-    return _as_a_part(first_bytes.objection(head, row.file.size))
+    return _as_a_part(image_header.objection(head, row.file.size))
 
 
 def _as_a_part(sentence: str | None) -> str:

@@ -27,7 +27,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
-from predictions.engine.program import Place
+from engine.protocol.service_address import ServiceAddress
 from predictions.running import alone, forks, kin, leash, loops, pulse, services, sweep, workers
 from predictions.running.supervisor import Part, Supervisor
 
@@ -84,7 +84,11 @@ def cluster() -> None:
 
 
 def parts(
-    wake_ups: tuple[int, int], place: Place | None, local: Place | None = None, *, told: int = -1
+    wake_ups: tuple[int, int],
+    place: ServiceAddress | None,
+    local: ServiceAddress | None = None,
+    *,
+    told: int = -1,
 ) -> list[Part]:
     """The parts with their commands; without a place there is no engine, without another no local weights.
 
@@ -173,7 +177,7 @@ def _manage(*words: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _place(name: str, base: Path) -> Iterator[Place]:
+def _place(name: str, base: Path) -> Iterator[ServiceAddress]:
     """A folder that nobody else may enter, its path short enough for a socket; a secret that dies with this start."""
     folder, away = base / "run", ""
     if len(os.fsencode(folder / f"{name}.sock")) > SOCKET_PATH_LIMIT:
@@ -182,7 +186,7 @@ def _place(name: str, base: Path) -> Iterator[Place]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     try:
-        yield Place(name, folder / f"{name}.sock", secrets.token_urlsafe(32), base / "work")
+        yield ServiceAddress(name, folder / f"{name}.sock", secrets.token_urlsafe(32), base / "work")
     finally:
         if away:
             shutil.rmtree(away, ignore_errors=True)

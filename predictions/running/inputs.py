@@ -26,9 +26,9 @@ from django.utils import timezone
 
 from accounts import database_retry
 from accounts.models import Account
+from core import data_uri
 from predictions import http_client, tracebacks
 from predictions.delivery import addresses, outbound
-from predictions.engine import data_uri
 from predictions.files import media, uploads
 from predictions.lifecycle import strays
 from predictions.models import Output, Prediction, StoredFile, Upload, Version

@@ -8,8 +8,8 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from predictions.local.reading import LocalSettingsError
-from predictions.local.settings import LocalSettings, load
+from engine.local.config.settings_file import LocalSettings, load
+from engine.local.config.settings_table import LocalSettingsError
 from predictions.providers.base import Provider
 from predictions.providers.registry import (
     EngineConfig,

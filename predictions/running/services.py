@@ -13,7 +13,7 @@ from typing import NoReturn
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from predictions.engine.program import Place
+from engine.protocol.service_address import ServiceAddress
 from predictions.fork_server import client
 from predictions.running import plain
 from predictions.running.supervisor import Part
@@ -22,19 +22,19 @@ FROZEN_SERVER_S = 30.0
 """Seconds without a sign of life of the fork server, which gives one every five."""
 
 
-def engine(place: Place) -> tuple[list[str], dict[str, str]]:
+def engine(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     """What starts the engine: `argv`, and what is added to the environment."""
     own = {
         "DARKROOM_ENGINE_SLOTS": str(settings.ENGINE["slots"]),
         "DARKROOM_CONFORMANCE": "1" if settings.CONFORMANCE else "0",
     }
-    return plain.command("predictions.engine"), {**_shared(), **place.environment(), **own}
+    return plain.command("engine"), {**_shared(), **place.environment(), **own}
 
 
-def local(place: Place) -> tuple[list[str], dict[str, str]]:
+def local(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     """What starts the service of local weights."""
     own = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
-    return plain.command("predictions.local"), {**_shared(), **place.environment(), **own}
+    return plain.command("engine.local"), {**_shared(), **place.environment(), **own}
 
 
 @contextlib.contextmanager
@@ -63,7 +63,7 @@ def become(name: str, purpose: str) -> NoReturn:
         raise CommandError(f"DARKROOM_{name.upper()}_SECRET is not set: {purpose} would answer nobody.")
     folder = getattr(settings, name.upper())["folder"]
     socket = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET") or folder / "run" / f"{name}.sock"
-    place = Place(name, Path(socket), secret, folder / "work")
+    place = ServiceAddress(name, Path(socket), secret, folder / "work")
     argv, environment = {"engine": engine, "local": local}[name](place)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -15,7 +15,7 @@ from accounts import throttle
 from accounts.models import Throttle
 from accounts.throttle import Limit, TooMany
 from tests.races import together
-from tests.rules import ROOT
+from tests.rules import FLOORS, ROOT
 from tests.share import short_or_whole
 
 pytestmark = pytest.mark.django_db
@@ -117,8 +117,7 @@ def test_a_row_tells_nobody_who_tried() -> None:
 
 def test_nothing_counts_in_the_cache_that_everybody_fills() -> None:
     """A count there is driven out by whatever strangers make: `accounts.counters` and this module are for counting."""
-    folders = ("accounts", "predictions", "gallery", "config")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    files = [path for folder in FLOORS for path in (ROOT / folder).rglob("*.py")]
     found = [
         str(path.relative_to(ROOT))
         for path in files

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.animation.mp4_writer import VideoWriter
+from engine.images.encoder import Label
 from gallery.models import Item, ShareLink
 from predictions import catalogue, lifecycle
-from predictions.engine.encode import Label
-from predictions.engine.motion.video import VideoWriter
 from predictions.files import media
 from predictions.models import Phase, Prediction, Status
 from tests import factories

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from predictions.engine.desk import Desk
+from engine.protocol.job_output import JobOutput
 
 
-class KeptDesk(Desk):
+class KeptDesk(JobOutput):
     """Files go into `folder`; everything told is in `told`, in order."""
 
     def __init__(self, folder: Path) -> None:

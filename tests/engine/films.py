@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from predictions.engine.motion.program import ffmpeg
+from engine.animation.ffmpeg_program import ffmpeg
 
 Pixels = NDArray[np.uint8]
 

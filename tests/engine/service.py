@@ -34,8 +34,8 @@ PATIENCE_S = 60.0
 
 _PROGRAM = """
 import json, sys
-from predictions.engine.limits import Limits
-from predictions.engine.server import serve
+from engine.server.job_limits import Limits
+from engine.server.socket_server import serve
 options = json.loads(sys.argv[1])
 serve(
     options["socket"], options["secret"], options["work"], options["slots"], Limits(**options["limits"]),

@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from predictions.engine import animate_diff, paint
-from predictions.engine.motion.clip import FRAMES, Clip
-from predictions.engine.motion.prompts import Brush
-from predictions.engine.paint import stirring
-from predictions.engine.paint.streams import Streams
-from predictions.engine.refusal import Refusal
-from predictions.engine.tasks import performer
+from engine import painting
+from engine.animation import animate_diff
+from engine.animation.clip import FRAMES, Clip
+from engine.animation.prompt_transitions import FrameSettings
+from engine.painting import movement
+from engine.painting.random_streams import Streams
+from engine.performers import performer
+from engine.protocol.job_output import Refusal
 from tests.engine import films
 from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
 from tests.share import one_in, short_or_whole
@@ -65,8 +66,8 @@ def film(default: KeptDesk) -> films.Film:
 
 def clip(prompt: str, side: int = 112, seed: int = 7, *, count: int = FRAMES, **options: Any) -> films.Film:
     """The first `count` frames of a clip, before they are written."""
-    brush = Brush(side, side, seed, options.get("quality", 1.0), options.get("guidance", 1.0))
-    frames = Clip(paint.understand(prompt), brush).frames()
+    brush = FrameSettings(side, side, seed, options.get("quality", 1.0), options.get("guidance", 1.0))
+    frames = Clip(painting.understand(prompt), brush).frames()
     return films.Film(np.stack(list(itertools.islice(frames, count))), "")
 
 
@@ -149,12 +150,12 @@ def test_a_clip_is_the_same_every_time_and_another_for_another_seed() -> None:
 def test_a_still_knows_nothing_of_films() -> None:
     """A film's memory and its clock at zero change no pixel of the picture that the words name."""
     for prompt in one_in(3, ("a village by a lake, autumn", "a lighthouse in a night storm", "a volcano")):
-        meant, memory = paint.understand(prompt), {"shared": True}
+        meant, memory = painting.understand(prompt), {"shared": True}
         options = {"width": 96, "height": 96, "seed": 3}
-        still = paint.paint(prompt, **options).pixels
+        still = painting.paint(prompt, **options).pixels
         for _ in range(2):
-            moment = paint.Moment(memory=memory)  # type: ignore[arg-type]
-            again = paint.paint_moment(meant, moment, **options).pixels
+            moment = painting.Moment(memory=memory)  # type: ignore[arg-type]
+            again = painting.paint_moment(meant, moment, **options).pixels
             assert np.array_equal(again, still)
         assert len(memory) > 3
 
@@ -162,12 +163,18 @@ def test_a_still_knows_nothing_of_films() -> None:
 @pytest.mark.in_turn(2)
 def test_what_a_film_keeps_of_one_light_is_not_seen_in_another() -> None:
     words, memory = "a pine forest", {"shared": True}
-    noon, night = (paint.colours_of(paint.understand(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night"))
+    noon, night = (
+        painting.colours_of(painting.understand(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night")
+    )
     dim = replace(noon, ambient=night.ambient, light=night.light)  # from where the sun of noon stands
     for light in (noon, dim, night, noon):
         kept, anew = (
-            paint.paint_moment(
-                paint.understand(words), paint.Moment(palette=light, memory=one), width=64, height=64, seed=3
+            painting.paint_moment(
+                painting.understand(words),
+                painting.Moment(palette=light, memory=one),
+                width=64,
+                height=64,
+                seed=3,
             ).pixels
             for one in (memory, {})
         )
@@ -178,7 +185,7 @@ def test_lightning_flashes_and_dies_away() -> None:
     bright = []
     for frame in range(1, 17):
         stage: Any = SimpleNamespace(clock=frame / 8, streams=Streams("storm", 1))
-        bright.append(stirring.flash(stage))
+        bright.append(movement.flash(stage))
     assert bright[0] == 0 and 0.4 < max(bright) <= 1
     peak = bright.index(max(bright[:8]))
     assert bright[peak] > bright[peak + 1] > bright[peak + 2]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.engine import animation, paint
-from predictions.engine.motion.gif import hundredths
-from predictions.engine.motion.timeline import counted, followed, plan
-from predictions.engine.refusal import Refusal
+from engine import painting
+from engine.animation import stable_diffusion_animation
+from engine.animation.gif_writer import hundredths
+from engine.animation.timeline import counted, followed, plan
+from engine.protocol.job_output import Refusal
 from tests.engine import films
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import ssim
@@ -27,15 +28,15 @@ SMALL: dict[str, Any] = {"width": 128, "height": 128, "seed": 5, "num_inference_
 def made(folder: Path, **given: Any) -> KeptDesk:
     """The desk after an animation has been made on it."""
     desk = KeptDesk(folder)
-    animation.perform({**SMALL, **given}, desk, 77)
+    stable_diffusion_animation.perform({**SMALL, **given}, desk, 77)
     return desk
 
 
 def still(prompt: str, side: int = 128, **options: Any) -> films.Pixels:
     """What a prompt's own picture is, without the grain that no film has."""
-    moment = paint.Moment(grain=False)
-    return paint.paint_moment(
-        paint.understand(prompt), moment, width=side, height=side, seed=5, **{"quality": 0.5, **options}
+    moment = painting.Moment(grain=False)
+    return painting.paint_moment(
+        painting.understand(prompt), moment, width=side, height=side, seed=5, **{"quality": 0.5, **options}
     ).pixels
 
 
@@ -144,8 +145,10 @@ def test_an_mp4_says_how_it_was_made(there: KeptDesk, film: films.Film) -> None:
     data = (there.folder / "output.mp4").read_bytes()
     packet = data[data.rindex(b"uuid") :].decode("utf-8", "replace")
     assert "digitalsourcetype/algorithmicMedia" in packet and 'darkroom:seed="5"' in packet
-    assert animation.NAME in packet and "procedural, no neural network" in packet
-    assert "no neural network" in film.facts and "diffusion" not in packet.replace(animation.NAME, "")
+    assert stable_diffusion_animation.NAME in packet and "procedural, no neural network" in packet
+    assert "no neural network" in film.facts and "diffusion" not in packet.replace(
+        stable_diffusion_animation.NAME, ""
+    )
     # Players that stream begin before the end of the file is there.
     assert data.index(b"moov") < data.index(b"mdat")
 
@@ -179,11 +182,13 @@ def test_its_colours_are_near_those_of_the_pictures(loop: KeptDesk) -> None:
 def test_between_two_subjects_there_is_one_figure_and_not_two_half_ones(loop: KeptDesk) -> None:
     """In the middle of a cat and a robot the figure is in one piece, about as large as either."""
     film, _ = films.gif(loop.folder / "video.gif")
-    empty = paint.Moment(grain=False, subjects=False)
-    meant = [paint.understand(prompt) for prompt in ("an orange cat", "a robot")]
+    empty = painting.Moment(grain=False, subjects=False)
+    meant = [painting.understand(prompt) for prompt in ("an orange cat", "a robot")]
     options = {"width": 128, "height": 128, "seed": 5, "quality": 0.5}
-    masks = [paint.paint_moment(one, paint.Moment(grain=False), **options).subject_mask for one in meant]
-    backs = [paint.paint_moment(one, empty, **options).pixels.astype(np.float32) for one in meant]
+    masks = [
+        painting.paint_moment(one, painting.Moment(grain=False), **options).subject_mask for one in meant
+    ]
+    backs = [painting.paint_moment(one, empty, **options).pixels.astype(np.float32) for one in meant]
     middle = film.frames[8].astype(np.float32)
     # The figure is what neither backdrop explains.
     apart = np.minimum(*(np.abs(middle - back).max(axis=-1) for back in backs))
@@ -330,5 +335,5 @@ def test_the_longest_that_two_prompts_can_ask_for_is_served() -> None:
         "num_animation_frames": 50,
         "num_interpolation_steps": 50,
     }
-    settings = animation.understand_input({**given, "gif_ping_pong": True}, 1)
-    assert len(settings.timeline.frames) == animation.MAX_FRAMES
+    settings = stable_diffusion_animation.understand_input({**given, "gif_ping_pong": True}, 1)
+    assert len(settings.timeline.frames) == stable_diffusion_animation.MAX_FRAMES

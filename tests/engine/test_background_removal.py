@@ -14,14 +14,14 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from predictions.engine import background_removal, data_uri
-from predictions.engine.background_removal import ALREADY_CUT, NAME, NO_ADDRESS, NOTHING_FOUND
-from predictions.engine.cutout import salient_mask
-from predictions.engine.cutout.focus import in_focus
-from predictions.engine.cutout.matte import cut_out
-from predictions.engine.cutout.portrait import body_bonus
-from predictions.engine.paint import paint
-from predictions.engine.refusal import Refusal
+from core import data_uri
+from engine.background import background_removal, salient_mask
+from engine.background.alpha_matte import cut_out
+from engine.background.background_removal import ALREADY_CUT, NAME, NO_ADDRESS, NOTHING_FOUND
+from engine.background.focus_detection import in_focus
+from engine.background.portraits import body_bonus
+from engine.painting import paint
+from engine.protocol.job_output import Refusal
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import Pixels, overlap, reduced
 from tests.engine.service import Service

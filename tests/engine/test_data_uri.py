@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from predictions.engine import data_uri
+from core import data_uri
 
 
 @pytest.mark.parametrize(

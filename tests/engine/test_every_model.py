@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from predictions.engine import data_uri
-from predictions.engine.models import served
-from predictions.engine.tasks import PERFORMERS, performer
+from core import data_uri
+from engine.models import served
+from engine.performers import PERFORMERS, performer
 from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
 
 WORDS = {"prompt": "a red cat by a lake", "seed": 3}

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from predictions.engine import fixtures
-from predictions.engine.fixtures.acts import iterator_items
+from engine import fixtures
+from engine.fixtures.fixture_models import iterator_items
 from tests import factories
 from tests.engine.service import Service, running, wait_for
 

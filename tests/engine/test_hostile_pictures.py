@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from predictions.engine import data_uri, first_bytes
-from predictions.engine.decode import decode
-from predictions.engine.models import PICTURE_INPUTS
-from predictions.engine.refusal import Refusal
+from core import data_uri, image_header
+from engine.images.decoder import decode
+from engine.models import PICTURE_INPUTS
+from engine.protocol.job_output import Refusal
 from tests.engine import hostile
 from tests.engine.service import ROOT, Service
 from tests.share import is_whole, one_in, one_of
@@ -37,10 +37,10 @@ REFUSED_SOONER = {
 _PROGRAM = """
 import json, resource, sys
 from pathlib import Path
-from predictions.engine import data_uri
-from predictions.engine.given import picture
-from predictions.engine.limits import apply_limits
-from predictions.engine.refusal import Refusal
+from core import data_uri
+from engine.images.input_images import picture
+from core.processes.resource_limits import apply_limits
+from engine.protocol.job_output import Refusal
 import PIL.Image
 PIL.Image.init()
 
@@ -123,7 +123,7 @@ def test_each_is_refused_in_a_sentence_that_names_the_input_or_is_read_as_a_pict
             else:
                 mode, width, height, *claimed = outcome
                 assert mode in ("RGB", "RGBA") and 0 < width <= 2048 and 0 < height <= 2048, name
-                assert claimed[0] * claimed[1] <= first_bytes.MAX_PIXELS, name
+                assert claimed[0] * claimed[1] <= image_header.MAX_PIXELS, name
     assert told[0]["outcomes"][FIELDS[0]] == ["RGB", 40, 30, 40, 30]
     assert asked > len(told) and (refused > 0.6 * asked or not is_whole())
 
@@ -140,8 +140,8 @@ def test_what_can_be_known_from_its_first_bytes_is_said_by_name(
 def test_first_bytes_never_refuse_what_the_decoder_takes(files: dict[str, bytes]) -> None:
     for fmt in hostile.FORMATS:
         content = hostile.sound(fmt)
-        assert first_bytes.objection(content[: first_bytes.LOOKED_AT], len(content)) is None
-        claimed = first_bytes.claimed_size(content[: first_bytes.LOOKED_AT])
+        assert image_header.objection(content[: image_header.LOOKED_AT], len(content)) is None
+        claimed = image_header.claimed_size(content[: image_header.LOOKED_AT])
         assert claimed in (None, hostile.SIZE)
         assert (claimed is None) == (fmt in ("TIFF", "AVIF"))
         assert decode(content).image.size == hostile.SIZE
@@ -162,7 +162,7 @@ def test_first_bytes_never_refuse_what_the_decoder_takes(files: dict[str, bytes]
     ],
 )
 def test_what_is_no_file_at_all_is_refused_too(value: Any, sentence: str) -> None:
-    from predictions.engine.given import picture
+    from engine.images.input_images import picture
 
     with pytest.raises(Refusal) as caught:
         picture({"mask": value}, "mask", None)  # type: ignore[arg-type]

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from predictions.engine import data_uri, paint
-from predictions.engine.edit.paper import has_border
-from predictions.engine.edit.repaint import Wish, repaint
-from predictions.engine.edit.staying import staying
-from predictions.engine.paint import styles
-from predictions.engine.paint.streams import Streams
-from predictions.engine.refusal import Refusal
-from predictions.engine.tasks import performer
+from core import data_uri
+from engine import painting
+from engine.editing.image_repaint import RepaintRequest, repaint
+from engine.editing.paper_border import has_border
+from engine.editing.persistence_map import persistence
+from engine.painting import styles
+from engine.painting.random_streams import Streams
+from engine.performers import performer
+from engine.protocol.job_output import Refusal
 from tests.engine.measures import Pixels, lab, mean_lab, reduced, ssim
 from tests.engine.service import DEV, SDXL, is_alive, running, wait_for
 from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
@@ -107,13 +108,13 @@ LITTLE = (44, 36)
 @cache
 def stays_of(name: str) -> NDArray[np.float32] | None:
     """What stays of a photograph, found once for all tests that paint it anew."""
-    found = staying(PHOTOGRAPHS[name])
+    found = persistence(PHOTOGRAPHS[name])
     if found is not None:
         found.flags.writeable = False
     return found
 
 
-def repainted(name: str, wish: Wish) -> Pixels:
+def repainted(name: str, wish: RepaintRequest) -> Pixels:
     """A photograph painted anew."""
     return repaint(PHOTOGRAPHS[name], wish, stays=stays_of(name))
 
@@ -124,7 +125,7 @@ def turned() -> dict[tuple[str, float], Pixels]:
     found = {}
     for name in FADING:
         for strength in (*STRENGTHS, 0.8):
-            found[name, strength] = repainted(name, Wish(PROMPTS[name], "", 3, strength))
+            found[name, strength] = repainted(name, RepaintRequest(PROMPTS[name], "", 3, strength))
     return found
 
 
@@ -158,7 +159,7 @@ def test_with_no_strength_every_pixel_stays() -> None:
 
 def test_with_full_strength_nothing_of_it_is_left(turned: dict[tuple[str, float], Pixels]) -> None:
     for name in FADING:
-        own = paint.paint(PROMPTS[name], width=SIDE, height=SIDE, seed=3).pixels
+        own = painting.paint(PROMPTS[name], width=SIDE, height=SIDE, seed=3).pixels
         assert np.array_equal(turned[name, 1.0], own)
 
 
@@ -167,10 +168,10 @@ def test_the_thing_in_the_picture_stays_longer_than_what_is_around_it() -> None:
     picture = np.clip(rng.normal(150, 4, (side, side, 3)), 0, 255).astype(np.uint8)
     cv2.circle(picture, (80, 80), 34, (220, 40, 30), -1)
     cv2.circle(picture, (70, 70), 10, (250, 220, 60), -1)
-    stays = staying(picture)
+    stays = persistence(picture)
     assert stays is not None and stays[80, 80] > 0.8 and stays[8:32, 8:32].max() < 0.2
-    wish = Wish("a mountain lake", "", 3, 0.8)
-    own = lab(paint.paint(wish.prompt, width=side, height=side, seed=3).pixels)
+    wish = RepaintRequest("a mountain lake", "", 3, 0.8)
+    own = lab(painting.paint(wish.prompt, width=side, height=side, seed=3).pixels)
     away = np.linalg.norm(lab(repaint(picture, wish, stays=stays)) - own, axis=2)
     assert away[58:102, 58:102].mean() > 2 * away[:32].mean()
 
@@ -181,48 +182,49 @@ def test_the_thing_in_the_picture_stays_longer_than_what_is_around_it() -> None:
 @pytest.mark.in_turn(3)
 def test_a_style_alone_keeps_the_pictures_own_colours() -> None:
     picture = PHOTOGRAPHS["tissue"]
-    painted = repainted("tissue", Wish("oil painting", "", 3, 0.8))
+    painted = repainted("tissue", RepaintRequest("oil painting", "", 3, 0.8))
     assert float(np.linalg.norm(np.subtract(mean_lab(painted), mean_lab(picture)))) < 6
     assert 0.2 < ssim(picture, painted) < 0.9
 
 
 @pytest.mark.in_turn(3)
 def test_styles_are_those_of_the_painter() -> None:
-    pixel = repainted("tissue", Wish("pixel art", "", 3, 0.6))
+    pixel = repainted("tissue", RepaintRequest("pixel art", "", 3, 0.6))
     assert len(np.unique(pixel.reshape(-1, 3), axis=0)) <= 24
-    sketch = lab(repainted("tissue", Wish("pencil sketch", "", 3, 0.6)))
+    sketch = lab(repainted("tissue", RepaintRequest("pencil sketch", "", 3, 0.6)))
     assert float(np.hypot(sketch[..., 1], sketch[..., 2]).mean()) < 5
 
 
 @pytest.mark.in_turn(3)
 def test_a_person_in_the_words_is_the_one_in_the_picture() -> None:
     picture = PHOTOGRAPHS["a man with a camera"]
-    portrait = repainted("a man with a camera", Wish("portrait of a man, oil painting", "", 3, 0.8))
+    portrait = repainted("a man with a camera", RepaintRequest("portrait of a man, oil painting", "", 3, 0.8))
     assert 0.4 < ssim(picture, portrait) < 0.95
-    drawn = paint.paint("portrait of a man", width=SIDE, height=SIDE, seed=3).pixels
+    drawn = painting.paint("portrait of a man", width=SIDE, height=SIDE, seed=3).pixels
     assert ssim(drawn, portrait) < 0.4
 
 
 @pytest.mark.in_turn(3)
 def test_words_that_say_nothing_leave_the_picture_and_vary_it_by_its_seed() -> None:
     picture = PHOTOGRAPHS["tissue"]
-    one, other = (repainted("tissue", Wish("zxqv", "", seed, 0.8)) for seed in (3, 4))
+    one, other = (repainted("tissue", RepaintRequest("zxqv", "", seed, 0.8)) for seed in (3, 4))
     assert ssim(picture, one) > 0.4 and ssim(picture, other) > 0.4
     assert float(np.abs(one.astype(int) - other).mean()) > 3
 
 
 @pytest.mark.in_turn(3)
 def test_a_forbidden_word_is_not_painted() -> None:
-    with_lake = repainted("tissue", Wish("a mountain lake", "", 3, 0.9))
-    without = repainted("tissue", Wish("a mountain lake", "lake", 3, 0.9))
-    plain = repainted("tissue", Wish("a mountain", "", 3, 0.9))
+    with_lake = repainted("tissue", RepaintRequest("a mountain lake", "", 3, 0.9))
+    without = repainted("tissue", RepaintRequest("a mountain lake", "lake", 3, 0.9))
+    plain = repainted("tissue", RepaintRequest("a mountain", "", 3, 0.9))
     assert np.array_equal(without, plain) or ssim(without, plain) > ssim(without, with_lake)
 
 
 @pytest.mark.in_turn(3)
 def test_guidance_says_how_strongly_colour_words_pull() -> None:
     reds = [
-        mean_lab(repainted("tissue", Wish("a red sunset", "", 3, 0.8, guidance=g)))[1] for g in (0.15, 2.0)
+        mean_lab(repainted("tissue", RepaintRequest("a red sunset", "", 3, 0.8, guidance=g)))[1]
+        for g in (0.15, 2.0)
     ]
     assert reds[1] > reds[0] + 8
 
@@ -231,7 +233,8 @@ def test_guidance_says_how_strongly_colour_words_pull() -> None:
 def test_few_steps_give_broader_strokes() -> None:
     picture = PHOTOGRAPHS["a man with a camera"]
     few, many = (
-        repainted("a man with a camera", Wish("oil painting", "", 3, 0.8, quality=q)) for q in (0.04, 1.0)
+        repainted("a man with a camera", RepaintRequest("oil painting", "", 3, 0.8, quality=q))
+        for q in (0.04, 1.0)
     )
     assert ssim(picture, few) < ssim(picture, many) - 0.02
 
@@ -240,7 +243,7 @@ def test_few_steps_give_broader_strokes() -> None:
 def test_a_face_keeps_its_features_where_the_brush_is_broad() -> None:
     """Edges that lie close together are still where they were at a strength at which scenery comes in."""
     picture = square(data.camera()[60:220, 160:320])
-    painted = repaint(picture, Wish("portrait of a man, oil painting", "", 3, 0.75))
+    painted = repaint(picture, RepaintRequest("portrait of a man, oil painting", "", 3, 0.75))
     edges = [np.abs(cv2.Laplacian(cv2.GaussianBlur(one[..., 1].astype(np.float32), (0, 0), 2), cv2.CV_32F))
              for one in (picture, painted)]  # fmt: skip
     busy = edges[0] > np.quantile(edges[0], 0.8)
@@ -253,16 +256,19 @@ def test_a_paper_border_gets_no_second_one() -> None:
         return float((picture.min(axis=2) < 232).mean())
 
     given = PHOTOGRAPHS["tissue"]
-    once = repaint(given, Wish("watercolor", "", 3, 0.7))
+    once = repaint(given, RepaintRequest("watercolor", "", 3, 0.7))
     assert not has_border(floats(given)) and has_border(floats(once))
-    again = repaint(once, Wish("watercolor", "", 5, 0.7))
+    again = repaint(once, RepaintRequest("watercolor", "", 5, 0.7))
     stacked = styles.apply("watercolor", floats(once), streams=Streams("stacked", 5), quality=1.0)
     assert painted(np.asarray(stacked * 255, np.uint8)) < painted(once) - 0.01 < painted(again)
 
 
 def test_the_same_wish_gives_the_same_pixels() -> None:
-    wish, small = Wish("a lake at dawn, watercolor", "", 9, 0.7), square(data.immunohistochemistry(), 64)
-    stays, again = staying(small), staying(small)
+    wish, small = (
+        RepaintRequest("a lake at dawn, watercolor", "", 9, 0.7),
+        square(data.immunohistochemistry(), 64),
+    )
+    stays, again = persistence(small), persistence(small)
     assert stays is not None and again is not None and np.array_equal(stays, again)
     assert np.array_equal(repaint(small, wish, stays=stays), repaint(small, wish, stays=again))
 
@@ -283,7 +289,7 @@ def test_it_says_what_it_is_and_counts_the_steps_that_are_left() -> None:
     desk = performed(IMG2IMG, picture, prompt="a lake, zxqv", scheduler="DDIM", width=512)
     assert desk.notes == [
         "Using seed: 3",
-        f"Embedded engine: procedural painter {paint.VERSION}. No neural network, no weights; "
+        f"Embedded engine: procedural painter {painting.VERSION}. No neural network, no weights; "
         "it recolours and repaints the given picture after a word list.",
         "Understood: lake. No meaning here: zxqv.",
         "Input scheduler has no meaning to this engine and was ignored.",
@@ -291,7 +297,7 @@ def test_it_says_what_it_is_and_counts_the_steps_that_are_left() -> None:
         "The picture of 44 x 36 pixels was brought to 40 x 32, multiples of 8.",
     ]
     assert desk.lines[-1].startswith("100%|██████████| 20/20 [")
-    assert desk.metrics == {"engine": "procedural", "painter": paint.VERSION}
+    assert desk.metrics == {"engine": "procedural", "painter": painting.VERSION}
     assert "diffusion model" not in "".join(desk.lines)
     assert desk.looks
 

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from predictions.engine import data_uri, paint
-from predictions.engine.fill import fill
-from predictions.engine.inpaint import Wish, mask_from, painting, repaint
-from predictions.engine.inpainting import EMPTY
-from predictions.engine.refusal import Refusal
-from predictions.engine.tasks import performer
+from core import data_uri
+from engine import painting as paint
+from engine.editing.fill import fill
+from engine.inpainting import InpaintRequest, mask_from, masked_repaint, repaint
+from engine.inpainting.stable_diffusion_inpainting import EMPTY
+from engine.performers import performer
+from engine.protocol.job_output import Refusal
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import Pixels, mean_lab
 from tests.engine.service import SDXL, Service
@@ -90,7 +91,7 @@ def ground_kept(monkeypatch: pytest.MonkeyPatch) -> None:
             GROUNDS[key] = fill(picture, hole, seed=seed, tell=tell)
         return GROUNDS[key].copy()
 
-    monkeypatch.setattr(painting, "fill", kept)
+    monkeypatch.setattr(masked_repaint, "fill", kept)
 
 
 GROUNDS: dict[tuple[Any, ...], Pixels] = {}
@@ -134,7 +135,9 @@ def test_nothing_of_what_was_under_the_mask_is_seen() -> None:
     hole, street = disc(64, 12), square(data.stereo_motorcycle()[0], 64)
     other = street.copy()
     other[hole] = (255, 0, 255)
-    assert np.array_equal(repaint(street, hole, Wish("a cat")), repaint(other, hole, Wish("a cat")))
+    assert np.array_equal(
+        repaint(street, hole, InpaintRequest("a cat")), repaint(other, hole, InpaintRequest("a cat"))
+    )
 
 
 # -- masks -----------------------------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ def test_every_mask_is_answered(kind: str, words: str) -> None:
         hole[:4, :4] = False
     else:
         hole[::3, ::3] = True
-    answer = repaint(small, hole, Wish(words, seed=5))
+    answer = repaint(small, hole, InpaintRequest(words, seed=5))
     assert answer.shape == small.shape
     assert np.array_equal(answer[~hole], small[~hole])
 
@@ -185,7 +188,7 @@ def test_every_mask_is_answered(kind: str, words: str) -> None:
 def test_specks_in_a_large_picture_are_answered() -> None:
     wide = np.tile(square(COINS, 64), (1, 9, 1))
     hole = np.random.default_rng(0).random(wide.shape[:2]) < 0.4
-    answer = repaint(wide, hole, Wish(""))
+    answer = repaint(wide, hole, InpaintRequest(""))
     assert np.array_equal(answer[~hole], wide[~hole])
     assert changed(wide, answer, hole) < 25
 
@@ -194,7 +197,7 @@ def test_a_full_mask_gives_what_the_painter_makes_of_the_words() -> None:
     whole = np.ones((64, 64), bool)
     words = "a red car"
     painted = paint.paint(words, width=64, height=64, seed=4).pixels
-    assert np.array_equal(repaint(square(COINS, 64), whole, Wish(words, seed=4)), painted)
+    assert np.array_equal(repaint(square(COINS, 64), whole, InpaintRequest(words, seed=4)), painted)
 
 
 # -- filling ---------------------------------------------------------------------------------------------------
@@ -257,9 +260,9 @@ ROOM = box(SIDE, 0.25, 0.2, 0.75, 0.85)
 @pytest.mark.in_turn(3)
 @pytest.mark.usefixtures("ground_kept")
 def test_a_subject_takes_its_colour_from_the_words_and_stands_within_the_mask() -> None:
-    plain = repaint(TISSUE, ROOM, Wish("", seed=6))
-    red = repaint(TISSUE, ROOM, Wish("a red car", seed=6))
-    blue = repaint(TISSUE, ROOM, Wish("a blue car", seed=6))
+    plain = repaint(TISSUE, ROOM, InpaintRequest("", seed=6))
+    red = repaint(TISSUE, ROOM, InpaintRequest("a red car", seed=6))
+    blue = repaint(TISSUE, ROOM, InpaintRequest("a blue car", seed=6))
     other = (np.abs(red.astype(int) - blue).max(axis=-1) > 40).astype(np.uint8) * 255
     assert 0.05 < other.mean() / 255 / ROOM.mean() < 0.8
     assert mean_lab(red, other)[1] > mean_lab(plain, other)[1] + 20
@@ -270,7 +273,10 @@ def test_a_subject_takes_its_colour_from_the_words_and_stands_within_the_mask() 
 @pytest.mark.usefixtures("ground_kept")
 def test_a_subject_fits_into_a_mask_of_any_shape() -> None:
     hole = disc(SIDE, 22, 0.3, 0.3) | disc(SIDE, 31, 0.66, 0.66)
-    filled, made = repaint(COINS, hole, Wish("", seed=2)), repaint(COINS, hole, Wish("a red bird", seed=2))
+    filled, made = (
+        repaint(COINS, hole, InpaintRequest("", seed=2)),
+        repaint(COINS, hole, InpaintRequest("a red bird", seed=2)),
+    )
     drawn = np.abs(filled.astype(int) - made).max(axis=-1) > 60
     rows, columns = np.nonzero(drawn)
     # It stands whole in the larger of the two discs.
@@ -282,7 +288,7 @@ def test_a_subject_fits_into_a_mask_of_any_shape() -> None:
 def test_a_subject_stands_in_the_light_of_its_surroundings() -> None:
     dark = (STREET // 5).astype(np.uint8)
     bright = np.clip(STREET.astype(int) // 2 + 120, 0, 255).astype(np.uint8)
-    at_night, by_day = (repaint(p, ROOM, Wish("a white horse", seed=3)) for p in (dark, bright))
+    at_night, by_day = (repaint(p, ROOM, InpaintRequest("a white horse", seed=3)) for p in (dark, bright))
     inside = (ROOM * 255).astype(np.uint8)
     assert mean_lab(at_night, inside)[0] < mean_lab(by_day, inside)[0] - 15
     lightest = [
@@ -295,8 +301,8 @@ def test_a_subject_stands_in_the_light_of_its_surroundings() -> None:
 @pytest.mark.usefixtures("ground_kept")
 def test_a_scene_is_painted_into_the_mask_and_meets_its_rim() -> None:
     hole = box(SIDE, 0.0, 0.0, 1.0, 0.5)
-    night = repaint(STREET, hole, Wish("mountains at night", seed=3))
-    noon = repaint(STREET, hole, Wish("mountains at noon", seed=3))
+    night = repaint(STREET, hole, InpaintRequest("mountains at night", seed=3))
+    noon = repaint(STREET, hole, InpaintRequest("mountains at noon", seed=3))
     inside = (hole * 255).astype(np.uint8)
     assert mean_lab(night, inside)[0] < mean_lab(noon, inside)[0] - 15
     step = np.abs(noon[63].astype(int) - noon[64]).mean()
@@ -307,17 +313,19 @@ def test_a_scene_is_painted_into_the_mask_and_meets_its_rim() -> None:
 @pytest.mark.usefixtures("ground_kept")
 def test_a_colour_alone_colours_what_is_there() -> None:
     inside = (ROOM * 255).astype(np.uint8)
-    made = {c: mean_lab(repaint(COINS, ROOM, Wish(c, seed=3)), inside) for c in ("red", "blue", "green")}
+    made = {
+        c: mean_lab(repaint(COINS, ROOM, InpaintRequest(c, seed=3)), inside) for c in ("red", "blue", "green")
+    }
     assert made["red"][1] > 15 and made["blue"][2] < -15 and made["green"][1] < -10
 
 
 @pytest.mark.in_turn(3)
 @pytest.mark.usefixtures("ground_kept")
 def test_words_without_a_meaning_only_continue_the_surroundings() -> None:
-    plain = repaint(COINS, ROOM, Wish("", seed=3))
-    assert np.array_equal(repaint(COINS, ROOM, Wish("zxqv, make it nice", seed=3)), plain)
-    assert np.array_equal(repaint(COINS, ROOM, Wish("a cat", "cat", seed=3)), plain)
-    assert not np.array_equal(repaint(COINS, ROOM, Wish("a cat", seed=3)), plain)
+    plain = repaint(COINS, ROOM, InpaintRequest("", seed=3))
+    assert np.array_equal(repaint(COINS, ROOM, InpaintRequest("zxqv, make it nice", seed=3)), plain)
+    assert np.array_equal(repaint(COINS, ROOM, InpaintRequest("a cat", "cat", seed=3)), plain)
+    assert not np.array_equal(repaint(COINS, ROOM, InpaintRequest("a cat", seed=3)), plain)
 
 
 @pytest.mark.in_turn(3)
@@ -326,9 +334,9 @@ def test_steps_and_guidance_are_seen() -> None:
     usual, rough, pale = (
         repaint(COINS, ROOM, wish)
         for wish in (
-            Wish("a red car", seed=1, guidance=2.0),
-            Wish("a red car", seed=1, guidance=2.0, quality=0.1),
-            Wish("a red car", seed=1, guidance=0.0),
+            InpaintRequest("a red car", seed=1, guidance=2.0),
+            InpaintRequest("a red car", seed=1, guidance=2.0, quality=0.1),
+            InpaintRequest("a red car", seed=1, guidance=0.0),
         )
     )
     assert changed(usual, rough, ROOM) > 1

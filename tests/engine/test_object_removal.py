@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from predictions.engine import data_uri, object_removal, paint
-from predictions.engine.fill import fill, with_its_parts
-from predictions.engine.object_removal import NAME, NUMBERS, SIDE, object_mask
-from predictions.engine.paint.streams import Streams
-from predictions.engine.paint.subjects import Light, place, render
-from predictions.engine.refusal import Refusal
-from predictions.engine.tasks import performer
+from core import data_uri
+from engine import painting
+from engine.editing.fill import fill, with_its_parts
+from engine.inpainting import object_removal
+from engine.inpainting.object_removal import NAME, NUMBERS, SIDE, object_mask
+from engine.painting.random_streams import Streams
+from engine.painting.subjects import Light, place, render
+from engine.performers import performer
+from engine.protocol.job_output import Refusal
 from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
 from tests.engine.measures import Pixels, mean_lab
 from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
@@ -170,7 +172,7 @@ def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(model: Answ
     desk = model.desk
     assert np.array_equal(model.answer, model.filled)
     assert desk.logs[:4] == [
-        f"Embedded engine: procedural painter {paint.VERSION}. No neural network, no weights; "
+        f"Embedded engine: procedural painter {painting.VERSION}. No neural network, no weights; "
         "it takes out the most prominent object and continues what surrounds it.",
         f"Input seed is unknown to {NAME} and was ignored.",
         "Object(s) to remove: [15, 11]",

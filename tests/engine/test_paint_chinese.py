@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from predictions.engine.paint import Understanding, paint, understand
+from engine.painting import Understanding, paint, understand
 
 from .measures import Pixels, lab, mean_lab
 

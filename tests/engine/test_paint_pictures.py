@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from predictions.engine.paint import Picture, paint, understand
+from engine.painting import Picture, paint, understand
 from tests.share import one_in
 
 from .measures import Pixels, blurred, lab, mean_lab, overlap, reduced, sharpness, ssim
@@ -73,7 +73,7 @@ def test_it_paints_the_same_bytes_twice(prompt: str) -> None:
 def test_it_paints_the_same_bytes_in_another_process_and_with_one_thread() -> None:
     code = (
         "import cv2, hashlib; cv2.setNumThreads(1)\n"
-        "from predictions.engine.paint import paint\n"
+        "from engine.painting import paint\n"
         "p = paint('a cat by a mountain lake at dawn', width=192, height=128, seed=11)\n"
         "print(hashlib.sha256(p.pixels.tobytes()).hexdigest())"
     )

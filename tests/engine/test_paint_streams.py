@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from predictions.engine.paint.noise import fbm, strip
-from predictions.engine.paint.streams import Streams
+from engine.painting.noise import fbm, strip
+from engine.painting.random_streams import Streams
 
 
 def test_it_gives_the_same_numbers_for_the_same_name() -> None:

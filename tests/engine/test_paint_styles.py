@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from predictions.engine.paint import styles, subjects
-from predictions.engine.paint.abstract import paint_abstract
-from predictions.engine.paint.streams import Streams
+from engine.painting import styles, subjects
+from engine.painting.abstract import paint_abstract
+from engine.painting.random_streams import Streams
 from tests.share import one_in
 
 ALL = sorted(styles.STYLES)
@@ -223,7 +223,7 @@ def test_octaves_refine_an_abstract_without_moving_it():
 
 @pytest.mark.parametrize("sigma", [13, 30])
 def test_a_wide_blur_on_a_reduced_picture_is_the_same_blur(sigma, picture):
-    from predictions.engine.paint.blurring import blur
+    from engine.images.arrays import blur
 
     exact = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     assert np.abs(blur(picture, sigma) - exact).max() < 0.03

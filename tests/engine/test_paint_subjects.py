@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from predictions.engine.paint import subjects
-from predictions.engine.paint.streams import Streams
+from engine.painting import subjects
+from engine.painting.random_streams import Streams
 from tests.share import one_in
 
 RED, GREEN, BLUE = (0.86, 0.10, 0.08), (0.12, 0.62, 0.18), (0.10, 0.22, 0.85)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from predictions.engine.paint import understand
-from predictions.engine.paint.lexicon import CHINESE, COLOURS, ENGLISH
+from engine.painting import understand
+from engine.painting.prompt.lexicon import CHINESE, COLOURS, ENGLISH
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_no_word_stands_in_the_list_twice(table: dict[str, str]) -> None:
 
 
 def test_every_subject_of_the_word_list_can_be_drawn() -> None:
-    from predictions.engine.paint.actors import SIZES
-    from predictions.engine.paint.subjects import NAMES
+    from engine.painting.subject_placement import SIZES
+    from engine.painting.subjects import NAMES
 
     named = {
         m.partition(":")[2]
@@ -237,7 +237,7 @@ def test_every_subject_of_the_word_list_can_be_drawn() -> None:
 
 
 def test_every_style_of_the_word_list_can_be_applied() -> None:
-    from predictions.engine.paint.styles import STYLES
+    from engine.painting.styles import STYLES
 
     named = {
         m.partition(":")[2]

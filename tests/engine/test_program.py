@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from predictions.engine import logs, program
-from predictions.engine.server import EngineError
+from engine.protocol import service_address
+from engine.protocol.service_address import EngineError
+from engine.server import logs
 from predictions.running import life, plain
 from tests.engine.service import ROOT, SECRET, listens, wait_for
 
@@ -31,22 +32,22 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def place(folder: Path) -> program.Place:
-    return program.Place("engine", folder / "run" / "e.sock", SECRET, folder / "work")
+def place(folder: Path) -> service_address.ServiceAddress:
+    return service_address.ServiceAddress("engine", folder / "run" / "e.sock", SECRET, folder / "work")
 
 
 def started(folder: Path, *fds: int, **more: str) -> subprocess.Popen[bytes]:
     environment = {"PATH": os.environ["PATH"], "DARKROOM_ENGINE_SLOTS": "1", **plain.python_path()}
     environment |= place(folder).environment()
     return subprocess.Popen(
-        plain.command("predictions.engine"),
+        plain.command("engine"),
         env={**environment, **more},
         pass_fds=fds,
         stderr=subprocess.PIPE,
     )
 
 
-@pytest.mark.parametrize("module", ["predictions.engine.__main__", "predictions.local.__main__"])
+@pytest.mark.parametrize("module", ["engine.__main__", "engine.local.__main__"])
 def test_it_loads_neither_django_nor_what_paints(module: str) -> None:
     code = f"import sys, json, {module}; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
@@ -83,9 +84,9 @@ def test_it_says_which_setting_is_missing(folder: Path, name: str) -> None:
 def test_a_place_is_read_as_it_was_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in place(folder).environment().items():
         monkeypatch.setenv(name, value)
-    assert program.Place.of_environment("engine") == place(folder)
+    assert service_address.ServiceAddress.of_environment("engine") == place(folder)
     with pytest.raises(EngineError, match="DARKROOM_LOCAL_SOCKET"):
-        program.Place.of_environment("local")
+        service_address.ServiceAddress.of_environment("local")
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.engine.decode import MAX_BYTES, MAX_SIDE, NOTE_OF_FRAMES, decode
-from predictions.engine.refusal import Refusal
+from engine.images.decoder import MAX_BYTES, MAX_SIDE, NOTE_OF_FRAMES, decode
+from engine.protocol.job_output import Refusal
 
 
 def saved(image: Image.Image, fmt: str, **options: Any) -> bytes:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.engine import developing, paint, text_to_image
-from predictions.engine.developing import INTERVAL_S, SKETCH_FROM, Developing, in_focus, sketch_size
-from predictions.engine.models import MODELS
-from predictions.engine.settings import understand_input
-from predictions.engine.text_to_image import perform
+from engine import painting
+from engine.images import sketch_previews
+from engine.images.sketch_previews import INTERVAL_S, SKETCH_FROM, SketchPreviews, in_focus, sketch_size
+from engine.input_settings import understand_input
+from engine.models import MODELS
+from engine.painting import text_to_image
+from engine.painting.text_to_image import perform
 from tests.share import short_or_whole
 
 
@@ -46,7 +48,7 @@ def performed(**given: Any) -> Noted:
     model = MODELS["stability-ai/sdxl"]
     desk = Noted()
     wish = {"prompt": "a lighthouse on a cliff", "seed": 3, **given}
-    perform(model, understand_input(model, wish, drawn_seed=1), desk, paint)  # type: ignore[arg-type]
+    perform(model, understand_input(model, wish, drawn_seed=1), desk, painting)  # type: ignore[arg-type]
     return desk
 
 
@@ -62,7 +64,9 @@ def sharpness(image: Image.Image) -> float:
 def test_a_large_picture_comes_into_focus_from_its_first_look_on(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of the usual size from which there is a sketch only in a run that tries everything.
     side = short_or_whole(448, 960)
-    monkeypatch.setattr(developing, "SKETCH_FROM", min(SKETCH_FROM, side * side))
+    monkeypatch.setattr(sketch_previews, "SKETCH_FROM", min(SKETCH_FROM, side * side))
+    # A fast machine has finished so small a picture before the second look would be due.
+    monkeypatch.setattr(sketch_previews, "INTERVAL_S", 0.02)
     desk = performed(width=side, height=side)
     assert sketch_size(side, side) and len(desk.looks) >= 2
     first, last = desk.looks[0], desk.looks[-1]
@@ -114,7 +118,7 @@ def test_it_goes_on_developing_while_one_step_takes_long_and_stops_with_it() -> 
             enough.set()
 
     sketch = np.random.default_rng(1).integers(0, 255, (256, 256, 3)).astype(np.uint8)
-    with Developing(show, sketch):
+    with SketchPreviews(show, sketch):
         assert enough.wait(60)
     count = len(looks)
     assert len(set(looks)) == count
@@ -124,7 +128,7 @@ def test_it_goes_on_developing_while_one_step_takes_long_and_stops_with_it() -> 
 
 def test_a_burst_of_steps_is_one_look() -> None:
     looks: list[bytes] = []
-    with Developing(looks.append) as shown:
+    with SketchPreviews(looks.append) as shown:
         for _ in range(5):
             shown.at(0.5, np.zeros((64, 64, 3), np.uint8))
         shown.at(0.6, None)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.engine.encode import NAMESPACE, Format, Label, encode, encode_preview
+from engine.images.encoder import NAMESPACE, Format, Label, encode, encode_preview
 
 EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 FORMATS: list[Format] = ["png", "jpg", "webp"]

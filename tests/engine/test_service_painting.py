@@ -8,7 +8,7 @@ import re
 import pytest
 from PIL import Image
 
-from predictions.engine.paint import VERSION
+from engine.painting import VERSION
 from tests.engine.service import DEV, SCHNELL, SD, SDXL, SMALL, Service
 from tests.share import one_of
 

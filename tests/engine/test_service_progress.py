@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from predictions.engine.progress import Bar
+from engine.protocol.progress_bar import Bar
 
 
 class Clock:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from predictions.engine.models import MODELS, PICTURE_INPUTS, RATIOS, Settings, served
-from predictions.engine.refusal import Refusal
-from predictions.engine.settings import understand_input
-from predictions.engine.tasks import PERFORMERS, performer
+from engine.input_settings import understand_input
+from engine.models import MODELS, PICTURE_INPUTS, RATIOS, Settings, served
+from engine.performers import PERFORMERS, performer
+from engine.protocol.job_output import Refusal
 from tests.engine.service import DEV, SCHNELL, SD, SDXL
 
 IMG2IMG = "stability-ai/stable-diffusion-img2img"

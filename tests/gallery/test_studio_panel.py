@@ -10,10 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from engine.animation import timeline
+from engine.inpainting import object_removal
 from gallery.studio import controls, known, needs, picker
 from predictions import catalogue
-from predictions.engine import object_removal
-from predictions.engine.motion import timeline
 from predictions.models import HostedModel, Price, Status, Version
 from tests import factories
 from tests.gallery.test_studio_inputs import (

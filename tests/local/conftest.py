@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from predictions.local.settings import LocalSettings, parse
+from engine.local.config.settings_file import LocalSettings, parse
 from tests.local import tiny
 from tests.local.events import Told, desk, never
 
 if TYPE_CHECKING:
-    from predictions.local.studio import Studio
+    from engine.local.models.pipelines import PipelineStore
 
 INSIST = "DARKROOM_TEST_LOCAL"
 """The variable under which a missing extra is an error."""
@@ -69,24 +69,26 @@ def settings(weights: Path) -> LocalSettings:
 
 
 @pytest.fixture(scope="session")
-def studio(settings: LocalSettings) -> Studio:
+def studio(settings: LocalSettings) -> PipelineStore:
     """Pipelines that stay warm for all tests."""
-    from predictions.local.studio import Studio
+    from engine.local.models.pipelines import PipelineStore
 
-    return Studio(settings, "cpu", workers=64)  # one thread: tiny networks gain nothing from more
+    return PipelineStore(settings, "cpu", workers=64)  # one thread: tiny networks gain nothing from more
 
 
 Make = Callable[..., Told]
 
 
 @pytest.fixture
-def make(studio: Studio, tmp_path: Path) -> Make:
+def make(studio: PipelineStore, tmp_path: Path) -> Make:
     """Runs a model on the shared studio, or on another one, and gives what it told."""
-    from predictions.local.tasks import perform
+    from engine.local.models.model_table import perform
 
     numbers = itertools.count()
 
-    def run(model: str, *, at: Studio | None = None, stop: Callable[[], bool] = never, **given: Any) -> Told:
+    def run(
+        model: str, *, at: PipelineStore | None = None, stop: Callable[[], bool] = never, **given: Any
+    ) -> Told:
         room = at or studio
         with desk(tmp_path / str(next(numbers))) as (one, told):
             perform(room.settings.models[model], given, one, 77, room, stop)

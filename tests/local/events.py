@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from predictions.engine.desk import Desk
+from engine.protocol.job_output import JobOutput
 
 
 class Told:
@@ -44,14 +44,14 @@ class Told:
 
 
 @contextmanager
-def desk(folder: Path) -> Iterator[tuple[Desk, Told]]:
+def desk(folder: Path) -> Iterator[tuple[JobOutput, Told]]:
     """A real desk in a folder, and what it was told, complete after the block."""
     folder.mkdir(parents=True, exist_ok=True)
     told, path = Told(folder), folder / "events"
     # A file in place of the pipe: nobody reads while the work goes on, and a pipe would fill.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        yield Desk(descriptor, folder), told
+        yield JobOutput(descriptor, folder), told
     finally:
         os.close(descriptor)
         told.events.extend(json.loads(line) for line in path.read_text().splitlines())

@@ -23,8 +23,8 @@ PATIENCE_S = 170.0
 _PROGRAM = """
 import json, sys
 from pathlib import Path
-from predictions.local.service import serve
-from predictions.local.settings import parse
+from engine.local.service import serve
+from engine.local.config.settings_file import parse
 options = json.loads(sys.argv[1])
 folder = Path(options["folder"])
 serve(folder / "run" / "s", options["secret"], folder / "work", parse(options["settings"], folder))

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from predictions.engine.worker_pool import Errand
-from predictions.local.hands import Hand, Hands
-from predictions.local.settings import parse
+from engine.local.config.settings_file import parse
+from engine.local.device_workers import DeviceWorker, DeviceWorkers
+from engine.server.worker_pool import WorkItem
 
 SD, SDXL = "stability-ai/stable-diffusion", "stability-ai/sdxl"
 
@@ -40,7 +40,7 @@ class FakeHand:
     def has(self, job: str) -> bool:
         return job in self.ends and not self.ends[job].done()
 
-    async def fork(self, errand: Errand, pipe: int) -> asyncio.Future[int]:
+    async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
         self.ends[errand.run] = asyncio.get_running_loop().create_future()
         return self.ends[errand.run]
 
@@ -51,12 +51,12 @@ class FakeHand:
         self.replaced += 1
 
 
-def errand(run: str, model: str = SD) -> Errand:
-    return Errand(run, "/folder", 1, 1, 1, 1, model)
+def errand(run: str, model: str = SD) -> WorkItem:
+    return WorkItem(run, "/folder", 1, 1, 1, 1, model)
 
 
-def hands(*ones: Any) -> Hands:
-    return Hands(ones)
+def hands(*ones: Any) -> DeviceWorkers:
+    return DeviceWorkers(ones)
 
 
 def test_each_errand_has_a_worker_of_its_own_and_a_free_one_is_used_again() -> None:
@@ -117,7 +117,10 @@ def test_a_worker_gets_no_secret_and_asks_nobody_outside(monkeypatch: Any) -> No
     for name in ("DARKROOM_LOCAL_SECRET", "DARKROOM_DATABASE_URL", "DARKROOM_SECRET_KEY"):
         monkeypatch.setenv(name, "s3cret")
     raw = {"models": {SD: {"weights": "org/name"}}}
-    found = Hand(parse(raw, Path("/")), "cpu", 1)._environment()
+    found = DeviceWorker(parse(raw, Path("/")), "cpu", 1)._environment()
     assert "s3cret" not in found.values()
     assert found["HF_HUB_OFFLINE"] == "1"
-    assert "HF_HUB_OFFLINE" not in Hand(parse({**raw, "downloads": True}, Path("/")), "cpu", 1)._environment()
+    assert (
+        "HF_HUB_OFFLINE"
+        not in DeviceWorker(parse({**raw, "downloads": True}, Path("/")), "cpu", 1)._environment()
+    )

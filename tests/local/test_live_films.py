@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.engine.refusal import Refusal
-from predictions.local.settings import parse
+from engine.local.config.settings_file import parse
+from engine.protocol.job_output import Refusal
 from tests.local.conftest import Make
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
@@ -50,9 +50,9 @@ def test_latents_are_interpolated_where_film_is_not_wanted(make: Make) -> None:
 
 
 def test_a_flagged_keyframe_ends_an_animation(weights: Path, make: Make) -> None:
-    from predictions.local.studio import Studio
+    from engine.local.models.pipelines import PipelineStore
 
-    room = Studio(parse({"models": {ANIMATION: {"weights": "./strict"}}}, weights), "cpu", 64)
+    room = PipelineStore(parse({"models": {ANIMATION: {"weights": "./strict"}}}, weights), "cpu", 64)
     with pytest.raises(Refusal) as caught:
         make(ANIMATION, at=room, **GIVEN)
     assert str(caught.value) == "NSFW content detected, please try a different prompt and/or seed"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from predictions.engine.refusal import Refusal
-from predictions.local.settings import parse
+from engine.local.config.settings_file import parse
+from engine.protocol.job_output import Refusal
 from tests.local.conftest import SD, Make
 
 if TYPE_CHECKING:
-    from predictions.local.studio import Studio
+    from engine.local.models.pipelines import PipelineStore
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 
@@ -23,10 +23,10 @@ SMALL: dict[str, Any] = {"prompt": "a cat", "width": 64, "height": 64, "num_infe
 FLAGGED = "NSFW content detected. Try running it again, or try a different prompt."
 
 
-def studio_of(folder: Path, keep: int = 2, **model: Any) -> Studio:
-    from predictions.local.studio import Studio
+def studio_of(folder: Path, keep: int = 2, **model: Any) -> PipelineStore:
+    from engine.local.models.pipelines import PipelineStore
 
-    return Studio(parse({"keep": keep, "models": {SD: model}}, folder), "cpu", 64)
+    return PipelineStore(parse({"keep": keep, "models": {SD: model}}, folder), "cpu", 64)
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_a_base_lora_always_counts(weights: Path, make: Make) -> None:
 
 
 def test_a_pipeline_is_loaded_once_and_let_go_for_another(weights: Path, make: Make) -> None:
-    from predictions.local.studio import Studio
+    from engine.local.models.pipelines import PipelineStore
 
     img2img = f"{SD}-inpainting"
     models = {SD: {"weights": "./sd"}, img2img: {"weights": "./inpainting"}}
-    room = Studio(parse({"keep": 1, "models": models}, weights), "cpu", 64)
+    room = PipelineStore(parse({"keep": 1, "models": models}, weights), "cpu", 64)
     picture = _blank()
     order = [(SD, {}), (SD, {}), (img2img, {"image": picture, "mask": picture}), (SD, {})]
     cold = ["Loading the weights took" in make(model, at=room, **SMALL, **more).log for model, more in order]
     assert cold == [True, False, True, True]
 
 
-def test_models_with_the_same_weights_share_them(studio: Studio, make: Make) -> None:
+def test_models_with_the_same_weights_share_them(studio: PipelineStore, make: Make) -> None:
     make(SD, **SMALL)
     told = make(f"{SD}-img2img", prompt="a", image=_blank(), num_inference_steps=4)
     assert "Loading the weights took" not in told.log
@@ -137,11 +137,11 @@ def test_half_precision_has_looks_too_and_keeps_its_weights(weights: Path) -> No
     import torch
     from diffusers import AutoencoderKL
 
-    from predictions.local.looks import Look
+    from engine.local.models.latent_previews import LatentPreview
 
     vae = AutoencoderKL.from_pretrained(weights / "sdxl", subfolder="vae", local_files_only=True).half()
     before = {name: value.clone() for name, value in vae.state_dict().items()}
-    look = Look(vae)
+    look = LatentPreview(vae)
     assert vae.dtype == torch.float16
     assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
     jpeg = look(torch.zeros(1, 4, 8, 8, dtype=torch.float16))

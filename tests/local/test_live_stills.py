@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from predictions.engine.refusal import Refusal
-from predictions.local import published
+from engine.local.config import published_schemas
+from engine.protocol.job_output import Refusal
 from tests.local.conftest import DEV, FILE, SCHNELL, SD, SDXL, Make
 from tests.local.events import after, data_uri
 
@@ -35,7 +35,7 @@ def test_picture_k_is_that_of_seed_plus_k(make: Make) -> None:
 
 @pytest.mark.parametrize("model", [SD, SDXL])
 def test_every_published_scheduler_works_and_most_matter(model: str, make: Make) -> None:
-    names = published.choices(model, "scheduler")
+    names = published_schemas.choices(model, "scheduler")
     made = {make(model, prompt="a cat", scheduler=name, **SMALL).file("out-0.png") for name in names}
     assert len(names) >= 6 and len(made) >= len(names) - 1
 
@@ -144,7 +144,7 @@ def test_a_lora_that_cannot_be_used_is_refused_and_leaves_no_trace(
 
 
 def test_a_cancel_ends_a_run_between_two_steps(make: Make, studio: Any) -> None:
-    from predictions.local.steps import Stopped
+    from engine.local.models.step_callbacks import Stopped
 
     with pytest.raises(Stopped):
         make(SD, stop=after(4), prompt="a cat", **{**SMALL, "num_inference_steps": 50})
@@ -162,6 +162,6 @@ def test_the_settings_in_a_file_can_be_read_back(make: Make) -> None:
 
 
 def test_every_model_of_the_file_is_one_that_can_have_weights() -> None:
-    from predictions.local.settings import FAMILIES
+    from engine.local.config.settings_file import FAMILIES
 
     assert set(FILE["models"]) == set(FAMILIES)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from predictions.engine.refusal import Refusal
-from predictions.local import loras
-from predictions.local.settings import LoraRules
+from engine.local.config import loras
+from engine.local.config.settings_file import LoraRules
+from engine.protocol.job_output import Refusal
 
 
 def weights(path: Path) -> Path:

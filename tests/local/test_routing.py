@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from predictions.engine.program import Place
+from engine.protocol.service_address import ServiceAddress
 from predictions.providers.local import LocalWeights
 from predictions.running import house, providers, workers
 from predictions.running.routing import Slots, Wanted
@@ -82,11 +82,11 @@ def test_a_broken_file_is_no_quiet_loss_of_weights(tmp_path: Path) -> None:
 
 
 def test_the_service_is_kept_running_beside_the_engine(tmp_path: Path) -> None:
-    place = Place("local", tmp_path / "local.sock", "s3cret", tmp_path)
+    place = ServiceAddress("local", tmp_path / "local.sock", "s3cret", tmp_path)
     with workers.descriptors() as wake_ups:
         found = {part.name: part for part in house.parts(wake_ups, None, place)}
     assert "engine" not in found
-    assert found["local"].argv[-1] == "predictions.local"
+    assert found["local"].argv[-1] == "engine.local"
     for caller in ("local", "worker-1", "watcher"):
         assert found[caller].env["DARKROOM_LOCAL_SOCKET"] == str(tmp_path / "local.sock")
         assert found[caller].env["DARKROOM_LOCAL_SECRET"] == "s3cret"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from predictions.local.reading import LocalSettingsError
-from predictions.local.settings import MAX_FILE, load, parse
+from engine.local.config.settings_file import MAX_FILE, load, parse
+from engine.local.config.settings_table import LocalSettingsError
 
 SD = "stability-ai/stable-diffusion"
 ANIMATE = "lucataco/animate-diff"

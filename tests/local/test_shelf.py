@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from predictions.local.shelf import Shelf
+from engine.local.models.pipeline_cache import PipelineCache
 
 
 @dataclass
@@ -24,13 +24,13 @@ class Loads:
         self.names: list[str] = []
         self.tidied = 0
 
-    def shelf(self, keep: int, memory: int | None = None) -> Shelf:
-        return Shelf(keep, memory, self.tidy)
+    def shelf(self, keep: int, memory: int | None = None) -> PipelineCache:
+        return PipelineCache(keep, memory, self.tidy)
 
     def tidy(self) -> None:
         self.tidied += 1
 
-    def get(self, shelf: Shelf, name: str, size: int = 1, needs: int = 0) -> Thing:
+    def get(self, shelf: PipelineCache, name: str, size: int = 1, needs: int = 0) -> Thing:
         def load() -> Thing:
             self.names.append(name)
             return Thing(size)

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from predictions.local.steps import Steps, Stopped
+from engine.local.models.step_callbacks import StepCallbacks, Stopped
 from tests.local.events import after, desk, never
 
 
-def walk(steps: Steps, pictures: int, passes: list[int]) -> None:
+def walk(steps: StepCallbacks, pictures: int, passes: list[int]) -> None:
     for picture in range(pictures):
         for number, count in enumerate(passes):
             steps.begin(picture, number)
@@ -25,7 +25,7 @@ def walk(steps: Steps, pictures: int, passes: list[int]) -> None:
 @pytest.mark.parametrize(("pictures", "passes"), [(1, [4]), (3, [5]), (2, [8, 2]), (1, [1])])
 def test_the_bar_never_falls_and_ends_at_a_hundred(pictures: int, passes: list[int], tmp_path: Path) -> None:
     with desk(tmp_path) as (one, told):
-        walk(Steps(one, never, passes, pictures), pictures, passes)
+        walk(StepCallbacks(one, never, passes, pictures), pictures, passes)
     shown = [int(found) for found in re.findall(r"(\d+)%\|", told.log)]
     assert shown == sorted(shown) and shown[0] == 0 and shown[-1] == 100
     assert told.all("progress") == sorted(told.all("progress")) and told.all("progress")[-1] == 1.0
@@ -33,7 +33,7 @@ def test_the_bar_never_falls_and_ends_at_a_hundred(pictures: int, passes: list[i
 
 def test_what_follows_the_pictures_has_its_share(tmp_path: Path) -> None:
     with desk(tmp_path) as (one, told):
-        steps = Steps(one, never, [4], 2, total=10, share=0.5)
+        steps = StepCallbacks(one, never, [4], 2, total=10, share=0.5)
         walk(steps, 2, [4])
         assert max(event["progress"] for event in _so_far(tmp_path)) == 0.5
         steps.rest(1.0)
@@ -50,11 +50,11 @@ def _so_far(folder: Path) -> list[dict[str, float]]:
 
 def test_a_cancel_ends_it_at_the_next_step(tmp_path: Path) -> None:
     with desk(tmp_path) as (one, told), pytest.raises(Stopped):
-        walk(Steps(one, after(3), [9], 1), 1, [9])
+        walk(StepCallbacks(one, after(3), [9], 1), 1, [9])
     assert 0 < told.all("progress")[-1] < 0.5
 
 
 def test_the_last_step_needs_no_look(tmp_path: Path) -> None:
     with desk(tmp_path) as (one, told):
-        walk(Steps(one, never, [1], 1), 1, [1])
+        walk(StepCallbacks(one, never, [1], 1), 1, [1])
     assert told.all("preview") == []

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from predictions.engine.refusal import Refusal
-from predictions.local.settings import FAMILIES, ModelSettings
-from predictions.local.wishes import Wish, understand
+from engine.local.config.parameters import Parameters, understand
+from engine.local.config.settings_file import FAMILIES, ModelSettings
+from engine.protocol.job_output import Refusal
 
 SD = "stability-ai/stable-diffusion"
 IMG2IMG = f"{SD}-img2img"
@@ -18,7 +18,7 @@ DEV, SCHNELL = "lucataco/flux-dev-lora", "lucataco/flux-schnell-lora"
 PICTURE = "data:image/png;base64,AA=="
 
 
-def wish(model: str, settings: dict[str, Any] | None = None, **given: Any) -> Wish:
+def wish(model: str, settings: dict[str, Any] | None = None, **given: Any) -> Parameters:
     made = ModelSettings(model, FAMILIES[model], "org/name", "name", **(settings or {}))
     return understand(made, given, drawn_seed=77)
 

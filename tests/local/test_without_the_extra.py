@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from config.checks import local_models_can_be_run
-from predictions.local import extra
-from predictions.local.settings import parse
-from predictions.local.worker import Worker
+from engine.local.config import settings_file
+from engine.local.config.settings_file import parse
+from engine.local.pipeline_worker import Worker
 from tests.local.service import LocalService
 
 SD = "stability-ai/stable-diffusion"
@@ -24,11 +24,11 @@ SD = "stability-ai/stable-diffusion"
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the extra happens to be installed."""
-    monkeypatch.setattr(extra, "NEEDED", ("no_such_torch", "no_such_diffusers"))
+    monkeypatch.setattr(settings_file, "NEEDED", ("no_such_torch", "no_such_diffusers"))
 
 
 def test_the_sentence_names_the_extra_and_what_to_do(bare: None) -> None:
-    said = extra.sentence(extra.missing())
+    said = settings_file.install_hint(settings_file.missing_packages())
     assert "darkroom[local]" in said
     assert "no_such_torch, no_such_diffusers are not installed" in said
     assert "pip install --require-hashes -r requirements/local.txt" in said
@@ -47,7 +47,7 @@ def test_a_worker_fails_each_prediction_with_that_sentence(bare: None, tmp_path:
         os.close(writing)
         with os.fdopen(reading) as pipe:
             (event,) = [json.loads(line) for line in pipe]
-        assert event == {"error": extra.sentence(["no_such_torch", "no_such_diffusers"])}
+        assert event == {"error": settings_file.install_hint(["no_such_torch", "no_such_diffusers"])}
         heard = [json.loads(ours.recv(65536)) for _ in range(2)]
         assert [*heard[0], heard[1]] == ["started", "pid", {"ended": "a-0", "code": 1}]
 
@@ -57,8 +57,12 @@ def test_a_service_fails_in_a_sentence_what_it_cannot_do_and_lives_on(tmp_path: 
     with LocalService(tmp_path, {"models": {SD: {"weights": "./nowhere"}}}) as service:
         for key in ("one-0", "two-0"):
             state = service.run(key, SD, {"prompt": "a cat"})
-            missing = extra.missing()
-            expected = extra.sentence(missing) if missing else f"The weights of {SD} are not on this server"
+            missing = settings_file.missing_packages()
+            expected = (
+                settings_file.install_hint(missing)
+                if missing
+                else f"The weights of {SD} are not on this server"
+            )
             assert state["status"] == "failed"
             assert state["error"].startswith(expected)
         answer = service.put("three-0", "stability-ai/sdxl", {})

@@ -11,7 +11,7 @@ from django.test import override_settings
 from PIL import Image
 
 from accounts.models import User
-from predictions.engine import data_uri
+from core import data_uri
 from predictions.models import Prediction, Upload, Version
 from tests import factories
 from tests.fakes import FakeProvider

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, User
+from core import data_uri, image_header
 from predictions import refusals, submit
-from predictions.engine import data_uri, first_bytes
 from predictions.models import Prediction, Upload, Version
 from predictions.providers.registry import EngineConfig, embedded_engine
 from predictions.running import providers
@@ -92,7 +92,7 @@ def test_a_picture_is_taken(alice: User, fmt: str) -> None:
 
 
 def test_an_upload_of_too_many_bytes_is_refused(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_bytes, "MAX_BYTES", len(PICTURE) - 1)
+    monkeypatch.setattr(image_header, "MAX_BYTES", len(PICTURE) - 1)
     (fault,) = faults(alice, inpainter(), image=uploaded(alice, PICTURE))
     assert "larger than" in fault.description
 

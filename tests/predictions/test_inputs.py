@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, User
+from core import data_uri
 from predictions import lifecycle, refusals, submit
-from predictions.engine import data_uri
 from predictions.models import Output, Prediction, Version
 from predictions.running import inputs, tasks
 from tests import factories

@@ -10,8 +10,8 @@ import pytest
 from django.db.models import F
 
 from accounts.models import MICRO, User
+from core import data_uri
 from predictions import lifecycle, room
-from predictions.engine import data_uri
 from predictions.files import removal, uploads
 from predictions.models import Output, Prediction, StoredFile, Version
 from predictions.providers.base import OutputRef, ProviderError, Update

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions.local.reading import LocalSettingsError
+from engine.local.config.settings_table import LocalSettingsError
 from predictions.running import providers, services
 
 

@@ -16,10 +16,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from PIL import Image, ImageDraw
 
+from core import data_uri
+from engine.performers import performer
+from engine.protocol.job_output import JobOutput
 from predictions import samples
-from predictions.engine import data_uri
-from predictions.engine.desk import Desk
-from predictions.engine.tasks import performer
 
 PICTURE: Final = "picture:"
 """An input that is the output of the named model, made before."""
@@ -103,7 +103,7 @@ PLAN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 """Which sample each model has: its input, in the order in which they are made."""
 
 
-class _Keeper(Desk):
+class _Keeper(JobOutput):
     """A desk that keeps the log and the name of the last file."""
 
     def __init__(self, folder: Path) -> None:

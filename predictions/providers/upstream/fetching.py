@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 from urllib.parse import urljoin
 
+from core import data_uri
 from predictions import http_client
-from predictions.engine import data_uri
 from predictions.providers.base import ErrorKind, FileError, FileFault, ProviderError
 from predictions.providers.upstream import clients, outputs
 from predictions.providers.upstream.config import UpstreamConfig

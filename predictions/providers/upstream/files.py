@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.engine import data_uri
+from core import data_uri
 from predictions.providers.base import InputFile, Order, ProviderError
 from predictions.providers.upstream import errors, outputs
 from predictions.providers.upstream.api import Api

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from predictions.engine import data_uri
+from core import data_uri
 from predictions.providers.base import OutputRef
 
 MAX_FILES = 65

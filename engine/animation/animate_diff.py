@@ -1,0 +1,117 @@
+"""lucataco/animate-diff: two seconds of a scene in motion, as MP4."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine import painting
+from engine.animation.animation_progress import AnimationProgress
+from engine.animation.clip import FPS, FRAMES, Clip
+from engine.animation.mp4_writer import VideoWriter
+from engine.animation.prompt_transitions import FrameSettings
+from engine.images.encoder import Label
+from engine.images.input_images import log_engine
+from engine.images.sketch_previews import SketchPreviews
+from engine.painting.text_to_image import vocabulary_line
+from engine.protocol.job_output import JobOutput
+from engine.protocol.progress_bar import Bar
+from engine.protocol.typed_input import TypedInput
+
+NAME: Final = "lucataco/animate-diff"
+SIDE: Final = 512
+"""Pixels of every clip, across and down."""
+DEFAULTS: Final[dict[str, Any]] = {
+    "motion_module": "mm_sd_v14",
+    "path": "toonyou_beta3.safetensors",
+    "prompt": "masterpiece, best quality, 1girl, solo, cherry blossoms, hanami, pink flower, white flower, "
+    "spring season, wisteria, petals, flower, plum blossoms, outdoors, falling petals, white hair, black eyes",
+    "n_prompt": "",
+    "steps": 25,
+    "guidance_scale": 7.5,
+}
+MODULES: Final = ("mm_sd_v14", "mm_sd_v15", "mm_sd_v15_v2")
+CHECKPOINTS: Final = (
+    "toonyou_beta3.safetensors",
+    "lyriel_v16.safetensors",
+    "rcnzCartoon3d_v10.safetensors",
+    "majicmixRealistic_v5Preview.safetensors",
+    "realisticVisionV40_v20Novae.safetensors",
+)
+DOES: Final = "it draws every frame from a word list"
+_STILL: Final = 0.08
+"""Share of the work that is the first still."""
+_OUTPUT: Final = "out.mp4"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One request, understood."""
+
+    prompt: str
+    negative_prompt: str
+    steps: int
+    guidance_scale: float
+    seed: int
+
+
+def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+    """Paint every frame and write the film. Raises `Refusal`, and whatever the painter raises."""
+    settings = understand_input(given, drawn_seed)
+    meant = _say(settings, given, desk)
+    brush = FrameSettings(
+        SIDE, SIDE, settings.seed,
+        settings.steps / DEFAULTS["steps"], settings.guidance_scale / DEFAULTS["guidance_scale"],
+    )  # fmt: skip
+    with SketchPreviews(desk.preview) as shown:
+        showing = AnimationProgress(desk, Bar(settings.steps, desk.log), shown)
+        showing.part(_STILL)
+        clip = Clip(meant, brush, showing.at)
+        showing.part(1 - _STILL)
+        with VideoWriter(desk.scratch(_OUTPUT), SIDE, SIDE, FPS, _label(settings), FRAMES) as video:
+            for index, frame in enumerate(clip.frames()):
+                video.add(frame)
+                showing.at((index + 1) / FRAMES, frame)
+        desk.adopt(_OUTPUT, "video/mp4")
+        showing.finished()
+    desk.log("saved to file")
+
+
+def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
+    """The request with its defaults. Raises `Refusal` naming what cannot be."""
+    asked = TypedInput({**DEFAULTS, **{name: value for name, value in given.items() if value is not None}})
+    asked.choice("motion_module", MODULES)
+    asked.choice("path", CHECKPOINTS)
+    return Settings(
+        prompt=asked.text("prompt"),
+        negative_prompt=asked.text("n_prompt"),
+        steps=asked.integer("steps", 1, 100),
+        guidance_scale=asked.number("guidance_scale", 1, 10),
+        seed=asked.integer("seed") if asked.has("seed") else widened(drawn_seed),
+    )
+
+
+def widened(drawn_seed: int) -> int:
+    """The published model draws its seeds from four bytes: one of these for each that the engine draws."""
+    return int.from_bytes(hashlib.sha256(f"four bytes {drawn_seed}".encode()).digest()[:4], "big")
+
+
+def _say(settings: Settings, given: dict[str, Any], desk: JobOutput) -> painting.Understanding:
+    """The log up to the first bar; what was understood of the prompt."""
+    desk.log(f"Using seed: {settings.seed}")
+    log_engine(desk, painting.VERSION, does=DOES)
+    meant = painting.understand(settings.prompt, settings.negative_prompt)
+    desk.log(vocabulary_line(meant.known, meant.unknown))
+    for name, what in (("path", "Checkpoint"), ("motion_module", "Motion module")):
+        if given.get(name) is not None:
+            desk.log(f"{what} {given[name]} not loaded: this engine has no weights.")
+    for name in [name for name in given if name not in {*DEFAULTS, "seed"}][:12]:
+        desk.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
+    desk.log(f"sampling: {settings.prompt} ...")
+    return meant
+
+
+def _label(settings: Settings) -> Label:
+    chosen = {"steps": settings.steps, "guidance_scale": settings.guidance_scale}
+    return Label(NAME, painting.VERSION, settings.seed, {**chosen, "width": SIDE, "height": SIDE})

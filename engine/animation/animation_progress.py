@@ -1,0 +1,36 @@
+"""How the work on an animation is told: one bar over all its parts, and looks at the picture in hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.images.encoder import PREVIEW_SIDE
+from engine.images.sketch_previews import SketchPreviews
+from engine.protocol.job_output import JobOutput
+from engine.protocol.progress_bar import Bar
+
+
+class AnimationProgress:
+    """Progress from 0 to 1 over parts that take their shares one after the other, and previews on the way."""
+
+    def __init__(self, desk: JobOutput, bar: Bar, shown: SketchPreviews) -> None:
+        self._desk, self._bar, self._shown = desk, bar, shown
+        self._done, self._share = 0.0, 0.0
+
+    def part(self, share: float) -> None:
+        """What follows is this share (0 to 1) of all; the part before it is done."""
+        self._done, self._share = min(1.0, self._done + self._share), share
+
+    def at(self, fraction: float, picture: Any = None) -> None:
+        """This fraction of the present part is done; `picture` (uint8 RGB, any size) is how it looks, or None."""
+        overall = self._done + self._share * min(max(fraction, 0.0), 1.0)
+        self._desk.progress(min(overall, 0.999))
+        self._bar.at(min(overall, 0.999))
+        if picture is not None:
+            step = max(1, max(picture.shape[:2]) // PREVIEW_SIDE)
+            self._shown.at(fraction, picture[::step, ::step])
+
+    def finished(self) -> None:
+        """Everything is saved."""
+        self._desk.progress(1.0)
+        self._bar.at(1.0)

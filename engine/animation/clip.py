@@ -1,0 +1,57 @@
+"""A clip from one sentence: the scene painted again for every frame, the camera sliding past, all in it moving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine import painting
+from engine.animation.prompt_transitions import FrameSettings, ProgressCallback
+from engine.images.arrays import Pixels
+
+FRAMES = 16
+FPS = 8
+_ROOM = 0.11
+"""Share of the picture's height by which the nearest thing may move in the whole clip."""
+_FAR_SCENES = frozenset({"studio", "space", "underwater", "abstract"})
+"""Places without ground under the camera: there it stands still and things pass by themselves."""
+
+
+class Clip:
+    """`FRAMES` frames of what was understood; the work that all share is done once."""
+
+    def __init__(
+        self, meant: painting.Understanding, brush: FrameSettings, told: ProgressCallback | None = None
+    ) -> None:
+        """`told` hears of the first still: a fraction of it, and a small look at it."""
+        self._meant, self._brush = meant, brush
+        self._memory: dict[Any, Any] = {}
+        # From where the camera stands in a still: here trees and subjects find their places.
+        self.still = brush.paint(meant, painting.Moment(grain=False, memory=self._memory), told).pixels
+
+    def frames(self) -> Iterator[Pixels]:
+        """Every frame in order, uint8 H x W x 3."""
+        for index in range(FRAMES):
+            moment = painting.Moment(
+                # Never at 0, where the painter paints a still.
+                clock=(index + 1) / FPS,
+                slide=self._way() * (index / (FRAMES - 1) - 0.5),
+                grain=False,
+                memory=self._memory,
+            )
+            yield self._brush.paint(self._meant, moment).pixels
+
+    def _way(self) -> float:
+        """How far the camera goes in all, in world units: less where something stands close to it."""
+        meant = self._meant
+        if meant.scene in _FAR_SCENES:
+            return 0.0
+        if meant.scene == "city":
+            return 0.8
+        if meant.scene == "forest":
+            return 0.07  # a wall of leaves: a longer way would make it flicker
+        near = 1.05 if meant.subjects else 2.4
+        if meant.scene in ("hills", "mountain", "lake") and "snow" not in meant.weather:
+            # Grass and flowers at the camera's feet.
+            near = 0.6 if meant.subjects else 0.8 if meant.scene == "hills" else 1.5
+        return _ROOM * near / 0.95

@@ -1,0 +1,36 @@
+"""Which ffmpeg writes the videos."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+from engine.protocol.job_output import Refusal
+
+FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
+"""The environment variable by which an operator names a program; the package imageio-ffmpeg reads the same."""
+
+
+@cache
+def ffmpeg() -> str:
+    """Path of the program: the chosen one, else the one that the package brings, else the system's.
+
+    Raises `Refusal` where there is none.
+    """
+    chosen = os.environ.get(FFMPEG_VARIABLE, "").strip()
+    found = chosen or _packaged() or shutil.which("ffmpeg")
+    if not found:
+        raise Refusal(f"No ffmpeg was found for writing MP4; the operator can name one in {FFMPEG_VARIABLE}.")
+    return found
+
+
+def _packaged() -> str | None:
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        return None
+    # The package's own search runs what it finds to see whether it works; its wheels hold one program or none.
+    folder = Path(imageio_ffmpeg.__file__).parent / "binaries"
+    return next((str(path) for path in sorted(folder.glob("ffmpeg-*")) if os.access(path, os.X_OK)), None)

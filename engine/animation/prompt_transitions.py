@@ -1,0 +1,177 @@
+"""Pictures on the way from prompt to prompt.
+
+Prompts that name the same things have the same composition: there the painter paints both in the light that lies
+between them, and only what cannot be between (a moon, snow, lit windows) fades. Other prompts change into one another
+by `morph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engine import painting
+from engine.animation.morph import Morph, Scene
+from engine.animation.optical_flow import FlowInterpolation
+from engine.images.arrays import Pixels
+from engine.painting.random_streams import Streams
+
+ProgressCallback = Callable[[float, Pixels | None], None]
+
+MOST_PAINTED = 12
+"""Steps of a stretch that are painted in a light of their own; of more pictures the others are carried along."""
+
+
+@dataclass(frozen=True)
+class FrameSettings:
+    """How every picture of an animation is painted: pixels, seed, and ratios to the model's defaults."""
+
+    width: int
+    height: int
+    seed: int
+    quality: float
+    guidance: float
+
+    def paint(
+        self, meant: paint.Understanding, moment: paint.Moment, told: ProgressCallback | None = None
+    ) -> paint.Picture:
+        """Paint one moment."""
+        picture = painting.paint_moment(
+            meant, moment, width=self.width, height=self.height, seed=self.seed, quality=self.quality,
+            guidance=self.guidance, progress=told,
+        )  # fmt: skip
+        if picture.pixels.shape != (self.height, self.width, 3) or picture.pixels.dtype != np.uint8:
+            raise ValueError(f"the painter returned {picture.pixels.shape} {picture.pixels.dtype}")
+        return picture
+
+
+class PromptPath:
+    """The way along several prompts; `at(0)` is the picture of the first, `at(1)` of the second, and so on."""
+
+    def __init__(
+        self,
+        meant: list[painting.Understanding],
+        brush: FrameSettings,
+        per_stretch: int,
+        told: ProgressCallback | None = None,
+    ) -> None:
+        """About `per_stretch` places will be asked for between two prompts.
+
+        `told` hears of each picture in work: a fraction of it, and a small look at it.
+        """
+        self._meant, self._brush, self._told = meant, brush, told
+        self._all = per_stretch <= MOST_PAINTED
+        self._stretch: tuple[int, _Alike | _Unlike] | None = None
+
+    def at(self, place: float) -> Pixels:
+        """The picture at this place; ask in rising order, since only one stretch is kept at a time."""
+        index = min(int(place), len(self._meant) - 2)
+        return self._on(index).at(place - index)
+
+    def _on(self, index: int) -> _Alike | _Unlike:
+        if self._stretch is None or self._stretch[0] != index:
+            first, last = self._meant[index], self._meant[index + 1]
+            if first.layout_key == last.layout_key:
+                self._stretch = index, _Alike(first, last, self._brush, self._told, each=self._all)
+            else:
+                self._stretch = index, _Unlike(first, last, self._brush, self._told)
+        return self._stretch[1]
+
+
+class _Alike:
+    """Between two prompts of one composition; with `each`, every place is painted in its own light."""
+
+    def __init__(
+        self,
+        first: painting.Understanding,
+        last: painting.Understanding,
+        brush: FrameSettings,
+        told: ProgressCallback | None,
+        *,
+        each: bool,
+    ) -> None:
+        self._ends = first, last
+        self._brush, self._told, self._each = brush, told, each
+        self._colours = [painting.colours_of(meant, brush.seed, brush.guidance) for meant in self._ends]
+        self._memory: dict[Any, Any] = {}
+        self._painted: dict[int, Pixels] = {}
+        self._between: tuple[int, FlowInterpolation] | None = None
+
+    def at(self, share: float) -> Pixels:
+        if self._each:
+            return self._paint(share)
+        step = share * MOST_PAINTED
+        before = int(step)
+        if step == before:
+            return self._step(before)
+        if self._between is None or self._between[0] != before:
+            self._between = (
+                before,
+                FlowInterpolation(self._step(before), self._step(before + 1), flowing=True),
+            )
+        return self._between[1].at(step - before)
+
+    def _step(self, step: int) -> Pixels:
+        """The picture of a painted step; only the last two are kept."""
+        if step not in self._painted:
+            self._painted = {key: self._painted[key] for key in self._painted if key == step - 1}
+            self._painted[step] = self._paint(step / MOST_PAINTED)
+        return self._painted[step]
+
+    def _paint(self, share: float) -> Pixels:
+        first, last = self._ends
+        if share <= 0.0 or first == last:
+            return self._side(first, None)
+        if share >= 1.0:
+            return self._side(last, None)
+        light = between_colours(self._colours[0], self._colours[1], share)
+        weight = share * share * (3 - 2 * share)
+        one, two = self._side(first, light), self._side(last, light)
+        return np.asarray(cv2.addWeighted(one, 1 - weight, two, weight, 0), np.uint8)
+
+    def _side(self, meant: painting.Understanding, light: painting.Palette | None) -> Pixels:
+        moment = painting.Moment(palette=light, grain=False, memory=self._memory)
+        return self._brush.paint(meant, moment, self._told).pixels
+
+
+class _Unlike:
+    """Between two prompts of different compositions."""
+
+    def __init__(
+        self,
+        first: painting.Understanding,
+        last: painting.Understanding,
+        brush: FrameSettings,
+        told: ProgressCallback | None,
+    ) -> None:
+        scenes = [_scene(meant, brush, told) for meant in (first, last)]
+        front = Streams(f"{first.layout_key}>{last.layout_key}", brush.seed)
+        self._morph = Morph(scenes[0], scenes[1], front)
+
+    def at(self, share: float) -> Pixels:
+        return self._morph.at(share)
+
+
+def _scene(meant: painting.Understanding, brush: FrameSettings, told: ProgressCallback | None) -> Scene:
+    memory: dict[Any, Any] = {}
+    whole = brush.paint(meant, painting.Moment(grain=False, memory=memory), told)
+    if whole.subject_mask is None:
+        return Scene(whole.pixels, whole.pixels, None)
+    empty = brush.paint(meant, painting.Moment(grain=False, subjects=False, memory=memory), told)
+    return Scene(whole.pixels, empty.pixels, whole.subject_mask)
+
+
+def between_colours(first: painting.Palette, last: painting.Palette, share: float) -> painting.Palette:
+    """Every colour, and the height of the sun, at this share of the way."""
+    mixed: dict[str, Any] = {}
+    for field in fields(first):
+        a, b = getattr(first, field.name), getattr(last, field.name)
+        if isinstance(a, tuple):
+            mixed[field.name] = tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))
+        else:
+            mixed[field.name] = a + (b - a) * share
+    return painting.Palette(**mixed)

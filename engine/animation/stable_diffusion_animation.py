@@ -1,0 +1,255 @@
+"""andreasjansson/stable-diffusion-animation: from one prompt to the next, as GIF or MP4.
+
+Where the prompts name the same things, the painter paints what lies between them; where not, one picture changes into
+the other. Between two drawn pictures frames are carried along their optical flow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from engine import painting
+from engine.animation.animation_progress import AnimationProgress
+from engine.animation.gif_writer import GifWriter, palette_of
+from engine.animation.mp4_writer import VideoWriter
+from engine.animation.optical_flow import FlowInterpolation
+from engine.animation.prompt_transitions import FrameSettings, PromptPath
+from engine.animation.timeline import Timeline, followed, plan
+from engine.images.arrays import Pixels
+from engine.images.encoder import CONTENT_TYPES, Label, encode
+from engine.images.input_images import log_engine
+from engine.images.sketch_previews import SketchPreviews
+from engine.painting.text_to_image import vocabulary_line
+from engine.protocol.job_output import JobOutput, Refusal
+from engine.protocol.progress_bar import Bar
+from engine.protocol.typed_input import TypedInput
+
+NAME: Final = "andreasjansson/stable-diffusion-animation"
+DEFAULTS: Final[dict[str, Any]] = {
+    "width": 512,
+    "height": 512,
+    "num_inference_steps": 50,
+    "prompt_strength": 0.8,
+    "num_animation_frames": 10,
+    "num_interpolation_steps": 5,
+    "guidance_scale": 7.5,
+    "gif_frames_per_second": 20,
+    "gif_ping_pong": False,
+    "film_interpolation": True,
+    "intermediate_output": False,
+    "output_format": "gif",
+}
+WIDTHS: Final = (128, 256, 512, 768, 1024)
+HEIGHTS: Final = (128, 256, 512, 768)
+MAX_FRAMES: Final = 6401
+"""Of a whole animation: the longest that two prompts can ask for."""
+MAX_DRAWN: Final = 400
+MOST_SHOWN: Final = 60
+"""Drawn pictures that are given out on the way; of more, every so manyth."""
+DRAWING: Final = 0.75
+"""Share of the work that is drawing; the rest is what lies between, and writing."""
+DOES: Final = "it draws pictures from a word list and lets one turn into the next"
+_SAMPLES = 9
+_DRAWN: Final = "output-{}.png"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One request, understood. Sizes in pixels."""
+
+    prompts: tuple[str, ...]
+    width: int
+    height: int
+    steps: int
+    strength: float
+    per_stretch: int
+    between: int
+    guidance_scale: float
+    fps: int
+    ping_pong: bool
+    flowing: bool
+    intermediate: bool
+    seed: int
+    format: str
+
+    @property
+    def timeline(self) -> Timeline:
+        """When what is shown. Raises `Refusal` where it is too long."""
+        timeline = plan(
+            len(self.prompts), self.per_stretch, self.between,
+            there_and_back=self.ping_pong, flowing=self.flowing,
+        )  # fmt: skip
+        if len(timeline.frames) > MAX_FRAMES or len(timeline.drawn) > MAX_DRAWN:
+            raise Refusal(
+                f"This animation would have {len(timeline.drawn)} drawn pictures and {len(timeline.frames)} frames; "
+                f"at most {MAX_DRAWN} and {MAX_FRAMES} are made here."
+            )
+        return timeline
+
+
+def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+    """Draw, fill in, write. Raises `Refusal`, and whatever the painter raises."""
+    settings = understand_input(given, drawn_seed)
+    timeline = settings.timeline
+    meant = _say(settings, desk)
+    for name in [name for name in given if name not in {*DEFAULTS, "prompt_start", "prompt_end", "seed"}][
+        :12
+    ]:
+        desk.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
+    with SketchPreviews(desk.preview) as shown:
+        showing = AnimationProgress(desk, Bar(len(timeline.frames), desk.log), shown)
+        drawn = _drawn(settings, timeline, meant, desk, showing)
+        showing.part(1 - DRAWING)
+        desk.log(
+            "Interpolating images by optical flow, in place of FILM"
+            if settings.flowing
+            else "Interpolating images by fading, in place of latents"
+        )
+        _write(settings, timeline, drawn, desk, showing)
+        showing.finished()
+
+
+def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
+    """The request with its defaults. Raises `Refusal` naming what cannot be."""
+    asked = TypedInput({**DEFAULTS, **{name: value for name, value in given.items() if value is not None}})
+    width, height = asked.integer("width"), asked.integer("height")
+    if width not in WIDTHS or height not in HEIGHTS:
+        raise Refusal(f"The size must be one of {WIDTHS} by {HEIGHTS} pixels, not {width} x {height}.")
+    endings = [part.strip() for part in asked.text("prompt_end").split("|")]
+    if len(endings) > MAX_DRAWN:
+        raise Refusal(f"Input prompt_end may name at most {MAX_DRAWN} prompts.")
+    return Settings(
+        prompts=(asked.text("prompt_start"), *endings),
+        width=width,
+        height=height,
+        steps=asked.integer("num_inference_steps", 1, 500),
+        strength=asked.number("prompt_strength", 0, 1),
+        per_stretch=asked.integer("num_animation_frames", 2, 50),
+        between=asked.integer("num_interpolation_steps", 1, 50),
+        guidance_scale=asked.number("guidance_scale", 1, 20),
+        fps=asked.integer("gif_frames_per_second", 1, 50),
+        ping_pong=asked.flag("gif_ping_pong"),
+        flowing=asked.flag("film_interpolation"),
+        intermediate=asked.flag("intermediate_output"),
+        seed=asked.integer("seed") if asked.has("seed") else drawn_seed,
+        format=asked.choice("output_format", ("gif", "mp4")),
+    )
+
+
+def _say(settings: Settings, desk: JobOutput) -> list[painting.Understanding]:
+    """The log up to the first bar; what was understood of each prompt."""
+    desk.log(f"Using seed: {settings.seed}")
+    log_engine(desk, painting.VERSION, does=DOES)
+    meant = [painting.understand(prompt) for prompt in settings.prompts]
+    for one in dict.fromkeys(meant):
+        desk.log(vocabulary_line(one.known, one.unknown))
+    return meant
+
+
+def _drawn(
+    settings: Settings,
+    timeline: Timeline,
+    meant: list[painting.Understanding],
+    desk: JobOutput,
+    showing: AnimationProgress,
+) -> list[bytes]:
+    """The drawn pictures, each as a PNG without a label: together they may be too many to keep open."""
+    desk.log("Generating first and last keyframes" if len(meant) == 2 else "Generating keyframes")
+    stretches, total = len(meant) - 1, len(timeline.drawn)
+    brush = FrameSettings(
+        settings.width, settings.height, settings.seed,
+        settings.steps / DEFAULTS["num_inference_steps"], settings.guidance_scale / DEFAULTS["guidance_scale"],
+    )  # fmt: skip
+    way = PromptPath(meant, brush, settings.per_stretch, lambda fraction, canvas: showing.at(0.0, canvas))
+    every = -(-total // MOST_SHOWN)
+    if settings.intermediate and every > 1:
+        desk.log(f"Of {total} drawn pictures every {every}th is given out.")
+    found = []
+    for index, place in enumerate(timeline.drawn):
+        showing.part(DRAWING / total)
+        keyframe = min(int(place), stretches - 1)
+        desk.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
+        picture = way.at(followed(place, stretches, settings.strength))
+        found.append(_packed(picture))
+        if settings.intermediate and index % every == 0:
+            data = encode(picture, "png", 0, _label(settings))
+            desk.save(_DRAWN.format(index), CONTENT_TYPES["png"], data)
+        showing.at(1.0, picture)
+    return found
+
+
+def _frames(timeline: Timeline, drawn: list[bytes], *, flowing: bool) -> Iterator[Pixels]:
+    """Every frame in order; only the two pictures that it lies between are open."""
+    last = len(drawn) - 1
+    gap, between = -1, None
+    for place in timeline.frames:
+        index = min(int(place), last - 1) if last else 0
+        if between is None or index != gap:
+            gap = index
+            between = FlowInterpolation(
+                _opened(drawn[index]), _opened(drawn[min(index + 1, last)]), flowing=flowing
+            )
+        yield between.at(place - index)
+
+
+def _write(
+    settings: Settings, timeline: Timeline, drawn: list[bytes], desk: JobOutput, showing: AnimationProgress
+) -> None:
+    gif = settings.format == "gif"
+    name, kind = ("video.gif", "image/gif") if gif else ("output.mp4", "video/mp4")
+    desk.log(f"Saving {settings.format.upper()}")
+    count = len(timeline.frames)
+    with _writer(settings, drawn, count, desk.scratch(name)) as add:
+        for index, frame in enumerate(_frames(timeline, drawn, flowing=settings.flowing)):
+            add(frame)
+            showing.at((index + 1) / count, frame)
+    desk.adopt(name, kind)
+
+
+@contextlib.contextmanager
+def _writer(
+    settings: Settings, drawn: list[bytes], count: int, path: Any
+) -> Iterator[Callable[[Pixels], None]]:
+    label = _label(settings)
+    if settings.format == "mp4":
+        with VideoWriter(path, settings.width, settings.height, settings.fps, label, count) as video:
+            yield video.add
+        return
+    chosen = np.unique(np.linspace(0, len(drawn) - 1, _SAMPLES).round().astype(int))
+    palette = palette_of([_opened(drawn[index]) for index in chosen])
+    with GifWriter(path, settings.width, settings.height, settings.fps, palette, label) as gif:
+        yield gif.add
+
+
+def _packed(picture: Pixels) -> bytes:
+    done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise MemoryError
+    return data.tobytes()
+
+
+def _opened(data: bytes) -> Pixels:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def _label(settings: Settings) -> Label:
+    chosen = {
+        "width": settings.width,
+        "height": settings.height,
+        "num_inference_steps": settings.steps,
+        "prompt_strength": settings.strength,
+        "num_animation_frames": settings.per_stretch,
+        "num_interpolation_steps": settings.between,
+        "guidance_scale": settings.guidance_scale,
+        "gif_frames_per_second": settings.fps,
+        "gif_ping_pong": settings.ping_pong,
+        "film_interpolation": settings.flowing,
+        "output_format": settings.format,
+    }
+    return Label(NAME, painting.VERSION, settings.seed, chosen)

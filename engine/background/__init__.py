@@ -1,0 +1,24 @@
+"""Cutting out: the most prominent thing of a picture, without a trained model."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from engine.background.array_math import Pixels, Plane
+from engine.background.shape_search import find_shape
+
+
+def salient_mask(rgb: Pixels) -> Plane | None:
+    """How much each pixel belongs to the most prominent thing, float32 H x W, 0..1; None where nothing stands out.
+
+    `rgb` is uint8 H x W x 3, sRGB, of any size. The same pixels give the same mask.
+    """
+    mask = find_shape(rgb)
+    if mask is None:
+        return None
+    size = (rgb.shape[1], rgb.shape[0])
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+__all__ = ["find_shape", "salient_mask"]

@@ -1,0 +1,111 @@
+"""Background removal: `cjwbw/rembg`.
+
+The published model has a network for it. Here colours, contours and the place in the frame decide what the thing in
+the picture is, and where nothing is found the picture comes back whole, with a line in the log that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.background import find_shape
+from engine.background.alpha_matte import Rgba, cut_out
+from engine.background.array_math import Mask, Pixels, fitted
+from engine.images import input_images as helpers
+from engine.images.decoder import MAX_PIXELS
+from engine.images.encoder import PREVIEW_SIDE, Label, encode, encode_preview
+from engine.protocol.job_output import JobOutput, Refusal
+from engine.protocol.progress_bar import Bar
+
+NAME: Final = "cjwbw/rembg"
+VERSION: Final = "1.0"
+TOOL: Final = "background remover"
+DOES: Final = "it parts colours and contours and does not know what things are"
+NO_ADDRESS: Final = "'' is not a valid URL scheme. 'data', 'http', or 'https' is supported."
+"""What the published model says when no picture was given."""
+NOTHING_FOUND: Final = "No clear foreground found; picture returned opaque."
+ALREADY_CUT: Final = "The picture has a transparent background already; its own alpha was kept."
+CUT_SHARE: Final = 0.05
+"""With this share of transparent pixels a picture counts as cut out already."""
+_STEPS: Final = 10
+_FOUND: Final = 0.6
+
+Told = Callable[[float], None]
+
+
+def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+    """Cut the thing out of `image`: `out.png`, RGBA, of the size of the input. Raises `Refusal`.
+
+    Nothing is left to chance here: there is no seed, and equal pictures give equal answers.
+    """
+    if given.get("image") in (None, ""):
+        raise Refusal(NO_ADDRESS)
+    helpers.log_engine(desk, VERSION, name=TOOL, does=DOES)
+    # Never reduced: the answer has the input's size, and the limit on its pixels bounds every side.
+    image = helpers.picture(given, "image", desk, max_side=MAX_PIXELS).image
+    for name in given:
+        if name != "image":
+            desk.log(f"Input {_printable(name)} is unknown to {NAME} and was ignored.")
+    bar = Bar(_STEPS, desk.log)
+
+    def told(fraction: float) -> None:
+        desk.progress(fraction)
+        bar.at(fraction)
+
+    pixels = remove_background(image, desk, told)
+    if pixels.shape != (image.height, image.width, 4):
+        raise ValueError(f"the cut-out is {pixels.shape} for a picture of {image.size}")
+    label = Label(
+        model=NAME, painter=VERSION, seed=0, settings={}, source="algorithmicallyEnhanced", tool=TOOL
+    )
+    desk.save("out.png", "image/png", encode(pixels, "png", 100, label))
+    told(1.0)
+
+
+def remove_background(image: Image.Image, desk: JobOutput, told: Told) -> Rgba:
+    """The picture (RGB or RGBA) as RGBA, uint8 H x W x 4, its background transparent where there is a foreground."""
+    pixels = np.asarray(image.convert("RGB") if image.mode != "RGB" else image)
+    own = np.asarray(image.getchannel("A")) if image.mode == "RGBA" else None
+    if own is not None and float((own < 128).mean()) >= CUT_SHARE:
+        desk.log(ALREADY_CUT)
+        return np.asarray(image)
+
+    def seen(fraction: float, mask: Mask) -> None:
+        told(_FOUND * fraction)
+        desk.preview(encode_preview(_look(pixels, mask)))
+
+    mask = find_shape(pixels, seen)
+    told(_FOUND)
+    if mask is None:
+        desk.log(NOTHING_FOUND)
+        return np.asarray(image.convert("RGBA"))
+    cut = cut_out(pixels, mask)
+    desk.preview(encode_preview(_on_white(cut)))
+    told(0.8)
+    if own is not None:
+        cut[..., 3] = np.minimum(cut[..., 3], own)
+    return cut
+
+
+def _look(pixels: Pixels, mask: Mask) -> Pixels:
+    """A small picture whose background fades out as far as it is known by now."""
+    small = fitted(pixels, PREVIEW_SIDE)
+    size = (small.shape[1], small.shape[0])
+    kept = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None]
+    return np.asarray(255 - (255 - small.astype(np.float32)) * (0.25 + 0.75 * kept), np.uint8)
+
+
+def _on_white(cut: Rgba) -> NDArray[np.uint8]:
+    small = fitted(cut, PREVIEW_SIDE).astype(np.float32)
+    part = small[..., 3:] / 255
+    return np.asarray(small[..., :3] * part + 255 * (1 - part), np.uint8)
+
+
+def _printable(name: object) -> str:
+    return str(name)[:60].encode("unicode_escape").decode("ascii")

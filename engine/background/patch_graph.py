@@ -1,0 +1,150 @@
+"""A picture as patches, and all that is known of each pair of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.background.array_math import Mask, Pixels, Plane, to_lab
+from engine.background.superpixels import Labels, Patches, patches
+
+Matrix: TypeAlias = NDArray[np.float64]
+
+ONE_REGION = 7.0
+"""Lab units along a path within which patches count as one region."""
+SAME = 12.0
+"""Lab units between patches of about one colour."""
+SHARP, FIRM = 40.0, 14.0
+"""Lab units across an outline above which it is not sharper, and above which it is one beyond doubt."""
+LIKE_A_SIDE = 9.0
+"""Lab units within which a patch at the lower edge counts as the background that the other edges show."""
+LOW = 0.62
+"""From this share of the height downward a person's shoulders may reach the sides."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`colour` and `apart` are distances of all patches (n x n) in Lab and in picture widths; `length` is how many
+    pixels of outline two patches share, `step` the mean difference in Lab across it; `rim` how many pixels of the
+    left, upper, right and lower edge are each patch's (n x 4)."""
+
+    patches: Patches
+    colour: Matrix
+    apart: Matrix
+    length: Matrix
+    step: Matrix
+    rim: Matrix
+
+    def between(self, cost: Matrix) -> Matrix:
+        """The cost of going from each patch to each other: infinite where they do not touch."""
+        steps = np.where(self.patches.beside, cost, np.inf)
+        np.fill_diagonal(steps, 0)
+        return steps
+
+    @cached_property
+    def edge(self) -> Mask:
+        """Patches at the picture's edge that show background: all at the upper edge and high at the sides. Low at the
+        sides only what looks like one of those or like the other side, and at the lower edge only what looks like any
+        of them, because people and things on tables are cut there."""
+        left, top, right, bottom = self.patches.edges.T
+        high = self.patches.centre[:, 1] < LOW
+        sure = top | (high & (left | right))
+        for low, others in ((left & ~high, sure | right), (right & ~high, sure | left)):
+            sure = sure | (low & self._looks_like(others & ~low))
+        return np.asarray(sure | (bottom & self._looks_like(sure)))
+
+    def _looks_like(self, others: Mask) -> Mask:
+        return np.asarray(self.colour[:, others].min(axis=1, initial=np.inf) < LIKE_A_SIDE)
+
+    @cached_property
+    def judged_between(self) -> Plane:
+        """What counts between each patch and each other, side by side, n x 4n: pixels of common outline; the same by
+        the step across it, and by whether there is a step at all; how much of the picture has both their colour."""
+        kin = np.exp(-(self.colour**2) / (2 * SAME**2)) * self.patches.share[:, None]
+        steps = self.length * np.minimum(self.step, SHARP)
+        firm = self.length * np.minimum(self.step, FIRM) / FIRM
+        return np.asarray(np.hstack([self.length, steps, firm, kin]), np.float32)
+
+    @cached_property
+    def all_kin(self) -> Plane:
+        """How much of the picture has each patch's colour."""
+        count = len(self.patches.share)
+        return np.asarray(self.judged_between[:, -count:].sum(axis=0) + 1e-9, np.float32)
+
+    @cached_property
+    def texture(self) -> float:
+        """By how much neighbours differ everywhere, in Lab: texture, not a border between regions."""
+        return float(np.mean(np.where(self.patches.beside, self.colour, np.inf).min(axis=1)))
+
+    @cached_property
+    def _paths(self) -> Matrix:
+        """Lengths of the shortest paths in Lab units; patches at the edge may also be joined outside the picture."""
+        cost = np.maximum(self.colour - self.texture, 0)
+        outside = self.edge[:, None] & self.edge[None, :]
+        return shortest(np.where(outside, cost, self.between(cost)), np.add)
+
+    @cached_property
+    def to_edge(self) -> Matrix:
+        """The shortest path of each patch to the picture's edge, in Lab units."""
+        return np.asarray(self._paths[:, self.edge].min(axis=1, initial=np.inf))
+
+    @cached_property
+    def background(self) -> Matrix:
+        """How surely each patch is background, 0..1: a region of like colour is, as far as much of its outline is the
+        picture's edge."""
+        region = np.exp(-(self._paths**2) / (2 * ONE_REGION**2))
+        connected = region[:, self.edge].sum(axis=1) / np.sqrt(region.sum(axis=1))
+        return np.asarray(1 - np.exp(-(connected**2) / 2))
+
+
+def understand(rgb: Pixels) -> Scene:
+    """The scene in a small picture, uint8 H x W x 3."""
+    lab = to_lab(rgb)
+    parts = patches(lab)
+    length, step = _outlines(cv2.GaussianBlur(lab, (0, 0), 1.0), parts.labels)
+    labels = parts.labels
+    rims = (labels[:, 0], labels[0], labels[:, -1], labels[-1])
+    rim = np.stack([np.bincount(side, minlength=len(parts.share)) for side in rims], axis=1)
+    return Scene(
+        parts, _distances(parts.colour), _distances(parts.centre), length, step, rim.astype(np.float64)
+    )
+
+
+def shortest(steps: Matrix, join: Callable[[Any, Any], Any]) -> Matrix:
+    """Costs of the best paths between all patches (Floyd and Warshall): `join` is np.add for their length, np.maximum
+    for their highest step. `steps` has inf where there is none."""
+    paths = steps.copy()
+    for middle in range(len(paths)):
+        np.minimum(paths, join(paths[:, middle, None], paths[None, middle, :]), out=paths)
+    return paths
+
+
+def _distances(points: Plane) -> Matrix:
+    away = points[:, None, :].astype(np.float64) - points[None, :, :]
+    return np.asarray(np.sqrt((away**2).sum(axis=2)))
+
+
+def _outlines(lab: Any, labels: Labels) -> tuple[Matrix, Matrix]:
+    """For each pair of patches the pixels of their common outline, and the mean step from one to the other, taken
+    between pixels three apart, so that a soft edge counts as one."""
+    count = int(labels.max()) + 1
+    length, total = np.zeros(count * count), np.zeros(count * count)
+    padded = cv2.copyMakeBorder(np.asarray(lab, np.float32), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    down = np.linalg.norm(padded[3:, 1:-1] - padded[:-3, 1:-1], axis=2)
+    across = np.linalg.norm(padded[1:-1, 3:] - padded[1:-1, :-3], axis=2)
+    for first, second, change in (
+        (labels[:-1], labels[1:], down),
+        (labels[:, :-1], labels[:, 1:], across),
+    ):
+        differ = first != second
+        pair = first[differ].astype(np.int64) * count + second[differ]
+        length += np.bincount(pair, minlength=count * count)
+        total += np.bincount(pair, change[differ], count * count)
+    lengths, totals = (both + both.T for both in (flat.reshape(count, count) for flat in (length, total)))
+    return lengths, totals / np.maximum(lengths, 1)

@@ -1,0 +1,39 @@
+"""People and animals near the camera: the lower edge cuts them, and a face alone is not all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.background.array_math import Mask
+
+TALL, BROAD, TAPERED = 0.55, 0.4, 0.75
+"""Such a body reaches over this share of the height, the lower edge cuts it over this share of the width, and its upper
+third is at most this share as wide."""
+HIGH, FREE = 0.6, 0.1
+"""Down to this share of the height it touches no more than this share of either side: land does."""
+PART = 0.95
+"""What lies in it by this share is a part of it."""
+BODY, EVEN = 2.0, 9.0
+"""What it counts that a shape is such a body, and what is added for a left that mirrors its right by more than
+`MIRRORED`, times the excess."""
+MIRRORED = 0.6
+
+
+def body_bonus(mask: Mask, part: Mask) -> float:
+    """How much more a mask is worth than its colours say where it is a body and `part`, found instead, a part of it."""
+    within = np.count_nonzero(part)
+    if not within or np.count_nonzero(part & mask) < PART * within or not _is_body(mask):
+        return 0.0
+    mirrored = mask[:, ::-1]
+    even = np.count_nonzero(mask & mirrored) / np.count_nonzero(mask | mirrored)
+    return BODY + EVEN * max(0.0, even - MIRRORED)
+
+
+def _is_body(mask: Mask) -> bool:
+    height, width = mask.shape
+    broad = mask.sum(axis=1) / width
+    top = int(np.argmax(broad > 0))
+    lowest = float(broad[-max(1, height // 50) :].mean())
+    upper = float(broad[top : top + max(1, (height - top) // 3)].mean())
+    sides = mask[: max(1, round(HIGH * height)), [0, -1]].mean(axis=0).max()
+    return bool(height - top > TALL * height and lowest > BROAD and upper < TAPERED * lowest and sides < FREE)

@@ -1,0 +1,136 @@
+"""Ideas of what the thing might be: sets of patches that belong together, from salience and from merging."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.background.array_math import Mask, Plane, otsu
+from engine.background.candidate_scores import judge
+from engine.background.patch_graph import Matrix, Scene
+from engine.background.salience import barrier_map, contrast_map, distance_map
+from engine.background.superpixels import Patches
+
+SHARES = (0.4, 0.65, 0.9, 1.2, 1.5)
+"""Parts of Otsu's threshold at which a salience map is cut."""
+LEAST, MOST = 0.012, 0.75
+"""Share of the picture that an idea may have."""
+GROWN, BRICK = 12, 0.004
+"""How many of the best ideas are grown, and by regions of at least which share of the picture."""
+JOINED = 40
+"""How many of the best ideas are tried in pairs: things often have two colours."""
+
+
+def proposals(scene: Scene) -> Mask:
+    """Every idea once, k x n: which of the n patches belong to it; k may be 0. Holes are filled."""
+    parts = scene.patches
+    found = merged(parts, scene.colour)
+    for values in (contrast_map(scene), distance_map(scene), barrier_map(scene)):
+        found.extend(_levels(values, parts))
+    ideas = _worthy(found, parts)
+    if not len(ideas):
+        return ideas
+    best = ideas[np.argsort(-judge(scene, ideas), kind="stable")]
+    ideas = _worthy([*ideas, *_pairs(best[:JOINED], parts)], parts)
+    best = ideas[np.argsort(-judge(scene, ideas), kind="stable")]
+    bricks = _worthy(merged(parts, scene.colour), parts, BRICK)
+    return _worthy([*ideas, *(_grown(scene, idea, bricks) for idea in best[:GROWN])], parts)
+
+
+def _grown(scene: Scene, idea: Mask, bricks: Mask) -> Mask:
+    """The idea with whatever region beside it, one after another, makes it more of a thing."""
+    worth = float(judge(scene, idea[None])[0])
+    while True:
+        near = scene.patches.beside[idea].any(axis=0)
+        useful = (bricks & near & ~idea).any(axis=1)
+        larger = bricks[useful] | idea
+        larger = larger[(larger @ scene.patches.share) < MOST]
+        if not len(larger):
+            return idea
+        worths = judge(scene, larger)
+        best = int(np.argmax(worths))
+        if worths[best] <= worth + 1e-9:
+            return idea
+        idea, worth = larger[best], float(worths[best])
+
+
+def _worthy(found: list[Mask], parts: Patches, least: float = LEAST) -> Mask:
+    ideas = np.unique(np.array([filled(idea, parts) for idea in found]), axis=0)
+    area = ideas @ parts.share
+    return np.asarray(ideas[(area > least) & (area < MOST)], bool)
+
+
+def _levels(values: Plane, parts: Patches) -> list[Mask]:
+    found = []
+    for share in SHARES:
+        above = values > share * otsu(values)
+        found.append(above)
+        found.extend(pieces(above, parts.beside))
+    return found
+
+
+def _pairs(ideas: Mask, parts: Patches) -> list[Mask]:
+    """Two ideas that touch and do not overlap, as one."""
+    near = (ideas.astype(np.float32) @ parts.beside) > 0
+    found = []
+    for one in range(len(ideas)):
+        for other in range(one):
+            if not (ideas[one] & ideas[other]).any() and (near[one] & ideas[other]).any():
+                found.append(ideas[one] | ideas[other])
+    return found
+
+
+def merged(parts: Patches, colour: Matrix) -> list[Mask]:
+    """All regions that arise while the two neighbours most alike are merged again and again (Ward's rule)."""
+    count = len(parts.share)
+    size = parts.share.astype(np.float64) * count
+    mean = parts.colour.astype(np.float64)
+    touching, members = parts.beside.copy(), np.eye(count, dtype=bool)
+    cost = np.where(touching, colour**2 * _harmonic(size[:, None], size[None, :]), np.inf)
+    regions = []
+    for _ in range(count - 1):
+        one, other = divmod(int(np.argmin(cost)), count)
+        if not np.isfinite(cost[one, other]):
+            break
+        mean[one] = (mean[one] * size[one] + mean[other] * size[other]) / (size[one] + size[other])
+        size[one] += size[other]
+        members[one] |= members[other]
+        touching[one] |= touching[other]
+        touching[:, one] |= touching[:, other]
+        touching[other], touching[:, other], touching[one, one] = False, False, False
+        cost[other], cost[:, other] = np.inf, np.inf
+        away = ((mean - mean[one]) ** 2).sum(axis=1) * _harmonic(size, size[one])
+        cost[one] = cost[:, one] = np.where(touching[one], away, np.inf)
+        regions.append(members[one].copy())
+    return regions
+
+
+def _harmonic(one: Matrix, other: Matrix) -> Matrix:
+    return np.asarray(one * other / (one + other))
+
+
+def pieces(chosen: Mask, beside: NDArray[np.bool_]) -> list[Mask]:
+    """The connected pieces of a set of patches."""
+    left, found = chosen.copy(), []
+    while left.any():
+        first = np.zeros_like(left)
+        first[int(np.argmax(left))] = True
+        piece = _spread(first, left, beside)
+        found.append(piece)
+        left &= ~piece
+    return found
+
+
+def filled(idea: Mask, parts: Patches) -> Mask:
+    """The set with everything that it encloses."""
+    return ~_spread(~idea & parts.edges.any(axis=1), ~idea, parts.beside)
+
+
+def _spread(start: Mask, within: Mask, beside: NDArray[np.bool_]) -> Mask:
+    """All patches of `within` that can be reached from `start` without leaving it."""
+    reached = start
+    while True:
+        grown = (reached | beside[reached].any(axis=0)) & within
+        if (grown == reached).all():
+            return reached
+        reached = grown

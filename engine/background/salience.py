@@ -1,0 +1,48 @@
+"""Where the eye goes: how little each patch belongs to the background, judged by how it hangs on the picture's edge.
+
+Three maps, each a value 0..1 per patch. The first is after Zhu, Liang, Wei and Sun, "Saliency Optimization from
+Robust Background Detection" (CVPR 2014), written anew. The other two ask what lies between a patch and the picture's
+edge: sky, hills and ground each reach it, and what stands in front of them does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.background.array_math import Plane, otsu, stretched
+from engine.background.patch_graph import Matrix, Scene, shortest
+
+REACH = 0.5
+"""How far patches are compared, in picture widths."""
+ALIKE = 10.0
+"""Lab units within which neighbours should be judged alike."""
+FAR = 60.0
+"""Lab units along a path beyond which nothing is farther away."""
+
+
+def contrast_map(scene: Scene) -> Plane:
+    """How much each patch differs from the background around it."""
+    near = np.exp(-(scene.apart**2) / (2 * REACH**2))
+    weight = scene.background * scene.patches.share
+    contrast = stretched((scene.colour * near * weight[None, :]).sum(axis=1).astype(np.float32))
+    contrast[contrast < 0.5 * otsu(contrast)] = 0
+    return stretched(_smoothed(scene, contrast.astype(np.float64)).astype(np.float32))
+
+
+def distance_map(scene: Scene) -> Plane:
+    """How far each patch is from the picture's edge along the easiest path, in steps of colour."""
+    return stretched(np.minimum(scene.to_edge, FAR).astype(np.float32))
+
+
+def barrier_map(scene: Scene) -> Plane:
+    """The highest step of colour that cannot be avoided on the way from each patch to the picture's edge."""
+    steps = scene.between(0.5 * (scene.colour + scene.step))
+    return stretched(shortest(steps, np.maximum)[:, scene.edge].min(axis=1, initial=FAR).astype(np.float32))
+
+
+def _smoothed(scene: Scene, foreground: Matrix) -> Matrix:
+    """The values that agree best (least squares) with both judgements and with neighbours of like colour."""
+    alike = np.where(scene.patches.beside, np.exp(-(scene.colour**2) / (2 * ALIKE**2)) + 0.1, 0.0)
+    laplacian = np.diag(alike.sum(axis=1)) - alike
+    system = laplacian + np.diag(scene.background + foreground + 1e-6)
+    return np.asarray(np.linalg.solve(system, foreground))

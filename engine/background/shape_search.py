@@ -1,0 +1,153 @@
+"""The most prominent thing of a picture as a mask at working size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import cv2
+import numpy as np
+
+from engine.background.array_math import Mask, Pixels, dilated, fitted, to_lab
+from engine.background.candidate_scores import judge
+from engine.background.focus_detection import in_focus
+from engine.background.graph_cut import carve, largest_piece, piece_sizes, refit, tidied
+from engine.background.patch_graph import Matrix, Scene, understand
+from engine.background.portraits import body_bonus
+from engine.background.region_proposals import proposals
+
+SIDE = 320
+"""Longest side of the picture in which ideas are sought, in pixels."""
+CARVED = 240
+"""Longest side of the picture from which each of the best ideas is carved, to compare them."""
+FINE = 448
+"""Longest side of the picture to which the chosen shape is fitted."""
+SMALLEST = 16
+"""A picture with a shorter side than this, in pixels, has no shape to find."""
+PLAIN = 1.5
+"""Standard deviation in Lab below which a picture is flat."""
+TRIED = 5
+"""How many ideas are carved."""
+DIFFERENT = 0.75
+"""Ideas that overlap more than this (intersection over union) count as one."""
+VOICES = 25
+"""How many of the best ideas have a say in which carved shape is taken."""
+AGREED, KEPT = 6.0, 2.0
+"""What full agreement of those ideas with a shape counts, and of the idea that it was carved from."""
+USUALLY_KEPT = 0.7
+"""The latter for the shape that was carved from no idea."""
+TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
+"""A mask below or above this share of the picture, or in more similar pieces than this, is no thing."""
+
+Seen = Callable[[float, Mask], None]
+"""Takes the share of the work that is done, 0 to 1, and the best mask so far."""
+
+
+def find_shape(rgb: Pixels, seen: Seen | None = None) -> Mask | None:
+    """The mask of the most prominent thing, at most `FINE` pixels a side; None where there is none."""
+    small = fitted(rgb, SIDE)
+    if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
+        return None
+    fine = fitted(rgb, FINE)
+    clear = in_focus(fine)
+    if clear is not None:
+        return clear
+    best = _best(rgb, small, seen or _unseen)
+    if not is_thing(best):
+        return None
+    return tidied(refit(fine, _resized(best, fine), _band(fine)))
+
+
+def _unseen(fraction: float, mask: Mask) -> None:
+    """Nobody looks."""
+
+
+def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Mask:
+    """The best of the ideas, after each was carved from the picture: only then its outline says what it is. A shape on
+    which many ideas agree, and which stayed what it was meant to be, is preferred."""
+    scene = understand(small)
+    ideas = proposals(scene)
+    work = fitted(rgb, CARVED)
+    voices = ideas[np.argsort(-judge(scene, ideas), kind="stable")[:VOICES]]
+    carved: list[tuple[float, Mask]] = []
+    meant: list[Mask | None] = [*ideas[_different(scene, ideas)], None]
+    for done, idea in enumerate(meant, 1):
+        mask = _framed(work) if idea is None else whole(work, _resized(idea[scene.patches.labels], work))
+        shares = _shares(scene, mask)
+        kept = USUALLY_KEPT if idea is None else _likeness(scene, idea[None], shares)
+        agreed = _likeness(scene, voices, shares) if len(voices) else 0.0
+        worth = float(judge(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
+        carved.append((worth, mask))
+        seen(done / (len(meant) + 1), max(carved, key=_worth)[1])
+    best = max(carved, key=_worth)[1]
+    return max(((worth + body_bonus(mask, best), mask) for worth, mask in carved), key=_worth)[1]
+
+
+def _worth(carved: tuple[float, Mask]) -> float:
+    return carved[0]
+
+
+def _likeness(scene: Scene, ideas: Mask, shares: Matrix) -> float:
+    """Mean overlap of ideas with a shape that covers these shares of the patches, 0..1."""
+    both = np.minimum(ideas, shares) @ scene.patches.share
+    return float((both / (np.maximum(ideas, shares) @ scene.patches.share + 1e-9)).mean())
+
+
+def _different(scene: Scene, ideas: Mask) -> list[int]:
+    """The best ideas that are not nearly the same, best first."""
+    share = scene.patches.share
+    found: list[int] = []
+    for index in np.argsort(-judge(scene, ideas), kind="stable"):
+        if all(_overlap(ideas[index], ideas[other], share) < DIFFERENT for other in found):
+            found.append(int(index))
+        if len(found) == TRIED:
+            break
+    return found
+
+
+def _overlap(one: Mask, other: Mask, share: Iterable[float]) -> float:
+    weight = np.asarray(share)
+    return float(weight[one & other].sum() / weight[one | other].sum())
+
+
+def _shares(scene: Scene, mask: Mask) -> Matrix:
+    """Which share of each patch the mask covers."""
+    labels = scene.patches.labels
+    height, width = labels.shape
+    inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    count = len(scene.patches.share)
+    return np.bincount(labels.ravel(), inside.ravel(), count) / np.bincount(labels.ravel(), minlength=count)
+
+
+def _resized(mask: Mask, like: Pixels) -> Mask:
+    size = (like.shape[1], like.shape[0])
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5)
+
+
+def _band(rgb: Pixels) -> int:
+    return max(2, round(0.03 * max(rgb.shape[:2])))
+
+
+def whole(rgb: Pixels, idea: Mask) -> Mask:
+    """A shape carved from an idea within its neighbourhood, and fitted twice to its outline."""
+    mask = tidied(carve(rgb, idea, ~dilated(idea, round(0.12 * max(rgb.shape[:2]))), rounds=3))
+    if np.count_nonzero(mask) < 0.3 * np.count_nonzero(idea):
+        mask = idea
+    for _ in range(2):
+        mask = tidied(refit(rgb, mask, _band(rgb), rounds=2))
+    return mask
+
+
+def is_thing(mask: Mask) -> bool:
+    """Whether a mask is large enough, and one piece or few, to be taken for a thing."""
+    largest = largest_piece(mask)
+    similar = sum(size > 0.3 * largest for size in piece_sizes(mask))
+    return TOO_LITTLE <= float(mask.mean()) <= TOO_MUCH and similar <= TOO_MANY
+
+
+def _framed(rgb: Pixels) -> Mask:
+    """Everything unlike a frame of 6 % along the upper edge and the sides; people are cut by the lower edge."""
+    inside = np.zeros(rgb.shape[:2], bool)
+    rim_y, rim_x = max(1, round(0.06 * rgb.shape[0])), max(1, round(0.06 * rgb.shape[1]))
+    inside[rim_y:, rim_x:-rim_x] = True
+    mask = tidied(carve(rgb, inside, ~inside))
+    return tidied(refit(rgb, mask, _band(rgb), rounds=2))

@@ -1,0 +1,8 @@
+"""Filling holes in photographs from their own surroundings: texture by matching patches, tone by a membrane."""
+
+from __future__ import annotations
+
+from engine.editing.fill.holes import fill
+from engine.editing.fill.object_parts import with_its_parts
+
+__all__ = ["fill", "with_its_parts"]

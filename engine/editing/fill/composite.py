@@ -1,0 +1,124 @@
+"""From matches to pixels, at the picture's own size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.editing.fill.multiscale import inherited, over, targets_and_sources
+from engine.editing.fill.patch_match import RADIUS, Bytes, Field, Index, Mask, new_field
+from engine.editing.fill.smooth_fill import membrane
+
+_SHARP = 0.35
+"""The smaller, the more the best of all proposals counts alone; in usual costs."""
+_MANY = 150_000
+"""From so many pixels on, every third place of a patch will do in both directions."""
+_AT_ONCE = 200_000
+_RIM = 2
+"""Pixels around the hole in which what is pasted is compared with what is there; every patch must reach that far."""
+_SLIGHT = 14.0
+"""Difference in levels that counts as another light, more or less."""
+_ALONG = 5.0
+"""Pixels along the rim over which differences are averaged."""
+
+
+def paste(picture: Bytes, hole: Mask, field: Field) -> Bytes:
+    """The picture's own pixels (uint8 RGB) laid in the hole where the matches say.
+
+    The field may be of a smaller size of the picture. Each pixel is the mean of what the patches over it propose, the
+    best ones by far the most, so that it stays as sharp as what it was taken from.
+    """
+    if hole.shape != (field.height, field.width):
+        larger = _enlarged(field, hole)
+        if larger is None:
+            return smooth(picture, hole)
+        field = larger
+    cost = field.cost.astype(np.float32)
+    soft = np.float32(_SHARP * max(float(np.median(cost[cost < np.iinfo(np.int32).max])), 1.0))
+    inside = np.flatnonzero(hole)
+    stride = RADIUS if len(inside) > _MANY else 1
+    out = picture.reshape(-1, 3).copy()
+    for start in range(0, len(inside), _AT_ONCE):
+        some = inside[start : start + _AT_ONCE]
+        out[some] = _mixed(picture.reshape(-1, 3), field, some, cost, soft, stride)
+    return _toned(out.reshape(picture.shape), picture, hole, field, cost, soft, stride)
+
+
+def _toned(
+    out: Bytes,
+    picture: Bytes,
+    hole: Mask,
+    field: Field,
+    cost: NDArray[np.float32],
+    soft: np.float32,
+    stride: int,
+) -> Bytes:
+    """What was pasted, lit as its rim is.
+
+    The patches over the rim propose pixels that are known: by how much they are wrong there, smoothed, is spread into
+    the hole. A large difference is another thing, not another light, and is left alone.
+    """
+    grown = cv2.dilate(hole.astype(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0
+    rim = grown & ~hole
+    places = np.flatnonzero(rim)
+    if len(places) == 0:
+        return out
+    wrong = picture.reshape(-1, 3)[places].astype(np.float32)
+    wrong -= _mixed(picture.reshape(-1, 3), field, places, cost, soft, stride)
+    error = np.zeros((*hole.shape, 4), np.float32)
+    slight = np.exp(-0.5 * (np.abs(wrong).max(axis=1) / _SLIGHT) ** 2)
+    error.reshape(-1, 4)[places] = (
+        np.concatenate([wrong, np.ones((len(wrong), 1), np.float32)], axis=1) * slight[:, None]
+    )
+    blurred = cv2.GaussianBlur(error, (0, 0), _ALONG)
+    seen = rim & (blurred[..., 3] > 1e-3)
+    correction = np.zeros((*hole.shape, 3), np.float32)
+    correction[seen] = blurred[seen, :3] / blurred[seen, 3:]
+    box = _box(grown)
+    spread = membrane(correction[box], ~seen[box])
+    whole = out[box].astype(np.float32) + spread
+    out[box][hole[box]] = np.clip(whole + 0.5, 0, 255).astype(np.uint8)[hole[box]]
+    return out
+
+
+def _box(mask: Mask) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _mixed(
+    known: Bytes, field: Field, inside: Index, cost: NDArray[np.float32], soft: np.float32, stride: int
+) -> Bytes:
+    best = np.full(len(inside), np.inf, np.float32)
+    for which, chosen, _ in over(field, inside, stride):
+        best[which] = np.minimum(best[which], cost[chosen])
+    total = np.zeros((len(inside), 4), np.float32)
+    for which, chosen, offset in over(field, inside, stride):
+        share = np.exp((best[which] - cost[chosen]) / soft)
+        colours = np.take(known, field.matches[chosen] + offset, axis=0).astype(np.float32)
+        total[which, :3] += colours * share[:, None]
+        total[which, 3] += share
+    return np.clip(total[:, :3] / total[:, 3:] + 0.5, 0, 255).astype(np.uint8)
+
+
+def smooth(picture: Bytes, hole: Mask) -> Bytes:
+    """`picture` with its hole filled without any texture: all that can be done where no whole patch is known."""
+    return np.clip(membrane(picture.astype(np.float32), hole) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _enlarged(field: Field, hole: Mask) -> Field | None:
+    """The field at the size of `hole`, each match shifted as its target is; impossible ones cost most.
+
+    None where at that size no patch is known as a whole: a mask of specks can be so.
+    """
+    targets, sources = targets_and_sources(hole)
+    shape = (hole.shape[0], hole.shape[1])
+    flat, whose = inherited(field, targets, shape)
+    good = (flat >= 0) & sources.reshape(-1)[np.maximum(flat, 0)]
+    if not sources.any():
+        return None
+    anywhere = int(np.flatnonzero(sources)[0])
+    larger = new_field(targets, np.where(good, flat, anywhere), sources, shape)
+    larger.cost = np.where(good, field.cost[np.maximum(whose, 0)], np.iinfo(np.int32).max).astype(np.int32)
+    return larger

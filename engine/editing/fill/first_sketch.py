@@ -1,0 +1,47 @@
+"""A first idea of what a hole holds: each area between the contours in its own smooth colours."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from engine.editing.fill.contours import AWAY, Curve, Mask, Picture, calm, curves
+from engine.editing.fill.smooth_fill import membrane
+
+_MOST_AREAS = 24
+MOST_GUESSED = 0.25
+"""Share of the picture up to which contours are carried through a hole: across a larger one they are mere guesses."""
+
+
+def sketch(lab: Picture, hole: Mask) -> Picture | None:
+    """`lab` (bytes as float32) without texture, the hole filled by areas; None where no contour crosses it."""
+    if hole.mean() > MOST_GUESSED:
+        return None
+    plain = calm(lab, (~hole).astype(np.float32))
+    found = curves(plain, hole)
+    return guided(np.where(hole[..., None], lab, plain).astype(np.float32), hole, found) if found else None
+
+
+def guided(image: Picture, hole: Mask, curves: list[Curve]) -> Picture:
+    """`image` (h x w x c) with its hole filled smoothly from the rim, no colour crossing a curve."""
+    plain = membrane(image, hole)
+    size = 2 * AWAY + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    grown = cv2.dilate(hole.astype(np.uint8), disc)
+    lines = np.zeros(hole.shape, np.uint8)
+    for curve in curves:
+        places = np.round(np.array(curve) * 16).astype(np.int32)
+        cv2.polylines(lines, [places[:, None, :]], False, 1, 2, cv2.LINE_8, 4)
+    areas, labels = cv2.connectedComponents(np.where(lines > 0, 0, grown).astype(np.uint8), connectivity=4)
+    out = plain.copy()
+    done = np.zeros(hole.shape, bool)
+    for area in range(1, min(areas, _MOST_AREAS + 1)):
+        inside = labels == area
+        rim = inside & ~hole
+        if np.count_nonzero(rim) < 2 * AWAY or not (inside & hole).any():
+            continue
+        smooth = membrane(image, ~rim)
+        out[inside & hole] = smooth[inside & hole]
+        done |= inside & hole
+    # What lies under a curve, or in an area without a rim, grows in from what is settled.
+    return membrane(out, hole & ~done) if done.any() else plain

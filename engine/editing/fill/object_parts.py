@@ -1,0 +1,105 @@
+"""What else belongs to a thing: the parts beside it that are found nowhere else in the picture.
+
+A mask of a prominent thing often lacks a dark leg or a thin tail. Patches of those have no like in the surroundings,
+whereas the surroundings repeat themselves; so whatever touches the mask and is stranger than the surroundings are to
+themselves is taken to belong to it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.editing.fill.patch_match import RADIUS, Bytes, Index, Mask, new_field, patches, search
+from engine.painting.random_streams import Streams
+
+_ROUNDS = 3
+_NEAR = 0.6
+"""How far from the mask its parts may lie, in mean sides of its box."""
+_BLOCK = 24
+"""Side in pixels of the blocks into which the surroundings are parted to be compared with themselves."""
+_USUAL = 0.96
+"""Share of the surroundings that counts as usual there."""
+_MOST = 0.8
+"""Where more than this, in sizes of the mask, would be added, the surroundings are too varied to tell."""
+_COLOUR = 2.0
+_ROUGHNESS = 2.0
+_LEAST_FAR = 0.2
+"""Share of the picture that must be surroundings for any of this."""
+
+
+def with_its_parts(picture: Bytes, mask: Mask) -> Mask:
+    """`mask` (bool) of a thing in `picture` (uint8 RGB) together with strange parts that touch it."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        return mask
+    reach = _NEAR * (rows[-1] - rows[0] + columns[-1] - columns[0] + 2) / 2
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    near, far = (distance > 0) & (distance <= reach), distance > reach
+    if far.mean() < _LEAST_FAR or not near.any():
+        return mask
+    strangeness = _strangeness(picture, near, far)
+    if strangeness is None:
+        return mask
+    strange = near & (strangeness > _limit(strangeness[far]))
+    # A gap of a pixel or two parts nothing that belongs together.
+    joined = cv2.dilate((strange | mask).astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, labels = cv2.connectedComponents(joined, connectivity=8)
+    own = strange & np.isin(labels, np.unique(labels[mask]))
+    if np.count_nonzero(own) > _MOST * np.count_nonzero(mask):
+        return mask
+    return np.asarray(mask | own)
+
+
+def _limit(usual: NDArray[np.float32]) -> float:
+    """What nearly all of the surroundings stay below; those that were not judged are 0."""
+    return 1.1 * float(np.quantile(usual[usual > 0], _USUAL)) + 3.0 if (usual > 0).any() else 3.0
+
+
+def _strangeness(picture: Bytes, near: Mask, far: Mask) -> NDArray[np.float32] | None:
+    """Mean difference in levels of each patch to its nearest like among the surroundings; 0 where it is not asked for.
+
+    Of the surroundings every other block is judged by the blocks between.
+    """
+    known = patches(_features(picture))
+    height, width = far.shape
+    odd = ((np.arange(height)[:, None] // _BLOCK + np.arange(width)[None] // _BLOCK) % 2).astype(bool)
+    whole = cv2.erode(far.astype(np.uint8), np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)) > 0
+    out = np.zeros(far.shape, np.float32)
+    for number, (asked, among) in enumerate(((near, whole), (far & odd, whole & ~odd))):
+        cost = _costs(known, np.flatnonzero(asked), among, number)
+        if cost is None:
+            return None
+        out[asked] = cost
+    return np.asarray(cv2.blur(out, (3, 3)), np.float32)
+
+
+def _features(picture: Bytes) -> Bytes:
+    """Lab with its colours stretched, and how rough each place is: a smooth wing is strange on gravel of its grey."""
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab).astype(np.float32)
+    lab[..., 1:] = 128 + _COLOUR * (lab[..., 1:] - 128)
+    grey = lab[..., :1]
+    steps = [np.abs(np.diff(grey, axis=axis, append=np.take(grey, [-1], axis=axis))) for axis in (0, 1)]
+    rough = [_ROUGHNESS * cv2.blur(step, (7, 7))[..., None] for step in steps]
+    whole = np.clip(np.concatenate([lab, *rough], axis=-1), 0, 255).astype(np.uint8)
+    parts = (whole[..., :3], whole[..., 3:])
+    size = (RADIUS, RADIUS, RADIUS, RADIUS)
+    return np.concatenate(
+        [cv2.copyMakeBorder(part, *size, cv2.BORDER_REFLECT_101) for part in parts], axis=-1
+    )
+
+
+def _costs(known: Bytes, targets: Index, among: Mask, number: int) -> NDArray[np.float32] | None:
+    sources = among.copy()
+    for edge in (np.s_[:RADIUS], np.s_[-RADIUS:], np.s_[:, :RADIUS], np.s_[:, -RADIUS:]):
+        sources[edge] = False
+    places = np.flatnonzero(sources)
+    if len(places) < 64 or len(targets) == 0:
+        return None
+    rng = Streams("strange", number).rng("matches")
+    field = new_field(
+        targets, places[rng.integers(0, len(places), len(targets))], sources, (among.shape[0], among.shape[1])
+    )
+    search(field, known, np.take(known, targets, axis=0), _ROUNDS, rng)
+    return np.asarray(field.cost / np.float32(known.shape[1]), np.float32)

@@ -1,0 +1,133 @@
+"""Image to image: a given picture painted anew after words, further from it the greater the strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine import painting
+from engine.editing.image_repaint import COLOUR_ONLY_BELOW, RepaintRequest, repaint
+from engine.editing.persistence_map import persistence
+from engine.images.arrays import Pixels
+from engine.images.decoder import Decoded
+from engine.images.encoder import CONTENT_TYPES, encode
+from engine.images.input_images import picture
+from engine.images.sketch_previews import SketchPreviews, sketch_size
+from engine.models import Model, Settings
+from engine.painting.text_to_image import PAINTING, SKETCHED, label_of, log_settings, progress_callback
+from engine.protocol.job_output import JobOutput
+from engine.protocol.progress_bar import Bar
+
+DOES = "it recolours and repaints the given picture after a word list"
+FLUX_SIDE = 1440
+"""Longest side in pixels that the published flux models work at."""
+MULTIPLE = {"picture": 8, "ratio": 16}
+"""What the sides are multiples of, by how the model is told its size; otherwise the picture keeps its own."""
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The picture to start from, at the size of the result, and how long each of its places stays."""
+
+    pixels: Pixels
+    stays: NDArray[np.float32] | None
+
+
+def perform(model: Model, settings: Settings, given: dict[str, Any], desk: JobOutput) -> None:
+    """Paint, encode and save every picture asked for; picture k takes seed + k and is `out-k`.
+
+    Raises `Refusal` where the input `image` is no picture.
+    """
+    log_settings(settings, desk, painting, does=DOES)
+    if model.extra_logs:
+        desk.log(f"Prompt: {settings.prompt}")
+        desk.log("img2img mode")
+    start, settings = _start(model, settings, picture(given, "image", desk), desk)
+    strength = settings.strength or 0.0
+    # The published bar counts the steps that are left of the way from the picture; with none left ours has one.
+    bar = Bar(max(1, int(settings.steps * strength)), desk.log)
+    for index in range(settings.count):
+        one = replace(settings, seed=settings.seed + index)
+        told = progress_callback(desk, bar, index, settings.count)
+        pixels = _developed(one, start, desk, told)
+        name = f"out-{index}.{settings.format}"
+        data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painting.VERSION))
+        desk.save(name, CONTENT_TYPES[settings.format], data)
+        told(1.0)
+
+
+def _start(model: Model, settings: Settings, found: Decoded, desk: JobOutput) -> tuple[_Start, Settings]:
+    width, height = _size(model, found, desk)
+    image = _opaque(found.image, desk)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    pixels = np.array(image, np.uint8)
+    comes_in = COLOUR_ONLY_BELOW < (settings.strength or 0.0) < 1
+    return _Start(pixels, persistence(pixels) if comes_in else None), replace(
+        settings, width=width, height=height
+    )
+
+
+def _size(model: Model, found: Decoded, desk: JobOutput) -> tuple[int, int]:
+    """Width and height of the result in pixels, as the published model derives them, and the log lines about it."""
+    given, size = found.original_size, found.image.size
+    if model.shape == "ratio":
+        return _flux_size(given, desk)
+    step = MULTIPLE.get(model.shape, 1)
+    size = (max(step, size[0] // step * step), max(step, size[1] // step * step))
+    if size != given:
+        why = f", multiples of {step}" if step > 1 else ""
+        desk.log(f"The picture of {given[0]} x {given[1]} pixels was brought to {size[0]} x {size[1]}{why}.")
+    return size
+
+
+def _flux_size(given: tuple[int, int], desk: JobOutput) -> tuple[int, int]:
+    width, height = given
+    desk.log(f"Input image size: {width}x{height}")
+    scale = min(FLUX_SIDE / width, FLUX_SIDE / height, 1)
+    if scale < 1:
+        width, height = max(1, int(width * scale)), max(1, int(height * scale))
+        desk.log(f"Scaling image down to {width}x{height}")
+    step = MULTIPLE["ratio"]
+    width, height = -(-width // step) * step, -(-height // step) * step
+    desk.log(f"Input image size set to: {width}x{height}")
+    return width, height
+
+
+def _opaque(image: Image.Image, desk: JobOutput) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    desk.log("Transparent places of the picture were filled with white.")
+    whole = Image.new("RGB", image.size, "white")
+    whole.paste(image, mask=image.getchannel("A"))
+    return whole
+
+
+def _developed(settings: Settings, start: _Start, desk: JobOutput, told: Callable[[float], None]) -> Pixels:
+    """The finished picture; looks at it are shown on the way."""
+    wish = RepaintRequest(
+        settings.prompt,
+        settings.negative_prompt,
+        settings.seed,
+        settings.strength or 0.0,
+        settings.quality,
+        settings.guidance,
+    )
+    sketch = None
+    size = sketch_size(settings.width, settings.height)
+    if size is not None:
+        small = Image.fromarray(start.pixels).resize(size, Image.Resampling.BOX)
+        sketch = repaint(np.array(small, np.uint8), wish)
+        told(SKETCHED)
+    with SketchPreviews(desk.preview, sketch) as shown:
+
+        def progress(fraction: float, canvas: Pixels | None) -> None:
+            told(fraction * PAINTING)
+            shown.at(fraction, canvas)
+
+        return repaint(start.pixels, wish, stays=start.stays, progress=progress)

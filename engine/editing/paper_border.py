@@ -1,0 +1,45 @@
+"""Styles on a given picture: one that lies on white paper already gets no second border."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.images.arrays import Picture
+from engine.painting import styles
+from engine.painting.random_streams import Streams
+from engine.painting.styles.brush import luma
+
+PAPER = 0.86
+"""Brightness from which on a pixel is taken for bare paper."""
+RIM = 0.012
+"""Width of the rim that is looked at, as a share of the shorter side; torn edges reach nearly as far out."""
+BARE = 0.75
+"""Share of each side of the rim that has to be bare."""
+DARKER = 0.04
+"""How much darker the picture has to be inside: one that is bright throughout has no border, it has a sky."""
+
+
+def apply_style(style: str, image: Picture, given: Picture, streams: Streams, quality: float) -> Picture:
+    """`image` in `style`. Where `given`, which it was made from, has a paper border, that stays the border."""
+    if style != "watercolor" or not has_border(given):
+        return styles.apply(style, image, streams=streams, quality=quality)
+    # The style tears its own edge a twentieth inside the frame: room is made for it outside the picture.
+    return _without_edge(style, image, streams, quality)
+
+
+def _without_edge(style: str, image: Picture, streams: Streams, quality: float) -> Picture:
+    height, width = image.shape[:2]
+    margin = round(0.09 * min(height, width)) + 2
+    wide = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    whole = styles.apply(style, wide, streams=streams, quality=quality)
+    return whole[margin : margin + height, margin : margin + width]
+
+
+def has_border(picture: Picture) -> bool:
+    """Whether bare paper runs around the picture."""
+    level = luma(picture)
+    rim = max(1, round(RIM * min(level.shape)))
+    sides = (level[:rim], level[-rim:], level[:, :rim], level[:, -rim:])
+    paper = float(np.mean([side.mean() for side in sides]))
+    bare = all(float((side > PAPER).mean()) >= BARE for side in sides)
+    return bare and float(level.mean()) < paper - DARKER

@@ -1,0 +1,97 @@
+"""What of a given picture stays longest while another takes its place: its most prominent thing, or its busy middle."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from engine.background import salient_mask
+from engine.images.arrays import Pixels, Plane, blur
+from engine.painting.styles.brush import luma, smoothstep
+
+SIDE = 112
+"""Longest side in pixels of the copy that is looked at; enough for something that fades."""
+SMALLEST = 48
+"""Below this shorter side, in pixels, there is nothing to tell apart."""
+LITTLE, MUCH = 0.015, 0.7
+"""Shares of the picture between which something is a thing in it."""
+SOLID = 0.4
+"""Share of its convex hull that a whole thing fills; scattered pieces fill less."""
+
+MAIN = 0.65
+"""Share of the mask that the largest piece has to have."""
+
+HELD = 0.48
+"""Share of what happens in the picture that has to happen there: an eye is not the face."""
+
+
+def persistence(picture: Pixels) -> Plane | None:
+    """How long each place stays, float32 H x W, 0..1 (1: longest); None where every place is as good as another.
+
+    `picture` is uint8 H x W x 3, sRGB. The same pixels give the same plane.
+    """
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST:
+        return None
+    scale = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    found = _whole_thing(small)
+    found = _busy_middle(small) if found is None else found
+    if found is None:
+        return None
+    return np.clip(cv2.resize(found, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+
+
+def _whole_thing(small: Pixels) -> Plane | None:
+    """The most prominent thing, its gaps closed, where it is one compact piece."""
+    mask = salient_mask(small)
+    if mask is None:
+        return None
+    unit = float(np.sqrt(mask.size))
+    size = 2 * round(0.018 * unit) + 1
+    round_brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    solid = cv2.morphologyEx((mask > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, round_brush)
+    outlines, _tree = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return None
+    largest = max(outlines, key=cv2.contourArea)
+    whole, hull = np.zeros(solid.shape, np.uint8), np.zeros(solid.shape, np.uint8)
+    cv2.drawContours(whole, [largest], -1, 1, cv2.FILLED)
+    cv2.fillConvexPoly(hull, cv2.convexHull(largest), 1)
+    area = int(whole.sum())
+    if not LITTLE * mask.size < area < MUCH * mask.size:
+        return None
+    if area < SOLID * int(hull.sum()) or area < MAIN * int(solid.sum()):
+        return None
+    stir = _stir(small)
+    around = cv2.dilate(whole, np.ones((2 * round(0.025 * unit) + 1,) * 2, np.uint8)) > 0
+    if float(stir[around].sum()) < HELD * float(stir.sum()):
+        return None
+    return blur(whole.astype(np.float32), 0.003 * unit)
+
+
+def _busy_middle(small: Pixels) -> Plane | None:
+    """An ellipse about where most happens: eyes and mouth of a face that fills the picture. None where nothing does."""
+    weight = _stir(small)
+    height, width = weight.shape
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None]
+    total = float(weight.sum())
+    if total < 2e-4 * weight.size:
+        return None
+    middle = (float((weight * x).sum()) / total, float((weight * y).sum()) / total)
+    dx, dy = x - middle[0], y - middle[1]
+    spread = [max(0.06, float((weight * d * d).sum()) / total) for d in (dx, dy)]
+    away = dx * dx / (2.8 * spread[0]) + dy * dy / (2.8 * spread[1])
+    return smoothstep(np.sqrt(away), 1.25, 0.55)
+
+
+def _stir(small: Pixels) -> Plane:
+    """How much happens close together at each place, counting for more toward the middle."""
+    level = luma(np.multiply(small, np.float32(1 / 255), dtype=np.float32))
+    height, width = level.shape
+    stir = np.abs(level - blur(level, 0.03 * float(np.sqrt(level.size))))
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None]
+    return (stir * stir * np.exp(-0.7 * (x * x + y * y))).astype(np.float32)

@@ -1,0 +1,57 @@
+"""The painter's own picture of some words, for pictures of any shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import painting as paint
+from engine.images.arrays import Pixels
+
+SLENDER = 4
+"""Longest side over the shortest: a view that is more slender than this is cut from one that is not."""
+
+
+def paint_prompt(
+    wish: RepaintRequest,
+    negative_prompt: str,
+    size: tuple[int, int],
+    progress: Callable[[float, Pixels | None], None],
+) -> tuple[Pixels, Pixels | None]:
+    """The picture of the wish's words at `size` (width, height), and the mask of its figures (uint8) or None.
+
+    The painter sees a view in perspective; of a strip it would see one thing only, at a thousand times the cost.
+    """
+    width, height = size
+    whole = max(width, -(-height // SLENDER)), max(height, -(-width // SLENDER))
+    painted = paint.paint(
+        wish.prompt,
+        negative_prompt=negative_prompt,
+        width=whole[0],
+        height=whole[1],
+        seed=wish.seed,
+        quality=wish.quality,
+        guidance=wish.guidance,
+        progress=progress,
+    )
+    left, top = (whole[0] - width) // 2, (whole[1] - height) // 2
+    inside = slice(top, top + height), slice(left, left + width)
+    mask = painted.subject_mask
+    return np.ascontiguousarray(painted.pixels[inside]), None if mask is None else mask[inside]
+
+
+@dataclass(frozen=True)
+class RepaintRequest:
+    """What a picture shall become."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    strength: float
+    """0 leaves the picture as it is, 1 leaves nothing of it."""
+    quality: float = 1.0
+    """Steps over the model's default."""
+    guidance: float = 1.0
+    """Guidance over the model's default."""

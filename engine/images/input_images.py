@@ -1,0 +1,57 @@
+"""What every model does alike with what it is given: pictures are opened, and the log says what works here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from core import data_uri
+from engine.images.decoder import MAX_BYTES, MAX_SIDE, Decoded, decode
+from engine.protocol.job_output import JobOutput, Refusal
+
+DRAWS: Final = "it draws from a word list"
+"""What the painter truly does, as the end of a sentence."""
+MAX_TEXT: Final = 3 * MAX_BYTES + 1000
+"""Characters of a data URI: percent escapes take three a byte, Base64 fewer."""
+
+
+def picture(given: dict[str, Any], name: str, desk: JobOutput, max_side: int = MAX_SIDE) -> Decoded:
+    """The picture in the data URI that input `name` holds, reduced to `max_side` pixels a side where it is larger;
+    what was left out of it goes to the log.
+
+    Raises `Refusal` beginning with `Input NAME: `, also where nothing was given.
+    """
+    try:
+        found = decode(_bytes(given.get(name)), max_side)
+    except Refusal as refusal:
+        raise Refusal(f"Input {name}: {_within_a_sentence(str(refusal))}") from None
+    for note in found.notes:
+        desk.log(f"Input {name}: {_within_a_sentence(note)}")
+    return found
+
+
+def log_engine(desk: JobOutput, version: str, *, name: str = "procedural painter", does: str = DRAWS) -> None:
+    """The line that says what works here, and the same in the metrics; it follows the seed and precedes the first bar.
+
+    `does` is what this model truly does, as the end of a sentence.
+    """
+    desk.log(f"Embedded engine: {name} {version}. No neural network, no weights; {does}.")
+    desk.metric("engine", "procedural")
+    desk.metric("painter", version)
+
+
+def _bytes(value: Any) -> bytes:
+    if value is None or value == "":
+        raise Refusal("A picture is required.")
+    if not isinstance(value, str):
+        raise Refusal("It must be a data URI.")
+    if len(value) > MAX_TEXT:
+        raise Refusal(f"The file is larger than {MAX_BYTES // 1024**2} MB; send a smaller picture instead.")
+    try:
+        return data_uri.parse(value)[1]
+    except data_uri.NotADataUri as error:
+        raise Refusal(f"{error}.") from None
+
+
+def _within_a_sentence(text: str) -> str:
+    """The sentence as it goes on after a colon; names such as HEIC keep their capitals."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

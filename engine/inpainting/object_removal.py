@@ -1,0 +1,127 @@
+"""Object removal: `sujaykhandekar/object-removal`.
+
+The published model finds objects by their names. Without a trained model names mean nothing, so they are checked
+exactly as published and the most prominent thing of the picture is taken out, whatever it is; the log says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from engine import painting
+from engine.background import salient_mask
+from engine.editing.fill import fill, with_its_parts
+from engine.images import input_images as helpers
+from engine.images.arrays import Mask, Pixels
+from engine.images.encoder import Label, encode
+from engine.images.sketch_previews import SketchPreviews
+from engine.inpainting.stable_diffusion_inpainting import fitted
+from engine.protocol.job_output import JobOutput, Refusal
+from engine.protocol.progress_bar import Bar
+from engine.protocol.typed_input import TypedInput
+
+NAME: Final = "sujaykhandekar/object-removal"
+SIDE: Final = 256
+"""Pixels a side of every answer; the picture is stretched to a square, as published."""
+DEFAULT: Final = "person,car"
+DOES: Final = "it takes out the most prominent object and continues what surrounds it"
+NUMBERS: Final[dict[str, int]] = {
+    "Background": 0, "Aeroplane": 1, "bicycle": 2, "bird": 3, "boat": 4, "bottle": 5, "bus": 6, "car": 7,
+    "cat": 8, "chair": 9, "cow": 10, "dining table": 11, "dog": 12, "horse": 13, "motorbike": 14, "person": 15,
+    "potted plant": 16, "sheep": 17, "sofa": 18, "train": 19, "tv/monitor": 20,
+}  # fmt: skip
+"""The published names, written as published, and the number by which the log names each."""
+REACH: Final = 4
+"""By so many pixels more than the object is taken out: its rim and the seam of its shadow."""
+_RANK: Final = 0.5
+"""Share of the largest piece's area from which on another piece is taken out with it."""
+_STEPS: Final = 20
+
+
+def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+    """Take the most prominent object out of `image_path`; `output.png`. Raises `Refusal`.
+
+    There is no seed: equal pictures give equal answers.
+    """
+    asked = TypedInput({"objects_to_remove": DEFAULT, **{k: v for k, v in given.items() if v is not None}})
+    names = asked.text("objects_to_remove").split(",")
+    numbers = [number_of(name) for name in names]
+    helpers.log_engine(desk, painting.VERSION, does=DOES)
+    picture = fitted(helpers.picture(given, "image_path", desk), (SIDE, SIDE))
+    for name in given:
+        if name not in ("image_path", "objects_to_remove"):
+            desk.log(f"Input {_printable(name)} is unknown to {NAME} and was ignored.")
+    desk.log(f"Object(s) to remove: {numbers}")
+    bar = Bar(_STEPS, desk.log)
+    pixels = _without_object(picture, names, desk, bar)
+    label = Label(
+        model=NAME, painter=painting.VERSION, seed=0, settings={"objects_to_remove": ",".join(names)},
+        source="algorithmicallyEnhanced",
+    )  # fmt: skip
+    desk.save("output.png", "image/png", encode(pixels, "png", 100, label))
+    desk.progress(1.0)
+    bar.at(1.0)
+
+
+def number_of(name: str) -> int:
+    """The number of a published name. Raises `Refusal` with the name in quotes, all that the published model says."""
+    try:
+        return NUMBERS[name]
+    except KeyError:
+        raise Refusal(repr(name[:500])) from None
+
+
+def object_mask(picture: Pixels) -> Mask | None:
+    """What is taken out of a picture (uint8 RGB): its most prominent object and a rim around it; None without one."""
+    mask = salient_mask(picture)
+    if mask is None:
+        return None
+    whole = with_its_parts(picture, _main_pieces(mask > 0.5))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
+    grown = cv2.dilate(whole.astype(np.uint8), disc) > 0
+    # With nothing left to continue there is no way to tell what was behind it.
+    return grown if grown.any() and grown.mean() < 0.9 else None
+
+
+def _main_pieces(mask: Mask) -> Mask:
+    """The largest piece of the mask and those of its rank; the small ones beside it are other things."""
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if number < 3:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    areas[0] = 0
+    return np.asarray(np.isin(labels, np.flatnonzero(areas >= _RANK * areas.max())) & mask)
+
+
+def _without_object(picture: Pixels, names: list[str], desk: JobOutput, bar: Bar) -> Pixels:
+    def told(fraction: float) -> None:
+        desk.progress(fraction)
+        bar.at(fraction)
+
+    with SketchPreviews(desk.preview) as shown:
+        shown.at(0.0, picture)
+        hole = object_mask(picture)
+        told(0.5)
+        if hole is None:
+            desk.log("No object stands out here: the picture is returned without a change but its size.")
+            return picture
+        desk.log(_recognised(names))
+
+        def tell(fraction: float, canvas: Pixels | None) -> None:
+            told(0.5 + 0.4 * fraction)
+            shown.at(0.5 + 0.4 * fraction, canvas)
+
+        return fill(picture, hole, seed=0, tell=tell)
+
+
+def _recognised(names: list[str]) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names)
+    were = "were" if len(names) > 1 else "was"
+    return f"No detector here: removed the most prominent object; {quoted} {were} not recognised as such."
+
+
+def _printable(name: object) -> str:
+    return str(name)[:60].encode("unicode_escape").decode("ascii")

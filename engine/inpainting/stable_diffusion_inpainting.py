@@ -1,0 +1,146 @@
+"""Inpainting: the white part of a mask repainted, everything else of the picture kept to the byte.
+
+`stability-ai/stable-diffusion-inpainting`, and `stability-ai/sdxl` where it is given a picture and a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine import painting
+from engine.images import input_images as helpers
+from engine.images.arrays import Pixels
+from engine.images.decoder import Decoded
+from engine.images.encoder import CONTENT_TYPES, encode
+from engine.images.sketch_previews import SketchPreviews
+from engine.inpainting import InpaintRequest, mask_from, repaint
+from engine.input_settings import understand_input
+from engine.models import Model, Settings
+from engine.painting.text_to_image import label_of, progress_callback, vocabulary_line, without_query
+from engine.protocol.job_output import JobOutput
+from engine.protocol.progress_bar import Bar
+
+DOES: Final = "it continues what surrounds the mask and draws from a word list"
+EMPTY: Final = "The mask is empty: nothing to repaint."
+_PAINTED = 0.92
+"""Share of one picture's work that is painting; the rest is encoding and writing."""
+_LOOK = 256
+
+MODEL: Final = Model(
+    name="stability-ai/stable-diffusion-inpainting",
+    defaults={
+        "prompt": "a vision of paradise. unreal engine",
+        "negative_prompt": "",
+        "width": 512,
+        "height": 512,
+        "num_outputs": 1,
+        "num_inference_steps": 50,
+        "guidance_scale": 7.5,
+    },
+    shape="enum",
+    max_steps=500,
+    extra_logs=False,
+    meaningless=("scheduler", "disable_safety_checker"),
+)
+
+
+def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+    """Repaint the masked part of `image` as often as asked for. Raises `Refusal`."""
+    words = {name: value for name, value in given.items() if name not in ("image", "mask")}
+    settings = understand_input(MODEL, words, drawn_seed=drawn_seed)
+    paint_into(MODEL, settings, given, desk)
+
+
+def paint_into(
+    model: Model, settings: Settings, given: dict[str, Any], desk: JobOutput, *, strength: float = 1.0
+) -> None:
+    """Log, repaint and save every picture that `settings` asks for; `image` and `mask` are read from `given`.
+
+    Both are stretched to the width and height of `settings`, as the published models do. `strength` 1 ignores what was
+    under the mask, 0 leaves it. Picture k takes seed + k and is `out-k`. Raises `Refusal` naming `image` or `mask`.
+    """
+    desk.log(f"Using seed: {settings.seed}")
+    helpers.log_engine(desk, painting.VERSION, does=DOES)
+    size = settings.width, settings.height
+    picture = fitted(helpers.picture(given, "image", desk), size)
+    hole = mask_from(helpers.picture(given, "mask", desk).image, size)
+    _say(model, settings, desk, strength)
+    if not hole.any():
+        desk.log(EMPTY)
+    # The published pipeline leaves out the first steps where it may not go all the way.
+    bar = Bar(max(1, int(settings.steps * strength)), desk.log)
+    for index in range(settings.count):
+        one = replace(settings, seed=settings.seed + index)
+        told = progress_callback(desk, bar, index, settings.count)
+        pixels = _repainted(picture, hole, one, strength, desk, told)
+        label = replace(label_of(one, painting.VERSION), source="algorithmicallyEnhanced")
+        data = encode(pixels, settings.format, settings.encoder_quality, label)
+        desk.save(f"out-{index}.{settings.format}", CONTENT_TYPES[settings.format], data)
+        told(1.0)
+
+
+def fitted(picture: Decoded, size: tuple[int, int]) -> Pixels:
+    """The picture as RGB stretched to `size` (width, height), on white where it is not opaque."""
+    image = picture.image
+    if image.mode == "RGBA":
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    image = image.convert("RGB")
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(image, np.uint8)
+
+
+def _repainted(
+    picture: Pixels,
+    hole: NDArray[np.bool_],
+    settings: Settings,
+    strength: float,
+    desk: JobOutput,
+    told: Callable[[float], None],
+) -> Pixels:
+    wish = InpaintRequest(
+        prompt=settings.prompt,
+        negative_prompt=settings.negative_prompt,
+        seed=settings.seed,
+        quality=settings.quality,
+        guidance=settings.guidance,
+        strength=strength,
+    )
+    with SketchPreviews(desk.preview) as shown:
+
+        def tell(fraction: float, canvas: Pixels | None) -> None:
+            told(fraction * _PAINTED)
+            shown.at(fraction, None if canvas is None else _look(canvas))
+
+        pixels = repaint(picture, hole, wish, tell)
+    if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
+        raise ValueError(f"the painter returned {pixels.shape} {pixels.dtype}")
+    return pixels
+
+
+def _look(canvas: Pixels) -> Pixels:
+    image = Image.fromarray(canvas)
+    image.thumbnail((_LOOK, _LOOK), Image.Resampling.BOX)
+    return np.asarray(image, np.uint8)
+
+
+def _say(model: Model, settings: Settings, desk: JobOutput, strength: float) -> None:
+    """The log between the engine's line and the first bar."""
+    understanding = painting.understand(settings.prompt, settings.negative_prompt)
+    desk.log(vocabulary_line(understanding.known, understanding.unknown))
+    if settings.lora is not None:
+        desk.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
+    for note in settings.notes:
+        desk.log(note)
+    if model.extra_logs:
+        desk.log(f"Prompt: {settings.prompt}")
+        desk.log("inpainting mode")
+    if strength == 0:
+        desk.log("With prompt_strength 0 nothing is repainted.")

@@ -1,0 +1,175 @@
+"""The service's side of its workers: one process per device, each kept alive, each with its pipelines warm."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+
+from core.processes.pdeathsig import LEASH, leash_fd
+from core.processes.resource_limits import THREAD_VARIABLES
+from engine.local.config.settings_file import LocalSettings
+from engine.server.worker_pool import WorkerPool, WorkItem
+from predictions.fork_server import client
+from predictions.running import plain
+
+_KEPT = frozenset({LEASH, "DARKROOM_DATA"})
+"""Of Darkroom's own settings; a worker has no use for the secrets among the others."""
+_FRUGAL = {"MALLOC_ARENA_MAX": "2"}
+_QUIET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+    "PYTORCH_ENABLE_MPS_FALLBACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait must not spin: web and engine share the cores
+}
+
+
+class DeviceWorker(WorkerPool):
+    """Keeps one worker process alive. It forks nobody: whatever must end at once ends the process."""
+
+    def __init__(self, settings: LocalSettings, device: str, workers: int) -> None:
+        super().__init__()
+        self.device = device
+        self.last_model = ""
+        """What it worked on last, and surely has warm."""
+        self.busy_with = ""
+        self._options = json.dumps(
+            {
+                "settings": settings.raw,
+                "folder": str(settings.folder),
+                "device": device,
+                "workers": workers,
+            }
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_offline = not settings.downloads
+
+    def kill(self, job: str, number: int) -> None:
+        """SIGKILL ends the process, everything else asks it to stop at its next step."""
+        if number == signal.SIGKILL and self.has(job):
+            self.restart()
+        else:
+            super().kill(job, number)
+
+    def restart(self) -> None:
+        """Kill the process; a new one follows."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _start(self) -> socket.socket:
+        ours, theirs = client.pair()
+        leash = leash_fd()
+        with theirs, contextlib.ExitStack() as unless_started:
+            unless_started.callback(ours.close)
+            self._process = subprocess.Popen(
+                plain.command(
+                    "engine.local.pipeline_worker", str(theirs.fileno()), str(os.getpid()), self._options
+                ),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), *([leash] if leash is not None else [])],
+                env=self._environment(),
+            )
+            unless_started.pop_all()
+        return ours
+
+    async def _gone(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def _environment(self) -> dict[str, str]:
+        found = {
+            name: value
+            for name, value in os.environ.items()
+            # torch takes its share of the cores itself.
+            if (not name.startswith("DARKROOM_") or name in _KEPT) and name not in THREAD_VARIABLES
+        }
+        found |= {**plain.python_path(), **_FRUGAL, **_QUIET}
+        if self._is_offline:
+            found |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+        return found
+
+
+class DeviceWorkers:
+    """All workers of one service as one workforce: an errand goes to a free one, best to one that has it warm."""
+
+    def __init__(self, hands: Sequence[DeviceWorker]) -> None:
+        self._hands = list(hands)
+        self._at: dict[str, DeviceWorker] = {}
+
+    @property
+    def painter(self) -> str:
+        """What works here."""
+        return next((hand.painter for hand in self._hands if hand.painter), "")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether some worker could begin."""
+        return any(hand.is_ready and not hand.busy_with for hand in self._hands)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process id of every errand under way."""
+        return {job: pid for hand in self._hands for job, pid in hand.pids.items()}
+
+    def open(self) -> None:
+        """Start all workers."""
+        for hand in self._hands:
+            hand.open()
+
+    async def close(self) -> None:
+        """End all workers."""
+        await asyncio.gather(*(hand.close() for hand in self._hands))
+
+    async def ready(self) -> None:
+        """Return as soon as some worker is there that has nothing to do."""
+        while not self.is_ready:
+            idle = [hand for hand in self._hands if not hand.busy_with]
+            waits = [asyncio.create_task(hand.ready()) for hand in idle]
+            if not waits:
+                # As many runs as workers: the one that asks has just ended another's.
+                await asyncio.sleep(0.05)
+                continue
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+    def has(self, job: str) -> bool:
+        """Whether an errand of this job is under way."""
+        return job in self._at and self._at[job].has(job)
+
+    async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
+        """Give the errand to a worker; its end arrives in the future."""
+        await self.ready()
+        free = [hand for hand in self._hands if hand.is_ready and not hand.busy_with]
+        hand = next((one for one in free if one.last_model == errand.model), free[0])
+        hand.busy_with, hand.last_model = errand.run, errand.model
+        self._at[errand.run] = hand
+        end = await hand.fork(errand, pipe)
+        end.add_done_callback(lambda _: self._let_go(errand.run))
+        return end
+
+    def kill(self, job: str, number: int) -> None:
+        """Ask the worker of this job to stop, or end it."""
+        if job in self._at:
+            self._at[job].kill(job, number)
+
+    def replace(self, job: str) -> None:
+        """End the worker of this job; another follows."""
+        if job in self._at:
+            self._at[job].restart()
+
+    def _let_go(self, job: str) -> None:
+        hand = self._at.pop(job, None)
+        if hand is not None and hand.busy_with == job:
+            hand.busy_with = ""

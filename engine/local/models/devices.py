@@ -1,0 +1,54 @@
+"""Where a pipeline runs, and in which numbers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from engine.local.config.settings_file import Family, ModelSettings
+
+MAX_CPU_THREADS = 16
+
+
+def choose(wanted: str) -> Any:
+    """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:1`; `auto` takes the best that is there.
+
+    Raises `RuntimeError` in torch's own words, later, where a device that was named is not there.
+    """
+    if wanted != "auto":
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def numbers(model: ModelSettings, device: Any) -> Any:
+    """The `torch.dtype` for a model on a device: the operator's, else what is usual there."""
+    if model.dtype != "auto":
+        return getattr(torch, model.dtype)
+    return _usual(model.family, device.type)
+
+
+def _usual(family: Family, device: str) -> Any:
+    # bfloat16 where float16 overflows: Flux's activations do. Half precision on MPS is left to the operator.
+    if device == "cuda":
+        return torch.bfloat16 if family == "flux" else torch.float16
+    return torch.float32
+
+
+def share_cores(workers: int) -> None:
+    """Let this process compute with its share of the machine's cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, min(MAX_CPU_THREADS, cores // max(1, workers))))
+
+
+def tidy(device: Any) -> None:
+    """Give memory that nothing uses back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

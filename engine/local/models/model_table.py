@@ -1,0 +1,25 @@
+"""Which function makes what a model makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.local.config.settings_file import ANIMATE_DIFF, ModelSettings
+from engine.local.models import keyframe_animation, still_images, video_clips
+from engine.local.models.pipelines import PipelineStore
+from engine.protocol.job_output import JobOutput
+
+_OTHERS = {keyframe_animation.NAME: keyframe_animation.perform, ANIMATE_DIFF: video_clips.perform}
+
+
+def perform(
+    model: ModelSettings,
+    given: dict[str, Any],
+    desk: JobOutput,
+    drawn_seed: int,
+    studio: PipelineStore,
+    stop: Callable[[], bool],
+) -> None:
+    """Do what one request asks of a model. Raises `Refusal`, `Stopped`, and what torch raises."""
+    _OTHERS.get(model.name, still_images.perform)(model, given, desk, drawn_seed, studio, stop)

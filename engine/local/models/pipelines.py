@@ -1,0 +1,156 @@
+"""One worker's warm pipelines: finds, loads and keeps what a model needs. Imports torch and diffusers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from engine.local.config import loras
+from engine.local.config.settings_file import LocalSettings, ModelSettings
+from engine.local.models import devices, loader, safety_checker
+from engine.local.models.latent_previews import LatentPreview
+from engine.local.models.loader import Loaded, Unloadable
+from engine.local.models.pipeline_cache import PipelineCache, bytes_on_disk
+from engine.local.models.safety_checker import Checker
+from engine.protocol.job_output import JobOutput, Refusal
+
+MEMBER = "member"
+"""Name of the LoRA that a request asks for, beside the operator's own."""
+
+
+@dataclass
+class PipelineStore:
+    """What one worker has loaded on its device. One run at a time."""
+
+    settings: LocalSettings
+    device: str
+    """As the operator wrote it; a model may override it."""
+    workers: int = 1
+    _shelf: PipelineCache = field(init=False)
+    _checkers: dict[tuple[str, str], Checker] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Bounds what torch takes of the machine."""
+        devices.share_cores(self.workers)
+        for library in (transformers.utils.logging, diffusers.utils.logging):
+            library.set_verbosity_error()
+            library.disable_progress_bar()
+        self._shelf = PipelineCache(
+            self.settings.keep, self.settings.memory_bytes, lambda: devices.tidy(devices.choose(self.device))
+        )
+
+    @property
+    def version(self) -> str:
+        """What works here, as logs and files name it."""
+        return f"diffusers {diffusers.__version__}, torch {torch.__version__.partition('+')[0]}"
+
+    def device_of(self, model: ModelSettings) -> Any:
+        """The device on which a model runs."""
+        return devices.choose(model.device or self.device)
+
+    def loaded(self, model: ModelSettings, desk: JobOutput, weights: str = "") -> Loaded:
+        """The warm pipeline of a model, or of other weights that belong to it. Raises `Refusal`."""
+        device = self.device_of(model)
+        source = loader.source_of(model, weights or model.weights, device)
+        began, cold = time.monotonic(), source not in self._shelf
+
+        def load() -> Loaded:
+            return loader.load(source, self.settings, device, devices.numbers(model, device))
+
+        try:
+            found: Loaded = self._shelf.get(source, load, needs=bytes_on_disk(source.weights))
+        except Unloadable as error:
+            raise loader.refusal(model, error) from None
+        if cold:
+            desk.log(f"Loading the weights took {time.monotonic() - began:.2f} seconds")
+        return found
+
+    def checker(self, model: ModelSettings, loaded: Loaded) -> Checker | None:
+        """Who judges this model's pictures: whom the operator named, else who came with the weights."""
+        place = model.safety_checker
+        if place == "off":
+            return None
+        if place == "auto":
+            return loaded.checker
+        key = (place, str(loaded.device))
+        if key not in self._checkers:
+            try:
+                self._checkers[key] = safety_checker.load(
+                    place, loaded.device, loaded.dtype, local_files_only=not self.settings.downloads
+                )
+            except (OSError, ValueError) as error:
+                raise loader.refusal(model, Unloadable(f"the safety checker {place}: {error}")) from None
+        return self._checkers[key]
+
+    def look(self, loaded: Loaded) -> LatentPreview | None:
+        """What makes previews of this pipeline's latents; None where the operator wants none."""
+        if not self.settings.previews or loaded.source.offload != "none":
+            return None
+        if loaded.look is None:
+            loaded.look = LatentPreview(loaded.root.vae)
+        look: LatentPreview = loaded.look
+        return look
+
+    @contextlib.contextmanager
+    def lora(self, loaded: Loaded, name: str | None, scale: float, desk: JobOutput) -> Iterator[None]:
+        """Have the LoRA that a member named loaded inside the block, and surely not after it. Raises `Refusal`."""
+        if name is None:
+            yield
+            return
+        place, arguments = loras.as_arguments(loras.find(self.settings.loras, name))
+        desk.log(f"Loading LoRA weights: {loras.display(name)}")
+        began = time.monotonic()
+        try:
+            self._put_on(loaded, place, arguments, name, scale)
+            desk.log(f"Loading LoRA took: {time.monotonic() - began:.2f} seconds")
+            yield
+        finally:
+            self._take_off(loaded)
+
+    def forget_all(self) -> None:
+        """Let every pipeline go: the device is out of memory."""
+        self._checkers.clear()
+        self._shelf.clear()
+
+    def _put_on(self, loaded: Loaded, place: str, arguments: dict[str, str], name: str, scale: float) -> None:
+        bases = loaded.source.base_loras
+        refused = f"LoRA {loras.display(name)} cannot be used with the weights of this model."
+        try:
+            loaded.root.load_lora_weights(
+                place,
+                adapter_name=MEMBER,
+                use_safetensors=True,
+                local_files_only=not self.settings.downloads,
+                **arguments,
+            )
+            held = {one for names in loaded.root.get_list_adapters().values() for one in names}
+            if MEMBER not in held:
+                raise Refusal(refused)
+            names = [*(f"base{index}" for index in range(len(bases))), MEMBER]
+            loaded.root.set_adapters(names, [*(one.scale for one in bases), scale])
+        except (OSError, ValueError, KeyError, RuntimeError, IndexError) as error:
+            raise Refusal(refused) from error
+
+    def _take_off(self, loaded: Loaded) -> None:
+        """Back to the operator's own; a pipeline that cannot be brought back is let go."""
+        try:
+            if loaded.source.base_loras:
+                loaded.root.delete_adapters([MEMBER])
+                loader.use_base_loras(loaded)
+            else:
+                loaded.root.unload_lora_weights()
+        except Exception:
+            self._shelf.drop(loaded.source)
+            raise
+
+
+def generator(seed: int) -> Any:
+    """A source of noise on the processor, so that a seed means the same picture on every device."""
+    return torch.Generator("cpu").manual_seed(seed % 2**64)

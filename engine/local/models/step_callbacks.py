@@ -1,0 +1,98 @@
+"""What happens at each step of a pipeline: the run is stopped, told of, or shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.protocol.job_output import JobOutput
+from engine.protocol.progress_bar import Bar
+
+LOOK_EVERY_S = 0.4
+DENOISING = 0.97
+"""Share of one picture's work that its steps are; the rest is decoding and writing."""
+
+
+class Stopped(Exception):
+    """The run was canceled; raised between two steps."""
+
+
+class StepCallbacks:
+    """One run: `count` pictures of the same passes, each pass with its own number of steps.
+
+    One bar over all of it, because clients take the last percentage that they see and it must never fall.
+    """
+
+    def __init__(
+        self,
+        desk: JobOutput,
+        stop: Callable[[], bool],
+        passes: Sequence[int],
+        count: int,
+        *,
+        total: int | None = None,
+        share: float = 1.0,
+    ) -> None:
+        """`passes` are the steps of each pass of one picture; `stop` says whether the run was canceled.
+
+        `total` is what the bar counts, if not the steps of one picture; `share` is what the pictures are of all work.
+        """
+        self._desk = desk
+        self._stop = stop
+        self._passes = [max(1, steps) for steps in passes]
+        self._count = count
+        self._picture = 0
+        self._pass = 0
+        self._last_look = -LOOK_EVERY_S
+        self._share = share
+        self._bar = Bar(total or sum(self._passes), desk.log)
+
+    def check(self) -> None:
+        """Raises `Stopped` where the run was canceled."""
+        if self._stop():
+            raise Stopped
+
+    def begin(self, picture: int, number: int) -> None:
+        """Pass `number` of picture `picture` follows, both counted from 0."""
+        self.check()
+        self._picture, self._pass = picture, number
+
+    def callback(self, look: Callable[[Any], bytes | None] | None) -> Callable[..., dict[str, Any]]:
+        """For `callback_on_step_end`; `look` makes a small JPEG of latents, or None."""
+
+        def at_step(pipe: Any, index: int, _moment: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            self.check()
+            total = max(1, int(getattr(pipe, "num_timesteps", 0) or self._passes[self._pass]))
+            self._tell((index + 1) / total)
+            if look is not None and index + 1 < total:
+                self._show(look, tensors.get("latents"))
+            return tensors
+
+        return at_step
+
+    def finished(self, picture: int) -> None:
+        """The file of this picture is there."""
+        self._say(self._share * (picture + 1) / self._count)
+
+    def rest(self, fraction: float) -> None:
+        """So much (0 to 1) is done of what follows the last picture. Raises `Stopped`."""
+        self.check()
+        self._say(self._share + (1 - self._share) * fraction)
+
+    def _tell(self, share: float) -> None:
+        done = sum(self._passes[: self._pass]) + min(1.0, share) * self._passes[self._pass]
+        self._say(self._share * (self._picture + DENOISING * done / sum(self._passes)) / self._count)
+
+    def _say(self, overall: float) -> None:
+        self._desk.progress(overall)
+        self._bar.at(overall)
+
+    def _show(self, look: Callable[[Any], bytes | None], latents: Any) -> None:
+        now = time.monotonic()
+        if latents is None or now - self._last_look < LOOK_EVERY_S:
+            return
+        self._last_look = now
+        jpeg = look(latents)
+        if jpeg is not None:
+            self._desk.preview(jpeg)

@@ -1,0 +1,124 @@
+"""lucataco/animate-diff with real weights: a checkpoint, a motion module, sixteen frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+
+from engine.animation.animate_diff import DEFAULTS, SIDE, understand_input
+from engine.animation.clip import FPS, FRAMES
+from engine.animation.mp4_writer import VideoWriter
+from engine.local.config.settings_file import LocalSettings, ModelSettings, is_path
+from engine.local.models import safety_checker, schedulers
+from engine.local.models.loader import Loaded, Unloadable, refusal
+from engine.local.models.pipelines import PipelineStore, generator
+from engine.local.models.step_callbacks import StepCallbacks
+from engine.local.models.still_images import label_of, log_settings
+from engine.protocol.job_output import JobOutput, Refusal
+
+_OUTPUT = "out.mp4"
+_DRAWING = 0.95
+# What the motion modules were trained with.
+_NOISE = {"beta_schedule": "linear", "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
+
+
+def perform(
+    model: ModelSettings,
+    given: dict[str, Any],
+    desk: JobOutput,
+    drawn_seed: int,
+    studio: PipelineStore,
+    stop: Callable[[], bool],
+) -> None:
+    """Draw all frames together and write the film. Raises `Refusal`, `Stopped`, and what torch raises."""
+    settings = understand_input(given, drawn_seed)
+    weights = _named(given, "path", model.checkpoints) or model.weights
+    module = _named(given, "motion_module", model.motion_modules) or next(iter(model.motion_modules.values()))
+    if weights != model.weights:
+        model = replace(model, title=Path(weights).name)
+    log_settings(desk, model, studio, settings.seed)
+    _say_what_is_not_here(model, given, desk)
+    for name in [name for name in given if name not in {*DEFAULTS, "seed"}][:12]:
+        desk.log(f"Input {name[:60]!a} is unknown to {model.name} and was ignored.")
+    loaded = studio.loaded(model, desk, weights)
+    pipe = _pipeline(model, loaded, module, studio.settings)
+    checker = studio.checker(model, loaded) if model.safety_checker not in ("auto", "off") else None
+    desk.log(f"sampling: {settings.prompt} ...")
+    steps = StepCallbacks(desk, stop, [settings.steps], 1, share=_DRAWING)
+    steps.begin(0, 0)
+    frames = pipe(
+        prompt=settings.prompt,
+        negative_prompt=settings.negative_prompt,
+        num_frames=FRAMES,
+        width=SIDE,
+        height=SIDE,
+        num_inference_steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
+        generator=generator(settings.seed),
+        output_type="pil",
+        callback_on_step_end=steps.callback(studio.look(loaded)),
+    ).frames[0]
+    pictures = [np.asarray(frame.convert("RGB"), np.uint8) for frame in frames]
+    if checker is not None and any(checker.flags(picture) for picture in pictures[:: FRAMES // 4]):
+        raise Refusal(safety_checker.ANIMATION_FLAGGED)
+    label = label_of(
+        model,
+        studio.version,
+        settings.seed,
+        "trainedAlgorithmicMedia",
+        steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
+        width=SIDE,
+        height=SIDE,
+    )
+    with VideoWriter(desk.scratch(_OUTPUT), SIDE, SIDE, FPS, label, FRAMES) as video:
+        for index, picture in enumerate(pictures):
+            video.add(picture)
+            steps.rest((index + 1) / FRAMES * 0.999)
+    desk.adopt(_OUTPUT, "video/mp4")
+    steps.rest(1.0)
+    desk.log("saved to file")
+
+
+def _named(given: dict[str, Any], name: str, there: dict[str, str]) -> str | None:
+    """The weights that an input, or its default, names, where this server has them."""
+    return there.get(given.get(name) or DEFAULTS[name])
+
+
+def _say_what_is_not_here(model: ModelSettings, given: dict[str, Any], desk: JobOutput) -> None:
+    for name, there in (("path", model.checkpoints), ("motion_module", model.motion_modules)):
+        if _named(given, name, there) is None:
+            desk.log(
+                f"{given.get(name) or DEFAULTS[name]} is not on this server: another is used in its place."
+            )
+
+
+def _pipeline(model: ModelSettings, loaded: Loaded, module: str, settings: LocalSettings) -> Any:
+    """The checkpoint moved by the motion module, warm beside the checkpoint itself."""
+    if module not in loaded.more:
+        try:
+            adapter = _adapter(module, loaded, settings)
+            found = diffusers.AnimateDiffPipeline.from_pipe(
+                loaded.root, motion_adapter=adapter, dtype=loaded.dtype
+            )
+            if loaded.source.offload == "none":
+                found.to(loaded.device)
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise refusal(model, Unloadable(f"the motion module {module}: {error}")) from None
+        loaded.more[module] = found
+    pipe = loaded.prepared(loaded.more[module])
+    pipe.vae.enable_slicing()
+    pipe.scheduler = schedulers.make(model.scheduler or "DDIM", loaded.own_scheduler, **_NOISE)
+    return pipe
+
+
+def _adapter(module: str, loaded: Loaded, settings: LocalSettings) -> Any:
+    common = {"dtype": loaded.dtype, "local_files_only": not settings.downloads}
+    if is_path(module) and module.endswith(".safetensors"):
+        return diffusers.MotionAdapter.from_single_file(module, **common)
+    return diffusers.MotionAdapter.from_pretrained(module, use_safetensors=True, **common)

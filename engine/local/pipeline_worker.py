@@ -1,0 +1,173 @@
+"""A warm worker: one process on one device that keeps pipelines loaded and works on one prediction at a time.
+
+It speaks what the painters' process speaks, over a socket pair, one JSON object a packet, but forks nobody:
+
+    service → worker   {"run": ID, "folder": …} with the write end of a pipe; {"kill": ID, "signal": N}
+    worker → service   {"ready": true, "painter": VERSION, "threads": N}; {"started": ID, "pid": N};
+                       {"ended": ID, "code": N}
+
+Any signal asked for is a request to stop at the next step; whoever has no patience kills the process. The first thread
+listens, a second one works. When the service's end of the socket closes the process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.processes.pdeathsig import die_with_parent, hold_leash
+from engine.local.config import settings_file
+from engine.local.config.settings_file import LocalSettings, parse
+from engine.local.models.step_callbacks import Stopped
+from engine.protocol.job_output import ORDER_FILE, JobOutput, Refusal
+
+if TYPE_CHECKING:
+    from engine.local.models.pipelines import PipelineStore
+
+PACKET = 65536
+VERSION = "local"
+
+
+@dataclass
+class _Errand:
+    """One prediction to be worked on."""
+
+    id: str
+    folder: Path
+    drawn_seed: int
+    pipe: int
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Worker:
+    """Works for the service at the other end of `control`."""
+
+    def __init__(self, control: socket.socket, settings: LocalSettings, device: str, workers: int) -> None:
+        self._control = control
+        self._settings = settings
+        self._device = device
+        self._workers = workers
+        self._studio: PipelineStore | None = None
+        self._errands: queue.SimpleQueue[_Errand] = queue.SimpleQueue()
+        self._open: dict[str, _Errand] = {}
+
+    def run(self) -> None:
+        """Serve until the service goes away. What is under way then goes on: the caller ends the process."""
+        threading.Thread(target=self._work_forever, name="work", daemon=True).start()
+        self._tell({"ready": True, "painter": VERSION, "threads": threading.active_count()})
+        while self._receive():
+            pass
+
+    def _receive(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, PACKET, 1)
+        if not data:
+            return False
+        message: dict[str, Any] = json.loads(data)
+        if "run" in message:
+            errand = _Errand(message["run"], Path(message["folder"]), message["drawn_seed"], fds[0])
+            self._open[errand.id] = errand
+            self._tell({"started": errand.id, "pid": os.getpid()})
+            self._errands.put(errand)
+        elif (found := self._open.get(message["kill"])) is not None:
+            found.stop.set()
+        return True
+
+    def _work_forever(self) -> None:
+        if not settings_file.missing_packages():
+            self._studio_now()  # the first request need not wait for the imports
+        while True:
+            errand = self._errands.get()
+            code = self._work(errand)
+            os.close(errand.pipe)
+            self._open.pop(errand.id, None)
+            self._tell({"ended": errand.id, "code": code})
+            if code > 1:
+                # A device that broke stays broken for this process; its successor finds it anew.
+                sys.stderr.flush()
+                os._exit(code)
+
+    def _work(self, errand: _Errand) -> int:
+        """Exit code 0, 1 after a sentence has been sent or a stop, 2 where the process should not go on."""
+        desk = JobOutput(errand.pipe, errand.folder)
+        try:
+            order = json.loads((errand.folder / ORDER_FILE).read_bytes())
+            self._perform(order, errand, desk)
+        except Stopped:
+            return 1
+        except Exception as error:
+            return self._fail(error, desk)
+        desk.done()
+        return 0
+
+    def _perform(self, order: dict[str, Any], errand: _Errand, desk: JobOutput) -> None:
+        if missing := settings_file.missing_packages():
+            raise Refusal(settings_file.install_hint(missing))
+        model = self._settings.models.get(order["model"])
+        if model is None:
+            raise Refusal(f"No weights are configured for {order['model']}.")
+        studio = self._studio_now()
+        from engine.local.models.model_table import perform
+
+        perform(model, order["input"], desk, errand.drawn_seed, studio, errand.stop.is_set)
+
+    def _studio_now(self) -> PipelineStore:
+        if self._studio is None:
+            from engine.local.models.pipelines import PipelineStore
+
+            self._studio = PipelineStore(self._settings, self._device, self._workers)
+        return self._studio
+
+    def _fail(self, error: Exception, desk: JobOutput) -> int:
+        """One sentence for the member; the details go to standard error, for the operator."""
+        if isinstance(error, Refusal):
+            desk.fail(str(error))
+            return 1
+        traceback.print_exception(error)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            desk.fail("The server has no disk space left for the picture.")
+            return 1
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            if self._studio is not None:
+                self._studio.forget_all()
+            desk.fail("The device has too little memory for this; ask for a smaller picture.")
+            return 1
+        desk.fail("The local weights could not finish this picture.")
+        return 2 if _is_broken(error) else 1
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        # Where the service is gone, the next receive sees it and ends the process.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._control.send(json.dumps(message).encode())
+
+
+def _is_broken(error: Exception) -> bool:
+    """Whether the device itself failed, after which CUDA refuses everything that this process asks."""
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
+def main() -> None:
+    """`python -m engine.local.pipeline_worker CONTROL_FD SERVICE_PID OPTIONS`, started by the service only."""
+    control, service, options = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    die_with_parent(service)
+    hold_leash()
+    # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; the service decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    settings = parse(options["settings"], Path(options["folder"]))
+    Worker(socket.socket(fileno=control), settings, options["device"], options["workers"]).run()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Running the local weights: the engine's socket, book and runner over warm workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.local.config.settings_file import LocalSettings
+from engine.local.device_workers import DeviceWorker, DeviceWorkers
+from engine.server.job_limits import Limits
+from engine.server.socket_server import ServiceSpec, run_service
+
+
+def serve(socket_path: str | Path, secret: str, work_dir: str | Path, settings: LocalSettings) -> None:
+    """Serve predictions until SIGTERM or SIGINT. As `engine.server.socket_server.serve`, one slot per device.
+
+    Raises `EngineError`.
+    """
+    workers = len(settings.devices)
+
+    def workforce() -> DeviceWorkers:
+        return DeviceWorkers([DeviceWorker(settings, device, workers) for device in settings.devices])
+
+    trade = ServiceSpec(
+        settings.names, workforce, title="service of local weights", who="worker with the weights"
+    )
+    # Memory and processor time are not limited here: a device's driver maps more than any limit would allow.
+    limits = Limits(cancel_grace_s=settings.cancel_grace_s)
+    run_service(trade, socket_path, secret, work_dir, workers, limits)

@@ -1,0 +1,19 @@
+"""The procedural painter: a picture from words, drawn from a word list, without weights or network."""
+
+from __future__ import annotations
+
+from engine.painting.composition import VERSION, Moment, Picture, colours_of, paint, paint_moment
+from engine.painting.palette import Palette
+from engine.painting.prompt.interpretation import Understanding, understand
+
+__all__ = [
+    "VERSION",
+    "Moment",
+    "Palette",
+    "Picture",
+    "Understanding",
+    "colours_of",
+    "paint",
+    "paint_moment",
+    "understand",
+]

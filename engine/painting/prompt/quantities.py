@@ -1,0 +1,71 @@
+"""How many of a subject a prompt asks for: "two cats", "three birds", "horses", 两只猫."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.painting.prompt.lexicon import SIMPLER
+from engine.painting.prompt.tokenizer import Word
+
+MOST = 3
+"""More figures than this would each be too small to be seen, and would have to overlap."""
+
+_NUMBERS = {
+    1: "a an one single solo lone 一",
+    2: "two pair couple both twin twins double duo 两 二 双 对 2girls 2boys",
+    3: "three trio triple four five six seven eight nine ten several few many some group "
+    "bunch family herd pack dozen 三 四 五 六 几 群 些 许多 3girls 3boys",
+}
+_WORTH = {word: number for number, words in _NUMBERS.items() for word in words.split()}
+_MANY = frozenset({"people", "children", "women", "men", "girls", "boys", "kids", "人们", "孩子们"})
+_SINGULAR_ENDINGS = ("ss", "us", "is")
+
+
+def count(words: Sequence[Word]) -> dict[str, int]:
+    """Times 1..MOST that each subject is asked for, by subject name.
+
+    A number counts the next noun of its clause; a plural without one means two, a crowd three.
+    """
+    counts: dict[str, int] = {}
+    waiting, clause = 0, -1
+    for word in words:
+        if word.clause != clause:
+            waiting, clause = 0, word.clause
+        subjects = word.of("subject")
+        own = _worth(word.text)
+        for name in subjects:
+            asked = max(waiting, own, _worth(word.text.split()[0]))
+            asked = asked if asked > 1 else _plural(word.text)
+            counts[name] = max(counts.get(name, 1), min(MOST, asked))
+        if subjects or word.of("scene") or word.of("part"):
+            waiting = 0
+        elif own:
+            # The larger of two numbers in a row is meant (a pair, 一群), but "35 mm of a cat" is one cat.
+            waiting = own if own == 1 and word.text.isascii() else max(waiting, own)
+    return counts
+
+
+def _worth(text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) < 3:
+        return min(MOST, int(text))
+    return _WORTH.get(text.translate(SIMPLER), 0)
+
+
+def _plural(text: str) -> int:
+    if text.translate(SIMPLER) in _MANY:
+        return 3
+    last = text.rpartition(" ")[2]
+    regular = len(last) > 3 and last.endswith("s") and not last.endswith(_SINGULAR_ENDINGS)
+    return 2 if regular or last in ("wolves", "snowmen") else 1
+
+
+def repeated(subjects: Sequence[str], counts: dict[str, int]) -> tuple[str, ...]:
+    """`subjects` with those asked for more than once repeated, MOST figures in all, none left out for another."""
+    kept = list(dict.fromkeys(subjects))[:MOST]
+    spare = MOST - len(kept)
+    cast: list[str] = []
+    for name in kept:
+        more = min(spare, counts.get(name, 1) - 1)
+        spare -= more
+        cast += [name] * (1 + more)
+    return tuple(cast)

@@ -1,0 +1,173 @@
+"""Text to image: one request from `Settings` to finished files and an honest log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.images import input_images
+from engine.images.encoder import CONTENT_TYPES, Label, Source, encode
+from engine.images.sketch_previews import SketchPreviews, sketch_size
+from engine.models import Model, Settings
+from engine.protocol.job_output import JobOutput
+from engine.protocol.progress_bar import Bar
+
+PAINTING = 0.92
+"""Share of one picture's work that is painting; the rest is encoding and writing."""
+SKETCHED = 0.02
+"""What is done of one picture once its sketch is there."""
+WORDS_LISTED = 40
+
+Preview: TypeAlias = NDArray[np.uint8] | None
+
+
+class Painter(Protocol):
+    """What this module needs of `engine.painting`; tests hand in a small double."""
+
+    VERSION: str
+
+    def understand(self, prompt: str, negative_prompt: str = "") -> Any:
+        """Something with `known` and `unknown` words."""
+        ...
+
+    def paint(
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str = "",
+        width: int,
+        height: int,
+        seed: int,
+        quality: float = 1.0,
+        guidance: float = 1.0,
+        progress: Callable[[float, Preview], None] | None = None,
+    ) -> Any:
+        """Something with `pixels`, uint8, height x width x 3."""
+        ...
+
+
+def perform(model: Model, settings: Settings, desk: JobOutput, painter: Painter) -> None:
+    """Paint, encode and save every picture asked for; picture k takes seed + k and is `out-k`.
+
+    Raises whatever the painter raises; `MemoryError` is the caller's to name.
+    """
+    log_settings(settings, desk, painter)
+    if model.extra_logs:
+        desk.log(f"Prompt: {settings.prompt}")
+        desk.log("txt2img mode")
+    bar = Bar(settings.steps, desk.log)
+    for index in range(settings.count):
+        one = replace(settings, seed=settings.seed + index)
+        told = progress_callback(desk, bar, index, settings.count)
+        pixels = _developed(one, painter, desk, told)
+        name = f"out-{index}.{settings.format}"
+        data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painter.VERSION))
+        desk.save(name, CONTENT_TYPES[settings.format], data)
+        told(1.0)
+
+
+def _developed(
+    settings: Settings, painter: Painter, desk: JobOutput, told: Callable[[float], None]
+) -> NDArray[np.uint8]:
+    """The painted picture; looks at it are shown on the way."""
+    size = sketch_size(settings.width, settings.height)
+    sketch = None
+    if size is not None:
+        small = replace(settings, width=size[0], height=size[1])
+        sketch = _paint(small, painter, lambda fraction, canvas: None)
+        told(SKETCHED)
+    with SketchPreviews(desk.preview, sketch) as shown:
+
+        def progress(fraction: float, canvas: Preview) -> None:
+            told(fraction * PAINTING)
+            shown.at(fraction, canvas)
+
+        return _paint(settings, painter, progress)
+
+
+def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview], None]) -> NDArray[np.uint8]:
+    picture = painter.paint(
+        settings.prompt,
+        negative_prompt=settings.negative_prompt,
+        width=settings.width,
+        height=settings.height,
+        seed=settings.seed,
+        quality=settings.quality,
+        guidance=settings.guidance,
+        progress=told,
+    )
+    pixels: NDArray[np.uint8] = picture.pixels
+    if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
+        raise ValueError(f"the painter returned {pixels.shape} {pixels.dtype}")
+    return pixels
+
+
+def progress_callback(desk: JobOutput, bar: Bar, index: int, count: int) -> Callable[[float], None]:
+    """A progress callback for picture `index` of `count`, mapped onto the whole request."""
+
+    def told(fraction: float) -> None:
+        # Clipped below the end, so that only the saved last file makes the bar reach 100 %.
+        overall = (index + min(max(fraction, 0.0), 1.0)) / count
+        desk.progress(overall)
+        bar.at(overall)
+
+    return told
+
+
+def log_settings(
+    settings: Settings, desk: JobOutput, painter: Painter, *, does: str = input_images.DRAWS
+) -> None:
+    """The log up to what the published model adds. The seed comes first: clients parse it back out."""
+    desk.log(f"Using seed: {settings.seed}")
+    input_images.log_engine(desk, painter.VERSION, does=does)
+    understanding = painter.understand(settings.prompt, settings.negative_prompt)
+    desk.log(vocabulary_line(understanding.known, understanding.unknown))
+    if settings.lora is not None:
+        desk.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
+    for note in settings.notes:
+        desk.log(note)
+
+
+def vocabulary_line(known: Sequence[str], unknown: Sequence[str]) -> str:
+    """The log line that tells the words with a meaning here from those without."""
+    text = f"Understood: {_listed(known) or 'nothing'}."
+    return f"{text} No meaning here: {_listed(unknown)}." if unknown else text
+
+
+def _listed(words: Sequence[str]) -> str:
+    once = list(dict.fromkeys(words))
+    more = f" and {len(once) - WORDS_LISTED} more" if len(once) > WORDS_LISTED else ""
+    return ", ".join(once[:WORDS_LISTED]) + more
+
+
+def without_query(name: str) -> str:
+    """Addresses of weights often carry a token in their query, and a log has more readers than its owner."""
+    if "://" not in name:
+        return name
+    parts = urlsplit(name)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+def label_of(settings: Settings, version: str) -> Label:
+    """What the file of a picture painted with these settings says about itself."""
+    chosen: dict[str, Any] = {
+        "width": settings.width,
+        "height": settings.height,
+        "num_inference_steps": settings.steps,
+        "output_format": settings.format,
+    }
+    if settings.guidance_scale is not None:
+        chosen["guidance_scale"] = settings.guidance_scale
+    if settings.format != "png":
+        chosen["output_quality"] = settings.encoder_quality
+    if settings.strength is not None:
+        chosen["prompt_strength"] = settings.strength
+    # At full strength nothing of what was given is left.
+    from_picture = settings.strength is not None and settings.strength < 1
+    source: Source = "algorithmicallyEnhanced" if from_picture else "algorithmicMedia"
+    return Label(settings.model, version, settings.seed, chosen, source)

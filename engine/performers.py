@@ -1,0 +1,57 @@
+"""Who does what: the function behind each model that the engine serves.
+
+Imports everything that any of them needs, once, in the painters' process; the web processes read the names in
+`models` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import painting
+from engine.animation import animate_diff, stable_diffusion_animation
+from engine.background import background_removal
+from engine.editing import image_to_image
+from engine.inpainting import object_removal, stable_diffusion_inpainting
+from engine.input_settings import understand_input
+from engine.models import MODELS, Model
+from engine.painting.text_to_image import perform as paint_words
+from engine.protocol.job_output import JobOutput, Refusal
+
+Perform = Callable[[dict[str, Any], JobOutput, int], None]
+"""Takes the input, the desk, and a seed for where none was given. Raises `Refusal`, whose text is the `error`."""
+
+
+def _painting(model: Model) -> Perform:
+    def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+        settings = understand_input(model, given, drawn_seed=drawn_seed)
+        if model.works_within_a_mask(given):
+            stable_diffusion_inpainting.paint_into(
+                model, settings, given, desk, strength=settings.strength or 0.0
+            )
+        elif model.works_from_a_picture(given):
+            image_to_image.perform(model, settings, given, desk)
+        else:
+            paint_words(model, settings, desk, painting)
+
+    return perform
+
+
+PERFORMERS: dict[str, Perform] = {
+    **{name: _painting(model) for name, model in MODELS.items()},
+    stable_diffusion_inpainting.MODEL.name: stable_diffusion_inpainting.perform,
+    object_removal.NAME: object_removal.perform,
+    background_removal.NAME: background_removal.perform,
+    stable_diffusion_animation.NAME: stable_diffusion_animation.perform,
+    animate_diff.NAME: animate_diff.perform,
+}
+"""The function of every model, by `owner/name`; the same names as in `models.MODELS` and `models.OTHERS`."""
+
+
+def performer(name: str) -> Perform:
+    """The function of the model `owner/name`. Raises `Refusal` where the engine does not serve it."""
+    try:
+        return PERFORMERS[name]
+    except KeyError:
+        raise Refusal(f"The embedded engine does not serve {name[:200]}.") from None

@@ -1,0 +1,48 @@
+"""Where a service of the engine listens, handed on in environment variables: socket, secret and folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ServiceAddress:
+    """Where a service listens, where it works, and the secret that it demands. `name`: engine or local."""
+
+    name: str
+    socket: Path
+    secret: str = field(repr=False)
+    folder: Path
+    """For this service alone; it is emptied at its start."""
+
+    def environment(self) -> dict[str, str]:
+        """The place in the variables that the program reads."""
+        return {
+            self._variable("SOCKET"): str(self.socket),
+            self._variable("SECRET"): self.secret,
+            self._variable("FOLDER"): str(self.folder),
+        }
+
+    @classmethod
+    def of_environment(cls, name: str) -> ServiceAddress:
+        """The place that the environment names. Raises `EngineError` where a part of it is missing."""
+        empty = cls(name, Path(), "", Path())
+        socket, secret, folder = (setting(empty._variable(end)) for end in ("SOCKET", "SECRET", "FOLDER"))
+        return cls(name, Path(socket), secret, Path(folder))
+
+    def _variable(self, end: str) -> str:
+        return f"DARKROOM_{self.name.upper()}_{end}"
+
+
+def setting(name: str) -> str:
+    """A variable that must be there. Raises `EngineError`."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise EngineError(f"{name} is not set.")
+    return value
+
+
+class EngineError(Exception):
+    """The engine cannot start; the text says why and what to change."""

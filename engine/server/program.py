@@ -1,0 +1,36 @@
+"""The engine as a program, `python -m engine`: how it is started, and its settings in the environment.
+
+No Django: `manage.py engine` and `manage.py work` translate Django's settings. The service of local weights is started
+in the same way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from engine.protocol.service_address import EngineError
+from engine.server import logs
+from predictions.running import kin
+
+_TRUE = ("1", "true", "yes", "on")
+
+
+def flag(name: str) -> bool:
+    """Whether a variable says yes; what it may say was checked by Django's settings."""
+    return os.environ.get(name, "").strip().lower() in _TRUE
+
+
+def run(name: str, serve: Callable[[], None]) -> int:
+    """Call `serve` as the program that `ps` shows under this name; its exit code."""
+    os.umask(0o077)
+    kin.call_this_process(f"dr-{name}")
+    level = os.environ.get("DARKROOM_LOG_LEVEL", "").strip().upper() or "INFO"
+    logs.configure(level, as_json=flag("DARKROOM_LOG_JSON"))
+    try:
+        serve()
+    except EngineError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0

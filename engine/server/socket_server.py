@@ -1,0 +1,202 @@
+"""Running the engine: one process, one Unix socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from core.processes.pdeathsig import hold_leash
+from engine.models import served
+from engine.protocol.service_address import EngineError
+from engine.server.app import App
+from engine.server.job_limits import Limits
+from engine.server.job_registry import JobRegistry
+from engine.server.job_runner import Runner
+from engine.server.worker_interface import WorkerInterface
+from engine.server.worker_pool import PainterPool
+from predictions.running import life
+from predictions.running.uvicorn_server import Server
+
+MAX_SOCKET_PATH = 107
+LOCK_WAIT_S = 10.0
+SIGN_EVERY_S = 5.0
+"""Seconds between two signs of life, for whoever supervises this process."""
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """What a service does behind the socket: for whom it takes orders, and who works on them."""
+
+    models: frozenset[str]
+    """`owner/name` of each model."""
+    workforce: Callable[[], WorkerInterface]
+    """Makes the processes that work; called in the event loop."""
+    title: str = "embedded engine"
+    """What refusals call the service."""
+    who: str = "painter"
+    """What failures call the one that works."""
+
+
+def serve(
+    socket_path: str | Path,
+    secret: str,
+    work_dir: str | Path,
+    slots: int,
+    limits: Limits | None = None,
+    *,
+    conformance: bool = False,
+) -> None:
+    """Serve predictions until SIGTERM or SIGINT, then kill what is under way and return.
+
+    `socket_path` is made in a folder of mode 0700 (created where absent); `work_dir` belongs to this engine
+    alone and is emptied. `slots` is how many predictions paint at once, at least 1. `conformance` adds the
+    fixture models for outside suites. Raises `EngineError`.
+    """
+    limits = limits or Limits()
+    trade = ServiceSpec(served(conformance), lambda: PainterPool(limits.rest_after_s))
+    run_service(trade, socket_path, secret, work_dir, slots, limits)
+
+
+def run_service(
+    trade: ServiceSpec,
+    socket_path: str | Path,
+    secret: str,
+    work_dir: str | Path,
+    slots: int,
+    limits: Limits | None = None,
+) -> None:
+    """What `serve` does, for any trade. Raises `EngineError`."""
+    if slots < 1:
+        raise EngineError("The engine needs at least one slot.")
+    path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
+    hold_leash()
+    with _Signals().heard() as signals, _lock(folder), _listening(path) as listener:
+        asyncio.run(_serve(trade, listener, secret, folder, slots, limits or Limits(), signals))
+
+
+async def _serve(
+    trade: ServiceSpec,
+    listener: socket.socket,
+    secret: str,
+    folder: Path,
+    slots: int,
+    limits: Limits,
+    signals: _Signals,
+) -> None:
+    book, pool = JobRegistry(folder), trade.workforce()
+    book.empty_folder()
+    runner = Runner(book, pool, limits, slots, who=trade.who)
+    app = App(secret, book, runner, pool, slots, trade.models, title=trade.title)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=1,
+    )
+    server = Server(config)
+    runner.open()
+    signs = asyncio.create_task(_give_signs_of_life(), name="signs of life")
+    try:
+        signals.end(server)
+        await server.serve(sockets=[listener])
+    finally:
+        signs.cancel()
+        await runner.close()
+
+
+async def _give_signs_of_life() -> None:
+    while life.VARIABLE in os.environ:
+        life.sign()
+        await asyncio.sleep(SIGN_EVERY_S)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Two engines on one folder would empty it under each other. The lock ends with the process, anyhow."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        give_up = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise EngineError(f"Another engine is running on {folder}.") from None
+                time.sleep(0.1)
+        yield
+
+
+@contextlib.contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    """A listening socket at `path`, which only this user can reach."""
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise EngineError(f"The socket's path is longer than {MAX_SOCKET_PATH} bytes: {path}")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = path.parent.stat().st_mode & 0o777
+    if mode != 0o700:
+        raise EngineError(
+            f"The folder of the engine's socket must have mode 0700, not {mode:04o}: {path.parent}"
+        )
+    path.unlink(missing_ok=True)  # the lock says that nobody listens there any more
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(256)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+class _Signals:
+    """SIGTERM and SIGINT from the start on: one that comes before there is a server ends it as soon as there is one.
+
+    uvicorn raises the one that ended it once more, which then does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+        self._came: list[tuple[int, FrameType | None]] = []
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._came.append((number, frame))
+        if self._server is not None:
+            self._server.handle_exit(number, frame)
+
+    def end(self, server: Server) -> None:
+        """Have them end this server."""
+        self._server = server
+        for number, frame in self._came:
+            server.handle_exit(number, frame)
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[_Signals]:
+        """Hear them inside the block, in a main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,8 +1,0 @@
-"""Filling holes in photographs from their own surroundings: texture by matching patches, tone by a membrane."""
-
-from __future__ import annotations
-
-from .filling import fill
-from .strange import with_its_parts
-
-__all__ = ["fill", "with_its_parts"]
