@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from config.file_modes import UMASK
+from config.file_permissions import UMASK
 
 QUICK = {"audit", "createadmin", "grant", "keys", "token", "upstream"}
 """Commands without pages, for which somebody waits: they start without the panels."""

@@ -12,13 +12,34 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import counters, panel_log, provisioning, staff
-        from accounts.entrance import devices, history, sessions
+        from accounts import personal_accounts
+        from accounts.auth import attempt_limits
+        from accounts.billing import reconciliation, refunds
+        from accounts.credits import allowances
+        from accounts.notifications import low_balance, mail_queue
+        from accounts.sessions import known_devices, login_history, login_sessions
+        from accounts.staff import admin_log, groups, logentry_privacy, sanctions
+        from core.admin import change_log
+        from core.cache import counters
+        from core.jobs import scheduler
 
-        counters.connect()
-        provisioning.connect()
-        staff.connect()
-        history.connect()
-        sessions.connect()
-        devices.connect()
-        panel_log.connect()
+        counters.connect_allauth()
+        change_log.use(admin_log.AdminLog())
+        personal_accounts.connect_signals()
+        groups.connect_signals()
+        login_history.connect_signals()
+        login_sessions.connect_signals()
+        known_devices.connect_signals()
+        logentry_privacy.connect_signals()
+        scheduler.register("sign_ins", login_history.forget_old, every_s=600.0)
+        scheduler.register("tries", attempt_limits.forget_old, due=attempt_limits.old, every_s=60.0)
+        scheduler.register("sessions", login_sessions.forget_old, every_s=3600.0)
+        scheduler.register("payments", reconciliation.run_once, every_s=300.0)
+        scheduler.register("payments back", refunds.run_once, due=refunds.due, every_s=30.0)
+        scheduler.register("mail", mail_queue.run_once, due=mail_queue.due, every_s=1.0)
+        scheduler.register("old notices", mail_queue.prune, every_s=3600.0)
+        scheduler.register("allowances", allowances.run_once, due=allowances.due_soonest, every_s=5.0)
+        scheduler.register(
+            "low balances", low_balance.run_once, due=low_balance.due, every_s=10.0, unasked_s=60.0
+        )
+        scheduler.register("sanctions", sanctions.lift_ended, due=sanctions.ended, every_s=5.0)

@@ -24,7 +24,7 @@ from benchmarks import harness
 from benchmarks.harness import Process, Series
 
 CAP = 10.0
-"""Seconds between two looks, at the longest, as `predictions.running.watcher` has it."""
+"""Seconds between two looks, at the longest, as `predictions.execution.watcher` has it."""
 UPSTREAMS = 4
 """Each is asked 1,000 times a second at most."""
 CORES_GOAL, MEMORY_GOAL, LAG_GOAL = 1.0, 32.0, 2.0

@@ -28,7 +28,7 @@ from benchmarks.harness import Series
 from benchmarks.parts import tree
 from benchmarks.parts.databases import databases
 from benchmarks.parts.installation import BARE, DARKROOM, KINDS, Running, answers
-from config.server import EXAMPLE
+from config.server.launcher import EXAMPLE
 
 FIRST, WARM = "first", "warm"
 GOALS = {

@@ -12,9 +12,10 @@ class ConfigConfig(AppConfig):
     label = "house"
 
     def ready(self) -> None:
-        from config import checks, panel_labels  # noqa: F401 (registers the system checks)
+        from config import checks  # noqa: F401 (registers the system checks)
+        from config.admin import labels
 
-        panel_labels.name_fields()
+        labels.name_fields()
         if not gc.isenabled():
             gc.freeze()
             gc.enable()

@@ -13,9 +13,9 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
-from config import warmup  # noqa: E402
-from config.access_log import AccessLog  # noqa: E402
-from config.serving import LeanHandler  # noqa: E402
+from config.middleware.access_log import AccessLog  # noqa: E402
+from config.server import warmup  # noqa: E402
+from config.server.asgi_handler import LeanHandler  # noqa: E402
 
 application = AccessLog(LeanHandler(), logs=settings.ACCESS_LOG)
 warmup.run()

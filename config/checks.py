@@ -8,13 +8,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, InterfaceError
 
-from accounts.checks import DATABASE_IS_OURS
-from config import deployment
+from config.health import readiness
+from core.db.checks import DATABASE_IS_OURS
 from engine.local.config import settings_file
 from engine.local.config.settings_table import LocalSettingsError
-from gallery.provenance import credentials
-from predictions.running import providers
-from predictions.running.queue import SILENT_S
+from gallery.provenance import content_credentials
+from predictions.dispatch import provider_lookup
+from predictions.execution.task_queue import SILENT_S
 
 
 @register()
@@ -84,12 +84,12 @@ def payments_are_whole(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.database)
 def secrets_fit_the_keys(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """An upstream whose key cannot be read is silently none. No error: all else must still start."""
-    from predictions.upstreams import vault
+    from predictions.upstreams import key_rotation
 
     if not databases:
         return []
     try:
-        lost = vault.unreadable()
+        lost = key_rotation.unreadable()
     except DatabaseError:
         return []  # before the first migration there are no such tables
     if not lost:
@@ -103,10 +103,10 @@ def database_is_ours(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A process that does not fit its database would do harm there. A database that is away is for others to tell."""
     found: list[CheckMessage] = []
     for ask, kind, number in (
-        (deployment.foreign_secrets, Error, "darkroom.E008"),
-        (deployment.later_migrations, Error, "darkroom.E009"),
-        (deployment.broken_pooler, Error, "darkroom.E010"),
-        (deployment.clock_difference, Warning, "darkroom.W007"),
+        (readiness.foreign_secrets, Error, "darkroom.E008"),
+        (readiness.later_migrations, Error, "darkroom.E009"),
+        (readiness.broken_pooler, Error, "darkroom.E010"),
+        (readiness.clock_difference, Warning, "darkroom.W007"),
     ):
         try:
             words = ask()
@@ -121,7 +121,7 @@ def database_is_ours(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def local_models_can_be_run(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A file that cannot be read stops the start; a web server alone needs no torch."""
     try:
-        found = providers.local_settings()
+        found = provider_lookup.local_settings()
     except LocalSettingsError as error:
         return [Error(f"DARKROOM_LOCAL_MODELS: {error}", id="darkroom.E005")]
     missing = settings_file.missing_packages() if found is not None else []
@@ -141,7 +141,7 @@ def keys_are_private(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def credentials_can_be_signed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A certificate that cannot sign would leave every published picture without credentials, silently."""
     try:
-        credentials.identity()
-    except credentials.BadIdentity as error:
+        content_credentials.identity()
+    except content_credentials.BadIdentity as error:
         return [Error(str(error), id="darkroom.E006")]
     return []

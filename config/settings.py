@@ -8,8 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from config import api_look, env, social
-from config.logs import logging_config
+from config import env, social_login
+from config.admin import theme
+from config.api import description
+from config.log_config import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA = Path(env.text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
@@ -51,17 +53,17 @@ if BEHIND_TLS:
     # No host beside this one, such as another below the same domain, can set cookies of these names.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_ENGINE = "accounts.entrance.session_store"
+SESSION_ENGINE = "accounts.sessions.session_store"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "gallery.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "config.middleware.error_pages.csrf_failure"
 # No redirect may ever answer a POST: official clients raise on it or lose the body.
 APPEND_SLASH = False
 
 # -- Apps ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "config.panel.PanelConfig",
+    "config.admin.sites.AdminSiteConfig",
     # A process without pages neither loads the panels nor pays for them, at each start and in memory.
     "django.contrib.admin.apps.SimpleAdminConfig" if PROCESS_ROLE == "work" else "django.contrib.admin",
     "django.contrib.auth",
@@ -84,27 +86,29 @@ INSTALLED_APPS = [
     "accounts",
     "predictions",
     "gallery",
+    "studio",
+    "operations",
     "config.apps.ConfigConfig",
 ]
 MIDDLEWARE = [
-    "config.middleware.RequestIdMiddleware",
-    "config.probes.ProbesMiddleware",
+    "config.middleware.response_headers.RequestIdMiddleware",
+    "config.health.probes.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.pages_only.SessionMiddleware",
-    "config.pages_only.LocaleMiddleware",
-    "config.doors.NetworksMiddleware",
+    "config.middleware.page_only.SessionMiddleware",
+    "config.middleware.page_only.LocaleMiddleware",
+    "config.middleware.restrictions.NetworksMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "config.pages_only.CsrfViewMiddleware",
-    "config.pages_only.AuthenticationMiddleware",
-    "config.pages_only.MessageMiddleware",
-    "config.pages_only.XFrameOptionsMiddleware",
-    "config.middleware.PagePolicyMiddleware",
-    "config.middleware.AddressMiddleware",
+    "config.middleware.page_only.CsrfViewMiddleware",
+    "config.middleware.page_only.AuthenticationMiddleware",
+    "config.middleware.page_only.MessageMiddleware",
+    "config.middleware.page_only.XFrameOptionsMiddleware",
+    "config.middleware.response_headers.PagePolicyMiddleware",
+    "config.middleware.response_headers.AddressMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.entrance.policy.EntranceMiddleware",
+    "accounts.auth.login_middleware.LoginMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "config.doors.DoorsMiddleware",
+    "config.middleware.restrictions.ClosedFeaturesMiddleware",
 ]
 # One cookie fewer to sign and check on every page.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -121,8 +125,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.context.account",
-                "gallery.operations.banner.context",
+                "accounts.context_processors.account",
+                "accounts.site.banner.context",
             ],
         },
     }
@@ -150,11 +154,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.cache_address("DARKROOM_REDIS_URL")
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
-_REDIS = {"BACKEND": "accounts.redis_cache.FallbackRedisCache", "LOCATION": REDIS_URL}
+_REDIS = {"BACKEND": "core.cache.redis_fallback.FallbackRedisCache", "LOCATION": REDIS_URL}
 CACHES: dict[str, dict[str, Any]] = {
     # Strangers make keys in it, one for each public picture that they look at.
     "default": _REDIS if REDIS_URL else {"BACKEND": _MEMORY, "OPTIONS": {"MAX_ENTRIES": 10_000}},
-    # Nothing but counts, which no other keys may drive out: `accounts.counters`.
+    # Nothing but counts, which no other keys may drive out: `core.cache.counters`.
     "counters": {**_REDIS, "KEY_PREFIX": "counters"}
     if REDIS_URL
     else {"BACKEND": _MEMORY, "LOCATION": "counters", "OPTIONS": {"MAX_ENTRIES": 100_000}},
@@ -214,10 +218,10 @@ USE_TZ = True
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 # Django's own, which bounds its work; no house has hashes of any other.
-PASSWORD_HASHERS = ["accounts.hashing.Hasher"]
+PASSWORD_HASHERS = ["accounts.auth.passwords.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "accounts.entrance.passwords.LongEnough"},
+    {"NAME": "accounts.auth.passwords.TranslatedMinimumLength"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -249,14 +253,14 @@ ACCOUNT_EMAIL_VERIFICATION = env.choice(
 ACCOUNT_PREVENT_ENUMERATION = "strict"
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "api", "darkroom", "moderator", "root", "system"]
-ACCOUNT_ADAPTER = "accounts.entrance.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.auth.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
-    "login": "accounts.entrance.forms.LoginForm",
-    "signup": "accounts.entrance.forms.SignupForm",
-    "add_email": "accounts.entrance.forms.AddEmailForm",
-    "change_password": "accounts.entrance.forms.ChangePasswordForm",
+    "login": "accounts.auth.forms.LoginForm",
+    "signup": "accounts.auth.forms.SignupForm",
+    "add_email": "accounts.auth.forms.AddEmailForm",
+    "change_password": "accounts.auth.forms.ChangePasswordForm",
 }
-# What may be guessed, and the work of it, is counted by `accounts.entrance.attempts`; a passkey cannot be.
+# What may be guessed, and the work of it, is counted by `accounts.auth.login_attempts`; a passkey cannot be.
 ACCOUNT_RATE_LIMITS: Any = dict.fromkeys(("login", "login_failed", "change_password", "reauthenticate"))
 MFA_RATE_LIMITS: Any = {"webauthn_login": None}
 ACCOUNT_CHANGE_EMAIL = True
@@ -273,14 +277,14 @@ REGISTRATION = env.registration("DARKROOM_REGISTRATION")
 # Domains of addresses that sign up all the same, or never, beside those that are known to be thrown away.
 EMAIL_DOMAINS_ALLOWED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_ALLOWED")]
 EMAIL_DOMAINS_REFUSED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_REFUSED")]
-MFA_ADAPTER = "accounts.entrance.second_factor.MfaAdapter"
+MFA_ADAPTER = "accounts.auth.second_factor.MfaAdapter"
 MFA_FORMS = {
-    "authenticate": "accounts.entrance.forms.CodeForm",
-    "reauthenticate": "accounts.entrance.forms.CodeAgainForm",
-    "login_webauthn": "accounts.entrance.forms.PasskeyForm",
-    "authenticate_webauthn": "accounts.entrance.forms.PasskeyStepForm",
-    "add_webauthn": "accounts.entrance.forms.AddPasskeyForm",
-    "reauthenticate_webauthn": "accounts.entrance.forms.PasskeyAgainForm",
+    "authenticate": "accounts.auth.forms.CodeForm",
+    "reauthenticate": "accounts.auth.forms.CodeAgainForm",
+    "login_webauthn": "accounts.auth.forms.PasskeyForm",
+    "authenticate_webauthn": "accounts.auth.forms.PasskeyStepForm",
+    "add_webauthn": "accounts.auth.forms.AddPasskeyForm",
+    "reauthenticate_webauthn": "accounts.auth.forms.PasskeyAgainForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -291,10 +295,10 @@ MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_TLS
 # Sends staff without a second factor to set one up before they come to the desk.
 STAFF_TWO_FACTOR = env.boolean("DARKROOM_STAFF_TWO_FACTOR", False)
-SOCIALACCOUNT_ADAPTER = "accounts.entrance.social.SocialAdapter"
-SOCIALACCOUNT_FORMS = {"signup": "accounts.entrance.forms.SocialSignupForm"}
+SOCIALACCOUNT_ADAPTER = "accounts.auth.social_adapter.SocialAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "accounts.auth.forms.SocialSignupForm"}
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-SOCIALACCOUNT_PROVIDERS = social.services("DARKROOM_SOCIAL")
+SOCIALACCOUNT_PROVIDERS = social_login.services("DARKROOM_SOCIAL")
 INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]
 WELCOME_CREDITS = env.integer("DARKROOM_WELCOME_CREDITS", 50, minimum=0, maximum=1_000_000)
 CREDIT_NAME = env.text("DARKROOM_CREDIT_NAME")
@@ -383,17 +387,17 @@ RATE_LIMITS = {
 # -- API -----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.TokenAuthentication",
+        "accounts.tokens.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["predictions.dialects.common.throttle.RateThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["predictions.api_dialects.common.drf_throttle.RateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-SPECTACULAR_SETTINGS = api_look.SPECTACULAR
+SPECTACULAR_SETTINGS = description.SPECTACULAR
 
 # Pages of other origins may call the APIs only where the operator names them, and never with this one's cookies.
 CORS_ORIGINS = env.origins("DARKROOM_CORS_ORIGINS")
@@ -406,10 +410,10 @@ if CORS_ORIGINS:
     CORS_ALLOW_CREDENTIALS = False
     CORS_URLS_REGEX = r"^/(v1|replicate/v1|openai/v1|api)(/|$)"
     CORS_ALLOW_METHODS = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
-    CORS_ALLOW_HEADERS = api_look.CORS_HEADERS
-    CORS_EXPOSE_HEADERS = api_look.CORS_SHOWN
+    CORS_ALLOW_HEADERS = description.CORS_HEADERS
+    CORS_EXPOSE_HEADERS = description.CORS_SHOWN
 
-from config.admin_look import UNFOLD as UNFOLD  # noqa: E402 (data only, kept apart for its length)
+UNFOLD = theme.UNFOLD
 
 _level = env.choice("DARKROOM_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 # A line for every request, but for probes that find all well.

@@ -12,50 +12,39 @@ class GalleryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import allowances, low, throttle
-        from accounts.entrance import barred, history, leading, sessions
-        from accounts.payments import looking, owing
-        from gallery import publish
-        from gallery.leaving import closing, exporting, offering
+        from accounts.auth import blocked_login, login_redirect
+        from core.jobs import scheduler
+        from gallery.items import creation
         from gallery.library import lifetime, trash
-        from gallery.moderation import chores as moderating
-        from gallery.moderation import deeds, removing
-        from gallery.moderation import pages as moderated
-        from gallery.notices import mailing
-        from gallery.provenance import credentials
-        from gallery.search import indexing, vocabulary
-        from gallery.social import liking
-        from gallery.studio import drawn as controls
-        from predictions.cog import drawn
-        from predictions.files import owners
-        from predictions.running import chores
+        from gallery.moderation import case_jobs
+        from gallery.moderation import views as moderation_views
+        from gallery.moderation.effects import bulk_hide, takedown
+        from gallery.privacy import closure, exports
+        from gallery.provenance import content_credentials
+        from gallery.search import indexer, vocabulary
+        from gallery.social import likes
+        from predictions.files import removal
 
-        publish.connect()
-        moderated.connect()
-        removing.connect()
-        chores.register("sign_ins", history.forget_old, every_s=600.0)
-        chores.register("tries", throttle.forget_old, due=throttle.old, every_s=60.0)
-        chores.register("sessions", sessions.forget_old, every_s=3600.0)
-        chores.register("trash", trash.remove_old, due=trash.old, every_s=60.0)
-        chores.register("lifetime", lifetime.step, every_s=600.0)
-        chores.register("search", indexing.step, due=indexing.due)
-        chores.register("words of search", vocabulary.drop_unused, every_s=30.0)
-        chores.register("week", liking.age, due=liking.aged, every_s=60.0)
-        chores.register("payments", looking.step, every_s=300.0)
-        chores.register("payments back", owing.step, due=owing.due, every_s=30.0)
-        chores.register("exports", exporting.step, due=exporting.due, every_s=2.0)
-        chores.register("closures", closing.step, due=closing.due, every_s=30.0)
-        chores.register("mail", mailing.step, due=mailing.due, every_s=1.0)
-        chores.register("old notices", mailing.prune, every_s=3600.0)
-        chores.register("allowances", allowances.step, due=allowances.due_soonest, every_s=5.0)
-        chores.register("low balances", low.step, due=low.due, every_s=10.0, unasked_s=60.0)
-        chores.register("cases of reports", moderating.reports, every_s=60.0)
-        chores.register("cases of findings", moderating.findings, due=moderating.owed_findings, every_s=1.0)
-        chores.register("cases of what is gone", moderating.loose, every_s=60.0)
-        chores.register("pictures of a member", deeds.step, due=deeds.undone)
-        chores.register("credentials", credentials.step, due=credentials.due, every_s=2.0)
-        owners.register(publish.renditions)
-        drawn.is_told_by(controls.controls)
-        owners.register(exporting.owned)
-        barred.offers(offering.export)
-        leading.leads(offering.keeping)
+        creation.connect_signals()
+        moderation_views.connect_signals()
+        takedown.connect_signals()
+        scheduler.register("trash", trash.remove_old, due=trash.old, every_s=60.0)
+        scheduler.register("lifetime", lifetime.run_once, every_s=600.0)
+        scheduler.register("search", indexer.run_once, due=indexer.due)
+        scheduler.register("words of search", vocabulary.drop_unused, every_s=30.0)
+        scheduler.register("week", likes.age, due=likes.aged, every_s=60.0)
+        scheduler.register("exports", exports.run_once, due=exports.due, every_s=2.0)
+        scheduler.register("closures", closure.run_once, due=closure.due, every_s=30.0)
+        scheduler.register("cases of reports", case_jobs.open_for_reports, every_s=60.0)
+        scheduler.register(
+            "cases of findings", case_jobs.open_for_findings, due=case_jobs.owed_findings, every_s=1.0
+        )
+        scheduler.register("cases of what is gone", case_jobs.close_orphans, every_s=60.0)
+        scheduler.register("pictures of a member", bulk_hide.run_once, due=bulk_hide.unfinished)
+        scheduler.register(
+            "credentials", content_credentials.run_once, due=content_credentials.due, every_s=2.0
+        )
+        removal.register_owner(creation.renditions)
+        removal.register_owner(exports.owned)
+        blocked_login.register_way_out(closure.export_option)
+        login_redirect.register_redirect(closure.keep_account_url)

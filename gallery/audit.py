@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db.models import F, Q
 
-from accounts.audit import Breach, in_batches
+from core.db.invariants import Breach, in_batches
 from gallery.models import Item
 from predictions.models import Output, Status
 

@@ -12,26 +12,28 @@ class PredictionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import meters, sanctions, terms
-        from predictions import banned, catalogue, room
-        from predictions.figures import days, looks
-        from predictions.files import owners
-        from predictions.judging import blocked, classifiers, notes
-        from predictions.policy import hits, rules
-        from predictions.running import chores
-        from predictions.upstreams import touching, vault
+        from accounts.credits import limit_usage
+        from accounts.tokens import token_validation
+        from core.jobs import scheduler
+        from predictions.catalogue import lookup
+        from predictions.files import removal
+        from predictions.image_safety import blocklist, classifiers, findings
+        from predictions.lifecycle import bans
+        from predictions.policy import prompt_rules, rule_hits
+        from predictions.submit import quotas
+        from predictions.upstreams import invalidation, key_rotation
+        from predictions.usage import daily, queue_samples
 
-        touching.connect()
-        vault.connect()
-        terms.models_come_from(catalogue.refs)
-        meters.rooms_come_from(room.rooms)
-        rules.connect()
-        blocked.connect()
-        classifiers.connect()
-        banned.connect()
-        owners.register(notes.owned)
-        chores.register("hits", hits.prune, every_s=600.0)
-        chores.register("banned", banned.step, due=banned.owed)
-        chores.register("sanctions", sanctions.lift_ended, due=sanctions.ended, every_s=5.0)
-        chores.register("days", days.step, every_s=60.0)
-        chores.register("looks", looks.step, every_s=looks.EVERY_S)
+        invalidation.connect_signals()
+        key_rotation.register_columns()
+        token_validation.models_come_from(lookup.refs)
+        limit_usage.register_room_usage(quotas.rooms)
+        prompt_rules.connect_signals()
+        blocklist.connect_signals()
+        classifiers.connect_signals()
+        bans.connect_signals()
+        removal.register_owner(findings.owned_files)
+        scheduler.register("hits", rule_hits.prune, every_s=600.0)
+        scheduler.register("banned", bans.run_once, due=bans.owed)
+        scheduler.register("days", daily.run_once, every_s=60.0)
+        scheduler.register("looks", queue_samples.run_once, every_s=queue_samples.EVERY_S)

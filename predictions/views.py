@@ -11,13 +11,13 @@ import hmac
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 
-from accounts import permits
-from accounts.authentication import AccountBarred, authenticate, handed_out
-from accounts.prepared import Prepared
-from predictions.dialects.replicate.endpoint import public
+from accounts.tokens import token_scopes
+from accounts.tokens.authentication import AccountBarred, authenticate, handed_out
+from core.db.prepared import Prepared
+from predictions.api_dialects.replicate.view_wrappers import public
 from predictions.files import media
+from predictions.lifecycle.previews import KEY
 from predictions.models import Output, Prediction, Preview
-from predictions.previews import KEY
 
 MAX_AGE_S = 3600
 _BY_TOKEN = Prepared[Output](
@@ -48,8 +48,8 @@ def is_owner(request: HttpRequest, account_id: int) -> bool:
     """Whether the token that came with the request, or else the session, is this account's."""
     try:
         token = authenticate(request)
-        permits.require(token, permits.READ)
-    except (AccountBarred, permits.NotPermitted):
+        token_scopes.require(token, token_scopes.READ)
+    except (AccountBarred, token_scopes.NotPermitted):
         token = None
     if token is not None:
         return token.account_id == account_id

@@ -18,15 +18,17 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 from httpx._transports import default as httpx_transports
 
-from accounts import announcing, counters, due_rows, site
 from accounts.models import User
-from config import probes
-from gallery.live import watching
-from predictions.dialects.common import rates
-from predictions.judging import blocked, classifiers
+from accounts.site import announcement_cache, site_rules
+from config.health import probes
+from core.cache import counters
+from core.db import due_rows
+from gallery.live import poller
+from predictions.api_dialects.common import rate_limits
+from predictions.image_safety import blocklist, classifiers
 from predictions.models import Version
-from predictions.policy import rules
-from predictions.upstreams import configured
+from predictions.policy import prompt_rules
+from predictions.upstreams import configuration
 from tests import either, emptying, factories, migrated, preloaded
 from tests.kept import new_house
 from tests.settings import move
@@ -48,11 +50,11 @@ gc.set_threshold(50_000, 20, 20)
 httpx_transports.create_ssl_context = kept(httpx_transports.create_ssl_context)
 
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
-configured.STALE_S = 3600.0
-announcing.KEPT_S = 3600.0
-site.KEPT_S = 3600.0
-rules.KEPT_S = 3600.0
-blocked.KEPT_S = 3600.0
+configuration.STALE_S = 3600.0
+announcement_cache.KEPT_S = 3600.0
+site_rules.KEPT_S = 3600.0
+prompt_rules.KEPT_S = 3600.0
+blocklist.KEPT_S = 3600.0
 classifiers.KEPT_S = 3600.0
 # One part deals with all that is due, however busy the machine is; a test of parts says how long they are.
 due_rows.PART_S = 60.0
@@ -133,9 +135,9 @@ def _clean_house(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[N
     _streams.clear()
     cache.clear()
     counters.cache.clear()
-    rates.forget()
-    configured.reset()
-    watching.reset()
+    rate_limits.forget()
+    configuration.reset()
+    poller.reset()
     # Most tests write no file; to remove a folder and make it anew takes longer than many of them.
     if os.path.lexists(settings.MEDIA_ROOT):
         shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)

@@ -18,11 +18,11 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Account, LedgerEntry, User
-from accounts.prepared import Prepared
+from accounts.tokens import api_tokens
+from core.db.prepared import Prepared
 from gallery.models import Item, ShareLink
-from predictions import room
 from predictions.files import uploads
 from predictions.models import (
     HostedModel,
@@ -36,6 +36,7 @@ from predictions.models import (
     Version,
 )
 from predictions.models.prediction import LIVE
+from predictions.submit import quotas
 
 _count = itertools.count(1)
 _ACCOUNT = Prepared[Account](lambda pk: Account.objects.filter(pk=pk)[:1], pk=int)
@@ -94,7 +95,7 @@ def give(user: User, credit: float) -> LedgerEntry:
 
 def make_token(user: User, name: str = "test") -> str:
     """An API token's text."""
-    return tokens.issue(user, name)[1]
+    return api_tokens.issue(user, name)[1]
 
 
 def make_model(owner: str = "acme", name: str = "", **fields: Any) -> HostedModel:
@@ -178,7 +179,7 @@ def make_prediction(
     )
     credits.hold(account.pk, ceiling, prediction.public_id)
     if live:
-        room.recount(account.pk)
+        quotas.recount(account.pk)
     if not live:
         credits.settle(account.pk, prediction.public_id, charge)
     return prediction
@@ -243,7 +244,7 @@ def make_output(prediction: Prediction, *, file: StoredFile | None = None, **fie
         StoredFile.objects.filter(pk__in=[one.pk for one in own]).update(account=prediction.account_id)
     for one in own:
         one.account_id = prediction.account_id
-    room.recount(prediction.account_id)
+    quotas.recount(prediction.account_id)
     return output
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from predictions import lifecycle
+from predictions import lifecycle, tasks
+from predictions.dispatch import provider_lookup
+from predictions.execution import watcher
+from predictions.execution.provider_calls import calls
 from predictions.models import Prediction
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
 from predictions.providers.registry import Registry
-from predictions.running import providers, tasks, watcher
-from predictions.running.calls import calls
 from tests import factories
 
 PICTURE = OutputRef(name="out-0.png", content_type="image/png", address="0")
@@ -88,7 +89,7 @@ def _answer(value: Any) -> Any:
 def use(monkeypatch: pytest.MonkeyPatch, *fakes: FakeProvider) -> None:
     """Let the house know these providers and no others."""
     registry = Registry(fakes)
-    monkeypatch.setattr(providers, "registry", lambda: registry)
+    monkeypatch.setattr(provider_lookup, "registry", lambda: registry)
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def watch_once() -> None:
         if row is None:
             continue
         try:
-            update = asyncio.run(watcher.check(providers.provider(look.provider), look))
+            update = asyncio.run(watcher.check(provider_lookup.provider(look.provider), look))
         except ProviderError:
             lifecycle.look_again(row, 0, seen=False)
             continue

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import psutil
 
-from predictions.fork_server import client
-from predictions.running import plain
+from core.processes import programs
+from core.processes.fork_server import client
 from tests.houses import eventually
 
 
@@ -31,7 +31,7 @@ class Top:
         fd = self.theirs.fileno()
         one = subprocess.Popen(
             client.command(fd),
-            env={**os.environ, **plain.python_path(), **more},
+            env={**os.environ, **programs.python_path(), **more},
             pass_fds=(fd, *fds),
             stdin=subprocess.DEVNULL,
         )

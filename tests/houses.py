@@ -31,7 +31,8 @@ START_S = 300.0
 class House:
     """One installation on a data folder, on SQLite or on the database named; started with `start`.
 
-    It runs what `script/server` runs once everything is installed: `python -m config.server`. The first start finds the
+    It runs what `script/server` runs once everything is installed: `python -m config.server.launcher`. The first
+    start finds the
     static files, and a migrated database unless `bare`.
     """
 
@@ -60,7 +61,7 @@ class House:
         prefab.furnish(self.data, database=not self.bare and "DARKROOM_DATABASE_URL" not in self.env)
         with (self.data / "log").open("a") as log:
             self.process = subprocess.Popen(
-                [PYTHON, "-m", "config.server"],
+                [PYTHON, "-m", "config.server.launcher"],
                 cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         self.said = []

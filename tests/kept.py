@@ -17,20 +17,20 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from accounts import announcing, site
 from accounts.models import Site
-from predictions.judging import blocked, classifiers
-from predictions.policy import rules
+from accounts.site import announcement_cache, site_rules
+from predictions.image_safety import blocklist, classifiers
+from predictions.policy import prompt_rules
 
 Made = TypeVar("Made")
 
 
 def new_house() -> None:
     """What a process keeps of the house is as in a new one."""
-    announcing.keep([])
-    site.keep(Site(pk=1))
-    rules.keep(rules.NONE)
-    blocked.keep(blocked.Blocked())
+    announcement_cache.keep([])
+    site_rules.keep(Site(pk=1))
+    prompt_rules.keep(prompt_rules.NONE)
+    blocklist.keep(blocklist.Blocked())
     classifiers.keep(())
 
 
@@ -46,7 +46,7 @@ class Kept(Generic[Made]):
         for path, content in self.files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        site.forget()
+        site_rules.forget()
         return copy.deepcopy(self.made)
 
 

@@ -28,7 +28,7 @@ from tests import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".pytest_cache" / "migrated"
-BESIDE = ("accounts/record_guard.py",)
+BESIDE = ("accounts/staff/log_triggers.py",)
 """What `migrate` leaves in the schema from elsewhere than migrations."""
 _KEPT_FILES = 4
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from predictions.running import queue
+from predictions.execution import task_queue
 
 
 def mark(file: str, seconds: float = 0.0) -> None:
@@ -21,7 +21,7 @@ def mark(file: str, seconds: float = 0.0) -> None:
 def mark_and_die_acknowledging(file: str) -> None:
     """The first time the worker is killed as it deletes the row; done again, it ends well."""
     if not Path(file).exists():
-        queue.delete = _die  # type: ignore[assignment]
+        task_queue.delete = _die  # type: ignore[assignment]
     mark(file)
 
 

@@ -91,14 +91,15 @@ class House:
 def people(house: House) -> None:
     """Members with credits and tokens, as an operator makes them."""
     code = (
-        "import json; from accounts.models import User; from accounts import credits, tokens, provisioning\n"
+        "import json; from accounts.models import User; from accounts import credits\n"
+        "from accounts.tokens import api_tokens\n"
         f"members = {MEMBERS!r}\nfound = {{}}\n"
         "for name, shown in members.items():\n"
         "    user = User.objects.create_user(username=name, email=name + '@example.org', "
         f"password={PASSWORD!r}, display_name=shown)\n"
         "    user.refresh_from_db()\n"
         "    credits.grant(user.account, 1_284_600_000, reason='for the pictures')\n"
-        "    found[name] = tokens.issue(user, 'pictures')[1]\n"
+        "    found[name] = api_tokens.issue(user, 'pictures')[1]\n"
         "print('TOKENS', json.dumps(found))\n"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A real server: `config.server`, as `script/server` starts it, with a data folder and a port of its own."""
+"""A real server: `config.server.launcher`, as `script/server` starts it, with a data folder and a port of its own."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from tests.houses import START_S, command
 BASE = Path(__file__).resolve().parent.parent
 
 _MEMBER = """
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 user, _ = User.objects.get_or_create(username={name!r})
 credits.grant(ensure_account(user), 1000 * MICRO, reason="test")
-print(tokens.issue(user, "test")[1])
+print(api_tokens.issue(user, "test")[1])
 """
 
 
@@ -44,7 +45,7 @@ class RunningServer:
         prefab.furnish(self.data, database="DARKROOM_DATABASE_URL" not in self.environment)
         with (self.data / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.server"],
+                [sys.executable, "-m", "config.server.launcher"],
                 cwd=BASE,
                 env=self.environment,
                 stdout=subprocess.PIPE,

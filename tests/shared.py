@@ -20,12 +20,13 @@ LOOPBACK_KEY, SECOND_KEY = "LOOPBACK_KEY", "SECOND_KEY"
 
 
 _CALLER = """
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 user, _ = User.objects.get_or_create(username="caller")
 credits.grant(ensure_account(user), 1000 * MICRO, reason="test", reference="houses")
-answer = tokens.issue(user, "houses")[1]
+answer = api_tokens.issue(user, "houses")[1]
 """
 
 

@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from predictions.running.supervisor import Part, Supervisor
+from core.processes.supervisor import Part, Supervisor
 
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from predictions.running import leash
+from core.processes import pdeathsig
 here = Path({here!r})
 def mark(name, pid=None):
     with (here / name).open("a") as file:
@@ -29,7 +29,7 @@ def forever():
     # Shortly: a signal that comes as a sleep begins is only heard of when it ends.
     while True:
         time.sleep(0.5)
-leash.arm()
+pdeathsig.arm()
 """
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client, override_settings
 
 from accounts.models import User
-from gallery.shares import making
+from gallery.shares import share_links
 from predictions.models import Version
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -76,7 +76,7 @@ def test_a_picture_may_be_kept_by_the_browser_as_before(alice: User, client: Cli
 
 def test_nobody_keeps_a_copy_of_what_a_password_locks(alice: User, client: Client) -> None:
     item = picture_item(alice)
-    locked, free = making.share(item, alice, password="a quiet red lamp"), making.share(item, alice)
+    locked, free = share_links.share(item, alice, password="a quiet red lamp"), share_links.share(item, alice)
     client.post(f"/s/{locked.token}/open/", {"password": "a quiet red lamp"})
     opened = client.get(f"/s/{locked.token}/")
     assert "no-store" in opened["Cache-Control"]

@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Account, ApiToken, Plan, User
+from accounts.tokens import api_tokens
 from tests import factories
 
 Bearer = Callable[[User], dict[str, str]]
@@ -118,13 +119,13 @@ def test_a_token_is_made_listed_and_revoked(client: Client, alice: User, bearer:
     made = client.post("/api/tokens", {"name": "phone"}, content_type="application/json", headers=headers)
     assert (made.status_code, made["Cache-Control"]) == (201, "no-store")
     plain = made.json()["token"]
-    found = tokens.look_up(plain)
+    found = api_tokens.look_up(plain)
     assert found is not None and found.name == "phone"
     listed = client.get("/api/tokens", headers=headers)
     assert [row["name"] for row in listed.json()["results"]] == ["phone", "test"]
     assert plain not in listed.content.decode() and found.digest not in listed.content.decode()
     assert client.delete(f"/api/tokens/{found.pk}", headers=headers).status_code == 204
-    assert tokens.look_up(plain) is None
+    assert api_tokens.look_up(plain) is None
 
 
 @pytest.mark.parametrize(
@@ -165,10 +166,10 @@ def test_a_body_of_twenty_megabytes_is_too_large(client: Client, alice: User, be
 def test_a_stranger_cannot_revoke_my_token(
     client: Client, alice: User, charlie: User, bearer: Bearer
 ) -> None:
-    row, plain = tokens.issue(alice, "mine")
+    row, plain = api_tokens.issue(alice, "mine")
     answer = client.delete(f"/api/tokens/{row.pk}", headers=bearer(charlie))
     assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
-    assert tokens.look_up(plain) is not None
+    assert api_tokens.look_up(plain) is not None
 
 
 def test_a_session_needs_the_csrf_token_to_change_things(alice: User) -> None:

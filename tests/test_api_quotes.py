@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import allowances, credits, maintenance, site, tokens
+from accounts import credits
+from accounts.credits import allowances
 from accounts.models import MICRO, LedgerEntry, Plan, User
-from gallery.leaving import closing
+from accounts.site import maintenance_mode, site_rules
+from accounts.tokens import api_tokens
+from gallery.privacy import closure
 from predictions import availability
 from predictions.models import Prediction, Version
 from tests import factories
@@ -96,14 +99,14 @@ def test_a_visitor_gets_no_quote(client: Client) -> None:
 
 
 def test_it_tells_what_the_tokens_own_limit_would_say(client: Client, alice: User, several: Version) -> None:
-    _token, plain = tokens.issue(alice, "shop", day_limit=500_000)
+    _token, plain = api_tokens.issue(alice, "shop", day_limit=500_000)
     body = ask(client, {"Authorization": f"Bearer {plain}"}, several.pk, prompt="a lighthouse").json()
     assert (body["ceiling"], body["enough"], body["balance"]) == (600_000, False, 100 * MICRO)
     assert "0.50 credits a day" in body["objection"]
 
 
 def test_it_refuses_a_model_that_the_token_may_not_use(client: Client, alice: User, several: Version) -> None:
-    _token, plain = tokens.issue(alice, "shop", allowed_models=[factories.make_model().ref])
+    _token, plain = api_tokens.issue(alice, "shop", allowed_models=[factories.make_model().ref])
     answer = ask(client, {"Authorization": f"Bearer {plain}"}, several.pk, prompt="a lighthouse")
     assert answer.status_code == 422 and several.model.ref in answer.json()["detail"]
 
@@ -171,7 +174,7 @@ def test_an_account_that_is_to_be_deleted_is_told_no_price(
     client: Client, alice: User, bearer: Bearer, several: Version
 ) -> None:
     headers = bearer(alice)
-    closing.ask(alice)
+    closure.request_closure(alice)
     quoted = ask(client, headers, several.pk, prompt="a lighthouse")
     created = client.post(
         "/v1/predictions",
@@ -187,10 +190,10 @@ def test_a_house_in_maintenance_says_when_to_ask_for_a_price_again(
     client: Client, alice: User, bearer: Bearer, several: Version
 ) -> None:
     headers = bearer(alice)
-    site.change(maintenance=True)
+    site_rules.change(maintenance=True)
     quoted = ask(client, headers, several.pk, prompt="a lighthouse")
     assert quoted.status_code == 503
-    assert quoted.headers["Retry-After"] == str(maintenance.RETRY_AFTER_S)
+    assert quoted.headers["Retry-After"] == str(maintenance_mode.RETRY_AFTER_S)
 
 
 def test_it_counts_the_allowance_that_the_account_is_owed_as_the_create_itself_would(

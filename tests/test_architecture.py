@@ -14,10 +14,10 @@ pytestmark = pytest.mark.usefixtures("product_source")
 LIFECYCLE = ("predictions/lifecycle",)
 # They write columns of the same name of their own rows: of purchases, and of accounts.
 OTHER_STATUSES = (
-    "accounts/payments", "accounts/sanctions", "accounts/suspending", "accounts/made_data", "gallery/leaving",
+    "accounts/billing", "accounts/staff/sanctions.py", "accounts/staff/suspensions.py", "gallery/privacy",
 )  # fmt: skip
-MADE_UP = "predictions/made_data.py"
-"""Writes history that is made up, all of it ended, in bulk; only `manage.py demo` calls it, in an empty house."""
+MADE_UP = "config/demo/"
+"""Writes history that is made up, all of it ended, in bulk; only `manage.py demo` calls it, in an empty database."""
 
 
 def test_it_changes_the_status_of_a_prediction_in_lifecycle_alone() -> None:
@@ -32,36 +32,34 @@ def test_it_makes_predictions_in_submit_and_lifecycle_alone() -> None:
 
 
 def test_it_writes_balances_in_credits_alone() -> None:
-    owners = ("accounts/credits/",)
+    owners = ("accounts/credits/", MADE_UP)
     assert [line for one in sources() for line in rules.column_writes(one, {"balance", "held"}, owners)] == []
 
 
 def test_it_writes_debts_in_credits_alone() -> None:
-    owners, columns = ("accounts/credits/",), {"to_take_back", "taken_back", "allowance_ended_upto"}
-    found = [
-        line
-        for one in sources()
-        for line in rules.column_writes(one, columns, (*owners, "accounts/made_data"))
-    ]
+    owners, columns = ("accounts/credits/", MADE_UP), {"to_take_back", "taken_back", "allowance_ended_upto"}
+    found = [line for one in sources() for line in rules.column_writes(one, columns, owners)]
     found += [line for one in sources() for line in rules.constructions(one, "EndedAllowance", owners)]
     # What is owed to a buyer, in money, is another column of that name.
-    money = (*owners, "accounts/payments/")
+    money = (*owners, "accounts/billing/")
     assert found + [line for one in sources() for line in rules.column_writes(one, {"owed"}, money)] == []
 
 
 def test_it_writes_the_ledger_in_credits_alone() -> None:
-    owners = ("accounts/credits/",)
+    owners = ("accounts/credits/", MADE_UP)
     assert [line for one in sources() for line in rules.constructions(one, "LedgerEntry", owners)] == []
 
 
 def test_it_counts_what_tokens_spend_in_credits_alone() -> None:
     # What is spent at upstreams is another column of that name, with an owner of its own.
-    owner = ("accounts/credits/", "predictions/upstreams/spending.py")
+    owner = ("accounts/credits/", "predictions/upstreams/run_records.py")
     limits = {"spent", "day_limit", "month_limit", "total_limit"}
     found = [line for one in sources() for line in rules.constructions(one, "TokenSpending", owner)]
     # A token that is being made has spent nothing yet.
     found += [
-        line for one in sources() for line in rules.column_writes(one, limits, (*owner, "accounts/tokens.py"))
+        line
+        for one in sources()
+        for line in rules.column_writes(one, limits, (*owner, "accounts/tokens/api_tokens.py"))
     ]
     assert found == []
 
@@ -76,7 +74,7 @@ def test_it_writes_stored_files_in_media_alone() -> None:
 
 def test_it_counts_what_accounts_take_up_in_room_alone() -> None:
     columns = {"stored_bytes", "upload_bytes", "input_bytes", "output_bytes"}
-    owner = ("predictions/room.py",)
+    owner = ("predictions/submit/quotas.py",)
     found = [line for one in sources() for line in rules.column_writes(one, columns, owner)]
     found += [line for one in sources() for line in rules.constructions(one, "AccountUsage", owner)]
     assert found == []
@@ -94,7 +92,7 @@ def test_it_writes_the_states_of_upstreams_keys_in_circuits_alone() -> None:
 
 
 def test_it_writes_what_was_sent_to_upstreams_in_spending_alone() -> None:
-    owners = ("predictions/upstreams/spending.py", MADE_UP)
+    owners = ("predictions/upstreams/run_records.py", MADE_UP)
     for model in ("UpstreamRun", "UpstreamDay"):
         assert [line for one in sources() for line in rules.constructions(one, model, owners)] == []
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts import credits
 from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item
-from predictions.audit_files import GRACE, SWEEP_GRACE
+from predictions.audit.stored_files import GRACE, SWEEP_GRACE
 from predictions.files import media, removal
 from predictions.models import Delivery, Output, Prediction, Status, StoredFile
 from tests import factories
@@ -272,18 +272,18 @@ def test_it_repairs_no_money(alice: User) -> None:
 def test_it_reports_no_suspect_that_is_well_when_read_again(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from accounts import audit as accounts_audit
-    from accounts import audit_ledger
+    from accounts.audit import account_lock, ledger_rows
+    from accounts.audit import checks as accounts_audit
 
     sql("UPDATE accounts_account SET balance = balance + 7 WHERE id = %s", alice.account_id)
-    real, asked = audit_ledger.under_lock, []
+    real, asked = account_lock.under_lock, []
 
     def mended_meanwhile(account_id: int, ask: Callable[[], Any]) -> Any:
         asked.append(account_id)
         sql("UPDATE accounts_account SET balance = %s WHERE id = %s", 100 * MICRO, alice.account_id)
         return real(account_id, ask)
 
-    monkeypatch.setattr(audit_ledger, "under_lock", mended_meanwhile)
+    monkeypatch.setattr(ledger_rows, "under_lock", mended_meanwhile)
     assert list(accounts_audit.breaches()) == []
     assert asked == [alice.account_id]
 
@@ -299,7 +299,7 @@ def test_it_reads_in_batches(
 
 
 def test_the_batches_miss_nothing(db: None) -> None:
-    from accounts.audit import in_batches
+    from core.db.invariants import in_batches
 
     made = [factories.make_user(f"member{number}").account_id for number in range(7)]
     for size in (1, 2, 7, 8):

@@ -14,13 +14,13 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sanctions
 from accounts.models import Membership, User
-from accounts.organizations import founding
-from gallery.leaving import closing
+from accounts.organizations import management
+from accounts.staff import sanctions
+from core.clock import after
 from gallery.models import Closure, Item
-from gallery.moderation import banned
-from predictions.clock import after
+from gallery.moderation.effects import ban_effects
+from gallery.privacy import closure
 from predictions.files import uploads
 from tests import factories
 from tests.gallery import secrets_of_alice
@@ -141,9 +141,9 @@ def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:
 def test_what_whoever_deleted_their_account_made_for_an_organisation_still_opens(
     alice: User, bob: User
 ) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     bob.refresh_from_db()
     item = factories.make_item(bob)
     upload, run = factories.make_upload(bob), factories.make_prediction(bob, status="succeeded")
@@ -156,9 +156,9 @@ def test_what_whoever_deleted_their_account_made_for_an_organisation_still_opens
         + urlencode({"owner": club.name, "expiry": ends, "signature": signature}),
         f"/v1/streams/{run.stream_token}",
     ]
-    closing.ask(bob)
+    closure.request_closure(bob)
     Closure.objects.update(due_at=after(-1))
-    while closing.step():
+    while closure.run_once():
         pass
     bob.refresh_from_db()
     assert bob.erased_at is not None and not bob.is_active
@@ -177,19 +177,19 @@ def test_her_public_pictures_stay_unless_the_moderator_hides_them(alice: User, b
     )
     his = factories.make_item(bob, visibility="public")
     first = sanctions.ban(alice, None, "Spam.")
-    while banned.step():
+    while ban_effects.run_once():
         pass
     assert Client().get(f"/gallery/{shown.public_id}/").status_code == 200
     sanctions.lift(first, None, "A mistake.")
     second = sanctions.ban(alice, None, "Spam again.", hide_public=True)
-    while banned.step():
+    while ban_effects.run_once():
         pass
     for item in (shown, unlisted):
         assert Client().get(f"/gallery/{item.public_id}/").status_code == 404
     assert Client().get(f"/gallery/{his.public_id}/").status_code == 200
     assert Item.objects.get(pk=private.pk).hidden_at is None
     sanctions.lift(second, None, "A mistake.")
-    while banned.step():
+    while ban_effects.run_once():
         pass
     for item in (shown, unlisted):
         assert Client().get(f"/gallery/{item.public_id}/").status_code == 200

@@ -10,16 +10,21 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 
-from accounts import allowances, credits, low, sanctions, site, staff
+from accounts import credits
+from accounts.credits import allowances
 from accounts.models import MICRO, Account, Notice, Plan, Sanction, User
-from gallery.leaving import exporting
+from accounts.notifications import low_balance
+from accounts.site import site_rules
+from accounts.staff import groups, sanctions
+from core.clock import after
 from gallery.library import lifetime, trash
 from gallery.models import Case, Evidence, Export, Item, Report
-from gallery.moderation import banned as hiding
-from gallery.moderation import cases, chores, deeds, evidence, removing, sent
-from predictions import banned, lifecycle
-from predictions.clock import after
+from gallery.moderation import case_jobs, cases, evidence, upload_cases
+from gallery.moderation.effects import ban_effects, bulk_hide, takedown
+from gallery.privacy import exports
+from predictions import lifecycle
 from predictions.files import media
+from predictions.lifecycle import bans
 from predictions.models import Phase, Prediction, RuleHit, Version
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -54,7 +59,7 @@ def breaks(patch: pytest.MonkeyPatch, owner: Any, name: str, on: Callable[..., b
 
 @pytest.fixture
 def moderator(db: None) -> User:
-    staff.sync()
+    groups.sync()
     return factories.make_staff("mod")
 
 
@@ -70,21 +75,21 @@ def test_allowances_are_given_to_all_others(people: list[User], monkeypatch: pyt
         credits.set_plan(account, plan)
     Account.objects.update(allowance_until=None, allowance_period="", balance=F("balance"))
     breaks(monkeypatch, allowances, "_look_again", lambda account, *_rest: account.pk == accounts[0].pk)
-    turns(allowances.step)
+    turns(allowances.run_once)
     assert set(allowances.due()) == {accounts[0]}
 
 
 def test_all_others_are_told_that_credits_run_low(
     people: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.change(low_balance=5 * MICRO)
-    low.begin_anew()
+    site_rules.change(low_balance=5 * MICRO)
+    low_balance.begin_anew()
     for user in people:
         with transaction.atomic():
             credits.hold(user.account_id or 0, 8 * MICRO, f"job-{user.pk}")
-    breaks(monkeypatch, low.telling, "tell", lambda user, *_rest: user == people[0])
-    turns(low.step)
-    assert {notice.user for notice in Notice.objects.filter(kind=low.KIND)} == set(people[1:])
+    breaks(monkeypatch, low_balance.notices, "notify", lambda user, *_rest: user == people[0])
+    turns(low_balance.run_once)
+    assert {notice.user for notice in Notice.objects.filter(kind=low_balance.KIND)} == set(people[1:])
 
 
 @pytest.mark.parametrize("what", ["deed", "ban"])
@@ -94,12 +99,12 @@ def test_pictures_of_all_other_members_are_hidden(
     items = [picture_item(user, "picture", visibility="public") for user in people]
     for user in people:
         if what == "deed":
-            deeds.hide_all(user, moderator, "spam")
+            bulk_hide.hide_all(user, moderator, "spam")
         else:
             sanctions.ban(user, moderator, "spam", hide_public=True)
-    module = deeds if what == "deed" else hiding
-    breaks(monkeypatch, module.showing, "follow", lambda ids: items[0].pk in ids)
-    turns(module.step)
+    module = bulk_hide if what == "deed" else ban_effects
+    breaks(monkeypatch, module.visibility, "propagate", lambda ids: items[0].pk in ids)
+    turns(module.run_once)
     assert set(Item.objects.filter(hidden_at__isnull=True)) == {items[0]}
 
 
@@ -110,7 +115,7 @@ def test_work_of_all_others_who_are_banned_ends(
     for user in people:
         sanctions.ban(user, moderator, "spam")
     breaks(monkeypatch, lifecycle, "cancel", lambda public_id: public_id == made[0].public_id)
-    turns(banned.step)
+    turns(bans.run_once)
     assert set(Prediction.objects.exclude(phase=Phase.ENDED)) == {made[0]}
     assert Sanction.objects.filter(work_owed=True).exists()
 
@@ -123,7 +128,7 @@ def test_all_other_findings_become_cases(people: list[User], monkeypatch: pytest
             prediction=item.output.prediction.public_id, output_index=item.output.index, case_owed=True,
         )  # fmt: skip
     breaks(monkeypatch, cases, "flag", lambda item: item == items[0])
-    turns(chores.findings)
+    turns(case_jobs.open_for_findings)
     assert set(Case.objects.values_list("item", flat=True)) == {item.pk for item in items[1:]}
 
 
@@ -133,7 +138,7 @@ def test_all_other_reports_become_cases(people: list[User], monkeypatch: pytest.
         for user in people
     ]
     breaks(monkeypatch, cases, "join", lambda report: report == reports[0])
-    turns(chores.reports)
+    turns(case_jobs.open_for_reports)
     assert set(Report.objects.filter(case__isnull=True)) == {reports[0]}
 
 
@@ -141,14 +146,14 @@ def test_all_other_evidence_is_sealed_and_forgotten_in_time(
     people: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evidence, "_stuck", {})
-    rows = [removing.remove(factories.make_item(user), None, "so") for user in people]
+    rows = [takedown.remove(factories.make_item(user), None, "so") for user in people]
     first, *others = [row.pk for row in rows if row is not None]
     with monkeypatch.context() as patch:
         breaks(patch, evidence, "seal", lambda row: row.pk == first)
         turns(evidence.seal_some)
     assert set(Evidence.objects.filter(sealing_owed=True)) == {Evidence.objects.get(pk=first)}
     Evidence.objects.update(sealed_until=after(-60), sealing_owed=False)
-    breaks(monkeypatch, evidence.record, "write", lambda _by, _what, row: row.pk == first)
+    breaks(monkeypatch, evidence.audit_log, "write", lambda _by, _what, row: row.pk == first)
     turns(evidence.forget_old)
     assert set(Evidence.objects.filter(gone_at__isnull=True)) == {Evidence.objects.get(pk=first)}
     assert len(others) == 2
@@ -166,7 +171,7 @@ def test_what_all_other_decided_files_look_like_is_forgotten(
     ]  # fmt: skip
     lost = rows[0].look_id
     breaks(monkeypatch, media, "doom", lambda files: lost in [file.pk for file in files])
-    turns(sent.forget_looks)
+    turns(upload_cases.forget_looks)
     assert set(Case.objects.filter(look__isnull=False)) == {rows[0]}
 
 
@@ -177,7 +182,7 @@ def test_old_pictures_of_all_others_leave(people: list[User], monkeypatch: pytes
         lifetime.choose(user, 7)
     account = factories.account_of(people[0])
     breaks(monkeypatch, trash, "move_ids", lambda moved, _ids: moved == account)
-    turns(lifetime.step)
+    turns(lifetime.run_once)
     assert set(Item.objects.filter(trashed_at__isnull=True).values_list("user", flat=True)) == {people[0].pk}
 
 
@@ -189,8 +194,8 @@ def test_all_other_old_exports_are_removed(people: list[User], monkeypatch: pyte
         )
         for user in people
     ]  # fmt: skip
-    breaks(monkeypatch, exporting, "remove", lambda export: export == rows[1])
-    turns(exporting.step)
+    breaks(monkeypatch, exports, "remove", lambda export: export == rows[1])
+    turns(exports.run_once)
     assert set(Export.objects.filter(state=Export.State.READY)) == {rows[1]}
 
 
@@ -199,4 +204,4 @@ def test_a_row_that_breaks_leaves_the_chore_idle(people: list[User], monkeypatch
     credits.set_plan(account, Plan.objects.create(name="plan", allowance=5, allowance_every=Plan.Every.DAY))
     Account.objects.update(allowance_until=None)
     breaks(monkeypatch, allowances, "_look_again", lambda *_all: True)
-    assert not allowances.step() and set(allowances.due()) == {account}
+    assert not allowances.run_once() and set(allowances.due()) == {account}

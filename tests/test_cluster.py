@@ -101,7 +101,7 @@ def test_a_killed_web_server_refuses_nobody(running: House) -> None:
 
 def second_server(**env: str) -> subprocess.CompletedProcess[str]:
     """What another server says before it gives up."""
-    command = [sys.executable, "-m", "config.server"]
+    command = [sys.executable, "-m", "config.server.launcher"]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -10,18 +10,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Sum
 
-from accounts import first_admin
 from accounts.models import AuditEntry, LedgerEntry, Membership, Sanction, User
-from gallery import made_month
+from accounts.staff import first_admin
+from config.demo import scenario
 from gallery.models import Case, Evidence, Item
-from gallery.moderation import deciding
-from gallery.operations import figures as desk
-from gallery.operations.period import Period
-from predictions import figures
+from gallery.moderation import decisions
+from operations.dashboard import totals as desk
+from operations.dashboard.periods import Period
 from predictions.models import Prediction, UpstreamRun
+from predictions.usage import daily
 from tests import factories
 
-TINY = made_month.Scale(14, 60, 1, 40, 6, made_month.timedelta(hours=6))
+TINY = scenario.Scale(14, 60, 1, 40, 6, scenario.timedelta(hours=6))
 
 
 def run(**options: Any) -> str:
@@ -33,7 +33,7 @@ def run(**options: Any) -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_made_up_house_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made_month, "SMALL", TINY)
+    monkeypatch.setattr(scenario, "SMALL", TINY)
     assert "None of it is real" in run()
     out = io.StringIO()
     call_command("audit", stdout=out)
@@ -54,10 +54,10 @@ def test_a_made_up_house_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     review = Case.objects.filter(kind="review", decided_at__isnull=True).first()
     if review is not None:
         ada = User.objects.get(username="ada.moderates")
-        assert deciding.decide(review.pk, ada, deciding.Verdict("publish")).done["published"]
+        assert decisions.decide(review.pk, ada, decisions.Verdict("publish")).done["published"]
     # What the desk sums up of days is what the ledger has.
-    today = figures.today()
-    period = Period("dates", today - figures.today().resolution * 40, today, today)
+    today = daily.today()
+    period = Period("dates", today - daily.today().resolution * 40, today, today)
     captured = LedgerEntry.objects.aggregate(s=Sum("captured"))["s"]
     assert desk.credits_of(period).total["spent"] == captured
     assert not any(user.has_usable_password() for user in User.objects.all())
@@ -72,7 +72,7 @@ def test_it_refuses_where_there_are_members(alice: User) -> None:
 
 @pytest.mark.django_db
 def test_a_house_that_has_just_been_started_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made_month, "make", lambda **options: {"members": 3})
+    monkeypatch.setattr(scenario, "make", lambda **options: {"members": 3})
     assert first_admin.create() is not None
     assert "Made up: 3 members" in run()
     factories.make_prediction(User.objects.get())

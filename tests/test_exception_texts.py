@@ -15,46 +15,46 @@ FOR_PEOPLE = {
     "BadNumber", "BadRules", "BadTerm", "CannotDo", "CannotGive", "CannotImport", "CannotIssue", "CannotRedeem",
     "CannotSend", "CannotStand", "ChangedMeanwhile", "Exceeds", "HttpError", "NoSuchSize", "NotADataUri",
     "NotAPattern", "NotAPicture", "NotAnAmount", "NotCog", "NotCut", "NotFetched", "NotKept", "NotPaidBack",
-    "NotTaken", "NotYourRole", "Refusal", "TagTooLong", "TooManyTests", "Unreadable", "Unusable", "_Trouble",
+    "ExplainedDenial", "NotTaken", "NotYourRole", "Refusal", "TagTooLong", "TooManyTests", "Unreadable",
+    "Unusable", "_Trouble",
 }  # fmt: skip
 """Classes whose text is written for people: a sentence, or the end of one, in words of ours."""
 
 TERMINAL = (
     "accounts/management/", "predictions/management/", "gallery/management/", "config/management/",
-    "config/checks.py", "config/deployment.py", "config/env.py", "config/server.py",
+    "config/checks.py", "config/health/readiness.py", "config/env.py", "config/server/launcher.py",
     "engine/local/config/settings_file.py", "engine/local/__main__.py",
-    "predictions/running/providers.py", "gallery/provenance/credentials.py",
+    "predictions/dispatch/provider_lookup.py", "gallery/provenance/content_credentials.py",
 )  # fmt: skip
 """Read by who starts the server, in a terminal, or by the checks of its settings."""
 
 OPERATORS = {
     # On the desk, where staff set up what they are told is wrong.
-    "predictions/admin_judging.py": {"Down"},
-    "predictions/admin_upstream_forms.py": {"BadSetting"},
-    "predictions/admin_upstream_health.py": {"NoKeyFits"},
-    "predictions/cog/reading.py": {"ValueError"},
-    "predictions/policy/matching.py": {"error"},
+    "predictions/admin/image_safety.py": {"ClassifierDown"},
+    "predictions/admin/upstream_forms.py": {"BadSetting"},
+    "operations/upstream_health.py": {"NoKeyFits"},
+    "predictions/catalogue/cog_schema.py": {"ValueError"},
+    "predictions/policy/matcher.py": {"error"},
     # In the audit log.
-    "accounts/payments/buying.py": {"ProviderError"},
-    "accounts/payments/owing.py": {"ProviderError"},
-    "accounts/payments/paying_back.py": {"ProviderError"},
-    "accounts/payments/stripe_api.py": {"StripeError"},
+    "accounts/billing/orders.py": {"ProviderError"},
+    "accounts/billing/refunds.py": {"ProviderError"},
+    "accounts/billing/stripe_api.py": {"StripeError"},
     # In a ProviderError, a Down or a DeliveryAttempt: for operators, in words of ours beside the class.
-    "predictions/judging/asking.py": {"Exception", "NoKeyFits"},
+    "predictions/image_safety/classifier_client.py": {"Exception", "NoKeyFits"},
     "predictions/providers/embedded.py": {"TransportError"},
-    "predictions/providers/upstream/api.py": {"BaseException"},
-    "predictions/providers/upstream/fetching.py": {"TROUBLES"},
-    "predictions/providers/upstream/provider.py": {"Broken", "Unsent"},
+    "predictions/providers/replicate/api_client.py": {"BaseException"},
+    "predictions/providers/replicate/downloads.py": {"TROUBLES"},
+    "predictions/providers/replicate/provider.py": {"Broken", "Unsent"},
     # In the row of a run or of a key, or in a variable that is logged.
-    "predictions/running/starting.py": {"ProviderError"},
-    "predictions/running/collecting.py": {"BaseException"},
+    "predictions/execution/starts.py": {"ProviderError"},
+    "predictions/execution/result_files.py": {"BaseException"},
     "predictions/upstreams/circuits.py": {"ProviderError"},
-    "predictions/upstreams/spending.py": {"ProviderError"},
-    "gallery/leaving/exporting.py": {"Exception"},
-    "gallery/notices/mailing.py": {"Exception"},
+    "predictions/upstreams/run_records.py": {"ProviderError"},
+    "gallery/privacy/exports.py": {"Exception"},
+    "accounts/notifications/mail_queue.py": {"Exception"},
     # From a child process to its parent, which logs it.
-    "predictions/files/picture_child.py": {"Exception", "_TooManyPixels"},
-    "gallery/provenance/sign_child.py": {"Exception"},
+    "predictions/files/probe_worker.py": {"Exception", "_TooManyPixels"},
+    "gallery/provenance/c2pa_signer.py": {"Exception"},
     # On the standard error of a service; members get a sentence of Refusal.
     "engine/local/models/video_clips.py": {"KeyError, OSError, RuntimeError, TypeError, ValueError"},
     "engine/local/models/loader.py": {"BaseException", "TypeError, ValueError"},
@@ -65,9 +65,9 @@ OPERATORS = {
     # Asked what it is, and told to nobody.
     "engine/server/painter_child.py": {"Exception"},
     "engine/local/pipeline_worker.py": {"Exception"},
-    "predictions/delivery/reasons.py": {"BaseException"},
+    "predictions/webhooks/failure_reasons.py": {"BaseException"},
     # Django leads back to the list without it.
-    "accounts/desk.py": {"OverflowError"},
+    "core/admin/model_admins.py": {"OverflowError"},
 }
 """Files in which the text of these exceptions goes to operators alone, or to nobody."""
 

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from config import file_modes
+from config import file_permissions
 
 BASE = Path(__file__).resolve().parent.parent
 
@@ -35,33 +35,33 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_it_closes_what_an_earlier_version_left_open(old: Path) -> None:
-    file_modes.restrict(old)
+    file_permissions.restrict(old)
     assert open_to_others(old) == []
 
 
 def test_it_goes_on_where_a_walk_was_cut_short(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = old / "media" / "ab" / "one.png"
-    whole = file_modes._close
+    whole = file_permissions._close
 
     def killed(path: Path) -> None:
         if path == left:
             raise KeyboardInterrupt
         whole(path)
 
-    monkeypatch.setattr(file_modes, "_close", killed)
+    monkeypatch.setattr(file_permissions, "_close", killed)
     with pytest.raises(KeyboardInterrupt):
-        file_modes.restrict(old)
+        file_permissions.restrict(old)
     assert str(left) in open_to_others(old)
     monkeypatch.undo()
-    file_modes.restrict(old)
+    file_permissions.restrict(old)
     assert open_to_others(old) == []
 
 
 def test_it_walks_through_a_folder_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file_modes.restrict(old)
+    file_permissions.restrict(old)
     walked: list[Path] = []
-    monkeypatch.setattr(file_modes, "_below", lambda folder: walked.append(folder) or ())
-    file_modes.restrict(old)
+    monkeypatch.setattr(file_permissions, "_below", lambda folder: walked.append(folder) or ())
+    file_permissions.restrict(old)
     assert walked == []
 
 
@@ -74,13 +74,13 @@ def test_it_closes_pictures_that_lie_behind_a_link(
         path.chmod(mode)
     (old / "uploads").symlink_to(disk)
     (old / "nowhere").symlink_to(old / "gone")
-    file_modes.restrict(old)
+    file_permissions.restrict(old)
     assert open_to_others(disk) == []
 
 
 def test_a_folder_that_everybody_writes_to_stays_as_it_is_but_our_files_do_not(old: Path) -> None:
     old.chmod(0o1777)
-    file_modes.restrict(old)
+    file_permissions.restrict(old)
     assert open_to_others(old) == [str(old)]
 
 
@@ -90,7 +90,7 @@ def test_what_belongs_to_another_user_stays_as_it_is(old: Path) -> None:
     theirs.write_bytes(b"x")
     theirs.chmod(0o644)
     os.chown(theirs, 12345, 12345)
-    file_modes.restrict(old)
+    file_permissions.restrict(old)
     assert open_to_others(old) == [str(old), str(theirs)]
 
 
@@ -100,7 +100,7 @@ def test_it_closes_the_files_of_a_database_that_lies_elsewhere(
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "house.sqlite3"
     elsewhere.write_bytes(b"x")
     elsewhere.chmod(0o644)
-    file_modes.restrict(old, elsewhere, Path(f"{elsewhere}-wal"))
+    file_permissions.restrict(old, elsewhere, Path(f"{elsewhere}-wal"))
     assert open_to_others(elsewhere) == []
 
 

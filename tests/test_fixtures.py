@@ -19,7 +19,8 @@ from accounts.models import MICRO, Account, ApiToken, User
 from config.management.commands import fixtures as command
 from engine.fixtures import BY_ROLE, NAMES
 from engine.models import served
-from predictions import availability, catalogue, fixtures
+from predictions import availability
+from predictions.catalogue import conformance_models, lookup
 from predictions.models import HostedModel, Price, Version
 from tests import factories
 from tests.file_server import FileServer
@@ -56,7 +57,7 @@ def test_it_writes_what_a_suite_needs_for_its_owner_alone(mode: Any, paper: Path
     assert found["base_url"] == "http://127.0.0.1:8123"
     assert stat.S_IMODE(paper.stat().st_mode) == 0o600
     for role, ref in found["models"].items():
-        version = catalogue.find_version(ref)
+        version = lookup.find_version(ref)
         assert version is not None and version.model.ref == BY_ROLE[role]
 
 
@@ -90,13 +91,13 @@ def test_a_lost_file_gets_new_tokens_and_the_old_ones_run_out_in_the_end(
 ) -> None:
     first = made(paper)["tokens"]
     # The models are there by now, and stay as they are.
-    monkeypatch.setattr(catalogue, "load", lambda *_given: None)
+    monkeypatch.setattr(lookup, "load", lambda *_given: None)
     monkeypatch.setattr(command, "TOKENS_KEPT", 4)
     for _ in range(5):
         paper.unlink()
         last = made(paper)["tokens"]
     assert set(first.values()).isdisjoint(last.values())
-    for username in fixtures.USERNAMES.values():
+    for username in conformance_models.USERNAMES.values():
         assert ApiToken.objects.usable().filter(user__username=username).count() == 4
 
 
@@ -105,7 +106,9 @@ def test_funded_pays_for_a_thousand_jobs_of_each_and_no_credit_for_none(mode: An
     made(paper)
     factories.give(User.objects.get(username="conformance-no-credit"), 5)
     made(paper)
-    balances = {role: Account.objects.get(name=name).balance for role, name in fixtures.USERNAMES.items()}
+    balances = {
+        role: Account.objects.get(name=name).balance for role, name in conformance_models.USERNAMES.items()
+    }
     dearest = {"conformance/image": 4}
     prices = {price.model.ref: price.amount for price in Price.objects.filter(model__owner="conformance")}
     assert set(prices) == NAMES and all(prices.values())
@@ -137,8 +140,8 @@ def test_it_refuses_in_any_other_mode(paper: Path) -> None:
 
 @pytest.mark.django_db
 def test_without_the_mode_nobody_serves_them() -> None:
-    catalogue.load()
-    fixtures.match_mode()
+    lookup.load()
+    conformance_models.match_mode()
     assert not HostedModel.objects.filter(owner="conformance").exists()
     assert not served(False) & NAMES and served(True) >= NAMES
     assert not any(
@@ -151,14 +154,14 @@ def test_a_start_without_the_mode_puts_away_what_one_with_it_left_behind(mode: A
     found = made(paper)
     own = factories.make_token(factories.make_user("member"))
     mode.CONFORMANCE = False
-    fixtures.match_mode()
+    conformance_models.match_mode()
     assert not HostedModel.objects.filter(owner="conformance", enabled=True).exists()
-    assert catalogue.find_version(found["models"]["text"]) is None
+    assert lookup.find_version(found["models"]["text"]) is None
     assert [token.prefix for token in ApiToken.objects.usable()] == [own[:7]]
     mode.CONFORMANCE = True
     again = made(paper)
     assert again["models"] == found["models"] and again["tokens"] != found["tokens"]
-    assert catalogue.find_version(found["models"]["text"]) is not None
+    assert lookup.find_version(found["models"]["text"]) is not None
 
 
 # -- a real server ---------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import django
 import pytest
 from django.test import Client
 
-from accounts.clock import Now
 from accounts.models import User
+from core.clock import Now
 from predictions.models import Beat, Version
 from tests import factories
 

@@ -17,8 +17,11 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from accounts.models import Account, Notice, Plan, Purchase, Sanction, Throttle, User
+from core.jobs import runner, scheduler, wakeups
+from core.jobs.runner import DuePoller, Runner, Step
 from gallery.models import AccountDeed, Case, Closure, Evidence, Export, Item, Like
-from predictions import lifecycle
+from predictions import lifecycle, tasks
+from predictions.execution import watcher
 from predictions.models import (
     Beat,
     Delivery,
@@ -29,10 +32,10 @@ from predictions.models import (
     UpstreamRun,
     Version,
 )
-from predictions.running import chores, due, hints, posting, steps, sweep, tasks, watcher
-from predictions.running.beats import Signs
-from predictions.running.due import NextDue
-from predictions.running.steps import Asker, Runner, Step
+from predictions.processes import due_times, sweep
+from predictions.processes.due_times import NextDue
+from predictions.processes.heartbeat import Heartbeats
+from predictions.webhooks import delivery_loop
 from tests import factories
 from tests.houses import eventually
 from tests.predictions.deliveries import hooked, owed
@@ -48,13 +51,13 @@ IDLE_S = 6.0
 
 def everything() -> list[Step]:
     """Every step and every chore, as the sweep runs them."""
-    return [*sweep.steps(), *sweep.reminders(), *sweep.beside(), *sweep.removing(), *chores.steps()]
+    return [*sweep.steps(), *sweep.reminders(), *sweep.beside(), *sweep.removing(), *scheduler.jobs()]
 
 
 @pytest.fixture
-def asker(settings: LazySettings) -> Asker:
+def asker(settings: LazySettings) -> DuePoller:
     settings.C2PA = {"certificate": "here.pem", "key": "", "timestamps": ""}
-    return Asker(everything())
+    return DuePoller(everything())
 
 
 @contextlib.contextmanager
@@ -199,21 +202,21 @@ OWED: dict[str, Callable[[Rows], object]] = {
 
 @pytest.mark.parametrize("name", [step.name for step in everything() if step.due is not None])
 def test_each_step_that_has_a_question_is_found_where_it_has_work(
-    name: str, asker: Asker, charlie: User, version: Version
+    name: str, asker: DuePoller, charlie: User, version: Version
 ) -> None:
     assert name not in asker.ask()
     OWED[name](Rows(charlie, version))
     assert name in asker.ask()
 
 
-def test_what_is_past_its_time_of_an_export_is_found_too(asker: Asker, alice: User) -> None:
+def test_what_is_past_its_time_of_an_export_is_found_too(asker: DuePoller, alice: User) -> None:
     Export.objects.create(account_id=alice.account_id, user=alice, state="ready", expires_at=LONG_AGO)
     assert "exports" in asker.ask()
 
 
 def test_a_chore_that_is_called_often_has_a_question() -> None:
     with pytest.raises(ValueError, match="needs a question"):
-        chores.register("often", lambda: False, every_s=5.0)
+        scheduler.register("often", lambda: False, every_s=5.0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -223,8 +226,8 @@ def test_a_question_that_breaks_stops_no_other(
     waits = Step("waits", lambda: None, lambda: Prediction.objects.filter(phase="waiting"))
     never = Step("never", lambda: None, lambda: Prediction.objects.filter(phase="ended"))
     broken = Step("broken", lambda: None, lambda: Prediction.objects.extra(where=["no_such_column = 1"]))
-    asker, said = Asker([waits, never, broken]), []
-    monkeypatch.setattr(steps.log, "error", lambda event, **more: said.append(more.get("step")))
+    asker, said = DuePoller([waits, never, broken]), []
+    monkeypatch.setattr(runner.log, "error", lambda event, **more: said.append(more.get("step")))
     factories.make_prediction(alice, version)
     for _ in range(2):
         # Its step is done, and says for itself what is wrong.
@@ -282,7 +285,7 @@ def test_an_idle_sweep_sends_little_more_than_a_statement_a_second() -> None:
 def test_what_is_owed_is_done_within_the_round_though_no_hint_comes(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "HEARD", ())
+    monkeypatch.setattr(runner, "HEARD", ())
     with running(sweep.run):
         eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)
         time.sleep(SETTLED_S)
@@ -297,8 +300,8 @@ def test_while_the_statement_hangs_every_step_goes_on(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr(steps, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(Asker, "ask", lambda self: hangs.wait(60) and frozenset())
+    monkeypatch.setattr(runner, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(DuePoller, "ask", lambda self: hangs.wait(60) and frozenset())
     with running(sweep.run):
         late = factories.make_prediction(alice, version, deadline=LONG_AGO)
         eventually(lambda: Prediction.objects.get(pk=late.pk).is_ended, 30)
@@ -307,7 +310,7 @@ def test_while_the_statement_hangs_every_step_goes_on(
 
 @pytest.mark.django_db(transaction=True)
 def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    asker = Asker([Step("one", lambda: None, lambda: Prediction.objects.all())])
+    asker = DuePoller([Step("one", lambda: None, lambda: Prediction.objects.all())])
     monkeypatch.setattr(connection, "vendor", "postgresql")
 
     def away() -> frozenset[str]:
@@ -323,12 +326,12 @@ def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest
 @contextlib.contextmanager
 def both() -> Iterator[None]:
     """Watcher and poster, as they share a process."""
-    known, signs = NextDue(), Signs("watcher", "poster")
+    known, signs = NextDue(), Heartbeats("watcher", "poster")
     # As the listener of the sweep says on PostgreSQL.
-    hints.mark(hints.HEARS, is_set=True)
+    wakeups.mark(wakeups.HEARS, is_set=True)
     with (
         running(lambda stop: watcher.run(stop, known, signs)),
-        running(lambda stop: posting.run(stop, known, signs)),
+        running(lambda stop: delivery_loop.run(stop, known, signs)),
     ):
         eventually(lambda: Beat.objects.filter(kind__in=["watcher", "poster"]).count() == 2, 30)
         yield
@@ -346,9 +349,9 @@ def test_what_no_hint_told_of_is_looked_at_and_posted_once_the_sweep_finds_it_ov
     alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = _posted(house, monkeypatch)
-    monkeypatch.setattr(due, "LONGEST_S", 3600.0)
+    monkeypatch.setattr(due_times, "LONGEST_S", 3600.0)
     with both(), running(sweep.run):
-        monkeypatch.setattr(hints, "give_on_commit", lambda kind, *whats: None)
+        monkeypatch.setattr(wakeups, "send_on_commit", lambda kind, *whats: None)
         prediction = accept(alice, version)
         tasks.start()
         told = hooked(alice, version, "https://receiver.example/", "completed")
@@ -360,7 +363,7 @@ def test_what_no_hint_told_of_is_looked_at_and_posted_once_the_sweep_finds_it_ov
 
 @pytest.mark.django_db(transaction=True)
 def test_both_signs_of_life_are_written_together() -> None:
-    signs = Signs()
+    signs = Heartbeats()
     assert signs.note("watcher")
     signs.write()
     assert signs.note("poster"), "the first sign of each is given at once"
@@ -372,9 +375,11 @@ def test_both_signs_of_life_are_written_together() -> None:
 
 def test_a_loop_that_hangs_gives_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[set[str]] = []
-    monkeypatch.setattr("predictions.running.beats.beat_all", lambda details: written.append(set(details)))
-    monkeypatch.setattr("predictions.running.beats.EVERY_S", 0.2)
-    signs = Signs()
+    monkeypatch.setattr(
+        "predictions.processes.heartbeat.beat_all", lambda details: written.append(set(details))
+    )
+    monkeypatch.setattr("predictions.processes.heartbeat.EVERY_S", 0.2)
+    signs = Heartbeats()
     signs.note("watcher")
     signs.note("poster")
     signs.write()
@@ -390,10 +395,10 @@ def test_what_begins_is_looked_at_and_what_is_owed_is_posted_with_hints_and_with
     alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, is_heard: bool
 ) -> None:
     posted = _posted(house, monkeypatch)
-    monkeypatch.setattr(due, "LONGEST_S", 1.0)
+    monkeypatch.setattr(due_times, "LONGEST_S", 1.0)
     with both():
         if not is_heard:
-            for path in hints._folder().iterdir():
+            for path in wakeups._folder().iterdir():
                 path.unlink()
         prediction = accept(alice, version)
         tasks.start()
@@ -410,8 +415,8 @@ def _posted(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def post(one: Any) -> Any:
         posted.append(one.delivery.message_id)
-        return posting._Outcome(200)
+        return delivery_loop._Outcome(200)
 
     house.add("only")
-    monkeypatch.setattr(posting, "_post", post)
+    monkeypatch.setattr(delivery_loop, "_post", post)
     return posted

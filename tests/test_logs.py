@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
-from config import logs
+from config import log_config
 
 pytestmark = pytest.mark.django_db
 
@@ -28,10 +28,10 @@ urlpatterns = [path("breaks", breaks)]
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What the house's own handler writes."""
-    config = logs.logging_config("INFO", json=False)
+    config = log_config.logging_config("INFO", json=False)
     handler = logging.StreamHandler(text := io.StringIO())
-    handler.setFormatter(logs.ScrubbingFormatter(**_formatter(config)))
-    handler.addFilter(logs.CallersMistakes())
+    handler.setFormatter(log_config.ScrubbingFormatter(**_formatter(config)))
+    handler.addFilter(log_config.CallersMistakes())
     assert config["handlers"]["standard_error"]["filters"] == ["callers_mistakes"]
     root = logging.getLogger()
     root.addHandler(handler)
@@ -51,7 +51,7 @@ def lines(written: io.StringIO) -> list[str]:
 def test_bad_hosts_are_some_short_warnings_however_many_there_are(written: io.StringIO) -> None:
     for number in range(40):
         assert Client().get("/", headers={"host": f"a b{number}" + "x" * 5000}).status_code == 400
-    assert len(lines(written)) == logs.A_MINUTE and len(written.getvalue()) < 8000
+    assert len(lines(written)) == log_config.A_MINUTE and len(written.getvalue()) < 8000
     assert all("level=warning" in line and "Traceback" not in line for line in lines(written))
 
 
@@ -59,7 +59,7 @@ def test_the_next_minute_tells_how_many_were_left_out(
     written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minutes = [0.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: minutes[0])
+    monkeypatch.setattr(log_config.time, "monotonic", lambda: minutes[0])
     log = logging.getLogger("django.security.DisallowedHost")
     for _number in range(25):
         log.error("bad")
@@ -77,20 +77,20 @@ def test_every_kind_of_mistake_has_a_rate_of_its_own(written: io.StringIO, name:
     for _number in range(30):
         logging.getLogger("django.security.DisallowedHost").error("bad")
         logging.getLogger(name).warning("Invalid HTTP request received.")
-    assert len([line for line in lines(written) if f"logger={name}" in line]) == logs.A_MINUTE
+    assert len([line for line in lines(written) if f"logger={name}" in line]) == log_config.A_MINUTE
 
 
 def test_forms_from_elsewhere_are_short_warnings_too(written: io.StringIO) -> None:
     strict = Client(enforce_csrf_checks=True)
     for _number in range(15):
         assert strict.post("/accounts/login/", {"login": "x"}).status_code == 403
-    assert len(lines(written)) == logs.A_MINUTE and "level=error" not in written.getvalue()
+    assert len(lines(written)) == log_config.A_MINUTE and "level=error" not in written.getvalue()
 
 
 def test_an_answer_that_a_specification_asks_for_is_no_error(written: io.StringIO) -> None:
     for _number in range(15):
         assert Client().get("/oembed?format=xml").status_code == 501
-    assert len(lines(written)) == logs.A_MINUTE and "level=error" not in written.getvalue()
+    assert len(lines(written)) == log_config.A_MINUTE and "level=error" not in written.getvalue()
 
 
 @override_settings(ROOT_URLCONF="tests.test_logs")

@@ -13,7 +13,7 @@ from django.core.management import get_commands
 import manage
 from tests.rules import ROOT
 
-PAGES = ("config.urls", "accounts.admin", "drf_spectacular.openapi", "rest_framework.views")
+PAGES = ("config.urls", "accounts.admin.ledger", "drf_spectacular.openapi", "rest_framework.views")
 LIBRARIES = ("cv2", "fido2", "markdown_it", "numpy", "PIL", "psycopg", "stripe", "uvicorn")
 RUN = """
 import gc, json, sys

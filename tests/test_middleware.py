@@ -10,7 +10,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import RequestFactory
 
-from config.middleware import AddressMiddleware, PagePolicyMiddleware, RequestIdMiddleware
+from config.middleware.response_headers import AddressMiddleware, PagePolicyMiddleware, RequestIdMiddleware
 
 
 def answer(request: HttpRequest) -> HttpResponse:

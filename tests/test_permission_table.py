@@ -22,10 +22,10 @@ from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts import staff
 from accounts.models import Announcement, User
+from accounts.staff import groups
 from gallery.models import Case
-from predictions.dialects.common import rates
+from predictions.api_dialects.common import rate_limits
 from predictions.models import Upstream
 from tests import factories
 from tests.admin.test_panels import fill
@@ -233,12 +233,12 @@ class Actors:
     """One of each level."""
 
     def __init__(self) -> None:
-        staff.sync()
+        groups.sync()
         self.clients = {"visitor": Client(raise_request_exception=False)}
         people = {
             "member": factories.make_user("member"),
-            "moderator": self._staff("moderator", staff.MODERATORS),
-            "operator": self._staff("operator", staff.OPERATORS),
+            "moderator": self._staff("moderator", groups.MODERATORS),
+            "operator": self._staff("operator", groups.OPERATORS),
             "administrator": factories.make_staff("administrator"),
         }
         for level, user in people.items():
@@ -350,7 +350,7 @@ def test_staff_is_nobody_special_in_the_api() -> None:
     tokens = {user.username: factories.make_token(user) for user in users}
     for place in one_in(10, ROUTES):
         cache.clear()
-        rates.forget()
+        rate_limits.forget()
         codes = {}
         for level in LEVELS:
             headers = {"Authorization": f"Bearer {tokens[level]}"} if level in tokens else {}

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts import tokens
 from accounts.models import ApiToken, User
+from accounts.tokens import api_tokens
 from tests.share import one_of
 
 READ, PREDICT, GALLERY, ADMIN, ACCOUNT = ApiToken.Scope.values
@@ -110,14 +110,17 @@ def test_each_method_asks_for_its_scope_and_for_no_other(alice: User, address: s
         ), address
         return
     allowed = {
-        name.strip() for name in ask(address, "OPTIONS", tokens.issue(alice, "asks")[1])["Allow"].split(",")
+        name.strip()
+        for name in ask(address, "OPTIONS", api_tokens.issue(alice, "asks")[1])["Allow"].split(",")
     }
     every = [method for method in METHODS if method in allowed]
     for method in one_of(every, str, of=address):
         scope = needed(address, method)
         others = [one for one in ApiToken.Scope.values if one != scope]
-        assert refused(ask(address, method, tokens.issue(alice, "others", scopes=others)[1])) == scope, method
-        answer = ask(address, method, tokens.issue(alice, "only", scopes=[scope])[1])
+        assert refused(ask(address, method, api_tokens.issue(alice, "others", scopes=others)[1])) == scope, (
+            method
+        )
+        answer = ask(address, method, api_tokens.issue(alice, "only", scopes=[scope])[1])
         assert refused(answer) == "" and answer.status_code != 401, method
 
 
@@ -130,7 +133,7 @@ def test_there_are_routes_of_every_mount() -> None:
 @pytest.mark.parametrize("address", ["/v1/account", "/replicate/v1/account", "/openai/v1/models", "/api/me"])
 @pytest.mark.parametrize("networks", [["192.0.2.0/24"], ["2001:db8::/32"], ["0.0.0.0/0", "::/0"]])
 def test_every_door_asks_where_a_token_comes_from(alice: User, address: str, networks: list[str]) -> None:
-    answer = ask(address, "GET", tokens.issue(alice, "elsewhere", networks=networks)[1])
+    answer = ask(address, "GET", api_tokens.issue(alice, "elsewhere", networks=networks)[1])
     if "::/0" in networks:
         assert answer.status_code == 200
     else:

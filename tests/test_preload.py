@@ -15,11 +15,14 @@ from tests.rules import ROOT
 
 PROGRAM = """
 import gc, json, os, sys, threading
-from config import preload
+from config.server import preload
 preload.load()
 preload.warm()
 from django.db import connections
-from predictions.running import forks, house, providers, queue
+from core.processes import forks
+from predictions.processes import parts
+from predictions.dispatch import provider_lookup
+from predictions.execution import task_queue
 print(json.dumps({
     "threads": threading.active_count(),
     "tasks": len(os.listdir("/proc/self/task")),
@@ -29,8 +32,8 @@ print(json.dumps({
         and os.path.islink(f"/proc/self/fd/{n}")
     ),
     "painting": sorted({"numpy", "cv2", "PIL", "torch"} & set(sys.modules)),
-    "looked up": providers.registry.cache_info().currsize,
-    "why not": forks.ready(),
+    "looked up": provider_lookup.registry.cache_info().currsize,
+    "why not": forks.objection(),
     "collects": gc.isenabled(),
 }))
 """

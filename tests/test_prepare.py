@@ -19,12 +19,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from accounts import fingerprints, record_guard, sealing, staff
 from accounts.models import SecretFingerprint, User
-from config import deployment
+from accounts.site import secret_fingerprints
+from accounts.staff import groups, log_triggers
+from config.health import readiness
 from config.management.commands import prepare
+from core import crypto
 from predictions.models import HostedModel, Version
-from predictions.upstreams import vault
+from predictions.upstreams import key_rotation
 from tests import factories
 from tests.upstreams import rows
 
@@ -81,7 +83,7 @@ def test_it_ends_where_another_machine_left_its_secrets_since_they_were_checked(
 
 
 def test_migrations_are_known_by_their_files_alone() -> None:
-    assert deployment._names() == set(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+    assert readiness._names() == set(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
 
 
 @pytest.fixture
@@ -105,8 +107,8 @@ def test_it_does_not_migrate_where_every_migration_is_on_record(paper: Path, mig
 def test_it_migrates_where_one_is_not_on_record(
     paper: Path, migrated: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = deployment._names() | {("auth", "9999_of_tomorrow")}
-    monkeypatch.setattr(deployment, "_names", lambda: names)
+    names = readiness._names() | {("auth", "9999_of_tomorrow")}
+    monkeypatch.setattr(readiness, "_names", lambda: names)
     call_command("prepare", skip_checks=True)
     assert migrated == ["migrate"]
 
@@ -115,11 +117,11 @@ def be_of_before() -> list[tuple[str, str]]:
     """Have on record what today's migrations stand for in place of them, as before they were made anew; all of it."""
     rows = MigrationRecorder(connection).migration_qs
     before: list[tuple[str, str]] = []
-    for (app, name), replaces in sorted(deployment._own_replacements().items()):
+    for (app, name), replaces in sorted(readiness._own_replacements().items()):
         assert rows.filter(app=app, name=name).delete()[0] == 1
         before += replaces
     # Django notes them too where it begins with those that stand for them.
-    assert rows.filter(app__in=deployment.OWN_APPS).count() == len(before)
+    assert rows.filter(app__in=readiness.OWN_APPS).count() == len(before)
     return before
 
 
@@ -129,7 +131,7 @@ def test_a_database_of_before_the_migrations_were_made_anew_goes_on(
     assert be_of_before()
     call_command("prepare")
     assert migrated == ["migrate"]
-    assert deployment.unrecorded_migrations() == set() and deployment.later_migrations() == ""
+    assert readiness.unrecorded_migrations() == set() and readiness.later_migrations() == ""
     assert User.objects.filter(pk=alice.pk).exists()
 
 
@@ -145,18 +147,18 @@ def test_it_brings_what_a_migrate_that_was_cut_short_left_out(paper: Path, migra
     Permission.objects.filter(codename="adjust_credits").delete()
     call_command("prepare")
     assert migrated == ["migrate"]
-    assert "accounts.adjust_credits" in staff.rights(staff.OPERATORS)
+    assert "accounts.adjust_credits" in groups.rights(groups.OPERATORS)
 
 
 def test_it_puts_rights_and_guards_back_without_a_migration(paper: Path, migrated: list[str]) -> None:
-    Group.objects.get(name=staff.MODERATORS).permissions.clear()
+    Group.objects.get(name=groups.MODERATORS).permissions.clear()
     with connection.cursor() as cursor:
-        on = f" ON {record_guard.TABLE}" if connection.vendor == "postgresql" else ""
+        on = f" ON {log_triggers.TABLE}" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP TRIGGER audit_never_changed{on}")
     call_command("prepare")
     assert migrated == []
-    assert record_guard.is_there()
-    assert Group.objects.get(name=staff.MODERATORS).permissions.exists()
+    assert log_triggers.is_there()
+    assert Group.objects.get(name=groups.MODERATORS).permissions.exists()
 
 
 def keep_an_upstreams_key() -> None:
@@ -165,7 +167,7 @@ def keep_an_upstreams_key() -> None:
 
 def keep_a_second_factor() -> None:
     user = factories.make_user("factor")
-    secret = {"secret": sealing.encrypt("JBSWY3DPEHPK3PXP")}
+    secret = {"secret": crypto.encrypt("JBSWY3DPEHPK3PXP")}
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data=secret)
 
 
@@ -174,7 +176,7 @@ def keep_a_session() -> None:
 
 
 def have_other_keys(settings: Any) -> None:
-    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [vault.new_key()]
+    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [key_rotation.new_key()]
 
 
 def have_another_secret_key(settings: Any) -> None:
@@ -197,7 +199,7 @@ def test_it_refuses_a_restored_database_of_other_secrets_that_has_no_fingerprint
     with pytest.raises(CommandError, match=f"{name}: this database was made with other values") as refused:
         call_command("prepare", skip_checks=True)
     assert "manage.py keys accept" in str(refused.value)
-    kind = next(kind for kind, setting in fingerprints.SETTINGS.items() if setting == name)
+    kind = next(kind for kind, setting in secret_fingerprints.SETTINGS.items() if setting == name)
     assert not SecretFingerprint.objects.filter(kind=kind).exists() and not paper.exists()
     call_command("keys", "accept")
     call_command("prepare", skip_checks=True)
@@ -265,7 +267,7 @@ def test_a_key_that_is_added_to_the_file_and_takes_over_fits(
     paper: Path, settings: Any, tmp_path: Path
 ) -> None:
     settings.VAULT_KEYS_FILE = tmp_path / "keys"
-    settings.VAULT_KEYS_FILE.write_text(vault.new_key())
+    settings.VAULT_KEYS_FILE.write_text(key_rotation.new_key())
     call_command("prepare")
     call_command("keys", "rotate", "--add")
     newest, _older = settings.VAULT_KEYS_FILE.read_text().split()
@@ -276,7 +278,7 @@ def test_a_key_that_is_added_to_the_file_and_takes_over_fits(
 def test_it_takes_a_restored_database_of_its_own_secrets_though_one_value_was_lost_long_ago(
     paper: Path, settings: Any
 ) -> None:
-    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [vault.new_key()]
+    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [key_rotation.new_key()]
     rows.make_upstream("lost")
     have_other_keys(settings)
     rows.make_upstream("readable")
@@ -284,7 +286,7 @@ def test_it_takes_a_restored_database_of_its_own_secrets_though_one_value_was_lo
     keep_a_session()
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a newer one"
     call_command("prepare", skip_checks=True)
-    assert fingerprints.misfits() == []
+    assert secret_fingerprints.misfits() == []
     assert set(SecretFingerprint.objects.values_list("kind", flat=True)) == {"secret_key", "vault_key"}
 
 

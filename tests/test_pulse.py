@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from predictions.models import Beat
-from predictions.running import pulse
+from predictions.processes import service_status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Where a supervisor says something; this process listens, as the instance "here"."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    monkeypatch.setenv(pulse.VARIABLE, str(theirs.detach()))
+    monkeypatch.setenv(service_status.VARIABLE, str(theirs.detach()))
     monkeypatch.setenv("DARKROOM_INSTANCE", "here")
-    monkeypatch.setattr(pulse, "SOON_S", 0.01)
-    monkeypatch.setattr(pulse, "EVERY_S", 0.01)
+    monkeypatch.setattr(service_status, "SOON_S", 0.01)
+    monkeypatch.setattr(service_status, "EVERY_S", 0.01)
     with ours:
         yield ours
 
@@ -42,7 +42,7 @@ def listen(told: socket.socket, rounds: int = 3) -> None:
             self.left -= 1
             return self.left < 0
 
-    pulse.run(Stop())
+    service_status.run(Stop())
 
 
 def test_it_writes_down_the_newest_state_of_all_parts_for_health(told: socket.socket) -> None:
@@ -55,7 +55,9 @@ def test_it_writes_down_the_newest_state_of_all_parts_for_health(told: socket.so
 
 
 def test_it_notes_what_a_service_says_of_itself(told: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulse, "engine_health", lambda path, secret: {"boot": f"{path.name} {secret}"})
+    monkeypatch.setattr(
+        service_status, "engine_health", lambda path, secret: {"boot": f"{path.name} {secret}"}
+    )
     for name, path, secret in (("LOCAL", "l", "s1"), ("ENGINE", "e", "s2")):
         monkeypatch.setenv(f"DARKROOM_{name}_SOCKET", f"/nowhere/{path}")
         monkeypatch.setenv(f"DARKROOM_{name}_SECRET", secret)
@@ -86,6 +88,6 @@ def test_only_where_everything_stops_it_takes_this_machines_signs_of_life_back(
 
 
 def test_a_sweep_that_was_started_alone_notes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(pulse.VARIABLE, raising=False)
-    pulse.run(threading.Event())
+    monkeypatch.delenv(service_status.VARIABLE, raising=False)
+    service_status.run(threading.Event())
     assert not Beat.objects.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config import server
+from config.server import launcher
 from script import pins
 from tests.rules import ROOT
 
@@ -48,12 +48,12 @@ def test_it_notices_requirements_that_do_not_fit(tmp_path: Path, text: str, faul
 
 def test_the_request_to_paste_survives_a_shell() -> None:
     made = {"username": "admin", "password": "secret", "token": "dr_abc"}
-    administrator, curl = server.first_words("http://127.0.0.1:8000", made)
+    administrator, curl = launcher.first_words("http://127.0.0.1:8000", made)
     assert administrator == "Administrator: admin secret"
     words = shlex.split(curl)
     assert words[:4] == ["curl", "-X", "POST", "http://127.0.0.1:8000/replicate/v1/predictions"]
     assert "Authorization: Bearer dr_abc" in words
-    assert json.loads(words[words.index("-d") + 1]) == server.EXAMPLE
+    assert json.loads(words[words.index("-d") + 1]) == launcher.EXAMPLE
 
 
 @pytest.mark.parametrize("paper", ["docs/operating.md", "README.md", "SECURITY.md", "CONTRIBUTING.md"])

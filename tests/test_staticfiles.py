@@ -13,8 +13,8 @@ from django.core.files.storage import FileSystemStorage
 from django.test import Client, RequestFactory, override_settings
 
 from config import staticfiles
+from config.middleware import error_pages
 from config.staticfiles import HashedStaticFiles
-from gallery import errors
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def test_an_error_whose_page_cannot_be_made_still_says_what_happened(
     def broken(*_named: object) -> str:
         raise RuntimeError("no templates")
 
-    monkeypatch.setattr(errors.loader, "render_to_string", broken)
-    answer = errors.error_page(rf.get("/"), 500)
+    monkeypatch.setattr(error_pages.loader, "render_to_string", broken)
+    answer = error_pages.error_page(rf.get("/"), 500)
     assert answer.status_code == 500
     assert "Something broke on our side. Nothing was charged." in answer.content.decode()
 

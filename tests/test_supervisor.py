@@ -128,9 +128,9 @@ if os.fork() == 0:
         forever()
     forever()
 program = ["import sys, time", "sys.path.insert(0, %r)" % sys.path[0],
-           "from predictions.running import leash", "leash.arm()", "time.sleep(600)"]
+           "from core.processes import pdeathsig", "pdeathsig.arm()", "time.sleep(600)"]
 argv = [sys.executable, "-c", chr(10).join(program)]
-other = subprocess.Popen(argv, pass_fds=leash.fds(), start_new_session=True)
+other = subprocess.Popen(argv, pass_fds=pdeathsig.leash_fds(), start_new_session=True)
 mark('program', other.pid)
 forever()
 """
@@ -146,7 +146,7 @@ def test_no_descendant_outlives_a_supervisor_of_supervisors_that_was_killed(
     start: Start, tmp_path: Path
 ) -> None:
     inner = f"""
-from predictions.running.supervisor import Part, Supervisor
+from core.processes.supervisor import Part, Supervisor
 from tests.supervised import program
 mark('inner')
 Supervisor([Part('b', program(here, {STAY!r}))]).run()
@@ -162,7 +162,7 @@ def test_a_killed_inner_supervisor_comes_back_with_its_parts_and_leaves_no_old_o
     start: Start, tmp_path: Path
 ) -> None:
     inner = f"""
-from predictions.running.supervisor import Part, Supervisor
+from core.processes.supervisor import Part, Supervisor
 from tests.supervised import program
 mark('inner')
 Supervisor([Part('b', program(here, {STAY!r}))]).run()
@@ -191,7 +191,7 @@ forever()
 def test_a_leash_that_was_let_go_before_ends_whoever_takes_it_up(tmp_path: Path) -> None:
     end, held = os.pipe()
     os.close(held)
-    program = [sys.executable, "-c", "from predictions.running import leash; leash.arm(); print('alive')"]
+    program = [sys.executable, "-c", "from core.processes import pdeathsig; pdeathsig.arm(); print('alive')"]
     environment = {**os.environ, "DARKROOM_LEASH_FD": str(end)}
     done = subprocess.run(
         program, cwd=ROOT, env=environment, pass_fds=[end], capture_output=True, check=False, timeout=60
@@ -298,11 +298,16 @@ def test_forked_parts_draw_different_random_numbers(start: Start, tmp_path: Path
 def test_a_part_that_gives_no_sign_of_life_is_killed_and_started_again(
     start: Start, tmp_path: Path, fork: bool
 ) -> None:
-    signs = "from predictions.running import life\nmark('{0}')\nwhile True: {1}; time.sleep(0.1)"
+    signs = "from core.processes import programs\nmark('{0}')\nwhile True: {1}; time.sleep(0.1)"
     start(
         [
             {"name": "frozen", "code": signs.format("frozen", "pass"), "fork": fork, "silent_s": 1.0},
-            {"name": "alive", "code": signs.format("alive", "life.sign()"), "fork": fork, "silent_s": 1.0},
+            {
+                "name": "alive",
+                "code": signs.format("alive", "programs.report_alive()"),
+                "fork": fork,
+                "silent_s": 1.0,
+            },
         ]
     )
     eventually(lambda: len(marks(tmp_path, "frozen")) >= 3)

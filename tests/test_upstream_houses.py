@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 TEN = sorted(ref for ref in painting.models() if not ref.startswith("conformance/"))
 SERVED = """
-from predictions.running import providers
+from predictions.dispatch import provider_lookup
 from predictions.models import HostedModel
 answer = [one.ref for one in HostedModel.objects.filter(enabled=True)
-          if any(other.serves(one.ref) for other in providers.all_providers())]
+          if any(other.serves(one.ref) for other in provider_lookup.all_providers())]
 """
 
 

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 
 from accounts.models import User
 from gallery.models import Item
-from predictions.upstreams import configured
+from predictions.upstreams import configuration
 from tests import seeds
 from tests.faults.upstream import World, make_version
 from tests.upstream import Upstream
@@ -25,10 +25,10 @@ if not SEEDS:
 @pytest.fixture
 def world(alice: User, settings: LazySettings) -> Iterator[World]:
     settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
-    configured.reset()
+    configuration.reset()
     with Upstream(mount="/replicate/v1") as there:
         yield World(there, alice, make_version())
-    configured.reset()
+    configuration.reset()
 
 
 def answered(there: Upstream, prompt: str) -> Any:

@@ -18,9 +18,10 @@ from django_q.models import Failure, OrmQ
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
-from accounts.clock import Now
+from core.clock import Now
+from core.jobs import wakeups
+from predictions.execution import task_queue
 from predictions.models import Beat
-from predictions.running import hints, queue
 from tests import queued
 from tests.houses import eventually
 from tests.rules import ROOT
@@ -114,7 +115,7 @@ def send(tmp_path: Path) -> Callable[..., None]:
 
     def sent(name: str, *given: Any, **options: Any) -> None:
         async_task(f"tests.queued.{name}", str(tmp_path / "marks"), *given, cluster="work", **options)
-        hints.give(hints.WORK)
+        wakeups.send(wakeups.WORK)
 
     return sent
 
@@ -131,7 +132,7 @@ def all_done(crew: Crew) -> None:
 
 
 def test_a_wake_up_is_run_and_deleted_and_nothing_is_kept_of_it(crew: Crew) -> None:
-    queue.wake("cancel")
+    task_queue.wake("cancel")
     all_done(crew)
     assert not Failure.objects.exists()
 
@@ -152,20 +153,20 @@ def test_many_wake_ups_behind_one_hint_reach_every_worker(
     with transaction.atomic():
         for _ in range(4 * WORKERS):
             send("mark", 0.3)
-    hints.give(hints.WORK)
+    wakeups.send(wakeups.WORK)
     all_done(crew)
     assert len(marks()) == 4 * WORKERS
     assert set(marks()) == {one.pid for one in crew.whole()}
 
 
 def test_a_wake_up_whose_hint_was_lost_is_found(crew: Crew) -> None:
-    OrmQ.objects.create(key="work", payload=queue.package("cancel"), lock=Now())
+    OrmQ.objects.create(key="work", payload=task_queue.package("cancel"), lock=Now())
     all_done(crew)
 
 
 def test_one_for_later_is_left_alone_until_then(crew: Crew) -> None:
-    row = OrmQ.objects.create(key="work", payload=queue.package("cancel"), lock=Now() + queue.RETRY)
-    queue.wake("cancel")
+    row = OrmQ.objects.create(key="work", payload=task_queue.package("cancel"), lock=Now() + task_queue.RETRY)
+    task_queue.wake("cancel")
     eventually(lambda: OrmQ.objects.count() == 1)
     OrmQ.objects.filter(pk=row.pk).update(lock=Now())
     all_done(crew)
@@ -199,7 +200,7 @@ def test_what_a_killed_one_had_taken_is_taken_again_and_the_others_go_on(
     send("mark", 30.0)
     [victim] = eventually(marks)
     psutil.Process(victim).kill()
-    queue.wake("cancel")
+    task_queue.wake("cancel")
     eventually(lambda: OrmQ.objects.count() == 1)
     assert {one.pid for one in before} - {victim} <= {one.pid for one in crew.whole()}
     # It is nobody's until `retry` is over.
@@ -211,7 +212,7 @@ def test_what_a_killed_one_had_taken_is_taken_again_and_the_others_go_on(
 def _be_due_with(send: Callable[..., None], marks: Callable[[], list[int]]) -> None:
     """Let the time until it is due again be over; where it sleeps this time it is not waited for."""
     OrmQ.objects.update(lock=Now())
-    hints.give(hints.WORK)
+    wakeups.send(wakeups.WORK)
     eventually(lambda: len(marks()) >= 2)
     psutil.Process(marks()[-1]).kill()
     OrmQ.objects.all().delete()
@@ -276,7 +277,7 @@ def test_a_package_that_nobody_can_read_is_deleted_and_the_next_is_run(
     text = SignedPackage.dumps(queued.Gone()) if payload is None else payload
     for _ in range(6):
         OrmQ.objects.create(key="work", payload=text, lock=Now())
-    queue.wake("cancel")
+    task_queue.wake("cancel")
     all_done(crew)
     assert {one.pid for one in before} == {one.pid for one in crew.whole()}
     assert not Failure.objects.exists()

@@ -7,12 +7,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import paging, statement
-from accounts.api import examples, lists
-from accounts.api.fields import BlankText, Listed, Moment
+from accounts.api.base_views import OwnApiView
+from accounts.credits import statement
 from accounts.models import LedgerEntry
 from accounts.organizations import roles as organization_roles
-from accounts.problems import OwnApiView, ProblemSerializer
+from core import pagination
+from core.api import examples, list_pages, serializer_fields
+from core.api.problems import ProblemSerializer
+from core.api.serializer_fields import BlankText, Listed, Moment
+
+_PREDICTION = "q3x8m1v6r2c9t4k7w5n0p8s1d6"
+"""An example of the id that a hold and its settlement refer to."""
 
 
 class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
@@ -51,7 +56,7 @@ class LedgerQuery(Listed):
 SETTLED = {
     "id": 4211,
     "kind": "settle",
-    "reference": examples.PREDICTION,
+    "reference": _PREDICTION,
     "balance_delta": 300_000,
     "held_delta": -1_200_000,
     "captured": 900_000,
@@ -64,7 +69,7 @@ SETTLED = {
 HELD = {
     "id": 4210,
     "kind": "hold",
-    "reference": examples.PREDICTION,
+    "reference": _PREDICTION,
     "balance_delta": -1_200_000,
     "held_delta": 1_200_000,
     "captured": None,
@@ -85,9 +90,11 @@ class LedgerView(OwnApiView):
         operation_id="ledger",
         summary="Every movement of credits",
         parameters=[LedgerQuery],
-        responses={200: lists.page_of("LedgerPage", LedgerEntrySerializer), 400: ProblemSerializer},
+        responses={200: list_pages.page_of("LedgerPage", LedgerEntrySerializer), 400: ProblemSerializer},
         examples=[
-            examples.page(SETTLED, HELD, after="https://darkroom.example/api/ledger?cursor=aWQ6NDIxMA")
+            examples.page_example(
+                SETTLED, HELD, after="https://darkroom.example/api/ledger?cursor=aWQ6NDIxMA"
+            )
         ],
     )
     def get(self, request: Request) -> Response:
@@ -96,7 +103,7 @@ class LedgerView(OwnApiView):
         A prediction has one `hold`, the most it could cost, and, once it ended, one `settle`: what of that was
         `captured` and what was `released` again. Whatever failed or was canceled captured nothing.
         """
-        query = lists.asked(LedgerQuery, request)
+        query = list_pages.page_query(LedgerQuery, request)
         filters = statement.Filters(
             kind=query["kind"],
             since=query.get("since"),
@@ -107,7 +114,7 @@ class LedgerView(OwnApiView):
         )
         try:
             page = statement.page(self.account, filters, query["cursor"], query["limit"])
-        except paging.BadCursor:
-            raise serializers.ValidationError({"cursor": [lists.BAD_CURSOR]}) from None
+        except pagination.BadCursor:
+            raise serializers.ValidationError({"cursor": [serializer_fields.BAD_CURSOR]}) from None
         found = [LedgerEntrySerializer(row).data for row in page.rows]
-        return Response({"results": found, "next": lists.next_url(request, page.next)})
+        return Response({"results": found, "next": list_pages.next_url(request, page.next)})

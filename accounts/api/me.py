@@ -10,12 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import meters, site, token_limits
-from accounts.api import examples
+from accounts.api.base_views import OwnApiView
 from accounts.api.tokens import SHOWN, MeterSerializer, TokenSerializer
+from accounts.credits import limit_usage
 from accounts.models import Account
-from accounts.organizations import purse
-from accounts.problems import OwnApiView
+from accounts.organizations import visible_funds
+from accounts.site import site_rules
+from core.api import examples
 
 
 class AccountSerializer(serializers.ModelSerializer[Account]):
@@ -103,7 +104,7 @@ class MeView(OwnApiView):
         summary="Who am I, and what have I left?",
         responses={200: MeSerializer},
         examples=[
-            examples.came(
+            examples.response_example(
                 {
                     "username": "alice",
                     "name": "Alice",
@@ -136,7 +137,7 @@ class MeView(OwnApiView):
     def get(self, request: Request) -> Response:
         """The caller, the balance of the account that a prediction would be charged to, and every limit in force."""
         account = self.account
-        seen = purse.of(self.user, account)
+        seen = visible_funds.for_user(self.user, account)
         return Response(
             {
                 "username": self.user.username,
@@ -151,10 +152,10 @@ class MeView(OwnApiView):
                 "plan": account.plan.name if account.plan else None,
                 "limits": _limits(account),
                 "spending": MeterSerializer(_meters(account, seen), many=True).data,
-                "room": RoomSerializer(meters.rooms_of(account), many=True).data,
+                "room": RoomSerializer(limit_usage.rooms_of(account), many=True).data,
                 "token": TokenSerializer(self.token).data if self.token else None,
                 "features": {
-                    "registration": site.registration() == "open",
+                    "registration": site_rules.registration() == "open",
                     "credit_name": settings.CREDIT_NAME,
                     "languages": [code for code, _name in settings.LANGUAGES],
                 },
@@ -162,9 +163,9 @@ class MeView(OwnApiView):
         )
 
 
-def _meters(account: Account, seen: purse.Purse) -> Any:
+def _meters(account: Account, seen: visible_funds.VisibleFunds) -> Any:
     """Of who does not see the money, the account's limits are none of their business either."""
-    return [] if seen.balance is None else token_limits.meters_of_account(account)
+    return [] if seen.balance is None else limit_usage.meters_of_account(account)
 
 
 def _limits(account: Account) -> dict[str, int]:

@@ -10,13 +10,14 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import lists
-from accounts.api.fields import Listed, Text
+from accounts.api.base_views import OwnApiView
 from accounts.credits import LARGEST
 from accounts.models import Account, Membership, OrganizationInvitation
-from accounts.organizations import founding, joining, managing, purse, roles
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
+from accounts.organizations import join_invitations, management, roles, visible_funds
+from accounts.tokens import token_scopes
+from core.api import list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import Listed, Text
 
 MAX_ID = 2**63 - 1
 """No row has a larger number; SQLite takes none to compare."""
@@ -38,11 +39,11 @@ class OrganizationSerializer(serializers.Serializer[Any]):
 
     def get_balance(self, member: Membership) -> int | None:
         """What the organisation has to spend."""
-        return purse.of_member(member).balance
+        return visible_funds.for_membership(member).balance
 
     def get_month_left(self, member: Membership) -> int | None:
         """What the caller may still spend of it."""
-        return purse.of_member(member).left
+        return visible_funds.for_membership(member).left
 
 
 class MemberSerializer(serializers.Serializer[Membership]):
@@ -69,7 +70,7 @@ class NameSerializer(serializers.Serializer[Any]):
 
     name = Text(
         min_length=1,
-        max_length=founding.LONGEST_NAME,
+        max_length=management.LONGEST_NAME,
         help_text="What it is called; blanks around are cut off.",
     )
 
@@ -124,12 +125,12 @@ def _example(name: str, value: Any, code: str = "200") -> OpenApiExample:
     return OpenApiExample(name, value=value, response_only=True, status_codes=[code])
 
 
-def _refused(cannot: founding.CannotDo) -> Denied:
+def _refused(cannot: management.CannotDo) -> Denied:
     return Denied(409, "Not done", str(cannot), {cannot.field: [str(cannot)]} if cannot.field else None)
 
 
 class _View(OwnApiView):
-    scope = permits.ADMIN
+    scope = token_scopes.ADMIN
 
     def membership(self, number: int) -> Membership:
         """The caller's own membership of an organisation; Http404 for those that the caller does not act for.
@@ -151,7 +152,7 @@ class _View(OwnApiView):
     def managed(self, number: int) -> Account:
         """An organisation that the caller owns."""
         account = self.membership(number).account
-        roles.need(self.user, account, roles.MANAGING)
+        roles.require(self.user, account, roles.MANAGING)
         return account
 
 
@@ -166,7 +167,11 @@ class OrganizationsView(_View):
     )
     def get(self, request: Request) -> Response:
         """The organisations that the caller acts for, by name. A token sees the one that it was made for."""
-        found = [one for one in founding.of(self.user) if one.account.kind == Account.Kind.ORGANIZATION]
+        found = [
+            one
+            for one in management.memberships_of(self.user)
+            if one.account.kind == Account.Kind.ORGANIZATION
+        ]
         if self.token is not None:
             found = [one for one in found if one.account_id == self.token.account_id]
         return Response(OrganizationSerializer(found, many=True).data)
@@ -193,8 +198,8 @@ class OrganizationsView(_View):
         asked = NameSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         try:
-            account = founding.found(self.user, asked.validated_data["name"])
-        except founding.CannotDo as cannot:
+            account = management.create(self.user, asked.validated_data["name"])
+        except management.CannotDo as cannot:
             raise _refused(cannot) from None
         made = self.membership(account.pk)
         return Response(OrganizationSerializer(made).data, status=status.HTTP_201_CREATED)
@@ -236,8 +241,8 @@ class OrganizationView(_View):
         asked.is_valid(raise_exception=True)
         try:
             if "name" in asked.validated_data:
-                founding.rename(account, asked.validated_data["name"])
-        except founding.CannotDo as cannot:
+                management.rename(account, asked.validated_data["name"])
+        except management.CannotDo as cannot:
             raise _refused(cannot) from None
         return Response(OrganizationSerializer(self.membership(number)).data)
 
@@ -250,7 +255,7 @@ class MembersView(_View):
         summary="Members of an organisation",
         parameters=[Listed],
         responses={
-            200: lists.page_of("MemberPage", MemberSerializer),
+            200: list_pages.page_of("MemberPage", MemberSerializer),
             400: ProblemSerializer,
             404: ProblemSerializer,
         },
@@ -260,10 +265,10 @@ class MembersView(_View):
         """Everybody who acts for the organisation, the newest first, with their role and limit."""
         asks = self.membership(number)
         rows = Membership.objects.filter(account=asks.account).select_related("user")
-        return lists.answer(
+        return list_pages.answer(
             request,
             rows,
-            lists.asked(Listed, request),
+            list_pages.page_query(Listed, request),
             lambda row: MemberSerializer(row, context={"asks": asks}).data,
         )
 
@@ -297,10 +302,10 @@ class MemberView(_View):
             raise Http404
         try:
             if "role" in wish:
-                managing.give_role(account, member_id, wish["role"], by=self.user)
+                management.give_role(account, member_id, wish["role"], by=self.user)
             if "month_limit" in wish:
-                managing.limit(account, member_id, wish["month_limit"])
-        except founding.CannotDo as cannot:
+                management.limit(account, member_id, wish["month_limit"])
+        except management.CannotDo as cannot:
             raise _refused(cannot) from None
         found = Membership.objects.select_related("user").get(pk=member_id)
         return Response(MemberSerializer(found, context={"asks": self.membership(number)}).data)
@@ -317,10 +322,10 @@ class MemberView(_View):
         if found is None:
             raise Http404
         if found.user_id != self.user.pk:
-            roles.need(self.user, account, roles.MANAGING)
+            roles.require(self.user, account, roles.MANAGING)
         try:
-            founding.remove(account, found.user, by=self.user)
-        except founding.CannotDo as cannot:
+            management.remove(account, found.user, by=self.user)
+        except management.CannotDo as cannot:
             raise _refused(cannot) from None
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -333,7 +338,7 @@ class InvitationsView(_View):
         summary="Invitations that wait",
         parameters=[Listed],
         responses={
-            200: lists.page_of("InvitationPage", InvitationSerializer),
+            200: list_pages.page_of("InvitationPage", InvitationSerializer),
             400: ProblemSerializer,
             403: ProblemSerializer,
             404: ProblemSerializer,
@@ -342,9 +347,9 @@ class InvitationsView(_View):
     )
     def get(self, request: Request, number: int) -> Response:
         """Invitations that nobody has answered yet, newest first; owners alone see them."""
-        rows = joining.open_ones(self.managed(number))
-        return lists.answer(
-            request, rows, lists.asked(Listed, request), lambda row: InvitationSerializer(row).data
+        rows = join_invitations.pending(self.managed(number))
+        return list_pages.answer(
+            request, rows, list_pages.page_query(Listed, request), lambda row: InvitationSerializer(row).data
         )
 
     @extend_schema(
@@ -370,8 +375,8 @@ class InvitationsView(_View):
         asked.is_valid(raise_exception=True)
         wish = cast(dict[str, str], asked.validated_data)
         try:
-            made = joining.ask(account, wish["email"], wish["role"], by=self.user)
-        except founding.CannotDo as cannot:
+            made = join_invitations.invite(account, wish["email"], wish["role"], by=self.user)
+        except management.CannotDo as cannot:
             raise _refused(cannot) from None
         made.refresh_from_db()
         return Response(InvitationSerializer(made).data, status=status.HTTP_201_CREATED)
@@ -387,6 +392,6 @@ class InvitationView(_View):
     )
     def delete(self, request: Request, number: int, invitation_id: int) -> Response:
         """End an invitation: its link opens nothing any more. 404 where it does not wait."""
-        if not joining.revoke(self.managed(number), invitation_id):
+        if not join_invitations.revoke(self.managed(number), invitation_id):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -11,15 +11,15 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import lists
-from accounts.api.fields import Listed
-from accounts.api.personal import PersonalView
-from accounts.entrance import sessions
+from accounts.api.base_views import PersonalView
 from accounts.models import SignIn
-from accounts.problems import ProblemSerializer
+from accounts.sessions import login_sessions
+from core.api import list_pages
+from core.api.problems import ProblemSerializer
+from core.api.serializer_fields import Listed
 
 
-class SessionSerializer(serializers.Serializer[sessions.Seat]):
+class SessionSerializer(serializers.Serializer[login_sessions.OpenSession]):
     """One place where the caller is signed in."""
 
     id = serializers.IntegerField(source="pk")
@@ -65,7 +65,7 @@ class SessionsView(PersonalView):
         summary="Your sessions",
         parameters=[Listed],
         responses={
-            200: lists.page_of("SessionPage", SessionSerializer),
+            200: list_pages.page_of("SessionPage", SessionSerializer),
             400: ProblemSerializer,
             **_PROBLEMS,
         },
@@ -77,10 +77,10 @@ class SessionsView(PersonalView):
     )
     def get(self, request: Request) -> Response:
         """Every browser in which the caller is signed in, the newest first; API tokens are another list."""
-        found = lists.asked(Listed, request)
-        seats = {seat.pk: seat for seat in sessions.seats(request._request, self.user)}
+        found = list_pages.page_query(Listed, request)
+        seats = {seat.pk: seat for seat in login_sessions.open_sessions(request._request, self.user)}
         rows = UserSession.objects.filter(pk__in=seats)
-        return lists.answer(request, rows, found, lambda row: SessionSerializer(seats[row.pk]).data)
+        return list_pages.answer(request, rows, found, lambda row: SessionSerializer(seats[row.pk]).data)
 
     @extend_schema(
         operation_id="sessions_end_others",
@@ -92,9 +92,9 @@ class SessionsView(PersonalView):
         within seconds. Tokens go on until they are revoked.
         """
         if self.token is None:
-            sessions.end_others(request._request, self.user)
+            login_sessions.end_others(request._request, self.user)
         else:
-            sessions.end_every(self.user)
+            login_sessions.end_every(self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -108,7 +108,7 @@ class SessionView(PersonalView):
     )
     def delete(self, request: Request, session_id: int) -> Response:
         """End one session of the caller, by its `id` in the list; their own too, which signs them out with it."""
-        if not sessions.end_one(self.user, session_id):
+        if not login_sessions.end_one(self.user, session_id):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -121,7 +121,7 @@ class SignInsView(PersonalView):
         summary="Your sign-ins",
         parameters=[Listed],
         responses={
-            200: lists.page_of("SignInPage", SignInSerializer),
+            200: list_pages.page_of("SignInPage", SignInSerializer),
             400: ProblemSerializer,
             **_PROBLEMS,
         },
@@ -134,5 +134,5 @@ class SignInsView(PersonalView):
     def get(self, request: Request) -> Response:
         """Sign-ins of the last 90 days and tries that were refused, newest first, by network and never by address."""
         rows = SignIn.objects.filter(user=self.user)
-        found = lists.asked(Listed, request)
-        return lists.answer(request, rows, found, lambda row: cast(Any, SignInSerializer(row)).data)
+        found = list_pages.page_query(Listed, request)
+        return list_pages.answer(request, rows, found, lambda row: cast(Any, SignInSerializer(row)).data)

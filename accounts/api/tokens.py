@@ -13,14 +13,16 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import access, permits, terms, token_limits, tokens
-from accounts.api import lists
-from accounts.api.fields import BoundedListField, Listed, Moment, Text
-from accounts.credits import LARGEST
-from accounts.entrance import recent
+from accounts import ownership
+from accounts.api.base_views import OwnApiView
+from accounts.auth import reauthentication
+from accounts.credits import LARGEST, limit_usage
+from accounts.credits.limit_usage import Meter
 from accounts.models import MICRO, ApiToken
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from accounts.token_limits import Meter
+from accounts.tokens import api_tokens, token_scopes, token_validation
+from core.api import list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import BoundedListField, Listed, Moment, Text
 
 _PER_MINUTE = "New predictions a minute, beside the account's own limit."
 _IN_FLIGHT = "Predictions at once, beside the account's own limit; more wait for their turn."
@@ -44,7 +46,7 @@ def _credits_a(period: str) -> serializers.IntegerField:
 
 def _pace(words: str) -> serializers.IntegerField:
     return WholeNumber(
-        required=False, allow_null=True, min_value=1, max_value=terms.MOST_OFTEN, help_text=words
+        required=False, allow_null=True, min_value=1, max_value=token_validation.MOST_OFTEN, help_text=words
     )
 
 
@@ -68,13 +70,13 @@ class TermsSerializer(serializers.Serializer[Any]):
     allowed_models = BoundedListField(
         child=Text(max_length=300),
         required=False,
-        max_length=terms.MOST,
+        max_length=token_validation.MOST,
         help_text="`owner/name` of each model it may use; empty: all.",
     )
     networks = BoundedListField(
         child=Text(max_length=60),
         required=False,
-        max_length=terms.MOST,
+        max_length=token_validation.MOST,
         help_text="Networks it may be used from, as CIDR; empty: all.",
     )
     day_limit = _credits_a("a day (UTC)")
@@ -92,22 +94,22 @@ class TermsSerializer(serializers.Serializer[Any]):
 
     def validate_scopes(self, given: list[str]) -> list[str]:
         """Known ones, at least one."""
-        return _checked(terms.scopes, given)
+        return _checked(token_validation.scopes, given)
 
     def validate_allowed_models(self, given: list[str]) -> list[str]:
         """Models that exist, or that the token has already."""
         kept = self.instance.allowed_models if self.instance is not None else []
-        return _checked(lambda refs: terms.allowed_models(refs, kept=kept), given)
+        return _checked(lambda refs: token_validation.allowed_models(refs, kept=kept), given)
 
     def validate_networks(self, given: list[str]) -> list[str]:
         """Networks, in their shortest form."""
-        return _checked(terms.network_list, given)
+        return _checked(token_validation.network_list, given)
 
 
 def _checked(check: Callable[[list[str]], list[str]], given: list[str]) -> list[str]:
     try:
         return check(given)
-    except terms.BadTerm as error:
+    except token_validation.BadTerm as error:
         raise serializers.ValidationError(str(error)) from None
 
 
@@ -142,7 +144,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     def get_spending(self, token: ApiToken) -> MeterSerializer(many=True):  # type: ignore[valid-type]
         """The meters, from the list's one query where there is one."""
         known = self.context.get("meters")
-        found = known.get(token.pk, []) if known is not None else token_limits.meters_of(token)
+        found = known.get(token.pk, []) if known is not None else limit_usage.meters_of(token)
         return MeterSerializer(cast(Any, found), many=True).data
 
 
@@ -205,13 +207,17 @@ _PROBLEMS = {401: ProblemSerializer, 403: ProblemSerializer}
 class TokensView(OwnApiView):
     """The caller's API tokens."""
 
-    scope = permits.ADMIN
+    scope = token_scopes.ADMIN
 
     @extend_schema(
         operation_id="tokens_list",
         summary="Your tokens",
         parameters=[Listed],
-        responses={200: lists.page_of("TokenPage", TokenSerializer), 400: ProblemSerializer, **_PROBLEMS},
+        responses={
+            200: list_pages.page_of("TokenPage", TokenSerializer),
+            400: ProblemSerializer,
+            **_PROBLEMS,
+        },
         examples=[
             OpenApiExample(
                 "Tokens", value={"results": [SHOWN], "next": None}, response_only=True, status_codes=["200"]
@@ -222,10 +228,10 @@ class TokensView(OwnApiView):
         """The tokens that still open the door, newest first, each with what its spending limits leave. A token sees
         those of the account that it was made for.
         """
-        found = lists.page(own_tokens(self), lists.asked(Listed, request))
-        context = {"meters": token_limits.meters(found.rows)}
+        found = list_pages.page(own_tokens(self), list_pages.page_query(Listed, request))
+        context = {"meters": limit_usage.meters(found.rows)}
         shown = TokenSerializer(found.rows, many=True, context=context).data
-        return Response({"results": shown, "next": lists.next_url(request, found.next)})
+        return Response({"results": shown, "next": list_pages.next_url(request, found.next)})
 
     @extend_schema(
         operation_id="tokens_create",
@@ -243,16 +249,16 @@ class TokensView(OwnApiView):
         """
         asked = TermsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        wish = cast(terms.Terms, asked.validated_data)
+        wish = cast(token_validation.TokenTerms, asked.validated_data)
         if self.token is not None:
             _refuse_where_limited(self.token)
-            wish = terms.inherited(self.token, wish)
+            wish = token_validation.inherited(self.token, wish)
             _refuse_more(self.token, wish)
-        elif permits.ACCOUNT in wish.get("scopes", ()):
-            recent.need(request._request)
+        elif token_scopes.ACCOUNT in wish.get("scopes", ()):
+            reauthentication.require_recent(request._request)
         try:
-            made, plain = tokens.issue(self.user, account=self.account, **wish)
-        except tokens.CannotIssue as error:
+            made, plain = api_tokens.issue(self.user, account=self.account, **wish)
+        except api_tokens.CannotIssue as error:
             raise _refused(error) from None
         made.refresh_from_db()
         data = {**TokenSerializer(made).data, "token": plain}
@@ -262,7 +268,7 @@ class TokensView(OwnApiView):
 class TokenView(OwnApiView):
     """One API token."""
 
-    scope = permits.ADMIN
+    scope = token_scopes.ADMIN
 
     @extend_schema(
         operation_id="tokens_get",
@@ -300,14 +306,14 @@ class TokenView(OwnApiView):
         found = _own_token(self, token_id)
         asked = TermsSerializer(found, data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
-        wish = cast(terms.Terms, asked.validated_data)
+        wish = cast(token_validation.TokenTerms, asked.validated_data)
         if self.token is not None:
             _refuse_more(self.token, wish)
-        elif permits.ACCOUNT in wish.get("scopes", ()):
-            recent.need(request._request)
+        elif token_scopes.ACCOUNT in wish.get("scopes", ()):
+            reauthentication.require_recent(request._request)
         try:
-            tokens.change(found, **wish)
-        except tokens.CannotIssue as error:
+            api_tokens.change(found, **wish)
+        except api_tokens.CannotIssue as error:
             raise _refused(error) from None
         return Response(TokenSerializer(_own_token(self, token_id)).data)
 
@@ -318,11 +324,11 @@ class TokenView(OwnApiView):
     )
     def delete(self, request: Request, token_id: int) -> Response:
         """Revoke it. The token that makes this request may end itself."""
-        tokens.revoke(_own_token(self, token_id))
+        api_tokens.revoke(_own_token(self, token_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _refused(error: tokens.CannotIssue) -> Denied:
+def _refused(error: api_tokens.CannotIssue) -> Denied:
     faults = {error.field: [str(error)]} if error.field else None
     return Denied(422, HTTPStatus.UNPROCESSABLE_ENTITY.phrase, str(error), faults)
 
@@ -337,19 +343,19 @@ def own_tokens(view: OwnApiView) -> QuerySet[ApiToken]:
 
 def _own_token(view: OwnApiView, token_id: int) -> ApiToken:
     """One of the caller's tokens; Http404 for another's, and for a token also where it is of another account."""
-    found = access.own_token(view.user, token_id)
+    found = ownership.own_token(view.user, token_id)
     if view.token is not None and found.account_id != view.token.account_id:
         raise Http404
     return found
 
 
-def _refuse_more(own: ApiToken, wish: terms.Terms) -> None:
+def _refuse_more(own: ApiToken, wish: token_validation.TokenTerms) -> None:
     try:
-        terms.within(own, wish)
-    except terms.Exceeds as error:
+        token_validation.within(own, wish)
+    except token_validation.Exceeds as error:
         raise Denied(403, "Forbidden", str(error), {error.field: [str(error)]}) from None
 
 
 def _refuse_where_limited(own: ApiToken) -> None:
-    if any(getattr(own, field) is not None for field in terms.SPENDING):
+    if any(getattr(own, field) is not None for field in token_validation.SPENDING):
         raise Denied(403, "Forbidden", "An API token with a spending limit may not make other tokens.")

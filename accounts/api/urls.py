@@ -6,7 +6,6 @@ from django.urls import path
 
 from accounts.api.ledger import LedgerView
 from accounts.api.me import MeView
-from accounts.api.money import GiftsView, RedeemView
 from accounts.api.organizations import (
     InvitationsView,
     InvitationView,
@@ -17,6 +16,7 @@ from accounts.api.organizations import (
 )
 from accounts.api.sessions import SessionsView, SessionView, SignInsView
 from accounts.api.tokens import TokensView, TokenView
+from accounts.api.transfers import GiftsView, RedeemView
 
 urlpatterns = [
     path("me", MeView.as_view(), name="api_me"),

@@ -6,9 +6,10 @@ Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a 
 
 from __future__ import annotations
 
+from accounts.credits.allowance_ends import ended_with_holds, still_to_end, used_and_on_hold
+from accounts.credits.balance_updates import Balance
 from accounts.credits.debts import OWED, Taken, collect, paid_by, take_back
-from accounts.credits.endings import ended_with_holds, still_to_end, used_and_on_hold
-from accounts.credits.errors import (
+from accounts.credits.exceptions import (
     AccountClosed,
     AccountLimitReached,
     AlreadyPosted,
@@ -17,32 +18,31 @@ from accounts.credits.errors import (
     TokenLimitReached,
     TooMuch,
 )
-from accounts.credits.forgetting import forget_words
 from accounts.credits.holds import Hold, hold, settle
-from accounts.credits.limits import (
+from accounts.credits.movements import (
+    LARGEST,
+    adjust,
+    allow,
+    clear,
+    end_allowance,
+    erase_gift_reasons,
+    give,
+    grant,
+    purchase,
+    redeem,
+    refund,
+)
+from accounts.credits.spending_limits import (
     limit,
     limit_account,
     limit_member,
+    limits_of,
     member_left,
     plan_changed,
     recount,
     recount_account,
     set_plan,
     spent,
-)
-from accounts.credits.limits import of_account as limits_of
-from accounts.credits.moving import Balance
-from accounts.credits.posting import (
-    LARGEST,
-    adjust,
-    allow,
-    clear,
-    end_allowance,
-    give,
-    grant,
-    purchase,
-    redeem,
-    refund,
 )
 
 __all__ = [
@@ -64,7 +64,7 @@ __all__ = [
     "collect",
     "end_allowance",
     "ended_with_holds",
-    "forget_words",
+    "erase_gift_reasons",
     "give",
     "grant",
     "hold",

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import F
 
-from accounts.credits import moving
-from accounts.credits.errors import AccountClosed
-from accounts.credits.moving import Balance
+from accounts.credits import balance_updates
+from accounts.credits.balance_updates import Balance
+from accounts.credits.exceptions import AccountClosed
 from accounts.models import Account, LedgerEntry, Purchase
 
 OWED = "-owed-"
@@ -60,7 +60,7 @@ def take_back(purchase: Purchase, wanted: int, *, reason: str) -> Taken:
 def _take(purchase: Purchase, account: Account, more: int, reason: str) -> Taken:
     taken = min(more, account.balance)
     owed = 0 if account.status == Account.Status.CLOSED else more - taken
-    after = moving.move(account.pk, balance_delta=-taken, owed_delta=owed)
+    after = balance_updates.move(account.pk, balance_delta=-taken, owed_delta=owed)
     assert after is not None, "The account was locked."
     # Also where nothing was there: the statement says that the payment was returned.
     _record(purchase, account.pk, taken, after, f"back-{purchase.reference}-{_number()}", reason)
@@ -79,11 +79,11 @@ def _leave(purchase: Purchase, account: Account, less: int, reason: str) -> Take
         to_take_back=F("to_take_back") - less, taken_back=F("taken_back") - again
     )
     if written_off:
-        moving.move(account.pk, balance_delta=0, owed_delta=-written_off)
+        balance_updates.move(account.pk, balance_delta=0, owed_delta=-written_off)
     if again:
-        after = moving.move_or_say_why(account.pk, again)
+        after = balance_updates.move_or_say_why(account.pk, again)
         name = f"purchase-{purchase.reference}-{_number()}"
-        moving.record(account.pk, LedgerEntry.Kind.PURCHASE, name, again, 0, after, reason=reason)
+        balance_updates.record(account.pk, LedgerEntry.Kind.PURCHASE, name, again, 0, after, reason=reason)
         # It may be owed for other purchases.
         pay(account.pk, after)
     return Taken(given_again=again, written_off=written_off)
@@ -101,7 +101,7 @@ def pay(account_id: int, after: Balance) -> Balance:
             # The audit says so.
             return after
         amount = min(after.balance, after.owed, purchase.credits_owed)
-        moved = moving.move(account_id, balance_delta=-amount, owed_delta=-amount)
+        moved = balance_updates.move(account_id, balance_delta=-amount, owed_delta=-amount)
         assert moved is not None, "The account was locked."
         after = moved
         Purchase.objects.filter(pk=purchase.pk).update(taken_back=F("taken_back") + amount)
@@ -133,7 +133,7 @@ def collect(account_id: int) -> int:
 def _record(
     purchase: Purchase, account_id: int, amount: int, after: Balance, reference: str, reason: str
 ) -> None:
-    moving.record(account_id, LedgerEntry.Kind.REFUND, reference, -amount, 0, after, reason=reason)
+    balance_updates.record(account_id, LedgerEntry.Kind.REFUND, reference, -amount, 0, after, reason=reason)
 
 
 def _number() -> str:

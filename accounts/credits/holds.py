@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import statements
-from accounts.credits import debts, endings, limits, moving
-from accounts.credits.errors import AccountClosed, InsufficientCredits
-from accounts.credits.moving import table
+from accounts.credits import allowance_ends, balance_updates, debts, spending_limits
+from accounts.credits.balance_updates import table
+from accounts.credits.exceptions import AccountClosed, InsufficientCredits
 from accounts.models import Account, ApiToken, LedgerEntry, User
-from accounts.prepared import Prepared
-from accounts.statements import Batch, Rows, Statement
+from core.db import pipeline
+from core.db.pipeline import Batch, Rows, Statement
+from core.db.prepared import Prepared
 
 
 def hold(
@@ -32,7 +32,7 @@ def hold(
     or AccountClosed where the account is not active. A hold of 0 has its row too.
     """
     one = Hold(account_id, amount, reference, token, member)
-    with statements.batch() as together:
+    with pipeline.batch() as together:
         one.send(together)
     one.check()
 
@@ -71,8 +71,8 @@ class Hold:
                 raise InsufficientCredits
             raise AccountClosed
         if self._at is not None and self._amount:
-            spender = limits.Spender(self._account_id, self._token_id, self._member_id)
-            limits.reserve(spender, self._amount, self._at)
+            spender = spending_limits.Spender(self._account_id, self._token_id, self._member_id)
+            spending_limits.reserve(spender, self._amount, self._at)
 
     def _moving(self) -> list[int]:
         return [self._amount, self._amount, self._account_id, self._amount, self._amount, self._amount]
@@ -154,13 +154,13 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
     held = entry.held_delta
     captured = max(0, min(charge, held))
     released = held - captured
-    after = moving.move(account_id, balance_delta=released, held_delta=-held)
+    after = balance_updates.move(account_id, balance_delta=released, held_delta=-held)
     if after is None:
         raise InsufficientCredits("More is to be settled than the account holds; run the audit.")
-    spender = limits.Spender(account_id, entry.token_id, entry.member_id)
+    spender = spending_limits.Spender(account_id, entry.token_id, entry.member_id)
     if after.limited and released:
-        limits.give_back(spender, released, entry.created_at)
-    settled = moving.record(
+        spending_limits.give_back(spender, released, entry.created_at)
+    settled = balance_updates.record(
         account_id,
         LedgerEntry.Kind.SETTLE,
         reference,
@@ -173,6 +173,6 @@ def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
         member_id=spender.member_id,
     )
     if entry.pk <= after.ended_upto:
-        after = endings.returned(entry, released, after)
+        after = allowance_ends.returned(entry, released, after)
     debts.pay(account_id, after)
     return settled

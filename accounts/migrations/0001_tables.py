@@ -1,5 +1,5 @@
-import accounts.clock
-import accounts.models.beginnings
+import core.clock
+import core.db.prefix_index
 import accounts.models.codes
 import accounts.models.tokens
 import django.contrib.auth.models
@@ -61,10 +61,10 @@ class Migration(migrations.Migration):
                 ('link', models.CharField(blank=True, default='', max_length=300, verbose_name='leads to')),
                 ('tone', models.CharField(choices=[('news', 'news'), ('warning', 'warning')], default='news', max_length=8, verbose_name='tone')),
                 ('audience', models.CharField(choices=[('all', 'everybody'), ('members', 'members'), ('staff', 'staff')], default='all', max_length=8, verbose_name='for')),
-                ('starts_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='from')),
+                ('starts_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='from')),
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
                 ('withdrawn_at', models.DateTimeField(editable=False, null=True, verbose_name='withdrawn')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'announcement',
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=20, unique=True, verbose_name='of')),
                 ('upto', models.BigIntegerField(verbose_name='up to row')),
-                ('at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'mark of the audit',
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 ('waiting_bytes', models.BigIntegerField(blank=True, help_text="Bytes of the inputs of those; empty: the server's limit.", null=True, verbose_name='inputs waiting')),
                 ('reviewed_first', models.PositiveIntegerField(blank=True, help_text='How many pictures of a new member a moderator looks at before they are public; empty: as the site.', null=True, verbose_name='reviewed first')),
                 ('is_default', models.BooleanField(default=False, verbose_name='for new accounts')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'plan',
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('secret_key', 'DARKROOM_SECRET_KEY'), ('vault_key', 'DARKROOM_KEYS')], max_length=10, verbose_name='kind')),
                 ('digest', models.CharField(max_length=64, verbose_name='fingerprint')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'fingerprint of a secret',
@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 ('what', models.CharField(editable=False, max_length=20, verbose_name='what')),
                 ('who', models.CharField(editable=False, help_text='A keyed hash, which counts without telling.', max_length=64, verbose_name='who')),
                 ('count', models.PositiveIntegerField(default=0, editable=False, verbose_name='tries')),
-                ('ends_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='until')),
+                ('ends_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='until')),
             ],
             options={
                 'verbose_name': 'count of tries',
@@ -189,13 +189,13 @@ class Migration(migrations.Migration):
                 ('webhook_secret', models.CharField(blank=True, default='', editable=False, help_text='Signs its webhooks; made when first asked for.', max_length=100)),
                 ('webhook_secret_old', models.CharField(blank=True, default='', editable=False, help_text='The one before; for a day after a change webhooks carry its signature too.', max_length=100)),
                 ('webhook_secret_rotated_at', models.DateTimeField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'account',
                 'verbose_name_plural': 'accounts',
                 'permissions': [('adjust_credits', 'Can grant credits and adjust balances')],
-                'indexes': [models.Index(condition=models.Q(('plan__isnull', False)), fields=['plan', 'allowance_period'], name='account_of_plan'), accounts.models.beginnings.Beginning(fields=['name'], name='account_name_begins'), models.Index(condition=models.Q(('plan__isnull', False)), fields=['allowance_until'], name='account_allowance_due')],
+                'indexes': [models.Index(condition=models.Q(('plan__isnull', False)), fields=['plan', 'allowance_period'], name='account_of_plan'), core.db.prefix_index.PrefixIndex(fields=['name'], name='account_name_begins'), models.Index(condition=models.Q(('plan__isnull', False)), fields=['allowance_until'], name='account_allowance_due')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='account_balance_not_negative'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='account_held_not_negative'), models.CheckConstraint(condition=models.Q(('owed__gte', 0)), name='account_owed_not_negative')],
             },
         ),
@@ -222,8 +222,8 @@ class Migration(migrations.Migration):
                 ('maintenance_en', models.CharField(blank=True, default='', max_length=300, verbose_name='words (English)')),
                 ('maintenance_zh', models.CharField(blank=True, default='', max_length=300, verbose_name='words (Chinese)')),
                 ('maintenance_until', models.DateTimeField(blank=True, null=True, verbose_name='until about')),
-                ('switches_off', models.JSONField(blank=True, default=list, help_text='Names of features, as accounts.switches has them.', verbose_name='switched off')),
-                ('changed_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='changed')),
+                ('switches_off', models.JSONField(blank=True, default=list, help_text='Names of features, as accounts.site.feature_flags has them.', verbose_name='switched off')),
+                ('changed_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='changed')),
             ],
             options={
                 'verbose_name': 'house rules',
@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
                 'abstract': False,
-                'indexes': [models.Index(fields=['date_joined', 'erased_at'], name='user_joined_or_erased'), accounts.models.beginnings.Beginning(fields=['username'], name='user_name_begins'), accounts.models.beginnings.Beginning(fields=['display_name'], name='user_shown_begins'), accounts.models.beginnings.Beginning(fields=['email'], name='user_email_begins'), models.Index(condition=models.Q(('is_staff', True)), fields=['id'], name='user_staff'), models.Index(condition=models.Q(('is_superuser', True)), fields=['id'], name='user_superuser'), models.Index(condition=models.Q(('is_active', False)), fields=['id'], name='user_banned'), models.Index(condition=models.Q(('sign_up_key', ''), _negated=True), fields=['sign_up_key', 'date_joined'], name='user_sign_up_network')],
+                'indexes': [models.Index(fields=['date_joined', 'erased_at'], name='user_joined_or_erased'), core.db.prefix_index.PrefixIndex(fields=['username'], name='user_name_begins'), core.db.prefix_index.PrefixIndex(fields=['display_name'], name='user_shown_begins'), core.db.prefix_index.PrefixIndex(fields=['email'], name='user_email_begins'), models.Index(condition=models.Q(('is_staff', True)), fields=['id'], name='user_staff'), models.Index(condition=models.Q(('is_superuser', True)), fields=['id'], name='user_superuser'), models.Index(condition=models.Q(('is_active', False)), fields=['id'], name='user_banned'), models.Index(condition=models.Q(('sign_up_key', ''), _negated=True), fields=['sign_up_key', 'date_joined'], name='user_sign_up_network')],
             },
             managers=[
                 ('objects', django.contrib.auth.models.UserManager()),
@@ -301,7 +301,7 @@ class Migration(migrations.Migration):
                 ('total_limit', models.BigIntegerField(blank=True, help_text='micro-credits', null=True, verbose_name='in all')),
                 ('creates_per_minute', models.PositiveIntegerField(blank=True, null=True, verbose_name='new predictions a minute')),
                 ('in_flight_limit', models.PositiveIntegerField(blank=True, null=True, verbose_name='predictions at once')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
                 ('last_used_at', models.DateTimeField(editable=False, null=True, verbose_name='last used')),
                 ('revoked_at', models.DateTimeField(editable=False, null=True, verbose_name='revoked')),
@@ -349,7 +349,7 @@ class Migration(migrations.Migration):
                 ('amount', models.BigIntegerField(help_text='micro-credits', verbose_name='amount')),
                 ('words', models.CharField(blank=True, default='', max_length=200, verbose_name='words')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'gift',
@@ -370,7 +370,7 @@ class Migration(migrations.Migration):
                 ('grant', models.BigIntegerField(default=0, help_text='micro-credits, beside the welcome credits', verbose_name='credits on top')),
                 ('plan', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.plan', verbose_name='plan')),
                 ('made_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
                 ('revoked_at', models.DateTimeField(editable=False, null=True, verbose_name='revoked')),
             ],
@@ -388,7 +388,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
                 ('role', models.CharField(choices=[('owner', 'owner'), ('billing', 'billing'), ('member', 'member')], default='owner', max_length=16, verbose_name='role')),
                 ('month_limit', models.BigIntegerField(blank=True, editable=False, help_text='micro-credits, UTC', null=True, verbose_name='spending a month')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False)),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False)),
             ],
             options={
                 'verbose_name': 'membership',
@@ -406,11 +406,11 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=40, verbose_name='kind')),
                 ('params', models.JSONField(blank=True, default=dict, help_text='What its words name.')),
                 ('link', models.CharField(blank=True, default='', max_length=500, verbose_name='leads to')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
                 ('read_at', models.DateTimeField(null=True, verbose_name='read')),
                 ('mail_owed', models.BooleanField(default=False, verbose_name='mail owed')),
                 ('mail_tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
-                ('mail_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='next try')),
+                ('mail_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='next try')),
                 ('mailed_at', models.DateTimeField(null=True, verbose_name='mailed')),
                 ('mail_note', models.CharField(blank=True, default='', max_length=200, verbose_name='what happened')),
             ],
@@ -444,7 +444,7 @@ class Migration(migrations.Migration):
                 ('role', models.CharField(choices=[('owner', 'owner'), ('billing', 'billing'), ('member', 'member')], default='member', max_length=16, verbose_name='role')),
                 ('digest', models.CharField(editable=False, help_text='SHA-256 of its secret.', max_length=64, unique=True)),
                 ('made_by', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='sent')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='sent')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('accepted_at', models.DateTimeField(editable=False, null=True, verbose_name='accepted')),
                 ('accepted_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -469,7 +469,7 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(editable=False, null=True, verbose_name='revoked')),
                 ('made_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('once', models.CharField(editable=False, help_text='The digest of the form that made it, once.', max_length=64, null=True, unique=True)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'batch of codes',
@@ -502,7 +502,7 @@ class Migration(migrations.Migration):
                 ('refund_failed', models.BooleanField(default=False, help_text='Since then the provider is asked what was paid back, and its events are not added up.', verbose_name='a payment back failed')),
                 ('look_at', models.DateTimeField(editable=False, help_text='When the provider is asked next what was paid back.', null=True)),
                 ('looks', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='ordered')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='ordered')),
                 ('paid_at', models.DateTimeField(null=True, verbose_name='paid')),
             ],
             options={
@@ -523,7 +523,7 @@ class Migration(migrations.Migration):
                 ('note', models.CharField(blank=True, default='', help_text='For staff alone.', max_length=500, verbose_name='note')),
                 ('case', models.BigIntegerField(blank=True, null=True, verbose_name='case')),
                 ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='since')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='since')),
                 ('until', models.DateTimeField(blank=True, help_text='Empty: until it is lifted.', null=True, verbose_name='until')),
                 ('lifted_at', models.DateTimeField(null=True, verbose_name='lifted')),
                 ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -546,7 +546,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='sign_ins', to=settings.AUTH_USER_MODEL)),
-                ('at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
                 ('succeeded', models.BooleanField(verbose_name='came in')),
                 ('how', models.CharField(choices=[('password', 'password'), ('code', 'code of an app'), ('recovery', 'recovery code'), ('passkey', 'passkey'), ('outside', 'another service')], default='password', max_length=10, verbose_name='how')),
                 ('network', models.CharField(blank=True, default='', help_text='A network, never a whole address.', max_length=50, verbose_name='from')),
@@ -591,7 +591,7 @@ class Migration(migrations.Migration):
                 ('token', models.ForeignKey(db_index=False, help_text='Whose spending a hold and its settlement count towards.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.apitoken', verbose_name='API token')),
                 ('member', models.ForeignKey(db_index=False, help_text='Whose wish a hold and its settlement pay for.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='member')),
                 ('actor', models.ForeignKey(db_index=False, help_text='Who did it by hand; empty for what the system did.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'ledger entry',
@@ -610,7 +610,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=80, verbose_name='kind')),
                 ('outcome', models.CharField(blank=True, default='', max_length=200, verbose_name='outcome')),
                 ('purchase', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='accounts.purchase')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'payment event',
@@ -628,7 +628,7 @@ class Migration(migrations.Migration):
                 ('amount', models.PositiveIntegerField(help_text='In the smallest unit of the currency.', verbose_name='amount')),
                 ('state', models.CharField(choices=[('inquiry', 'inquiry'), ('open', 'open'), ('won', 'won'), ('lost', 'lost')], max_length=10, verbose_name='state')),
                 ('told_at', models.BigIntegerField(default=0, editable=False, help_text="Of the newest event, by the provider's clock: Unix seconds.")),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'dispute',
@@ -674,7 +674,7 @@ class Migration(migrations.Migration):
                 ('code', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='accounts.redeemcode')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='accounts.account')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'redemption',

@@ -5,7 +5,7 @@ Amounts are integer micro-credits: 1 credit = 1,000,000. Balances are written by
 
 from __future__ import annotations
 
-from accounts.models.accounts import Account, Membership, OrganizationInvitation, Plan
+from accounts.models.accounts import MICRO, Account, Membership, OrganizationInvitation, Plan
 from accounts.models.codes import CodeBatch, Gift, RedeemCode, Redemption, new_reference
 from accounts.models.ledger import (
     AccountSpending,
@@ -15,7 +15,6 @@ from accounts.models.ledger import (
     LedgerEntry,
     LedgerQuerySet,
 )
-from accounts.models.money import MICRO
 from accounts.models.notices import Notice, NoticeChoice
 from accounts.models.payments import CreditPack, Dispute, PaymentEvent, Purchase
 from accounts.models.people import Invitation, SignIn, User

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
-from accounts.models.beginnings import Beginning
 from accounts.models.people import User
+from core.clock import Now
+from core.db.prefix_index import PrefixIndex
 
 
 class Plan(models.Model):
@@ -215,7 +215,7 @@ class Account(models.Model):
             models.Index(
                 name="account_of_plan", fields=["plan", "allowance_period"], condition=Q(plan__isnull=False)
             ),
-            Beginning(name="account_name_begins", fields=["name"]),
+            PrefixIndex(name="account_name_begins", fields=["name"]),
             models.Index(
                 name="account_allowance_due", fields=["allowance_until"], condition=Q(plan__isnull=False)
             ),
@@ -284,3 +284,7 @@ class OrganizationInvitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} · {self.account}"
+
+
+MICRO = 1_000_000
+"""Micro-credits in one credit."""

@@ -9,9 +9,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models.accounts import Account, Plan
 from accounts.models.people import User
+from core.clock import Now
 
 
 def new_reference() -> str:

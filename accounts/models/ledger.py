@@ -9,9 +9,9 @@ from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models.accounts import Account
 from accounts.models.people import User
+from core.clock import Now
 
 
 class AppendOnlyError(Exception):

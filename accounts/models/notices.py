@@ -8,14 +8,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models.people import User
+from core.clock import Now
 
 
 class Notice(models.Model):
     """One thing that somebody is told, once. Its words are made when it is read, in the reader's language.
 
-    Written by `accounts.notices.telling` in the transaction of what it tells of; a chore sends the mail.
+    Written by `accounts.notifications.notices` in the transaction of what it tells of; a chore sends the mail.
     """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="notices")

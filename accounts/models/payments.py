@@ -9,10 +9,10 @@ from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.clock import Now
 from accounts.models.accounts import Account
 from accounts.models.codes import new_reference
 from accounts.models.people import User
+from core.clock import Now
 
 
 class CreditPack(models.Model):

@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
-from accounts.models.beginnings import Beginning
+from core.clock import Now
+from core.db.prefix_index import PrefixIndex
 
 
 class User(AbstractUser):
@@ -69,9 +69,9 @@ class User(AbstractUser):
             # With the erased, so that members are counted without being read.
             models.Index(name="user_joined_or_erased", fields=["date_joined", "erased_at"]),
             # For whoever looks for a member among a million, and for the few that the panel's list is narrowed to.
-            Beginning(name="user_name_begins", fields=["username"]),
-            Beginning(name="user_shown_begins", fields=["display_name"]),
-            Beginning(name="user_email_begins", fields=["email"]),
+            PrefixIndex(name="user_name_begins", fields=["username"]),
+            PrefixIndex(name="user_shown_begins", fields=["display_name"]),
+            PrefixIndex(name="user_email_begins", fields=["email"]),
             models.Index(name="user_staff", fields=["id"], condition=Q(is_staff=True)),
             models.Index(name="user_superuser", fields=["id"], condition=Q(is_superuser=True)),
             models.Index(name="user_banned", fields=["id"], condition=Q(is_active=False)),
@@ -136,7 +136,7 @@ class Invitation(models.Model):
 
 
 class SignIn(models.Model):
-    """Somebody came in, or tried to. Written by `accounts.entrance.history` alone and kept for 90 days."""
+    """Somebody came in, or tried to. Written by `accounts.sessions.login_history` alone and kept for 90 days."""
 
     class How(models.TextChoices):
         PASSWORD = "password", _("password")

@@ -8,11 +8,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
+from core.clock import Now
 
 
 class Site(models.Model):
-    """One row: the house rules. Read through `accounts.site`, which fills what is empty from the environment."""
+    """One row: the house rules. Read through `accounts.site.site_rules`, which fills what is empty from the
+    environment.
+    """
 
     class Registration(models.TextChoices):
         ENVIRONMENT = "", _("as the environment says")
@@ -97,7 +99,7 @@ class Site(models.Model):
         _("switched off"),
         default=list,
         blank=True,
-        help_text=_("Names of features, as accounts.switches has them."),
+        help_text=_("Names of features, as accounts.site.feature_flags has them."),
     )
     changed_at = models.DateTimeField(_("changed"), db_default=Now())
 

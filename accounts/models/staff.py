@@ -8,10 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models.accounts import Account
 from accounts.models.ledger import AppendOnlyError
 from accounts.models.people import User
+from core.clock import Now
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
@@ -23,7 +23,8 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One act of staff, or of the house in their name. Written by `accounts.record` alone, in the act's transaction.
+    """One act of staff, or of the house in their name. Written by `accounts.staff.audit_log` alone, in the act's
+    transaction.
 
     Each row carries the digest of the one before, so that a row that was changed or taken out is found by the audit;
     the database refuses both by a trigger.
@@ -85,7 +86,7 @@ class AuditEntry(models.Model):
 
 
 class Sanction(models.Model):
-    """A warning, a silence or a ban. Written by `accounts.sanctions` alone; lifted, never deleted."""
+    """A warning, a silence or a ban. Written by `accounts.staff.sanctions` alone; lifted, never deleted."""
 
     class Kind(models.TextChoices):
         WARNING = "warning", _("warning")

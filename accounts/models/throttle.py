@@ -7,11 +7,13 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
+from core.clock import Now
 
 
 class Throttle(models.Model):
-    """Tries of one kind by one member, network or device within one window. Written by `accounts.throttle` alone."""
+    """Tries of one kind by one member, network or device within one window. Written by
+    `accounts.auth.attempt_limits` alone.
+    """
 
     what = models.CharField(_("what"), max_length=20, editable=False)
     who = models.CharField(

@@ -9,9 +9,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models.accounts import Account
 from accounts.models.people import User
+from core.clock import Now
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

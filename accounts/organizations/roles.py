@@ -7,21 +7,21 @@ member    makes pictures on the balance, with tokens of their own, and sees what
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, Membership, User
+from core.http.exceptions import ExplainedDenial
 
 OWNER, BILLING, MEMBER = Membership.Role.OWNER, Membership.Role.BILLING, Membership.Role.MEMBER
 MONEY = frozenset({OWNER, BILLING})
 MANAGING = frozenset({OWNER})
 
 
-class NotYourRole(PermissionDenied):
+class NotYourRole(ExplainedDenial):
     """The member acts for the account, but not in a role that may do this: 403, with words for them."""
 
 
-def of(user: User, account: Account) -> str:
+def role_of(user: User, account: Account) -> str:
     """The user's role for the account; empty where they do not act for it."""
     if account.kind == Account.Kind.USER and user.account_id == account.pk:
         return OWNER.value
@@ -29,9 +29,9 @@ def of(user: User, account: Account) -> str:
     return found or ""
 
 
-def need(user: User, account: Account, allowed: frozenset[Membership.Role]) -> None:
+def require(user: User, account: Account, allowed: frozenset[Membership.Role]) -> None:
     """Raise NotYourRole where the user may not do this for the account."""
-    if of(user, account) in {role.value for role in allowed}:
+    if role_of(user, account) in {role.value for role in allowed}:
         return
     if allowed == MONEY:
         raise NotYourRole(_("Only owners and billing members of the organisation see and move its money."))

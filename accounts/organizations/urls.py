@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts.organizations import views
+from accounts.views import organizations
 
 urlpatterns = [
-    path("organizations/", views.organizations, name="organizations"),
-    path("organizations/<int:number>/", views.organization, name="organization"),
-    path("organizations/<int:number>/<slug:deed>/", views.change, name="organization_change"),
-    path("join/<str:secret>/", views.join, name="organization_join"),
-    path("act/", views.act, name="account_act"),
+    path("organizations/", organizations.organizations, name="organizations"),
+    path("organizations/<int:number>/", organizations.organization, name="organization"),
+    path("organizations/<int:number>/<slug:deed>/", organizations.change, name="organization_change"),
+    path("join/<str:secret>/", organizations.join, name="organization_join"),
+    path("act/", organizations.act, name="account_act"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from accounts import amounts
+from accounts.credits import amounts
 
 register = template.Library()
 
@@ -12,19 +12,19 @@ register = template.Library()
 @register.filter
 def credits(micro: int | None) -> str:
     """Two to six decimals, thousands apart; nothing for nothing."""
-    return "" if micro is None else amounts.shown(micro)
+    return "" if micro is None else amounts.display(micro)
 
 
 @register.filter
 def credits_change(micro: int | None) -> str:
     """The same with its sign."""
-    return "" if micro is None else amounts.shown_change(micro)
+    return "" if micro is None else amounts.display_change(micro)
 
 
 @register.filter
 def credits_short(micro: int | None) -> str:
     """One decimal, rounded down."""
-    return "" if micro is None else amounts.shown_short(micro)
+    return "" if micro is None else amounts.display_short(micro)
 
 
 @register.filter

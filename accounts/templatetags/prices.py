@@ -8,10 +8,10 @@ from django import template
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
-from accounts import site
+from accounts.billing import provider_registry
+from accounts.billing.currencies import in_words
 from accounts.models import CodeBatch, Dispute, Purchase
-from accounts.payments import registry
-from accounts.payments.money import in_words
+from accounts.site import site_rules
 
 register = template.Library()
 _ENDS = {
@@ -60,12 +60,12 @@ def purchase_badge(purchase: Purchase) -> str:
 @register.simple_tag
 def money_doors() -> dict[str, bool]:
     """Which ways to more credits are open now, beside codes."""
-    return {"selling": registry.is_selling(), "gifts": site.rules().gifts}
+    return {"selling": provider_registry.is_selling(), "gifts": site_rules.current().gifts}
 
 
 @register.simple_tag
 def more_credits() -> str:
     """Where whoever has too few gets more: the packs, else codes where there are any; empty without a way."""
-    if registry.is_selling():
+    if provider_registry.is_selling():
         return reverse("account_credits")
     return reverse("account_redeem") if CodeBatch.objects.filter(revoked_at__isnull=True).exists() else ""

@@ -44,13 +44,14 @@ def main() -> None:
 
 def prepare(port: int, upstreams: int) -> str:
     """Catalogue, an account, a token of it, and the upstreams; the token. What is there already stays."""
-    from accounts import credits, tokens
+    from accounts import credits
     from accounts.models import MICRO, User
-    from accounts.provisioning import ensure_account
-    from predictions import catalogue
+    from accounts.personal_accounts import ensure_account
+    from accounts.tokens import api_tokens
+    from predictions.catalogue import lookup
     from predictions.upstreams import setup
 
-    catalogue.load()
+    lookup.load()
     user = User.objects.filter(username="bench").first()
     if user is None:
         user = User.objects.create_user("bench", "bench@example.org", "not used")
@@ -59,8 +60,8 @@ def prepare(port: int, upstreams: int) -> str:
     for number in range(upstreams):
         url = f"http://127.0.0.1:{port}/v1"
         keys = {"key": f"not-a-secret-{number}"}
-        setup.apply(f"loopback-{number}", setup.Wish(url=url, settings=columns, keys=keys))
-    return tokens.issue(user, "bench")[1]
+        setup.apply(f"loopback-{number}", setup.UpstreamSettings(url=url, settings=columns, keys=keys))
+    return api_tokens.issue(user, "bench")[1]
 
 
 def fly(count: int) -> None:
@@ -68,11 +69,11 @@ def fly(count: int) -> None:
     from django.db import connection
 
     from accounts.models import MICRO, User
-    from predictions import catalogue
+    from predictions.catalogue import lookup
     from predictions.models import Prediction, Price, UpstreamKey
 
     user = User.objects.get(username="bench")
-    version = catalogue.find_version(MODEL)
+    version = lookup.find_version(MODEL)
     if version is None:
         raise SystemExit(f"The catalogue has no {MODEL}.")
     price = Price.objects.filter(model=version.model).latest("number")

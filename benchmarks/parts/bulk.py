@@ -13,7 +13,7 @@ from django.core.management.color import no_style
 from django.db import connection, models
 from django.db.models.expressions import BaseExpression
 
-from gallery.search.words import SHORTEST_BEGINNING, grows
+from gallery.search.lexemes import SHORTEST_BEGINNING, grows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ITEM = (

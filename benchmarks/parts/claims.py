@@ -47,12 +47,12 @@ def fill(waiting: int) -> None:
     from django.utils import timezone
 
     from accounts.models import MICRO, Account, User
-    from accounts.provisioning import ensure_account
-    from predictions import catalogue
+    from accounts.personal_accounts import ensure_account
+    from predictions.catalogue import lookup
+    from predictions.dispatch import provider_lookup
     from predictions.models import HostedModel, Prediction
-    from predictions.running import providers
 
-    catalogue.load()
+    lookup.load()
     owners: list[tuple[Account, User]] = []
     for number in range(ACCOUNTS):
         users = [User.objects.create_user(f"u{number}-{one}") for one in range(USERS)]
@@ -60,7 +60,7 @@ def fill(waiting: int) -> None:
     models = [
         (model, model.versions.latest("created_at"), model.prices.latest("number"))
         for model in HostedModel.objects.order_by("pk")
-        if any(provider.serves(model.ref) for provider in providers.all_providers())
+        if any(provider.serves(model.ref) for provider in provider_lookup.all_providers())
     ][:MODELS]
     far = timezone.now() + timedelta(days=1)
     for start in range(0, waiting, CHUNK):

@@ -38,16 +38,17 @@ def fill() -> dict[str, Any]:
     from django.conf import settings
     from django.utils import timezone
 
-    from accounts import credits, tokens
+    from accounts import credits
     from accounts.models import MICRO, User
-    from predictions import catalogue
+    from accounts.tokens import api_tokens
+    from predictions.catalogue import lookup
     from predictions.models import Phase, Prediction, Price, Status
 
-    catalogue.load()
+    lookup.load()
     user = User.objects.create_user("bench", "bench@example.org", "not used")
     credits.grant(user.account, 10**9 * MICRO, reason="benchmark")
-    token, plain = tokens.issue(user, "bench")
-    version = catalogue.find_version(MODEL)
+    token, plain = api_tokens.issue(user, "bench")
+    version = lookup.find_version(MODEL)
     now = timezone.now()
     Prediction.objects.bulk_create(
         Prediction(

@@ -33,7 +33,7 @@ def application(kind: str, filled: str | None, database: str) -> Any:
 
         return get_asgi_application()
     if kind == "lean":
-        from config.serving import LeanHandler
+        from config.server.asgi_handler import LeanHandler
 
         return LeanHandler()
     return controls.WsgiInThreads()
@@ -50,11 +50,11 @@ def main() -> None:
     options = parser.parse_args()
     import uvicorn
 
-    from config import webserver
+    from config.server import web_process
 
-    config = webserver.configuration(app=application(options.kind, options.filled, options.database))
-    server = webserver.Server if options.kind in FRAMED else uvicorn.Server
-    server(config).run(sockets=[webserver._bound("127.0.0.1", options.port)])
+    config = web_process.configuration(app=application(options.kind, options.filled, options.database))
+    server = web_process.Server if options.kind in FRAMED else uvicorn.Server
+    server(config).run(sockets=[web_process._bound("127.0.0.1", options.port)])
 
 
 if __name__ == "__main__":

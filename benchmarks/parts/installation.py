@@ -58,11 +58,11 @@ class Running:
 
 @contextlib.contextmanager
 def darkroom(folder: Path, database: str = "", env: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """`python -m config.server` with this data folder; ready when it says so."""
+    """`python -m config.server.launcher` with this data folder; ready when it says so."""
     given = {"DARKROOM_DATA": str(folder), "PORT": "0", **(env or {})}
     if database:
         given["DARKROOM_DATABASE_URL"] = database
-    with _started(["-m", "config.server"], ROOT, given) as (process, began, log):
+    with _started(["-m", "config.server.launcher"], ROOT, given) as (process, began, log):
         said: list[str] = []
         ready = threading.Event()
         found: list[Running] = []

@@ -118,7 +118,7 @@ def cases() -> dict[str, Call]:
 
 def controls() -> dict[str, Call]:
     """One row by its key, another each time."""
-    from gallery import access
+    from gallery.items import access
     from gallery.models import Item
 
     keys = itertools.cycle(Item.objects.public().order_by("?").values_list("pk", flat=True)[:1])
@@ -131,10 +131,10 @@ def controls() -> dict[str, Call]:
 def gallery() -> dict[str, Call]:
     """The public lists: first pages, and pages half way down."""
     from accounts.models import User
-    from accounts.paging import Place
+    from core.pagination import Place
     from gallery.models import Item, ReaderChoice, Tag
-    from gallery.public import lists
-    from gallery.public.reading import Reader
+    from gallery.public import public_lists
+    from gallery.public.reader_preferences import Reader
     from predictions.models import HostedModel
 
     bench = User.objects.get(username="bench")
@@ -148,20 +148,20 @@ def gallery() -> dict[str, Call]:
     model = HostedModel.objects.get(pk=half.model_id)
     tag, seldom = Tag.objects.get(name="tag1"), Tag.objects.get(name="tag900")
     return {
-        "first page": lambda: lists.newest(visitor, PAGE),
-        "middle page": lambda: lists.newest(visitor, PAGE, middle),
-        "without sensitive": lambda: lists.newest(careful, PAGE, middle),
-        "as a member": lambda: lists.newest(member, PAGE, middle),
-        "tag": lambda: lists.tagged(visitor, tag, PAGE),
-        "tag, middle": lambda: lists.tagged(visitor, tag, PAGE, middle),
-        "rare tag": lambda: lists.tagged(visitor, seldom, PAGE),
-        "author": lambda: lists.of_author(visitor, author, PAGE),
-        "author, middle": lambda: lists.of_author(visitor, author, PAGE, middle),
-        "model": lambda: lists.of_model(visitor, model, PAGE),
-        "model, middle": lambda: lists.of_model(visitor, model, PAGE, middle),
-        "liked this week": lambda: lists.week(visitor, PAGE),
-        "following": lambda: lists.followed(member, PAGE),
-        "following, middle": lambda: lists.followed(member, PAGE, middle),
+        "first page": lambda: public_lists.newest(visitor, PAGE),
+        "middle page": lambda: public_lists.newest(visitor, PAGE, middle),
+        "without sensitive": lambda: public_lists.newest(careful, PAGE, middle),
+        "as a member": lambda: public_lists.newest(member, PAGE, middle),
+        "tag": lambda: public_lists.tagged(visitor, tag, PAGE),
+        "tag, middle": lambda: public_lists.tagged(visitor, tag, PAGE, middle),
+        "rare tag": lambda: public_lists.tagged(visitor, seldom, PAGE),
+        "author": lambda: public_lists.of_author(visitor, author, PAGE),
+        "author, middle": lambda: public_lists.of_author(visitor, author, PAGE, middle),
+        "model": lambda: public_lists.of_model(visitor, model, PAGE),
+        "model, middle": lambda: public_lists.of_model(visitor, model, PAGE, middle),
+        "liked this week": lambda: public_lists.week(visitor, PAGE),
+        "following": lambda: public_lists.followed(member, PAGE),
+        "following, middle": lambda: public_lists.followed(member, PAGE, middle),
         "count of an author": lambda: (
             Item.objects.public().filter(user=bench).order_by().values("pk")[:1001].count()
         ),
@@ -173,9 +173,9 @@ def searches() -> dict[str, Call]:
     from accounts.models import User
     from benchmarks.parts.prompts import RARE
     from gallery.models import Item, ReaderChoice, SearchRow
-    from gallery.public import lists
-    from gallery.public.reading import Reader
-    from gallery.search import finding
+    from gallery.public import public_lists
+    from gallery.public.reader_preferences import Reader
+    from gallery.search import results
 
     bench = User.objects.get(username="bench")
     account = bench.account
@@ -185,13 +185,13 @@ def searches() -> dict[str, Call]:
     middle = str(row.place) if row else ""
 
     def public(text: str, after: str = "") -> Call:
-        return lambda: finding.public_page(text, PAGE, after, within=lists.base(visitor))
+        return lambda: results.public_page(text, PAGE, after, within=public_lists.base(visitor))
 
     def own(text: str) -> Call:
-        from gallery import access
+        from gallery.items import access
 
         mine = access.for_tiles(Item.objects.owned_by(account))
-        return lambda: finding.own_page(account, text, LIBRARY_PAGE, "", within=mine)
+        return lambda: results.own_page(account, text, LIBRARY_PAGE, "", within=mine)
 
     return {
         "search, rare": public(RARE["en"]),
@@ -214,8 +214,8 @@ def library() -> dict[str, Call]:
     from django.utils import timezone
 
     from accounts.models import User
-    from accounts.paging import Place
-    from gallery.library import filters, listing
+    from core.pagination import Place
+    from gallery.library import item_filters, item_queries
     from gallery.models import Collection, Item
 
     bench = User.objects.get(username="bench")
@@ -225,10 +225,10 @@ def library() -> dict[str, Call]:
     shelf = Collection.objects.filter(user=bench).values_list("public_id", flat=True).first()
 
     def shown(after: str = "", **wanted: Any) -> Call:
-        return lambda: listing.page(bench, filters.Filter(**wanted), LIBRARY_PAGE, after)
+        return lambda: item_queries.page(bench, item_filters.Filter(**wanted), LIBRARY_PAGE, after)
 
     def counted(**wanted: Any) -> Call:
-        return lambda: listing.capped(filters.matching(bench, filters.Filter(**wanted)))
+        return lambda: item_queries.capped(item_filters.matching(bench, item_filters.Filter(**wanted)))
 
     return {
         "library, first page": shown(),

@@ -49,9 +49,9 @@ def main() -> None:
 def fill(items: int) -> None:
     """Make all rows."""
     from benchmarks.parts.bulk import Bulk
-    from predictions import catalogue
+    from predictions.catalogue import lookup
 
-    catalogue.load()
+    lookup.load()
     with Bulk() as bulk:
         members = people()
         made = models()
@@ -159,14 +159,14 @@ class Crowd:
     def __init__(self, stamp: Any, members: list[tuple[int, int]], made: list[Made]) -> None:
         from benchmarks.parts.prompts import prompts
         from gallery.models import Tag
-        from gallery.search import words
+        from gallery.search import lexemes
 
         self.stamp, self.members, self.made = stamp, members, made
         self.dice = random.Random(11)
-        self.prompts = [(text, words.kept([text])) for text in prompts()]
-        self.tags = [(tag.pk, words.kept([tag.name])) for tag in Tag.objects.order_by("pk")]
+        self.prompts = [(text, lexemes.index_words([text])) for text in prompts()]
+        self.tags = [(tag.pk, lexemes.index_words([tag.name])) for tag in Tag.objects.order_by("pk")]
         self.tag_weights = [1 / (rank + 3) for rank in range(len(self.tags))]
-        self.model_words = [words.kept([one.ref]) for one in made]
+        self.model_words = [lexemes.index_words([one.ref]) for one in made]
 
     def chunks(self, items: int) -> Iterator[Chunk]:
         from benchmarks.parts.prompts import RARE, RARE_ITEMS
@@ -180,8 +180,8 @@ class Crowd:
             yield chunk
 
     def _add(self, chunk: Chunk, number: int, items: int, rare: list[str]) -> None:
-        from gallery.search.indexing import place_of
-        from gallery.search.words import of_account
+        from gallery.search.indexer import place_of
+        from gallery.search.lexemes import account_term
 
         dice = self.dice
         member = 0 if number % MINE == 0 else min(int(dice.expovariate(1 / 300)) + 1, MEMBERS - 1)
@@ -204,7 +204,7 @@ class Crowd:
             pk, tag_words = self.tags[tag]
             chunk.tags.append((number, pk, place, published[0] if published else None))
             tagged += tag_words
-        own = list(dict.fromkeys([of_account(account).word, *tagged, *said, *self.model_words[which]]))
+        own = list(dict.fromkeys([account_term(account).word, *tagged, *said, *self.model_words[which]]))
         place = place_of(published[1], number) if published else None
         chunk.search.append((number, place, own, list(dict.fromkeys([*tagged, *said])) if published else []))
 

@@ -145,9 +145,10 @@ def statement(rows: int, rounds: int) -> dict[str, list[float]]:
     from django.db import connection
     from django.test import Client
 
-    from accounts import credits, paging
+    from accounts import credits
+    from accounts.credits.statement import Filters, lines, page
     from accounts.models import User
-    from accounts.statement import Filters, lines, page
+    from core import pagination
 
     # Names of static files as they are: nothing was collected here.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -159,8 +160,8 @@ def statement(rows: int, rounds: int) -> dict[str, list[float]]:
     for number in range(20):
         credits.redeem(account, 1, reference=f"few-{number}")
     newest, oldest = sql("SELECT MAX(id), MIN(id) FROM accounts_ledgerentry")[0]
-    middle = paging.encode((newest + oldest) // 2)
-    last = paging.encode(oldest + 40)
+    middle = pagination.encode((newest + oldest) // 2)
+    last = pagination.encode(oldest + 40)
     client = Client()
     client.force_login(user)
 
@@ -212,7 +213,7 @@ def audit(rows: int, accounts: int) -> dict[str, Any]:
     made = time.perf_counter() - began
     from django.db.models import Max
 
-    from accounts import audit as accounts_audit
+    from accounts.audit import checks as accounts_audit
     from accounts.models import LedgerEntry
 
     # So old that the audit takes them for settled, as nearly all of such a ledger are.

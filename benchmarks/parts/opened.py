@@ -122,7 +122,7 @@ def pictures() -> None:
     from django.core.management import call_command
     from PIL import Image
 
-    from gallery import access
+    from gallery.items import access
     from gallery.models import Item
     from predictions.files import media
     from predictions.models import StoredFile

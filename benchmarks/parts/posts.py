@@ -50,11 +50,11 @@ def fill(urls: list[str]) -> list[Any]:
 
     from accounts.models import MICRO, User
     from benchmarks.parts.fill import INPUT, MODEL
-    from predictions import catalogue
+    from predictions.catalogue import lookup
     from predictions.models import Phase, Prediction, Price, Status
 
-    catalogue.load()
-    version, now = catalogue.find_version(MODEL), timezone.now()
+    lookup.load()
+    version, now = lookup.find_version(MODEL), timezone.now()
     price = Price.objects.filter(model=version.model).latest("number")
     users = [
         User.objects.create_user(f"bench{number}", f"{number}@example.org", "not used")
@@ -75,7 +75,7 @@ def fill(urls: list[str]) -> list[Any]:
 def measured(predictions: list[Any], urls: list[str]) -> dict[str, float]:
     """One round of both."""
     from predictions.models import Delivery
-    from predictions.running.posting import _Poster
+    from predictions.webhooks.delivery_loop import _Poster
 
     Delivery.objects.all().delete()
     Delivery.objects.bulk_create(

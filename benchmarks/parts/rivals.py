@@ -105,7 +105,7 @@ def darkroom(
     done = subprocess.run(
         command, cwd=harness.ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True
     )
-    with harness.started(["-m", "config.server"], env, port=port, patience_s=PATIENCE_S) as process:
+    with harness.started(["-m", "config.server.launcher"], env, port=port, patience_s=PATIENCE_S) as process:
         _until_well(f"http://127.0.0.1:{port}/health", process)
         yield process, json.loads(done.stdout)["token"]
 

@@ -53,12 +53,13 @@ def fill(count: int, waiting: int, kilobytes: int) -> None:
     from django.utils import timezone
 
     from accounts.models import MICRO, User
-    from accounts.provisioning import ensure_account
-    from predictions import catalogue, room
+    from accounts.personal_accounts import ensure_account
+    from predictions.catalogue import lookup
     from predictions.files import uploads
     from predictions.models import Prediction, Upload, UploadUse, Version
+    from predictions.submit import quotas
 
-    catalogue.load()
+    lookup.load()
     user = User.objects.create_user("waiting")
     account = ensure_account(user)
     version = Version.objects.select_related("model").order_by("pk")[0]
@@ -78,7 +79,7 @@ def fill(count: int, waiting: int, kilobytes: int) -> None:
     UploadUse.objects.bulk_create(UploadUse(upload=needed, prediction=row) for row in rows)
     for number in range(count):
         uploads.take_away(send(number + 1).pk)
-    room.recount(account.pk)
+    quotas.recount(account.pk)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

@@ -1,26 +1,34 @@
-"""No orphans: a process of the engine ends when the one that it works for is gone.
+"""No orphans: every descendant of a supervisor ends when the supervisor is gone, however it went.
 
-Two belts. A parent-death signal from the kernel reaches one level and works without any cooperation. And
-where the environment names an inherited pipe in DARKROOM_LEASH_FD, its end of file means "end now" to every
-descendant that kept the descriptor, however deep.
+Two belts. The kernel's parent-death signal reaches one level and works without any cooperation. And a supervisor gives
+each part the read end of a pipe of its own, the leash, and names it in `DARKROOM_LEASH_FD`. Nothing is ever written to
+it: its end of file means that the holder has died or lets go, and ends whoever watches it, however deep. Forked
+children are armed again after the fork; programs started by `subprocess` inherit it through `pass_fds=leash_fds()`.
 """
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import ctypes
+import fcntl
 import os
+import select
 import signal
-import threading
+import sys
 
-LEASH = "DARKROOM_LEASH_FD"
+LEASH_VARIABLE = "DARKROOM_LEASH_FD"
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 """Opened once: forked children, which ask it something first of all, need not do so."""
+_armed = False
+_own = -1
+"""Our own opening of the leash, to which the kernel's signal is bound."""
 
 
 def leash_fd() -> int | None:
-    """The descriptor of the leash, or None where there is none (or it is not open)."""
-    text = os.environ.get(LEASH, "")
+    """The inherited end of the leash; None where there is none, or where it is not open."""
+    text = os.environ.get(LEASH_VARIABLE, "")
     if not text.isdigit():
         return None
     try:
@@ -30,23 +38,86 @@ def leash_fd() -> int | None:
     return int(text)
 
 
-def hold_leash() -> None:
-    """Start a daemon thread that ends this process at once when the leash's other end is closed."""
+def leash_fds() -> tuple[int, ...]:
+    """What to hand to `subprocess` as `pass_fds`, so that the grandchildren hang on the leash too."""
     fd = leash_fd()
-    if fd is not None:
-        threading.Thread(target=_wait_for_end, args=(fd,), name="leash", daemon=True).start()
+    return () if fd is None else (fd,)
+
+
+def arm() -> None:
+    """End this process, and what it forks from now on, once the leash is let go. Without a leash nothing happens."""
+    global _armed
+    fd = leash_fd()
+    if fd is None or _armed:
+        return
+    _armed = True
+    _die_with_parent()
+    os.register_at_fork(after_in_child=_watch)
+    _watch()
+
+
+def take(fd: int) -> None:
+    """Hang on that end of a leash from now on, in place of the parent's: for a process that was just forked.
+
+    The caller has closed the descriptors that were the parent's.
+    """
+    global _own
+    _own = -1
+    os.environ[LEASH_VARIABLE] = str(fd)
+    if not _armed:
+        arm()
+        return
+    _die_with_parent()
+    _watch()
+
+
+def _watch() -> None:
+    fd = leash_fd()
+    if fd is None:
+        return
+    try:
+        _have_us_killed(fd)
+    except (AttributeError, OSError):  # not Linux, or no /proc
+        # A bare thread: nothing joins it, and it costs nothing at the interpreter's end.
+        _thread.start_new_thread(_wait_for_end, (fd,))
+
+
+def _have_us_killed(fd: int) -> None:
+    """Ask the kernel for SIGKILL at the end of file. A thread that waits for it would be one too many in whoever forks.
+
+    Whom the signal is for belongs to an opening of the pipe, which forks share: each process opens it for itself.
+    """
+    global _own
+    inherited, _own = _own, os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK)
+    if inherited != -1:
+        os.close(inherited)
+    fcntl.fcntl(_own, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(_own, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(_own, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(_own, 0)
+    if poll.poll(0):  # it ended before
+        os._exit(1)
 
 
 def _wait_for_end(fd: int) -> None:
-    # The pipe is never written to; whatever ends this read means that the holder is gone.
-    while os.read(fd, 1):
-        pass
+    with contextlib.suppress(OSError):
+        while os.read(fd, 1):
+            pass
     os._exit(1)
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the parent dies. `parent` is its process id, known before the fork."""
+    """Ask the kernel for SIGKILL when the parent dies, and end where it has. `parent`: its id, known before the
+    fork.
+    """
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent:  # it died before the request was in place
         os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """The second belt, for a process whose threads cannot run: the kernel's parent-death signal, one level deep."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -7,10 +7,8 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+from core.processes.fork_server.client import FFMPEG_VARIABLE
 from engine.protocol.job_output import Refusal
-
-FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
-"""The environment variable by which an operator names a program; the package imageio-ffmpeg reads the same."""
 
 
 @cache

@@ -37,8 +37,8 @@ class FrameSettings:
     guidance: float
 
     def paint(
-        self, meant: paint.Understanding, moment: paint.Moment, told: ProgressCallback | None = None
-    ) -> paint.Picture:
+        self, meant: painting.Understanding, moment: painting.Moment, told: ProgressCallback | None = None
+    ) -> painting.Picture:
         """Paint one moment."""
         picture = painting.paint_moment(
             meant, moment, width=self.width, height=self.height, seed=self.seed, quality=self.quality,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.background.array_math import Pixels, Plane
 from engine.background.shape_search import find_shape
+from engine.images.arrays import Pixels, Plane
 
 
 def salient_mask(rgb: Pixels) -> Plane | None:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.background.array_math import Mask, Pixels, Plane, dilated, eroded, fitted
+from engine.background.array_math import dilated, eroded, fitted
+from engine.images.arrays import Mask, Pixels, Plane
 
 REACH = 0.008
 """How far the soft rim may reach, as a share of the longer side."""

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.image_header import MAX_PIXELS
 from engine.background import find_shape
 from engine.background.alpha_matte import Rgba, cut_out
-from engine.background.array_math import Mask, Pixels, fitted
+from engine.background.array_math import fitted
 from engine.images import input_images as helpers
-from engine.images.decoder import MAX_PIXELS
+from engine.images.arrays import Mask, Pixels
 from engine.images.encoder import PREVIEW_SIDE, Label, encode, encode_preview
 from engine.protocol.job_output import JobOutput, Refusal
 from engine.protocol.progress_bar import Bar

@@ -7,8 +7,8 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.background.array_math import Plane
 from engine.background.patch_graph import Matrix, Scene
+from engine.images.arrays import Plane
 
 USUAL = 0.15
 """The share of a picture that a thing usually has."""

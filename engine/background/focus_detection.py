@@ -8,8 +8,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.background.array_math import Mask, Pixels, Plane, dilated, eroded, to_lab
+from engine.background.array_math import dilated, eroded, to_lab
 from engine.background.graph_cut import largest_piece, piece_sizes, refit, tidied
+from engine.images.arrays import Mask, Pixels, Plane
 
 RIM = 0.06
 """How wide the frame is in which the background is looked at, as a share of the longer side."""

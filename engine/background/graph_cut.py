@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.background.array_math import Mask, Pixels, dilated, eroded
+from engine.background.array_math import dilated, eroded
+from engine.images.arrays import Mask, Pixels
 
 SEED = 20
 """OpenCV's generator is set before each graph cut: its colour clusters start at random points."""

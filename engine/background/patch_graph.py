@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.background.array_math import Mask, Pixels, Plane, to_lab
+from engine.background.array_math import to_lab
 from engine.background.superpixels import Labels, Patches, patches
+from engine.images.arrays import Mask, Pixels, Plane
 
 Matrix: TypeAlias = NDArray[np.float64]
 

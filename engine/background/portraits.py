@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.background.array_math import Mask
+from engine.images.arrays import Mask
 
 TALL, BROAD, TAPERED = 0.55, 0.4, 0.75
 """Such a body reaches over this share of the height, the lower edge cuts it over this share of the width, and its upper

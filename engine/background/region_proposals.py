@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.background.array_math import Mask, Plane, otsu
+from engine.background.array_math import otsu
 from engine.background.candidate_scores import judge
 from engine.background.patch_graph import Matrix, Scene
 from engine.background.salience import barrier_map, contrast_map, distance_map
 from engine.background.superpixels import Patches
+from engine.images.arrays import Mask, Plane
 
 SHARES = (0.4, 0.65, 0.9, 1.2, 1.5)
 """Parts of Otsu's threshold at which a salience map is cut."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.background.array_math import Plane, otsu, stretched
+from engine.background.array_math import otsu, stretched
 from engine.background.patch_graph import Matrix, Scene, shortest
+from engine.images.arrays import Plane
 
 REACH = 0.5
 """How far patches are compared, in picture widths."""

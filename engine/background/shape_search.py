@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 import cv2
 import numpy as np
 
-from engine.background.array_math import Mask, Pixels, dilated, fitted, to_lab
+from engine.background.array_math import dilated, fitted, to_lab
 from engine.background.candidate_scores import judge
 from engine.background.focus_detection import in_focus
 from engine.background.graph_cut import carve, largest_piece, piece_sizes, refit, tidied
 from engine.background.patch_graph import Matrix, Scene, understand
 from engine.background.portraits import body_bonus
 from engine.background.region_proposals import proposals
+from engine.images.arrays import Mask, Pixels
 
 SIDE = 320
 """Longest side of the picture in which ideas are sought, in pixels."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.background.array_math import Plane
+from engine.images.arrays import Plane
 
 Labels: TypeAlias = NDArray[np.int32]
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine import painting
-from engine.editing.image_repaint import COLOUR_ONLY_BELOW, RepaintRequest, repaint
+from engine.editing.image_repaint import COLOUR_ONLY_BELOW, repaint
 from engine.editing.persistence_map import persistence
+from engine.editing.prompt_picture import RepaintRequest
 from engine.images.arrays import Pixels
 from engine.images.decoder import Decoded
 from engine.images.encoder import CONTENT_TYPES, encode

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from core import data_uri
-from engine.images.decoder import MAX_BYTES, MAX_SIDE, Decoded, decode
+from core.image_header import MAX_BYTES
+from engine.images.decoder import MAX_SIDE, Decoded, decode
 from engine.protocol.job_output import JobOutput, Refusal
 
 DRAWS: Final = "it draws from a word list"

@@ -11,8 +11,8 @@ import numpy as np
 from engine import painting
 from engine.editing.fill import fill
 from engine.editing.fill.smooth_fill import membrane
-from engine.editing.image_repaint import RepaintRequest as Edit
 from engine.editing.image_repaint import repaint as paint_over
+from engine.editing.prompt_picture import RepaintRequest as Edit
 from engine.images.arrays import Mask, Picture, Pixels
 from engine.inpainting import subject_cutouts
 from engine.inpainting.ambient_light import light_around

@@ -16,8 +16,9 @@ from engine.painting.post_processing import saturate
 from engine.painting.prompt.interpretation import Understanding
 from engine.painting.random_streams import Streams
 from engine.painting.stage import Frame, Stage
-from engine.painting.subject_placement import SIZES, paint_subjects
+from engine.painting.subject_placement import paint_subjects
 from engine.painting.subjects import Light
+from engine.painting.subjects.scene_sizes import SIZES
 
 _BACKDROP = 0.5
 _TRIAL = 192

@@ -11,14 +11,14 @@ import socket
 import subprocess
 from collections.abc import Sequence
 
-from core.processes.pdeathsig import LEASH, leash_fd
+from core.processes import programs
+from core.processes.fork_server import client
+from core.processes.pdeathsig import LEASH_VARIABLE, leash_fd
 from core.processes.resource_limits import THREAD_VARIABLES
 from engine.local.config.settings_file import LocalSettings
 from engine.server.worker_pool import WorkerPool, WorkItem
-from predictions.fork_server import client
-from predictions.running import plain
 
-_KEPT = frozenset({LEASH, "DARKROOM_DATA"})
+_KEPT = frozenset({LEASH_VARIABLE, "DARKROOM_DATA"})
 """Of Darkroom's own settings; a worker has no use for the secrets among the others."""
 _FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 _QUIET = {
@@ -70,7 +70,7 @@ class DeviceWorker(WorkerPool):
         with theirs, contextlib.ExitStack() as unless_started:
             unless_started.callback(ours.close)
             self._process = subprocess.Popen(
-                plain.command(
+                programs.python_command(
                     "engine.local.pipeline_worker", str(theirs.fileno()), str(os.getpid()), self._options
                 ),
                 stdin=subprocess.DEVNULL,
@@ -92,7 +92,7 @@ class DeviceWorker(WorkerPool):
             # torch takes its share of the cores itself.
             if (not name.startswith("DARKROOM_") or name in _KEPT) and name not in THREAD_VARIABLES
         }
-        found |= {**plain.python_path(), **_FRUGAL, **_QUIET}
+        found |= {**programs.python_path(), **_FRUGAL, **_QUIET}
         if self._is_offline:
             found |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
         return found

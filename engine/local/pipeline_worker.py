@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.processes.pdeathsig import die_with_parent, hold_leash
+from core.processes.pdeathsig import arm, die_with_parent
 from engine.local.config import settings_file
 from engine.local.config.settings_file import LocalSettings, parse
 from engine.local.models.step_callbacks import Stopped
@@ -160,7 +160,7 @@ def main() -> None:
     """`python -m engine.local.pipeline_worker CONTROL_FD SERVICE_PID OPTIONS`, started by the service only."""
     control, service, options = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
     die_with_parent(service)
-    hold_leash()
+    arm()
     # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; the service decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

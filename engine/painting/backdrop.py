@@ -7,7 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane, fbm, rolled, strip
+from engine.images.arrays import Plane
+from engine.painting.noise import fbm, rolled, strip
 from engine.painting.palette import tint_image
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix, smooth

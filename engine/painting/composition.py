@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.images.arrays import Pixels
+from engine.images.arrays import Pixels, Plane
 from engine.painting import post_processing
 from engine.painting.backdrop import paint_studio
 from engine.painting.landscape.city import paint_city, paint_promenade
@@ -21,9 +21,9 @@ from engine.painting.landscape.villages import paint_village
 from engine.painting.landscape.walls import paint_wall
 from engine.painting.landscape.water import paint_water
 from engine.painting.landscape.waterfalls import paint_waterfall
-from engine.painting.noise import Plane
-from engine.painting.palette import COLOURS, Palette, palette_for, time_of
+from engine.painting.palette import Palette, palette_for, time_of
 from engine.painting.prompt.interpretation import GROUNDED, Understanding, understand
+from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.random_streams import Streams
 from engine.painting.sky.atmosphere import paint_sky
 from engine.painting.sky.outer_space import paint_space

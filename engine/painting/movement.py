@@ -10,7 +10,7 @@ import math
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane
+from engine.images.arrays import Plane
 from engine.painting.stage import Stage, mix
 from engine.painting.subjects import Figure
 

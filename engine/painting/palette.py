@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane
+from engine.images.arrays import Plane
 from engine.painting.prompt.interpretation import Understanding
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.random_streams import Streams

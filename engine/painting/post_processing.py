@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane
+from engine.images.arrays import Plane
 from engine.painting.palette import pull_strength, tint_image
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.random_streams import Streams

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.plant_sprites import Sprite
-from engine.painting.noise import Plane
 from engine.painting.palette import Palette, Rgb
 from engine.painting.prompt.interpretation import Understanding
 from engine.painting.random_streams import Streams

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.trees import Grove
 from engine.painting.movement import pose
-from engine.painting.noise import Plane, strip
+from engine.painting.noise import strip
 from engine.painting.palette import Rgb
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.random_streams import Streams

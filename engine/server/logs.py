@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 
-from accounts.scrubbing import scrub
+from core.redaction import scrub
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

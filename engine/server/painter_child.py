@@ -17,13 +17,13 @@ from typing import Any
 
 import cv2
 
-from core.processes.pdeathsig import die_with_parent, hold_leash
+from core.processes import session
+from core.processes.pdeathsig import arm, die_with_parent
 from core.processes.resource_limits import apply_limits, set_oom_score
 from engine import fixtures
 from engine.fixtures import fixture_models
 from engine.performers import performer
 from engine.protocol.job_output import ORDER_FILE, JobOutput, Refusal
-from predictions.running import kin
 
 OOM_SCORE = 500
 """Where memory ends a painter goes before those that serve everybody: it is started again, three times at most."""
@@ -54,8 +54,8 @@ def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent)
-        hold_leash()
-        kin.call_this_process("dr-painter")
+        arm()
+        session.call_this_process("dr-painter")
         set_oom_score(OOM_SCORE)
         desk = JobOutput(pipe, assignment.folder)
         apply_limits(assignment.memory_bytes, assignment.cpu_seconds)

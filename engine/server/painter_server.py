@@ -30,10 +30,10 @@ from PIL import Image
 # Before the painter is imported: whatever it computes at import must not start OpenCV's threads.
 cv2.setNumThreads(1)
 
+from core.processes import session  # noqa: E402
 from core.processes.pdeathsig import leash_fd  # noqa: E402
 from engine import painting  # noqa: E402
 from engine.server.painter_child import Assignment, become_child  # noqa: E402
-from predictions.running import kin  # noqa: E402
 
 PACKET = 65536
 
@@ -162,5 +162,5 @@ def _threads_of_this_process() -> int:
 
 def serve(control: socket.socket) -> None:
     """Fork painters until the engine goes away. Called in a process that was forked for it and has no other thread."""
-    kin.call_this_process("dr-painters")
+    session.call_this_process("dr-painters")
     PainterServer(control).run()

@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Callable
 
+from core.processes import session
 from engine.protocol.service_address import EngineError
 from engine.server import logs
-from predictions.running import kin
 
 _TRUE = ("1", "true", "yes", "on")
 
@@ -25,7 +25,7 @@ def flag(name: str) -> bool:
 def run(name: str, serve: Callable[[], None]) -> int:
     """Call `serve` as the program that `ps` shows under this name; its exit code."""
     os.umask(0o077)
-    kin.call_this_process(f"dr-{name}")
+    session.call_this_process(f"dr-{name}")
     level = os.environ.get("DARKROOM_LOG_LEVEL", "").strip().upper() or "INFO"
     logs.configure(level, as_json=flag("DARKROOM_LOG_JSON"))
     try:

@@ -17,7 +17,9 @@ from types import FrameType
 
 import uvicorn
 
-from core.processes.pdeathsig import hold_leash
+from core.processes import programs
+from core.processes.pdeathsig import arm
+from core.processes.uvicorn_server import Server
 from engine.models import served
 from engine.protocol.service_address import EngineError
 from engine.server.app import App
@@ -26,8 +28,6 @@ from engine.server.job_registry import JobRegistry
 from engine.server.job_runner import Runner
 from engine.server.worker_interface import WorkerInterface
 from engine.server.worker_pool import PainterPool
-from predictions.running import life
-from predictions.running.uvicorn_server import Server
 
 MAX_SOCKET_PATH = 107
 LOCK_WAIT_S = 10.0
@@ -81,7 +81,7 @@ def run_service(
     if slots < 1:
         raise EngineError("The engine needs at least one slot.")
     path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
-    hold_leash()
+    arm()
     with _Signals().heard() as signals, _lock(folder), _listening(path) as listener:
         asyncio.run(_serve(trade, listener, secret, folder, slots, limits or Limits(), signals))
 
@@ -123,8 +123,8 @@ async def _serve(
 
 
 async def _give_signs_of_life() -> None:
-    while life.VARIABLE in os.environ:
-        life.sign()
+    while programs.LIVENESS_VARIABLE in os.environ:
+        programs.report_alive()
         await asyncio.sleep(SIGN_EVERY_S)
 
 

@@ -12,7 +12,7 @@ import socket
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from predictions.fork_server import client
+from core.processes.fork_server import client
 
 PACKET = 65536
 READY_WITHIN_S = 60.0
@@ -253,7 +253,7 @@ class PainterPool(WorkerPool):
         self._server = self._servers.control()
         with theirs, contextlib.ExitStack() as unless_sent:
             unless_sent.callback(ours.close)
-            self._servers.order(self._server, {"painters": True}, theirs)
+            self._servers.order(self._server, {"kind": "painters"}, theirs)
             unless_sent.pop_all()
         return ours
 

@@ -10,13 +10,14 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import Listed, Text
+from accounts.api.base_views import OwnApiView
 from accounts.models import Account, Sanction
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from gallery import access
-from gallery.api import shapes
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import Listed, Text
+from gallery.api import item_serializers
+from gallery.items import access
 from gallery.models import Case
 from gallery.moderation import appeals
 
@@ -24,7 +25,7 @@ STATES = ("none", "waiting", "granted", "refused", "closed")
 _DECISION = {
     "id": 1482,
     "decision": "hide",
-    "item": shapes.ITEM,
+    "item": item_serializers.ITEM,
     "comment": None,
     "collection": None,
     "about": "an orange cat, studio photograph",
@@ -98,37 +99,37 @@ class DecisionsView(OwnApiView):
         operation_id="decisions_list",
         summary="What moderators decided about your things",
         parameters=[Listed],
-        responses={200: lists.page_of("DecisionPage", DecisionSerializer), 400: ProblemSerializer},
-        examples=[examples.page(_DECISION)],
+        responses={200: list_pages.page_of("DecisionPage", DecisionSerializer), 400: ProblemSerializer},
+        examples=[examples.page_example(_DECISION)],
     )
     def get(self, request: Request) -> Response:
         """Pictures, comments and collections that were hidden, removed or not published, the last decision first. A
         token of an organisation sees what is about the organisation's things.
         """
-        query = lists.asked(Listed, request)
+        query = list_pages.page_query(Listed, request)
         rows = _seen_by(self, appeals.decisions(self.user)).prefetch_related("appeals")
-        return lists.answer(request, rows, query, _decision)
+        return list_pages.answer(request, rows, query, _decision)
 
 
 class AppealsView(OwnApiView):
     """One's own appeals."""
 
-    scopes: ClassVar = {"POST": permits.GALLERY}
+    scopes: ClassVar = {"POST": token_scopes.GALLERY}
 
     @extend_schema(
         operation_id="appeals_list",
         summary="Your appeals",
         parameters=[Listed],
-        responses={200: lists.page_of("AppealPage", AppealSerializer), 400: ProblemSerializer},
-        examples=[examples.page(_APPEAL)],
+        responses={200: list_pages.page_of("AppealPage", AppealSerializer), 400: ProblemSerializer},
+        examples=[examples.page_example(_APPEAL)],
     )
     def get(self, request: Request) -> Response:
         """Appeals that you made against decisions of moderators, the last one first, and what became of each. A token
         of an organisation sees those about the organisation's things.
         """
-        query = lists.asked(Listed, request)
+        query = list_pages.page_query(Listed, request)
         rows = _seen_by(self, Case.objects.filter(user=self.user, kind=Case.Kind.APPEAL))
-        return lists.answer(request, rows, query, _appeal)
+        return list_pages.answer(request, rows, query, _appeal)
 
     @extend_schema(
         operation_id="appeals_create",
@@ -137,7 +138,8 @@ class AppealsView(OwnApiView):
         responses={
             201: AppealSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
         },
-        examples=[examples.sent({"decision": 1482, "words": _APPEAL["words"]}), examples.came(_APPEAL, 201)],
+        examples=[examples.request_example({"decision": 1482, "words": _APPEAL["words"]}),
+            examples.response_example(_APPEAL, 201)],
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Say once why a decision about you was wrong; a moderator looks again, another one where there is one."""

@@ -13,20 +13,22 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import BAD_CURSOR, BoundedListField, Listed, Text
-from accounts.paging import BadCursor
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from gallery import paging
-from gallery.api import shapes
+from accounts.api.base_views import OwnApiView
+from accounts.tokens import token_scopes
+from core import pagination
+from core.api import examples, list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import BAD_CURSOR, BoundedListField, Listed, Text
+from core.http.public_origin import origin_of
+from core.pagination import BadCursor
+from gallery import permissions
+from gallery.api import item_serializers
 from gallery.api.public import PublicView
-from gallery.collections import editors, keeping, ordering, seeing
+from gallery.collections import curation, editors, positions, querysets
 from gallery.models import Collection, Item
-from predictions.dialects.common.origin import origin_of
 
 COLLECTION = "hT3vQ9xLk2Rr8sWc5nZb1D"
-_CHANGES: dict[str, str] = dict.fromkeys(("PUT", "POST", "PATCH", "DELETE"), permits.GALLERY)
+_CHANGES: dict[str, str] = dict.fromkeys(("PUT", "POST", "PATCH", "DELETE"), token_scopes.GALLERY)
 _EXAMPLE = {
     "id": COLLECTION,
     "title": "Harbours",
@@ -34,7 +36,7 @@ _EXAMPLE = {
     "owner": "alice",
     "editors": ["charlie"],
     "visibility": "unlisted",
-    "cover": shapes.ITEM,
+    "cover": item_serializers.ITEM,
     "items": 12,
     "hidden": False,
     "hidden_reason": "",
@@ -43,7 +45,11 @@ _EXAMPLE = {
     "changed_at": "2026-11-20T13:00:00Z",
 }
 _ONE = {404: ProblemSerializer}
-_ITEMS = {200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer, **_ONE}
+_ITEMS = {
+    200: list_pages.page_of("GalleryPage", item_serializers.PublicItemSerializer),
+    400: ProblemSerializer,
+    **_ONE,
+}
 
 
 class CollectionSerializer(serializers.Serializer[Any]):
@@ -67,14 +73,14 @@ class CollectionSerializer(serializers.Serializer[Any]):
 class NewCollectionSerializer(serializers.Serializer[Any]):
     """A collection to be made."""
 
-    title = Text(max_length=keeping.MAX_TITLE)
+    title = Text(max_length=curation.MAX_TITLE)
 
 
 class ChangeCollectionSerializer(serializers.Serializer[Any]):
     """What is to change; what is left out stays as it is."""
 
-    title = Text(required=False, max_length=keeping.MAX_TITLE)
-    description = Text(required=False, allow_blank=True, max_length=keeping.MAX_DESCRIPTION)
+    title = Text(required=False, max_length=curation.MAX_TITLE)
+    description = Text(required=False, allow_blank=True, max_length=curation.MAX_DESCRIPTION)
     visibility = serializers.ChoiceField(
         Collection.Visibility.choices,
         required=False,
@@ -128,21 +134,21 @@ def refusals() -> Iterator[None]:
     """Tell what keeping refuses in the API's own words."""
     try:
         yield
-    except keeping.NoTitle:
+    except curation.NoTitle:
         raise serializers.ValidationError({"title": ["Nothing of it would be seen."]}) from None
-    except keeping.Suspended as refused:
+    except permissions.Suspended as refused:
         raise Denied(403, "Forbidden", refused.detail) from None
-    except keeping.Hidden:
+    except curation.Hidden:
         raise Denied(409, "Hidden", "A moderator hid this collection.") from None
-    except keeping.TooManyCollections:
-        words = f"An account has {keeping.MAX_COLLECTIONS} collections at most."
+    except curation.TooManyCollections:
+        words = f"An account has {curation.MAX_COLLECTIONS} collections at most."
         raise Denied(409, "Too many", words) from None
-    except keeping.TooManyItems:
-        raise Denied(409, "Too many", f"A collection holds {keeping.MAX_ITEMS} items at most.") from None
+    except curation.TooManyItems:
+        raise Denied(409, "Too many", f"A collection holds {curation.MAX_ITEMS} items at most.") from None
     except editors.TooManyEditors:
         words = f"A collection has {editors.MAX_EDITORS} editors at most."
         raise Denied(409, "Too many", words) from None
-    except ordering.Gone:
+    except positions.Gone:
         raise Denied(404, "Not found", "It is no longer there.") from None
 
 
@@ -153,7 +159,7 @@ class _Kept(OwnApiView):
 
     def rows(self) -> Any:
         """With what is shown of them, in as many queries for a hundred as for one."""
-        rows = seeing.editable(self.user).select_related("user", "cover").prefetch_related("editors__user")
+        rows = querysets.editable(self.user).select_related("user", "cover").prefetch_related("editors__user")
         return rows.annotate(count=Count("entries"))
 
     def answer(self, collection: Collection, status_code: int = 200) -> Response:
@@ -176,13 +182,15 @@ class CollectionsView(_Kept):
         operation_id="collections_list",
         summary="Your collections",
         parameters=[Listed],
-        responses={200: lists.page_of("CollectionPage", CollectionSerializer), 400: ProblemSerializer},
-        examples=[examples.page(_EXAMPLE)],
+        responses={200: list_pages.page_of("CollectionPage", CollectionSerializer), 400: ProblemSerializer},
+        examples=[examples.page_example(_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """Your own, and those of others where you are an editor; the last changed first."""
-        query, origin = lists.asked(Listed, request), origin_of(request._request)
-        return lists.answer(request, self.rows(), query, lambda row: _shown(row, origin), time="changed_at")
+        query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
+        return list_pages.answer(
+            request, self.rows(), query, lambda row: _shown(row, origin), time="changed_at"
+        )
 
     @extend_schema(
         operation_id="collections_create",
@@ -190,8 +198,8 @@ class CollectionsView(_Kept):
         request=NewCollectionSerializer,
         responses={201: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer},
         examples=[
-            examples.sent({"title": "Harbours"}),
-            examples.came(_EXAMPLE | {"visibility": "private", "url": None}, 201),
+            examples.request_example({"title": "Harbours"}),
+            examples.response_example(_EXAMPLE | {"visibility": "private", "url": None}, 201),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -199,7 +207,7 @@ class CollectionsView(_Kept):
         asked = NewCollectionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         with refusals():
-            made = keeping.create(self.user, asked.validated_data["title"])
+            made = curation.create(self.user, asked.validated_data["title"])
         return self.answer(made, status.HTTP_201_CREATED)
 
 
@@ -210,38 +218,38 @@ class CollectionView(_Kept):
         operation_id="collections_get",
         summary="One collection",
         responses={200: CollectionSerializer, **_ONE},
-        examples=[examples.came(_EXAMPLE)],
+        examples=[examples.response_example(_EXAMPLE)],
     )
     def get(self, request: Request, collection_id: str) -> Response:
         """One of the collections that you keep, as owner or as editor."""
-        return self.answer(seeing.edited(self.user, collection_id))
+        return self.answer(querysets.edited(self.user, collection_id))
 
     @extend_schema(
         operation_id="collections_change",
         summary="Change a collection",
         request=ChangeCollectionSerializer,
         responses={200: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer, **_ONE},
-        examples=[examples.sent({"visibility": "unlisted"}), examples.came(_EXAMPLE)],
+        examples=[examples.request_example({"visibility": "unlisted"}), examples.response_example(_EXAMPLE)],
     )
     def patch(self, request: Request, collection_id: str) -> Response:
         """Change its words, its cover, and who sees it. Its owner only."""
-        own = seeing.owned(self.user, collection_id)
+        own = querysets.owned(self.user, collection_id)
         asked = ChangeCollectionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         with refusals():
             if "title" in given or "description" in given:
-                keeping.describe(
+                curation.describe(
                     own,
                     title=given.get("title", own.title),
                     description=given.get("description", own.description),
                     by=self.user,
                 )
             if "cover" in given:
-                entry = seeing.entry(own.entries.all(), given["cover"])
-                keeping.set_cover(own, entry.item)
+                entry = querysets.entry(own.entries.all(), given["cover"])
+                curation.set_cover(own, entry.item)
             if "visibility" in given:
-                keeping.show_to(own, given["visibility"], by=self.user)
+                curation.show_to(own, given["visibility"], by=self.user)
         return self.answer(own)
 
     @extend_schema(
@@ -249,7 +257,7 @@ class CollectionView(_Kept):
     )
     def delete(self, request: Request, collection_id: str) -> Response:
         """It goes with its share links; its items stay where they are. Its owner only."""
-        keeping.delete(seeing.owned(self.user, collection_id))
+        curation.delete(querysets.owned(self.user, collection_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -261,12 +269,12 @@ class CollectionItemsView(_Kept):
         summary="What is in a collection",
         parameters=[Listed],
         responses=_ITEMS,
-        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request, collection_id: str) -> Response:
         """In its own order. Pictures of items that are not open are had at `/api/items/ID/picture/SIZE`."""
-        collection = seeing.edited(self.user, collection_id)
-        entries = seeing.for_members(collection.entries.all(), self.user.account)
+        collection = querysets.edited(self.user, collection_id)
+        entries = querysets.for_members(collection.entries.all(), self.user.account)
         return _entries(request, entries, self.user.account_id)
 
     @extend_schema(
@@ -274,13 +282,16 @@ class CollectionItemsView(_Kept):
         summary="Put items into a collection",
         request=IdsSerializer,
         responses={200: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer, **_ONE},
-        examples=[examples.sent({"ids": [shapes.ITEM]}), examples.came(_EXAMPLE)],
+        examples=[
+            examples.request_example({"ids": [item_serializers.ITEM]}),
+            examples.response_example(_EXAMPLE),
+        ],
     )
     def post(self, request: Request, collection_id: str) -> Response:
         """At its end, in this order: up to 1,000 of your own items. What is in it already stays where it is."""
-        collection, ids = seeing.edited(self.user, collection_id), _ids(request)
+        collection, ids = querysets.edited(self.user, collection_id), _ids(request)
         with refusals():
-            keeping.add(collection, self.items(ids), self.user)
+            curation.add(collection, self.items(ids), self.user)
         return self.answer(collection)
 
     @extend_schema(
@@ -288,17 +299,19 @@ class CollectionItemsView(_Kept):
         summary="Move an item within a collection",
         request=MoveSerializer,
         responses={204: None, **_ONE},
-        examples=[examples.sent({"id": shapes.ITEM, "before": "pL7wB2yNk4Vs9tXd6mCa3E"})],
+        examples=[
+            examples.request_example({"id": item_serializers.ITEM, "before": "pL7wB2yNk4Vs9tXd6mCa3E"})
+        ],
     )
     def patch(self, request: Request, collection_id: str) -> Response:
         """Put it before or after another one of the same collection."""
-        collection = seeing.edited(self.user, collection_id)
+        collection = querysets.edited(self.user, collection_id)
         asked = MoveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        seen = seeing.for_members(collection.entries.all(), self.user.account)
+        seen = querysets.for_members(collection.entries.all(), self.user.account)
         with refusals():
-            ordering.move(
+            positions.move(
                 collection, seen, given["id"], before=given.get("before", ""), after=given.get("after", "")
             )
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -315,7 +328,7 @@ class CollectionItemView(_Kept):
     def delete(self, request: Request, collection_id: str, item_id: str) -> Response:
         """The item itself stays where it is, in your library or somebody else's."""
         with refusals():
-            keeping.remove(seeing.edited(self.user, collection_id), [item_id])
+            curation.remove(querysets.edited(self.user, collection_id), [item_id])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -327,11 +340,11 @@ class EditorView(_Kept):
         summary="Make a member an editor",
         request=None,
         responses={200: CollectionSerializer, 409: ProblemSerializer, **_ONE},
-        examples=[examples.came(_EXAMPLE)],
+        examples=[examples.response_example(_EXAMPLE)],
     )
     def put(self, request: Request, collection_id: str, username: str) -> Response:
         """They may add items of their own, order and take out. Its owner only."""
-        own = seeing.owned(self.user, collection_id)
+        own = querysets.owned(self.user, collection_id)
         try:
             with refusals():
                 editors.invite(own, username)
@@ -347,10 +360,10 @@ class EditorView(_Kept):
     def delete(self, request: Request, collection_id: str, username: str) -> Response:
         """By its owner, or by the editor themselves. Their own items leave it with them."""
         if username == self.user.username:
-            collection, user = seeing.edited(self.user, collection_id), self.user
+            collection, user = querysets.edited(self.user, collection_id), self.user
         else:
-            collection = seeing.owned(self.user, collection_id)
-            row = editors.of(collection).filter(user__username=username).first()
+            collection = querysets.owned(self.user, collection_id)
+            row = editors.for_collection(collection).filter(user__username=username).first()
             if row is None:
                 return Response(status=status.HTTP_204_NO_CONTENT)
             user = row.user
@@ -367,33 +380,34 @@ class OpenCollectionItemsView(PublicView):
         summary="What is in an open collection",
         parameters=[Listed],
         responses=_ITEMS,
-        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request, collection_id: str) -> Response:
         """Those of its items that are open themselves, in its own order. No token is needed."""
-        collection = seeing.published(collection_id)
-        return _entries(request, seeing.for_readers(collection.entries.all()), None)
+        collection = querysets.published(collection_id)
+        return _entries(request, querysets.for_readers(collection.entries.all()), None)
 
 
 def _entries(request: Request, entries: Any, account_id: int | None) -> Response:
     """A page of entries as items; what is private keeps its prompt but for its owner."""
-    query, origin = lists.asked(Listed, request), origin_of(request._request)
+    query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
     if query["cursor"]:
         try:
-            ordering.parsed(query["cursor"])
+            positions.parsed(query["cursor"])
         except BadCursor:
             raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
-    found, more = ordering.page(seeing.with_items(entries), query["cursor"], query["limit"])
+    found, more = positions.page(querysets.with_items(entries), query["cursor"], query["limit"])
     rows = {
-        row.pk: row for row in shapes.with_tags(Item.objects.filter(pk__in=[one.item_id for one in found]))
+        row.pk: row
+        for row in item_serializers.with_tags(Item.objects.filter(pk__in=[one.item_id for one in found]))
     }
     there = [rows[one.item_id] for one in found if one.item_id in rows]
 
     def shown(row: Item) -> dict[str, Any]:
-        told = shapes.public_item(row, origin)
+        told = item_serializers.public_item(row, origin)
         return told | {"prompt": row.prompt} if account_id == row.account_id else told
 
-    return shapes.answered(request, paging.Page(there, more), shown)
+    return item_serializers.answered(request, pagination.RowsPage(there, more), shown)
 
 
 def _ids(request: Request) -> list[str]:

@@ -15,17 +15,19 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import BoundedListField, Flag, Listed, Moment, QueryFlag, Text
+from accounts.api.base_views import OwnApiView
 from accounts.models import User
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from gallery import access, deletion, sharing, tagging
-from gallery.api import pictures, shapes
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import BoundedListField, Flag, Listed, Moment, QueryFlag, Text
+from core.http.public_origin import origin_of
+from gallery import permissions
+from gallery.api import item_files, item_serializers
+from gallery.items import access, deletion, item_tags, publication
 from gallery.models import Item, ItemQuerySet, Licence, Like, ShareLink
-from gallery.search import finding
-from gallery.shares import making
-from predictions.dialects.common.origin import origin_of
+from gallery.search import results
+from gallery.shares import share_links
 
 REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 SIZES = ("small", "medium", "full")
@@ -59,19 +61,24 @@ class ItemsView(OwnApiView):
         operation_id="items_list",
         summary="Your library",
         parameters=[ItemQuery],
-        responses={200: lists.page_of("ItemPage", shapes.ItemSerializer), 400: ProblemSerializer},
-        examples=[examples.page(shapes.OWN_EXAMPLE)],
+        responses={
+            200: list_pages.page_of("ItemPage", item_serializers.ItemSerializer),
+            400: ProblemSerializer,
+        },
+        examples=[examples.page_example(item_serializers.OWN_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """Everything your predictions made that you have not deleted, newest first."""
-        query = lists.asked(ItemQuery, request)
-        rows = _filtered(shapes.with_facts(Item.objects.owned_by(self.account)), query, self.user)
+        query = list_pages.page_query(ItemQuery, request)
+        rows = _filtered(item_serializers.with_facts(Item.objects.owned_by(self.account)), query, self.user)
         origin = origin_of(request._request)
         if not query["q"].strip():
-            return lists.answer(request, rows, query, lambda row: shapes.item(row, origin), time="created_at")
-        after = shapes.number_cursor(query["cursor"])
-        found = finding.own_page(self.account, query["q"], query["limit"], after, within=rows)
-        return shapes.answered(request, found, lambda row: shapes.item(row, origin))
+            return list_pages.answer(
+                request, rows, query, lambda row: item_serializers.item(row, origin), time="created_at"
+            )
+        after = item_serializers.number_cursor(query["cursor"])
+        found = results.own_page(self.account, query["q"], query["limit"], after, within=rows)
+        return item_serializers.answered(request, found, lambda row: item_serializers.item(row, origin))
 
 
 def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuerySet:
@@ -86,7 +93,7 @@ def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuer
         linked = Exists(ShareLink.objects.open().filter(item=OuterRef("pk")))
         rows = rows.filter(linked if query["shared"] else ~linked)
     if query["tag"]:
-        rows = rows.filter(item_tags__tag__name=tagging.fold(query["tag"]))
+        rows = rows.filter(item_tags__tag__name=item_tags.fold(query["tag"]))
     if query["liked"] is not None:
         liked = Exists(Like.objects.filter(item=OuterRef("pk"), user=user))
         rows = rows.filter(liked if query["liked"] else ~liked)
@@ -100,16 +107,18 @@ def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuer
 class OneItem(OwnApiView):
     """What concerns one own item; another account's does not exist."""
 
-    scopes: ClassVar = dict.fromkeys(("POST", "PATCH", "DELETE"), permits.GALLERY)
+    scopes: ClassVar = dict.fromkeys(("POST", "PATCH", "DELETE"), token_scopes.GALLERY)
 
     def own(self, item_id: str) -> Item:
         """The item as the database has it now; Http404."""
-        found = shapes.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
+        found = (
+            item_serializers.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
+        )
         return access.found(found)
 
     def shown(self, item_id: str) -> Response:
         """The item as it is now."""
-        return Response(shapes.item(self.own(item_id), origin_of(self.request._request)))
+        return Response(item_serializers.item(self.own(item_id), origin_of(self.request._request)))
 
 
 class WordsSerializer(serializers.Serializer[Any]):
@@ -122,15 +131,15 @@ class WordsSerializer(serializers.Serializer[Any]):
         Licence.choices, required=False, help_text="What others may do with it; empty: nothing."
     )
     tags = BoundedListField(
-        child=Text(max_length=tagging.LONGEST, allow_blank=True),
+        child=Text(max_length=item_tags.LONGEST, allow_blank=True),
         required=False,
-        max_length=tagging.MOST,
+        max_length=item_tags.MOST,
         help_text="Told folded: lower case, single blanks, each once.",
     )
 
     def validate_tags(self, value: list[str]) -> list[str]:
         """Tags folded to the one form that each has."""
-        return shapes.tags(value)
+        return item_serializers.tags(value)
 
 
 class PublishSerializer(WordsSerializer):
@@ -149,8 +158,8 @@ class ItemView(OneItem):
     @extend_schema(
         operation_id="items_get",
         summary="One item",
-        responses={200: shapes.ItemSerializer, 404: ProblemSerializer},
-        examples=[examples.came(shapes.OWN_EXAMPLE)],
+        responses={200: item_serializers.ItemSerializer, 404: ProblemSerializer},
+        examples=[examples.response_example(item_serializers.OWN_EXAMPLE)],
     )
     def get(self, request: Request, item_id: str) -> Response:
         """One of your own items, published or not, with the addresses of its page, its file and its thumbnails."""
@@ -160,14 +169,17 @@ class ItemView(OneItem):
         operation_id="items_change",
         summary="Change what is said of an item",
         request=WordsSerializer,
-        responses={200: shapes.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer},
-        examples=[examples.sent({"title": "Lighthouse"}), examples.came(shapes.OWN_EXAMPLE)],
+        responses={200: item_serializers.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer},
+        examples=[
+            examples.request_example({"title": "Lighthouse"}),
+            examples.response_example(item_serializers.OWN_EXAMPLE),
+        ],
     )
     def patch(self, request: Request, item_id: str) -> Response:
         """Change title, tags, licence, the sensitive mark, or whether its page shows the prompt; at once."""
         item = self.own(item_id)
         with refusals():
-            sharing.describe(item, **_words(request), by=self.user)
+            publication.describe(item, **_words(request), by=self.user)
         return self.shown(item_id)
 
     @extend_schema(
@@ -189,11 +201,12 @@ class PublishView(OneItem):
         summary="Publish an item",
         request=PublishSerializer,
         responses={
-            200: shapes.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
+            200: item_serializers.ItemSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409:
+            ProblemSerializer,
         },
         examples=[
-            examples.sent({"title": "Lighthouse", "tags": ["sea", "fog"], "licence": "CC-BY-4.0"}),
-            examples.came(shapes.OWN_EXAMPLE),
+            examples.request_example({"title": "Lighthouse", "tags": ["sea", "fog"], "licence": "CC-BY-4.0"}),
+            examples.response_example(item_serializers.OWN_EXAMPLE),
         ],
     )  # fmt: skip
     def post(self, request: Request, item_id: str) -> Response:
@@ -206,10 +219,10 @@ class PublishView(OneItem):
         asked.is_valid(raise_exception=True)
         as_it_is = {
             "title": item.title, "show_prompt": item.show_prompt, "sensitive": item.sensitive,
-            "licence": item.licence, "tags": tagging.of(item),
+            "licence": item.licence, "tags": item_tags.for_item(item),
         }  # fmt: skip
         with refusals():
-            sharing.publish(item, **{**as_it_is, **asked.validated_data}, by=self.user)
+            publication.publish(item, **{**as_it_is, **asked.validated_data}, by=self.user)
         return self.shown(item_id)
 
 
@@ -220,12 +233,12 @@ class UnpublishView(OneItem):
         operation_id="items_unpublish",
         summary="Take an item out of the gallery",
         request=None,
-        responses={200: shapes.ItemSerializer, 404: ProblemSerializer},
-        examples=[examples.came(shapes.PRIVATE_EXAMPLE)],
+        responses={200: item_serializers.ItemSerializer, 404: ProblemSerializer},
+        examples=[examples.response_example(item_serializers.PRIVATE_EXAMPLE)],
     )
     def post(self, request: Request, item_id: str) -> Response:
         """Make it private again: from now on its public page and pictures answer 404. Share links stay as they are."""
-        sharing.unpublish(self.own(item_id))
+        publication.unpublish(self.own(item_id))
         return self.shown(item_id)
 
 
@@ -242,7 +255,7 @@ class ItemPictureView(OneItem):
         """The bytes, with an ETag and ranges; where there is no such thumbnail, those of the next larger file."""
         if size not in SIZES:
             raise Http404
-        return pictures.send(request._request, self.own(item_id), size, words=True, public=False)
+        return item_files.send(request._request, self.own(item_id), size, words=True, public=False)
 
 
 @contextmanager
@@ -250,17 +263,17 @@ def refusals() -> Iterator[None]:
     """Tell what sharing refuses in the API's own words."""
     try:
         yield
-    except sharing.Refused:
+    except publication.Refused:
         raise Denied(
             409, "Refused", "A moderator did not let this item be published; you may appeal against that."
         ) from None
-    except sharing.Hidden:
+    except publication.Hidden:
         words = "A moderator hid this item; it can be neither published nor shared."
         raise Denied(409, "Hidden", words) from None
-    except sharing.Suspended as refused:
+    except permissions.Suspended as refused:
         raise Denied(403, "Forbidden", refused.detail) from None
-    except making.TooManyLinks:
-        words = f"This item has {making.MAX_OPEN_LINKS} open links; withdraw one first."
+    except share_links.TooManyLinks:
+        words = f"This item has {share_links.MAX_OPEN_LINKS} open links; withdraw one first."
         raise Denied(409, "Too many links", words) from None
 
 

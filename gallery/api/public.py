@@ -10,33 +10,27 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import paging as keysets
-from accounts import switches
-from accounts.api import examples, lists
-from accounts.api.fields import BAD_CURSOR, Listed, QueryFlag, Text
-from accounts.authentication import TokenAuthentication
+from accounts.api.base_views import OpenView, OwnApiView
 from accounts.models import User
-from accounts.problems import OwnApiView, ProblemSerializer
-from gallery import access, paging, tagging
-from gallery.api import pictures, shapes
+from accounts.site import feature_flags
+from accounts.tokens.authentication import TokenAuthentication
+from core import pagination
+from core import pagination as keysets
+from core.api import examples, list_pages
+from core.api.problems import ProblemSerializer
+from core.api.serializer_fields import BAD_CURSOR, Listed, QueryFlag, Text
+from core.http.public_origin import origin_of
+from gallery.api import item_files, item_serializers
 from gallery.api.items import REF, SIZES
+from gallery.items import access, item_tags
 from gallery.models import Item, ReaderChoice, Tag
-from gallery.public import lists as public_lists
-from gallery.public.reading import Reader, reported_by
-from gallery.search import finding
-from predictions.dialects.common.origin import origin_of
+from gallery.public import public_lists
+from gallery.public.reader_preferences import Reader, reported_by
+from gallery.search import results
 from predictions.models import HostedModel
-
-
-class OpenView(OwnApiView):
-    """Nobody is asked for a token; requests are counted by address."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
 
 class PublicView(OpenView):
@@ -45,8 +39,8 @@ class PublicView(OpenView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Counted as every request; then nothing where the gallery is not for visitors."""
         super().initial(request, *args, **kwargs)
-        if not switches.is_on("public_gallery") and not _is_member(request):
-            raise switches.SwitchedOff("public_gallery")
+        if not feature_flags.is_on("public_gallery") and not _is_member(request):
+            raise feature_flags.FeatureOff("public_gallery")
 
 
 def _is_member(request: Request) -> bool:
@@ -90,36 +84,39 @@ class GalleryView(PublicView):
         operation_id="gallery_list",
         summary="The public gallery",
         parameters=[GalleryQuery],
-        responses={200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer},
-        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+        responses={
+            200: list_pages.page_of("GalleryPage", item_serializers.PublicItemSerializer),
+            400: ProblemSerializer,
+        },
+        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """What members published, newest first, or the most liked of the week. No token is needed."""
-        query = lists.asked(GalleryQuery, request)
+        query = list_pages.page_query(GalleryQuery, request)
         reader = Reader(
             None, ReaderChoice.Sensitive.SHOW if query["sensitive"] else ReaderChoice.Sensitive.HIDE
         )
         return public_answer(request, _found(query, reader))
 
 
-def _found(query: dict[str, Any], reader: Reader) -> paging.Page[Item]:
+def _found(query: dict[str, Any], reader: Reader) -> pagination.RowsPage[Item]:
     size, after = query["limit"], query["cursor"]
     if query["q"].strip():
         within = public_lists.base(reader)
-        return finding.public_page(query["q"], size, shapes.number_cursor(after), within=within)
+        return results.public_page(query["q"], size, item_serializers.number_cursor(after), within=within)
     if query["sort"] == "week":
         return public_lists.week(reader, size, _checked(keysets.two_numbers, after))
     after = _checked(keysets.Place.parse, after)
     if query["tag"]:
-        tag = Tag.objects.filter(name=tagging.fold(query["tag"])).first()
-        return public_lists.tagged(reader, tag, size, after) if tag else paging.Page([])
+        tag = Tag.objects.filter(name=item_tags.fold(query["tag"])).first()
+        return public_lists.tagged(reader, tag, size, after) if tag else pagination.RowsPage([])
     if query["author"]:
         author = User.objects.filter(username=query["author"], is_active=True).first()
-        return public_lists.of_author(reader, author, size, after) if author else paging.Page([])
+        return public_lists.of_author(reader, author, size, after) if author else pagination.RowsPage([])
     if query["model"]:
         owner, name = query["model"].split("/")
         model = HostedModel.objects.filter(owner=owner, name=name).first()
-        return public_lists.of_model(reader, model, size, after) if model else paging.Page([])
+        return public_lists.of_model(reader, model, size, after) if model else pagination.RowsPage([])
     return public_lists.newest(reader, size, after)
 
 
@@ -133,15 +130,17 @@ def _checked(parse: Any, cursor: str) -> str:
     return cursor
 
 
-def public_answer(request: Request, found: paging.Page[Item]) -> Response:
+def public_answer(request: Request, found: pagination.RowsPage[Item]) -> Response:
     """The answer with a page of public items, with their tags."""
     rows = {
         row.pk: row
-        for row in shapes.with_tags(Item.objects.public()).filter(pk__in=[one.pk for one in found.rows])
+        for row in item_serializers.with_tags(Item.objects.public()).filter(
+            pk__in=[one.pk for one in found.rows]
+        )
     }
     origin = origin_of(request._request)
-    there = paging.Page([rows[one.pk] for one in found.rows if one.pk in rows], found.older)
-    return shapes.answered(request, there, lambda row: shapes.public_item(row, origin))
+    there = pagination.RowsPage([rows[one.pk] for one in found.rows if one.pk in rows], found.older)
+    return item_serializers.answered(request, there, lambda row: item_serializers.public_item(row, origin))
 
 
 class FeedView(OwnApiView):
@@ -151,12 +150,15 @@ class FeedView(OwnApiView):
         operation_id="feed_list",
         summary="New from members that you follow",
         parameters=[Listed],
-        responses={200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer},
-        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+        responses={
+            200: list_pages.page_of("GalleryPage", item_serializers.PublicItemSerializer),
+            400: ProblemSerializer,
+        },
+        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """What members that you follow published, newest first, as you chose for sensitive pictures."""
-        query = lists.asked(Listed, request)
+        query = list_pages.page_query(Listed, request)
         chosen = ReaderChoice.objects.filter(user=self.user).values_list("sensitive", flat=True).first()
         reader = Reader(self.user, chosen or ReaderChoice.Sensitive.BLUR, reported_by(self.user))
         after = _checked(keysets.Place.parse, query["cursor"])
@@ -169,13 +171,13 @@ class GalleryItemView(PublicView):
     @extend_schema(
         operation_id="gallery_get",
         summary="One public item",
-        responses={200: shapes.PublicItemSerializer, 404: ProblemSerializer},
-        examples=[examples.came(shapes.PUBLIC_EXAMPLE)],
+        responses={200: item_serializers.PublicItemSerializer, 404: ProblemSerializer},
+        examples=[examples.response_example(item_serializers.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request, item_id: str) -> Response:
         """A public or unlisted item; 404 as soon as its owner takes it back or a moderator hides it."""
-        found = shapes.with_tags(Item.objects.open()).filter(public_id=item_id).first()
-        return Response(shapes.public_item(access.found(found), origin_of(request._request)))
+        found = item_serializers.with_tags(Item.objects.open()).filter(public_id=item_id).first()
+        return Response(item_serializers.public_item(access.found(found), origin_of(request._request)))
 
 
 class GalleryPictureView(PublicView):
@@ -192,4 +194,4 @@ class GalleryPictureView(PublicView):
         if size not in SIZES:
             raise Http404
         item = access.published(item_id)
-        return pictures.send(request._request, item, size, words=item.show_prompt, public=True)
+        return item_files.send(request._request, item, size, words=item.show_prompt, public=True)

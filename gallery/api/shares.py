@@ -12,16 +12,17 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import Flag, Listed, Moment, Text
-from accounts.problems import OwnApiView, ProblemSerializer
-from gallery.api import shapes
+from accounts.api.base_views import OwnApiView
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import ProblemSerializer
+from core.api.serializer_fields import Flag, Listed, Moment, Text
+from core.http.public_origin import origin_of
+from gallery.api import item_serializers
 from gallery.api.items import OneItem, refusals
-from gallery.collections import seeing
+from gallery.collections import querysets
 from gallery.models import Collection, Item, ShareLink
-from gallery.shares import locks, making
-from predictions.dialects.common.origin import origin_of
+from gallery.shares import link_passwords, share_links
 
 
 class NewShareSerializer(serializers.Serializer[Any]):
@@ -32,15 +33,18 @@ class NewShareSerializer(serializers.Serializer[Any]):
     password = Text(
         default="",
         allow_blank=True,
-        max_length=locks.MAX_LENGTH,
-        help_text=f"Asked for before anything is shown; at least {locks.MIN_LENGTH} characters. Never told again.",
+        max_length=link_passwords.MAX_LENGTH,
+        help_text=(
+            f"Asked for before anything is shown; at least {link_passwords.MIN_LENGTH} characters. "
+            "Never told again."
+        ),
     )
     expires_at = Moment(default=None, allow_null=True, help_text="When it ends; null for never.")
 
     def validate_password(self, value: str) -> str:
         """Long enough, where there is one."""
-        if value and len(value) < locks.MIN_LENGTH:
-            raise serializers.ValidationError(f"At least {locks.MIN_LENGTH} characters.")
+        if value and len(value) < link_passwords.MIN_LENGTH:
+            raise serializers.ValidationError(f"At least {link_passwords.MIN_LENGTH} characters.")
         return value
 
     def validate_expires_at(self, value: Any) -> Any:
@@ -54,23 +58,23 @@ def _made(view: OwnApiView, request: Request, thing: Item | Collection) -> Respo
     asked = NewShareSerializer(data=request.data)
     asked.is_valid(raise_exception=True)
     with refusals():
-        made = making.share(thing, view.user, **asked.validated_data)
+        made = share_links.share(thing, view.user, **asked.validated_data)
     made.refresh_from_db(fields=["created_at"])
-    return Response(shapes.share(made, origin_of(request._request)), status=status.HTTP_201_CREATED)
+    return Response(item_serializers.share(made, origin_of(request._request)), status=status.HTTP_201_CREATED)
 
 
 def _listed(request: Request, links: QuerySet[ShareLink]) -> Response:
-    query, origin = lists.asked(Listed, request), origin_of(request._request)
+    query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
     rows = links.select_related("item", "collection")
-    return lists.answer(request, rows, query, lambda link: shapes.share(link, origin))
+    return list_pages.answer(request, rows, query, lambda link: item_serializers.share(link, origin))
 
 
 _CREATED = {
-    201: shapes.ShareSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
+    201: item_serializers.ShareSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
 }  # fmt: skip
 _CREATE_EXAMPLES = [
-    examples.sent({"show_prompt": False, "expires_at": "2026-11-27T12:00:00Z"}),
-    examples.came(shapes.SHARE_EXAMPLE, 201),
+    examples.request_example({"show_prompt": False, "expires_at": "2026-11-27T12:00:00Z"}),
+    examples.response_example(item_serializers.SHARE_EXAMPLE, 201),
 ]
 
 
@@ -82,9 +86,10 @@ class ItemSharesView(OneItem):
         summary="The links to an item",
         parameters=[Listed],
         responses={
-            200: lists.page_of("SharePage", shapes.ShareSerializer), 400: ProblemSerializer, 404: ProblemSerializer,
+            200: list_pages.page_of("SharePage", item_serializers.ShareSerializer), 400: ProblemSerializer,
+            404: ProblemSerializer,
         },
-        examples=[examples.page(shapes.SHARE_EXAMPLE)],
+        examples=[examples.page_example(item_serializers.SHARE_EXAMPLE)],
     )  # fmt: skip
     def get(self, request: Request, item_id: str) -> Response:
         """All links to the item, newest first, ended and withdrawn ones too."""
@@ -108,20 +113,21 @@ class ItemSharesView(OneItem):
 class CollectionSharesView(OwnApiView):
     """The links to one collection."""
 
-    scopes: ClassVar = {"POST": permits.GALLERY}
+    scopes: ClassVar = {"POST": token_scopes.GALLERY}
 
     @extend_schema(
         operation_id="collection_shares_list",
         summary="The links to a collection",
         parameters=[Listed],
         responses={
-            200: lists.page_of("SharePage", shapes.ShareSerializer), 400: ProblemSerializer, 404: ProblemSerializer,
+            200: list_pages.page_of("SharePage", item_serializers.ShareSerializer), 400: ProblemSerializer,
+            404: ProblemSerializer,
         },
-        examples=[examples.page(shapes.SHARE_EXAMPLE)],
+        examples=[examples.page_example(item_serializers.SHARE_EXAMPLE)],
     )  # fmt: skip
     def get(self, request: Request, collection_id: str) -> Response:
         """All links to the collection, newest first, ended and withdrawn ones too."""
-        own = seeing.owned(self.user, collection_id)
+        own = querysets.owned(self.user, collection_id)
         return _listed(request, ShareLink.objects.filter(collection=own))
 
     @extend_schema(
@@ -133,7 +139,7 @@ class CollectionSharesView(OwnApiView):
     )
     def post(self, request: Request, collection_id: str) -> Response:
         """Make a link: whoever has it sees all that is in the collection, now and later, public or not."""
-        return _made(self, request, seeing.owned(self.user, collection_id))
+        return _made(self, request, querysets.owned(self.user, collection_id))
 
 
 class SharesView(OwnApiView):
@@ -143,8 +149,11 @@ class SharesView(OwnApiView):
         operation_id="shares_list",
         summary="All your links",
         parameters=[Listed],
-        responses={200: lists.page_of("SharePage", shapes.ShareSerializer), 400: ProblemSerializer},
-        examples=[examples.page(shapes.SHARE_EXAMPLE)],
+        responses={
+            200: list_pages.page_of("SharePage", item_serializers.ShareSerializer),
+            400: ProblemSerializer,
+        },
+        examples=[examples.page_example(item_serializers.SHARE_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """The links to all items and collections, newest first, ended and withdrawn ones too."""
@@ -154,17 +163,17 @@ class SharesView(OwnApiView):
 class ShareView(OwnApiView):
     """One link."""
 
-    scopes: ClassVar = {"DELETE": permits.GALLERY}
+    scopes: ClassVar = {"DELETE": token_scopes.GALLERY}
 
     @extend_schema(
         operation_id="shares_get",
         summary="One link",
-        responses={200: shapes.ShareSerializer, 404: ProblemSerializer},
-        examples=[examples.came(shapes.SHARE_EXAMPLE)],
+        responses={200: item_serializers.ShareSerializer, 404: ProblemSerializer},
+        examples=[examples.response_example(item_serializers.SHARE_EXAMPLE)],
     )
     def get(self, request: Request, share_id: int) -> Response:
         """The link with the number of times that others opened it."""
-        return Response(shapes.share(self.own(share_id), origin_of(request._request)))
+        return Response(item_serializers.share(self.own(share_id), origin_of(request._request)))
 
     @extend_schema(
         operation_id="shares_withdraw",
@@ -173,7 +182,7 @@ class ShareView(OwnApiView):
     )
     def delete(self, request: Request, share_id: int) -> Response:
         """End it for good: its page and its pictures no longer open, from now on."""
-        making.withdraw(self.own(share_id))
+        share_links.withdraw(self.own(share_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def own(self, share_id: int) -> ShareLink:

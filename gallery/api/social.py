@@ -14,19 +14,22 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits, switches
-from accounts.api import examples, lists
-from accounts.api.fields import Listed, Text
+from accounts.api.base_views import OwnApiView
 from accounts.models import User
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from gallery import access, sharing
-from gallery.api import shapes
-from gallery.collections import seeing
+from accounts.site import feature_flags
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import Listed, Text
+from core.http.public_origin import origin_of
+from gallery import permissions
+from gallery.api import item_serializers
+from gallery.collections import querysets
+from gallery.items import access
 from gallery.models import Comment, Follow, Item, Like, Report
-from gallery.social import commenting, following, liking, manners, reporting
-from predictions.dialects.common.origin import origin_of
+from gallery.social import abuse_reports, discussion, follows, interaction_limits, likes
 
-_CHANGES: dict[str, str] = dict.fromkeys(("PUT", "POST", "DELETE"), permits.GALLERY)
+_CHANGES: dict[str, str] = dict.fromkeys(("PUT", "POST", "DELETE"), token_scopes.GALLERY)
 _COMMENT = {
     "id": 71,
     "author": "Alice",
@@ -41,15 +44,15 @@ def manners_of() -> Iterator[None]:
     """Tell what is refused in the API's own words."""
     try:
         yield
-    except sharing.Suspended as refused:
+    except permissions.Suspended as refused:
         raise Denied(403, "Forbidden", refused.detail) from None
-    except manners.TooMany as refused:
+    except interaction_limits.TooMany as refused:
         words = f"Too many at once. Try again in {refused.seconds} seconds."
         raise Denied(429, "Too many requests", words, wait=refused.seconds) from None
-    except following.Oneself:
+    except follows.CannotFollowSelf:
         raise Denied(409, "Conflict", "Nobody follows themselves.") from None
-    except following.TooManyFollowed:
-        raise Denied(409, "Too many", f"One follows {following.MOST} members at most.") from None
+    except follows.TooManyFollowed:
+        raise Denied(409, "Too many", f"One follows {follows.MOST} members at most.") from None
 
 
 class LikesView(OwnApiView):
@@ -59,21 +62,26 @@ class LikesView(OwnApiView):
         operation_id="likes_list",
         summary="What you like",
         parameters=[Listed],
-        responses={200: lists.page_of("GalleryPage", shapes.PublicItemSerializer), 400: ProblemSerializer},
-        examples=[examples.page(shapes.PUBLIC_EXAMPLE)],
+        responses={
+            200: list_pages.page_of("GalleryPage", item_serializers.PublicItemSerializer),
+            400: ProblemSerializer,
+        },
+        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """Public items that you like, the last like first. Your own are in the library, by `?liked=true`."""
-        query = lists.asked(Listed, request)
+        query = list_pages.page_query(Listed, request)
         liked = Like.objects.filter(user=self.user, item__in=Item.objects.public())
-        page = lists.page(liked, query, time="created_at")
-        rows = shapes.with_tags(Item.objects.public()).filter(pk__in=[one.item_id for one in page.rows])
+        page = list_pages.page(liked, query, time="created_at")
+        rows = item_serializers.with_tags(Item.objects.public()).filter(
+            pk__in=[one.item_id for one in page.rows]
+        )
         known, origin = {row.pk: row for row in rows}, origin_of(request._request)
         there = [known[one.item_id] for one in page.rows if one.item_id in known]
         return Response(
             {
-                "results": [shapes.public_item(row, origin) for row in there],
-                "next": lists.next_url(request, page.next),
+                "results": [item_serializers.public_item(row, origin) for row in there],
+                "next": list_pages.next_url(request, page.next),
             }
         )
 
@@ -104,7 +112,7 @@ class LikeView(OwnApiView):
 
     def _set(self, item_id: str, *, liked: bool) -> Response:
         with manners_of():
-            liking.put(access.visible(self.user, item_id), self.user, liked)
+            likes.set_liked(access.visible(self.user, item_id), self.user, liked)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -123,14 +131,16 @@ class FollowsView(OwnApiView):
         operation_id="follows_list",
         summary="Whom you follow",
         parameters=[Listed],
-        responses={200: lists.page_of("FollowPage", FollowedSerializer), 400: ProblemSerializer},
-        examples=[examples.page({"username": "alice", "name": "Alice", "since": "2026-11-20T13:00:00Z"})],
+        responses={200: list_pages.page_of("FollowPage", FollowedSerializer), 400: ProblemSerializer},
+        examples=[
+            examples.page_example({"username": "alice", "name": "Alice", "since": "2026-11-20T13:00:00Z"})
+        ],
     )
     def get(self, request: Request) -> Response:
         """Members that you follow, the last one that you followed first."""
-        query = lists.asked(Listed, request)
+        query = list_pages.page_query(Listed, request)
         rows = Follow.objects.filter(follower=self.user).select_related("followed")
-        return lists.answer(
+        return list_pages.answer(
             request,
             rows,
             query,
@@ -174,7 +184,7 @@ class FollowView(OwnApiView):
         # Not to follow oneself is what one does anyway.
         if wanted or other != self.user:
             with manners_of():
-                following.put(self.user, other, wanted)
+                follows.set_following(self.user, other, wanted)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -191,7 +201,7 @@ class CommentSerializer(serializers.Serializer[Any]):
 class NewCommentSerializer(serializers.Serializer[Any]):
     """What is to be written."""
 
-    text = Text(max_length=commenting.LONGEST)
+    text = Text(max_length=discussion.LONGEST)
 
 
 def _comment(row: Comment) -> dict[str, Any]:
@@ -211,24 +221,24 @@ class CommentsView(OwnApiView):
 
     def get_permissions(self) -> Any:
         """Nobody is asked for a token to read."""
-        return [AllowAny()] if self.request.method in permits.LOOKING else super().get_permissions()
+        return [AllowAny()] if self.request.method in token_scopes.LOOKING else super().get_permissions()
 
     @extend_schema(
         operation_id="comments_list",
         summary="Comments under an item",
         parameters=[Listed],
         responses={
-            200: lists.page_of("CommentPage", CommentSerializer), 400: ProblemSerializer, 404: ProblemSerializer,
+            200: list_pages.page_of("CommentPage", CommentSerializer), 400: ProblemSerializer, 404: ProblemSerializer,
         },
-        examples=[examples.page(_COMMENT)],
+        examples=[examples.page_example(_COMMENT)],
     )  # fmt: skip
     def get(self, request: Request, item_id: str) -> Response:
         """What members wrote under a public or unlisted item, the last first. No token is needed."""
         if not request.user.is_authenticated:
-            switches.require("public_gallery")
-        query = lists.asked(Listed, request)
-        rows = Comment.objects.filter(commenting.SHOWN, item=access.published(item_id)).select_related("user")
-        return lists.answer(request, rows, query, _comment, time="created_at")
+            feature_flags.require("public_gallery")
+        query = list_pages.page_query(Listed, request)
+        rows = Comment.objects.filter(discussion.SHOWN, item=access.published(item_id)).select_related("user")
+        return list_pages.answer(request, rows, query, _comment, time="created_at")
 
     @extend_schema(
         operation_id="comments_create",
@@ -238,7 +248,8 @@ class CommentsView(OwnApiView):
             201: CommentSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 409: ProblemSerializer,
             429: ProblemSerializer,
         },
-        examples=[examples.sent({"text": "The light on the water!"}), examples.came(_COMMENT, 201)],
+        examples=[examples.request_example({"text": "The light on the water!"}),
+            examples.response_example(_COMMENT, 201)],
     )  # fmt: skip
     def post(self, request: Request, item_id: str) -> Response:
         """Write under a public or unlisted item, as plain text."""
@@ -247,10 +258,10 @@ class CommentsView(OwnApiView):
         asked.is_valid(raise_exception=True)
         try:
             with manners_of():
-                made = commenting.write(item, self.user, asked.validated_data["text"])
-        except commenting.Empty:
+                made = discussion.write(item, self.user, asked.validated_data["text"])
+        except discussion.EmptyComment:
             raise serializers.ValidationError({"text": ["Nothing of it would be seen."]}) from None
-        except commenting.Said:
+        except discussion.DuplicateComment:
             raise Denied(409, "Said already", "You wrote the same a moment ago.") from None
         made.refresh_from_db()
         return Response(_comment(made), status=status.HTTP_201_CREATED)
@@ -268,11 +279,11 @@ class CommentView(OwnApiView):
     )
     def delete(self, request: Request, comment_id: int) -> Response:
         """Remove your own, or one under a picture of yours, for good."""
-        rows = Comment.objects.filter(commenting.SHOWN).select_related("item")
+        rows = Comment.objects.filter(discussion.SHOWN).select_related("item")
         found = rows.filter(pk=comment_id).first() if comment_id < 2**63 else None
-        if found is None or not commenting.may_remove(found, self.user):
+        if found is None or not discussion.may_remove(found, self.user):
             raise Http404
-        commenting.remove(found)
+        discussion.remove(found)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -283,7 +294,7 @@ class NewReportSerializer(serializers.Serializer[Any]):
     comment = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     collection = Text(required=False, max_length=64, help_text="A public or unlisted collection's id.")
     reason = serializers.ChoiceField(Report.Reason.choices)
-    words = Text(default="", allow_blank=True, max_length=reporting.LONGEST)
+    words = Text(default="", allow_blank=True, max_length=abuse_reports.LONGEST)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Of one thing."""
@@ -306,7 +317,11 @@ class ReportsView(OwnApiView):
         summary="Report an item, a comment or a collection",
         request=NewReportSerializer,
         responses={201: None, 200: None, 404: ProblemSerializer, 429: ProblemSerializer},
-        examples=[examples.sent({"item": shapes.ITEM, "reason": "copied", "words": "It is mine."})],
+        examples=[
+            examples.request_example(
+                {"item": item_serializers.ITEM, "reason": "copied", "words": "It is mine."}
+            )
+        ],
     )
     def post(self, request: Request) -> Response:
         """A moderator will look at it. Once by each person (200 the second time); no token is needed."""
@@ -314,16 +329,16 @@ class ReportsView(OwnApiView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         user = request.user if isinstance(request.user, User) else None
-        reporter = reporting.Reporter(user) if user else reporting.visitor(request._request)
+        reporter = abuse_reports.Reporter(user) if user else abuse_reports.visitor(request._request)
         with manners_of():
-            fresh = reporting.report(_reported(given), reporter, given["reason"], given["words"])
+            fresh = abuse_reports.report(_reported(given), reporter, given["reason"], given["words"])
         return Response(status=status.HTTP_201_CREATED if fresh else status.HTTP_200_OK)
 
 
-def _reported(given: dict[str, Any]) -> reporting.Thing:
+def _reported(given: dict[str, Any]) -> abuse_reports.Thing:
     if "item" in given:
         return access.published(given["item"])
     if "collection" in given:
-        return seeing.published(given["collection"])
+        return querysets.published(given["collection"])
     open_items = Q(item__in=Item.objects.open())
-    return access.found(Comment.objects.filter(commenting.SHOWN, open_items, pk=given["comment"]).first())
+    return access.found(Comment.objects.filter(discussion.SHOWN, open_items, pk=given["comment"]).first())

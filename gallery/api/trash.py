@@ -10,22 +10,23 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import BoundedListField, Listed, Text
+from accounts.api.base_views import OwnApiView
 from accounts.models import Account
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from gallery import deletion, sharing
-from gallery.api import shapes
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import BoundedListField, Listed, Text
+from core.http.public_origin import origin_of
+from gallery.api import item_serializers
 from gallery.api.items import OneItem, refusals
-from gallery.library import lifetime, storage, trash
+from gallery.items import deletion, publication
+from gallery.library import lifetime, storage_usage, trash
 from gallery.models import Item
-from gallery.social import liking
-from predictions.dialects.common.origin import origin_of
+from gallery.social import likes
 
 MOST = 1000
 """Items of one request."""
-_EXAMPLE = shapes.OWN_EXAMPLE | {"trashed_at": "2026-11-20T14:00:00Z"}
+_EXAMPLE = item_serializers.OWN_EXAMPLE | {"trashed_at": "2026-11-20T14:00:00Z"}
 
 
 class StorageSerializer(serializers.Serializer[Any]):
@@ -50,13 +51,15 @@ class KeepSerializer(serializers.Serializer[Any]):
 class StorageView(OwnApiView):
     """Place taken and place allowed, and for how long."""
 
-    scopes: ClassVar = {"PATCH": permits.GALLERY}
+    scopes: ClassVar = {"PATCH": token_scopes.GALLERY}
 
     @extend_schema(
         operation_id="storage_get",
         summary="Place that your pictures take",
         responses={200: StorageSerializer},
-        examples=[examples.came({"used": 183_402_112, "quota": 5_368_709_120, "keep_days": None})],
+        examples=[
+            examples.response_example({"used": 183_402_112, "quota": 5_368_709_120, "keep_days": None})
+        ],
     )
     def get(self, request: Request) -> Response:
         """The files of all your items with their thumbnails, those in the trash too. At most a minute old."""
@@ -68,8 +71,8 @@ class StorageView(OwnApiView):
         request=KeepSerializer,
         responses={200: StorageSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
         examples=[
-            examples.sent({"keep_days": 90}),
-            examples.came({"used": 183_402_112, "quota": None, "keep_days": 90}),
+            examples.request_example({"keep_days": 90}),
+            examples.response_example({"used": 183_402_112, "quota": None, "keep_days": 90}),
         ],
     )
     def patch(self, request: Request) -> Response:
@@ -94,28 +97,33 @@ class StorageView(OwnApiView):
         return self.token is not None and self.account.kind != Account.Kind.USER
 
     def _answer(self) -> Response:
-        used = storage.used(self.account)
-        keep_days = None if self._shared else lifetime.of(self.user)
+        used = storage_usage.used(self.account)
+        keep_days = None if self._shared else lifetime.days_for(self.user)
         return Response({"used": used.bytes, "quota": used.quota or None, "keep_days": keep_days})
 
 
 class TrashView(OwnApiView):
     """The trash."""
 
-    scopes: ClassVar = {"DELETE": permits.GALLERY}
+    scopes: ClassVar = {"DELETE": token_scopes.GALLERY}
 
     @extend_schema(
         operation_id="trash_list",
         summary="Your trash",
         parameters=[Listed],
-        responses={200: lists.page_of("ItemPage", shapes.ItemSerializer), 400: ProblemSerializer},
-        examples=[examples.page(_EXAMPLE)],
+        responses={
+            200: list_pages.page_of("ItemPage", item_serializers.ItemSerializer),
+            400: ProblemSerializer,
+        },
+        examples=[examples.page_example(_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """What you put there, last first. After the operator's number of days it goes for good."""
-        query = lists.asked(Listed, request)
-        rows, origin = shapes.with_facts(trash.holds(self.account)), origin_of(request._request)
-        return lists.answer(request, rows, query, lambda row: shapes.item(row, origin), time="trashed_at")
+        query = list_pages.page_query(Listed, request)
+        rows, origin = item_serializers.with_facts(trash.items_of(self.account)), origin_of(request._request)
+        return list_pages.answer(
+            request, rows, query, lambda row: item_serializers.item(row, origin), time="trashed_at"
+        )
 
     @extend_schema(operation_id="trash_empty", summary="Empty your trash", responses={204: None})
     def delete(self, request: Request) -> Response:
@@ -146,8 +154,8 @@ class RestoreItemView(OneItem):
         operation_id="items_restore",
         summary="Bring an item back from the trash",
         request=None,
-        responses={200: shapes.ItemSerializer, 404: ProblemSerializer},
-        examples=[examples.came(shapes.OWN_EXAMPLE)],
+        responses={200: item_serializers.ItemSerializer, 404: ProblemSerializer},
+        examples=[examples.response_example(item_serializers.OWN_EXAMPLE)],
     )
     def post(self, request: Request, item_id: str) -> Response:
         """Bring it back as it was, public where it was public. One that is not in the trash stays as it is."""
@@ -171,7 +179,7 @@ class BulkAnswerSerializer(serializers.Serializer[Any]):
 class BulkView(OwnApiView):
     """One deed for many items."""
 
-    scopes: ClassVar = {"POST": permits.GALLERY}
+    scopes: ClassVar = {"POST": token_scopes.GALLERY}
 
     @extend_schema(
         operation_id="items_bulk",
@@ -179,7 +187,8 @@ class BulkView(OwnApiView):
         request=BulkSerializer,
         responses={200: BulkAnswerSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
         examples=[
-            examples.sent({"ids": [shapes.ITEM], "action": "trash"}), examples.came({"changed": 1}),
+            examples.request_example({"ids": [item_serializers.ITEM], "action": "trash"}),
+            examples.response_example({"changed": 1}),
         ],
     )  # fmt: skip
     def post(self, request: Request) -> Response:
@@ -195,8 +204,8 @@ class BulkView(OwnApiView):
             "trash": lambda ids: trash.move(self.account, self._own(ids)),
             "restore": lambda ids: trash.restore(self.account, ids),
             "delete": self._delete,
-            "unpublish": lambda ids: sharing.unpublish_many(self._own(ids)),
-            "like": lambda ids: sum(liking.put(item, self.user, True) for item in self._own(ids)),
+            "unpublish": lambda ids: publication.unpublish_many(self._own(ids)),
+            "like": lambda ids: sum(likes.set_liked(item, self.user, True) for item in self._own(ids)),
         }
 
     def _own(self, ids: Sequence[str]) -> list[Item]:

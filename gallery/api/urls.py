@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gallery.api.announcements import AnnouncementsView
+from accounts.api.news import AnnouncementsView
+from accounts.api.notices import NoticesReadView, NoticesView
 from gallery.api.appeals import AppealsView, DecisionsView
 from gallery.api.collections import (
     CollectionItemsView,
@@ -15,6 +16,7 @@ from gallery.api.collections import (
     OpenCollectionItemsView,
 )
 from gallery.api.items import ItemPictureView, ItemsView, ItemView, PublishView, UnpublishView
+from gallery.api.privacy import ClosureView, ExportDownloadView, ExportsView, ExportView
 from gallery.api.public import FeedView, GalleryItemView, GalleryPictureView, GalleryView
 from gallery.api.shares import CollectionSharesView, ItemSharesView, SharesView, ShareView
 from gallery.api.social import (
@@ -27,8 +29,6 @@ from gallery.api.social import (
     ReportsView,
 )
 from gallery.api.trash import BulkView, RestoreItemView, StorageView, TrashItemView, TrashView
-from gallery.leaving.api import ClosureView, ExportDownloadView, ExportsView, ExportView
-from gallery.notices.api import NoticesReadView, NoticesView
 
 _COLLECTION = "collections/<str:collection_id>"
 

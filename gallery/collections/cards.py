@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
-from gallery import access
-from gallery.collections.frames import Frame, Look
+from gallery.collections.picture_rows import Frame, Look
+from gallery.items import access
 from gallery.models import Collection, CollectionItem, Item
 
 MOST_COUNTED = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from accounts.models import User
-from gallery.collections import ordering
+from gallery.collections import positions
 from gallery.models import Collection, CollectionEditor, CollectionItem
 
 MAX_EDITORS = 20
@@ -20,7 +20,7 @@ class TooManyEditors(Exception):
     """The collection has MAX_EDITORS."""
 
 
-def of(collection: Collection) -> QuerySet[CollectionEditor]:
+def for_collection(collection: Collection) -> QuerySet[CollectionEditor]:
     """Its editors, the first first."""
     return CollectionEditor.objects.filter(collection=collection).select_related("user")
 
@@ -33,7 +33,7 @@ def invite(collection: Collection, username: str) -> User:
     user = User.objects.filter(username=username.strip().removeprefix("@"), is_active=True).first()
     if user is None or user.account_id is None or user.account_id == collection.account_id:
         raise NoMember
-    with ordering.locked(collection) as now:
+    with positions.locked(collection) as now:
         rows = CollectionEditor.objects.filter(collection=now)
         if not rows.filter(user=user).exists():
             if rows.count() >= MAX_EDITORS:
@@ -47,7 +47,7 @@ def leave(collection: Collection, user: User) -> bool:
 
     Their items go because nobody could take them out afterwards but those who are left.
     """
-    with ordering.locked(collection) as now:
+    with positions.locked(collection) as now:
         if not CollectionEditor.objects.filter(collection=now, user=user).delete()[0]:
             return False
         theirs = CollectionItem.objects.filter(collection=now, item__account=user.account_id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from gallery import words
-from gallery.collections import keeping
+from gallery import safe_text
+from gallery.collections import curation
 from gallery.models import Collection
 
 
@@ -14,12 +14,12 @@ class TitleField(forms.CharField):
     """One line that can be seen."""
 
     def __init__(self) -> None:
-        super().__init__(label=_("Title"), max_length=keeping.MAX_TITLE, strip=True)
+        super().__init__(label=_("Title"), max_length=curation.MAX_TITLE, strip=True)
 
     def clean(self, value: object) -> str:
         """The line, cleaned; ValidationError where nothing of it would be seen."""
-        line = words.line(super().clean(value), keeping.MAX_TITLE)
-        if words.is_blank(line):
+        line = safe_text.line(super().clean(value), curation.MAX_TITLE)
+        if safe_text.is_blank(line):
             raise forms.ValidationError(_("Give it a title that can be read."))
         return line
 
@@ -36,7 +36,7 @@ class CollectionForm(forms.Form):
     title = TitleField()
     description = forms.CharField(
         label=_("Description"),
-        max_length=keeping.MAX_DESCRIPTION,
+        max_length=curation.MAX_DESCRIPTION,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )

@@ -13,21 +13,23 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.auth.member_pages import account_of, member_required, user_of
 from accounts.models import User
-from gallery import paging
-from gallery.collections import cards, editors, frames, keeping, looks, ordering, seeing
+from core import pagination
+from core.http.pages import page
+from gallery import permissions
+from gallery.collections import audiences, cards, curation, editors, picture_rows, positions, querysets
 from gallery.collections.forms import CollectionForm, NewForm
 from gallery.models import Collection, CollectionItem
-from gallery.pages import account_of, member, page, user_of
-from gallery.public.pictures import send_picture
-from gallery.public.reading import reader_of
+from gallery.public.image_responses import send_picture
+from gallery.public.reader_preferences import reader_of
 
 PAGE = 24
 PICTURES = 60
 
 
 @require_safe
-@member
+@member_required
 def collections(request: HttpRequest) -> HttpResponse:
     """The member's collections, and those that others share with them; the last changed first."""
     return list_page(request, NewForm())
@@ -36,20 +38,22 @@ def collections(request: HttpRequest) -> HttpResponse:
 def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpResponse:
     """The list with a form for a new one."""
     user, account = user_of(request), account_of(request)
-    rows = seeing.editable(user)
+    rows = querysets.editable(user)
     show = request.GET.get("show", "")
     if show == "mine":
         rows = rows.filter(account=account)
     elif show == "others":
         rows = rows.exclude(account=account)
-    found = paging.page(rows.select_related("user"), "changed_at", PAGE, request.GET.get("after", ""))
+    found = pagination.page_or_newest(
+        rows.select_related("user"), "changed_at", PAGE, request.GET.get("after", "")
+    )
     reader = reader_of(request)
     context = {
         "cards": cards.cards(
             found.rows,
-            lambda entries: seeing.for_members(entries, account),
+            lambda entries: querysets.for_members(entries, account),
             own_address,
-            lambda one: looks.members(user, one, reader),
+            lambda one: audiences.members(user, one, reader),
         ),
         "older": _older(reverse("collections"), found.older, show=show),
         "show": show if show in ("mine", "others") else "",
@@ -64,17 +68,17 @@ def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpRes
 
 
 @require_POST
-@member
+@member_required
 def new(request: HttpRequest) -> HttpResponse:
     """Make an empty collection and go there."""
     form = NewForm(request.POST)
     if not form.is_valid():
         return list_page(request, form, status=422)
     try:
-        made = keeping.create(user_of(request), form.cleaned_data["title"])
-    except keeping.TooManyCollections:
+        made = curation.create(user_of(request), form.cleaned_data["title"])
+    except curation.TooManyCollections:
         messages.error(request, too_many_collections())
-    except keeping.Suspended as refused:
+    except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
         return back(made)
@@ -82,10 +86,10 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@member
+@member_required
 def collection(request: HttpRequest, public_id: str) -> HttpResponse:
     """One collection, for its owner and its editors: as rows, or as a sheet to arrange."""
-    return own_page(request, seeing.edited(user_of(request), public_id))
+    return own_page(request, querysets.edited(user_of(request), public_id))
 
 
 def own_page(
@@ -94,23 +98,23 @@ def own_page(
     """The page of a collection that the user keeps; `forms` with faults stand in place of fresh ones."""
     user, address = user_of(request), own_address(collection)
     arrange = "arrange" in request.GET
-    entries, older = ordering.page(
-        seeing.with_items(seen_by(user, collection)), request.GET.get("after", ""), PICTURES
+    entries, older = positions.page(
+        querysets.with_items(seen_by(user, collection)), request.GET.get("after", ""), PICTURES
     )
-    look = looks.members(user, collection, reader_of(request))
+    look = audiences.members(user, collection, reader_of(request))
     context: dict[str, Any] = {
         "collection": collection,
-        "owner": seeing.is_owner(user, collection),
-        "rows": frames.lay_out(entries, look, more=bool(older)),
+        "owner": querysets.is_owner(user, collection),
+        "rows": picture_rows.lay_out(entries, look, more=bool(older)),
         "older": _older(address, older, **({"arrange": "1"} if arrange else {})),
         "arrange": arrange,
         "first": "after" not in request.GET,
     }
     if request.headers.get("HX-Request") == "true" and "after" in request.GET:
-        return page(request, "collections/_sheet.html" if arrange else "collections/_more.html", context)
+        return page(request, "collections/_order_list.html" if arrange else "collections/_more.html", context)
     context |= {
-        "looked_at_first": seeing.looked_at_first(collection),
-        "editors": list(editors.of(collection)),
+        "looked_at_first": querysets.looked_at_first(collection),
+        "editors": list(editors.for_collection(collection)),
         "form": CollectionForm.of(collection),
         "people_form": None,
         **forms,
@@ -120,39 +124,41 @@ def own_page(
 
 def seen_by(user: User, collection: Collection) -> QuerySet[CollectionItem]:
     """The entries as one of its keepers sees them."""
-    return seeing.for_members(CollectionItem.objects.filter(collection=collection), user.account)
+    return querysets.for_members(CollectionItem.objects.filter(collection=collection), user.account)
 
 
 @require_safe
-@member
+@member_required
 def item(request: HttpRequest, public_id: str, item_id: str) -> HttpResponse:
     """Another member's picture in a collection that one keeps too."""
     user = user_of(request)
-    collection = seeing.edited(user, public_id)
-    entry = seeing.entry(seen_by(user, collection), item_id)
+    collection = querysets.edited(user, public_id)
+    entry = querysets.entry(seen_by(user, collection), item_id)
     if entry.item.account_id == user.account_id:
         return HttpResponseRedirect(reverse("library_item", args=[item_id]))
-    look = looks.members(user, collection, reader_of(request))
-    context = {"collection": collection, "frame": frames.Frame(entry.item, look), "item": entry.item}
+    look = audiences.members(user, collection, reader_of(request))
+    context = {"collection": collection, "frame": picture_rows.Frame(entry.item, look), "item": entry.item}
     return page(
         request, "collections/item.html", context | neighbours(seen_by(user, collection), entry, look)
     )
 
 
-def neighbours(seen: QuerySet[CollectionItem], entry: CollectionItem, look: frames.Look) -> dict[str, Any]:
+def neighbours(
+    seen: QuerySet[CollectionItem], entry: CollectionItem, look: picture_rows.Look
+) -> dict[str, Any]:
     """The addresses of the pictures before and after one, where there are any."""
     rows = seen.select_related("item")
-    before = rows.filter(ordering.ahead(entry.place, entry.pk)).order_by("-place", "-id").first()
-    after = rows.filter(ordering.behind(entry.place, entry.pk)).order_by("place", "id").first()
+    before = rows.filter(positions.ahead(entry.place, entry.pk)).order_by("-place", "-id").first()
+    after = rows.filter(positions.behind(entry.place, entry.pk)).order_by("place", "id").first()
     return {"newer": before and look.href(before.item), "older": after and look.href(after.item)}
 
 
 @require_safe
-@member
+@member_required
 def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> HttpResponse:
     """A picture of a collection, for those who keep it. Checked at each request."""
     user = user_of(request)
-    entry = seeing.entry(seen_by(user, seeing.edited(user, public_id)), item_id)
+    entry = querysets.entry(seen_by(user, querysets.edited(user, public_id)), item_id)
     own = entry.item.account_id == user.account_id
     return send_picture(
         request, entry.item, size, words=own or (entry.item.is_open and entry.item.show_prompt)
@@ -160,21 +166,21 @@ def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> Ht
 
 
 @require_POST
-@member
+@member_required
 def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     """Change title, description and who sees it."""
-    collection = seeing.owned(user_of(request), public_id)
+    collection = querysets.owned(user_of(request), public_id)
     form = CollectionForm(request.POST)
     if not form.is_valid():
         return own_page(request, collection, status=422, form=form)
     said = form.cleaned_data
     user = user_of(request)
     try:
-        keeping.describe(collection, title=said["title"], description=said["description"], by=user)
-        keeping.show_to(collection, said["visibility"], by=user)
-    except keeping.Hidden:
+        curation.describe(collection, title=said["title"], description=said["description"], by=user)
+        curation.show_to(collection, said["visibility"], by=user)
+    except curation.Hidden:
         messages.error(request, _("A moderator hid this collection; it cannot be shown to others."))
-    except keeping.Suspended as refused:
+    except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
         messages.success(request, _("Saved."))
@@ -182,11 +188,11 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @require_POST
-@member
+@member_required
 def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     """Delete it with its links; the pictures stay."""
-    collection = seeing.owned(user_of(request), public_id)
-    keeping.delete(collection)
+    collection = querysets.owned(user_of(request), public_id)
+    curation.delete(collection)
     messages.success(request, _("Deleted. Its pictures are still in your library."))
     return HttpResponseRedirect(reverse("collections"))
 
@@ -209,12 +215,12 @@ def _older(address: str, cursor: str, **query: str) -> str:
 
 def too_many_collections() -> str:
     """Why there is no further one."""
-    most = {"most": keeping.MAX_COLLECTIONS}
+    most = {"most": curation.MAX_COLLECTIONS}
     return _("You have %(most)d collections, as many as there may be. Delete one first.") % most
 
 
 def too_many_items() -> str:
     """Why nothing was added."""
     return _("A collection holds at most %(most)s pictures; these would be too many. Nothing was added.") % {
-        "most": f"{keeping.MAX_ITEMS:,}"
+        "most": f"{curation.MAX_ITEMS:,}"
     }

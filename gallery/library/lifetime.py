@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts.due_rows import DueRows
 from accounts.models import Account, User
-from accounts.organizations import founding
+from accounts.organizations import management
+from core.clock import after
+from core.db.due_rows import DueRows
 from gallery.library import trash
 from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ReaderChoice, ShareLink
-from predictions.clock import after
 
 CHOICES = (7, 30, 90, 365)
 """Days that one may choose; or none at all, which is how everybody begins."""
@@ -34,20 +34,20 @@ def choose(user: User, days: int | None) -> None:
     ReaderChoice.objects.update_or_create(user=user, defaults={"keep_days": days})
 
 
-def of(user: User) -> int | None:
+def days_for(user: User) -> int | None:
     """The days that a member chose; None: as long as they want."""
     return ReaderChoice.objects.filter(user=user).values_list("keep_days", flat=True).first()
 
 
 def leaves_at(item: Item) -> datetime | None:
     """When this item goes to the trash by itself, if nothing is done with it; None where it does not."""
-    days = of(item.user)
-    if days is None or not cared_for_by_nobody(Item.objects.filter(pk=item.pk), item.user).exists():
+    days = days_for(item.user)
+    if days is None or not unreferenced(Item.objects.filter(pk=item.pk), item.user).exists():
         return None
     return item.created_at + timedelta(days=days)
 
 
-def cared_for_by_nobody(items: ItemQuerySet, owner: User) -> ItemQuerySet:
+def unreferenced(items: ItemQuerySet, owner: User) -> ItemQuerySet:
     """Of these items the owner's private ones that are neither liked by them, nor collected, nor shared.
 
     Of their own account alone: what they made for an organisation stays as long as that one wants.
@@ -63,7 +63,7 @@ def cared_for_by_nobody(items: ItemQuerySet, owner: User) -> ItemQuerySet:
     )
 
 
-def step() -> bool:
+def run_once() -> bool:
     """The chore: some of what is past its time goes to the trash. Whether there may be more."""
     return _CHOICES.step(_TURN_S)
 
@@ -76,9 +76,9 @@ def _move(chosen: tuple[int]) -> bool:
     choice = _chosen().filter(pk=chosen[0]).select_related("user").first()
     if choice is None or choice.keep_days is None:
         return False
-    account = founding.own(choice.user)
+    account = management.personal_account_of(choice.user)
     old = Item.objects.owned_by(account).filter(created_at__lt=after(-choice.keep_days * 86400.0))
-    ids = cared_for_by_nobody(old, choice.user).order_by("created_at", "id").values_list("pk", flat=True)
+    ids = unreferenced(old, choice.user).order_by("created_at", "id").values_list("pk", flat=True)
     return trash.move_ids(account, list(ids[:_AT_ONCE])) > 0
 
 

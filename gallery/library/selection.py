@@ -14,10 +14,10 @@ from typing import Any
 from django.http import QueryDict
 
 from accounts.models import User
-from gallery.library import filters, listing
+from gallery.library import item_filters, item_queries
 from gallery.models import Item
 
-MOST = listing.MOST
+MOST = item_queries.MOST
 _ID = re.compile(r"[A-Za-z0-9_-]{22,32}")
 _AT = re.compile(r"[0-9]{15,17}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,8 +49,8 @@ def chosen(user: User, form: QueryDict) -> Chosen:
     Raises TooMany.
     """
     if form.get("all") == "1":
-        wanted = filters.read(QueryDict(form.get("filter", "")[:2000]).dict())
-        return Chosen(listing.ids(user, replace(wanted, asof=moment(form.get("asof", "")))))
+        wanted = item_filters.read(QueryDict(form.get("filter", "")[:2000]).dict())
+        return Chosen(item_queries.ids(user, replace(wanted, asof=moment(form.get("asof", "")))))
     return Chosen(_own(user, public_ids(form)))
 
 

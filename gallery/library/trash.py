@@ -14,11 +14,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from accounts.clock import Now
 from accounts.models import Account
-from gallery import deletion, showing
+from core.clock import Now, after
+from gallery.items import deletion, visibility
 from gallery.models import Item, ItemQuerySet
-from predictions.clock import after
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -35,7 +34,7 @@ def life_s() -> float:
     return settings.TRASH_DAYS * 86400.0
 
 
-def holds(account: Account) -> ItemQuerySet:
+def items_of(account: Account) -> ItemQuerySet:
     """What the account's owner may still bring back."""
     return Item.objects.trashed_by(account).filter(trashed_at__gt=GONE)
 
@@ -65,7 +64,7 @@ def _move(account: Account, ids: Sequence[int], at: datetime) -> int:
         if not going:
             return 0
         changed = mine.filter(pk__in=going).update(trashed_at=at, search_owed=True)
-        showing.follow(going)
+        visibility.propagate(going)
     return changed
 
 
@@ -73,7 +72,7 @@ def restore(account: Account, ids: Iterable[str]) -> int:
     """Bring items back by their public ids, as they were; how many came."""
     wanted = list(ids)
     return sum(
-        _restore(account, holds(account).filter(public_id__in=wanted[start : start + BATCH]))
+        _restore(account, items_of(account).filter(public_id__in=wanted[start : start + BATCH]))
         for start in range(0, len(wanted), BATCH)
     )
 
@@ -82,7 +81,7 @@ def restore_moved_at(account: Account, at: datetime, most: int = 10_000) -> int:
     """Bring back what was moved at that moment, together; how many came."""
     came = 0
     while came < most:
-        some = _restore(account, holds(account).filter(trashed_at=at))
+        some = _restore(account, items_of(account).filter(trashed_at=at))
         if not some:
             break
         came += some
@@ -94,8 +93,8 @@ def _restore(account: Account, items: ItemQuerySet) -> int:
         coming = list(items.select_for_update().order_by("pk").values_list("pk", flat=True)[:BATCH])
         if not coming:
             return 0
-        changed = holds(account).filter(pk__in=coming).update(trashed_at=None, search_owed=True)
-        showing.follow(coming)
+        changed = items_of(account).filter(pk__in=coming).update(trashed_at=None, search_owed=True)
+        visibility.propagate(coming)
     return changed
 
 
@@ -104,14 +103,14 @@ def delete_now(account: Account, ids: Iterable[str]) -> int:
     wanted = list(ids)
     gone = 0
     for start in range(0, len(wanted), BATCH):
-        gone += holds(account).filter(public_id__in=wanted[start : start + BATCH]).update(trashed_at=GONE)
+        gone += items_of(account).filter(public_id__in=wanted[start : start + BATCH]).update(trashed_at=GONE)
     _begin(account)
     return gone
 
 
 def empty(account: Account) -> int:
     """Delete all of the account's trash for good; how many. From now on nothing brings them back."""
-    gone = holds(account).update(trashed_at=GONE)
+    gone = items_of(account).update(trashed_at=GONE)
     _begin(account)
     return gone
 

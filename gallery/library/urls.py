@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gallery.library import deeds, trashed, views
+from gallery.library import bulk_actions, trash_views, views
 
 urlpatterns = [
     path("library/", views.library, name="library"),
     path("library/newer/", views.newer, name="library_newer"),
     path("library/counts/", views.counts, name="library_counts"),
-    path("library/measured/", deeds.measured, name="library_measured"),
-    path("library/bulk/", deeds.bulk, name="library_bulk"),
-    path("library/zip/", deeds.archived, name="library_zip"),
-    path("library/restore/", deeds.restore, name="library_restore"),
-    path("library/trash/", trashed.trashed, name="library_trash"),
-    path("library/lifetime/", trashed.keep_for, name="library_lifetime"),
-    path("library/trash/erase/", deeds.erase, name="library_erase"),
+    path("library/measured/", bulk_actions.measured, name="library_measured"),
+    path("library/bulk/", bulk_actions.bulk, name="library_bulk"),
+    path("library/zip/", bulk_actions.archived, name="library_zip"),
+    path("library/restore/", bulk_actions.restore, name="library_restore"),
+    path("library/trash/", trash_views.trashed, name="library_trash"),
+    path("library/lifetime/", trash_views.keep_for, name="library_lifetime"),
+    path("library/trash/erase/", bulk_actions.erase, name="library_erase"),
     path("library/<slug:public_id>/", views.item, name="library_item"),
     path("library/<slug:public_id>/delete/", views.delete, name="item_delete"),
 ]

@@ -12,15 +12,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import access, facts, paging, rows, tiles
-from gallery.forms import PublishForm, ShareForm
-from gallery.library import filters, listing, selection, storage, telling, trash
-from gallery.library.filters import Filter
+from accounts.auth.member_pages import account_of, member_required, user_of
+from core import pagination
+from core.http.pages import base_url, page, reader_zone
+from gallery.items import access, details, justified_rows, tiles
+from gallery.items.forms import PublishForm
+from gallery.library import item_filters, item_queries, selection, storage_usage, toasts, trash
+from gallery.library.item_filters import Filter
 from gallery.models import Item, ItemQuerySet, ShareLink
-from gallery.pages import account_of, base_url, member, page, reader_zone, user_of
-from gallery.studio import cutting
-from gallery.views.webhooks import lines_of
+from gallery.shares.forms import ShareForm
+from predictions.catalogue import lookup
 from predictions.models import HostedModel
+from predictions.webhooks.views import delivery_lines
 
 PAGE = 48
 FILM = 6
@@ -33,22 +36,24 @@ SIZE_COOKIE = "tile"
 
 
 @require_safe
-@member
+@member_required
 def library(request: HttpRequest) -> HttpResponse:
     """All own items, newest first, by day, under the filters of the address."""
     with timezone.override(reader_zone(request)):
-        wanted = filters.read(request.GET.dict())
-        found = listing.page(user_of(request), wanted, PAGE, request.GET.get("after", ""))
+        wanted = item_filters.read(request.GET.dict())
+        found = item_queries.page(user_of(request), wanted, PAGE, request.GET.get("after", ""))
         context = _rows(request, found, wanted)
         if request.headers.get("HX-Request") == "true" and "after" in request.GET:
             return page(request, "library/_rows.html", context | {"shown_day": _day(request)})
         return page(request, "library/library.html", context | _around(request, wanted))
 
 
-def _rows(request: HttpRequest, found: paging.Page[Item], wanted: Filter) -> dict[str, Any]:
+def _rows(request: HttpRequest, found: pagination.RowsPage[Item], wanted: Filter) -> dict[str, Any]:
     """The rows under the reader's own days, and the way to what is older and newer."""
     size = row_height(request)
-    groups = tiles.groups_by_day(found.rows, more=bool(found.older), widths=rows.scaled(rows.LIBRARY, size))
+    groups = tiles.groups_by_day(
+        found.rows, more=bool(found.older), widths=justified_rows.scaled(justified_rows.LIBRARY, size)
+    )
     today = timezone.localdate()
     first = found.rows[0] if found.rows else None
     return {
@@ -56,10 +61,10 @@ def _rows(request: HttpRequest, found: paging.Page[Item], wanted: Filter) -> dic
         "today": today,
         "yesterday": today - timedelta(days=1),
         "last_day": groups[-1].day if groups else None,
-        "older": filters.url_of(wanted, after=found.older) if found.older else "",
+        "older": item_filters.url_of(wanted, after=found.older) if found.older else "",
         "query": wanted.query,
         "size": size,
-        "newest": str(paging.Cursor(first.created_at, first.pk)) if first else "0.0",
+        "newest": str(pagination.Place(first.created_at, first.pk)) if first else "0.0",
     }
 
 
@@ -72,21 +77,23 @@ def _around(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
     used = {one.ref: one.name for one in models.order_by("position", "owner", "name")}
     return {
         "wanted": wanted,
-        "chips": filters.chips(user, wanted),
-        "models": filters.options(wanted, "model", used),
-        "kinds": filters.options(wanted, "kind", filters.kinds()),
-        "visibilities": filters.options(
-            wanted, "show", {value: words() for value, words in filters.SHOWN_AS.items()}
+        "chips": item_filters.chips(user, wanted),
+        "models": item_filters.options(wanted, "model", used),
+        "kinds": item_filters.options(wanted, "kind", item_filters.kinds()),
+        "visibilities": item_filters.options(
+            wanted, "show", {value: words() for value, words in item_filters.SHOWN_AS.items()}
         ),
-        "months": [(day, filters.url_of(replace(wanted, since=None, until=day))) for day in _months(mine)],
-        "collections": filters.collections_of(user)[:COLLECTIONS],
+        "months": [
+            (day, item_filters.url_of(replace(wanted, since=None, until=day))) for day in _months(mine)
+        ],
+        "collections": item_filters.collections_of(user)[:COLLECTIONS],
         "first": "after" not in request.GET,
         "asof": selection.stamp(timezone.now()),
         "smallest": SMALLEST,
         "largest": LARGEST,
         "publish_form": PublishForm(initial={"visibility": Item.Visibility.PUBLIC, "show_prompt": True}),
         "trash_days": int(trash.life_s() // 86400),
-        "cuts": cutting.model() is not None,
+        "cuts": lookup.background_removal_model() is not None,
     }
 
 
@@ -120,18 +127,20 @@ def _day(request: HttpRequest) -> date | None:
 
 
 @require_safe
-@member
+@member_required
 def newer(request: HttpRequest) -> HttpResponse:
     """The rows of what came after `newer`, the place of the first picture on the page; 204 where nothing did."""
     with timezone.override(reader_zone(request)):
-        wanted = filters.read(request.GET.dict())
+        wanted = item_filters.read(request.GET.dict())
         try:
-            place = paging.Cursor.parse(request.GET.get("newer", ""))
+            place = pagination.Place.parse(request.GET.get("newer", ""))
         except ValueError:
             return HttpResponse(status=204)
-        items = filters.matching(user_of(request), wanted).filter(paging.newer_than("created_at", place))
+        items = item_filters.matching(user_of(request), wanted).filter(
+            pagination.newer_than("created_at", place)
+        )
         newest = access.for_tiles(items).order_by("-created_at", "-id")[:PAGE]
-        found = paging.Page(list(newest))
+        found = pagination.RowsPage(list(newest))
         # What has the words that are looked for is known only once it is in the index.
         if not found.rows or wanted.text:
             return HttpResponse(status=204)
@@ -139,13 +148,13 @@ def newer(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@member
+@member_required
 def counts(request: HttpRequest) -> HttpResponse:
     """The numbers beside the sections and the room that is used, for a page that is shown already."""
     account = account_of(request)
-    used = storage.used(account)
-    told: dict[str, Any] = listing.counts(user_of(request))
-    told["trash"] = listing.capped(trash.holds(account))
+    used = storage_usage.used(account)
+    told: dict[str, Any] = item_queries.counts(user_of(request))
+    told["trash"] = item_queries.capped(trash.items_of(account))
     told["storage"] = {
         "words": used.words,
         "percent": used.percent,
@@ -156,7 +165,7 @@ def counts(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@member
+@member_required
 def item(request: HttpRequest, public_id: str) -> HttpResponse:
     """One own picture with everything about it."""
     return item_page(request, access.owned(request.user, public_id))
@@ -167,35 +176,35 @@ def item_page(
 ) -> HttpResponse:
     """The page of one own picture; `forms` with faults stand in place of fresh ones."""
     with timezone.override(reader_zone(request)):
-        wanted = filters.read(request.GET.dict())
+        wanted = item_filters.read(request.GET.dict())
         # Search has an order of its own: from a found picture the way leads on through all.
         wanted = wanted if not wanted.text else Filter()
-        mine = access.for_tiles(filters.matching(user_of(request), wanted))
-        cut_out = cutting.model()
+        mine = access.for_tiles(item_filters.matching(user_of(request), wanted))
+        cut_out = lookup.background_removal_model()
         context: dict[str, Any] = {
             "item": item,
             "tile": tiles.Tile(item, own=True),
             "own": True,
-            "facts": facts.of(item),
+            "facts": details.for_item(item),
             "links": ShareLink.objects.open().filter(item=item),
             "publish_form": PublishForm.of(item),
             "share_form": ShareForm(),
             "base_url": base_url(request),
-            "lines": lines_of(item.output.prediction),
+            "lines": delivery_lines(item.output.prediction),
             "query": wanted.query,
             "cut_out": cut_out.ref if cut_out is not None else "",
             "trash_days": int(trash.life_s() // 86400),
             **neighbours(mine, "created_at", item),
             **forms,
         }
-        return page(request, "gallery/item.html", context, status=status)
+        return page(request, "items/item.html", context, status=status)
 
 
 def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
     """The items beside one in a list: up to six on each side for the film, and the nearest two."""
-    place = paging.Cursor(getattr(item, field), item.pk)
-    newer = list(items.filter(paging.newer_than(field, place)).order_by(field, "id")[:FILM])
-    older = list(items.filter(paging.older_than(field, place)).order_by(f"-{field}", "-id")[:FILM])
+    place = pagination.Place(getattr(item, field), item.pk)
+    newer = list(items.filter(pagination.newer_than(field, place)).order_by(field, "id")[:FILM])
+    older = list(items.filter(pagination.older_than(field, place)).order_by(f"-{field}", "-id")[:FILM])
     return {
         "film": [*reversed(newer), item, *older],
         "newer": newer[0] if newer else None,
@@ -204,17 +213,17 @@ def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
 
 
 @require_POST
-@member
+@member_required
 def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     """Put it into the trash; then on to the next picture, with the way back in a toast."""
     item = access.owned(request.user, public_id)
     account = account_of(request)
     mine = Item.objects.owned_by(account)
-    place = paging.Cursor(item.created_at, item.pk)
-    following = mine.filter(paging.older_than("created_at", place)).order_by("-created_at", "-id").first()
+    place = pagination.Place(item.created_at, item.pk)
+    following = mine.filter(pagination.older_than("created_at", place)).order_by("-created_at", "-id").first()
     at = trash.now()
     here = reverse("library_item", args=[item.public_id])
-    telling.moved(request, trash.move(account, [item], at=at), at, here)
+    toasts.moved(request, trash.move(account, [item], at=at), at, here)
     if following is None:
         return HttpResponseRedirect(reverse("library"))
     return back(following)

@@ -8,5 +8,4 @@ from gallery.live import views
 
 urlpatterns = [
     path("live/", views.events, name="live_events"),
-    path("live/strips/", views.strips, name="live_strips"),
 ]

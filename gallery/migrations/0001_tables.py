@@ -1,7 +1,7 @@
-import accounts.clock
+import core.clock
 import django.db.models.deletion
 import gallery.models.items
-import gallery.models.leaving
+import gallery.models.privacy
 import secrets
 from django.conf import settings
 from django.db import migrations, models
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 ('hidden_for', models.ForeignKey(db_index=False, editable=False, help_text='The ban that hides it; it is shown again when that is lifted.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.sanction')),
                 ('review', models.CharField(blank=True, choices=[('', 'none'), ('waiting', 'waits for a moderator'), ('refused', "not published by a moderator's word")], default='', help_text="Whether its owner's wish to publish it waits for a moderator.", max_length=8, verbose_name='review')),
                 ('trashed_at', models.DateTimeField(blank=True, null=True, verbose_name='in the trash since')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
                 ('likes', models.PositiveIntegerField(default=0, editable=False, verbose_name='likes')),
                 ('recent_likes', models.PositiveIntegerField(default=0, editable=False)),
                 ('comments', models.PositiveIntegerField(default=0, editable=False, verbose_name='comments')),
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=40, unique=True, verbose_name='name')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
             ],
             options={
                 'verbose_name': 'tag',
@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.hostedmodel')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('values', models.JSONField(default=dict, verbose_name='settings')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
             ],
             options={
                 'verbose_name': 'preset',
@@ -123,10 +123,10 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='closures', to=settings.AUTH_USER_MODEL)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='closures', to='accounts.account')),
-                ('reference', models.CharField(default=gallery.models.leaving.new_export_id, editable=False, max_length=40, unique=True)),
+                ('reference', models.CharField(default=gallery.models.privacy.new_export_id, editable=False, max_length=40, unique=True)),
                 ('address', models.EmailField(blank=True, default='', help_text='Cleared once the receipt is sent.', max_length=254, verbose_name='receipt to')),
                 ('language', models.CharField(blank=True, default='', max_length=10)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='asked for')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='asked for')),
                 ('due_at', models.DateTimeField(verbose_name='due')),
                 ('called_off_at', models.DateTimeField(null=True, verbose_name='called off')),
                 ('begun_at', models.DateTimeField(null=True, verbose_name='begun')),
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
             name='Export',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=gallery.models.leaving.new_export_id, editable=False, max_length=40, unique=True)),
+                ('public_id', models.CharField(default=gallery.models.privacy.new_export_id, editable=False, max_length=40, unique=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exports', to='accounts.account')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exports', to=settings.AUTH_USER_MODEL)),
                 ('state', models.CharField(choices=[('owed', 'waiting'), ('making', 'being made'), ('ready', 'ready'), ('failed', 'failed'), ('gone', 'removed')], default='owed', max_length=8, verbose_name='state')),
@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 ('claim', models.CharField(blank=True, default='', max_length=32)),
                 ('lease_until', models.DateTimeField(null=True)),
                 ('note', models.CharField(blank=True, default='', max_length=200, verbose_name='what happened')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='asked for')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='asked for')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='ready')),
                 ('expires_at', models.DateTimeField(null=True, verbose_name='kept until')),
             ],
@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('follower', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='following', to=settings.AUTH_USER_MODEL)),
                 ('followed', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='followers', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'follow',
@@ -197,8 +197,8 @@ class Migration(migrations.Migration):
                 ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='published')),
                 ('hidden_at', models.DateTimeField(blank=True, null=True, verbose_name='hidden by a moderator')),
                 ('hidden_reason', models.CharField(blank=True, default='', max_length=200, verbose_name='reason')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
-                ('changed_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='changed')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
+                ('changed_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='changed')),
             ],
             options={
                 'verbose_name': 'collection',
@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                 ('text', models.TextField(max_length=2000, verbose_name='text')),
                 ('removed_at', models.DateTimeField(blank=True, null=True, verbose_name='removed')),
                 ('hidden_at', models.DateTimeField(blank=True, null=True, verbose_name='hidden by a moderator')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='written')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='written')),
             ],
             options={
                 'verbose_name': 'comment',
@@ -233,7 +233,7 @@ class Migration(migrations.Migration):
                 ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='liked', to='gallery.item')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='likes', to=settings.AUTH_USER_MODEL)),
                 ('recent', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'like',
@@ -294,7 +294,7 @@ class Migration(migrations.Migration):
                 ('sanction', models.ForeignKey(help_text='Or which sanction.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.sanction')),
                 ('wish', models.JSONField(blank=True, default=dict, help_text='What its owner wants to be published how.')),
                 ('marks', models.JSONField(blank=True, default=dict, help_text='What the rules and classifiers found.')),
-                ('opened_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='open since')),
+                ('opened_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='open since')),
                 ('decision', models.CharField(blank=True, choices=[('allow', 'allowed'), ('hide', 'hidden'), ('remove', 'removed'), ('restore', 'restored'), ('uphold', 'decision stands'), ('publish', 'published'), ('refuse', 'not published'), ('gone', 'taken back by its owner')], default='', max_length=8, verbose_name='decision')),
                 ('told', models.CharField(blank=True, default='', max_length=200, verbose_name='told to the member')),
                 ('note', models.CharField(blank=True, default='', max_length=500, verbose_name='note for the record')),
@@ -320,7 +320,7 @@ class Migration(migrations.Migration):
                 ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='collection_entries', to='gallery.item')),
                 ('place', models.BigIntegerField(verbose_name='place')),
                 ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='added')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='added')),
             ],
             options={
                 'verbose_name': 'item of a collection',
@@ -344,7 +344,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='ends')),
                 ('withdrawn_at', models.DateTimeField(blank=True, null=True, verbose_name='withdrawn')),
                 ('views', models.PositiveIntegerField(default=0, verbose_name='views')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
             ],
             options={
                 'verbose_name': 'share link',
@@ -359,7 +359,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('collection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='editors', to='gallery.collection')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='edited_collections', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='since')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='since')),
             ],
             options={
                 'verbose_name': 'editor of a collection',
@@ -383,7 +383,7 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed')),
                 ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('told', models.CharField(blank=True, choices=[('', 'nothing yet'), ('acted', 'that we acted'), ('left', 'that it was left as it is')], default='', editable=False, max_length=8, verbose_name='told the reporter')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='reported')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='reported')),
             ],
             options={
                 'verbose_name': 'report',
@@ -402,7 +402,7 @@ class Migration(migrations.Migration):
                 ('of', models.ForeignKey(help_text='Which hiding it takes back; empty: it hides.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='taken_back', to='gallery.accountdeed')),
                 ('reason', models.CharField(blank=True, default='', max_length=200, verbose_name='reason')),
                 ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='since')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='since')),
                 ('last_id', models.BigIntegerField(default=0)),
                 ('changed', models.PositiveIntegerField(default=0, verbose_name='pictures')),
                 ('done_at', models.DateTimeField(null=True, verbose_name='done')),
@@ -427,7 +427,7 @@ class Migration(migrations.Migration):
                 ('words', models.TextField(blank=True, default='', help_text='Prompt, settings and reports, encrypted.')),
                 ('phash', models.CharField(blank=True, default='', max_length=64)),
                 ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='sealed')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='sealed')),
                 ('sealed_until', models.DateTimeField(verbose_name='kept until')),
                 ('gone_at', models.DateTimeField(null=True, verbose_name='gone')),
                 ('sealing_owed', models.BooleanField(default=False, editable=False, help_text='Its file is still to be encrypted.')),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from gallery.models.cases import AccountDeed, Case, Evidence
 from gallery.models.collections import Collection, CollectionEditor, CollectionItem
 from gallery.models.items import Item, ItemQuerySet, ItemTag, Licence, Tag, new_item_id
-from gallery.models.leaving import Closure, Export
+from gallery.models.preferences import Preset, ReaderChoice
+from gallery.models.privacy import Closure, Export
 from gallery.models.search import SearchRow
-from gallery.models.sharing import ShareLink, ShareLinkQuerySet
+from gallery.models.shares import ShareLink, ShareLinkQuerySet
 from gallery.models.social import Comment, Follow, Like, Report
-from gallery.models.studio import Preset, ReaderChoice
 
 __all__ = [
     "AccountDeed",

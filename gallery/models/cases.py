@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.clock import Now
 from accounts.models import Account
+from core.clock import Now
 from gallery.models.collections import Collection
 from gallery.models.items import Item
 from gallery.models.social import Comment, Report

@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models import Account
+from core.clock import Now
 from gallery.models.items import Item, new_item_id
 
 

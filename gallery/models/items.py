@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models import Account
+from core.clock import Now
 from predictions.models import HostedModel, Output, StoredFile
 
 SHOWN = Q(visibility="public", hidden_at__isnull=True, trashed_at__isnull=True)

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
+from core.clock import Now
 from gallery.models.collections import Collection
 from gallery.models.items import Item
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.moderation.hiding import (
+from gallery.moderation.effects.visibility_changes import (
     LONGEST_REASON,
     hide,
     hide_collection,

@@ -6,10 +6,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Sanction, User
-from accounts.organizations import founding
-from gallery import words
+from accounts.organizations import management
+from gallery import safe_text
 from gallery.models import Case, Item
-from gallery.moderation import cases, sent
+from gallery.moderation import cases, upload_cases
 
 LONGEST = 2000
 """Characters of what they say."""
@@ -59,7 +59,7 @@ def against_sanction(sanction: Sanction) -> Case | None:
 
 def stands(case: Case) -> bool:
     """Whether the decision still has its effect."""
-    if case.decision == Case.Decision.REMOVE or sent.is_of(case):
+    if case.decision == Case.Decision.REMOVE or upload_cases.is_upload_case(case):
         return True
     if case.decision == Case.Decision.REFUSE:
         return case.item is not None and case.item.review == case.item.Review.REFUSED
@@ -87,7 +87,7 @@ def make(case: Case, user: User, text: str) -> Case:
             return Case.objects.create(
                 kind=Case.Kind.APPEAL, parent=case, item=case.item, comment=case.comment, collection=case.collection,
                 user=user, account_id=case.account_id, about=case.about, reason=case.reason, words=text,
-                opened_by=user, marks={name: True for name in ("all", sent.MARK) if case.marks.get(name)},
+                opened_by=user, marks={name: True for name in ("all", upload_cases.MARK) if case.marks.get(name)},
             )  # fmt: skip
     except IntegrityError:
         raise Already(Case.objects.get(parent=case)) from None
@@ -101,7 +101,7 @@ def make_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
     before = against_sanction(sanction)
     if before is not None:
         raise Already(before)
-    account = founding.own(user)
+    account = management.personal_account_of(user)
     try:
         with transaction.atomic():
             return Case.objects.create(
@@ -113,8 +113,8 @@ def make_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
 
 
 def _said(text: str) -> str:
-    text = words.paragraphs(text, LONGEST)
-    if words.is_blank(text):
+    text = safe_text.paragraphs(text, LONGEST)
+    if safe_text.is_blank(text):
         raise Empty
     return text
 

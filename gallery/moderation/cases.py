@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from accounts.models import User
-from accounts.organizations import founding
+from accounts.organizations import management
 from gallery.models import Case, Collection, Comment, Item, Report
 
 Thing = Item | Comment | Collection
@@ -42,7 +42,7 @@ def whose(thing: Thing) -> dict[str, int]:
     account = thing.item.account_id if isinstance(thing, Comment) else thing.account_id
     if isinstance(thing, Comment) and thing.user.account_id is not None:
         # Their own, not the one that they act for at present, which may be an organisation's.
-        account = founding.own(thing.user).pk
+        account = management.personal_account_of(thing.user).pk
     return {"user_id": thing.user_id, "account_id": account}
 
 

@@ -21,14 +21,16 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts import database_retry, record, sealing
-from accounts.clock import Now
-from accounts.due_rows import DueRows
 from accounts.models import User
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.staff import audit_log
+from core import crypto
+from core.clock import Now
+from core.db import retry
+from core.db.due_rows import DueRows
 from gallery.models import Evidence
-from predictions import judging
-from predictions.files import media, pictures
+from predictions import image_safety
+from predictions.files import image_probe, media
 from predictions.models import StoredFile
 
 log = structlog.get_logger(__name__)
@@ -78,7 +80,7 @@ def close_words(words: dict[str, Any]) -> str:
     key = Fernet.generate_key().decode("ascii")
     text = json.dumps({**words, "_key": key}, ensure_ascii=False, default=str)
     # Not `sealing.encrypt`: this is no secret that every log line must be searched for.
-    return sealing.ring_of(sealing.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
+    return crypto.ring_of(crypto.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
 
 
 def open_words(row: Evidence) -> dict[str, Any]:
@@ -86,8 +88,8 @@ def open_words(row: Evidence) -> dict[str, Any]:
     from cryptography.fernet import InvalidToken
 
     try:
-        text = sealing.ring_of(sealing.keys()).decrypt(row.words.encode())
-    except (InvalidToken, sealing.NoKeyFits):
+        text = crypto.ring_of(crypto.keys()).decrypt(row.words.encode())
+    except (InvalidToken, crypto.NoKeyFits):
         raise Gone from None
     words: dict[str, Any] = json.loads(text)
     return words
@@ -117,7 +119,7 @@ def seal_some() -> bool:
         try:
             seal(row)
         except Exception as fault:
-            if database_retry.is_away(fault):
+            if retry.is_away(fault):
                 raise
             # It is tried again in a while, and holds up no other, however many there are.
             _stuck[row.pk] = now + AGAIN_S
@@ -172,8 +174,8 @@ def _sealed(row: Evidence, plain: StoredFile | None, closed: StoredFile | None) 
 
 def _block_by_look(row: Evidence, copy: Path, folder: Path) -> None:
     try:
-        phash = pictures.look(copy, folder).phash
-    except (pictures.NotAPicture, OSError) as fault:
+        phash = image_probe.look(copy, folder).phash
+    except (image_probe.NotAPicture, OSError) as fault:
         log.warning("evidence_not_hashed", evidence=row.pk, why=type(fault).__name__)
         return
     if phash:
@@ -186,7 +188,7 @@ def _block_by_look(row: Evidence, copy: Path, folder: Path) -> None:
 def block(row: Evidence, *, reason: str, by: User | None) -> None:
     """Refuse the same picture from now on, where its hash is known; else the chore looks at it first."""
     if row.phash:
-        judging.block(row.phash, reason=reason, case=row.case_id, by=by)
+        image_safety.block(row.phash, reason=reason, case=row.case_id, by=by)
         Evidence.objects.filter(pk=row.pk).update(block_owed=False)
 
 
@@ -205,7 +207,7 @@ def _forget(due_row: tuple[int]) -> bool:
     if row is None or not old().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
         return False
     media.doom([row.file] if row.file is not None else [])
-    record.write(None, "evidence.forget", row, case=row.case_id)
+    audit_log.write(None, "evidence.forget", row, case=row.case_id)
     return True
 
 
@@ -228,7 +230,7 @@ def look_at(number: int, by: User, reason: str) -> Opened:
             raise Gone
         words = open_words(row)
         account = row.case.account_id if row.case is not None else _own(row.user)
-        record.write(by, "evidence.open", row, reason=reason, account=account, case=row.case_id)
+        audit_log.write(by, "evidence.open", row, reason=reason, account=account, case=row.case_id)
     words.pop("_key", None)
     if row.user_id == by.pk:
         # Nobody learns who complained of them.
@@ -238,7 +240,7 @@ def look_at(number: int, by: User, reason: str) -> Opened:
 
 def _own(user: User) -> int | None:
     """Their own account, not the one that they act for at present; None once they are gone."""
-    return founding.own(user).pk if user.account_id is not None else None
+    return management.personal_account_of(user).pk if user.account_id is not None else None
 
 
 def content(row: Evidence) -> Iterator[bytes]:

@@ -54,7 +54,7 @@ def choices() -> list[tuple[str, str]]:
     return [(words, _(words)) for words in PRESETS]
 
 
-def shown(words: str) -> str:
+def display(words: str) -> str:
     """What was told, in the reader's language where it was one of the reasons to pick from."""
     return _(words) if words in PRESETS else words
 
@@ -62,4 +62,4 @@ def shown(words: str) -> str:
 def for_user(words: str, user: User) -> str:
     """The same in the language that a member's mails are in."""
     with translation.override(user.language or None):
-        return shown(words)
+        return display(words)

@@ -15,12 +15,13 @@ from django.db.models import Exists, IntegerField, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, Least
 from django.db.models.lookups import GreaterThanOrEqual
 
-from accounts import site
-from accounts.clock import Now
+from accounts import personal_accounts
 from accounts.models import Account, Membership, User
-from accounts.organizations import acting
+from accounts.site import site_rules
+from core.clock import Now
 from gallery.models import Case, Item
-from gallery.moderation import cases, hiding
+from gallery.moderation import cases
+from gallery.moderation.effects import visibility_changes
 
 UNRATED = "unrated"
 """In an output's marks: nobody could say what it shows."""
@@ -31,7 +32,7 @@ _MOST_COUNTED = 1000
 def first(account: Account | None) -> int:
     """How many pictures of a new member of that account are looked at first."""
     own = account.plan.reviewed_first if account is not None and account.plan is not None else None
-    return site.rules().reviewed_first if own is None else own
+    return site_rules.current().reviewed_first if own is None else own
 
 
 def needed(item: Item, by: User | None = None) -> bool:
@@ -56,7 +57,7 @@ def _is_new(person: User, account: Account | None) -> bool:
     """
     if person.is_superuser:
         return False
-    own = acting.person(person, account) if account is not None else None
+    own = personal_accounts.personal_account_behind(person, account) if account is not None else None
     many = max(first(account), first(own) if own is not None else 0)
     if not many:
         return False
@@ -84,7 +85,7 @@ def needs_none(to: str) -> Q:
     The same as `needed`, for lists: in the database, and for whoever made it alone. Whoever became known by publishing
     what others made is asked to publish a picture before it stands there.
     """
-    rules, most = site.rules().reviewed_first, Value(_MOST_COUNTED)
+    rules, most = site_rules.current().reviewed_first, Value(_MOST_COUNTED)
     payer = Account.objects.filter(pk=OuterRef(f"{to}account")).values("plan__reviewed_first")[:1]
     mine = Membership.objects.filter(
         user=OuterRef(f"{to}user"), account__kind=Account.Kind.USER, role=Membership.Role.OWNER
@@ -159,9 +160,9 @@ def show_refused(item: Item, refused: Case) -> None:
     Item.objects.filter(pk=item.pk, review=Item.Review.REFUSED).update(review=Item.Review.NONE)
     before = refused.done.get("before")
     if before:
-        hiding.give_back(item, before)
+        visibility_changes.give_back(item, before)
     elif refused.done.get("hidden"):
-        hiding.restore(item)
+        visibility_changes.restore(item)
 
 
 def refusal(item: Item) -> Case | None:

@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 _WINDOW = 64 * 1024
 
 
-class NotUnderstood(ValueError):
+class UnsupportedContainer(ValueError):
     """The file is not built as its type says."""
 
 
@@ -44,11 +44,11 @@ def rewritten(file: IO[bytes], size: int, content_type: str, packet: bytes) -> l
     """The parts of the file of that type with this XMP packet as its only metadata. Raises NotUnderstood."""
     walk = _WALKS.get(content_type)
     if walk is None or len(packet) > LARGEST_PACKET:
-        raise NotUnderstood(content_type)
+        raise UnsupportedContainer(content_type)
     try:
         return _joined(walk(_Reader(file, size), packet))
     except (struct.error, IndexError) as error:
-        raise NotUnderstood(content_type) from error
+        raise UnsupportedContainer(content_type) from error
 
 
 def length_of(parts: list[Part]) -> int:
@@ -66,7 +66,7 @@ def _joined(parts: Iterator[Part]) -> list[Part]:
         elif not isinstance(part, bytes) or part:
             found.append(part)
         if len(found) > MOST_PARTS:
-            raise NotUnderstood("too many parts")
+            raise UnsupportedContainer("too many parts")
     return found
 
 
@@ -80,17 +80,17 @@ class _Reader:
     def at(self, start: int, length: int) -> bytes:
         """So many bytes from there. Raises NotUnderstood where they are not."""
         if length < 0 or start < 0 or start + length > self.size:
-            raise NotUnderstood("cut short")
+            raise UnsupportedContainer("cut short")
         self._reads += 1
         if self._reads > MOST_READS:
-            raise NotUnderstood("too many pieces")
+            raise UnsupportedContainer("too many pieces")
         if not self._from <= start <= start + length <= self._from + len(self._window):
             self._file.seek(start)
             self._window, self._from = self._file.read(max(length, _WINDOW)), start
         begin = start - self._from
         data = self._window[begin : begin + length]
         if len(data) != length:
-            raise NotUnderstood("cut short")
+            raise UnsupportedContainer("cut short")
         return data
 
     def number(self, start: int, length: int) -> int:
@@ -109,16 +109,16 @@ _PNG_KEPT = {
 
 def _png(read: _Reader, packet: bytes) -> Iterator[Part]:
     if read.at(0, 8) != _PNG:
-        raise NotUnderstood("no PNG")
+        raise UnsupportedContainer("no PNG")
     yield Stretch(0, 8)
     place, first = 8, True
     while True:
         length, kind = struct.unpack(">I4s", read.at(place, 8))
         whole = 12 + length
         if place + whole > read.size:
-            raise NotUnderstood("cut short")
+            raise UnsupportedContainer("cut short")
         if first and kind != b"IHDR":
-            raise NotUnderstood("no IHDR")
+            raise UnsupportedContainer("no IHDR")
         if kind == b"eXIf":
             turned = _orientation(read.at(place + 8, min(length, 65_536)))
             if turned:
@@ -148,7 +148,7 @@ _JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 
 def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
     if read.at(0, 2) != b"\xff\xd8":
-        raise NotUnderstood("no JPEG")
+        raise UnsupportedContainer("no JPEG")
     yield Stretch(0, 2)
     ours = _XMP_SEGMENT + packet
     segment = b"\xff\xe1" + struct.pack(">H", len(ours) + 2) + ours
@@ -156,7 +156,7 @@ def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
     while True:
         lead, marker = read.at(place, 2)
         if lead != 0xFF:
-            raise NotUnderstood("no marker")
+            raise UnsupportedContainer("no marker")
         if marker == 0xFF:
             place += 1
             continue
@@ -203,7 +203,7 @@ def _end_of_scan(read: _Reader, place: int) -> int:
             return place + found.start()
         # A marker may lie across the border of two pieces.
         place += max(1, len(piece) - 1)
-    raise NotUnderstood("no end")
+    raise UnsupportedContainer("no end")
 
 
 # WebP
@@ -215,7 +215,7 @@ _HAS_ICC, _HAS_ALPHA, _HAS_EXIF, _HAS_XMP, _MOVES = 0x20, 0x10, 0x08, 0x04, 0x02
 def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
     riff, stated, kind = struct.unpack("<4sI4s", read.at(0, 12))
     if riff != b"RIFF" or kind != b"WEBP":
-        raise NotUnderstood("no WebP")
+        raise UnsupportedContainer("no WebP")
     kept: list[Part] = []
     head, exif = b"", b""
     place, end = 12, min(read.size, 8 + stated)
@@ -223,7 +223,7 @@ def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
         name, length = struct.unpack("<4sI", read.at(place, 8))
         whole = 8 + length + (length & 1)
         if place + 8 + length > read.size:
-            raise NotUnderstood("cut short")
+            raise UnsupportedContainer("cut short")
         if name == b"VP8X":
             head = read.at(place + 8, 10)
         elif name == b"EXIF":
@@ -234,7 +234,7 @@ def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
             kept.append(b"\0" * (length & 1))
         place += whole
     if not head:
-        raise NotUnderstood("no picture")
+        raise UnsupportedContainer("no picture")
     flags = head[0] & ~(_HAS_EXIF | _HAS_XMP) | _HAS_XMP | (_HAS_EXIF if exif else 0)
     ahead = _riff_chunk(b"VP8X", bytes([flags]) + head[1:])
     behind = (_riff_chunk(b"EXIF", exif) if exif else b"") + _riff_chunk(b"XMP ", packet)
@@ -252,7 +252,7 @@ def _webp_head(read: _Reader, name: bytes, place: int) -> bytes:
         wide, high = struct.unpack("<HH", read.at(place + 6, 4))
         width, height, alpha = (wide & 0x3FFF) - 1, (high & 0x3FFF) - 1, False
     else:
-        raise NotUnderstood("no header")
+        raise UnsupportedContainer("no header")
     flags = _HAS_ALPHA if alpha else 0
     return bytes([flags, 0, 0, 0]) + width.to_bytes(3, "little") + height.to_bytes(3, "little")
 
@@ -271,7 +271,7 @@ _GIF_MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 def _gif(read: _Reader, packet: bytes) -> Iterator[Part]:
     head = read.at(0, 13)
     if head[:6] not in (b"GIF87a", b"GIF89a"):
-        raise NotUnderstood("no GIF")
+        raise UnsupportedContainer("no GIF")
     place = 13 + _table(head[10])
     yield b"GIF89a"
     yield Stretch(6, place - 6)
@@ -292,7 +292,7 @@ def _gif(read: _Reader, packet: bytes) -> Iterator[Part]:
             ):
                 yield Stretch(start, place - start)
         else:
-            raise NotUnderstood("no block")
+            raise UnsupportedContainer("no block")
 
 
 def _table(packed: int) -> int:
@@ -319,17 +319,17 @@ _AVIF_PICTURES = {b"av01", b"grid", b"iden", b"iovl", b"tmap"}
 def _mp4(read: _Reader, packet: bytes) -> Iterator[Part]:
     """Boxes that go become free space of the same size, so that no offset into the film changes."""
     if read.at(4, 4) != b"ftyp":
-        raise NotUnderstood("no MP4")
+        raise UnsupportedContainer("no MP4")
     yield from _box_file(read, packet, _MP4_KEPT, {})
 
 
 def _avif(read: _Reader, packet: bytes) -> Iterator[Part]:
     """The same of a picture: what is written about it becomes zeros, of a type that nobody reads."""
     if read.at(4, 4) != b"ftyp":
-        raise NotUnderstood("no AVIF")
+        raise UnsupportedContainer("no AVIF")
     metas = [one for one in _boxes(read, 0, read.size) if one[3] == b"meta"]
     if len(metas) != 1:
-        raise NotUnderstood("no index")
+        raise UnsupportedContainer("no index")
     place, length, ahead, _kind = metas[0]
     yield from _box_file(read, packet, _AVIF_KEPT, _told_by_items(read, place + ahead + 4, place + length))
 
@@ -354,7 +354,7 @@ def _box_file(read: _Reader, packet: bytes, kept: set[bytes], instead: dict[int,
 def _with(instead: dict[int, bytes], start: int, end: int) -> Iterator[Part]:
     for place in sorted(place for place in instead if start <= place < end):
         if place < start or place + len(instead[place]) > end:
-            raise NotUnderstood("parts that overlap")
+            raise UnsupportedContainer("parts that overlap")
         yield Stretch(start, place - start)
         yield instead[place]
         start = place + len(instead[place])
@@ -383,17 +383,17 @@ def _boxes(read: _Reader, place: int, end: int) -> Iterator[tuple[int, int, int,
             length, ahead = read.number(place + 8, 8), 16
         elif length == 0:
             if first or end - place >= 1 << 32:
-                raise NotUnderstood("a box without an end")
+                raise UnsupportedContainer("a box without an end")
             length = end - place
         if length < ahead or place + length > end:
-            raise NotUnderstood("a box too long")
+            raise UnsupportedContainer("a box too long")
         yield place, length, ahead, kind
         place += length
 
 
 def _free(length: int) -> bytes:
     if length > 16 * _PIECE:
-        raise NotUnderstood("a strange box")
+        raise UnsupportedContainer("a strange box")
     return struct.pack(">I4s", length, b"free") + b"\0" * (length - 8)
 
 
@@ -403,7 +403,7 @@ def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
         kind: (place + ahead, place + length) for place, length, ahead, kind in _boxes(read, start, end)
     }
     if b"iinf" not in inside or b"iloc" not in inside:
-        raise NotUnderstood("no items")
+        raise UnsupportedContainer("no items")
     instead: dict[int, bytes] = {}
     told: set[int] = set()
     place, stop = inside[b"iinf"]
@@ -411,7 +411,7 @@ def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
     for entry, length, ahead, kind in _boxes(read, place, stop):
         version = read.number(entry + ahead, 1)
         if kind != b"infe" or version not in (2, 3):
-            raise NotUnderstood("an old index")
+            raise UnsupportedContainer("an old index")
         wide = 2 if version == 2 else 4
         at = entry + ahead + 4 + wide + 2
         if read.at(at, 4) not in _AVIF_PICTURES:
@@ -424,14 +424,14 @@ def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
     stop, before = 0, True
     for begin, size, goes in sorted(extents):
         if begin < stop and goes is not before:
-            raise NotUnderstood("a picture that tells")
+            raise UnsupportedContainer("a picture that tells")
         if goes and begin + size > stop:
             fresh = max(begin, stop)
             instead[fresh] = b"\0" * (begin + size - fresh)
         if begin + size > stop:
             stop, before = begin + size, goes
     if sum(map(len, instead.values())) > 16 * _PIECE:
-        raise NotUnderstood("too much is told")
+        raise UnsupportedContainer("too much is told")
     return instead
 
 
@@ -442,7 +442,7 @@ def _extents(read: _Reader, place: int, end: int, idat: int) -> Iterator[tuple[i
     index_size = sizes & 15 if version else 0
     wide = 4 if version == 2 else 2
     if version > 2:
-        raise NotUnderstood("a new index")
+        raise UnsupportedContainer("a new index")
     count, place = read.number(place + 6, wide), place + 6 + wide
     for _item in range(count):
         item, place = read.number(place, wide), place + wide
@@ -456,10 +456,10 @@ def _extents(read: _Reader, place: int, end: int, idat: int) -> Iterator[tuple[i
             length, place = read.number(place, length_size), place + length_size
             begin = base + offset + (idat if how == 1 else 0)
             if how > 1 or not 0 < length <= read.size - begin or (how == 1 and not idat):
-                raise NotUnderstood("an item somewhere else")
+                raise UnsupportedContainer("an item somewhere else")
             yield item, begin, length
         if place > end:
-            raise NotUnderstood("cut short")
+            raise UnsupportedContainer("cut short")
 
 
 # EXIF

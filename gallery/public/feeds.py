@@ -21,11 +21,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.origin import own_origin
-from gallery import access, tagging, tiles, words
+from core.http.public_origin import own_origin
+from gallery import safe_text
+from gallery.items import access, item_tags, tiles
 from gallery.models import Item, ReaderChoice, Tag
-from gallery.public import lists
-from gallery.public.reading import Reader
+from gallery.public import public_lists
+from gallery.public.reader_preferences import Reader
 
 ENTRIES = 30
 _SAFE = Reader(None, ReaderChoice.Sensitive.HIDE)
@@ -99,16 +100,16 @@ class Newest(Feed):
 
     def rows(self, subject: Subject) -> list[Item]:
         """The items behind them."""
-        return lists.newest(_SAFE, ENTRIES).rows
+        return public_lists.newest(_SAFE, ENTRIES).rows
 
     def item_title(self, entry: Entry) -> str:
         """As the picture is called, without what XML cannot hold."""
-        return words.line(tiles.words_for(entry.item, own=False), 120) or _("A picture")
+        return safe_text.line(tiles.words_for(entry.item, own=False), 120) or _("A picture")
 
     def item_description(self, entry: Entry) -> SafeString:
         """The picture, and its prompt where that is shown."""
         item, file = entry.item, access.file_of(entry.item, "medium")
-        told = words.paragraphs(item.prompt, 2000) if item.show_prompt else ""
+        told = safe_text.paragraphs(item.prompt, 2000) if item.show_prompt else ""
         return format_html(
             '<p><a href="{}"><img src="{}" alt="{}" width="{}" height="{}"></a></p><p>{}</p>',
             entry.at("gallery_item"),
@@ -125,7 +126,7 @@ class Newest(Feed):
 
     def item_author_name(self, entry: Entry) -> str:
         """Who published it."""
-        return words.line(entry.item.user.shown_name, 80) or entry.item.user.username
+        return safe_text.line(entry.item.user.shown_name, 80) or entry.item.user.username
 
     def item_author_link(self, entry: Entry) -> str:
         """What else they published."""
@@ -158,12 +159,12 @@ class OfAuthor(Newest):
     def title(self, subject: Subject) -> str:
         """The feed's name."""
         assert subject.author is not None
-        return _("Pictures by %(name)s") % {"name": words.line(subject.author.shown_name, 80)}
+        return _("Pictures by %(name)s") % {"name": safe_text.line(subject.author.shown_name, 80)}
 
     def rows(self, subject: Subject) -> list[Item]:
         """The items behind the entries."""
         assert subject.author is not None
-        return lists.of_author(_SAFE, subject.author, ENTRIES).rows
+        return public_lists.of_author(_SAFE, subject.author, ENTRIES).rows
 
 
 class OfTag(Newest):
@@ -171,7 +172,7 @@ class OfTag(Newest):
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
         """The tag, however it is spelled; 404 where there is none."""
-        name = tagging.fold(named["name"][: tagging.LONGEST * 4])
+        name = item_tags.fold(named["name"][: item_tags.LONGEST * 4])
         tag = access.found(Tag.objects.filter(name=name).first())
         return Subject(own_origin(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
 
@@ -183,4 +184,4 @@ class OfTag(Newest):
     def rows(self, subject: Subject) -> list[Item]:
         """The items behind the entries."""
         assert subject.tag is not None
-        return lists.tagged(_SAFE, subject.tag, ENTRIES).rows
+        return public_lists.tagged(_SAFE, subject.tag, ENTRIES).rows

@@ -13,12 +13,13 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.origin import own_origin
-from gallery import access, tiles, words
-from gallery.collections import public, seeing
+from core.http.public_origin import own_origin
+from gallery import safe_text
+from gallery.collections import public_views, querysets
+from gallery.items import access, tiles
 from gallery.models import Collection, Item, ShareLink
-from gallery.public.pictures import CARD, CARD_FILE
-from gallery.shares import opening, pasting
+from gallery.public.image_responses import CARD, CARD_FILE
+from gallery.shares import link_access, link_preview
 
 LONGEST_URL = 2000
 LARGEST = 100_000
@@ -74,9 +75,9 @@ def _told(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str, An
     if found.url_name == "gallery_item":
         return _of_item(access.published(found.kwargs["public_id"]), origin, most)
     if found.url_name == "collection_public":
-        return _of_collection(seeing.published(found.kwargs["public_id"]), origin, most)
+        return _of_collection(querysets.published(found.kwargs["public_id"]), origin, most)
     if found.url_name in ("share", "share_item"):
-        link = opening.opened(found.kwargs["token"])
+        link = link_access.open_link(found.kwargs["token"])
         return _of_link(link, found.kwargs.get("item_id", ""), origin, most)
     raise Http404
 
@@ -117,8 +118,8 @@ def _provider(origin: str) -> dict[str, Any]:
 
 
 def _about(thing: Item | Collection, origin: str, title: str) -> dict[str, Any]:
-    name = words.line(thing.user.shown_name, 80) or thing.user.username
-    return _provider(origin) | {"title": words.line(title, 120), "author_name": name}
+    name = safe_text.line(thing.user.shown_name, 80) or thing.user.username
+    return _provider(origin) | {"title": safe_text.line(title, 120), "author_name": name}
 
 
 def _open_picture(item: Item, origin: str) -> Callable[[str], str]:
@@ -172,7 +173,7 @@ def _card(origin: str, most: tuple[int, int]) -> dict[str, Any]:
 
 
 def _of_collection(collection: Collection, origin: str, most: tuple[int, int]) -> dict[str, Any]:
-    item = public.cover(collection)
+    item = public_views.cover(collection)
     small = _thumbnail(item, most, _open_picture(item, origin)) if item is not None else {}
     return {"type": "link", **_about(collection, origin, collection.title), **small}
 
@@ -181,18 +182,18 @@ def _of_link(link: ShareLink, item_id: str, origin: str, most: tuple[int, int]) 
     """A shared picture, or the name of a shared collection; of what is locked or sensitive only that it is shared."""
     one = None
     if item_id and not link.is_locked:
-        one = seeing.entry(opening.entries_of(link), item_id).item
-    item = pasting.shown(link, one)
+        one = querysets.entry(link_access.entries_of(link), item_id).item
+    item = link_preview.preview_item(link, one)
     if item is None:
         return {"type": "link", **_provider(origin), "title": _("Shared with you")}
 
     def url(size: str) -> str:
-        return origin + opening.picture_path(link, item, size)
+        return origin + link_access.picture_path(link, item, size)
 
     small = _thumbnail(item, most, url)
     if one is None and link.collection is not None:
         return {"type": "link", **_about(link.collection, origin, link.collection.title), **small}
-    told = item.prompt if opening.tells_prompt(link, item) else ""
+    told = item.prompt if link_access.shows_prompt(link, item) else ""
     about = _about(item, origin, item.title or told or _("A shared picture"))
     file = access.file_of(item, "medium")
     width, height = _scaled(file.width or item.width, file.height or item.height, most)

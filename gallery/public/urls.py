@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gallery.public import addresses as _names  # noqa: F401  `<name:…>`
-from gallery.public import feeds, oembed, outside, publishing, views
+from gallery import converters as _names  # noqa: F401  `<name:…>`
+from gallery.items import views as publishing
+from gallery.public import feeds, oembed, sitemaps, views
 
 urlpatterns = [
     path("library/<slug:public_id>/publish/", publishing.publish, name="item_publish"),
@@ -23,7 +24,7 @@ urlpatterns = [
     path("gallery/<slug:public_id>/", views.item, name="gallery_item"),
     path("gallery/<slug:public_id>/picture/<slug:size>", views.picture, name="item_picture"),
     path("oembed", oembed.oembed, name="oembed"),
-    path("robots.txt", outside.robots, name="robots"),
-    path("sitemap.xml", outside.index, name="sitemap"),
-    path("sitemap-<slug:section>.xml", outside.section, name="sitemap_section"),
+    path("robots.txt", sitemaps.robots, name="robots"),
+    path("sitemap.xml", sitemaps.index, name="sitemap"),
+    path("sitemap-<slug:section>.xml", sitemaps.section, name="sitemap_section"),
 ]

@@ -9,19 +9,21 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.auth.member_pages import member_required, user_of
 from accounts.models import User
-from accounts.origin import own_origin
-from gallery import access, facts, rows, tagging, tiles
+from core.http.pages import page
+from core.http.public_origin import own_origin
+from core.http.redirects import safe_next
+from gallery.items import access, details, item_tags, justified_rows, tiles
 from gallery.library.views import neighbours
 from gallery.models import Follow, Item, ReaderChoice, Tag
-from gallery.pages import member, page, safe_next, user_of
-from gallery.public import lists
-from gallery.public.pictures import graph, send_picture
-from gallery.public.reading import Reader, choose, reader_of
-from gallery.search import finding
+from gallery.public import public_lists
+from gallery.public.image_responses import open_graph, send_picture
+from gallery.public.reader_preferences import Reader, choose, reader_of
+from gallery.search import results
 from predictions.models import HostedModel
 
-PAGE = lists.PAGE
+PAGE = public_lists.PAGE
 LONGEST_SEARCH = 200
 COUNTED = 1000
 """What is more than this is told as "1,000+"."""
@@ -32,9 +34,9 @@ def gallery(request: HttpRequest) -> HttpResponse:
     """Public items, newest first, or those that a search finds."""
     reader, after, sought = reader_of(request), request.GET.get("after", ""), _sought(request)
     if sought:
-        found = finding.public_page(sought, PAGE, after, within=lists.base(reader))
+        found = results.public_page(sought, PAGE, after, within=public_lists.base(reader))
     else:
-        found = lists.newest(reader, PAGE, after)
+        found = public_lists.newest(reader, PAGE, after)
     return _list(request, reader, found, "newest", reverse("gallery"), sought=sought)
 
 
@@ -42,30 +44,30 @@ def gallery(request: HttpRequest) -> HttpResponse:
 def week(request: HttpRequest) -> HttpResponse:
     """The most liked of the last seven days."""
     reader = reader_of(request)
-    found = lists.week(reader, PAGE, request.GET.get("after", ""))
+    found = public_lists.week(reader, PAGE, request.GET.get("after", ""))
     return _list(request, reader, found, "week", reverse("gallery_week"))
 
 
 @require_safe
-@member
+@member_required
 def following(request: HttpRequest) -> HttpResponse:
     """What those published whom the member follows."""
     reader = reader_of(request)
-    found = lists.followed(reader, PAGE, request.GET.get("after", ""))
+    found = public_lists.followed(reader, PAGE, request.GET.get("after", ""))
     return _list(request, reader, found, "following", reverse("gallery_following"))
 
 
 @require_safe
 def tag(request: HttpRequest, name: str) -> HttpResponse:
     """What has a tag; another spelling of it is led to the one there is."""
-    folded = tagging.fold(name[: tagging.LONGEST * 4])
+    folded = item_tags.fold(name[: item_tags.LONGEST * 4])
     one = Tag.objects.filter(name=folded).first() if folded else None
     if one is None:
         raise Http404
     if name != folded:
         return HttpResponseRedirect(reverse("gallery_tag", args=[folded]))
     reader = reader_of(request)
-    found = lists.tagged(reader, one, PAGE, request.GET.get("after", ""))
+    found = public_lists.tagged(reader, one, PAGE, request.GET.get("after", ""))
     place = reverse("gallery_tag", args=[one.name])
     return _list(request, reader, found, "tag", place, tag=one, feed=reverse("feed_tag", args=[one.name]))
 
@@ -75,14 +77,14 @@ def author(request: HttpRequest, username: str) -> HttpResponse:
     """What a member published. Who published nothing has no page, so that nobody's name is guessed by it."""
     one = public_author(request, username)
     reader = reader_of(request)
-    found = lists.of_author(reader, one, PAGE, request.GET.get("after", ""))
+    found = public_lists.of_author(reader, one, PAGE, request.GET.get("after", ""))
     public = Item.objects.public().filter(user=one)
     about: dict[str, Any] = {
         "author": one,
         "published": public.order_by().values("pk")[: COUNTED + 1].count(),
         "followers": Follow.objects.filter(followed=one).order_by().values("pk")[: COUNTED + 1].count(),
         "counted": COUNTED,
-        "follows": reader.user is not None and follows(reader.user, one),
+        "follows": reader.user is not None and is_following(reader.user, one),
         "feed": reverse("feed_author", args=[one.username]),
     }
     return _list(request, reader, found, "author", reverse("gallery_author", args=[one.username]), **about)
@@ -96,7 +98,7 @@ def public_author(request: HttpRequest, username: str) -> User:
     raise Http404
 
 
-def follows(user: User, other: User) -> bool:
+def is_following(user: User, other: User) -> bool:
     """Whether the one follows the other."""
     return Follow.objects.filter(follower=user, followed=other).exists()
 
@@ -106,7 +108,7 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """What was made by one model."""
     one = access.found(HostedModel.objects.filter(owner=owner, name=name).first())
     reader = reader_of(request)
-    found = lists.of_model(reader, one, PAGE, request.GET.get("after", ""))
+    found = public_lists.of_model(reader, one, PAGE, request.GET.get("after", ""))
     place = reverse("gallery_model", args=[owner, name])
     if (
         not found.rows
@@ -119,13 +121,13 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 
 
 def _list(
-    request: HttpRequest, reader: Reader, found: lists.Found, kind: str, place: str, **about: Any
+    request: HttpRequest, reader: Reader, found: public_lists.Found, kind: str, place: str, **about: Any
 ) -> HttpResponse:
     """A page of a list, or only its rows where they are added to a page that is open."""
     query = {"q": about["sought"]} if about.get("sought") else {}
     older = f"{place}?{urlencode({**query, 'after': found.older})}" if found.older else ""
     context: dict[str, Any] = {
-        "group": tiles.group(found.rows, own=False, widths=rows.GALLERY, more=bool(found.older)),
+        "group": tiles.group(found.rows, own=False, widths=justified_rows.GALLERY, more=bool(found.older)),
         "older": older,
         "first": "after" not in request.GET,
         "kind": kind,
@@ -136,13 +138,13 @@ def _list(
         **about,
     }
     if request.headers.get("HX-Request") == "true" and "after" in request.GET:
-        return page(request, "gallery/_gallery_rows.html", context)
+        return page(request, "public/_rows.html", context)
     context |= {
-        "tags": lists.current_tags(),
+        "tags": public_lists.current_tags(),
         "choices": ReaderChoice.Sensitive.choices,
         "feed": about.get("feed", reverse("feed_newest")),
     }
-    response = page(request, "gallery/gallery.html", context)
+    response = page(request, "public/gallery.html", context)
     if query or "after" in request.GET or kind == "following":
         response["X-Robots-Tag"] = "noindex, follow"
     return response
@@ -153,7 +155,7 @@ def _sought(request: HttpRequest) -> str:
 
 
 @require_POST
-@member
+@member_required
 def reading(request: HttpRequest) -> HttpResponse:
     """Remember how the member wants sensitive pictures."""
     try:
@@ -175,7 +177,7 @@ def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: An
     mine = account is not None and account.pk == item.account_id
     shown = mine or "show" in request.GET
     reported = not mine and reader.has_reported(item)
-    near = lists.base(reader)
+    near = public_lists.base(reader)
     if not reader.shows:
         near = near.filter(sensitive=False)
     context = {
@@ -185,14 +187,14 @@ def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: An
         "mine": mine,
         "reported": reported,
         "veiled": not shown and (reported or (item.sensitive and not reader.shows)),
-        "facts": facts.of(item, public=True),
+        "facts": details.for_item(item, public=True),
         "listed": item.is_public,
-        **graph(request, item, reverse("item_picture", args=[item.public_id, "medium"])),
+        **open_graph(request, item, reverse("item_picture", args=[item.public_id, "medium"])),
         # What no list shows has no neighbours either.
         **(neighbours(near, "published_at", item) if item.is_public else {}),
         **more,
     }
-    response = page(request, "gallery/item.html", context, status=status)
+    response = page(request, "items/item.html", context, status=status)
     if not item.is_public:
         response["X-Robots-Tag"] = "noindex, nofollow"
     return response

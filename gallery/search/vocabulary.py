@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 
-from gallery.search.words import SHORTEST_BEGINNING, Term, grows
+from gallery.search.lexemes import SHORTEST_BEGINNING, Term, grows
 
 MOST_GROWN = 12
 """Words that a beginning stands for, itself among them."""
@@ -65,7 +65,7 @@ def _longer(beginning: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def note(texts: Iterable[Sequence[str]]) -> None:
+def add(texts: Iterable[Sequence[str]]) -> None:
     """Count the words of some items; inside the caller's transaction."""
     counted = Counter(
         word for words in texts for word in words if len(word) > SHORTEST_BEGINNING and grows(word)

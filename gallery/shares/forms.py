@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from gallery.shares import locks
+from gallery.shares import link_passwords
 
 ENDS = [
     ("", _("Never")), ("1", _("In 1 day")), ("7", _("In 7 days")), ("30", _("In 30 days")), ("date", _("On a day")),
@@ -28,8 +28,8 @@ class ShareForm(forms.Form):
         label=_("Password"),
         required=False,
         strip=False,
-        min_length=locks.MIN_LENGTH,
-        max_length=locks.MAX_LENGTH,
+        min_length=link_passwords.MIN_LENGTH,
+        max_length=link_passwords.MAX_LENGTH,
         help_text=_("Empty: whoever has the link may look. Tell it another way than the link."),
         # Not the owner's own password: they read it here to tell it, and no manager keeps it.
         widget=forms.TextInput(
@@ -76,6 +76,6 @@ class PasswordForm(forms.Form):
     password = forms.CharField(
         label=_("Password"),
         strip=False,
-        max_length=locks.MAX_LENGTH,
+        max_length=link_passwords.MAX_LENGTH,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "autofocus": True}),
     )

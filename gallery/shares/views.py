@@ -13,13 +13,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.clock import Now
+from accounts.auth.member_pages import account_of, member_required, user_of
 from accounts.models import Account, User
-from gallery import access, paging
+from core import pagination
+from core.clock import Now
+from core.http.pages import base_url, page, reader_zone
+from core.http.redirects import safe_next
+from gallery import permissions
+from gallery.items import access, publication
 from gallery.library.views import back, item_page
 from gallery.models import Collection, Item, ShareLink, ShareLinkQuerySet
-from gallery.pages import account_of, base_url, member, page, reader_zone, safe_next, user_of
-from gallery.shares import making
+from gallery.shares import share_links
 from gallery.shares.forms import ShareForm
 
 PAGE = 40
@@ -27,7 +31,7 @@ _LARGEST = 2**63
 
 
 @require_POST
-@member
+@member_required
 def share(request: HttpRequest, public_id: str) -> HttpResponse:
     """Make a share link of a picture."""
     item = access.owned(request.user, public_id)
@@ -38,7 +42,7 @@ def share(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @require_POST
-@member
+@member_required
 def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse:
     """End a share link of a picture for good."""
     item = access.owned(request.user, public_id)
@@ -56,7 +60,7 @@ def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
         ends = form.expires_at()
     said = form.cleaned_data
     try:
-        making.share(
+        share_links.share(
             thing,
             user_of(request),
             show_prompt=said["show_prompt"],
@@ -64,12 +68,12 @@ def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
             password=said["password"],
             expires_at=ends,
         )
-    except making.Hidden:
+    except publication.Hidden:
         form.add_error(None, _("A moderator hid this; it cannot be shared."))
-    except making.Suspended as refused:
+    except permissions.Suspended as refused:
         form.add_error(None, refused.words)
-    except making.TooManyLinks:
-        most = {"most": making.MAX_OPEN_LINKS}
+    except share_links.TooManyLinks:
+        most = {"most": share_links.MAX_OPEN_LINKS}
         form.add_error(None, _("There are %(most)d open links to this. Withdraw one first.") % most)
     else:
         messages.success(request, _("The link is ready. Copy it below."))
@@ -81,7 +85,7 @@ def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
     """Withdraw one of these links and say so; 404 where it is none of them."""
     # A number larger than any id is refused by the database.
     link = access.found(links.filter(pk=link_id).first() if link_id < _LARGEST else None)
-    if making.withdraw(link):
+    if share_links.withdraw(link):
         messages.success(
             request,
             _("Withdrawn. The link and its pictures no longer open. Sharing again makes a new link."),
@@ -99,7 +103,7 @@ def of_account(account: Account) -> ShareLinkQuerySet:
 
 
 @require_safe
-@member
+@member_required
 def links(request: HttpRequest) -> HttpResponse:
     """All links of the account, newest first; those that open, or those that do not."""
     rows = of_account(account_of(request))
@@ -111,7 +115,7 @@ def links(request: HttpRequest) -> HttpResponse:
     rows = rows.select_related(
         "item__output__small", "item__output__medium", "item__output__file", "collection"
     )
-    found = paging.page(rows, "created_at", PAGE, request.GET.get("after", ""))
+    found = pagination.page_or_newest(rows, "created_at", PAGE, request.GET.get("after", ""))
     query = {"show": show} if show else {}
     context: dict[str, Any] = {
         "links": found.rows,
@@ -127,7 +131,7 @@ def links(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@member
+@member_required
 def withdraw_any(request: HttpRequest, link_id: int) -> HttpResponse:
     """End one of the account's links for good."""
     end(request, of_account(account_of(request)), link_id)

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Report
-from gallery.social import commenting, reporting
+from gallery.social import abuse_reports, discussion
 
 
 class CommentForm(forms.Form):
@@ -14,7 +14,7 @@ class CommentForm(forms.Form):
 
     text = forms.CharField(
         label=_("Your comment"),
-        max_length=commenting.LONGEST,
+        max_length=discussion.LONGEST,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": _("Say something about it"), "dir": "auto"}),
     )
 
@@ -27,7 +27,7 @@ class ReportForm(forms.Form):
     )
     words = forms.CharField(
         label=_("In your own words, if you like"),
-        max_length=reporting.LONGEST,
+        max_length=abuse_reports.LONGEST,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
     )

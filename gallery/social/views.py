@@ -8,27 +8,31 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.switches import SwitchedOff
-from gallery import access
+from accounts import models
+from accounts.auth.member_pages import member_required, user_of
+from accounts.site.feature_flags import FeatureOff
+from core.http.pages import page
+from core.http.redirects import safe_next
+from gallery.items import access
 from gallery.models import Comment, Item
-from gallery.pages import member, page, safe_next, user_of
-from gallery.public.views import follows, item_page, public_author
-from gallery.sharing import Suspended
-from gallery.social import commenting, following, liking, manners, showing
+from gallery.permissions import Suspended
+from gallery.public.views import is_following, item_page, public_author
+from gallery.social import discussion, interaction_limits, item_panel, likes
+from gallery.social import follows as following
 from gallery.social.forms import CommentForm
 
 
 @require_POST
-@member
+@member_required
 def like(request: HttpRequest, public_id: str) -> HttpResponse:
     """Like an open item or an own one, or take the like back."""
     item = access.visible(request.user, public_id)
     try:
-        liked = liking.toggle(item, user_of(request))
+        liked = likes.toggle(item, user_of(request))
     except Suspended as refused:
         messages.error(request, refused.words)
         return _back(request, item)
-    except manners.TooMany as error:
+    except interaction_limits.TooMany as error:
         messages.error(request, error.words)
         return _back(request, item)
     if not _htmx(request):
@@ -38,7 +42,7 @@ def like(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @require_POST
-@member
+@member_required
 def follow(request: HttpRequest, username: str) -> HttpResponse:
     """Follow a member who published something, or no longer; whoever is followed can be left in any case."""
     user = user_of(request)
@@ -47,14 +51,14 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     now = False
     try:
         now = following.toggle(user, followed)
-    except following.Oneself:
+    except following.CannotFollowSelf:
         messages.error(request, _("You cannot follow yourself."))
         return _again(request, home)
     except following.TooManyFollowed:
         words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MOST}
         messages.error(request, words)
         return _again(request, home)
-    except manners.TooMany as error:
+    except interaction_limits.TooMany as error:
         messages.error(request, error.words)
         return _again(request, home)
     except Suspended as refused:
@@ -65,12 +69,12 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     return HttpResponseRedirect(safe_next(request, home))
 
 
-def _to_follow(request: HttpRequest, username: str) -> manners.User:
+def _to_follow(request: HttpRequest, username: str) -> models.User:
     try:
         return public_author(request, username)
     except Http404:
-        one = access.found(manners.User.objects.filter(username=username).first())
-        if follows(user_of(request), one):
+        one = access.found(models.User.objects.filter(username=username).first())
+        if is_following(user_of(request), one):
             return one
         raise
 
@@ -79,55 +83,57 @@ def _to_follow(request: HttpRequest, username: str) -> manners.User:
 def comments(request: HttpRequest, public_id: str) -> HttpResponse:
     """Older comments: the list's next page, as a part of the item's page or on its own."""
     item = access.published(public_id)
-    found = showing.comments(item, request.user, request.GET.get("after", ""))
+    found = item_panel.comments(item, request.user, request.GET.get("after", ""))
     if _htmx(request):
-        return page(request, "social/_lines.html", {"item": item, **found})
+        return page(request, "social/_comment_list.html", {"item": item, **found})
     return page(request, "social/comments.html", {"item": item, **found})
 
 
 @require_POST
-@member
+@member_required
 def comment(request: HttpRequest, public_id: str) -> HttpResponse:
     """Write under an open item."""
     item = access.published(public_id)
     form = CommentForm(request.POST)
     if form.is_valid():
         try:
-            commenting.write(item, user_of(request), form.cleaned_data["text"])
-        except commenting.Empty:
+            discussion.write(item, user_of(request), form.cleaned_data["text"])
+        except discussion.EmptyComment:
             form.add_error("text", _("Write something that can be read."))
-        except commenting.Said:
+        except discussion.DuplicateComment:
             pass
-        except manners.TooMany as error:
+        except interaction_limits.TooMany as error:
             form.add_error("text", error.words)
         except Suspended as refused:
             form.add_error("text", refused.words)
-        except SwitchedOff as off:
+        except FeatureOff as off:
             form.add_error("text", str(off.detail))
     if not form.is_valid():
         return _with_faults(request, item, form)
     if _htmx(request):
         item.refresh_from_db(fields=["comments"])
-        return page(request, "social/_comments.html", {"item": item, **showing.of(item, request.user)})
+        return page(
+            request, "social/_comments.html", {"item": item, **item_panel.for_item(item, request.user)}
+        )
     return HttpResponseRedirect(f"{reverse('gallery_item', args=[public_id])}#comments")
 
 
 def _with_faults(request: HttpRequest, item: Item, form: CommentForm) -> HttpResponse:
     if _htmx(request):
-        context = {"item": item, **showing.of(item, request.user, form=form)}
+        context = {"item": item, **item_panel.for_item(item, request.user, form=form)}
         return page(request, "social/_comments.html", context, status=422)
     return item_page(request, item, status=422, comment_form=form)
 
 
 @require_POST
-@member
+@member_required
 def remove_comment(request: HttpRequest, number: int) -> HttpResponse:
     """Take an own comment away, or one under an own picture; somebody else's does not exist."""
-    found = Comment.objects.filter(commenting.SHOWN, pk=number).select_related("item").first()
+    found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item").first()
     one = access.found(found)
-    if not commenting.may_remove(one, user_of(request)):
+    if not discussion.may_remove(one, user_of(request)):
         raise Http404
-    commenting.remove(one)
+    discussion.remove(one)
     if _htmx(request):
         return HttpResponse("")
     messages.success(request, _("Removed."))

@@ -18,16 +18,19 @@ from django.utils.timesince import timesince
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
-from accounts import amounts, days
-from gallery import access, money, pages, tiles
+from accounts.credits import amounts
+from accounts.credits import amounts as money
+from core import timezones
+from core.http import pages
+from gallery.items import access, tiles
 from gallery.models import Item
 
 register = template.Library()
-register.filter("credits", money.words)
+register.filter("credits", money.with_unit)
 register.filter("credits_exact", money.exact)
 register.filter("credits_short", money.short)
 register.filter("credits_unit", money.unit)
-register.filter("credits_statement", amounts.shown)
+register.filter("credits_statement", amounts.display)
 
 
 @register.simple_tag
@@ -93,7 +96,7 @@ def month_name(day: date) -> str:
 @register.filter
 def moment(at: datetime) -> str:
     """Day and time, short: `20 Nov 2026, 09:14`."""
-    return days.moment(at)
+    return timezones.moment(at)
 
 
 @register.filter

@@ -7,18 +7,18 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from gallery.studio import family
-from gallery.tiles import Tile
+from gallery.items import relatives
+from gallery.items.tiles import Tile
 
 register = template.Library()
 
 
-@register.inclusion_tag("gallery/item/_family.html", takes_context=True)
+@register.inclusion_tag("items/_family.html", takes_context=True)
 def item_family(context: Context) -> dict[str, Any]:
     """What an item was made from, and what was made from it."""
     item = context["item"]
     return {
         "item": item,
         "tile": Tile(item, bool(context["own"])),
-        "family": family.of(item, context["user"]),
+        "family": relatives.for_item(item, context["user"]),
     }

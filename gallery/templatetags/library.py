@@ -9,7 +9,7 @@ from django import template
 from django.utils.translation import ngettext
 
 from accounts.models import Account
-from gallery.library import lifetime, storage, trashed
+from gallery.library import lifetime, storage_usage, trash_views
 from gallery.models import Item
 
 register = template.Library()
@@ -18,7 +18,7 @@ register = template.Library()
 @register.simple_tag
 def days_left(item: Item) -> str:
     """How long an item of the trash can still be brought back: `12 days left`."""
-    days = trashed.days_left(item)
+    days = trash_views.days_left(item)
     return ngettext("%(days)s day left", "%(days)s days left", days) % {"days": days}
 
 
@@ -31,4 +31,4 @@ def leaves_at(item: Item) -> datetime | None:
 @register.simple_tag
 def room_used(account: Account) -> Any:
     """What the account's files take, and how much it has."""
-    return storage.used(account)
+    return storage_usage.used(account)

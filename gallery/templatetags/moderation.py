@@ -6,13 +6,13 @@ from typing import Any
 
 from django import template
 
-from accounts import record_words
+from accounts.staff import action_labels
 from gallery.models import Collection, Comment, Item
 from gallery.moderation import appeals, reasons, review
 
 register = template.Library()
-register.filter("reason_shown", reasons.shown)
-register.filter("act_shown", record_words.of)
+register.filter("reason_shown", reasons.display)
+register.filter("act_shown", action_labels.label_for)
 
 
 @register.inclusion_tag("moderation/_standing.html")
@@ -36,7 +36,7 @@ def moderation_of(thing: Item | Collection | Comment) -> dict[str, Any]:
         "is_item": isinstance(thing, Item),
         "is_collection": isinstance(thing, Collection),
         "case": case,
-        "reason": reasons.shown(reason),
+        "reason": reasons.display(reason),
         "appeal": appeals.state(appeal),
-        "answer": reasons.shown(appeal.told) if appeal is not None else "",
+        "answer": reasons.display(appeal.told) if appeal is not None else "",
     }

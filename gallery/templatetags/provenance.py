@@ -8,18 +8,18 @@ from django import template
 from django.template import Context
 
 from gallery.models import Item
-from gallery.provenance import packet, serving
+from gallery.provenance import file_response, xmp_packet
 
 register = template.Library()
 
 
-@register.inclusion_tag("gallery/item/_provenance.html", takes_context=True)
+@register.inclusion_tag("items/_provenance.html", takes_context=True)
 def item_provenance(context: Context) -> dict[str, Any]:
     """Whether the file is signed, and who or what made it."""
     item: Item = context["item"]
     words = item.show_prompt
     return {
         "item": item,
-        "signed": item.is_open and serving.signed(item, words=words) is not None,
-        "without_network": packet.source_of(item.output.prediction).startswith("algorithmic"),
+        "signed": item.is_open and file_response.signed(item, words=words) is not None,
+        "without_network": xmp_packet.source_of(item.output.prediction).startswith("algorithmic"),
     }

@@ -9,10 +9,10 @@ from django.template import Context
 from django.utils.html import urlize
 from django.utils.safestring import SafeString, mark_safe
 
-from gallery import access, tagging
-from gallery.forms import PublishForm
+from gallery.items import access, item_tags
+from gallery.items.forms import PublishForm
 from gallery.models import Item, Licence
-from gallery.social import liking, showing
+from gallery.social import item_panel, likes
 
 register = template.Library()
 LICENCES = {
@@ -23,7 +23,7 @@ LICENCES = {
 }
 
 
-@register.inclusion_tag("gallery/item/_social.html", takes_context=True)
+@register.inclusion_tag("items/_social.html", takes_context=True)
 def item_social(context: Context) -> dict[str, Any]:
     """Tags, licence, who to follow, comments and reports on the page of an item."""
     item, user = context["item"], context["user"]
@@ -33,10 +33,10 @@ def item_social(context: Context) -> dict[str, Any]:
         "user": user,
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
-        "tags": tagging.of(item),
+        "tags": item_tags.for_item(item),
         "licence_words": item.get_licence_display() if item.licence else "",
         "licence_url": LICENCES.get(item.licence, ""),
-        **showing.of(item, user, form=context.get("comment_form")),
+        **item_panel.for_item(item, user, form=context.get("comment_form")),
     }
 
 
@@ -47,7 +47,7 @@ def item_like(context: Context) -> dict[str, Any]:
     account = access.account_of(context["user"])
     return {
         "item": item,
-        "liked": account is not None and liking.likes(context["user"], item),
+        "liked": account is not None and likes.has_liked(context["user"], item),
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
     }

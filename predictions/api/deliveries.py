@@ -10,18 +10,20 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import Listed, Text
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
-from predictions.delivery import log, sending
+from accounts.api.base_views import OwnApiView
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import Listed, Text
+from predictions.api import example_values
 from predictions.models import Delivery, DeliveryAttempt
+from predictions.webhooks import delivery_log, manual_delivery
 
 MESSAGE = "msg_Yr0v3TqX2mJk8sWbN5aLcF7d"
 _ROW = {
     "id": MESSAGE,
     "event": "completed",
-    "prediction": examples.PREDICTION,
+    "prediction": example_values.PREDICTION,
     "url": "https://hooks.example.org/darkroom",
     "state": "owed",
     "attempts": 1,
@@ -35,7 +37,7 @@ _ROW = {
 }
 WHOLE = {
     **_ROW,
-    "body": '{"id": "' + examples.PREDICTION + '", "status": "succeeded"}',
+    "body": '{"id": "' + example_values.PREDICTION + '", "status": "succeeded"}',
     "tries": [
         {
             "number": 1,
@@ -111,8 +113,8 @@ class DeliveriesView(OwnApiView):
         operation_id="deliveries_list",
         summary="Every webhook, sent or still owed",
         parameters=[DeliveriesQuery],
-        responses={200: lists.page_of("DeliveryPage", DeliverySerializer), 400: ProblemSerializer},
-        examples=[examples.page(_ROW)],
+        responses={200: list_pages.page_of("DeliveryPage", DeliverySerializer), 400: ProblemSerializer},
+        examples=[examples.page_example(_ROW)],
     )
     def get(self, request: Request) -> Response:
         """The account's webhook deliveries, newest first, without their bodies.
@@ -120,11 +122,11 @@ class DeliveriesView(OwnApiView):
         `start` and `completed` are tried up to eight times within nine hours; `output` and `logs` once, because a newer
         one says more. A redirect is never followed. The log goes back as far as the operator keeps it.
         """
-        query = lists.asked(DeliveriesQuery, request)
-        rows = log.entries(
+        query = list_pages.page_query(DeliveriesQuery, request)
+        rows = delivery_log.entries(
             self.account, state=query["state"], event=query["event"], prediction=query["prediction"]
         )
-        return lists.answer(request, rows, query, lambda row: DeliverySerializer(row).data)
+        return list_pages.answer(request, rows, query, lambda row: DeliverySerializer(row).data)
 
 
 class DeliveryView(OwnApiView):
@@ -134,36 +136,36 @@ class DeliveryView(OwnApiView):
         operation_id="deliveries_get",
         summary="One webhook with each of its tries",
         responses={200: WholeDeliverySerializer, 404: ProblemSerializer},
-        examples=[examples.came(WHOLE)],
+        examples=[examples.response_example(WHOLE)],
     )
     def get(self, request: Request, message_id: str) -> Response:
         """What was sent, when, what came back, how long it took, and when it is tried next."""
-        return Response(WholeDeliverySerializer(log.own(self.account, message_id)).data)
+        return Response(WholeDeliverySerializer(delivery_log.own(self.account, message_id)).data)
 
 
 class ResendView(OwnApiView):
     """Once more."""
 
-    scopes: ClassVar = {"POST": permits.ADMIN}
+    scopes: ClassVar = {"POST": token_scopes.ADMIN}
 
     @extend_schema(
         operation_id="deliveries_resend",
         summary="Send a webhook again",
         request=None,
         responses={202: WholeDeliverySerializer, 404: ProblemSerializer, 409: ProblemSerializer},
-        examples=[examples.came({**WHOLE, "resent": 1, "attempts": 0}, 202)],
+        examples=[examples.response_example({**WHOLE, "resent": 1, "attempts": 0}, 202)],
     )
     def post(self, request: Request, message_id: str) -> Response:
         """Owe it once more, at once: the same id and body, a new time and signature, and a fresh round of tries.
 
         Also for one that was delivered. 409 while it is being sent already.
         """
-        delivery = log.own(self.account, message_id)
+        delivery = delivery_log.own(self.account, message_id)
         try:
-            sending.resend(delivery)
-        except sending.CannotSend as error:
+            manual_delivery.resend(delivery)
+        except manual_delivery.CannotSend as error:
             raise Denied(409, "Conflict", str(error)) from None
-        return Response(WholeDeliverySerializer(log.own(self.account, message_id)).data, status=202)
+        return Response(WholeDeliverySerializer(delivery_log.own(self.account, message_id)).data, status=202)
 
 
 urlpatterns = [

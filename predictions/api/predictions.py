@@ -10,14 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples, lists
-from accounts.api.fields import Listed, Moment
-from accounts.problems import OwnApiView, ProblemSerializer
-from predictions import lifecycle, shown
-from predictions.api import shapes
-from predictions.dialects.common.origin import origin_of
-from predictions.dialects.replicate.addresses import Addresses
+from accounts.api.base_views import OwnApiView
+from accounts.tokens import token_scopes
+from core.api import examples, list_pages
+from core.api.problems import ProblemSerializer
+from core.api.serializer_fields import Listed, Moment
+from core.http.public_origin import origin_of
+from predictions import lifecycle, queries
+from predictions.api import prediction_fields
+from predictions.api_dialects.replicate.absolute_urls import Addresses
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
 
@@ -29,7 +30,7 @@ _REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 class PredictionQuery(Listed):
     """Filters of the list; all of them must be met."""
 
-    status = serializers.ChoiceField(shapes.STATUSES, default="", allow_blank=True)
+    status = serializers.ChoiceField(prediction_fields.STATUSES, default="", allow_blank=True)
     model = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
     deployment = serializers.RegexField(_REF, default="", allow_blank=True, help_text="`owner/name`")
     token = serializers.IntegerField(
@@ -51,19 +52,22 @@ class PredictionsView(OwnApiView):
         summary="Your predictions",
         parameters=[PredictionQuery],
         responses={
-            200: lists.page_of("PredictionPage", shapes.PredictionRowSerializer), 400: ProblemSerializer,
+            200: list_pages.page_of("PredictionPage", prediction_fields.PredictionRowSerializer),
+            400: ProblemSerializer,
         },
-        examples=[examples.page(shapes.ROW)],
+        examples=[examples.page_example(prediction_fields.ROW)],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """All predictions of the account, newest first: those of every token and of the pages too.
 
         To make one, use the Replicate dialect at `/v1/predictions` or the images dialect at `/openai/v1`.
         """
-        query = lists.asked(PredictionQuery, request)
-        rows = _filtered(shown.beside(Prediction.objects.owned_by(self.account)), query)
+        query = list_pages.page_query(PredictionQuery, request)
+        rows = _filtered(queries.prefetched(Prediction.objects.owned_by(self.account)), query)
         addresses = addresses_of(request)
-        return lists.answer(request, rows, query, lambda row: shapes.row(row, addresses), time="created_at")
+        return list_pages.answer(
+            request, rows, query, lambda row: prediction_fields.row_fields(row, addresses), time="created_at"
+        )
 
 
 def _filtered(rows: PredictionQuerySet, query: dict[str, Any]) -> PredictionQuerySet:
@@ -89,7 +93,11 @@ class _One(OwnApiView):
     """What concerns one prediction; another account's does not exist."""
 
     def own(self, public_id: str) -> Prediction:
-        found = shown.joined(Prediction.objects.owned_by(self.account)).filter(public_id=public_id).first()
+        found = (
+            queries.with_version(Prediction.objects.owned_by(self.account))
+            .filter(public_id=public_id)
+            .first()
+        )
         if found is None:
             raise Http404
         return found
@@ -101,9 +109,10 @@ class PredictionView(_One):
     @extend_schema(
         operation_id="predictions_get",
         summary="One prediction with its money",
-        responses={200: shapes.PredictionSerializer, 404: ProblemSerializer},
+        responses={200: prediction_fields.PredictionSerializer, 404: ProblemSerializer},
         examples=[
-            examples.came(shapes.WHOLE, name="Ended"), examples.came(shapes.WAITING, name="Waiting"),
+            examples.response_example(prediction_fields.WHOLE, name="Ended"),
+            examples.response_example(prediction_fields.WAITING, name="Waiting"),
         ],
     )  # fmt: skip
     def get(self, request: Request, prediction_id: str) -> Response:
@@ -112,22 +121,22 @@ class PredictionView(_One):
         Ask again while `status` is `starting` or `processing`; once a second is plenty. Better still, listen to
         `urls.stream`, which tells of every change by itself.
         """
-        return Response(shapes.whole(self.own(prediction_id), addresses_of(request)))
+        return Response(prediction_fields.detail_fields(self.own(prediction_id), addresses_of(request)))
 
 
 class CancelView(_One):
     """The end of one prediction."""
 
-    scope: ClassVar = permits.PREDICT
+    scope: ClassVar = token_scopes.PREDICT
 
     @extend_schema(
         operation_id="predictions_cancel",
         summary="Cancel a prediction",
         request=None,
-        responses={200: shapes.PredictionSerializer, 404: ProblemSerializer},
+        responses={200: prediction_fields.PredictionSerializer, 404: ProblemSerializer},
         examples=[
-            examples.came(
-                shapes.WAITING
+            examples.response_example(
+                prediction_fields.WAITING
                 | {"status": "canceled", "completed_at": "2026-11-20T12:00:06.100000Z", "held": 0}
                 | {"charged": 0, "released": 1_200_000, "queue": None}
             )
@@ -136,7 +145,7 @@ class CancelView(_One):
     def post(self, request: Request, prediction_id: str) -> Response:
         """Stop it now. Nothing is charged; where it has ended already, this changes nothing and shows how it ended."""
         lifecycle.cancel(self.own(prediction_id).public_id)
-        return Response(shapes.whole(self.own(prediction_id), addresses_of(request)))
+        return Response(prediction_fields.detail_fields(self.own(prediction_id), addresses_of(request)))
 
 
 def addresses_of(request: Request) -> Addresses:

@@ -11,23 +11,29 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import allowances, credits, permits, token_limits
-from accounts.api import examples
-from accounts.api.fields import BoundedListField, ObjectField, Text
-from accounts.organizations import purse
-from accounts.problems import Denied, OwnApiView, ProblemSerializer, problem
-from predictions import catalogue, pricing, refusals, submit
+from accounts import credits
+from accounts.api.base_views import OwnApiView
+from accounts.credits import allowances, limit_usage
+from accounts.organizations import visible_funds
+from accounts.tokens import token_scopes
+from core.api import examples
+from core.api.problems import Denied, ProblemSerializer, problem
+from core.api.serializer_fields import BoundedListField, ObjectField, Text
+from predictions.api import example_values
+from predictions.catalogue import lookup
+from predictions.pricing import calculator
+from predictions.submit import checks, refusals, work_request
 
 MOST = 50
 """Quotes in one request."""
 
 _WISH = {
-    "version": examples.MODEL,
+    "version": example_values.MODEL,
     "input": {"prompt": "a lighthouse in the fog", "num_outputs": 4},
 }
 _QUOTE = {
-    "model": examples.MODEL,
-    "version": examples.VERSION,
+    "model": example_values.MODEL,
+    "version": example_values.VERSION,
     "ceiling": 1_200_000,
     "unit": "output",
     "amount": 300_000,
@@ -97,16 +103,16 @@ class BatchQuoteSerializer(serializers.Serializer[Any]):
 class _Quoting(OwnApiView):
     """What both views share. A dry run changes nothing, so reading is enough."""
 
-    scopes: ClassVar = {"POST": permits.READ}
+    scopes: ClassVar = {"POST": token_scopes.READ}
 
     def quote(self, wish: dict[str, Any]) -> dict[str, Any]:
         """The quote for one wish, without the account's part. Raises Denied as a create would be refused."""
-        version = catalogue.find_version(wish["version"])
+        version = lookup.find_version(wish["version"])
         if version is None:
             raise Denied(404, "Not Found", "There is no such model or version here.")
         try:
-            offer = submit.check(
-                submit.Request(self.account, self.user, version, wish["input"], token=self.token),
+            offer = checks.check(
+                work_request.Request(self.account, self.user, version, wish["input"], token=self.token),
                 dry=True,
             )
         except refusals.Refused as refused:
@@ -120,13 +126,13 @@ class _Quoting(OwnApiView):
             "unit": offer.price.unit,
             "amount": offer.price.amount,
             "percent": offer.percent,
-            "outputs": pricing.asked_outputs(version, offer.input),
+            "outputs": calculator.asked_outputs(version, offer.input),
         }
 
     def cover(self, ceiling: int) -> dict[str, Any]:
         """What the account, and the token's own limits, say to such a sum."""
         objection = self._objection(ceiling)
-        seen = purse.of(self.user, self.account)
+        seen = visible_funds.for_user(self.user, self.account)
         return {"balance": seen.balance, "enough": objection is None, "objection": objection}
 
     def _objection(self, ceiling: int) -> str | None:
@@ -136,7 +142,7 @@ class _Quoting(OwnApiView):
         for meter in self._meters:
             if meter.left < ceiling:
                 reached = credits.TokenLimitReached(meter.limit, meter.most, meter.left, ceiling, now)
-                return token_limits.refusal(reached)
+                return limit_usage.refusal(reached)
         return self._objection_of_account(ceiling)
 
     def _objection_of_account(self, ceiling: int) -> str | None:
@@ -146,8 +152,8 @@ class _Quoting(OwnApiView):
             if spent + ceiling > most:
                 left = max(0, most - spent)
                 reached = credits.AccountLimitReached(name, most, left, ceiling, now, of_member=of_member)
-                sees = purse.sees_money(self.user, self.account)
-                return token_limits.account_refusal(reached, sees_money=sees)
+                sees = visible_funds.sees_money(self.user, self.account)
+                return limit_usage.account_refusal(reached, sees_money=sees)
         return None
 
     @cached_property
@@ -155,8 +161,8 @@ class _Quoting(OwnApiView):
         return list(credits.limits_of(self.account.pk, self.user.pk)) if self.account.limits_tokens else []
 
     @cached_property
-    def _meters(self) -> list[token_limits.Meter]:
-        return token_limits.meters_of(self.token) if self.token is not None else []
+    def _meters(self) -> list[limit_usage.Meter]:
+        return limit_usage.meters_of(self.token) if self.token is not None else []
 
 
 def _faults(refused: refusals.Refused) -> dict[str, Any] | None:
@@ -179,7 +185,7 @@ class QuotesView(_Quoting):
             200: QuoteSerializer, 402: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer,
             503: ProblemSerializer,
         },
-        examples=[examples.sent(_WISH), examples.came(_QUOTE)],
+        examples=[examples.request_example(_WISH), examples.response_example(_QUOTE)],
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Check an input and name its exact ceiling: what a create would hold. Nothing is held, stored or queued.
@@ -202,8 +208,8 @@ class BatchView(_Quoting):
         request=BatchSerializer,
         responses={200: BatchQuoteSerializer},
         examples=[
-            examples.sent({"wishes": [_WISH, {"version": "acme/unknown", "input": {}}]}),
-            examples.came(
+            examples.request_example({"wishes": [_WISH, {"version": "acme/unknown", "input": {}}]}),
+            examples.response_example(
                 {
                     "results": [
                         {"quote": _QUOTE, "problem": None},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from predictions.api import deliveries, webhooks
-from predictions.api.models import ModelsView, ModelView
+from predictions.api.catalogue import ModelsView, ModelView
 from predictions.api.predictions import CancelView, PredictionsView, PredictionView
 from predictions.api.quotes import BatchView, QuotesView
 from predictions.api.usage import UsageView

@@ -12,12 +12,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import site
-from accounts.api import examples, lists
-from accounts.api.fields import Day, Text
+from accounts.api.base_views import OwnApiView
 from accounts.organizations import roles as organization_roles
-from accounts.problems import OwnApiView, ProblemSerializer
-from predictions import usage
+from accounts.site import site_rules
+from core.api import examples, list_pages
+from core.api.problems import ProblemSerializer
+from core.api.serializer_fields import Day, Text
+from predictions.api import example_values
+from predictions.usage import period_totals
 
 _USUAL_DAYS = 30
 
@@ -27,7 +29,7 @@ class UsageQuery(serializers.Serializer[Any]):
 
     to = Day(default=None, help_text="The last day; today unless told.")
     zone = Text(
-        default=lambda: str(site.billing_zone()),
+        default=lambda: str(site_rules.billing_zone()),
         max_length=64,
         help_text="Whose midnights part the days: an IANA name such as `Europe/Berlin`; unless told, the one in which "
         "this server bills, as on the page of usage.",
@@ -48,8 +50,10 @@ class UsageQuery(serializers.Serializer[Any]):
         first: date = attrs["from"] or last - timedelta(days=_USUAL_DAYS - 1)
         if first > last:
             raise serializers.ValidationError({"from": ["It comes after the last day."]})
-        if (last - first).days >= usage.LONGEST_DAYS:
-            raise serializers.ValidationError({"from": [f"A period has at most {usage.LONGEST_DAYS} days."]})
+        if (last - first).days >= period_totals.LONGEST_DAYS:
+            raise serializers.ValidationError(
+                {"from": [f"A period has at most {period_totals.LONGEST_DAYS} days."]}
+            )
         return attrs | {"from": first, "to": last}
 
 
@@ -117,14 +121,14 @@ class UsageView(OwnApiView):
         parameters=[UsageQuery],
         responses={200: UsageSerializer, 400: ProblemSerializer},
         examples=[
-            examples.came(
+            examples.response_example(
                 {
                     "from": "2026-11-20",
                     "to": "2026-11-20",
                     "zone": "Europe/Berlin",
                     "total": _AMOUNT,
                     "days": [{"day": "2026-11-20", **_AMOUNT}],
-                    "models": [{"model": examples.MODEL, **_AMOUNT}],
+                    "models": [{"model": example_values.MODEL, **_AMOUNT}],
                     "tokens": [{"token": 7, "name": "website", **_AMOUNT}],
                 }
             )
@@ -136,8 +140,8 @@ class UsageView(OwnApiView):
 
         `charged` of an ended period is what the ledger says: the sum of `captured` over its predictions.
         """
-        query = lists.asked(UsageQuery, request)
-        found = usage.of(self.account, query["from"], query["to"], query["zone"])
+        query = list_pages.page_query(UsageQuery, request)
+        found = period_totals.for_account(self.account, query["from"], query["to"], query["zone"])
         return Response(
             {
                 "from": query["from"],
@@ -154,5 +158,5 @@ class UsageView(OwnApiView):
         )
 
 
-def _dearest(amounts: dict[Any, usage.Amount]) -> list[tuple[Any, usage.Amount]]:
+def _dearest(amounts: dict[Any, period_totals.Amount]) -> list[tuple[Any, period_totals.Amount]]:
     return sorted(amounts.items(), key=lambda pair: -pair[1].charged)

@@ -10,15 +10,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import permits
-from accounts.api import examples
-from accounts.api.fields import Text
+from accounts.api.base_views import OwnApiView
 from accounts.organizations import roles as organization_roles
-from accounts.problems import Denied, OwnApiView, ProblemSerializer
+from accounts.tokens import token_scopes
+from core.api import examples
+from core.api.problems import Denied, ProblemSerializer
+from core.api.serializer_fields import Text
+from core.http.public_origin import origin_of
 from predictions.api.deliveries import WHOLE, WholeDeliverySerializer
-from predictions.delivery import keys, log, sending
-from predictions.delivery.addresses import objection
-from predictions.dialects.common.origin import origin_of
+from predictions.inputs.user_urls import objection
+from predictions.webhooks import delivery_log, manual_delivery, signing_secrets
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _SECRET = {"key": "whsec_ZGFya3Jvb20tYW4tZXhhbXBsZS1vZi1hLXNlY3JldC0=", "old_key_until": None}
@@ -48,7 +49,7 @@ class TestSerializer(serializers.Serializer[Any]):
 
     __test__ = False
     url = Text(max_length=2000, help_text="An http(s) address on the public network.")
-    event = serializers.ChoiceField(sending.TESTED, default="completed")
+    event = serializers.ChoiceField(manual_delivery.TESTED, default="completed")
 
     def validate_url(self, value: str) -> str:
         wrong = objection(value)
@@ -60,18 +61,18 @@ class TestSerializer(serializers.Serializer[Any]):
 class SecretView(OwnApiView):
     """The secret."""
 
-    scope = permits.ADMIN
+    scope = token_scopes.ADMIN
     roles = organization_roles.MANAGING
 
     @extend_schema(
         operation_id="webhooks_secret",
         summary="What webhooks are signed with",
         responses={200: SecretSerializer},
-        examples=[examples.came(_SECRET)],
+        examples=[examples.response_example(_SECRET)],
     )
     def get(self, request: Request) -> Response:
         """The account's signing secret; made when it is first asked for, and stable until it is changed."""
-        keys.secret_of(self.account)
+        signing_secrets.secret_of(self.account)
         return self._answer()
 
     @extend_schema(
@@ -79,15 +80,15 @@ class SecretView(OwnApiView):
         summary="Change what webhooks are signed with",
         request=None,
         responses={200: SecretSerializer},
-        examples=[examples.came({**_SECRET, "old_key_until": "2026-11-21T12:00:04.512000Z"})],
+        examples=[examples.response_example({**_SECRET, "old_key_until": "2026-11-21T12:00:04.512000Z"})],
     )
     def post(self, request: Request) -> Response:
         """Change the secret. For 24 hours each webhook carries both signatures, so that no receiver breaks."""
-        keys.rotate(self.account)
+        signing_secrets.rotate(self.account)
         return self._answer()
 
     def _answer(self) -> Response:
-        until = keys.old_until(self.account) if keys.older_of(self.account) else None
+        until = signing_secrets.old_until(self.account) if signing_secrets.older_of(self.account) else None
         data = SecretSerializer({"key": self.account.webhook_secret, "old_key_until": until}).data
         return Response(data, headers=_NO_STORE)
 
@@ -95,7 +96,7 @@ class SecretView(OwnApiView):
 class TestView(OwnApiView):
     """A test event."""
 
-    scope = permits.ADMIN
+    scope = token_scopes.ADMIN
 
     @extend_schema(
         operation_id="webhooks_test",
@@ -108,8 +109,8 @@ class TestView(OwnApiView):
             429: ProblemSerializer,
         },
         examples=[
-            examples.sent({"url": "https://hooks.example.org/darkroom", "event": "completed"}),
-            examples.came(_TEST, 202),
+            examples.request_example({"url": "https://hooks.example.org/darkroom", "event": "completed"}),
+            examples.response_example(_TEST, 202),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -121,12 +122,14 @@ class TestView(OwnApiView):
         asked.is_valid(raise_exception=True)
         wish = asked.validated_data
         try:
-            made = sending.send_test(self.account, wish["url"], wish["event"], origin_of(request._request))
-        except sending.TooManyTests as error:
+            made = manual_delivery.send_test(
+                self.account, wish["url"], wish["event"], origin_of(request._request)
+            )
+        except manual_delivery.TooManyTests as error:
             raise Denied(429, "Too Many Requests", str(error), wait=error.wait_s) from None
-        except sending.CannotSend as error:
+        except manual_delivery.CannotSend as error:
             raise Denied(403, "Forbidden", str(error)) from None
-        whole = log.own(self.account, made.message_id)
+        whole = delivery_log.own(self.account, made.message_id)
         return Response(WholeDeliverySerializer(whole).data, status=202)
 
 

@@ -29,12 +29,12 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
-from accounts import statements
-from accounts.clock import Now
 from accounts.models import Account
-from accounts.statements import PreparedInsert
-from predictions import room
+from core.clock import Now
+from core.db import pipeline
+from core.db.pipeline import PreparedInsert
 from predictions.models import StoredFile
+from predictions.submit import quotas
 
 log = structlog.get_logger(__name__)
 CHUNK = 64 * 1024
@@ -121,7 +121,7 @@ def reserve(extension: str, account_id: int | None = None) -> StoredFile:
 def reserve_upload(account: Account, size: int) -> StoredFile:
     """The same for an upload of so many bytes, for which there is room from now on. Raises room.NoRoom."""
     with transaction.atomic():
-        room.take_upload(account, size)
+        quotas.take_upload(account, size)
         return StoredFile.objects.create(key=_new_key("upload"), account=account, is_upload=True, size=size)
 
 
@@ -209,7 +209,7 @@ def store(
                 size=size, sha256=sha256, content_type=content_type, width=width, height=height
             )
             if noted and row.account_id is not None and size > row.size:
-                room.store(row.account_id, size - row.size)
+                quotas.store(row.account_id, size - row.size)
     row.size, row.sha256, row.content_type, row.width, row.height = size, sha256, content_type, width, height
     return row
 
@@ -247,10 +247,10 @@ def store_all(files: Sequence[Finished], account_id: int) -> list[StoredFile]:
     folder = new_token()
     rows = [_pending(file, folder, account_id) for file in files]
     with transaction.atomic():
-        with statements.batch() as together:
+        with pipeline.batch() as together:
             for row in rows:
                 together.send(_PENDING.statement(row))
-        room.store(account_id, sum(row.size for row in rows))
+        quotas.store(account_id, sum(row.size for row in rows))
     with given_up_if_it_fails(rows):
         for row, file in zip(rows, files, strict=True):
             _move_in(row.key, file.path)

@@ -3,7 +3,7 @@
 The picture is made grey, shrunk to 64 x 64 and turned into frequencies; each bit is the sign of one of the 256 lowest
 that vary from left to right. Brightness, contrast and size change no sign, and a mirrored picture changes exactly the
 signs of the odd ones, so that both ways round are known from one hash. How far two pictures lie apart by it, and from
-which distance they are the same, is measured in docs/judging.md.
+which distance they are the same, is measured in docs/image-safety.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _cosines() -> np.ndarray:
 _COSINES = _cosines()
 
 
-def of(picture: Image.Image) -> str:
+def compute(picture: Image.Image) -> str:
     """The hash of a decoded picture as 64 hex digits; empty where it is of one colour, as near as can be told."""
     plain = picture
     if picture.mode in ("RGBA", "LA", "PA"):

@@ -16,9 +16,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from core.processes import session
+from core.processes.fork_server import wire_format
 from core.processes.resource_limits import apply_limits, set_oom_score
-from predictions.files import convert_child, frames, picture_child
-from predictions.running import kin
+from predictions.files import conversion_worker, probe_worker
 
 MOST_ORDERED = 16 * 1024**2
 """Bytes of a frame with jobs; a picture may stand in it."""
@@ -27,14 +28,14 @@ MOST_WRITTEN = 512 * 1024**2
 _OOM_SCORE = 1000
 """The highest: it can be had again."""
 _WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    **convert_child.WAYS,
-    "look": picture_child.look,
+    **conversion_worker.WAYS,
+    "look": probe_worker.look,
 }
 
 
 def warm_up() -> None:
     """Before the first fork, do once what every child would do again."""
-    picture_child.warm_up()
+    probe_worker.warm_up()
 
 
 def work(memory: int, cpu_s: int, order: int) -> None:
@@ -43,22 +44,22 @@ def work(memory: int, cpu_s: int, order: int) -> None:
     It has its limits before it reads anything. Bytes of address space, seconds of processor time.
     """
     gc.disable()
-    kin.call_this_process("dr-sandbox")
+    session.call_this_process("dr-sandbox")
     set_oom_score(_OOM_SCORE)
     apply_limits(memory, cpu_s)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
     _silence()
     with socket.socket(fileno=order) as talk:
-        talk.sendall(frames.BEGUN)
-        jobs = json.loads(frames.read(talk, MOST_ORDERED))
-        talk.sendall(frames.framed(json.dumps([answer(job) for job in jobs]).encode()))
+        talk.sendall(wire_format.BEGUN)
+        jobs = json.loads(wire_format.read(talk, MOST_ORDERED))
+        talk.sendall(wire_format.framed(json.dumps([answer(job) for job in jobs]).encode()))
 
 
 def answer(job: dict[str, Any]) -> dict[str, Any]:
     """What came of one job."""
     try:
         return _WAYS[job["do"]](job)
-    except convert_child.Unusable as error:
+    except conversion_worker.Unusable as error:
         return {"error": str(error)}
     except MemoryError:
         return {"error": "needs too much memory to be read."}

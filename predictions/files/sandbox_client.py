@@ -16,8 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.files import frames
-from predictions.fork_server import client
+from core.processes.fork_server import client, wire_format
 
 BEGIN_S = 15.0
 """Seconds within which a child must have begun: a busy machine takes long for the imports of a fresh server."""
@@ -84,35 +83,35 @@ async def opened_soon(jobs: list[Job], limits: Limits) -> list[Job]:
 
 def _once(jobs: list[Job], limits: Limits) -> list[Job]:
     control = _servers.control()
-    answer = frames.Answer(limits.answer)
+    answer = wire_format.Answer(limits.answer)
     with _ordered(control, limits) as talk:
         try:
             talk.settimeout(BEGIN_S)
-            talk.sendall(frames.framed(json.dumps(jobs).encode()))
+            talk.sendall(wire_format.framed(json.dumps(jobs).encode()))
             _take(answer, talk.recv(_CHUNK))
             until = time.monotonic() + limits.wall_s
             while not _done(answer):
                 talk.settimeout(max(until - time.monotonic(), 0.001))
                 _take(answer, talk.recv(_CHUNK))
-        except (frames.Incomplete, OSError) as error:
+        except (wire_format.Incomplete, OSError) as error:
             raise _meaning(control, answer, error) from None
     return _read(answer, jobs)
 
 
 async def _once_soon(jobs: list[Job], limits: Limits) -> list[Job]:
     control = _servers.control()
-    answer = frames.Answer(limits.answer)
+    answer = wire_format.Answer(limits.answer)
     loop = asyncio.get_running_loop()
     with _ordered(control, limits) as talk:
         talk.setblocking(False)
         try:
             async with asyncio.timeout(BEGIN_S) as patience:
-                await loop.sock_sendall(talk, frames.framed(json.dumps(jobs).encode()))
+                await loop.sock_sendall(talk, wire_format.framed(json.dumps(jobs).encode()))
                 _take(answer, await loop.sock_recv(talk, _CHUNK))
                 patience.reschedule(loop.time() + limits.wall_s)
                 while not _done(answer):
                     _take(answer, await loop.sock_recv(talk, _CHUNK))
-        except (frames.Incomplete, OSError) as error:
+        except (wire_format.Incomplete, OSError) as error:
             raise _meaning(control, answer, error) from None
     return _read(answer, jobs)
 
@@ -122,30 +121,30 @@ def _ordered(control: socket.socket, limits: Limits) -> socket.socket:
     ours, theirs = socket.socketpair()
     try:
         with theirs:
-            _servers.order(control, {"memory": limits.memory, "cpu": limits.cpu_s}, theirs)
+            _servers.order(control, {"kind": "files", "memory": limits.memory, "cpu": limits.cpu_s}, theirs)
     except client.NoServer:
         ours.close()
         raise Lost from None
     return ours
 
 
-def _take(answer: frames.Answer, chunk: bytes) -> None:
+def _take(answer: wire_format.Answer, chunk: bytes) -> None:
     if not chunk:
-        raise frames.Incomplete
+        raise wire_format.Incomplete
     answer.take(chunk)
 
 
-def _done(answer: frames.Answer) -> bool:
+def _done(answer: wire_format.Answer) -> bool:
     """Whether the answer is there. Raises Stopped where it will never be, Lost where no file is to blame for that."""
     try:
         if answer.ended_early:
             raise Stopped if answer.begun else Lost
         return answer.whole
-    except frames.TooLong:
+    except wire_format.TooLong:
         raise Stopped from None
 
 
-def _meaning(control: socket.socket, answer: frames.Answer, error: Exception) -> Exception:
+def _meaning(control: socket.socket, answer: wire_format.Answer, error: Exception) -> Exception:
     """What it means that nothing more came."""
     if isinstance(error, TimeoutError) and answer.begun:
         return TooSlow()
@@ -157,7 +156,7 @@ def _meaning(control: socket.socket, answer: frames.Answer, error: Exception) ->
     return Lost()
 
 
-def _read(answer: frames.Answer, jobs: list[Job]) -> list[Job]:
+def _read(answer: wire_format.Answer, jobs: list[Job]) -> list[Job]:
     try:
         found = answer.value()
     except (ValueError, RecursionError):

@@ -21,14 +21,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from accounts import secret_keys, switches
-from accounts.clock import Now
 from accounts.models import Account, User
-from accounts.prepared_writes import PreparedWrite
-from predictions import room
+from accounts.site import feature_flags
+from core import crypto
+from core.clock import Now
+from core.db.prepared_writes import PreparedWrite
 from predictions.files import media
 from predictions.models import Prediction, StoredFile, Upload, UploadUse
-from predictions.refusals import StorageFull
+from predictions.submit import quotas
+from predictions.submit.refusals import StorageFull
 
 MAX_BYTES = 100 * 1024 * 1024 - 1
 MAX_NAME = 255
@@ -63,9 +64,9 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
     Raises TooLarge, NotTaken, media.DiskFull, switches.SwitchedOff, refusals.StorageFull or refusals.TooManyWaiting.
     """
     # Here: what judges files knows what an upload is.
-    from predictions.judging import sent as judging
+    from predictions.image_safety import upload_checks as judging
 
-    switches.require("uploads")
+    feature_flags.require("uploads")
     if not media.has_room():
         raise media.DiskFull
     _refuse_full(account, 0)
@@ -83,9 +84,9 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
         content_type = safe_type(sent.content_type)
         try:
             place = media.reserve_upload(account, writing.size)
-        except room.NoRoom:
+        except quotas.QuotaExceeded:
             # Others of the account were kept meanwhile.
-            raise room.refusal_of_upload(account, writing.size) or StorageFull() from None
+            raise quotas.refusal_of_upload(account, writing.size) or StorageFull() from None
         file = media.store(place, writing.path, sha256=sha256, content_type=content_type)
     with media.given_up_if_it_fails([file]), transaction.atomic():
         upload = Upload.objects.create(
@@ -99,13 +100,13 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
             expires_at=timezone.now() + LIFE,
         )
         media.keep([file])
-        judging.belongs(found, upload)
+        judging.attach(found, upload)
     return upload
 
 
 def _refuse_full(account: Account, size: int) -> None:
     """Only a look, for a clear word before more is done; the room itself is taken with the file's place."""
-    refusal = room.refusal_of_upload(account, size)
+    refusal = quotas.refusal_of_upload(account, size)
     if refusal is not None:
         raise refusal
 
@@ -260,8 +261,6 @@ def opens(upload: Upload, owner: str, expiry: str, given: str) -> bool:
     """Whether a download address is one that we signed and its time is not over."""
     if owner != upload.account.name or not expiry.isascii() or not expiry.isdigit() or len(expiry) > 12:
         return False
-    ours = (
-        signature(upload.account, upload.public_id, int(expiry), key) for key in secret_keys.newest_first()
-    )
+    ours = (signature(upload.account, upload.public_id, int(expiry), key) for key in crypto.signing_keys())
     is_ours = any(hmac.compare_digest(one.encode(), given.encode()) for one in ours)
     return is_ours and int(expiry) > timezone.now().timestamp()

@@ -31,21 +31,20 @@ from predictions.lifecycle.claims import (
     take_back,
     unclaim,
 )
-from predictions.lifecycle.ending import (
-    FREE,
+from predictions.lifecycle.completion import (
     cancel,
     expire,
     fail,
     fail_running,
     fail_waiting,
     forget,
-    free,
     remove_data,
     succeed,
     turn_webhook_off,
 )
-from predictions.lifecycle.growing import due as due_to_show
-from predictions.lifecycle.growing import show
+from predictions.lifecycle.incremental_outputs import due as due_to_show
+from predictions.lifecycle.incremental_outputs import show
+from predictions.lifecycle.messages import FREE, free
 from predictions.lifecycle.progress import (
     Look,
     begin_finished,

@@ -14,17 +14,25 @@ from django.db import connection, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from accounts import database_retry
-from accounts.clock import Now
-from accounts.due_rows import PART_S, DueRows
-from accounts.prepared import Prepared, PreparedValues
-from predictions.clock import COLLECT_LEASE, COLLECT_PATIENCE, MAX_COLLECTS, MAX_STARTS, START_LEASE, after
-from predictions.delivery import webhooks
-from predictions.lifecycle import compiled, ending, strays
+from core.clock import Now, after
+from core.db import retry
+from core.db.due_rows import PART_S, DueRows
+from core.db.prepared import Prepared, PreparedValues
+from core.jobs import wakeups
+from predictions.dispatch import fair_share
+from predictions.execution import task_queue
+from predictions.lifecycle import completion, messages, strays, updates
+from predictions.lifecycle.leases import (
+    COLLECT_LEASE,
+    COLLECT_PATIENCE,
+    MAX_COLLECTS,
+    MAX_STARTS,
+    START_LEASE,
+)
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job
-from predictions.running import dispatch, hints, queue
+from predictions.webhooks import outbox
 
 STRAY_LEASE = 10.0
 _CLAIMED = Prepared[Prediction](
@@ -60,9 +68,9 @@ def claim_starts(most: int = 16, *, closed: Collection[str] = ()) -> list[Claime
     """
     claims: dict[int, str] = {}
     with _maybe_claimed(claims), transaction.atomic():
-        for choice in dispatch.choose(most, closed=closed):
+        for choice in fair_share.choose(most, closed=closed):
             claims[choice.prediction_id] = token = secrets.token_hex(16)
-            compiled.CLAIM_START.run(pk=choice.prediction_id, claim=token, provider=choice.provider)
+            updates.CLAIM_START.run(pk=choice.prediction_id, claim=token, provider=choice.provider)
     return _read(claims, Phase.CLAIMED)
 
 
@@ -85,9 +93,9 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
             revision=F("revision") + 1,
         )
         if changed:
-            hints.give_on_commit(hints.LOOKS)
+            wakeups.send_on_commit(wakeups.LOOKS)
         if changed and prediction.started_at is None:
-            webhooks.owe(prediction.pk, "start")
+            outbox.enqueue(prediction.pk, "start")
     if changed == 1:
         prediction.phase = Phase.RUNNING
     return changed == 1
@@ -128,7 +136,7 @@ def _back(prediction: Prediction, claim: str, seconds: float, **values: Any) -> 
             **values,
         )
         if changed and seconds <= 0:
-            queue.wake("start")
+            task_queue.wake("start")
     return changed == 1
 
 
@@ -142,13 +150,13 @@ def note_late_job(prediction: Prediction, job: Job) -> bool:
             pk=prediction.pk, phase=Phase.ENDED, run=prediction.run, provider=prediction.provider, job_id=""
         ).update(job_id=job.id, job_instance=job.instance, upstream_open=True, lease_until=None)
         if late:
-            queue.wake("cancel")
+            task_queue.wake("cancel")
     return late == 1
 
 
 def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
     """So many seconds more for a worker that first fetches what the work needs. False where the claim is lost."""
-    longer = compiled.renewed(Phase.CLAIMED.value, START_LEASE + seconds)
+    longer = updates.renewed(Phase.CLAIMED.value, START_LEASE + seconds)
     with transaction.atomic(savepoint=False):
         return longer.run(pk=prediction.pk, claim=claim) == 1
 
@@ -165,14 +173,14 @@ def claim_results(most: int = 1) -> list[Claimed]:
             if len(claims) == most:
                 break
             token = secrets.token_hex(16)
-            if compiled.CLAIM_RESULT.run(pk=pk, claim=token):
+            if updates.CLAIM_RESULT.run(pk=pk, claim=token):
                 claims[pk] = token
     return _read(claims, Phase.COLLECTING)
 
 
 def renew(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
     """So many seconds more for a worker that is still fetching. False where the claim is no longer the row's."""
-    longer = compiled.renewed(Phase.COLLECTING.value, COLLECT_LEASE + seconds)
+    longer = updates.renewed(Phase.COLLECTING.value, COLLECT_LEASE + seconds)
     with transaction.atomic(savepoint=False):
         return longer.run(pk=prediction.pk, claim=claim) == 1
 
@@ -186,8 +194,8 @@ def collect_later(
     its last. False where the result has been there for `COLLECT_PATIENCE` already, or where the claim is no longer the
     row's.
     """
-    logs = ending.with_note(prediction.logs, note)
-    says_more = bool(note) and not prediction.logs.endswith(ending.with_note("", note))
+    logs = messages.with_note(prediction.logs, note)
+    says_more = bool(note) and not prediction.logs.endswith(messages.with_note("", note))
     values: dict[str, Any] = {"logs": logs, "revision": F("revision") + 1} if says_more else {}
     with transaction.atomic():
         changed = Prediction.objects.filter(
@@ -202,7 +210,7 @@ def collect_later(
             **values,
         )
         if changed and says_more:
-            webhooks.owe(prediction.pk, "logs")
+            outbox.enqueue(prediction.pk, "logs")
     return changed == 1
 
 
@@ -242,13 +250,13 @@ def stray_closed(prediction: Prediction) -> None:
 
 def anybody_waits() -> bool:
     """Whether anything waits to be started, now or later."""
-    return bool(compiled.ANY_WAITING.all())
+    return bool(updates.ANY_WAITING.all())
 
 
 def wake_waiting() -> None:
     """A slot may be free: wake the workers where anybody waits."""
     if anybody_waits():
-        queue.wake("start")
+        task_queue.wake("start")
 
 
 def take_back(seconds: float = PART_S) -> int:
@@ -281,8 +289,8 @@ def _take_start_back(prediction: Prediction) -> None:
     doubt = strays.doubt(prediction)
     hopeless = doubt == strays.Doubt.STRAY
     if hopeless or prediction.start_attempts >= MAX_STARTS:
-        error = ending.ANSWER_LOST if hopeless else ending.QUARANTINED
-        if ending.fail(prediction.pk, error, claim=prediction.claim, where=_EXPIRED, closed=hopeless):
+        error = messages.ANSWER_LOST if hopeless else messages.QUARANTINED
+        if completion.fail(prediction.pk, error, claim=prediction.claim, where=_EXPIRED, closed=hopeless):
             strays.note(prediction, "its worker was gone before the answer came")
         return
     unsent: dict[str, Any] = {"provider": ""} if doubt == strays.Doubt.NEVER_SENT else {}
@@ -291,7 +299,7 @@ def _take_start_back(prediction: Prediction) -> None:
 
 def _take_result_back(prediction: Prediction) -> None:
     if prediction.collect_attempts >= MAX_COLLECTS:
-        ending.fail(prediction.pk, ending.QUARANTINED, claim=prediction.claim, where=_EXPIRED)
+        completion.fail(prediction.pk, messages.QUARANTINED, claim=prediction.claim, where=_EXPIRED)
     else:
         _take_back(prediction, Phase.RESULT)
 
@@ -302,13 +310,13 @@ def _take_back(prediction: Prediction, to: Phase, **values: Any) -> None:
             _EXPIRED, pk=prediction.pk, claim=prediction.claim, phase=prediction.phase
         ).update(phase=to, upstream_open=False, claim="", lease_until=None, **values)
         if changed:
-            queue.wake("start" if to == Phase.WAITING else "collect")
+            task_queue.wake("start" if to == Phase.WAITING else "collect")
 
 
 def _give_one_up(row: tuple[int]) -> None:
     prediction = Prediction.objects.get(pk=row[0])
     same = strays.overdue() & Q(provider=prediction.provider, run=prediction.run)
-    if ending.fail(prediction.pk, ending.ANSWER_LOST, where=same, closed=True):
+    if completion.fail(prediction.pk, messages.ANSWER_LOST, where=same, closed=True):
         strays.note(prediction, "it could not be asked for again")
 
 
@@ -334,8 +342,8 @@ def _maybe_claimed(claims: dict[int, str]) -> Iterator[None]:
     """A connection that breaks at the commit leaves open whether these claims stand: reading them afterwards tells."""
     try:
         yield
-    except database_retry.AWAY as error:
-        if not claims or not database_retry.is_away(error):
+    except retry.AWAY as error:
+        if not claims or not retry.is_away(error):
             raise
         connection.close()
 
@@ -344,7 +352,7 @@ def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:
     def read() -> list[Prediction | None]:
         return [_CLAIMED.first(pk=pk, phase=phase.value) for pk in sorted(claims)]
 
-    rows = database_retry.run(read)
+    rows = retry.run(read)
     return [Claimed(row, claims[row.pk]) for row in rows if row is not None and row.claim == claims[row.pk]]
 
 

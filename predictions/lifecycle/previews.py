@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.db.models import F
+from django.utils.http import urlencode
 
-from accounts.clock import Now
-from predictions.lifecycle import compiled
-from predictions.models import Preview
+from core.clock import Now
+from predictions.lifecycle import updates
+from predictions.models import Prediction, Preview
 
 MAX_BYTES = 64 * 1024
 """A provider that sends more than this is not believed; what it sent is dropped."""
@@ -30,4 +31,29 @@ def keep(prediction_id: int, look: bytes) -> None:
 
 def drop(prediction_id: int) -> None:
     """Forget it. Inside the transaction that ends the prediction."""
-    compiled.FORGET_PREVIEW.run(pk=prediction_id)
+    updates.FORGET_PREVIEW.run(pk=prediction_id)
+
+
+KEY = "key"
+"""The parameter that carries the prediction's stream token, for clients that have nothing else."""
+
+
+def number_of(prediction_id: int) -> int | None:
+    """The number of the newest look, which grows; None where there is none (not yet, or not any more)."""
+    return Preview.objects.filter(prediction_id=prediction_id).values_list("number", flat=True).first()
+
+
+def numbers_of(prediction_ids: list[int]) -> dict[int, int]:
+    """The same for several, by prediction."""
+    rows = (
+        Preview.objects.filter(prediction_id__in=prediction_ids) if prediction_ids else Preview.objects.none()
+    )
+    return dict(rows.values_list("prediction_id", "number"))
+
+
+def path_of(prediction: Prediction, number: int, *, key: bool = False) -> str:
+    """The address of a look, without the origin. `key`: one that opens without a session or token."""
+    given: dict[str, str | int] = {"n": number}
+    if key:
+        given[KEY] = prediction.stream_token
+    return f"/p/{prediction.public_id}/preview?{urlencode(given)}"

@@ -11,15 +11,16 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.clock import Now
-from predictions.clock import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS, after
-from predictions.delivery import webhooks
-from predictions.lifecycle import compiled, ending, growing, previews, strays
+from core.clock import Now, after
+from core.jobs import wakeups
+from predictions.execution import task_queue
+from predictions.lifecycle import completion, incremental_outputs, messages, previews, strays, updates
 from predictions.lifecycle.claims import wake_waiting
+from predictions.lifecycle.leases import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job, OutputRef, Update
-from predictions.running import hints, queue
+from predictions.webhooks import outbox
 
 MAX_LOGS = 1024 * 1024
 _CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
@@ -106,7 +107,7 @@ def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
             public_id=public_id, run=run, phase=Phase.RUNNING, provider__in=provider_names
         ).update(look_at=Now())
         if changed:
-            hints.give_on_commit(hints.LOOKS)
+            wakeups.send_on_commit(wakeups.LOOKS)
     return changed == 1
 
 
@@ -132,7 +133,7 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
     )
     output = _output_so_far(prediction, update.output)
     look = previews.news(prediction.pk, update.preview)
-    files = growing.announced(prediction, update)
+    files = incremental_outputs.announced(prediction, update)
     result = {"files": [_ref_json(ref) for ref in files]} if files else None
     known = (prediction.logs, prediction.progress, prediction.output, prediction.result)
     if (logs, progress, output, result) == known and look is None:
@@ -153,13 +154,13 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
             )
         )
         if changed and files:
-            queue.wake("collect")
+            task_queue.wake("collect")
         if changed and look is not None:
             previews.keep(prediction.pk, look)
         if changed and logs != prediction.logs:
-            webhooks.owe(prediction.pk, "logs")
+            outbox.enqueue(prediction.pk, "logs")
         if changed and output != prediction.output:
-            webhooks.owe(prediction.pk, "output")
+            outbox.enqueue(prediction.pk, "output")
     return changed == 1
 
 
@@ -176,7 +177,7 @@ def store_result(prediction: Prediction, update: Update) -> bool:
             **_result_of(prediction, update),
         )
         if changed:
-            queue.wake("collect")
+            task_queue.wake("collect")
             wake_waiting()
     return changed == 1
 
@@ -190,7 +191,7 @@ def begin_finished(
     leaves the result behind: when its lease ends, others fetch. It may take as long as the files of an upstream last.
     """
     known = _result_of(prediction, update)
-    write = compiled.BEGIN_LEFT if to_be_fetched else compiled.BEGIN_FINISHED
+    write = updates.BEGIN_LEFT if to_be_fetched else updates.BEGIN_FINISHED
     with transaction.atomic(savepoint=False):
         changed = write.run(
             pk=prediction.pk,
@@ -202,9 +203,9 @@ def begin_finished(
         )
         if changed:
             if prediction.started_at is None and prediction.webhook:
-                webhooks.owe(prediction.pk, "start")
+                outbox.enqueue(prediction.pk, "start")
             if to_be_fetched:
-                queue.wake("collect")
+                task_queue.wake("collect")
             wake_waiting()
     # Written a second time, because the answer to the first was lost, it changes no row and is ours all the same.
     begun = (
@@ -259,8 +260,8 @@ def lost(prediction: Prediction, claim: str = "") -> bool:
     if prediction.start_attempts >= MAX_STARTS:
         # Only from where it was seen: meanwhile another watcher may have found its result.
         if claim:
-            return ending.fail(prediction.pk, ending.QUARANTINED, claim=claim)
-        return ending.fail_running(prediction, ending.QUARANTINED)
+            return completion.fail(prediction.pk, messages.QUARANTINED, claim=claim)
+        return completion.fail_running(prediction, messages.QUARANTINED)
     where = _running(prediction) if not claim else Prediction.objects.filter(
         pk=prediction.pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE
     )  # fmt: skip
@@ -279,7 +280,7 @@ def lost(prediction: Prediction, claim: str = "") -> bool:
             revision=F("revision") + 1,
         )
         if changed:
-            queue.wake("start")
+            task_queue.wake("start")
     return bool(changed)
 
 

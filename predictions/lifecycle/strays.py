@@ -11,15 +11,14 @@ import enum
 import structlog
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.clock import Now
-from accounts.due_rows import PART_S, DueRows
-from accounts.prepared import Prepared
-from predictions.clock import after
+from core.clock import Now, after
+from core.db.due_rows import PART_S, DueRows
+from core.db.prepared import Prepared
 from predictions.models import Phase, Prediction, UpstreamRun
 from predictions.providers.base import AnswerLost
 from predictions.providers.registry import UnknownProvider
-from predictions.upstreams import configured, spending
-from predictions.upstreams.names import PREFIX, key_pk
+from predictions.upstreams import configuration, run_records
+from predictions.upstreams.configuration import PREFIX, key_pk
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +75,7 @@ def note(prediction: Prediction, why: str) -> None:
     run = run_of(prediction)
     if run is None or run.outcome not in (*UNANSWERED, UpstreamRun.Outcome.ACCEPTED):
         return
-    spending.lost(run, AnswerLost(f"Possibly still running: {why}."))
+    run_records.lost(run, AnswerLost(f"Possibly still running: {why}."))
     log.error(
         "possible_stray",
         prediction=prediction.public_id,
@@ -100,7 +99,7 @@ def forgotten() -> QuerySet[UpstreamRun]:
 def _close_forgotten(row: tuple[int, str]) -> None:
     run = forgotten().filter(pk=row[0]).first()
     if run is not None:
-        spending.lost(run, AnswerLost("Possibly still running: nobody waits for its answer any more."))
+        run_records.lost(run, AnswerLost("Possibly still running: nobody waits for its answer any more."))
         log.error("possible_stray", prediction=row[1], reason="nobody waits for its answer")
 
 
@@ -123,6 +122,6 @@ def overdue() -> Q:
 
 def _repeats(provider: str) -> bool:
     try:
-        return configured.provider(provider).start_is_idempotent
+        return configuration.provider(provider).start_is_idempotent
     except UnknownProvider:
         return False

@@ -1,4 +1,4 @@
-import accounts.clock
+import core.clock
 import django.core.validators
 import django.db.models.deletion
 import predictions.models.files
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('answered_at', models.DateTimeField(editable=False, null=True, verbose_name='last answer')),
                 ('failed_at', models.DateTimeField(editable=False, null=True, verbose_name='last failure')),
                 ('failure', models.CharField(blank=True, default='', editable=False, max_length=300, verbose_name='what happened')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'classifier',
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ('day', models.DateField(primary_key=True, serialize=False, verbose_name='day')),
                 ('zone', models.CharField(max_length=60, verbose_name='zone')),
                 ('closed', models.BooleanField(default=False, verbose_name='for good')),
-                ('made_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='summed up')),
+                ('made_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='summed up')),
             ],
             options={
                 'verbose_name': 'summed day',
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
             name='QueueLook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=accounts.clock.Now(), db_index=True, verbose_name='when')),
+                ('at', models.DateTimeField(db_default=core.clock.Now(), db_index=True, verbose_name='when')),
                 ('waiting', models.PositiveIntegerField(default=0, verbose_name='waiting')),
                 ('running', models.PositiveIntegerField(default=0, verbose_name='under way')),
                 ('oldest_s', models.PositiveIntegerField(default=0, verbose_name='oldest waits, seconds')),
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('webhook_secret', models.TextField(blank=True, default='', editable=False, help_text='Encrypted; fetched from the service.')),
                 ('day_cap', models.BigIntegerField(blank=True, help_text='micro-credits, UTC; empty: no cap', null=True, verbose_name='most a day')),
                 ('changed', models.PositiveIntegerField(default=1, editable=False, help_text='Grows with each change of settings.')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'upstream',
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=32, verbose_name='kind')),
                 ('instance', models.CharField(max_length=64, verbose_name='instance')),
-                ('at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='last sign')),
+                ('at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='last sign')),
                 ('detail', models.JSONField(blank=True, default=dict, verbose_name='detail')),
             ],
             options={
@@ -180,7 +180,7 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveIntegerField(default=100, verbose_name='place in lists')),
                 ('engine_last_resort', models.BooleanField(default=False, help_text='Let the embedded engine work on it when no upstream that serves it can.', verbose_name='engine as last resort')),
                 ('work_limit', models.PositiveIntegerField(blank=True, help_text="Seconds of work; empty: the server's default.", null=True, verbose_name='time limit')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
             ],
             options={
                 'verbose_name': 'model',
@@ -201,8 +201,8 @@ class Migration(migrations.Migration):
                 ('negative', models.BooleanField(default=False, help_text='Also searches what a picture should not show; mostly that is innocent.', verbose_name='negative prompts too')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
-                ('changed_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='changed')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
+                ('changed_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='changed')),
             ],
             options={
                 'verbose_name': 'prompt rule',
@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
                 ('content_type', models.CharField(blank=True, default='', max_length=100, verbose_name='type')),
                 ('width', models.PositiveIntegerField(null=True, verbose_name='width')),
                 ('height', models.PositiveIntegerField(null=True, verbose_name='height')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
                 ('doomed_at', models.DateTimeField(help_text='Since when nothing owns it; the audit asks whether the sweep came.', null=True, verbose_name='doomed')),
                 ('removal_failures', models.PositiveIntegerField(db_default=0, default=0, help_text='How often the storage did not remove it.', verbose_name='failed removals')),
                 ('removal_due_at', models.DateTimeField(help_text='Put aside until then after a failed removal.', null=True, verbose_name='next removal')),
@@ -243,7 +243,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, default='', max_length=200, verbose_name='reason')),
                 ('case', models.BigIntegerField(blank=True, null=True, verbose_name='case')),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='since')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='since')),
                 ('lifted_at', models.DateTimeField(editable=False, null=True, verbose_name='lifted')),
             ],
             options={
@@ -261,12 +261,12 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField(verbose_name='version of the price')),
                 ('unit', models.CharField(choices=[('output', 'per output file'), ('run', 'per run'), ('second', 'per second of work'), ('megapixel', 'per megapixel of output')], max_length=16, verbose_name='unit')),
                 ('amount', models.BigIntegerField(help_text='micro-credits', verbose_name='amount')),
-                ('rules', models.JSONField(blank=True, default=list, help_text='What values of inputs change, in order; `predictions.pricing` says how they are read.', verbose_name='rules')),
+                ('rules', models.JSONField(blank=True, default=list, help_text='What values of inputs change, in order; `predictions.pricing.calculator` says how they are read.', verbose_name='rules')),
                 ('least', models.BigIntegerField(default=0, help_text='micro-credits for a prediction', verbose_name='at least')),
                 ('most', models.BigIntegerField(blank=True, help_text='micro-credits for a prediction; needed per second and per megapixel, where it is what is held.', null=True, verbose_name='at most')),
                 ('source', models.CharField(blank=True, default='', max_length=300, verbose_name='source')),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='valid from')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='valid from')),
             ],
             options={
                 'verbose_name': 'price',
@@ -306,7 +306,7 @@ class Migration(migrations.Migration):
                 ('upload', models.CharField(blank=True, default='', help_text='The id of what was kept of it.', max_length=26, verbose_name='sent file')),
                 ('look', models.OneToOneField(editable=False, help_text='What a sent file looks like, until a case is opened for it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.storedfile')),
                 ('case_owed', models.BooleanField(default=False, help_text='A moderator is still to be shown it.')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'finding of a rule',
@@ -327,7 +327,7 @@ class Migration(migrations.Migration):
                 ('content_type', models.CharField(max_length=100, verbose_name='type')),
                 ('md5', models.CharField(max_length=32)),
                 ('metadata', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('deleted_at', models.DateTimeField(blank=True, null=True, verbose_name='deleted')),
             ],
@@ -377,7 +377,7 @@ class Migration(migrations.Migration):
                 ('ok_at', models.DateTimeField(editable=False, null=True, verbose_name='last success at')),
                 ('alerted_at', models.DateTimeField(editable=False, null=True, verbose_name='last alert at')),
                 ('heal_untold', models.BooleanField(default=False, editable=False, help_text='Somebody was told that it rests, and not yet that it heals.')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), editable=False, verbose_name='created')),
             ],
             options={
                 'verbose_name': 'key of an upstream',
@@ -440,7 +440,7 @@ class Migration(migrations.Migration):
                 ('cog_version', models.CharField(default='0.9.0', max_length=20)),
                 ('source', models.TextField(blank=True, default='', help_text='Where the schema was read.', verbose_name='source')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
             ],
             options={
                 'verbose_name': 'version',
@@ -489,7 +489,7 @@ class Migration(migrations.Migration):
                 ('filtered', models.PositiveSmallIntegerField(default=0, help_text='Outputs that the filters of this house dropped.', verbose_name='filtered')),
                 ('delivered', models.PositiveIntegerField(help_text='Outputs that it gave; empty while it has not succeeded.', null=True, verbose_name='delivered')),
                 ('data_removed', models.BooleanField(default=False, verbose_name='data removed')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
                 ('started_at', models.DateTimeField(null=True, verbose_name='started')),
                 ('completed_at', models.DateTimeField(null=True, verbose_name='ended')),
                 ('deadline', models.DateTimeField(help_text='As the caller asked by Cancel-After.', null=True, verbose_name='deadline')),
@@ -540,7 +540,7 @@ class Migration(migrations.Migration):
                 ('input', models.JSONField(blank=True, default=dict, help_text='Set in place of whatever the caller sends.', verbose_name='fixed inputs')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('number', models.PositiveIntegerField(default=1, help_text='Grows with each change.', verbose_name='release')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -563,11 +563,11 @@ class Migration(migrations.Migration):
                 ('body', models.TextField(blank=True, default='', help_text='Rendered once, at the first try.', verbose_name='body')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('resent', models.PositiveSmallIntegerField(default=0, help_text='How often somebody asked for it again by hand.', verbose_name='sent again')),
-                ('due_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='due')),
+                ('due_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='due')),
                 ('claim', models.CharField(blank=True, default='', max_length=32)),
                 ('answer_code', models.PositiveSmallIntegerField(null=True, verbose_name='answer')),
                 ('answer_note', models.CharField(blank=True, default='', max_length=300, verbose_name='what happened')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
                 ('delivered_at', models.DateTimeField(null=True, verbose_name='delivered')),
             ],
             options={
@@ -585,7 +585,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField(default=1, help_text='Grows with each look.', verbose_name='number')),
                 ('content_type', models.CharField(default='image/jpeg', max_length=40)),
                 ('data', models.BinaryField()),
-                ('at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
             ],
             options={
                 'verbose_name': 'preview',
@@ -608,7 +608,7 @@ class Migration(migrations.Migration):
                 ('withheld', models.BooleanField(default=False, help_text='Hidden by a moderator: only its owner still gets the file.', verbose_name='withheld')),
                 ('marks', models.JSONField(blank=True, default=dict, help_text='What classifiers and the upstream said of it: labels with scores from 0 to 1.', verbose_name='marks')),
                 ('phash', models.CharField(blank=True, default='', editable=False, help_text='256 bits as hex.', max_length=64, verbose_name='perceptual hash')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='created')),
             ],
             options={
                 'verbose_name': 'output',
@@ -628,7 +628,7 @@ class Migration(migrations.Migration):
                 ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.prediction')),
                 ('instance', models.CharField(help_text='The web process that owes the answer.', max_length=64)),
                 ('lost', models.BooleanField(default=False, help_text='The caller left before its answer was sent.')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now())),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now())),
             ],
             options={
                 'verbose_name': 'unanswered create',
@@ -664,7 +664,7 @@ class Migration(migrations.Migration):
                 ('answered_ms', models.PositiveIntegerField(null=True, verbose_name='milliseconds to their answer')),
                 ('cost', models.BigIntegerField(help_text='micro-credits', null=True, verbose_name='cost')),
                 ('reserved', models.BigIntegerField(default=0, help_text="Of the day's cap, until the cost is known.")),
-                ('sent_at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='sent')),
+                ('sent_at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='sent')),
                 ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
             ],
             options={
@@ -683,7 +683,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=255)),
                 ('body_hash', models.CharField(max_length=64)),
                 ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.prediction')),
-                ('created_at', models.DateTimeField(db_default=accounts.clock.Now())),
+                ('created_at', models.DateTimeField(db_default=core.clock.Now())),
             ],
             options={
                 'verbose_name': 'idempotency key',
@@ -698,7 +698,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tries', to='predictions.delivery')),
                 ('number', models.PositiveSmallIntegerField(help_text='1 is the first.', verbose_name='try')),
-                ('at', models.DateTimeField(db_default=accounts.clock.Now(), verbose_name='when')),
+                ('at', models.DateTimeField(db_default=core.clock.Now(), verbose_name='when')),
                 ('answer_code', models.PositiveSmallIntegerField(null=True, verbose_name='answer')),
                 ('note', models.CharField(blank=True, default='', max_length=300, verbose_name='what happened')),
                 ('took_ms', models.PositiveIntegerField(default=0, verbose_name='milliseconds')),

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
+from core.clock import Now
 
 
 class HostedModel(models.Model):
@@ -129,7 +129,9 @@ class Price(models.Model):
         _("rules"),
         default=list,
         blank=True,
-        help_text=_("What values of inputs change, in order; `predictions.pricing` says how they are read."),
+        help_text=_(
+            "What values of inputs change, in order; `predictions.pricing.calculator` says how they are read."
+        ),
     )
     least = models.BigIntegerField(_("at least"), default=0, help_text=_("micro-credits for a prediction"))
     most = models.BigIntegerField(

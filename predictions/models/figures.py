@@ -7,8 +7,8 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models import Account
+from core.clock import Now
 from predictions.models.catalogue import HostedModel
 
 

@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models import Account, Plan
+from core.clock import Now
 
 
 class Action(models.TextChoices):
@@ -152,7 +152,7 @@ class BlockedPicture(models.Model):
 
 
 class Classifier(models.Model):
-    """Who judges pictures: a service that is called, or Python in this house. Used by `predictions.judging`."""
+    """Who judges pictures: a service that is called, or Python in this house. Used by `predictions.image_safety`."""
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook", _("a service, by its address")

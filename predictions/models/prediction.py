@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
 from accounts.models import Account, ApiToken
+from core.clock import Now
 from predictions.models.catalogue import HostedModel, Price, Version
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -1,7 +1,8 @@
 """Services that can do the work: upstreams, their keys, what each serves at which cost, and what was sent to them.
 
-Keys' states are written by `predictions.upstreams.circuits` alone, secrets by `predictions.upstreams.vault` alone, what
-was spent by `predictions.upstreams.spending` alone. Amounts are micro-credits, as everywhere.
+Keys' states are written by `predictions.upstreams.circuits` alone, secrets by `predictions.upstreams.key_rotation`
+alone, what
+was spent by `predictions.upstreams.run_records` alone. Amounts are micro-credits, as everywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.clock import Now
+from core.clock import Now
 
 
 class Upstream(models.Model):

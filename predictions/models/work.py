@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.clock import Now
+from core.clock import Now
 
 
 def new_message_id() -> str:
@@ -166,7 +166,7 @@ class UnansweredCreate(models.Model):
 class AccountUsage(models.Model):
     """What an account takes up now: bytes that are stored for it, and predictions that have not ended.
 
-    Written by `predictions.room` alone; the audit compares it with the rows that it sums up.
+    Written by `predictions.submit.quotas` alone; the audit compares it with the rows that it sums up.
     """
 
     account = models.OneToOneField(

@@ -7,7 +7,6 @@ A deployment's fixed inputs are searched like the caller's own.
 
 from __future__ import annotations
 
-from predictions.policy.judging import Finding, Verdict, judge, objections
-from predictions.policy.limits import MAX_TEXT
+from predictions.policy.evaluation import MAX_TEXT, Finding, Verdict, judge, objections
 
 __all__ = ["MAX_TEXT", "Finding", "Verdict", "judge", "objections"]

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
-from accounts import tracing
+from core.http import request_ids
+from core.net import http_client
 from engine import fixtures
 from engine.models import PICTURE_INPUTS
-from predictions import http_client
 from predictions.providers.base import (
     AnswerLost,
     Job,
@@ -104,7 +104,7 @@ class EmbeddedEngine:
                 # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
                 content = json.dumps(body).encode()
                 answer = await client.put(
-                    f"/predictions/{order.key}", content=content, headers=tracing.header()
+                    f"/predictions/{order.key}", content=content, headers=request_ids.header()
                 )
         except (http_client.ConnectError, http_client.ConnectTimeout, http_client.PoolTimeout) as error:
             # Nothing was sent: the engine is being restarted, or is not running at all.

@@ -15,9 +15,9 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q
 
-from accounts import amounts
-from accounts.clock import Now
-from accounts.scrubbing import scrub
+from accounts.credits import amounts
+from core.clock import Now
+from core.redaction import scrub
 from predictions.models import Upstream, UpstreamKey
 
 log = structlog.get_logger(__name__)

@@ -18,15 +18,14 @@ from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
-from accounts.clock import Now
-from accounts.prepared import PreparedValues
-from accounts.scrubbing import scrub
-from predictions.clock import after
+from core.clock import Now, after
+from core.db.prepared import PreparedValues
+from core.redaction import scrub
 from predictions.models import UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
-from predictions.upstreams import alerts, configured
-from predictions.upstreams.days import today
-from predictions.upstreams.names import key_pk, provider_name
+from predictions.upstreams import alerts, configuration
+from predictions.upstreams.budget import today
+from predictions.upstreams.configuration import key_pk, provider_name
 
 State = UpstreamKey.State
 
@@ -70,7 +69,7 @@ def unavailable() -> set[str]:
 
 def standing() -> Standing:
     """The state of every key now. Two short queries, and none in a house without upstreams."""
-    if not configured.any_key():
+    if not configuration.any_key():
         return Standing()
     closed_for: set[str] = set()
     half_open: set[str] = set()

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.amounts import NotAnAmount, parse
+from accounts.credits.amounts import NotAnAmount, parse
+from core import crypto
 from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
-from predictions.upstreams import circuits, places, spending, touching, vault
+from predictions.upstreams import allowed_hosts, circuits, invalidation, key_rotation, run_records
 
 LONGEST_SECRET = 1000
 KEY_COLUMNS = ("label", "enabled", "weight", "in_flight_limit", "secret", "hint")
@@ -49,7 +50,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Wish:
+class UpstreamSettings:
     """What an upstream is to be like. What is None stays as it is, or as a new one begins."""
 
     url: str | None = None
@@ -66,7 +67,7 @@ class Wish:
     costs: Mapping[str, Cost] = field(default_factory=dict)
 
 
-def apply(name: str, wish: Wish) -> tuple[Upstream, bool]:
+def apply(name: str, wish: UpstreamSettings) -> tuple[Upstream, bool]:
     """Add the upstream of that name or change it; and whether it is new. Raises BadSetting, with nothing changed."""
     if not _NAME.fullmatch(name):
         raise BadSetting("name", "A name has small letters, digits and hyphens, at most 40.")
@@ -84,12 +85,12 @@ def apply(name: str, wish: Wish) -> tuple[Upstream, bool]:
         _set_keys(upstream, wish.keys)
         _set_routes(upstream, wish, models)
     if upstream.day_cap != cap:
-        spending.uncap(upstream.pk)
-    touching.touch(upstream.pk)
+        run_records.uncap(upstream.pk)
+    invalidation.touch(upstream.pk)
     return upstream, is_new
 
 
-def _made(name: str, wish: Wish) -> Upstream:
+def _made(name: str, wish: UpstreamSettings) -> Upstream:
     if not wish.url:
         raise BadSetting("url", f"There is no upstream {name} yet; its address is needed.")
     if not wish.keys:
@@ -97,7 +98,7 @@ def _made(name: str, wish: Wish) -> Upstream:
     return Upstream(name=name, url=wish.url)
 
 
-def _columns(wish: Wish) -> dict[str, Any]:
+def _columns(wish: UpstreamSettings) -> dict[str, Any]:
     columns = {name: value for name, value in wish.settings.items() if value is not None}
     for name, value in columns.items():
         check_number(name, value)
@@ -113,7 +114,7 @@ def _columns(wish: Wish) -> dict[str, Any]:
 def checked_url(url: str) -> str:
     """The address without a slash at its end. Raises BadSetting."""
     url = url.strip().rstrip("/")
-    reason = places.objection(url) or places.resolved_objection(url)
+    reason = allowed_hosts.objection(url) or allowed_hosts.resolved_objection(url)
     if reason:
         raise BadSetting("url", reason)
     return url
@@ -157,7 +158,7 @@ def put_key(upstream: Upstream, label: str, secret: str) -> UpstreamKey:
 
 def seal(key: UpstreamKey, secret: str) -> None:
     """Put a secret into a row that is about to be saved, encrypted; what was known of the one before is forgotten."""
-    key.secret, key.hint = vault.encrypt(secret), vault.hint(secret)
+    key.secret, key.hint = crypto.encrypt(secret), key_rotation.hint(secret)
     if key.pk:
         circuits.reset(key.pk)
         key.refresh_from_db(fields=circuits.COLUMNS)
@@ -165,8 +166,8 @@ def seal(key: UpstreamKey, secret: str) -> None:
 
 def _is_same(key: UpstreamKey, secret: str) -> bool:
     try:
-        return secrets.compare_digest(vault.decrypt(key.secret), secret)
-    except vault.NoKeyFits:
+        return secrets.compare_digest(crypto.decrypt(key.secret), secret)
+    except crypto.NoKeyFits:
         return False
 
 
@@ -189,7 +190,7 @@ def _models(refs: set[str]) -> dict[str, HostedModel]:
     return found
 
 
-def _set_routes(upstream: Upstream, wish: Wish, models: Mapping[str, HostedModel]) -> None:
+def _set_routes(upstream: Upstream, wish: UpstreamSettings, models: Mapping[str, HostedModel]) -> None:
     if wish.models:
         rows = UpstreamRoute.objects.filter(upstream=upstream)
         rows.exclude(model__in=[models[ref] for ref in wish.models]).update(enabled=False)

@@ -2,8 +2,8 @@
 // Without it every link, form and box works as well.
 
 import "./undo.js";
-import { layOut } from "./rows.js";
-import { Picks } from "./picks.js";
+import { layOut } from "./justified-rows.js";
+import { Picks } from "./selection.js";
 
 const page = document.querySelector("[data-library]");
 const list = page?.querySelector("[data-list]");

@@ -3,9 +3,9 @@
 // Told on document: `darkroom:predictions` and `darkroom:items` ({ids}), `darkroom:balance`, and `darkroom:back` where
 // news may have been missed, so that everything is to be read again.
 
-import { Stream } from "./stream.js";
+import { Stream } from "./event-stream.js";
 
-export { insertQuietly } from "./quiet.js";
+export { insertQuietly } from "./scroll-anchor.js";
 
 const RECENT_MS = 15_000;
 const ASK_EVERY_MS = 20_000;

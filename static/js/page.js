@@ -1,6 +1,6 @@
 // Small behaviour of every page: dialogs, copying, keys, toasts, theme and time zone. Every page works without it.
 
-import "./failed.js";
+import "./request-errors.js";
 
 const root = document.documentElement;
 const quiet = () => localStorage.getItem("keys") === "off";

@@ -1,6 +1,6 @@
 // The contact sheet: what one does with a frame, by mouse, finger and key; and what stands under the dock's buttons.
 
-import { sayFailed } from "./failed.js";
+import { sayFailed } from "./request-errors.js";
 import "./undo.js";
 
 const batches = document.getElementById("batches");

@@ -14,9 +14,11 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import credits, statement, tokens
+from accounts import credits
+from accounts.credits import statement
 from accounts.models import MICRO, ApiToken, LedgerEntry, User
 from accounts.models.tokens import all_scopes
+from accounts.tokens import api_tokens
 from predictions.models import Status, Version
 from tests import factories
 from tests.share import one_of
@@ -111,7 +113,7 @@ def test_a_token_is_shown_once(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     made = client.post("/account/tokens/", {"name": "laptop"})
     plain = re.search(r"dr_[A-Za-z0-9]{40}", made.content.decode())
-    assert plain is not None and tokens.look_up(plain.group())
+    assert plain is not None and api_tokens.look_up(plain.group())
     assert "no-store" in made["Cache-Control"]
     again = client.get("/account/tokens/").content.decode()
     assert "laptop" in again and plain.group() not in again
@@ -123,19 +125,19 @@ def test_a_token_needs_a_name(alice: User, client_of: ClientOf) -> None:
 
 
 def test_a_revoked_token_opens_nothing(alice: User, client_of: ClientOf) -> None:
-    row, plain = tokens.issue(alice, "lost")
+    row, plain = api_tokens.issue(alice, "lost")
     client = client_of(alice)
     assert client.post(f"/account/tokens/{row.pk}/revoke/").status_code == 302
-    assert tokens.look_up(plain) is None
+    assert api_tokens.look_up(plain) is None
     assert client.post(f"/account/tokens/{row.pk}/revoke/").status_code == 302
 
 
 def test_a_stranger_cannot_revoke(alice: User, charlie: User, client_of: ClientOf) -> None:
-    row, plain = tokens.issue(alice, "mine")
+    row, plain = api_tokens.issue(alice, "mine")
     client = client_of(charlie)
     assert client.post(f"/account/tokens/{row.pk}/revoke/").status_code == 404
     assert client.post(f"/account/tokens/{'9' * 30}/revoke/").status_code == 404
-    assert tokens.look_up(plain) is not None
+    assert api_tokens.look_up(plain) is not None
 
 
 def test_a_form_of_another_site_makes_no_token(alice: User) -> None:
@@ -198,7 +200,7 @@ def test_a_name_alone_makes_a_token_that_may_do_everything_but_leave(
 def test_a_bad_limit_is_told_beside_its_field(
     alice: User, client_of: ClientOf, field: str, value: Any
 ) -> None:
-    row, _plain = tokens.issue(alice, "mine")
+    row, _plain = api_tokens.issue(alice, "mine")
     client = client_of(alice)
     for path in one_of(("", f"{row.pk}/"), bool, of=(field, value)):
         page = client.post(f"/account/tokens/{path}", limits(**{field: value}))
@@ -209,7 +211,7 @@ def test_a_bad_limit_is_told_beside_its_field(
 
 
 def test_the_list_shows_what_a_limit_leaves(alice: User, client_of: ClientOf) -> None:
-    row, _plain = tokens.issue(alice, "shop", day_limit=5 * MICRO, scopes=["read"])
+    row, _plain = api_tokens.issue(alice, "shop", day_limit=5 * MICRO, scopes=["read"])
     with transaction.atomic():
         credits.hold(row.account_id, 2 * MICRO, "a", token=row)
     text = client_of(alice).get("/account/tokens/").content.decode()
@@ -218,7 +220,9 @@ def test_the_list_shows_what_a_limit_leaves(alice: User, client_of: ClientOf) ->
 
 def test_a_token_is_changed_and_keeps_what_was_not(alice: User, client_of: ClientOf) -> None:
     ends = timezone.now() + timedelta(days=9, minutes=7)
-    row, plain = tokens.issue(alice, "shop", day_limit=5 * MICRO, networks=["10.0.0.0/8"], expires_at=ends)
+    row, plain = api_tokens.issue(
+        alice, "shop", day_limit=5 * MICRO, networks=["10.0.0.0/8"], expires_at=ends
+    )
     client = client_of(alice)
     shown = client.get(f"/account/tokens/{row.pk}/").context["form"]
     assert (shown["day_limit"].value(), shown["networks"].value()) == ("5", "10.0.0.0/8")
@@ -231,17 +235,17 @@ def test_a_token_is_changed_and_keeps_what_was_not(alice: User, client_of: Clien
     assert (row.name, row.day_limit, row.month_limit, row.networks) == (
         "kiosk", 5 * MICRO, 7 * MICRO, ["10.0.0.0/8"],
     )  # fmt: skip
-    assert row.expires_at == ends and tokens.look_up(plain) is not None
+    assert row.expires_at == ends and api_tokens.look_up(plain) is not None
 
 
 def test_nobody_changes_a_strangers_or_a_revoked_token(
     alice: User, charlie: User, client_of: ClientOf
 ) -> None:
-    row, _plain = tokens.issue(alice, "mine")
+    row, _plain = api_tokens.issue(alice, "mine")
     path = f"/account/tokens/{row.pk}/"
     assert client_of(charlie).get(path).status_code == 404
     assert client_of(charlie).post(path, limits()).status_code == 404
-    tokens.revoke(row)
+    api_tokens.revoke(row)
     assert client_of(alice).post(path, limits()).status_code == 404
 
 
@@ -249,7 +253,7 @@ def test_the_list_of_tokens_asks_as_little_for_many_as_for_one(
     alice: User, client_of: ClientOf, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
     for number in range(30):
-        tokens.issue(alice, f"t{number}", day_limit=MICRO)
+        api_tokens.issue(alice, f"t{number}", day_limit=MICRO)
     client = client_of(alice)
     with django_assert_max_num_queries(8):
         client.get("/account/tokens/")

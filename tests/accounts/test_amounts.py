@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import amounts
+from accounts.credits import amounts
 from accounts.models import MICRO
 
 
@@ -40,12 +40,12 @@ def test_it_reads_back_what_it_wrote(micro: int) -> None:
 
 
 def test_it_shows_amounts_as_a_statement_does() -> None:
-    assert amounts.shown(1_234_567_890_000) == "1,234,567.89"
-    assert amounts.shown(-220_000) == "−0.22"
-    assert amounts.shown_change(5 * MICRO) == "+5.00"
-    assert amounts.shown_change(0) == "0.00"
+    assert amounts.display(1_234_567_890_000) == "1,234,567.89"
+    assert amounts.display(-220_000) == "−0.22"
+    assert amounts.display_change(5 * MICRO) == "+5.00"
+    assert amounts.display_change(0) == "0.00"
 
 
 def test_it_rounds_down_in_the_bar() -> None:
-    assert amounts.shown_short(9_999_999) == "9.9"
-    assert amounts.shown_short(49_980_000) == "49.9"
+    assert amounts.display_short(9_999_999) == "9.9"
+    assert amounts.display_short(49_980_000) == "49.9"

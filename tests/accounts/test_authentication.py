@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import authentication, tokens
 from accounts.models import Account, ApiToken, User
+from accounts.tokens import api_tokens, authentication
 from tests import factories
 
 
@@ -31,17 +31,17 @@ def test_it_takes_nothing_else(alice: User, header: str) -> None:
 
 def test_it_takes_no_forged_revoked_or_expired_token(alice: User) -> None:
     forged = "dr_" + "A" * 40
-    row, revoked = tokens.issue(alice, "revoked")
-    tokens.revoke(row)
-    row, expired = tokens.issue(alice, "expired", expires_at=timezone.now() + timedelta(hours=1))
+    row, revoked = api_tokens.issue(alice, "revoked")
+    api_tokens.revoke(row)
+    row, expired = api_tokens.issue(alice, "expired", expires_at=timezone.now() + timedelta(hours=1))
     ApiToken.objects.filter(pk=row.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     for plain in (forged, revoked, expired):
         assert authentication.authenticate_header_value(f"Bearer {plain}") is None
 
 
 def test_it_says_the_same_for_every_bad_token(client: Client, alice: User) -> None:
-    row, revoked = tokens.issue(alice, "revoked")
-    tokens.revoke(row)
+    row, revoked = api_tokens.issue(alice, "revoked")
+    api_tokens.revoke(row)
     answers = [
         client.get("/api/me", headers={"Authorization": f"Bearer {t}"}) for t in (revoked, "dr_x", "é")
     ]
@@ -68,35 +68,35 @@ def test_it_refuses_a_suspended_account(
 
 
 def test_it_keeps_only_a_digest(alice: User) -> None:
-    row, plain = tokens.issue(alice, "mine")
+    row, plain = api_tokens.issue(alice, "mine")
     row.refresh_from_db()
     assert plain not in str(vars(row))
-    assert row.digest == tokens.digest(plain)
+    assert row.digest == api_tokens.digest(plain)
 
 
 def test_it_notes_the_use_at_most_once_a_minute(
     alice: User, django_assert_num_queries: Callable[[int], object]
 ) -> None:
-    row, plain = tokens.issue(alice, "poller")
-    tokens.look_up(plain)
+    row, plain = api_tokens.issue(alice, "poller")
+    api_tokens.look_up(plain)
     row.refresh_from_db()
     assert row.last_used_at is not None
     with django_assert_num_queries(1):  # type: ignore[attr-defined]
-        tokens.look_up(plain)
+        api_tokens.look_up(plain)
 
 
 def test_it_stops_at_a_hundred_tokens(alice: User) -> None:
-    for number in range(tokens.LIMIT):
-        row, _plain = tokens.issue(alice, f"t{number}")
-    with pytest.raises(tokens.CannotIssue):
-        tokens.issue(alice, "one too many")
-    tokens.revoke(row)
-    assert tokens.issue(alice, "fits again")
+    for number in range(api_tokens.LIMIT):
+        row, _plain = api_tokens.issue(alice, f"t{number}")
+    with pytest.raises(api_tokens.CannotIssue):
+        api_tokens.issue(alice, "one too many")
+    api_tokens.revoke(row)
+    assert api_tokens.issue(alice, "fits again")
 
 
 def test_it_makes_no_token_for_a_suspended_account(alice: User) -> None:
     account = factories.account_of(alice)
     Account.objects.filter(pk=account.pk).update(status=Account.Status.SUSPENDED)
     alice.refresh_from_db()
-    with pytest.raises(tokens.CannotIssue):
-        tokens.issue(alice, "no")
+    with pytest.raises(api_tokens.CannotIssue):
+        api_tokens.issue(alice, "no")

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tokens
 from accounts.models import MICRO, Account, LedgerEntry, User
+from accounts.tokens import api_tokens
 from predictions.models import Version
 from tests import factories
 
@@ -58,7 +58,7 @@ def test_it_says_why_a_grant_cannot_be(charlie: User) -> None:
 
 def test_it_prints_the_token_and_nothing_else(alice: User) -> None:
     printed = run("token", "alice", "--name", "laptop")
-    found = tokens.look_up(printed.removesuffix("\n"))
+    found = api_tokens.look_up(printed.removesuffix("\n"))
     assert found is not None
     assert (found.user, found.name) == (alice, "laptop")
 
@@ -68,7 +68,7 @@ def test_a_token_gets_the_limits_that_it_is_made_with(alice: User, version: Vers
         "token", "alice", "--scope", "read", "--scope", "predict", "--expires", "30d", "--day-limit", "12.5",
         "--total-limit", "100", "--model", version.model.ref, "--network", "10.0.0.1/8", "--in-flight-limit", "2",
     )  # fmt: skip
-    found = tokens.look_up(printed.strip())
+    found = api_tokens.look_up(printed.strip())
     assert found is not None and found.expires_at is not None
     assert (found.scopes, found.networks) == (["read", "predict"], ["10.0.0.0/8"])
     assert found.allowed_models == [version.model.ref]

@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts import credits, signup
+from accounts import credits
 from accounts.models import MICRO, LedgerEntry
+from accounts.registration import welcome_credits
 from tests import factories
 from tests.races import together
 
@@ -67,6 +68,6 @@ def test_holds_settles_and_adjustments_together_still_add_up() -> None:
 
 def test_a_welcome_comes_once_however_often_it_is_said() -> None:
     user = factories.make_user()
-    results = together([partial(signup.welcome, user)] * 6)
+    results = together([partial(welcome_credits.grant_welcome, user)] * 6)
     assert sum(isinstance(result, LedgerEntry) for result in results) == 1
     assert LedgerEntry.objects.filter(account=user.account).count() == 1

@@ -13,11 +13,13 @@ from django.db import connection, transaction
 from django.db.models import Count, Model, QuerySet, Sum
 from django.utils import timezone
 
-from accounts import credits, finding, statements
-from accounts.by_day import by_day
-from accounts.desk_finding import first_since
+from accounts import credits
 from accounts.models import Account, LedgerEntry, User
-from predictions.admin import StatusFilter
+from accounts.staff import people_search
+from core.admin.list_filters import first_since
+from core.db import pipeline
+from core.db.daily_sums import sum_by_day
+from predictions.admin.predictions import StatusFilter
 from predictions.models import Prediction
 from tests import factories
 
@@ -63,7 +65,7 @@ def multiplied(row: Model, *unlike: str, **others: str) -> None:
 
 
 def people(words: str, *, by_address: bool = True) -> set[str]:
-    found = finding.people(words, by_address=by_address)
+    found = people_search.people(words, by_address=by_address)
     return set(User.objects.filter(pk__in=found).values_list("username", flat=True))
 
 
@@ -82,19 +84,19 @@ def test_a_member_is_found_by_a_second_address_too() -> None:
     ann = factories.make_user("ann", email="ann@example.org")
     EmailAddress.objects.create(user=ann, email="other@example.org")
     assert people("Other@") == {"ann"} and people("Other@", by_address=False) == set()
-    assert finding.accounts("other@", by_address=True) == [ann.account_id]
+    assert people_search.accounts("other@", by_address=True) == [ann.account_id]
 
 
 def test_one_of_exactly_that_name_is_found_among_many_that_begin_so() -> None:
     for number in range(5):
         factories.make_user(f"bea{number}")
     bea = factories.make_user("bea")
-    assert bea.pk in finding.people("BEA", by_address=False, most=2)
+    assert bea.pk in people_search.people("BEA", by_address=False, most=2)
 
 
 def test_every_question_for_members_is_a_look_into_an_index(by_indexes: None) -> None:
     factories.make_user("ann")
-    for rows in finding.questions("ann", by_address=True):
+    for rows in people_search.questions("ann", by_address=True):
         plan = rows[:20].explain()
         assert "SCAN" not in plan and "Seq Scan" not in plan, plan
     plan = Account.objects.order_by().filter(name__istartswith="ann").values_list("pk")[:20].explain()
@@ -173,7 +175,7 @@ def test_days_begin_where_the_zone_says(alice: User, name: str) -> None:
         of_day["sum"] += number
         of_day["n"] += 1
     rows = LedgerEntry.objects.not_work().filter(created_at__gte=moments[0], created_at__lte=moments[-1])
-    assert by_day(rows, "created_at", zone, "kind", sum=Sum("balance_delta"), n=Count("pk")) == wanted
+    assert sum_by_day(rows, "created_at", zone, "kind", sum=Sum("balance_delta"), n=Count("pk")) == wanted
 
 
 def test_a_hold_on_a_limited_account_knows_when_it_was_written(alice: User) -> None:
@@ -182,7 +184,7 @@ def test_a_hold_on_a_limited_account_knows_when_it_was_written(alice: User) -> N
     credits.grant(account, 1000)
     with transaction.atomic():
         one = credits.Hold(account.pk, 10, "known")
-        with statements.batch() as together:
+        with pipeline.batch() as together:
             one.send(together)
         one.check()
     assert one._at == LedgerEntry.objects.get(reference="known").created_at

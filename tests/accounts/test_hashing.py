@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
 from django.test import Client, override_settings
 
-from accounts import hashing
+from accounts.auth import passwords
 from accounts.models import User
 from config import settings as house
 from tests.accounts.entrance.forms import WORDS
@@ -18,7 +18,7 @@ REAL = override_settings(PASSWORD_HASHERS=house.PASSWORD_HASHERS)
 
 
 def test_one_more_waits_and_the_next_is_refused() -> None:
-    room, is_waiting, is_in = hashing.Room(1, 1), threading.Event(), threading.Event()
+    room, is_waiting, is_in = passwords.Room(1, 1), threading.Event(), threading.Event()
 
     class Waiting(threading.Semaphore):
         def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
@@ -33,13 +33,13 @@ def test_one_more_waits_and_the_next_is_refused() -> None:
             is_in.set()
 
     thread = threading.Thread(target=enter)
-    refused: list[hashing.Busy] = []
+    refused: list[passwords.Busy] = []
 
     def knock() -> None:
         try:
             with room.enter():
                 pass
-        except hashing.Busy as busy:
+        except passwords.Busy as busy:
             refused.append(busy)
 
     with room.enter():
@@ -54,7 +54,7 @@ def test_one_more_waits_and_the_next_is_refused() -> None:
 
 
 def test_who_is_in_may_enter_again_and_leaves_once() -> None:
-    room = hashing.Room(1, 0)
+    room = passwords.Room(1, 0)
     for _time in range(2):
         with room.enter(), room.enter():
             pass
@@ -70,16 +70,16 @@ def test_every_hash_needs_a_place_and_hashes_stay_djangos_own(monkeypatch: pytes
     made = make_password(WORDS)
     assert made.startswith("pbkdf2_sha256$10$") and check_password(WORDS, made)
     assert made == PBKDF2PasswordHasher().encode(WORDS, made.split("$")[2])
-    monkeypatch.setattr(hashing, "ROOM", hashing.Room(0, 0))
+    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
     for work in (lambda: make_password(WORDS), lambda: check_password(WORDS, made)):
-        with pytest.raises(hashing.Busy):
+        with pytest.raises(passwords.Busy):
             work()
 
 
 @REAL
 @pytest.mark.django_db
 def test_a_sign_up_that_finds_no_place_makes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing, "ROOM", hashing.Room(0, 0))
+    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
     form = {"username": "dora", "email": "dora@example.org", "password1": WORDS, "password2": WORDS}
     answer = Client().post("/accounts/signup/", form)
     assert (answer.status_code, answer["Retry-After"], User.objects.count()) == (503, "5", 0)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from accounts import networks
+from core.net import client_ip, ip_addresses
 
 
 def address(settings: Any, *, proxy: bool, remote: str = "10.0.0.9", forwarded: str | None = None) -> str:
     settings.TRUST_PROXY = proxy
     headers = {"X-Forwarded-For": forwarded} if forwarded is not None else {}
     request = RequestFactory().get("/", REMOTE_ADDR=remote, headers=headers)
-    return str(networks.client_address(request))
+    return str(client_ip.client_address(request))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_behind_a_proxy_only_what_the_proxy_saw_counts(
     ],
 )  # fmt: skip
 def test_a_network_contains_its_own(network: str, inside: str, outside: str) -> None:
-    text = str(networks.parse(network))
-    assert networks.contains([text], ip_address(inside))
-    assert not networks.contains([text], ip_address(outside))
+    text = str(ip_addresses.parse(network))
+    assert ip_addresses.contains([text], ip_address(inside))
+    assert not ip_addresses.contains([text], ip_address(outside))

@@ -7,7 +7,7 @@ from django.core import mail
 from django.test import Client, RequestFactory, override_settings
 
 from accounts.models import User
-from accounts.origin import own_origin
+from core.http.public_origin import own_origin
 from gallery.models import Item
 from tests.gallery.pictures import picture_item
 

@@ -8,9 +8,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from accounts.clock import Now
 from accounts.models import User
-from accounts.prepared_writes import PreparedWrite
+from core.clock import Now
+from core.db.prepared_writes import PreparedWrite
 from predictions.models import Prediction, Preview
 from tests import factories
 

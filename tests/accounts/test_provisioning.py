@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from accounts.models import Account, Membership, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 from tests import factories
 from tests.races import together
 

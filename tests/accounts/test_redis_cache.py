@@ -10,10 +10,11 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts import outages, redis_cache, throttle
+from accounts.auth import attempt_limits
+from core.cache import outages, redis_fallback
 from tests import redis
 
-BACKEND = "accounts.redis_cache.FallbackRedisCache"
+BACKEND = "core.cache.redis_fallback.FallbackRedisCache"
 
 
 @pytest.fixture
@@ -21,9 +22,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What is logged of outages, in order."""
     found: list[str] = []
     monkeypatch.setattr(outages.log, "error", lambda event, **_fields: found.append(event))
-    redis_cache.outage.forget()
+    redis_fallback.outage.forget()
     yield found
-    redis_cache.outage.forget()
+    redis_fallback.outage.forget()
 
 
 @pytest.fixture
@@ -68,11 +69,11 @@ def test_without_redis_values_are_kept_in_this_process_and_one_line_says_so(
 
 @pytest.mark.django_db
 def test_guesses_are_counted_while_redis_is_away(cache: Any) -> None:
-    limits = [throttle.Limit("mia", 3, 60)]
+    limits = [attempt_limits.Limit("mia", 3, 60)]
     for _time in range(3):
-        throttle.take("test", limits)
-    with pytest.raises(throttle.TooMany):
-        throttle.take("test", limits)
+        attempt_limits.take("test", limits)
+    with pytest.raises(attempt_limits.TooMany):
+        attempt_limits.take("test", limits)
 
 
 @pytest.mark.django_db

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core import mail
 from django.test import Client, override_settings
 
-from accounts import first_admin, signup
 from accounts.models import MICRO, LedgerEntry, Membership, User
+from accounts.registration import welcome_credits
+from accounts.staff import first_admin
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def test_a_new_member_has_an_account_and_the_welcome_credits(client: Client) -> 
 
 def test_the_welcome_is_given_once(client: Client) -> None:
     user = sign_up(client)
-    assert signup.welcome(user) is None
+    assert welcome_credits.grant_welcome(user) is None
     assert factories.account_of(user).balance == settings.WELCOME_CREDITS * MICRO
 
 

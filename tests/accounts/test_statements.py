@@ -8,10 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import statements
 from accounts.models import LedgerEntry, User
-from accounts.statements import PreparedInsert, Statement
-from predictions.clock import after
+from core.clock import after
+from core.db import pipeline
+from core.db.pipeline import PreparedInsert, Statement
 from predictions.models import Prediction, Version
 from tests import factories
 
@@ -25,7 +25,7 @@ def entry(user: User, reference: str, **more: object) -> LedgerEntry:
 
 
 def send(*all_of_them: Statement) -> None:
-    with transaction.atomic(), statements.batch() as together:
+    with transaction.atomic(), pipeline.batch() as together:
         for one in all_of_them:
             together.send(one)
 
@@ -81,7 +81,7 @@ def test_what_one_statement_breaks_undoes_all(alice: User) -> None:
 
 
 def test_a_reader_that_raises_undoes_all(alice: User) -> None:
-    def refuse(rows: statements.Rows) -> None:
+    def refuse(rows: pipeline.Rows) -> None:
         raise ValueError(len(rows))
 
     found = "SELECT 1 UNION SELECT 2"
@@ -91,5 +91,5 @@ def test_a_reader_that_raises_undoes_all(alice: User) -> None:
 
 
 def test_a_batch_outside_of_a_transaction_is_refused() -> None:
-    with pytest.raises(RuntimeError), statements.batch():
+    with pytest.raises(RuntimeError), pipeline.batch():
         pass

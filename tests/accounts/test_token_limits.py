@@ -11,8 +11,11 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import audit, credits, spending, tokens
+from accounts import credits
+from accounts.audit import checks
+from accounts.credits import spending_periods
 from accounts.models import MICRO, ApiToken, LedgerEntry, TokenSpending, User
+from accounts.tokens import api_tokens
 from tests import factories
 from tests.races import together
 from tests.share import short_or_whole
@@ -22,7 +25,7 @@ LIMITS = ("day", "month", "total")
 
 @pytest.fixture
 def token(alice: User) -> ApiToken:
-    return tokens.issue(alice, "limited")[0]
+    return api_tokens.issue(alice, "limited")[0]
 
 
 def limit(token: ApiToken, **limits: int) -> None:
@@ -46,7 +49,7 @@ def spent(token: ApiToken) -> dict[str, int]:
 
 
 def breaches() -> list[str]:
-    return [str(breach) for breach in audit.breaches()]
+    return [str(breach) for breach in checks.breaches()]
 
 
 @pytest.fixture
@@ -85,8 +88,12 @@ def test_it_names_the_narrowest_limit_and_its_end(token: ApiToken) -> None:
 
 def test_a_limit_in_all_never_ends() -> None:
     at = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
-    assert spending.ends_at("total", at) is None
-    assert spending.ends_at("month", at) == datetime(2027, 1, 1, tzinfo=UTC) == spending.ends_at("day", at)
+    assert spending_periods.ends_at("total", at) is None
+    assert (
+        spending_periods.ends_at("month", at)
+        == datetime(2027, 1, 1, tzinfo=UTC)
+        == spending_periods.ends_at("day", at)
+    )
 
 
 def test_what_a_settlement_releases_can_be_spent_again(token: ApiToken) -> None:
@@ -106,7 +113,7 @@ def test_a_limit_of_nothing_lets_only_free_work_through(token: ApiToken) -> None
 
 
 def test_one_token_does_not_use_up_the_limit_of_another(token: ApiToken, alice: User) -> None:
-    other = tokens.issue(alice, "other")[0]
+    other = api_tokens.issue(alice, "other")[0]
     limit(token, day=MICRO)
     limit(other, day=MICRO)
     hold(token, "a")
@@ -197,7 +204,7 @@ def test_the_audit_finds_a_meter_that_is_wrong_and_mends_it(token: ApiToken) -> 
     limit(token, day=5 * MICRO, total=9 * MICRO)
     hold(token, "a", 2 * MICRO)
     TokenSpending.objects.filter(token=token, period="total").update(spent=7)
-    found = list(audit.breaches())
+    found = list(checks.breaches())
     assert [breach.kind for breach in found] == ["token"]
     assert found[0].repair is not None and found[0].repair()
     assert breaches() == [] and spent(token)["total"] == 2 * MICRO
@@ -206,7 +213,7 @@ def test_the_audit_finds_a_meter_that_is_wrong_and_mends_it(token: ApiToken) -> 
 def test_the_audit_finds_a_limit_that_no_hold_would_ask_and_mends_it(token: ApiToken) -> None:
     hold(token, "before", MICRO)
     ApiToken.objects.filter(pk=token.pk).update(total_limit=MICRO)
-    found = list(audit.breaches())
+    found = list(checks.breaches())
     assert [breach.kind for breach in found] == ["token"]
     assert found[0].repair is not None and found[0].repair()
     assert breaches() == []
@@ -223,7 +230,7 @@ def test_a_wrong_meter_does_not_keep_a_prediction_from_ending(token: ApiToken) -
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_parallel_holds_a_limit_for_ten_lets_ten_through() -> None:
-    token = tokens.issue(factories.make_user(credit=1000), "racing")[0]
+    token = api_tokens.issue(factories.make_user(credit=1000), "racing")[0]
     limit(token, day=10 * MICRO, month=10 * MICRO, total=10 * MICRO)
     results: list[Any] = []
     batches, holds = short_or_whole(2, 4), short_or_whole(20, 50)
@@ -239,7 +246,7 @@ def test_of_many_parallel_holds_a_limit_for_ten_lets_ten_through() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_limit_set_among_parallel_holds_and_settlements_counts_them_all() -> None:
-    token = tokens.issue(factories.make_user(credit=1000), "racing")[0]
+    token = api_tokens.issue(factories.make_user(credit=1000), "racing")[0]
     for number in range(10):
         hold(token, f"open-{number}")
     calls: list[Callable[[], Any]] = [partial(hold, token, f"new-{n}") for n in range(12)]

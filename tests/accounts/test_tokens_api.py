@@ -14,9 +14,10 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, ApiToken, TokenSpending, User
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.tokens import api_tokens
 from predictions.models import Version
 from tests import factories
 from tests.share import one_in_each
@@ -28,7 +29,7 @@ class Tokens:
     """Calls `/api/tokens` with a token of these terms."""
 
     def __init__(self, user: User, **terms: Any) -> None:
-        self.row, self.plain = tokens.issue(user, "caller", **terms)
+        self.row, self.plain = api_tokens.issue(user, "caller", **terms)
         self.client = Client()
 
     def call(self, method: str, path: str = "", body: Any = None) -> Any:
@@ -150,14 +151,14 @@ def test_the_list_asks_no_more_for_many_tokens(
     api: Tokens, alice: User, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
     for number in range(20):
-        tokens.issue(alice, f"t{number}", day_limit=MICRO, total_limit=MICRO)
+        api_tokens.issue(alice, f"t{number}", day_limit=MICRO, total_limit=MICRO)
     with django_assert_max_num_queries(4):
         assert len(api.call("GET").json()["results"]) == 21
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_a_strangers_token_is_not_found(charlie: User, alice: User, method: str) -> None:
-    row, _plain = tokens.issue(alice, "mine")
+    row, _plain = api_tokens.issue(alice, "mine")
     answer = Tokens(charlie).call(method, f"/{row.pk}", {"name": "theirs"})
     assert answer.status_code == 404
     row.refresh_from_db()
@@ -165,10 +166,10 @@ def test_a_strangers_token_is_not_found(charlie: User, alice: User, method: str)
 
 
 def test_a_revoked_token_does_not_come_back_by_a_change(api: Tokens, alice: User) -> None:
-    row, plain = tokens.issue(alice, "lost")
-    tokens.revoke(row)
+    row, plain = api_tokens.issue(alice, "lost")
+    api_tokens.revoke(row)
     assert api.call("PATCH", f"/{row.pk}", {"expires_at": later()}).status_code == 422
-    assert tokens.look_up(plain) is None
+    assert api_tokens.look_up(plain) is None
 
 
 LIMITED: dict[str, Any] = {
@@ -231,11 +232,11 @@ def test_a_session_gives_what_its_user_likes(alice: User, client_of: ClientOf) -
 
 
 def test_a_token_makes_sees_and_changes_those_of_its_own_account_alone(alice: User) -> None:
-    own, club = founding.own(alice), founding.found(alice, "club")
-    mine, _plain = tokens.issue(alice, "mine")
-    founding.act_for(alice, club.pk)
+    own, club = management.personal_account_of(alice), management.create(alice, "club")
+    mine, _plain = api_tokens.issue(alice, "mine")
+    management.act_for(alice, club.pk)
     api = Tokens(alice)
-    founding.act_for(alice, own.pk)
+    management.act_for(alice, own.pk)
     made = ApiToken.objects.get(pk=api.make().json()["id"])
     assert made.account == club, "whomever the member acts for at the moment"
     assert [one["name"] for one in api.call("GET").json()["results"]] == ["made", "caller"]
@@ -246,7 +247,7 @@ def test_a_token_makes_sees_and_changes_those_of_its_own_account_alone(alice: Us
 
 
 def test_a_form_of_another_site_changes_nothing(alice: User) -> None:
-    row, _plain = tokens.issue(alice, "mine")
+    row, _plain = api_tokens.issue(alice, "mine")
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice, backend=settings.AUTHENTICATION_BACKENDS[0])
     answer = client.patch(f"/api/tokens/{row.pk}", {"day_limit": 0}, content_type="application/json")

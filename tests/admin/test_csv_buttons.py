@@ -50,7 +50,7 @@ def test_the_file_of_one_account_holds_that_account_alone(desk: Client, alice: U
 def test_long_files_are_whole_and_in_order(
     desk: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accounts.desk_csv._BATCH", 2)
+    monkeypatch.setattr("core.admin.export._BATCH", 2)
     for number in range(5):
         credits.adjust(factories.account_of(alice), MICRO, reason=f"number {number}", actor=None)
     ids = [int(row["id"]) for row in rows_of(desk.get(f"{LEDGER}csv/?kind__exact=adjust"))]

@@ -26,8 +26,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import redeeming, sanctions
-from accounts import staff as levels
+from accounts.billing import redeem_codes
 from accounts.models import (
     MICRO,
     Account,
@@ -45,9 +44,11 @@ from accounts.models import (
     Sanction,
     User,
 )
+from accounts.staff import groups as levels
+from accounts.staff import sanctions
 from gallery.models import Collection, Comment, Evidence, Item, Report, ShareLink
-from gallery.moderation import deciding
-from gallery.social import commenting, reporting
+from gallery.moderation import decisions
+from gallery.social import abuse_reports, discussion
 from predictions.models import (
     BlockedPicture,
     Classifier,
@@ -100,17 +101,17 @@ def suspended(account: Any) -> Account:
 
 
 def hidden(thing: Any) -> Any:
-    deciding.hide_now([thing], factories.make_staff("hider"), "spam")
+    decisions.hide_now([thing], factories.make_staff("hider"), "spam")
     return type(thing).objects.get(pk=thing.pk)
 
 
 def reported(collection: Any) -> Any:
-    reporting.report(collection, reporting.Reporter(factories.make_user()), "hate")
+    abuse_reports.report(collection, abuse_reports.Reporter(factories.make_user()), "hate")
     return collection
 
 
 def a_comment(_newest: Model | None) -> Comment:
-    return commenting.write(Item.objects.get(visibility="public"), another_user(None), "Rude words")
+    return discussion.write(Item.objects.get(visibility="public"), another_user(None), "Rude words")
 
 
 def open_report(_newest: Model) -> Report:
@@ -137,7 +138,7 @@ def with_second_factor(_newest: Model) -> User:
 
 
 def unused_batch(_newest: Model) -> CodeBatch:
-    return redeeming.make(name="walked", credits=MICRO, count=2, by=None)[0]
+    return redeem_codes.make(name="walked", credits=MICRO, count=2, by=None)[0]
 
 
 def unused_code(_newest: Model) -> RedeemCode | None:

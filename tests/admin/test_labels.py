@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.functional import Promise
 
-from accounts import redeeming
+from accounts.billing import redeem_codes
 from accounts.models import MICRO, Account, Invitation, LedgerEntry, Purchase, Sanction, SignIn, User
 from gallery.models import Collection, Item
 from predictions.models import StoredFile, UpstreamKey
@@ -74,7 +74,7 @@ def test_the_page_of_a_row_says_its_state_in_words_as_the_list_does(
             reference="a" * 20, account=factories.account_of(alice), user=alice, credits=MICRO, price=500,
             currency="eur", provider="stripe", status=Purchase.Status.EXPIRED, owed=500,
         ),
-        "codebatch": redeeming.make(name="spring", credits=MICRO, count=1, uses=1, by=staff)[0],
+        "codebatch": redeem_codes.make(name="spring", credits=MICRO, count=1, uses=1, by=staff)[0],
         "invitation": Invitation.objects.create(digest="d"),
         "signin": SignIn.objects.create(user=alice, succeeded=True),
     }  # fmt: skip

@@ -11,10 +11,10 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from accounts import desk_finding
-from accounts import staff as levels
-from accounts.desk import Recorded
 from accounts.models import Notice, User
+from accounts.staff import groups as levels
+from accounts.staff import list_search
+from core.admin.model_admins import RecordedAdmin
 from gallery.models import ShareLink
 from tests import factories
 from tests.share import one_in, one_of
@@ -91,7 +91,7 @@ def test_every_list_is_asked_by_what_it_offers_alone(staff: User, client_of: Cli
             for name in spec.expected_parameters():
                 assert panels[model].lookup_allowed(str(name), "1", request), (model, name)
     for model, panel in panels.items():
-        assert isinstance(panel, Recorded), model
+        assert isinstance(panel, RecordedAdmin), model
         offered = {str(one[0] if isinstance(one, list | tuple) else one) for one in panel.list_filter}
         hidden = [one.name for one in model._meta.fields if one.name not in offered]
         open_ones = [name for name in hidden if panel.lookup_allowed(f"{name}__startswith", "a", request)]
@@ -133,7 +133,7 @@ def test_a_list_says_that_words_are_looked_for_in_its_newest_rows_alone(
         return len(answer.context["cl"].result_list), "in the newest" in answer.content.decode()
 
     assert page("lighthouse") == (2, False)
-    monkeypatch.setattr(desk_finding, "NEWEST", 1)
+    monkeypatch.setattr(list_search, "NEWEST", 1)
     assert page("lighthouse") == (1, True)
     assert page(old.public_id)[0] == 1
     assert page("") == (2, False)

@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from accounts import tokens
 from accounts.models import MICRO, ApiToken, AuditEntry, User
+from accounts.tokens import api_tokens
 from gallery.models import Item, ShareLink
 from predictions.models import Prediction, Status
 from tests import factories
@@ -137,7 +137,7 @@ def test_a_user_is_added_with_an_account(desk: Client) -> None:
 def test_a_token_is_revoked(desk: Client, alice: User) -> None:
     plain = factories.make_token(alice)
     act(desk, ApiToken, "revoke", ApiToken.objects.get())
-    assert tokens.look_up(plain) is None
+    assert api_tokens.look_up(plain) is None
     assert LogEntry.objects.get().get_change_message() == "Revoked."
 
 

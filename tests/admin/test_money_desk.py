@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from accounts import sanctions
 from accounts.models import MICRO, Account, AuditEntry, LedgerEntry, Notice, User
+from accounts.staff import sanctions
 from tests import factories
 from tests.share import one_in
 

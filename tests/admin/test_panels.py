@@ -21,7 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import credits, sanctions, tokens
+from accounts import credits
 from accounts.models import (
     MICRO,
     Account,
@@ -52,6 +52,8 @@ from accounts.models import (
     TokenSpending,
     User,
 )
+from accounts.staff import sanctions
+from accounts.tokens import api_tokens
 from gallery.models import (
     AccountDeed,
     Case,
@@ -73,8 +75,8 @@ from gallery.models import (
     ShareLink,
     Tag,
 )
-from gallery.moderation import removing
-from predictions import judging
+from gallery.moderation.effects import takedown
+from predictions import image_safety
 from predictions.models import (
     AccountUsage,
     Beat,
@@ -104,7 +106,7 @@ from predictions.models import (
     UsageDay,
     Version,
 )
-from predictions.upstreams import spending
+from predictions.upstreams import run_records
 from tests import factories
 from tests.accounts.money.rows import make_money
 from tests.share import one_in
@@ -133,7 +135,7 @@ def address(model: Any, page: str = "changelist", *args: Any) -> str:
 def fill(name: str) -> Item:
     """One more row of every model."""
     user = factories.make_user(name)
-    tokens.issue(user, "test", day_limit=MICRO)
+    api_tokens.issue(user, "test", day_limit=MICRO)
     Account.objects.filter(pk=user.account_id).update(plan=Plan.objects.create(name=name))
     credits.limit_account(factories.account_of(user), day=None, month=1000 * MICRO)
     AuditMark.objects.create(name=name, upto=1)
@@ -157,7 +159,7 @@ def fill(name: str) -> Item:
     Deployment.objects.create(owner="house", name=name, version=failed.version, input={"width": 512})
     upstream = rows.make_upstream(name)
     rows.make_route(upstream, failed.model, cost=MICRO)
-    spending.reserve(failed, upstream.keys.get().provider_name)
+    run_records.reserve(failed, upstream.keys.get().provider_name)
     make_sanctioned(user)
     make_rules(user)
     make_entrance(user)
@@ -192,14 +194,14 @@ def make_rules(user: User) -> None:
         user=user,
         excerpt="axolotl",
     )
-    judging.block(hashlib.sha256(user.username.encode()).hexdigest(), reason="Not ours to show", by=user)
+    image_safety.block(hashlib.sha256(user.username.encode()).hexdigest(), reason="Not ours to show", by=user)
     Classifier.objects.create(name=user.username, kind="webhook", target="https://judge.example/")
 
 
 def make_sanctioned(user: User) -> None:
     """A warning, on record, and a picture that was removed."""
     sanctions.warn(user, None, "Be kind.")
-    removing.remove(factories.make_item(user), None, "Not ours to show")
+    takedown.remove(factories.make_item(user), None, "Not ours to show")
 
 
 def make_goings(user: User) -> None:
@@ -435,7 +437,9 @@ def test_a_plan_is_made_and_given_to_an_account(desk: Client, alice: User) -> No
 
 
 def test_a_tokens_limits_are_shown_and_its_digest_is_not(desk: Client, alice: User) -> None:
-    row, plain = tokens.issue(alice, "shop", day_limit=7 * MICRO, networks=["10.0.0.0/8"], scopes=["read"])
+    row, plain = api_tokens.issue(
+        alice, "shop", day_limit=7 * MICRO, networks=["10.0.0.0/8"], scopes=["read"]
+    )
     page = desk.get(address(ApiToken, "change", row.pk)).content.decode()
     assert "7.00" in page and "10.0.0.0/8" in page
     assert row.digest not in page and plain not in page

@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from accounts.models import MICRO, AuditEntry, User
 from predictions.models import HostedModel, Prediction, Price, Status, Version
-from predictions.prices import editing
-from predictions.prices.preview import NEWEST, preview
-from predictions.upstreams import spending
-from predictions.upstreams.names import provider_name
+from predictions.pricing import revisions
+from predictions.pricing.simulation import NEWEST, preview
+from predictions.upstreams import run_records
+from predictions.upstreams.configuration import provider_name
 from tests import factories, fakes
 from tests.share import one_in
 from tests.upstreams import rows
@@ -78,7 +78,7 @@ def test_saved_is_only_what_was_looked_at(desk: Client) -> None:
 def test_what_was_looked_at_beside_another_price_is_looked_at_again(desk: Client, staff: User) -> None:
     model = factories.make_version().model
     page = desk.post(ADD, form(model, credits="2"))
-    editing.add(model, staff, unit="output", amount=3 * MICRO, rules=[], least=0, most=None, source="")
+    revisions.add(model, staff, unit="output", amount=3 * MICRO, rules=[], least=0, most=None, source="")
     late = desk.post(ADD, form(model, credits="2", seen=seen(page)))
     assert late.status_code == 200
     assert model.prices.latest("number").amount == 3 * MICRO
@@ -136,7 +136,7 @@ def test_a_moderator_without_the_right_adds_none(db: None, client_of: Any) -> No
 
 def test_the_form_begins_with_the_present_price(desk: Client) -> None:
     model = factories.make_version().model
-    editing.add(
+    revisions.add(
         model,
         None,
         unit="run",
@@ -170,9 +170,9 @@ def test_the_preview_says_what_past_requests_would_have_cost(alice: User, versio
     rows.make_route(upstream, version.model, cost=MICRO)
     small, large = made(alice, version, 512), made(alice, version, 2048)
     factories.make_prediction(alice, version, status=Status.FAILED)
-    run = spending.reserve(large, upstream.keys.get().provider_name)
+    run = run_records.reserve(large, upstream.keys.get().provider_name)
     assert run is not None
-    spending.ended(run, "succeeded", metrics={}, delivered=1, error="")
+    run_records.ended(run, "succeeded", metrics={}, delivered=1, error="")
     proposed = Price(
         model=version.model,
         number=0,
@@ -220,7 +220,7 @@ def test_megapixels_and_seconds_are_those_of_then(alice: User, version: Version)
 def test_it_looks_at_the_newest_alone_in_a_few_queries(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:
-    monkeypatch.setattr("predictions.prices.preview.NEWEST", 3)
+    monkeypatch.setattr("predictions.pricing.simulation.NEWEST", 3)
     for width in (100, 200, 300, 400):
         made(alice, version, width)
     proposed = Price(
@@ -247,7 +247,9 @@ def test_the_desk_shows_the_preview_and_the_history(desk: Client, alice: User, v
 
 def test_a_prediction_keeps_the_price_that_it_was_asked_for_with(alice: User, version: Version) -> None:
     before = made(alice, version, 512)
-    editing.add(version.model, None, unit="output", amount=9 * MICRO, rules=[], least=0, most=None, source="")
+    revisions.add(
+        version.model, None, unit="output", amount=9 * MICRO, rules=[], least=0, most=None, source=""
+    )
     before.refresh_from_db()
     assert (before.price.number, before.charge) == (1, MICRO)
     assert made(alice, version, 512).price.number == 2
@@ -273,8 +275,8 @@ def test_a_price_by_the_second_needs_a_least_where_nobody_may_say_how_long_it_to
         page.context["form"].errors["least"]
     )
     values = {"unit": "second", "amount": 10, "rules": [], "least": 0, "most": MICRO, "source": ""}
-    with pytest.raises(editing.NeedsLeast):
-        editing.add(version.model, staff, **values)
+    with pytest.raises(revisions.NeedsLeast):
+        revisions.add(version.model, staff, **values)
     assert save(desk, version.model, **by_second(least="0.05")).status_code == 302
     assert save(desk, version.model, unit="run", credits="0.5").status_code == 302
 

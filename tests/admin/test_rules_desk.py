@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEntry, User
-from predictions import judging
+from core import crypto
+from predictions import image_safety
 from predictions.models import BlockedPicture, Classifier, PromptRule
-from predictions.policy import rules, trying
-from predictions.upstreams import vault
+from predictions.policy import dry_runs, prompt_rules
 from tests import factories
 from tests.predictions.judging.service import Service
 from tests.share import one_in
@@ -91,13 +91,13 @@ def test_trying_a_rule_holds_few_of_the_last_inputs_and_nobody_up(
         factories.make_prediction(
             alice, input={"prompt": "a cat", "image": f"data:image/png;base64,{'A' * size}"}
         )
-    tried = rules.of([PromptRule(name="cats", text="cat")])
+    tried = prompt_rules.compile_rules([PromptRule(name="cats", text="cat")])
     tracemalloc.start()
-    assert trying.past(tried).found == many
+    assert dry_runs.past(tried).found == many
     assert tracemalloc.get_traced_memory()[1] < many * size
     tracemalloc.stop()
-    monkeypatch.setattr(trying, "PATIENCE_S", 0)
-    assert trying.past(tried).of == 1
+    monkeypatch.setattr(dry_runs, "PATIENCE_S", 0)
+    assert dry_runs.past(tried).of == 1
 
 
 def test_a_classifiers_secret_goes_in_and_never_comes_out(desk: Client, settings: Any) -> None:
@@ -108,7 +108,7 @@ def test_a_classifiers_secret_goes_in_and_never_comes_out(desk: Client, settings
     }  # fmt: skip
     page = desk.post(f"{CLASSIFIERS}add/", form, follow=True).content.decode()
     made = Classifier.objects.get()
-    secret = vault.decrypt(made.secret)
+    secret = crypto.decrypt(made.secret)
     assert secret.startswith("whsec_") and page.count(secret) == 1, "shown once, when it was made"
     assert made.limits == {"nsfw": {"drop": 0.9}}
     assert secret not in desk.get(f"{CLASSIFIERS}{made.pk}/change/").content.decode()
@@ -154,13 +154,13 @@ def test_a_classifier_is_tried_with_a_harmless_picture(desk: Client, settings: A
 
 
 def test_a_block_is_lifted_with_a_reason_on_record(desk: Client) -> None:
-    judging.block("0f" * 32, reason="Not ours to show", case=7)
+    image_safety.block("0f" * 32, reason="Not ours to show", case=7)
     row = BlockedPicture.objects.get()
     chosen = {"action": "lift", "_selected_action": [row.pk]}
     desk.post("/admin/predictions/blockedpicture/", chosen)
-    assert judging.is_blocked("0f" * 32), "it asks why first"
+    assert image_safety.is_blocked("0f" * 32), "it asks why first"
     desk.post("/admin/predictions/blockedpicture/", {**chosen, "reason": "A mistake"})
-    assert not judging.is_blocked("0f" * 32)
+    assert not image_safety.is_blocked("0f" * 32)
     entry = AuditEntry.objects.get(action="blocked_picture.lift")
     assert (entry.reason, entry.case) == ("A mistake", 7)
 

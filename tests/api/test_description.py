@@ -14,7 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
 from accounts.models import User
-from config import api
+from config.api import urls
 
 pytestmark = pytest.mark.django_db
 Json = dict[str, Any]
@@ -111,7 +111,7 @@ def test_it_is_made_once_for_each_language_and_form_whoever_asks(
     client_of: Callable[[User], Client],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    api._described.cache_clear()
+    urls._described.cache_clear()
     made: list[str | None] = []
     parse = SchemaGenerator.get_schema
 

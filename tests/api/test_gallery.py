@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import Account, Plan, User
-from accounts.organizations import founding
-from gallery import moderation, sharing, tagging
-from gallery.collections import keeping
+from accounts.organizations import management
+from accounts.tokens import api_tokens
+from core.jobs import scheduler
+from gallery import moderation
+from gallery.collections import curation
+from gallery.items import item_tags, publication
 from gallery.models import Collection, Comment, Item, Report
-from gallery.social import manners
-from predictions.running import chores
+from gallery.social import interaction_limits
 from tests import factories
 from tests.api.conftest import Frontend
 
@@ -27,7 +29,7 @@ def ids(rows: list[dict[str, Any]]) -> list[Any]:
 
 def public(user: User, prompt: str = "a red lighthouse", **said: Any) -> Item:
     item = factories.make_item(user, prompt=prompt)
-    sharing.publish(item, **said)
+    publication.publish(item, **said)
     return item
 
 
@@ -72,7 +74,7 @@ def test_the_gallery_is_read_by_words_tag_author_model_and_week(
 ) -> None:
     fog = public(alice, "fog over the harbour", tags=["sea"])
     cat = public(charlie, "一只橙色的猫在窗边", sensitive=True)
-    chores.all_done()
+    scheduler.all_done()
     assert mine.send("PUT", f"/api/likes/{fog.public_id}").status_code == 204
     for query, items in (
         ({}, [cat, fog]), ({"q": "harbour"}, [fog]), ({"q": "橙色"}, [cat]), ({"tag": "SEA"}, [fog]),
@@ -91,7 +93,7 @@ def test_lists_of_the_gallery_are_not_mixed_and_forged_cursors_are_refused() -> 
 
 def test_a_walk_through_a_search_sees_each_once(alice: User) -> None:
     made = [public(alice, f"harbour {number}").public_id for number in range(5)]
-    chores.all_done()
+    scheduler.all_done()
     found: list[Any] = []
     address: str | None = "/api/gallery?q=harbour&limit=2"
     while address:
@@ -150,9 +152,9 @@ def test_more_likes_and_follows_than_people_give_are_to_wait(
     mine: Frontend, charlie: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     like = f"/api/likes/{public(charlie).public_id}"
-    deeds: dict[manners.Deed, str] = {"like": like, "follow": "/api/follows/charlie"}
+    deeds: dict[interaction_limits.Action, str] = {"like": like, "follow": "/api/follows/charlie"}
     for deed, path in deeds.items():
-        monkeypatch.setitem(manners.A_MINUTE, deed, 1)
+        monkeypatch.setitem(interaction_limits.A_MINUTE, deed, 1)
         assert mine.send("PUT", path).status_code == 204
         refused = mine.send("PUT", path)
         assert (refused.status_code, refused.json()["title"]) == (429, "Too many requests")
@@ -172,10 +174,10 @@ def test_reports_come_from_members_and_visitors_once_each(mine: Frontend, alice:
 
 
 def test_a_collection_is_reported_while_it_is_open(mine: Frontend, charlie: User) -> None:
-    made = keeping.create(charlie, "Harbours")
+    made = curation.create(charlie, "Harbours")
     body = {"collection": made.public_id, "reason": "hate"}
     assert mine.post("/api/reports", body).status_code == 404
-    keeping.show_to(made, "unlisted")
+    curation.show_to(made, "unlisted")
     assert [mine.post("/api/reports", body).status_code for _time in range(2)] == [201, 200]
     assert Report.objects.get().collection == made
     refused = mine.post("/api/reports", {**body, "item": "also"})
@@ -183,8 +185,8 @@ def test_a_collection_is_reported_while_it_is_open(mine: Frontend, charlie: User
 
 
 def test_whoever_keeps_a_hidden_collection_reads_why(mine: Frontend, alice: User) -> None:
-    made = keeping.create(alice, "Harbours")
-    keeping.show_to(made, "public")
+    made = curation.create(alice, "Harbours")
+    curation.show_to(made, "public")
     moderation.hide_collection(made, "Not for here.")
     told = mine.get(f"/api/collections/{made.public_id}").json()
     assert (told["hidden"], told["hidden_reason"], told["url"]) == (True, "Not for here.", None)
@@ -241,8 +243,8 @@ def test_an_organisations_token_does_not_choose_how_long_its_maker_keeps_their_o
     mine: Frontend, alice: User
 ) -> None:
     mine.send("PATCH", "/api/storage", {"keep_days": 90})
-    shared = founding.found(alice, "Studio Nord")
-    theirs = {"Authorization": f"Bearer {tokens.issue(alice, account=shared, name='shop')[1]}"}
+    shared = management.create(alice, "Studio Nord")
+    theirs = {"Authorization": f"Bearer {api_tokens.issue(alice, account=shared, name='shop')[1]}"}
     refused = mine.client.patch("/api/storage", '{"keep_days": 30}', "application/json", headers=theirs)
     assert refused.status_code == 403
     assert mine.client.get("/api/storage", headers=theirs).json()["keep_days"] is None
@@ -321,7 +323,7 @@ def test_longer_lists_cost_no_more_queries(
     mine: Frontend, alice: User, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(6):
-        tagging.write(public(alice).pk, [f"tag {number}", "sea"])
+        item_tags.write(public(alice).pk, [f"tag {number}", "sea"])
         Collection.objects.create(account_id=alice.account_id, user=alice, title=f"{number}")
     for path, most in (("/api/gallery", 4), ("/api/collections", 5), ("/api/gallery?tag=sea", 6)):
         with django_assert_max_num_queries(most):

@@ -9,12 +9,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tokens
 from accounts.models import Account, User
+from accounts.tokens import api_tokens
+from core.jobs import scheduler
 from gallery.models import Item, ShareLink
-from gallery.shares import making
+from gallery.shares import share_links
 from predictions.models import StoredFile
-from predictions.running import chores
 from tests import factories
 from tests.api.conftest import Frontend
 from tests.share import one_of
@@ -53,7 +53,7 @@ def test_filters_leave_what_meets_them(mine: Frontend, alice: User) -> None:
     factories.make_share_link(shared)
     factories.make_share_link(other, withdrawn_at=timezone.now())
     public = factories.make_item(alice, visibility="public", prompt="A Snowy peak")
-    chores.all_done()
+    scheduler.all_done()
     wanted: list[tuple[dict[str, Any], list[Item]]] = [
         ({"shared": "true"}, [shared]), ({"shared": "false"}, [public, other]), ({"visibility": "public"}, [public]),
         ({"q": "snowy"}, [public]), ({"q": "fog"}, [shared]), ({"q": "red barn"}, [other]), ({"q": "100%"}, []),
@@ -160,7 +160,7 @@ def test_a_suspended_account_changes_nothing(alice: User) -> None:
 def test_an_item_has_so_many_links_and_no_more(
     mine: Frontend, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "MAX_OPEN_LINKS", 1)
+    monkeypatch.setattr(share_links, "MAX_OPEN_LINKS", 1)
     path = f"/api/items/{factories.make_item(alice).public_id}/shares"
     assert [mine.post(path, {}).status_code for _number in range(2)] == [201, 409]
 
@@ -208,7 +208,7 @@ def test_a_strangers_item_does_not_exist(
 def test_a_token_that_may_only_read_changes_nothing(
     mine: Frontend, alice: User, method: str, path: str
 ) -> None:
-    token, plain = tokens.issue(alice, "reader")
+    token, plain = api_tokens.issue(alice, "reader")
     token.scopes = ["read"]
     token.save()
     mine.headers = {"Authorization": f"Bearer {plain}"}

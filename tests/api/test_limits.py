@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Membership, Plan, User
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.tokens import api_tokens
 from tests import factories
 from tests.api.conftest import Frontend
 
@@ -81,12 +82,12 @@ def test_what_the_spending_limits_of_the_account_leave_is_told_before_they_refus
 def test_plain_members_are_told_no_limit_of_their_organisation(
     mine: Frontend, alice: User, bob: User
 ) -> None:
-    shared = founding.found(alice, "Studio Nord")
+    shared = management.create(alice, "Studio Nord")
     Membership.objects.create(account=shared, user=bob, role=Membership.Role.MEMBER)
     credits.limit_account(shared, day=MICRO, month=None)
 
     def spending(user: User) -> Any:
-        program = {"Authorization": f"Bearer {tokens.issue(user, account=shared, name='shop')[1]}"}
+        program = {"Authorization": f"Bearer {api_tokens.issue(user, account=shared, name='shop')[1]}"}
         return mine.client.get("/api/me", headers=program).json()["spending"]
 
     assert [one["most"] for one in spending(alice)] == [MICRO]

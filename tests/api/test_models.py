@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Plan, User
-from predictions import availability, catalogue
+from accounts.tokens import api_tokens
+from predictions import availability
+from predictions.catalogue import lookup
 from predictions.models import HostedModel, Price, Version
 from tests import factories
 from tests.api.conftest import Frontend
@@ -38,17 +40,17 @@ def test_a_model_without_price_or_version_cannot_be_served(mine: Frontend) -> No
 
 
 def test_a_walk_sees_the_shipped_models_in_the_operators_order(mine: Frontend) -> None:
-    catalogue.load()
+    lookup.load()
     rows = mine.rows("/api/models", limit=3)
-    assert tuple(row["model"] for row in rows) == catalogue.ORDER
+    assert tuple(row["model"] for row in rows) == lookup.ORDER
 
 
 def test_kind_and_servable_are_filters(mine: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue.load()
+    lookup.load()
     monkeypatch.setattr(availability, "served_refs", lambda: {"stability-ai/sdxl"})
     assert {row["kind"] for row in mine.rows("/api/models", kind="inpainting")} == {"inpainting"}
     assert [row["model"] for row in mine.rows("/api/models", servable="true")] == ["stability-ai/sdxl"]
-    assert len(mine.rows("/api/models", servable="false")) == len(catalogue.ORDER) - 1
+    assert len(mine.rows("/api/models", servable="false")) == len(lookup.ORDER) - 1
 
 
 def test_a_model_without_a_price_is_among_those_that_cannot_be_served(
@@ -69,7 +71,7 @@ def test_a_model_says_whether_the_plan_and_the_token_have_it(
     mine: Frontend, alice: User, version: Version
 ) -> None:
     other = factories.make_version(factories.make_model())
-    limited = tokens.issue(alice, "shop", allowed_models=[other.model.ref])[1]
+    limited = api_tokens.issue(alice, "shop", allowed_models=[other.model.ref])[1]
 
     def permitted(headers: dict[str, str]) -> dict[str, bool]:
         rows = mine.client.get("/api/models", headers=headers).json()["results"]

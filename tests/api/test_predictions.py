@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tokens
 from accounts.models import MICRO, User
+from accounts.tokens import api_tokens
 from predictions.models import Prediction, Preview, Status, Version
 from tests import factories
 from tests.api.conftest import Frontend
@@ -109,7 +109,7 @@ def test_the_live_ones_are_found_by_their_state(mine: Frontend, alice: User) -> 
 
 
 def test_the_predictions_of_one_token_are_found(mine: Frontend, alice: User) -> None:
-    token = tokens.issue(alice, "website")[0]
+    token = api_tokens.issue(alice, "website")[0]
     by_token = factories.make_prediction(alice, token=token)
     factories.make_prediction(alice)
     rows = mine.rows("/api/predictions", token=token.pk)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from accounts.api.fields import BoundedListField, ObjectField, Text
-from accounts.json_body import MAX_OWN_API, MAX_VALUES, MalformedBody, loads
-from config import bodies
+from config.server import request_bodies
+from core.api.serializer_fields import BoundedListField, ObjectField, Text
+from core.http.json_body import MAX_OWN_API, MAX_VALUES, MalformedBody, loads
 from predictions.models import Version
 from tests.api.conftest import Frontend
 
@@ -92,7 +92,7 @@ def test_what_no_honest_client_sends_is_refused_in_words(mine: Frontend, body: b
 
 def test_millions_of_values_are_refused_before_any_of_them_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "accounts.json_body.json.loads", lambda *args, **options: pytest.fail("it was parsed")
+        "core.http.json_body.json.loads", lambda *args, **options: pytest.fail("it was parsed")
     )
     with pytest.raises(MalformedBody, match="values"):
         loads(b"[" + b"{}," * 1_000_000 + b"{}]")
@@ -105,9 +105,9 @@ def test_commas_of_a_long_text_are_no_values() -> None:
 
 @pytest.mark.parametrize("path", ["/api/tokens", "/api/items/bulk", "/api/quotes/", "/api/nowhere"])
 def test_a_body_under_api_is_small(path: str) -> None:
-    assert bodies.limit_for(path) == MAX_OWN_API == 256 * 1024
+    assert request_bodies.limit_for(path) == MAX_OWN_API == 256 * 1024
 
 
 @pytest.mark.parametrize("path", ["/api/quotes", "/api/quotes/batch", "/v1/predictions"])
 def test_a_body_that_may_carry_a_picture_is_not(path: str) -> None:
-    assert bodies.limit_for(path) >= 14 * 1024 * 1024
+    assert request_bodies.limit_for(path) >= 14 * 1024 * 1024

@@ -12,12 +12,12 @@ from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import site, tokens
 from accounts.models import MICRO, LedgerEntry, Site, User
-from gallery.usage import chart
-from predictions import figures
-from predictions.figures import days
+from accounts.site import site_rules
+from accounts.tokens import api_tokens
 from predictions.models import Prediction, Price, Status, Version
+from predictions.usage import daily
+from predictions.usage.account_usage import chart
 from tests import factories
 from tests.api.conftest import Frontend
 
@@ -72,13 +72,13 @@ def test_what_has_not_ended_counts_today_whenever_it_was_made(
 def test_it_counts_on_the_day_on_which_the_page_of_usage_does(
     mine: Frontend, alice: User, version: Version, zone: str
 ) -> None:
-    site.keep(Site(pk=1, billing_zone=zone))
-    present = figures.today()
+    site_rules.keep(Site(pk=1, billing_zone=zone))
+    present = daily.today()
     midnight = datetime.combine(present, time(), ZoneInfo(zone))
     for minutes in (-1, 0, -24 * 60 + 1):
         made(alice, version, (midnight + timedelta(minutes=minutes)).isoformat())
     for day in (present, present - timedelta(days=1)):
-        days.sum_up(day)
+        daily.sum_up(day)
     page = {one.day.isoformat(): one.total for one in chart(alice.account).days}
     answer = mine.get("/api/usage").json()
     assert answer["zone"] == zone
@@ -88,7 +88,7 @@ def test_it_counts_on_the_day_on_which_the_page_of_usage_does(
 
 def test_it_parts_models_and_tokens_the_dearest_first(mine: Frontend, alice: User, version: Version) -> None:
     dear = factories.make_version(factories.make_model(name="dear"), price=9 * MICRO, unit=Price.Unit.RUN)
-    token = tokens.issue(alice, "website")[0]
+    token = api_tokens.issue(alice, "website")[0]
     made(alice, version, "2026-11-03T10:00:00Z", charge=MICRO)
     made(alice, dear, "2026-11-03T10:00:00Z", ceiling=9 * MICRO, token=token)
     usage = mine.get("/api/usage", **NOVEMBER).json()

@@ -12,7 +12,7 @@ from django.test import Client
 from playwright.sync_api import Error
 
 from accounts.models import User
-from gallery.live import watching
+from gallery.live import poller
 from tests.browser.installed import CHROMIUM, FLAGS, chromium
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def window(
         else:
             one.context.close()
     # Their pages asked it for news; its thread must not read while the database is emptied.
-    watching.reset()
+    poller.reset()
 
 
 def _open(browser: Browser, touch: bool, scripts: bool, language: str) -> Page:

@@ -12,18 +12,19 @@ from typing import Any
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts import sanctions, site
 from accounts.models import MICRO, User
-from accounts.notices import telling
-from accounts.organizations import founding
-from gallery import errors, sharing
-from gallery.collections import keeping
+from accounts.notifications import mail_preferences, notices
+from accounts.organizations import management
+from accounts.site import site_rules
+from accounts.staff import sanctions
+from config.middleware import error_pages
+from gallery.collections import curation
+from gallery.items import publication
 from gallery.models import Case, Closure, Export, Item
-from gallery.moderation import appeals, deciding
-from gallery.notices import choices
-from gallery.shares import making
-from gallery.social import commenting, following, liking, reporting
-from predictions import catalogue
+from gallery.moderation import appeals, decisions
+from gallery.shares import share_links
+from gallery.social import abuse_reports, discussion, follows, likes
+from predictions.catalogue import lookup
 from predictions.models import Delivery
 from tests import factories
 from tests.accounts.money.rows import make_money
@@ -199,22 +200,22 @@ def make_scene() -> dict[str, str]:
     alice = factories.make_user(MEMBER, credit=500)
     bob = factories.make_user("bob")
     factories.make_staff(STAFF)
-    version = catalogue.find_version("lucataco/flux-schnell-lora")
+    version = lookup.find_version("lucataco/flux-schnell-lora")
     items = [_item(alice, version, number) for number in range(len(SHAPES))]
     trashed = _item(alice, version, len(SHAPES))
     Item.objects.filter(pk=trashed.pk).update(trashed_at=timezone.now())
     for item in items[2:]:
-        sharing.publish(item, title="Fog", tags=["lighthouse"])
+        publication.publish(item, title="Fog", tags=["lighthouse"])
     published = items[2]
-    liking.toggle(published, bob)
-    following.toggle(alice, bob)
-    comment = commenting.write(published, bob, "So quiet.")
-    sharing.publish(_item(bob, version, 3), title="By the sea", tags=["sea"])
-    kept = keeping.create(alice, "Lighthouses")
-    keeping.add(kept, items, alice)
-    keeping.show_to(kept, "public")
-    ended = making.share(items[0], alice)
-    making.withdraw(ended)
+    likes.toggle(published, bob)
+    follows.toggle(alice, bob)
+    comment = discussion.write(published, bob, "So quiet.")
+    publication.publish(_item(bob, version, 3), title="By the sea", tags=["sea"])
+    kept = curation.create(alice, "Lighthouses")
+    curation.add(kept, items, alice)
+    curation.show_to(kept, "public")
+    ended = share_links.share(items[0], alice)
+    share_links.withdraw(ended)
     waiting = factories.make_prediction(alice, version)
     # One word that is longer than a line.
     failed = factories.make_prediction(alice, version, status="failed", error="W" * 150)
@@ -222,14 +223,14 @@ def make_scene() -> dict[str, str]:
         account=failed.account, prediction=failed, event="completed", state="given_up", body="{}", attempts=1
     )
     factories.make_token(alice)
-    site.change(gifts=True)
+    site_rules.change(gifts=True)
     make_money(alice)
     boss = User.objects.get(username=STAFF)
-    reporting.report(published, reporting.Reporter(bob), "copied", "It is mine.")
-    [hidden] = deciding.hide_now([items[1]], boss, "copied work")
+    abuse_reports.report(published, abuse_reports.Reporter(bob), "copied", "It is mine.")
+    [hidden] = decisions.hide_now([items[1]], boss, "copied work")
     appeals.make(hidden, alice, "I painted it myself.")
     warning = sanctions.warn(alice, boss, "copied work", case=hidden.pk)
-    telling.tell(alice, "credits.granted", link="/account/", amount_micro=5 * MICRO, reason="For the show")
+    notices.notify(alice, "credits.granted", link="/account/", amount_micro=5 * MICRO, reason="For the show")
     assert alice.account is not None
     Export.objects.create(user=alice, account=alice.account, state="failed")
     gone = Closure.objects.create(
@@ -237,8 +238,8 @@ def make_scene() -> dict[str, str]:
         receipt={"pictures": 12, "ledger_rows_kept": 40},
     )  # fmt: skip
     return {
-        "organization": str(founding.found(alice, "Studio Nord").pk),
-        "stop": choices.stop_token(alice.pk, "credits.granted"),
+        "organization": str(management.create(alice, "Studio Nord").pk),
+        "stop": mail_preferences.stop_token(alice.pk, "credits.granted"),
         "receipt": gone.reference,
         "case": str(Case.objects.get(item=published).pk),
         "decision": str(hidden.pk),
@@ -249,9 +250,9 @@ def make_scene() -> dict[str, str]:
         "prediction": waiting.public_id,
         "comment": str(comment.pk),
         "collection": kept.public_id,
-        "shared": making.share(items[0], alice, show_prompt=True).token,
-        "shared_collection": making.share(kept, alice).token,
-        "locked": making.share(items[0], alice, password=PASSWORD).token,
+        "shared": share_links.share(items[0], alice, show_prompt=True).token,
+        "shared_collection": share_links.share(kept, alice).token,
+        "locked": share_links.share(items[0], alice, password=PASSWORD).token,
         "ended": ended.token,
         "tag": "lighthouse",
         "username": alice.username,
@@ -283,7 +284,7 @@ def show(window: Window, place: Place, scene: dict[str, str]) -> int:
     path = place.path.format(**scene)
     made_up = path.startswith("/errors/")
     if made_up:
-        answer = errors.error_page(RequestFactory().get(path), place.status, retry_after=12)
+        answer = error_pages.error_page(RequestFactory().get(path), place.status, retry_after=12)
         window.page.route(
             f"**{path}",
             lambda route: route.fulfill(

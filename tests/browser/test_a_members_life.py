@@ -13,13 +13,15 @@ import pytest
 from django.core import mail
 from django.test import override_settings
 
-from accounts import audit, redeeming, site
-from accounts.entrance import invitations
+from accounts.audit import checks
+from accounts.billing import redeem_codes
 from accounts.models import MICRO, User
-from gallery.leaving import closing, exporting
+from accounts.notifications import mail_queue
+from accounts.registration import invitations
+from accounts.site import site_rules
+from core.clock import after
 from gallery.models import Closure
-from gallery.notices import mailing
-from predictions.clock import after
+from gallery.privacy import closure, exports
 from predictions.models import Prediction
 from tests import factories
 from tests.accounts.entrance.forms import totp
@@ -39,7 +41,7 @@ def confirm(page: Any) -> None:
 
 @override_settings(ACCOUNT_EMAIL_VERIFICATION="mandatory", MFA_ALLOW_UNVERIFIED_EMAIL=False)
 def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -> None:
-    site.change(registration="invite", closing_days=14)
+    site_rules.change(registration="invite", closing_days=14)
     boss = factories.make_staff()
     _row, path = invitations.make(boss)
     member = window()
@@ -93,7 +95,7 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     member.open("/account/export/")
     page.click("main form .primary")
     page.wait_for_selector(".toast")
-    assert exporting.make_next()
+    assert exports.make_next()
     page.reload()
     with page.expect_download() as arrives:
         page.click(".export-list a")
@@ -115,12 +117,12 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     page.goto("about:blank")
     Closure.objects.update(due_at=after(-1))
     for _turn in range(40):
-        closing.step()
+        closure.run_once()
     wish = Closure.objects.get()
     assert wish.finished_at is not None
-    mailing.forget_rest()
+    mail_queue.forget_rest()
     mail.outbox.clear()
-    while mailing.step():
+    while mail_queue.run_once():
         pass
     letter = next(one for one in mail.outbox if "deleted" in one.subject)
     receipt = re.search(r"/account/receipt/[\w-]+/", str(letter.body))
@@ -130,11 +132,11 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     member.open("/library/")
     assert "/accounts/login/" in page.url
     assert not User.objects.filter(username="mei").exists()
-    assert not list(audit.breaches(quick=False))
+    assert not list(checks.breaches(quick=False))
     assert member.complaints == []
 
 
 def redeeming_code(boss: User) -> str:
     """A fresh code that is worth twenty credits."""
-    _batch, codes = redeeming.make(name="for the first pictures", credits=20 * MICRO, count=1, by=boss)
+    _batch, codes = redeem_codes.make(name="for the first pictures", credits=20 * MICRO, count=1, by=boss)
     return str(codes[0])

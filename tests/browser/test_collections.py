@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gallery.collections import keeping
+from gallery.collections import curation
 from gallery.models import Collection, CollectionItem
 from tests import factories
 from tests.browser.conftest import Window, until
@@ -46,8 +46,8 @@ def drag(page: Any, what: int, to: int) -> None:
 def test_a_collection_is_arranged_shared_with_a_password_and_withdrawn(window: Open) -> None:
     alice = factories.make_user("alice", credit=10)
     items = [picture_item(alice, title=name, seed=number) for number, name in enumerate("ABCD")]
-    collection = keeping.create(alice, "Letters")
-    keeping.add(collection, items, alice)
+    collection = curation.create(alice, "Letters")
+    curation.add(collection, items, alice)
     own = window()
     own.sign_in("alice")
     page = own.open(f"/library/collections/{collection.public_id}/?arrange=1")

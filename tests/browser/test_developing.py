@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from accounts.models import User
-from predictions import catalogue, lifecycle
+from predictions import lifecycle
+from predictions.catalogue import lookup
+from predictions.execution import retries
 from predictions.models import Phase, Prediction, Status
 from predictions.providers.base import Update
-from predictions.running import retries
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
@@ -50,8 +51,8 @@ HTMLImageElement.prototype.decode = async function () {
 @pytest.fixture
 def running(alice: User) -> Prediction:
     """Alice's prediction, at the provider, with a first look at it."""
-    catalogue.load()
-    version = catalogue.find_version("stability-ai/sdxl")
+    lookup.load()
+    version = lookup.find_version("stability-ai/sdxl")
     assert version is not None
     made = factories.make_prediction(
         alice, version, status=Status.PROCESSING, phase=Phase.RUNNING, input={"prompt": "a lake"}

@@ -12,7 +12,8 @@ import pytest
 from engine.animation.mp4_writer import VideoWriter
 from engine.images.encoder import Label
 from gallery.models import Item, ShareLink
-from predictions import catalogue, lifecycle
+from predictions import lifecycle
+from predictions.catalogue import lookup
 from predictions.files import media
 from predictions.models import Phase, Prediction, Status
 from tests import factories
@@ -87,7 +88,7 @@ def test_from_signing_up_to_a_link_that_is_withdrawn(window: Open) -> None:
 
 def test_progress_comes_by_itself(window: Open) -> None:
     alice = factories.make_user("alice", credit=50)
-    version = catalogue.find_version("lucataco/flux-dev-lora")
+    version = lookup.find_version("lucataco/flux-dev-lora")
     prediction = factories.make_prediction(alice, version)
     member = window()
     member.sign_in("alice")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from config.serving import LeanHandler
+from config.server.asgi_handler import LeanHandler
 from gallery.library import trash
-from gallery.live import watching
+from gallery.live import poller
 from gallery.models import Item
-from predictions import catalogue
+from predictions.catalogue import lookup
 from predictions.models import Phase, Prediction, Status
-from predictions.running import holding, waiting
+from predictions.waiting import held_response, waiters
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_developing import show
@@ -36,7 +36,7 @@ NOTE = """() => {
 def streaming(window: Open, settings: Any) -> Iterator[Open]:
     """As `window`, against the server that people run, which can hold streams."""
     settings.WHITENOISE_USE_FINDERS = True
-    watching.reset()
+    poller.reset()
     handler = LeanHandler(threads=4)
     with Served(handler) as served:
 
@@ -47,14 +47,14 @@ def streaming(window: Open, settings: Any) -> Iterator[Open]:
 
         yield open_window
     handler.threads.close()
-    holding.set_runner(None)
-    waiting.reset()
-    watching.reset()
+    held_response.set_runner(None)
+    waiters.reset()
+    poller.reset()
 
 
 def begun(user: User, prompt: str) -> Prediction:
     """A prediction at the provider, as another device would have asked for it."""
-    version = catalogue.find_version("stability-ai/sdxl")
+    version = lookup.find_version("stability-ai/sdxl")
     assert version is not None
     made = factories.make_prediction(
         user, version, status=Status.PROCESSING, phase=Phase.RUNNING, input={"prompt": prompt}
@@ -73,13 +73,13 @@ def eventually(page: Any, true: Callable[[], bool]) -> None:
 
 
 def one_stream() -> bool:
-    return watching.reader().streams == 1
+    return poller.reader().streams == 1
 
 
 def test_what_is_made_elsewhere_appears_and_develops_and_nothing_else_is_touched(
     streaming: Open, alice: User
 ) -> None:
-    catalogue.load()
+    lookup.load()
     finish(begun(alice, "an old picture"))
     device = streaming(motion=True)
     device.sign_in("alice")
@@ -167,7 +167,7 @@ def test_many_tabs_hold_one_stream_and_another_takes_it_over(streaming: Open, al
 def test_a_lost_connection_is_said_and_what_happened_meanwhile_is_read(
     streaming: Open, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalogue.load()
+    lookup.load()
     device = streaming()
     device.sign_in("alice")
     made = begun(alice, "a lake")
@@ -180,7 +180,7 @@ def test_a_lost_connection_is_said_and_what_happened_meanwhile_is_read(
     finish(made)
     elsewhere = begun(alice, "from elsewhere")
     # The server, too, forgets all about the page.
-    monkeypatch.setattr(watching, "LINGER_S", -1.0)
+    monkeypatch.setattr(poller, "LINGER_S", -1.0)
     until(page, "document.querySelector('.batch .tray') !== null")
     device.context.set_offline(False)
 
@@ -228,7 +228,7 @@ def test_something_new_is_put_in_without_moving_what_is_read(streaming: Open, al
 
 
 def test_the_sheet_stays_where_it_is_read_when_something_comes(streaming: Open, alice: User) -> None:
-    catalogue.load()
+    lookup.load()
     for number in range(4):
         finish(begun(alice, f"picture {number}"))
     device = streaming()

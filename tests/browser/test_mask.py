@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
-from config.middleware import PagePolicyMiddleware
+from config.middleware.response_headers import PagePolicyMiddleware
 from tests.browser.conftest import until
 
 pytestmark = pytest.mark.browser

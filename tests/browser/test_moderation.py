@@ -8,9 +8,9 @@ import pytest
 
 from accounts.models import User
 from gallery.models import Case, Item
-from gallery.moderation import deciding
-from gallery.social import reporting
-from gallery.social.reporting import Reporter
+from gallery.moderation import decisions
+from gallery.social import abuse_reports
+from gallery.social.abuse_reports import Reporter
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.gallery.moderation.conftest import make_moderator
@@ -43,7 +43,7 @@ def reported(people: dict[str, User], many: int, reason: str = "copied") -> list
     found = []
     for number in range(many):
         item = picture_item(people["alice"], f"picture {number}", visibility="public", seed=number)
-        reporting.report(item, Reporter(people["jonas"]), reason, "It is mine.")
+        abuse_reports.report(item, Reporter(people["jonas"]), reason, "It is mine.")
         found.append(Case.objects.get(item=item))
     return found
 
@@ -171,7 +171,7 @@ def test_the_second_moderator_sees_who_was_first(window: Windows, people: dict[s
     [case] = reported(people, 1)
     desk = enter(window, "bea")
     shown(desk.page, case)
-    deciding.decide(case.pk, people["ada"], deciding.Verdict("allow"))
+    decisions.decide(case.pk, people["ada"], decisions.Verdict("allow"))
     desk.page.keyboard.press("h")
     desk.page.wait_for_selector("text=Already decided by Ada: allowed.")
     assert Item.objects.public().count() == 1

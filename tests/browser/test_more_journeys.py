@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from accounts.models import User
-from gallery import sharing
+from core.jobs import scheduler
+from gallery.items import publication
 from gallery.models import Item, ShareLink
 from predictions.files import media
 from predictions.models import Prediction, StoredFile, Upload
-from predictions.running import chores
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
@@ -76,8 +76,8 @@ def harbour(transactional_db: None) -> Item:
     alice = factories.make_user("alice", credit=50)
     found = picture_item(alice, "清晨雾中的港口，木船和灯塔", seed=2)
     for item, title in ((found, "雾港"), (picture_item(alice, "雪山下的湖泊", seed=3), "湖")):
-        sharing.publish(item, title=title)
-    chores.all_done()
+        publication.publish(item, title=title)
+    scheduler.all_done()
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.organizations import founding
+from accounts.organizations import management
 from tests import factories
 from tests.browser.conftest import Window
 
@@ -16,8 +16,8 @@ Open = Callable[..., Window]
 
 def test_a_long_name_of_an_organisation_widens_no_page(window: Open) -> None:
     alice = factories.make_user("alice")
-    made = founding.found(alice, "x" * founding.LONGEST_NAME)
-    founding.act_for(alice, made.pk)
+    made = management.create(alice, "x" * management.LONGEST_NAME)
+    management.act_for(alice, made.pk)
     member = window(width=390)
     member.sign_in("alice")
     for path in ("/account/organizations/", f"/account/organizations/{made.pk}/", "/account/tokens/"):

@@ -25,10 +25,12 @@ DEPLOYMENT = ("house", "small-pictures")
 _ARRANGE = """
 import json
 from django.db import transaction
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, Account, Plan, User
-from accounts.provisioning import ensure_account
-from predictions import lifecycle, submit
+from accounts.personal_accounts import ensure_account
+from predictions import lifecycle
+from predictions.submit import acceptance, work_request
 from predictions.models import Deployment, Version
 
 # As an operator does in the panel.
@@ -45,16 +47,16 @@ assert Account.objects.filter(pk=account.pk).update(plan=plan) == 1
 # More predictions than a page holds, canceled before anybody works at them.
 user = User.objects.get(username="conformance-funded")
 version = Version.objects.select_related("model").get(pk={text!r})
-wish = submit.Request(
+wish = work_request.Request(
     account=user.account, user=user, version=version, input={{"prompt": "one of many"}},
     origin="http://testserver", mount="/v1",
 )
 many = []
 for _number in range({number}):
     with transaction.atomic():
-        many.append(submit.accept(wish).public_id)
+        many.append(acceptance.accept(wish).public_id)
         lifecycle.cancel(many[-1])
-print(json.dumps({{"narrow": tokens.issue(narrow, "test")[1], "many": many}}))
+print(json.dumps({{"narrow": api_tokens.issue(narrow, "test")[1], "many": many}}))
 """
 
 

@@ -121,12 +121,12 @@ def start_web(tmp_path: Path) -> Iterator[StartWeb]:
 
 
 TOKEN_OF_A_MEMBER = """
-from accounts import tokens
+from accounts.tokens import api_tokens
 from accounts.models import User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 user, made = User.objects.get_or_create(username="mia", defaults={"email": "mia@localhost.localdomain"})
 ensure_account(user)
-answer = tokens.issue(user, "test")[1]
+answer = api_tokens.issue(user, "test")[1]
 """
 
 

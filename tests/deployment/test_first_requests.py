@@ -21,12 +21,12 @@ import json, sys
 import config.asgi
 before = set(sys.modules)
 from django.test import Client
-from accounts import tokens
+from accounts.tokens import api_tokens
 from accounts.models import User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 user = User.objects.create(username="mia", email="mia@localhost.localdomain")
 ensure_account(user)
-headers = {"Authorization": "Bearer " + tokens.issue(user, "test")[1]}
+headers = {"Authorization": "Bearer " + api_tokens.issue(user, "test")[1]}
 before |= set(sys.modules)
 client = Client()
 statuses = [client.get(path, headers=headers).status_code for path in ("/v1/predictions", "/api/me", "/")]

@@ -191,24 +191,26 @@ def _mistakes(web: Asked) -> list[Expected]:
 PEOPLE = """
 from django.conf import settings
 from django.test import Client
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 lea = User.objects.create(username="lea", email="lea@localhost.localdomain")
 credits.grant(ensure_account(lea), 100 * MICRO, reason="test")
 def session(user):
     client = Client()
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
     return client.cookies["sessionid"].value
-answer = [tokens.issue(lea, "test")[1], session(lea), session(User.objects.get(username="admin"))]
+answer = [api_tokens.issue(lea, "test")[1], session(lea), session(User.objects.get(username="admin"))]
 """
 TOKEN = """
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 user = User.objects.get(username="admin")
 credits.grant(ensure_account(user), 1000 * MICRO, reason="test")
-answer = tokens.issue(user, "test")[1]
+answer = api_tokens.issue(user, "test")[1]
 """
 
 

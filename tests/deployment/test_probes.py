@@ -17,9 +17,10 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from accounts import fingerprints
 from accounts.models import SecretFingerprint, Site
-from config import deployment, probes, server
+from accounts.site import secret_fingerprints
+from config.health import probes, readiness
+from config.server import launcher
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ def be_migrated_by_a_newer_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def have_others_secrets(patch: pytest.MonkeyPatch) -> None:
-    fingerprints.renew()
+    secret_fingerprints.renew()
     patch.setattr(settings, "SECRET_KEY", "another one")
 
 
@@ -55,7 +56,7 @@ def have_others_keys(patch: pytest.MonkeyPatch) -> None:
 
 
 def lose_static_files(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(deployment.staticfiles, "are_here", lambda: False)
+    patch.setattr(readiness.staticfiles, "are_here", lambda: False)
 
 
 def have_a_file_for_a_folder(patch: pytest.MonkeyPatch) -> None:
@@ -216,8 +217,8 @@ def test_a_clock_that_is_off_is_told_with_seconds_and_direction(
         def now(cls, tz: Any = None) -> Off:
             return super().now(UTC) + timedelta(minutes=minutes)  # type: ignore[return-value]
 
-    monkeypatch.setattr(deployment, "datetime", Off)
-    words = deployment.clock_difference()
+    monkeypatch.setattr(readiness, "datetime", Off)
+    words = readiness.clock_difference()
     if connection.vendor == "postgresql":
         assert f"180 s {way} the database's" in words or f"179 s {way}" in words
         assert ask()[1]["part"] == "clock"
@@ -227,11 +228,11 @@ def test_a_clock_that_is_off_is_told_with_seconds_and_direction(
 
 def test_a_start_waits_for_both_probes_and_says_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"/readyz": (503, '{"status": "unavailable", "clock": {"ok": false}, "static": {"ok": true}}')}
-    monkeypatch.setattr(server, "_asked", lambda _url, path: said.get(path))
-    assert server._missing("http://x") == "/readyz says that this is down: clock (the lines above say why)"
+    monkeypatch.setattr(launcher, "_asked", lambda _url, path: said.get(path))
+    assert launcher._missing("http://x") == "/readyz says that this is down: clock (the lines above say why)"
     said["/readyz"] = (200, "{}")
-    assert server._missing("http://x") == "the web server does not answer yet"
+    assert launcher._missing("http://x") == "the web server does not answer yet"
     said["/health"] = (503, '{"sweep": {"ok": false}}')
-    assert server._missing("http://x") == "/health says that this is down: sweep (the lines above say why)"
+    assert launcher._missing("http://x") == "/health says that this is down: sweep (the lines above say why)"
     said["/health"] = (200, "{}")
-    assert server._missing("http://x") == ""
+    assert launcher._missing("http://x") == ""

@@ -11,13 +11,14 @@ import pytest
 from django.conf import settings
 from django.test import Client, override_settings
 
-from accounts import tracing
 from accounts.models import User
-from accounts.scrubbing import scrub, scrub_path
-from config import access_log, webserver
+from config.middleware import access_log
+from config.server import web_process
+from core.http import request_ids
+from core.redaction import scrub, scrub_path
+from predictions.execution.provider_calls import Calls
 from predictions.models import Delivery, Prediction, Version
-from predictions.running import posting
-from predictions.running.calls import Calls
+from predictions.webhooks import delivery_loop
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.gallery.surface import routes
@@ -94,7 +95,7 @@ def test_the_address_of_a_line_is_the_one_that_the_proxy_has_seen(lines: list[di
     line, _sent = asked("/hello", lines, x_forwarded_for="6.6.6.6, 203.0.113.7")
 
     assert line is not None and line["address"] == "203.0.113.7"
-    assert not webserver.configuration().proxy_headers
+    assert not web_process.configuration().proxy_headers
 
 
 def test_probes_that_find_all_well_have_no_line(lines: list[dict[str, Any]]) -> None:
@@ -145,19 +146,19 @@ def test_a_call_and_what_is_made_of_its_answer_belong_to_one_request() -> None:
     seen: list[str] = []
 
     async def call() -> str:
-        seen.append(await calls.aside(tracing.current))
-        return tracing.current()
+        seen.append(await calls.aside(request_ids.current))
+        return request_ids.current()
 
     calls = Calls()
     for one in ("first-request", "second-request"):
-        with tracing.bound(one):
-            calls.add(call(), lambda said: seen.append(f"{said} {tracing.current()}"))
+        with request_ids.bound(one):
+            calls.add(call(), lambda said: seen.append(f"{said} {request_ids.current()}"))
     calls.until_done(lambda: None, 1.0)
     calls.close()
     assert sorted(seen) == [
         "first-request", "first-request first-request", "second-request", "second-request second-request",
     ]  # fmt: skip
-    assert tracing.current() == "" and tracing.header() == {}
+    assert request_ids.current() == "" and request_ids.header() == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -168,7 +169,7 @@ def test_a_webhook_bears_the_id(alice: User, version: Version, settings: Any) ->
             alice, version, ceiling=0, webhook=receiver.url, webhook_events=["start"], request_id=ID
         )
         Delivery.objects.create(account=row.account, prediction=row, event="start")
-        posting.work_off()
+        delivery_loop.work_off()
         assert [headers["x-request-id"] for headers, _body in receiver.requests] == [ID]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import psutil
 
-from predictions.fork_server import client
+from core.processes.fork_server import client
 from tests.fork_server import below
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.processes.fork_server import client
 from predictions.files import sandbox_client
-from predictions.fork_server import client
 from tests.engine.service import LONG, SMALL, Service, is_alive, running, wait_for
 from tests.fork_server import Top, below, held, loads, oom_score
 from tests.predictions.test_sandbox import GOOD, endless, has_reader, kept, looked

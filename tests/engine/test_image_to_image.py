@@ -19,16 +19,18 @@ from skimage import data
 
 from core import data_uri
 from engine import painting
-from engine.editing.image_repaint import RepaintRequest, repaint
+from engine.editing.image_repaint import repaint
 from engine.editing.paper_border import has_border
 from engine.editing.persistence_map import persistence
+from engine.editing.prompt_picture import RepaintRequest
+from engine.images.encoder import NAMESPACE
 from engine.painting import styles
 from engine.painting.random_streams import Streams
 from engine.performers import performer
 from engine.protocol.job_output import Refusal
 from tests.engine.measures import Pixels, lab, mean_lab, reduced, ssim
 from tests.engine.service import DEV, SDXL, is_alive, running, wait_for
-from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
+from tests.engine.test_service_encode import EXTENSION, metadata
 from tests.share import one_in, short_or_whole
 
 IMG2IMG = "stability-ai/stable-diffusion-img2img"

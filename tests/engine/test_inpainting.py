@@ -20,6 +20,7 @@ from skimage import data
 from core import data_uri
 from engine import painting as paint
 from engine.editing.fill import fill
+from engine.images.encoder import NAMESPACE
 from engine.inpainting import InpaintRequest, mask_from, masked_repaint, repaint
 from engine.inpainting.stable_diffusion_inpainting import EMPTY
 from engine.performers import performer
@@ -27,7 +28,7 @@ from engine.protocol.job_output import Refusal
 from tests.engine.desks import KeptDesk
 from tests.engine.measures import Pixels, mean_lab
 from tests.engine.service import SDXL, Service
-from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
+from tests.engine.test_service_encode import EXTENSION, metadata
 from tests.share import one_in
 
 Mask = NDArray[np.bool_]

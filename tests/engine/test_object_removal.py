@@ -17,6 +17,7 @@ from skimage import data
 from core import data_uri
 from engine import painting
 from engine.editing.fill import fill, with_its_parts
+from engine.images.encoder import NAMESPACE
 from engine.inpainting import object_removal
 from engine.inpainting.object_removal import NAME, NUMBERS, SIDE, object_mask
 from engine.painting.random_streams import Streams
@@ -25,7 +26,7 @@ from engine.performers import performer
 from engine.protocol.job_output import Refusal
 from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
 from tests.engine.measures import Pixels, mean_lab
-from tests.engine.test_service_encode import EXTENSION, NAMESPACE, metadata
+from tests.engine.test_service_encode import EXTENSION, metadata
 from tests.share import one_of
 
 Mask = NDArray[np.bool_]

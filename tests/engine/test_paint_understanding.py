@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.painting import understand
-from engine.painting.prompt.lexicon import CHINESE, COLOURS, ENGLISH
+from engine.painting.prompt.chinese import CHINESE
+from engine.painting.prompt.english import ENGLISH
+from engine.painting.prompt.lexicon import COLOURS
 
 
 @pytest.mark.parametrize(
@@ -222,8 +224,8 @@ def test_no_word_stands_in_the_list_twice(table: dict[str, str]) -> None:
 
 
 def test_every_subject_of_the_word_list_can_be_drawn() -> None:
-    from engine.painting.subject_placement import SIZES
     from engine.painting.subjects import NAMES
+    from engine.painting.subjects.scene_sizes import SIZES
 
     named = {
         m.partition(":")[2]

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.processes import programs
 from engine.protocol import service_address
 from engine.protocol.service_address import EngineError
 from engine.server import logs
-from predictions.running import life, plain
 from tests.engine.service import ROOT, SECRET, listens, wait_for
 
 HEAVY = ("django", "structlog", "httpx", "numpy", "cv2", "PIL", "torch")
@@ -37,10 +37,10 @@ def place(folder: Path) -> service_address.ServiceAddress:
 
 
 def started(folder: Path, *fds: int, **more: str) -> subprocess.Popen[bytes]:
-    environment = {"PATH": os.environ["PATH"], "DARKROOM_ENGINE_SLOTS": "1", **plain.python_path()}
+    environment = {"PATH": os.environ["PATH"], "DARKROOM_ENGINE_SLOTS": "1", **programs.python_path()}
     environment |= place(folder).environment()
     return subprocess.Popen(
-        plain.command("engine"),
+        programs.python_command("engine"),
         env={**environment, **more},
         pass_fds=fds,
         stderr=subprocess.PIPE,
@@ -64,7 +64,7 @@ def test_it_serves_with_its_settings_in_the_environment_alone_and_ends_when_told
 
 def test_it_gives_signs_of_life_while_nobody_asks_it_anything(folder: Path) -> None:
     reading, writing = os.pipe()
-    with started(folder, writing, **{life.VARIABLE: str(writing)}) as engine:
+    with started(folder, writing, **{programs.LIVENESS_VARIABLE: str(writing)}) as engine:
         os.close(writing)
         for _ in range(2):
             assert select.select([reading], [], [], 60)[0] and os.read(reading, 100)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.images.decoder import MAX_BYTES, MAX_SIDE, NOTE_OF_FRAMES, decode
+from core.image_header import MAX_BYTES
+from engine.images.decoder import MAX_SIDE, NOTE_OF_FRAMES, decode
 from engine.protocol.job_output import Refusal
 
 

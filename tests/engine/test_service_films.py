@@ -13,11 +13,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import MICRO, User
-from predictions import submit
+from predictions import tasks
 from predictions.files import removal
 from predictions.models import Output, Prediction, StoredFile
 from predictions.providers.registry import EngineConfig, embedded_engine
-from predictions.running import tasks
+from predictions.submit import acceptance, work_request
 from tests import factories, fakes
 from tests.engine import films
 from tests.engine.service import SECRET, Service, is_alive, wait_for
@@ -95,7 +95,8 @@ def prediction(
 ) -> Callable[..., Prediction]:
     """A function that has the real engine start on Alice's animation."""
     path = (
-        Path(__file__).parents[2] / "predictions/data/models/andreasjansson__stable-diffusion-animation.json"
+        Path(__file__).parents[2]
+        / "predictions/catalogue/data/models/andreasjansson__stable-diffusion-animation.json"
     )
     published = json.loads(path.read_text())
     fakes.use(monkeypatch, embedded_engine(EngineConfig(str(service.socket), SECRET, 2)))
@@ -105,8 +106,8 @@ def prediction(
     )
 
     def make(given: dict[str, Any]) -> Prediction:
-        request = submit.Request(account=alice.account, user=alice, version=version, input=given)
-        found = submit.accept(request)
+        request = work_request.Request(account=alice.account, user=alice, version=version, input=given)
+        found = acceptance.accept(request)
         tasks.start()
         return found
 

@@ -32,7 +32,7 @@ EVERY_KIND = (
     "watcher", "sweep", "engine", "painters", "painter", "fork-server",
 )  # fmt: skip
 LIVE = ("starting", "processing")
-WAKE_UP = "from predictions.running import queue; answer = queue.package('cancel')"
+WAKE_UP = "from predictions.execution import task_queue; answer = task_queue.package('cancel')"
 """For `House.python`: a signed package, which is good for any number of wake-ups."""
 BODY = {
     "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
@@ -49,15 +49,16 @@ SMALL: dict[str, Any] = {
 }
 """One that is painted at once, for those who care only that it is."""
 MAKE_ACCOUNTS = f"""
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 answer = []
 for number in range({ACCOUNTS}):
     user, _ = User.objects.get_or_create(username=f"member{{number}}")
     account = ensure_account(user)
     credits.grant(account, 1000 * MICRO, reason="faults", reference=f"faults-{{user.pk}}")
-    answer.append(tokens.issue(user, "faults")[1])
+    answer.append(api_tokens.issue(user, "faults")[1])
 """
 
 

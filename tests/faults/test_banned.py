@@ -15,23 +15,24 @@ from tests.share import short_or_whole
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 MANY = short_or_whole(40, 120)
 MAKE = """
-from accounts import credits, tokens
+from accounts import credits
+from accounts.tokens import api_tokens
 from accounts.models import MICRO, User
-from accounts.provisioning import ensure_account
+from accounts.personal_accounts import ensure_account
 user = User.objects.create_user("mallory")
 boss = User.objects.create_superuser("boss")
 credits.grant(ensure_account(user), 1000 * MICRO, reason="faults")
-answer = tokens.issue(user, "faults")[1]
+answer = api_tokens.issue(user, "faults")[1]
 """
 BAN = f"""
-from accounts import sanctions
+from accounts.staff import sanctions
 from accounts.models import User
-from predictions import submit
+from predictions.submit import acceptance, work_request
 from predictions.models import Version
 user = User.objects.get(username="mallory")
 version = Version.objects.select_related("model").get(pk={BODY["version"].partition(":")[2]!r})
-submit.accept_all([
-    submit.Request(
+acceptance.accept_all([
+    work_request.Request(
         account=user.account, user=user, version=version, input={{**{BODY["input"]!r}, "seed": number}},
         webhook="https://hooks.example.org/told", webhook_events=("start", "completed"),
         origin="http://testserver", mount="/v1",

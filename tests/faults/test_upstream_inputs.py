@@ -12,10 +12,10 @@ import pytest
 from django.conf import LazySettings
 
 from accounts.models import User
-from predictions import judging
+from predictions import image_safety
 from predictions.files import phash
-from predictions.judging import sent
-from predictions.upstreams import configured
+from predictions.image_safety import upload_checks
+from predictions.upstreams import configuration
 from tests import factories
 from tests.faults.upstream import World
 from tests.file_server import FileServer
@@ -34,7 +34,7 @@ LARGE = factories.picture() + os.urandom(300_000)
 @pytest.fixture
 def world(alice: User, settings: LazySettings) -> Iterator[World]:
     settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
-    configured.reset()
+    configuration.reset()
     model = painting.models()[REF]
     version = factories.make_version(
         factories.make_model(*REF.split("/")),
@@ -44,7 +44,7 @@ def world(alice: User, settings: LazySettings) -> Iterator[World]:
     )
     with Upstream() as there:
         yield World(there, alice, version)
-    configured.reset()
+    configuration.reset()
 
 
 def given(content: bytes) -> dict[str, Any]:
@@ -127,10 +127,10 @@ BAD, GOOD = as_bytes(scene(1)), as_bytes(scene(2))
 def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
     world: World, strangers: FileServer, path: str
 ) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     world.add(files="auto")
     prediction = world.work(world.ask(image=f"{strangers.url}/{path}"))
-    assert (prediction.status, prediction.error) == ("failed", f"Input image: {sent.REFUSED}")
+    assert (prediction.status, prediction.error) == ("failed", f"Input image: {upload_checks.REFUSED}")
     assert world.there.rows("start") == [] and world.settled(prediction) == (0, 1)
 
 
@@ -138,7 +138,7 @@ def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
 def test_what_was_looked_at_is_what_the_upstream_gets(
     world: World, strangers: FileServer, files: str
 ) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     world.add(files=files)
     prediction = world.work(world.ask(image=f"{strangers.url}/good.png"))
     assert (prediction.status, prediction.error) == ("succeeded", None)
@@ -149,7 +149,7 @@ def test_what_was_looked_at_is_what_the_upstream_gets(
 def test_an_upstream_that_takes_addresses_alone_gets_the_one_that_was_looked_at(
     world: World, strangers: FileServer
 ) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     world.add(files="url")
     prediction = world.work(world.ask(image=f"{strangers.url}/good.png"))
     assert (prediction.status, prediction.error) == ("succeeded", None)
@@ -166,7 +166,7 @@ def test_nothing_is_fetched_first_where_no_picture_is_blocked(world: World, stra
 def test_what_cannot_be_fetched_to_be_looked_at_starts_nothing_and_costs_nothing(
     world: World, strangers: FileServer
 ) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     world.add(files="auto")
     prediction = world.work(world.ask(image=f"{strangers.url}/gone.png"))
     assert (prediction.status, world.settled(prediction)) == ("failed", (0, 1))
@@ -177,7 +177,7 @@ def test_what_cannot_be_fetched_to_be_looked_at_starts_nothing_and_costs_nothing
 
 
 def test_what_is_no_picture_is_left_for_the_upstream_to_fetch(world: World, strangers: FileServer) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     world.add(files="auto")
     world.work(world.ask(image=f"{strangers.url}/film.mp4"))
     assert strangers.asked[0] == "/film.mp4" and read_there(world)[0] == "address"

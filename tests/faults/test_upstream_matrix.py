@@ -13,11 +13,12 @@ from django.conf import LazySettings
 from django.test import Client
 
 from accounts.models import MICRO, User
-from config.logs import ScrubbingFormatter
+from config.log_config import ScrubbingFormatter
 from config.management.commands.audit import all_breaches
-from predictions import lifecycle, standing
+from predictions import lifecycle
+from predictions.api_dialects.common import status_extras
 from predictions.models import Prediction, UpstreamKey, UpstreamRun
-from predictions.upstreams import configured
+from predictions.upstreams import configuration
 from tests import factories
 from tests.faults import upstream_cases
 from tests.faults.upstream import PLANTED, World, assert_unsaid, everything_stored, make_version
@@ -57,7 +58,7 @@ def world(service: Upstream, alice: User, settings: LazySettings) -> Iterator[Wo
     world = World(service, alice, make_version())
     world.begin_anew()
     yield world
-    configured.reset()
+    configuration.reset()
 
 
 def in_prompt(case: Case) -> str:
@@ -124,7 +125,7 @@ def _the_member_sees(case: Case, prediction: Prediction, notice: str | None) -> 
         assert notice == lifecycle.FREE
         assert str(prediction.error).endswith(lifecycle.FREE) != case.verbatim
     if case.end == "succeeded":
-        assert notice == (None if case.paid == prediction.ceiling / MICRO else standing.DELIVERED_ONLY)
+        assert notice == (None if case.paid == prediction.ceiling / MICRO else status_extras.DELIVERED_ONLY)
         assert prediction.outputs.count() == max(case.paid, 1)
         assert prediction.error is None
     else:

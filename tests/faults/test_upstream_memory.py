@@ -19,7 +19,7 @@ MOST_MIB = 512
 ASK = """
 import asyncio, json, sys
 from predictions.providers.base import Order, ProviderError
-from predictions.providers.upstream import UpstreamConfig, UpstreamProvider
+from predictions.providers.replicate import UpstreamConfig, UpstreamProvider
 url, secret, faults = json.loads(sys.argv[1])
 config = UpstreamConfig(
     name="upstream-1", group="loop", url=url, secret=secret, idempotent=False, limit=16, group_limit=16,

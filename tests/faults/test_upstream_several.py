@@ -9,9 +9,9 @@ import pytest
 from django.conf import LazySettings
 
 from accounts.models import User
+from predictions.dispatch import provider_lookup, routing
 from predictions.models import UpstreamKey, UpstreamRun
-from predictions.running import providers, routing
-from predictions.upstreams import configured
+from predictions.upstreams import configuration
 from tests.faults.upstream import World, make_version
 from tests.share import one_in
 from tests.upstream import Upstream
@@ -25,10 +25,10 @@ FIRST, SECOND = "planted-key-of-the-first-upstream-0001", "planted-key-of-the-se
 @pytest.fixture
 def world(alice: User, settings: LazySettings) -> Iterator[World]:
     settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
-    configured.reset()
+    configuration.reset()
     with Upstream() as there:
         yield World(there, alice, make_version())
-    configured.reset()
+    configuration.reset()
 
 
 @pytest.fixture
@@ -69,21 +69,21 @@ def test_what_the_first_refuses_the_second_makes(two: World, fault: str) -> None
     assert (prediction.status, two.settled(prediction)) == ("succeeded", (1, 0))
     assert served_by(two) == [SECOND[-4:]]
     assert two.outcomes(prediction) == ["refused", "succeeded"]
-    assert providers.shown_name(prediction.provider) == "second"
+    assert provider_lookup.shown_name(prediction.provider) == "second"
 
 
 def test_a_dead_first_is_routed_around_and_comes_back_by_itself(two: World) -> None:
     two.rows[0].url = "http://127.0.0.1:9/v1"
     two.rows[0].changed += 1
     two.rows[0].save()
-    configured.reset()
+    configuration.reset()
     for _ in range(4):
         assert two.work(two.ask()).status == "succeeded"
     assert set(served_by(two)) == {SECOND[-4:]}
     two.rows[0].url = two.there.url
     two.rows[0].changed += 1
     two.rows[0].save()
-    configured.reset()
+    configuration.reset()
     two.pass_time()
     assert two.work(two.ask()).status == "succeeded"
     assert served_by(two)[-1] == FIRST[-4:]

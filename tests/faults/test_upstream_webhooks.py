@@ -9,10 +9,11 @@ import pytest
 from django.conf import LazySettings
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.clock import Now
 from accounts.models import User
+from core import crypto
+from core.clock import Now
 from predictions.models import Phase, Prediction
-from predictions.upstreams import configured, vault
+from predictions.upstreams import configuration
 from tests.faults.upstream import World, make_version
 from tests.houses import eventually
 from tests.upstream import Upstream
@@ -36,12 +37,12 @@ def world(alice: User, settings: LazySettings, live_server: LiveServer) -> Itera
     settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
     settings.OUTBOUND_ALLOW = ["127.0.0.1/32"]
     settings.PUBLIC_URL = live_server.url.replace("localhost", "127.0.0.1")
-    configured.reset()
+    configuration.reset()
     with Upstream() as there:
         found = World(there, alice, make_version())
-        found.add(webhooks=True, webhook_secret=vault.encrypt(there.settings.secret))
+        found.add(webhooks=True, webhook_secret=crypto.encrypt(there.settings.secret))
         yield found
-    configured.reset()
+    configuration.reset()
 
 
 def running(world: World, fault: str) -> Prediction:

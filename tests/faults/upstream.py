@@ -15,9 +15,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
-from accounts.clock import Now
 from accounts.models import MICRO, LedgerEntry, User
-from predictions import lifecycle, submit
+from core.clock import Now
+from predictions import lifecycle
 from predictions.models import (
     Phase,
     Prediction,
@@ -28,8 +28,9 @@ from predictions.models import (
 )
 from predictions.models import Upstream as UpstreamRow
 from predictions.models.prediction import ENDED, LIVE
-from predictions.providers.upstream import pace
-from predictions.upstreams import configured
+from predictions.providers.replicate import rate_limiter
+from predictions.submit import acceptance, work_request
+from predictions.upstreams import configuration
 from tests import emptying, factories, fakes
 from tests.upstream import Upstream, painting
 from tests.upstreams.rows import make_upstream
@@ -73,7 +74,7 @@ class World:
         """The service forgets what it was asked, and the upstreams so far get nothing more."""
         self.there.forget()
         UpstreamRow.objects.filter(pk__in=[row.pk for row in self.rows]).update(enabled=False)
-        configured.reset()
+        configuration.reset()
 
     def add(self, name: str = "", *, secret: str = PLANTED, **fields: Any) -> UpstreamKey:
         """One more upstream with one key."""
@@ -91,13 +92,13 @@ class World:
 
     def ask(self, prompt: str = "a cat", **given: Any) -> Prediction:
         """A member's request, accepted and held for."""
-        request = submit.Request(
+        request = work_request.Request(
             account=factories.account_of(self.member),
             user=self.member,
             version=self.version,
             input={"prompt": prompt, **given},
         )
-        return submit.accept(request)
+        return acceptance.accept(request)
 
     def work(self, prediction: Prediction, rounds: int = ROUNDS, *, deadline: bool = True) -> Prediction:
         """Work, with all the time in between that anybody wants; at last the deadline comes, where it is to."""
@@ -182,7 +183,7 @@ def fresh(prediction: Prediction) -> Prediction:
 
 def rest_no_more() -> None:
     """What processes remember of being asked to wait is over, as if the time had passed."""
-    for one in pace._paces.values():
+    for one in rate_limiter._paces.values():
         one._rest_until = one._next = 0.0
 
 

@@ -11,11 +11,11 @@ from django.apps import apps
 from django.utils import timezone
 
 from accounts.models import ApiToken, Notice, OrganizationInvitation, Purchase, Sanction, User
-from accounts.organizations import founding
-from gallery import sharing
-from gallery.collections import editors, keeping
+from accounts.organizations import management
+from gallery.collections import curation, editors
+from gallery.items import publication
 from gallery.models import Case, Collection, Comment, Export, Item, Preset, Report, ShareLink
-from gallery.shares import making
+from gallery.shares import share_links
 from predictions.files import uploads
 from predictions.models import Delivery, Prediction, Version
 from tests import factories
@@ -80,9 +80,9 @@ def make() -> Secrets:
     _work(made, bob, made.own, made.own_numbers, secret=False)
     _reach(made, alice, made.ids, made.numbers, words=WORD)
     _reach(made, bob, made.own, made.own_numbers, words="Bob's")
-    kept = keeping.create(bob, "Bob's")
-    keeping.add(kept, [Item.objects.get(public_id=made.own["item"])], bob)
-    link = making.share(kept, bob)
+    kept = curation.create(bob, "Bob's")
+    curation.add(kept, [Item.objects.get(public_id=made.own["item"])], bob)
+    link = share_links.share(kept, bob)
     said = Comment.objects.create(item=made.items["public"], user=bob, text="Bob's own.")
     made.own |= {"collection": kept.public_id, "token": link.token}
     made.own_numbers |= {"link": str(link.pk), "comment": str(said.pk)}
@@ -101,7 +101,7 @@ def _pictures(made: Secrets) -> None:
         if secret:
             made.ids[name] = made.items[name].public_id
     for name in ("trashed", "hidden", "unlisted", "public"):
-        sharing.publish(
+        publication.publish(
             made.items[name],
             title=f"{WORD} {name}" if name in made.ids else "Open",
             show_prompt=name != "public",
@@ -123,27 +123,27 @@ def _prediction(user: User, version: Version, words: str, **fields: Any) -> Pred
 
 def _collections(made: Secrets) -> None:
     alice, items = made.alice, list(made.items.values())
-    private = keeping.create(alice, f"{WORD} collection")
-    keeping.add(private, [made.items["private"], made.items["public"]], alice)
-    shown = keeping.create(alice, "Shown to all")
-    keeping.show_to(shown, "public")
+    private = curation.create(alice, f"{WORD} collection")
+    curation.add(private, [made.items["private"], made.items["public"]], alice)
+    shown = curation.create(alice, "Shown to all")
+    curation.show_to(shown, "public")
     editors.invite(private, "charlie")
     # All but the unlisted one: whom its owner shows it in a public collection, everybody may see.
     rows = Item.objects.filter(pk__in=[item.pk for item in items], trashed_at=None).exclude(
         visibility="unlisted"
     )
-    keeping.add(shown, list(rows), alice)
-    hidden = keeping.create(alice, f"{WORD} hidden collection")
-    keeping.show_to(hidden, "public")
+    curation.add(shown, list(rows), alice)
+    hidden = curation.create(alice, f"{WORD} hidden collection")
+    curation.show_to(hidden, "public")
     Collection.objects.filter(pk=hidden.pk).update(hidden_at=timezone.now())
     Collection.objects.filter(pk=private.pk).update(description=f"{WORD} description")
     made.ids |= {"collection": private.public_id, "hidden_collection": hidden.public_id}
     made.open["collection"] = shown.public_id
-    links = {name: making.share(made.items["private"], alice) for name in ("withdrawn", "ended")}
-    making.withdraw(links["withdrawn"])
+    links = {name: share_links.share(made.items["private"], alice) for name in ("withdrawn", "ended")}
+    share_links.withdraw(links["withdrawn"])
     ShareLink.objects.filter(pk=links["ended"].pk).update(expires_at=timezone.now() - timedelta(days=1))
-    locked = making.share(private, alice, password="a quiet red lamp", show_prompt=True)
-    made.opening = [making.share(thing, alice).token for thing in (made.items["private"], private)]
+    locked = share_links.share(private, alice, password="a quiet red lamp", show_prompt=True)
+    made.opening = [share_links.share(thing, alice).token for thing in (made.items["private"], private)]
     made.tokens = {name: link.token for name, link in links.items()}
     made.numbers |= {"link": str(links["ended"].pk), "locked": str(locked.pk)}
 
@@ -189,7 +189,7 @@ def _work(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, str
 def _reach(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, str], *, words: str) -> None:
     """An organisation, what somebody was told and bought, decisions about them, a copy of everything."""
     account = factories.account_of(user)
-    club = founding.found(user, f"{words} club")
+    club = management.create(user, f"{words} club")
     asked = OrganizationInvitation.objects.create(
         account=club, email=f"{words.lower().replace(chr(39), '')}@asked.example", digest=user.username, made_by=user,
         expires_at=timezone.now() + timedelta(days=1),

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account, User
-from gallery import tagging
-from gallery.collections import keeping
-from gallery.library import deeds, selection, trash
+from gallery.collections import curation
+from gallery.items import item_tags
+from gallery.library import bulk_actions, selection, trash
 from gallery.models import Collection, Item, new_item_id
 from tests import factories
 from tests.gallery.test_lists import some_items
@@ -105,7 +105,7 @@ def test_several_are_published_with_one_form_and_keep_their_titles(
     as_alice: Client, items: list[Item]
 ) -> None:
     Item.objects.filter(pk=items[0].pk).update(title="Mine")
-    tagging.write(items[1].pk, ["sea"])
+    item_tags.write(items[1].pk, ["sea"])
     Item.objects.filter(pk=items[2].pk).update(hidden_at=timezone.now())
     form = {"licence": "CC0-1.0", "visibility": "unlisted", "show_prompt": "on", "title": "Taken by nobody"}
     answer = do(as_alice, "publish", ids=ids(items[:3]), **form).json()
@@ -115,7 +115,7 @@ def test_several_are_published_with_one_form_and_keep_their_titles(
     assert (first.title, first.visibility, first.licence, first.show_prompt) == (
         "Mine", "unlisted", "CC0-1.0", True,
     )  # fmt: skip
-    assert tagging.of(second) == ["sea"]
+    assert item_tags.for_item(second) == ["sea"]
     assert hidden.visibility == rows[items[3].pk].visibility == "private"
 
 
@@ -135,7 +135,7 @@ def test_a_closed_account_publishes_nothing(alice: User, as_alice: Client, items
 def test_so_many_are_published_at_once_and_no_more(
     as_alice: Client, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deeds, "MOST_PUBLISHED", 4)
+    monkeypatch.setattr(bulk_actions, "MOST_PUBLISHED", 4)
     assert do(as_alice, "publish", ids=ids(items)).status_code == 422
     assert do(as_alice, "unpublish", ids=ids(items[:4])).json()["count"] == 4
 
@@ -143,7 +143,7 @@ def test_so_many_are_published_at_once_and_no_more(
 def test_chosen_ones_go_into_a_collection_old_or_new(
     alice: User, as_alice: Client, items: list[Item]
 ) -> None:
-    old = keeping.create(alice, "Lakes")
+    old = curation.create(alice, "Lakes")
     answer = do(as_alice, "collect", ids=ids(items[:2]), collection=old.public_id, new_collection="no").json()
     assert answer["words"] == "2 pictures added to “Lakes”."
     again = do(as_alice, "collect", ids=ids(items[:3]), collection=old.public_id).json()
@@ -156,7 +156,7 @@ def test_chosen_ones_go_into_a_collection_old_or_new(
 def test_nothing_goes_into_somebody_elses_collection(
     charlie: User, as_alice: Client, items: list[Item]
 ) -> None:
-    other = keeping.create(charlie, "Secret")
+    other = curation.create(charlie, "Secret")
     answer = do(as_alice, "collect", ids=ids(items), collection=other.public_id)
     assert answer.status_code == 422
     assert "Secret" not in answer.content.decode()

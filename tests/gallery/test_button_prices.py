@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import MICRO, Account, LedgerEntry, Plan, User
-from accounts.organizations import founding
-from gallery.studio import batches
+from accounts.organizations import management
 from predictions.models import Prediction, Price, Version
+from studio import batches
 from tests import factories, fakes
 from tests.share import short_or_whole
 
@@ -158,7 +158,7 @@ def test_who_acts_for_an_organisation_sees_what_it_pays(
     alice: User, version: Version, plan: Plan, client_of: Any
 ) -> None:
     Plan.objects.filter(pk=plan.pk).update(price_percent=50)
-    house = founding.found(alice, "House")
+    house = management.create(alice, "House")
     Account.objects.filter(pk=house.pk).update(plan=plan, balance=10 * MICRO)
     User.objects.filter(pk=alice.pk).update(account=house)
     client, fields = client_of(alice), page_form(version, {"num_outputs": 3})

@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Account, User
-from gallery import deletion
-from gallery.collections import editors, keeping, ordering, people, picking, public, views
+from gallery import permissions
+from gallery.collections import curation, editor_views, editors, pick_views, positions, public_views, views
+from gallery.items import deletion
 from gallery.models import Collection, CollectionItem, Item, ShareLink
 from predictions.models import Status
 from tests import factories
@@ -40,7 +41,7 @@ def some_items(user: User, count: int, **fields: Any) -> list[Item]:
 @pytest.fixture
 def collection(alice: User) -> Collection:
     """An empty collection of Alice's."""
-    return keeping.create(alice, "Lighthouses")
+    return curation.create(alice, "Lighthouses")
 
 
 def order(collection: Collection) -> list[str]:
@@ -79,7 +80,7 @@ def test_a_title_that_cannot_be_read_is_refused(as_alice: Client, title: str) ->
 def test_script_in_words_stays_words(as_alice: Client, collection: Collection, client: Client) -> None:
     bad = "<script>alert(1)</script>"
     item = some_items(collection.user, 1, visibility="public")[0]
-    keeping.add(collection, [item], collection.user)
+    curation.add(collection, [item], collection.user)
     said = {"title": bad, "description": f'"><img src=x onerror=1> {bad}', "visibility": "public"}
     as_alice.post(own(collection, "edit/"), said)
     pages = ["/library/collections/", own(collection), f"/library/{item.public_id}/"]
@@ -140,14 +141,14 @@ def test_ten_thousand_ids_at_once_are_refused(alice: User, as_alice: Client, col
 
 def test_what_is_in_the_trash_is_not_added(alice: User, collection: Collection) -> None:
     item = some_items(alice, 1, trashed_at=timezone.now())[0]
-    assert keeping.add(collection, [item], alice) == 0
+    assert curation.add(collection, [item], alice) == 0
 
 
 def test_limits_are_said(
     alice: User, as_alice: Client, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MAX_COLLECTIONS", 1)
-    monkeypatch.setattr(keeping, "MAX_ITEMS", 2)
+    monkeypatch.setattr(curation, "MAX_COLLECTIONS", 1)
+    monkeypatch.setattr(curation, "MAX_ITEMS", 2)
     items = some_items(alice, 3)
     answer = as_alice.post("/library/collections/new/", {"title": "One more"}, follow=True)
     assert "You have 1 collections, as many as there may be." in answer.content.decode()
@@ -161,12 +162,12 @@ def test_a_closed_account_makes_and_fills_nothing(alice: User, collection: Colle
     item = some_items(alice, 1)[0]
     Account.objects.filter(items=item).update(status=Account.Status.SUSPENDED)
     alice.refresh_from_db()
-    with pytest.raises(keeping.Suspended):
-        keeping.create(alice, "More")
-    with pytest.raises(keeping.Suspended):
-        keeping.add(collection, [item], alice)
-    with pytest.raises(keeping.Suspended):
-        keeping.show_to(collection, "public")
+    with pytest.raises(permissions.Suspended):
+        curation.create(alice, "More")
+    with pytest.raises(permissions.Suspended):
+        curation.add(collection, [item], alice)
+    with pytest.raises(permissions.Suspended):
+        curation.show_to(collection, "public")
 
 
 # -- Order -------------------------------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def test_a_closed_account_makes_and_fills_nothing(alice: User, collection: Colle
 def filled(alice: User, collection: Collection) -> list[Item]:
     """Five pictures in the collection: 0, 1, 2, 3, 4."""
     items = some_items(alice, 5)
-    keeping.add(collection, items, alice)
+    curation.add(collection, items, alice)
     return items
 
 
@@ -231,7 +232,7 @@ def test_those_behind_give_way_where_there_is_no_room(
     for number, item in enumerate(filled):
         CollectionItem.objects.filter(item=item).update(place=7 + number * step)
     known = {name: filled[number].public_id for name, number in sent.items()}
-    ordering.move(collection, views.seen_by(alice, collection), filled[4].public_id, **known)
+    positions.move(collection, views.seen_by(alice, collection), filled[4].public_id, **known)
     assert "".join(order(collection)) == expected
 
 
@@ -241,7 +242,7 @@ def test_hundreds_of_moves_into_one_spot_keep_the_order(
     entries = views.seen_by(alice, collection)
     for turn in range(short_or_whole(26, 60)):
         moved = filled[3 + turn % 2]
-        ordering.move(collection, entries, moved.public_id, after=filled[0].public_id)
+        positions.move(collection, entries, moved.public_id, after=filled[0].public_id)
     assert "".join(order(collection)) == "04312"
 
 
@@ -263,11 +264,11 @@ def test_racing_moves_leave_every_picture_with_a_place_of_its_own(
     alice: User, collection: Collection
 ) -> None:
     items = some_items(alice, 6)
-    keeping.add(collection, items, alice)
+    curation.add(collection, items, alice)
     entries = views.seen_by(alice, collection)
 
     def move(turn: int) -> None:
-        ordering.move(
+        positions.move(
             collection,
             entries.all(),
             items[turn % 6].public_id,
@@ -286,7 +287,7 @@ def test_pages_follow_the_order_without_repeats_or_gaps(
     as_alice: Client, collection: Collection, filled: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PICTURES", 2)
-    ordering.step(
+    positions.step(
         collection, CollectionItem.objects.filter(collection=collection), filled[4].public_id, "first"
     )
     found: list[str] = []
@@ -335,7 +336,7 @@ def test_a_picture_in_the_trash_is_gone_and_comes_back_to_its_place(
 
 
 def test_a_deleted_picture_leaves(collection: Collection, filled: list[Item]) -> None:
-    keeping.set_cover(collection, filled[0])
+    curation.set_cover(collection, filled[0])
     deletion.delete(filled[0])
     assert order(collection) == ["1", "2", "3", "4"]
 
@@ -368,7 +369,7 @@ def shared(collection: Collection, filled: list[Item], bob: User) -> Item:
     """Bob is an editor and has added a picture of his own."""
     editors.invite(collection, "bob")
     item = some_items(bob, 1)[0]
-    keeping.add(collection, [item], bob)
+    curation.add(collection, [item], bob)
     return item
 
 
@@ -401,7 +402,7 @@ def test_an_editor_does_nothing_that_is_the_owners(
 def test_an_editor_who_leaves_takes_their_pictures_along(
     collection: Collection, shared: Item, bob: User, client_of: Clients
 ) -> None:
-    keeping.set_cover(collection, shared)
+    curation.set_cover(collection, shared)
     as_bob = client_of(bob)
     as_bob.post(own(collection, "leave/"))
     collection.refresh_from_db()
@@ -413,7 +414,7 @@ def test_an_editor_who_leaves_takes_their_pictures_along(
 
 def test_an_owner_shows_an_editor_out(as_alice: Client, collection: Collection, shared: Item) -> None:
     as_alice.post(own(collection, "editors/remove/"), {"username": "bob"})
-    assert not editors.of(collection).exists()
+    assert not editors.for_collection(collection).exists()
     assert not CollectionItem.objects.filter(item=shared).exists()
     assert as_alice.post(own(collection, "editors/remove/"), {"username": "bob"}).status_code == 404
     assert as_alice.post(own(collection, "leave/")).status_code == 404
@@ -434,7 +435,7 @@ def test_only_another_member_becomes_an_editor(
 ) -> None:
     answer = as_alice.post(own(collection, "editors/"), {"username": name}, follow=True)
     assert "No other member has the user name" in answer.content.decode()
-    assert not editors.of(collection).exists()
+    assert not editors.for_collection(collection).exists()
 
 
 def test_editors_are_limited_and_so_are_the_names_one_tries(
@@ -444,7 +445,7 @@ def test_editors_are_limited_and_so_are_the_names_one_tries(
     as_alice.post(own(collection, "editors/"), {"username": "bob"})
     answer = as_alice.post(own(collection, "editors/"), {"username": "charlie"}, follow=True)
     assert "at most 1 editors" in answer.content.decode()
-    monkeypatch.setattr(people, "_may_try", lambda _user: False)
+    monkeypatch.setattr(editor_views, "_may_try", lambda _user: False)
     answer = as_alice.post(own(collection, "editors/"), {"username": "bob"}, follow=True)
     assert "Too many names at once" in answer.content.decode()
 
@@ -474,7 +475,7 @@ WRITE = [
 def test_a_collection_of_others_does_not_exist_in_ones_library(
     as_charlie: Client, collection: Collection, filled: list[Item], path: str, visibility: str
 ) -> None:
-    keeping.show_to(collection, visibility)
+    curation.show_to(collection, visibility)
     assert as_charlie.get(own(collection, path.format(item=filled[0].public_id))).status_code == 404
 
 
@@ -516,9 +517,9 @@ def test_a_public_collection_shows_what_is_open_by_itself(
         {"visibility": "public"},
     ]
     private, unlisted, shown, hidden, trashed = (some_items(alice, 1, **state)[0] for state in states)
-    keeping.add(collection, [private, unlisted, shown, hidden, trashed], alice)
+    curation.add(collection, [private, unlisted, shown, hidden, trashed], alice)
     Item.objects.filter(pk=trashed.pk).update(trashed_at=now)
-    keeping.show_to(collection, "public")
+    curation.show_to(collection, "public")
     page = client.get(f"/collections/{collection.public_id}/")
     assert seen(page) == [unlisted.public_id, shown.public_id]
     assert private.public_id not in page.content.decode()
@@ -529,8 +530,8 @@ def test_a_public_collection_shows_what_is_open_by_itself(
 def test_the_public_page_follows_the_visibility(
     client: Client, alice: User, collection: Collection, visibility: str, status: int
 ) -> None:
-    keeping.add(collection, some_items(alice, 1, visibility="public"), alice)
-    keeping.show_to(collection, visibility)
+    curation.add(collection, some_items(alice, 1, visibility="public"), alice)
+    curation.show_to(collection, visibility)
     page = client.get(f"/collections/{collection.public_id}/")
     assert page.status_code == status
     assert ("noindex" in page.get("X-Robots-Tag", "")) == (visibility == "unlisted")
@@ -541,8 +542,8 @@ def test_the_public_page_follows_the_visibility(
 def test_a_collection_hidden_by_a_moderator_is_its_keepers_alone(
     client: Client, as_alice: Client, alice: User, collection: Collection
 ) -> None:
-    keeping.add(collection, some_items(alice, 1, visibility="public"), alice)
-    keeping.show_to(collection, "public")
+    curation.add(collection, some_items(alice, 1, visibility="public"), alice)
+    curation.show_to(collection, "public")
     link = ShareLink.objects.create(collection=collection, created_by=alice)
     Collection.objects.filter(pk=collection.pk).update(hidden_at=timezone.now(), hidden_reason="copied work")
     assert client.get(f"/collections/{collection.public_id}/").status_code == 404
@@ -556,7 +557,7 @@ def test_a_collection_hidden_by_a_moderator_is_its_keepers_alone(
 
 
 def test_an_edit_does_not_push_a_collection_to_the_top(as_alice: Client, collection: Collection) -> None:
-    keeping.show_to(collection, "public")
+    curation.show_to(collection, "public")
     collection.refresh_from_db()
     first = collection.published_at
     as_alice.post(own(collection, "edit/"), {"title": "Lamps", "visibility": "public"})
@@ -568,8 +569,8 @@ def test_a_sensitive_picture_is_blurred_for_others_until_they_ask(
     client: Client, as_alice: Client, alice: User, collection: Collection
 ) -> None:
     item = some_items(alice, 1, visibility="public", sensitive=True)[0]
-    keeping.add(collection, [item], alice)
-    keeping.show_to(collection, "public")
+    curation.add(collection, [item], alice)
+    curation.show_to(collection, "public")
     page = client.get(f"/collections/{collection.public_id}/").content.decode()
     assert f"/gallery/{item.public_id}/" in page
     assert f"/gallery/{item.public_id}/picture" not in page
@@ -592,9 +593,9 @@ def test_lists_cost_the_same_however_long_they_are(
             assert asker.get(path).status_code == 200
         return len(caught)
 
-    first = keeping.create(alice, "First")
-    keeping.add(first, some_items(alice, 2, visibility="public"), alice)
-    keeping.show_to(first, "public")
+    first = curation.create(alice, "First")
+    curation.add(first, some_items(alice, 2, visibility="public"), alice)
+    curation.show_to(first, "public")
     ShareLink.objects.create(collection=first, created_by=alice)
     asked = [
         (as_alice, "/library/collections/"), (as_alice, own(first)), (as_alice, own(first) + "?arrange=1"),
@@ -605,11 +606,11 @@ def test_lists_cost_the_same_however_long_they_are(
         asker.get(path)
     before = [queries(*one) for one in asked]
     items = some_items(alice, 6, visibility="public")
-    keeping.add(first, items, alice)
+    curation.add(first, items, alice)
     for number in range(4):
-        more = keeping.create(alice, f"More {number}")
-        keeping.add(more, items[number:], alice)
-        keeping.show_to(more, "public")
+        more = curation.create(alice, f"More {number}")
+        curation.add(more, items[number:], alice)
+        curation.show_to(more, "public")
         ShareLink.objects.create(item=items[number], created_by=alice)
     assert [queries(*one) for one in asked] == before
     assert max(before) <= 14
@@ -618,13 +619,13 @@ def test_lists_cost_the_same_however_long_they_are(
 def test_public_lists_neither_repeat_nor_skip(
     client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public, "PAGE", 2)
+    monkeypatch.setattr(public_views, "PAGE", 2)
     item = some_items(alice, 1, visibility="public")
     at = timezone.now()
     for number in range(5):
-        one = keeping.create(alice, f"Number {number}")
-        keeping.add(one, item, alice)
-        keeping.show_to(one, "public")
+        one = curation.create(alice, f"Number {number}")
+        curation.add(one, item, alice)
+        curation.show_to(one, "public")
     Collection.objects.update(published_at=at)
     found: list[str] = []
     path = "/collections/"
@@ -639,9 +640,9 @@ def test_public_lists_neither_repeat_nor_skip(
 def test_the_choice_is_between_what_one_may_change(
     client_of: Clients, bob: User, collection: Collection, shared: Item
 ) -> None:
-    keeping.create(bob, "Bob's own")
-    keeping.create(collection.user, "Alice's alone")
+    curation.create(bob, "Bob's own")
+    curation.create(collection.user, "Alice's alone")
     page = client_of(bob).get("/library/collections/pick/", headers={"HX-Request": "true"}).content.decode()
     assert page.index("Bob&#x27;s own") < page.index("Lighthouses")
     assert "alone" not in page
-    assert picking.CHOICES >= keeping.MAX_COLLECTIONS
+    assert pick_views.CHOICES >= curation.MAX_COLLECTIONS

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from gallery import moderation
 from gallery.models import Comment, Item
-from gallery.social import commenting, showing
+from gallery.social import discussion, item_panel
 from tests.gallery.pictures import picture_item
 from tests.races import together
 from tests.share import one_in
@@ -26,7 +26,7 @@ def say(client: Client, item: Item, text: str, **more: str) -> str:
 
 def count(item: Item) -> int:
     item.refresh_from_db()
-    shown = Comment.objects.filter(commenting.SHOWN, item=item).count()
+    shown = Comment.objects.filter(discussion.SHOWN, item=item).count()
     assert item.comments == shown
     return shown
 
@@ -151,7 +151,7 @@ def test_more_comments_than_people_write_are_refused(public: Item, charlie: User
 def test_long_talks_come_by_pages(
     public: Item, charlie: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(showing, "PAGE", 2)
+    monkeypatch.setattr(item_panel, "PAGE", 2)
     now = timezone.now()
     for number in range(5):
         Comment.objects.create(
@@ -183,21 +183,21 @@ def test_moderators_hide_comments_and_show_them_again(
     assert count(public) == 1
     assert LogEntry.objects.count() == 2
     # What its author removed stays removed, whatever moderators do.
-    commenting.hide(comment)
-    commenting.remove(comment)
-    assert commenting.restore(comment)
+    discussion.hide(comment)
+    discussion.remove(comment)
+    assert discussion.restore(comment)
     assert count(public) == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_racing_comments_and_removals_are_counted_as_they_are(alice: User, charlie: User) -> None:
     item = picture_item(alice, visibility="public")
-    calls = [lambda n=number: commenting.write(item, charlie, f"words {n}") for number in range(4)]
-    calls += [lambda: commenting.write(item, alice, "the same") for _time in range(4)]
+    calls = [lambda n=number: discussion.write(item, charlie, f"words {n}") for number in range(4)]
+    calls += [lambda: discussion.write(item, alice, "the same") for _time in range(4)]
     together(calls)
     assert count(item) == 5
     rows = list(Comment.objects.all())
-    together([lambda row=row: commenting.remove(row) for row in rows for _time in range(2)])
+    together([lambda row=row: discussion.remove(row) for row in rows for _time in range(2)])
     assert count(item) == 0
 
 

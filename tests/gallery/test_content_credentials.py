@@ -19,9 +19,9 @@ from django.test import Client
 
 from accounts.models import User
 from config.checks import credentials_can_be_signed
-from gallery import sharing
+from gallery.items import publication
 from gallery.models import Item
-from gallery.provenance import credentials
+from gallery.provenance import content_credentials
 from predictions.models import Status, StoredFile
 from tests import factories
 from tests.gallery.test_file_metadata import encoded
@@ -83,7 +83,7 @@ def published(user: User, data: bytes, content_type: str = "image/png", **fields
     prediction = factories.make_prediction(user, status=Status.SUCCEEDED, input={"prompt": "a quiet harbour"})
     file = factories.make_stored_file(data, content_type=content_type, width=48, height=32)
     item = factories.make_item(user, factories.make_output(prediction, file=file), prompt="a quiet harbour")
-    sharing.publish(item, title="Harbour", **fields)
+    publication.publish(item, title="Harbour", **fields)
     item.refresh_from_db()
     return item
 
@@ -108,7 +108,7 @@ def faults(found: dict[str, Any]) -> set[str]:
 def test_a_published_picture_is_signed_and_its_signature_holds(alice: User, identity: str, form: str) -> None:
     kind = f"image/{form.lower()}"
     item = published(alice, encoded(form), kind)
-    assert credentials.step()
+    assert content_credentials.run_once()
     found = read(body_of(item), kind)
     active = found["manifests"][found["active_manifest"]]
     assert faults(found) == set() and active["title"] == "Harbour"
@@ -117,28 +117,28 @@ def test_a_published_picture_is_signed_and_its_signature_holds(alice: User, iden
 
 def test_without_a_certificate_nothing_is_signed_and_nothing_is_forgotten(alice: User) -> None:
     item = published(alice, encoded("PNG"))
-    assert not credentials.step()
+    assert not content_credentials.run_once()
     item.refresh_from_db()
     assert item.rendition_owed and b"Harbour" in body_of(item)
 
 
 def test_the_signed_copy_never_tells_a_prompt_that_is_kept_back(alice: User, identity: str) -> None:
     item = published(alice, encoded("PNG"), show_prompt=False)
-    credentials.step()
+    content_credentials.run_once()
     assert read(body_of(item)) and b"quiet harbour" not in body_of(item)
 
 
 def test_a_change_is_in_the_file_at_once_and_in_its_signature_soon(alice: User, identity: str) -> None:
     item = published(alice, encoded("PNG"))
-    credentials.step()
+    content_credentials.run_once()
     item.refresh_from_db()
     first = item.rendition
-    sharing.publish(item, title="Harbour at night", show_prompt=False)
+    publication.publish(item, title="Harbour at night", show_prompt=False)
     unsigned = body_of(item)
     assert b"Harbour at night" in unsigned and b"quiet harbour" not in unsigned
     with pytest.raises(c2pa.C2paError):
         read(unsigned)
-    credentials.step()
+    content_credentials.run_once()
     assert faults(read(body_of(item))) == set()
     assert first is not None
     assert StoredFile.objects.get(pk=first.pk).state == StoredFile.State.DOOMED
@@ -148,36 +148,36 @@ def test_a_change_while_it_is_being_signed_is_not_lost(
     alice: User, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = published(alice, encoded("PNG"))
-    sign = credentials._sign
+    sign = content_credentials._sign
 
     def slowly(wish: dict[str, Any]) -> None:
         sign(wish)
-        sharing.publish(item, title="Changed meanwhile")
+        publication.publish(item, title="Changed meanwhile")
 
     with monkeypatch.context() as patch:
-        patch.setattr(credentials, "_sign", slowly)
-        credentials.step()
+        patch.setattr(content_credentials, "_sign", slowly)
+        content_credentials.run_once()
     item.refresh_from_db()
     assert item.rendition is None and item.rendition_owed
-    credentials.step()
+    content_credentials.run_once()
     assert b"Changed meanwhile" in body_of(item)
 
 
 def test_an_unpublished_picture_keeps_no_signed_copy(alice: User, identity: str) -> None:
     item = published(alice, encoded("PNG"))
-    credentials.step()
-    sharing.unpublish(item)
-    credentials.step()
+    content_credentials.run_once()
+    publication.unpublish(item)
+    content_credentials.run_once()
     item.refresh_from_db()
-    assert item.rendition is None and not credentials.step()
+    assert item.rendition is None and not content_credentials.run_once()
 
 
 def test_a_makers_credentials_become_those_of_what_ours_came_from(alice: User, identity: str) -> None:
     first = published(alice, encoded("PNG"))
-    credentials.step()
+    content_credentials.run_once()
     signed_elsewhere = body_of(first)
     item = published(alice, signed_elsewhere)
-    credentials.step()
+    content_credentials.run_once()
     found = read(body_of(item))
     active = found["manifests"][found["active_manifest"]]
     assert faults(found) == set() and len(found["manifests"]) == 2
@@ -189,14 +189,14 @@ def test_a_file_that_cannot_be_signed_goes_out_unsigned_and_holds_up_nobody(
 ) -> None:
     broken = published(alice, b"this is no PNG")
     whole = published(alice, encoded("PNG"))
-    while credentials.step():
+    while content_credentials.run_once():
         pass
     assert body_of(broken) == b"this is no PNG" and read(body_of(whole))
 
 
 def test_the_audit_knows_whose_the_copies_are(alice: User, identity: str, capsys: Any) -> None:
     published(alice, encoded("PNG"))
-    credentials.step()
+    content_credentials.run_once()
     call_command("audit")
     assert "nothing owns it" not in capsys.readouterr().out
 
@@ -211,5 +211,5 @@ def test_a_wrong_key_stops_the_start_and_is_not_repeated(settings: Any, identity
 
 
 def test_a_key_is_never_shown(identity: str) -> None:
-    own = credentials.identity()
+    own = content_credentials.identity()
     assert own is not None and identity not in repr(own)

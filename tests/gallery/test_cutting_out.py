@@ -9,9 +9,9 @@ from django.test import Client
 
 from accounts.models import MICRO, Account, User
 from gallery.models import Item
-from gallery.studio import batches
-from predictions import catalogue
+from predictions.catalogue import lookup
 from predictions.models import Prediction, Price
+from studio import batches
 from tests.gallery.pictures import many_items, picture_item
 from tests.share import one_in
 
@@ -23,7 +23,7 @@ EACH = 220_000
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_what_was_shown_is_made_as_one_group_that_descends_from_its_pictures(
 
 
 def test_a_price_that_rose_is_shown_once_more(as_alice: Client, three: list[Item]) -> None:
-    model = catalogue.find_version(REMBG)
+    model = lookup.find_version(REMBG)
     assert model is not None
     Price.objects.create(model=model.model, number=99, unit=Price.Unit.OUTPUT, amount=EACH * 2)
     answer = cut(as_alice, three, quoted=str(3 * EACH))

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import LedgerEntry, User
-from gallery import deletion
+from gallery.items import deletion
 from gallery.models import Item, ShareLink
 from predictions.files import removal
 from predictions.models import Output, StoredFile

@@ -9,8 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from gallery.items import relatives
 from gallery.models import Item
-from gallery.studio import family
 from predictions.models import Status, Version
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -25,7 +25,7 @@ def child(user: User, parent: Item, version: Version, how: str = "remix", **fiel
     return picture_item(user, "x", prediction=made, width=24, height=16, **fields)  # type: ignore[arg-type]
 
 
-def ids(relatives: list[family.Relative]) -> list[str]:
+def ids(relatives: list[relatives.Relative]) -> list[str]:
     return [one.tile.item.public_id for one in relatives]
 
 
@@ -35,7 +35,7 @@ def test_ancestors_stand_oldest_first_and_children_newest_first(
     parent = child(alice, item, version, "input")
     middle = child(alice, parent, version, "variation")
     first, second = child(alice, middle, version), child(alice, middle, version, "variation")
-    found = family.of(middle, alice)
+    found = relatives.for_item(middle, alice)
     assert ids(found.ancestors) == [item.public_id, parent.public_id]
     assert [one.how for one in found.ancestors] == ["input", "variation"]
     assert ids(found.children) == [second.public_id, first.public_id]
@@ -65,7 +65,7 @@ def test_strangers_see_only_what_is_public(
     trashed = child(charlie, public, version, visibility="public")
     Item.objects.filter(pk=trashed.pk).update(trashed_at=trashed.created_at)
     for viewer in (alice, AnonymousUser()):
-        assert ids(family.of(public, viewer).children) == [shown.public_id]
+        assert ids(relatives.for_item(public, viewer).children) == [shown.public_id]
     page = client.get(f"/gallery/{public.public_id}/").content.decode()
     assert f'href="/gallery/{shown.public_id}/"' in page
 
@@ -73,16 +73,16 @@ def test_strangers_see_only_what_is_public(
 def test_a_private_ancestor_ends_the_line(alice: User, charlie: User, public: Item, version: Version) -> None:
     private = child(alice, public, version)
     open_one = child(alice, private, version, visibility="public")
-    assert ids(family.of(open_one, alice).ancestors) == [public.public_id, private.public_id]
-    assert ids(family.of(open_one, charlie).ancestors) == []
+    assert ids(relatives.for_item(open_one, alice).ancestors) == [public.public_id, private.public_id]
+    assert ids(relatives.for_item(open_one, charlie).ancestors) == []
 
 
 def test_a_prompt_kept_back_keeps_the_line_back(
     alice: User, charlie: User, public: Item, version: Version
 ) -> None:
     made = child(alice, public, version, visibility="public", show_prompt=False)
-    assert family.of(made, charlie).ancestors == []
-    assert ids(family.of(made, alice).ancestors) == [public.public_id]
+    assert relatives.for_item(made, charlie).ancestors == []
+    assert ids(relatives.for_item(made, alice).ancestors) == [public.public_id]
 
 
 def test_a_circle_ends(alice: User, item: Item, version: Version) -> None:
@@ -90,7 +90,7 @@ def test_a_circle_ends(alice: User, item: Item, version: Version) -> None:
     origin = item.output.prediction
     origin.made_from = made.public_id
     origin.save(update_fields=["made_from"])
-    assert ids(family.of(made, alice).ancestors) == [item.public_id]
+    assert ids(relatives.for_item(made, alice).ancestors) == [item.public_id]
 
 
 @pytest.mark.parametrize("generations", [7])
@@ -100,7 +100,7 @@ def test_large_families_cost_a_bounded_number_of_queries(
     def queries(of: Item) -> int:
         fresh = Item.objects.select_related("output__prediction").get(pk=of.pk)
         with CaptureQueriesContext(connection) as caught:
-            assert family.of(fresh, alice)
+            assert relatives.for_item(fresh, alice)
         return len(caught)
 
     child(alice, item, version)
@@ -108,9 +108,9 @@ def test_large_families_cost_a_bounded_number_of_queries(
     for _ in range(13):
         child(alice, item, version)
     assert queries(item) == few
-    assert len(family.of(item, alice).children) == family.CHILDREN
+    assert len(relatives.for_item(item, alice).children) == relatives.CHILDREN
     youngest = item
     for _ in range(generations):
         youngest = child(alice, youngest, version)
-    assert len(family.of(youngest, alice).ancestors) == family.GENERATIONS
-    assert queries(youngest) <= family.GENERATIONS + 2
+    assert len(relatives.for_item(youngest, alice).ancestors) == relatives.GENERATIONS
+    assert queries(youngest) <= relatives.GENERATIONS + 2

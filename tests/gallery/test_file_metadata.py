@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from accounts.models import User
 from gallery.models import Item
 from gallery.provenance import containers
-from gallery.provenance.containers import NotUnderstood, Stretch
+from gallery.provenance.containers import Stretch, UnsupportedContainer
 from predictions.models import Status, StoredFile
 from tests import factories
 from tests.gallery.pictures import paint
@@ -187,7 +187,7 @@ def test_a_file_cut_anywhere_is_refused_or_passed_on_and_never_breaks(name: str)
     for end in range(0, len(data), max(1, len(data) // 60)):
         try:
             written(data[:end], content_type)
-        except NotUnderstood:
+        except UnsupportedContainer:
             continue
 
 
@@ -215,14 +215,14 @@ def test_a_file_of_very_many_pieces_is_not_walked_through(
     if not is_whole():
         monkeypatch.setattr(containers, "MOST_PARTS", containers.MOST_PARTS // 100)
         monkeypatch.setattr(containers, "MOST_READS", containers.MOST_READS // 100)
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(UnsupportedContainer):
         written(data, content_type)
 
 
 def test_a_file_of_another_type_than_it_says_is_refused() -> None:
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(UnsupportedContainer):
         written(encoded("PNG"), "image/jpeg")
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(UnsupportedContainer):
         written(b"%PDF-1.7", "application/pdf")
 
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from gallery.models import new_item_id
-from predictions.dialects.common import rates
+from predictions.api_dialects.common import rate_limits
 from tests import factories
 from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import Secrets
@@ -99,7 +99,7 @@ class Bob:
 
     def does(self, deed: Deed, ids: Sequence[str]) -> tuple[int, str]:
         """Status and text of the answer, without what is new in each."""
-        rates.forget()
+        rate_limits.forget()
         self.queries = 0
         machine = isinstance(deed, Program)
         kind = "application/json" if machine else "application/x-www-form-urlencoded"

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config import bodies
-from config.bodies import Refused, Unread
-from config.serving import LeanHandler
+from config.server import request_bodies
+from config.server.asgi_handler import LeanHandler
+from config.server.request_bodies import Refused, Unread
 from tests.share import one_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REFUSALS = {
-    408: Refused(408, bodies._TOO_SLOW),
-    413: bodies._too_large("/studio/make/", 1024**2),
-    429: Refused(429, bodies._SHARE_FULL, 5),
-    503: Refused(503, bodies._FULL, 5),
+    408: Refused(408, request_bodies._TOO_SLOW),
+    413: request_bodies._too_large("/studio/make/", 1024**2),
+    429: Refused(429, request_bodies._SHARE_FULL, 5),
+    503: Refused(503, request_bodies._FULL, 5),
 }
 SAYS = {
     408: "took too long to arrive",
@@ -100,7 +100,7 @@ def test_the_studio_reads_in_the_readers_language_what_broke(as_alice: Client, m
     def broken(*_given: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("gallery.studio.inputs_views._received", broken)
+    monkeypatch.setattr("studio.views.picture_picker._received", broken)
     as_alice.raise_request_exception = False
     answer = as_alice.post("/studio/upload/", headers={"Accept-Language": "zh-CN"})
     assert answer.status_code == 500 and "json" in answer["Content-Type"]

@@ -15,14 +15,15 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from accounts.models import User
-from gallery import moderation, sharing, tagging
+from core.jobs import scheduler
+from gallery import moderation
+from gallery.items import item_tags, publication
 from gallery.library import trash
 from gallery.models import Follow, Item, ItemTag, Like, ReaderChoice, Report
-from gallery.public import lists, views
-from gallery.public.reading import Reader, reader_of
-from gallery.social import liking
+from gallery.public import public_lists, views
+from gallery.public.reader_preferences import Reader, reader_of
+from gallery.social import likes
 from predictions.models import Status
-from predictions.running import chores
 from tests import factories
 from tests.gallery.test_lists import tiles_of, walk
 from tests.share import one_in
@@ -41,7 +42,7 @@ def shown(user: User, count: int, *, tags: tuple[str, ...] = (), **fields: objec
             user, output, **{"visibility": "public", "published_at": at, "search_owed": True, **fields}
         )
         if tags:
-            tagging.write(item.pk, tags)
+            item_tags.write(item.pk, tags)
         made.append(item)
     return made
 
@@ -72,22 +73,22 @@ def test_an_authors_and_a_models_list_have_their_own(alice: User, bob: User, cli
 @pytest.mark.usefixtures("three_a_page")
 def test_the_week_is_ordered_by_what_was_liked_in_it(alice: User, client: Client) -> None:
     items = shown(alice, 6)
-    for item, likes in zip(items, (2, 5, 0, 5, 1, 3), strict=True):
-        Item.objects.filter(pk=item.pk).update(likes=9, recent_likes=likes)
+    for item, count in zip(items, (2, 5, 0, 5, 1, 3), strict=True):
+        Item.objects.filter(pk=item.pk).update(likes=9, recent_likes=count)
     by_likes = [items[3], items[1], items[5], items[0], items[4]]
     assert walk(client, "/gallery/week/") == ids(by_likes)
 
 
 def test_a_like_leaves_the_week_after_seven_days(alice: User, bob: User, charlie: User) -> None:
     item = shown(alice, 1)[0]
-    liking.toggle(item, bob)
-    liking.toggle(item, charlie)
+    likes.toggle(item, bob)
+    likes.toggle(item, charlie)
     Like.objects.filter(user=bob).update(created_at=timezone.now() - timedelta(days=7, minutes=1))
-    chores.all_done()
+    scheduler.all_done()
     item.refresh_from_db()
     assert (item.likes, item.recent_likes) == (2, 1)
     # Taken back later, it is not taken off the week a second time.
-    liking.toggle(item, bob)
+    likes.toggle(item, bob)
     item.refresh_from_db()
     assert (item.likes, item.recent_likes) == (1, 1)
 
@@ -107,7 +108,7 @@ def test_following_shows_those_one_follows_and_nobody_else(
 def test_following_is_exact_with_more_authors_than_a_page_has_places(
     alice: User, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(lists, "MOST_AT_ONCE", at_once)
+    monkeypatch.setattr(public_lists, "MOST_AT_ONCE", at_once)
     authors = [factories.make_user(f"author{number}") for number in range(7)]
     mine = []
     for number, author in enumerate(authors):
@@ -118,7 +119,7 @@ def test_following_is_exact_with_more_authors_than_a_page_has_places(
     Follow.objects.bulk_create(Follow(follower=alice, followed=one) for one in authors)
     reader, after, seen = Reader(alice, "show"), "", []
     while True:
-        found = lists.followed(reader, 5, after)
+        found = public_lists.followed(reader, 5, after)
         seen += [item.pk for item in found.rows]
         after = found.older
         if not after:
@@ -129,7 +130,7 @@ def test_following_is_exact_with_more_authors_than_a_page_has_places(
 def test_following_asks_no_more_often_for_more_that_one_follows(alice: User, bob: User) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as caught:
-            lists.followed(Reader(alice, "blur"), 3)
+            public_lists.followed(Reader(alice, "blur"), 3)
         return len(caught)
 
     shown(bob, 2)
@@ -202,7 +203,7 @@ def test_a_choice_that_is_none_is_not_kept(as_alice: Client, alice: User) -> Non
 def test_what_is_hidden_unlisted_or_in_the_trash_stands_in_no_list(alice: User, client: Client) -> None:
     stays, hidden, unlisted, trashed = shown(alice, 4, tags=("sea",), recent_likes=2)
     moderation.hide(hidden, "no")
-    sharing.publish(unlisted, visibility="unlisted", tags=["sea"])
+    publication.publish(unlisted, visibility="unlisted", tags=["sea"])
     trash.move(alice.account, [trashed])  # type: ignore[arg-type]
     places = ("/gallery/", "/gallery/tag/sea/", "/gallery/by/alice/", "/gallery/week/")
     assert [tiles_of(client.get(place)) for place in places] == [ids([stays])] * 4
@@ -238,7 +239,7 @@ def test_what_a_member_reported_stands_in_their_lists_no_more(
 
 def test_the_search_finds_words_and_chinese(alice: User, client: Client) -> None:
     boat, sea = shown(alice, 1, title="A quiet boat")[0], shown(alice, 1, prompt="海上日出，水彩")[0]
-    chores.all_done()
+    scheduler.all_done()
     assert tiles_of(client.get("/gallery/?q=quiet")) == ids([boat])
     assert tiles_of(client.get("/gallery/", {"q": "日出"})) == ids([sea])
     nothing = client.get("/gallery/", {"q": "<script>alert(1)</script>"})
@@ -285,7 +286,7 @@ def test_odd_addresses_of_tags_authors_and_models_do_not_exist(alice: User, clie
 def test_tags_from_every_plane_have_a_page(alice: User, client: Client) -> None:
     tags = ("水彩", "c++", "𝒜𝓃𝓃𝒶", "𠜎", "ночь", "بحر", "🌊", "r&b")
     item = shown(alice, 1)[0]
-    tagging.write(item.pk, tagging.read(list(tags)))
+    item_tags.write(item.pk, item_tags.read(list(tags)))
     page = client.get(f"/gallery/{item.public_id}/").content.decode()
     places = re.findall(r'href="(/gallery/tag/[^"]+)"', page)
     assert len(places) == len(tags)
@@ -336,7 +337,7 @@ def test_a_visitor_costs_no_query_for_who_they_are(alice: User) -> None:
 def test_however_much_a_member_reported_none_of_it_stands_in_their_lists(
     alice: User, charlie: User, as_charlie: Client, monkeypatch: pytest.MonkeyPatch, named: int
 ) -> None:
-    monkeypatch.setattr("gallery.public.reading._KEPT", named)
+    monkeypatch.setattr("gallery.public.reader_preferences._KEPT", named)
     items = shown(alice, 3)
     for item in items[:2]:
         Report.objects.create(item=item, reporter=charlie, reason="other")

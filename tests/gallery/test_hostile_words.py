@@ -25,7 +25,7 @@ from django.urls import Resolver404, resolve
 from django.utils.html import escape
 
 from accounts.models import User
-from predictions.dialects.common import rates
+from predictions.api_dialects.common import rate_limits
 from tests import factories
 from tests.browser.pages import MEMBER, PAGES, STAFF, make_scene
 from tests.gallery.hostile import HUGE, MARK, NUMBERS, WORDS, Control, Form, Page, encoded, harm
@@ -76,7 +76,7 @@ class Browser:
     ) -> Any:
         """The answer, looked at."""
         cache.clear()
-        rates.forget()
+        rate_limits.forget()
         self.queries, self.wrote = 0, False
         with connection.execute_wrapper(self._count):
             answer = self.client.generic(method, address, body, kind, headers=headers or None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accounts.clock import Now
 from accounts.models import User
-from gallery import paging
+from core import pagination
+from core.clock import Now
 from gallery.models import Item
 from tests.gallery.pictures import picture_item
 
@@ -16,7 +16,7 @@ def test_items_of_one_database_moment_neither_repeat_nor_go_missing(alice: User)
         found: list[int] = []
         after = ""
         for _page in range(4):
-            page = paging.page(Item.objects.all(), field, 2, after)
+            page = pagination.page_or_newest(Item.objects.all(), field, 2, after)
             found += [item.pk for item in page.rows]
             after = page.older
         assert found == [item.pk for item in reversed(items)]
@@ -26,6 +26,6 @@ def test_a_neighbour_is_never_the_picture_itself(alice: User) -> None:
     items = [picture_item(alice) for _ in range(3)]
     Item.objects.update(created_at=Now())
     middle = Item.objects.get(pk=items[1].pk)
-    place = paging.Cursor(middle.created_at, middle.pk)
-    assert list(Item.objects.filter(paging.older_than("created_at", place))) == [items[0]]
-    assert list(Item.objects.filter(paging.newer_than("created_at", place))) == [items[2]]
+    place = pagination.Place(middle.created_at, middle.pk)
+    assert list(Item.objects.filter(pagination.older_than("created_at", place))) == [items[0]]
+    assert list(Item.objects.filter(pagination.newer_than("created_at", place))) == [items[2]]

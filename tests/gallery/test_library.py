@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from gallery.collections import keeping
-from gallery.library import filters, listing, views
+from core.jobs import scheduler
+from gallery.collections import curation
+from gallery.library import item_filters, item_queries, views
 from gallery.models import Item, Like
 from predictions.models import HostedModel, Status
-from predictions.running import chores
 from tests import factories
 from tests.gallery.test_lists import some_items, tiles_of, walk
 from tests.share import one_in
@@ -75,8 +75,8 @@ def test_what_is_shared_by_an_open_link_is_found(as_alice: Client, few: list[Ite
 def test_a_collection_is_a_filter_and_anothers_matches_nothing(
     alice: User, charlie: User, as_alice: Client, few: list[Item]
 ) -> None:
-    mine, other = keeping.create(alice, "Lakes"), keeping.create(charlie, "Secret")
-    keeping.add(mine, few[:2], alice)
+    mine, other = curation.create(alice, "Lakes"), curation.create(charlie, "Secret")
+    curation.add(mine, few[:2], alice)
     assert sorted(tiles_of(as_alice.get(f"/library/?in={mine.public_id}"))) == sorted(ids(few[:2]))
     page = as_alice.get(f"/library/?in={other.public_id}")
     assert tiles_of(page) == []
@@ -87,7 +87,7 @@ def test_words_are_found_within_the_other_filters(alice: User, as_alice: Client)
     now = timezone.now()
     private = some_items(alice, 2, prompt="a red balloon over 山湖")
     public = some_items(alice, 1, prompt="a balloon", visibility="public", published_at=now)
-    chores.all_done()
+    scheduler.all_done()
     assert sorted(tiles_of(as_alice.get("/library/?q=balloon"))) == sorted(ids(private + public))
     assert tiles_of(as_alice.get("/library/?q=balloon&show=public")) == ids(public)
     assert sorted(tiles_of(as_alice.get("/library/?q=山湖"))) == sorted(ids(private))
@@ -146,7 +146,7 @@ def test_numbers_go_no_further_than_a_thousand(
     alice: User, as_alice: Client, few: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert as_alice.get("/library/counts/").json()["everything"] == "4"
-    monkeypatch.setattr(listing, "MANY", 3)
+    monkeypatch.setattr(item_queries, "MANY", 3)
     assert as_alice.get("/library/counts/").json()["everything"] == "3+"
 
 
@@ -178,7 +178,7 @@ def test_a_fuller_library_costs_no_more_queries(alice: User, as_alice: Client) -
         items = some_items(alice, count, prompt="red")
         Like.objects.bulk_create(Like(item=item, user=alice) for item in items)
         some_items(alice, count, trashed_at=timezone.now())
-        chores.all_done()
+        scheduler.all_done()
 
     def queries(path: str) -> int:
         target = (
@@ -203,17 +203,17 @@ def test_a_fuller_library_costs_no_more_queries(alice: User, as_alice: Client) -
 @pytest.mark.parametrize(
     "wanted",
     [
-        filters.Filter(), filters.Filter(show="public"), filters.Filter(model="acme/model"),
-        filters.Filter(kind="film"),
-        filters.Filter(liked=True), filters.Filter(shared=True), filters.Filter(collection="x" * 22),
-        filters.Filter(since=datetime(2026, 1, 1, tzinfo=UTC).date()),
+        item_filters.Filter(), item_filters.Filter(show="public"), item_filters.Filter(model="acme/model"),
+        item_filters.Filter(kind="film"),
+        item_filters.Filter(liked=True), item_filters.Filter(shared=True), item_filters.Filter(collection="x" * 22),
+        item_filters.Filter(since=datetime(2026, 1, 1, tzinfo=UTC).date()),
     ],
     ids=lambda wanted: wanted.query or "all",
 )  # fmt: skip
-def test_no_filter_reads_the_whole_table(alice: User, wanted: filters.Filter) -> None:
+def test_no_filter_reads_the_whole_table(alice: User, wanted: item_filters.Filter) -> None:
     factories.make_model("acme", "model", kind=HostedModel.Kind.VIDEO)
-    keeping.create(alice, "x")
-    rows: Any = filters.matching(alice, wanted).order_by("-created_at", "-id")[: views.PAGE]
+    curation.create(alice, "x")
+    rows: Any = item_filters.matching(alice, wanted).order_by("-created_at", "-id")[: views.PAGE]
     plan = rows.explain()
     assert "SCAN gallery_item" not in plan
     assert "SCAN gallery_like" not in plan

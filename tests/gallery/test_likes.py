@@ -8,12 +8,12 @@ import pytest
 from django.test import Client
 from limits.errors import StorageError
 
-from accounts import sanctions
 from accounts.models import Account, User
+from accounts.staff import sanctions
 from gallery import moderation
 from gallery.models import Follow, Item, Like
-from gallery.social import following, liking, manners
-from predictions.dialects.common import rates
+from gallery.social import follows, interaction_limits, likes
+from predictions.api_dialects.common import rate_limits
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.races import together
@@ -85,19 +85,19 @@ def test_racing_hearts_are_counted_as_they_are() -> None:
     author = factories.make_user("author")
     item = picture_item(author, visibility="public")
     people = [factories.make_user(f"member{number}") for number in range(5)]
-    calls = [lambda one=one: liking.toggle(item, one) for one in people for _time in range(10)]
+    calls = [lambda one=one: likes.toggle(item, one) for one in people for _time in range(10)]
     answers = together(calls)
     assert [answer for answer in answers if not isinstance(answer, bool)] == []
     # Ten times each: everybody is back where they began.
     assert counts(item) == (0, 0, 0)
-    together([lambda one=one: liking.toggle(item, one) for one in people])
+    together([lambda one=one: likes.toggle(item, one) for one in people])
     assert counts(item) == (5, 5, 5)
 
 
 def test_more_hearts_than_people_give_are_refused_but_not_for_ones_own(
     public: Item, charlie: User, as_charlie: Client, as_alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(manners.A_MINUTE, "like", 2)
+    monkeypatch.setitem(interaction_limits.A_MINUTE, "like", 2)
     for _time in range(2):
         as_charlie.post(f"/like/{public.public_id}/")
     page = as_charlie.post(f"/like/{public.public_id}/", follow=True).content.decode()
@@ -124,8 +124,8 @@ def test_a_member_is_followed_and_left(public: Item, charlie: User, as_charlie: 
 def test_nobody_follows_themselves(public: Item, alice: User, as_alice: Client) -> None:
     page = as_alice.post("/follow/alice/", follow=True).content.decode()
     assert "cannot follow yourself" in page
-    with pytest.raises(following.Oneself):
-        following.toggle(alice, alice)
+    with pytest.raises(follows.CannotFollowSelf):
+        follows.toggle(alice, alice)
 
 
 def test_only_who_published_something_is_found_to_be_followed(
@@ -167,7 +167,7 @@ def test_a_picture_leads_to_no_page_that_its_author_does_not_have(
 def test_nobody_follows_more_than_anybody_reads(
     public: Item, bob: User, charlie: User, as_charlie: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "MOST", 1)
+    monkeypatch.setattr(follows, "MOST", 1)
     Follow.objects.create(follower=charlie, followed=bob)
     page = as_charlie.post("/follow/alice/", follow=True).content.decode()
     assert "You follow 1 members already" in page
@@ -197,7 +197,7 @@ def test_the_author_page_tells_capped_counts(
 def test_more_changes_of_mind_about_members_than_people_have_are_refused(
     public: Item, charlie: User, as_charlie: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(manners.A_MINUTE, "follow", 2)
+    monkeypatch.setitem(interaction_limits.A_MINUTE, "follow", 2)
     for _time in range(2):
         as_charlie.post("/follow/alice/")
     page = as_charlie.post("/follow/alice/", follow=True).content.decode()
@@ -211,6 +211,6 @@ def test_a_counter_that_cannot_be_reached_holds_nobody_up(
     def broken(*_named: object) -> bool:
         raise StorageError(ConnectionError("no redis"))
 
-    monkeypatch.setattr(rates.limiter(), "hit", broken)
+    monkeypatch.setattr(rate_limits.limiter(), "hit", broken)
     as_charlie.post(f"/like/{public.public_id}/")
     assert counts(public) == (1, 1, 1)

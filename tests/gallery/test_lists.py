@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from gallery import paging
+from core import pagination
 from gallery.library import views as library
 from gallery.models import Item
 from gallery.public import views as public
@@ -130,8 +130,8 @@ def test_a_broken_cursor_starts_at_the_beginning(alice: User, as_alice: Client, 
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    cursor = paging.Cursor(timezone.now(), 12345)
-    assert paging.Cursor.parse(str(cursor)) == cursor
+    cursor = pagination.Place(timezone.now(), 12345)
+    assert pagination.Place.parse(str(cursor)) == cursor
 
 
 @pytest.mark.parametrize("path", ["/library/", "/gallery/"])

@@ -13,16 +13,17 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.models import Membership, User
-from accounts.organizations import founding
-from gallery import moderation, sharing
+from accounts.organizations import management
+from gallery import moderation
+from gallery.items import publication
 from gallery.library import trash
-from gallery.live import streams, telling, watching
+from gallery.live import broadcast, event_stream, poller
 from gallery.live.channels import KEPT, Channel
-from gallery.live.watching import Reader
+from gallery.live.poller import Reader
 from gallery.models import Item
 from predictions import lifecycle
 from predictions.models import Phase, Prediction, Status
-from predictions.running import waiting
+from predictions.waiting import waiters
 from tests import factories
 from tests.gallery.pictures import picture_item
 
@@ -46,14 +47,14 @@ class Page:
         found = reader.visit(user.account_id)
         assert found is not None
         self.reader, self.channel = reader, found
-        self.number, self.first = streams.begin(found, cursor, "en")
+        self.number, self.first = event_stream.begin(found, cursor, "en")
 
     def told(self) -> dict[str, dict[str, Any]]:
         """What a look tells it."""
         self.reader.look()
         news = self.channel.after(self.number)
         self.number = news.number
-        return dict(streams.shown(self.channel, news, "en"))
+        return dict(event_stream.shown(self.channel, news, "en"))
 
 
 def test_a_page_is_told_of_new_and_changed_predictions_and_each_change_once(
@@ -121,7 +122,7 @@ def test_who_waits_in_the_queue_is_told_to_look_again_now_and_then(
     page.told()
     assert page.told() == {}
 
-    monkeypatch.setattr(watching, "PLACES_S", 0.0)
+    monkeypatch.setattr(poller, "PLACES_S", 0.0)
 
     assert page.told() == {"predictions": {"ids": [waiting.public_id]}}
 
@@ -185,7 +186,7 @@ def test_an_account_is_forgotten_some_time_after_its_last_page(
     looks: Reader, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Page(looks, alice).told()
-    monkeypatch.setattr(watching, "LINGER_S", -1.0)
+    monkeypatch.setattr(poller, "LINGER_S", -1.0)
     looks.look()
     assert looks._channels == {}
 
@@ -195,9 +196,9 @@ def test_an_account_is_forgotten_some_time_after_its_last_page(
 
 @pytest.fixture
 def _reader() -> Iterator[None]:
-    watching.reset()
+    poller.reset()
     yield
-    watching.reset()
+    poller.reset()
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ async def read(told: AsyncIterator[bytes], name: str) -> dict[str, Any]:
 
 def listen(user: User, session: str, cursor: str = "") -> AsyncIterator[bytes]:
     assert user.account_id is not None
-    return streams.events(user.account_id, user.pk, session, user.get_session_auth_hash(), cursor, "en")
+    return event_stream.events(user.account_id, user.pk, session, user.get_session_auth_hash(), cursor, "en")
 
 
 def in_time(work: Any) -> Any:
@@ -245,11 +246,11 @@ def test_a_stream_greets_and_tells_what_happens(alice: User, session: str) -> No
         await told.aclose()  # type: ignore[attr-defined]
 
     in_time(page())
-    assert watching.reader().streams == 0
+    assert poller.reader().streams == 0
 
 
 def test_deeds_are_told_at_once_on_this_machine(alice: User, bob: User, session: str) -> None:
-    watching.reader().tick = 3600.0
+    poller.reader().tick = 3600.0
     mine, other = picture_item(alice, "mine"), picture_item(bob, "his")
     account = mine.account
 
@@ -258,10 +259,10 @@ def test_deeds_are_told_at_once_on_this_machine(alice: User, bob: User, session:
         # Of its making, which was just now.
         heard = [await read(told, "items")]
         for deed in (
-            lambda: telling.items_changed([other.pk, mine.pk, 10**17]),
+            lambda: broadcast.items_changed([other.pk, mine.pk, 10**17]),
             lambda: trash.move(account, [mine]),
             lambda: trash.restore(account, [mine.public_id]),
-            lambda: sharing.publish(mine),
+            lambda: publication.publish(mine),
             lambda: moderation.hide(mine, "copied"),
         ):
             await elsewhere(deed)
@@ -275,12 +276,12 @@ def test_deeds_are_told_at_once_on_this_machine(alice: User, bob: User, session:
 
 @pytest.mark.parametrize("hint", ["", ".", "x", "-1", "1.0", "٣", "9" * 19])
 def test_a_hint_that_is_none_is_heard_by_nobody(hint: str) -> None:
-    assert telling.parse(hint) is None
+    assert broadcast.parse(hint) is None
 
 
 def test_the_21st_page_of_an_account_gets_no_stream(alice: User, bob: User, session: str) -> None:
     async def pages() -> list[str]:
-        opened = [listen(alice, session) for _ in range(watching.PER_ACCOUNT)]
+        opened = [listen(alice, session) for _ in range(poller.PER_ACCOUNT)]
         for one in opened:
             await read(one, "hello")
         refused = await read(listen(alice, session), "end")
@@ -293,7 +294,7 @@ def test_the_21st_page_of_an_account_gets_no_stream(alice: User, bob: User, sess
 
 
 def test_signing_out_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "GUARD_S", 0.0)
 
     async def page() -> dict[str, Any]:
         told = listen(alice, session)
@@ -302,14 +303,14 @@ def test_signing_out_ends_the_stream(alice: User, session: str, monkeypatch: pyt
         return await read(told, "end")
 
     assert in_time(page()) == {"reason": "session-over"}
-    assert watching.reader().streams == 0
+    assert poller.reader().streams == 0
 
 
 @pytest.mark.parametrize("how", ["another password", "all sessions ended"])
 def test_what_ends_a_session_ends_its_stream_though_its_row_stays(
     alice: User, session: str, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "GUARD_S", 0.0)
     changed = {"password": "another"} if how == "another password" else {"session_epoch": 1}
 
     async def page() -> dict[str, Any]:
@@ -325,10 +326,10 @@ def test_what_ends_a_session_ends_its_stream_though_its_row_stays(
 def test_a_stream_in_which_money_was_seen_ends_when_its_reader_may_see_it_no_more(
     alice: User, bob: User, session: str, client_of: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "GUARD_S", 0.0)
-    club = founding.found(alice, "club")
+    monkeypatch.setattr(poller, "GUARD_S", 0.0)
+    club = management.create(alice, "club")
     Membership.objects.create(user=bob, account=club, role=Membership.Role.BILLING)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     bob.refresh_from_db()
     key = client_of(bob).session.session_key
     assert key is not None
@@ -341,15 +342,15 @@ def test_a_stream_in_which_money_was_seen_ends_when_its_reader_may_see_it_no_mor
 
     # Without a word, as when the network breaks: the page comes back, and is told what its reader may see by now.
     assert not any(b"event: end" in part for part in in_time(page()))
-    assert watching.reader().streams == 0
+    assert poller.reader().streams == 0
 
 
 def test_it_is_looked_for_within_seconds() -> None:
-    assert watching.GUARD_S <= 3 and waiting.GUARD_S <= 3
+    assert poller.GUARD_S <= 3 and waiters.GUARD_S <= 3
 
 
 def test_a_ban_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "GUARD_S", 0.0)
 
     async def page() -> dict[str, Any]:
         told = listen(alice, session)
@@ -363,8 +364,8 @@ def test_a_ban_ends_the_stream(alice: User, session: str, monkeypatch: pytest.Mo
 def test_a_stream_ends_by_itself_and_is_taken_up_where_it_ended(
     alice: User, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "LIFE_S", 0.01)
-    monkeypatch.setattr(streams, "KEEP_ALIVE_S", 0.001)
+    monkeypatch.setattr(event_stream, "LIFE_S", 0.01)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_S", 0.001)
 
     async def page(cursor: str) -> str:
         return b"".join([part async for part in listen(alice, session, cursor)]).decode()
@@ -378,12 +379,12 @@ def test_all_streams_end_when_the_process_does(alice: User, session: str) -> Non
     async def page() -> None:
         told = listen(alice, session)
         await read(told, "hello")
-        watching.close()
+        poller.close()
         async for _part in told:
             pass
 
     in_time(page())
-    assert not watching.reader().has_room(alice.account_id or 0)
+    assert not poller.reader().has_room(alice.account_id or 0)
 
 
 # -- The address ------------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from django.db import connections
 from django.test import Client
 
 from accounts.models import User
-from config.serving import LeanHandler
-from gallery.live import watching
-from predictions.running import holding, waiting
+from config.server.asgi_handler import LeanHandler
+from gallery.live import poller
+from predictions.waiting import held_response, waiters
 from tests import factories
 from tests.serving.conftest import Served
 from tests.share import short_or_whole
@@ -27,14 +27,14 @@ USERS = short_or_whole(3, 10)
 @pytest.fixture
 def served() -> Iterator[Served]:
     """The whole of Darkroom, with two threads."""
-    watching.reset()
+    poller.reset()
     handler = LeanHandler(threads=2)
     with Served(handler) as server:
         yield server
     handler.threads.close()
-    holding.set_runner(None)
-    waiting.reset()
-    watching.reset()
+    held_response.set_runner(None)
+    waiters.reset()
+    poller.reset()
 
 
 @pytest.fixture
@@ -98,11 +98,11 @@ def test_many_open_pages_cost_one_thread_and_one_connection(served: Served, held
     # The first page that is not there costs its template; streams are counted from here on.
     assert served.client.get("/live/").status_code == 401
 
-    pages = [Open(served, cookie) for cookie in cookies for _ in range(watching.PER_ACCOUNT)]
+    pages = [Open(served, cookie) for cookie in cookies for _ in range(poller.PER_ACCOUNT)]
     for page in pages:
         page.until(b"event: balance\n")
 
-    assert watching.reader().streams == USERS * watching.PER_ACCOUNT
+    assert poller.reader().streams == USERS * poller.PER_ACCOUNT
     more = {thread.name for thread in threading.enumerate()} - before
     assert more <= {"web-0", "web-1", "live"}
     # One for the thread that looks, while it looks.
@@ -110,7 +110,7 @@ def test_many_open_pages_cost_one_thread_and_one_connection(served: Served, held
     assert served.client.get("/live/").status_code == 401
 
     factories.give(users[2], 7)
-    for page in pages[2 * watching.PER_ACCOUNT : 3 * watching.PER_ACCOUNT]:
+    for page in pages[2 * poller.PER_ACCOUNT : 3 * poller.PER_ACCOUNT]:
         page.until(b'"shown": "7.0"')
     assert b'"shown": "7.0"' not in pages[0].heard
     # The 21st is refused, and told when to come again.

@@ -10,12 +10,12 @@ from django.apps import apps
 from django.test import Client
 from django.utils import timezone, translation
 
-from accounts import maintenance, sanctions, site
 from accounts.models import OrganizationInvitation, User
-from accounts.notices import telling
-from accounts.organizations import founding
-from gallery.moderation import deciding
-from gallery.notices import choices, wording
+from accounts.notifications import mail_preferences, notice_text, notices
+from accounts.organizations import management
+from accounts.site import maintenance_mode, site_rules
+from accounts.staff import sanctions
+from gallery.moderation import decisions
 from tests import factories
 from tests.gallery.pictures import picture_item
 
@@ -38,8 +38,8 @@ def test_where_nothing_was_charged_no_table_by_day_stands_empty() -> None:
 
 def test_the_page_that_stops_mails_is_laid_out_like_the_others() -> None:
     member = factories.make_user()
-    telling.tell(member, "credits.granted", link="/account/", amount_micro=1, reason="")
-    html = Client().get(f"/account/notices/stop/{choices.stop_token(member.pk, 'credits.granted')}/")
+    notices.notify(member, "credits.granted", link="/account/", amount_micro=1, reason="")
+    html = Client().get(f"/account/notices/stop/{mail_preferences.stop_token(member.pk, 'credits.granted')}/")
     assert '<div class="account">' in html.content.decode()
 
 
@@ -53,7 +53,7 @@ def test_staff_read_why_a_member_was_warned_in_their_own_language() -> None:
 
 def test_the_end_of_an_invitation_is_told_in_the_readers_zone() -> None:
     owner = factories.make_user()
-    account = founding.found(owner, "Studio Nord")
+    account = management.create(owner, "Studio Nord")
     OrganizationInvitation.objects.create(
         account=account,
         email="x@example.org",
@@ -66,8 +66,8 @@ def test_the_end_of_an_invitation_is_told_in_the_readers_zone() -> None:
 
 
 def test_the_end_of_a_maintenance_is_told_in_the_zone_of_who_comes_for_the_first_time() -> None:
-    site.change(maintenance=True, maintenance_until=timezone.now() + timedelta(minutes=30))
-    assert maintenance.is_on()
+    site_rules.change(maintenance=True, maintenance_until=timezone.now() + timedelta(minutes=30))
+    assert maintenance_mode.is_on()
     assert re.search(f"Until about {IN_THE_READERS_ZONE}", Client().get("/gallery/").content.decode())
 
 
@@ -80,7 +80,7 @@ def test_where_one_is_signed_in_says_since_when_in_the_readers_zone() -> None:
 
 def test_the_page_of_a_case_says_in_words_what_staff_did() -> None:
     boss, item = factories.make_staff(), picture_item(factories.make_user(), visibility="public")
-    [case] = deciding.hide_now([item], boss, "copied work")
+    [case] = decisions.hide_now([item], boss, "copied work")
     html = signed_in(boss).get(f"/admin/moderation/{case.pk}/").content.decode()
     assert '<span title="item.hide">hid a picture</span>' in html
 
@@ -97,10 +97,10 @@ def test_whoever_is_banned_reads_why_in_their_own_language() -> None:
 
 def test_a_notice_writes_days_as_pages_do() -> None:
     until = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    muted = telling.tell(
+    muted = notices.notify(
         factories.make_user(), "sanction.mute_until", until_at=until.isoformat(), reason="spam"
     )
-    assert "until 28 November 2026" in wording.of(muted).line
+    assert "until 28 November 2026" in notice_text.for_notice(muted).line
 
 
 def test_the_panel_names_its_parts_in_the_readers_language() -> None:

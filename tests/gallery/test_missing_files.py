@@ -14,9 +14,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from gallery.leaving import exporting
 from gallery.models import Export, Item, ShareLink
-from gallery.shares import making
+from gallery.privacy import exports
+from gallery.shares import share_links
 from predictions.files import uploads
 from predictions.models import Output
 from tests.gallery import secrets_of_alice
@@ -45,7 +45,7 @@ BROKEN = [(remove_files, 404), (unmount, 503)]
 
 @pytest.fixture
 def link(public: Item, alice: User) -> ShareLink:
-    return making.share(public, alice)
+    return share_links.share(public, alice)
 
 
 def addresses(item: Item, link: ShareLink) -> list[str]:
@@ -121,12 +121,12 @@ def test_an_archive_is_not_begun_while_the_storage_is_away(public: Item, as_alic
 def test_an_export_waits_for_a_storage_that_is_away(public: Item, alice: User) -> None:
     export = Export.objects.create(user=alice, account=alice.account)
     unmount()
-    exporting.make_next()
+    exports.make_next()
     export.refresh_from_db()
     assert (export.state, export.tries) == (Export.State.MAKING, 0)
     Path(settings.MEDIA_ROOT).mkdir(parents=True)
     Export.objects.filter(pk=export.pk).update(lease_until=None, state=Export.State.OWED)
-    assert exporting.make_next()
+    assert exports.make_next()
     export.refresh_from_db()
     assert export.state == Export.State.READY
     with zipfile.ZipFile(Path(settings.MEDIA_ROOT) / export.file.key) as archive:

@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from gallery import moderation, sharing
+from gallery import moderation
+from gallery.items import publication
 from gallery.models import Item
 from tests.gallery.pictures import picture_item
 
@@ -85,7 +86,7 @@ def test_what_is_not_open_does_not_exist(
     item: Item, public: Item, alice: User, as_alice: Client, client: Client
 ) -> None:
     unlisted = picture_item(alice, visibility="public")
-    sharing.publish(unlisted, visibility="unlisted")
+    publication.publish(unlisted, visibility="unlisted")
     assert asked(client, page_of(unlisted))[0] == 200
     moderation.hide(public, "no")
     for one in (item, public):

@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from accounts.credits import amounts
 from accounts.models import User
-from gallery import errors, money
+from config.middleware import error_pages
 from gallery.models import Item
 from tests import factories
 from tests.share import one_of
@@ -112,7 +113,7 @@ def test_no_string_of_the_pages_lacks_its_chinese() -> None:
 def test_an_error_page_needs_no_database(rf: RequestFactory, db: None, status: int) -> None:
     request = rf.get("/x/")
     with CaptureQueriesContext(connection) as caught:
-        answer = errors.error_page(request, status)
+        answer = error_pages.error_page(request, status)
     assert len(caught) == 0
     assert answer.status_code == status
     assert b"<h1>" in answer.content
@@ -123,7 +124,7 @@ def test_an_error_page_leads_to_what_was_read_or_to_the_page_of_the_form(
     rf: RequestFactory, status: int
 ) -> None:
     def leads(request: HttpRequest) -> bool:
-        text = errors.error_page(request, status).content.decode()
+        text = error_pages.error_page(request, status).content.decode()
         assert ("usually still has what you wrote" in text) is (request.method == "POST" and status != 403)
         return 'href="/x/?a=1&amp;b=2"' in text or 'href="http://testserver/form/"' in text
 
@@ -132,7 +133,7 @@ def test_an_error_page_leads_to_what_was_read_or_to_the_page_of_the_form(
     assert leads(rf.post("/x/?a=1&b=2", headers={"Referer": "https://elsewhere.example/"}))
     elsewhere = rf.get("/x/")
     elsewhere.path = "//elsewhere.example/"
-    assert b'href="//elsewhere' not in errors.error_page(elsewhere, status).content
+    assert b'href="//elsewhere' not in error_pages.error_page(elsewhere, status).content
 
 
 def test_our_own_api_says_that_the_database_is_away(
@@ -141,7 +142,7 @@ def test_our_own_api_says_that_the_database_is_away(
     def away(*_asked: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr("accounts.api.me.purse.of", away)
+    monkeypatch.setattr("accounts.api.me.visible_funds.for_user", away)
     as_alice.raise_request_exception = False
     answer = as_alice.get("/api/me")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
@@ -151,17 +152,17 @@ def test_our_own_api_says_that_the_database_is_away(
 def test_a_500_gives_an_id_to_quote(rf: RequestFactory) -> None:
     request = rf.get("/x/")
     request.request_id = "k3v8q0zc"  # type: ignore[attr-defined]
-    assert b"Quote k3v8q0zc" in errors.server_error(request).content
+    assert b"Quote k3v8q0zc" in error_pages.server_error(request).content
 
 
 def test_a_broken_error_page_still_says_the_id(rf: RequestFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object) -> str:
         raise ValueError("no manifest")
 
-    monkeypatch.setattr(errors.loader, "render_to_string", broken)
+    monkeypatch.setattr(error_pages.loader, "render_to_string", broken)
     request = rf.get("/x/")
     request.request_id = "k3v8q0zc"  # type: ignore[attr-defined]
-    answer = errors.server_error(request)
+    answer = error_pages.server_error(request)
     assert answer.status_code == 500
     assert b"k3v8q0zc" in answer.content
 
@@ -210,7 +211,7 @@ def test_staff_find_the_way_to_the_desk(client: Client, staff: User, as_alice: C
     ],
 )
 def test_amounts_read_exactly_and_never_promise_too_much(micro: int, exact: str, short: str) -> None:
-    assert (money.exact(micro), money.short(micro)) == (exact, short)
+    assert (amounts.exact(micro), amounts.short(micro)) == (exact, short)
 
 
 def test_the_operators_own_word_for_credits_is_used(

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from gallery import moderation
-from gallery.collections import keeping
+from gallery.collections import curation
 from gallery.models import Collection, Item, ShareLink
-from gallery.shares import making
+from gallery.shares import share_links
 from tests.gallery.pictures import picture_item
 
 HOST = "http://testserver"
@@ -31,10 +31,10 @@ def pictured(alice: User) -> Item:
 @pytest.fixture
 def collection(alice: User, pictured: Item) -> Collection:
     """A private collection: a sensitive picture, another one, and the cover."""
-    made = keeping.create(alice, "Harbours")
+    made = curation.create(alice, "Harbours")
     first = [picture_item(alice, "one", sensitive=True, seed=2), picture_item(alice, "two", seed=3)]
-    keeping.add(made, [*first, pictured], alice)
-    keeping.set_cover(made, pictured)
+    curation.add(made, [*first, pictured], alice)
+    curation.set_cover(made, pictured)
     return made
 
 
@@ -61,7 +61,7 @@ def discovered(client: Client, url: str) -> dict[str, Any]:
 def test_a_shared_picture_is_a_photo_at_the_links_own_address(
     pictured: Item, alice: User, client: Client
 ) -> None:
-    link = making.share(pictured, alice, allow_download=False)
+    link = share_links.share(pictured, alice, allow_download=False)
     told = discovered(client, page_of(link))
     assert (told["type"], told["title"], told["author_name"]) == ("photo", "For you", "alice")
     assert told["url"] == f"{page_of(link)}picture/medium"
@@ -79,7 +79,7 @@ def test_a_shared_picture_is_a_photo_at_the_links_own_address(
 
 
 def test_it_fits_into_the_room_there_is(pictured: Item, alice: User, client: Client) -> None:
-    link = making.share(pictured, alice)
+    link = share_links.share(pictured, alice)
     told = asked(client, page_of(link), maxwidth=60)[1]
     assert (told["width"], told["height"]) == (60, 40)
     assert told["url"].endswith("/picture/small")
@@ -88,19 +88,19 @@ def test_it_fits_into_the_room_there_is(pictured: Item, alice: User, client: Cli
 
 def test_the_prompt_is_told_where_the_link_tells_it(alice: User, client: Client) -> None:
     item = picture_item(alice, "a secret harbour")
-    assert asked(client, page_of(making.share(item, alice)))[1]["title"] == "A shared picture"
-    told = asked(client, page_of(making.share(item, alice, show_prompt=True)))[1]
+    assert asked(client, page_of(share_links.share(item, alice)))[1]["title"] == "A shared picture"
+    told = asked(client, page_of(share_links.share(item, alice, show_prompt=True)))[1]
     assert told["title"] == "a secret harbour"
 
 
 def test_a_withdrawn_ended_or_hidden_link_does_not_exist(pictured: Item, alice: User, client: Client) -> None:
-    over = making.share(pictured, alice, expires_at=timezone.now() - timedelta(hours=1))
-    link = making.share(pictured, alice)
+    over = share_links.share(pictured, alice, expires_at=timezone.now() - timedelta(hours=1))
+    link = share_links.share(pictured, alice)
     picture = asked(client, page_of(link))[1]["url"].removeprefix(HOST)
-    making.withdraw(link)
+    share_links.withdraw(link)
     assert asked(client, page_of(over))[0] == asked(client, page_of(link))[0] == 404
     assert client.get(picture).status_code == 404
-    hidden = making.share(pictured, alice)
+    hidden = share_links.share(pictured, alice)
     moderation.hide(pictured, "no")
     assert asked(client, page_of(hidden))[0] == 404
 
@@ -110,14 +110,14 @@ def test_a_locked_link_and_a_sensitive_picture_have_neutral_words_alone(
 ) -> None:
     Item.objects.filter(sensitive=True).update(title="Not for all", prompt="a secret")
     sensitive = Item.objects.get(sensitive=True)
-    quiet = [making.share(thing, alice, password="opensesame") for thing in (pictured, collection)]
-    quiet.append(making.share(sensitive, alice))
+    quiet = [share_links.share(thing, alice, password="opensesame") for thing in (pictured, collection)]
+    quiet.append(share_links.share(sensitive, alice))
     for link in quiet:
         told = discovered(client, page_of(link))
         assert (told["type"], told["title"], set(told)) == ("link", "Shared with you", NEUTRAL)
     # Its owner, who is not asked for the password, pastes no more than others.
     assert set(discovered(as_alice, page_of(quiet[0]))) == NEUTRAL
-    within = making.share(collection, alice)
+    within = share_links.share(collection, alice)
     assert set(discovered(client, page_of(within, sensitive))) == NEUTRAL
     # No other site may show them, even if it guesses their addresses.
     for path in (
@@ -130,7 +130,7 @@ def test_a_locked_link_and_a_sensitive_picture_have_neutral_words_alone(
 def test_a_shared_collection_is_a_link_with_its_cover(
     collection: Collection, pictured: Item, alice: User, client: Client
 ) -> None:
-    link = making.share(collection, alice)
+    link = share_links.share(collection, alice)
     told = discovered(client, page_of(link))
     assert (told["type"], told["title"], told["author_name"]) == ("link", "Harbours", "alice")
     assert told["thumbnail_url"] == f"{page_of(link, pictured)}picture/small"
@@ -143,7 +143,7 @@ def test_a_shared_collection_is_a_link_with_its_cover(
     assert second.public_id in asked(client, page_of(link))[1]["thumbnail_url"]
     assert discovered(client, page_of(link, pictured))["url"] == f"{page_of(link, pictured)}picture/medium"
     assert asked(client, f"{page_of(link)}nothing/")[0] == 404
-    making.withdraw(link)
+    share_links.withdraw(link)
     assert asked(client, page_of(link))[0] == asked(client, page_of(link, pictured))[0] == 404
 
 
@@ -152,12 +152,12 @@ def test_a_public_collection_is_a_link_with_an_open_picture(
 ) -> None:
     page = f"{HOST}/collections/{collection.public_id}/"
     assert asked(client, page)[0] == 404
-    keeping.show_to(collection, "public")
+    curation.show_to(collection, "public")
     told = asked(client, page)[1]
     assert (told["type"], told["title"]) == ("link", "Harbours")
     assert "thumbnail_url" not in told
     shown = picture_item(alice, "three", visibility="public", seed=4)
-    keeping.add(collection, [shown], alice)
+    curation.add(collection, [shown], alice)
     assert shown.public_id in discovered(client, page)["thumbnail_url"]
     moderation.hide_collection(collection, "no")
     assert asked(client, page)[0] == 404
@@ -168,5 +168,5 @@ def test_a_picture_without_thumbnails_that_may_not_be_downloaded_is_not_shown(
 ) -> None:
     item = picture_item(alice, "plain", title="Plain")
     type(item.output).objects.filter(pk=item.output_id).update(small=None, medium=None)
-    assert set(discovered(client, page_of(making.share(item, alice, allow_download=False)))) == NEUTRAL
-    assert discovered(client, page_of(making.share(item, alice)))["type"] == "photo"
+    assert set(discovered(client, page_of(share_links.share(item, alice, allow_download=False)))) == NEUTRAL
+    assert discovered(client, page_of(share_links.share(item, alice)))["type"] == "photo"

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from gallery import sharing
+from gallery.items import publication
 from predictions.models import Version
 from tests import factories
 
@@ -39,6 +39,6 @@ def test_a_stranger_finds_nothing_and_a_visitor_is_asked_to_sign_in(
 
 def test_everybody_comes_to_a_published_item(alice: User) -> None:
     item = factories.make_item(alice)
-    sharing.publish(item)
+    publication.publish(item)
     answer = Client().get(f"/p/{item.output.prediction.public_id}/")
     assert answer["Location"] == f"/gallery/{item.public_id}/"

@@ -7,9 +7,9 @@ from django.test import Client
 
 from accounts.models import User
 from gallery.models import Preset
-from gallery.studio import presets
-from predictions import catalogue
+from predictions.catalogue import lookup
 from predictions.models import Version
+from studio.views import presets
 
 SCHNELL = "lucataco/flux-schnell-lora"
 HTMX = {"HX-Request": "true"}
@@ -17,11 +17,11 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 def schnell() -> Version:
-    version = catalogue.find_version(SCHNELL)
+    version = lookup.find_version(SCHNELL)
     assert version is not None
     return version
 
@@ -84,7 +84,7 @@ def test_presets_are_renamed_and_deleted(as_alice: Client, alice: User) -> None:
     answer = as_alice.post(f"/studio/presets/{preset.pk}/name/", {"name": "Tall"})
     assert answer.status_code == 422 and "Another preset is called “Tall”." in answer.content.decode()
     as_alice.post(f"/studio/presets/{preset.pk}/delete/")
-    assert [one.name for one in presets.of(alice)] == ["Tall"]
+    assert [one.name for one in presets.for_user(alice)] == ["Tall"]
 
 
 @pytest.mark.parametrize("deed", ["apply", "name", "delete"])

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, User
-from gallery import moderation, sharing, tagging
-from gallery.forms import PublishForm
+from gallery import moderation
+from gallery.items import item_tags, publication
+from gallery.items.forms import PublishForm
 from gallery.models import Item, ItemTag
 from tests.gallery.pictures import picture_item
 
@@ -82,7 +83,7 @@ def test_a_hidden_prompt_stays_hidden_everywhere(item: Item, as_alice: Client, c
 
 def test_editing_keeps_the_place_in_the_gallery(public: Item) -> None:
     before = public.published_at
-    sharing.publish(public, title="New name", show_prompt=False)
+    publication.publish(public, title="New name", show_prompt=False)
     public.refresh_from_db()
     assert public.published_at == before
     assert public.title == "New name"
@@ -90,8 +91,8 @@ def test_editing_keeps_the_place_in_the_gallery(public: Item) -> None:
 
 def test_publishing_again_comes_to_the_top(public: Item) -> None:
     before = public.published_at
-    sharing.unpublish(public)
-    sharing.publish(public)
+    publication.unpublish(public)
+    publication.publish(public)
     public.refresh_from_db()
     assert public.published_at is not None
     assert before is not None
@@ -145,7 +146,7 @@ def test_publishing_keeps_tags_licence_and_what_is_sensitive(
     }
     as_alice.post(f"/library/{item.public_id}/publish/", form)
     item.refresh_from_db()
-    assert tagging.of(item) == ["sea", "night", "水彩", "light house"]
+    assert item_tags.for_item(item) == ["sea", "night", "水彩", "light house"]
     assert (item.licence, item.sensitive, item.visibility) == ("CC-BY-4.0", True, "public")
     assert item.search_owed
     assert item.rendition_owed
@@ -155,7 +156,7 @@ def test_publishing_keeps_tags_licence_and_what_is_sensitive(
 
 
 def test_the_form_says_again_what_was_said(item: Item, as_alice: Client) -> None:
-    sharing.publish(item, title="Light", tags=["sea", "night"], licence="CC0-1.0", visibility="unlisted")
+    publication.publish(item, title="Light", tags=["sea", "night"], licence="CC0-1.0", visibility="unlisted")
     page = as_alice.get(f"/library/{item.public_id}/").content.decode()
     assert 'value="sea, night"' in page
     assert re.search(r'<option value="CC0-1.0" selected', page)
@@ -163,12 +164,12 @@ def test_the_form_says_again_what_was_said(item: Item, as_alice: Client) -> None
 
 
 def test_publishing_again_replaces_tags_and_keeps_their_order(item: Item) -> None:
-    sharing.publish(item, tags=["a1", "b2", "c3"])
-    sharing.publish(item, tags=["c3", "d4"])
-    assert tagging.of(item) == ["c3", "d4"]
+    publication.publish(item, tags=["a1", "b2", "c3"])
+    publication.publish(item, tags=["c3", "d4"])
+    assert item_tags.for_item(item) == ["c3", "d4"]
     assert ItemTag.objects.filter(item=item, listed_at=None).count() == 0
-    sharing.unpublish(item)
-    assert tagging.of(item) == ["c3", "d4"]
+    publication.unpublish(item)
+    assert item_tags.for_item(item) == ["c3", "d4"]
     assert not ItemTag.objects.filter(item=item, listed_at__isnull=False).exists()
 
 
@@ -184,11 +185,11 @@ def test_an_unlisted_picture_opens_by_its_address_alone(item: Item, as_alice: Cl
 
 
 def test_what_becomes_public_comes_to_the_top_though_it_was_unlisted(item: Item) -> None:
-    sharing.publish(item, visibility="unlisted")
+    publication.publish(item, visibility="unlisted")
     before = Item.objects.get(pk=item.pk).published_at
-    sharing.publish(item)
+    publication.publish(item)
     first = Item.objects.get(pk=item.pk).published_at
-    sharing.publish(item, title="Edited")
+    publication.publish(item, title="Edited")
     item.refresh_from_db()
     assert item.published_at == first
     assert first is not None
@@ -234,8 +235,8 @@ def test_too_many_and_too_long_tags_come_back_with_a_sentence(
     ],
 )
 def test_tags_are_folded_to_what_can_be_seen_and_typed(given: str, kept: list[str]) -> None:
-    assert tagging.read(given) == kept
-    assert tagging.read(", ".join(kept)) == kept
+    assert item_tags.read(given) == kept
+    assert item_tags.read(", ".join(kept)) == kept
 
 
 def test_script_in_title_tags_and_prompt_is_only_text(alice: User, as_alice: Client, client: Client) -> None:
@@ -260,27 +261,27 @@ def test_several_are_published_with_one_form(alice: User, bob: User) -> None:
     moderation.hide(items[2], "no")
     form = PublishForm({"tags": "sea", "licence": "CC0-1.0", "show_prompt": "on"})
     assert form.is_valid()
-    assert sharing.publish_many(items, form.cleaned_data) == 2
+    assert publication.publish_many(items, form.cleaned_data) == 2
     rows = [Item.objects.get(pk=item.pk) for item in items]
     assert [row.visibility for row in rows] == ["public", "public", "private"]
     assert rows[0].title == "Mine"
     assert rows[0].licence == "CC0-1.0"
-    assert tagging.of(rows[1]) == ["sea"]
+    assert item_tags.for_item(rows[1]) == ["sea"]
 
 
 def test_what_is_described_is_owed_a_new_copy_only_while_others_may_see_it(item: Item, public: Item) -> None:
     Item.objects.update(search_owed=False, rendition_owed=False)
-    sharing.describe(item, title="New", tags=["sea"])
-    sharing.describe(public, sensitive=True)
+    publication.describe(item, title="New", tags=["sea"])
+    publication.describe(public, sensitive=True)
     item.refresh_from_db()
     public.refresh_from_db()
     assert (item.search_owed, item.rendition_owed) == (True, False)
     assert (public.search_owed, public.rendition_owed) == (True, True)
-    assert tagging.of(item) == ["sea"]
+    assert item_tags.for_item(item) == ["sea"]
 
 
 def test_a_pasted_link_to_a_sensitive_picture_does_not_show_it(item: Item, client: Client) -> None:
-    sharing.publish(item, sensitive=True)
+    publication.publish(item, sensitive=True)
     page = client.get(f"/gallery/{item.public_id}/").content.decode()
     assert "cards/sensitive" in page
     assert f'content="http://testserver/gallery/{item.public_id}/picture' not in page

@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from gallery import tagging
-from gallery.collections import keeping
+from gallery.collections import curation
+from gallery.items import item_tags
 from gallery.models import Collection, Comment, Follow, Item, Like
-from gallery.search import indexing
+from gallery.search import indexer
 from predictions.models import Prediction, Status, Version
 from tests import factories
 from tests.share import one_in, short_or_whole
@@ -67,7 +67,7 @@ class House:
         )
         made = [self._item(prediction, index) for index in range(count)]
         for item in made:
-            tagging.write(item.pk, ("sea",))
+            item_tags.write(item.pk, ("sea",))
             factories.make_share_link(item)
         Like.objects.bulk_create(
             Like(item=item, user=user) for item in made for user in (self.alice, self.bob)
@@ -76,17 +76,17 @@ class House:
         Comment.objects.bulk_create(
             Comment(item=self.items[0], user=self.bob, text=f"well done {number}") for number in range(count)
         )
-        keeping.add(self.shelf, made, self.alice)
+        curation.add(self.shelf, made, self.alice)
         for number in range(count):
             other = factories.make_user()
             Follow.objects.create(follower=self.bob, followed=other)
-            keeping.create(self.alice, f"shelf {number}")
+            curation.create(self.alice, f"shelf {number}")
             self._shelf(other, cover=made[number])
         gone = factories.make_prediction(self.alice, self.version, status=Status.SUCCEEDED)
         for index in range(count):
             # With words of its own, so that no search has to look past it.
             self._item(gone, index, prompt="gone", trashed_at=timezone.now())
-        while indexing.step():
+        while indexer.run_once():
             pass
 
     def _shelf(self, user: User, **fields: Any) -> Collection:

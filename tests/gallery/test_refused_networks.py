@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from accounts import site
 from accounts.models import User
+from accounts.site import site_rules
 from predictions.models import Prediction
 from tests import factories
 
@@ -26,7 +26,7 @@ def bob() -> User:
 
 @pytest.fixture(autouse=True)
 def refused() -> None:
-    site.change(refused_networks=["203.0.113.0/24", "2001:db8::/48"])
+    site_rules.change(refused_networks=["203.0.113.0/24", "2001:db8::/48"])
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -73,7 +73,7 @@ def test_while_the_database_is_away_each_door_says_so_in_its_own_words(
         raise OperationalError("terminating connection due to administrator command")
 
     headers = {"Authorization": f"Bearer {factories.make_token(bob)}"}
-    monkeypatch.setattr(site, "rules", away)
+    monkeypatch.setattr(site_rules, "current", away)
     asked = {"content_type": "application/json", "headers": headers}
     answer = Client().post("/v1/predictions", {"version": "x", "input": {}}, **asked)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["title"]) == (503, "Service unavailable")
@@ -88,5 +88,5 @@ def test_a_word_too_many_in_a_header_of_the_callers_does_not_let_them_in() -> No
 
 def test_they_may_in_again_when_the_rule_is_taken_back() -> None:
     assert Client(REMOTE_ADDR=HERE).get("/gallery/").status_code == 403
-    site.change(refused_networks=[])
+    site_rules.change(refused_networks=[])
     assert Client(REMOTE_ADDR=HERE).get("/gallery/").status_code == 200

@@ -9,9 +9,9 @@ from django.test import Client
 
 from accounts.models import User
 from gallery import moderation
-from gallery.collections import keeping
+from gallery.collections import curation
 from gallery.models import Collection, Item, Report
-from gallery.shares import making
+from gallery.shares import share_links
 from tests.gallery.test_collections import some_items
 
 Clients = Callable[[User], Client]
@@ -19,9 +19,9 @@ HATE = {"reason": "hate", "words": "The whole of it."}
 
 
 def opened(user: User, title: str, visibility: str = "public") -> Collection:
-    made = keeping.create(user, title)
-    keeping.add(made, some_items(user, 1, visibility="public", published_at="2026-01-01T00:00:00Z"), user)
-    keeping.show_to(made, visibility)
+    made = curation.create(user, title)
+    curation.add(made, some_items(user, 1, visibility="public", published_at="2026-01-01T00:00:00Z"), user)
+    curation.show_to(made, visibility)
     made.refresh_from_db()
     return made
 
@@ -86,7 +86,7 @@ def test_its_owner_is_not_asked_to_report_it(collection: Collection, as_alice: C
 
 
 def test_what_one_may_not_see_cannot_be_reported(alice: User, as_charlie: Client) -> None:
-    private, hidden = keeping.create(alice, "Private"), opened(alice, "Hidden")
+    private, hidden = curation.create(alice, "Private"), opened(alice, "Hidden")
     moderation.hide_collection(hidden, "no")
     for path in (report_of(private), report_of(hidden), "/report/collection/nothing/"):
         assert as_charlie.get(path).status_code == 404
@@ -96,9 +96,9 @@ def test_what_one_may_not_see_cannot_be_reported(alice: User, as_charlie: Client
 
 
 def test_guests_report_a_shared_collection_by_its_link(alice: User, client: Client) -> None:
-    private = keeping.create(alice, "For you")
-    keeping.add(private, some_items(alice, 1), alice)
-    link = making.share(private, alice)
+    private = curation.create(alice, "For you")
+    curation.add(private, some_items(alice, 1), alice)
+    link = share_links.share(private, alice)
     path = f"/s/{link.token}/report/"
     assert path in client.get(f"/s/{link.token}/").content.decode()
     form = client.get(path).content.decode()
@@ -112,7 +112,7 @@ def test_guests_report_a_shared_collection_by_its_link(alice: User, client: Clie
     client.post(f"/s/{link.token}/{item.public_id}/report/", HATE)
     assert Report.objects.filter(item=item).count() == 1
     assert client.get(f"/s/{link.token}/nothing/report/").status_code == 404
-    locked = making.share(private, alice, password="opensesame")
+    locked = share_links.share(private, alice, password="opensesame")
     assert client.post(f"/s/{locked.token}/report/", HATE)["Location"] == f"/s/{locked.token}/"
     assert Report.objects.count() == 2
 
@@ -120,7 +120,7 @@ def test_guests_report_a_shared_collection_by_its_link(alice: User, client: Clie
 def test_moderators_hide_it_with_a_reason_and_show_it_again(
     collection: Collection, alice: User, as_alice: Client, staff: User, client: Client, client_of: Clients
 ) -> None:
-    link, desk = making.share(collection, alice), client_of(staff)
+    link, desk = share_links.share(collection, alice), client_of(staff)
     api = f"/api/gallery/collections/{collection.public_id}"
     public = [page_of(collection), f"/s/{link.token}/", report_of(collection), api]
     assert [client.get(path).status_code for path in public] == [200] * 4

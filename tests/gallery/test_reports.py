@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from accounts.clock import Now
 from accounts.models import User
+from core.clock import Now
 from gallery import moderation
 from gallery.models import Comment, Item, Report
-from gallery.social import reporting
+from gallery.social import abuse_reports
 from tests.gallery.pictures import picture_item
 from tests.gallery.test_lists import tiles_of
 from tests.races import together
@@ -136,7 +136,7 @@ def test_a_report_without_a_reason_or_with_too_many_words_comes_back(
 def test_more_reports_than_people_make_are_refused(
     alice: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reporting, "LIMITS", ((2, reporting.timedelta(hours=1)),))
+    monkeypatch.setattr(abuse_reports, "LIMITS", ((2, abuse_reports.timedelta(hours=1)),))
     items = [picture_item(alice, visibility="public") for _ in range(3)]
     for item in items[:2]:
         client.post(f"/report/{item.public_id}/", {"reason": "other"})
@@ -170,7 +170,7 @@ def test_moderators_close_reports_in_their_own_name(
 @pytest.mark.django_db(transaction=True)
 def test_racing_reports_of_one_person_are_one(alice: User, charlie: User) -> None:
     item = picture_item(alice, visibility="public")
-    person = reporting.Reporter(charlie)
-    answers = together([lambda: reporting.report(item, person, "hate") for _time in range(6)])
+    person = abuse_reports.Reporter(charlie)
+    answers = together([lambda: abuse_reports.report(item, person, "hate") for _time in range(6)])
     assert sorted(map(str, answers)) == ["False"] * 5 + ["True"]
     assert Report.objects.count() == 1

@@ -10,9 +10,10 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from gallery import deletion, moderation, sharing
+from gallery import moderation
+from gallery.items import deletion, publication
 from gallery.models import Item, ItemTag, SearchRow, Tag
-from gallery.search import finding, indexing, keeping, postgres, vocabulary, words
+from gallery.search import backend, indexer, lexemes, postgres_backend, results, vocabulary
 from predictions.models import Prediction, Status
 from tests import factories
 from tests.share import one_in
@@ -36,19 +37,19 @@ def made(
 
 def index() -> None:
     """Do all that the index owes."""
-    while indexing.step():
+    while indexer.run_once():
         pass
 
 
 def found(text: str, size: int = 50) -> list[Item]:
     """What everybody finds."""
-    return finding.public_page(text, size, "", within=Item.objects.public()).rows
+    return results.public_page(text, size, "", within=Item.objects.public()).rows
 
 
 def found_by(user: User, text: str, size: int = 50) -> list[Item]:
     """What a member finds among the account's own."""
     account = factories.account_of(user)
-    return finding.own_page(account, text, size, "", within=Item.objects.owned_by(account)).rows
+    return results.own_page(account, text, size, "", within=Item.objects.owned_by(account)).rows
 
 
 LIGHTHOUSE = "A red Lighthouse at dusk, café terrace, 35mm; don't blur"
@@ -112,7 +113,7 @@ def test_whatever_is_asked_is_answered(alice: User) -> None:
     index()
     for text in HOSTILE:
         assert set(found(text)) | set(found_by(alice, text)) <= {item}, text[:50]
-        assert len(words.asked(text)) <= words.MOST_ASKED
+        assert len(lexemes.query_terms(text)) <= lexemes.MOST_ASKED
 
 
 def test_whatever_a_prompt_says_is_indexed(alice: User) -> None:
@@ -161,7 +162,7 @@ def test_a_prompt_that_is_hidden_now_is_found_no_more_even_before_it_is_indexed_
     item = made(alice, "a secret recipe", title="Soup")
     index()
     assert found("secret") == [item]
-    sharing.describe(item, show_prompt=False)
+    publication.describe(item, show_prompt=False)
     assert found("secret") == []
     index()
     assert found("secret") == []
@@ -181,7 +182,7 @@ def test_taking_it_back_hiding_and_the_trash_take_it_out_at_once(alice: User) ->
     items = [made(alice, "a fox") for _ in range(3)]
     index()
     assert len(found("fox")) == 3
-    sharing.unpublish(items[0])
+    publication.unpublish(items[0])
     moderation.hide(items[1], "a reason")
     Item.objects.filter(pk=items[2].pk).update(trashed_at=timezone.now())
     assert found("fox") == []
@@ -201,7 +202,7 @@ def test_what_a_moderator_shows_again_is_found_again_though_it_was_indexed_meanw
 def test_publishing_makes_it_found(alice: User) -> None:
     item = made(alice, "a fox", public=False)
     index()
-    sharing.publish(item, title="Reynard", tags=["forest"])
+    publication.publish(item, title="Reynard", tags=["forest"])
     index()
     for text in ("reynard", "fox", "forest"):
         assert found(text) == [item]
@@ -240,7 +241,7 @@ def test_public_search_goes_by_the_time_of_publishing_and_own_search_by_that_of_
 def test_publishing_anew_keeps_its_place(alice: User) -> None:
     older, newer = made(alice, "a fox"), made(alice, "a fox")
     index()
-    sharing.publish(older, title="again")
+    publication.publish(older, title="again")
     index()
     assert found("fox") == [newer, older]
 
@@ -248,12 +249,12 @@ def test_publishing_anew_keeps_its_place(alice: User) -> None:
 @pytest.fixture(params=["rare", "common", "seems common"])
 def few_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of three hits, and on PostgreSQL each way of finding them."""
-    monkeypatch.setattr(keeping, "PARTS", (3,))
+    monkeypatch.setattr(backend, "PARTS", (3,))
     if request.param != "rare":
-        monkeypatch.setattr(postgres, "RARE", 1)
+        monkeypatch.setattr(postgres_backend, "RARE", 1)
     if request.param == "seems common":
-        monkeypatch.setattr(postgres, "COMMON", 0)
-        monkeypatch.setattr(postgres, "NEAR", 2)
+        monkeypatch.setattr(postgres_backend, "COMMON", 0)
+        monkeypatch.setattr(postgres_backend, "NEAR", 2)
 
 
 @pytest.mark.usefixtures("few_at_a_time")
@@ -276,9 +277,9 @@ def pages(size: int, own: User | None = None, text: str = "fox") -> list[Item]:
     after = ""
     for _page in range(50):
         if own is None:
-            page = finding.public_page(text, size, after, within=Item.objects.public())
+            page = results.public_page(text, size, after, within=Item.objects.public())
         else:
-            page = finding.own_page(factories.account_of(own), text, size, after, within=Item.objects.all())
+            page = results.own_page(factories.account_of(own), text, size, after, within=Item.objects.all())
         assert len(page.rows) <= size
         rows += page.rows
         after = page.older
@@ -290,8 +291,8 @@ def pages(size: int, own: User | None = None, text: str = "fox") -> list[Item]:
 def test_items_published_in_one_moment_have_places_of_their_own(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "_ROOM", 2)
-    monkeypatch.setattr(indexing, "BATCH", 4)
+    monkeypatch.setattr(indexer, "_ROOM", 2)
+    monkeypatch.setattr(indexer, "BATCH", 4)
     now = timezone.now()
     items = [made(alice, "a fox", published_at=now) for _ in range(9)]
     index()
@@ -304,8 +305,8 @@ def test_filters_of_the_list_hold_for_what_is_found(alice: User) -> None:
     items = [made(alice, "a fox", sensitive=number % 3 > 0) for number in range(12)]
     index()
     safe = Item.objects.public().filter(sensitive=False)
-    page = finding.public_page("fox", 3, "", within=safe)
-    rest = finding.public_page("fox", 3, page.older, within=safe)
+    page = results.public_page("fox", 3, "", within=safe)
+    rest = results.public_page("fox", 3, page.older, within=safe)
     assert [*page.rows, *rest.rows] == [item for item in items[::-1] if not item.sensitive]
     assert not rest.older
 
@@ -314,7 +315,7 @@ def test_filters_of_the_list_hold_for_what_is_found(alice: User) -> None:
 def test_a_filter_that_hardly_lets_any_through_ends_a_page_early_and_goes_on_where_it_stopped(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "MOST_LOOKED_AT", 5)
+    monkeypatch.setattr(results, "MOST_LOOKED_AT", 5)
     oldest = made(alice, "a fox", title="oldest")
     for _ in range(13):
         made(alice, "a fox")
@@ -322,7 +323,7 @@ def test_a_filter_that_hardly_lets_any_through_ends_a_page_early_and_goes_on_whe
     only = Item.objects.filter(title="oldest")
     after, turns = "", 0
     while True:
-        page = finding.public_page("fox", 3, after, within=only)
+        page = results.public_page("fox", 3, after, within=only)
         turns += 1
         if not page.older:
             break
@@ -336,8 +337,8 @@ def test_a_cursor_that_is_none_starts_anew(alice: User) -> None:
     item = made(alice, "a fox")
     index()
     for after in ("-1", "x", "9" * 40, "1e9", "\x00", "٣", "99999999999999999999", "5.5"):
-        assert finding.public_page("fox", 5, after, within=Item.objects.public()).rows == [item]
-    assert finding.public_page("fox", 5, "0", within=Item.objects.public()).rows == []
+        assert results.public_page("fox", 5, after, within=Item.objects.public()).rows == [item]
+    assert results.public_page("fox", 5, "0", within=Item.objects.public()).rows == []
 
 
 def test_a_page_of_search_is_a_constant_number_of_queries(
@@ -352,15 +353,15 @@ def test_a_page_of_search_is_a_constant_number_of_queries(
     with django_assert_max_num_queries(most):
         assert len(found("fox", 20)) == 20
     with django_assert_max_num_queries(most):
-        assert len(finding.own_page(account, "fox", 20, "", within=Item.objects.all()).rows) == 20
+        assert len(results.own_page(account, "fox", 20, "", within=Item.objects.all()).rows) == 20
 
 
 def test_all_items_are_indexed_batch_by_batch(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "BATCH", 2)
-    monkeypatch.setattr(indexing, "TURN_S", 0.0)
+    monkeypatch.setattr(indexer, "BATCH", 2)
+    monkeypatch.setattr(indexer, "TURN_S", 0.0)
     for _ in range(5):
         made(alice, "a fox")
-    assert [indexing.step() for _ in range(4)] == [True, True, True, False]
+    assert [indexer.run_once() for _ in range(4)] == [True, True, True, False]
     assert len(found("fox")) == 5
 
 
@@ -370,7 +371,7 @@ def test_of_a_very_long_prompt_the_beginning_is_found(alice: User) -> None:
     index()
     assert found("fox word100") == [item]
     assert found("lighthouse") == []
-    assert len(words.kept([beginning])) == words.MOST_WORDS
+    assert len(lexemes.index_words([beginning])) == lexemes.MOST_WORDS
 
 
 def test_the_beginning_of_a_last_word_stands_for_the_words_that_are_used_most(
@@ -382,8 +383,8 @@ def test_the_beginning_of_a_last_word_stands_for_the_words_that_are_used_most(
         made(alice, "lighthouse lights")
     made(alice, "lightning")
     index()
-    assert vocabulary.grown(words.asked("light")) == [["light", "lights", "lighthouse"]]
-    assert vocabulary.grown(words.asked("light lig")) == [["light"], ["lig", "lights", "lighthouse"]]
+    assert vocabulary.grown(lexemes.query_terms("light")) == [["light", "lights", "lighthouse"]]
+    assert vocabulary.grown(lexemes.query_terms("light lig")) == [["light"], ["lig", "lights", "lighthouse"]]
     assert found("lig lights") == []
     assert {light, lighter} < set(found("lights lig"))
 

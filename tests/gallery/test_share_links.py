@@ -10,12 +10,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sanctions
 from accounts.models import Account, Membership, User
-from accounts.organizations import founding
-from gallery.collections import editors, keeping
+from accounts.organizations import management
+from accounts.staff import sanctions
+from gallery.collections import curation, editors
 from gallery.models import Collection, CollectionItem, Item, Report, ShareLink
-from gallery.shares import guests, making
+from gallery.shares import guest_views, share_links
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.share import one_in, one_of
@@ -26,21 +26,21 @@ SIZES = ("small", "medium", "full")
 @pytest.fixture
 def link(item: Item, alice: User) -> ShareLink:
     """An open link to one picture."""
-    return making.share(item, alice)
+    return share_links.share(item, alice)
 
 
 @pytest.fixture
 def collection(alice: User, item: Item) -> Collection:
     """Alice's, with two private pictures."""
-    made = keeping.create(alice, "Lighthouses")
-    keeping.add(made, [item, picture_item(alice, "a blue boat", seed=2)], alice)
+    made = curation.create(alice, "Lighthouses")
+    curation.add(made, [item, picture_item(alice, "a blue boat", seed=2)], alice)
     return made
 
 
 @pytest.fixture
 def whole(collection: Collection, alice: User) -> ShareLink:
     """An open link to the collection."""
-    return making.share(collection, alice)
+    return share_links.share(collection, alice)
 
 
 def text_of(answer: Any) -> str:
@@ -88,11 +88,11 @@ def test_terms_that_cannot_be_are_said_and_make_no_link(
 
 
 def test_without_download_only_a_thumbnail_leaves(item: Item, alice: User, client: Client) -> None:
-    link = making.share(item, alice, allow_download=False)
+    link = share_links.share(item, alice, allow_download=False)
     page = text_of(client.get(f"/s/{link.token}/"))
     assert "?download" not in page and "Download <span" not in page
     assert "picture/full" not in page
-    assert "?download" in text_of(client.get(f"/s/{making.share(item, alice).token}/"))
+    assert "?download" in text_of(client.get(f"/s/{share_links.share(item, alice).token}/"))
     medium = client.get(f"/s/{link.token}/picture/medium")
     assert medium["ETag"] == f'"{item.output.medium.sha256}"'  # type: ignore[union-attr]
     assert client.get(f"/s/{link.token}/picture/full").status_code == 404
@@ -102,7 +102,7 @@ def test_without_download_only_a_thumbnail_leaves(item: Item, alice: User, clien
 
 def test_without_download_no_whole_file_stands_in_for_a_thumbnail(alice: User, client: Client) -> None:
     bare = factories.make_item(alice)
-    link = making.share(bare, alice, allow_download=False)
+    link = share_links.share(bare, alice, allow_download=False)
     for size in SIZES:
         assert client.get(f"/s/{link.token}/picture/{size}").status_code == 404
 
@@ -134,7 +134,7 @@ def test_views_count_openings_and_nothing_else(link: ShareLink, client: Client, 
 
 
 def end_by_withdrawing(link: ShareLink, item: Item) -> None:
-    making.withdraw(link)
+    share_links.withdraw(link)
 
 
 def end_by_time(link: ShareLink, item: Item) -> None:
@@ -226,7 +226,7 @@ def test_a_link_opens_no_picture_but_its_own(
 def test_the_prompts_of_a_collection_are_told_only_where_the_link_says_so(
     whole: ShareLink, collection: Collection, item: Item, alice: User, client: Client
 ) -> None:
-    told = making.share(collection, alice, show_prompt=True)
+    told = share_links.share(collection, alice, show_prompt=True)
     assert "lighthouse" not in text_of(client.get(f"/s/{whole.token}/")).replace("Lighthouses", "")
     assert "a red lighthouse" not in text_of(client.get(f"/s/{whole.token}/{item.public_id}/"))
     assert "a red lighthouse" in text_of(client.get(f"/s/{told.token}/"))
@@ -238,8 +238,8 @@ def test_an_editors_prompt_is_told_only_if_they_published_it(
 ) -> None:
     editors.invite(collection, "bob")
     theirs = picture_item(bob, "a quiet harbour", seed=3)
-    keeping.add(collection, [theirs], bob)
-    told = making.share(collection, alice, show_prompt=True)
+    curation.add(collection, [theirs], bob)
+    told = share_links.share(collection, alice, show_prompt=True)
     assert "a quiet harbour" not in text_of(client.get(f"/s/{told.token}/{theirs.public_id}/"))
     Item.objects.filter(pk=theirs.pk).update(visibility="public", published_at=timezone.now())
     assert "a quiet harbour" in text_of(client.get(f"/s/{told.token}/{theirs.public_id}/"))
@@ -248,7 +248,7 @@ def test_an_editors_prompt_is_told_only_if_they_published_it(
 def test_pages_of_a_shared_collection_do_not_count_as_openings(
     whole: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guests, "PICTURES", 1)
+    monkeypatch.setattr(guest_views, "PICTURES", 1)
     page = text_of(client.get(f"/s/{whole.token}/"))
     older = re.search(r'class="older"><a class="button" href="([^"]+)"', page)
     assert older is not None
@@ -274,10 +274,10 @@ def test_only_the_owner_makes_links_to_a_collection(
 
 def test_a_collection_has_a_bounded_number_of_open_links(collection: Collection, alice: User) -> None:
     ShareLink.objects.bulk_create(
-        ShareLink(collection=collection, created_by=alice) for _ in range(making.MAX_OPEN_LINKS)
+        ShareLink(collection=collection, created_by=alice) for _ in range(share_links.MAX_OPEN_LINKS)
     )
-    with pytest.raises(making.TooManyLinks):
-        making.share(collection, alice)
+    with pytest.raises(share_links.TooManyLinks):
+        share_links.share(collection, alice)
 
 
 @pytest.mark.parametrize(
@@ -303,8 +303,10 @@ def test_the_dialog_says_why_there_is_no_link_and_keeps_what_was_chosen(
         words = "This account is closed to new things."
     else:
         of = {what: thing}
-        ShareLink.objects.bulk_create(ShareLink(created_by=alice, **of) for _ in range(making.MAX_OPEN_LINKS))
-        words = f"There are {making.MAX_OPEN_LINKS} open links to this. Withdraw one first."
+        ShareLink.objects.bulk_create(
+            ShareLink(created_by=alice, **of) for _ in range(share_links.MAX_OPEN_LINKS)
+        )
+        words = f"There are {share_links.MAX_OPEN_LINKS} open links to this. Withdraw one first."
     path = "/library/collections/{}/share/" if what == "collection" else "/library/{}/share/"
     answer = as_alice.post(path.format(thing.public_id), {"ends": "7", "password": "open sesame"})
     page = text_of(answer)
@@ -329,7 +331,7 @@ def test_a_locked_or_sensitive_one_shows_nothing(
     item: Item, alice: User, client: Client, fields: dict[str, str]
 ) -> None:
     Item.objects.filter(pk=item.pk).update(sensitive=not fields, title="A secret")
-    link = making.share(item, alice, **fields)  # type: ignore[arg-type]
+    link = share_links.share(item, alice, **fields)  # type: ignore[arg-type]
     head = text_of(client.get(f"/s/{link.token}/")).partition("</head>")[0]
     assert "og:image" not in head
     assert 'og:title" content="Shared with you"' in head
@@ -337,7 +339,7 @@ def test_a_locked_or_sensitive_one_shows_nothing(
 
 def test_a_sensitive_picture_waits_for_a_click(item: Item, alice: User, client: Client) -> None:
     Item.objects.filter(pk=item.pk).update(sensitive=True)
-    link = making.share(item, alice)
+    link = share_links.share(item, alice)
     page = text_of(client.get(f"/s/{link.token}/"))
     veil = page.partition('<details class="shroud">')[2].partition("</details>")[0]
     assert "<summary>" in veil and 'picture/full" alt' in veil and 'loading="lazy"' in veil
@@ -346,7 +348,7 @@ def test_a_sensitive_picture_waits_for_a_click(item: Item, alice: User, client: 
 
 def test_script_in_a_title_stays_words(item: Item, alice: User, client: Client) -> None:
     Item.objects.filter(pk=item.pk).update(title='"><script>alert(1)</script>\u202e')
-    page = text_of(client.get(f"/s/{making.share(item, alice).token}/"))
+    page = text_of(client.get(f"/s/{share_links.share(item, alice).token}/"))
     assert "<script>alert(1)" not in page
 
 
@@ -369,7 +371,7 @@ def test_a_guest_reports_what_a_link_shows(
 def test_what_a_link_does_not_show_is_not_reported_by_it(
     whole: ShareLink, item: Item, alice: User, client: Client
 ) -> None:
-    locked = making.share(item, alice, password="open sesame")
+    locked = share_links.share(item, alice, password="open sesame")
     other = picture_item(alice, seed=9)
     sent = {"reason": "copied"}
     assert client.post(f"/s/{whole.token}/{other.public_id}/report/", sent).status_code == 404
@@ -383,8 +385,8 @@ def test_what_a_link_does_not_show_is_not_reported_by_it(
 def test_all_links_are_listed_by_what_they_are_now(
     link: ShareLink, whole: ShareLink, item: Item, alice: User, as_alice: Client, as_charlie: Client
 ) -> None:
-    gone, over = making.share(item, alice), making.share(item, alice)
-    making.withdraw(gone)
+    gone, over = share_links.share(item, alice), share_links.share(item, alice)
+    share_links.withdraw(gone)
     end_by_time(over, item)
 
     def shown(client: Client, show: str = "") -> set[int]:
@@ -413,14 +415,14 @@ def test_a_link_is_withdrawn_from_the_list_by_its_owner_alone(
 def test_an_organisation_sees_and_withdraws_links_whose_maker_acts_for_another_account_now_or_left(
     as_alice: Client, alice: User, bob: User
 ) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     membership = Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     picture = picture_item(bob, "a red lighthouse")
     Item.objects.filter(pk=picture.pk).update(account=club)
-    link = making.share(Item.objects.get(pk=picture.pk), bob)
-    founding.act_for(bob, founding.own(bob).pk)
-    founding.act_for(alice, club.pk)
+    link = share_links.share(Item.objects.get(pk=picture.pk), bob)
+    management.act_for(bob, management.personal_account_of(bob).pk)
+    management.act_for(alice, club.pk)
     assert link.token in text_of(as_alice.get("/library/links/"))
     membership.delete()
     assert link.token in text_of(as_alice.get("/library/links/"))

@@ -12,11 +12,11 @@ from django.core import signing
 from django.db import OperationalError
 from django.test import Client
 
-from accounts import hashing, throttle
+from accounts.auth import attempt_limits, passwords
 from accounts.models import Throttle, User
-from gallery.collections import keeping
+from gallery.collections import curation
 from gallery.models import Item, ShareLink
-from gallery.shares import locks, making, opening
+from gallery.shares import link_access, link_passwords, share_links
 
 PASSWORD = "open sesame"
 
@@ -24,7 +24,7 @@ PASSWORD = "open sesame"
 @pytest.fixture
 def locked(item: Item, alice: User) -> ShareLink:
     """A link to Alice's picture with a password."""
-    return making.share(item, alice, password=PASSWORD)
+    return share_links.share(item, alice, password=PASSWORD)
 
 
 def tried(client: Client, link: ShareLink, password: str = PASSWORD, **headers: Any) -> Any:
@@ -58,9 +58,9 @@ def test_a_locked_link_asks_and_tells_nothing(locked: ShareLink, item: Item, cli
 def test_the_right_password_opens_page_and_pictures(locked: ShareLink, client: Client) -> None:
     answer = tried(client, locked)
     assert (answer.status_code, answer["Location"]) == (302, f"/s/{locked.token}/")
-    mark = answer.cookies[locks.COOKIE]
+    mark = answer.cookies[link_passwords.COOKIE]
     assert mark["path"] == f"/s/{locked.token}/"
-    assert mark["httponly"] and mark["samesite"] == "Lax" and int(mark["max-age"]) == locks.LASTS_S
+    assert mark["httponly"] and mark["samesite"] == "Lax" and int(mark["max-age"]) == link_passwords.LASTS_S
     assert "picture/full" in client.get(f"/s/{locked.token}/").content.decode()
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 200
     locked.refresh_from_db()
@@ -83,7 +83,7 @@ def test_a_link_stays_open_while_the_secret_key_is_changed(
 def test_a_wrong_password_opens_nothing(locked: ShareLink, client: Client, password: str) -> None:
     answer = tried(client, locked, password)
     assert answer.status_code == 422
-    assert locks.COOKIE not in answer.cookies
+    assert link_passwords.COOKIE not in answer.cookies
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
 
 
@@ -93,15 +93,15 @@ def test_a_megabyte_is_refused_before_it_costs_a_hash(
     def never(*_: object) -> bool:
         raise AssertionError("hashed")
 
-    monkeypatch.setattr(locks, "check_password", never)
+    monkeypatch.setattr(link_passwords, "check_password", never)
     assert tried(client, locked, "x" * 1_000_000).status_code == 422
-    assert not locks.matches(locked, "x" * 1_000_000)
+    assert not link_passwords.matches(locked, "x" * 1_000_000)
     with pytest.raises(ValueError, match="at most 128"):
-        locks.hashed("x" * 1_000_000)
+        link_passwords.hashed("x" * 1_000_000)
 
 
 def test_the_same_password_typed_on_another_device_opens(item: Item, alice: User, client: Client) -> None:
-    link = making.share(item, alice, password="caf\u00e9 \uff11\uff12")
+    link = share_links.share(item, alice, password="caf\u00e9 \uff11\uff12")
     assert tried(client, link, "cafe\u0301 12").status_code == 302
 
 
@@ -118,7 +118,7 @@ def test_the_sixth_try_in_a_while_is_told_to_wait(locked: ShareLink, client: Cli
 def test_tries_are_counted_for_each_network_and_each_link(
     locked: ShareLink, item: Item, alice: User, client: Client
 ) -> None:
-    other = making.share(item, alice, password=PASSWORD)
+    other = share_links.share(item, alice, password=PASSWORD)
     for _ in range(6):
         tried(client, locked, "wrong words", REMOTE_ADDR="2001:db8:1:2::1")
     # The same network by another address; another network; another link.
@@ -134,16 +134,16 @@ def test_the_right_password_is_not_counted(locked: ShareLink) -> None:
 def test_many_networks_together_have_a_limit_too(
     locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "_OF_LINK", (3, 3600))
+    monkeypatch.setattr(link_passwords, "_OF_LINK", (3, 3600))
     answers = [tried(client, locked, "wrong words", REMOTE_ADDR=f"192.0.2.{n}").status_code for n in range(5)]
     assert answers == [422, 422, 422, 429, 429]
 
 
 def test_a_mark_opens_its_own_link_only(locked: ShareLink, item: Item, alice: User, client: Client) -> None:
-    other = making.share(item, alice, password=PASSWORD)
-    mark = tried(client, locked).cookies[locks.COOKIE].value
+    other = share_links.share(item, alice, password=PASSWORD)
+    mark = tried(client, locked).cookies[link_passwords.COOKIE].value
     thief = Client()
-    thief.cookies[locks.COOKIE] = mark
+    thief.cookies[link_passwords.COOKIE] = mark
     assert thief.get(f"/s/{locked.token}/picture/full").status_code == 200
     assert thief.get(f"/s/{other.token}/picture/full").status_code == 404
 
@@ -152,7 +152,7 @@ def test_a_mark_opens_its_own_link_only(locked: ShareLink, item: Item, alice: Us
 def test_a_forged_mark_opens_nothing(locked: ShareLink, client: Client, mark: str) -> None:
     if mark.startswith("signed"):
         mark = signing.TimestampSigner(salt="other").sign("x")
-    client.cookies[locks.COOKIE] = mark
+    client.cookies[link_passwords.COOKIE] = mark
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
 
 
@@ -161,25 +161,25 @@ def test_a_mark_ends_with_its_time(
 ) -> None:
     tried(client, locked)
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 200
-    monkeypatch.setattr(locks, "LASTS_S", -1)
+    monkeypatch.setattr(link_passwords, "LASTS_S", -1)
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
 
 
 def test_a_mark_ends_with_the_password_and_with_the_link(locked: ShareLink, client: Client) -> None:
     tried(client, locked)
-    ShareLink.objects.filter(pk=locked.pk).update(password=locks.hashed("another one"))
+    ShareLink.objects.filter(pk=locked.pk).update(password=link_passwords.hashed("another one"))
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
     assert tried(client, locked, "another one").status_code == 302
-    making.withdraw(locked)
+    share_links.withdraw(locked)
     assert client.get(f"/s/{locked.token}/").status_code == 404
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
     assert tried(client, locked, "another one").status_code == 404
 
 
 def test_a_locked_collection_opens_with_all_its_pictures(item: Item, alice: User, client: Client) -> None:
-    collection = keeping.create(alice, "Lighthouses")
-    keeping.add(collection, [item], alice)
-    link = making.share(collection, alice, password=PASSWORD)
+    collection = curation.create(alice, "Lighthouses")
+    curation.add(collection, [item], alice)
+    link = share_links.share(collection, alice, password=PASSWORD)
     address = f"/s/{link.token}/{item.public_id}/"
     assert "Lighthouses" not in client.get(f"/s/{link.token}/").content.decode()
     assert client.get(address)["Location"] == f"/s/{link.token}/"
@@ -196,8 +196,8 @@ def test_the_owner_is_not_asked(locked: ShareLink, as_alice: Client) -> None:
 
 
 def test_a_password_for_an_open_link_is_not_looked_at(item: Item, alice: User, client: Client) -> None:
-    answer = tried(client, making.share(item, alice))
-    assert (answer.status_code, locks.COOKIE in answer.cookies) == (302, False)
+    answer = tried(client, share_links.share(item, alice))
+    assert (answer.status_code, link_passwords.COOKIE in answer.cookies) == (302, False)
 
 
 def test_the_form_is_protected_against_other_sites(locked: ShareLink) -> None:
@@ -213,7 +213,7 @@ def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
 
     client.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(throttle, "take", away)
+        patch.setattr(attempt_limits, "take", away)
         refused = tried(client, locked)
     assert (refused.status_code, refused["Retry-After"]) == (503, "5")
     assert 'type="password"' in client.get(again(refused), follow=True).content.decode()
@@ -222,7 +222,7 @@ def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
 
 def test_the_address_of_the_form_leads_back_to_the_page_that_asks(locked: ShareLink, client: Client) -> None:
     assert client.get(f"/s/{locked.token}/open/")["Location"] == f"/s/{locked.token}/"
-    assert locks.COOKIE not in client.cookies
+    assert link_passwords.COOKIE not in client.cookies
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
@@ -235,7 +235,7 @@ def test_a_link_whose_database_is_away_offers_to_try_again_what_was_asked_for(
     client.raise_request_exception = False
     address = f"/s/{locked.token}/?after=1.2&x=%26"
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "opened", away)
+        patch.setattr(link_access, "open_link", away)
         answer = client.get(address, headers={"Accept-Language": language})
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert again(answer) == address
@@ -245,7 +245,7 @@ def test_a_link_whose_database_is_away_offers_to_try_again_what_was_asked_for(
 def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(
     locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashing, "ROOM", hashing.Room(0, 0))
+    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
     answer = tried(client, locked, HTTP_ACCEPT="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "get to yours" in answer.json()["detail"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from gallery.models import Item, ShareLink
-from gallery.shares import making
+from gallery.shares import share_links
 from tests import factories
 
 PICTURES = ("picture/small", "picture/medium", "picture/full")
@@ -47,7 +47,7 @@ def test_the_page_is_for_no_search_engine_and_tells_nobody_its_address(
 
 
 def test_the_prompt_is_told_only_where_the_link_says_so(item: Item, alice: User, client: Client) -> None:
-    closed, told = making.share(item, alice), making.share(item, alice, show_prompt=True)
+    closed, told = share_links.share(item, alice), share_links.share(item, alice, show_prompt=True)
     assert "lighthouse" not in client.get(f"/s/{closed.token}/").content.decode()
     assert "lighthouse" not in client.get(f"/s/{closed.token}/picture/full?download")["Content-Disposition"]
     assert "lighthouse" in client.get(f"/s/{told.token}/").content.decode()
@@ -67,8 +67,8 @@ def test_a_withdrawn_link_ends_page_and_picture_at_once(
 def test_sharing_again_gives_another_address(
     item: Item, link: ShareLink, alice: User, client: Client
 ) -> None:
-    making.withdraw(link)
-    fresh = making.share(item, alice)
+    share_links.withdraw(link)
+    fresh = share_links.share(item, alice)
     assert fresh.token != link.token
     assert client.get(f"/s/{fresh.token}/").status_code == 200
     assert client.get(f"/s/{link.token}/").status_code == 404
@@ -89,7 +89,7 @@ def test_a_link_whose_time_is_over_says_so(link: ShareLink, client: Client) -> N
 
 def test_the_end_is_shown_while_the_link_works(item: Item, alice: User, client: Client) -> None:
     ends = timezone.now() + timedelta(days=14)
-    link = making.share(item, alice, expires_at=ends)
+    link = share_links.share(item, alice, expires_at=ends)
     assert (
         f"This link works until {ends.day} {ends:%B %Y}" in client.get(f"/s/{link.token}/").content.decode()
     )
@@ -118,10 +118,10 @@ def test_views_are_counted_but_not_the_owners_own(
 
 def test_an_item_has_a_bounded_number_of_open_links(item: Item, alice: User) -> None:
     ShareLink.objects.bulk_create(
-        ShareLink(item=item, created_by=alice) for _ in range(making.MAX_OPEN_LINKS)
+        ShareLink(item=item, created_by=alice) for _ in range(share_links.MAX_OPEN_LINKS)
     )
-    with pytest.raises(making.TooManyLinks):
-        making.share(item, alice)
+    with pytest.raises(share_links.TooManyLinks):
+        share_links.share(item, alice)
 
 
 def test_an_end_off_the_list_is_refused(item: Item, as_alice: Client) -> None:

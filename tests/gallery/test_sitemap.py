@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
-from gallery import moderation, sharing
+from gallery import moderation
+from gallery.items import publication
 from gallery.models import Item
-from gallery.public import outside
+from gallery.public import sitemaps
 from tests.gallery.pictures import picture_item
 
 pytestmark = pytest.mark.django_db
@@ -37,13 +38,13 @@ def everything(client: Client) -> list[str]:
 def test_every_public_and_safe_picture_is_on_the_map_once(
     alice: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "SPAN", 2)
+    monkeypatch.setattr(sitemaps, "SPAN", 2)
     items = [picture_item(alice, visibility="public") for _ in range(7)]
     sensitive, unlisted, hidden, private, stays = items[:5]
-    sharing.publish(sensitive, sensitive=True)
-    sharing.publish(unlisted, visibility="unlisted")
+    publication.publish(sensitive, sensitive=True)
+    publication.publish(unlisted, visibility="unlisted")
     moderation.hide(hidden, "no")
-    sharing.unpublish(private)
+    publication.unpublish(private)
     found = everything(client)
     pictures = sorted(place for place in found if re.search(r"/gallery/[\w-]{22}/$", place))
     assert pictures == sorted(f"{HOST}/gallery/{item.public_id}/" for item in (stays, *items[5:]))
@@ -54,7 +55,7 @@ def test_every_public_and_safe_picture_is_on_the_map_once(
 def test_one_file_reads_one_range_of_the_table(
     alice: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "SPAN", 2)
+    monkeypatch.setattr(sitemaps, "SPAN", 2)
     for _ in range(5):
         picture_item(alice, visibility="public")
     with CaptureQueriesContext(connection) as caught:
@@ -96,10 +97,10 @@ def test_an_empty_gallery_has_a_map(client: Client) -> None:
 
 
 def test_the_index_names_no_empty_file(alice: User, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "SPAN", 2)
+    monkeypatch.setattr(sitemaps, "SPAN", 2)
     items = [picture_item(alice, visibility="public") for _ in range(9)]
     for item in items[2:6]:
-        sharing.unpublish(item)
+        publication.unpublish(item)
     with CaptureQueriesContext(connection) as caught:
         named = places(client, "/sitemap.xml")
     assert len(caught) == 2

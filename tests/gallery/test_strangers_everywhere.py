@@ -19,9 +19,9 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 
-from accounts import tokens
 from accounts.models import ApiToken, User
-from predictions.dialects.common import rates
+from accounts.tokens import api_tokens
+from predictions.api_dialects.common import rate_limits
 from tests.gallery import secrets_of_alice
 from tests.gallery.secrets_of_alice import HUGE, MADE_UP, NO_NUMBER, Secrets
 from tests.gallery.surface import Route, named_in_source, noted_parameters, routes, streams
@@ -73,7 +73,7 @@ class Asker:
         self.headers: dict[str, str] = {}
         if user is not None and token:
             # All that a token may at all, so that it is the rows that are refused.
-            plain = tokens.issue(user, "asks", scopes=ApiToken.Scope.values)[1]
+            plain = api_tokens.issue(user, "asks", scopes=ApiToken.Scope.values)[1]
             self.headers["Authorization"] = f"Bearer {plain}"
         elif user is not None:
             self.client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
@@ -81,7 +81,7 @@ class Asker:
     def ask(self, method: str, address: str, body: Any = None, *, form: bool = False) -> Any:
         """The answer, as if nobody had asked before."""
         cache.clear()
-        rates.forget()
+        rate_limits.forget()
         if form:
             return self.client.generic(
                 method, address, body or "", "application/x-www-form-urlencoded", headers=self.headers

@@ -10,14 +10,16 @@ from django.test import Client
 
 from accounts import credits
 from accounts.models import MICRO, Account, LedgerEntry, User
-from accounts.organizations import founding
+from accounts.organizations import management
 from gallery.models import Item
-from gallery.studio import controls, reading, sheet
-from predictions import catalogue, lifecycle
+from predictions import lifecycle
+from predictions.catalogue import lookup
+from predictions.execution import result_files
 from predictions.models import Phase, Prediction, Preview, Status, Version
 from predictions.providers.base import Update
-from predictions.running import collecting
-from predictions.validation import check
+from predictions.submit.validation import check
+from studio.form import controls, field_values
+from studio.sheet import frame_states, strip_list
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.share import one_in
@@ -30,11 +32,11 @@ DEV = "lucataco/flux-dev-lora"
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 def find(ref: str) -> Version:
-    version = catalogue.find_version(ref)
+    version = lookup.find_version(ref)
     assert version is not None
     return version
 
@@ -80,7 +82,7 @@ def test_every_served_models_untouched_form_is_a_valid_input(as_alice: Client) -
             for part in filter(None, (control, control.partner)):
                 if part.kind != "switch" or part.shown_on:
                     fields[part.name] = part.value or ""
-        given = reading.read(version, fields)
+        given = field_values.read(version, fields)
         assert check(version, given) == []
         defaults = {name: rule["default"] for name, rule in version.properties.items() if "default" in rule}
         assert {name: value for name, value in given.items() if name != "prompt"}.items() <= defaults.items()
@@ -88,10 +90,10 @@ def test_every_served_models_untouched_form_is_a_valid_input(as_alice: Client) -
 
 def test_a_switch_that_is_off_means_no_and_the_safety_check_is_turned(as_alice: Client) -> None:
     version = find(SDXL)
-    given = reading.read(version, {"switches": "1", "prompt": "x", "disable_safety_checker": "on"})
+    given = field_values.read(version, {"switches": "1", "prompt": "x", "disable_safety_checker": "on"})
     assert given["apply_watermark"] is False
     assert given["disable_safety_checker"] is False
-    assert reading.read(version, {"switches": "1", "prompt": "x"})["disable_safety_checker"] is True
+    assert field_values.read(version, {"switches": "1", "prompt": "x"})["disable_safety_checker"] is True
 
 
 @pytest.mark.parametrize(
@@ -148,10 +150,10 @@ def test_a_page_that_was_opened_for_another_account_makes_nothing_before_that_is
 
     own = payer(as_alice.get("/studio/").content.decode())
     assert own == str(alice.account_id)
-    house = founding.found(alice, "The press")
+    house = management.create(alice, "The press")
     credits.grant(house, 5 * MICRO)
     # In another tab she begins to act for it; this page does not know.
-    founding.act_for(alice, house.pk)
+    management.act_for(alice, house.pk)
     for path in ("/studio/quote/", "/studio/form/"):
         changed = as_alice.post(path, form(payer=own, to=SCHNELL), headers=headers).content.decode()
         assert payer(changed) in ("", own)
@@ -163,7 +165,7 @@ def test_a_page_that_was_opened_for_another_account_makes_nothing_before_that_is
     assert payer(page) == str(house.pk)
     as_alice.post("/studio/make/", form(payer=payer(page)), headers=headers)
     assert Prediction.objects.get().account == house
-    founding.act_for(alice, int(own))
+    management.act_for(alice, int(own))
     back = as_alice.post("/studio/make/", form(payer=str(house.pk)), headers=headers).content.decode()
     assert "You act for your own account now." in back
     assert Prediction.objects.count() == 1
@@ -318,14 +320,14 @@ def test_finished_pictures_stand_in_their_frames(as_alice: Client, alice: User) 
     )  # fmt: skip
     for index in (0, 1, 3):
         picture_item(alice, "x", prediction=prediction, index=index)
-    (batch,) = sheet.recent(factories.account_of(alice))
+    (batch,) = strip_list.recent(factories.account_of(alice))
     assert [frame.state for frame in batch.frames] == ["done", "done", "dropped", "done"]
     assert [frame.seed for frame in batch.frames if frame.state == "done"] == [5, 6, 8]
     others = "You paid for 3; 1 credit came back."
     assert batch.note == f"1 of 4 was too sensitive and was dropped. {others}"
-    note = collecting.Found(missing={3: "gone"}, asked=4).note
+    note = result_files.Found(missing={3: "gone"}, asked=4).note
     Prediction.objects.filter(pk=prediction.pk).update(logs=f"Using seed: 5\n[{note}]\n")
-    (batch,) = sheet.recent(factories.account_of(alice))
+    (batch,) = strip_list.recent(factories.account_of(alice))
     assert [frame.state for frame in batch.frames] == ["done", "done", "missing", "done"]
     assert batch.note == f"1 of 4 could not be had. {others}"
     assert "Could not be had" in as_alice.get("/studio/").content.decode()
@@ -342,7 +344,7 @@ def test_finished_pictures_stand_in_their_frames(as_alice: Client, alice: User) 
 )
 def test_a_frame_has_the_shape_that_was_asked_for(alice: User, given: dict[str, Any], ratio: float) -> None:
     prediction = factories.make_prediction(alice, find(DEV), input={"prompt": "x", **given})
-    assert sheet.asked_ratio(prediction) == pytest.approx(ratio)
+    assert frame_states.asked_ratio(prediction) == pytest.approx(ratio)
 
 
 def test_more_batches_cost_no_more_queries(
@@ -432,7 +434,7 @@ def developing(user: User, progress: float | None, asked: int = 1) -> Prediction
 
 def test_the_frame_that_is_at_work_shows_the_newest_look(as_alice: Client, alice: User) -> None:
     running = developing(alice, 0.6, asked=4)
-    (batch,) = sheet.recent(alice.account)
+    (batch,) = strip_list.recent(alice.account)
     looks = [frame.look for frame in batch.frames]
     assert looks == ["", "", f"/p/{running.public_id}/preview?n=4", ""]
     assert [frame.done for frame in batch.frames] == [100.0, 100.0, 40.0, 0.0]
@@ -444,7 +446,7 @@ def test_the_frame_that_is_at_work_shows_the_newest_look(as_alice: Client, alice
 
 def test_a_new_look_is_news_for_the_page(as_alice: Client, alice: User) -> None:
     running = developing(alice, 0.6)
-    known = [batch.state_key for batch in sheet.recent(alice.account)]
+    known = [batch.state_key for batch in strip_list.recent(alice.account)]
     assert as_alice.post("/studio/live/", {"known": known}).status_code == 204
     lifecycle.note(
         Prediction.objects.get(pk=running.pk),
@@ -462,5 +464,5 @@ def test_who_saves_data_is_sent_no_looks(as_alice: Client, alice: User) -> None:
 
 def test_where_the_provider_tells_no_progress_the_first_frame_shows_the_look(alice: User) -> None:
     developing(alice, None, asked=2)
-    (batch,) = sheet.recent(alice.account)
+    (batch,) = strip_list.recent(alice.account)
     assert [bool(frame.look) for frame in batch.frames] == [True, False]

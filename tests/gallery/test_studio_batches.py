@@ -12,11 +12,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item, Like, ReaderChoice
-from gallery.studio import batches, sheet
-from predictions import catalogue, lifecycle
+from predictions import lifecycle
+from predictions.catalogue import lookup
 from predictions.models import Phase, Prediction, Price, Status, Version
 from predictions.providers.base import ProviderError
 from predictions.upstreams import circuits
+from studio import batches
+from studio.sheet import strip_list, strips
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.share import one_in
@@ -29,11 +31,11 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 def find(ref: str) -> Version:
-    version = catalogue.find_version(ref)
+    version = lookup.find_version(ref)
     assert version is not None
     return version
 
@@ -245,8 +247,8 @@ def test_prompts_by_seeds_stand_in_a_grid(alice: User) -> None:
         for seed in (1, 2, 3):
             given = {"prompt": prompt, "seed": seed}
             factories.make_prediction(alice, find(DEV), batch="g" * 26, input=given)
-    (strip,) = sheet.recent(factories.account_of(alice))
-    assert isinstance(strip, sheet.Group)
+    (strip,) = strip_list.recent(factories.account_of(alice))
+    assert isinstance(strip, strips.Group)
     assert (strip.layout, strip.columns, [row.label for row in strip.rows]) == ("grid", 3, ["a", "b"])
     numbers = [part.frames[0].number for row in strip.rows for part in row.parts]
     assert numbers == [1, 2, 3, 4, 5, 6]
@@ -281,7 +283,9 @@ def live(client: Client, *known: str) -> Any:
 
 def test_only_the_parts_that_changed_and_the_head_are_sent(as_alice: Client, alice: User) -> None:
     first, _second, third = group(alice, status=Status.PROCESSING, phase=Phase.RUNNING)
-    strips = sheet.some(alice.account, ["b" * 26, *Prediction.objects.values_list("public_id", flat=True)])
+    strips = strip_list.find_strips(
+        alice.account, ["b" * 26, *Prediction.objects.values_list("public_id", flat=True)]
+    )
     known = [strip.state_key for strip in strips]
     assert live(as_alice, *known).status_code == 204
     lifecycle.cancel(first.public_id)
@@ -295,9 +299,9 @@ def test_strips_by_the_thousand_are_read_page_by_page(as_alice: Client, alice: U
     singles = [factories.make_prediction(alice, find(DEV), input={"prompt": "x"}) for _ in range(13)]
     group(alice, 3)
     account = factories.account_of(alice)
-    first = sheet.page(account)
-    assert len(first.strips) == sheet.SHOWN and first.older
-    second = sheet.page(account, first.older)
+    first = strip_list.page(account)
+    assert len(first.strips) == strip_list.SHOWN and first.older
+    second = strip_list.page(account, first.older)
     keys = [strip.key for strip in [*first.strips, *second.strips]]
     assert keys == ["b" * 26, *[one.public_id for one in reversed(singles)], "a" * 26]
     part = as_alice.get(f"/studio/?after={first.older}", headers=HTMX).content.decode()

@@ -12,12 +12,12 @@ from PIL import Image, PngImagePlugin
 
 from accounts.models import User
 from gallery.models import Item
-from gallery.search import indexing
-from gallery.studio import inputs, reading
-from predictions import catalogue
+from gallery.search import indexer
+from predictions.catalogue import lookup
 from predictions.files import media
+from predictions.inputs import file_references as running_inputs
 from predictions.models import Prediction, Status, StoredFile, Upload, Version
-from predictions.running import inputs as running_inputs
+from studio.form import field_values, input_pictures
 from tests import factories
 from tests.gallery.pictures import paint, picture_item
 
@@ -34,11 +34,11 @@ HERE = "http://testserver"
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 def find(ref: str) -> Version:
-    version = catalogue.find_version(ref)
+    version = lookup.find_version(ref)
     assert version is not None
     return version
 
@@ -143,7 +143,7 @@ def test_a_post_without_a_file_is_told_so(as_alice: Client) -> None:
     ],
 )
 def test_names_of_files_lose_what_cannot_be_seen_or_kept(given: str, kept: str) -> None:
-    assert inputs.safe_name(given) == kept
+    assert input_pictures.safe_name(given) == kept
 
 
 def test_an_upload_is_shown_to_who_sent_it_and_nobody_else(
@@ -294,7 +294,8 @@ def test_names_of_objects_are_ticked_or_written(as_alice: Client, sent: dict[str
     make(as_alice, REMOVAL, image_path=sent["url"], objects_to_remove=["dog", "dining table"])
     assert Prediction.objects.get().input["objects_to_remove"] == "dog,dining table"
     assert (
-        reading.read(find(REMOVAL), {"objects_to_remove": "person, car"})["objects_to_remove"] == "person,car"
+        field_values.read(find(REMOVAL), {"objects_to_remove": "person, car"})["objects_to_remove"]
+        == "person,car"
     )
     page = make(as_alice, REMOVAL, image_path=sent["url"]).content.decode()
     assert "Choose at least one kind of thing to remove." in page
@@ -310,7 +311,7 @@ def test_a_mask_needs_its_picture(as_alice: Client, sent: dict[str, Any]) -> Non
 def test_the_picker_finds_by_words(as_alice: Client, alice: User) -> None:
     for words in ("a red fox", "a blue whale"):
         picture_item(alice, words)
-    indexing.step()
+    indexer.run_once()
     page = as_alice.get("/studio/shelf/?list=1&q=whale").content.decode()
     assert "a blue whale" in page
     assert "a red fox" not in page

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import User
 from engine.animation import timeline
 from engine.inpainting import object_removal
-from gallery.studio import controls, known, needs, picker
-from predictions import catalogue
+from predictions.catalogue import lookup
 from predictions.models import HostedModel, Price, Status, Version
+from studio.form import controls, model_choices, model_hints, requirements
 from tests import factories
 from tests.gallery.test_studio_inputs import (
     CLIP,
@@ -33,7 +33,7 @@ from tests.gallery.test_studio_inputs import (
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def sent(as_alice: Client) -> dict[str, Any]:
 
 
 def test_the_names_are_those_of_the_published_model() -> None:
-    assert {*known.NAMES, "Background"} == object_removal.NUMBERS.keys()
+    assert {*model_hints.NAMES, "Background"} == object_removal.NUMBERS.keys()
 
 
 def quote(client: Client, ref: str, **fields: Any) -> str:
@@ -99,7 +99,7 @@ def test_the_film_is_as_long_as_the_engine_makes_it(
         "prompt_end": ends, "num_animation_frames": drawn, "num_interpolation_steps": steps,
         "gif_ping_pong": back, "film_interpolation": flowing, "gif_frames_per_second": 10,
     }  # fmt: skip
-    film = known.film(find(FILM), given)
+    film = model_hints.film(find(FILM), given)
     plan = timeline.plan(1 + len(ends.split("|")), drawn, steps, there_and_back=back, flowing=flowing)
     assert film is not None
     assert film.frames == len(plan.frames)
@@ -193,7 +193,7 @@ def test_an_imported_model_shows_its_own_names_and_descriptions(as_alice: Client
     assert "Upscale factor" in page
     assert "How much" in page
     assert "The photo &lt;b&gt;to enlarge&lt;/b&gt;" in page
-    assert needs.required_pictures(version) == ["source_image"]
+    assert requirements.required_pictures(version) == ["source_image"]
 
 
 def test_the_seed_that_was_drawn_is_told(as_alice: Client, alice: User, charlie: User) -> None:
@@ -210,7 +210,7 @@ def test_the_seed_that_was_drawn_is_told(as_alice: Client, alice: User, charlie:
 def test_the_picker_says_how_long_a_model_takes_from_its_own_runs_alone(
     as_alice: Client, alice: User
 ) -> None:
-    version = catalogue.find_version("stability-ai/sdxl")
+    version = lookup.find_version("stability-ai/sdxl")
     assert version is not None
     for seconds in (3, 5):
         end = timezone.now()
@@ -221,7 +221,7 @@ def test_the_picker_says_how_long_a_model_takes_from_its_own_runs_alone(
             started_at=end - timedelta(seconds=seconds),
             completed_at=end,
         )
-    usual = {choice.model.name: choice.usual_s for choice in picker.choices()}
+    usual = {choice.model.name: choice.usual_s for choice in model_choices.choices()}
     assert usual.pop("sdxl") == 4
     assert set(usual.values()) == {None}
     page = as_alice.get("/studio/?model=stability-ai/sdxl").content.decode()

@@ -9,8 +9,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts import site
 from accounts.models import User
+from accounts.site import site_rules
 from gallery.models import Comment, Item, ShareLink
 from tests import factories
 from tests.gallery.pictures import paint
@@ -29,7 +29,7 @@ def shown(alice: User) -> Item:
 
 
 def test_nothing_is_published_or_shared(alice: User, client_of: Any, bearer: Any, item: Item) -> None:
-    site.change(switches_off=["publishing"])
+    site_rules.change(switches_off=["publishing"])
     browser: Client = client_of(alice)
     form = {"visibility": "public", "title": "A hill", "licence": ""}
     page = browser.post(f"/library/{item.public_id}/publish/", form, follow=True)
@@ -45,7 +45,7 @@ def test_nothing_is_published_or_shared(alice: User, client_of: Any, bearer: Any
 
 
 def test_what_is_open_stays_open_and_may_be_closed(alice: User, client_of: Any, shown: Item) -> None:
-    site.change(switches_off=["publishing"])
+    site_rules.change(switches_off=["publishing"])
     assert Client().get(f"/gallery/{shown.public_id}/").status_code == 200
     client_of(alice).post(f"/library/{shown.public_id}/unpublish/")
     shown.refresh_from_db()
@@ -53,7 +53,7 @@ def test_what_is_open_stays_open_and_may_be_closed(alice: User, client_of: Any, 
 
 
 def test_nobody_comments(bob: User, client_of: Any, bearer: Any, shown: Item) -> None:
-    site.change(switches_off=["comments"])
+    site_rules.change(switches_off=["comments"])
     page = client_of(bob).post(f"/gallery/{shown.public_id}/comment/", {"text": "well done"}, follow=True)
     assert "Comments are switched off" in page.content.decode()
     told = Client().post(
@@ -71,7 +71,7 @@ def test_members_read_that_comments_are_off_before_they_write_one(
 ) -> None:
     browser: Client = client_of(bob)
     assert "<textarea" in browser.get(f"/gallery/{shown.public_id}/").content.decode()
-    site.change(switches_off=["comments"])
+    site_rules.change(switches_off=["comments"])
     page = browser.get(f"/gallery/{shown.public_id}/").content.decode()
     assert "Comments are switched off" in page
     assert "<textarea" not in page
@@ -81,7 +81,7 @@ def test_members_read_that_comments_are_off_before_they_write_one(
 def test_a_comment_that_was_written_before_they_went_off_stays_in_its_field(
     bob: User, client_of: Any, shown: Item, headers: dict[str, str]
 ) -> None:
-    site.change(switches_off=["comments"])
+    site_rules.change(switches_off=["comments"])
     answer = client_of(bob).post(
         f"/gallery/{shown.public_id}/comment/", {"text": "a long thought"}, headers=headers
     )
@@ -95,7 +95,7 @@ def test_a_comment_that_was_written_before_they_went_off_stays_in_its_field(
     ["/gallery/", "/gallery/week/", "/gallery/feed.xml", "/collections/", "/sitemap.xml", "/gallery/{}/"],
 )
 def test_visitors_see_no_gallery_and_members_do(bob: User, client_of: Any, shown: Item, path: str) -> None:
-    site.change(switches_off=["public_gallery"])
+    site_rules.change(switches_off=["public_gallery"])
     address = path.format(shown.public_id)
     answer = Client().get(address)
     assert answer.status_code == 503
@@ -105,7 +105,7 @@ def test_visitors_see_no_gallery_and_members_do(bob: User, client_of: Any, shown
 
 
 def test_the_api_of_the_gallery_is_closed_to_visitors_too(shown: Item) -> None:
-    site.change(switches_off=["public_gallery"])
+    site_rules.change(switches_off=["public_gallery"])
     for path in ("/api/gallery", f"/api/gallery/{shown.public_id}/comments"):
         answer = Client().get(path)
         assert (answer.status_code, "members only" in answer.json()["detail"]) == (503, True)
@@ -114,7 +114,7 @@ def test_the_api_of_the_gallery_is_closed_to_visitors_too(shown: Item) -> None:
 def test_members_read_the_gallery_by_the_api_while_it_is_closed(
     bob: User, client_of: Any, bearer: Any, shown: Item
 ) -> None:
-    site.change(switches_off=["public_gallery"])
+    site_rules.change(switches_off=["public_gallery"])
     for path in ("/api/gallery", f"/api/gallery/{shown.public_id}/comments"):
         assert Client().get(path, headers=bearer(bob)).status_code == 200
         assert client_of(bob).get(path).status_code == 200
@@ -122,7 +122,7 @@ def test_members_read_the_gallery_by_the_api_while_it_is_closed(
 
 @pytest.mark.django_db
 def test_announcements_are_told_while_the_gallery_is_closed() -> None:
-    site.change(switches_off=["public_gallery"], maintenance=True, maintenance_en="We move.")
+    site_rules.change(switches_off=["public_gallery"], maintenance=True, maintenance_en="We move.")
     answer = Client().get("/api/announcements")
     assert (answer.status_code, answer.json()["maintenance"]["text_en"]) == (200, "We move.")
 
@@ -131,21 +131,21 @@ def test_the_front_page_shows_visitors_no_pictures_while_the_gallery_is_closed(
     bob: User, client_of: Any, shown: Item
 ) -> None:
     assert shown.public_id in Client().get("/").content.decode()
-    site.change(switches_off=["public_gallery"])
+    site_rules.change(switches_off=["public_gallery"])
     assert shown.public_id not in Client().get("/").content.decode()
     assert shown.public_id in client_of(bob).get("/").content.decode()
 
 
 def test_no_page_of_reports_tells_visitors_what_a_closed_gallery_holds(bob: User, shown: Item) -> None:
     comment = Comment.objects.create(item=shown, user=bob, text="well done")
-    site.change(switches_off=["public_gallery"])
+    site_rules.change(switches_off=["public_gallery"])
     for path in (f"/report/{shown.public_id}/", f"/report/comment/{comment.pk}/"):
         answer = Client().get(path)
         assert (answer.status_code, "well done" in answer.content.decode()) == (503, False)
 
 
 def test_a_share_link_opens_while_the_gallery_is_closed(item: Item) -> None:
-    site.change(switches_off=["public_gallery"])
+    site_rules.change(switches_off=["public_gallery"])
     link = factories.make_share_link(item)
     assert Client().get(f"/s/{link.token}/").status_code == 200
 
@@ -153,7 +153,7 @@ def test_a_share_link_opens_while_the_gallery_is_closed(item: Item) -> None:
 def test_a_page_that_asks_in_part_is_asked_to_read_itself_again(
     alice: User, client_of: Any, item: Item
 ) -> None:
-    site.change(switches_off=["publishing"])
+    site_rules.change(switches_off=["publishing"])
     answer = client_of(alice).post(
         f"/library/{item.public_id}/publish/", {"visibility": "public"}, headers={"HX-Request": "true"}
     )
@@ -163,7 +163,7 @@ def test_a_page_that_asks_in_part_is_asked_to_read_itself_again(
 def test_a_script_that_wants_data_is_told_so_and_not_led_to_a_page(
     alice: User, client_of: Any, item: Item
 ) -> None:
-    site.change(switches_off=["publishing"])
+    site_rules.change(switches_off=["publishing"])
     answer = client_of(alice).post(
         "/library/bulk/",
         {"deed": "publish", "id": item.public_id, "visibility": "public"},
@@ -175,7 +175,7 @@ def test_a_script_that_wants_data_is_told_so_and_not_led_to_a_page(
 
 
 def test_the_studio_says_that_no_files_are_taken(alice: User, client_of: Any) -> None:
-    site.change(switches_off=["uploads"])
+    site_rules.change(switches_off=["uploads"])
     file = io.BytesIO()
     paint(48, 32, 3).save(file, "PNG")
     sent = SimpleUploadedFile("hut.png", file.getvalue(), "image/png")

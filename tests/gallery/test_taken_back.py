@@ -11,11 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from gallery import deletion, sharing
-from gallery.collections import editors, keeping
+from gallery.collections import curation, editors
+from gallery.items import deletion, publication
 from gallery.library import trash
 from gallery.models import Collection, Item, ShareLink
-from gallery.shares import locks, making
+from gallery.shares import link_passwords, share_links
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.gallery.surface import Route, routes, streams
@@ -31,15 +31,15 @@ class Scene:
     def __init__(self) -> None:
         self.alice, self.bob = factories.make_user("alice", credit=10), factories.make_user("bob")
         self.item = picture_item(self.alice, "a green valley")
-        sharing.publish(self.item, title="Valley", tags=["valley"])
+        publication.publish(self.item, title="Valley", tags=["valley"])
         self.item.refresh_from_db()
-        self.kept = keeping.create(self.alice, "Valleys")
-        keeping.add(self.kept, [self.item, picture_item(self.alice, "another", seed=2)], self.alice)
-        keeping.show_to(self.kept, "public")
+        self.kept = curation.create(self.alice, "Valleys")
+        curation.add(self.kept, [self.item, picture_item(self.alice, "another", seed=2)], self.alice)
+        curation.show_to(self.kept, "public")
         editors.invite(self.kept, "bob")
-        self.link = making.share(self.item, self.alice)
-        self.collection_link = making.share(self.kept, self.alice)
-        self.locked = making.share(self.item, self.alice, password=PASSWORD)
+        self.link = share_links.share(self.item, self.alice)
+        self.collection_link = share_links.share(self.kept, self.alice)
+        self.locked = share_links.share(self.item, self.alice, password=PASSWORD)
 
     def addresses(self) -> Iterator[tuple[Route, str]]:
         """Where the picture, or a page about it alone, may be had."""
@@ -139,7 +139,7 @@ def test_a_picture_out_of_the_gallery_is_gone_from_there_at_once() -> None:
     visitor = browser(None)
     cache = had(scene, visitor, lambda address: "/gallery/" in address or address.startswith("/report/"))
     assert len(cache) >= 8
-    sharing.unpublish(scene.item)
+    publication.unpublish(scene.item)
     faults = still_there(visitor, cache)
     assert not faults, "\n".join(faults)
 
@@ -149,8 +149,8 @@ def test_a_withdrawn_link_is_gone_with_its_pictures() -> None:
     visitor = browser(None)
     cache = had(scene, visitor, lambda address: address.startswith("/s/"))
     assert len(cache) >= 8
-    making.withdraw(scene.link)
-    making.withdraw(scene.collection_link)
+    share_links.withdraw(scene.link)
+    share_links.withdraw(scene.collection_link)
     faults = still_there(visitor, cache)
     assert not faults, "\n".join(faults)
 
@@ -176,14 +176,14 @@ def test_what_a_password_opened_is_shut_again_with_the_link_and_with_another_pas
     b"".join(first.streaming_content)
     assert first.status_code == 200
     assert visitor.get(picture, headers=known).status_code == 304
-    ShareLink.objects.filter(pk=scene.locked.pk).update(password=locks.hashed("another red lamp"))
+    ShareLink.objects.filter(pk=scene.locked.pk).update(password=link_passwords.hashed("another red lamp"))
     assert still_there(visitor, {picture: known}) == []
     assert b"picture/full" not in visitor.get(here).content
 
 
 def test_an_editor_who_left_finds_nothing_of_the_collection() -> None:
     scene = Scene()
-    keeping.show_to(scene.kept, "private")
+    curation.show_to(scene.kept, "private")
     bob = browser(scene.bob)
     cache = had(scene, bob, lambda address: address.startswith("/library/collections/"))
     own = f"/library/collections/{scene.kept.public_id}/"
@@ -196,7 +196,7 @@ def test_an_editor_who_left_finds_nothing_of_the_collection() -> None:
     assert scene.kept.entries.count() == 2
 
 
-# Who sees which picture of a collection, as gallery/collections/seeing.py says. Bob's are in Alice's collection.
+# Who sees which picture of a collection, as gallery/collections/querysets.py says. Bob's are in Alice's collection.
 SEEN = {
     #              owner  editor reader guest
     "hers":        (True, True, False, True),
@@ -214,7 +214,7 @@ def _of_kind(kind: str, alice: User, bob: User, seed: int) -> Item:
     user = alice if kind.startswith("hers") else bob
     item = picture_item(user, f"a {kind} hill", seed=seed)
     if kind.endswith("-open"):
-        sharing.publish(item, visibility="unlisted" if kind.startswith("his") else "public")
+        publication.publish(item, visibility="unlisted" if kind.startswith("his") else "public")
     moment = {"hidden": "hidden_at", "trash": "trashed_at"}.get(kind.rpartition("-")[2])
     if moment:
         Item.objects.filter(pk=item.pk).update(**{moment: timezone.now()})
@@ -223,13 +223,13 @@ def _of_kind(kind: str, alice: User, bob: User, seed: int) -> Item:
 
 def test_who_sees_what_of_a_collection_is_what_the_house_says() -> None:
     alice, bob = factories.make_user("alice"), factories.make_user("bob")
-    kept = keeping.create(alice, "Hills")
+    kept = curation.create(alice, "Hills")
     editors.invite(kept, "bob")
     items = {kind: _of_kind(kind, alice, bob, seed) for seed, kind in enumerate(SEEN)}
     for kind, item in items.items():
-        keeping.add(kept, [item], alice if kind.startswith("hers") else bob)
+        curation.add(kept, [item], alice if kind.startswith("hers") else bob)
     Collection.objects.filter(pk=kept.pk).update(visibility="public", published_at=timezone.now())
-    link = making.share(kept, alice)
+    link = share_links.share(kept, alice)
     inside, program = f"/library/collections/{kept.public_id}/", f"/api/collections/{kept.public_id}/items"
     keepers = ((browser(alice), 0, alice), (browser(bob), 1, bob))
     faults = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from gallery import tiles
+from gallery.items import tiles
 from gallery.models import Item
 
 

@@ -12,13 +12,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from gallery import deletion, sharing
-from gallery.library import storage, trash
+from core.jobs import scheduler
+from gallery.items import deletion, publication
+from gallery.library import storage_usage, trash
 from gallery.models import Collection, Item, ItemTag
-from predictions import availability, refusals, submit
+from predictions import availability
 from predictions.files import removal
 from predictions.models import Output, StoredFile
-from predictions.running import chores
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories
 from tests.gallery.pictures import picture_item
 from tests.gallery.test_lists import some_items, tiles_of
@@ -64,7 +65,7 @@ def test_its_owner_still_sees_the_picture_but_has_no_page_of_it(public: Item, as
 
 
 def test_all_comes_back_as_it_was(public: Item, as_alice: Client, client: Client) -> None:
-    sharing.publish(public, title="Valley", tags=["green"])
+    publication.publish(public, title="Valley", tags=["green"])
     link = factories.make_share_link(public)
     as_alice.post(f"/library/{public.public_id}/delete/")
     assert ItemTag.objects.get().listed_at is None
@@ -159,7 +160,7 @@ def test_what_is_too_much_for_one_answer_goes_by_the_chore(
     # What waits for the chore is gone for its owner, and nothing brings it back.
     assert trash.restore(factories.account_of(alice), [item.public_id for item in items]) == 0
     assert items[4].public_id not in as_alice.get("/library/trash/").content.decode()
-    chores.all_done()
+    scheduler.all_done()
     assert Item.objects.count() == 0
 
 
@@ -195,15 +196,15 @@ def test_one_that_cannot_go_stops_no_other(alice: User, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(deletion, "delete", broken)
     monkeypatch.setattr(trash, "_stuck", trash.deque(maxlen=500))
-    chores.all_done()
+    scheduler.all_done()
     assert list(Item.objects.all()) == [stuck]
 
 
 def test_the_room_that_is_used_counts_thumbnails_and_the_trash(item: Item, as_alice: Client) -> None:
     sizes = sum(StoredFile.objects.values_list("size", flat=True))
-    assert storage.used(item.account).bytes == sizes
+    assert storage_usage.used(item.account).bytes == sizes
     put(item)
-    assert storage.used(item.account).bytes == sizes
+    assert storage_usage.used(item.account).bytes == sizes
     assert as_alice.get("/library/counts/").json()["storage"]["words"]
 
 
@@ -216,16 +217,16 @@ def servable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_account_makes_nothing_new_until_it_has_room(
     item: Item, alice: User, settings: object, client: Client
 ) -> None:
-    settings.STORAGE_QUOTA = storage.used(item.account).bytes  # type: ignore[attr-defined]
+    settings.STORAGE_QUOTA = storage_usage.used(item.account).bytes  # type: ignore[attr-defined]
     version = factories.make_version()
-    wish = submit.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
+    wish = work_request.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
     factories.give(alice, 50)
     with pytest.raises(refusals.StorageFull, match="empty the trash") as refused:
-        submit.accept(wish)
+        acceptance.accept(wish)
     assert "Nothing was charged." in refused.value.detail
     put(item)
     trash.empty(item.account)
-    assert submit.accept(wish).public_id
+    assert acceptance.accept(wish).public_id
 
 
 @pytest.mark.usefixtures("servable")

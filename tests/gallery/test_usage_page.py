@@ -10,9 +10,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import MICRO, User
-from gallery import usage
-from predictions import figures
 from predictions.models import UsageDay
+from predictions.usage import account_usage, daily
 from tests import factories
 from tests.csv_files import rows_of
 
@@ -21,7 +20,7 @@ ClientOf = Callable[[User], Client]
 
 def use(user: User, name: str, days_ago: int, credits: float) -> None:
     model = factories.make_model("acme", name) if not _known(name) else _known(name)
-    day = figures.today() - timedelta(days=days_ago)
+    day = daily.today() - timedelta(days=days_ago)
     UsageDay.objects.create(
         day=day,
         account=factories.account_of(user),
@@ -43,7 +42,7 @@ def test_the_chart_adds_up_and_stands_within_its_lines(alice: User) -> None:
     use(alice, "two", 0, 12.5)
     use(alice, "one", 29, 7)
     use(alice, "one", 30, 1000)
-    chart = usage.chart(factories.account_of(alice))
+    chart = account_usage.chart(factories.account_of(alice))
     assert (len(chart.days), chart.total, chart.series) == (30, 49_500_000, ["one", "two"])
     today = chart.days[-1]
     assert today.partial and today.cells == [30 * MICRO, 12_500_000]
@@ -57,7 +56,7 @@ def test_the_chart_adds_up_and_stands_within_its_lines(alice: User) -> None:
 def test_there_are_five_series_at_most(alice: User, models: int, series: int) -> None:
     for number in range(models):
         use(alice, f"m{number}", 1, 10 - number)
-    chart = usage.chart(factories.account_of(alice))
+    chart = account_usage.chart(factories.account_of(alice))
     assert len(chart.series) == series
     assert chart.total == sum((10 - number) * MICRO for number in range(models))
 
@@ -66,7 +65,7 @@ def test_a_charge_of_whatever_size_has_round_lines(alice: User) -> None:
     for credit in (0.000001, 0.5, 3, 41, 999, 123_456_789):
         UsageDay.objects.all().delete()
         use(alice, "one", 1, credit)
-        lines = usage.chart(factories.account_of(alice)).lines
+        lines = account_usage.chart(factories.account_of(alice)).lines
         assert len(lines) == 5 and lines[-1][0] >= int(credit * MICRO)
         assert lines[-1][0] % 4 == 0
 
@@ -77,7 +76,7 @@ def test_page_and_csv_show_the_period_that_is_asked_for(alice: User, client_of: 
     for period in ("30", "month", "last", "x", "\x00"):
         page = client.get("/account/usage/", {"period": period})
         assert page.status_code == 200
-        assert page.context["chart"].period == (period if period in usage.PERIODS else "30")
+        assert page.context["chart"].period == (period if period in account_usage.PERIODS else "30")
     answer: Any = client.get("/account/usage.csv?period=month")
     rows = rows_of(answer)
     assert [(row["model"], row["charged"], row["outputs"]) for row in rows] == [("acme/one", "2.00", "2")]

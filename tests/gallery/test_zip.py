@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.test import Client
 
 from accounts.models import User
-from gallery.library import archive
+from gallery.library import zip_download
 from gallery.models import Item
 from tests import factories
 from tests.gallery.pictures import picture_item
@@ -108,10 +108,10 @@ def test_a_file_that_vanished_is_named(alice: User, as_alice: Client) -> None:
 def test_what_is_deleted_while_the_zip_is_on_its_way_is_left_out(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_ROWS", 1)
-    monkeypatch.setattr(archive, "BLOCK", 1)
+    monkeypatch.setattr(zip_download, "_ROWS", 1)
+    monkeypatch.setattr(zip_download, "BLOCK", 1)
     items = some_items(alice, 3)
-    parts = archive.stream(factories.account_of(alice), [item.pk for item in items])
+    parts = zip_download.stream(factories.account_of(alice), [item.pk for item in items])
     begun = [next(parts)]
     Item.objects.filter(pk=items[2].pk).update(trashed_at="2026-01-01T00:00:00Z")
     zipped = zipfile.ZipFile(io.BytesIO(b"".join([*begun, *parts])))
@@ -141,7 +141,7 @@ def test_it_is_never_whole_in_memory(alice: User) -> None:
         )
         for index in range(4)
     ]
-    parts = archive.stream(factories.account_of(alice), [item.pk for item in items])
+    parts = zip_download.stream(factories.account_of(alice), [item.pk for item in items])
     tracemalloc.start()
     try:
         size = sum(len(part) for part in parts)

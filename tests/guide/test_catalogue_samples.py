@@ -10,7 +10,9 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import User
-from predictions import availability, catalogue, samples, validation
+from predictions import availability
+from predictions.catalogue import lookup, samples
+from predictions.submit import validation
 from tests import factories
 
 STATIC = Path(settings.BASE_DIR) / "static"
@@ -19,12 +21,12 @@ STATIC = Path(settings.BASE_DIR) / "static"
 @pytest.fixture
 def ten_models(db: None) -> None:
     """The catalogue as it ships."""
-    catalogue.load()
+    lookup.load()
 
 
-@pytest.mark.parametrize("ref", catalogue.ORDER)
+@pytest.mark.parametrize("ref", lookup.ORDER)
 def test_every_model_has_a_sample_whose_files_are_there(ref: str) -> None:
-    sample = samples.of(ref)
+    sample = samples.for_model(ref)
     assert sample is not None
     for path in (sample.output, sample.poster, *(path for _, path in sample.given_files)):
         assert (STATIC / path).is_file(), path
@@ -59,7 +61,7 @@ def test_the_page_of_all_models_shows_them_with_kind_and_price(client: Client, t
 def test_the_picker_shows_the_samples_while_nothing_is_published(
     client: Client, alice: User, ten_models: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(availability, "served_refs", lambda: frozenset(catalogue.ORDER))
+    monkeypatch.setattr(availability, "served_refs", lambda: frozenset(lookup.ORDER))
     client.force_login(alice)
     assert "samples/lucataco--flux-schnell-lora" in client.get("/studio/").content.decode()
 
@@ -86,9 +88,9 @@ def test_replicate_s_model_object_carries_the_sample_as_its_example(
     assert example["logs"].startswith(f"Using seed: {example['input']['seed']}\n")
 
 
-@pytest.mark.parametrize("ref", catalogue.ORDER)
+@pytest.mark.parametrize("ref", lookup.ORDER)
 def test_a_sample_s_input_is_one_that_its_model_takes(ref: str, ten_models: None) -> None:
-    version, sample = catalogue.find_version(ref), samples.of(ref)
+    version, sample = lookup.find_version(ref), samples.for_model(ref)
     assert version is not None and sample is not None
     files = {name: f"https://files.example.test/{path}" for name, path in sample.given_files}
     assert validation.check(version, {**sample.input, **files}) == []

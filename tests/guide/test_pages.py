@@ -12,15 +12,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from gallery.guide import contents, pages, rendering, sources, values
-from gallery.guide.sources import BadSource
-from predictions import catalogue
+from predictions import models
+from predictions.catalogue import lookup
+from studio.guide import documents, markdown_html, placeholders, sources, table_of_contents
+from studio.guide.sources import BadSource
 from tests import factories
 from tests.gallery.test_pages import Page
 from tests.share import one_in
 
-NAMES = [entry.source for entry in contents.ENTRIES] + [contents.MODEL_SOURCE]
-ADDRESSES = [pages.address(entry.slug) for entry in contents.ENTRIES] + [
+NAMES = [entry.source for entry in table_of_contents.ENTRIES] + [table_of_contents.MODEL_SOURCE]
+ADDRESSES = [documents.address(entry.slug) for entry in table_of_contents.ENTRIES] + [
     "/docs/models/lucataco/flux-schnell-lora",
     "/docs/search?q=webhook",
 ]
@@ -32,14 +33,14 @@ def shop(db: None) -> None:
     call_command("catalogue", verbosity=0)
 
 
-def reader(language: str = "en") -> values.Reader:
-    version = catalogue.find_version("lucataco/flux-schnell-lora")
-    return values.Reader("https://studio.example.org", language, version)
+def reader(language: str = "en") -> placeholders.Reader:
+    version = lookup.find_version("lucataco/flux-schnell-lora")
+    return placeholders.Reader("https://studio.example.org", language, version)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_languages_have_the_same_headings_and_the_same_code(shop: None, name: str) -> None:
-    english, chinese = (pages.text(name, reader(language)) for language in sources.LANGUAGES)
+    english, chinese = (documents.text(name, reader(language)) for language in sources.LANGUAGES)
     heads = [
         re.findall(r"^(#+) ", re.sub(r"```.*?```", "", text, flags=re.S), re.M) for text in (english, chinese)
     ]
@@ -60,15 +61,15 @@ def test_a_chinese_page_is_written_in_chinese(name: str) -> None:
 @pytest.mark.parametrize("language", sources.LANGUAGES)
 def test_every_placeholder_has_a_value_and_every_value_a_place(shop: None, language: str) -> None:
     named = set().union(*(sources.placeholders(sources.markdown(name, language)) for name in NAMES))
-    assert named - values.known() == set()
-    assert values.known() - named == set()
-    for name, text in values.values(named, reader(language)).items():
+    assert named - placeholders.known() == set()
+    assert placeholders.known() - named == set()
+    for name, text in placeholders.values(named, reader(language)).items():
         assert text and "{{" not in text, name
 
 
 def test_an_unknown_placeholder_is_an_error() -> None:
     with pytest.raises(BadSource, match=r"no\.such\.thing"):
-        values.values({"no.such.thing"}, values.Reader("http://h", "en"))
+        placeholders.values({"no.such.thing"}, placeholders.Reader("http://h", "en"))
     with pytest.raises(BadSource):
         sources.filled("{{ no.such.thing }}", {})
 
@@ -83,7 +84,7 @@ def test_the_numbers_are_those_of_the_running_server(shop: None, client: Client,
 
 
 def test_a_price_that_an_operator_changes_is_the_price_on_the_page(shop: None, client: Client) -> None:
-    version = catalogue.find_version("stability-ai/sdxl")
+    version = lookup.find_version("stability-ai/sdxl")
     assert version is not None
     version.model.prices.create(number=9, unit="run", amount=12_500_000)
     assert "12.5 credits per run" in client.get("/docs/money.md").content.decode()
@@ -137,7 +138,8 @@ def test_no_link_within_the_documentation_is_dead(shop: None, client: Client, la
 def test_anchors_are_the_same_in_every_language(shop: None, client: Client) -> None:
     for name in NAMES:
         anchors = [
-            [head.anchor for head in pages.html(name, reader(lang)).headings] for lang in sources.LANGUAGES
+            [head.anchor for head in documents.html(name, reader(lang)).headings]
+            for lang in sources.LANGUAGES
         ]
         assert anchors[0] == anchors[1]
         assert len(anchors[0]) == len(set(anchors[0])), name
@@ -166,12 +168,12 @@ def test_a_member_reads_samples_with_the_model_they_used_last(
 ) -> None:
     client.force_login(alice)
     assert "flux-dev-lora" not in client.get("/docs/index.md").content.decode()
-    factories.make_prediction(alice, catalogue.find_version("lucataco/flux-dev-lora"))
+    factories.make_prediction(alice, lookup.find_version("lucataco/flux-dev-lora"))
     assert 'darkroom.run("lucataco/flux-dev-lora"' in client.get("/docs/index.md").content.decode()
 
 
 def test_a_model_that_is_gone_has_no_page(shop: None, client: Client) -> None:
-    version = catalogue.find_version("stability-ai/sdxl")
+    version = lookup.find_version("stability-ai/sdxl")
     assert version is not None
     version.model.enabled = False
     version.model.save()
@@ -190,9 +192,9 @@ def test_without_any_model_the_pages_still_open(db: None, client: Client) -> Non
 
 
 def test_every_model_of_the_catalogue_has_a_page_with_all_its_inputs(shop: None, client: Client) -> None:
-    for model in catalogue.HostedModel.objects.all():
+    for model in models.HostedModel.objects.all():
         text = client.get(f"/docs/models/{model.ref}.md").content.decode()
-        version = catalogue.find_version(model.ref)
+        version = lookup.find_version(model.ref)
         assert version is not None and version.properties
         for name in version.properties:
             assert f"\n| `{name}` | " in text
@@ -206,7 +208,7 @@ def test_programs_find_every_page_as_text(shop: None, client: Client) -> None:
     links = re.findall(r"\]\(http://testserver(/docs/[^)]+\.md)\)", text)
     for document in ("/api/schema", "/v1/openapi.json", "/openai/v1/openapi.json"):
         assert f"(http://testserver{document})" in text and client.get(document).status_code == 200
-    assert len(links) == len(contents.ENTRIES) + catalogue.HostedModel.objects.count()
+    assert len(links) == len(table_of_contents.ENTRIES) + models.HostedModel.objects.count()
     for link in links:
         answer = client.get(link)
         assert answer["Content-Type"] == "text/markdown; charset=utf-8"
@@ -239,5 +241,5 @@ def test_what_is_searched_for_is_shown_as_text_only(shop: None, client: Client) 
 
 
 def test_html_in_a_text_stays_text() -> None:
-    rendered = rendering.render("# A\n\n<b onclick=x>b</b> [x](javascript:alert(1)) `<i>`\n", "en")
+    rendered = markdown_html.render("# A\n\n<b onclick=x>b</b> [x](javascript:alert(1)) `<i>`\n", "en")
     assert "<b" not in rendered.html.replace("<blockquote", "") and "href" not in rendered.html

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gallery.guide import contents
+from studio.guide import table_of_contents
 from tests.guide.samples import Sample, command, free_port, run, samples
 from tests.houses import eventually
 from tests.server import RunningServer
@@ -123,7 +123,7 @@ def to_run(name: str, language: str) -> Callable[[Reader], list[Sample]]:
 
 
 ABOUT_MODELS = [f"models/{ref}" for ref in MODELS]
-WRITTEN = [entry.source for entry in contents.ENTRIES]
+WRITTEN = [entry.source for entry in table_of_contents.ENTRIES]
 PAGES = WRITTEN + ABOUT_MODELS
 
 

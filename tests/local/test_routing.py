@@ -9,9 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from engine.protocol.service_address import ServiceAddress
+from predictions.dispatch import provider_lookup
+from predictions.dispatch.routing import Slots, Wanted
+from predictions.processes import parts, queue_workers
 from predictions.providers.local import LocalWeights
-from predictions.running import house, providers, workers
-from predictions.running.routing import Slots, Wanted
 from tests.fakes import FakeProvider
 
 SD, SDXL = "stability-ai/stable-diffusion", "stability-ai/sdxl"
@@ -56,11 +57,11 @@ def test_the_file_decides_what_is_served(tmp_path: Path) -> None:
         f'embedded = "when-full"\ndevices = ["cuda:0", "cuda:1"]\n[models."{SD}"]\nweights = "org/name"\n'
     )
     with override_settings(LOCAL={"models": path, "folder": tmp_path}):
-        providers.registry.cache_clear()
+        provider_lookup.registry.cache_clear()
         try:
-            registry = providers.registry()
+            registry = provider_lookup.registry()
         finally:
-            providers.registry.cache_clear()
+            provider_lookup.registry.cache_clear()
     assert [one.name for one in registry] == ["local", "embedded"]
     local = registry.get("local")
     assert (local.limit, local.serves(SD), local.serves(SDXL), local.takes_pictures(SD)) == (
@@ -73,18 +74,18 @@ def test_a_broken_file_is_no_quiet_loss_of_weights(tmp_path: Path) -> None:
     path = tmp_path / "models.toml"
     path.write_text("keep = 0")
     with override_settings(LOCAL={"models": path, "folder": tmp_path}):
-        providers.registry.cache_clear()
+        provider_lookup.registry.cache_clear()
         try:
             with pytest.raises(ImproperlyConfigured, match=r"DARKROOM_LOCAL_MODELS: .*keep must be"):
-                providers.registry()
+                provider_lookup.registry()
         finally:
-            providers.registry.cache_clear()
+            provider_lookup.registry.cache_clear()
 
 
 def test_the_service_is_kept_running_beside_the_engine(tmp_path: Path) -> None:
     place = ServiceAddress("local", tmp_path / "local.sock", "s3cret", tmp_path)
-    with workers.descriptors() as wake_ups:
-        found = {part.name: part for part in house.parts(wake_ups, None, place)}
+    with queue_workers.descriptors() as wake_ups:
+        found = {part.name: part for part in parts.all_parts(wake_ups, None, place)}
     assert "engine" not in found
     assert found["local"].argv[-1] == "engine.local"
     for caller in ("local", "worker-1", "watcher"):

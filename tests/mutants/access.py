@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-ITEMS, OWN = "gallery/access.py", "accounts/access.py"
-AUTH, MODELS = "accounts/authentication.py", "gallery/models/items.py"
+ITEMS, OWN = "gallery/items/access.py", "accounts/ownership.py"
+AUTH, MODELS = "accounts/tokens/authentication.py", "gallery/models/items.py"
 STRANGERS = ("tests/gallery/test_strangers.py", "tests/gallery/test_publishing.py")
 
 MUTANTS = [
@@ -18,7 +18,7 @@ MUTANTS = [
     ),
     Mutant(
         OWN,
-        "    roles.need(user, account, roles.MONEY)\n",
+        "    roles.require(user, account, roles.MONEY)\n",
         "",
         "A plain member of an organisation sees its money.",
         ("tests/accounts/organizations",),
@@ -78,7 +78,7 @@ MUTANTS = [
     ),
     Mutant(
         AUTH,
-        "        networks.check(token, request)\n",
+        "        network_access.check(token, request)\n",
         "",
         "A token works from every network.",
         ("tests/test_permissions.py", "tests/accounts/test_networks.py"),
@@ -91,7 +91,7 @@ MUTANTS = [
         ("tests/accounts/test_authentication.py",),
     ),
     Mutant(
-        "accounts/permits.py",
+        "accounts/tokens/token_scopes.py",
         "    if token is not None and scope not in token.scopes:",
         "    if token is not None and not token.scopes:",
         "A token that may only look makes predictions.",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-HOLDS, MOVING = "accounts/credits/holds.py", "accounts/credits/moving.py"
-LIMITS, ENDINGS = "accounts/credits/limits.py", "accounts/credits/endings.py"
-DEBTS, POSTING = "accounts/credits/debts.py", "accounts/credits/posting.py"
+HOLDS, MOVING = "accounts/credits/holds.py", "accounts/credits/balance_updates.py"
+LIMITS, ENDINGS = "accounts/credits/spending_limits.py", "accounts/credits/allowance_ends.py"
+DEBTS, POSTING = "accounts/credits/debts.py", "accounts/credits/movements.py"
 CREDITS = ("tests/accounts/test_credits.py", "tests/accounts/test_credit_races.py")
 DEBT = ("tests/accounts/money/test_debts.py",)
 GIFTS = ("tests/accounts/money/test_giving.py",)
@@ -44,14 +44,14 @@ MUTANTS = [
     ),
     Mutant(
         HOLDS,
-        "after = moving.move(account_id, balance_delta=released, held_delta=-held)",
-        "after = moving.move(account_id, balance_delta=released, held_delta=-captured)",
+        "after = balance_updates.move(account_id, balance_delta=released, held_delta=-held)",
+        "after = balance_updates.move(account_id, balance_delta=released, held_delta=-captured)",
         "What a settlement releases stays on hold as well.",
         CREDITS,
     ),
     Mutant(
         HOLDS,
-        "        limits.give_back(spender, released, entry.created_at)",
+        "        spending_limits.give_back(spender, released, entry.created_at)",
         "        pass",
         "What was released counts towards the limits for ever.",
         BOUNDS,

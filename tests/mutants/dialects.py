@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-REPLICATE, OPENAI = "predictions/dialects/replicate", "predictions/dialects/openai"
-DOOR, RATES = "predictions/dialects/common/door.py", "predictions/dialects/common/rates.py"
+REPLICATE, OPENAI = "predictions/api_dialects/replicate", "predictions/api_dialects/openai"
+DOOR, RATES = "predictions/api_dialects/common/endpoint.py", "predictions/api_dialects/common/rate_limits.py"
 CREATE = ("tests/replicate/test_create.py",)
 LISTS = ("tests/replicate/test_lists.py",)
 SIZES = ("tests/openai/test_sizes.py", "tests/openai/test_generations.py")
@@ -40,49 +40,49 @@ MUTANTS = [
         CREATE,
     ),
     Mutant(
-        f"{REPLICATE}/paging.py",
+        f"{REPLICATE}/cursor_pages.py",
         '    side = "lt" if down else "gt"',
         '    side = "lte" if down else "gte"',
         "The last row of a page is the first of the next.",
         LISTS,
     ),
     Mutant(
-        f"{REPLICATE}/paging.py",
+        f"{REPLICATE}/cursor_pages.py",
         "not 1 <= int(text) <= PAGE",
         "not 0 <= int(text) <= PAGE",
         "A page of no rows can be asked for.",
         (*LISTS, "tests/replicate/test_bad_input.py"),
     ),
     Mutant(
-        f"{REPLICATE}/files.py",
+        f"{REPLICATE}/file_views.py",
         "    if upload is None or not uploads.opens(upload, *given):",
         "    if upload is None:",
         "Files are given to whoever knows their id, without a signature.",
         ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
     ),
     Mutant(
-        f"{REPLICATE}/files.py",
+        f"{REPLICATE}/file_views.py",
         "    if len(raw) > MAX_METADATA:",
         "    if len(raw) > MAX_METADATA + 1:",
         "Metadata of a file may be a byte longer than is read.",
         ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
     ),
     Mutant(
-        f"{REPLICATE}/files.py",
+        f"{REPLICATE}/file_views.py",
         "    rows = Upload.objects.visible().filter(account=request.api_token.account, public_id=public_id)",
         "    rows = Upload.objects.visible().filter(public_id=public_id)",
         "Any token reads and deletes others' files.",
         ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
     ),
     Mutant(
-        f"{REPLICATE}/bodies.py",
+        f"{REPLICATE}/create_body.py",
         "    found += _webhook_faults(body)\n",
         "",
         "Webhooks are accepted for addresses inside the operator's network.",
         (*CREATE, "tests/replicate/test_webhooks.py"),
     ),
     Mutant(
-        f"{REPLICATE}/streams.py",
+        f"{REPLICATE}/prediction_stream.py",
         "for text in _outputs(prediction, addresses)[seen.outputs :]:",
         "for text in _outputs(prediction, addresses):",
         "A client that comes back to a stream gets what it has once more.",
@@ -90,7 +90,9 @@ MUTANTS = [
     ),
     Mutant(
         DOOR,
-        "            permits.require(token, scope or permits.needed(str(request.method), changing=permits.PREDICT))\n",
+        "            token_scopes.require(\n"
+        "                token, scope or "
+        "token_scopes.needed(str(request.method), changing=token_scopes.PREDICT)\n            )\n",
         "",
         "A token's scopes are not asked for.",
         ("tests/replicate/test_limited_tokens.py",),
@@ -110,21 +112,21 @@ MUTANTS = [
         ("tests/replicate/test_rate_limits.py",),
     ),
     Mutant(
-        f"{OPENAI}/bodies.py",
+        f"{OPENAI}/request_body.py",
         "MAX_COUNT = 10",
         "MAX_COUNT = 11",
         "More pictures than OpenAI's clients know can be asked for at once.",
         ("tests/openai/test_refusals.py",),
     ),
     Mutant(
-        f"{OPENAI}/bodies.py",
+        f"{OPENAI}/request_body.py",
         '    if isinstance(value, bool) or not isinstance(value, int):\n        raise mistyped(name, "integer"',
         '    if not isinstance(value, int):\n        raise mistyped(name, "integer"',
         "`n: true` makes one picture in place of a refusal.",
         ("tests/openai/test_refusals.py",),
     ),
     Mutant(
-        f"{OPENAI}/sizes.py",
+        f"{OPENAI}/image_sizes.py",
         "shrink = min(1.0, _most(width) / size.width, _most(height) / size.height)",
         "shrink = min(1.0, _most(width) / size.width)",
         "A picture that is too tall loses its shape.",
@@ -132,7 +134,7 @@ MUTANTS = [
     ),
     Mutant(
         f"{OPENAI}/views.py",
-        "        pictures.forget(made)\n",
+        "        picture_uploads.forget(made)\n",
         "        pass\n",
         "Pictures of an edit that was refused stay in the account's room.",
         ("tests/openai/test_edits.py", "tests/openai/test_edit_refusals.py"),

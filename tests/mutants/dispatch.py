@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-DISPATCH = "predictions/running/dispatch.py"
+DISPATCH = "predictions/dispatch/fair_share.py"
 TESTS = (
     "tests/predictions/test_dispatch.py",
     "tests/predictions/test_dispatch_limits.py",

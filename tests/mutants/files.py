@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants import Mutant
 
 MEDIA, UPLOADS = "predictions/files/media.py", "predictions/files/uploads.py"
-REMOVAL, PICTURES = "predictions/files/removal.py", "predictions/files/pictures.py"
+REMOVAL, PICTURES = "predictions/files/removal.py", "predictions/files/image_probe.py"
 SENT = ("tests/replicate/test_files.py", "tests/gallery/test_looks.py")
 USES = (
     "tests/predictions/test_upload_uses.py",

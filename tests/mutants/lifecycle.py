@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-CLAIMS, ENDING = "predictions/lifecycle/claims.py", "predictions/lifecycle/ending.py"
-COMPILED, PROGRESS = "predictions/lifecycle/compiled.py", "predictions/lifecycle/progress.py"
-GROWING, STRAYS = "predictions/lifecycle/growing.py", "predictions/lifecycle/strays.py"
+CLAIMS, ENDING = "predictions/lifecycle/claims.py", "predictions/lifecycle/completion.py"
+COMPILED, PROGRESS = "predictions/lifecycle/updates.py", "predictions/lifecycle/progress.py"
+GROWING, STRAYS = "predictions/lifecycle/incremental_outputs.py", "predictions/lifecycle/strays.py"
 LIFE = ("tests/predictions/test_life.py", "tests/predictions/test_conditions.py")
 SWEEP = ("tests/predictions/test_sweep.py", *LIFE)
 
@@ -41,7 +41,7 @@ MUTANTS = [
     ),
     Mutant(
         ENDING,
-        '    if told:\n        webhooks.owe(prediction_id, "completed")\n',
+        '    if told:\n        outbox.enqueue(prediction_id, "completed")\n',
         "",
         "No webhook tells of an end.",
         (*LIFE, "tests/replicate/test_webhooks.py"),

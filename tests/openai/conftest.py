@@ -12,8 +12,8 @@ from django.test import Client
 
 from accounts.models import User
 from predictions.models import HostedModel, Version
-from predictions.running import holding, waiting
-from predictions.running.holding import HeldResponse
+from predictions.waiting import held_response, waiters
+from predictions.waiting.held_response import HeldResponse
 from tests import factories, fakes
 from tests.fakes import provider
 from tests.openai import pictures
@@ -70,7 +70,7 @@ def waited(answer: Any, meanwhile: Callable[[], Any] = fakes.work_off) -> Any:
 
     async def both() -> Any:
         held = asyncio.ensure_future(until())
-        while not waiting.reader().waiting and not held.done():
+        while not waiters.reader().waiting and not held.done():
             await asyncio.sleep(0.005)
         await asyncio.to_thread(_cleanly, meanwhile)
         return await held
@@ -93,10 +93,10 @@ def _answers_in_a_thread() -> Iterator[None]:
         def run(function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
             return asyncio.get_running_loop().run_in_executor(pool, _cleanly, function, *args)
 
-        holding.set_runner(run)
+        held_response.set_runner(run)
         yield
-        holding.set_runner(None)
-        waiting.reset()
+        held_response.set_runner(None)
+        waiters.reset()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts import credits
 from accounts.models import MICRO, Plan, User
-from accounts.switches import SwitchedOff
-from predictions import judging
+from accounts.site.feature_flags import FeatureOff
+from predictions import image_safety
 from predictions.files import phash, uploads
 from predictions.models import Prediction, StoredFile, Upload, Version
 from tests import factories, fakes
@@ -68,7 +68,7 @@ def test_what_is_no_mask_is_refused(openai: OpenAI, inpainter: Version, provider
 def test_a_picture_that_was_removed_here_is_refused_by_the_name_of_its_field(
     openai: OpenAI, editor: Version, provider: FakeProvider
 ) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     told = refused(post(openai, model="acme/editor", image=file(as_bytes(scene(1)))), 400, "image")
     assert "removed from this server" in told and not Upload.objects.exists()
 
@@ -189,7 +189,7 @@ def test_without_credit_nothing_is_kept(
     poor = OpenAI(factories.make_token(charlie))
     refused(post(poor, model="acme/editor", image=file(png())), 429, None, "insufficient_quota")
     # Spent by another request between the check and the hold.
-    monkeypatch.setattr("predictions.dialects.openai.views._refuse_unaffordable", lambda requests: None)
+    monkeypatch.setattr("predictions.api_dialects.openai.views._refuse_unaffordable", lambda requests: None)
     refused(post(poor, model="acme/editor", image=file(png())), 429, None, "insufficient_quota")
 
 
@@ -268,7 +268,7 @@ def test_json_that_cannot_be_used_is_refused_by_name(
     refused(post_json(openai, {"model": model, "prompt": "a hat", **body}), 400, param)
 
 
-@pytest.mark.parametrize("error", [SwitchedOff("uploads"), OSError(5, "Input/output error")])
+@pytest.mark.parametrize("error", [FeatureOff("uploads"), OSError(5, "Input/output error")])
 def test_a_picture_is_forgotten_where_the_next_one_cannot_be_kept(
     openai: OpenAI,
     inpainter: Version,

@@ -10,12 +10,12 @@ import pytest
 from django.conf import LazySettings
 
 from accounts.models import MICRO, User
-from predictions import judging, lifecycle
-from predictions.dialects.common import images
+from predictions import image_safety, lifecycle
+from predictions.api_dialects.common import image_results
 from predictions.files import phash
 from predictions.models import Prediction, Version
 from predictions.providers.base import Job, Update
-from predictions.running import waiting
+from predictions.waiting import waiters
 from tests import factories, fakes
 from tests.fakes import FakeProvider, done
 from tests.openai.conftest import OpenAI, waited
@@ -58,7 +58,7 @@ def test_pictures_too_large_for_one_answer_come_as_addresses(
     openai: OpenAI, painter: Version, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.updates = [done(2)]
-    monkeypatch.setattr(images, "MOST_BYTES", len(provider.files["0"]) + 1)
+    monkeypatch.setattr(image_results, "MOST_BYTES", len(provider.files["0"]) + 1)
     shown = told(waited(openai.generate(painter, n=2, response_format="b64_json")))
     assert [list(one) for one in shown["data"]] == [["b64_json"], ["url"]]
 
@@ -164,7 +164,7 @@ def test_a_failed_job_is_the_callers_error_with_its_words(
 def test_a_result_that_the_house_holds_back_is_told_as_moderated(
     openai: OpenAI, alice: User, painter: Version, provider: FakeProvider
 ) -> None:
-    judging.block(phash.of(scene(1)))
+    image_safety.block(phash.compute(scene(1)))
     provider.files = {"0": as_bytes(scene(1))}
     error = told(waited(openai.generate(painter)))["error"]
     assert (error["type"], error["code"]) == ("image_generation_user_error", "moderation_blocked")
@@ -193,7 +193,7 @@ def test_a_job_that_somebody_cancels_is_told_of(
 def test_what_is_not_ready_in_time_is_canceled_and_costs_nothing(
     openai: OpenAI, alice: User, painter: Version, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "LIMIT_S", 0.05)
+    monkeypatch.setattr(image_results, "LIMIT_S", 0.05)
     answer = waited(openai.generate(painter), lambda: None)
     error = told(answer)["error"]
     assert (answer.status_code, answer["x-should-retry"]) == (504, "false")
@@ -212,7 +212,7 @@ def test_a_client_that_waits_less_is_answered_before_it_gives_up(
 def test_a_server_that_stops_cancels_and_lets_the_client_come_again(
     openai: OpenAI, alice: User, painter: Version, provider: FakeProvider
 ) -> None:
-    answer = waited(openai.generate(painter), waiting.close)
+    answer = waited(openai.generate(painter), waiters.close)
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert "x-should-retry" not in answer
     assert Prediction.objects.get().shown_status == "canceled"
@@ -223,7 +223,7 @@ def test_without_room_to_wait_nothing_is_accepted(
     openai: OpenAI, painter: Version, provider: FakeProvider, settings: LazySettings
 ) -> None:
     settings.HOLD_LIMIT = 0
-    waiting.reset()
+    waiters.reset()
     answer = openai.generate(painter)
     assert (answer.status_code, answer["Retry-After"]) == (429, "5")
     assert answer.json()["error"]["type"] == "rate_limit_error"

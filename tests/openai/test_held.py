@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from accounts.clock import Now
 from accounts.models import ApiToken, User
+from core.clock import Now
 from predictions.models import Prediction, Version
-from predictions.running import waiting
+from predictions.waiting import waiters
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.serving.conftest import Served, lean, serve
@@ -30,7 +30,7 @@ def in_background(served: Served, user: User, version: Version) -> tuple[threadi
     )
     thread.start()
     for _ in range(1000):
-        if waiting.reader().waiting:
+        if waiters.reader().waiting:
             return thread, answers
         time.sleep(0.01)
     raise AssertionError(f"Nobody waits: {answers}")
@@ -69,7 +69,7 @@ def test_who_is_barred_meanwhile_is_sent_away_and_shown_nothing(
     monkeypatch: pytest.MonkeyPatch,
     how: str,
 ) -> None:
-    monkeypatch.setattr(waiting, "GUARD_S", 0.0)
+    monkeypatch.setattr(waiters, "GUARD_S", 0.0)
     thread, answers = in_background(lean, alice, painter)
     if how == "revoked":
         ApiToken.objects.update(revoked_at=Now())
@@ -88,7 +88,7 @@ def test_where_the_answer_cannot_be_made_the_client_does_not_ask_again(
     def broken(*args: Any) -> None:
         raise RuntimeError("the database is away")
 
-    monkeypatch.setattr("predictions.dialects.common.images._answer", broken)
+    monkeypatch.setattr("predictions.api_dialects.common.image_results._answer", broken)
     thread, answers = in_background(lean, alice, painter)
     fakes.work_off()
     thread.join(20)

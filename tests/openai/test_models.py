@@ -9,8 +9,8 @@ import pytest
 from django.conf import LazySettings
 
 from config import env
-from predictions import catalogue
-from predictions.dialects.openai import models
+from predictions.api_dialects.openai import model_choice
+from predictions.catalogue import lookup
 from predictions.models import HostedModel, Prediction
 from tests import fakes
 from tests.fakes import FakeProvider
@@ -22,11 +22,11 @@ SDXL, DEV, SD = "stability-ai/sdxl", "lucataco/flux-dev-lora", "stability-ai/sta
 
 @pytest.fixture(autouse=True)
 def _shipped(db: None) -> None:
-    catalogue.load()
+    lookup.load()
 
 
 def meant(name: str) -> tuple[str, str, str | None]:
-    chosen = models.choose(name)
+    chosen = model_choice.choose(name)
     return chosen.version.model.ref, chosen.form, chosen.file_format
 
 
@@ -47,10 +47,10 @@ def test_openais_names_stand_for_ours(
 
 
 def test_a_version_is_taken_as_the_other_dialect_takes_it(provider: FakeProvider) -> None:
-    version = catalogue.find_version(SDXL)
+    version = lookup.find_version(SDXL)
     assert version is not None
-    assert models.choose(f"{SDXL}:{version.pk}").version == version
-    assert models.choose(version.pk).version == version
+    assert model_choice.choose(f"{SDXL}:{version.pk}").version == version
+    assert model_choice.choose(version.pk).version == version
 
 
 def test_the_operators_names_come_first(provider: FakeProvider, settings: LazySettings) -> None:

@@ -120,7 +120,7 @@ def test_a_run_that_fails_is_told_with_its_words_and_asked_for_once(
 
 def test_without_credit_the_client_asks_once(server: RunningServer) -> None:
     script = (
-        "from accounts.models import User; from accounts import tokens; from django.conf import settings; "
+        "from accounts.models import User; from accounts.tokens import api_tokens; from django.conf import settings; "
         "settings.WELCOME_CREDITS = 0; "
         "user = User.objects.create_user('poor', 'poor@example.org', 'x'); print(tokens.issue(user, 'poor')[1])"
     )

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import tokens
 from accounts.models import MICRO, Account, User
-from config.serving import LeanHandler
+from accounts.tokens import api_tokens
+from config.server.asgi_handler import LeanHandler
 from predictions import policy
 from predictions.models import HostedModel, Prediction, Version
-from predictions.validation import Fault
+from predictions.submit.validation import Fault
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.openai.conftest import OpenAI
@@ -228,12 +228,12 @@ def test_a_fault_of_ours_says_nothing_of_the_inside(
     def broken(name: str) -> None:
         raise RuntimeError("secret words")
 
-    monkeypatch.setattr("predictions.dialects.openai.models.choose", broken)
+    monkeypatch.setattr("predictions.api_dialects.openai.model_choice.choose", broken)
     answer = openai.generate(painter)
     assert "secret" not in refused(answer, 500, type="server_error")["message"]
 
 
 def test_a_revoked_key_opens_nothing(openai: OpenAI, alice: User) -> None:
-    row, plain = tokens.issue(alice, "lost")
-    tokens.revoke(row)
+    row, plain = api_tokens.issue(alice, "lost")
+    api_tokens.revoke(row)
     refused(OpenAI(plain).get("/models"), 401, code="invalid_api_key")

@@ -9,12 +9,12 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from accounts import tokens
 from accounts.models import MICRO, ApiToken, User
-from predictions import catalogue
+from accounts.tokens import api_tokens
+from predictions.catalogue import lookup
 from predictions.models import Prediction, Version
 from predictions.providers.base import Update
-from predictions.running import waiting
+from predictions.waiting import waiters
 from tests import factories
 from tests.fakes import FakeProvider, done
 from tests.openai.conftest import waited
@@ -57,7 +57,7 @@ def api(alice: User, mount: str) -> Api:
 @pytest.fixture
 def pictures_api(alice: User, mount: str) -> Api:
     """A caller whose token asks for pictures."""
-    return Api(tokens.issue(alice, "pictures", answer=ApiToken.Answer.OPENAI)[1], mount)
+    return Api(api_tokens.issue(alice, "pictures", answer=ApiToken.Answer.OPENAI)[1], mount)
 
 
 def ask(way: str, api: Api, pictures_api: Api) -> Any:
@@ -73,7 +73,7 @@ def ask(way: str, api: Api, pictures_api: Api) -> Any:
 def test_each_way_gives_the_answer_of_the_first_seed(
     api: Api, pictures_api: Api, alice: User, provider: FakeProvider, way: str
 ) -> None:
-    catalogue.load()
+    lookup.load()
     provider.updates = [done(2)]
     answer = waited(ask(way, api, pictures_api))
     row = Prediction.objects.get()
@@ -190,7 +190,7 @@ def test_without_room_to_wait_nothing_is_accepted(
     api: Api, version: Version, provider: FakeProvider, settings: LazySettings
 ) -> None:
     settings.HOLD_LIMIT = 0
-    waiting.reset()
+    waiters.reset()
     answer = api.create(version.pk, {"prompt": "a cat"}, **HEADER)
     assert (answer.status_code, answer["Retry-After"]) == (429, "5")
     assert not Prediction.objects.exists()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictions.dialects.openai import sizes
-from predictions.dialects.openai.sizes import NoSuchSize, Size
+from predictions.api_dialects.openai import image_sizes
+from predictions.api_dialects.openai.image_sizes import NoSuchSize, Size
 
 SIDES = list(range(64, 1025, 64))
 ENUM = {"width": {"enum": SIDES}, "height": {"enum": SIDES}}
@@ -34,20 +34,20 @@ RATIOS = {"aspect_ratio": {"enum": ["custom", "1:1", "16:9", "3:2", "2:3", "9:16
 def test_it_takes_the_nearest_that_the_model_has(
     text: str, properties: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    size = sizes.parse(text)
+    size = image_sizes.parse(text)
     assert size is not None
-    assert sizes.inputs_for(size, properties) == expected
+    assert image_sizes.inputs_for(size, properties) == expected
 
 
 def test_a_size_too_large_shrinks_and_keeps_its_shape() -> None:
-    assert sizes.inputs_for(Size(1792, 1024), ENUM) == {"width": 1024, "height": 576}
-    assert sizes.inputs_for(Size(2000, 1000), LIMITED) == {"width": 1000, "height": 496}
-    assert sizes.inputs_for(Size(1000, 2000), LIMITED) == {"width": 496, "height": 1000}
+    assert image_sizes.inputs_for(Size(1792, 1024), ENUM) == {"width": 1024, "height": 576}
+    assert image_sizes.inputs_for(Size(2000, 1000), LIMITED) == {"width": 1000, "height": 496}
+    assert image_sizes.inputs_for(Size(1000, 2000), LIMITED) == {"width": 496, "height": 1000}
 
 
 @given(st.integers(16, 8192), st.integers(16, 8192))
 def test_a_limited_model_is_never_asked_for_more_than_it_takes(width: int, height: int) -> None:
-    found = sizes.inputs_for(Size(width, height), LIMITED)
+    found = image_sizes.inputs_for(Size(width, height), LIMITED)
     assert all(256 <= side <= 1000 and side % 8 == 0 for side in found.values())
 
 
@@ -56,13 +56,13 @@ def test_a_limited_model_is_never_asked_for_more_than_it_takes(width: int, heigh
 )
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(NoSuchSize, match="WIDTHxHEIGHT"):
-        sizes.parse(text)
+        image_sizes.parse(text)
 
 
 def test_auto_leaves_it_to_the_model() -> None:
-    assert sizes.parse("auto") is None
+    assert image_sizes.parse("auto") is None
 
 
 def test_a_model_without_sizes_is_not_asked_for_one() -> None:
     with pytest.raises(NoSuchSize, match="no size"):
-        sizes.inputs_for(Size(64, 64), {"prompt": {}})
+        image_sizes.inputs_for(Size(64, 64), {"prompt": {}})

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from predictions import lifecycle
-from predictions.dialects.openai import streaming
-from predictions.files import convert
+from predictions import lifecycle, tasks
+from predictions.api_dialects.openai import picture_stream
+from predictions.execution import watcher
+from predictions.files import image_conversion
 from predictions.models import Prediction, Version
 from predictions.providers.base import Update
-from predictions.running import tasks, waiting, watcher
+from predictions.waiting import waiters
 from tests import fakes
 from tests.fakes import FakeProvider
 from tests.openai import pictures
@@ -70,7 +71,7 @@ async def _idle(reading: asyncio.Future[None]) -> None:
         )
         known = [
             (public_id, waiter.known)
-            for public_id, group in list(waiting.reader()._waiters.items())
+            for public_id, group in list(waiters.reader()._waiters.items())
             for waiter in group
         ]
         if known and all(rows[public_id] == revision for public_id, revision in known):
@@ -224,7 +225,7 @@ def test_a_job_that_is_canceled_elsewhere_ends_the_stream(
 def test_where_the_server_stops_the_work_goes_on_and_the_client_is_told(
     openai: OpenAI, painter: Version, provider: FakeProvider
 ) -> None:
-    events = streamed(openai.generate(painter, stream=True), [waiting.close])
+    events = streamed(openai.generate(painter, stream=True), [waiters.close])
     assert events[0]["error"]["code"] == "answer_not_held"
     assert Prediction.objects.get().public_id in events[0]["error"]["message"]
     assert Prediction.objects.get().status == "starting"
@@ -238,7 +239,7 @@ def test_a_client_that_leaves_cancels_nothing(
     async def left() -> None:
         parts = aiter(answer.streaming_content)
         reading = asyncio.ensure_future(anext(parts))
-        while not waiting.reader().waiting:
+        while not waiters.reader().waiting:
             await asyncio.sleep(0.005)
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
@@ -264,7 +265,7 @@ def test_the_same_key_streams_the_same_picture_again(
 def test_signs_of_life_keep_the_line_open(
     openai: OpenAI, painter: Version, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(picture_stream, "KEEP_ALIVE_S", 0.05)
     answer = openai.generate(painter, stream=True)
 
     async def first() -> bytes:
@@ -278,22 +279,22 @@ def test_signs_of_life_keep_the_line_open(
 def test_where_no_more_may_be_held_nothing_is_accepted(
     openai: OpenAI, painter: Version, provider: FakeProvider
 ) -> None:
-    waiting.close()
+    waiters.close()
     answer = openai.generate(painter, stream=True)
     assert answer.status_code == 429 and not Prediction.objects.exists()
 
 
 @pytest.mark.parametrize("size", [(9000, 10), (8000, 8000), (-1, 5)])
 def test_no_look_is_made_larger_than_pictures_may_be(size: tuple[int, int]) -> None:
-    with pytest.raises(convert.Unusable):
-        asyncio.run(convert.enlarge(jpeg("red"), *size, "png"))
+    with pytest.raises(image_conversion.Unusable):
+        asyncio.run(image_conversion.enlarge(jpeg("red"), *size, "png"))
 
 
 def test_only_a_few_looks_are_made_at_once() -> None:
     async def many() -> list[Any]:
-        wishes = [convert.enlarge(jpeg("red"), 64, 48, "png") for _ in range(5)]
+        wishes = [image_conversion.enlarge(jpeg("red"), 64, 48, "png") for _ in range(5)]
         return await asyncio.gather(*wishes, return_exceptions=True)
 
     made = asyncio.run(many())
-    assert sum(isinstance(one, convert.TooBusy) for one in made) == 3
-    assert next(one for one in made if isinstance(one, convert.Enlarged)).width == 64
+    assert sum(isinstance(one, image_conversion.TooBusy) for one in made) == 3
+    assert next(one for one in made if isinstance(one, image_conversion.Enlarged)).width == 64

@@ -13,8 +13,9 @@ from django.db.models import F
 from django.test import Client
 
 from accounts.models import ApiToken, User
+from core.jobs import wakeups
 from predictions.models import Delivery, Prediction, Version
-from predictions.running import hints, posting
+from predictions.webhooks import delivery_loop
 from tests import factories
 from tests.receiver import Receiver
 
@@ -37,7 +38,7 @@ def owed(user: User, version: Version, url: str, event: str = "completed") -> De
     """One delivery that is due."""
     row = hooked(user, version, url)
     made = Delivery.objects.create(account=row.account, prediction=row, event=event)
-    hints.give(hints.DELIVERIES)
+    wakeups.send(wakeups.DELIVERIES)
     return Delivery.objects.get(pk=made.pk)
 
 
@@ -90,6 +91,6 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 def delivery_of(user: User, version: Version, url: str, event: str = "completed") -> Delivery:
     """One that was posted already."""
     made = owed(user, version, url, event)
-    posting.work_off()
+    delivery_loop.work_off()
     made.refresh_from_db()
     return made

@@ -11,10 +11,11 @@ from typing import Any, cast
 import pytest
 from django.db import OperationalError
 
-from accounts import database_retry, tracing
+from core.db import retry
+from core.http import request_ids
+from predictions.execution.provider_calls import Calls
+from predictions.execution.provider_calls import calls as kept_or_not
 from predictions.providers.base import Provider
-from predictions.running.calls import Calls
-from predictions.running.calls import calls as kept_or_not
 
 
 class Connected:
@@ -37,7 +38,7 @@ class Connected:
 
     async def ask(self) -> tuple[int, str]:
         """The connection that a call finds, and the request that it is made for."""
-        return self._open.get(), tracing.current()
+        return self._open.get(), request_ids.current()
 
 
 @pytest.fixture
@@ -61,10 +62,10 @@ def test_each_call_and_what_is_made_of_its_answer_belong_to_the_request_that_ask
     provider, found = Connected(), list[Any]()
 
     def note(answer: tuple[int, str]) -> None:
-        found.append((answer[1], tracing.current()))
+        found.append((answer[1], request_ids.current()))
 
     for request in ("request-1", "", "request-2"):
-        with tracing.bound(request):
+        with request_ids.bound(request):
             calls.add(provider.ask(), note, cast(Provider, provider))
     calls.until_done(lambda: None, 1.0)
     assert sorted(found) == [("", ""), ("request-1", "request-1"), ("request-2", "request-2")]
@@ -74,7 +75,7 @@ def test_each_call_and_what_is_made_of_its_answer_belong_to_the_request_that_ask
 def test_answers_are_received_while_what_came_before_them_waits_for_the_database(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database_retry, "is_away", lambda _error: True)
+    monkeypatch.setattr(retry, "is_away", lambda _error: True)
     first_is_here, came, noted = asyncio.Event(), list[str](), list[str]()
 
     async def first() -> str:
@@ -94,7 +95,7 @@ def test_answers_are_received_while_what_came_before_them_waits_for_the_database
                 raise OperationalError("The server is away until the second answer has come.")
             noted.append(answer)
 
-        database_retry.run(write)
+        retry.run(write)
 
     with kept_or_not() as mine:
         mine.add(second(), note)
@@ -107,7 +108,7 @@ def test_answers_are_received_while_what_came_before_them_waits_for_the_database
 def test_what_was_to_be_sent_is_sent_while_the_next_waits_for_the_database(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database_retry, "is_away", lambda _error: True)
+    monkeypatch.setattr(retry, "is_away", lambda _error: True)
     sent = list[str]()
 
     async def send() -> None:
@@ -119,6 +120,6 @@ def test_what_was_to_be_sent_is_sent_while_the_next_waits_for_the_database(
 
     with kept_or_not() as mine:
         mine.add(send(), lambda _answer: None)
-        database_retry.run(prepare)
+        retry.run(prepare)
         mine.until_done(lambda: None, 60.0)
     assert sent == ["sent"]

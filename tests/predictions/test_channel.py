@@ -15,8 +15,9 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection, connections, transaction
 
+from core.jobs import postgres_listener, wakeups
 from predictions.models import Beat
-from predictions.running import channel, due, hints
+from predictions.processes import due_times, heartbeat
 from tests import pgbouncer
 from tests.houses import eventually
 from tests.rules import ROOT
@@ -27,9 +28,10 @@ LONG_S = 60.0
 ELSEWHERE = """
 import sys, threading, django
 django.setup()
-from predictions.running import channel, hints
-ear = hints.Ear(hints.ENDED)
-threading.Thread(target=channel.run, args=[threading.Event()], daemon=True).start()
+from core.jobs import postgres_listener, wakeups
+from predictions.processes import heartbeat
+ear = wakeups.Listener(wakeups.ENDED)
+threading.Thread(target=postgres_listener.run, args=[threading.Event(), heartbeat.others_work], daemon=True).start()
 while True:
     for what in ear.wait(60):
         print(what, flush=True)
@@ -38,10 +40,10 @@ TELLS = """
 import django
 django.setup()
 from django.db import transaction
-from predictions.running import channel, hints
-hints.mark(hints.OTHERS, is_set=True)
+from core.jobs import wakeups
+wakeups.mark(wakeups.OTHERS, is_set=True)
 with transaction.atomic():
-    hints.give_on_commit(hints.ENDED, "from elsewhere")
+    wakeups.send_on_commit(wakeups.ENDED, "from elsewhere")
 """
 
 
@@ -67,7 +69,7 @@ def listening() -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def run() -> None:
-        channel.run(stop)
+        postgres_listener.run(stop, heartbeat.others_work)
         connections.close_all()
 
     thread = threading.Thread(target=run, daemon=True)
@@ -91,7 +93,7 @@ def environment(data: Path, url: str) -> dict[str, str]:
 
 
 def test_what_is_committed_here_is_heard_on_another_machine(data: Path, postgresql: str) -> None:
-    own = hints.Ear(hints.ENDED)
+    own = wakeups.Listener(wakeups.ENDED)
     with (
         listening(),
         subprocess.Popen(
@@ -100,12 +102,12 @@ def test_what_is_committed_here_is_heard_on_another_machine(data: Path, postgres
         ) as there,
     ):  # fmt: skip
         try:
-            eventually(lambda: hints.has_mark(hints.OTHERS) and hints.come_from_all(), LONG_S)
+            eventually(lambda: wakeups.has_mark(wakeups.OTHERS) and wakeups.come_from_all(), LONG_S)
             with pytest.raises(ZeroDivisionError), transaction.atomic():
-                hints.give_on_commit(hints.ENDED, "rolled back")
+                wakeups.send_on_commit(wakeups.ENDED, "rolled back")
                 raise ZeroDivisionError
             with transaction.atomic():
-                hints.give_on_commit(hints.ENDED, "one", "two", "one")
+                wakeups.send_on_commit(wakeups.ENDED, "one", "two", "one")
                 assert own.wait(0.0) == []
             assert there.stdout is not None
             assert [there.stdout.readline().strip() for _ in range(2)] == ["one", "two"]
@@ -118,9 +120,9 @@ def test_what_is_committed_here_is_heard_on_another_machine(data: Path, postgres
 
 
 def test_what_is_committed_on_another_machine_is_heard_here(data: Path, postgresql: str) -> None:
-    own = hints.Ear(hints.ENDED)
+    own = wakeups.Listener(wakeups.ENDED)
     with listening():
-        lock = hints.lock_file()
+        lock = wakeups.lock_file()
         eventually(lock.exists, LONG_S)
         heard: list[str] = []
 
@@ -140,16 +142,16 @@ def test_nothing_is_sent_where_nobody_else_listens(
     postgresql: str, django_assert_num_queries: object
 ) -> None:
     with django_assert_num_queries(0):  # type: ignore[operator]
-        hints.give_on_commit(hints.ENDED, "alone")
+        wakeups.send_on_commit(wakeups.ENDED, "alone")
 
 
 def test_one_process_of_a_machine_listens(postgresql: str) -> None:
-    with listening(), channel._alone():
+    with listening(), postgres_listener._alone():
         pass
     with listening():
 
         def is_taken() -> bool:
-            with channel._alone() as is_mine:
+            with postgres_listener._alone() as is_mine:
                 return not is_mine
 
         eventually(is_taken, LONG_S)
@@ -162,7 +164,8 @@ def test_behind_a_pooler_it_looks_more_often_while_others_work(
         with pgbouncer.running(postgresql) as url:
             program = (
                 "import threading, django; django.setup()\n"
-                "from predictions.running import channel\n"
+                "from core.jobs import postgres_listener\n"
+                "from predictions.processes import heartbeat\n"
                 "channel.run(threading.Event())\n"
             )
             Beat.objects.create(kind="sweep", instance="another machine")
@@ -184,15 +187,15 @@ def test_behind_a_pooler_it_looks_more_often_while_others_work(
 
 def test_where_others_cannot_be_heard_the_sleep_is_short() -> None:
     is_many = connection.vendor == "postgresql"
-    assert due.longest() == (due.OFTEN_S if is_many else due.LONGEST_S)
-    hints.mark(hints.HEARS, is_set=True)
-    assert due.longest() == due.LONGEST_S
-    hints.mark(hints.HEARS, is_set=False)
-    assert due.longest() == (due.OFTEN_S if is_many else due.LONGEST_S)
+    assert due_times.longest() == (due_times.OFTEN_S if is_many else due_times.LONGEST_S)
+    wakeups.mark(wakeups.HEARS, is_set=True)
+    assert due_times.longest() == due_times.LONGEST_S
+    wakeups.mark(wakeups.HEARS, is_set=False)
+    assert due_times.longest() == (due_times.OFTEN_S if is_many else due_times.LONGEST_S)
 
 
 def test_what_is_too_long_for_one_notification_goes_in_several() -> None:
     whats = [f"{number:026}" for number in range(1000)]
-    parts = list(channel._parts([*whats, *whats]))
+    parts = list(wakeups._parts([*whats, *whats]))
     assert [one for part in parts for one in part.split(",")] == whats
     assert max(map(len, parts)) < 8_000 - 64

@@ -10,14 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import MICRO, User
-from predictions import lifecycle
-from predictions.clock import COLLECT_PATIENCE
+from predictions import lifecycle, tasks
 from predictions.files import media, removal, uploads
 from predictions.lifecycle import strays
+from predictions.lifecycle.leases import COLLECT_PATIENCE
 from predictions.models import Phase, Prediction, StoredFile, UploadUse, UpstreamRun, Version
 from predictions.providers.base import Update
-from predictions.running import tasks
-from predictions.upstreams.names import provider_name
+from predictions.upstreams.configuration import provider_name
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.predictions.test_life import accept, fresh

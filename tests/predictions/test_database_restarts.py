@@ -10,16 +10,17 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, connections
 
-from accounts import database_retry
 from accounts.models import User
-from predictions import lifecycle
+from core.db import retry
+from predictions import lifecycle, tasks
+from predictions.dispatch import provider_lookup
+from predictions.execution import collector, starts
+from predictions.execution.collector import ResultCollector
+from predictions.execution.provider_calls import calls
 from predictions.lifecycle import progress
 from predictions.models import Output, Phase, Prediction, StoredFile, UpstreamDay, UpstreamKey, Version
 from predictions.providers.base import Job
-from predictions.running import bringing, providers, starting, tasks
-from predictions.running.bringing import Homecoming
-from predictions.running.calls import calls
-from predictions.upstreams import spending
+from predictions.upstreams import run_records
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.predictions.test_upstream_routing import House, accept, fresh, house, outcomes, refusal
@@ -137,7 +138,7 @@ def test_what_was_written_although_its_answer_was_lost_is_known_again(
             connection.cursor().execute("SELECT 1")
         return begun
 
-    assert database_retry.run(begin)
+    assert retry.run(begin)
     assert tries == [True, True]
     row = fresh(prediction)
     assert (row.phase, row.claim, row.collect_attempts) == (Phase.COLLECTING, one.claim, 1)
@@ -178,9 +179,9 @@ def test_a_start_whose_row_was_written_unanswered_was_not_sent_twice(
     prediction = accept(alice, version)
     (one,) = lifecycle.claim_starts(1)
     with calls() as mine:
-        home = Homecoming(mine, until=float("inf"))
+        home = ResultCollector(mine, until=float("inf"))
         _lose_the_answer(monkeypatch)
-        starting.hand_over([starting.Ready(one, dict(prediction.input))], home)
+        starts.hand_over([starts.Ready(one, dict(prediction.input))], home)
         home.until_done()
     # A refusal of what was sent before as well would prove nothing: it would have to be sent to the same one again.
     assert (outcomes(prediction), len(only.orders)) == (["refused"], 1)
@@ -213,7 +214,7 @@ def test_a_failure_is_counted_once_though_its_run_could_not_be_moved_at_first(
 ) -> None:
     only = house.add("only")
     only.starts = [refusal("transient")]
-    prediction, real, tries = accept(alice, version), spending.refused, list[int]()
+    prediction, real, tries = accept(alice, version), run_records.refused, list[int]()
 
     def once_without(*given: Any) -> None:
         tries.append(1)
@@ -222,14 +223,19 @@ def test_a_failure_is_counted_once_though_its_run_could_not_be_moved_at_first(
             connection.cursor().execute("SELECT 1")
         real(*given)
 
-    monkeypatch.setattr(spending, "refused", once_without)
+    monkeypatch.setattr(run_records, "refused", once_without)
     fakes.start_once()
     assert (len(tries), outcomes(prediction)) == (2, ["refused"])
     assert UpstreamKey.objects.get().failures == 1
 
 
 @pytest.mark.parametrize(
-    ("asks", "name"), [(bringing.house, "now"), (providers, "shown_name"), (tasks.inputs, "_own_files")]
+    ("asks", "name"),
+    [
+        (collector.safety_pipeline, "now"),
+        (provider_lookup, "shown_name"),
+        (tasks.file_references, "_own_files"),
+    ],
 )
 def test_what_is_asked_between_a_claim_and_its_report_is_asked_again(
     alice: User, version: Version, house: House, monkeypatch: pytest.MonkeyPatch, asks: Any, name: str
@@ -255,7 +261,7 @@ def test_what_is_asked_between_a_claim_and_its_report_is_asked_again(
 def test_what_the_watcher_saw_meanwhile_is_stored(
     alice: User, version: Version, breaking: Breaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from predictions.running import watcher
+    from predictions.execution import watcher
 
     prediction = accept(alice, version)
     tasks.start()
@@ -269,7 +275,7 @@ def test_what_the_watcher_saw_meanwhile_is_stored(
 def test_a_database_that_stays_away_is_waited_for_once_and_not_by_each(
     breaking: Breaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_retry, "SECONDS", 0.0)
+    monkeypatch.setattr(retry, "SECONDS", 0.0)
     tries: list[int] = []
 
     def fails() -> None:
@@ -280,10 +286,10 @@ def test_a_database_that_stays_away_is_waited_for_once_and_not_by_each(
 
     for _ in range(2):
         with pytest.raises(OperationalError):
-            database_retry.run(fails)
+            retry.run(fails)
     assert len(tries) == 2
     connection.close()
-    assert database_retry.run(lambda: "there") == "there"
+    assert retry.run(lambda: "there") == "there"
 
 
 def test_what_is_wrong_with_the_question_is_not_asked_again(
@@ -296,6 +302,6 @@ def test_what_is_wrong_with_the_question_is_not_asked_again(
         connection.cursor().execute("SET statement_timeout = 1; SELECT pg_sleep(5)")
 
     with pytest.raises(OperationalError, match="statement timeout"):
-        database_retry.run(wrong)
+        retry.run(wrong)
     connection.close()
     assert len(tries) == 1

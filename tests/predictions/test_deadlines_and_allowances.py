@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from accounts import allowances
+from accounts.credits import allowances
 from accounts.models import MICRO, Account, Plan, User
-from predictions import submit
 from predictions.models import Prediction, Version
+from predictions.submit import acceptance, work_request
 from tests import factories
 from tests.fakes import FakeProvider, provider
 
@@ -30,8 +30,8 @@ def test_another_prediction_that_comes_between_the_two_looks_is_no_hindrance(
 
     monkeypatch.setattr(allowances, "renew", renewed)
     account = factories.account_of(charlie)
-    wish = submit.Request(account, charlie, version, {"prompt": "a cat"}, deadline_s=60.0)
-    made = submit.accept(wish)
+    wish = work_request.Request(account, charlie, version, {"prompt": "a cat"}, deadline_s=60.0)
+    made = acceptance.accept(wish)
     assert made.deadline is not None and made.pk != Prediction.objects.get(user=bob).pk
     assert Prediction.objects.count() == 2
     assert factories.account_of(charlie).held == MICRO

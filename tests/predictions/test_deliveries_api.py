@@ -13,12 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from replicate.prediction import Prediction as TheirPrediction
 from standardwebhooks.webhooks import Webhook
 
-from accounts.clock import Now
 from accounts.models import Account, User
+from core.clock import Now
 from predictions import lifecycle
-from predictions.delivery import keys, log, sending, webhooks
 from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
-from predictions.running import posting
+from predictions.webhooks import delivery_log, delivery_loop, manual_delivery, outbox, signing_secrets
 from tests import factories, races
 from tests.predictions.deliveries import Own, delivery_of, owed, own, receiver
 from tests.receiver import Receiver
@@ -105,7 +104,7 @@ def test_the_log_is_forgotten_after_its_time_but_never_what_is_owed(
     old, waits = delivery_of(alice, version, receiver.url), owed(alice, version, receiver.url)
     Delivery.objects.update(created_at=Now() - timedelta(days=8))
     young = owed(alice, version, receiver.url)
-    assert log.prune() == 1
+    assert delivery_log.prune() == 1
     assert set(Delivery.objects.values_list("pk", flat=True)) == {waits.pk, young.pk}
     assert not DeliveryAttempt.objects.filter(delivery_id=old.pk).exists()
 
@@ -132,10 +131,10 @@ def test_a_delivered_event_is_sent_again_with_the_same_id_and_body(
     answer = own.post(f"deliveries/{made.message_id}/resend")
     assert answer.status_code == 202
     assert (answer.json()["state"], answer.json()["resent"], answer.json()["attempts"]) == ("owed", 1, 0)
-    posting.work_off()
+    delivery_loop.work_off()
     first, second = receiver.requests
     assert first[0]["webhook-id"] == second[0]["webhook-id"] and first[1] == second[1]
-    Webhook(keys.secret_of(made.account)).verify(second[1].decode(), second[0])
+    Webhook(signing_secrets.secret_of(made.account)).verify(second[1].decode(), second[0])
     whole = own.get(f"deliveries/{made.message_id}").json()
     assert [one["number"] for one in whole["tries"]] == [1, 2] and whole["state"] == "delivered"
 
@@ -147,7 +146,7 @@ def test_a_given_up_event_gets_a_fresh_round_of_tries(
     made = delivery_of(alice, version, receiver.url)
     assert made.state == "given_up"
     own.post(f"deliveries/{made.message_id}/resend")
-    posting.work_off()
+    delivery_loop.work_off()
     made.refresh_from_db()
     assert (made.state, made.attempts) == ("owed", 1)
 
@@ -158,7 +157,7 @@ def test_one_that_waits_for_its_next_try_is_brought_forward(
     receiver.answers = [(500, {})]
     made = delivery_of(alice, version, receiver.url)
     assert own.post(f"deliveries/{made.message_id}/resend").status_code == 202
-    posting.work_off()
+    delivery_loop.work_off()
     made.refresh_from_db()
     assert made.state == "delivered"
 
@@ -171,10 +170,10 @@ def test_one_that_is_being_sent_is_left_alone(own: Own, alice: User, version: Ve
 
 def test_of_many_who_ask_at_once_one_is_heard(alice: User, version: Version, receiver: Receiver) -> None:
     made = delivery_of(alice, version, receiver.url)
-    found = races.together([lambda: sending.resend(Delivery.objects.get(pk=made.pk))] * 8)
+    found = races.together([lambda: manual_delivery.resend(Delivery.objects.get(pk=made.pk))] * 8)
     assert [type(one) for one in found].count(type(None)) == 1
-    assert sum(isinstance(one, sending.CannotSend) for one in found) == 7
-    posting.work_off()
+    assert sum(isinstance(one, manual_delivery.CannotSend) for one in found) == 7
+    delivery_loop.work_off()
     made.refresh_from_db()
     assert (made.resent, len(receiver.requests)) == (1, 2)
 
@@ -192,7 +191,7 @@ def test_it_is_sent_again_a_hundred_times_and_no_more(
     own: Own, alice: User, version: Version, receiver: Receiver
 ) -> None:
     made = delivery_of(alice, version, receiver.url)
-    Delivery.objects.update(resent=sending.RESENT_AT_MOST)
+    Delivery.objects.update(resent=manual_delivery.RESENT_AT_MOST)
     assert own.post(f"deliveries/{made.message_id}/resend").status_code == 409
 
 
@@ -203,7 +202,7 @@ def test_after_a_hook_was_turned_off_an_event_can_still_be_sent_by_hand(
     made = delivery_of(alice, version, receiver.url)
     assert Prediction.objects.get().webhook == ""
     assert own.post(f"deliveries/{made.message_id}/resend").status_code == 202
-    posting.work_off()
+    delivery_loop.work_off()
     assert len(receiver.requests) == 2
 
 
@@ -219,9 +218,9 @@ def test_a_test_event_looks_like_a_prediction_and_says_that_it_is_none(
 ) -> None:
     answer = own.post("webhooks/test", {"url": receiver.url, "event": event})
     assert answer.status_code == 202, answer.content
-    posting.work_off()
+    delivery_loop.work_off()
     [(headers, raw)] = receiver.requests
-    Webhook(keys.secret_of(Account.objects.get(name="alice"))).verify(raw.decode(), headers)
+    Webhook(signing_secrets.secret_of(Account.objects.get(name="alice"))).verify(raw.decode(), headers)
     body = json.loads(raw)
     assert body["darkroom"]["test"] is True and body["status"] == status
     assert TheirPrediction(**body).id == body["id"] and len(body["id"]) == 26
@@ -234,8 +233,8 @@ def test_a_test_event_looks_like_a_prediction_and_says_that_it_is_none(
 @pytest.mark.parametrize("status", ["processing", "succeeded"])
 def test_a_test_event_has_the_shape_of_every_other(alice: User, version: Version, status: str) -> None:
     row = factories.make_prediction(alice, version, status=status)
-    told = json.loads(webhooks.render(row))
-    made = sending.example("completed" if status == "succeeded" else "start", "http://testserver")
+    told = json.loads(outbox.render(row))
+    made = manual_delivery.example("completed" if status == "succeeded" else "start", "http://testserver")
     assert list(made) == list(told) and set(made["urls"]) == set(told["urls"])
     assert set(made["darkroom"]) == {*told["darkroom"], "test"}
     assert set(told["metrics"]) <= set(made["metrics"])
@@ -244,7 +243,7 @@ def test_a_test_event_has_the_shape_of_every_other(alice: User, version: Version
 def test_a_test_event_is_tried_once(own: Own, receiver: Receiver) -> None:
     receiver.answers = [(500, {})]
     made = own.post("webhooks/test", {"url": receiver.url}).json()
-    posting.work_off()
+    delivery_loop.work_off()
     assert own.get(f"deliveries/{made['id']}").json()["state"] == "given_up"
 
 
@@ -267,7 +266,7 @@ def test_an_event_that_is_none_is_refused(own: Own) -> None:
 
 
 def test_test_events_are_counted_by_the_hour(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "TESTS_AN_HOUR", 2)
+    monkeypatch.setattr(manual_delivery, "TESTS_AN_HOUR", 2)
     answers = [own.post("webhooks/test", {"url": "https://example.org/"}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     # What is promised of every 429.

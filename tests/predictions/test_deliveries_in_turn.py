@@ -8,9 +8,8 @@ import pytest
 from django.db import OperationalError
 
 from accounts.models import User
-from predictions.delivery import rounds, webhooks
 from predictions.models import Beat, Delivery, Prediction, Version
-from predictions.running import posting
+from predictions.webhooks import delivery_claims, delivery_loop, outbox
 from tests import races
 from tests.houses import eventually
 from tests.predictions.deliveries import loopback, owed, pass_time, receiver, tries
@@ -24,42 +23,42 @@ def test_a_worker_killed_in_the_middle_of_a_post_leaves_it_to_another_and_the_lo
     alice: User, version: Version, receiver: Receiver
 ) -> None:
     delivery = owed(alice, version, receiver.url)
-    [killed] = rounds.claim_due()
-    assert rounds.claim_due() == []
-    pass_time(rounds.LEASE_S + 1)
-    posting.work_off()
-    rounds.failed(killed, code=None, note="late", retry=True)
-    rounds.delivered(killed, 200)
+    [killed] = delivery_claims.claim_due()
+    assert delivery_claims.claim_due() == []
+    pass_time(delivery_claims.LEASE_S + 1)
+    delivery_loop.work_off()
+    delivery_claims.failed(killed, code=None, note="late", retry=True)
+    delivery_claims.delivered(killed, 200)
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == ("delivered", 2)
-    assert tries(delivery) == [(None, rounds.UNKNOWN), (200, "")]
+    assert tries(delivery) == [(None, delivery_claims.UNKNOWN), (200, "")]
     assert [headers["webhook-id"] for headers, _ in receiver.requests] == [delivery.message_id]
 
 
 def test_one_that_costs_its_worker_at_every_try_is_given_up(alice: User, version: Version) -> None:
     delivery = owed(alice, version, "http://127.0.0.1:9/", "logs")
-    for _ in rounds.WAITS_S:
-        assert len(rounds.claim_due()) == 1
-        pass_time(rounds.LEASE_S + 1)
-    assert rounds.claim_due() == []
+    for _ in delivery_claims.WAITS_S:
+        assert len(delivery_claims.claim_due()) == 1
+        pass_time(delivery_claims.LEASE_S + 1)
+    assert delivery_claims.claim_due() == []
     delivery.refresh_from_db()
-    assert (delivery.state, delivery.answer_note) == ("given_up", rounds.UNKNOWN)
-    assert delivery.tries.count() == len(rounds.WAITS_S)
+    assert (delivery.state, delivery.answer_note) == ("given_up", delivery_claims.UNKNOWN)
+    assert delivery.tries.count() == len(delivery_claims.WAITS_S)
 
 
 def test_one_that_cannot_be_rendered_stops_no_other(
     alice: User, bob: User, version: Version, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, whole = owed(alice, version, receiver.url), owed(bob, version, receiver.url)
-    render = webhooks.render
+    render = outbox.render
 
     def breaks(prediction: Prediction) -> str:
         if prediction.pk == broken.prediction_id:
             raise ValueError("a row that nobody can read")
         return render(prediction)
 
-    monkeypatch.setattr(webhooks, "render", breaks)
-    posting.work_off()
+    monkeypatch.setattr(outbox, "render", breaks)
+    delivery_loop.work_off()
     whole.refresh_from_db()
     broken.refresh_from_db()
     assert (whole.state, broken.state) == ("delivered", "owed")
@@ -69,20 +68,20 @@ def test_a_slow_receiver_of_one_account_holds_up_no_other(
     alice: User, bob: User, version: Version, receiver: Receiver
 ) -> None:
     receiver.open.clear()
-    for _ in range(rounds.PER_ACCOUNT * 3):
+    for _ in range(delivery_claims.PER_ACCOUNT * 3):
         owed(alice, version, receiver.url)
     with Receiver() as quick:
         for _ in range(6):
             owed(bob, version, quick.url)
         done = threading.Event()
-        poster = threading.Thread(target=lambda: (posting.work_off(), done.set()))
+        poster = threading.Thread(target=lambda: (delivery_loop.work_off(), done.set()))
         poster.start()
         eventually(lambda: len(quick.requests) == 6)
         # All of Bob's arrived while everything of Alice's that was begun still hangs.
-        assert not done.is_set() and len(receiver.requests) == rounds.PER_ACCOUNT_AND_HOST
+        assert not done.is_set() and len(receiver.requests) == delivery_claims.PER_ACCOUNT_AND_HOST
         receiver.open.set()
         poster.join(30)
-    assert len(receiver.requests) == rounds.PER_ACCOUNT * 3
+    assert len(receiver.requests) == delivery_claims.PER_ACCOUNT * 3
 
 
 def test_a_long_row_for_one_receiver_hides_nobody_behind_it(
@@ -93,7 +92,7 @@ def test_a_long_row_for_one_receiver_hides_nobody_behind_it(
     for _ in range(3):
         owed(alice, version, "http://127.0.0.1:10/other")
     owed(bob, version, receiver.url)
-    claimed = rounds.claim_due(8)
+    claimed = delivery_claims.claim_due(8)
     assert sorted(one.url for one in claimed) == sorted(
         ["http://127.0.0.1:9/slow"] * 4 + ["http://127.0.0.1:10/other"] * 3 + [receiver.url]
     )
@@ -104,11 +103,11 @@ def test_the_end_is_not_told_while_something_earlier_of_it_is_being_told(
 ) -> None:
     start = owed(alice, version, receiver.url, "start")
     Delivery.objects.create(account=start.account, prediction=start.prediction, event="completed")
-    [first] = rounds.claim_due()
-    assert first.delivery.event == "start" and rounds.claim_due() == []
-    rounds.failed(first, code=500, note="", retry=True)
+    [first] = delivery_claims.claim_due()
+    assert first.delivery.event == "start" and delivery_claims.claim_due() == []
+    delivery_claims.failed(first, code=500, note="", retry=True)
     # Between tries no order is promised: the end does not wait for hours.
-    assert [one.delivery.event for one in rounds.claim_due()] == ["completed"]
+    assert [one.delivery.event for one in delivery_claims.claim_due()] == ["completed"]
 
 
 def test_the_loop_goes_on_while_a_receiver_hangs_and_ends_when_told_to(
@@ -117,7 +116,7 @@ def test_the_loop_goes_on_while_a_receiver_hangs_and_ends_when_told_to(
     receiver.open.clear()
     owed(alice, version, receiver.url)
     stop = threading.Event()
-    poster = threading.Thread(target=lambda: posting.run(stop))
+    poster = threading.Thread(target=lambda: delivery_loop.run(stop))
     poster.start()
     eventually(lambda: receiver.requests)
     with Receiver() as quick:
@@ -135,17 +134,17 @@ def test_the_loop_goes_on_while_a_receiver_hangs_and_ends_when_told_to(
 def test_a_round_that_breaks_is_followed_by_another(
     alice: User, version: Version, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, broken = rounds.claim_due, [OperationalError("away")]
+    whole, broken = delivery_claims.claim_due, [OperationalError("away")]
 
-    def claim_due(most: int) -> list[rounds.Claimed]:
+    def claim_due(most: int) -> list[delivery_claims.Claimed]:
         if broken:
             raise broken.pop()
         return whole(most)
 
-    monkeypatch.setattr(rounds, "claim_due", claim_due)
+    monkeypatch.setattr(delivery_claims, "claim_due", claim_due)
     owed(alice, version, receiver.url)
     stop = threading.Event()
-    poster = threading.Thread(target=lambda: posting.run(stop))
+    poster = threading.Thread(target=lambda: delivery_loop.run(stop))
     poster.start()
     eventually(lambda: Delivery.objects.filter(state="delivered").exists())
     stop.set()
@@ -156,13 +155,13 @@ def test_a_round_that_breaks_is_followed_by_another(
 def test_what_is_under_way_elsewhere_counts_too(alice: User, version: Version) -> None:
     for _ in range(12):
         owed(alice, version, "http://127.0.0.1:9/")
-    assert len(rounds.claim_due(16)) == rounds.PER_ACCOUNT_AND_HOST
-    assert rounds.claim_due(16) == []
+    assert len(delivery_claims.claim_due(16)) == delivery_claims.PER_ACCOUNT_AND_HOST
+    assert delivery_claims.claim_due(16) == []
 
 
 def test_two_who_claim_at_once_never_take_the_same(alice: User, version: Version) -> None:
     for number in range(6):
         owed(alice, version, f"http://127.0.0.{number + 1}:9/")
-    found = races.together([lambda: [one.delivery.pk for one in rounds.claim_due(3)]] * 4)
+    found = races.together([lambda: [one.delivery.pk for one in delivery_claims.claim_due(3)]] * 4)
     taken = [pk for one in found for pk in one]
     assert len(taken) == len(set(taken)) == 6

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from predictions import lifecycle
+from predictions.dispatch import fair_share, queue_position
 from predictions.models import HostedModel, Prediction, Version
-from predictions.running import dispatch
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
 
@@ -47,7 +47,7 @@ def test_the_users_of_an_account_take_turns(alice: User, version: Version, provi
     alices = waiting(alice, version, 4)
     theirs = waiting(alice, version, 2)
     Prediction.objects.filter(pk__in=[row.pk for row in theirs]).update(user=factories.make_user())
-    chosen = [one.prediction_id for one in dispatch.choose(4)]
+    chosen = [one.prediction_id for one in fair_share.choose(4)]
     assert chosen == [alices[0].pk, theirs[0].pk, alices[1].pk, theirs[1].pk]
 
 
@@ -57,7 +57,7 @@ def test_an_account_with_several_models_goes_before_nobody_for_that(
     first = waiting(alice, version, 1)[0]
     waiting(alice, factories.make_version(), 1)
     others = waiting(bob, version, 1)[0]
-    assert [one.prediction_id for one in dispatch.choose(2)] == [first.pk, others.pk]
+    assert [one.prediction_id for one in fair_share.choose(2)] == [first.pk, others.pk]
 
 
 def test_what_waits_to_be_asked_again_later_is_not_chosen_before(
@@ -65,7 +65,7 @@ def test_what_waits_to_be_asked_again_later_is_not_chosen_before(
 ) -> None:
     factories.make_prediction(alice, version, not_before=timezone.now() + timedelta(minutes=1))
     due = factories.make_prediction(alice, version, not_before=timezone.now() - timedelta(minutes=1))
-    assert [one.prediction_id for one in dispatch.choose(4)] == [due.pk]
+    assert [one.prediction_id for one in fair_share.choose(4)] == [due.pk]
 
 
 def test_nothing_of_a_model_that_was_disabled_is_started(
@@ -73,9 +73,9 @@ def test_nothing_of_a_model_that_was_disabled_is_started(
 ) -> None:
     waiting(alice, version, 1)
     HostedModel.objects.filter(pk=version.model_id).update(enabled=False)
-    assert dispatch.choose(4) == []
+    assert fair_share.choose(4) == []
     HostedModel.objects.filter(pk=version.model_id).update(enabled=True)
-    assert len(dispatch.choose(4)) == 1
+    assert len(fair_share.choose(4)) == 1
 
 
 def test_what_waits_for_one_provider_is_chosen_once_and_for_that_one(
@@ -84,8 +84,8 @@ def test_what_waits_for_one_provider_is_chosen_once_and_for_that_one(
     fakes.use(monkeypatch, FakeProvider("first"), FakeProvider("second"))
     rows = waiting(alice, version, 2)
     pinned = factories.make_prediction(alice, version, ceiling=0, provider="second")
-    chosen = {one.prediction_id: one.provider for one in dispatch.choose(8)}
-    assert len(dispatch.choose(8)) == len(chosen) == 3
+    chosen = {one.prediction_id: one.provider for one in fair_share.choose(8)}
+    assert len(fair_share.choose(8)) == len(chosen) == 3
     assert chosen[pinned.pk] == "second" and chosen.keys() == {*(row.pk for row in rows), pinned.pk}
 
 
@@ -127,7 +127,7 @@ def test_of_suspects_nothing_large_is_read_under_the_lock(
 ) -> None:
     suspects(alice, version, 1)
     with CaptureQueriesContext(connection) as asked:
-        assert len(dispatch.choose(16)) == 1
+        assert len(fair_share.choose(16)) == 1
     for column in ("input", "result", "logs"):
         assert not [one["sql"] for one in asked if f'"predictions_prediction"."{column}"' in one["sql"]]
 
@@ -159,9 +159,9 @@ def test_a_suspect_waits_until_its_provider_has_nothing_else_in_hand(
     lifecycle.claim_starts(1)
     suspect = suspects(alice, version, 1)[0]
     waiting(bob, version, 1)
-    assert dispatch.choose(16) == []
+    assert fair_share.choose(16) == []
     lifecycle.fail(innocent.pk, "It broke.", closed=True)
-    assert [one.prediction_id for one in dispatch.choose(16)] == [suspect.pk]
+    assert [one.prediction_id for one in fair_share.choose(16)] == [suspect.pk]
 
 
 def test_a_suspect_counts_towards_the_limit_of_its_account(
@@ -176,7 +176,7 @@ def test_a_suspect_counts_towards_the_limit_of_its_account(
     suspect = suspects(alice, version, 1)[0]
     waiting(alice, other, 1)
     with override_settings(IN_FLIGHT_PER_ACCOUNT=1):
-        assert [one.prediction_id for one in dispatch.choose(8)] == [suspect.pk]
+        assert [one.prediction_id for one in fair_share.choose(8)] == [suspect.pk]
 
 
 def test_eight_workers_fill_all_slots_and_exceed_none(
@@ -198,9 +198,9 @@ def test_the_place_counts_every_account_in_turn(
 ) -> None:
     rows = waiting(alice, version, 5)
     other = waiting(bob, version, 1)[0]
-    assert dispatch.place(rows[0]).number in {1, 2}
-    assert dispatch.place(other).number <= 2
-    assert dispatch.place(rows[4]).number == 6
+    assert queue_position.queue_position(rows[0]).number in {1, 2}
+    assert queue_position.queue_position(other).number <= 2
+    assert queue_position.queue_position(rows[4]).number == 6
 
 
 def test_what_was_begun_since_it_was_read_has_no_place(
@@ -208,10 +208,10 @@ def test_what_was_begun_since_it_was_read_has_no_place(
 ) -> None:
     first, second = waiting(alice, version, 2)
     Prediction.objects.filter(pk__in=[first.pk, second.pk]).update(phase="claimed")
-    assert dispatch.place(first) is None and dispatch.place(second) is None
+    assert queue_position.queue_position(first) is None and queue_position.queue_position(second) is None
     Prediction.objects.filter(pk=first.pk).update(phase="waiting")
-    place = dispatch.place(first)
-    assert place is not None and place.number == 1 and dispatch.place(second) is None
+    place = queue_position.queue_position(first)
+    assert place is not None and place.number == 1 and queue_position.queue_position(second) is None
 
 
 def test_the_estimate_comes_from_recent_runs(alice: User, version: Version, provider: FakeProvider) -> None:
@@ -224,7 +224,7 @@ def test_the_estimate_comes_from_recent_runs(alice: User, version: Version, prov
         factories.make_prediction(
             alice, version, status="succeeded", started_at=now - timedelta(seconds=8), completed_at=now
         )
-    place = dispatch.place(waiting(alice, version, 1)[0])
+    place = queue_position.queue_position(waiting(alice, version, 1)[0])
     assert place.seconds == pytest.approx(10, abs=0.5)
 
 
@@ -232,7 +232,7 @@ def test_the_estimate_comes_from_recent_runs(alice: User, version: Version, prov
 @pytest.mark.parametrize("question", ["_LANES", "_IN_FLIGHT"])
 def test_nothing_but_an_index_is_read_however_many_wait(question: str, alice: User, version: Version) -> None:
     waiting(alice, version, 50)
-    prepared = getattr(dispatch, question)
+    prepared = getattr(fair_share, question)
     prepared.all()
     sql, params, _ = prepared._compiled
     with connection.cursor() as cursor:

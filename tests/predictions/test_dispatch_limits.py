@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import tokens
 from accounts.models import Account, ApiToken, Plan, User
+from accounts.tokens import api_tokens
 from predictions import lifecycle
 from predictions.models import Prediction, Version
 from tests import factories, fakes, races
@@ -21,7 +21,7 @@ def _wide(provider: FakeProvider) -> None:
 
 
 def limited(user: User, limit: int | None, name: str = "limited") -> ApiToken:
-    token = tokens.issue(user, name)[0]
+    token = api_tokens.issue(user, name)[0]
     ApiToken.objects.filter(pk=token.pk).update(in_flight_limit=limit)
     return token
 

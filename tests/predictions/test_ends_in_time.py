@@ -12,11 +12,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import due_rows
 from accounts.models import MICRO, User
-from predictions import lifecycle, submit
-from predictions.lifecycle import ending
-from predictions.lifecycle.ending import PreparedOutput
+from core.db import due_rows
+from predictions import lifecycle, tasks
+from predictions.lifecycle import completion
+from predictions.lifecycle.completion import PreparedOutput
 from predictions.models import (
     Output,
     Phase,
@@ -28,7 +28,7 @@ from predictions.models import (
     Version,
 )
 from predictions.providers.base import AnswerLost, Job
-from predictions.running import tasks
+from predictions.submit import acceptance, work_request
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.predictions.test_upstream_routing import House, house
@@ -50,16 +50,16 @@ def fresh(prediction: Prediction) -> Prediction:
 @contextmanager
 def before_the_update(happens: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Something that happens at the last moment: after whatever an end has read, before its UPDATE."""
-    end: Any = ending._end
+    end: Any = completion._end
 
     def late(*args: Any, **kwargs: Any) -> bool:
-        monkeypatch.setattr(ending, "_end", end)
+        monkeypatch.setattr(completion, "_end", end)
         happens()
         return bool(end(*args, **kwargs))
 
-    monkeypatch.setattr(ending, "_end", late)
+    monkeypatch.setattr(completion, "_end", late)
     yield
-    monkeypatch.setattr(ending, "_end", end)
+    monkeypatch.setattr(completion, "_end", end)
 
 
 # -- what was shown until the end ----------------------------------------------------------------------------
@@ -69,8 +69,8 @@ def before_the_update(happens: Callable[[], Any], monkeypatch: pytest.MonkeyPatc
 def running(alice: User, provider: FakeProvider) -> Prediction:
     """Alice's prediction of a model whose list of pictures grows, at work, with nothing shown yet."""
     version = factories.make_version(output_schema=GROWS, unit="run")
-    prediction = submit.accept(
-        submit.Request(account=alice.account, user=alice, version=version, input={"prompt": "a cat"})
+    prediction = acceptance.accept(
+        work_request.Request(account=alice.account, user=alice, version=version, input={"prompt": "a cat"})
     )
     tasks.start()
     return fresh(prediction)

@@ -8,11 +8,11 @@ import pytest
 
 from accounts.models import MICRO, User
 from core import data_uri, image_header
-from predictions import refusals, submit
+from predictions.dispatch import provider_lookup
 from predictions.models import Prediction, Upload, Version
 from predictions.providers.registry import EngineConfig, embedded_engine
-from predictions.running import providers
-from predictions.validation import Fault
+from predictions.submit import acceptance, refusals, work_request
+from predictions.submit.validation import Fault
 from tests import factories
 from tests.fakes import FakeProvider
 
@@ -35,14 +35,14 @@ def inpainter() -> Version:
 
 @pytest.fixture(autouse=True)
 def engine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "all_providers", lambda: [ENGINE])
+    monkeypatch.setattr(provider_lookup, "all_providers", lambda: [ENGINE])
 
 
 def faults(user: User, version: Version, **given: str) -> list[Fault]:
     account = factories.account_of(user)
-    request = submit.Request(account=account, user=user, version=version, input=given, origin=HERE)
+    request = work_request.Request(account=account, user=user, version=version, input=given, origin=HERE)
     try:
-        submit.accept(request)
+        acceptance.accept(request)
     except refusals.InvalidInput as refused:
         assert not Prediction.objects.exists()
         account = factories.account_of(user)
@@ -104,7 +104,7 @@ def test_an_address_elsewhere_is_left_for_later(alice: User) -> None:
 def test_what_somebody_else_works_on_too_is_theirs_to_judge(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(providers, "all_providers", lambda: [FakeProvider(), ENGINE])
+    monkeypatch.setattr(provider_lookup, "all_providers", lambda: [FakeProvider(), ENGINE])
     assert faults(alice, inpainter(), image=data_uri.build("image/heic", b"anything")) == []
 
 
@@ -114,5 +114,5 @@ def test_inputs_that_the_engine_does_not_open_as_pictures_are_left_alone(alice: 
     version = factories.make_version(model, input_schema=schema)
     engine = embedded_engine(EngineConfig(socket_path="/nowhere", secret="", slots=1, conformance=True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(providers, "all_providers", lambda: [engine])
+        patch.setattr(provider_lookup, "all_providers", lambda: [engine])
         assert faults(alice, version, image=data_uri.build("text/plain", b"words")) == []

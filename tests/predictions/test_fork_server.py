@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from predictions.files import pictures, sandbox_client
-from predictions.fork_server import client
-from predictions.running import life
+from core.processes import programs
+from core.processes.fork_server import client
+from predictions.files import image_probe, sandbox_client
 from tests.fork_server import Top, below, held, loads, oom_score
 from tests.houses import eventually
 from tests.predictions.test_sandbox import GOOD, endless, gone, has_reader, kept, looked
@@ -50,7 +50,7 @@ def reads(path: Path) -> int:
     return held
 
 
-def feed(path: Path, look: Future[pictures.Look]) -> None:
+def feed(path: Path, look: Future[image_probe.Look]) -> None:
     """Give the endless file an end, as often as its reader opens it: so the look comes to an end of its own."""
 
     def is_over() -> bool:
@@ -186,7 +186,7 @@ def test_it_loads_nothing_that_paints_and_its_children_go_first_when_memory_ends
 
 def test_it_gives_signs_of_life_while_nobody_orders_anything(top: Top) -> None:
     reading, writing = os.pipe()
-    top.start(writing, **{life.VARIABLE: str(writing)})
+    top.start(writing, **{programs.LIVENESS_VARIABLE: str(writing)})
     os.close(writing)
     for _ in range(2):
         assert select.select([reading], [], [], 60)[0] and os.read(reading, 100)

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from accounts.models import MICRO, User
 from gallery.models import Item
-from predictions import lifecycle, submit
+from predictions import lifecycle, tasks
+from predictions.execution import partial_outputs, result_files
+from predictions.execution.provider_calls import calls
 from predictions.models import Output, Phase, Prediction, StoredFile, Version
 from predictions.providers.base import OutputRef, Update
-from predictions.running import collecting, showing, tasks
-from predictions.running.calls import calls
+from predictions.submit import acceptance, work_request
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 
@@ -31,10 +32,10 @@ def growing(alice: User, provider: FakeProvider) -> Prediction:
     """Alice's prediction of a model whose list of pictures grows, at work at the provider."""
     provider.files = {str(n): factories.picture(48 + n, 40) for n in range(4)}
     version = factories.make_version(output_schema=GROWS, unit="run")
-    request = submit.Request(
+    request = work_request.Request(
         account=alice.account, user=alice, version=version, input={"prompt": "from a cat to a dog"}
     )
-    prediction = submit.accept(request)
+    prediction = acceptance.accept(request)
     tasks.start()
     return prediction
 
@@ -122,13 +123,13 @@ def test_what_is_stored_too_late_is_not_shown(
     growing: Prediction, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The prediction ends while a worker fetches: nothing of it comes back to life."""
-    store = collecting.store
+    store = result_files.store
 
     def slowly(*args: Any) -> None:
         store(*args)
         lifecycle.cancel(growing.public_id)
 
-    monkeypatch.setattr(collecting, "store", slowly)
+    monkeypatch.setattr(result_files, "store", slowly)
     seen(provider, 1)
     ended = fresh(growing)
     assert (ended.status, ended.output) == ("canceled", None) and not Output.objects.exists()
@@ -141,7 +142,7 @@ def test_of_two_workers_the_second_shows_nothing_twice(growing: Prediction, prov
     row = fresh(growing)
     for _ in range(2):
         with calls() as mine:
-            showing.fetch_announced(row, provider, mine)
+            partial_outputs.fetch_announced(row, provider, mine)
             mine.until_done(lambda: None, 10)
     assert len(fresh(growing).output) == 1 and Output.objects.count() == 1
 
@@ -165,8 +166,10 @@ def test_a_run_that_is_made_again_goes_on_where_readers_are(
 def test_a_plain_list_of_files_is_shown_at_its_end_only(
     alice: User, version: Version, provider: FakeProvider
 ) -> None:
-    request = submit.Request(account=alice.account, user=alice, version=version, input={"prompt": "a cat"})
-    prediction = submit.accept(request)
+    request = work_request.Request(
+        account=alice.account, user=alice, version=version, input={"prompt": "a cat"}
+    )
+    prediction = acceptance.accept(request)
     tasks.start()
     provider.files = {"0": factories.picture(), "1": factories.picture()}
     seen(provider, 1)
@@ -181,7 +184,7 @@ def test_a_file_that_is_no_picture_waits_for_the_end(growing: Prediction, provid
 
 def test_lists_whose_files_cannot_be_had_hide_no_other(growing: Prediction, provider: FakeProvider) -> None:
     announced = {"files": [{"name": "output-0.png", "content_type": "image/png", "address": "gone"}]}
-    for _ in range(showing.SIDE_BY_SIDE + 1):
+    for _ in range(partial_outputs.SIDE_BY_SIDE + 1):
         factories.make_prediction(
             growing.user,
             growing.version,

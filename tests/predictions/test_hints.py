@@ -16,9 +16,10 @@ from django.conf import LazySettings
 from django.db import connection, transaction
 
 from accounts.models import User
+from core.jobs import wakeups
 from predictions import lifecycle
-from predictions.running import hints, queue
-from predictions.running.waiting import Reader
+from predictions.execution import task_queue
+from predictions.waiting.waiters import Reader
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.predictions.test_upstream_routing import accept
@@ -34,9 +35,9 @@ def data(settings: LazySettings, tmp_path: Path) -> Path:
 
 
 def test_whoever_listens_hears_each_thing_once_and_before_its_time() -> None:
-    one, other = hints.Ear("ended"), hints.Ear("work")
+    one, other = wakeups.Listener("ended"), wakeups.Listener("work")
     for what in ("a", "b", "a"):
-        hints.give("ended", what)
+        wakeups.send("ended", what)
     assert one.wait(LONG_S) == ["a", "b"]
     assert other.wait(0.0) == []
     one.close()
@@ -44,33 +45,33 @@ def test_whoever_listens_hears_each_thing_once_and_before_its_time() -> None:
 
 
 def test_nobody_waits_to_tell_who_does_not_listen(data: Path) -> None:
-    hints.give("ended", "nobody has ever listened")
-    ear = hints.Ear("ended")
+    wakeups.send("ended", "nobody has ever listened")
+    ear = wakeups.Listener("ended")
     for _ in range(10_000):
-        hints.give("ended", "x" * 200)
-    assert ear.wait(0.0) == ["x" * hints.LONGEST]
+        wakeups.send("ended", "x" * 200)
+    assert ear.wait(0.0) == ["x" * wakeups.LONGEST]
     ear.close()
-    hints.give("ended", "nobody listens any more")
+    wakeups.send("ended", "nobody listens any more")
     # What a killed process leaves behind is cleared away by whoever comes across it.
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    dead.bind(str(data / "hints" / f"ended-4711.{hints.machine()}"))
+    dead.bind(str(data / "hints" / f"ended-4711.{wakeups.machine()}"))
     dead.close()
-    hints.give("ended", "x")
+    wakeups.send("ended", "x")
     assert os.listdir(data / "hints") == []
 
 
 def test_a_folder_whose_path_is_too_long_has_no_hints(settings: LazySettings, tmp_path: Path) -> None:
     settings.DATA = tmp_path / ("x" * 120)
     with pytest.raises(OSError):
-        hints.Ear("work")
-    hints.give("work")
+        wakeups.Listener("work")
+    wakeups.send("work")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_wake_up_is_hinted_at_once_it_is_committed_and_not_before() -> None:
-    ear = hints.Ear(hints.WORK)
+    ear = wakeups.Listener(wakeups.WORK)
     with transaction.atomic():
-        queue.wake("start")
+        task_queue.wake("start")
         assert ear.wait(0.0) == []
     assert ear.wait(LONG_S) == [""]
     ear.close()
@@ -78,7 +79,7 @@ def test_a_wake_up_is_hinted_at_once_it_is_committed_and_not_before() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_who_creates_and_who_ends_a_prediction_says_so(alice: User, provider: FakeProvider) -> None:
-    work, ended = hints.Ear(hints.WORK), hints.Ear(hints.ENDED)
+    work, ended = wakeups.Listener(wakeups.WORK), wakeups.Listener(wakeups.ENDED)
     prediction = accept(alice, factories.make_version())
     assert (work.wait(LONG_S), ended.wait(0.0)) == ([""], [])
     lifecycle.cancel(prediction.public_id)

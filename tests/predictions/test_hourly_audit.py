@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import Account, User
 from predictions.models import Beat
-from predictions.running.auditing import HourlyAudit
+from predictions.processes.hourly_audit import HourlyAudit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from predictions import http_client
-from predictions.delivery import outbound
+from core.net import http_client
+from predictions.inputs import user_urls
 from predictions.providers.base import ProviderError
 from predictions.providers.registry import EngineConfig, embedded_engine
-from predictions.providers.upstream import clients
-from predictions.providers.upstream.api import Api
+from predictions.providers.replicate import connection_pool
+from predictions.providers.replicate.api_client import Api
 from tests.file_server import FileServer
 from tests.providers.test_upstream_provider import config
 
@@ -43,8 +43,8 @@ async def closed(*made: http_client.AsyncClient) -> None:
 
 def test_all_clients_of_a_process_share_one_tls_context(made: list[ssl.SSLContext]) -> None:
     one = config("https://upstream.example/v1")
-    many = [outbound.client(timeout_s=1) for _ in range(3)]
-    asyncio.run(closed(*many, clients.inside(one), clients.outside(one)))
+    many = [user_urls.http_client_for_users(timeout_s=1) for _ in range(3)]
+    asyncio.run(closed(*many, connection_pool.inside(one), connection_pool.outside(one)))
     assert len(made) == 1
     assert made[0].verify_mode == ssl.CERT_REQUIRED and made[0].check_hostname
 
@@ -56,7 +56,7 @@ def test_a_client_of_the_engine_makes_none(made: list[ssl.SSLContext]) -> None:
 
 
 def test_no_client_follows_redirects_or_heeds_a_proxy() -> None:
-    client = outbound.client(timeout_s=1)
+    client = user_urls.http_client_for_users(timeout_s=1)
     assert not client.follow_redirects and not client.trust_env
     asyncio.run(closed(client))
 
@@ -75,6 +75,6 @@ def test_an_upstreams_name_is_looked_at_whenever_it_is_resolved(monkeypatch: pyt
             api = Api(dataclasses.replace(config(url), allow_private=allowed))
             with contextlib.ExitStack() as expected:
                 if not allowed:
-                    expected.enter_context(pytest.raises(ProviderError, match=clients.INNER))
+                    expected.enter_context(pytest.raises(ProviderError, match=connection_pool.INNER))
                 asyncio.run(api.ask("GET", "/models", lambda answer: answer.status, patience=1.0))
             assert server.asked == ["/v1/models"] * allowed

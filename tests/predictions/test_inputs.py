@@ -9,9 +9,10 @@ import pytest
 
 from accounts.models import MICRO, User
 from core import data_uri
-from predictions import lifecycle, refusals, submit
+from predictions import lifecycle, tasks
+from predictions.inputs import file_references
 from predictions.models import Output, Prediction, Version
-from predictions.running import inputs, tasks
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.file_server import Answer, FileServer
@@ -36,7 +37,7 @@ PATHS: dict[str, Answer] = {
     "/inside": (302, {"Location": "http://10.0.0.1/a.png"}, b""),
     "/round": (302, {"Location": "/round"}, b""),
     "/squeezed": (200, {"Content-Encoding": "gzip"}, b"x"),
-    "/large": (200, {"Content-Length": str(inputs.MAX_PICTURE + 1)}, b""),
+    "/large": (200, {"Content-Length": str(file_references.MAX_PICTURE + 1)}, b""),
 }
 
 
@@ -55,8 +56,8 @@ def taker(db: None) -> Version:
 
 
 def accept(user: User, version: Version, origin: str = "", **given: str) -> Prediction:
-    return submit.accept(
-        submit.Request(account=user.account, user=user, version=version, input=given, origin=origin)
+    return acceptance.accept(
+        work_request.Request(account=user.account, user=user, version=version, input=given, origin=origin)
     )
 
 
@@ -109,7 +110,7 @@ def test_what_cannot_be_fetched_fails_with_the_fields_name_and_costs_nothing(
 def test_a_file_that_grows_beyond_its_limit_is_not_read_on(
     alice: User, taker: Version, provider: FakeProvider, there: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "MAX_PICTURE", len(PICTURE) - 1)
+    monkeypatch.setattr(file_references, "MAX_PICTURE", len(PICTURE) - 1)
     there.paths["/a.png"] = (200, {"Content-Length": ""}, PICTURE)
     prediction = accept(alice, taker, image=f"{there.url}/a.png")
     tasks.start()
@@ -172,7 +173,9 @@ def test_what_needs_no_fetching_is_never_behind_what_does(
     provider.limit = 16
     for _ in range(tasks.FETCHED_AT_ONCE):
         accept(alice, taker, image=f"{there.url}/a.png")
-    submit.accept(submit.Request(account=bob.account, user=bob, version=version, input={"prompt": "a cat"}))
+    acceptance.accept(
+        work_request.Request(account=bob.account, user=bob, version=version, input={"prompt": "a cat"})
+    )
     tasks.start()
     assert started(provider) == {"prompt": "a cat"}
     assert len(provider.orders) == tasks.FETCHED_AT_ONCE + 1
@@ -198,14 +201,14 @@ def test_one_canceled_while_its_file_came_is_not_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prediction = accept(alice, taker, image=f"{there.url}/a.png")
-    bring = inputs.bring
+    bring = file_references.bring
 
     def and_cancel(predictions: list[Prediction]) -> Any:
         found = bring(predictions)
         lifecycle.cancel(prediction.public_id)
         return found
 
-    monkeypatch.setattr(inputs, "bring", and_cancel)
+    monkeypatch.setattr(file_references, "bring", and_cancel)
     tasks.start()
     prediction.refresh_from_db()
     assert prediction.shown_status == "canceled" and provider.orders == []

@@ -6,10 +6,10 @@ import pytest
 
 from accounts.models import MICRO, LedgerEntry, User
 from gallery.models import Item
-from predictions import lifecycle, submit
+from predictions import lifecycle, tasks
 from predictions.models import Output, Phase, Prediction, Status, StoredFile, Version
 from predictions.providers.base import AnswerLost, Job, ProviderError, Update
-from predictions.running import tasks
+from predictions.submit import acceptance, work_request
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def accept(user: User, version: Version, **given: object) -> Prediction:
-    request = submit.Request(
+    request = work_request.Request(
         account=user.account, user=user, version=version, input={"prompt": "a cat", **given}
     )
-    return submit.accept(request)
+    return acceptance.accept(request)
 
 
 def fresh(prediction: Prediction) -> Prediction:

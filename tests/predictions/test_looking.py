@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from accounts.models import User
-from gallery import tiles
+from gallery.items import tiles
 from gallery.models import Item
-from predictions import submit
-from predictions.files import pictures, sandbox_client
+from predictions.files import image_probe, sandbox_client
 from predictions.models import Version
+from predictions.submit import acceptance, work_request
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 
@@ -26,17 +26,17 @@ FORMS = {
     "GIF": "image/gif",
     "AVIF": "image/avif",
 }
-Looking = Callable[..., pictures.Look]
+Looking = Callable[..., image_probe.Look]
 
 
 @pytest.fixture
 def look(tmp_path: Path) -> Looking:
     """Looks at bytes."""
 
-    def looked(data: bytes) -> pictures.Look:
+    def looked(data: bytes) -> image_probe.Look:
         path = tmp_path / "file"
         path.write_bytes(data)
-        return pictures.look(path, tmp_path)
+        return image_probe.look(path, tmp_path)
 
     return looked
 
@@ -56,7 +56,7 @@ def halves(
     return picture
 
 
-def shown(made: pictures.Thumbnail | None) -> Image.Image:
+def shown(made: image_probe.Thumbnail | None) -> Image.Image:
     assert made is not None
     with Image.open(made.path) as picture:
         picture.load()
@@ -94,22 +94,22 @@ def test_a_line_of_pixels_has_thumbnails_too(look: Looking) -> None:
 def test_a_file_that_is_cut_short_is_no_picture(look: Looking, form: str, part: float) -> None:
     noise = Image.effect_noise((400, 300), 60).convert("RGB")
     data = written(noise, form)
-    with pytest.raises(pictures.NotAPicture):
+    with pytest.raises(image_probe.NotAPicture):
         look(data[: int(len(data) * part)])
 
 
 @pytest.mark.parametrize("form", ["BMP", "TIFF", "PPM", "ICO", "TGA", "PDF", "EPS"])
 def test_no_other_reader_is_ever_asked(look: Looking, form: str) -> None:
-    with pytest.raises(pictures.NotAPicture):
+    with pytest.raises(image_probe.NotAPicture):
         look(written(halves(), form))
 
 
 def test_a_video_is_known_by_its_head_alone(look: Looking) -> None:
-    assert look(b"\x00\x00\x00\x20ftypisom" + b"\x00" * 100) == pictures.Look("video/mp4")
+    assert look(b"\x00\x00\x00\x20ftypisom" + b"\x00" * 100) == image_probe.Look("video/mp4")
 
 
 def test_more_pixels_than_allowed_are_refused_by_the_header(look: Looking) -> None:
-    with pytest.raises(pictures.NotAPicture, match="more than 40 million pixels"):
+    with pytest.raises(image_probe.NotAPicture, match="more than 40 million pixels"):
         look(written(Image.new("1", (8000, 5001))))
 
 
@@ -166,10 +166,10 @@ def test_thumbnails_tell_nothing_that_is_written_into_the_file(look: Looking, tm
 @pytest.mark.django_db(transaction=True)
 def test_pages_offer_the_sizes_that_there_are(alice: User, version: Version, provider: FakeProvider) -> None:
     provider.files = {"0": written(halves())}
-    request = submit.Request(
+    request = work_request.Request(
         account=alice.account, user=alice, version=version, input={"prompt": "two colours"}
     )
-    submit.accept(request)
+    acceptance.accept(request)
     fakes.work_off()
     offered = tiles.srcset(Item.objects.select_related("output__small", "output__medium").get())
     assert [one.rpartition("/")[2] for one in offered.split(", ")] == ["small 320w", "medium 640w"]
@@ -215,7 +215,7 @@ def test_a_child_is_believed_only_what_can_be_checked(
     answer = {**TRUE, **LIES.get(str(lie), {})}
     monkeypatch.setattr(sandbox_client, "opened", lambda jobs, limits: [answer])
     if lie is None:
-        assert pictures.look(tmp_path / "file", tmp_path).width == 64
+        assert image_probe.look(tmp_path / "file", tmp_path).width == 64
         return
-    with pytest.raises(pictures.NotAPicture, match="made no sense"):
-        pictures.look(tmp_path / "file", tmp_path)
+    with pytest.raises(image_probe.NotAPicture, match="made no sense"):
+        image_probe.look(tmp_path / "file", tmp_path)

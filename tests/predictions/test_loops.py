@@ -12,10 +12,12 @@ import pytest
 from django.db import connections
 
 from accounts.models import User
-from predictions import lifecycle
+from predictions import lifecycle, tasks
+from predictions.execution import watcher
 from predictions.models import Beat, Delivery, Version
-from predictions.running import loops, posting, tasks, watcher
-from predictions.running.beats import Signs
+from predictions.processes import watch_loops
+from predictions.processes.heartbeat import Heartbeats
+from predictions.webhooks import delivery_loop
 from tests.houses import eventually
 from tests.predictions.deliveries import hooked
 from tests.predictions.test_upstream_routing import House, accept, fresh, house
@@ -30,7 +32,7 @@ def running() -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
-        loops.run(stop)
+        watch_loops.run(stop)
         connections.close_all()
 
     thread = threading.Thread(target=run, daemon=True)
@@ -52,12 +54,12 @@ def test_a_receiver_that_hangs_delays_no_look(
     async def post(one: Any) -> Any:
         reached.set()
         if how == "awaits":
-            await posting.asyncio.to_thread(let_go.wait, 60)
+            await delivery_loop.asyncio.to_thread(let_go.wait, 60)
         else:
             let_go.wait(60)
-        return posting._Outcome(200)
+        return delivery_loop._Outcome(200)
 
-    monkeypatch.setattr(posting, "_post", post)
+    monkeypatch.setattr(delivery_loop, "_post", post)
     told = hooked(alice, version, "https://receiver.example/", "completed")
     lifecycle.cancel(told.public_id)
     with running():
@@ -75,7 +77,7 @@ def test_a_loop_that_breaks_is_begun_again_and_the_other_goes_on(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
-    modules = {"watcher": watcher, "poster": posting}
+    modules = {"watcher": watcher, "poster": delivery_loop}
     for one, module in modules.items():
         own = module.run
 
@@ -95,9 +97,9 @@ def test_while_one_loop_hangs_the_process_gives_its_supervisor_no_sign(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[float] = []
-    monkeypatch.setattr("predictions.running.life.sign", lambda: given.append(time.monotonic()))
-    monkeypatch.setattr("predictions.running.beats.EVERY_S", 0.2)
-    signs = Signs("watcher", "poster")
+    monkeypatch.setattr("core.processes.programs.report_alive", lambda: given.append(time.monotonic()))
+    monkeypatch.setattr("predictions.processes.heartbeat.EVERY_S", 0.2)
+    signs = Heartbeats("watcher", "poster")
     signs.note("watcher")
     assert len(given) == 1
     time.sleep(0.3)

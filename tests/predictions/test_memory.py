@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from predictions.execution import result_downloads, starts
+from predictions.execution.provider_calls import Calls
+from predictions.inputs import file_references
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
-from predictions.running import fetching, inputs, starting
-from predictions.running.calls import Calls
 from tests.fakes import FakeProvider
 from tests.file_server import FileServer
 from tests.memory import MIB, held_after
@@ -38,7 +39,7 @@ def test_a_refusal_that_is_to_be_reported_holds_no_answer_and_no_order() -> None
 
     async def refused() -> None:
         order = Order(key="k-0", model="a/b", version="", input={"image": "x" * LARGE}, deadline_s=60)
-        kept.append(await starting._send(starting._Start(one, Strict(), order, 5.0)))
+        kept.append(await starts._send(starts._Start(one, Strict(), order, 5.0)))
 
     assert asyncio.run(held_after(refused)) < MIB
     assert str(kept[0][0]) == f"No: {LARGE} bytes."
@@ -48,7 +49,7 @@ def test_a_start_that_broke_keeps_its_traceback_for_the_log() -> None:
     one: Any = None
     provider = FakeProvider(starts=[ZeroDivisionError("a fault of ours")])
     order = Order(key="k-0", model="a/b", version="", input={}, deadline_s=60)
-    outcome, _took = asyncio.run(starting._send(starting._Start(one, provider, order, 5.0)))
+    outcome, _took = asyncio.run(starts._send(starts._Start(one, provider, order, 5.0)))
     assert isinstance(outcome, ZeroDivisionError) and outcome.__traceback__ is not None
 
 
@@ -56,8 +57,8 @@ def test_files_that_did_not_come_are_gone_with_their_basket() -> None:
     calls, ref = Calls(), OutputRef("out-0.png", "image/png", "0")
 
     async def brought() -> None:
-        errand = fetching.Errand(Strict(), Job("a"), [ref], 0, 5.0)
-        with await fetching.bring(errand, calls) as basket:
+        errand = result_downloads.FetchOrder(Strict(), Job("a"), [ref], 0, 5.0)
+        with await result_downloads.bring(errand, calls) as basket:
             assert [type(one) for one in basket.came.values()] == [ProviderError]
 
     with contextlib.closing(calls):
@@ -77,14 +78,16 @@ def test_inputs_that_came_before_one_that_did_not_are_gone_while_the_reason_is_k
     wanted = [("image", f"{there.url}/a"), ("mask", f"{there.url}/none")]
     kept: list[Any] = []
 
-    async def fetched(*_given: object) -> inputs.Fetched:
-        return inputs.Fetched(dict(zip(["image"], await inputs._get_all(wanted), strict=True)))
+    async def fetched(*_given: object) -> file_references.Fetched:
+        return file_references.Fetched(
+            dict(zip(["image"], await file_references._get_all(wanted), strict=True))
+        )
 
-    monkeypatch.setattr(inputs, "_fetch", fetched)
+    monkeypatch.setattr(file_references, "_fetch", fetched)
     prediction: Any = None
 
     async def brought() -> None:
-        kept.extend(await inputs._bring_all([prediction], [inputs.Fetched({})], [False]))
+        kept.extend(await file_references._bring_all([prediction], [file_references.Fetched({})], [False]))
 
     asyncio.run(brought())
     assert asyncio.run(held_after(brought)) < MIB
@@ -94,17 +97,17 @@ def test_inputs_that_came_before_one_that_did_not_are_gone_while_the_reason_is_k
 def test_own_files_that_came_before_one_that_is_gone_are_gone_while_the_reason_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def own_files(_prediction: object) -> inputs.Fetched:
+    def own_files(_prediction: object) -> file_references.Fetched:
         read = bytes(LARGE)
-        raise inputs.NotFetched(f"Input mask could not be fetched after {len(read)} bytes.")
+        raise file_references.NotFetched(f"Input mask could not be fetched after {len(read)} bytes.")
 
-    monkeypatch.setattr(inputs, "_own_files", own_files)
+    monkeypatch.setattr(file_references, "_own_files", own_files)
     prediction: Any = None
     kept: list[Any] = []
 
     async def brought() -> None:
-        own = inputs._own_or_why(prediction)
-        kept.extend(await inputs._bring_all([prediction], [own], [False]))
+        own = file_references._own_or_why(prediction)
+        kept.extend(await file_references._bring_all([prediction], [own], [False]))
 
     assert asyncio.run(held_after(brought)) < MIB
     assert "Input mask" in str(kept[0])

@@ -6,9 +6,9 @@ import ipaddress
 
 import pytest
 
-from predictions import networks
-from predictions.delivery import addresses
-from predictions.networks import SPECIAL_PURPOSE, literal, may_reach
+from core.net import ssrf
+from core.net.ssrf import SPECIAL_PURPOSE, literal, may_reach
+from predictions.inputs import user_urls
 
 PUBLIC = ipaddress.ip_address("8.8.8.8")
 OUTSIDE_2000 = ("::", "::1", "::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808", "100::1", "100:0:0:1::1", "5f00::1",
@@ -81,7 +81,7 @@ def test_public_addresses_are_public(text: str) -> None:
 @pytest.mark.parametrize("text", ["fe80::1%eth0", "fec0::1%1", "::1%lo", "fe80::1%25eth0"])
 def test_a_zone_makes_no_address_public(text: str) -> None:
     assert not may_reach(text)
-    assert not addresses.looks_reachable(f"http://[{text}]/")
+    assert not user_urls.looks_reachable(f"http://[{text}]/")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_zone_makes_no_address_public(text: str) -> None:
 def test_octal_short_and_hexadecimal_forms_are_read_as_a_resolver_would(host: str) -> None:
     found = literal(host)
     assert found is not None and not may_reach(str(found))
-    assert not addresses.looks_reachable(f"http://{host}/")
+    assert not user_urls.looks_reachable(f"http://{host}/")
 
 
 def test_the_answer_does_not_change_with_what_python_calls_global(
@@ -121,6 +121,4 @@ def test_what_python_holds_for_private_is_private() -> None:
 
 def test_an_allowed_network_holds_its_mapped_addresses_too() -> None:
     allowed = [ipaddress.ip_network("10.1.0.0/16")]
-    assert networks.may_reach("::ffff:10.1.2.3", allowed) and not networks.may_reach(
-        "::ffff:10.2.0.1", allowed
-    )
+    assert ssrf.may_reach("::ffff:10.1.2.3", allowed) and not ssrf.may_reach("::ffff:10.2.0.1", allowed)

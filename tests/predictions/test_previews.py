@@ -13,10 +13,12 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import User
-from predictions import lifecycle, submit
+from predictions import lifecycle, tasks
+from predictions.execution import watcher
 from predictions.models import Prediction, Preview, Version
 from predictions.providers.base import Update
-from predictions.running import tasks, waiting, watcher
+from predictions.submit import acceptance, work_request
+from predictions.waiting import waiters
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 
@@ -41,8 +43,10 @@ def _looked_at_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def running(alice: User, version: Version, provider: FakeProvider) -> Prediction:
     """Alice's prediction, at the provider, with one look at it."""
-    request = submit.Request(account=alice.account, user=alice, version=version, input={"prompt": "a cat"})
-    prediction = submit.accept(request)
+    request = work_request.Request(
+        account=alice.account, user=alice, version=version, input={"prompt": "a cat"}
+    )
+    prediction = acceptance.accept(request)
     provider.updates = [working(jpeg())]
     tasks.start()
     fakes.watch_once()
@@ -165,14 +169,14 @@ def events(prediction: Prediction, query: str) -> list[dict[str, Any]]:
                 parts.append(part)
 
         reading = asyncio.ensure_future(read())
-        while not waiting.reader().waiting and not reading.done():
+        while not waiters.reader().waiting and not reading.done():
             await asyncio.sleep(0.005)
         await asyncio.to_thread(_end, prediction)
         await reading
         return b"".join(parts)
 
     text = asyncio.run(followed()).decode()
-    waiting.reset()
+    waiters.reset()
     blocks = [block.splitlines() for block in text.split("\n\n") if block and not block.startswith(":")]
     return [dict(line.split(": ", 1) for line in lines) for lines in blocks]
 

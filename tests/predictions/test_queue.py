@@ -15,8 +15,10 @@ from django.conf import LazySettings
 from django.db import DatabaseError, OperationalError
 from django_q.models import OrmQ
 
-from accounts.clock import Now
-from predictions.running import life, queue, workers
+from core.clock import Now
+from core.processes import programs
+from predictions.execution import task_queue
+from predictions.processes import queue_workers
 from tests import races
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,11 +26,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_wake_up_is_taken_once_however_many_ask() -> None:
     for _ in range(40):
-        queue.wake("cancel")
+        task_queue.wake("cancel")
 
     def take_all() -> list[int]:
         found = []
-        while (taken := queue.take()).task is not None:
+        while (taken := task_queue.take()).task is not None:
             found.append(int(taken.task["ack_id"]))
         return found
 
@@ -50,28 +52,28 @@ class Away:
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[workers.Shared]:
+def opened() -> Iterator[queue_workers.Shared]:
     """What a worker that was started alone has."""
-    with workers.descriptors() as made, contextlib.closing(workers.Shared(*made)) as shared:
+    with queue_workers.descriptors() as made, contextlib.closing(queue_workers.Shared(*made)) as shared:
         yield shared
 
 
 @pytest.fixture
-def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[workers._Rows]:
+def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[queue_workers._Rows]:
     """What django-q2's worker asks, in this process."""
-    monkeypatch.setattr(workers, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(queue_workers, "PATIENCE_S", 0.0)
     with opened() as shared:
-        yield workers._Rows(shared)
+        yield queue_workers._Rows(shared)
 
 
 @pytest.mark.parametrize("error", [OperationalError, DatabaseError])
 def test_a_worker_asks_again_until_the_database_is_back(
-    rows: workers._Rows, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    rows: queue_workers._Rows, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    take, delete = Away(5, error, queue.take), Away(5, error, queue.delete)
-    monkeypatch.setattr(queue, "take", take)
-    monkeypatch.setattr(queue, "delete", delete)
-    queue.wake("cancel")
+    take, delete = Away(5, error, task_queue.take), Away(5, error, task_queue.delete)
+    monkeypatch.setattr(task_queue, "take", take)
+    monkeypatch.setattr(task_queue, "delete", delete)
+    task_queue.wake("cancel")
     task = rows.get()
     assert isinstance(task, dict)
     assert task["ack_id"] == OrmQ.objects.get().pk
@@ -81,13 +83,13 @@ def test_a_worker_asks_again_until_the_database_is_back(
 
 
 def test_a_worker_that_is_told_to_stop_waits_for_no_database(
-    rows: workers._Rows, monkeypatch: pytest.MonkeyPatch
+    rows: queue_workers._Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take() -> queue.Taken:
+    def take() -> task_queue.Taken:
         rows.stop(signal.SIGTERM, None)
         raise OperationalError("gone")
 
-    monkeypatch.setattr(queue, "take", take)
+    monkeypatch.setattr(task_queue, "take", take)
     assert rows.get() == "STOP"
 
 
@@ -100,8 +102,8 @@ def test_a_folder_in_which_no_hint_can_be_heard_only_makes_it_look_more_often(
     settings.DATA = tmp_path / ("x" * 120)
     with opened() as shared:
         assert not shared.hears
-        rows = workers._Rows(shared)
-        beside = races.Beside(partial(queue.wake, "cancel"))
+        rows = queue_workers._Rows(shared)
+        beside = races.Beside(partial(task_queue.wake, "cancel"))
         beside.start()
         task = rows.get()
         assert isinstance(task, dict)
@@ -109,29 +111,29 @@ def test_a_folder_in_which_no_hint_can_be_heard_only_makes_it_look_more_often(
 
 
 def test_after_what_no_hint_told_of_they_look_more_often(
-    rows: workers._Rows, monkeypatch: pytest.MonkeyPatch
+    rows: queue_workers._Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A hint that comes tells nothing of those that do not.
-    queue.wake("cancel")
+    task_queue.wake("cancel")
     assert isinstance(rows.get(), dict)
     usual = rows._pause()
 
     def written_meanwhile(seconds: float) -> bool:
-        OrmQ.objects.create(key="work", payload=queue.package("cancel"), lock=Now())
-        rows._shared.note(workers._LOOK)
+        OrmQ.objects.create(key="work", payload=task_queue.package("cancel"), lock=Now())
+        rows._shared.note(queue_workers._LOOK)
         monkeypatch.setattr(rows._shared, "is_due", lambda which, seconds: True)
         return False
 
     monkeypatch.setattr(rows, "_hear", written_meanwhile)
     assert isinstance(rows.get(), dict)
     monkeypatch.undo()
-    assert rows._pause() == workers.BLIND_LOOK_S <= usual
+    assert rows._pause() == queue_workers.BLIND_LOOK_S <= usual
 
 
 def test_one_of_those_that_wait_looks_for_all() -> None:
     with contextlib.ExitStack() as stack:
-        made = stack.enter_context(workers.descriptors())
-        one, other = (stack.enter_context(contextlib.closing(workers.Shared(*made))) for _ in range(2))
+        made = stack.enter_context(queue_workers.descriptors())
+        one, other = (stack.enter_context(contextlib.closing(queue_workers.Shared(*made))) for _ in range(2))
         assert one.is_due(0, 60.0) and other.is_due(0, 60.0)
         one.note(0)
         assert not other.is_due(0, 60.0)
@@ -140,12 +142,12 @@ def test_one_of_those_that_wait_looks_for_all() -> None:
 
 
 def test_a_worker_gives_signs_of_life_at_each_turn(
-    rows: workers._Rows, monkeypatch: pytest.MonkeyPatch
+    rows: queue_workers._Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard, given = os.pipe()
     os.set_blocking(given, False)
-    monkeypatch.setenv(life.VARIABLE, str(given))
-    queue.wake("cancel")
+    monkeypatch.setenv(programs.LIVENESS_VARIABLE, str(given))
+    task_queue.wake("cancel")
     task = rows.get()
     assert isinstance(task, dict)
     assert os.read(heard, 100)
@@ -153,5 +155,5 @@ def test_a_worker_gives_signs_of_life_at_each_turn(
     assert os.read(heard, 100)
     os.close(heard)
     # Nobody reads any more.
-    life.sign()
+    programs.report_alive()
     os.close(given)

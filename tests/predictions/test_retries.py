@@ -12,12 +12,13 @@ import pytest
 from django.db.models import F
 
 from accounts.models import MICRO, User
-from gallery.studio import failures
-from gallery.studio.strips import Batch
+from predictions import tasks
+from predictions.execution import result_downloads, retries
 from predictions.models import Delivery, Prediction, Version
 from predictions.providers.base import FileError, OutputRef, ProviderError, Update
-from predictions.providers.upstream import UpstreamProvider
-from predictions.running import fetching, retries, tasks
+from predictions.providers.replicate import UpstreamProvider
+from studio.sheet import failure_messages
+from studio.sheet.strips import Batch
 from tests import factories, fakes
 from tests.predictions.test_upstream_outputs import PICTURE, four
 from tests.predictions.test_upstream_routing import House, accept, fresh, house
@@ -157,8 +158,8 @@ def test_those_that_came_are_delivered_when_the_others_are_given_up(
 
 
 def test_every_end_has_words_of_its_own_on_the_pages() -> None:
-    ends = [*retries.ENDS, fetching.NO_PICTURE, fetching.TOO_LARGE]
-    assert [end for end in ends if end not in failures.OURS] == []
+    ends = [*retries.ENDS, result_downloads.NO_PICTURE, result_downloads.TOO_LARGE]
+    assert [end for end in ends if end not in failure_messages.OURS] == []
 
 
 @pytest.mark.parametrize("body", [b"<html>sorry</html>", b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
@@ -172,7 +173,7 @@ def test_what_is_no_picture_is_told_without_a_path_or_an_exception(
     )
     # The operator reads all of it.
     assert "UnidentifiedImageError" in "\n".join(record.getMessage() for record in caplog.records)
-    assert failures.reason(row) == "The upstream sent no readable picture. Try again."
+    assert failure_messages.reason(row) == "The upstream sent no readable picture. Try again."
 
 
 # -- what the upstream's client takes them for ---------------------------------------------------------------

@@ -17,9 +17,11 @@ from PIL import Image
 
 from accounts import credits
 from accounts.models import MICRO, Plan, User
-from predictions import availability, judging, lifecycle, refusals, room, submit
+from predictions import availability, lifecycle
 from predictions.files import media, removal, uploads
+from predictions.image_safety import upload_checks
 from predictions.models import AccountUsage, Prediction, StoredFile, Upload, UploadUse, Version
+from predictions.submit import acceptance, quotas, refusals, work_request
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider, provider
 from tests.share import one_in
@@ -30,15 +32,15 @@ MB = 1024 * 1024
 
 
 def ask(user: User, version: Version, **given: Any) -> Prediction:
-    return submit.accept(
-        submit.Request(factories.account_of(user), user, version, given or {"prompt": "a cat"})
+    return acceptance.accept(
+        work_request.Request(factories.account_of(user), user, version, given or {"prompt": "a cat"})
     )
 
 
 def ask_many(user: User, version: Version, count: int) -> list[Prediction]:
     account = factories.account_of(user)
-    wish = submit.Request(account, user, version, {"prompt": "a cat"})
-    return submit.accept_all([wish] * count)
+    wish = work_request.Request(account, user, version, {"prompt": "a cat"})
+    return acceptance.accept_all([wish] * count)
 
 
 def audit() -> list[str]:
@@ -367,9 +369,9 @@ def test_a_file_that_found_no_room_for_a_moment_is_told_so(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
-        raise room.NoRoom
+        raise quotas.QuotaExceeded
 
-    monkeypatch.setattr(room, "take_upload", full)
+    monkeypatch.setattr(quotas, "take_upload", full)
     refused = send(alice, b"a" * 1000)
     assert refused.status_code == 403 and refused.json()["detail"].endswith("Nothing was charged; try again.")
 
@@ -475,7 +477,7 @@ def test_what_an_account_takes_up_is_one_query(
 ) -> None:
     account = factories.account_of(alice)
     with django_assert_num_queries(1):
-        room.rooms(account)
+        quotas.rooms(account)
 
 
 def test_room_comes_back_when_files_are_doomed_not_only_when_they_are_gone(
@@ -506,7 +508,7 @@ def refuse(*_: Any, **__: Any) -> None:
     raise Away
 
 
-@pytest.mark.parametrize(("where", "name"), [(media, "_move_in"), (media, "keep"), (judging.sent, "belongs")])
+@pytest.mark.parametrize(("where", "name"), [(media, "_move_in"), (media, "keep"), (upload_checks, "attach")])
 def test_an_upload_that_fails_leaves_no_place_taken(
     alice: User, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
 ) -> None:
@@ -516,7 +518,7 @@ def test_an_upload_that_fails_leaves_no_place_taken(
         with pytest.raises(Away):
             uploads.keep(alice, account, uploads.Sent("a.bin", "image/png", {}), [b"a" * 5000])
     assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
-    assert room.used(account) == 0
+    assert quotas.used(account) == 0
     removal.remove_unowned()
     assert not StoredFile.objects.exists() and audit() == []
 
@@ -557,7 +559,7 @@ def test_the_audit_finds_uses_that_are_missing_or_left(alice: User, provider: Fa
     upload = factories.make_upload(alice)
     account = factories.account_of(alice)
     given = {"image": f"http://testserver/v1/files/{upload.public_id}"}
-    made = submit.accept(submit.Request(account, alice, looker, given, origin="http://testserver"))
+    made = acceptance.accept(work_request.Request(account, alice, looker, given, origin="http://testserver"))
     UploadUse.objects.all().delete()
     assert (
         audit()[0] == f"upload {upload.public_id}: is named by {made.public_id}, for which nothing keeps it"

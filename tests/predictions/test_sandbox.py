@@ -22,8 +22,8 @@ import pytest
 from django.conf import settings
 from PIL import Image
 
-from predictions.files import convert, frames, pictures, sandbox_client
-from predictions.fork_server import client
+from core.processes.fork_server import client, wire_format
+from predictions.files import image_conversion, image_probe, sandbox_client
 from tests import factories
 from tests.houses import eventually
 
@@ -51,10 +51,10 @@ def kept(folder: Path, name: str, data: bytes) -> Path:
     return path
 
 
-def looked(path: Path) -> pictures.Look:
+def looked(path: Path) -> image_probe.Look:
     folder = path.parent / f"{path.name}-made"
     folder.mkdir(exist_ok=True)
-    return pictures.look(path, folder)
+    return image_probe.look(path, folder)
 
 
 def endless(folder: Path, name: str = "endless") -> Path:
@@ -94,8 +94,8 @@ def gone(*processes: psutil.Process) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-def why(future: Future[pictures.Look]) -> str:
-    with pytest.raises(pictures.NotAPicture) as caught:
+def why(future: Future[image_probe.Look]) -> str:
+    with pytest.raises(image_probe.NotAPicture) as caught:
         future.result(60)
     return f"{caught.value} {caught.value.detail}".strip()
 
@@ -124,7 +124,7 @@ def test_a_child_that_is_killed_touches_its_own_file_alone(
 def test_a_bomb_stops_its_own_child_while_good_files_beside_it_are_read(
     monkeypatch: pytest.MonkeyPatch, threads: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pictures, "LIMITS", replace(pictures.LIMITS, memory=200 * 1024**2))
+    monkeypatch.setattr(image_probe, "LIMITS", replace(image_probe.LIMITS, memory=200 * 1024**2))
     bomb = io.BytesIO()
     Image.new("1", (6500, 6100)).save(bomb, "PNG")
     paths = [kept(tmp_path, f"{number}", bomb.getvalue() if number == 3 else GOOD) for number in range(8)]
@@ -136,7 +136,7 @@ def test_a_bomb_stops_its_own_child_while_good_files_beside_it_are_read(
 def test_a_file_that_takes_too_long_is_given_up_and_its_child_ends(
     monkeypatch: pytest.MonkeyPatch, servers: client.Servers, threads: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pictures, "LIMITS", replace(pictures.LIMITS, wall_s=0.5))
+    monkeypatch.setattr(image_probe, "LIMITS", replace(image_probe.LIMITS, wall_s=0.5))
     assert why(threads.submit(looked, endless(tmp_path))) == "it took too long to read"
     eventually(lambda: not process_of(servers).children())
 
@@ -151,8 +151,8 @@ def test_a_child_is_limited_holds_its_own_socket_alone_and_none_of_our_secrets(
     for child in eventually(lambda: begun(process_of(servers).children(), 2)):
         # The last of its limits: it may still be setting them when it has closed what it does not need.
         assert eventually(lambda child=child: child.rlimit(resource.RLIMIT_CORE) == (0, 0))
-        assert child.rlimit(resource.RLIMIT_AS) == (pictures.LIMITS.memory,) * 2
-        assert child.rlimit(resource.RLIMIT_CPU)[0] == pictures.LIMITS.cpu_s
+        assert child.rlimit(resource.RLIMIT_AS) == (image_probe.LIMITS.memory,) * 2
+        assert child.rlimit(resource.RLIMIT_CPU)[0] == image_probe.LIMITS.cpu_s
         assert "do not tell" not in str(child.environ())
         child.kill()
     why(other), why(look)
@@ -197,8 +197,8 @@ def test_a_server_that_dies_each_time_blames_no_file(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(OSError):
         looked(kept(tmp_path, "good", GOOD))
-    with pytest.raises(convert.TooBusy):
-        convert.check([tmp_path / "good"])
+    with pytest.raises(image_conversion.TooBusy):
+        image_conversion.check([tmp_path / "good"])
 
 
 def test_a_server_that_died_leaves_no_zombie(servers: client.Servers, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_whoever_stops_waiting_ends_the_child(servers: client.Servers, tmp_path:
     job = {"do": "check", "file": str(endless(tmp_path))}
 
     async def given_up() -> None:
-        waiting = asyncio.create_task(sandbox_client.opened_soon([job], convert.LIMITS))
+        waiting = asyncio.create_task(sandbox_client.opened_soon([job], image_conversion.LIMITS))
         child = await asyncio.to_thread(child_of, servers)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -232,10 +232,11 @@ def test_whoever_stops_waiting_ends_the_child(servers: client.Servers, tmp_path:
 BEGIN = """
     import os, sys, threading
     from pathlib import Path
-    from predictions.files import pictures, sandbox_client
+    from predictions.files import image_probe
+    from predictions.files import sandbox_client
     path = Path(sys.argv[1])
     def look():
-        return pictures.look(path, path.parent)
+        return image_probe.look(path, path.parent)
 """
 
 
@@ -300,28 +301,28 @@ def test_forked_workers_share_one_server_and_replace_it_when_it_is_lost(tmp_path
 
 
 def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
-    answer = frames.Answer(1000)
-    said = frames.BEGUN + frames.framed(json.dumps([{"width": 64}]).encode())
+    answer = wire_format.Answer(1000)
+    said = wire_format.BEGUN + wire_format.framed(json.dumps([{"width": 64}]).encode())
     for byte in said[:-1]:
         assert not sandbox_client._done(answer)
         answer.take(bytes([byte]))
         assert answer.begun and not answer.whole and not answer.ended_early
     answer.take(said[-1:])
     assert answer.whole and answer.value() == [{"width": 64}]
-    answer.take(frames.ENDED)
+    answer.take(wire_format.ENDED)
     assert not answer.ended_early and answer.value() == [{"width": 64}]
 
 
 @pytest.mark.parametrize("said", [b"", b"+", b"+00", b"+0000000100[1"])
 def test_a_file_is_blamed_for_a_child_that_ended_at_any_point_after_it_began(said: bytes) -> None:
-    answer = frames.Answer(1000)
-    answer.take(said + frames.ENDED)
+    answer = wire_format.Answer(1000)
+    answer.take(said + wire_format.ENDED)
     with pytest.raises(sandbox_client.Stopped if said else sandbox_client.Lost):
         sandbox_client._done(answer)
 
 
 def test_an_answer_longer_than_it_may_be_is_not_waited_for() -> None:
-    answer = frames.Answer(1000)
+    answer = wire_format.Answer(1000)
     answer.take(b"+0000001001")
-    with pytest.raises(frames.TooLong):
+    with pytest.raises(wire_format.TooLong):
         _ = answer.whole

@@ -11,10 +11,11 @@ from django.db import connections
 from django.utils import timezone
 
 from accounts.models import User
+from core.jobs import scheduler
 from predictions import lifecycle
 from predictions.files import removal
 from predictions.models import Beat, Prediction, StoredFile, Version
-from predictions.running import chores, sweep
+from predictions.processes import sweep
 from tests import factories
 from tests.houses import eventually
 
@@ -41,7 +42,7 @@ def test_a_disk_that_hangs_holds_back_no_limit(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop, hangs = threading.Event(), threading.Event()
-    monkeypatch.setattr(chores, "steps", list)
+    monkeypatch.setattr(scheduler, "jobs", list)
     monkeypatch.setattr(removal, "remove_unowned", lambda: hangs.wait(60))
     StoredFile.objects.create(key="doomed/one.png", state=StoredFile.State.DOOMED)
     sweeper = running(stop)

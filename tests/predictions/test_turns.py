@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from predictions import tasks
+from predictions.execution import concurrency
 from predictions.models import Phase, Prediction, Version
 from predictions.providers.base import Job, Order, Update
-from predictions.running import tasks, turns
 from tests import factories, races
 from tests.fakes import FakeProvider
 from tests.houses import eventually
@@ -76,15 +77,19 @@ def test_half_the_workers_go_on_with_other_work_while_an_upstream_hangs(
 
 
 def test_a_turn_is_given_back_also_by_a_worker_that_breaks() -> None:
-    for _ in range(turns.most() + 1):
-        with pytest.raises(ZeroDivisionError), turns.turns(["up"]) as mine:
+    for _ in range(concurrency.max_per_upstream() + 1):
+        with pytest.raises(ZeroDivisionError), concurrency.turns(["up"]) as mine:
             assert not mine.none_left
             raise ZeroDivisionError
 
 
 def test_turns_that_are_not_needed_are_free_for_others() -> None:
-    with turns.turns(["up", "down"]) as first, turns.turns(["up"]), turns.turns(["up"]) as third:
+    with (
+        concurrency.turns(["up", "down"]) as first,
+        concurrency.turns(["up"]),
+        concurrency.turns(["up"]) as third,
+    ):
         assert third.none_left == {"up"}
         first.keep({"down"})
-        with turns.turns(["up", "down"]) as fourth:
+        with concurrency.turns(["up", "down"]) as fourth:
             assert not fourth.none_left

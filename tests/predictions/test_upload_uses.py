@@ -10,10 +10,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from predictions import lifecycle, refusals, submit
+from predictions import lifecycle, tasks
 from predictions.files import uploads
 from predictions.models import Prediction, Upload, Version
-from predictions.running import tasks
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider, provider
 
@@ -36,7 +36,7 @@ def address(upload: Upload) -> str:
 
 def ask(user: User, version: Version, **given: Any) -> Prediction:
     account = factories.account_of(user)
-    return submit.accept(submit.Request(account, user, version, given, origin=ORIGIN))
+    return acceptance.accept(work_request.Request(account, user, version, given, origin=ORIGIN))
 
 
 def is_there(upload: Upload) -> bool:

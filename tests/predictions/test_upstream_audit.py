@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from accounts.models import User
-from predictions import audit_runs, lifecycle
+from predictions import lifecycle, tasks
+from predictions.audit import upstream_runs
 from predictions.models import Prediction, UpstreamRun, Version
-from predictions.running import tasks
 from tests import fakes
 from tests.predictions.test_upstream_routing import House, accept, house
 
@@ -20,7 +20,7 @@ LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 def found() -> list[str]:
-    return [str(breach) for breach in audit_runs.breaches()]
+    return [str(breach) for breach in upstream_runs.breaches()]
 
 
 def test_a_life_from_start_to_end_has_nothing_to_find(alice: User, version: Version, house: House) -> None:

@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from predictions import hooked
-from predictions.delivery import signing
+from core import crypto
+from predictions import tasks
 from predictions.models import Prediction, Upstream, Version
-from predictions.running import tasks
-from predictions.upstreams import hooks, vault
+from predictions.upstreams import webhook_urls, webhook_view
+from predictions.webhooks import signatures
 from tests.predictions.test_upstream_routing import House, accept, fresh, house
 
 __all__ = ["house"]
@@ -34,8 +34,8 @@ def running(alice: User, version: Version, house: House) -> Prediction:
 
 
 def path(prediction: Prediction, token: str = "") -> str:
-    token = token or hooks.token(Upstream.objects.get(name="only").pk)
-    return f"{hooks.PATH}{token}/{prediction.provider_key}"
+    token = token or webhook_urls.token(Upstream.objects.get(name="only").pk)
+    return f"{webhook_urls.PATH}{token}/{prediction.provider_key}"
 
 
 def tell(prediction: Prediction, body: Any = None, token: str = "", **headers: str) -> Any:
@@ -72,32 +72,32 @@ def test_the_address_of_one_upstream_is_of_no_use_for_the_work_of_another(
     running: Prediction, house: House
 ) -> None:
     house.add("other")
-    token = hooks.token(Upstream.objects.get(name="other").pk)
+    token = webhook_urls.token(Upstream.objects.get(name="other").pk)
     assert tell(running, token=token).json()["looking"] is False and not is_due(running)
 
 
 def test_where_the_secret_is_known_it_must_be_signed_with_it(running: Prediction) -> None:
-    secret, now = signing.new_secret(), datetime.now(UTC)
-    Upstream.objects.update(webhook_secret=vault.encrypt(secret))
+    secret, now = signatures.new_secret(), datetime.now(UTC)
+    Upstream.objects.update(webhook_secret=crypto.encrypt(secret))
     body = json.dumps({"status": "succeeded"})
     assert tell(running, body).status_code == 401
     for wrong in (
-        signing.headers(signing.new_secret(), "m1", body, now),
-        signing.headers(secret, "m1", body + " ", now),
-        signing.headers(secret, "m1", body, now - timedelta(hours=1)),
+        signatures.headers(signatures.new_secret(), "m1", body, now),
+        signatures.headers(secret, "m1", body + " ", now),
+        signatures.headers(secret, "m1", body, now - timedelta(hours=1)),
     ):
         assert tell(running, body, **wrong).status_code == 401
     assert not is_due(running)
-    assert tell(running, body, **signing.headers(secret, "m1", body, now)).status_code == 200
+    assert tell(running, body, **signatures.headers(secret, "m1", body, now)).status_code == 200
     assert is_due(running)
 
 
 def test_a_body_that_is_too_large_is_not_read(running: Prediction) -> None:
-    assert tell(running, "x" * (hooked.MAX_BODY + 1)).status_code == 413 and not is_due(running)
+    assert tell(running, "x" * (webhook_view.MAX_BODY + 1)).status_code == 413 and not is_due(running)
 
 
 def test_no_more_than_so_many_a_minute_count(running: Prediction, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooked, "A_MINUTE", 3)
+    monkeypatch.setattr(webhook_view, "A_MINUTE", 3)
     assert [tell(running).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
 
 

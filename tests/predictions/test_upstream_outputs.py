@@ -11,11 +11,12 @@ from django.db.models import F
 
 from accounts.models import MICRO, User
 from core import data_uri
-from predictions import lifecycle, room
+from predictions import lifecycle, tasks
+from predictions.execution import result_files
 from predictions.files import removal, uploads
 from predictions.models import Output, Prediction, StoredFile, Version
 from predictions.providers.base import OutputRef, ProviderError, Update
-from predictions.running import collecting, tasks
+from predictions.submit import quotas
 from tests import factories, fakes
 from tests.predictions.test_inputs import SCHEMA
 from tests.predictions.test_upstream_routing import House, accept, fresh, house, outcomes
@@ -87,7 +88,7 @@ def test_what_came_takes_no_room_while_the_rest_is_waited_for(
     prediction = begun(alice, four, house, result("a", "b", "c"), a=PICTURE, b=PICTURE, c=BUSY)
     for _round in range(3):
         assert fresh(prediction).phase == "result"
-        assert room.used(factories.account_of(alice)) == 0
+        assert quotas.used(factories.account_of(alice)) == 0
         Prediction.objects.update(not_before=None)
         tasks.collect()
     next(iter(house.ups.values())).files["c"] = PICTURE
@@ -95,7 +96,7 @@ def test_what_came_takes_no_room_while_the_rest_is_waited_for(
     tasks.collect()
     removal.remove_unowned()
     assert len(fresh(prediction).output) == 3
-    assert room.used(factories.account_of(alice)) == sum(StoredFile.objects.values_list("size", flat=True))
+    assert quotas.used(factories.account_of(alice)) == sum(StoredFile.objects.values_list("size", flat=True))
     assert set(StoredFile.objects.values_list("state", flat=True)) == {"kept"}
 
 
@@ -103,19 +104,19 @@ def test_what_came_takes_no_room_while_the_rest_is_waited_for(
 def test_what_came_for_a_prediction_that_is_no_longer_ours_takes_no_room(
     alice: User, four: Version, house: House, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
-    store = collecting.store
+    store = result_files.store
 
-    def late(found: collecting.Found, *rest: Any) -> None:
+    def late(found: result_files.Found, *rest: Any) -> None:
         store(found, *rest)
         if meanwhile == "ended":
             lifecycle.fail(Prediction.objects.get().pk, "It broke.")
         else:
             Prediction.objects.update(claim="another")
 
-    monkeypatch.setattr(collecting, "store", late)
+    monkeypatch.setattr(result_files, "store", late)
     begun(alice, four, house, result("a", "b"), a=PICTURE, b=PICTURE)
     assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
-    assert room.used(factories.account_of(alice)) == 0
+    assert quotas.used(factories.account_of(alice)) == 0
 
 
 def test_what_came_takes_no_room_where_the_rest_breaks(
@@ -124,10 +125,10 @@ def test_what_came_takes_no_room_where_the_rest_breaks(
     def lost(*_: Any, **__: Any) -> None:
         raise ProviderError("It went away.", permanent=False)
 
-    monkeypatch.setattr(collecting, "judge", lost)
+    monkeypatch.setattr(result_files, "judge", lost)
     begun(alice, four, house, result("a", "b"), a=PICTURE, b=PICTURE)
     assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
-    assert room.used(factories.account_of(alice)) == 0
+    assert quotas.used(factories.account_of(alice)) == 0
 
 
 def test_after_the_patience_those_that_came_must_do(alice: User, four: Version, house: House) -> None:
@@ -196,9 +197,9 @@ def test_what_it_cost_the_operator_is_not_told_to_members(alice: User, four: Ver
 def order(alice: User, house: House, **given: str) -> Any:
     only = house.add("only")
     version = factories.make_version(input_schema=SCHEMA)
-    from predictions import submit
+    from predictions.submit import acceptance, work_request
 
-    submit.accept(submit.Request(account=alice.account, user=alice, version=version, input=given))
+    acceptance.accept(work_request.Request(account=alice.account, user=alice, version=version, input=given))
     tasks.start()
     return only.orders[0]
 

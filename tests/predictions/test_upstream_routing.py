@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from accounts.models import MICRO, Account, User
-from predictions import availability, lifecycle, refusals, submit
+from predictions import availability, lifecycle, tasks
+from predictions.dispatch import provider_lookup
+from predictions.execution import starts
 from predictions.models import (
     HostedModel,
     Prediction,
@@ -17,8 +19,9 @@ from predictions.models import (
     UpstreamRun,
     Version,
 )
+from predictions.providers import registry
 from predictions.providers.base import AnswerLost, Job, ProviderError, Update
-from predictions.running import providers, starting, tasks
+from predictions.submit import acceptance, refusals, work_request
 from predictions.upstreams import circuits
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
@@ -33,9 +36,9 @@ class House:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine = FakeProvider("embedded", models=set())
         self.ups: dict[str, FakeProvider] = {}
-        monkeypatch.setattr(providers, "registry", lambda: fakes.Registry([self.engine]))
-        monkeypatch.setattr(providers.configured, "all_providers", lambda: list(self.ups.values()))
-        monkeypatch.setattr(providers.configured, "provider", lambda name: self.ups[name])
+        monkeypatch.setattr(provider_lookup, "registry", lambda: registry.Registry([self.engine]))
+        monkeypatch.setattr(provider_lookup.configuration, "all_providers", lambda: list(self.ups.values()))
+        monkeypatch.setattr(provider_lookup.configuration, "provider", lambda name: self.ups[name])
 
     def add(self, name: str, *, limit: int = 4, **fields: Any) -> FakeProvider:
         """One upstream with one key, idempotent only where said."""
@@ -55,10 +58,10 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 def accept(user: User, version: Version, **given: object) -> Prediction:
-    request = submit.Request(
+    request = work_request.Request(
         account=factories.account_of(user), user=user, version=version, input={"prompt": "a cat", **given}
     )
-    return submit.accept(request)
+    return acceptance.accept(request)
 
 
 def fresh(prediction: Prediction) -> Prediction:
@@ -224,7 +227,7 @@ def test_where_nobody_has_room_it_waits_and_the_third_time_it_fails_in_its_own_w
         Prediction.objects.update(not_before=None)
     tasks.start()
     row = fresh(prediction)
-    assert (row.status, row.error) == ("failed", f"{starting.NO_ROOM} Nothing was charged.")
+    assert (row.status, row.error) == ("failed", f"{starts.NO_ROOM} Nothing was charged.")
     assert factories.account_of(alice).balance == 100 * MICRO
 
 
@@ -304,9 +307,9 @@ def test_a_worker_killed_after_it_may_have_sent_it_is_told_by_the_runs_row(
     only = house.add("only", idempotent=idempotent)
     prediction = accept(alice, version)
     one = lifecycle.claim_starts(16)[0]
-    from predictions.upstreams import spending
+    from predictions.upstreams import run_records
 
-    spending.reserve(one.prediction, only.name)
+    run_records.reserve(one.prediction, only.name)
     end_leases()
     row = fresh(prediction)
     if idempotent:

@@ -17,11 +17,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Account, User
-from predictions import lifecycle
-from predictions.clock import LOOK_LEASE
+from predictions import lifecycle, tasks
+from predictions.execution import watcher
+from predictions.lifecycle.leases import LOOK_LEASE
 from predictions.models import Prediction, Version
 from predictions.providers.base import Job, ProviderError, Update
-from predictions.running import tasks, watcher
 from tests import factories, fakes
 from tests.predictions.test_upstream_routing import House, accept, fresh, house
 

@@ -9,10 +9,10 @@ import pytest
 from replicate.webhook import Webhooks, WebhookSigningSecret
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from accounts.clock import Now
 from accounts.models import Account, User
-from predictions.delivery import keys
+from core.clock import Now
 from predictions.models import Prediction, Version
+from predictions.webhooks import signing_secrets
 from tests import races
 from tests.fakes import FakeProvider
 from tests.predictions.deliveries import Own, delivery_of, own, receiver
@@ -39,7 +39,7 @@ def test_for_a_day_after_a_change_both_secrets_verify_and_then_the_new_one_alone
     for key in (before["key"], after["key"]):
         Webhook(key).verify(body.decode(), headers)
         Webhooks.validate(headers=headers, body=body.decode(), secret=WebhookSigningSecret(key=key))
-    Account.objects.update(webhook_secret_rotated_at=Now() - keys.BOTH_FOR)
+    Account.objects.update(webhook_secret_rotated_at=Now() - signing_secrets.BOTH_FOR)
     delivery_of(alice, version, receiver.url)
     headers, body = receiver.requests[1]
     Webhook(after["key"]).verify(body.decode(), headers)
@@ -50,8 +50,8 @@ def test_for_a_day_after_a_change_both_secrets_verify_and_then_the_new_one_alone
 
 def test_two_changes_at_once_are_one(alice: User) -> None:
     account = Account.objects.get(pk=alice.account_id)
-    old = keys.secret_of(account)
-    found = races.together([lambda: keys.rotate(Account.objects.get(pk=account.pk))] * 4)
+    old = signing_secrets.secret_of(account)
+    found = races.together([lambda: signing_secrets.rotate(Account.objects.get(pk=account.pk))] * 4)
     account.refresh_from_db()
     assert account.webhook_secret in found and account.webhook_secret != old
 

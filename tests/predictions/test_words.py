@@ -8,10 +8,11 @@ import pytest
 
 from accounts.models import MICRO, User
 from gallery.models import Item
-from predictions import lifecycle, standing, submit
+from predictions import lifecycle, tasks
+from predictions.api_dialects.common import status_extras
 from predictions.models import Delivery, Output, Prediction, Version
 from predictions.providers.base import Update
-from predictions.running import tasks
+from predictions.submit import acceptance, work_request
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 
@@ -40,10 +41,10 @@ def streamer(db: None) -> Version:
 
 
 def begun(user: User, version: Version, **fields: Any) -> Prediction:
-    request = submit.Request(
+    request = work_request.Request(
         account=user.account, user=user, version=version, input={"prompt": "a cat"}, **fields
     )
-    prediction = submit.accept(request)
+    prediction = acceptance.accept(request)
     tasks.start()
     return prediction
 
@@ -175,7 +176,7 @@ def test_the_models_own_words_stay_as_they_are_and_the_price_stands_beside_them(
     provider.updates = [Update("failed", error="CUDA out of memory", error_is_ours=ours)]
     failed = look(begun(alice, speaker))
     assert failed.error == "CUDA out of memory" + (". Nothing was charged." if ours else "")
-    assert standing.notice(failed) == "Nothing was charged."
+    assert status_extras.notice(failed) == "Nothing was charged."
 
 
 @pytest.mark.parametrize(

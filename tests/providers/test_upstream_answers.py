@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from predictions.providers.base import Kind, OutputRef, Update
-from predictions.providers.upstream import answers, outputs, reading
-from predictions.providers.upstream.answers import Said, understand
-from predictions.providers.upstream.config import UpstreamConfig
-from predictions.providers.upstream.pace import Pace, asked_to_wait, pace_of, rest_by_limits
-from predictions.providers.upstream.reading import Unreadable, parse
+from predictions.providers.replicate import job_states, output_references, response_reader
+from predictions.providers.replicate.config import UpstreamConfig
+from predictions.providers.replicate.job_states import JobState
+from predictions.providers.replicate.rate_limiter import Pace, asked_to_wait, pace_of, rest_by_limits
+from predictions.providers.replicate.response_reader import Unreadable, parse
 from tests.share import one_in
 
 BASE = "https://gateway.example/replicate/v1"
@@ -22,8 +22,8 @@ SECRET = "planted-key-0123456789abcdef"
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
 
-def said(data: Any, *, again: bool = True) -> Said | None:
-    return understand(data, base=BASE, secret=SECRET, again=again)
+def said(data: Any, *, again: bool = True) -> JobState | None:
+    return job_states.parse(data, base=BASE, secret=SECRET, again=again)
 
 
 def update(data: Any, *, again: bool = True) -> Update:
@@ -42,7 +42,7 @@ def addresses(found: Update) -> list[str]:
 
 
 def test_a_thin_answer_names_a_job() -> None:
-    assert said({"id": "qpt5jq1fssrmc0cmd5hvy31mdg", "status": "starting"}) == Said(
+    assert said({"id": "qpt5jq1fssrmc0cmd5hvy31mdg", "status": "starting"}) == JobState(
         "qpt5jq1fssrmc0cmd5hvy31mdg", Update("starting")
     )
 
@@ -99,7 +99,7 @@ def test_an_unknown_status_is_kept_as_it_came() -> None:
 
 
 def test_an_answer_wrapped_by_a_gateway_is_unwrapped() -> None:
-    assert said({"code": 0, "message": "ok", "data": {"id": "a1", "status": "starting"}}) == Said(
+    assert said({"code": 0, "message": "ok", "data": {"id": "a1", "status": "starting"}}) == JobState(
         "a1", Update("starting")
     )
 
@@ -131,7 +131,7 @@ def test_what_names_neither_job_nor_state_is_no_answer(data: Any) -> None:
 
 
 def test_a_number_may_be_an_id() -> None:
-    assert said({"id": 12, "status": "starting"}) == Said("12", Update("starting"))
+    assert said({"id": 12, "status": "starting"}) == JobState("12", Update("starting"))
 
 
 # -- outputs -------------------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def test_a_data_uri_in_an_answer_that_can_be_had_again_is_left_there() -> None:
     found = update(data)
     assert addresses(found) == ["https://a.example/x.png", "again:1"]
     assert found.value is None
-    assert answers.inline_file(data, 1, BASE) == PNG
-    assert answers.inline_file(data, 0, BASE) is None
-    assert answers.inline_file(data, 2, BASE) is None
+    assert job_states.inline_file(data, 1, BASE) == PNG
+    assert job_states.inline_file(data, 0, BASE) is None
+    assert job_states.inline_file(data, 2, BASE) is None
 
 
 def test_files_are_called_by_their_place_where_names_are_odd_or_twice() -> None:
@@ -212,7 +212,7 @@ def test_text_is_kept_without_nul_half_characters_and_infinite_numbers() -> None
 
 
 def test_text_beyond_all_measure_fails_the_run() -> None:
-    found = update({"id": "a1", "status": "succeeded", "output": "x" * (outputs.MAX_VALUE + 1)})
+    found = update({"id": "a1", "status": "succeeded", "output": "x" * (output_references.MAX_VALUE + 1)})
     assert (found.kind, found.error_kind) == ("failed", "permanent")
     assert len(found.answer) < 5000
 
@@ -398,8 +398,8 @@ def test_what_only_looks_nested_is_read(value: Any) -> None:
 
 def test_escaped_quotes_hide_no_nesting() -> None:
     with pytest.raises(Unreadable, match="nested deeper"):
-        reading.check_shape(b'{"a": "\\\\", "b": ' + b"[" * 70)
-    reading.check_shape(b'{"a": "\\\\\\", ' + b"[" * 70 + b'"}')
+        response_reader.check_shape(b'{"a": "\\\\", "b": ' + b"[" * 70)
+    response_reader.check_shape(b'{"a": "\\\\\\", ' + b"[" * 70 + b'"}')
 
 
 # -- pace ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import socketserver
 from collections.abc import Iterator
 
 from predictions.providers.base import Job, OutputRef
-from predictions.providers.upstream import UpstreamProvider
+from predictions.providers.replicate import UpstreamProvider
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, read, run
 

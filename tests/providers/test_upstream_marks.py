@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from predictions.providers.base import OutputRef
-from predictions.providers.upstream import marks
+from predictions.providers.replicate import safety_flags
 
 REFS = [OutputRef(f"out-{n}.png", "image/png", f"https://x.example/{n}.png") for n in range(2)]
 ENTRIES = [{"url": "https://x.example/0.png"}, {"url": "https://x.example/1.png", "nsfw": True}]
@@ -30,4 +30,4 @@ ENTRIES = [{"url": "https://x.example/0.png"}, {"url": "https://x.example/1.png"
     ],
 )
 def test_it_is_kept_by_the_place_of_each_picture(data: dict[str, Any], output: Any, said: list[bool]) -> None:
-    assert [ref.sensitive for ref in marks.marked(REFS, data, output)] == said
+    assert [ref.sensitive for ref in safety_flags.with_safety_flags(REFS, data, output)] == said

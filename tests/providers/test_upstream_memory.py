@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from predictions.providers.base import Job, Order, OutputRef, ProviderError
-from predictions.providers.upstream import UpstreamProvider, reading
+from predictions.providers.replicate import UpstreamProvider, response_reader
 from tests.memory import MIB, held_after
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, order, read
@@ -47,7 +47,7 @@ STATUSES = ("", "422-", "500-")
 @pytest.fixture(autouse=True)
 def _read_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too much is so much sooner: how much that is, `tests/faults/test_upstream_memory.py` looks at."""
-    monkeypatch.setattr(reading, "MAX_ANSWER", MOST)
+    monkeypatch.setattr(response_reader, "MAX_ANSWER", MOST)
 
 
 @pytest.fixture(scope="module")

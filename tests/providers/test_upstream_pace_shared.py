@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from predictions.providers.upstream import shared
-from predictions.providers.upstream.pace import Pace
+from predictions.providers.replicate import interprocess_state
+from predictions.providers.replicate.rate_limiter import Pace
 from tests.rules import ROOT
 
 NOW = 1000.0
 MANY = f"""
 import contextlib, json, os, sys
 from pathlib import Path
-from predictions.providers.upstream import shared
-from predictions.providers.upstream.pace import Pace
-shared._TRIES = 10**9  # on a busy machine the others may take their time
+from predictions.providers.replicate import interprocess_state
+from predictions.providers.replicate.rate_limiter import Pace
+interprocess_state._TRIES = 10**9  # on a busy machine the others may take their time
 for _ in range(3):
     if os.fork() == 0:
         break
@@ -36,7 +36,7 @@ with contextlib.suppress(ChildProcessError):
 FORKED = f"""
 import json, os, sys
 from pathlib import Path
-from predictions.providers.upstream.pace import Pace
+from predictions.providers.replicate.rate_limiter import Pace
 pace = Pace(1, Path(sys.argv[1]))
 print(json.dumps(pace.take(0, {NOW})), flush=True)
 if os.fork() == 0:
@@ -87,8 +87,8 @@ def test_who_was_stopped_while_writing_stops_nobody_else(tmp_path: Path) -> None
         b"half",
         b"x" * 100,
         struct.pack("=3d", 0, 0, NOW + 60),
-        struct.pack("=16s3d", shared.boot_id(), float("nan"), 0, 0),
-        struct.pack("=16s3d", shared.boot_id(), 0, 0, 9e9),
+        struct.pack("=16s3d", interprocess_state.boot_id(), float("nan"), 0, 0),
+        struct.pack("=16s3d", interprocess_state.boot_id(), 0, 0, 9e9),
     ],
 )
 def test_what_no_process_of_this_life_of_the_machine_can_have_written_counts_for_nothing(
@@ -102,7 +102,7 @@ def test_what_no_process_of_this_life_of_the_machine_can_have_written_counts_for
 def another_boot(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this is another machine, or this one after a reboot."""
     here = uuid.uuid4().bytes
-    monkeypatch.setattr(shared, "boot_id", lambda: here)
+    monkeypatch.setattr(interprocess_state, "boot_id", lambda: here)
 
 
 @pytest.mark.parametrize("uptime", [0.5, 30.0, 3600.0])
@@ -136,7 +136,7 @@ def test_a_file_that_came_with_its_volume_from_another_machine_counts_for_nothin
 def test_where_the_system_names_no_boot_each_process_keeps_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "boot_id", lambda: b"")
+    monkeypatch.setattr(interprocess_state, "boot_id", lambda: b"")
     one, other = Pace(1, tmp_path / "key"), Pace(1, tmp_path / "key")
     assert [one.take(0, NOW)[0], one.take(0, NOW)[0], other.take(0, NOW)[0]] == [True, False, True]
     assert not (tmp_path / "key").exists()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from predictions import networks
+from core.net import ssrf
 from predictions.providers.base import (
     AnswerLost,
     InputFile,
@@ -26,7 +26,7 @@ from predictions.providers.base import (
     ProviderError,
     Update,
 )
-from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider, provider
+from predictions.providers.replicate import SAME, Route, UpstreamConfig, UpstreamProvider, provider
 from tests.providers import raw
 from tests.share import one_in
 from tests.upstream import painting
@@ -526,7 +526,7 @@ def test_a_name_that_leads_inside_with_one_of_its_addresses_is_inside(
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", "10.0.0.1"]
 
-    monkeypatch.setattr(networks, "resolve", resolve)
+    monkeypatch.setattr(ssrf, "resolve", resolve)
     one = UpstreamProvider(config("https://api.example/v1"))
     with pytest.raises(ProviderError) as caught:
         run(read(one, Job(id="a"), OutputRef("x.png", "image/png", "http://pictures.example/x.png")))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from django_q.models import OrmQ
 
-from accounts import tokens
 from accounts.models import Account, ApiToken, LedgerEntry, User
+from accounts.tokens import api_tokens
 from predictions.models import Prediction, StoredFile, Version
 from tests import factories
 from tests.fakes import FakeProvider
@@ -158,7 +158,7 @@ def test_no_token_or_a_forged_one(api: Api, header: str) -> None:
 
 
 def test_a_revoked_token(api: Api) -> None:
-    tokens.revoke(ApiToken.objects.get(digest=tokens.digest(api.token)))
+    api_tokens.revoke(ApiToken.objects.get(digest=api_tokens.digest(api.token)))
     problem(api.get("/predictions"), 401, "Unauthenticated")
 
 
@@ -229,7 +229,7 @@ def test_something_broken_inside_says_nothing_of_it(api: Api, monkeypatch: pytes
     def broken(*args: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("predictions.submit.accept", broken)
+    monkeypatch.setattr("predictions.submit.acceptance.accept", broken)
     body = problem(api.create(SD, {"prompt": "a"}), 500, "Internal server error")
     assert "secret detail" not in str(body) and "Nothing was charged" in str(body["detail"])
 

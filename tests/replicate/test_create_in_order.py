@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
-from accounts import tokens
 from accounts.models import Account, ApiToken, User
+from accounts.tokens import api_tokens
 from predictions import policy
-from predictions.dialects.common import rates
-from predictions.dialects.replicate import live
-from predictions.dialects.replicate.errors import Problem
+from predictions.api_dialects.common import rate_limits
+from predictions.api_dialects.replicate import wait_headers
+from predictions.api_dialects.replicate.error_responses import Problem
 from predictions.models import Prediction, Version
-from predictions.validation import Fault
+from predictions.submit.validation import Fault
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.replicate.conftest import Api
@@ -48,7 +48,7 @@ def test_the_first_of_many_faults_is_told_in_the_contracts_order(
     assert ask() == (403, "Forbidden")
     Account.objects.filter(pk=user.account_id).update(status="active")
     settings.RATE_LIMITS = {"create": 1, "poll": 0, "other": 0}
-    rates.forget()
+    rate_limits.forget()
     api.create("x/y", {})
     assert ask() == (429, "Too many requests")
     settings.RATE_LIMITS = {"create": 0, "poll": 0, "other": 0}
@@ -83,7 +83,7 @@ def test_a_model_that_nobody_serves_is_told_before_missing_credit(
 
 def hold(prefer: str, **headers: str) -> float | None:
     request = RequestFactory().post("/v1/predictions", headers=headers)
-    preference = live.Preference(prefer)
+    preference = wait_headers.Preference(prefer)
     return None if preference.wait is None else preference.hold(request)
 
 
@@ -121,25 +121,25 @@ def test_a_client_that_tells_its_read_time_out_is_answered_within_it() -> None:
     ],
 )
 def test_every_form_of_a_deadline_is_understood(text: str, seconds: float) -> None:
-    assert live.cancel_after(RequestFactory().post("/", headers={"Cancel-After": text})) == seconds
+    assert wait_headers.cancel_after(RequestFactory().post("/", headers={"Cancel-After": text})) == seconds
 
 
 @pytest.mark.parametrize("text", ["4", "4s", "0", "", "s", "1.5m", "-5", "1s1m", "five", "9999999h", "１０"])
 def test_a_deadline_that_is_short_or_none_is_refused(text: str) -> None:
     request = SimpleNamespace(headers={"Cancel-After": text})
     with pytest.raises(Problem) as refused:
-        live.cancel_after(request)  # type: ignore[arg-type]
+        wait_headers.cancel_after(request)  # type: ignore[arg-type]
     assert refused.value.status == 422
 
 
 def test_without_the_header_there_is_no_deadline() -> None:
-    assert live.cancel_after(RequestFactory().post("/")) is None
+    assert wait_headers.cancel_after(RequestFactory().post("/")) is None
 
 
 @pytest.mark.parametrize("kind", ["missing", "malformed", "unknown", "revoked"])
 def test_every_bad_token_gets_the_very_same_answer(alice: User, kind: str) -> None:
     plain = factories.make_token(alice)
-    tokens.revoke(ApiToken.objects.get(digest=tokens.digest(plain)))
+    api_tokens.revoke(ApiToken.objects.get(digest=api_tokens.digest(plain)))
     headers = {
         "missing": {},
         "malformed": {"Authorization": "Bearer x y z"},

@@ -14,9 +14,9 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from accounts.models import User
-from config import connections
+from config.server import http_protocol
 from predictions.models import Prediction, Version
-from predictions.running import waiting
+from predictions.waiting import waiters
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.replicate.clients import whole
@@ -109,7 +109,7 @@ def test_no_error_is_a_page(api: Api, mount: str, debug: bool, monkeypatch: pyte
 
     monkeypatch.setattr(settings, "DEBUG", debug)
     token = {"Authorization": f"Bearer {api.token}"}
-    monkeypatch.setattr("predictions.dialects.common.door.authenticate", broken)
+    monkeypatch.setattr("predictions.api_dialects.common.endpoint.authenticate", broken)
     broke = Client(raise_request_exception=False).get(f"{mount}/models", headers=token)
     monkeypatch.undo()
     answers = {
@@ -147,7 +147,7 @@ def test_callers_that_wait_keep_no_thread_from_others(
     held = [threading.Thread(target=wait) for _ in range(5)]
     for one in held:
         one.start()
-    while waiting.reader().waiting < 5:
+    while waiters.reader().waiting < 5:
         assert all(one.is_alive() for one in held), answers
     for row in Prediction.objects.all():
         path = f"/v1/predictions/{row.public_id}"
@@ -166,7 +166,7 @@ def test_a_stream_is_neither_compressed_nor_kept_back(alice: User, version: Vers
 
 
 def test_the_server_keeps_connections_longer_than_any_hold() -> None:
-    assert connections.IDLE_S >= 75
+    assert http_protocol.IDLE_S >= 75
 
 
 def test_the_wake_up_is_committed_with_its_row_or_not_at_all(

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Membership, User
-from accounts.organizations import founding
-from predictions import submit
+from accounts.organizations import management
+from accounts.tokens import api_tokens
 from predictions.models import IdempotencyKey, Prediction, Version
+from predictions.submit import acceptance, checks, work_request
 from tests import factories, fakes, races
 from tests.fakes import FakeProvider
 from tests.replicate.conftest import Api
@@ -64,16 +65,16 @@ def test_a_repeat_at_once_is_answered_where_the_first_took_the_last_room(
     api: Api, version: Version, provider: FakeProvider, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WAITING_LIMIT = 1
-    check, first = submit.check, list[Any]()
+    check, first = checks.check, list[Any]()
 
-    def second(*args: Any, **named: Any) -> submit.Offer:
+    def second(*args: Any, **named: Any) -> work_request.Offer:
         """The repeat has found its key unknown; the first is accepted before it goes on."""
         if not first:
             first.append(None)
             first[0] = Api(api.token).create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
         return check(*args, **named)
 
-    monkeypatch.setattr(submit, "check", second)
+    monkeypatch.setattr(acceptance, "check", second)
     again = api.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="one")
     assert (first[0].status_code, again.status_code, again.headers.get("Idempotent-Replayed")) == (
         201,
@@ -100,10 +101,10 @@ def test_a_key_belongs_to_its_account_and_ends_after_a_day(
 def test_a_key_belongs_to_its_member_also_where_an_account_is_shared(
     alice: User, bob: User, version: Version, provider: FakeProvider
 ) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     credits.grant(club, 10 * MICRO)
     Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
-    alices, bobs = (Api(tokens.issue(user, "shop", account=club)[1]) for user in (alice, bob))
+    alices, bobs = (Api(api_tokens.issue(user, "shop", account=club)[1]) for user in (alice, bob))
     first = alices.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="1")
     same = bobs.create(version.pk, {"prompt": "a cat"}, Idempotency_Key="1")
     assert "Idempotent-Replayed" not in same and first.json()["id"] != same.json()["id"]

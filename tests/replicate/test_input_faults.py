@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from predictions import validation
 from predictions.models import Version
+from predictions.submit import validation
 
 NO_TEXT = "Does not match format 'text'"
 PROPERTIES: dict[str, Any] = {

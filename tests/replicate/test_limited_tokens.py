@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import tokens
 from accounts.models import MICRO, LedgerEntry, TokenSpending, User
+from accounts.tokens import api_tokens
 from predictions import lifecycle
 from predictions.models import Prediction, Version
 from tests import factories
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def limited(user: User, **terms: Any) -> Api:
-    return Api(tokens.issue(user, "limited", **terms)[1])
+    return Api(api_tokens.issue(user, "limited", **terms)[1])
 
 
 def images(api: Api, version: Version) -> Any:
@@ -139,6 +139,6 @@ def test_the_ledger_names_the_token_of_a_hold_and_its_settlement(
     made = api.create(version.pk, {"prompt": "a"}).json()
     lifecycle.cancel(made["id"])
     rows = LedgerEntry.objects.filter(reference=made["id"])
-    token = tokens.look_up(api.token)
+    token = api_tokens.look_up(api.token)
     assert token is not None
     assert {(row.kind, row.token_id) for row in rows} == {("hold", token.pk), ("settle", token.pk)}

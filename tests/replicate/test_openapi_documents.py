@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern
 
 from config import urls
-from predictions.dialects.openai.urls import patterns as openai
+from predictions.api_dialects.openai.urls import patterns as openai
 from predictions.models import Version
 from tests.fakes import FakeProvider
 from tests.replicate.conftest import Api

@@ -13,9 +13,10 @@ from django.core.cache import caches
 from django.test import Client
 from limits.errors import ConfigurationError
 
-from accounts import outages, tokens
 from accounts.models import Account, ApiToken, Plan, User
-from predictions.dialects.common import rates
+from accounts.tokens import api_tokens
+from core.cache import outages
+from predictions.api_dialects.common import rate_limits
 from predictions.models import Prediction, Version
 from tests import factories, redis
 from tests.fakes import FakeProvider
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def few(settings: Any) -> None:
     settings.RATE_LIMITS = {"create": 2, "poll": 2, "other": 2}
-    rates.forget()
+    rate_limits.forget()
 
 
 def test_every_answer_tells_what_is_left(api: Api, stranger: Api) -> None:
@@ -93,16 +94,16 @@ def server(settings: Any) -> Iterator[str]:
         settings.CACHES = {
             "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
         }
-        rates.forget()
+        rate_limits.forget()
         yield url
-        rates.forget()
+        rate_limits.forget()
 
 
 @pytest.mark.redis
 def test_processes_share_the_count_in_a_real_redis(api: Api, server: str, settings: Any) -> None:
     settings.RATE_LIMITS = {"create": 2, "poll": 2, "other": 2}
     first = [api.get("/account").status_code for _ in range(2)]
-    rates.forget()
+    rate_limits.forget()
     assert [*first, api.get("/account").status_code] == [200, 200, 429]
     caches["default"].set("a", 1)
     assert caches["default"].get("a") == 1
@@ -110,7 +111,7 @@ def test_processes_share_the_count_in_a_real_redis(api: Api, server: str, settin
 
 def test_an_unreachable_redis_refuses_nobody(api: Api, settings: Any) -> None:
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
-    rates.forget()
+    rate_limits.forget()
     assert api.get("/account").status_code == 200
 
 
@@ -121,7 +122,7 @@ def test_a_counter_that_breaks_refuses_nobody_and_is_logged_once(
     def broken() -> Any:
         raise error
 
-    monkeypatch.setattr(rates, "limiter", broken)
+    monkeypatch.setattr(rate_limits, "limiter", broken)
     monkeypatch.setattr(outages, "REST_S", 0.0)
     lines: list[str] = []
     monkeypatch.setattr(outages.log, "error", lambda event, **_fields: lines.append(event))
@@ -132,7 +133,7 @@ def test_a_counter_that_breaks_refuses_nobody_and_is_logged_once(
 def test_a_counter_is_made_once_however_many_threads_ask_first(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
     together = threading.Barrier(8)
-    build = rates._storage
+    build = rate_limits._storage
 
     def slowly() -> Any:
         made.append(object())
@@ -141,10 +142,10 @@ def test_a_counter_is_made_once_however_many_threads_ask_first(monkeypatch: pyte
 
     def ask(_number: int) -> object:
         together.wait(10)
-        return rates.limiter()
+        return rate_limits.limiter()
 
-    rates.forget()
-    monkeypatch.setattr(rates, "_storage", slowly)
+    rate_limits.forget()
+    monkeypatch.setattr(rate_limits, "_storage", slowly)
     with ThreadPoolExecutor(8) as pool:
         assert len(set(map(id, pool.map(ask, range(8))))) == 1
     assert len(made) == 1
@@ -168,7 +169,7 @@ def test_an_empty_limit_of_a_plan_leaves_the_servers(api: Api, alice: User) -> N
 
 
 def limit_token(api: Api, most: int) -> None:
-    ApiToken.objects.filter(digest=tokens.digest(api.token)).update(creates_per_minute=most)
+    ApiToken.objects.filter(digest=api_tokens.digest(api.token)).update(creates_per_minute=most)
 
 
 def test_a_tokens_own_limit_refuses_without_using_up_its_accounts(

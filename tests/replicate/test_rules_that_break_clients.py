@@ -18,11 +18,12 @@ from replicate.prediction import Prediction as Theirs
 from replicate.stream import ServerSentEvent
 
 from accounts.models import LedgerEntry, User
-from predictions.dialects.replicate import views
-from predictions.dialects.replicate.addresses import Addresses
-from predictions.dialects.replicate.serializers import prediction_json
+from predictions import tasks
+from predictions.api_dialects.replicate import views
+from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Status, Upload, Version
-from predictions.running import tasks
+from predictions.providers import base
 from tests import factories, fakes
 from tests.api.test_cors import APP, opened, preflight
 from tests.fakes import FakeProvider
@@ -183,7 +184,7 @@ def test_rule_12_retry_after_is_ten_seconds_at_most(
 
 
 def test_rule_13_a_failed_run_is_no_error_of_http(api: Api, version: Version, provider: FakeProvider) -> None:
-    provider.updates = [fakes.Update("failed", error="no luck")]
+    provider.updates = [base.Update("failed", error="no luck")]
     created = api.create(version.pk, {"prompt": "a cat"})
     fakes.work_off()
     answer = api.get(created.json()["urls"]["get"])

@@ -11,13 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Membership, User
-from accounts.organizations import founding
-from config.serving import LeanHandler
-from predictions import repeats
+from accounts.organizations import management
+from accounts.tokens import api_tokens
+from config.server.asgi_handler import LeanHandler
 from predictions.models import Prediction, UnansweredCreate, Version
-from predictions.running import holding, sweep, waiting
+from predictions.processes import sweep
+from predictions.submit import replays
+from predictions.waiting import held_response, waiters
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.serving.conftest import Served
@@ -74,13 +76,13 @@ def _until(true: Any) -> None:
 
 @pytest.fixture
 def served(provider: FakeProvider) -> Iterator[Served]:
-    waiting.reset()
+    waiters.reset()
     handler = LeanHandler()
     with Served(handler) as server:
         yield server
     handler.threads.close()
-    holding.set_runner(None)
-    waiting.reset()
+    held_response.set_runner(None)
+    waiters.reset()
 
 
 @pytest.fixture
@@ -134,11 +136,11 @@ def test_another_body_another_account_and_a_first_try_make_a_new_one(caller: Cal
 def test_another_member_of_the_same_organisation_makes_a_new_one(
     served: Served, alice: User, bob: User, version: Version
 ) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     credits.grant(club, 10 * MICRO)
     Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
     alices, bobs = (
-        Caller(served, tokens.issue(user, "shop", account=club)[1], version.pk) for user in (alice, bob)
+        Caller(served, api_tokens.issue(user, "shop", account=club)[1], version.pk) for user in (alice, bob)
     )
     alices.break_off(0)
     assert "Idempotent-Replayed" not in bobs.ask(1).headers
@@ -169,8 +171,8 @@ def test_what_a_dead_process_owed_is_found_too(caller: Caller, monkeypatch: pyte
     connection = caller.send(0)
     _until(lambda: UnansweredCreate.objects.exists())
     # As after a kill: the row names a process that is no more, and nobody could say that the answer was lost.
-    UnansweredCreate.objects.update(instance=repeats._process().split(":")[0] + ":dead")
-    monkeypatch.setattr(repeats, "_looked_back", False)
+    UnansweredCreate.objects.update(instance=replays._process().split(":")[0] + ":dead")
+    monkeypatch.setattr(replays, "_looked_back", False)
     assert caller.ask(1).headers["Idempotent-Replayed"] == "true"
     assert Prediction.objects.count() == 1
     connection.close()

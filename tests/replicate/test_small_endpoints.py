@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import tokens
 from accounts.models import User
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.tokens import api_tokens
 from tests.replicate.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +83,7 @@ def test_what_is_not_offered_says_so(api: Api, method: str, path: str, status: i
 
 def test_an_organisations_token_speaks_for_the_organisation(api: Api, alice: User) -> None:
     assert api.get("/account").json()["type"] == "user"
-    shared = founding.found(alice, "Studio Nord")
-    token = tokens.issue(alice, account=shared, name="shop")[1]
+    shared = management.create(alice, "Studio Nord")
+    token = api_tokens.issue(alice, account=shared, name="shop")[1]
     told = api.client.get("/v1/account", headers={"Authorization": f"Bearer {token}"}).json()
     assert (told["type"], told["username"], told["name"]) == ("organization", "alice", "Studio Nord")

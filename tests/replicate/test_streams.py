@@ -12,9 +12,9 @@ from django.test import Client
 
 from accounts.models import User
 from predictions import lifecycle
-from predictions.dialects.replicate import streams
+from predictions.api_dialects.replicate import prediction_stream
 from predictions.models import Prediction, Status, Version
-from predictions.running import waiting
+from predictions.waiting import waiters
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.replicate.clients import whole
@@ -90,7 +90,7 @@ def test_it_grows_with_the_prediction_is_kept_alive_and_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.ROOT_URLCONF = "config.urls"
-    monkeypatch.setattr(streams, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(prediction_stream, "KEEP_ALIVE_S", 0.05)
     row = factories.make_prediction(alice, writer, status=Status.PROCESSING, phase="running")
     received = b""
 
@@ -102,7 +102,7 @@ def test_it_grows_with_the_prediction_is_kept_alive_and_ends(
 
     listener = threading.Thread(target=listen)
     listener.start()
-    until(lambda: waiting.reader().waiting and b": hb\n\n" in received)
+    until(lambda: waiters.reader().waiting and b": hb\n\n" in received)
     Prediction.objects.filter(pk=row.pk).update(
         output=["Once", " upon"], logs="begun\n", revision=row.revision + 1
     )

@@ -14,10 +14,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from predictions import lifecycle
+from predictions import lifecycle, tasks
 from predictions.files import media, removal, uploads
 from predictions.models import StoredFile, Upload, Version
-from predictions.running import tasks
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.replicate.conftest import Api

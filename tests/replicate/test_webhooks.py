@@ -12,11 +12,11 @@ from replicate.webhook import Webhooks, WebhookSigningSecret
 from standardwebhooks.webhooks import Webhook
 
 from accounts.models import User
-from predictions import lifecycle
-from predictions.delivery import addresses, rounds, signing
+from predictions import lifecycle, tasks
+from predictions.inputs import user_urls
 from predictions.models import Delivery, Prediction, Version
 from predictions.providers.base import Update
-from predictions.running import posting, tasks
+from predictions.webhooks import delivery_claims, delivery_loop, signatures
 from tests import fakes
 from tests.fakes import FakeProvider
 from tests.receiver import Receiver
@@ -51,7 +51,7 @@ def test_the_end_is_told_with_the_object_that_get_gives(
 ) -> None:
     created = create(api, version, receiver, "completed")
     fakes.work_off()
-    posting.work_off()
+    delivery_loop.work_off()
     assert told(receiver) == [api.get(created["urls"]["get"]).json()]
     assert Delivery.objects.get().state == "delivered"
 
@@ -62,13 +62,13 @@ def test_every_event_is_told_unless_a_filter_says_which(
     create(api, version, receiver)
     provider.updates = [Update("processing", logs="Using seed: 1\n", progress=0.5)]
     tasks.start()
-    posting.work_off()
+    delivery_loop.work_off()
     fakes.watch_once()
-    posting.work_off()
+    delivery_loop.work_off()
     Prediction.objects.update(look_at="2020-01-01T00:00:00Z")
     fakes.watch_once()
     tasks.collect()
-    posting.work_off()
+    delivery_loop.work_off()
     assert [body["status"] for body in told(receiver)] == ["processing", "processing", "succeeded"]
     assert sorted(Delivery.objects.values_list("event", flat=True)) == ["completed", "logs", "start"]
 
@@ -78,7 +78,7 @@ def test_the_signature_is_one_that_the_official_clients_accept(
 ) -> None:
     create(api, version, receiver, "completed")
     fakes.work_off()
-    posting.work_off()
+    delivery_loop.work_off()
     headers, body = receiver.requests[0]
     secret = api.get("/webhooks/default/secret").json()["key"]
     assert api.get("/webhooks/default/secret").json()["key"] == secret
@@ -89,13 +89,13 @@ def test_the_signature_is_one_that_the_official_clients_accept(
 def test_signatures_agree_with_the_published_vectors() -> None:
     at = datetime.fromtimestamp(1767225600, UTC)
     body = '{"id":"dk5tq2m3n4p5r6s7t8v9w0x1y2","status":"succeeded","output":["http://127.0.0.1:8000/f/abc/out-0.png"]}'
-    made = signing.headers(
+    made = signatures.headers(
         "whsec_ZGFya3Jvb20tY29udHJhY3QtdGVzdC12ZWN0b3ItazE=", "msg_2b7Yy0test0vector", body, at
     )
     assert made["webhook-signature"] == "v1,sCA1eo6tXjOpdKY6CXLWHLxo3ntbXUdY8COw5g7UF7s="
     assert made["webhook-timestamp"] == "1767225600"
     chinese = '{"prompt":"一只猫","ok":true}'
-    made = signing.headers("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "msg_2b7Yy0test0vector", chinese, at)
+    made = signatures.headers("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", "msg_2b7Yy0test0vector", chinese, at)
     assert made["webhook-signature"] == "v1,Mg9xmVS4y5f3qQa0ekrSpAT0Niqk/A9XrpA3gRXFO4Q="
 
 
@@ -108,7 +108,7 @@ def test_what_may_help_later_is_tried_again_and_nothing_else(
     receiver.answers = [(code, {"Location": "http://127.0.0.1:1/"} if code == 301 else {})]
     create(api, version, receiver, "completed")
     fakes.work_off()
-    posting.work_off()
+    delivery_loop.work_off()
     row = Delivery.objects.get()
     assert (row.state, row.answer_code, row.attempts) == (state, code, 1)
     assert ("redirect" in row.answer_note) is (code == 301)
@@ -123,7 +123,7 @@ def test_a_retry_sends_the_same_event_and_body_with_a_new_time_until_tries_are_s
     fakes.work_off()
     for _ in range(12):
         Delivery.objects.update(due_at="2020-01-01T00:00:00Z")
-        posting.work_off()
+        delivery_loop.work_off()
     row = Delivery.objects.get()
     assert (row.state, row.attempts, len(receiver.requests)) == ("given_up", 8, 8)
     assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 1
@@ -136,9 +136,9 @@ def test_gone_turns_the_hook_off(
     receiver.answers = [(410, {})]
     create(api, version, receiver)
     tasks.start()
-    posting.work_off()
+    delivery_loop.work_off()
     fakes.work_off()
-    posting.work_off()
+    delivery_loop.work_off()
     assert len(receiver.requests) == 1
 
 
@@ -147,18 +147,18 @@ def test_a_worker_that_dies_with_a_delivery_leaves_it_due(
 ) -> None:
     create(api, version, receiver, "completed")
     fakes.work_off()
-    late = rounds.claim_due()[0]
-    assert rounds.claim_due() == []
+    late = delivery_claims.claim_due()[0]
+    assert delivery_claims.claim_due() == []
     Delivery.objects.update(due_at="2020-01-01T00:00:00Z")
-    posting.work_off()
-    rounds.failed(late, code=None, note="late", retry=True)
+    delivery_loop.work_off()
+    delivery_claims.failed(late, code=None, note="late", retry=True)
     assert Delivery.objects.get().state == "delivered" and len(receiver.requests) == 1
 
 
 def test_a_cancel_is_told_too(api: Api, version: Version, provider: FakeProvider, receiver: Receiver) -> None:
     created = create(api, version, receiver, "completed")
     lifecycle.cancel(created["id"])
-    posting.work_off()
+    delivery_loop.work_off()
     assert [body["status"] for body in told(receiver)] == ["canceled"]
 
 
@@ -200,18 +200,18 @@ def test_a_name_that_resolves_to_an_inner_address_is_refused_when_it_is_connecte
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", "127.0.0.1"]
 
-    monkeypatch.setattr("predictions.delivery.outbound._resolve", resolve)
+    monkeypatch.setattr("predictions.inputs.user_urls._resolve", resolve)
     body = {"version": version.pk, "input": {"prompt": "a"}, "webhook": "https://hooks.example.org/x"}
     assert api.post("/predictions", body).status_code == 201
     fakes.work_off()
-    posting.work_off()
+    delivery_loop.work_off()
     row = Delivery.objects.get(event="completed")
     assert row.answer_code is None and "private or reserved" in row.answer_note
 
 
 @pytest.mark.parametrize("text", ["8.8.8.8", "2606:4700:4700::1111"])
 def test_public_addresses_may_be_reached(text: str) -> None:
-    assert addresses.may_reach(text)
+    assert user_urls.may_reach(text)
 
 
 def test_the_older_spelling_asks_for_the_end_alone(

@@ -14,9 +14,9 @@ from replicate.client import Client as Official
 
 from accounts.models import MICRO, User
 from predictions import lifecycle
-from predictions.delivery import webhooks
+from predictions.dispatch import queue_position
 from predictions.models import Prediction, Preview, Status, Version
-from predictions.running import dispatch
+from predictions.webhooks import outbox
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.replicate.conftest import Api
@@ -76,13 +76,13 @@ def test_the_place_is_counted_once_a_second_however_many_ask(
     api: Api, alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[str] = []
-    place = dispatch.place
+    place = queue_position.queue_position
 
     def counting(prediction: Prediction) -> Any:
         counted.append(prediction.public_id)
         return place(prediction)
 
-    monkeypatch.setattr(dispatch, "place", counting)
+    monkeypatch.setattr(queue_position, "queue_position", counting)
     prediction = factories.make_prediction(alice, version)
     for _number in range(3):
         assert darkroom(api, prediction)["queue"]["position"] == 1
@@ -123,7 +123,7 @@ def test_a_webhook_carries_the_money_and_no_place(alice: User, version: Version)
         alice, version, webhook="https://receiver.example/hook", webhook_events=["completed"]
     )
     lifecycle.cancel(prediction.public_id)
-    shown = json.loads(webhooks.render(Prediction.objects.get(pk=prediction.pk)))
+    shown = json.loads(outbox.render(Prediction.objects.get(pk=prediction.pk)))
     free = {**NOTHING_YET, "notice": "Nothing was charged."}
     assert shown["darkroom"] == {"ceiling": MICRO, "charged": 0, **free}
 

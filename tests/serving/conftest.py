@@ -16,10 +16,10 @@ import httpx
 import pytest
 from django.core.asgi import get_asgi_application
 
-from config import webserver
-from config.callers import Callers
-from config.serving import LeanHandler
-from predictions.running import holding, waiting
+from config.server import web_process
+from config.server.asgi_handler import LeanHandler
+from config.server.callers import Callers
+from predictions.waiting import held_response, waiters
 from tests.serving import urls
 
 TICK_S = 0.05
@@ -32,7 +32,7 @@ class Served:
         self.app = app
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.server = webserver.Server(webserver.configuration(app=app), connections)
+        self.server = web_process.Server(web_process.configuration(app=app), connections)
         # What is over is seen sooner than in service.
         self.server.tick_s = TICK_S
         self.thread = threading.Thread(
@@ -108,8 +108,8 @@ def serve() -> Iterator[Serve]:
         yield start
         for event in urls.happened.values():
             event.set()
-    holding.set_runner(None)
-    waiting.reset()
+    held_response.set_runner(None)
+    waiters.reset()
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.test import RequestFactory
 
-from config import bodies, callers, spool
-from config.bodies import Bodies, Unread
-from config.callers import Callers
-from config.spool import Body
-from config.threads import Threads
-from gallery.errors import error_page
+from config.middleware.error_pages import error_page
+from config.server import body_spool, callers, request_bodies
+from config.server.body_spool import Body
+from config.server.callers import Callers
+from config.server.request_bodies import Bodies, Unread
+from config.server.thread_pool import Threads
 from tests.serving.conftest import Served, call
 
 LIMIT = 1_000_000
@@ -110,7 +110,7 @@ def test_a_refused_body_leaves_no_line_in_the_log(
 def test_a_view_never_sees_a_body_that_was_cut_off() -> None:
     parts = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
 
-    with pytest.raises(bodies.ClientLeft):
+    with pytest.raises(request_bodies.ClientLeft):
         _read(parts)
 
 
@@ -127,7 +127,7 @@ def test_a_large_body_waits_on_the_disk(settings: Any) -> None:
 def test_a_body_waits_on_the_disk_once_all_together_have_enough_of_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(spool, "IN_MEMORY", 250_000)
+    monkeypatch.setattr(body_spool, "IN_MEMORY", 250_000)
     house = Bodies(Somebody())  # type: ignore[arg-type]
 
     first = _read(_parts(100_000, 100_000), house)
@@ -217,7 +217,7 @@ def test_one_sender_has_a_quarter_of_the_room_at_most(settings: Any) -> None:
 def test_room_is_taken_by_what_has_come_and_given_back_however_it_ends(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(spool, "STEP", 50_000)
+    monkeypatch.setattr(body_spool, "STEP", 50_000)
     settings.BODY_SPOOL = 1_200_000
     house = Bodies(Somebody())  # type: ignore[arg-type]
     taken: list[int] = []
@@ -228,7 +228,7 @@ def test_room_is_taken_by_what_has_come_and_given_back_however_it_ends(
         taken.append(house.spool.taken)
 
     monkeypatch.setattr(Body, "write", noted)
-    with pytest.raises(bodies.ClientLeft):
+    with pytest.raises(request_bodies.ClientLeft):
         _read([*_parts(100_000, 100_000, more=True), {"type": "http.disconnect"}], house, announced=250_000)
 
     assert taken == [150_000, 250_000]
@@ -279,7 +279,7 @@ def test_a_length_that_finds_no_room_now_is_refused_at_its_first_byte(settings: 
 
 
 def test_all_who_are_unknown_have_so_much_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "UNKNOWN", 480_000)
+    monkeypatch.setattr(body_spool, "UNKNOWN", 480_000)
     house = Bodies(Somebody(None))  # type: ignore[arg-type]
     for number in range(8):
         assert isinstance(_read(_parts(30_000, 30_000), house, client=f"192.0.2.{number}"), Body)
@@ -295,7 +295,7 @@ def test_all_who_are_unknown_have_so_much_room_together(monkeypatch: pytest.Monk
 def test_a_household_has_an_eighth_of_the_room_of_the_unknown(
     monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
-    monkeypatch.setattr(spool, "UNKNOWN", 480_000)
+    monkeypatch.setattr(body_spool, "UNKNOWN", 480_000)
     house = Bodies(Somebody(None))  # type: ignore[arg-type]
     for one in ("192.0.2.1", "2001:db8::1"):
         _read(_parts(30_000, 30_000), house, client=one)
@@ -311,7 +311,7 @@ def test_a_household_has_an_eighth_of_the_room_of_the_unknown(
 def test_a_path_that_nobody_signs_takes_no_more_than_any(settings: Any) -> None:
     settings.ROOT_URLCONF = "config.urls"
     for path in ("/hooks/x", "/payments/x"):
-        assert bodies.limit_for(path) == LIMIT
+        assert request_bodies.limit_for(path) == LIMIT
         assert _refusal(_read(_parts(50_000, 50_000), Bodies(Somebody(None)), path=path)).status == 413  # type: ignore[arg-type]
 
 
@@ -362,34 +362,34 @@ def test_nobody_is_known_while_the_database_does_not_answer(
 
 
 def test_a_client_that_falls_silent_in_its_body_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SILENCE_S", 0.01)
+    monkeypatch.setattr(request_bodies, "SILENCE_S", 0.01)
 
     assert _refusal(_read(_parts(1, more=True))).status == 408
 
 
 def test_a_client_that_dribbles_its_body_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "GRACE_S", 0.05)
-    monkeypatch.setattr(bodies, "RATE", 10_000)
+    monkeypatch.setattr(request_bodies, "GRACE_S", 0.05)
+    monkeypatch.setattr(request_bodies, "RATE", 10_000)
 
     assert _refusal(_read(_parts(*[1] * 1000), pause=0.01)).status == 408
 
 
 def test_a_client_that_is_fast_enough_has_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "GRACE_S", 0.2)
-    monkeypatch.setattr(bodies, "RATE", 100_000)
+    monkeypatch.setattr(request_bodies, "GRACE_S", 0.2)
+    monkeypatch.setattr(request_bodies, "RATE", 100_000)
 
     assert len(_read(_parts(*[20_000] * 20), pause=0.02).read()) == 400_000
 
 
 def test_what_came_fast_lends_no_time_to_what_comes_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "GRACE_S", 0.1)
-    monkeypatch.setattr(bodies, "RATE", 1_000)
+    monkeypatch.setattr(request_bodies, "GRACE_S", 0.1)
+    monkeypatch.setattr(request_bodies, "RATE", 1_000)
 
     assert _refusal(_read(_parts(800_000, *[1] * 200), pause=0.01)).status == 408
 
 
 def test_no_body_takes_longer_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "MOST_S", 0.2)
+    monkeypatch.setattr(request_bodies, "MOST_S", 0.2)
 
     assert _refusal(_read(_parts(*[1_000] * 500), pause=0.01)).status == 408
 
@@ -397,7 +397,7 @@ def test_no_body_takes_longer_than_the_most(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_stalled_body_is_answered_with_408_and_the_connection_ends(
     lean: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bodies, "SILENCE_S", 0.1)
+    monkeypatch.setattr(request_bodies, "SILENCE_S", 0.1)
     head = "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Length: 1000\r\n\r\nhalf"
     for path, kind in (("/v1/refuses-strangers", "application/problem+json"), ("/echo", "text/html")):
         connection = lean.connect(head.format(path))
@@ -415,7 +415,7 @@ def test_a_client_that_leaves_in_its_body_is_no_error(lean: Served, caplog: pyte
 
 
 def test_an_impossible_query_is_a_bad_request() -> None:
-    from config.serving import LeanHandler
+    from config.server.asgi_handler import LeanHandler
 
     assert call(LeanHandler(1), "/hello", query_string=b"\xff")[0]["status"] == 400
 
@@ -454,7 +454,7 @@ def _read(
     return asyncio.run(house.read(scope, receive))
 
 
-def _refusal(body: Any) -> bodies.Refused:
+def _refusal(body: Any) -> request_bodies.Refused:
     assert isinstance(body, Unread)
     with pytest.raises(RequestDataTooBig):
         body.read()

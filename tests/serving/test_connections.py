@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from config import connections
-from config.serving import LeanHandler
+from config.server import http_protocol
+from config.server.asgi_handler import LeanHandler
 from tests.serving.conftest import TICK_S, Serve, Served
 from tests.serving.urls import LARGE, event
 
@@ -43,7 +43,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 def test_half_a_head_is_answered_with_408(lean: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.1)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.1)
 
     received = all_of(lean.connect("GET /hello HTTP/1.1\r\nHost: x\r\nX-Mo"))
 
@@ -51,7 +51,7 @@ def test_half_a_head_is_answered_with_408(lean: Served, monkeypatch: pytest.Monk
 
 
 def test_a_head_that_is_dribbled_is_answered_with_408(lean: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.3)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.3)
     connection = lean.connect("GET /hello HTTP/1.1\r\n")
     connection.settimeout(0.05)
     received = b""
@@ -81,7 +81,7 @@ def test_the_first_head_has_no_more_time_than_its_connection(lean: Served) -> No
 def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(
     lean: Served, monkeypatch: pytest.MonkeyPatch, sent: str
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.1)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.1)
 
     assert all_of(lean.connect(sent)) == ""
 
@@ -89,7 +89,7 @@ def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(
 def test_a_connection_is_closed_that_is_idle_after_an_answer(
     lean: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "IDLE_S", 0.1)
+    monkeypatch.setattr(http_protocol, "IDLE_S", 0.1)
 
     assert all_of(lean.connect(HELLO)).endswith("\r\n\r\nhello")
 
@@ -97,7 +97,7 @@ def test_a_connection_is_closed_that_is_idle_after_an_answer(
 def test_line_ends_between_requests_keep_no_connection_open(
     lean: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "IDLE_S", 0.3)
+    monkeypatch.setattr(http_protocol, "IDLE_S", 0.3)
     connection = lean.connect(HELLO)
     answer(connection)
     with pytest.raises(OSError):
@@ -109,7 +109,7 @@ def test_line_ends_between_requests_keep_no_connection_open(
 def test_the_second_request_of_a_connection_has_its_own_time(
     lean: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.1)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.1)
     connection = lean.connect(HELLO)
     answer(connection)
     connection.sendall(b"GET /hel")
@@ -118,8 +118,8 @@ def test_the_second_request_of_a_connection_has_its_own_time(
 
 
 def test_an_answer_may_take_as_long_as_it_takes(lean: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.1)
-    monkeypatch.setattr(connections, "IDLE_S", 0.1)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.1)
+    monkeypatch.setattr(http_protocol, "IDLE_S", 0.1)
     connection = lean.connect("GET /parts HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     answer(connection)
     time.sleep(10 * TICK_S)
@@ -129,7 +129,7 @@ def test_an_answer_may_take_as_long_as_it_takes(lean: Served, monkeypatch: pytes
 
 
 def test_a_reader_that_takes_nothing_is_given_up(lean: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SEND_S", 0.2)
+    monkeypatch.setattr(http_protocol, "SEND_S", 0.2)
     connection = lean.connect("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
 
     assert event("endless began").wait(60)
@@ -140,7 +140,7 @@ def test_a_reader_that_takes_nothing_is_given_up(lean: Served, monkeypatch: pyte
 def test_a_slow_reader_gets_the_whole_answer_of_a_connection_that_ends(
     lean: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "LINGER_SILENCE_S", 0.1)
+    monkeypatch.setattr(http_protocol, "LINGER_SILENCE_S", 0.1)
     connection = lean.connect(f"GET /large HTTP/1.1\r\n{UPGRADE}\r\n")
     time.sleep(12 * TICK_S)
 
@@ -273,7 +273,7 @@ def test_the_addresses_of_an_ipv6_household_are_one_peer() -> None:
             self.dropped = True
             house.remove(self)  # type: ignore[arg-type]
 
-    house = connections.Connections(8, 1)
+    house = http_protocol.Connections(8, 1)
     first, neighbour, second = One("2001:db8::1"), One("2001:db8:0:1::1"), One("2001:db8::2")
     for one in (first, neighbour, second):
         assert house.add(one)  # type: ignore[arg-type]

@@ -14,10 +14,10 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts import tokens
 from accounts.models import ApiToken, User
-from config.serving import LeanHandler
-from predictions.dialects.common import rates
+from accounts.tokens import api_tokens
+from config.server.asgi_handler import LeanHandler
+from predictions.api_dialects.common import rate_limits
 from tests.serving.conftest import call
 from tests.share import one_in, one_of
 
@@ -90,7 +90,7 @@ class Caller:
 
     def __init__(self, user: User) -> None:
         self.user = user
-        plain = tokens.issue(user, "asks", scopes=ApiToken.Scope.values)[1]
+        plain = api_tokens.issue(user, "asks", scopes=ApiToken.Scope.values)[1]
         self.token = f"Bearer {plain}".encode()
         self.session = ""
 
@@ -148,7 +148,7 @@ def test_no_address_fails(caller: Caller) -> None:
     for number, path in enumerate(every):
         if path in left_out:
             continue
-        rates.forget()
+        rate_limits.forget()
         for content_type, body in one_of(itertools.islice(cases, EACH), of=path):
             method = METHODS[number % len(METHODS)]
             wrong = fault(app, caller, method, path, content_type, body)

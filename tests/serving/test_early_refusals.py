@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from config import bodies, connections
-from config.serving import LeanHandler
+from config.server import http_protocol, request_bodies
+from config.server.asgi_handler import LeanHandler
 from tests import factories
 from tests.serving.conftest import Serve, Served
 from tests.serving.urls import event
@@ -79,7 +79,7 @@ def changed(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
 
     def change(wanted: dict[str, Any]) -> None:
         for name, value in wanted.items():
-            place = next((one for one in (bodies, connections) if hasattr(one, name)), None)
+            place = next((one for one in (request_bodies, http_protocol) if hasattr(one, name)), None)
             if place is not None:
                 monkeypatch.setattr(place, name, value)
             else:
@@ -154,7 +154,7 @@ def test_somebody_known_is_told_to_go_on(house: Served, alice: User) -> None:
 
 
 def test_a_rest_without_end_is_not_read_for_ever(house: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LINGER_BYTES", 1_000_000)
+    monkeypatch.setattr(http_protocol, "LINGER_BYTES", 1_000_000)
     connection = house.connect(f"POST /v1/files HTTP/1.1\r\nHost: localhost\r\n{ANNOUNCED}\r\n")
 
     with pytest.raises(OSError):
@@ -166,8 +166,8 @@ def test_a_rest_without_end_is_not_read_for_ever(house: Served, monkeypatch: pyt
 def test_a_client_that_does_not_close_is_closed(
     house: Served, monkeypatch: pytest.MonkeyPatch, sends: bool
 ) -> None:
-    monkeypatch.setattr(connections, "LINGER_S", 0.5)
-    monkeypatch.setattr(connections, "LINGER_SILENCE_S", 0.2)
+    monkeypatch.setattr(http_protocol, "LINGER_S", 0.5)
+    monkeypatch.setattr(http_protocol, "LINGER_SILENCE_S", 0.2)
     connection = house.connect(f"POST /v1/files HTTP/1.1\r\nHost: localhost\r\n{ANNOUNCED}\r\n")
     for _ in _for(30):
         if not house.server.server_state.count:

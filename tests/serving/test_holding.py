@@ -11,12 +11,12 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from accounts import tokens
 from accounts.models import User
+from accounts.tokens import api_tokens
 from predictions import lifecycle
 from predictions.models import Prediction
-from predictions.running import waiting
-from predictions.running.holding import held_until_ended
+from predictions.waiting import waiters as waiting
+from predictions.waiting.held_response import held_until_ended
 from tests import factories
 from tests.serving import urls
 from tests.serving.conftest import Served
@@ -118,12 +118,12 @@ def test_who_is_barred_meanwhile_hears_no_more_than_they_knew(
     lean: Served, alice: User, prediction: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "GUARD_S", 0.0)
-    token, _plain = tokens.issue(alice, "laptop")
+    token, _plain = api_tokens.issue(alice, "laptop")
     thread, answers = _in_background(lean, f"/wait?token={token.pk}")
     _until_waiting(1)
     Prediction.objects.update(status="processing")
 
-    assert tokens.revoke(token)
+    assert api_tokens.revoke(token)
     thread.join(60)
 
     assert answers[0].text == f"{prediction.model.ref} starting"

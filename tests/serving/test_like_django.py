@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.core.asgi import get_asgi_application
 
-from config.serving import LeanHandler
+from config.server.asgi_handler import LeanHandler
 from tests.serving.conftest import Served, call
 
 MULTIPART = {"files": {"photo": ("a.txt", b"bytes of a file")}, "data": {"name": "Ada"}}

@@ -11,7 +11,7 @@ from django.db.models import Count, Max, QuerySet
 from django.forms.models import model_to_dict
 
 from accounts.models import ApiToken, User
-from accounts.prepared import Prepared, PreparedValues
+from core.db.prepared import Prepared, PreparedValues
 from predictions.models import Prediction
 from tests import factories
 

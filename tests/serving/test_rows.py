@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from django.db.models.signals import post_init
 
 from accounts.models import Account, ApiToken, User
-from accounts.prepared import Rows, maker
+from core.db.prepared import Rows, maker
 from predictions.models import HostedModel, Prediction, Version
 from tests import factories
 

@@ -11,8 +11,8 @@ import pytest
 from django.core import signals
 from django.db import connections
 
-from config.serving import LeanHandler
-from config.threads import Threads
+from config.server.asgi_handler import LeanHandler
+from config.server.thread_pool import Threads
 from tests.serving.conftest import Served
 from tests.serving.urls import event
 

@@ -15,8 +15,8 @@ import pytest
 from accounts.models import User
 from predictions import lifecycle
 from predictions.models import Prediction
-from predictions.running import waiting
-from predictions.running.waiting import Reader
+from predictions.waiting import waiters
+from predictions.waiting.waiters import Reader
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,10 +53,10 @@ def reader() -> Iterator[Counting]:
 
 @pytest.fixture(autouse=True)
 def _own_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(waiting, "TICK", 0.02)
-    waiting.reset()
+    monkeypatch.setattr(waiters, "TICK", 0.02)
+    waiters.reset()
     yield
-    waiting.reset()
+    waiters.reset()
 
 
 def test_it_wakes_the_one_whose_prediction_ended(reader: Counting, alice: User) -> None:
@@ -79,27 +79,27 @@ def test_it_wakes_the_one_whose_prediction_ended(reader: Counting, alice: User) 
 def test_it_finds_one_that_had_ended_before(alice: User) -> None:
     prediction = factories.make_prediction(alice, status="succeeded")
 
-    assert asyncio.run(waiting.until_ended(prediction.public_id, 30)) is True
+    assert asyncio.run(waiters.until_ended(prediction.public_id, 30)) is True
 
 
 def test_it_says_so_when_the_time_has_passed(alice: User) -> None:
     prediction = factories.make_prediction(alice)
 
-    assert asyncio.run(waiting.until_ended(prediction.public_id, 0.05)) is False
+    assert asyncio.run(waiters.until_ended(prediction.public_id, 0.05)) is False
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_it_does_not_wait_for_no_time(alice: User, seconds: float) -> None:
     prediction = factories.make_prediction(alice, status="succeeded")
 
-    assert asyncio.run(waiting.until_ended(prediction.public_id, seconds)) is False
+    assert asyncio.run(waiters.until_ended(prediction.public_id, seconds)) is False
 
 
 def test_a_change_is_told_by_its_revision(alice: User) -> None:
     prediction = factories.make_prediction(alice)
     Prediction.objects.filter(pk=prediction.pk).update(revision=7)
 
-    changed = asyncio.run(waiting.changed(prediction.public_id, 3, 30))
+    changed = asyncio.run(waiters.changed(prediction.public_id, 3, 30))
 
     assert changed is not None
     assert (changed.pk, changed.revision) == (prediction.pk, 7)
@@ -108,7 +108,7 @@ def test_a_change_is_told_by_its_revision(alice: User) -> None:
 def test_no_change_is_told_by_nothing(alice: User) -> None:
     prediction = factories.make_prediction(alice)
 
-    assert asyncio.run(waiting.changed(prediction.public_id, prediction.revision, 0.05)) is None
+    assert asyncio.run(waiters.changed(prediction.public_id, prediction.revision, 0.05)) is None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import get_script_prefix, path, reverse
 from django.views.decorators.csrf import csrf_exempt
 
-from predictions.running.holding import HeldResponse, in_thread
+from predictions.waiting.held_response import HeldResponse, in_thread
 
 happened: dict[str, threading.Event] = {}
 notes: list[Any] = []

@@ -18,7 +18,10 @@ from PIL import Image, ImageDraw
 
 from tests.rules import ROOT
 
-FOLDERS = (ROOT / "predictions" / "data" / "models", ROOT / "predictions" / "data" / "fixtures")
+FOLDERS = (
+    ROOT / "predictions" / "catalogue" / "data" / "models",
+    ROOT / "predictions" / "catalogue" / "data" / "fixtures",
+)
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF"}
 TYPES = {
     "png": "image/png",

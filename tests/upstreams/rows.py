@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from core import crypto
 from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
-from predictions.upstreams import vault
+from predictions.upstreams import key_rotation
 
 _count = itertools.count(1)
 
@@ -25,7 +26,7 @@ def make_key(upstream: Upstream, secret: str = "planted-key-0123456789", **field
     """One more key of an upstream."""
     fields.setdefault("label", f"key{upstream.keys.count() + 1}")
     key = UpstreamKey.objects.create(
-        upstream=upstream, secret=vault.encrypt(secret), hint=vault.hint(secret), **fields
+        upstream=upstream, secret=crypto.encrypt(secret), hint=key_rotation.hint(secret), **fields
     )
     return key
 

@@ -15,10 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import MICRO, User
-from predictions.admin_upstream_forms import KeyForm
+from core import crypto
+from predictions.admin.upstream_forms import KeyForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
 from predictions.providers.base import AnswerLost, ProviderError
-from predictions.upstreams import circuits, configured, spending, vault
+from predictions.upstreams import circuits, configuration, key_rotation, run_records
 from tests import factories
 from tests.share import one_in
 from tests.upstreams import rows
@@ -66,13 +67,13 @@ def add(desk: Client, **fields: Any) -> Upstream:
 
 
 def test_an_upstream_is_added_with_its_key_encrypted_and_works_at_once(desk: Client) -> None:
-    configured.all_providers()
+    configuration.all_providers()
     upstream = add(desk, day_cap="12.5")
     key = upstream.keys.get()
     assert (upstream.url, upstream.day_cap) == ("https://far.example/v1", 12_500_000)
     assert (key.label, key.hint) == ("main", "4711")
-    assert SECRET not in key.secret and vault.decrypt(key.secret) == SECRET
-    assert [one.name for one in configured.all_providers()] == [key.provider_name]
+    assert SECRET not in key.secret and crypto.decrypt(key.secret) == SECRET
+    assert [one.name for one in configuration.all_providers()] == [key.provider_name]
 
 
 def test_no_page_ever_shows_a_key(desk: Client) -> None:
@@ -101,10 +102,10 @@ def test_a_key_stays_while_its_field_is_empty_and_changes_when_it_is_not(desk: C
     circuits.failed(key.provider_name, ProviderError("No.", permanent=False, kind="key"))
     desk.post(change(upstream), sent(**of_key(key), **{"keys-0-new_secret": "", "priority": "7"}))
     key.refresh_from_db()
-    assert vault.decrypt(key.secret) == SECRET and key.state == "open"
+    assert crypto.decrypt(key.secret) == SECRET and key.state == "open"
     desk.post(change(upstream), sent(**of_key(key), **{"keys-0-new_secret": "planted-new-secret-0815"}))
     key.refresh_from_db()
-    assert (vault.decrypt(key.secret), key.hint, key.state) == ("planted-new-secret-0815", "0815", "closed")
+    assert (crypto.decrypt(key.secret), key.hint, key.state) == ("planted-new-secret-0815", "0815", "closed")
     assert Upstream.objects.get().name == "far"
 
 
@@ -121,7 +122,7 @@ def test_a_key_is_not_taken_along_to_another_service(desk: Client) -> None:
         answer = desk.post(change(upstream), sent(**of_key(key), url=url) | {"keys-0-new_secret": secret})
         assert answer.status_code == 302, answer.content.decode()[:3000]
     key.refresh_from_db()
-    assert vault.decrypt(key.secret) == "another-key-0815"
+    assert crypto.decrypt(key.secret) == "another-key-0815"
 
 
 @pytest.mark.parametrize("where", ["upstream", "key"])
@@ -208,8 +209,8 @@ def test_lost_starts_are_listed_until_somebody_has_looked(desk: Client) -> None:
     upstream = rows.make_upstream("far")
     prediction = factories.make_prediction(factories.make_user())
     rows.make_route(upstream, prediction.model, cost=MICRO)
-    run = spending.reserve(prediction, upstream.keys.get().provider_name)
-    spending.lost(run, AnswerLost("No answer."))
+    run = run_records.reserve(prediction, upstream.keys.get().provider_name)
+    run_records.lost(run, AnswerLost("No answer."))
     assert f"{prediction.public_id}-{run.run}" in desk.get(HEALTH).content.decode()
     page = desk.post(HEALTH, {"act": "never", "pk": run.pk}, follow=True).content.decode()
     assert "1 lost start is settled." in page and f"{prediction.public_id}-{run.run}" not in page
@@ -218,8 +219,8 @@ def test_lost_starts_are_listed_until_somebody_has_looked(desk: Client) -> None:
 
 def test_a_predictions_page_shows_what_upstreams_said_of_it(desk: Client) -> None:
     prediction = factories.make_prediction(factories.make_user())
-    run = spending.reserve(prediction, rows.make_upstream("far").keys.get().provider_name)
-    spending.refused(
+    run = run_records.reserve(prediction, rows.make_upstream("far").keys.get().provider_name)
+    run_records.refused(
         run, ProviderError("Out of quota.", permanent=False, refused=True, kind="quota", answer="余额不足")
     )
     page = desk.get(reverse("admin:predictions_prediction_change", args=[prediction.pk])).content.decode()
@@ -232,11 +233,11 @@ def test_the_page_shows_speed_errors_money_and_the_queue(desk: Client) -> None:
     for answered in (100, 200, 300):
         prediction = factories.make_prediction(factories.make_user(), status="succeeded", ceiling=3 * MICRO)
         rows.make_route(upstream, prediction.model, cost=MICRO)
-        run = spending.reserve(prediction, name)
-        spending.accepted(run, "their-id", answered)
-        spending.ended(run, "succeeded", delivered=1)
-    spending.refused(
-        spending.reserve(factories.make_prediction(factories.make_user()), name),
+        run = run_records.reserve(prediction, name)
+        run_records.accepted(run, "their-id", answered)
+        run_records.ended(run, "succeeded", delivered=1)
+    run_records.refused(
+        run_records.reserve(factories.make_prediction(factories.make_user()), name),
         ProviderError("No.", permanent=False, refused=True),
     )
     page = desk.get(HEALTH).content.decode()
@@ -257,7 +258,7 @@ def test_the_page_shows_which_models_rest_there_and_why(desk: Client) -> None:
 
 
 def test_the_page_shows_where_a_change_of_the_encryption_stands(desk: Client, settings: Any) -> None:
-    old, new = vault.new_key(), vault.new_key()
+    old, new = key_rotation.new_key(), key_rotation.new_key()
     settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [old]
     rows.make_upstream("far", secret=SECRET)
 
@@ -270,7 +271,7 @@ def test_the_page_shows_where_a_change_of_the_encryption_stands(desk: Client, se
     settings.VAULT_KEYS = [new, old]
     assert shown() == [2, 0, 1, 0]
     assert "manage.py keys rotate" in desk.get(HEALTH).content.decode()
-    vault.rotate_all()
+    key_rotation.rotate_all()
     assert shown() == [2, 1, 0, 0]
     settings.VAULT_KEYS = [old]
     assert shown() == [1, 0, 0, 1]
@@ -320,7 +321,7 @@ def test_it_asks_no_more_of_the_database_for_many_keys_than_for_one(desk: Client
         desk.get(HEALTH)
     for _ in range(5):
         rows.make_key(upstream)
-    configured.all_providers()
+    configuration.all_providers()
     with CaptureQueriesContext(connection) as many:
         desk.get(HEALTH)
     assert len(many) <= len(few) + 1

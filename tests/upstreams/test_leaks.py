@@ -21,7 +21,7 @@ from accounts.models import User
 from config.checks import keys_are_private
 from predictions.models import Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
-from predictions.upstreams import alerts, circuits, configured, probing, spending, vault
+from predictions.upstreams import alerts, circuits, configuration, health_check, key_rotation, run_records
 from tests import factories
 from tests.upstream import Upstream as Loopback
 from tests.upstreams import rows
@@ -63,7 +63,9 @@ def test_a_planted_key_is_in_nothing_that_anybody_sees(
     call_command("upstream", "--list", stdout=said)
     call_command("keys", "rotate", stdout=said)
     call_command("keys", "check", stdout=said)
-    said.write(repr([key, configured.config(key.provider_name), configured.provider(key.provider_name)]))
+    said.write(
+        repr([key, configuration.config(key.provider_name), configuration.provider(key.provider_name)])
+    )
     for path in ("/admin/upstreams/", "/admin/", *_pages(key)):
         answer = client.get(path)
         assert answer.status_code == 200, path
@@ -84,19 +86,21 @@ def _rest_and_try(key: UpstreamKey, there: Loopback) -> None:
     for fault in ("account-500-secret", "account-401-zh"):
         there.fault(fault, times=1)
         UpstreamKey.objects.filter(pk=key.pk).update(state="open", open_until=timezone.now())
-        prober = probing.Prober()
+        prober = health_check.Prober()
         prober.step()
         prober.wait()
     UpstreamKey.objects.filter(pk=key.pk).update(state="closed")
     there.fault("account-401", times=1)
-    error = probing.ask(key.provider_name)
+    error = health_check.ask(key.provider_name)
     assert error is not None
     circuits.failed(key.provider_name, error)
 
 
 def _spend(key: UpstreamKey) -> None:
-    run = spending.reserve(factories.make_prediction(factories.make_user()), key.provider_name)
-    spending.refused(run, ProviderError(f"They said {PLANTED}", permanent=False, answer=f"Bearer {PLANTED}"))
+    run = run_records.reserve(factories.make_prediction(factories.make_user()), key.provider_name)
+    run_records.refused(
+        run, ProviderError(f"They said {PLANTED}", permanent=False, answer=f"Bearer {PLANTED}")
+    )
 
 
 def _pages(key: UpstreamKey) -> list[str]:
@@ -122,17 +126,17 @@ def test_the_database_holds_no_plain_key() -> None:
 
 @pytest.mark.django_db
 def test_a_check_names_the_secrets_that_fit_no_key(settings: Any) -> None:
-    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [vault.new_key()]
+    settings.VAULT_KEYS_FILE, settings.VAULT_KEYS = None, [key_rotation.new_key()]
     rows.make_upstream("far", secret=PLANTED)
     assert [one.id for one in run_checks(tags=[Tags.database], databases=["default"])] == []
-    settings.VAULT_KEYS = [vault.new_key()]
+    settings.VAULT_KEYS = [key_rotation.new_key()]
     [found] = run_checks(tags=[Tags.database], databases=["default"])
     assert found.id == "darkroom.W002" and "key1 of far" in found.msg and PLANTED not in found.msg
 
 
 def test_a_check_notices_keys_that_everybody_reads(settings: Any, tmp_path: Path) -> None:
     settings.VAULT_KEYS_FILE = tmp_path / "keys"
-    settings.VAULT_KEYS_FILE.write_text(vault.new_key())
+    settings.VAULT_KEYS_FILE.write_text(key_rotation.new_key())
     settings.VAULT_KEYS_FILE.chmod(0o644)
     assert [one.id for one in keys_are_private(None)] == ["darkroom.W003"]
     settings.VAULT_KEYS_FILE.chmod(0o600)

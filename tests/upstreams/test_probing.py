@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from predictions.models import UpstreamKey
 from predictions.providers.base import ProviderError
-from predictions.upstreams import circuits, probing
+from predictions.upstreams import circuits, health_check
 from tests.upstream import Upstream as Loopback
 from tests.upstreams import rows
 
@@ -40,7 +40,7 @@ def rest_is_over(key: UpstreamKey) -> None:
 
 
 def sweep() -> None:
-    prober = probing.Prober()
+    prober = health_check.Prober()
     prober.step()
     prober.wait()
 
@@ -96,7 +96,7 @@ def test_a_redirect_tells_the_operator_who_asks_where_the_address_leads(
     key: UpstreamKey, there: Loopback
 ) -> None:
     there.fault("account-redirect")
-    found = probing.ask(key.provider_name)
+    found = health_check.ask(key.provider_name)
     assert found is not None and found.kind == "address"
     assert "leads elsewhere, to http" in str(found)
     assert again(key).state == "closed"
@@ -121,6 +121,6 @@ def test_paused_ones_are_left_alone(key: UpstreamKey, there: Loopback) -> None:
 
 
 def test_a_house_without_upstreams_asks_the_database_nothing(django_assert_num_queries: Any) -> None:
-    probing.Prober().step()
+    health_check.Prober().step()
     with django_assert_num_queries(0):
-        probing.Prober().step()
+        health_check.Prober().step()

@@ -9,9 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import MICRO
+from core import crypto
 from predictions.models import Upstream, UpstreamKey
 from predictions.providers.base import ProviderError
-from predictions.upstreams import circuits, configured, vault
+from predictions.upstreams import circuits, configuration
 from tests import factories
 from tests.upstream import Upstream as Loopback
 
@@ -54,8 +55,8 @@ def test_it_adds_an_upstream_for_every_model_with_its_key_encrypted() -> None:
     key = found.keys.get()
     assert (found.url, found.serves_all, found.enabled, found.idempotent) == (URL, True, True, False)
     assert (key.label, key.hint, key.enabled) == ("FAR_KEY", "4711", True)
-    assert SECRET not in key.secret and vault.decrypt(key.secret) == SECRET
-    assert [one.name for one in configured.all_providers()] == [key.provider_name]
+    assert SECRET not in key.secret and crypto.decrypt(key.secret) == SECRET
+    assert [one.name for one in configuration.all_providers()] == [key.provider_name]
 
 
 def test_run_again_it_changes_and_adds_nothing_twice() -> None:
@@ -75,7 +76,7 @@ def test_models_named_are_the_only_ones_until_none_is_named() -> None:
     assert (routes[two.pk].cost, routes[two.pk].cost_unit) == (MICRO // 4, "output")
     assert (routes[two.pk].their_name, routes[two.pk].their_version) == ("them/zwei", "abc")
     assert add().serves_all
-    [provider] = configured.all_providers()
+    [provider] = configuration.all_providers()
     assert provider.serves("acme/one") and provider.serves("acme/two") and provider.serves("acme/three")
 
 

@@ -13,11 +13,12 @@ import pytest
 from django.conf import settings as house
 from django.core.management import CommandError, call_command
 
-from accounts.scrubbing import scrub
 from config import env
-from config.logs import ScrubbingFormatter
+from config.log_config import ScrubbingFormatter
+from core import crypto
+from core.redaction import scrub
 from predictions.models import UpstreamKey
-from predictions.upstreams import configured, vault
+from predictions.upstreams import configuration, key_rotation
 from tests.upstreams import rows
 
 pytestmark = pytest.mark.django_db
@@ -25,52 +26,52 @@ SECRET = "planted-vault-secret-0123456789"
 
 
 def test_what_is_stored_is_not_the_secret_and_gives_it_back() -> None:
-    stored = vault.encrypt(SECRET)
-    assert SECRET not in stored and stored != vault.encrypt(SECRET)
-    assert vault.decrypt(stored) == SECRET
+    stored = crypto.encrypt(SECRET)
+    assert SECRET not in stored and stored != crypto.encrypt(SECRET)
+    assert crypto.decrypt(stored) == SECRET
 
 
 def test_of_a_secret_people_see_the_end_alone() -> None:
-    assert vault.hint("r8_abcdefghijklmnop") == "mnop"
-    assert vault.hint("short") == ""
+    assert key_rotation.hint("r8_abcdefghijklmnop") == "mnop"
+    assert key_rotation.hint("short") == ""
 
 
 def test_a_new_key_reads_what_an_older_one_wrote_until_that_is_gone(settings: Any) -> None:
     settings.VAULT_KEYS_FILE = None
-    old, new = vault.new_key(), vault.new_key()
+    old, new = key_rotation.new_key(), key_rotation.new_key()
     settings.VAULT_KEYS = [old]
     key = rows.make_upstream(secret=SECRET).keys.get()
     settings.VAULT_KEYS = [new, old]
-    assert vault.decrypt(key.secret) == SECRET
-    assert vault.rotate_all() == 1
+    assert crypto.decrypt(key.secret) == SECRET
+    assert key_rotation.rotate_all() == 1
     settings.VAULT_KEYS = [new]
-    assert vault.decrypt(UpstreamKey.objects.get(pk=key.pk).secret) == SECRET
-    with pytest.raises(vault.NoKeyFits, match="DARKROOM_KEYS"):
-        vault.decrypt(key.secret)
+    assert crypto.decrypt(UpstreamKey.objects.get(pk=key.pk).secret) == SECRET
+    with pytest.raises(crypto.NoKeyFits, match="DARKROOM_KEYS"):
+        crypto.decrypt(key.secret)
 
 
 def test_a_rotation_that_cannot_read_everything_changes_nothing(settings: Any) -> None:
     settings.VAULT_KEYS_FILE = None
-    settings.VAULT_KEYS = [vault.new_key()]
+    settings.VAULT_KEYS = [key_rotation.new_key()]
     lost = rows.make_upstream("lost").keys.get()
-    settings.VAULT_KEYS = [vault.new_key()]
+    settings.VAULT_KEYS = [key_rotation.new_key()]
     rows.make_upstream("readable")
     before = list(UpstreamKey.objects.order_by("pk").values())
-    with pytest.raises(vault.NoKeyFits):
-        vault.rotate_all()
+    with pytest.raises(crypto.NoKeyFits):
+        key_rotation.rotate_all()
     assert list(UpstreamKey.objects.order_by("pk").values()) == before
-    assert vault.unreadable() == [f"the key {lost.label} of lost"]
+    assert key_rotation.unreadable() == [f"the key {lost.label} of lost"]
     with pytest.raises(CommandError, match="key1 of lost"):
         call_command("keys", "check")
 
 
 def test_a_key_that_cannot_be_read_takes_its_provider_away_and_no_other(settings: Any) -> None:
     settings.VAULT_KEYS_FILE = None
-    settings.VAULT_KEYS = [vault.new_key()]
+    settings.VAULT_KEYS = [key_rotation.new_key()]
     rows.make_upstream("lost")
-    settings.VAULT_KEYS = [vault.new_key()]
+    settings.VAULT_KEYS = [key_rotation.new_key()]
     readable = rows.make_upstream("readable").keys.get()
-    assert [one.name for one in configured.all_providers()] == [readable.provider_name]
+    assert [one.name for one in configuration.all_providers()] == [readable.provider_name]
 
 
 def test_the_file_of_keys_is_made_for_its_owner_alone_and_read_anew(settings: Any, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_file_of_keys_is_made_for_its_owner_alone_and_read_anew(settings: An
     lines = path.read_text().split()
     assert len(lines) == 2 and lines[1] == keys[0]
     # A process that started before the change reads what was written after it.
-    assert vault.decrypt(UpstreamKey.objects.get(pk=key.pk).secret) == SECRET
+    assert crypto.decrypt(UpstreamKey.objects.get(pk=key.pk).secret) == SECRET
 
 
 def test_keys_of_the_environment_are_not_added_to_by_us(settings: Any) -> None:
@@ -102,7 +103,7 @@ def test_a_wrong_key_stops_the_start_without_being_shown(text: str) -> None:
 
 
 def test_several_keys_are_parted_by_commas_blanks_and_lines() -> None:
-    some = [vault.new_key() for _ in range(4)]
+    some = [key_rotation.new_key() for _ in range(4)]
     text = f"{some[0]},{some[1].rstrip('=')} {some[2]}\n{some[3]}\n"
     assert env.fernet_keys("DARKROOM_KEYS", text) == some
 
@@ -114,13 +115,13 @@ def test_a_fresh_key_is_printed_and_fits() -> None:
 
 
 def test_the_installations_own_keys_are_not_in_its_log() -> None:
-    vault.encrypt("anything at all")
+    crypto.encrypt("anything at all")
     assert scrub(f"the key is {house.VAULT_KEYS[0]}") == "the key is [secret]"
 
 
 def test_a_secret_that_was_read_is_blotted_out_of_every_log_line() -> None:
     key = rows.make_upstream(secret=SECRET + '"with signs/&').keys.get()
-    plain = vault.decrypt(key.secret)
+    plain = crypto.decrypt(key.secret)
     logger = logging.getLogger("somewhere")
     handlers = logging.getLogger().handlers
     handler = next(one for one in handlers if isinstance(one.formatter, ScrubbingFormatter))
@@ -170,8 +171,8 @@ def test_plain_words_stay(text: str) -> None:
 
 def test_it_does_not_show_in_the_rows_own_words() -> None:
     key = rows.make_upstream(secret=SECRET).keys.get()
-    config = configured.config(key.provider_name)
+    config = configuration.config(key.provider_name)
     assert config.secret == SECRET
-    for thing in (key, key.upstream, config, configured.provider(key.provider_name)):
+    for thing in (key, key.upstream, config, configuration.provider(key.provider_name)):
         assert SECRET not in f"{thing!r} {thing}"
     assert SECRET not in str(list(UpstreamKey.objects.values()))

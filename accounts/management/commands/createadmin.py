@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts import first_admin
-from accounts.checks import DATABASE_IS_OURS
+from accounts.staff import first_admin
+from core.db.checks import DATABASE_IS_OURS
 
 
 class Command(BaseCommand):

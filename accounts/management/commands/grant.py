@@ -8,11 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
-from accounts import amounts, credits
-from accounts.checks import DATABASE_IS_OURS
+from accounts import credits
+from accounts.credits import amounts
 from accounts.management.commands._users import user_named
 from accounts.models import Account
-from accounts.organizations import founding
+from accounts.organizations import management
+from core.db.checks import DATABASE_IS_OURS
 
 
 class Command(BaseCommand):
@@ -37,7 +38,10 @@ class Command(BaseCommand):
             )
         try:
             entry = credits.grant(
-                founding.own(user), amount, reason=options["reason"], reference=options["reference"]
+                management.personal_account_of(user),
+                amount,
+                reason=options["reason"],
+                reference=options["reference"],
             )
         except IntegrityError:
             raise CommandError(

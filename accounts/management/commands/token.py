@@ -11,11 +11,12 @@ from typing import Any, cast
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import amounts, terms, tokens
-from accounts.checks import DATABASE_IS_OURS
+from accounts.credits import amounts
 from accounts.management.commands._users import user_named
 from accounts.models import ApiToken
 from accounts.models.tokens import all_scopes
+from accounts.tokens import api_tokens, token_validation
+from core.db.checks import DATABASE_IS_OURS
 
 _SPAN = re.compile(r"([0-9]{1,5})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -74,21 +75,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = {
             "answer": options["answer"],
-            "scopes": _checked("--scope", terms.scopes, options["scopes"] or all_scopes()),
-            "allowed_models": _checked("--model", terms.allowed_models, options["allowed_models"]),
-            "networks": _checked("--network", terms.network_list, options["networks"]),
-            **{field: options[field] for field in terms.SPENDING},
+            "scopes": _checked("--scope", token_validation.scopes, options["scopes"] or all_scopes()),
+            "allowed_models": _checked("--model", token_validation.allowed_models, options["allowed_models"]),
+            "networks": _checked("--network", token_validation.network_list, options["networks"]),
+            **{field: options[field] for field in token_validation.SPENDING},
             **{
-                field: _checked(f"--{field.replace('_', '-')}", terms.pace, options[field])
-                for field in terms.PACE
+                field: _checked(f"--{field.replace('_', '-')}", token_validation.pace, options[field])
+                for field in token_validation.PACE
             },
             "expires_at": options["expires_at"],
         }
         try:
-            _row, plain = tokens.issue(
-                user_named(options["user"]), options["name"], **cast(terms.Limits, chosen)
+            _row, plain = api_tokens.issue(
+                user_named(options["user"]), options["name"], **cast(token_validation.Limits, chosen)
             )
-        except tokens.CannotIssue as error:
+        except api_tokens.CannotIssue as error:
             raise CommandError(str(error)) from None
         self.stdout.write(plain)
 
@@ -96,13 +97,13 @@ class Command(BaseCommand):
 def _checked(option: str, check: Callable[[Any], Any], value: Any) -> Any:
     try:
         return check(value)
-    except terms.BadTerm as error:
+    except token_validation.BadTerm as error:
         raise CommandError(f"{option}: {error}") from None
 
 
 def _credits(text: str) -> int | None:
     try:
-        return terms.amount(amounts.parse(text))
+        return token_validation.amount(amounts.parse(text))
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import audit as accounts_audit
-from accounts import audit_record
-from accounts.audit import Breach
-from accounts.checks import DATABASE_IS_OURS
+from accounts.audit import checks as accounts_audit
+from accounts.audit import log_chain
+from core.db.checks import DATABASE_IS_OURS
+from core.db.invariants import Breach
 from gallery import audit as gallery_audit
-from predictions import audit as predictions_audit
+from predictions.audit import settlements as predictions_audit
 
-PARTS = (accounts_audit, audit_record, predictions_audit, gallery_audit)
+PARTS = (accounts_audit, log_chain, predictions_audit, gallery_audit)
 
 
 class Command(BaseCommand):

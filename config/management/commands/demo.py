@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from accounts.models import LedgerEntry, User
-from gallery import made_month
+from config.demo import scenario
 from predictions.models import Prediction
 
 _MOST_MONTHS = 24
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 "Use an empty database, or --force."
             )
         begun = time.monotonic()
-        counts = made_month.make(
+        counts = scenario.make(
             months=options["months"], seed=options["seed"], small=options["small"], say=self.stdout.write
         )
         made = ", ".join(f"{number:,} {name}" for name, number in counts.items())

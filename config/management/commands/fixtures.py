@@ -14,10 +14,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Account, ApiToken, User
-from accounts.provisioning import ensure_account
-from predictions import catalogue, fixtures
+from accounts.personal_accounts import ensure_account
+from accounts.tokens import api_tokens
+from predictions.catalogue import conformance_models, lookup
 
 FUNDS = {"funded": 10_000 * MICRO, "other": 100 * MICRO, "no_credit": 0}
 """What each account has after every run, at least (`no_credit`: exactly), in micro-credits.
@@ -46,12 +47,12 @@ class Command(BaseCommand):
             )
         base_url, path = _base_url(), Path(options["file"])
         call_command("migrate", interactive=False, verbosity=0)
-        catalogue.load()
-        fixtures.match_mode()
+        lookup.load()
+        conformance_models.match_mode()
         known = _known_tokens(path)
         given = {role: _token(_account(role), known.get(role, "")) for role in FUNDS}
-        _write(path, {"base_url": base_url, "tokens": given, "models": fixtures.references()})
-        self.stdout.write(f"Three accounts and {len(fixtures.references())} models are in {path}.")
+        _write(path, {"base_url": base_url, "tokens": given, "models": conformance_models.references()})
+        self.stdout.write(f"Three accounts and {len(conformance_models.references())} models are in {path}.")
 
 
 def _base_url() -> str:
@@ -67,7 +68,7 @@ def _base_url() -> str:
 @transaction.atomic
 def _account(role: str) -> User:
     """The user who plays this role, with the credits of the role."""
-    name = fixtures.USERNAMES[role]
+    name = conformance_models.USERNAMES[role]
     user, made = User.objects.get_or_create(
         username=name, defaults={"email": f"{name}@localhost.localdomain"}
     )
@@ -102,13 +103,13 @@ def _known_tokens(path: Path) -> dict[str, str]:
 
 def _token(user: User, known: str) -> str:
     """The token that the file holds already, where it still opens this account's door; else a new one."""
-    row = tokens.look_up(known)
+    row = api_tokens.look_up(known)
     if row is not None and row.user_id == user.pk:
         return known
     usable = ApiToken.objects.usable().filter(user=user).order_by("-id")
     for old in usable[TOKENS_KEPT - 1 :]:
-        tokens.revoke(old)
-    return tokens.issue(user, fixtures.TOKEN_NAME)[1]
+        api_tokens.revoke(old)
+    return api_tokens.issue(user, conformance_models.TOKEN_NAME)[1]
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

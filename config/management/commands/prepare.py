@@ -14,10 +14,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, transaction
 
-from accounts import fingerprints, first_admin, staff
-from config import deployment, file_modes, staticfiles
-from predictions import catalogue, fixtures
-from predictions.running import leash
+from accounts.site import secret_fingerprints
+from accounts.staff import first_admin, groups
+from config import file_permissions, staticfiles
+from config.health import readiness
+from core.processes import pdeathsig
+from predictions.catalogue import conformance_models, lookup
 
 FIRST_START = "first_start.json"
 _ADVISORY_KEY = 0x6461726B  # any number that means "Darkroom is being prepared" on this database
@@ -27,30 +29,30 @@ class Command(BaseCommand):
     help = "Migrate, fill the catalogue, collect static files, and make the first administrator; safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        leash.arm()
-        file_modes.restrict(Path(settings.DATA), *_database_files())
+        pdeathsig.arm()
+        file_permissions.restrict(Path(settings.DATA), *_database_files())
         _reach_the_database()
         with _one_at_a_time():
             _migrate()
-            fingerprints.renew()
+            secret_fingerprints.renew()
             # Asked again: another machine may have left its own since the checks.
-            if words := deployment.foreign_secrets():
+            if words := readiness.foreign_secrets():
                 raise CommandError(words)
-            catalogue.load()
-            fixtures.match_mode()
+            lookup.load()
+            conformance_models.match_mode()
             _make_first_admin()
         staticfiles.collect()
 
 
 def _migrate() -> None:
     """Bring the database to this version. `migrate` would load every migration there is to find nothing to do."""
-    if deployment.unrecorded_migrations() and (words := deployment.earlier_migrations()):
+    if readiness.unrecorded_migrations() and (words := readiness.earlier_migrations()):
         raise CommandError(words)
-    if deployment.unrecorded_migrations() or not staff.all_permissions_are_there():
+    if readiness.unrecorded_migrations() or not groups.all_permissions_are_there():
         call_command("migrate", interactive=False, verbosity=0)
     else:
         # What is done after each `migrate`: this version may have other rights, and a trigger may have been lost.
-        staff.restore()
+        groups.restore()
 
 
 def _database_files() -> list[Path]:

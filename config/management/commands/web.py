@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from config import staticfiles
-from predictions.running import channel
+from core.jobs import postgres_listener
+from predictions.processes import heartbeat
 
 log = logging.getLogger("darkroom.web")
 
@@ -28,17 +29,22 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from config import webserver
+        from config.server import web_process
 
         if settings.PROCESS_ROLE != "web":
             raise CommandError("Start it as `manage.py web`, or with DARKROOM_PROCESS_ROLE=web.")
         _collect_static()
         # What the parts on other machines say is heard by one process of each machine; here there may be no other.
-        threading.Thread(target=channel.run, args=[threading.Event()], name="listener", daemon=True).start()
+        threading.Thread(
+            target=postgres_listener.run,
+            args=[threading.Event(), heartbeat.others_work],
+            name="listener",
+            daemon=True,
+        ).start()
         # The checks have asked the database; their connection would be missing in the pool from now on.
         connections.close_all()
         try:
-            webserver.serve(
+            web_process.serve(
                 host=options["host"],
                 port=options["port"],
                 fd=options["fd"],

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.editing.fill.multiscale import inherited, over, targets_and_sources
-from engine.editing.fill.patch_match import RADIUS, Bytes, Field, Index, Mask, new_field
+from engine.editing.fill.patch_match import RADIUS, Bytes, Field, Index, new_field
 from engine.editing.fill.smooth_fill import membrane
+from engine.images.arrays import Mask
 
 _SHARP = 0.35
 """The smaller, the more the best of all proposals counts alone; in usual costs."""

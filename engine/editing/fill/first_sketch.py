@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.editing.fill.contours import AWAY, Curve, Mask, Picture, calm, curves
+from engine.editing.fill.contours import AWAY, Curve, calm, curves
 from engine.editing.fill.smooth_fill import membrane
+from engine.images.arrays import Mask, Picture
 
 _MOST_AREAS = 24
 MOST_GUESSED = 0.25

@@ -18,18 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.editing.fill.first_sketch import sketch
-from engine.editing.fill.patch_match import (
-    RADIUS,
-    SIDE,
-    Bytes,
-    Field,
-    Index,
-    Mask,
-    new_field,
-    patches,
-    search,
-)
+from engine.editing.fill.patch_match import RADIUS, SIDE, Bytes, Field, Index, new_field, patches, search
 from engine.editing.fill.smooth_fill import membrane, resized
+from engine.images.arrays import Mask
 
 Layers: TypeAlias = NDArray[np.float32]
 """h x w x 5: Lab in OpenCV's bytes (0..255), then roughness along and across, as float32."""

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.editing.fill.patch_match import RADIUS, Bytes, Index, Mask, new_field, patches, search
+from engine.editing.fill.patch_match import RADIUS, Bytes, Index, new_field, patches, search
+from engine.images.arrays import Mask
 from engine.painting.random_streams import Streams
 
 _ROUNDS = 3

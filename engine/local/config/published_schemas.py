@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).resolve().parents[3] / "predictions" / "data" / "models"
+_FOLDER = Path(__file__).resolve().parents[3] / "predictions" / "catalogue" / "data" / "models"
 
 
 @lru_cache(maxsize=16)

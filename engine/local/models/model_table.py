@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engine.animation import stable_diffusion_animation
 from engine.local.config.settings_file import ANIMATE_DIFF, ModelSettings
 from engine.local.models import keyframe_animation, still_images, video_clips
 from engine.local.models.pipelines import PipelineStore
 from engine.protocol.job_output import JobOutput
 
-_OTHERS = {keyframe_animation.NAME: keyframe_animation.perform, ANIMATE_DIFF: video_clips.perform}
+_OTHERS = {stable_diffusion_animation.NAME: keyframe_animation.perform, ANIMATE_DIFF: video_clips.perform}
 
 
 def perform(

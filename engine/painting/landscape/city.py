@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.terrain import haze_colour
 from engine.painting.landscape.trees import Grove
-from engine.painting.noise import Plane, fbm
-from engine.painting.palette import COLOURS
+from engine.painting.noise import fbm
+from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix
 
 _NEON = ((1.0, 0.16, 0.62), (0.10, 0.90, 1.0), (0.58, 0.28, 1.0), (1.0, 0.55, 0.15), (0.25, 1.0, 0.55))

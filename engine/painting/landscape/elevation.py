@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.noise_tiles import Tile
 from engine.painting.landscape.perspective import Slices, cut
-from engine.painting.noise import Plane
 from engine.painting.prompt.interpretation import GROUNDED
 from engine.painting.stage import Frame, Stage, smooth
 

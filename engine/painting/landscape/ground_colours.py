@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.elevation import has_water, road_at
 from engine.painting.landscape.noise_tiles import Tile
-from engine.painting.noise import Plane
 from engine.painting.palette import tint_image
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix, smooth

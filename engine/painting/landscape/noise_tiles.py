@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane, lattice
+from engine.images.arrays import Plane
+from engine.painting.noise import lattice
 from engine.painting.random_streams import Streams
 
 _CELLS = 64

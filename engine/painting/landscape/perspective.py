@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.painting.noise import Plane
+from engine.images.arrays import Plane
 from engine.painting.stage import Frame
 
 _FEET = 3.0  # world units: how far the foreground reaches

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.elevation import has_water, height_of, slices_for, swell
 from engine.painting.landscape.ground_colours import soil_colour
 from engine.painting.landscape.noise_tiles import Tile
 from engine.painting.landscape.perspective import Slices, View, mirrored, project
-from engine.painting.noise import Plane, fbm, rolled
+from engine.painting.noise import fbm, rolled
 from engine.painting.stage import Stage, mix, smooth
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.elevation import road_at
 from engine.painting.landscape.ground_colours import PETALS
 from engine.painting.landscape.plant_sprites import Sprite, sprite
 from engine.painting.landscape.terrain import Ground, haze_at, haze_colour
 from engine.painting.movement import room_to_sway, sway
-from engine.painting.noise import Plane
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.painting.noise import Plane
+from engine.images.arrays import Plane
 from engine.painting.stage import Stage
 from engine.painting.subject_placement import scene_light
 from engine.painting.subjects import glow, place, render

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.terrain import Ground, haze_at, haze_colour
-from engine.painting.noise import Plane, fbm
+from engine.painting.noise import fbm
 from engine.painting.stage import Stage
 
 # World units, in which a tree is about 0.7 tall.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.landscape.terrain import Ground
-from engine.painting.noise import Plane, fbm, rolled
+from engine.painting.noise import fbm, rolled
 from engine.painting.stage import Stage, mix, smooth
 
 

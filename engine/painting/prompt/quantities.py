@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.painting.prompt.lexicon import SIMPLER
+from engine.painting.prompt.chinese import SIMPLER
 from engine.painting.prompt.tokenizer import Word
 
 MOST = 3

@@ -7,7 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from engine.painting.prompt.lexicon import CHINESE, CHINESE_IDLE, CHINESE_STOP, ENGLISH, SIMPLER, STOPWORDS
+from engine.painting.prompt.chinese import CHINESE, CHINESE_IDLE, SIMPLER
+from engine.painting.prompt.english import ENGLISH
+from engine.painting.prompt.lexicon import CHINESE_STOP, STOPWORDS
 
 _PIECES = re.compile(r"[\u3400-\u9fff]+|[^\W_]+|[^\w\s]|\n")
 _BREAKS = frozenset(",.;:!?\n，。；：！？、|/")

@@ -7,10 +7,12 @@ import math
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.movement import wind_of
-from engine.painting.noise import Plane, fbm
-from engine.painting.palette import COLOURS, tint_image
+from engine.painting.noise import fbm
+from engine.painting.palette import tint_image
 from engine.painting.post_processing import luma
+from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.sky.cumulus import paint_heaps
 from engine.painting.stage import Stage, mix, smooth
 

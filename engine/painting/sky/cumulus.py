@@ -7,8 +7,9 @@ import math
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.movement import wind_of
-from engine.painting.noise import Plane, fbm, rolled
+from engine.painting.noise import fbm, rolled
 from engine.painting.stage import Stage, mix, smooth
 
 _GRID = 240  # rows of the grid on which piles are shaped, the same for every picture size

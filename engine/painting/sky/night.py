@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane, fbm, rolled, slid, strip
+from engine.images.arrays import Plane
+from engine.painting.noise import fbm, rolled, slid, strip
 from engine.painting.palette import tint_image
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix, smooth

@@ -7,7 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from engine.painting.noise import Plane, fbm, rolled
+from engine.images.arrays import Plane
+from engine.painting.noise import fbm, rolled
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.sky.night import scatter_stars
 from engine.painting.stage import Stage, mix, smooth

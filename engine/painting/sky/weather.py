@@ -7,8 +7,9 @@ import itertools
 import cv2
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.movement import falling_position, flash, paint_falling
-from engine.painting.noise import Plane, fbm, rolled, slid, strip
+from engine.painting.noise import fbm, rolled, slid, strip
 from engine.painting.post_processing import luma
 from engine.painting.stage import Stage, mix, smooth
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.random_streams import Streams
 from engine.painting.subjects.design import Rgb, Whim, hex_rgb
 from engine.painting.subjects.placement import Figure, afloat, corner, glow, place
-from engine.painting.subjects.primitives import Plane
 from engine.painting.subjects.renderer import Light, finish, new_canvas, paint
 from engine.painting.subjects.subject_index import ALIASES, DRAUGHTS, DRESSED, NATURAL, PLACES, RIDING, TABLES
 

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.images.arrays import Plane
 from engine.painting.random_streams import Streams
-from engine.painting.subjects.primitives import Plane, Point
+from engine.painting.subjects.primitives import Point
 
 _HAIR_LATTICE = 96
 

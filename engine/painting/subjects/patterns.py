@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine.images.arrays import Plane
 from engine.painting.subjects.materials import Textures
-from engine.painting.subjects.primitives import Plane
 
 Kind = Callable[[Plane, Plane, float, Textures, slice, slice], Plane]
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.images.arrays import Picture
+from engine.images.arrays import Picture, Plane
 from engine.painting.random_streams import Streams
 from engine.painting.subjects.design import Design, Layer, Mark, Rgb, hex_rgb
 from engine.painting.subjects.materials import MATERIALS, Material, Textures
 from engine.painting.subjects.patterns import KINDS
-from engine.painting.subjects.primitives import Box, Plane, Shape, union_bounds
+from engine.painting.subjects.primitives import Box, Shape, union_bounds
 
 _BLUR = 0.0085  # of the figure's height: what makes clay of a faceted relief
 _GAMMA = 2.0  # near enough to sRGB, and a square root is cheap

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from predictions import catalogue
+from predictions.catalogue import lookup
 
 
 class Command(BaseCommand):
     help = "Add the models, versions and first prices that are missing; safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        added = catalogue.load()
+        added = lookup.load()
         self.stdout.write(f"{added} models added." if added else "The catalogue is complete.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from predictions.running import house, workers
+from predictions.processes import parts, queue_workers
 
 
 class Command(BaseCommand):
@@ -23,11 +23,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["worker"] is None:
-            house.cluster()
+            parts.cluster()
             return
         # What was imported is never garbage: to look through all of it would hold up a task.
         gc.collect()
         gc.freeze()
-        code = workers.run()
+        code = queue_workers.run()
         # A thread of a task that ran over its time would keep the interpreter from ending.
         os._exit(code)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions.cog import importing, reading
+from predictions.catalogue import cog_import, cog_schema
 
 
 class Command(BaseCommand):
@@ -31,10 +31,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         owner, _, name = options["ref"].partition("/")
         try:
-            found = reading.read(_document(options["schema"]))
-            importing.checked_ref(owner, name)
-            importing.checked_version(options["version_id"])
-            kind = importing.checked_kind(options["kind"]) or importing.guessed_kind(name, found)
+            found = cog_schema.read(_document(options["schema"]))
+            cog_import.checked_ref(owner, name)
+            cog_import.checked_version(options["version_id"])
+            kind = cog_import.checked_kind(options["kind"]) or cog_import.guessed_kind(name, found)
             for one, rule in found.properties.items():
                 self.stdout.write(f"  {one}: {rule.get('type', 'any')}")
             for note in found.notes:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             if options["dry"]:
                 self.stdout.write(f"{owner}/{name} would be a model of the kind {kind}.")
                 return
-            made = importing.bring(
+            made = cog_import.bring(
                 owner,
                 name,
                 found,
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 description=options["description"],
                 source=f"imported from {Path(options['schema']).name}",
             )
-        except (reading.NotCog, importing.CannotImport) as error:
+        except (cog_schema.NotCog, cog_import.CannotImport) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{owner}/{name}:{made.version.pk}")
         if not made.version.model.prices.exists():
@@ -61,9 +61,9 @@ class Command(BaseCommand):
 def _document(path: str) -> bytes:
     """At most as much as is read of a document, and one byte more."""
     if path == "-":
-        return sys.stdin.buffer.read(reading.LARGEST + 1)
+        return sys.stdin.buffer.read(cog_schema.LARGEST + 1)
     try:
         with Path(path).open("rb") as file:
-            return file.read(reading.LARGEST + 1)
+            return file.read(cog_schema.LARGEST + 1)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import fingerprints
-from accounts.entrance import second_factor
-from predictions.upstreams import vault
+from accounts.auth import second_factor
+from accounts.site import secret_fingerprints
+from core import crypto
+from predictions.upstreams import key_rotation
 
 
 class Command(BaseCommand):
@@ -34,31 +35,31 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             getattr(self, f"_{options['act']}")(add=options["add"])
-        except vault.NoKeyFits as error:
+        except crypto.NoKeyFits as error:
             raise CommandError(str(error)) from None
 
     def _new(self, *, add: bool) -> None:
-        self.stdout.write(vault.new_key())
+        self.stdout.write(key_rotation.new_key())
 
     def _rotate(self, *, add: bool) -> None:
         if add:
-            self.stdout.write(f"A fresh key is in front of {vault.add_key()}.")
-        changed = vault.rotate_all() + second_factor.rotate()
-        fingerprints.renew()
+            self.stdout.write(f"A fresh key is in front of {key_rotation.add_key()}.")
+        changed = key_rotation.rotate_all() + second_factor.rotate()
+        secret_fingerprints.renew()
         self.stdout.write(
             f"{changed} secrets are encrypted with the newest key. Older keys may go once every process has been "
             "started anew, and backups from before need them."
         )
 
     def _accept(self, *, add: bool) -> None:
-        fingerprints.accept()
+        secret_fingerprints.accept()
         self.stdout.write(
             "The secrets of this server are this database's own from now on. What only others could read is lost: "
             "`manage.py keys check` says what."
         )
 
     def _check(self, *, add: bool) -> None:
-        found = vault.unreadable() + second_factor.unreadable()
+        found = key_rotation.unreadable() + second_factor.unreadable()
         if found:
             raise CommandError("These fit none of the keys: " + "; ".join(found) + ".")
         self.stdout.write("Every stored secret can be read.")

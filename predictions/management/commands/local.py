@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from engine.local.config.settings_table import LocalSettingsError
-from predictions.running import providers, services
+from predictions.dispatch import provider_lookup
+from predictions.processes import services
 
 
 class Command(BaseCommand):
@@ -20,9 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = providers.local_settings()
+            found = provider_lookup.local_settings()
         except LocalSettingsError as error:
             raise CommandError(f"DARKROOM_LOCAL_MODELS: {error}") from None
         if found is None:
             raise CommandError("DARKROOM_LOCAL_MODELS is not set: there are no weights to run.")
-        services.become("local", "the service")
+        services.exec_service("local", "the service")

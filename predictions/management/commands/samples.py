@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from core import data_uri
 from engine.performers import performer
 from engine.protocol.job_output import JobOutput
-from predictions import samples
+from predictions.catalogue import samples
 
 PICTURE: Final = "picture:"
 """An input that is the output of the named model, made before."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import amounts
-from accounts.checks import DATABASE_IS_OURS
+from accounts.credits import amounts
+from core.db.checks import DATABASE_IS_OURS
 from predictions.models import Upstream, UpstreamKey
-from predictions.upstreams import health, probing, setup
+from predictions.upstreams import health_check, health_report, setup
 
 _OPTIONS = {
     "name": "NAME", "url": "--url", "key": "--key-env", "model": "--model", "route": "--route", "cost": "--cost",
@@ -128,7 +128,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no upstream {name} with a key in use.")
         failed = 0
         for key in keys:
-            said = probing.ask(key.provider_name)
+            said = health_check.ask(key.provider_name)
             failed += said is not None
             self.stdout.write(f"{key.label}: " + ("well" if said is None else f"{said.kind}: {said}"))
         if failed:
@@ -142,11 +142,11 @@ def _changes(options: dict[str, Any]) -> bool:
     )
 
 
-def _wish(options: dict[str, Any]) -> setup.Wish:
+def _wish(options: dict[str, Any]) -> setup.UpstreamSettings:
     models = options["models"]
     if models is None and options["url"]:
         models = []
-    return setup.Wish(
+    return setup.UpstreamSettings(
         url=options["url"],
         settings=_settings(options),
         keys=_keys(options["keys"]),
@@ -214,5 +214,5 @@ def _key_line(key: UpstreamKey) -> str:
         f", next probe {key.open_until:%H:%M:%S} UTC" if key.open_until and key.state == "open" else ""
     )
     error = f", last error {key.error_kind}" if key.error_kind else ""
-    flying = health.in_flight_of(key.provider_name)
+    flying = health_report.in_flight_of(key.provider_name)
     return f"{key.label} (…{key.hint}): {state}{next_probe}{error}, in flight {flying}"

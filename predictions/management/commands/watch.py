@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from predictions.running import alone, loops
+from core.processes import programs
+from predictions.processes import watch_loops
 
 
 class Command(BaseCommand):
@@ -14,4 +15,4 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        alone.until_stopped(loops.run)
+        programs.run_until_stopped(watch_loops.run)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from predictions.running import house
+from predictions.processes import parts
 
 
 class Command(BaseCommand):
@@ -17,4 +17,4 @@ class Command(BaseCommand):
         parser.add_argument("--no-engine", action="store_true", help="leave the embedded engine out")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        house.work(with_engine=False if options["no_engine"] else None)
+        parts.work(with_engine=False if options["no_engine"] else None)

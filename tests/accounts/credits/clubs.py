@@ -9,12 +9,12 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from accounts import tokens
-from accounts.clock import Now
 from accounts.models import Account, Membership, OrganizationInvitation, User
-from accounts.organizations import founding, joining, managing
-from gallery.leaving import closing, erasing
+from accounts.organizations import join_invitations, management
+from accounts.tokens import api_tokens
+from core.clock import Now
 from gallery.models import Closure
+from gallery.privacy import closure, erasure
 from tests.accounts.credits.known import Call, Crash, Crashed, Known, Member, numbers
 
 MOST, OWNED = 4, 3
@@ -52,8 +52,8 @@ class Clubs:
         if len(there) >= MOST:
             return
         owned = [club for club in there if self._role_in(club, person.user) == "owner"]
-        refused = founding.CannotDo if person.status != "active" or len(owned) >= OWNED else None
-        made = self._do(crash, lambda: founding.found(person.user, f"club {next(numbers)}"), refused)
+        refused = management.CannotDo if person.status != "active" or len(owned) >= OWNED else None
+        made = self._do(crash, lambda: management.create(person.user, f"club {next(numbers)}"), refused)
         if made:
             self.clubs = [club for club in self.clubs if club.status != "closed"]
             owner = Member(person.user, "owner")
@@ -70,7 +70,7 @@ class Clubs:
         role, secret = ROLES[amount % 3], f"{next(numbers)} {self.name}"
         if not self._do(crash, lambda: self._invited(club, person.user, role, secret), None):
             return
-        if self._do(crash if amount % 2 else 0, lambda: joining.accept(secret, person.user), None):
+        if self._do(crash if amount % 2 else 0, lambda: join_invitations.accept(secret, person.user), None):
             # Who is a member already keeps their role.
             club.members.setdefault(person.user.pk, Member(person.user, role))
 
@@ -78,7 +78,7 @@ class Clubs:
         rows = OrganizationInvitation.objects.filter(account=club.account, email=user.email)
         rows.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(revoked_at=Now())
         return OrganizationInvitation.objects.create(
-            account=club.account, email=user.email, role=role, digest=tokens.digest(secret), made_by=club.user,
+            account=club.account, email=user.email, role=role, digest=api_tokens.digest(secret), made_by=club.user,
             expires_at=timezone.now() + timedelta(days=9),
         )  # fmt: skip
 
@@ -87,18 +87,18 @@ class Clubs:
         if member is None:
             return
         user = User.objects.get(pk=member.user.pk)
-        refused = founding.CannotDo if self._is_last(club, member) else None
-        if self._do(crash, lambda: (founding.leave(user, club.account),), refused):
+        refused = management.CannotDo if self._is_last(club, member) else None
+        if self._do(crash, lambda: (management.leave(user, club.account),), refused):
             del club.members[user.pk]
 
     def _role(self, club: Known, amount: int, other: int, crash: int) -> None:
         member, role = self._member(club, other), ROLES[amount % 3]
         if member is None:
             return
-        refused = founding.CannotDo if self._is_last(club, member) and role != "owner" else None
+        refused = management.CannotDo if self._is_last(club, member) and role != "owner" else None
         number = self._number(club, member)
         by = Membership.objects.filter(account=club.account, role="owner").latest("pk").user
-        if self._do(crash, lambda: managing.give_role(club.account, number, role, by=by), refused):
+        if self._do(crash, lambda: management.give_role(club.account, number, role, by=by), refused):
             member.role = role
 
     def _number(self, club: Known, member: Member) -> int:
@@ -109,14 +109,14 @@ class Clubs:
         if member is None:
             return
         number = self._number(club, member)
-        if self._do(crash, lambda: managing.limit(club.account, number, most), None):
+        if self._do(crash, lambda: management.limit(club.account, number, most), None):
             member.limit = most
 
     def _act(self, club: Known, amount: int, other: int, crash: int) -> None:
         """Act for it, as its members may and nobody else; or for oneself again."""
         person = self.people[other % len(self.people)]
         chosen = club.account if amount % 3 else person.account
-        done = self._do(crash, lambda: (founding.act_for(person.user, chosen.pk),), None)
+        done = self._do(crash, lambda: (management.act_for(person.user, chosen.pk),), None)
         person.user.refresh_from_db(fields=["account"])
         if done:
             mine = chosen.pk == person.account.pk or person.user.pk in club.members
@@ -127,10 +127,10 @@ class Clubs:
         if not club.is_club or amount % 3 or club.status == "closed":
             return
         owner = next(one.user for one in club.members.values() if one.role == "owner")
-        standing = closing.wish_for(club.account)
+        standing = closure.wish_for(club.account)
         others = Closure.objects.filter(user=owner, called_off_at__isnull=True, finished_at__isnull=True)
-        refused = closing.CannotClose if standing is None and others.exists() else None
-        wish = self._do(crash, lambda: closing.ask(owner, club.account), refused)
+        refused = closure.CannotClose if standing is None and others.exists() else None
+        wish = self._do(crash, lambda: closure.request_closure(owner, club.account), refused)
         if wish is None:
             return
         if club.status == "active":
@@ -142,7 +142,7 @@ class Clubs:
         self._erase(club, wish, crash)
 
     def _erase(self, club: Known, wish: Closure, crash: int) -> None:
-        erasing.begin(wish)
+        erasure.begin(wish)
         club.status = "closing"
         for turn in range(40):
             wish = Closure.objects.select_related("user", "account").get(pk=wish.pk)
@@ -150,7 +150,7 @@ class Clubs:
                 break
             try:
                 with connection.execute_wrapper(Crash(crash if turn < 2 else 0)):
-                    erasing.go_on(wish)
+                    erasure.go_on(wish)
             except Crashed:
                 self.crashes += 1
         assert wish.finished_at is not None

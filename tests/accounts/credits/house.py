@@ -15,7 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from accounts import allowances, audit, credits
+from accounts import credits
+from accounts.audit import checks
+from accounts.credits import allowances
 from accounts.models import (
     Account,
     CodeBatch,
@@ -26,8 +28,8 @@ from accounts.models import (
     Redemption,
     User,
 )
-from accounts.organizations import founding
-from gallery.leaving import closing
+from accounts.organizations import management
+from gallery.privacy import closure
 from tests import factories
 from tests.accounts.credits import clubs, payments
 from tests.accounts.credits.known import Call, Crash, Crashed, Job, Known, Member, numbers
@@ -82,7 +84,7 @@ class House(clubs.Clubs, payments.Payments):
 
     def check(self) -> None:
         """The audit is content."""
-        assert [str(breach) for breach in audit.breaches()] == []
+        assert [str(breach) for breach in checks.breaches()] == []
         self.check_clubs()
 
     def _do(self, crash: int, call: Call, refused: type[Exception] | None) -> Any:
@@ -95,7 +97,7 @@ class House(clubs.Clubs, payments.Payments):
             return None
         except (
             credits.InsufficientCredits, credits.AccountClosed, credits.AlreadyPosted, LedgerEntry.DoesNotExist,
-            founding.CannotDo, closing.CannotClose,
+            management.CannotDo, closure.CannotClose,
         ) as error:  # fmt: skip
             assert refused is not None and isinstance(error, refused), repr(error)
             return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from accounts.billing import payment_events
+from accounts.billing.provider_base import Event, What
 from accounts.models import PaymentEvent, Purchase
-from accounts.payments import events
-from accounts.payments.base import Event, What
 from tests.accounts.credits.known import Bought, Call, Known, numbers
 
 PROVIDER, PRICE = "test", 100
@@ -53,7 +53,7 @@ class Payments:
             f"evt-{next(numbers)}-{self.name}", "paid", What.PAID, reference=row.reference, session=row.session,
             payment=f"pi-{row.reference}", amount=PRICE, currency="usd",
         )  # fmt: skip
-        events.receive(PROVIDER, told)
+        payment_events.receive(PROVIDER, told)
         row.refresh_from_db()
         assert row.paid_at is not None
         return row
@@ -65,7 +65,7 @@ class Payments:
             return
         total = PRICE if amount % 5 == 0 else min(PRICE, amount * 4)
         event = self._event(What.REFUNDED, bought, amount=total)
-        if self._do(crash, lambda: events.receive(PROVIDER, event), None) is None:
+        if self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) is None:
             return
         if not bought.asked:
             bought.refunded = max(bought.refunded, total)
@@ -79,13 +79,13 @@ class Payments:
         if bought is None or not bought.refunded or amount % 3:
             return
         event = self._event(What.REFUND_FAILED, bought)
-        if self._do(crash, lambda: events.receive(PROVIDER, event), None) is not None:
+        if self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) is not None:
             bought.asked = True
             self._provider_says(known, bought, bought.refunded * (amount % 4) // 4, crash)
 
     def _provider_says(self, known: Known, bought: Bought, total: int, crash: int) -> None:
         row = Purchase.objects.get(pk=bought.row.pk)
-        if self._do(crash, lambda: events.paid_back(row, total, asked=row.look_at), None) is not None:
+        if self._do(crash, lambda: payment_events.paid_back(row, total, asked=row.look_at), None) is not None:
             bought.refunded = total
             known.level(bought)
 
@@ -105,7 +105,7 @@ class Payments:
         event = self._event(STATES[state], bought, amount=part, dispute=number, at=self.clock)
         if other % 11 == 0:
             event = Event(**(event.__dict__ | {"at": 1_700_000_000}))
-        if self._do(crash, lambda: events.receive(PROVIDER, event), None) is None:
+        if self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) is None:
             return
         if before is None or event.at >= before[2]:
             bought.disputes[number] = (state, min(part, PRICE), event.at)
@@ -116,7 +116,10 @@ class Payments:
         seen = [event for event in self.told[-50:] if self._was_done(event)]
         if seen:
             event = seen[other % len(seen)]
-            assert self._do(crash, lambda: events.receive(PROVIDER, event), None) in {events.SEEN, None}
+            assert self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) in {
+                payment_events.SEEN,
+                None,
+            }
 
     def _was_done(self, event: Event) -> bool:
         return PaymentEvent.objects.filter(provider=PROVIDER, event_id=event.id).exists()

@@ -9,10 +9,13 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import audit, credits, spending
+from accounts import credits
+from accounts.audit import checks
+from accounts.credits import spending_periods
 from accounts.models import MICRO, Account, AccountSpending, LedgerEntry, Membership, Plan, User
-from predictions import refusals, submit
+from core.db import invariants
 from predictions.models import Version
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories
 from tests.races import together
 
@@ -36,8 +39,8 @@ def meters(user: User) -> dict[str, int]:
     return dict(rows.values_list("period", "spent"))
 
 
-def found() -> list[audit.Breach]:
-    return list(audit.breaches())
+def found() -> list[invariants.Breach]:
+    return list(checks.breaches())
 
 
 def today() -> str:
@@ -51,7 +54,7 @@ def test_a_limit_is_reached_to_the_last_micro_credit(alice: User, name: str) -> 
     with pytest.raises(credits.AccountLimitReached) as reached:
         hold(alice, "b", 4)
     assert (reached.value.limit, reached.value.most, reached.value.left) == (name, 10, 3)
-    assert reached.value.ends_at == spending.ends_at(name, datetime.now(UTC))
+    assert reached.value.ends_at == spending_periods.ends_at(name, datetime.now(UTC))
     hold(alice, "c", 3)
     assert found() == []
 
@@ -207,7 +210,7 @@ def test_new_work_is_refused_with_words_that_say_until_when(alice: User, version
     with pytest.raises(
         refusals.InsufficientCredit, match=r"limit of this account.*a month.*0\.50 are left until"
     ) as no:
-        submit.accept(submit.Request(factories.account_of(alice), alice, version, {"prompt": "x"}))
+        acceptance.accept(work_request.Request(factories.account_of(alice), alice, version, {"prompt": "x"}))
     assert no.value.status == 402 and not LedgerEntry.objects.filter(kind="hold").exists()
 
 
@@ -216,10 +219,10 @@ def test_new_work_counts_towards_whoever_asked_for_it(alice: User, bob: User, ve
     credits.limit_member(
         Membership.objects.create(account=factories.account_of(alice), user=bob, role="member"), month=MICRO
     )
-    request = submit.Request(factories.account_of(alice), bob, version, {"prompt": "x"})
-    submit.accept(request)
+    request = work_request.Request(factories.account_of(alice), bob, version, {"prompt": "x"})
+    acceptance.accept(request)
     with pytest.raises(refusals.InsufficientCredit, match="Your spending limit in this account"):
-        submit.accept(request)
+        acceptance.accept(request)
     assert found() == []
 
 
@@ -250,6 +253,6 @@ def test_the_first_row_since_a_time_is_found_by_halving(alice: User, bob: User) 
     first = mine.exclude(pk__in=numbers)
     super(type(first), first).update(created_at=start - timedelta(days=1))  # type: ignore[misc]
     for hour, number in enumerate(numbers):
-        assert spending.first_since(mine, start + timedelta(hours=hour)) == number
-        assert spending.first_since(mine, start + timedelta(hours=hour, minutes=-1)) == number
-    assert spending.first_since(mine, start + timedelta(hours=8, minutes=1)) is None
+        assert spending_periods.first_since(mine, start + timedelta(hours=hour)) == number
+        assert spending_periods.first_since(mine, start + timedelta(hours=hour, minutes=-1)) == number
+    assert spending_periods.first_since(mine, start + timedelta(hours=8, minutes=1)) is None

@@ -11,10 +11,13 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from accounts import allowances, audit, credits, site
+from accounts import credits
+from accounts.audit import checks
+from accounts.credits import allowances
 from accounts.models import MICRO, Account, EndedAllowance, LedgerEntry, Plan, Purchase, User
-from predictions import refusals, submit
+from accounts.site import site_rules
 from predictions.models import Version
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories
 from tests.races import together
 from tests.share import one_in, short_or_whole
@@ -101,7 +104,7 @@ def test_it_is_given_once_a_period_and_ends_when_the_next_one_comes() -> None:
         (f"allowance-{account.pk}-2030-03-10-end", -7),
         (f"allowance-{account.pk}-2030-03-11", 10),
     ]
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -131,7 +134,7 @@ def test_no_hold_carries_an_allowance_over_the_end_of_its_period() -> None:
         hold(account, 10, f"job-{day}")
         allowances.renew(account.pk, at=NOON + timedelta(days=day + 1))
         settle(account, f"job-{day}")
-        assert (balance(account), account.held, list(audit.breaches())) == (10, 0, []), day
+        assert (balance(account), account.held, list(checks.breaches())) == (10, 0, []), day
     assert not EndedAllowance.objects.exists()
 
 
@@ -150,7 +153,7 @@ def test_of_what_comes_back_after_its_period_only_the_allowance_goes() -> None:
     assert balance(account) == 55 + 53 + 5 - 3
     rows = LedgerEntry.objects.filter(kind="allowance", balance_delta__lt=0)
     assert [row.balance_delta for row in rows] == [-3]
-    assert list(audit.breaches()) == [] and not EndedAllowance.objects.exists()
+    assert list(checks.breaches()) == [] and not EndedAllowance.objects.exists()
 
 
 @pytest.mark.django_db
@@ -164,7 +167,7 @@ def test_each_return_takes_what_its_own_allowance_left_however_many_periods_ago(
     for day, charge in ((1, 4), (0, 0), (2, 10)):
         settle(account, f"job-{day}", charge)
         assert balance(account) == 10
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -178,7 +181,7 @@ def test_a_plan_that_gives_nothing_any_more_ends_what_was_on_hold_too() -> None:
         Account.objects.filter(pk=account.pk).update(allowance_until=None)
         allowances.renew(account.pk, at=NOON + timedelta(days=day))
     settle(account, "job")
-    assert balance(account) == 0 and list(audit.breaches()) == []
+    assert balance(account) == 0 and list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -204,7 +207,7 @@ def test_many_that_come_back_give_no_allowance_twice() -> None:
         settle(account, f"job-{number}")
     Account.objects.filter(pk=account.pk).update(allowance_until=None)
     assert not allowances.renew(account.pk, at=NOON + timedelta(days=1, hours=1))
-    assert balance(account) == many and list(audit.breaches()) == []
+    assert balance(account) == many and list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -214,7 +217,7 @@ def test_the_audit_finds_an_ended_allowance_that_its_holds_do_not_explain() -> N
     hold(account, 10, "job")
     allowances.renew(account.pk, at=NOON + timedelta(days=1))
     EndedAllowance.objects.update(left=3)
-    (breach,) = audit.breaches()
+    (breach,) = checks.breaches()
     assert (breach.kind, breach.message) == (
         "allowance", "has 0.000003 left and 0.00001 on hold, which its holds do not explain",
     )  # fmt: skip
@@ -285,10 +288,10 @@ def test_another_zone_gives_nothing_twice_within_a_period(zone: str, every: str)
     at = datetime(2030, 3, 31, 12, tzinfo=UTC)
     allowances.renew(account.pk, at=at)
     for hours in one_in(3, range(12)):
-        site.change(billing_zone=zone if hours % 2 else "UTC")
+        site_rules.change(billing_zone=zone if hours % 2 else "UTC")
         allowances.renew(account.pk, at=at + timedelta(hours=hours))
     assert balance(account) == 10
-    site.change(billing_zone=zone)
+    site_rules.change(billing_zone=zone)
     allowances.renew(account.pk, at=at + timedelta(days=2))
     assert balance(account) == 20
 
@@ -305,7 +308,7 @@ def test_a_better_plan_gives_the_difference_once_and_a_worse_one_takes_nothing()
     spend(account, 5, charge=5)
     allowances.renew(account.pk, at=NOON + timedelta(days=31))
     assert balance(account) == 30
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -323,7 +326,7 @@ def test_changing_between_days_and_months_gives_no_more_than_the_better_of_both(
     credits.set_plan(account, other)
     allowances.renew(account.pk, at=NOON + timedelta(days=40))
     assert balance(account) == 25
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -332,7 +335,7 @@ def test_who_is_shut_out_gets_none(status: str) -> None:
     account = member()
     Account.objects.filter(pk=account.pk).update(status=status)
     assert not allowances.renew(account.pk, at=NOON)
-    while allowances.step():
+    while allowances.run_once():
         pass
     assert balance(account) == 0
 
@@ -342,7 +345,7 @@ def test_the_chore_gives_to_all_who_are_due_and_then_rests() -> None:
     chosen = plan()
     accounts = [member(chosen) for _n in range(5)]
     outsider = factories.account_of(factories.make_user())
-    while allowances.step():
+    while allowances.run_once():
         pass
     assert [balance(account) for account in accounts] == [10] * 5 and balance(outsider) == 0
     assert not allowances.due().exists()
@@ -350,7 +353,7 @@ def test_the_chore_gives_to_all_who_are_due_and_then_rests() -> None:
     Plan.objects.filter(pk=chosen.pk).update(allowance=15)
     chosen.refresh_from_db()
     credits.plan_changed(chosen)
-    while allowances.step():
+    while allowances.run_once():
         pass
     assert [balance(account) for account in accounts] == [15] * 5
 
@@ -361,13 +364,15 @@ def test_new_work_finds_the_allowance_that_the_chore_has_not_brought_yet(
     charlie: User, version: Version
 ) -> None:
     credits.set_plan(factories.account_of(charlie), plan(allowance=5 * MICRO))
-    request = submit.Request(factories.account_of(charlie), charlie, version, {"prompt": "a lighthouse"})
-    assert submit.accept(request).pk
+    request = work_request.Request(
+        factories.account_of(charlie), charlie, version, {"prompt": "a lighthouse"}
+    )
+    assert acceptance.accept(request).pk
     assert LedgerEntry.objects.filter(account=charlie.account, kind="allowance").count() == 1
     with pytest.raises(refusals.InsufficientCredit):
         for _n in range(9):
-            submit.accept(request)
-    assert list(audit.breaches()) == []
+            acceptance.accept(request)
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -389,7 +394,7 @@ def test_the_allowance_of_a_month_ends_once_though_the_plan_gives_by_the_day_sin
         assert balance(account) == 60, day
     allowances.renew(account.pk, at=NOON + timedelta(days=30))
     assert balance(account) == 52
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -407,7 +412,7 @@ def test_a_day_that_was_taken_when_its_hold_came_back_is_not_taken_again_with_th
     credits.grant(account, 10)
     allowances.renew(account.pk, at=NOON + timedelta(days=31))
     # What was granted stays, and the new month's came.
-    assert balance(account) == 10 + 20 and list(audit.breaches()) == []
+    assert balance(account) == 10 + 20 and list(checks.breaches()) == []
 
 
 @pytest.mark.django_db
@@ -423,9 +428,9 @@ def test_a_hold_that_two_ended_allowances_count_is_explained_in_both() -> None:
         allowances.renew(account.pk, at=NOON + timedelta(days=days))
     assert EndedAllowance.objects.count() == 2
     settle(account, "first")
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
     settle(account, "second")
-    assert list(audit.breaches()) == [] and not EndedAllowance.objects.exists()
+    assert list(checks.breaches()) == [] and not EndedAllowance.objects.exists()
 
 
 @pytest.mark.django_db
@@ -447,4 +452,4 @@ def test_what_of_an_allowance_paid_a_debt_is_not_taken_again_when_it_ends(
     allowances.renew(account.pk, at=NOON + timedelta(days=1))
     # The next allowance pays what is still owed.
     assert balance(account) == kept + (10 if owing <= 10 else 0)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []

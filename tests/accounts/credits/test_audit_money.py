@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts import audit, audit_ledger, credits
+from accounts import credits
+from accounts.audit import checks, ledger_rows
 from accounts.models import AuditMark, CodeBatch, Gift, LedgerEntry, Purchase, RedeemCode, Redemption, User
 from tests import factories
 from tests.share import one_in
@@ -23,7 +24,7 @@ def sql(statement: str, *values: Any) -> None:
 
 
 def found() -> list[str]:
-    return [str(breach) for breach in audit.breaches()]
+    return [str(breach) for breach in checks.breaches()]
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_a_quick_one_begins_where_the_last_one_was_content(
         newest.pk,
     )
     sql("UPDATE accounts_account SET balance = balance + 1 WHERE id = %s", account.pk)
-    quick = [str(breach) for breach in audit.breaches(quick=True)]
+    quick = [str(breach) for breach in checks.breaches(quick=True)]
     assert [line.split(" (")[0] for line in quick] == [
         f"ledger row {newest.pk}",
         f"balance account {account.pk}",
@@ -152,7 +153,7 @@ def test_its_portions_miss_no_row(alice: User, bob: User, monkeypatch: pytest.Mo
     accounts = [factories.account_of(alice), factories.account_of(bob)]
     rows = [credits.grant(accounts[n % 2], 1).pk for n in range(12)]
     for size, row in one_in(4, itertools.product((1, 2, 5, 100), (0, 5, 11))):
-        monkeypatch.setattr(audit_ledger, "PORTION", size)
+        monkeypatch.setattr(ledger_rows, "PORTION", size)
         assert found() == []
         number = rows[row]
         sql("UPDATE accounts_ledgerentry SET balance_after = balance_after + 1 WHERE id = %s", number)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from accounts import credits, low, site
+from accounts import credits
 from accounts.models import MICRO, Account, Membership, Notice, User
+from accounts.notifications import low_balance
+from accounts.site import site_rules
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def from_the_first_on() -> None:
-    low.begin_anew()
-    site.change(low_balance=5 * MICRO)
+    low_balance.begin_anew()
+    site_rules.change(low_balance=5 * MICRO)
 
 
 def spender(credit: int, spent: int) -> User:
@@ -27,7 +29,7 @@ def spender(credit: int, spent: int) -> User:
 
 
 def look() -> list[str]:
-    while low.step():
+    while low_balance.run_once():
         pass
     return [
         notice.user.username
@@ -57,7 +59,7 @@ def test_who_has_enough_never_spent_or_is_shut_out_is_told_nothing() -> None:
     ("own", "house", "told"), [(0, 5, 0), (7, 0, 1), (None, 0, 0), (None, 5, 1), (2, 5, 0)]
 )
 def test_the_accounts_own_mark_goes_before_that_of_the_house(own: int | None, house: int, told: int) -> None:
-    site.change(low_balance=house * MICRO)
+    site_rules.change(low_balance=house * MICRO)
     user = spender(10, 6)
     Account.objects.filter(pk=user.account_id).update(low_at=None if own is None else own * MICRO)
     assert len(look()) == told
@@ -74,7 +76,7 @@ def test_those_who_pay_for_an_organisation_are_told_and_its_members_are_not() ->
 
 
 def test_it_goes_through_all_accounts_portion_by_portion(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(low, "PORTION", 2)
+    monkeypatch.setattr(low_balance, "PORTION", 2)
     users = [spender(10, 9) for _n in range(7)]
     assert sorted(look()) == sorted(user.username for user in users)
 
@@ -82,7 +84,7 @@ def test_it_goes_through_all_accounts_portion_by_portion(monkeypatch: pytest.Mon
 def test_a_turn_that_is_out_of_time_goes_on_behind_the_last_who_was_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(low, "ROUND_S", -1.0)
+    monkeypatch.setattr(low_balance, "ROUND_S", -1.0)
     users = [spender(10, 9) for _n in range(4)]
-    assert low.step() and Notice.objects.filter(kind="credits.low").count() == 1
+    assert low_balance.run_once() and Notice.objects.filter(kind="credits.low").count() == 1
     assert sorted(look()) == sorted(user.username for user in users)

@@ -21,10 +21,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from accounts import allowances, audit, credits
+from accounts import credits
+from accounts.audit import checks
+from accounts.billing import payment_events
+from accounts.billing.provider_base import What
+from accounts.credits import allowances
 from accounts.models import Account, LedgerEntry, Purchase, User
-from accounts.payments import events
-from accounts.payments.base import What
 from tests.accounts.credits.house import VERBS, House, at_random
 from tests.accounts.credits.known import Bought, Job, numbers
 from tests.accounts.credits.payments import PROVIDER, STATES
@@ -168,14 +170,14 @@ def _any_step(house: House, chosen: random.Random) -> None:
                 who.purchases.append(Bought(house._paid_for(who, amount)))
             case "return" if who.purchases:
                 bought = chosen.choice(who.purchases[-5:])
-                events.receive(
+                payment_events.receive(
                     PROVIDER, house._event(What.REFUNDED, bought, amount=chosen.choice((20, 50, 100)))
                 )
             case "dispute" if who.purchases:
                 bought, number = chosen.choice(who.purchases[-5:]), f"dp-{chosen.randint(0, 2)}"
                 what = chosen.choice(list(STATES.values()))
                 told = house._event(what, bought, amount=amount, dispute=number, at=house.clock)
-                events.receive(PROVIDER, told)
+                payment_events.receive(PROVIDER, told)
             case "grant":
                 credits.grant(who.account, amount)
             case "renew":
@@ -195,7 +197,7 @@ def test_it_adds_up_after_steps_of_several_threads_at_once() -> None:
 
     results = together([partial(walk, seed) for seed in range(_THREADS)], within_s=36_000 if LONG else 120)
     assert results == [None] * _THREADS
-    assert [str(breach) for breach in audit.breaches()] == []
+    assert [str(breach) for breach in checks.breaches()] == []
     for known in house.people:
         row = Account.objects.get(pk=known.account.pk)
         sums = row.ledger.aggregate(balance=Sum("balance_delta"), held=Sum("held_delta"))
@@ -242,5 +244,5 @@ def test_a_process_that_is_killed_leaves_whole_movements_behind(alice: User) -> 
             finally:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-        assert [str(breach) for breach in audit.breaches()] == []
+        assert [str(breach) for breach in checks.breaches()] == []
     assert Account.objects.count() > 3 and LedgerEntry.objects.exists()

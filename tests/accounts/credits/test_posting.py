@@ -11,8 +11,8 @@ import pytest
 from django.db import transaction
 
 from accounts import credits
-from accounts.credits import moving
-from accounts.credits.moving import CEILING
+from accounts.credits import balance_updates
+from accounts.credits.balance_updates import CEILING
 from accounts.models import MICRO, Account, LedgerEntry, User
 from tests import factories
 from tests.races import together
@@ -199,6 +199,6 @@ def test_what_is_on_hold_counts_towards_the_most_that_an_account_may_have(charli
 
 def test_no_more_is_released_than_is_on_hold(charlie: User) -> None:
     account = factories.account_of(charlie)
-    assert moving.move(account.pk, balance_delta=1, held_delta=-1) is None
+    assert balance_updates.move(account.pk, balance_delta=1, held_delta=-1) is None
     account.refresh_from_db()
     assert (account.balance, account.held) == (0, 0)

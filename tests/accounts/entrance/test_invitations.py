@@ -12,9 +12,9 @@ from django.conf import settings
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from accounts import site
-from accounts.entrance import admission, invitations
 from accounts.models import MICRO, AuditEntry, Invitation, LedgerEntry, Notice, Plan, User
+from accounts.registration import admission, invitations
+from accounts.site import site_rules
 from tests import factories
 from tests.accounts.entrance.forms import sign_up
 from tests.races import together
@@ -25,7 +25,7 @@ ClientOf = Callable[[User], Client]
 
 @pytest.fixture(autouse=True)
 def _by_invitation() -> None:
-    site.change(registration="invite")
+    site_rules.change(registration="invite")
 
 
 def test_without_an_invitation_nobody_gets_in(client: Client) -> None:
@@ -119,12 +119,12 @@ def test_a_member_does_not_use_up_an_invitation(alice: User, staff: User, client
 def test_closed_is_closed_for_the_invited_too(client: Client, staff: User) -> None:
     _row, path = invitations.make(staff)
     client.get(path)
-    site.change(registration="closed")
+    site_rules.change(registration="closed")
     assert sign_up(client, "dora", ok=False) is None
 
 
 def test_where_everybody_may_come_an_invitation_still_gives_its_credits(client: Client, staff: User) -> None:
-    site.change(registration="open")
+    site_rules.change(registration="open")
     _row, path = invitations.make(staff, grant=MICRO)
     client.get(path)
     dora = sign_up(client, "dora")
@@ -132,14 +132,14 @@ def test_where_everybody_may_come_an_invitation_still_gives_its_credits(client: 
 
 
 def test_a_new_account_gets_the_plan_for_new_accounts(client: Client) -> None:
-    site.change(registration="open")
+    site_rules.change(registration="open")
     plan = Plan.objects.create(name="free", is_default=True)
     assert factories.account_of(sign_up(client, "dora")).plan_id == plan.pk
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_as_many_get_in_as_it_has_uses(staff: User) -> None:
-    site.change(registration="invite")
+    site_rules.change(registration="invite")
     row, path = invitations.make(staff, uses=2)
     clients = [Client() for _number in range(6)]
     for one in clients:

@@ -14,9 +14,10 @@ from django.core import mail
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
-from accounts import site
-from accounts.entrance import addresses, invitations, where
 from accounts.models import Site, User
+from accounts.registration import email_addresses, invitations
+from accounts.sessions import client_info
+from accounts.site import site_rules
 from config.checks import mails_lead_here
 from tests.accounts.entrance.forms import WORDS, sign_up
 from tests.races import together
@@ -28,7 +29,7 @@ FAR = {"REMOTE_ADDR": "203.0.113.7"}
 
 @pytest.fixture
 def two_a_day() -> None:
-    site.change(sign_ups_per_network=2)
+    site_rules.change(sign_ups_per_network=2)
 
 
 @pytest.mark.usefixtures("two_a_day")
@@ -67,9 +68,13 @@ def test_a_known_address_is_told_the_same_by_a_network_that_is_full(alice: User)
 def test_a_network_is_kept_as_a_keyed_hash() -> None:
     user = sign_up(Client(), "dora", **FAR)
     assert len(user.sign_up_key) == 64 and "203.0.113" not in user.sign_up_key
-    assert [user.sign_up_key] == where.sign_up_keys(RequestFactory().get("/", REMOTE_ADDR="203.0.113.200"))
+    assert [user.sign_up_key] == client_info.sign_up_keys(
+        RequestFactory().get("/", REMOTE_ADDR="203.0.113.200")
+    )
     with override_settings(SECRET_KEY="another"):
-        assert [user.sign_up_key] != where.sign_up_keys(RequestFactory().get("/", REMOTE_ADDR="203.0.113.7"))
+        assert [user.sign_up_key] != client_info.sign_up_keys(
+            RequestFactory().get("/", REMOTE_ADDR="203.0.113.7")
+        )
 
 
 @pytest.mark.usefixtures("two_a_day")
@@ -84,7 +89,7 @@ def test_who_is_invited_is_not_counted_against_the_network(staff: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_from_one_network_are_no_more_than_it_may() -> None:
     Site.objects.all().delete()
-    site.change(sign_ups_per_network=2)
+    site_rules.change(sign_ups_per_network=2)
     tries = [partial(sign_up, Client(), f"guest{number}", ok=None, **FAR) for number in range(6)]
     assert sum(user is not None for user in together(tries)) == 2
     assert User.objects.exclude(sign_up_key="").count() == 2
@@ -103,14 +108,17 @@ def test_of_many_at_once_one_gets_a_name_however_it_is_written() -> None:
 def test_addresses_behind_a_proxy_are_those_of_the_callers() -> None:
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="6.6.6.6, 203.0.113.7")
     with override_settings(TRUST_PROXY=True):
-        assert (where.counted(request), where.network_of(request)) == ("203.0.113.7", "203.0.113.0/24")
+        assert (client_info.counted(request), client_info.network_of(request)) == (
+            "203.0.113.7",
+            "203.0.113.0/24",
+        )
     with override_settings(TRUST_PROXY=False):
-        assert where.counted(request) == "10.0.0.1"
+        assert client_info.counted(request) == "10.0.0.1"
 
 
 def test_all_addresses_of_an_ipv6_household_are_counted_as_one() -> None:
     def counted(address: str) -> str:
-        return where.counted(RequestFactory().get("/", REMOTE_ADDR=address))
+        return client_info.counted(RequestFactory().get("/", REMOTE_ADDR=address))
 
     assert counted("2001:db8:1:2::5") == counted("2001:db8:1:2:ffff::9") == "2001:db8:1:2::"
     assert counted("2001:db8:1:3::5") != counted("2001:db8:1:2::5")
@@ -145,10 +153,10 @@ def test_addresses_to_throw_away_are_refused(client: Client, email: str) -> None
 
 def test_the_operator_allows_and_refuses_domains(client: Client) -> None:
     with override_settings(EMAIL_DOMAINS_ALLOWED=["mailinator.com"], EMAIL_DOMAINS_REFUSED=["bad.example"]):
-        assert not addresses.is_refused("x@mailinator.com")
-        assert addresses.is_refused("x@very.bad.example")
-        assert not addresses.is_refused("x@notbad.example")
-    site.change(refuse_disposable=False)
+        assert not email_addresses.is_refused("x@mailinator.com")
+        assert email_addresses.is_refused("x@very.bad.example")
+        assert not email_addresses.is_refused("x@notbad.example")
+    site_rules.change(refuse_disposable=False)
     sign_up(client, "dora", email="x@mailinator.com")
 
 
@@ -156,10 +164,10 @@ def test_the_operator_allows_and_refuses_domains(client: Client) -> None:
 def test_domains_count_however_the_operator_writes_them(listed: str) -> None:
     own = listed.strip("@.").lower()
     with override_settings(EMAIL_DOMAINS_REFUSED=[listed]):
-        assert addresses.is_refused(f"dora@{own}") and addresses.is_refused(f"dora@mail.{own}")
-        assert not addresses.is_refused("dora@elsewhere.example")
+        assert email_addresses.is_refused(f"dora@{own}") and email_addresses.is_refused(f"dora@mail.{own}")
+        assert not email_addresses.is_refused("dora@elsewhere.example")
     with override_settings(EMAIL_DOMAINS_REFUSED=[own], EMAIL_DOMAINS_ALLOWED=[listed]):
-        assert not addresses.is_refused(f"dora@{own}")
+        assert not email_addresses.is_refused(f"dora@{own}")
 
 
 def test_one_cannot_change_to_an_address_to_throw_away(
@@ -192,9 +200,9 @@ def test_nobody_is_told_which_addresses_are_known(alice: User) -> None:
 
 
 def test_this_machine_is_no_network() -> None:
-    assert where.sign_up_keys(RequestFactory().get("/")) == []
-    assert where.sign_up_keys(RequestFactory().get("/", REMOTE_ADDR="::1")) == []
-    assert where.sign_up_keys(RequestFactory().get("/", REMOTE_ADDR="nonsense")) != []
+    assert client_info.sign_up_keys(RequestFactory().get("/")) == []
+    assert client_info.sign_up_keys(RequestFactory().get("/", REMOTE_ADDR="::1")) == []
+    assert client_info.sign_up_keys(RequestFactory().get("/", REMOTE_ADDR="nonsense")) != []
 
 
 @pytest.mark.parametrize(
@@ -202,7 +210,7 @@ def test_this_machine_is_no_network() -> None:
     [("203.0.113.7", "203.0.113.0/24"), ("2001:db8:1:2::5", "2001:db8:1::/48"), ("0.0.0.0", ""), ("x", "")],
 )
 def test_only_the_network_is_shown(address: str, shown: str) -> None:
-    assert where.network(address) == shown
+    assert client_info.network(address) == shown
 
 
 _APPLE = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -231,7 +239,7 @@ _APPLE = "AppleWebKit/537.36 (KHTML, like Gecko)"
     ],
 )
 def test_a_browser_is_told_in_words(agent: str, words: str) -> None:
-    assert where.browser(agent) == words
+    assert client_info.browser(agent) == words
 
 
 def test_mails_are_sent_only_where_their_links_lead_to_a_host_of_ours(alice: User) -> None:

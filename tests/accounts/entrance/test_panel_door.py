@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client, override_settings
 
-from accounts import staff as groups
 from accounts.models import AuditEntry, SignIn, User
+from accounts.staff import groups
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from django.core import mail
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from accounts import sealing
-from accounts.entrance import second_factor
+from accounts.auth import second_factor
 from accounts.models import AuditEntry, SignIn, User
-from predictions.upstreams import vault
+from core import crypto
+from predictions.upstreams import key_rotation
 from tests import factories
 from tests.accounts.entrance.forms import given, set_up, totp
 
@@ -122,14 +122,14 @@ def test_secrets_are_encrypted_at_rest(protected: tuple[str, list[str]]) -> None
     for row in Authenticator.objects.all():
         stored = row.data.get("secret") or row.data["seed"]
         assert protected[0] not in stored
-        assert sealing.decrypt(stored) != stored
+        assert crypto.decrypt(stored) != stored
 
 
 def test_secrets_move_to_a_new_key_with_the_others(
     protected: tuple[str, list[str]],
 ) -> None:
-    old = sealing.keys()
-    new = vault.new_key()
+    old = crypto.keys()
+    new = key_rotation.new_key()
     with override_settings(VAULT_KEYS_FILE=None, VAULT_KEYS=[new, *old]):
         assert second_factor.rotate() == 2
     with override_settings(VAULT_KEYS_FILE=None, VAULT_KEYS=[new]):
@@ -138,7 +138,7 @@ def test_secrets_move_to_a_new_key_with_the_others(
         sign_in(client)
         client.post("/accounts/2fa/authenticate/", {"code": totp(protected[0], ahead=1)})
         assert signed_in(client)
-    with override_settings(VAULT_KEYS_FILE=None, VAULT_KEYS=[vault.new_key()]):
+    with override_settings(VAULT_KEYS_FILE=None, VAULT_KEYS=[key_rotation.new_key()]):
         assert len(second_factor.unreadable()) == 2
 
 

@@ -12,9 +12,9 @@ from django.contrib.sessions.models import Session
 from django.db.models.sql.compiler import SQLCompiler
 from django.test import Client
 
-from accounts.clock import Now
-from accounts.entrance.session_store import SessionStore
 from accounts.models import User
+from accounts.sessions.session_store import SessionStore
+from core.clock import Now
 
 pytestmark = pytest.mark.django_db
 PAGE = "/account/"

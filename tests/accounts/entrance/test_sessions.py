@@ -15,12 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import sanctions
-from accounts.entrance import barred, history, sessions
+from accounts.auth import blocked_login
 from accounts.models import AuditEntry, SignIn, User
+from accounts.sessions import login_history, login_sessions
+from accounts.staff import sanctions
 from tests import factories
-from tests.accounts.entrance.forms import WORDS, sign_up, totp
-from tests.accounts.entrance.test_second_factor import set_up
+from tests.accounts.entrance.forms import WORDS, set_up, sign_up, totp
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -109,12 +109,12 @@ def test_an_administrator_ends_all_with_a_reason(alice: User, staff: User, clien
 def test_a_session_says_to_about_five_minutes_when_it_was_used(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sessions.forget()
+    login_sessions.forget()
     here = browser()
     UserSession.objects.update(last_seen_at=timezone.now() - timedelta(hours=1))
     here.get("/studio/")
     assert UserSession.objects.get().last_seen_at < timezone.now() - timedelta(minutes=30)
-    monkeypatch.setattr(sessions, "FRESH_S", 0.0)
+    monkeypatch.setattr(login_sessions, "FRESH_S", 0.0)
     here.get("/studio/")
     assert UserSession.objects.get().last_seen_at > timezone.now() - timedelta(minutes=1)
 
@@ -122,7 +122,7 @@ def test_a_session_says_to_about_five_minutes_when_it_was_used(
 def test_the_apis_ask_nothing_about_sessions(
     alice: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "FRESH_S", 0.0)
+    monkeypatch.setattr(login_sessions, "FRESH_S", 0.0)
     client = client_of(alice)
     token = factories.make_token(alice)
     for _again in range(2):
@@ -154,7 +154,7 @@ def test_a_try_with_a_name_that_nobody_has_is_counted_and_not_named(staff: User,
 def test_sign_ins_are_forgotten_after_ninety_days(alice: User) -> None:
     for days in (89, 91, 400):
         SignIn.objects.create(user=alice, succeeded=True, at=timezone.now() - timedelta(days=days))
-    assert history.forget_old() is False
+    assert login_history.forget_old() is False
     assert SignIn.objects.count() == 1
 
 
@@ -163,10 +163,10 @@ def test_sessions_that_are_over_are_removed_with_the_rows_that_tell_of_them(alic
     over, out = browser(), browser()
     Session.objects.filter(pk=over.session.session_key).update(expire_date=timezone.now() - timedelta(1))
     out.post("/accounts/logout/")
-    assert UserSession.objects.count() == 3 and not sessions.forget_old()
+    assert UserSession.objects.count() == 3 and not login_sessions.forget_old()
     assert UserSession.objects.count() == 3 and Session.objects.count() <= 2, "rows are kept for two weeks"
     UserSession.objects.update(last_seen_at=timezone.now() - timedelta(15))
-    sessions.forget_old()
+    login_sessions.forget_old()
     assert UserSession.objects.count() == 1, "the one that is still open"
 
 
@@ -187,9 +187,11 @@ def test_a_banned_member_reads_why_after_the_right_password_alone(alice: User, s
 def test_what_is_left_to_them_is_offered_by_the_floors_above(
     alice: User, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(barred, "_makers", [])
-    barred.offers(lambda request, user: barred.Way("Appeal", f"/appeal/{user.username}/"))
-    barred.offers(lambda request, user: None)
+    monkeypatch.setattr(blocked_login, "_makers", [])
+    blocked_login.register_way_out(
+        lambda request, user: blocked_login.WayOut("Appeal", f"/appeal/{user.username}/")
+    )
+    blocked_login.register_way_out(lambda request, user: None)
     sanctions.ban(alice, staff, "spam")
     page = Client().post("/accounts/login/", {"login": "alice", "password": "correct horse"}, follow=True)
     assert 'href="/appeal/alice/"' in page.content.decode()
@@ -203,12 +205,12 @@ def test_the_pass_of_a_banned_member_ends_and_cannot_be_made_up(
     client = Client()
     client.post("/accounts/login/", {"login": "alice", "password": "correct horse"})
     request = client.get("/accounts/inactive/").wsgi_request
-    assert barred.who(request) == alice
-    monkeypatch.setattr(barred, "LASTS_S", -1)
-    assert barred.who(request) is None
+    assert blocked_login.blocked_user(request) == alice
+    monkeypatch.setattr(blocked_login, "LASTS_S", -1)
+    assert blocked_login.blocked_user(request) is None
     monkeypatch.undo()
     request.session["entrance.barred"] = signing.dumps(alice.pk, salt="another")
-    assert barred.who(request) is None
+    assert blocked_login.blocked_user(request) is None
 
 
 def test_who_has_a_second_factor_shows_it_before_anything_is_told(alice: User, staff: User) -> None:

@@ -8,16 +8,16 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.test import Client
 
-from accounts import tokens
 from accounts.models import User
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.tokens import api_tokens
 from tests.accounts.entrance.test_sessions import browser, signed_in
 
 pytestmark = pytest.mark.django_db
 
 
 def by_token(user: User, **more: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens.issue(user, 'a', scopes=['account'], **more)[1]}"}
+    return {"Authorization": f"Bearer {api_tokens.issue(user, 'a', scopes=['account'], **more)[1]}"}
 
 
 def test_sessions_are_listed_without_addresses_and_one_is_ended(alice: User, bob: User) -> None:
@@ -66,7 +66,7 @@ def test_sign_ins_are_listed_in_pages_newest_first(alice: User, bob: User) -> No
 
 
 def test_a_token_of_an_organisation_sees_nothing_of_its_member(alice: User) -> None:
-    founding.act_for(alice, founding.found(alice, "club").pk)
+    management.act_for(alice, management.create(alice, "club").pk)
     alice.refresh_from_db()
     headers = by_token(alice)
     for address in ("/api/sessions", "/api/sign-ins"):

@@ -15,15 +15,16 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client, override_settings
 
-from accounts import sanctions, scrubbing, site
-from accounts.entrance import invitations
 from accounts.models import SignIn, User
+from accounts.registration import invitations
+from accounts.site import site_rules
+from accounts.staff import sanctions
 from config import env
-from config.social import services
+from config.social_login import services
+from core import redaction
 from tests import factories
-from tests.accounts.entrance.forms import totp
+from tests.accounts.entrance.forms import set_up, totp
 from tests.accounts.entrance.provider import CLIENT, SECRET, Provider, running
-from tests.accounts.entrance.test_second_factor import set_up
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -169,7 +170,7 @@ def test_a_service_that_is_not_trusted_vouches_for_nobody(
 def test_where_registration_is_not_open_only_members_come_in(
     client: Client, provider: Provider, alice: User, how: str
 ) -> None:
-    site.change(registration=how)
+    site_rules.change(registration=how)
     before = User.objects.count()
     come(client, provider, email="new@example.org", email_verified=True, sub="77")
     assert signed_in(client) == "" and User.objects.count() == before
@@ -181,7 +182,7 @@ def test_where_registration_is_not_open_only_members_come_in(
 def test_the_invited_may_come_by_it_with_the_address_they_were_invited_by(
     client: Client, provider: Provider, staff: User
 ) -> None:
-    site.change(registration="invite")
+    site_rules.change(registration="invite")
     row, path = invitations.make(staff, email="mei@example.org")
     client.get(path)
     come(client, provider, email="other@example.org", email_verified=True, sub="1")
@@ -309,7 +310,7 @@ def test_the_setting_may_stand_in_a_file_and_hides_its_secrets(
     assert found["gitlab"]["APPS"][0]["settings"]["gitlab_url"] == "https://git.example"
     assert found["microsoft"]["APPS"][0]["settings"]["tenant"] == "acme"
     assert "a long secret" not in repr(found) and found["google"]["APPS"][0]["secret"] == "a long secret"
-    assert "a long secret" not in scrubbing.scrub("it is a long secret, truly")
+    assert "a long secret" not in redaction.scrub("it is a long secret, truly")
 
 
 def test_a_house_without_services_shows_none(client: Client) -> None:

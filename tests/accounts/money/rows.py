@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts import credits, redeeming
+from accounts import credits
+from accounts.billing import redeem_codes
 from accounts.models import (
     MICRO,
     CreditPack,
@@ -20,7 +21,7 @@ from tests import factories
 
 def make_codes(count: int = 1, *, worth: int = 10 * MICRO, **more: Any) -> list[str]:
     """Codes of one batch, in plain."""
-    return redeeming.make(name="spring", credits=worth, count=count, by=None, **more)[1]
+    return redeem_codes.make(name="spring", credits=worth, count=count, by=None, **more)[1]
 
 
 def make_pack(**more: Any) -> CreditPack:
@@ -45,7 +46,7 @@ def make_purchase(user: User, **more: Any) -> Purchase:
 def make_money(user: User) -> None:
     """A row of everything about money."""
     (code,) = make_codes()
-    redeeming.redeem(user, factories.account_of(user), code)
+    redeem_codes.redeem_uncounted(user, factories.account_of(user), code)
     other = factories.make_user()
     gift = Gift.objects.create(
         giver=factories.account_of(user), receiver=factories.account_of(other), amount=MICRO, user=user

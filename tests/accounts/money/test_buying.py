@@ -17,7 +17,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, credits, statement
+from accounts import credits
+from accounts.audit import checks
+from accounts.billing import orders, reconciliation
+from accounts.billing.provider_registry import is_selling
+from accounts.credits import statement
 from accounts.models import (
     MICRO,
     Account,
@@ -29,9 +33,7 @@ from accounts.models import (
     Purchase,
     User,
 )
-from accounts.organizations import founding
-from accounts.payments import buying, looking
-from accounts.payments.registry import is_selling
+from accounts.organizations import management
 from tests import factories
 from tests.accounts.money.rows import make_purchase
 from tests.share import one_in
@@ -152,11 +154,11 @@ def test_a_price_comes_from_the_pack_and_not_from_the_form(
 def test_what_is_not_for_sale_or_switched_off_is_not_sold(
     alice: User, client_of: ClientOf, pack: CreditPack
 ) -> None:
-    from accounts import site
+    from accounts.site import site_rules
 
-    site.change(switches_off=["purchases"])
+    site_rules.change(switches_off=["purchases"])
     assert not is_selling() and order(client_of(alice), pack).status_code == 409
-    site.change(switches_off=[])
+    site_rules.change(switches_off=[])
     assert is_selling()
     CreditPack.objects.update(enabled=False)
     assert not is_selling() and order(client_of(alice), pack).status_code == 409
@@ -172,9 +174,11 @@ def test_a_suspended_account_buys_nothing(alice: User, client_of: ClientOf, pack
 def test_nobody_whose_own_account_is_suspended_buys_for_an_organisation(
     alice: User, client_of: ClientOf, pack: CreditPack
 ) -> None:
-    club = founding.found(alice, "club")
-    Account.objects.filter(pk=founding.own(alice).pk).update(status=Account.Status.SUSPENDED)
-    founding.act_for(alice, club.pk)
+    club = management.create(alice, "club")
+    Account.objects.filter(pk=management.personal_account_of(alice).pk).update(
+        status=Account.Status.SUSPENDED
+    )
+    management.act_for(alice, club.pk)
     assert order(client_of(alice), pack).status_code == 409 and not Purchase.objects.exists()
 
 
@@ -219,7 +223,7 @@ def test_what_the_provider_refuses_for_good_is_told_to_the_member_as_that_and_to
 @pytest.fixture
 def few_orders(monkeypatch: pytest.MonkeyPatch) -> int:
     """How many may be open: fewer than in service."""
-    monkeypatch.setattr(buying, "OPEN_AT_MOST", 3)
+    monkeypatch.setattr(orders, "OPEN_AT_MOST", 3)
     return 3
 
 
@@ -253,7 +257,7 @@ def test_a_payment_adds_the_credits_once_however_often_it_is_told(
     bought.refresh_from_db()
     assert bought.status == "paid" and bought.paid_at and bought.payment == f"pi_{bought.session}"
     assert Notice.objects.get(user=charlie).kind == "credits.purchase"
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_the_page_waits_until_the_provider_has_told(
@@ -371,7 +375,7 @@ def test_a_refund_takes_back_its_part(charlie: User, bought: Purchase, double: S
     tell(double.refunded(bought.session, 300))
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, bought.taken_back) == ("refunded", 500, 100 * MICRO)
-    assert balance(charlie) == 0 and list(audit.breaches()) == []
+    assert balance(charlie) == 0 and list(checks.breaches()) == []
 
 
 def test_a_refund_that_comes_before_its_payment_is_remembered(
@@ -383,7 +387,7 @@ def test_a_refund_that_comes_before_its_payment_is_remembered(
     tell(paid)
     bought.refresh_from_db()
     assert (bought.status, bought.taken_back, balance(charlie)) == ("refunded", 100 * MICRO, 0)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_what_was_spent_is_not_taken_back(charlie: User, bought: Purchase, double: StripeDouble) -> None:
@@ -392,7 +396,7 @@ def test_what_was_spent_is_not_taken_back(charlie: User, bought: Purchase, doubl
     tell(double.refunded(bought.session, 500))
     bought.refresh_from_db()
     assert (bought.taken_back, balance(charlie)) == (30 * MICRO, 0)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.parametrize("changed", [{"amount_refunded": 501}, {"currency": "eur"}])
@@ -414,7 +418,7 @@ def test_a_dispute_takes_all_and_a_won_one_gives_it_again(
     tell(double.dispute(bought.session, "closed", "won"))
     bought.refresh_from_db()
     assert (bought.status, bought.taken_back, balance(charlie)) == ("paid", 0, 100 * MICRO)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
     rows = LedgerEntry.objects.filter(account=factories.account_of(charlie)).order_by("-id")
     # Nothing was bought a second time.
     assert [one.words for one in statement.lines(list(rows))] == [
@@ -451,7 +455,7 @@ def test_a_dispute_that_comes_after_a_refund_and_before_the_payment_is_remembere
     tell(paid)
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, balance(charlie)) == ("disputed", 100, 0)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_a_dispute_that_is_won_for_a_closed_account_ends(
@@ -464,7 +468,7 @@ def test_a_dispute_that_is_won_for_a_closed_account_ends(
     assert answer.status_code == 200 and "closed" in answer.json()["outcome"]
     bought.refresh_from_db()
     assert (bought.status, balance(charlie)) == ("paid", 0)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_an_answer_that_is_refused_is_not_asked_for_without_end(
@@ -474,8 +478,8 @@ def test_an_answer_that_is_refused_is_not_asked_for_without_end(
     double.sessions[bought.session]["amount_total"] = 1
     for days, state in ((1, "open"), (1, "open"), (20, "expired")):
         Purchase.objects.update(created_at=timezone.now() - timedelta(days=days))
-        looking._asked_to = 0
-        assert looking.step() is True
+        reconciliation._asked_to = 0
+        assert reconciliation.run_once() is True
         bought.refresh_from_db()
         assert (bought.status, balance(charlie)) == (state, 0)
 
@@ -500,16 +504,16 @@ def test_every_order_of_events_ends_alike(charlie: User, bought: Purchase, doubl
         purchase.refresh_from_db()
         assert (purchase.status, purchase.refunded, purchase.taken_back) == ("paid", 250, 50 * MICRO), number
         assert balance(charlie) - start == 50 * MICRO
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_a_lost_event_is_asked_for(charlie: User, bought: Purchase, double: StripeDouble) -> None:
     double.pay(bought.session)
-    assert looking.step() is False and balance(charlie) == 0
+    assert reconciliation.run_once() is False and balance(charlie) == 0
     Purchase.objects.update(created_at=timezone.now() - timedelta(hours=2))
-    assert looking.step() is True
+    assert reconciliation.run_once() is True
     assert balance(charlie) == 100 * MICRO
-    assert looking.step() is False
+    assert reconciliation.run_once() is False
 
 
 def test_an_open_order_is_asked_about_in_each_round_and_ends_by_age(
@@ -517,18 +521,18 @@ def test_an_open_order_is_asked_about_in_each_round_and_ends_by_age(
 ) -> None:
     Purchase.objects.update(created_at=timezone.now() - timedelta(hours=2))
     double.fail_with = 500
-    assert [looking.step(), looking.step()] == [True, False]
+    assert [reconciliation.run_once(), reconciliation.run_once()] == [True, False]
     double.fail_with = 0
-    assert [looking.step(), looking.step()] == [True, False]
+    assert [reconciliation.run_once(), reconciliation.run_once()] == [True, False]
     bought.refresh_from_db()
     assert bought.status == "open"
     double.sessions[bought.session]["status"] = "expired"
-    looking.step()
+    reconciliation.run_once()
     bought.refresh_from_db()
     assert bought.status == "expired"
     Purchase.objects.update(status="open", session="", created_at=timezone.now() - timedelta(days=2))
-    looking._asked_to = 0
-    looking.step()
+    reconciliation._asked_to = 0
+    reconciliation.run_once()
     bought.refresh_from_db()
     assert bought.status == "expired"
 

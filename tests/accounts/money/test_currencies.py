@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.payments.money import in_words, smallest, whole
-from gallery.operations import words
+from accounts.billing.currencies import in_words, smallest, whole
+from operations.dashboard import number_format
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_what_stripe_would_not_take_is_no_price(written: str, currency: str) -> 
 def test_the_desk_says_the_revenue_of_every_currency_as_its_packs_say_their_price(
     units: int, currency: str, shown: str
 ) -> None:
-    assert words.money(units, currency) == shown
+    assert number_format.money(units, currency) == shown

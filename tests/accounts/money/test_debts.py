@@ -12,13 +12,16 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import audit, credits, giving, redeeming, site, statement
-from accounts.credits import moving
+from accounts import credits
+from accounts.audit import checks
+from accounts.billing import payment_events, redeem_codes
+from accounts.billing.provider_base import Event, What
+from accounts.credits import balance_updates, gifts, statement
 from accounts.models import MICRO, Account, LedgerEntry, Notice, Purchase, User
-from accounts.payments import events
-from accounts.payments.base import Event, What
-from gallery.leaving import closing, erasing
-from predictions import lifecycle, refusals, submit
+from accounts.site import site_rules
+from gallery.privacy import closure, erasure
+from predictions import lifecycle
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories
 from tests.accounts.money.rows import make_codes, make_purchase
 
@@ -30,7 +33,7 @@ _events = itertools.count(1)
 def told(what: What, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
     """An event of Stripe's."""
     number = next(_events)
-    return events.receive(
+    return payment_events.receive(
         "stripe",
         Event(f"evt_{number}", what.value, what, payment=payment, amount=amount, currency="usd", **more),
     )
@@ -67,7 +70,7 @@ def taken(purchase: Purchase) -> tuple[int, int]:
 
 
 def content() -> bool:
-    return [str(breach) for breach in audit.breaches()] == []
+    return [str(breach) for breach in checks.breaches()] == []
 
 
 # -- On hold ---------------------------------------------------------------------------------------------------------
@@ -91,11 +94,11 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
 ) -> None:
     purchase = paid(charlie)
     account, version = factories.account_of(charlie), factories.make_version(price=15 * MICRO)
-    request = submit.Request(account, charlie, version, {"prompt": "a lighthouse"})
+    request = work_request.Request(account, charlie, version, {"prompt": "a lighthouse"})
     made = []
     with pytest.raises(refusals.InsufficientCredit):
         while True:
-            made.append(submit.accept(request))
+            made.append(acceptance.accept(request))
     left = factories.account_of(charlie).balance
     told(What.REFUNDED)
     assert factories.account_of(charlie).owed == 100 * MICRO - left
@@ -103,7 +106,7 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
         lifecycle.cancel(one.public_id)
     assert stands(charlie) == (0, 0, 0) and taken(purchase) == (100, 0) and content()
     with pytest.raises(refusals.InsufficientCredit):
-        submit.accept(request)
+        acceptance.accept(request)
 
 
 def test_what_is_charged_after_all_stays_owed(charlie: User) -> None:
@@ -118,15 +121,15 @@ def test_what_is_charged_after_all_stays_owed(charlie: User) -> None:
 
 
 def test_what_was_given_away_before_its_payment_is_returned_is_owed(charlie: User, bob: User) -> None:
-    site.change(gifts=True)
+    site_rules.change(gifts=True)
     purchase = paid(charlie)
-    giving.give(charlie, factories.account_of(charlie), to="bob", amount=100 * MICRO, key="1")
+    gifts.give(charlie, factories.account_of(charlie), to="bob", amount=100 * MICRO, key="1")
     told(What.REFUNDED)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 100), (0, 100)) and content()
     # A friend gives them back: they pay what is owed, and are nobody's to spend or to give.
-    giving.give(bob, factories.account_of(bob), to="charlie", amount=60 * MICRO, key="2")
+    gifts.give(bob, factories.account_of(bob), to="charlie", amount=60 * MICRO, key="2")
     assert (stands(charlie), taken(purchase)) == ((0, 0, 40), (60, 40)) and content()
-    assert giving.to_give(factories.account_of(charlie)) == 0
+    assert gifts.to_give(factories.account_of(charlie)) == 0
 
 
 # -- What comes next -------------------------------------------------------------------------------------------------
@@ -137,7 +140,7 @@ def grant(user: User) -> None:
 
 
 def redeem(user: User) -> None:
-    redeeming.redeem(user, factories.account_of(user), make_codes(worth=40 * MICRO)[0])
+    redeem_codes.redeem_uncounted(user, factories.account_of(user), make_codes(worth=40 * MICRO)[0])
 
 
 def buy(user: User) -> None:
@@ -259,7 +262,7 @@ def test_it_is_told_in_plain_words_wherever_the_balance_is(
 
 
 def found() -> list[str]:
-    return [str(breach).split(": ", 1)[1] for breach in audit.breaches()]
+    return [str(breach).split(": ", 1)[1] for breach in checks.breaches()]
 
 
 def test_the_audit_finds_what_should_have_been_taken_and_was_not_and_can_take_it(charlie: User) -> None:
@@ -268,7 +271,7 @@ def test_the_audit_finds_what_should_have_been_taken_and_was_not_and_can_take_it
     assert found() == ["owes 0.00, but its purchases come to 100.00"]
     Account.objects.filter(pk=charlie.account_id).update(owed=100 * MICRO)
     assert found() == ["owes 100.00 and has 100.00 that were not taken for it"]
-    (breach,) = audit.breaches()
+    (breach,) = checks.breaches()
     assert breach.repair is not None and breach.repair() == "100.00 taken for what was owed"
     assert content() and stands(charlie) == (0, 0, 0) and taken(purchase) == (100, 0)
 
@@ -310,9 +313,9 @@ def test_a_payment_at_the_moment_at_which_its_account_is_closed_goes_back(
     user = factories.make_user("leaving")
     purchase = make_purchase(user, session="cs_pi_1")
     credits.grant(factories.account_of(user), 5)
-    wish = closing.ask(user)
-    erasing.begin(wish)
-    move, payment = moving.move, threading.Thread(target=_paid_for, args=[purchase], daemon=True)
+    wish = closure.request_closure(user)
+    erasure.begin(wish)
+    move, payment = balance_updates.move, threading.Thread(target=_paid_for, args=[purchase], daemon=True)
 
     def clear(account_id: int, **deltas: Any) -> Any:
         """The balance was read: now comes the payment, and is through or waits."""
@@ -321,8 +324,8 @@ def test_a_payment_at_the_moment_at_which_its_account_is_closed_goes_back(
             _until_it_waits(payment)
         return move(account_id, **deltas)
 
-    monkeypatch.setattr(moving, "move", clear)
-    erasing._finish(wish)
+    monkeypatch.setattr(balance_updates, "move", clear)
+    erasure._finish(wish)
     payment.join(60)
     assert not payment.is_alive()
     row = Account.objects.get(pk=purchase.account_id)

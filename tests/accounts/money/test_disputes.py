@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import audit
+from accounts.audit import checks
+from accounts.billing import payment_events, provider_registry, refunds
+from accounts.billing.provider_base import What
 from accounts.models import MICRO, Account, CreditPack, Dispute, Purchase, User
-from accounts.payments import events, paying_back, registry
-from accounts.payments.base import What
 from tests import factories
 from tests.accounts.money.rows import make_purchase
 from tests.accounts.money.test_buying import order, tell
@@ -43,7 +43,7 @@ def status(purchase: Purchase) -> str:
 
 
 def content() -> bool:
-    return [str(breach) for breach in audit.breaches()] == []
+    return [str(breach) for breach in checks.breaches()] == []
 
 
 def test_a_dispute_of_a_part_takes_that_part(charlie: User, bought: Purchase, double: StripeDouble) -> None:
@@ -58,7 +58,7 @@ def test_staff_can_pay_back_what_a_lost_dispute_left(
 ) -> None:
     tell(double.dispute(bought.session, "closed", "lost", amount=100))
     bought.refresh_from_db()
-    assert paying_back.can_be(bought) and bought.refundable() == 400
+    assert refunds.can_be(bought) and bought.refundable() == 400
     page = reverse("admin:accounts_purchase_pay_back", args=[bought.pk])
     once = client_of(staff).get(page).context["form"]["once"].value()
     asked = {"reason": "a mistake of ours", "once": once}
@@ -150,8 +150,8 @@ def test_money_that_comes_back_gives_the_credits_again_before_the_dispute_is_clo
 def receive(event: Any) -> None:
     """A webhook of Stripe's, without the server around it."""
     body, signature = StripeDouble.signed(event)
-    provider: Any = registry.provider("stripe")
-    events.receive("stripe", provider.verify({"Stripe-Signature": signature}, body))
+    provider: Any = provider_registry.provider("stripe")
+    payment_events.receive("stripe", provider.verify({"Stripe-Signature": signature}, body))
 
 
 def test_every_order_of_what_is_told_ends_alike(charlie: User, double: StripeDouble) -> None:

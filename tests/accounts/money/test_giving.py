@@ -15,9 +15,14 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import allowances, audit, credits, giving, signup, site, tokens
+from accounts import credits
+from accounts.audit import checks
+from accounts.credits import allowances, gifts
 from accounts.models import MICRO, Account, Gift, Invitation, LedgerEntry, Membership, Notice, Plan, User
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.registration import welcome_credits
+from accounts.site import site_rules
+from accounts.tokens import api_tokens
 from tests import factories
 from tests.races import together
 from tests.share import one_in_each
@@ -28,11 +33,11 @@ ONCE = "0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def _gifts_are_allowed(db: None) -> None:
-    site.change(gifts=True)
+    site_rules.change(gifts=True)
 
 
 def give(giver: User, to: str, amount: int = MICRO, key: str = "k", words: str = "") -> Gift:
-    return giving.give(giver, factories.account_of(giver), to=to, amount=amount, key=key, words=words)[0]
+    return gifts.give(giver, factories.account_of(giver), to=to, amount=amount, key=key, words=words)[0]
 
 
 def balance(user: User) -> int:
@@ -40,7 +45,7 @@ def balance(user: User) -> int:
 
 
 def refused(giver: User, to: str, amount: int = MICRO, key: str = "k") -> str:
-    with pytest.raises(giving.CannotGive) as error:
+    with pytest.raises(gifts.CannotGive) as error:
         give(giver, to, amount, key)
     return error.value.why.value
 
@@ -60,7 +65,7 @@ def test_a_gift_moves_credits_and_tells_both(alice: User, bob: User, client_of: 
     ]
     assert Notice.objects.get(user=bob).kind == "credits.gift.words"
     assert Notice.objects.get(user=alice).kind == "credits.gift.sent"
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_a_form_sent_twice_gives_once(alice: User, bob: User, client_of: ClientOf) -> None:
@@ -92,17 +97,17 @@ def test_what_cannot_be_given_is_refused_naming_the_field(
 
 
 def test_a_house_without_gifts_has_no_such_page(alice: User, bob: User, client_of: ClientOf) -> None:
-    site.change(gifts=False)
+    site_rules.change(gifts=False)
     assert client_of(alice).get("/account/gifts/").status_code == 404
     assert refused(alice, "bob") == "off"
 
 
 def test_welcome_credits_and_allowances_are_not_given_away(charlie: User, bob: User) -> None:
-    site.change(welcome_credits=50 * MICRO, gifts=True)
-    signup.welcome(charlie)
+    site_rules.change(welcome_credits=50 * MICRO, gifts=True)
+    welcome_credits.grant_welcome(charlie)
     account = factories.account_of(charlie)
     credits.allow(account, 30 * MICRO, reference="allowance-1")
-    signup.give_invited(charlie, Invitation.objects.create(digest="d", grant=20 * MICRO))
+    welcome_credits.grant_invited(charlie, Invitation.objects.create(digest="d", grant=20 * MICRO))
     assert balance(charlie) == 100 * MICRO and refused(charlie, "bob") == "not_to_give"
     credits.grant(account, 10 * MICRO, reason="won")
     assert refused(charlie, "bob", 11 * MICRO) == "not_to_give"
@@ -124,11 +129,11 @@ def test_an_allowance_is_not_given_away_in_the_place_of_what_was_spent_before_it
     credits.grant(account, 10 * MICRO, reason="won again")
     # Work uses up the allowance first, and only then what may be given.
     _work(account, 25 * MICRO)
-    assert giving.to_give(account) == 10 * MICRO
+    assert gifts.to_give(account) == 10 * MICRO
     _work(account, 7 * MICRO)
-    assert giving.to_give(account) == 8 * MICRO
+    assert gifts.to_give(account) == 8 * MICRO
     give(charlie, "bob", 8 * MICRO)
-    assert giving.to_give(account) == balance(charlie) == 0
+    assert gifts.to_give(account) == balance(charlie) == 0
 
 
 def _work(account: Account, cost: int) -> None:
@@ -139,11 +144,11 @@ def _work(account: Account, cost: int) -> None:
 
 
 def test_the_limit_of_the_day_is_held(alice: User, bob: User) -> None:
-    site.change(gifts=True, gift_limit_day=20 * MICRO)
+    site_rules.change(gifts=True, gift_limit_day=20 * MICRO)
     give(alice, "bob", 15 * MICRO, "one")
-    with pytest.raises(giving.CannotGive) as error:
+    with pytest.raises(gifts.CannotGive) as error:
         give(alice, "bob", 6 * MICRO, "two")
-    assert (error.value.why, error.value.left) == (giving.Why.DAY, 5 * MICRO)
+    assert (error.value.why, error.value.left) == (gifts.Why.DAY, 5 * MICRO)
     give(alice, "bob", 5 * MICRO, "three")
 
 
@@ -161,17 +166,19 @@ def test_the_muted_the_suspended_and_the_banned_neither_give_nor_receive(
 
 
 def test_an_organisation_is_no_way_around_a_closed_account_of_ones_own(alice: User, bob: User) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     credits.grant(club, 10 * MICRO, reason="won")
-    Account.objects.filter(pk=founding.own(alice).pk).update(status=Account.Status.SUSPENDED)
-    with pytest.raises(giving.CannotGive) as error:
-        giving.give(alice, club, to="bob", amount=MICRO, key="k")
+    Account.objects.filter(pk=management.personal_account_of(alice).pk).update(
+        status=Account.Status.SUSPENDED
+    )
+    with pytest.raises(gifts.CannotGive) as error:
+        gifts.give(alice, club, to="bob", amount=MICRO, key="k")
     assert error.value.why == "closed" and balance(bob) == 100 * MICRO
 
 
 @pytest.mark.parametrize("limit", ["day_limit", "month_limit", "total_limit"])
 def test_a_token_that_may_spend_so_much_and_no_more_gives_nothing(alice: User, bob: User, limit: str) -> None:
-    token, text = tokens.issue(alice, "limited")
+    token, text = api_tokens.issue(alice, "limited")
     credits.limit(token, **dict.fromkeys(("day", "month", "total")) | {limit.removesuffix("_limit"): 1})
     answer = Client().post(
         "/api/gifts",
@@ -187,10 +194,10 @@ def test_a_token_that_may_spend_so_much_and_no_more_gives_nothing(alice: User, b
 def test_a_member_whose_spending_is_limited_gives_nothing_of_the_organisation(
     alice: User, bob: User, charlie: User, role: str
 ) -> None:
-    shared = founding.found(alice, "Studio Nord")
+    shared = management.create(alice, "Studio Nord")
     credits.grant(shared, 100 * MICRO, reason="x")
     member = Membership.objects.create(account=shared, user=bob, role=role)
-    program = {"Authorization": f"Bearer {tokens.issue(bob, account=shared, name='program')[1]}"}
+    program = {"Authorization": f"Bearer {api_tokens.issue(bob, account=shared, name='program')[1]}"}
 
     def send(key: str) -> Any:
         body, headers = {"to": "charlie", "amount": 20 * MICRO}, {**program, "Idempotency-Key": key}
@@ -240,7 +247,7 @@ def test_the_api_gives_once_for_each_key(
 def test_the_api_refuses_in_one_language_from_the_first_word_to_the_last(
     alice: User, bob: User, bearer: Callable[[User], dict[str, str]]
 ) -> None:
-    site.change(gifts=True, gift_limit_day=2 * MICRO)
+    site_rules.change(gifts=True, gift_limit_day=2 * MICRO)
     headers = bearer(alice) | {"Accept-Language": "zh-hans", "Idempotency-Key": "k"}
     wishes: list[tuple[str, Any]] = [
         ("/api/redeem", {"code": "DR-AAAA-AAAA-AAAA-AAAA"}),
@@ -265,10 +272,10 @@ def test_gifts_in_both_directions_at_once_never_make_or_lose_a_credit() -> None:
     calls = [partial(give, one, other.username, 3 * MICRO, f"a{n}") for n in range(10)]
     calls += [partial(give, other, one.username, 3 * MICRO, f"b{n}") for n in range(10)]
     results = together(calls)
-    assert all(isinstance(result, Gift | giving.CannotGive) for result in results), results
+    assert all(isinstance(result, Gift | gifts.CannotGive) for result in results), results
     assert balance(one) + balance(other) == 40 * MICRO
     assert Gift.objects.count() * 2 == LedgerEntry.objects.filter(kind="gift").count()
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -280,10 +287,10 @@ def test_one_key_in_many_threads_gives_once() -> None:
 
 
 def test_a_gift_to_a_member_is_the_members_whomever_they_act_for(alice: User, bob: User) -> None:
-    before, club = balance(bob), founding.found(bob, "club")
-    founding.act_for(bob, club.pk)
+    before, club = balance(bob), management.create(bob, "club")
+    management.act_for(bob, club.pk)
     made = give(alice, "bob", key="once")
-    assert founding.own(bob).balance == before + MICRO
+    assert management.personal_account_of(bob).balance == before + MICRO
     assert Account.objects.get(pk=club.pk).balance == 0
     assert Notice.objects.filter(user=bob, kind="credits.gift").count() == 1
     assert give(alice, "bob", key="once") == made

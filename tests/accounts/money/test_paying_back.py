@@ -14,10 +14,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, credits
+from accounts import credits
+from accounts.audit import checks
+from accounts.billing import payment_events, refunds
+from accounts.billing.provider_base import Event, What
 from accounts.models import MICRO, Account, AuditEntry, CreditPack, Notice, PaymentEvent, Purchase, User
-from accounts.payments import events, owing
-from accounts.payments.base import Event, What
 from tests import factories
 from tests.accounts.money.rows import make_purchase
 from tests.accounts.money.test_buying import balance, order, tell
@@ -38,7 +39,7 @@ def bought(charlie: User, client_of: ClientOf, pack: CreditPack) -> Purchase:
 def again() -> bool:
     """A turn of the chore, whatever it waits for."""
     Purchase.objects.filter(look_at__isnull=False).update(look_at=timezone.now() - timedelta(days=2))
-    return owing.step()
+    return refunds.run_once()
 
 
 def refund(double: StripeDouble, purchase: Purchase, amount: int) -> dict[str, Any]:
@@ -100,15 +101,15 @@ def test_a_return_at_the_instant_of_its_payment_leaves_no_credits(
     def follow() -> str:
         assert instant.first.wait(30)
         try:
-            return events.receive("stripe", told[1])
+            return payment_events.receive("stripe", told[1])
         finally:
             instant.done.set()
 
-    outcomes = together([lambda: events.receive("stripe", told[0]), follow])
+    outcomes = together([lambda: payment_events.receive("stripe", told[0]), follow])
     assert all(isinstance(outcome, str) for outcome in outcomes), outcomes
     purchase.refresh_from_db()
     assert (balance(user), purchase.taken_back) == (0, 100 * MICRO), outcomes
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 # -- Sent back by a bank -------------------------------------------------------------------------------------------
@@ -123,14 +124,14 @@ def test_a_payment_back_that_fails_gives_the_credits_again(
     assert balance(charlie) == 0
     told = tell(double.send_back(made))
     assert told.json()["outcome"] == "the provider is asked what was paid back"
-    assert owing.step() is True and owing.step() is False
+    assert refunds.run_once() is True and refunds.run_once() is False
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, bought.taken_back, bought.owed) == ("paid", 0, 0, 0)
     assert balance(charlie) == 100 * MICRO
     entry = AuditEntry.objects.get(action="purchase.refund_failed")
     assert (entry.detail["before"], entry.detail["after"]) == (500, 0)
     assert "credits.given_again" in Notice.objects.filter(user=charlie).values_list("kind", flat=True)
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_only_what_was_taken_is_given_again(charlie: User, bought: Purchase, double: StripeDouble) -> None:
@@ -141,7 +142,7 @@ def test_only_what_was_taken_is_given_again(charlie: User, bought: Purchase, dou
     tell(double.send_back(made))
     again()
     assert balance(charlie) == 30 * MICRO
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_what_is_told_in_any_order_ends_at_what_the_provider_says(
@@ -171,7 +172,7 @@ def test_what_is_told_in_any_order_ends_at_what_the_provider_says(
         ended = (purchase.status, purchase.refunded, purchase.taken_back, purchase.look_at)
         assert ended == ("paid", 200, 40 * MICRO, None), (number, [one["type"] for one in turn])
         assert balance(charlie) - start == 60 * MICRO
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_an_answer_is_void_where_something_was_told_meanwhile(
@@ -181,7 +182,7 @@ def test_an_answer_is_void_where_something_was_told_meanwhile(
     made = refund(double, bought, 500)
     tell(double.refunded(bought.session, 500))
     tell(double.send_back(made))
-    real = events.paid_back
+    real = payment_events.paid_back
 
     def late(*words: Any, **more: Any) -> str:
         # Asked before the second payment back, answered after its event.
@@ -190,8 +191,8 @@ def test_an_answer_is_void_where_something_was_told_meanwhile(
         tell(double.refunded(bought.session, 500))
         return real(*words, **more)
 
-    monkeypatch.setattr(events, "paid_back", late)
-    owing.step()
+    monkeypatch.setattr(payment_events, "paid_back", late)
+    refunds.run_once()
     assert balance(charlie) == 0
     again()
     bought.refresh_from_db()
@@ -206,7 +207,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_later_and_later(
     tell(double.refunded(bought.session, 500))
     tell(double.send_back(made))
     double.fail_with = 500
-    assert (owing.step(), owing.step()) == (True, False)
+    assert (refunds.run_once(), refunds.run_once()) == (True, False)
     waits = []
     for _time in range(14):
         assert again() is True
@@ -267,13 +268,13 @@ def closed(charlie: User, bought: Purchase, double: StripeDouble) -> Purchase:
 def test_what_is_paid_for_a_closed_account_goes_back_once(
     charlie: User, closed: Purchase, double: StripeDouble
 ) -> None:
-    assert owing.step() is True and owing.step() is False
+    assert refunds.run_once() is True and refunds.run_once() is False
     assert [one["amount"] for one in double.refunds] == [500]
     tell(double.refunded(closed.session, 500))
     again()
     closed.refresh_from_db()
     assert (closed.status, closed.refunded, closed.owed, closed.look_at) == ("refunded", 500, 0, None)
-    assert [one["amount"] for one in double.refunds] == [500] and list(audit.breaches()) == []
+    assert [one["amount"] for one in double.refunds] == [500] and list(checks.breaches()) == []
 
 
 def test_a_lost_answer_pays_nothing_back_twice(
@@ -287,7 +288,7 @@ def test_a_lost_answer_pays_nothing_back_twice(
 
     with monkeypatch.context() as patch:
         patch.setattr(double, "_refund", lost)
-        assert owing.step() is True
+        assert refunds.run_once() is True
     closed.refresh_from_db()
     assert (closed.owed, len(double.refunds)) == (500, 1)
     again()
@@ -297,17 +298,17 @@ def test_a_lost_answer_pays_nothing_back_twice(
 
 def test_what_staff_paid_back_in_part_is_left_out(closed: Purchase, double: StripeDouble) -> None:
     refund(double, closed, 120)
-    owing.step()
+    refunds.run_once()
     assert [one["amount"] for one in double.refunds] == [120, 380]
 
 
 def test_what_a_bank_sends_back_stays_owed_until_staff_have_seen_to_it(
     charlie: User, staff: User, closed: Purchase, double: StripeDouble, client_of: ClientOf
 ) -> None:
-    owing.step()
+    refunds.run_once()
     tell(double.send_back(double.refunds[0]))
     again()
-    assert owing.step() is False and len(double.refunds) == 1
+    assert refunds.run_once() is False and len(double.refunds) == 1
     closed.refresh_from_db()
     assert (closed.status, closed.owed, closed.refunded, balance(charlie)) == ("paid", 500, 0, 0)
     client = client_of(staff)

@@ -15,7 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, redeem_door, redeeming, tokens
+from accounts.audit import checks
+from accounts.billing import redeem_codes
 from accounts.models import (
     MICRO,
     Account,
@@ -28,7 +29,8 @@ from accounts.models import (
     Redemption,
     User,
 )
-from accounts.organizations import founding
+from accounts.organizations import management
+from accounts.tokens import api_tokens
 from tests import factories
 from tests.accounts.money.rows import make_codes
 from tests.csv_files import rows_of
@@ -50,8 +52,8 @@ FORM = {
 }
 
 
-def redeem(user: User, code: str) -> redeeming.Redeemed:
-    return redeeming.redeem(user, factories.account_of(user), code)
+def redeem(user: User, code: str) -> redeem_codes.Redeemed:
+    return redeem_codes.redeem_uncounted(user, factories.account_of(user), code)
 
 
 def balance(user: User) -> int:
@@ -61,9 +63,9 @@ def balance(user: User) -> int:
 def test_a_code_is_eighty_bits_and_is_kept_as_a_digest_alone(db: None) -> None:
     codes = make_codes(200)
     assert len(set(codes)) == 200
-    assert all(redeeming.normal(code) for code in codes)
+    assert all(redeem_codes.normal(code) for code in codes)
     kept = str(list(RedeemCode.objects.values()))
-    assert not any(redeeming.normal(code) in kept or code in kept for code in codes)
+    assert not any(redeem_codes.normal(code) in kept or code in kept for code in codes)
     assert {row.hint for row in RedeemCode.objects.all()} == {code[-4:] for code in codes}
     assert len(codes[0]) == len("DR-XXXX-XXXX-XXXX-XXXX")
 
@@ -92,7 +94,7 @@ def test_what_it_gives_stands_in_the_ledger_once(charlie: User) -> None:
     entry = LedgerEntry.objects.get(account=charlie.account)
     assert (entry.kind, entry.balance_delta) == ("redeem", 10 * MICRO)
     assert entry.reference == f"redeem-{found.redemption.pk}" and entry.reason.endswith(code[-4:])
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def test_each_account_redeems_a_code_once_and_a_code_as_often_as_it_has_uses(db: None) -> None:
@@ -103,7 +105,7 @@ def test_each_account_redeems_a_code_once_and_a_code_as_often_as_it_has_uses(db:
         if not why:
             redeem(user, code)
             continue
-        with pytest.raises(redeeming.CannotRedeem) as refused:
+        with pytest.raises(redeem_codes.CannotRedeem) as refused:
             redeem(user, code)
         assert refused.value.why == why
     assert (balance(first), balance(second), balance(third)) == (10 * MICRO, 10 * MICRO, 0)
@@ -114,12 +116,12 @@ def test_a_member_redeems_a_code_once_whomever_they_act_for(db: None) -> None:
     (code,) = make_codes(uses=5)
     user, other = factories.make_user(), factories.make_user()
     redeem(user, code)
-    club = founding.found(user, "Studio Nord")
-    with pytest.raises(redeeming.CannotRedeem) as refused:
-        redeeming.redeem(user, club, code)
+    club = management.create(user, "Studio Nord")
+    with pytest.raises(redeem_codes.CannotRedeem) as refused:
+        redeem_codes.redeem_uncounted(user, club, code)
     assert refused.value.why == "own"
     assert RedeemCode.objects.get().uses_left == 4 and Redemption.objects.count() == 1
-    redeeming.redeem(other, club, code)
+    redeem_codes.redeem_uncounted(other, club, code)
     assert Account.objects.get(pk=club.pk).balance == 10 * MICRO
 
 
@@ -127,13 +129,13 @@ def test_a_code_that_is_over_or_withdrawn_gives_nothing(charlie: User, staff: Us
     (late,) = make_codes(expires_at=timezone.now() + timedelta(days=1))
     CodeBatch.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     (withdrawn,) = make_codes()
-    redeeming.revoke(CodeBatch.objects.order_by("-id")[0], by=staff, reason="leaked")
+    redeem_codes.revoke(CodeBatch.objects.order_by("-id")[0], by=staff, reason="leaked")
     one, other = make_codes(2)
-    redeeming.revoke(
-        RedeemCode.objects.get(digest=redeeming.digest(redeeming.normal(one))), by=staff, reason="lost"
+    redeem_codes.revoke(
+        RedeemCode.objects.get(digest=redeem_codes.digest(redeem_codes.normal(one))), by=staff, reason="lost"
     )
     for code, why in ((late, "expired"), (withdrawn, "revoked"), (one, "revoked")):
-        with pytest.raises(redeeming.CannotRedeem) as refused:
+        with pytest.raises(redeem_codes.CannotRedeem) as refused:
             redeem(charlie, code)
         assert refused.value.why == why
     assert balance(charlie) == 0 and not Redemption.objects.exists()
@@ -144,7 +146,7 @@ def test_a_code_that_is_over_or_withdrawn_gives_nothing(charlie: User, staff: Us
 def test_a_suspended_account_redeems_nothing_and_the_code_stays(charlie: User) -> None:
     (code,) = make_codes()
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.SUSPENDED)
-    with pytest.raises(redeeming.CannotRedeem):
+    with pytest.raises(redeem_codes.CannotRedeem):
         redeem(charlie, code)
     assert RedeemCode.objects.get().uses_left == 1 and not Redemption.objects.exists()
 
@@ -161,13 +163,13 @@ def test_a_batch_may_bring_a_plan(charlie: User, client_of: ClientOf) -> None:
 def test_many_clients_at_once_on_one_code_are_one_success() -> None:
     (code,) = make_codes()
     users = [factories.make_user() for _number in range(9)]
-    asks = [partial(_post, tokens.issue(user, "race")[1], code) for user in users]
+    asks = [partial(_post, api_tokens.issue(user, "race")[1], code) for user in users]
     answers = together(asks)
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses == [200] + [409] * 8, [getattr(answer, "content", answer) for answer in answers][:3]
     assert sum(balance(user) for user in users) == 10 * MICRO
     assert Redemption.objects.count() == 1 and RedeemCode.objects.get().uses_left == 0
-    assert list(audit.breaches()) == []
+    assert list(checks.breaches()) == []
 
 
 def _post(token: str, code: str) -> Any:
@@ -183,7 +185,7 @@ def _post(token: str, code: str) -> Any:
 def test_many_tries_of_one_account_are_one_success() -> None:
     (code,) = make_codes(uses=16)
     user = factories.make_user()
-    plain = tokens.issue(user, "race")[1]
+    plain = api_tokens.issue(user, "race")[1]
     answers = together([partial(_post, plain, code) for _number in range(16)])
     statuses = sorted(answer.status_code for answer in answers)
     # Each counts as a try until it is looked at, so that those beyond ten at once may be told to wait.
@@ -198,7 +200,7 @@ def test_many_clients_over_http_on_a_real_server(conformant_server: RunningServe
     asks = [partial(_send, f"{conformant_server.url}/api/redeem", plain, code) for plain in plains]
     statuses = sorted(answer.status_code for answer in together(asks))
     assert statuses == [200] + [409] * (CLIENTS - 1)
-    told = _shell(conformant_server, "from accounts import audit;print(len(list(audit.breaches())))")
+    told = _shell(conformant_server, "from accounts.audit import checks;print(len(list(checks.breaches())))")
     assert told.strip().endswith("0")
 
 
@@ -207,15 +209,16 @@ def _send(address: str, plain: str, code: str) -> httpx.Response:
 
 
 _PREPARE = f"""
-from accounts import redeeming, tokens
+from accounts.billing import redeem_codes
+from accounts.tokens import api_tokens
 from accounts.models import User
-from accounts.provisioning import ensure_account
-print(redeeming.make(name="race", credits=5_000_000, count=1, by=None)[1][0])
+from accounts.personal_accounts import ensure_account
+print(redeem_codes.make(name="race", credits=5_000_000, count=1, by=None)[1][0])
 for number in range({CLIENTS}):
     user = User.objects.create(username=f"racer{{number}}")
     ensure_account(user)
     user.refresh_from_db()
-    print(tokens.issue(user, "race")[1])
+    print(api_tokens.issue(user, "race")[1])
 """
 
 
@@ -253,7 +256,7 @@ def test_what_can_be_no_code_is_refused(charlie: User, client_of: ClientOf, code
 @pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer than in service, for what holds of however many."""
-    monkeypatch.setattr(redeem_door, "OF_ACCOUNT", (3, 600))
+    monkeypatch.setattr(redeem_codes, "OF_ACCOUNT", (3, 600))
 
 
 def test_wrong_codes_are_throttled_and_right_ones_wait_too(
@@ -262,10 +265,10 @@ def test_wrong_codes_are_throttled_and_right_ones_wait_too(
     (code,) = make_codes()
     client = client_of(charlie)
     answers = [
-        client.post("/account/redeem/", {"code": redeeming.new_code()}).status_code
-        for _number in range(redeem_door.OF_ACCOUNT[0] + 1)
+        client.post("/account/redeem/", {"code": redeem_codes.new_code()}).status_code
+        for _number in range(redeem_codes.OF_ACCOUNT[0] + 1)
     ]
-    assert answers == [422] * redeem_door.OF_ACCOUNT[0] + [429]
+    assert answers == [422] * redeem_codes.OF_ACCOUNT[0] + [429]
     assert client.post("/account/redeem/", {"code": code}).status_code == 429
     answer = client.post("/api/redeem", {"code": code}, content_type="application/json")
     assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
@@ -277,9 +280,9 @@ def test_a_member_who_guesses_keeps_no_neighbour_waiting(
 ) -> None:
     (code,) = make_codes()
     for _member in range(3):
-        plain = tokens.issue(factories.make_user(), "guesses")[1]
-        for _try in range(redeem_door.OF_ACCOUNT[0]):
-            assert _post(plain, redeeming.new_code()).status_code == 404
+        plain = api_tokens.issue(factories.make_user(), "guesses")[1]
+        for _try in range(redeem_codes.OF_ACCOUNT[0]):
+            assert _post(plain, redeem_codes.new_code()).status_code == 404
     newcomer = factories.make_user()
     assert client_of(newcomer).post("/account/redeem/", {"code": code}).status_code == 302
 
@@ -352,7 +355,7 @@ def test_a_form_that_was_sent_gives_nobody_else_and_nothing_else(
     elif later == "two hours":
         CodeBatch.objects.update(created_at=timezone.now() - timedelta(hours=2))
     else:
-        redeeming.revoke(CodeBatch.objects.get(), by=staff, reason="lost")
+        redeem_codes.revoke(CodeBatch.objects.get(), by=staff, reason="lost")
     again = client.post(page, form)
     assert again.status_code == 422 and "made the batch “spring”" in again.content.decode()
     assert CodeBatch.objects.count() == 1
@@ -361,7 +364,7 @@ def test_a_form_that_was_sent_gives_nobody_else_and_nothing_else(
 @pytest.mark.django_db(transaction=True)
 def test_a_form_that_two_processes_take_at_once_makes_one_batch() -> None:
     staff = factories.make_staff()
-    ask = partial(redeeming.make, name="x", credits=MICRO, count=20, by=staff, once=ONCE)
+    ask = partial(redeem_codes.make, name="x", credits=MICRO, count=20, by=staff, once=ONCE)
     results = together([ask] * 4)
     assert {batch.pk for batch, _codes in results} == {CodeBatch.objects.get().pk}
     assert len({tuple(codes) for _batch, codes in results}) == 1
@@ -369,7 +372,7 @@ def test_a_form_that_two_processes_take_at_once_makes_one_batch() -> None:
 
 
 def test_ten_thousand_codes_are_made_at_once(db: None) -> None:
-    assert len(set(make_codes(redeeming.MOST))) == RedeemCode.objects.count() == redeeming.MOST
+    assert len(set(make_codes(redeem_codes.MOST))) == RedeemCode.objects.count() == redeem_codes.MOST
 
 
 def test_codes_are_withdrawn_by_whoever_may_and_found_by_the_whole(staff: User, client_of: ClientOf) -> None:
@@ -377,7 +380,7 @@ def test_codes_are_withdrawn_by_whoever_may_and_found_by_the_whole(staff: User, 
     client = client_of(staff)
     found = client.get(reverse("admin:accounts_redeemcode_changelist"), {"q": codes[1].lower()})
     assert [row.hint for row in found.context["cl"].result_list] == [codes[1][-4:]]
-    row = RedeemCode.objects.get(digest=redeeming.digest(redeeming.normal(codes[1])))
+    row = RedeemCode.objects.get(digest=redeem_codes.digest(redeem_codes.normal(codes[1])))
     page = reverse("admin:accounts_redeemcode_revoke_code", args=[row.pk])
     helper = factories.make_user("helper", is_staff=True)
     helper.user_permissions.set(Permission.objects.filter(codename__in=["view_redeemcode", "view_codebatch"]))
@@ -398,11 +401,11 @@ def test_codes_are_withdrawn_by_whoever_may_and_found_by_the_whole(staff: User, 
 
 def test_nobody_whose_own_account_is_closed_to_new_things_redeems_for_an_organisation(alice: User) -> None:
     (code,) = make_codes()
-    club, own = founding.found(alice, "club"), founding.own(alice)
+    club, own = management.create(alice, "club"), management.personal_account_of(alice)
     Account.objects.filter(pk=own.pk).update(status=Account.Status.SUSPENDED)
-    with pytest.raises(redeeming.CannotRedeem) as error:
-        redeeming.redeem(alice, club, code)
+    with pytest.raises(redeem_codes.CannotRedeem) as error:
+        redeem_codes.redeem_uncounted(alice, club, code)
     assert error.value.why == "closed" and not Redemption.objects.exists()
     Account.objects.filter(pk=own.pk).update(status=Account.Status.ACTIVE)
-    redeeming.redeem(alice, club, code)
+    redeem_codes.redeem_uncounted(alice, club, code)
     assert Account.objects.get(pk=club.pk).balance == 10 * MICRO

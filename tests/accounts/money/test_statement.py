@@ -18,9 +18,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from accounts import credits, signup, site, statement, tokens
+from accounts import credits
+from accounts.credits import statement
+from accounts.credits.statement import Filters
 from accounts.models import MICRO, Account, ApiToken, Invitation, LedgerEntry, User
-from accounts.statement import Filters
+from accounts.registration import welcome_credits
+from accounts.site import site_rules
+from accounts.tokens import api_tokens
 from tests import factories
 from tests.accounts.money.rows import make_purchase
 from tests.csv_files import rows_of
@@ -166,7 +170,7 @@ def spent_by(user: User, token: ApiToken, numbers: tuple[int, ...] = (0, 1)) -> 
 @pytest.fixture
 def storefront(alice: User) -> ApiToken:
     """A token of Alice's that has spent; so has another one."""
-    token, other = (tokens.issue(alice, name)[0] for name in ("storefront", "other"))
+    token, other = (api_tokens.issue(alice, name)[0] for name in ("storefront", "other"))
     spent_by(alice, other)
     spent_by(alice, token)
     spent_by(alice, other, (2,))
@@ -225,7 +229,7 @@ def test_a_strangers_token_shows_nothing(
 def test_a_revoked_token_can_still_be_asked_for(
     alice: User, storefront: ApiToken, client_of: ClientOf
 ) -> None:
-    tokens.revoke(storefront)
+    api_tokens.revoke(storefront)
     page = client_of(alice).get("/account/", {"token": storefront.pk})
     assert len(page.context["lines"]) == 4
 
@@ -315,7 +319,7 @@ def test_no_filter_counts_skips_or_sorts_a_ledger(
 ) -> None:
     account = factories.account_of(charlie)
     if filters.token:
-        filters = replace(filters, token=tokens.issue(charlie, "t")[0].pk)
+        filters = replace(filters, token=api_tokens.issue(charlie, "t")[0].pk)
     with CaptureQueriesContext(connection) as asked:
         statement.page(account, filters, "", 10)
     for query in asked.captured_queries:
@@ -367,9 +371,9 @@ def test_the_ledgers_api_keeps_its_shape(alice: User, client_of: ClientOf) -> No
 
 def test_what_the_house_gave_is_named_in_the_readers_language(charlie: User) -> None:
     account = factories.account_of(charlie)
-    site.change(welcome_credits=5 * MICRO)
-    signup.welcome(charlie)
-    signup.give_invited(charlie, Invitation.objects.create(digest="d", grant=MICRO))
+    site_rules.change(welcome_credits=5 * MICRO)
+    welcome_credits.grant_welcome(charlie)
+    welcome_credits.grant_invited(charlie, Invitation.objects.create(digest="d", grant=MICRO))
     credits.grant(account, MICRO, reason="Welcome", actor=charlie)
     with translation.override("zh-hans"):
         words = [line.words for line in statement.lines(list(statement.entries(account)))]

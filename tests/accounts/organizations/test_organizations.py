@@ -12,12 +12,15 @@ from django.core import mail
 from django.db import connections, transaction
 from django.test import Client
 
-from accounts import audit, credits, site, tokens
+from accounts import credits
+from accounts.audit import checks
 from accounts.models import MICRO, Account, ApiToken, Membership, OrganizationInvitation, User
-from accounts.organizations import founding, joining, managing, roles
+from accounts.notifications import mail_queue
+from accounts.organizations import join_invitations, management, roles
+from accounts.site import site_rules
+from accounts.tokens import api_tokens
 from gallery.models import Collection
-from gallery.notices import mailing
-from predictions import catalogue
+from predictions.catalogue import lookup
 from tests import factories
 from tests.share import one_of
 
@@ -27,7 +30,7 @@ ClientOf = Callable[[User], Client]
 
 def club_of(founder: User, /, *, credit: int = 100, **members: User) -> Account:
     """An organisation with members by their roles."""
-    club = founding.found(founder, "Studio Nord")
+    club = management.create(founder, "Studio Nord")
     if credit:
         credits.grant(club, credit * MICRO)
     for role, user in members.items():
@@ -36,8 +39,8 @@ def club_of(founder: User, /, *, credit: int = 100, **members: User) -> Account:
 
 
 def link_in_mail() -> str:
-    mailing.forget_rest()
-    mailing.step()
+    mail_queue.forget_rest()
+    mail_queue.run_once()
     found = re.search(r"/account/join/[\w-]+/", str(mail.outbox[-1].body))
     assert found
     return found[0]
@@ -45,8 +48,8 @@ def link_in_mail() -> str:
 
 def bearer(user: User, account: Account | None = None) -> dict[str, str]:
     if account is not None:
-        founding.act_for(user, account.pk)
-    return {"Authorization": f"Bearer {tokens.issue(user, 'test')[1]}"}
+        management.act_for(user, account.pk)
+    return {"Authorization": f"Bearer {api_tokens.issue(user, 'test')[1]}"}
 
 
 def test_from_founding_to_the_first_picture_of_a_new_member(
@@ -66,7 +69,7 @@ def test_from_founding_to_the_first_picture_of_a_new_member(
     assert guest.post(link).status_code == 302
     bob.refresh_from_db()
     assert bob.account_id == club.pk
-    assert roles.of(bob, club) == "member"
+    assert roles.role_of(bob, club) == "member"
     credits.hold(club.pk, MICRO, "a-picture")
     assert factories.account_of(bob).balance == 9 * MICRO
     told = client.get("/account/notices/").content.decode()
@@ -77,14 +80,14 @@ def test_from_founding_to_the_first_picture_of_a_new_member(
 @pytest.mark.django_db(transaction=True)
 def test_an_invitation_is_accepted_once_by_many_at_once(alice: User, bob: User, charlie: User) -> None:
     club = club_of(alice)
-    joining.ask(club, "someone@example.org", "member", by=alice)
+    join_invitations.invite(club, "someone@example.org", "member", by=alice)
     secret = link_in_mail().split("/")[-2]
     joined: list[int] = []
 
     def accept(user: User) -> None:
         try:
-            joined.append(joining.accept(secret, user).pk)
-        except founding.CannotDo:
+            joined.append(join_invitations.accept(secret, user).pk)
+        except management.CannotDo:
             pass
         finally:
             connections.close_all()
@@ -100,34 +103,34 @@ def test_an_invitation_is_accepted_once_by_many_at_once(alice: User, bob: User, 
 
 def test_a_new_link_ends_the_old_one_and_a_withdrawn_or_old_one_opens_nothing(alice: User, bob: User) -> None:
     club = club_of(alice)
-    joining.ask(club, "new@example.org", "member", by=alice)
+    join_invitations.invite(club, "new@example.org", "member", by=alice)
     first = link_in_mail().split("/")[-2]
-    again = joining.ask(club, "NEW@example.org ", "billing", by=alice)
+    again = join_invitations.invite(club, "NEW@example.org ", "billing", by=alice)
     second = link_in_mail().split("/")[-2]
-    assert joining.found(first) is None and joining.found(second) == again
-    assert joining.revoke(club, again.pk) and not joining.revoke(club, again.pk)
-    assert joining.found(second) is None
+    assert join_invitations.find(first) is None and join_invitations.find(second) == again
+    assert join_invitations.revoke(club, again.pk) and not join_invitations.revoke(club, again.pk)
+    assert join_invitations.find(second) is None
     assert first not in str(list(OrganizationInvitation.objects.values()))
-    joining.ask(club, "old@example.org", "member", by=alice)
+    join_invitations.invite(club, "old@example.org", "member", by=alice)
     third = link_in_mail().split("/")[-2]
     OrganizationInvitation.objects.update(expires_at="2020-01-01T00:00:00Z")
-    with pytest.raises(founding.CannotDo):
-        joining.accept(third, bob)
+    with pytest.raises(management.CannotDo):
+        join_invitations.accept(third, bob)
 
 
 def test_the_last_owner_stays(alice: User, bob: User) -> None:
     club = club_of(alice, member=bob)
     mine = Membership.objects.get(account=club, user=alice)
     for deed in (
-        lambda: founding.leave(alice, club),
-        lambda: managing.give_role(club, mine.pk, "member", by=alice),
-        lambda: founding.remove(club, alice, by=alice),
+        lambda: management.leave(alice, club),
+        lambda: management.give_role(club, mine.pk, "member", by=alice),
+        lambda: management.remove(club, alice, by=alice),
     ):
-        with pytest.raises(founding.CannotDo):
+        with pytest.raises(management.CannotDo):
             deed()
-    managing.give_role(club, Membership.objects.get(account=club, user=bob).pk, "owner", by=alice)
-    founding.leave(alice, club)
-    assert roles.of(alice, club) == ""
+    management.give_role(club, Membership.objects.get(account=club, user=bob).pk, "owner", by=alice)
+    management.leave(alice, club)
+    assert roles.role_of(alice, club) == ""
 
 
 @pytest.mark.django_db(transaction=True)
@@ -136,8 +139,8 @@ def test_two_owners_who_remove_each_other_leave_one(alice: User, bob: User) -> N
 
     def remove(who: User, by: User) -> None:
         try:
-            founding.remove(club, who, by=by)
-        except founding.CannotDo:
+            management.remove(club, who, by=by)
+        except management.CannotDo:
             pass
         finally:
             connections.close_all()
@@ -155,13 +158,13 @@ def test_two_owners_who_remove_each_other_leave_one(alice: User, bob: User) -> N
 
 def test_who_is_removed_while_they_ask_for_a_token_gets_none(alice: User, bob: User) -> None:
     club = club_of(alice, member=bob)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     asking = User.objects.select_related("account").get(pk=bob.pk)
-    founding.remove(club, bob, by=alice)
+    management.remove(club, bob, by=alice)
     # The request was read before, and makes its token after.
     assert asking.account == club
-    with pytest.raises(tokens.CannotIssue, match="do not act for this account any more"):
-        tokens.issue(asking, "kept")
+    with pytest.raises(api_tokens.CannotIssue, match="do not act for this account any more"):
+        api_tokens.issue(asking, "kept")
     assert not ApiToken.objects.usable().filter(account=club).exists()
 
 
@@ -172,7 +175,7 @@ def test_who_is_removed_has_no_way_back_in(alice: User, bob: User, client_of: Cl
     number = Membership.objects.get(account=club, user=bob).pk
     client_of(alice).post(f"/account/organizations/{club.pk}/remove/", {"number": number})
     bob.refresh_from_db()
-    assert bob.account_id == founding.own(bob).pk != club.pk
+    assert bob.account_id == management.personal_account_of(bob).pk != club.pk
     assert Client().get("/api/me", headers=theirs).status_code == 401
     client = client_of(bob)
     assert client.get(f"/account/organizations/{club.pk}/").status_code == 404
@@ -184,22 +187,22 @@ def test_who_is_removed_has_no_way_back_in(alice: User, bob: User, client_of: Cl
 
 def test_a_members_limit_holds_and_counts_by_member(alice: User, bob: User) -> None:
     club = club_of(alice, member=bob)
-    managing.limit(club, Membership.objects.get(account=club, user=bob).pk, 2 * MICRO)
+    management.limit(club, Membership.objects.get(account=club, user=bob).pk, 2 * MICRO)
     credits.hold(club.pk, 2 * MICRO, "bobs-first", member=bob)
     with pytest.raises(credits.AccountLimitReached), transaction.atomic():
         credits.hold(club.pk, MICRO, "bobs-second", member=bob)
     credits.hold(club.pk, 50 * MICRO, "alices", member=alice)
     credits.settle(club.pk, "bobs-first", MICRO)
     credits.hold(club.pk, MICRO, "bobs-third", member=bob)
-    assert not list(audit.breaches(quick=False))
+    assert not list(checks.breaches(quick=False))
 
 
 def test_the_limit_is_tripped_by_a_request(alice: User, bob: User) -> None:
-    catalogue.load()
-    version = catalogue.find_version("lucataco/flux-schnell-lora")
+    lookup.load()
+    version = lookup.find_version("lucataco/flux-schnell-lora")
     assert version is not None
     club = club_of(alice, member=bob)
-    managing.limit(club, Membership.objects.get(account=club, user=bob).pk, 0)
+    management.limit(club, Membership.objects.get(account=club, user=bob).pk, 0)
     asked = {"version": version.pk, "input": {"prompt": "a pier"}}
     answer = Client().post(
         "/v1/predictions", asked, content_type="application/json", headers=bearer(bob, club)
@@ -248,7 +251,7 @@ def test_each_page_is_for_its_roles(
     client_of: ClientOf,
 ) -> None:  # fmt: skip
     club = club_of(alice, **{role: bob})
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     number = Membership.objects.get(account=club, user=alice).pk
     client = client_of(bob)
     sent = {name: value.format(owner=number) for name, value in data.items()}
@@ -352,7 +355,7 @@ def test_a_stranger_finds_nothing(alice: User, bob: User, client_of: ClientOf) -
 def test_a_token_speaks_for_the_account_it_was_made_for(alice: User) -> None:
     own = bearer(alice)
     club = club_of(alice)
-    founding.act_for(alice, club.pk)
+    management.act_for(alice, club.pk)
     assert Client().get("/api/me", headers=own).json()["account"]["kind"] == "user"
     assert Client().get("/api/organizations", headers=own).json() == []
     assert Client().get(f"/api/organizations/{club.pk}", headers=own).status_code == 404
@@ -361,10 +364,10 @@ def test_a_token_speaks_for_the_account_it_was_made_for(alice: User) -> None:
 
 
 def test_a_token_sees_and_makes_collections_of_its_own_account_alone(alice: User) -> None:
-    own, club = founding.own(alice), founding.found(alice, "club")
+    own, club = management.personal_account_of(alice), management.create(alice, "club")
     Collection.objects.create(account=own, user=alice, title="alice's own")
     headers = bearer(alice, club)
-    founding.act_for(alice, own.pk)
+    management.act_for(alice, own.pk)
     assert Client().get("/api/collections", headers=headers).json()["results"] == []
     made = Client().post(
         "/api/collections", {"title": "ours"}, content_type="application/json", headers=headers
@@ -389,47 +392,49 @@ def test_names_and_numbers_that_are_none_are_refused(alice: User, client_of: Cli
 
 
 def test_founding_has_its_limits_and_its_switch(alice: User) -> None:
-    site.change(organizations_owned=1)
+    site_rules.change(organizations_owned=1)
     club_of(alice)
-    with pytest.raises(founding.CannotDo):
-        founding.found(alice, "another")
-    site.change(switches_off=["organizations"])
-    with pytest.raises(founding.CannotDo, match="switched off"):
-        founding.found(alice, "another")
+    with pytest.raises(management.CannotDo):
+        management.create(alice, "another")
+    site_rules.change(switches_off=["organizations"])
+    with pytest.raises(management.CannotDo, match="switched off"):
+        management.create(alice, "another")
 
 
 @pytest.mark.parametrize("how", ["removed", "demoted"])
 def test_nobody_comes_back_as_an_owner_by_a_link_of_their_own(how: str, alice: User, bob: User) -> None:
     club = club_of(alice, owner=bob)
-    joining.ask(club, "bobs-other@example.org", "owner", by=bob)
-    joining.ask(club, "somebody@example.org", "member", by=alice)
+    join_invitations.invite(club, "bobs-other@example.org", "owner", by=bob)
+    join_invitations.invite(club, "somebody@example.org", "member", by=alice)
     if how == "removed":
-        founding.remove(club, bob, by=alice)
+        management.remove(club, bob, by=alice)
     else:
-        managing.give_role(club, Membership.objects.get(account=club, user=bob).pk, "member", by=alice)
-    assert [one.email for one in joining.open_ones(club)] == ["somebody@example.org"]
+        management.give_role(club, Membership.objects.get(account=club, user=bob).pk, "member", by=alice)
+    assert [one.email for one in join_invitations.pending(club)] == ["somebody@example.org"]
 
 
 def test_who_is_removed_while_they_ask_does_nothing_any_more(alice: User, bob: User, charlie: User) -> None:
     club = club_of(alice, owner=bob)
     mate = Membership.objects.create(account=club, user=charlie, role="member")
-    founding.remove(club, bob, by=alice)
+    management.remove(club, bob, by=alice)
     # The page has asked for bob's role before he was removed.
     with pytest.raises(roles.NotYourRole):
-        joining.ask(club, "bobs-other@example.org", "owner", by=bob)
+        join_invitations.invite(club, "bobs-other@example.org", "owner", by=bob)
     with pytest.raises(roles.NotYourRole):
-        managing.give_role(club, mate.pk, "owner", by=bob)
+        management.give_role(club, mate.pk, "owner", by=bob)
     mate.refresh_from_db()
-    assert mate.role == "member" and not joining.open_ones(club).exists()
+    assert mate.role == "member" and not join_invitations.pending(club).exists()
 
 
 def test_a_mailbox_is_not_filled_from_here(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     club = club_of(alice)
-    for _time in range(joining.MOST_TO_ONE):
-        joining.ask(club, "someone@example.org", "member", by=alice)
-    with pytest.raises(founding.CannotDo):
-        joining.ask(founding.found(alice, "another"), "Someone@example.org", "member", by=alice)
-    monkeypatch.setattr(joining, "MOST_A_DAY", joining.MOST_TO_ONE + 1)
-    joining.ask(club, "else@example.org", "member", by=alice)
-    with pytest.raises(founding.CannotDo):
-        joining.ask(club, "third@example.org", "member", by=alice)
+    for _time in range(join_invitations.MOST_TO_ONE):
+        join_invitations.invite(club, "someone@example.org", "member", by=alice)
+    with pytest.raises(management.CannotDo):
+        join_invitations.invite(
+            management.create(alice, "another"), "Someone@example.org", "member", by=alice
+        )
+    monkeypatch.setattr(join_invitations, "MOST_A_DAY", join_invitations.MOST_TO_ONE + 1)
+    join_invitations.invite(club, "else@example.org", "member", by=alice)
+    with pytest.raises(management.CannotDo):
+        join_invitations.invite(club, "third@example.org", "member", by=alice)

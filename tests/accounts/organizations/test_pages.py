@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Membership, User
-from accounts.organizations import founding
+from accounts.organizations import management
 from tests.accounts.organizations.test_organizations import club_of
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +58,6 @@ def test_a_member_at_a_page_of_its_money_is_told_where_to_act_for_another(
     alice: User, bob: User, client_of: ClientOf
 ) -> None:
     club = club_of(alice, member=bob)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     page = client_of(bob).get("/account/")
     assert page.status_code == 403 and 'href="/account/organizations/"' in page.content.decode()

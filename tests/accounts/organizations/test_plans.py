@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import allowances, audit, credits, sanctions, site
+from accounts import credits
+from accounts.audit import checks
+from accounts.credits import allowances
 from accounts.models import MICRO, Account, Membership, Plan, User
-from accounts.organizations import founding
-from gallery import sharing
+from accounts.organizations import management
+from accounts.site import site_rules
+from accounts.staff import sanctions
+from gallery.items import publication
 from gallery.models import Case, Item
-from gallery.moderation import deciding
-from gallery.moderation.deciding import Verdict
-from gallery.voices import Muted, Suspended
-from predictions import refusals, submit
+from gallery.moderation import decisions
+from gallery.moderation.decisions import Verdict
+from gallery.permissions import Muted, Suspended
+from predictions.dispatch import fair_share
 from predictions.models import PlanRule, Prediction, PromptRule, RuleHit, Version
-from predictions.policy import rules
-from predictions.running import dispatch
+from predictions.policy import prompt_rules
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories
 from tests.accounts.organizations.test_organizations import bearer, club_of
 from tests.fakes import provider
@@ -82,7 +86,7 @@ def by_quote(user: User, club: Account, version: Version, client_of: ClientOf) -
 
 
 def by_studio(user: User, club: Account, version: Version, client_of: ClientOf) -> tuple[int, str]:
-    founding.act_for(user, club.pk)
+    management.act_for(user, club.pk)
     form = {"model": version.model.ref, "switches": "1", "prompt": "a pier"}
     answer = client_of(user).post("/studio/make/", form)
     return answer.status_code, answer.content.decode()
@@ -94,26 +98,28 @@ DOORS = [by_v1, by_replicate, by_images, by_quote, by_studio]
 def test_it_begins_on_what_the_house_says_or_on_the_plan_of_new_accounts_or_on_its_founders(
     alice: User,
 ) -> None:
-    site.change(organizations_owned=9)
-    assert founding.found(alice, "none at all").plan is None
+    site_rules.change(organizations_owned=9)
+    assert management.create(alice, "none at all").plan is None
     own = Plan.objects.create(name="own")
     Account.objects.filter(pk=alice.account_id).update(plan=own)
-    assert founding.found(alice, "the founder's").plan == own
+    assert management.create(alice, "the founder's").plan == own
     usual = Plan.objects.create(name="usual", is_default=True)
-    assert founding.found(alice, "the usual").plan == usual
+    assert management.create(alice, "the usual").plan == usual
     named = Plan.objects.create(name="clubs")
-    site.change(organization_plan=named)
-    assert founding.found(alice, "as the house says").plan == named
+    site_rules.change(organization_plan=named)
+    assert management.create(alice, "as the house says").plan == named
 
 
 def test_founding_gives_nothing_unless_the_plan_pays_organisations(alice: User, free: Plan) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     allowances.renew(club.pk)
     club.refresh_from_db()
     assert (club.plan, club.balance) == (free, 0)
     with pytest.raises(refusals.InsufficientCredit):
-        submit.accept(
-            submit.Request(club, alice, factories.make_version(model=_model("acme/small")), {"prompt": "x"})
+        acceptance.accept(
+            work_request.Request(
+                club, alice, factories.make_version(model=_model("acme/small")), {"prompt": "x"}
+            )
         )
     Plan.objects.filter(pk=free.pk).update(pays_organizations=True)
     credits.plan_changed(free)
@@ -123,10 +129,10 @@ def test_founding_gives_nothing_unless_the_plan_pays_organisations(alice: User, 
     # Nor does it keep what it was given where that is over.
     Plan.objects.filter(pk=free.pk).update(pays_organizations=False)
     credits.plan_changed(free)
-    allowances.renew(club.pk, at=allowances.ends_at("month", club.created_at, site.billing_zone()))
+    allowances.renew(club.pk, at=allowances.ends_at("month", club.created_at, site_rules.billing_zone()))
     club.refresh_from_db()
     assert club.balance == 0
-    assert not list(audit.breaches(quick=False))
+    assert not list(checks.breaches(quick=False))
 
 
 def _model(ref: str) -> Any:
@@ -150,11 +156,13 @@ def test_its_pace_and_how_much_it_may_have_under_way_are_the_plans(
     club = club_of(alice)
     assert by_v1(alice, club, version, client_of)[0] == 201
     assert by_v1(alice, club, version, client_of)[0] == 429
-    submit.accept(submit.Request(Account.objects.get(pk=club.pk), alice, version, {"prompt": "another"}))
+    acceptance.accept(
+        work_request.Request(Account.objects.get(pk=club.pk), alice, version, {"prompt": "another"})
+    )
     from django.db import transaction
 
     with transaction.atomic():
-        assert len(dispatch.choose(16)) == 1
+        assert len(fair_share.choose(16)) == 1
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -165,7 +173,7 @@ def test_of_what_a_rule_does_for_the_person_and_for_who_pays_the_stricter_counts
     rule = PromptRule.objects.create(name="bare", text="pier", action="off")
     tight = Plan.objects.create(name="tight")
     PlanRule.objects.create(rule=rule, plan=tight, action="refuse")
-    rules.forget()
+    prompt_rules.forget()
     club = club_of(alice)
     whose = alice.account_id if strict == "person" else club.pk
     Account.objects.filter(pk=whose).update(plan=tight)
@@ -180,11 +188,11 @@ def test_what_is_let_through_for_both_runs(alice: User, version: Version) -> Non
     rule = PromptRule.objects.create(name="bare", text="pier")
     free = Plan.objects.create(name="grown-ups")
     PlanRule.objects.create(rule=rule, plan=free, action="flag")
-    rules.forget()
+    prompt_rules.forget()
     club = club_of(alice)
     Account.objects.filter(pk__in=[alice.account_id, club.pk]).update(plan=free)
     club.refresh_from_db()
-    made = submit.accept(submit.Request(club, alice, version, {"prompt": "a pier"}))
+    made = acceptance.accept(work_request.Request(club, alice, version, {"prompt": "a pier"}))
     assert RuleHit.objects.get().prediction == made.public_id
 
 
@@ -195,13 +203,13 @@ def test_who_is_closed_makes_nothing_for_an_organisation_either(
 ) -> None:
     club = club_of(alice, member=bob)
     headers = bearer(bob, club)
-    Account.objects.filter(pk=founding.own(bob).pk).update(status=status)
+    Account.objects.filter(pk=management.personal_account_of(bob).pk).update(status=status)
     answer, said = door(bob, club, version, client_of)
     assert answer in (400, 403, 422) and "closed" in said, said
     assert not Prediction.objects.exists()
     assert Client().get("/api/me", headers=headers).status_code == 200
-    with pytest.raises(founding.CannotDo, match="closed"):
-        founding.found(bob, "a way out")
+    with pytest.raises(management.CannotDo, match="closed"):
+        management.create(bob, "a way out")
 
 
 def _item_of(user: User, club: Account, name: str = "one") -> Item:
@@ -213,11 +221,11 @@ def _item_of(user: User, club: Account, name: str = "one") -> Item:
 
 @pytest.mark.parametrize("strict", ["person", "organisation"])
 def test_first_pictures_are_looked_at_by_the_stricter_of_both_plans(strict: str, alice: User) -> None:
-    site.change(reviewed_first=0)
+    site_rules.change(reviewed_first=0)
     club = club_of(alice)
     careful = Plan.objects.create(name="careful", reviewed_first=1)
     Account.objects.filter(pk=alice.account_id if strict == "person" else club.pk).update(plan=careful)
-    assert not sharing.publish(_item_of(alice, club), by=alice)
+    assert not publication.publish(_item_of(alice, club), by=alice)
 
 
 def test_neither_a_new_publisher_nor_a_new_maker_stands_behind_somebody_known(
@@ -225,19 +233,19 @@ def test_neither_a_new_publisher_nor_a_new_maker_stands_behind_somebody_known(
 ) -> None:
     club = club_of(alice, member=bob)
     for name in ("known", "well known"):
-        assert sharing.publish(_item_of(alice, club, name), by=alice)
-    site.change(reviewed_first=2)
-    assert not sharing.publish(_item_of(bob, club, "bobs"), by=alice)
+        assert publication.publish(_item_of(alice, club, name), by=alice)
+    site_rules.change(reviewed_first=2)
+    assert not publication.publish(_item_of(bob, club, "bobs"), by=alice)
     alices = _item_of(alice, club, "alices")
-    assert not sharing.publish(alices, by=bob)
+    assert not publication.publish(alices, by=bob)
     case = Case.objects.get(item=alices)
     assert case.opened_by == bob and case.user == alice
-    deciding.decide(case.pk, ada, Verdict("publish"))
+    decisions.decide(case.pk, ada, Verdict("publish"))
     more = _item_of(alice, club, "alices second")
-    assert not sharing.publish(more, by=bob)
-    deciding.decide(Case.objects.get(item=more).pk, ada, Verdict("publish"))
+    assert not publication.publish(more, by=bob)
+    decisions.decide(Case.objects.get(item=more).pk, ada, Verdict("publish"))
     # Who publishes for others becomes known as well.
-    assert sharing.publish(_item_of(alice, club, "alices third"), by=bob)
+    assert publication.publish(_item_of(alice, club, "alices third"), by=bob)
 
 
 def test_who_is_muted_or_closed_publishes_nothing_for_an_organisation(
@@ -247,20 +255,20 @@ def test_who_is_muted_or_closed_publishes_nothing_for_an_organisation(
     item = _item_of(alice, club)
     sanctions.mute(bob, ada, None, "spam")
     with pytest.raises(Muted):
-        sharing.publish(item, by=bob)
-    Account.objects.filter(pk=founding.own(alice).pk).update(status="suspended")
+        publication.publish(item, by=bob)
+    Account.objects.filter(pk=management.personal_account_of(alice).pk).update(status="suspended")
     with pytest.raises(Suspended):
-        sharing.publish(item, by=alice)
+        publication.publish(item, by=alice)
 
 
 def test_the_number_of_organisations_is_the_houses(alice: User) -> None:
     for number in range(3):
-        founding.found(alice, f"club {number}")
-    with pytest.raises(founding.CannotDo, match="3 organisations"):
-        founding.found(alice, "one more")
+        management.create(alice, f"club {number}")
+    with pytest.raises(management.CannotDo, match="3 organisations"):
+        management.create(alice, "one more")
     # One that was handed over makes room, and pays nobody.
     club = Account.objects.filter(kind="organization").first()
     assert club is not None
     Membership.objects.create(account=club, user=factories.make_user(), role="owner")
-    founding.leave(alice, club)
-    founding.found(alice, "one more")
+    management.leave(alice, club)
+    management.create(alice, "one more")

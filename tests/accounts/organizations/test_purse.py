@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Account, Membership, User
-from accounts.organizations import founding, managing, purse
-from gallery.live import watching
+from accounts.organizations import management, visible_funds
+from accounts.tokens import api_tokens
+from gallery.live import poller
 from predictions.models import Version
 from tests import factories
 from tests.accounts.organizations.test_organizations import bearer, club_of
@@ -42,7 +43,7 @@ def version(db: None) -> Version:
 
 def limited(club: Account, user: User, credit: float | None) -> Membership:
     member = Membership.objects.get(account=club, user=user)
-    managing.limit(club, member.pk, None if credit is None else int(credit * MICRO))
+    management.limit(club, member.pk, None if credit is None else int(credit * MICRO))
     return member
 
 
@@ -54,7 +55,7 @@ def test_pages_show_the_balance_to_those_who_mind_it(
     path: str, role: str, alice: User, bob: User, version: Version, client_of: ClientOf
 ) -> None:
     club = club_of(alice, credit=HAS, **{role: bob})
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     shown = client_of(bob).get(path.format(club=club.pk), follow=True).content.decode()
     assert any(one in shown for one in SHOWN) == (role != "member")
 
@@ -82,7 +83,7 @@ def test_the_api_tells_it_to_the_same(role: str, alice: User, bob: User, version
 
 def test_an_account_of_ones_own_is_ones_own(alice: User) -> None:
     factories.give(alice, 3)
-    seen = purse.of(alice, factories.account_of(alice))
+    seen = visible_funds.for_user(alice, factories.account_of(alice))
     assert (seen.balance, seen.limit, seen.left) == (factories.account_of(alice).balance, None, None)
 
 
@@ -91,7 +92,7 @@ def test_a_member_sees_what_is_left_of_their_own_limit(alice: User, bob: User, c
     limited(club, bob, 20)
     credits.hold(club.pk, 5 * MICRO, "a-picture", member=bob)
     credits.settle(club.pk, "a-picture", 2 * MICRO)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     client = client_of(bob)
     page = client.get(f"/account/organizations/{club.pk}/").content.decode()
     for path in ("/account/", "/account/usage/", "/account/limits/"):
@@ -103,10 +104,10 @@ def test_a_member_sees_what_is_left_of_their_own_limit(alice: User, bob: User, c
 def test_the_list_of_tokens_says_which_spend_an_organisations_credits(
     alice: User, client_of: ClientOf
 ) -> None:
-    tokens.issue(alice, "mine")
+    api_tokens.issue(alice, "mine")
     club = club_of(alice)
-    founding.act_for(alice, club.pk)
-    tokens.issue(alice, "ours")
+    management.act_for(alice, club.pk)
+    api_tokens.issue(alice, "ours")
     page = client_of(alice).get("/account/tokens/").content.decode()
     said = '<span class="badge accent">Studio Nord</span>'
     assert f"<strong>ours</strong> {said}" in page and page.count(said) == 1
@@ -134,7 +135,7 @@ def test_the_studio_says_what_is_lacking_without_saying_what_there_is(
 ) -> None:
     version = factories.make_version(price=9000 * MICRO)
     club = club_of(alice, credit=HAS, member=bob)
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     said = _ask(bob, version, client_of)
     assert "your organisation has less" in said and not any(one in said for one in SHOWN)
     limited(club, bob, 33)
@@ -166,10 +167,10 @@ def test_the_stream_tells_the_balance_to_those_who_see_it(
     role: str, alice: User, bob: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     club = club_of(alice, credit=HAS, **{role: bob})
-    founding.act_for(bob, club.pk)
-    looks = watching.Reader(limit=10)
+    management.act_for(bob, club.pk)
+    looks = poller.Reader(limit=10)
     monkeypatch.setattr(looks, "_start", lambda: None)
-    monkeypatch.setattr(watching, "reader", lambda: looks)
+    monkeypatch.setattr(poller, "reader", lambda: looks)
     looks.visit(club.pk)
     looks.look()
     told = client_of(bob).get("/live/?after=").json()

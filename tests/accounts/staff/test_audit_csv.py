@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import record, record_words
 from accounts.models import AuditEntry, User
+from accounts.staff import action_labels, audit_log
 from tests.csv_files import rows_of
 
 ClientOf = Callable[[User], Client]
@@ -19,9 +19,9 @@ LIST = "/admin/accounts/auditentry/"
 
 @pytest.fixture
 def desk(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
-    record.write(staff, "user.warn", alice, reason="=1+1")
-    record.write(staff, "user.ban", bob, reason="spam")
-    record.write(None, "item.hide", alice, reason="\uff20SUM(A1)\r\n,x")
+    audit_log.write(staff, "user.warn", alice, reason="=1+1")
+    audit_log.write(staff, "user.ban", bob, reason="spam")
+    audit_log.write(None, "item.hide", alice, reason="\uff20SUM(A1)\r\n,x")
     return client_of(staff)
 
 
@@ -57,7 +57,7 @@ def test_taking_a_copy_is_on_record_with_its_filters_and_not_in_it(desk: Client,
         "auditentry.export",
         {"filters": {"q": ["alice"]}},
     )
-    assert record_words.of(entry.action) == "took a copy of the audit log"
+    assert action_labels.label_for(entry.action) == "took a copy of the audit log"
 
 
 def test_a_filter_that_is_none_leads_back_to_the_list(desk: Client) -> None:
@@ -71,4 +71,7 @@ def test_a_filter_that_is_none_leads_back_to_the_list(desk: Client) -> None:
      "code.revoke", "pack.add", "pack.change", "ledgerentry.export"],
 )  # fmt: skip
 def test_an_act_is_called_by_words_and_not_by_its_name_in_the_code(action: str) -> None:
-    assert "_" not in (said := record_words.of(action, {"ledgerentry": "ledger entry"})) and said != action
+    assert (
+        "_" not in (said := action_labels.label_for(action, {"ledgerentry": "ledger entry"}))
+        and said != action
+    )

@@ -8,8 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, close_old_connections, connection, connections, transaction
 
-from accounts import audit_record, record, record_guard
+from accounts.audit import log_chain
 from accounts.models import AppendOnlyError, AuditEntry, User
+from accounts.staff import audit_log, log_triggers
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ TABLE = "accounts_auditentry"
 def fill(most: int = 5) -> None:
     boss = factories.make_staff("writer")
     for number in range(most):
-        record.write(boss, "user.warn", boss, reason=f"reason {number}", detail={"before": {"n": number}})
+        audit_log.write(boss, "user.warn", boss, reason=f"reason {number}", detail={"before": {"n": number}})
 
 
 def execute(statement: str) -> None:
@@ -28,20 +29,20 @@ def execute(statement: str) -> None:
 
 
 def test_rows_follow_from_each_other_and_hold_what_was_done(staff: User, alice: User) -> None:
-    first = record.write(None, "user.mute", alice, reason=" why\x00 ", account=alice.account_id, case=3)
-    second = record.write(
+    first = audit_log.write(None, "user.mute", alice, reason=" why\x00 ", account=alice.account_id, case=3)
+    second = audit_log.write(
         staff, "user.unmute", alice, detail={"a\x00": "b\x00", "sum": 1.5, "big": "x" * 9000}
     )
     assert (first.number, first.previous, second.number, second.previous) == (
         1,
-        record.FIRST,
+        audit_log.FIRST,
         2,
         first.digest,
     )
     kept = AuditEntry.objects.get(pk=second.pk)
     assert kept.detail["a"] == "b" and len(kept.detail["big"]) < 3000
     assert (kept.actor_name, kept.subject_kind, kept.subject_name) == ("boss", "user", "alice")
-    assert list(record.broken()) == []
+    assert list(audit_log.broken_entries()) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_so_do_its_model_and_its_queryset() -> None:
             deed()
     with pytest.raises((AppendOnlyError, DatabaseError)), transaction.atomic():
         AuditEntry.objects.bulk_update([entry], ["reason"])
-    assert list(record.broken()) == []
+    assert list(audit_log.broken_entries()) == []
 
 
 def unguarded(*statements: str) -> None:
@@ -109,8 +110,8 @@ def test_the_audit_finds_what_was_done_behind_the_triggers(
 ) -> None:
     fill()
     unguarded(statement)
-    assert list(record.broken()) == found
-    kinds = [str(breach) for breach in audit_record.breaches()]
+    assert list(audit_log.broken_entries()) == found
+    kinds = [str(breach) for breach in log_chain.breaches()]
     assert kinds[0].startswith("record triggers:") and f"entry {found[0][0]}: {found[0][1]}" in kinds[1]
     with pytest.raises(CommandError, match="2 breaches"):
         call_command("audit", quick=True)
@@ -118,22 +119,22 @@ def test_the_audit_finds_what_was_done_behind_the_triggers(
 
 def test_an_end_that_was_cut_off_is_found_by_an_audit_that_saw_it_before() -> None:
     fill()
-    assert list(audit_record.breaches()) == []
+    assert list(log_chain.breaches()) == []
     unguarded(f"DELETE FROM {TABLE} WHERE number > 3")
-    record_guard.install()
+    log_triggers.install()
     # What is left follows from itself.
-    assert list(record.broken()) == []
+    assert list(audit_log.broken_entries()) == []
     for _time in range(2):
-        assert [str(one) for one in audit_record.breaches()] == [
+        assert [str(one) for one in log_chain.breaches()] == [
             "record entries 4 to 5: were there at an earlier audit and are gone"
         ]
 
 
 def test_missing_triggers_are_put_back_by_the_next_migrate_and_by_repair() -> None:
     unguarded()
-    assert not record_guard.is_there()
+    assert not log_triggers.is_there()
     call_command("audit", repair=True, quick=True)
-    assert record_guard.is_there()
+    assert log_triggers.is_there()
     fill()
     with pytest.raises(DatabaseError), transaction.atomic():
         execute(f"DELETE FROM {TABLE}")
@@ -149,7 +150,7 @@ def test_many_who_write_at_once_get_numbers_without_a_gap() -> None:
             begin.wait(30)
             for number in range(6):
                 with transaction.atomic():
-                    record.write(boss, "user.warn", reason=f"{name} {number}")
+                    audit_log.write(boss, "user.warn", reason=f"{name} {number}")
                     if number == 3:
                         transaction.set_rollback(True)
         except BaseException as fault:
@@ -165,4 +166,4 @@ def test_many_who_write_at_once_get_numbers_without_a_gap() -> None:
     close_old_connections()
     assert faults == []
     assert list(AuditEntry.objects.order_by("number").values_list("number", flat=True)) == list(range(1, 41))
-    assert list(record.broken()) == []
+    assert list(audit_log.broken_entries()) == []

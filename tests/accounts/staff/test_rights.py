@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from accounts import sanctions, staff
 from accounts.models import Account, ApiToken, AuditEntry, Membership, Sanction, User
+from accounts.staff import groups, sanctions
 from tests import factories
 from tests.share import one_in
 
@@ -25,13 +25,13 @@ WORDS = "a long unusual phrase 7"
 
 
 def member_of(group: str, name: str) -> User:
-    staff.sync()
+    groups.sync()
     made = factories.make_user(name, is_staff=True)
     made.groups.set(Group.objects.filter(name=group))
     return User.objects.get(pk=made.pk)
 
 
-LEVELS = (staff.OPERATORS, staff.MODERATORS)
+LEVELS = (groups.OPERATORS, groups.MODERATORS)
 
 
 @pytest.fixture(params=LEVELS)
@@ -76,7 +76,7 @@ def attacks(me: User, boss: User, alice: User) -> dict[str, tuple[str, dict[str,
         "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0",
     }  # fmt: skip
     passwords = {"password1": WORDS, "password2": WORDS, "usable_password": "true"}
-    group = Group.objects.get(name=staff.MODERATORS)
+    group = Group.objects.get(name=groups.MODERATORS)
     address = EmailAddress.objects.filter(user=boss).first() or EmailAddress.objects.create(
         user=boss, email="boss@example.org", verified=True, primary=True
     )
@@ -153,7 +153,7 @@ NAMES = [
 
 
 def test_the_attacks_are_all_tried(alice: User) -> None:
-    me, boss = member_of(staff.MODERATORS, "one"), factories.make_staff("root")
+    me, boss = member_of(groups.MODERATORS, "one"), factories.make_staff("root")
     assert {*NAMES, "makes a token for another by the API"} == set(attacks(me, boss, alice))
 
 
@@ -201,7 +201,7 @@ def test_fields_put_into_ones_own_profile_change_nothing(
 
 
 def test_moderators_see_neither_addresses_nor_money_nor_hashes(alice: User, client_of: ClientOf) -> None:
-    client = client_of(member_of(staff.MODERATORS, "one"))
+    client = client_of(member_of(groups.MODERATORS, "one"))
     pages = [
         client.get(reverse("admin:accounts_user_changelist")).content.decode(),
         client.get(reverse("admin:accounts_user_change", args=[alice.pk])).content.decode(),
@@ -216,26 +216,26 @@ def test_moderators_see_neither_addresses_nor_money_nor_hashes(alice: User, clie
 
 
 def test_the_groups_are_brought_back_to_what_they_are() -> None:
-    staff.sync()
-    group = Group.objects.get(name=staff.MODERATORS)
+    groups.sync()
+    group = Group.objects.get(name=groups.MODERATORS)
     group.permissions.add(Permission.objects.get(codename="change_user"))
     group.permissions.remove(Permission.objects.get(codename="decide_case"))
-    staff.sync()
+    groups.sync()
     names = {
         f"{row.content_type.app_label}.{row.codename}"
         for row in group.permissions.select_related("content_type")
     }
-    assert names == staff.rights(staff.MODERATORS)
+    assert names == groups.rights(groups.MODERATORS)
 
 
 def test_every_right_that_is_named_exists_and_none_deletes() -> None:
-    named = {*staff._MODERATION, *staff._OPERATION}
+    named = {*groups._MODERATION, *groups._OPERATION}
     there = {
         f"{row.content_type.app_label}.{row.codename}"
         for row in Permission.objects.select_related("content_type")
     }
     assert named <= there, named - there
-    moderators, operators = staff.rights(staff.MODERATORS), staff.rights(staff.OPERATORS)
+    moderators, operators = groups.rights(groups.MODERATORS), groups.rights(groups.OPERATORS)
     assert moderators < operators
     assert not any(".delete_" in name for name in operators)
     raising = {"auth.", "account.", "admin."}
@@ -250,7 +250,7 @@ def test_every_right_that_is_named_exists_and_none_deletes() -> None:
 
 
 def test_a_ban_by_a_moderator_works_from_the_list(alice: User, client_of: ClientOf) -> None:
-    client = client_of(member_of(staff.MODERATORS, "one"))
+    client = client_of(member_of(groups.MODERATORS, "one"))
     form = {"action": "ban", "_selected_action": [alice.pk]}
     asked = client.post(reverse("admin:accounts_user_changelist"), form)
     assert asked.status_code == 200 and "No sign-in and no API from now on" in asked.content.decode()
@@ -273,4 +273,4 @@ def test_who_decides_cases_sees_no_address_of_a_member(one: User, alice: User, c
 def test_every_migrate_makes_the_groups_whatever_apps_come_last() -> None:
     Group.objects.all().delete()
     call_command("migrate", verbosity=0)
-    assert set(Group.objects.values_list("name", flat=True)) == set(staff.NAMES)
+    assert set(Group.objects.values_list("name", flat=True)) == set(groups.NAMES)

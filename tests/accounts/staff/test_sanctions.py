@@ -14,11 +14,13 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import credits, sanctions, tokens
+from accounts import credits
 from accounts.models import MICRO, Account, AuditEntry, Notice, Sanction, User
-from predictions import banned
+from accounts.staff import sanctions
+from accounts.tokens import api_tokens
+from core.jobs import scheduler
+from predictions.lifecycle import bans
 from predictions.models import Delivery, Phase, Prediction, Status, Version
-from predictions.running import chores
 from tests import factories
 from tests.share import one_in_each
 
@@ -53,7 +55,7 @@ def test_a_warning_is_counted_told_and_changes_nothing_else(alice: User, moderat
 def test_a_ban_closes_user_account_tokens_and_sessions_in_one_step(
     alice: User, moderator: User, client_of: ClientOf
 ) -> None:
-    token, hers = tokens.issue(alice, "t")[1], client_of(alice)
+    token, hers = api_tokens.issue(alice, "t")[1], client_of(alice)
     assert hers.get("/account/").status_code == 200
     sanctions.ban(alice, moderator, "Spam.")
     assert hers.get("/account/").status_code == 302
@@ -67,7 +69,7 @@ def test_a_ban_closes_user_account_tokens_and_sessions_in_one_step(
 def test_lifting_restores_tokens_and_account_but_no_session(
     alice: User, moderator: User, client_of: ClientOf
 ) -> None:
-    token, hers = tokens.issue(alice, "t")[1], client_of(alice)
+    token, hers = api_tokens.issue(alice, "t")[1], client_of(alice)
     row = sanctions.ban(alice, moderator, "Spam.")
     sanctions.lift(row, moderator, "A mistake.")
     assert fresh(alice).account.status == Account.Status.ACTIVE
@@ -202,7 +204,7 @@ def test_of_two_mutes_the_longer_counts_until_it_is_lifted(alice: User, moderato
 
 
 def test_consequences_are_what_a_ban_then_ends(alice: User, moderator: User, version: Version) -> None:
-    tokens.issue(alice, "one")
+    api_tokens.issue(alice, "one")
     factories.make_prediction(alice, version, ceiling=2 * MICRO)
     running = factories.make_prediction(
         alice, version, ceiling=3 * MICRO, phase=Phase.RUNNING, status="processing"
@@ -214,7 +216,7 @@ def test_consequences_are_what_a_ban_then_ends(alice: User, moderator: User, ver
     }  # fmt: skip
     sanctions.ban(alice, moderator, "Spam.")
     assert Delivery.objects.get().state == "dropped"
-    while banned.step():
+    while bans.run_once():
         pass
     assert {one.shown_status for one in Prediction.objects.all()} == {"canceled"}
     account = factories.account_of(alice)
@@ -224,13 +226,13 @@ def test_consequences_are_what_a_ban_then_ends(alice: User, moderator: User, ver
 def test_of_many_who_are_banned_at_once_none_waits_until_the_first_are_quiet(
     moderator: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(banned, "_AT_ONCE", 2)
+    monkeypatch.setattr(bans, "_AT_ONCE", 2)
     for number in range(5):
         user = factories.make_user(f"spammer{number}")
         factories.make_prediction(user, version)
         sanctions.ban(user, moderator, "Spam.")
     for _turn in range(3):
-        banned.step()
+        bans.run_once()
     assert {one.shown_status for one in Prediction.objects.all()} == {"canceled"}
 
 
@@ -242,15 +244,13 @@ def test_work_that_was_accepted_in_the_same_instant_ends_too(
     User.objects.filter(pk=alice.pk).update(account=shared)
     alice = fresh(alice)
     row = sanctions.ban(alice, moderator, "Spam.")
-    assert not banned.step()
+    assert not bans.run_once()
     late = factories.make_prediction(alice, version)
-    assert banned.step() and not banned.step()
+    assert bans.run_once() and not bans.run_once()
     assert Prediction.objects.get(pk=late.pk).shown_status == "canceled"
     assert Sanction.objects.get(pk=row.pk).work_owed
-    Sanction.objects.filter(pk=row.pk).update(
-        created_at=timezone.now() - timedelta(seconds=banned.QUIET_S + 1)
-    )
-    banned.step()
+    Sanction.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(seconds=bans.QUIET_S + 1))
+    bans.run_once()
     assert not Sanction.objects.get(pk=row.pk).work_owed
 
 
@@ -264,7 +264,7 @@ def test_an_organisation_goes_on_without_the_one_who_is_banned(
     users.update(account=shared)
     hers, his = (factories.make_prediction(fresh(one), version) for one in (alice, bob))
     sanctions.ban(fresh(alice), moderator, "Spam.")
-    while banned.step():
+    while bans.run_once():
         pass
     assert Account.objects.get(pk=shared.pk).status == Account.Status.ACTIVE
     assert Prediction.objects.get(pk=hers.pk).shown_status == "canceled"
@@ -274,7 +274,7 @@ def test_an_organisation_goes_on_without_the_one_who_is_banned(
 def test_no_webhook_is_owed_or_sent_once_one_is_banned(
     alice: User, moderator: User, version: Version
 ) -> None:
-    from predictions.delivery import rounds
+    from predictions.webhooks import delivery_claims
 
     running = factories.make_prediction(
         alice, version, webhook="https://example.org/hook", webhook_events=["completed"]
@@ -282,8 +282,8 @@ def test_no_webhook_is_owed_or_sent_once_one_is_banned(
     sanctions.ban(alice, moderator, "Spam.")
     # As if it had been written by a transaction that began before the ban.
     Delivery.objects.create(account_id=alice.account_id, prediction=running, event="start")
-    assert rounds.claim_due() == []
-    while banned.step():
+    assert delivery_claims.claim_due() == []
+    while bans.run_once():
         pass
     assert {one.state for one in Delivery.objects.all()} == {"dropped"}
     assert not Delivery.objects.filter(event="completed").exists()
@@ -301,4 +301,4 @@ def test_the_banned_ones_work_is_refused_where_it_enters(
 def test_the_chores_know_of_it(alice: User, moderator: User, version: Version) -> None:
     factories.make_prediction(alice, version)
     sanctions.ban(alice, moderator, "Spam.")
-    assert {"banned", "sanctions"} <= set(chores._chores)
+    assert {"banned", "sanctions"} <= set(scheduler._chores)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from accounts import suspending
 from accounts.models import Account, Membership, Notice, User
-from accounts.organizations import founding
-from gallery.leaving import closing
+from accounts.organizations import management
+from accounts.staff import suspensions
+from gallery.privacy import closure
 from tests import factories
 from tests.races import Beside
 
@@ -21,16 +21,16 @@ pytestmark = [
 
 
 def test_an_organisation_is_suspended_while_an_owner_leaves_it(staff: User, alice: User, bob: User) -> None:
-    club = founding.found(alice, "Studio Nord")
-    founding.act_for(alice, club.pk)
+    club = management.create(alice, "Studio Nord")
+    management.act_for(alice, club.pk)
     with transaction.atomic():
         # As far as leaving is when it has asked whether another owner stays …
         Account.objects.select_for_update().get(pk=club.pk)
-        meanwhile = Beside(suspending.suspend, club, by=staff, reason="unpaid")
+        meanwhile = Beside(suspensions.suspend, club, by=staff, reason="unpaid")
         meanwhile.start()
         meanwhile.waits()
         # … and the rest of it.
-        User.objects.filter(pk=alice.pk, account=club).update(account=founding.own(alice))
+        User.objects.filter(pk=alice.pk, account=club).update(account=management.personal_account_of(alice))
     meanwhile.end()
     assert Account.objects.get(pk=club.pk).status == "suspended"
 
@@ -40,7 +40,7 @@ def test_a_member_asks_to_go_while_they_are_told_of_their_credits(alice: User) -
     with transaction.atomic():
         # A grant has the account's row …
         Account.objects.select_for_update().get(pk=account.pk)
-        meanwhile = Beside(closing.ask, alice)
+        meanwhile = Beside(closure.request_closure, alice)
         meanwhile.start()
         meanwhile.waits()
         # … and then tells its owner.
@@ -50,12 +50,12 @@ def test_a_member_asks_to_go_while_they_are_told_of_their_credits(alice: User) -
 
 
 def test_a_member_is_removed_while_they_turn_to_the_organisation(alice: User, bob: User) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     theirs = Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
     with transaction.atomic():
         # As far as turning to it is when it has asked whether they are a member …
         Membership.objects.select_for_update().get(pk=theirs.pk)
-        meanwhile = Beside(founding.remove, club, bob, by=alice)
+        meanwhile = Beside(management.remove, club, bob, by=alice)
         meanwhile.start()
         meanwhile.waits()
         # … and the rest of it.
@@ -66,12 +66,12 @@ def test_a_member_is_removed_while_they_turn_to_the_organisation(alice: User, bo
 
 
 def test_a_member_is_removed_while_a_request_names_the_organisation(alice: User, bob: User) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     Membership.objects.create(account=club, user=bob, role=Membership.Role.MEMBER)
     with transaction.atomic():
         # It pays at its end: whoever waited for it with the account locked would be waited for then.
         Membership.objects.create(account=club, user=factories.make_user("dora"), role=Membership.Role.MEMBER)
-        meanwhile = Beside(founding.remove, club, bob, by=alice)
+        meanwhile = Beside(management.remove, club, bob, by=alice)
         meanwhile.start()
         meanwhile.end()
     assert not Membership.objects.filter(account=club, user=bob).exists()

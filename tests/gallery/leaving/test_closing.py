@@ -11,13 +11,16 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 
-from accounts import audit as ledger_audit
-from accounts import credits, site, tokens
+from accounts import credits
+from accounts.audit import checks as ledger_audit
 from accounts.models import MICRO, Account, ApiToken, Invitation, LedgerEntry, Membership, User
-from accounts.organizations import founding, roles
+from accounts.notifications import mail_queue
+from accounts.organizations import management, roles
+from accounts.site import site_rules
+from accounts.tokens import api_tokens
+from core.clock import after
 from gallery import audit as gallery_audit
-from gallery import sharing
-from gallery.leaving import closing, erasing
+from gallery.items import publication
 from gallery.models import (
     Closure,
     Collection,
@@ -30,9 +33,8 @@ from gallery.models import (
     Preset,
     Report,
 )
-from gallery.notices import mailing
-from predictions import audit as work_audit
-from predictions.clock import after
+from gallery.privacy import closure, erasure
+from predictions.audit import settlements as work_audit
 from predictions.models import Delivery, DeliveryAttempt, Prediction, Status, StoredFile
 from tests import factories
 from tests.accounts.entrance.forms import just_signed_in
@@ -45,20 +47,20 @@ SECRET = "zanzibar-heliotrope"
 
 @pytest.fixture(autouse=True)
 def _awake() -> Iterator[None]:
-    mailing.forget_rest()
+    mail_queue.forget_rest()
     yield
-    mailing.forget_rest()
+    mail_queue.forget_rest()
 
 
 def a_life(alice: User, bob: User) -> Item:
     """Something of everything, each with a word that is found nowhere else."""
     User.objects.filter(pk=alice.pk).update(display_name=SECRET, first_name=SECRET)
     item = picture_item(alice, f"a picture of {SECRET}")
-    sharing.publish(item, title=SECRET, tags=["sea"])
+    publication.publish(item, title=SECRET, tags=["sea"])
     factories.make_share_link(item)
     factories.make_upload(alice)
     theirs = picture_item(bob, "bob's")
-    sharing.publish(theirs, title="bob's")
+    publication.publish(theirs, title="bob's")
     Comment.objects.create(item=theirs, user=alice, text=SECRET)
     Item.objects.filter(pk=theirs.pk).update(comments=1, likes=1, recent_likes=1)
     Like.objects.create(item=theirs, user=alice)
@@ -69,7 +71,7 @@ def a_life(alice: User, bob: User) -> Item:
     shelf = Collection.objects.create(account=item.account, user=alice, title=SECRET, cover=item)
     CollectionItem.objects.create(collection=shelf, item=item, place=1, added_by=alice)
     Preset.objects.create(user=alice, model=item.model, name=SECRET)
-    tokens.issue(alice, SECRET)
+    api_tokens.issue(alice, SECRET)
     failed = factories.make_prediction(alice, status=Status.FAILED)
     Prediction.objects.filter(pk=failed.pk).update(input={"prompt": SECRET}, logs=SECRET, error=SECRET)
     told = Delivery.objects.create(account=failed.account, prediction=failed, event="completed", body=SECRET)
@@ -80,7 +82,7 @@ def a_life(alice: User, bob: User) -> Item:
 def grace_ends() -> None:
     Closure.objects.update(due_at=after(-1))
     for _turn in range(60):
-        if not closing.step():
+        if not closure.run_once():
             break
 
 
@@ -112,7 +114,7 @@ def where_it_still_stands(word: str) -> list[str]:
 def test_everything_goes_and_the_receipt_says_how_much(alice: User, bob: User) -> None:
     theirs = a_life(alice, bob)
     address = alice.email
-    wish = closing.ask(alice)
+    wish = closure.request_closure(alice)
     assert wish is not None
     grace_ends()
     wish.refresh_from_db()
@@ -135,7 +137,7 @@ def test_everything_goes_and_the_receipt_says_how_much(alice: User, bob: User) -
         .filter(output__item__account_id=account.pk)
     )
     assert adds_up()
-    mailing.step()
+    mail_queue.run_once()
     (letter,) = mail.outbox[-1:]
     assert letter.to == [address] and f"/account/receipt/{wish.reference}/" in str(letter.body)
     assert where_it_still_stands(address) == [], "a sent receipt keeps no address"
@@ -146,7 +148,7 @@ def test_everything_goes_and_the_receipt_says_how_much(alice: User, bob: User) -
 def test_until_then_it_can_be_called_off(alice: User, client_of: ClientOf) -> None:
     item = picture_item(alice, "stays")
     client = client_of(alice)
-    wish = closing.ask(alice)
+    wish = closure.request_closure(alice)
     with pytest.raises(credits.AccountClosed):
         credits.hold(item.account_id, 1, "new-work")
     assert "Keep it" in client.get("/account/delete/").content.decode()
@@ -156,20 +158,20 @@ def test_until_then_it_can_be_called_off(alice: User, client_of: ClientOf) -> No
     assert factories.account_of(alice).status == Account.Status.ACTIVE
     grace_ends()
     assert Item.objects.filter(pk=item.pk).exists()
-    assert not closing.call_off(wish)
+    assert not closure.cancel(wish)
 
 
 def test_it_waits_for_its_grace(alice: User) -> None:
     picture_item(alice, "stays a while")
-    wish = closing.ask(alice)
-    assert (wish.due_at - wish.created_at).days == site.rules().closing_days
-    assert not closing.step()
+    wish = closure.request_closure(alice)
+    assert (wish.due_at - wish.created_at).days == site_rules.current().closing_days
+    assert not closure.run_once()
     assert Item.objects.count() == 1
 
 
 def test_work_in_the_queue_is_ended_and_paid_back_first(alice: User) -> None:
     waiting = factories.make_prediction(alice)
-    closing.ask(alice)
+    closure.request_closure(alice)
     grace_ends()
     waiting.refresh_from_db()
     assert waiting.status in (Status.CANCELED, Status.ABORTED)
@@ -180,7 +182,7 @@ def test_work_in_the_queue_is_ended_and_paid_back_first(alice: User) -> None:
 def test_what_a_provider_still_works_on_is_waited_for(alice: User) -> None:
     made = factories.make_prediction(alice, status=Status.FAILED)
     Prediction.objects.filter(pk=made.pk).update(upstream_open=True)
-    closing.ask(alice)
+    closure.request_closure(alice)
     grace_ends()
     assert Closure.objects.get().finished_at is None
     Prediction.objects.filter(pk=made.pk).update(upstream_open=False)
@@ -190,10 +192,10 @@ def test_what_a_provider_still_works_on_is_waited_for(alice: User) -> None:
 
 def test_killed_anywhere_it_goes_on(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     a_life(alice, bob)
-    closing.ask(alice)
+    closure.request_closure(alice)
     Closure.objects.update(due_at=after(-1))
     broken = {"left": 3}
-    real = erasing._items
+    real = erasure._items
 
     def dies(wish: Closure) -> int:
         if broken["left"]:
@@ -202,10 +204,10 @@ def test_killed_anywhere_it_goes_on(alice: User, bob: User, monkeypatch: pytest.
         return real(wish)
 
     monkeypatch.setattr(
-        erasing, "STAGES", tuple((n, dies if n == "pictures" else f) for n, f in erasing.STAGES)
+        erasure, "STAGES", tuple((n, dies if n == "pictures" else f) for n, f in erasure.STAGES)
     )
     for _turn in range(6):
-        closing.step()
+        closure.run_once()
         Closure.objects.update(due_at=after(-1))
     grace_ends()
     assert broken["left"] == 0 and Closure.objects.get().finished_at is not None and adds_up()
@@ -213,20 +215,20 @@ def test_killed_anywhere_it_goes_on(alice: User, bob: User, monkeypatch: pytest.
 
 def test_those_that_break_stand_before_no_other(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
-        closing.ask(factories.make_user(f"broken-{number}"))
-    wish = closing.ask(alice)
-    go = erasing.go_on
+        closure.request_closure(factories.make_user(f"broken-{number}"))
+    wish = closure.request_closure(alice)
+    go = erasure.go_on
 
     def broken(one: Closure) -> bool:
         if one.pk != wish.pk:
             raise RuntimeError
         return go(one)
 
-    monkeypatch.setattr(erasing, "go_on", broken)
+    monkeypatch.setattr(erasure, "go_on", broken)
     for number, one in enumerate(Closure.objects.order_by("pk")):
         Closure.objects.filter(pk=one.pk).update(due_at=after(number - 100))
     for _turn in range(60):
-        if not closing.step() and closing.due().count() == 0:
+        if not closure.run_once() and closure.due().count() == 0:
             break
     wish.refresh_from_db()
     assert wish.finished_at is not None
@@ -235,8 +237,8 @@ def test_those_that_break_stand_before_no_other(alice: User, monkeypatch: pytest
 
 def test_doors_are_closed_when_it_begins(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
-    plain = tokens.issue(alice, "a")[1]
-    closing.ask(alice)
+    plain = api_tokens.issue(alice, "a")[1]
+    closure.request_closure(alice)
     assert client.get("/library/").status_code == 200, "until then one can look and take things along"
     grace_ends()
     assert client.get("/library/").status_code == 302
@@ -266,26 +268,26 @@ def test_the_page_wants_the_name_and_says_what_goes(alice: User) -> None:
 def test_staff_and_the_only_owner_of_others_are_asked_to_do_something_first(
     alice: User, bob: User, staff: User
 ) -> None:
-    with pytest.raises(closing.CannotClose):
-        closing.ask(staff)
+    with pytest.raises(closure.CannotClose):
+        closure.request_closure(staff)
     club = Account.objects.create(name="club", kind=Account.Kind.ORGANIZATION)
     Membership.objects.create(account=club, user=alice, role="owner")
     Membership.objects.create(account=club, user=bob, role="member")
-    assert closing.obstacles(alice) == ["sole_owner"]
+    assert closure.obstacles(alice) == ["sole_owner"]
     Membership.objects.filter(user=bob, account=club).update(role="owner")
-    assert closing.obstacles(alice) == []
+    assert closure.obstacles(alice) == []
 
 
 def test_an_organisation_goes_and_its_members_stay(alice: User, bob: User, client_of: ClientOf) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     credits.grant(club, 5 * MICRO)
     Membership.objects.create(account=club, user=bob, role="member")
-    founding.act_for(bob, club.pk)
+    management.act_for(bob, club.pk)
     picture_item(bob, f"a picture of {SECRET}")
     own = picture_item(alice, "alice's own")
     with pytest.raises(roles.NotYourRole):
-        closing.ask(bob, club)
-    closing.ask(alice, club)
+        closure.request_closure(bob, club)
+    closure.request_closure(alice, club)
     assert "club will be deleted" in client_of(bob).get("/account/notices/").content.decode()
     grace_ends()
     club.refresh_from_db()
@@ -293,13 +295,13 @@ def test_an_organisation_goes_and_its_members_stay(alice: User, bob: User, clien
     assert where_it_still_stands(SECRET) == []
     bob.refresh_from_db()
     alice.refresh_from_db()
-    assert bob.is_active and bob.account == founding.own(bob) and alice.is_active
+    assert bob.is_active and bob.account == management.personal_account_of(bob) and alice.is_active
     assert Item.objects.get() == own and adds_up()
     assert client_of(bob).get(f"/account/organizations/{club.pk}/").status_code == 404
 
 
 def test_a_token_can_ask_for_it_and_take_it_back(alice: User) -> None:
-    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'a', scopes=['account'])[1]}"}
+    headers = {"Authorization": f"Bearer {api_tokens.issue(alice, 'a', scopes=['account'])[1]}"}
     ask = {"content_type": "application/json", "headers": headers}
     assert Client().post("/api/closure", {"username": "bob"}, **ask).status_code == 409
     assert Client().post("/api/closure", {}, **ask).status_code == 400
@@ -311,7 +313,7 @@ def test_a_token_can_ask_for_it_and_take_it_back(alice: User) -> None:
 
 def test_who_signed_up_by_the_name_of_the_deleted_is_in_nobodys_way(alice: User) -> None:
     factories.make_user(f"deleted-{alice.pk}")
-    closing.ask(alice)
+    closure.request_closure(alice)
     grace_ends()
     alice.refresh_from_db()
     assert alice.erased_at is not None and alice.username.startswith(f"deleted-{alice.pk}-")
@@ -324,36 +326,36 @@ def test_an_address_that_another_account_gave_too_keeps_what_was_sent_there(
     for user in (alice, bob) if shared else (alice,):
         EmailAddress.objects.create(user=user, email="both@example.org", primary=True)
     invited = Invitation.objects.create(digest="by-mail", email="both@example.org")
-    closing.ask(alice)
+    closure.request_closure(alice)
     grace_ends()
     invited.refresh_from_db()
     assert invited.email == ("both@example.org" if shared else "")
 
 
 def test_a_ban_that_ends_meanwhile_lets_nobody_in_again(alice: User) -> None:
-    wish = closing.ask(alice)
+    wish = closure.request_closure(alice)
     Closure.objects.update(due_at=after(-1))
-    closing.step()
+    closure.run_once()
     User.objects.filter(pk=alice.pk).update(is_active=True)
-    closing.step()
+    closure.run_once()
     alice.refresh_from_db()
     wish.refresh_from_db()
     assert wish.begun_at is not None and not alice.is_active
 
 
 def test_a_token_of_an_organisation_neither_copies_nor_deletes_its_member(alice: User) -> None:
-    club = founding.found(alice, "club")
-    founding.act_for(alice, club.pk)
-    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'a', scopes=['account'])[1]}"}
+    club = management.create(alice, "club")
+    management.act_for(alice, club.pk)
+    headers = {"Authorization": f"Bearer {api_tokens.issue(alice, 'a', scopes=['account'])[1]}"}
     sent = {"content_type": "application/json", "headers": headers}
     assert Client().post("/api/closure", {"username": "alice"}, **sent).status_code == 403
     assert Client().post("/api/exports", **sent).status_code == 403
     assert Client().get("/api/exports", headers=headers).status_code == 403
-    assert closing.open_wish(alice) is None
+    assert closure.open_wish(alice) is None
 
 
 def test_a_token_deletes_nothing_unless_its_owner_said_so(alice: User) -> None:
-    plain = tokens.issue(alice, "a")[1]
+    plain = api_tokens.issue(alice, "a")[1]
     headers = {"Authorization": f"Bearer {plain}"}
     ask = {"content_type": "application/json", "headers": headers}
     for answer in (
@@ -364,7 +366,7 @@ def test_a_token_deletes_nothing_unless_its_owner_said_so(alice: User) -> None:
         assert answer.status_code == 403 and "lacks the scope `account`" in answer.json()["detail"]
     wider = Client().post("/api/tokens", {"name": "b", "scopes": ["account"]}, **ask)
     assert wider.status_code == 403, "nor makes one that does"
-    assert closing.open_wish(alice) is None
+    assert closure.open_wish(alice) is None
 
 
 def test_a_session_shows_once_more_who_it_is(alice: User, client_of: ClientOf) -> None:
@@ -380,7 +382,7 @@ def test_a_session_shows_once_more_who_it_is(alice: User, client_of: ClientOf) -
     page = {"name": "all", "scopes_shown": "1", "scopes": ["read", "account"]}
     assert client.post("/account/tokens/", page)["Location"].startswith("/accounts/reauthenticate/")
     assert client.post("/account/export/")["Location"].startswith("/accounts/reauthenticate/")
-    assert not Export.objects.exists() and not ApiToken.objects.exists() and closing.open_wish(alice) is None
+    assert not Export.objects.exists() and not ApiToken.objects.exists() and closure.open_wish(alice) is None
     just_signed_in(client)
     assert client.post("/api/tokens", {"name": "usual"}, **ask).json()["scopes"] == [
         "read", "predict", "gallery", "admin",
@@ -391,7 +393,7 @@ def test_a_session_shows_once_more_who_it_is(alice: User, client_of: ClientOf) -
 
 
 def test_who_signs_in_within_the_grace_is_led_to_the_way_back(alice: User) -> None:
-    closing.ask(alice)
+    closure.request_closure(alice)
     client = Client()
     form = {"login": "alice", "password": "correct horse", "next": "/library/"}
     answer = client.post("/accounts/login/", form)
@@ -403,12 +405,12 @@ def test_who_signs_in_within_the_grace_is_led_to_the_way_back(alice: User) -> No
 
 
 def test_wishes_that_must_wait_stand_before_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    users = [factories.make_user() for _ in range(closing.AT_ONCE + 2)]
+    users = [factories.make_user() for _ in range(closure.AT_ONCE + 2)]
     for user in users:
         Closure.objects.create(user=user, account=factories.account_of(user), due_at=after(-1))
     seen: list[int] = []
     # As where something of theirs is still under way.
-    monkeypatch.setattr(closing, "_go_on", lambda wish: seen.append(wish.user_id) or False)
-    assert closing.step()
-    assert not closing.step()
+    monkeypatch.setattr(closure, "_go_on", lambda wish: seen.append(wish.user_id) or False)
+    assert closure.run_once()
+    assert not closure.run_once()
     assert sorted(seen) == sorted(user.pk for user in users)

@@ -9,11 +9,11 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import Account, Membership, User
-from accounts.organizations import founding
-from gallery.leaving import closing
+from accounts.notifications import mail_queue
+from accounts.organizations import management
+from core.clock import after
 from gallery.models import Closure
-from gallery.notices import mailing
-from predictions.clock import after
+from gallery.privacy import closure
 from tests.accounts.entrance.forms import just_signed_in
 from tests.gallery.leaving.test_closing import grace_ends
 
@@ -23,26 +23,26 @@ ClientOf = Callable[[User], Client]
 
 @pytest.fixture(autouse=True)
 def _awake() -> Iterator[None]:
-    mailing.forget_rest()
+    mail_queue.forget_rest()
     yield
-    mailing.forget_rest()
+    mail_queue.forget_rest()
 
 
 def all_mails_are_sent() -> None:
-    while mailing.step():
+    while mail_queue.run_once():
         pass
 
 
 def test_of_an_organisation_its_members_are_told_and_never_that_it_is_their_account(
     alice: User, bob: User
 ) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="member")
-    assert closing.call_off(closing.ask(alice, club))
+    assert closure.cancel(closure.request_closure(alice, club))
     all_mails_are_sent()
     kept = [letter for letter in mail.outbox if "The organisation club stays." in str(letter.body)]
     assert sorted(letter.to[0] for letter in kept) == [alice.email, bob.email]
-    closing.ask(alice, club)
+    closure.request_closure(alice, club)
     grace_ends()
     all_mails_are_sent()
     assert mail.outbox[-1].to == [alice.email]
@@ -51,15 +51,15 @@ def test_of_an_organisation_its_members_are_told_and_never_that_it_is_their_acco
 
 
 def test_no_organisation_is_left_to_an_owner_who_is_being_deleted_or_banned(alice: User, bob: User) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="owner")
-    closing.ask(alice)
+    closure.request_closure(alice)
     Closure.objects.update(due_at=after(-1))
-    closing.step()
+    closure.run_once()
     assert Closure.objects.get().begun_at is not None and Closure.objects.get().finished_at is None
-    assert closing.obstacles(bob) == ["sole_owner"]
-    with pytest.raises(founding.CannotDo, match="name another one first"):
-        founding.leave(bob, club)
+    assert closure.obstacles(bob) == ["sole_owner"]
+    with pytest.raises(management.CannotDo, match="name another one first"):
+        management.leave(bob, club)
     grace_ends()
     assert list(Membership.objects.filter(account=club).values_list("user", "role")) == [(bob.pk, "owner")]
 
@@ -67,11 +67,11 @@ def test_no_organisation_is_left_to_an_owner_who_is_being_deleted_or_banned(alic
 def test_any_owner_of_an_organisation_keeps_it_and_their_own_account_is_another_matter(
     alice: User, bob: User, client_of: ClientOf
 ) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="owner")
-    wish = closing.ask(alice, club)
-    assert closing.ask(bob, club) == wish, "one wish, whoever asks again"
-    assert closing.open_wish(alice) is None
+    wish = closure.request_closure(alice, club)
+    assert closure.request_closure(bob, club) == wish, "one wish, whoever asks again"
+    assert closure.open_wish(alice) is None
     assert "Your account will be deleted" not in client_of(alice).get("/account/delete/").content.decode()
     page = client_of(bob).get(f"/account/delete/organization/{club.pk}/").content.decode()
     assert f'name="organization" value="{club.pk}"' in page
@@ -79,15 +79,15 @@ def test_any_owner_of_an_organisation_keeps_it_and_their_own_account_is_another_
     wish.refresh_from_db()
     club.refresh_from_db()
     assert wish.called_off_at is not None and club.status == Account.Status.ACTIVE
-    closing.ask(alice, club)
+    closure.request_closure(alice, club)
     Membership.objects.filter(account=club, user=bob).update(role="member")
     assert client_of(bob).post("/account/delete/stop/", {"organization": str(club.pk)}).status_code == 403
 
 
 def test_no_organisation_loses_its_only_owner_in_the_grace(alice: User, bob: User) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="owner")
-    wish = closing.ask(alice)
+    wish = closure.request_closure(alice)
     Membership.objects.filter(account=club, user=bob).delete()
     grace_ends()
     wish.refresh_from_db()
@@ -97,28 +97,28 @@ def test_no_organisation_loses_its_only_owner_in_the_grace(alice: User, bob: Use
 def test_nobody_is_sent_to_a_copy_that_has_nothing_of_the_organisation(
     alice: User, client_of: ClientOf
 ) -> None:
-    club, client = founding.found(alice, "club"), client_of(alice)
+    club, client = management.create(alice, "club"), client_of(alice)
     just_signed_in(client)
     page = f"/account/delete/organization/{club.pk}/"
     for _asking_and_asked in range(2):
         shown = client.get(page).content.decode()
         assert 'href="/account/export/"' not in shown.partition("<h1>")[2]
         assert "download the organisation's pictures from its library first" in shown
-        closing.ask(alice, club)
+        closure.request_closure(alice, club)
     assert 'href="/account/export/"' in client.get("/account/delete/").content.decode().partition("<h1>")[2]
 
 
 def test_its_page_says_to_all_that_it_is_about_to_be_deleted_and_to_owners_how_to_keep_it(
     alice: User, bob: User, client_of: ClientOf
 ) -> None:
-    club = founding.found(alice, "club")
+    club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="member")
     page = f"/account/organizations/{club.pk}/"
     assert "about to be deleted" not in client_of(bob).get(page).content.decode()
-    closing.ask(alice, club)
+    closure.request_closure(alice, club)
     shown = {user.username: client_of(user).get(page).content.decode() for user in (alice, bob)}
     assert all("It is about to be deleted." in words for words in shown.values())
     assert ["how to keep it" in shown[name] for name in ("alice", "bob")] == [True, False]
-    closing.call_off(closing.wish_for(club))
+    closure.cancel(closure.wish_for(club))
     Account.objects.filter(pk=club.pk).update(status=Account.Status.SUSPENDED)
     assert "It is suspended." in client_of(bob).get(page).content.decode()

@@ -16,13 +16,14 @@ from django.core import mail
 from django.db import connections
 from django.test import Client
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, Notice, User
-from gallery.leaving import archive, exporting
+from accounts.notifications import mail_queue
+from accounts.tokens import api_tokens
+from core.clock import after
 from gallery.models import Comment, Export, Follow, Like, Report
-from gallery.notices import mailing
-from predictions import audit
-from predictions.clock import after
+from gallery.privacy import export_archive, exports
+from predictions.audit import settlements
 from predictions.files import media, removal
 from predictions.models import StoredFile
 from tests import factories
@@ -47,13 +48,13 @@ def lines(found: zipfile.ZipFile, name: str) -> list[dict[str, Any]]:
 
 def a_token(user: User) -> str:
     """One that may take everything along, which none may unless its owner says so."""
-    return tokens.issue(user, "all", scopes=["account"])[1]
+    return api_tokens.issue(user, "all", scopes=["account"])[1]
 
 
 def make(user: User) -> Export:
     assert user.account is not None
-    export = exporting.ask(user, user.account)
-    assert exporting.make_next()
+    export = exports.request_export(user, user.account)
+    assert exports.make_next()
     export.refresh_from_db()
     assert export.state == Export.State.READY, export.note
     return export
@@ -65,7 +66,7 @@ def test_the_archive_has_all_that_is_theirs(alice: User, bob: User, client_of: C
     Comment.objects.create(item=item, user=alice, text="my own words")
     Like.objects.create(item=item, user=alice)
     Follow.objects.create(follower=bob, followed=alice)
-    plain = tokens.issue(alice, "laptop")[1]
+    plain = api_tokens.issue(alice, "laptop")[1]
     export = make(alice)
     found = read(client_of(alice), export)
     assert found.testzip() is None
@@ -80,7 +81,7 @@ def test_the_archive_has_all_that_is_theirs(alice: User, bob: User, client_of: C
     assert next(one["kind"] for one in lines(found, "ledger")) == "grant"
     assert export.done == export.total == 2
     whole = b"".join(found.read(name) for name in found.namelist())
-    for secret in (plain, tokens.digest(plain), alice.password):
+    for secret in (plain, api_tokens.digest(plain), alice.password):
         assert secret.encode() not in whole
 
 
@@ -125,21 +126,21 @@ def test_asked_for_again_and_again_it_is_made_once(alice: User, client_of: Clien
     for _n in range(12):
         assert client.post("/account/export/").status_code == 302
     assert Export.objects.count() == 1
-    assert exporting.make_next() and not exporting.make_next()
+    assert exports.make_next() and not exports.make_next()
     client.post("/account/export/")
     assert Export.objects.count() == 1, "that of today is ready"
-    Export.objects.update(created_at=after(-exporting.AGAIN_S - 60))
+    Export.objects.update(created_at=after(-exports.AGAIN_S - 60))
     client.post("/account/export/")
     assert Export.objects.count() == 2
 
 
 def test_failures_are_no_way_around_the_limit(alice: User) -> None:
     assert alice.account is not None
-    for _n in range(exporting.A_DAY):
-        exporting.ask(alice, alice.account)
+    for _n in range(exports.A_DAY):
+        exports.request_export(alice, alice.account)
         Export.objects.update(state=Export.State.FAILED)
-    with pytest.raises(exporting.TooSoon):
-        exporting.ask(alice, alice.account)
+    with pytest.raises(exports.TooSoon):
+        exports.request_export(alice, alice.account)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -149,7 +150,7 @@ def test_many_who_ask_at_once_get_the_same_one(alice: User) -> None:
 
     def ask() -> None:
         try:
-            found.append(exporting.ask(alice, account).pk)
+            found.append(exports.request_export(alice, account).pk)
         finally:
             connections.close_all()
 
@@ -163,26 +164,26 @@ def test_many_who_ask_at_once_get_the_same_one(alice: User) -> None:
 
 def test_whoever_dies_over_it_leaves_it_to_the_next(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert alice.account is not None
-    export = exporting.ask(alice, alice.account)
-    assert exporting._claim() is not None
-    assert not exporting.make_next(), "somebody is at it"
+    export = exports.request_export(alice, alice.account)
+    assert exports._claim() is not None
+    assert not exports.make_next(), "somebody is at it"
     Export.objects.update(lease_until=after(-1))
-    assert exporting.make_next()
+    assert exports.make_next()
     export.refresh_from_db()
     assert export.state == Export.State.READY and export.tries == 2
 
 
 def test_one_who_lost_the_claim_writes_nothing(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert alice.account is not None
-    exporting.ask(alice, alice.account)
-    real = archive.stream
+    exports.request_export(alice, alice.account)
+    real = export_archive.stream
 
     def overtaken(*given: Any) -> Any:
         yield from real(*given)
         Export.objects.update(claim="another")
 
-    monkeypatch.setattr(archive, "stream", overtaken)
-    assert exporting.make_next()
+    monkeypatch.setattr(export_archive, "stream", overtaken)
+    assert exports.make_next()
     export = Export.objects.get()
     assert export.state == Export.State.MAKING and export.file is None
     assert not Notice.objects.exists()
@@ -191,26 +192,26 @@ def test_one_who_lost_the_claim_writes_nothing(alice: User, monkeypatch: pytest.
 
 def test_after_three_tries_it_is_failed_and_said(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert alice.account is not None
-    exporting.ask(alice, alice.account)
+    exports.request_export(alice, alice.account)
 
     def breaks(*_all: Any) -> Any:
         raise OSError("disk")
 
-    monkeypatch.setattr(archive, "stream", breaks)
-    for _n in range(exporting.TRIES):
-        exporting.make_next()
+    monkeypatch.setattr(export_archive, "stream", breaks)
+    for _n in range(exports.TRIES):
+        exports.make_next()
     assert Export.objects.get().state == Export.State.FAILED
     assert Notice.objects.get().kind == "export.failed"
 
 
 def test_it_is_told_kept_for_a_week_and_then_gone(alice: User, client_of: ClientOf) -> None:
     export = make(alice)
-    mailing.forget_rest()
-    mailing.step()
+    mail_queue.forget_rest()
+    mail_queue.run_once()
     assert "ready" in mail.outbox[0].subject
-    assert not list(audit.breaches(quick=False))
+    assert not list(settlements.breaches(quick=False))
     Export.objects.update(expires_at=after(-1))
-    assert exporting.remove_old()
+    assert exports.remove_old()
     assert StoredFile.objects.get().state == StoredFile.State.DOOMED
     client = client_of(alice)
     just_signed_in(client)
@@ -219,7 +220,7 @@ def test_it_is_told_kept_for_a_week_and_then_gone(alice: User, client_of: Client
 
 def test_the_next_one_takes_the_place_of_the_one_before(alice: User, bob: User) -> None:
     first, of_bob = make(alice), make(bob)
-    Export.objects.filter(pk=first.pk).update(created_at=after(-exporting.AGAIN_S - 60))
+    Export.objects.filter(pk=first.pk).update(created_at=after(-exports.AGAIN_S - 60))
     second = make(alice)
     first.refresh_from_db()
     of_bob.refresh_from_db()
@@ -232,7 +233,7 @@ def test_the_api_asks_shows_and_hands_it_out(alice: User) -> None:
     headers = {"Authorization": f"Bearer {a_token(alice)}"}
     asked = Client().post("/api/exports", headers=headers)
     assert asked.status_code == 202 and asked.json()["state"] == "owed"
-    assert exporting.make_next()
+    assert exports.make_next()
     shown = Client().get(f"/api/exports/{asked.json()['id']}", headers=headers).json()
     assert shown["state"] == "ready" and shown["size"] > 0
     part = Client().get(
@@ -271,13 +272,13 @@ def test_without_room_nothing_is_begun_and_no_try_is_used_up(
 
 def test_room_that_is_gone_when_it_is_due_is_said_and_is_no_try(alice: User, settings: Any) -> None:
     account = factories.account_of(alice)
-    for _n in range(exporting.A_DAY + 1):
+    for _n in range(exports.A_DAY + 1):
         settings.FREE_DISK_MINIMUM = 0
-        exporting.ask(alice, account)
+        exports.request_export(alice, account)
         settings.FREE_DISK_MINIMUM = 1 << 60
-        assert exporting.make_next()
+        assert exports.make_next()
     assert set(Export.objects.values_list("state", "tries")) == {(Export.State.FAILED, 1)}
-    assert Notice.objects.filter(kind="export.no_room").count() == exporting.A_DAY + 1
+    assert Notice.objects.filter(kind="export.no_room").count() == exports.A_DAY + 1
     settings.FREE_DISK_MINIMUM = 0
     assert make(alice)
 
@@ -288,10 +289,10 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(
     def full(*_all: Any) -> Any:
         raise media.DiskFull
 
-    monkeypatch.setattr(archive, "stream", full)
-    exporting.ask(alice, factories.account_of(alice))
-    assert exporting.make_next()
-    assert Export.objects.get().note == exporting.NO_ROOM
+    monkeypatch.setattr(export_archive, "stream", full)
+    exports.request_export(alice, factories.account_of(alice))
+    assert exports.make_next()
+    assert Export.objects.get().note == exports.NO_ROOM
     assert not StoredFile.objects.filter(content_type="application/zip").exists()
 
 
@@ -300,7 +301,7 @@ def test_the_lease_is_renewed_while_it_is_stored_so_that_nobody_makes_it_twice(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewed = threading.Event()
-    real_renew, real_store = exporting._Lease._renew_once, media.store
+    real_renew, real_store = exports._Lease._renew_once, media.store
     stored: list[StoredFile] = []
 
     def renews(lease: Any) -> None:
@@ -316,13 +317,13 @@ def test_the_lease_is_renewed_while_it_is_stored_so_that_nobody_makes_it_twice(
             # The first may have begun before that.
             renewed.clear()
             assert renewed.wait(30)
-        assert not exporting.make_next(), "somebody is at it"
+        assert not exports.make_next(), "somebody is at it"
         assert removal.remove_unowned() == 0
         stored.append(real_store(row, *given, **more))
         return stored[-1]
 
-    monkeypatch.setattr(exporting, "RENEW_S", 0.01)
-    monkeypatch.setattr(exporting._Lease, "_renew_once", renews)
+    monkeypatch.setattr(exports, "RENEW_S", 0.01)
+    monkeypatch.setattr(exports._Lease, "_renew_once", renews)
     monkeypatch.setattr(media, "store", slow)
     make(alice)
     assert len(stored) == 1 and Export.objects.get().tries == 1
@@ -331,7 +332,7 @@ def test_the_lease_is_renewed_while_it_is_stored_so_that_nobody_makes_it_twice(
 @pytest.mark.django_db(transaction=True)
 def test_one_who_lost_the_lease_stops_at_once(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = threading.Event()
-    real_renew = exporting._Lease._renew_once
+    real_renew = exports._Lease._renew_once
 
     def renews(lease: Any) -> None:
         real_renew(lease)
@@ -345,9 +346,9 @@ def test_one_who_lost_the_lease_stops_at_once(alice: User, monkeypatch: pytest.M
         yield b"and on"
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(exporting, "RENEW_S", 0.01)
-    monkeypatch.setattr(exporting._Lease, "_renew_once", renews)
-    monkeypatch.setattr(archive, "stream", endless)
-    exporting.ask(alice, factories.account_of(alice))
-    assert exporting.make_next()
+    monkeypatch.setattr(exports, "RENEW_S", 0.01)
+    monkeypatch.setattr(exports._Lease, "_renew_once", renews)
+    monkeypatch.setattr(export_archive, "stream", endless)
+    exports.request_export(alice, factories.account_of(alice))
+    assert exports.make_next()
     assert Export.objects.get().claim == "another"

@@ -13,13 +13,13 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db import models
 
-from accounts import credits, tokens
+from accounts import credits
 from accounts.models import MICRO, User
-from accounts.notices import telling
-from accounts.organizations import founding, joining
-from gallery.leaving import archive
+from accounts.notifications import mail_preferences, notices
+from accounts.organizations import join_invitations, management
+from accounts.tokens import api_tokens
 from gallery.models import Collection, CollectionEditor, Comment, ReaderChoice, Report
-from gallery.notices import choices
+from gallery.privacy import export_archive
 from tests import factories
 from tests.admin.test_panels import fill
 from tests.gallery.leaving.test_exports import lines
@@ -65,7 +65,7 @@ def written(field: models.Field[Any, Any], row: models.Model, number: int) -> An
 
 def everything(user: User) -> str:
     """The words of all JSON in the archive."""
-    whole = b"".join(archive.stream(user, factories.account_of(user), lambda number: None))
+    whole = b"".join(export_archive.stream(user, factories.account_of(user), lambda number: None))
     found = zipfile.ZipFile(io.BytesIO(whole))
     return "".join(found.read(name).decode() for name in found.namelist() if ".json" in name)
 
@@ -90,19 +90,19 @@ def test_every_column_of_a_members_words_is_in_their_export_or_left_out_for_a_re
 
 def test_it_has_their_choices_limits_sessions_and_second_factors(alice: User, bob: User) -> None:
     ReaderChoice.objects.create(user=alice, sensitive="hide", keep_days=30)
-    choices.stop(alice.pk, "credits.low")
+    mail_preferences.stop(alice.pk, "credits.low")
     credits.limit_account(factories.account_of(alice), day=None, month=7 * MICRO)
-    tokens.issue(alice, "laptop", day_limit=MICRO)
+    api_tokens.issue(alice, "laptop", day_limit=MICRO)
     key = {"name": "My telephone", "credential": {"secret": "of the key"}}
     Authenticator.objects.create(user=alice, type="webauthn", data=key)
     # After the passkey, which ends every session.
     UserSession.objects.create(user=alice, ip="203.0.113.7", session_key="a", user_agent="Telephone/7")
-    joining.ask(founding.found(alice, "Acme"), "mate@example.org", "member", by=alice)
+    join_invitations.invite(management.create(alice, "Acme"), "mate@example.org", "member", by=alice)
     theirs = picture_item(bob, "bob's")
     Report.objects.create(item=theirs, reporter=alice, reason="other", words="look at this")
     shelf = Collection.objects.create(account=factories.account_of(bob), user=bob, title="bob's shelf")
     CollectionEditor.objects.create(collection=shelf, user=alice)
-    whole = b"".join(archive.stream(alice, factories.account_of(alice), lambda number: None))
+    whole = b"".join(export_archive.stream(alice, factories.account_of(alice), lambda number: None))
     found = zipfile.ZipFile(io.BytesIO(whole))
     told = json.loads(found.read("darkroom/account.json"))
     assert told["choices"] == {
@@ -123,5 +123,5 @@ def test_it_has_their_choices_limits_sessions_and_second_factors(alice: User, bo
 def test_notices_are_told_in_the_language_of_the_member(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(language="zh-hans")
     alice.refresh_from_db()
-    telling.tell(alice, "account.kept")
+    notices.notify(alice, "account.kept")
     assert "Nothing was removed" not in everything(alice) and "没有删除" in everything(alice)

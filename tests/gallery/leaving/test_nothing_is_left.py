@@ -1,7 +1,7 @@
 """After a very talkative member has gone, no column of any table has a word of theirs but those that are named as kept.
 
 Every column of text of every model is decided here, of libraries too. A new one fails until somebody says whether it is
-emptied (`GOES`), kept on purpose (`gallery.leaving.kept`) or never anybody's words (`HOUSE`).
+emptied (`GOES`), kept on purpose (`gallery.privacy.retention`) or never anybody's words (`HOUSE`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from django.db import connection, models
 from django.test import Client
 from django.utils.html import escape
 
-from accounts import giving, site
+from accounts.credits import gifts
 from accounts.models import MICRO, Invitation, Notice, Sanction, User
-from gallery import sharing
-from gallery.leaving import closing, kept
+from accounts.notifications import mail_queue
+from accounts.site import site_rules
+from gallery.items import publication
 from gallery.models import Case, Closure, Item, Report
-from gallery.moderation import chores
-from gallery.notices import mailing
-from gallery.search import indexing, vocabulary
+from gallery.moderation import case_jobs
+from gallery.privacy import closure, retention
+from gallery.search import indexer, vocabulary
 from predictions.models import Output, Phase, Prediction
 from tests import factories
 from tests.admin.test_panels import fill
@@ -166,10 +167,10 @@ def texts() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
 
 def test_every_column_of_text_is_decided_once() -> None:
     there = {f"{model._meta.label}.{field.name}" for model, field in texts()}
-    goes, house, stays = columns(GOES), columns(HOUSE), set(kept.columns())
+    goes, house, stays = columns(GOES), columns(HOUSE), set(retention.columns())
     assert not goes & house and not goes & stays and not house & stays
     decided = goes | house | stays
-    assert sorted(there - decided) == [], "say in GOES, HOUSE or gallery.leaving.kept what becomes of it"
+    assert sorted(there - decided) == [], "say in GOES, HOUSE or gallery.privacy.retention what becomes of it"
     assert sorted(decided - there) == [], "there is no such column any more"
 
 
@@ -187,18 +188,18 @@ def talk(alice: User, bob: User, staff: User) -> None:
     User.objects.filter(pk=item.user_id).update(invitation=invited)
     Notice.objects.create(user=friend, kind="organization.joined", params={"who": f"{MARK}{item.user_id}"})
     talker = item.user
-    site.change(gifts=True)
-    giving.give(talker, factories.account_of(talker), to=bob.username, amount=MICRO, words=MARK, key="from")
+    site_rules.change(gifts=True)
+    gifts.give(talker, factories.account_of(talker), to=bob.username, amount=MICRO, words=MARK, key="from")
     factories.give(bob, 5)
-    giving.give(bob, factories.account_of(bob), to=talker.username, amount=MICRO, words=MARK, key="to")
+    gifts.give(bob, factories.account_of(bob), to=talker.username, amount=MICRO, words=MARK, key="to")
     theirs = picture_item(bob, "bob's")
-    sharing.publish(theirs, title="bob's")
+    publication.publish(theirs, title="bob's")
     Report.objects.create(item=theirs, reporter=talker, reason="other", words=MARK)
-    chores.reports()
+    case_jobs.open_for_reports()
     assert Case.objects.get(item=theirs).words == MARK
     shown = picture_item(talker, f"a {MARK} picture")
-    sharing.publish(shown, title=MARK, tags=[MARK])
-    indexing.step()
+    publication.publish(shown, title=MARK, tags=[MARK])
+    indexer.run_once()
     of_others = {
         # Of the operator's invitations those alone that went to an address of theirs.
         Invitation: models.Q(pk=invited.pk),
@@ -271,7 +272,7 @@ def test_nothing_of_a_talkative_member_is_left(alice: User, bob: User, staff: Us
     }
     assert beside and before - columns(GOES) <= beside, "tables without a model are walked too"
     Prediction.objects.exclude(phase=Phase.ENDED).update(upstream_open=False)
-    closing.ask(talker)
+    closure.request_closure(talker)
     grace_ends()
     vocabulary.drop_unused()
     wish = Closure.objects.get()
@@ -279,20 +280,20 @@ def test_nothing_of_a_talkative_member_is_left(alice: User, bob: User, staff: Us
     assert sorted(where_it_stands(MARK)) == ["accounts.Notice.address"], (
         "the receipt is still to be sent there"
     )
-    mailing.forget_rest()
-    while mailing.step():
+    mail_queue.forget_rest()
+    while mail_queue.run_once():
         pass
     assert sorted(where_it_stands(MARK)) == []
     assert adds_up()
 
 
 def test_the_receipt_and_the_operators_book_name_what_stays(alice: User) -> None:
-    site.change(evidence_days=41)
-    wish = closing.ask(alice)
+    site_rules.change(evidence_days=41)
+    wish = closure.request_closure(alice)
     grace_ends()
     page = Client().get(f"/account/receipt/{wish.reference}/").content.decode()
     book = (settings.BASE_DIR / "docs/operating.md").read_text()
-    for one in kept.TABLE:
+    for one in retention.TABLE:
         assert str(escape(one.what)) in page and str(escape(one.why)) in page, one.name
         assert str(one.what) in book and str(one.why) in book, one.name
     assert "41 days from the removal" in page

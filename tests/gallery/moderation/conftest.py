@@ -10,8 +10,8 @@ from django.test import Client
 
 from accounts.models import User
 from gallery.models import Case, Item
-from gallery.social import reporting
-from gallery.social.reporting import Reporter
+from gallery.social import abuse_reports
+from gallery.social.abuse_reports import Reporter
 from tests import factories
 
 
@@ -47,9 +47,9 @@ def as_bea(client_of: Callable[[User], Client], bea: User) -> Client:
     return client_of(bea)
 
 
-def complain(thing: reporting.Thing, user: User, reason: str = "copied", words: str = "") -> Case:
+def complain(thing: abuse_reports.Thing, user: User, reason: str = "copied", words: str = "") -> Case:
     """Report a thing; its open case."""
-    assert reporting.report(thing, Reporter(user), reason, words)
+    assert abuse_reports.report(thing, Reporter(user), reason, words)
     return Case.objects.order_by("-id").filter(kind="report", reports__reporter=user)[0]
 
 

@@ -9,15 +9,14 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from accounts import sanctions
 from accounts.models import Notice, NoticeChoice, User
-from accounts.notices import kinds
-from gallery.collections import keeping
+from accounts.notifications import mail_queue, notice_kinds, notice_text
+from accounts.staff import sanctions
+from gallery.collections import curation
 from gallery.models import Case, Item, Report
-from gallery.moderation import deciding
-from gallery.moderation.deciding import Verdict
-from gallery.notices import mailing, wording
-from gallery.social import commenting, reporting
+from gallery.moderation import decisions
+from gallery.moderation.decisions import Verdict
+from gallery.social import abuse_reports, discussion
 from tests.gallery.moderation.conftest import complain
 from tests.gallery.pictures import picture_item
 
@@ -27,7 +26,7 @@ ClientOf = Callable[[User], Client]
 def told(user: User) -> list[tuple[str, str]]:
     """What a member was told of their reports: kind and words."""
     rows = Notice.objects.filter(user=user, kind__startswith="report.").order_by("id")
-    return [(row.kind, wording.of(row).line) for row in rows]
+    return [(row.kind, notice_text.for_notice(row).line) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -43,8 +42,8 @@ def test_everybody_who_reported_it_is_told_once_and_neither_by_whom_nor_with_who
     public: Item, case: Case, bob: User, charlie: User, ada: User, alice: User, verdict: Verdict, kind: str
 ) -> None:
     complain(public, bob, "sexual", "Ask charlie.")
-    reporting.report(public, reporting.Reporter(None, "key of a visitor"), "hate")
-    deciding.decide(case.pk, ada, verdict)
+    abuse_reports.report(public, abuse_reports.Reporter(None, "key of a visitor"), "hate")
+    decisions.decide(case.pk, ada, verdict)
     for user in (bob, charlie):
         ((came, words),) = told(user)
         assert came == kind and words.startswith("You reported a picture on ")
@@ -59,14 +58,14 @@ def test_everybody_who_reported_it_is_told_once_and_neither_by_whom_nor_with_who
 def test_the_way_leads_to_what_was_left_and_nowhere_else(
     public: Item, case: Case, charlie: User, ada: User
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("allow"))
+    decisions.decide(case.pk, ada, Verdict("allow"))
     assert Notice.objects.get(user=charlie).link == f"/gallery/{public.public_id}/"
 
 
 def test_a_removed_picture_takes_its_reports_along_but_not_the_answer(
     public: Item, case: Case, charlie: User, staff: User
 ) -> None:
-    deciding.decide(case.pk, staff, Verdict("remove"))
+    decisions.decide(case.pk, staff, Verdict("remove"))
     assert not Report.objects.exists()
     assert [kind for kind, _words in told(charlie)] == ["report.acted"]
 
@@ -75,9 +74,9 @@ def test_what_is_taken_back_and_decided_anew_is_told_again_only_where_it_came_ou
     case: Case, charlie: User, ada: User, bea: User
 ) -> None:
     for verdict in ("hide", "hide", "allow"):
-        deciding.decide(case.pk, ada, Verdict(verdict))
-        deciding.take_back(ada)
-    deciding.decide(case.pk, bea, Verdict("allow"))
+        decisions.decide(case.pk, ada, Verdict(verdict))
+        decisions.take_back(ada)
+    decisions.decide(case.pk, bea, Verdict("allow"))
     assert [kind for kind, _words in told(charlie)] == ["report.acted", "report.left"]
 
 
@@ -87,7 +86,7 @@ def test_a_case_that_ends_with_another_is_answered_too(
     from gallery.moderation import cases
 
     flagged = cases.flag(public, words="weapons", marks={"found": []})
-    deciding.decide(flagged.pk, ada, Verdict("hide"))
+    decisions.decide(flagged.pk, ada, Verdict("hide"))
     assert [kind for kind, _words in told(charlie)] == ["report.acted"]
 
 
@@ -96,7 +95,7 @@ def test_who_is_banned_and_who_decides_it_themselves_is_told_nothing(
 ) -> None:
     complain(public, ada)
     sanctions.ban(charlie, bea, "spam")
-    deciding.decide(case.pk, ada, Verdict("hide"))
+    decisions.decide(case.pk, ada, Verdict("hide"))
     assert told(charlie) == [] and told(ada) == []
 
 
@@ -104,11 +103,11 @@ def test_comments_and_collections_are_called_what_they_are_in_the_readers_langua
     public: Item, alice: User, bob: User, charlie: User, ada: User
 ) -> None:
     User.objects.filter(pk=charlie.pk).update(language="zh-hans")
-    comment = commenting.write(public, bob, "Rude words")
-    shelf = keeping.create(alice, "Found elsewhere")
-    keeping.show_to(shelf, "public")
+    comment = discussion.write(public, bob, "Rude words")
+    shelf = curation.create(alice, "Found elsewhere")
+    curation.show_to(shelf, "public")
     for thing in (comment, shelf):
-        deciding.decide(complain(thing, charlie).pk, ada, Verdict("allow"))
+        decisions.decide(complain(thing, charlie).pk, ada, Verdict("allow"))
     with translation.override("zh-hans"):
         expected = [str(translation.gettext("a comment")), str(translation.gettext("a collection"))]
     rows = Notice.objects.filter(user=charlie).order_by("id")
@@ -117,11 +116,14 @@ def test_comments_and_collections_are_called_what_they_are_in_the_readers_langua
 
 
 def test_its_mails_may_be_declined(case: Case, charlie: User, ada: User, mailoutbox: list[Any]) -> None:
-    assert not kinds.BY_NAME["report.acted"].necessary and not kinds.BY_NAME["report.left"].necessary
+    assert (
+        not notice_kinds.BY_NAME["report.acted"].necessary
+        and not notice_kinds.BY_NAME["report.left"].necessary
+    )
     User.objects.filter(pk=charlie.pk).update(email="charlie@example.org")
     NoticeChoice.objects.create(user=charlie, kind="report.acted", mail=False)
-    deciding.decide(case.pk, ada, Verdict("hide"))
-    while mailing.step():
+    decisions.decide(case.pk, ada, Verdict("hide"))
+    while mail_queue.run_once():
         pass
     assert told(charlie) and "charlie@example.org" not in [to for mail in mailoutbox for to in mail.to]
 
@@ -141,7 +143,7 @@ def test_closing_reports_in_the_panel_is_the_decision_of_their_case(
     assert not Case.objects.filter(decided_at__isnull=True).exists()
     assert [len(told(user)) for user in (bob, charlie)] == [2, 1]
     # And back, as every decision.
-    assert len(deciding.take_back(staff)[0]) == 2
+    assert len(decisions.take_back(staff)[0]) == 2
     assert Report.objects.filter(closed_at__isnull=True).count() == 3
 
 

@@ -8,17 +8,19 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from accounts import sanctions, tokens
-from accounts.clock import Now
 from accounts.models import Notice, Sanction, User
-from accounts.organizations import founding
-from gallery import deletion
-from gallery.collections import keeping
+from accounts.organizations import management
+from accounts.staff import sanctions
+from accounts.tokens import api_tokens
+from core.clock import Now
+from gallery.collections import curation
+from gallery.items import deletion
 from gallery.models import Case, Item
-from gallery.moderation import appeals, chores, deciding, deeds
-from gallery.moderation.acts import NotPossible
-from gallery.moderation.deciding import Verdict
-from gallery.social import commenting
+from gallery.moderation import appeals, case_jobs, decisions
+from gallery.moderation.decisions import Verdict
+from gallery.moderation.effects import bulk_hide
+from gallery.moderation.effects.outcomes import NotPossible
+from gallery.social import discussion
 from tests.gallery.moderation.conftest import complain
 from tests.gallery.pictures import picture_item
 from tests.share import one_in
@@ -30,7 +32,7 @@ JSON = "application/json"
 @pytest.fixture
 def hidden(public: Item, case: Case, ada: User) -> Case:
     """The decision that hides Alice's picture."""
-    return deciding.decide(case.pk, ada, Verdict("hide", told="copied work"))
+    return decisions.decide(case.pk, ada, Verdict("hide", told="copied work"))
 
 
 def test_the_owner_reads_why_and_appeals_once(public: Item, hidden: Case, as_alice: Client) -> None:
@@ -51,13 +53,13 @@ def test_an_appeal_that_is_right_shows_the_picture_again(
     public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
 ) -> None:
     appeal = appeals.make(hidden, alice, "Look at the sketches.")
-    deciding.decide(appeal.pk, bea, Verdict("restore"))
+    decisions.decide(appeal.pk, bea, Verdict("restore"))
     public.refresh_from_db()
     assert public.is_public
     assert Notice.objects.filter(user=alice).latest("id").kind == "moderation.appeal_right"
     page = as_alice.get(f"/account/decisions/{hidden.pk}/").content.decode()
     assert "Your appeal was right" in page
-    deciding.take_back(bea)
+    decisions.take_back(bea)
     public.refresh_from_db()
     assert public.hidden_reason == "copied work"
 
@@ -66,7 +68,7 @@ def test_an_appeal_that_is_turned_down_says_why(
     public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
 ) -> None:
     appeal = appeals.make(hidden, alice, "Look at the sketches.")
-    deciding.decide(appeal.pk, bea, Verdict("uphold", told="The sketches are younger."))
+    decisions.decide(appeal.pk, bea, Verdict("uphold", told="The sketches are younger."))
     assert "The sketches are younger." in as_alice.get(f"/library/{public.public_id}/").content.decode()
     public.refresh_from_db()
     assert not public.is_public
@@ -78,7 +80,7 @@ def test_an_appeal_closes_by_itself_when_its_owner_deletes_the_picture(
 ) -> None:
     appeals.make(hidden, alice, "Look at the sketches.")
     deletion.delete(public)
-    chores.loose()
+    case_jobs.close_orphans()
     appeal = Case.objects.get(kind="appeal")
     assert (appeal.decision, appeals.state(appeal)) == ("gone", "closed")
     assert as_alice.get("/api/appeals").json()["results"][0]["state"] == "closed"
@@ -88,9 +90,9 @@ def test_an_appeal_against_a_removal_waits_for_its_answer(
     public: Item, case: Case, alice: User, ada: User
 ) -> None:
     ada.user_permissions.add(Permission.objects.get(codename="remove_item"))
-    removed = deciding.decide(case.pk, User.objects.get(pk=ada.pk), Verdict("remove", told="copied work"))
+    removed = decisions.decide(case.pk, User.objects.get(pk=ada.pk), Verdict("remove", told="copied work"))
     appeal = appeals.make(removed, alice, "It was my own work.")
-    chores.loose()
+    case_jobs.close_orphans()
     assert Case.objects.get(pk=appeal.pk).decided_at is None
 
 
@@ -104,16 +106,16 @@ def test_appeals_close_by_themselves_when_the_account_is_gone(
     ]
     deletion.delete(public)
     User.objects.filter(pk=alice.pk).update(erased_at=Now())
-    chores.loose()
+    case_jobs.close_orphans()
     assert {Case.objects.get(pk=one.pk).decision for one in mine} == {"gone"}
 
 
 def test_a_report_stays_open_of_what_an_organisation_still_shows_when_its_maker_is_gone(
     public: Item, case: Case, alice: User
 ) -> None:
-    Item.objects.filter(pk=public.pk).update(account=founding.found(alice, "Studio Nord"))
+    Item.objects.filter(pk=public.pk).update(account=management.create(alice, "Studio Nord"))
     User.objects.filter(pk=alice.pk).update(erased_at=Now())
-    chores.loose()
+    case_jobs.close_orphans()
     case.refresh_from_db()
     assert case.decided_at is None
 
@@ -137,7 +139,7 @@ def test_an_appeal_has_words_and_not_too_many(hidden: Case, as_alice: Client, wo
 def test_what_was_shown_again_leaves_nothing_to_appeal_against(
     public: Item, hidden: Case, ada: User, alice: User
 ) -> None:
-    deciding.show_now(public, ada)
+    decisions.show_now(public, ada)
     with pytest.raises(appeals.NotOpen):
         appeals.make(hidden, alice, "Why?")
 
@@ -160,17 +162,17 @@ def test_the_api_tells_and_takes_appeals(public: Item, hidden: Case, as_alice: C
 def test_comments_and_collections_have_appeals_too(
     public: Item, bob: User, alice: User, ada: User, charlie: User, client_of: Callable[[User], Client]
 ) -> None:
-    comment = commenting.write(public, bob, "Rude words")
-    shelf = keeping.create(alice, "Found elsewhere")
-    keeping.show_to(shelf, "public")
-    said = deciding.decide(complain(comment, charlie).pk, ada, Verdict("hide", told="hate or harassment"))
-    kept = deciding.decide(complain(shelf, charlie).pk, ada, Verdict("hide", told="copied work"))
+    comment = discussion.write(public, bob, "Rude words")
+    shelf = curation.create(alice, "Found elsewhere")
+    curation.show_to(shelf, "public")
+    said = decisions.decide(complain(comment, charlie).pk, ada, Verdict("hide", told="hate or harassment"))
+    kept = decisions.decide(complain(shelf, charlie).pk, ada, Verdict("hide", told="copied work"))
     assert "Rude words" in client_of(bob).get(f"/account/decisions/{said.pk}/").content.decode()
     page = client_of(alice).get(f"/library/collections/{shelf.public_id}/").content.decode()
     assert f'href="/account/decisions/{kept.pk}/"' in page
     for case, user in ((said, bob), (kept, alice)):
         appeal = appeals.make(case, user, "No.")
-        deciding.decide(appeal.pk, ada, Verdict("restore"))
+        decisions.decide(appeal.pk, ada, Verdict("restore"))
     comment.refresh_from_db()
     shelf.refresh_from_db()
     assert comment.hidden_at is None and shelf.hidden_at is None
@@ -187,7 +189,7 @@ def test_a_banned_member_appeals_without_being_let_in(alice: User, ada: User, be
     browser.post(address, WORDS)
     appeal = Case.objects.get(kind="appeal")
     assert appeal.sanction == row
-    deciding.decide(appeal.pk, bea, Verdict("restore", told="It was no spam."))
+    decisions.decide(appeal.pk, bea, Verdict("restore", told="It was no spam."))
     alice.refresh_from_db()
     assert alice.is_active
     assert Sanction.objects.get().lifted_by == bea
@@ -195,13 +197,13 @@ def test_a_banned_member_appeals_without_being_let_in(alice: User, ada: User, be
 
 def test_hiding_all_pictures_is_appealed_as_one(alice: User, ada: User, bea: User) -> None:
     items = [picture_item(alice, f"picture {n}", visibility="public") for n in range(2)]
-    deed = deeds.hide_all(alice, ada, "spam")
-    while deeds.step():
+    deed = bulk_hide.hide_all(alice, ada, "spam")
+    while bulk_hide.run_once():
         pass
     assert appeals.hiding_of(Item.objects.get(pk=items[0].pk)) == deed.case
     appeal = appeals.make(deed.case, alice, "These are my holiday pictures.")
-    deciding.decide(appeal.pk, bea, Verdict("restore"))
-    while deeds.step():
+    decisions.decide(appeal.pk, bea, Verdict("restore"))
+    while bulk_hide.run_once():
         pass
     assert Item.objects.public().count() == 2
 
@@ -210,14 +212,14 @@ def test_an_appeal_is_right_too_where_somebody_shows_all_of_it_already(
     alice: User, ada: User, bea: User
 ) -> None:
     picture_item(alice, "picture", visibility="public")
-    deed = deeds.hide_all(alice, ada, "spam")
+    deed = bulk_hide.hide_all(alice, ada, "spam")
     appeal = appeals.make(deed.case, alice, "These are my holiday pictures.")
     with pytest.raises(NotPossible):
-        deciding.decide(appeal.pk, bea, Verdict("restore"))  # the hiding still goes on
-    while deeds.step():
+        decisions.decide(appeal.pk, bea, Verdict("restore"))  # the hiding still goes on
+    while bulk_hide.run_once():
         pass
-    deeds.show_again(deed.case, ada, "a mistake")
-    assert deciding.decide(appeal.pk, bea, Verdict("restore")).decision == "restore"
+    bulk_hide.show_again(deed.case, ada, "a mistake")
+    assert decisions.decide(appeal.pk, bea, Verdict("restore")).decision == "restore"
 
 
 def test_all_decisions_stand_on_one_page(hidden: Case, alice: User, ada: User, as_alice: Client) -> None:
@@ -229,9 +231,9 @@ def test_all_decisions_stand_on_one_page(hidden: Case, alice: User, ada: User, a
 def test_what_is_hidden_anew_with_all_others_is_appealed_anew(
     public: Item, hidden: Case, alice: User, ada: User, bea: User, as_alice: Client
 ) -> None:
-    deciding.decide(appeals.make(hidden, alice, "It is my own work.").pk, bea, Verdict("restore"))
-    deed = deeds.hide_all(alice, ada, "spam")
-    while deeds.step():
+    decisions.decide(appeals.make(hidden, alice, "It is my own work.").pk, bea, Verdict("restore"))
+    deed = bulk_hide.hide_all(alice, ada, "spam")
+    while bulk_hide.run_once():
         pass
     page = as_alice.get(f"/library/{public.public_id}/").content.decode()
     assert f"/account/decisions/{deed.case_id}/" in page and f"/account/decisions/{hidden.pk}/" not in page
@@ -242,8 +244,8 @@ def test_a_token_of_an_organisation_sees_what_was_decided_about_its_things_alone
 ) -> None:
     warning = sanctions.warn(alice, ada, "copied work")
     appeals.make(hidden, alice, "Look at the sketches.")
-    club = founding.found(alice, "Studio Nord")
-    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'shared', account=club)[1]}"}
+    club = management.create(alice, "Studio Nord")
+    headers = {"Authorization": f"Bearer {api_tokens.issue(alice, 'shared', account=club)[1]}"}
     for address in ("/api/decisions", "/api/appeals"):
         assert Client().get(address, headers=headers).json()["results"] == []
     for against in ({"decision": hidden.pk}, {"sanction": warning.pk}):
@@ -252,7 +254,9 @@ def test_a_token_of_an_organisation_sees_what_was_decided_about_its_things_alone
     Case.objects.update(account=club)
     told = Client().get("/api/decisions", headers=headers).json()["results"]
     assert [(one["id"], one["appeal"]) for one in told] == [(hidden.pk, "waiting")]
-    own = {"Authorization": f"Bearer {tokens.issue(alice, 'own', account=founding.own(alice))[1]}"}
+    own = {
+        "Authorization": f"Bearer {api_tokens.issue(alice, 'own', account=management.personal_account_of(alice))[1]}"
+    }
     sent = Client().post("/api/appeals", {"sanction": warning.pk, **WORDS}, JSON, headers=own)
     assert sent.status_code == 201
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from accounts import record, sanctions
 from accounts.models import AuditEntry, Notice, Sanction, User
-from gallery import sharing
-from gallery.collections import keeping
+from accounts.staff import audit_log, sanctions
+from gallery.collections import curation
+from gallery.items import publication
 from gallery.library import trash
 from gallery.models import Case, Comment, Item, Report
-from gallery.moderation import appeals, banned, cases, chores, deciding, deeds
-from gallery.moderation.deciding import Decided, NotAllowed, Verdict
-from gallery.social import commenting
+from gallery.moderation import appeals, case_jobs, cases, decisions
+from gallery.moderation.decisions import AlreadyDecided, NotAllowed, Verdict
+from gallery.moderation.effects import ban_effects, bulk_hide
+from gallery.social import discussion
 from predictions.models import RuleHit
 from tests import factories
 from tests.gallery.moderation.conftest import complain, make_moderator
@@ -45,16 +46,16 @@ def test_words_of_a_later_report_stand_where_the_first_said_nothing(
 def test_a_comment_and_a_collection_have_cases_of_their_makers(
     public: Item, alice: User, bob: User, charlie: User
 ) -> None:
-    comment = commenting.write(public, bob, "Rude words")
-    shelf = keeping.create(alice, "Found elsewhere")
-    keeping.show_to(shelf, "public")
+    comment = discussion.write(public, bob, "Rude words")
+    shelf = curation.create(alice, "Found elsewhere")
+    curation.show_to(shelf, "public")
     assert complain(comment, charlie).user == bob
     assert complain(shelf, charlie).user == alice
     assert Case.objects.count() == 2
 
 
 def test_a_report_after_a_decision_opens_a_new_case(public: Item, case: Case, ada: User, bob: User) -> None:
-    deciding.decide(case.pk, ada, ALLOW)
+    decisions.decide(case.pk, ada, ALLOW)
     assert complain(public, bob) != case
     assert Case.objects.filter(decided_at__isnull=True).count() == 1
 
@@ -62,30 +63,30 @@ def test_a_report_after_a_decision_opens_a_new_case(public: Item, case: Case, ad
 def test_old_reports_get_a_case_by_a_chore(public: Item, charlie: User, bob: User) -> None:
     for user in (charlie, bob):
         Report.objects.create(item=public, reason="hate", words=user.username, reporter=user)
-    assert chores.reports()
+    assert case_jobs.open_for_reports()
     case = Case.objects.get()
     assert (case.count, case.words) == (2, "charlie")
     assert case.opened_at == Report.objects.order_by("id")[0].created_at
-    assert not chores.reports()
+    assert not case_jobs.open_for_reports()
 
 
 def test_what_a_rule_found_becomes_a_case_once_the_picture_is_there(alice: User) -> None:
     waiting = factories.make_prediction(alice)
     hit = {"what": "prompt", "source": "weapons", "action": "flag", "account": waiting.account, "user": alice}
     owed = RuleHit.objects.create(**hit, prediction=waiting.public_id, excerpt="a gun", case_owed=True)
-    assert not chores.findings()
+    assert not case_jobs.open_for_findings()
     item = picture_item(alice, "a gun")
     RuleHit.objects.filter(pk=owed.pk).update(prediction=item.output.prediction.public_id)
-    assert chores.findings()
+    assert case_jobs.open_for_findings()
     case = Case.objects.get()
     assert (case.kind, case.item, case.words) == ("flag", item, "weapons: a gun")
-    assert not chores.findings()
+    assert not case_jobs.open_for_findings()
 
 
 def test_hiding_takes_it_from_the_public_and_tells_its_owner_why(
     public: Item, case: Case, ada: User, alice: User
 ) -> None:
-    deciding.decide(case.pk, ada, HIDE)
+    decisions.decide(case.pk, ada, HIDE)
     public.refresh_from_db()
     assert not public.is_public and public.hidden_reason == "copied work"
     assert Report.objects.get().closed_by == ada
@@ -99,24 +100,24 @@ def test_hiding_takes_it_from_the_public_and_tells_its_owner_why(
 
 def test_the_owner_is_told_in_their_own_language(public: Item, case: Case, ada: User, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(language="zh-hans")
-    deciding.decide(case.pk, ada, Verdict("hide", told="Mine."))
+    decisions.decide(case.pk, ada, Verdict("hide", told="Mine."))
     assert Notice.objects.get(user=alice).params["reason"] == "Mine."
 
 
 def test_every_decision_is_on_record_with_its_case(public: Item, case: Case, ada: User) -> None:
-    deciding.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
-    deciding.take_back(ada)
+    decisions.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
+    decisions.take_back(ada)
     hidden, undone = AuditEntry.objects.filter(case=case.pk).order_by("number")
     assert (hidden.actor, hidden.action, hidden.subject_id) == (ada, "item.hide", public.public_id)
     assert (hidden.reason, hidden.detail["note"]) == ("copied work", "Same backdrop.")
     assert undone.action == "item.undo_hide"
-    assert list(record.broken()) == []
+    assert list(audit_log.broken_entries()) == []
 
 
 def test_a_case_is_decided_once(case: Case, ada: User, bea: User) -> None:
-    deciding.decide(case.pk, ada, HIDE)
-    with pytest.raises(Decided) as late:
-        deciding.decide(case.pk, bea, ALLOW)
+    decisions.decide(case.pk, ada, HIDE)
+    with pytest.raises(AlreadyDecided) as late:
+        decisions.decide(case.pk, bea, ALLOW)
     assert late.value.case.decided_by == ada
     assert AuditEntry.objects.filter(case=case.pk).count() == 1
 
@@ -125,8 +126,8 @@ def test_a_case_is_decided_once(case: Case, ada: User, bea: User) -> None:
 def test_of_two_moderators_at_once_one_decides(public: Item, case: Case, ada: User, bea: User) -> None:
     def decide(by: User) -> str:
         try:
-            deciding.decide(case.pk, by, HIDE)
-        except Decided:
+            decisions.decide(case.pk, by, HIDE)
+        except AlreadyDecided:
             return "late"
         return "decided"
 
@@ -139,8 +140,8 @@ def test_of_two_moderators_at_once_one_decides(public: Item, case: Case, ada: Us
 def test_taking_back_shows_it_again_and_opens_the_case(
     public: Item, case: Case, ada: User, alice: User
 ) -> None:
-    deciding.decide(case.pk, ada, HIDE)
-    reopened, stuck = deciding.take_back(ada)
+    decisions.decide(case.pk, ada, HIDE)
+    reopened, stuck = decisions.take_back(ada)
     assert [one.pk for one in reopened] == [case.pk] and not stuck
     public.refresh_from_db()
     case.refresh_from_db()
@@ -157,30 +158,30 @@ def test_taking_back_takes_the_whole_key_press_and_then_the_one_before(
 ) -> None:
     items = [picture_item(alice, f"picture {n}", visibility="public") for n in range(3)]
     found = [complain(item, charlie) for item in items]
-    deciding.decide(found[0].pk, ada, HIDE)
-    batch = deciding.new_batch()
+    decisions.decide(found[0].pk, ada, HIDE)
+    batch = decisions.new_batch()
     for one in found[1:]:
-        deciding.decide(one.pk, ada, HIDE, batch)
-    assert len(deciding.take_back(ada)[0]) == 2
+        decisions.decide(one.pk, ada, HIDE, batch)
+    assert len(decisions.take_back(ada)[0]) == 2
     assert Item.objects.public().count() == 2
-    assert len(deciding.take_back(ada)[0]) == 1
+    assert len(decisions.take_back(ada)[0]) == 1
     assert Item.objects.public().count() == 3
-    assert deciding.take_back(ada) == ([], [])
+    assert decisions.take_back(ada) == ([], [])
 
 
 def test_nobody_takes_back_what_another_decided(case: Case, ada: User, bea: User) -> None:
-    deciding.decide(case.pk, ada, HIDE)
+    decisions.decide(case.pk, ada, HIDE)
     batch = Case.objects.get(pk=case.pk).batch
-    assert deciding.take_back(bea, batch) == ([], [])
+    assert decisions.take_back(bea, batch) == ([], [])
     assert Case.objects.get(pk=case.pk).decision == "hide"
 
 
 def test_what_was_complained_of_again_is_not_taken_back(
     public: Item, case: Case, ada: User, bob: User
 ) -> None:
-    deciding.decide(case.pk, ada, ALLOW)
+    decisions.decide(case.pk, ada, ALLOW)
     complain(public, bob)
-    reopened, stuck = deciding.take_back(ada)
+    reopened, stuck = decisions.take_back(ada)
     assert not reopened and [one.pk for one in stuck] == [case.pk]
     assert Case.objects.get(pk=case.pk).decision == "allow"
 
@@ -188,31 +189,31 @@ def test_what_was_complained_of_again_is_not_taken_back(
 def test_a_picture_hidden_before_stays_hidden_when_a_later_case_is_taken_back(
     public: Item, case: Case, ada: User
 ) -> None:
-    sharing.publish(public)
+    publication.publish(public)
     Item.objects.filter(pk=public.pk).update(hidden_at="2026-11-01T00:00:00Z", hidden_reason="before")
-    deciding.decide(case.pk, ada, HIDE)
-    deciding.take_back(ada)
+    decisions.decide(case.pk, ada, HIDE)
+    decisions.take_back(ada)
     public.refresh_from_db()
     assert public.hidden_reason == "before"
 
 
 def test_hiding_ends_what_else_is_open_about_it(public: Item, case: Case, ada: User) -> None:
     flagged = cases.flag(public, words="weapons", marks={"found": []})
-    deciding.decide(case.pk, ada, HIDE)
+    decisions.decide(case.pk, ada, HIDE)
     flagged.refresh_from_db()
     assert flagged.decision == "hide"
     assert Notice.objects.filter(kind="moderation.hidden").count() == 1
-    assert len(deciding.take_back(ada)[0]) == 2
+    assert len(decisions.take_back(ada)[0]) == 2
     public.refresh_from_db()
     assert public.is_public
 
 
 def test_marking_sensitive_lets_it_stay_blurred(public: Item, case: Case, ada: User, alice: User) -> None:
-    deciding.decide(case.pk, ada, Verdict("allow", sensitive=True))
+    decisions.decide(case.pk, ada, Verdict("allow", sensitive=True))
     public.refresh_from_db()
     assert public.is_public and public.sensitive
     assert Notice.objects.get(user=alice).kind == "moderation.sensitive"
-    deciding.take_back(ada)
+    decisions.take_back(ada)
     public.refresh_from_db()
     assert not public.sensitive
 
@@ -220,11 +221,11 @@ def test_marking_sensitive_lets_it_stay_blurred(public: Item, case: Case, ada: U
 def test_a_ban_from_a_case_hides_closes_and_is_taken_back(
     public: Item, case: Case, ada: User, alice: User
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("hide", told="spam", sanction="ban"))
+    decisions.decide(case.pk, ada, Verdict("hide", told="spam", sanction="ban"))
     alice.refresh_from_db()
     assert not alice.is_active
     assert Sanction.objects.get(user=alice).case == case.pk
-    deciding.take_back(ada)
+    decisions.take_back(ada)
     alice.refresh_from_db()
     assert alice.is_active and sanctions.ban_of(alice) is None
     public.refresh_from_db()
@@ -234,7 +235,7 @@ def test_a_ban_from_a_case_hides_closes_and_is_taken_back(
 def test_a_moderator_decides_nothing_about_themselves(ada: User, charlie: User) -> None:
     own = complain(picture_item(ada, "mine", visibility="public"), charlie)
     with pytest.raises(NotAllowed):
-        deciding.decide(own.pk, ada, ALLOW)
+        decisions.decide(own.pk, ada, ALLOW)
     assert Case.objects.get(pk=own.pk).decided_at is None
 
 
@@ -244,48 +245,48 @@ def test_staff_are_not_banned_by_moderators_and_nothing_is_half_done(
     item = picture_item(bea, "hers", visibility="public")
     case = complain(item, charlie)
     with pytest.raises(NotAllowed):
-        deciding.decide(case.pk, ada, Verdict("hide", sanction="ban"))
+        decisions.decide(case.pk, ada, Verdict("hide", sanction="ban"))
     item.refresh_from_db()
     assert item.is_public and Case.objects.get(pk=case.pk).decided_at is None
 
 
 def test_only_senior_moderators_remove(public: Item, case: Case, ada: User) -> None:
     with pytest.raises(NotAllowed):
-        deciding.decide(case.pk, ada, Verdict("remove"))
+        decisions.decide(case.pk, ada, Verdict("remove"))
     senior = make_moderator("senior", "remove_item")
-    deciding.decide(case.pk, senior, Verdict("remove", told="violent or gory"))
+    decisions.decide(case.pk, senior, Verdict("remove", told="violent or gory"))
     assert not Item.objects.filter(pk=public.pk).exists()
     case.refresh_from_db()
     assert (case.decision, case.item, case.about) == ("remove", None, "a green valley")
-    assert deciding.take_back(senior)[0] == []
+    assert decisions.take_back(senior)[0] == []
 
 
 @pytest.mark.parametrize("decision", ["publish", "restore", "uphold", "refuse", "gone"])
 def test_a_report_is_not_ended_by_what_ends_other_kinds(case: Case, ada: User, decision: str) -> None:
     with pytest.raises(ValueError):
-        deciding.decide(case.pk, ada, Verdict(decision))
+        decisions.decide(case.pk, ada, Verdict(decision))
     assert Case.objects.get(pk=case.pk).decided_at is None
 
 
 def test_a_hidden_comment_comes_back_with_its_count(
     public: Item, bob: User, charlie: User, ada: User
 ) -> None:
-    comment = commenting.write(public, bob, "Rude words")
+    comment = discussion.write(public, bob, "Rude words")
     case = complain(comment, charlie, "hate")
-    deciding.decide(case.pk, ada, Verdict("hide"))
+    decisions.decide(case.pk, ada, Verdict("hide"))
     public.refresh_from_db()
     assert public.comments == 0
     assert Notice.objects.get(user=bob).params["reason"] == "hate or harassment"
-    deciding.take_back(ada)
+    decisions.take_back(ada)
     public.refresh_from_db()
     assert public.comments == 1 and Comment.objects.get().hidden_at is None
 
 
 def test_a_case_of_what_its_owner_deleted_closes_by_itself(case: Case, public: Item) -> None:
-    from gallery import deletion
+    from gallery.items import deletion
 
     deletion.delete(public)
-    chores.loose()
+    case_jobs.close_orphans()
     case.refresh_from_db()
     assert case.decision == "gone"
 
@@ -295,11 +296,11 @@ def test_all_public_pictures_of_a_member_are_hidden_as_one_decision_and_come_bac
 ) -> None:
     items = [picture_item(alice, f"picture {n}", visibility="public") for n in range(3)]
     private = picture_item(alice, "private")
-    other = deciding.hide_now([items[0]], ada, "copied work")[0]
-    deed = deeds.hide_all(alice, ada, "spam")
-    with pytest.raises(deeds.Busy):
-        deeds.hide_all(alice, ada, "spam")
-    while deeds.step():
+    other = decisions.hide_now([items[0]], ada, "copied work")[0]
+    deed = bulk_hide.hide_all(alice, ada, "spam")
+    with pytest.raises(bulk_hide.Busy):
+        bulk_hide.hide_all(alice, ada, "spam")
+    while bulk_hide.run_once():
         pass
     deed.refresh_from_db()
     assert deed.changed == 2 and deed.done_at is not None
@@ -307,30 +308,30 @@ def test_all_public_pictures_of_a_member_are_hidden_as_one_decision_and_come_bac
     private.refresh_from_db()
     assert private.hidden_at is None
     assert Notice.objects.filter(user=alice, kind="moderation.hidden").count() == 2
-    deeds.show_again(deed.case, ada, "a mistake")
-    while deeds.step():
+    bulk_hide.show_again(deed.case, ada, "a mistake")
+    while bulk_hide.run_once():
         pass
     # What was hidden for another reason stays hidden.
     assert set(Item.objects.public()) == set(items[1:])
     assert Case.objects.get(pk=other.pk).decision == "hide"
-    with pytest.raises(deeds.Nothing):
-        deeds.show_again(deed.case, ada, "again")
+    with pytest.raises(bulk_hide.NothingToHide):
+        bulk_hide.show_again(deed.case, ada, "again")
 
 
 def test_what_is_hidden_for_itself_stays_when_all_others_come_back(alice: User, bob: User, ada: User) -> None:
     items = [picture_item(alice, f"picture {n}", visibility="public") for n in range(3)]
     cases = [complain(item, bob) for item in items[:2]]
-    deed = deeds.hide_all(alice, ada, "spam")
-    while deeds.step():
+    deed = bulk_hide.hide_all(alice, ada, "spam")
+    while bulk_hide.run_once():
         pass
     for case in cases:
-        deciding.decide(case.pk, ada, HIDE)
+        decisions.decide(case.pk, ada, HIDE)
     assert Item.objects.get(pk=items[0].pk).hidden_reason == "copied work"
     # One of the two is taken back: it is hidden with the others again, and comes back with them.
-    reopened, _stuck = deciding.take_back(ada)
+    reopened, _stuck = decisions.take_back(ada)
     assert reopened == [cases[1]] and Item.objects.get(pk=items[1].pk).hidden_reason == "spam"
-    deeds.show_again(deed.case, ada, "a mistake")
-    while deeds.step():
+    bulk_hide.show_again(deed.case, ada, "a mistake")
+    while bulk_hide.run_once():
         pass
     assert set(Item.objects.public()) == set(items[1:])
 
@@ -339,16 +340,16 @@ def test_what_is_hidden_for_itself_stays_when_a_ban_is_lifted(
     alice: User, public: Item, case: Case, ada: User
 ) -> None:
     row = sanctions.ban(alice, ada, "spam", hide_public=True)
-    while banned.step():
+    while ban_effects.run_once():
         pass
     assert Item.objects.get(pk=public.pk).hidden_for == row
-    deciding.decide(case.pk, ada, HIDE)
+    decisions.decide(case.pk, ada, HIDE)
     sanctions.lift(row, ada, "a mistake")
-    while banned.step():
+    while ban_effects.run_once():
         pass
     assert not Item.objects.get(pk=public.pk).is_public
     # Nothing is left that it was hidden with: taking the decision back shows it.
-    deciding.take_back(ada)
+    decisions.take_back(ada)
     assert Item.objects.get(pk=public.pk).is_public
 
 
@@ -359,38 +360,38 @@ def test_upon_staff_and_what_is_theirs_only_administrators_act_and_upon_themselv
         picture_item(ada, "mine", visibility="public"),
         picture_item(staff, "hers", visibility="public"),
     )
-    remark = commenting.write(boss, ada, "Rude words")
+    remark = discussion.write(boss, ada, "Rude words")
     for things, by in (([mine, boss, remark], bea), ([mine, remark], ada), ([boss], staff)):
-        assert deciding.hide_now(things, by, "spam") == [] and not Case.objects.exists()
+        assert decisions.hide_now(things, by, "spam") == [] and not Case.objects.exists()
     case = complain(mine, charlie)
     for by in (ada, bea):
         for verdict in (HIDE, ALLOW, Verdict("allow", sensitive=True)):
             with pytest.raises(NotAllowed):
-                deciding.decide(case.pk, by, verdict)
+                decisions.decide(case.pk, by, verdict)
     for target, by in ((ada, bea), (ada, ada), (staff, bea), (staff, staff)):
-        with pytest.raises(deeds.NotAllowed):
-            deeds.hide_all(target, by, "spam")
+        with pytest.raises(bulk_hide.NotAllowed):
+            bulk_hide.hide_all(target, by, "spam")
     assert Item.objects.public().count() == 2 and not AuditEntry.objects.exists()
-    assert len(deciding.hide_now([mine, remark], staff, "spam")) == 2
+    assert len(decisions.hide_now([mine, remark], staff, "spam")) == 2
     mine.refresh_from_db()
-    assert not deciding.show_now(mine, ada) and not deciding.show_now(mine, bea)
-    assert deciding.show_now(mine, staff)
-    deed = deeds.hide_all(ada, staff, "spam")
-    while deeds.step():
+    assert not decisions.show_now(mine, ada) and not decisions.show_now(mine, bea)
+    assert decisions.show_now(mine, staff)
+    deed = bulk_hide.hide_all(ada, staff, "spam")
+    while bulk_hide.run_once():
         pass
-    with pytest.raises(deeds.NotAllowed):
-        deeds.show_again(deed.case, bea, "a mistake")
+    with pytest.raises(bulk_hide.NotAllowed):
+        bulk_hide.show_again(deed.case, bea, "a mistake")
 
 
 def test_an_owner_does_not_take_a_moderators_mark_back(
     public: Item, case: Case, ada: User, alice: User
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("allow", sensitive=True))
+    decisions.decide(case.pk, ada, Verdict("allow", sensitive=True))
     marked = Item.objects.select_related("user").get(pk=public.pk)
-    sharing.describe(marked, sensitive=False)
-    sharing.publish(marked, sensitive=False)
+    publication.describe(marked, sensitive=False)
+    publication.publish(marked, sensitive=False)
     assert Item.objects.get(pk=public.pk).sensitive
-    deciding.take_back(ada)
+    decisions.take_back(ada)
     assert not Item.objects.get(pk=public.pk).sensitive
 
 
@@ -398,8 +399,8 @@ def test_what_lies_in_the_trash_does_not_escape_the_hiding_of_all(alice: User, a
     shown, thrown = (picture_item(alice, f"picture {n}", visibility="public") for n in range(2))
     account = factories.account_of(alice)
     trash.move(account, [thrown])
-    deeds.hide_all(alice, ada, "spam")
-    while deeds.step():
+    bulk_hide.hide_all(alice, ada, "spam")
+    while bulk_hide.run_once():
         pass
     trash.restore(account, [thrown.public_id])
     assert not Item.objects.public().filter(pk__in=[shown.pk, thrown.pk]).exists()
@@ -408,11 +409,11 @@ def test_what_lies_in_the_trash_does_not_escape_the_hiding_of_all(alice: User, a
 def test_what_another_hid_since_is_neither_taken_back_nor_appealed_with_the_first_decision(
     public: Item, case: Case, ada: User, bea: User, alice: User, bob: User
 ) -> None:
-    deciding.decide(case.pk, ada, HIDE)
-    deciding.show_now(Item.objects.get(pk=public.pk), bea)
+    decisions.decide(case.pk, ada, HIDE)
+    decisions.show_now(Item.objects.get(pk=public.pk), bea)
     second = complain(public, bob)
-    deciding.decide(second.pk, bea, HIDE)
-    _reopened, stuck = deciding.take_back(ada)
+    decisions.decide(second.pk, bea, HIDE)
+    _reopened, stuck = decisions.take_back(ada)
     assert stuck == [case] and not Item.objects.get(pk=public.pk).is_public
     with pytest.raises(appeals.NotOpen):
         appeals.make(Case.objects.get(pk=case.pk), alice, "It is mine.")
@@ -428,32 +429,32 @@ def test_no_row_is_written_behind_the_record(alice: User, charlie: User, ada: Us
 
     # What others make of a decision, and what it makes of itself: all of it stands before the entry that locks the log.
     with watched() as (_tables, behind):
-        deciding.decide(found[0].pk, ada, Verdict("hide", sanction="warn"))
-        deciding.take_back(ada)
-        deciding.decide(found[1].pk, ada, Verdict("hide", sanction="mute"))
+        decisions.decide(found[0].pk, ada, Verdict("hide", sanction="warn"))
+        decisions.take_back(ada)
+        decisions.decide(found[1].pk, ada, Verdict("hide", sanction="mute"))
         cases.flag(items[2], words="weapons", marks={"found": []})
-        deciding.decide(found[2].pk, staff, Verdict("remove", sanction="warn"))
-        deciding.decide(appealed(found[1]).pk, staff, Verdict("restore"))
-        deciding.decide(found[3].pk, ada, Verdict("allow", sensitive=True))
-        deciding.hide_now(items[4:6], ada, "spam")
-        deciding.show_now(Item.objects.get(pk=items[4].pk), ada)
-        deed = deeds.hide_all(alice, ada, "spam")
-        while deeds.step():
+        decisions.decide(found[2].pk, staff, Verdict("remove", sanction="warn"))
+        decisions.decide(appealed(found[1]).pk, staff, Verdict("restore"))
+        decisions.decide(found[3].pk, ada, Verdict("allow", sensitive=True))
+        decisions.hide_now(items[4:6], ada, "spam")
+        decisions.show_now(Item.objects.get(pk=items[4].pk), ada)
+        deed = bulk_hide.hide_all(alice, ada, "spam")
+        while bulk_hide.run_once():
             pass
-        deciding.decide(appealed(deed.case).pk, staff, Verdict("restore"))
-        while deeds.step():
+        decisions.decide(appealed(deed.case).pk, staff, Verdict("restore"))
+        while bulk_hide.run_once():
             pass
-        deciding.decide(found[6].pk, ada, Verdict("hide", sanction="ban", hide_public=True))
+        decisions.decide(found[6].pk, ada, Verdict("hide", sanction="ban", hide_public=True))
         sanctions.unban(alice, ada, "a mistake")
     assert behind == []
-    assert AuditEntry.objects.count() >= 16 and list(record.broken()) == []
+    assert AuditEntry.objects.count() >= 16 and list(audit_log.broken_entries()) == []
 
 
 def test_what_is_undone_with_an_act_is_not_on_record(alice: User, staff: User) -> None:
-    with transaction.atomic(), record.gathered():
-        record.write(staff, "house.change", alice)
-        with pytest.raises(ValueError, match="once more"), transaction.atomic(), record.gathered():
-            record.write(staff, "user.ban", alice)
+    with transaction.atomic(), audit_log.gathered():
+        audit_log.write(staff, "house.change", alice)
+        with pytest.raises(ValueError, match="once more"), transaction.atomic(), audit_log.gathered():
+            audit_log.write(staff, "user.ban", alice)
             raise ValueError("once more")
         assert not AuditEntry.objects.exists()
     assert [entry.action for entry in AuditEntry.objects.all()] == ["house.change"]
@@ -466,8 +467,8 @@ def test_two_who_ban_the_same_member_beside_a_decision_do_not_wait_for_each_othe
     found = [complain(picture_item(alice, f"picture {n}", visibility="public"), charlie) for n in range(2)]
 
     def decide(case: Case, by: User) -> str:
-        deciding.decide(case.pk, by, Verdict("hide", told="spam", sanction="ban"))
+        decisions.decide(case.pk, by, Verdict("hide", told="spam", sanction="ban"))
         return "decided"
 
     assert together([lambda: decide(found[0], ada), lambda: decide(found[1], bea)]) == ["decided"] * 2
-    assert Sanction.objects.filter(kind="ban").count() == 1 and list(record.broken()) == []
+    assert Sanction.objects.filter(kind="ban").count() == 1 and list(audit_log.broken_entries()) == []

@@ -12,12 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.clock import Now
 from accounts.models import AuditEntry, Notice, Sanction, User
+from core.clock import Now
 from gallery.models import AccountDeed, Case, Item
-from gallery.moderation import deciding, deeds
-from gallery.moderation.deciding import Verdict
-from gallery.moderation.desk import lists
+from gallery.moderation import decisions
+from gallery.moderation.decisions import Verdict
+from gallery.moderation.effects import bulk_hide
+from gallery.moderation.staff_pages import case_lists
 from tests import factories
 from tests.gallery.moderation.conftest import complain, make_moderator
 from tests.gallery.pictures import picture_item
@@ -78,7 +79,7 @@ def test_who_may_look_may_not_decide(case: Case, client_of: Callable[[User], Cli
 def test_the_picture_of_a_hidden_item_is_seen_by_moderators_only(
     public: Item, case: Case, ada: User, as_ada: Client, as_charlie: Client
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("hide"))
+    decisions.decide(case.pk, ada, Verdict("hide"))
     address = f"{DESK}{case.pk}/picture/full/"
     answer = as_ada.get(address)
     assert answer.status_code == 200 and answer["Content-Type"].startswith("image/")
@@ -207,7 +208,7 @@ def test_the_way_back_is_offered_after_what_has_one_and_not_after_a_removal(
 def test_bulk_passes_over_what_is_no_case_or_decided(
     case: Case, ada: User, as_ada: Client, as_bea: Client
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("allow"))
+    decisions.decide(case.pk, ada, Verdict("allow"))
     sent = {"deed": "hide", "case": [str(case.pk), "77777", "x", "-1", "9" * 40]}
     page = as_bea.post(f"{DESK}bulk/", sent, follow=True).content.decode()
     assert "2 stay as they were" in page
@@ -270,15 +271,15 @@ def test_pages_of_the_list_follow_each_other_without_gap_or_double(alice: User, 
     found = [complain(picture_item(alice, f"picture {n}", visibility="public"), charlie).pk for n in range(5)]
     seen, after = [], ""
     for _page in range(3):
-        page = lists.page(lists.Filter(after=after), size=2)
+        page = case_lists.page(case_lists.Filter(after=after), size=2)
         seen += [case.pk for case in page.rows]
         after = page.older
     assert seen == found[::-1] and after == ""
 
 
 def test_the_case_page_shows_the_whole_trail(case: Case, ada: User, as_bea: Client) -> None:
-    deciding.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
-    deciding.take_back(ada)
+    decisions.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
+    decisions.take_back(ada)
     page = as_bea.get(f"{DESK}{case.pk}/").content.decode()
     assert "item.hide" in page and "item.undo_hide" in page and "Same backdrop." in page
     assert as_bea.get(f"{DESK}424242/").status_code == 404
@@ -288,12 +289,12 @@ def test_all_pictures_of_a_member_from_the_desk(alice: User, public: Item, as_ad
     address = f"{DESK}members/alice/"
     as_ada.post(address, {"deed": "hide", "reason": "spam"})
     assert "going on" in as_ada.get(address).content.decode()
-    while deeds.step():
+    while bulk_hide.run_once():
         pass
     assert Item.objects.public().count() == 0
     deed = AccountDeed.objects.get()
     as_ada.post(address, {"deed": "show", "of": str(deed.pk)})
-    while deeds.step():
+    while bulk_hide.run_once():
         pass
     assert Item.objects.public().count() == 1
     kinds = Notice.objects.filter(user=alice).order_by("id").values_list("kind", flat=True)
@@ -336,7 +337,7 @@ def test_a_moderator_does_not_read_who_complained_of_them(
 def test_what_no_column_holds_is_left_out_of_what_a_moderator_sends(
     public: Item, case: Case, ada: User, as_ada: Client
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("allow"))
+    decisions.decide(case.pk, ada, Verdict("allow"))
     assert as_ada.post(f"{DESK}undo/", {"batch": "\x00"}).status_code == 302
     form = {"deed": "hide", "reason": "spam", "own_words": "a\x00b", "note": "c\x00d"}
     assert as_ada.post(f"{DESK}members/alice/", form).status_code == 302

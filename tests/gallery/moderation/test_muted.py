@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sanctions
 from accounts.models import User
+from accounts.staff import sanctions
 from gallery.models import Collection, Comment, Item, Like, ShareLink
-from gallery.voices import Muted, needs_voice
+from gallery.permissions import Muted, check_may_post
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -102,9 +102,9 @@ def test_where_others_comment_they_read_why_they_do_not(muted: User, bob: User, 
 
 def test_it_ends_by_the_databases_clock(muted: User) -> None:
     with pytest.raises(Muted):
-        needs_voice(muted)
+        check_may_post(muted)
     User.objects.filter(pk=muted.pk).update(muted_until=timezone.now() - timedelta(seconds=1))
-    needs_voice(muted)
+    check_may_post(muted)
 
 
 @pytest.mark.parametrize(("what", "path", "form"), PAGES, ids=[one[0] for one in PAGES])
@@ -132,5 +132,5 @@ def test_the_place_for_comments_tells_the_end_in_the_readers_zone(
 
 def test_programs_are_told_the_end_in_utc_whatever_zone_is_active(muted: User) -> None:
     with timezone.override("Asia/Shanghai"), pytest.raises(Muted) as refused:
-        needs_voice(muted)
+        check_may_post(muted)
     assert f"until {UNTIL.astimezone(UTC):%Y-%m-%d %H:%M} UTC:" in refused.value.detail

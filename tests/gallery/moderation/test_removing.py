@@ -19,22 +19,25 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from accounts import sealing, site, staff
 from accounts.models import AuditEntry, User
-from gallery import deletion
-from gallery.leaving import archive, exporting
+from accounts.site import site_rules
+from accounts.staff import groups
+from core import crypto
+from gallery.items import deletion
 from gallery.models import Case, Evidence, Export, Item, Report, ShareLink
-from gallery.moderation import deciding, evidence, removing
-from gallery.moderation.acts import NotPossible
-from gallery.moderation.deciding import Verdict
+from gallery.moderation import decisions, evidence
+from gallery.moderation.decisions import Verdict
+from gallery.moderation.effects import takedown
+from gallery.moderation.effects.outcomes import NotPossible
 from gallery.moderation.evidence import CHUNK
-from gallery.search import indexing
-from gallery.social import reporting
-from predictions import judging
-from predictions.audit_files import breaches
+from gallery.privacy import export_archive, exports
+from gallery.search import indexer
+from gallery.social import abuse_reports
+from predictions import image_safety
+from predictions.audit.stored_files import breaches
 from predictions.files import media, removal
 from predictions.models import BlockedPicture, Output, StoredFile
-from predictions.upstreams import vault
+from predictions.upstreams import key_rotation
 from tests import factories
 from tests.races import together
 from tests.share import one_in
@@ -45,22 +48,22 @@ ClientOf = Callable[[User], Client]
 
 @pytest.fixture
 def operator(db: None) -> User:
-    staff.sync()
+    groups.sync()
     made = factories.make_user("op", is_staff=True)
-    made.groups.set(Group.objects.filter(name=staff.OPERATORS))
+    made.groups.set(Group.objects.filter(name=groups.OPERATORS))
     return made
 
 
 @pytest.fixture
 def moderator(db: None) -> User:
-    staff.sync()
+    groups.sync()
     made = factories.make_user("mod", is_staff=True)
-    made.groups.set(Group.objects.filter(name=staff.MODERATORS))
+    made.groups.set(Group.objects.filter(name=groups.MODERATORS))
     return made
 
 
 def removed(item: Item, by: User | None = None) -> Evidence:
-    row = removing.remove(item, by, "Not ours to show.")
+    row = takedown.remove(item, by, "Not ours to show.")
     assert row is not None
     return row
 
@@ -85,7 +88,7 @@ def test_everything_of_it_goes_at_once(alice: User, bob: User, operator: User, c
         f"/f/{output.token}/{output.name}",
     ]
     assert all(Client().get(one).status_code == 200 for one in addresses)
-    while indexing.step():
+    while indexer.run_once():
         pass
     Report.objects.create(item=item, reporter=bob, reason="other", words="mine!")
     removed(item, operator)
@@ -96,7 +99,7 @@ def test_everything_of_it_goes_at_once(alice: User, bob: User, operator: User, c
     assert "a cat that is not ours" not in client_of(alice).get("/").content.decode()
     entry = AuditEntry.objects.get(action="item.take_out")
     assert (entry.reason, entry.actor, entry.subject_name) == ("Not ours to show.", operator, item.public_id)
-    assert removing.remove(item, operator, "again") is None
+    assert takedown.remove(item, operator, "again") is None
 
 
 def test_the_file_is_encrypted_and_the_plain_one_swept(alice: User) -> None:
@@ -162,7 +165,7 @@ def test_the_words_are_encrypted_and_tell_what_was_reported(alice: User, bob: Us
 
 
 def test_it_is_forgotten_when_its_time_is_over(alice: User) -> None:
-    site.change(evidence_days=30)
+    site_rules.change(evidence_days=30)
     row = sealed(removed(factories.make_item(alice)))
     assert not evidence.forget_old()
     Evidence.objects.update(sealed_until=timezone.now() - timedelta(seconds=1))
@@ -175,7 +178,7 @@ def test_it_is_forgotten_when_its_time_is_over(alice: User) -> None:
 
 
 def test_a_house_that_keeps_none_keeps_none(alice: User) -> None:
-    site.change(evidence_days=0)
+    site_rules.change(evidence_days=0)
     row = sealed(removed(factories.make_item(alice)))
     evidence.forget_old()
     removal.remove_unowned()
@@ -228,7 +231,7 @@ def test_files_that_cannot_be_read_hold_up_no_other(alice: User, monkeypatch: py
 def test_the_same_picture_is_refused_from_then_on(alice: User) -> None:
     output = factories.make_output(factories.make_prediction(alice, status="succeeded"), phash="ab" * 32)
     row = removed(factories.make_item(alice, output))
-    assert BlockedPicture.objects.get().phash == "ab" * 32 and judging.is_blocked("ab" * 32)
+    assert BlockedPicture.objects.get().phash == "ab" * 32 and image_safety.is_blocked("ab" * 32)
     assert not Evidence.objects.get(pk=row.pk).block_owed
 
 
@@ -240,12 +243,12 @@ def test_a_picture_that_nobody_hashed_is_looked_at_by_the_chore(alice: User) -> 
         file=factories.make_stored_file(buffer.getvalue()),
     )
     row = sealed(removed(factories.make_item(alice, output)))
-    assert len(row.phash) == 64 and judging.is_blocked(row.phash)
+    assert len(row.phash) == 64 and image_safety.is_blocked(row.phash)
 
 
 def test_it_is_not_refused_where_that_was_not_wanted(alice: User) -> None:
     output = factories.make_output(factories.make_prediction(alice, status="succeeded"), phash="cd" * 32)
-    removing.remove(factories.make_item(alice, output), None, "r", block=False)
+    takedown.remove(factories.make_item(alice, output), None, "r", block=False)
     assert not BlockedPicture.objects.exists()
 
 
@@ -288,7 +291,7 @@ def test_moderators_see_and_open_no_evidence(alice: User, moderator: User, clien
 def test_no_key_no_evidence(alice: User, operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
     row = sealed(removed(factories.make_item(alice)))
     fresh = (Fernet.generate_key().decode(),)
-    monkeypatch.setattr(sealing, "keys", lambda: fresh)
+    monkeypatch.setattr(crypto, "keys", lambda: fresh)
     with pytest.raises(evidence.Gone):
         evidence.look_at(row.pk, operator, "r")
     with pytest.raises(CommandError, match=r"fit none of the keys: evidence \(1\)\."):
@@ -300,11 +303,11 @@ def test_it_opens_after_the_keys_were_rotated(
 ) -> None:
     item = factories.make_item(alice)
     original = factories.stored(item.output.file)
-    row, old = sealed(removed(item)), sealing.keys()
+    row, old = sealed(removed(item)), crypto.keys()
     fresh = (Fernet.generate_key().decode(), *old)
-    monkeypatch.setattr(sealing, "keys", lambda: fresh)
-    vault.rotate_all()
-    monkeypatch.setattr(sealing, "keys", lambda: fresh[:1])
+    monkeypatch.setattr(crypto, "keys", lambda: fresh)
+    key_rotation.rotate_all()
+    monkeypatch.setattr(crypto, "keys", lambda: fresh[:1])
     row = Evidence.objects.select_related("file").get(pk=row.pk)
     assert evidence.look_at(row.pk, operator, "r").words["made_by"] == "alice"
     assert b"".join(evidence.content(row)) == original
@@ -326,31 +329,31 @@ def test_no_archive_of_its_owner_holds_it_any_more(alice: User, bob: User) -> No
     item = factories.make_item(alice)
     archives = []
     for user in (alice, bob):
-        archives.append(exporting.ask(user, factories.account_of(user)))
-        assert exporting.make_next()
+        archives.append(exports.request_export(user, factories.account_of(user)))
+        assert exports.make_next()
     assert set(Export.objects.values_list("state", flat=True)) == {"ready"}
     removed(item)
     assert [Export.objects.get(pk=one.pk).state for one in archives] == ["gone", "ready"]
-    again = exporting.ask(alice, factories.account_of(alice))
-    assert exporting.make_next() and Export.objects.get(pk=again.pk).done == 0
+    again = exports.request_export(alice, factories.account_of(alice))
+    assert exports.make_next() and Export.objects.get(pk=again.pk).done == 0
 
 
 def test_an_archive_that_is_being_made_begins_anew_without_it(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = factories.make_item(alice)
-    export = exporting.ask(alice, factories.account_of(alice))
-    whole = archive.stream
+    export = exports.request_export(alice, factories.account_of(alice))
+    whole = export_archive.stream
 
     def meanwhile(*given: Any) -> Iterator[bytes]:
         yield from whole(*given)
         removed(item)
 
-    monkeypatch.setattr(archive, "stream", meanwhile)
-    exporting.make_next()
+    monkeypatch.setattr(export_archive, "stream", meanwhile)
+    exports.make_next()
     assert Export.objects.get(pk=export.pk).state == "owed"
-    monkeypatch.setattr(archive, "stream", whole)
-    assert exporting.make_next()
+    monkeypatch.setattr(export_archive, "stream", whole)
+    assert exports.make_next()
     found = Export.objects.get(pk=export.pk)
     assert (found.state, found.done) == ("ready", 0)
 
@@ -361,13 +364,13 @@ def test_a_moderator_and_its_owner_who_remove_it_at_once_do_not_wait_for_each_ot
 ) -> None:
     def remove(case: Case) -> bool:
         try:
-            return deciding.decide(case.pk, staff, Verdict("remove")).decision == "remove"
+            return decisions.decide(case.pk, staff, Verdict("remove")).decision == "remove"
         except NotPossible:
             return False
 
     for _number in range(8):
         item = factories.make_item(alice, visibility="public")
-        reporting.report(item, reporting.Reporter(bob), "copied")
+        abuse_reports.report(item, abuse_reports.Reporter(bob), "copied")
         case = Case.objects.get(item=item)
         removed_by = together([partial(remove, case), partial(deletion.delete, Item.objects.get(pk=item.pk))])
         assert sorted(removed_by) == [False, True]

@@ -7,17 +7,17 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from accounts import site
 from accounts.models import Account, Notice, Plan, User
-from gallery import sharing
-from gallery.collections import keeping, seeing
+from accounts.notifications import notice_text
+from accounts.site import site_rules
+from gallery.collections import curation, querysets
+from gallery.items import publication
 from gallery.library import trash
 from gallery.models import Case, Collection, Item
-from gallery.moderation import appeals, deciding, review
-from gallery.moderation.acts import NotPossible
-from gallery.moderation.deciding import Verdict
-from gallery.notices import wording
-from gallery.shares import making
+from gallery.moderation import appeals, decisions, review
+from gallery.moderation.decisions import Verdict
+from gallery.moderation.effects.outcomes import NotPossible
+from gallery.shares import share_links
 from predictions.models import Output
 from tests.gallery.moderation.conftest import complain
 from tests.gallery.pictures import picture_item
@@ -28,13 +28,13 @@ FORM = {"title": "Red", "visibility": "public", "tags": "sea, fog", "licence": "
 
 @pytest.fixture
 def _reviewed(db: None) -> None:
-    site.change(reviewed_first=1)
+    site_rules.change(reviewed_first=1)
 
 
 @pytest.fixture
 def waiting(_reviewed: None, item: Item) -> Case:
     """Alice's wish to publish her first picture."""
-    assert not sharing.publish(item, title="Red", tags=["sea"], sensitive=True, licence="CC0-1.0")
+    assert not publication.publish(item, title="Red", tags=["sea"], sensitive=True, licence="CC0-1.0")
     return Case.objects.get(kind="review")
 
 
@@ -50,18 +50,18 @@ def test_every_path_to_the_public_waits_for_a_moderator(item: Item, as_alice: Cl
 
 
 def test_it_is_published_exactly_as_it_was_wished(item: Item, waiting: Case, ada: User, alice: User) -> None:
-    deciding.decide(waiting.pk, ada, Verdict("publish"))
+    decisions.decide(waiting.pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert (item.title, item.sensitive, item.licence, item.is_public) == ("Red", True, "CC0-1.0", True)
     assert [one.tag.name for one in item.item_tags.all()] == ["sea"]
     assert item.review == "" and Notice.objects.get(user=alice).kind == "moderation.published"
     # The next one needs no look any more.
-    assert sharing.publish(picture_item(alice, "second"))
+    assert publication.publish(picture_item(alice, "second"))
 
 
 def test_a_wish_that_was_changed_meanwhile_counts_as_it_is_now(item: Item, waiting: Case, ada: User) -> None:
-    sharing.publish(item, title="Blue")
-    deciding.decide(waiting.pk, ada, Verdict("publish"))
+    publication.publish(item, title="Blue")
+    decisions.decide(waiting.pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert (item.title, item.sensitive) == ("Blue", False)
 
@@ -71,8 +71,8 @@ def test_the_owner_takes_the_wish_back(item: Item, waiting: Case, ada: User, as_
     waiting.refresh_from_db()
     item.refresh_from_db()
     assert (waiting.decision, item.review, item.visibility) == ("gone", "", "private")
-    with pytest.raises(deciding.Decided):
-        deciding.decide(waiting.pk, ada, Verdict("publish"))
+    with pytest.raises(decisions.AlreadyDecided):
+        decisions.decide(waiting.pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert item.visibility == "private"
 
@@ -81,7 +81,7 @@ def test_what_lies_in_the_trash_is_not_published(item: Item, waiting: Case, ada:
     assert alice.account is not None
     trash.move(alice.account, [item])
     with pytest.raises(NotPossible):
-        deciding.decide(waiting.pk, ada, Verdict("publish"))
+        decisions.decide(waiting.pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert item.visibility == "private"
 
@@ -89,24 +89,24 @@ def test_what_lies_in_the_trash_is_not_published(item: Item, waiting: Case, ada:
 def test_a_refusal_says_why_stands_and_is_appealed(
     item: Item, waiting: Case, ada: User, bea: User, alice: User, as_alice: Client
 ) -> None:
-    deciding.decide(waiting.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(waiting.pk, ada, Verdict("refuse", told="copied work"))
     page = as_alice.get(f"/library/{item.public_id}/").content.decode()
     assert "A moderator did not publish this picture: copied work." in page
     item.refresh_from_db()
     for visibility in ("public", "unlisted"):
-        with pytest.raises(sharing.Refused):
-            sharing.publish(item, visibility=visibility)
+        with pytest.raises(publication.Refused):
+            publication.publish(item, visibility=visibility)
     assert as_alice.post(f"/api/items/{item.public_id}/publish", {}, JSON).status_code == 409
     waiting.refresh_from_db()
     appeal = appeals.make(waiting, alice, "Mine.")
-    deciding.decide(appeal.pk, bea, Verdict("restore"))
+    decisions.decide(appeal.pk, bea, Verdict("restore"))
     item.refresh_from_db()
     assert item.is_public and item.title == "Red"
 
 
 def test_publishing_is_taken_back_and_waits_again(item: Item, waiting: Case, ada: User) -> None:
-    deciding.decide(waiting.pk, ada, Verdict("publish"))
-    deciding.take_back(ada)
+    decisions.decide(waiting.pk, ada, Verdict("publish"))
+    decisions.take_back(ada)
     item.refresh_from_db()
     waiting.refresh_from_db()
     assert (item.visibility, item.review, waiting.decided_at) == ("private", "waiting", None)
@@ -115,9 +115,9 @@ def test_publishing_is_taken_back_and_waits_again(item: Item, waiting: Case, ada
 def test_unlisted_pictures_are_for_those_who_have_the_address_and_wait_for_nobody(
     _reviewed: None, item: Item
 ) -> None:
-    assert sharing.publish(item, visibility="unlisted")
+    assert publication.publish(item, visibility="unlisted")
     item.refresh_from_db()
-    assert not sharing.publish(item)
+    assert not publication.publish(item)
     item.refresh_from_db()
     assert (item.visibility, item.review) == ("unlisted", "waiting")
 
@@ -125,25 +125,25 @@ def test_unlisted_pictures_are_for_those_who_have_the_address_and_wait_for_nobod
 def test_what_was_refused_is_in_no_public_collection_either(
     _reviewed: None, item: Item, alice: User, ada: User
 ) -> None:
-    sharing.publish(item, visibility="unlisted")
-    shelf = keeping.create(alice, "Around it")
-    keeping.add(shelf, [item], alice)
-    keeping.show_to(shelf, "unlisted")
-    readers = seeing.for_readers(shelf.entries.all())
+    publication.publish(item, visibility="unlisted")
+    shelf = curation.create(alice, "Around it")
+    curation.add(shelf, [item], alice)
+    curation.show_to(shelf, "unlisted")
+    readers = querysets.for_readers(shelf.entries.all())
     assert readers.count() == 1
-    sharing.publish(item)
+    publication.publish(item)
     assert readers.count() == 1
-    deciding.decide(Case.objects.get(kind="review").pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("refuse", told="copied work"))
     assert readers.count() == 0
 
 
 @pytest.fixture
 def shelf(alice: User, item: Item) -> Collection:
     """Alice's public collection, with a picture in it that is unlisted."""
-    sharing.publish(item, visibility="unlisted")
-    made = keeping.create(alice, "Around it")
-    keeping.add(made, [item], alice)
-    keeping.show_to(made, "public")
+    publication.publish(item, visibility="unlisted")
+    made = curation.create(alice, "Around it")
+    curation.add(made, [item], alice)
+    curation.show_to(made, "public")
     return made
 
 
@@ -179,15 +179,15 @@ def test_what_a_new_member_lists_nowhere_is_in_no_public_collection_before_it_wa
     assert "publish them, and a moderator looks" in as_alice.get(own).content.decode()
     # Whoever was given its address, or that of an unlisted collection, sees it as before.
     assert client.get(f"/gallery/{item.public_id}/").status_code == 200
-    keeping.show_to(shelf, "unlisted")
+    curation.show_to(shelf, "unlisted")
     assert item.public_id in client.get(f"/collections/{shelf.public_id}/").content.decode()
-    keeping.show_to(shelf, "public")
+    curation.show_to(shelf, "public")
     # To wish it published changes nothing yet; to be let does.
-    assert not sharing.publish(item) and seen(client, shelf, item) == []
-    deciding.decide(Case.objects.get(kind="review").pk, ada, Verdict("publish"))
+    assert not publication.publish(item) and seen(client, shelf, item) == []
+    decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("publish"))
     assert {"/collections/", f"/collections/{shelf.public_id}/"} <= set(seen(client, shelf, item))
     # Looked at once is looked at, unlisted again too.
-    sharing.publish(Item.objects.get(pk=item.pk), visibility="unlisted")
+    publication.publish(Item.objects.get(pk=item.pk), visibility="unlisted")
     assert f"/collections/{shelf.public_id}/" in seen(client, shelf, item)
     assert "publish them, and a moderator looks" not in as_alice.get(own).content.decode()
 
@@ -197,9 +197,9 @@ def test_what_a_known_member_lists_nowhere_stands_in_their_public_collection(
 ) -> None:
     page = f"/collections/{shelf.public_id}/"
     assert page in seen(client, shelf, item)
-    site.change(reviewed_first=1)
+    site_rules.change(reviewed_first=1)
     assert seen(client, shelf, item) == []
-    sharing.publish(picture_item(alice, "shown"), reviewed=True)
+    publication.publish(picture_item(alice, "shown"), reviewed=True)
     assert page in seen(client, shelf, item)
     # The plan's own rule is the account's.
     Account.objects.filter(pk=alice.account_id).update(
@@ -220,14 +220,14 @@ def test_what_nobody_could_judge_is_in_no_public_collection(
 def test_the_lists_of_the_database_and_the_rule_agree(alice: User, staff: User) -> None:
     items = [picture_item(user, f"{user.username} {n}") for user in (alice, staff) for n in range(2)]
     for item in items:
-        sharing.publish(item, visibility="unlisted")
+        publication.publish(item, visibility="unlisted")
     Output.objects.filter(pk=items[1].output_id).update(marks={review.UNRATED: True})
     for many in (0, 1, 2):
-        site.change(reviewed_first=many)
+        site_rules.change(reviewed_first=many)
         listed = set(Item.objects.filter(review.needs_none(""), visibility="unlisted"))
         rows = Item.objects.select_related("output", "user").filter(visibility="unlisted")
         assert listed == {item for item in rows if not review.needed(item)}
-        sharing.publish(picture_item(alice, f"shown {many}"), reviewed=True)
+        publication.publish(picture_item(alice, f"shown {many}"), reviewed=True)
 
 
 def test_what_was_refused_is_seen_by_its_owner_alone_and_by_no_link(
@@ -240,25 +240,28 @@ def test_what_was_refused_is_seen_by_its_owner_alone_and_by_no_link(
     as_alice: Client,
     client: Client,
 ) -> None:
-    links = [making.share(item, alice), making.share(shelf, alice)]
+    links = [share_links.share(item, alice), share_links.share(shelf, alice)]
     own = f"/f/{item.output.token}/{item.output.name}"
     strangers = [f"/gallery/{item.public_id}/", f"/s/{links[0].token}/", own]
     assert [client.get(one).status_code for one in strangers] == [200] * 3
-    sharing.publish(item)
+    publication.publish(item)
     case = Case.objects.get(kind="review")
-    deciding.decide(case.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(case.pk, ada, Verdict("refuse", told="copied work"))
     assert [client.get(one).status_code for one in strangers] == [404] * 3
     assert item.public_id not in client.get(f"/s/{links[1].token}/").content.decode()
     notice = Notice.objects.get(user=alice)
-    assert notice.kind == "moderation.refused" and "Only you can see it now" in wording.of(notice).more
+    assert (
+        notice.kind == "moderation.refused"
+        and "Only you can see it now" in notice_text.for_notice(notice).more
+    )
     page = as_alice.get(f"/library/{item.public_id}/").content.decode()
     assert "did not publish this picture: copied work. Only you can see it." in page
     # Taken back, it is as it was; granted an appeal, it is public.
-    deciding.take_back(ada)
+    decisions.take_back(ada)
     assert [client.get(one).status_code for one in strangers] == [200] * 3
-    deciding.decide(case.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(case.pk, ada, Verdict("refuse", told="copied work"))
     appeal = appeals.make(Case.objects.get(pk=case.pk), alice, "Mine.")
-    deciding.decide(appeal.pk, bea, Verdict("restore"))
+    decisions.decide(appeal.pk, bea, Verdict("restore"))
     assert Item.objects.get(pk=item.pk).is_public
     assert [client.get(one).status_code for one in strangers] == [200] * 3
 
@@ -266,42 +269,42 @@ def test_what_was_refused_is_seen_by_its_owner_alone_and_by_no_link(
 def test_what_was_hidden_and_refused_is_shown_when_both_are_taken_back(
     _reviewed: None, item: Item, alice: User, ada: User, bea: User, charlie: User
 ) -> None:
-    sharing.publish(item, visibility="unlisted")
-    sharing.publish(item)
+    publication.publish(item, visibility="unlisted")
+    publication.publish(item)
     reported, wished = complain(item, charlie), Case.objects.get(kind="review")
-    deciding.decide(reported.pk, ada, Verdict("hide", told="spam"))
-    deciding.decide(wished.pk, ada, Verdict("refuse", told="copied work"))
-    deciding.decide(appeals.make(Case.objects.get(pk=reported.pk), alice, "No.").pk, bea, Verdict("restore"))
+    decisions.decide(reported.pk, ada, Verdict("hide", told="spam"))
+    decisions.decide(wished.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(appeals.make(Case.objects.get(pk=reported.pk), alice, "No.").pk, bea, Verdict("restore"))
     now = Item.objects.get(pk=item.pk)
     assert (now.is_open, now.hidden_reason) == (False, "copied work")
-    deciding.decide(appeals.make(Case.objects.get(pk=wished.pk), alice, "No.").pk, bea, Verdict("restore"))
+    decisions.decide(appeals.make(Case.objects.get(pk=wished.pk), alice, "No.").pk, bea, Verdict("restore"))
     assert Item.objects.get(pk=item.pk).is_public
 
 
 def test_a_moderator_shows_again_what_another_refused(
     _reviewed: None, item: Item, waiting: Case, ada: User, bea: User
 ) -> None:
-    deciding.decide(waiting.pk, ada, Verdict("refuse"))
-    assert deciding.show_now(Item.objects.get(pk=item.pk), bea)
+    decisions.decide(waiting.pk, ada, Verdict("refuse"))
+    assert decisions.show_now(Item.objects.get(pk=item.pk), bea)
     now = Item.objects.get(pk=item.pk)
     assert (now.review, now.hidden_at, now.visibility) == ("", None, "private")
-    assert not deciding.show_now(now, bea)
+    assert not decisions.show_now(now, bea)
 
 
 def test_a_plan_has_a_rule_of_its_own(alice: User, item: Item) -> None:
-    site.change(reviewed_first=5)
+    site_rules.change(reviewed_first=5)
     trusted = Plan.objects.create(name="trusted", reviewed_first=0)
     Account.objects.filter(pk=alice.account_id).update(plan=trusted)
-    assert sharing.publish(item)
+    assert publication.publish(item)
 
 
 def test_a_picture_that_nobody_could_judge_waits_whoever_made_it(item: Item, ada: User) -> None:
     Output.objects.filter(pk=item.output_id).update(marks={review.UNRATED: True})
-    assert not sharing.publish(item)
-    deciding.decide(Case.objects.get(kind="review").pk, ada, Verdict("publish"))
+    assert not publication.publish(item)
+    decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert item.is_public
-    sharing.unpublish(item)
+    publication.unpublish(item)
     # It was looked at: taking it back and publishing it again is no news.
     item.refresh_from_db()
-    assert sharing.publish(item)
+    assert publication.publish(item)

@@ -9,13 +9,14 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEntry, Notice, Sanction, User
-from gallery.leaving import exporting
 from gallery.models import Case, Evidence, Export
-from gallery.moderation import appeals, chores, deciding, evidence, sent
-from gallery.moderation.deciding import Verdict
-from predictions import audit_files, judging
+from gallery.moderation import appeals, case_jobs, decisions, evidence, upload_cases
+from gallery.moderation.decisions import Verdict
+from gallery.privacy import exports
+from predictions import image_safety
+from predictions.audit import stored_files
 from predictions.files import phash, uploads
-from predictions.judging import sent as judged
+from predictions.image_safety import upload_checks as judged
 from predictions.models import BlockedPicture, Classifier, RuleHit, StoredFile, Upload, Version
 from tests import factories
 from tests.predictions.judging.service import as_bytes, scene
@@ -45,14 +46,16 @@ def send(user: User, name: str = "cat.png", data: bytes = PICTURE) -> Upload:
 @pytest.fixture
 def case(alice: User) -> Case:
     send(alice)
-    assert chores.findings()
+    assert case_jobs.open_for_findings()
     return Case.objects.get()
 
 
 def unowned() -> list[str]:
     """Files of which the audit says that nobody has them."""
     return [
-        breach.subject for breach in audit_files.breaches() if "own" in breach.what or "orphan" in breach.what
+        breach.subject
+        for breach in stored_files.breaches()
+        if "own" in breach.what or "orphan" in breach.what
     ]
 
 
@@ -71,7 +74,11 @@ def test_it_opens_a_case_with_what_was_found_and_how_it_looks(
         assert answer.status_code == 200 and answer["Content-Type"] in ("image/webp", "image/jpeg")
     assert as_ada.get(f"/admin/moderation/{case.pk}/picture/small/").status_code == 404
     assert unowned() == []
-    assert not chores.findings() and not chores.loose() and Case.objects.get().decided_at is None
+    assert (
+        not case_jobs.open_for_findings()
+        and not case_jobs.close_orphans()
+        and Case.objects.get().decided_at is None
+    )
 
 
 def test_nobody_but_moderators_sees_how_it_looks(case: Case, as_alice: Client, client: Client) -> None:
@@ -82,7 +89,7 @@ def test_nobody_but_moderators_sees_how_it_looks(case: Case, as_alice: Client, c
 def test_the_same_file_sent_again_joins_the_case_and_another_opens_its_own(alice: User, case: Case) -> None:
     send(alice, "again.png")
     send(alice, "other.png", as_bytes(scene(4)))
-    while chores.findings():
+    while case_jobs.open_for_findings():
         pass
     counts = list(Case.objects.order_by("id").values_list("about", "count"))
     assert counts == [("cat.png", 2), ("other.png", 1)]
@@ -98,11 +105,11 @@ def test_what_stands_in_an_input_alone_has_a_case_too(alice: User, ada: User) ->
         assert (
             judged.objections(version, {"image": uri}, "", factories.account_of(alice), alice, dry=dry) == []
         )
-    assert chores.findings()
+    assert case_jobs.open_for_findings()
     case = Case.objects.get()
     assert (case.upload, case.about, case.look is not None) == (None, "image", True)
     staff = factories.make_staff("root")
-    deciding.decide(case.pk, staff, Verdict("remove"))
+    decisions.decide(case.pk, staff, Verdict("remove"))
     assert Evidence.objects.get().file is not None
 
 
@@ -114,13 +121,13 @@ def version_with_image() -> Version:
 def test_letting_it_stand_changes_nothing_and_can_be_taken_back_until_its_look_goes(
     case: Case, ada: User, alice: User
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("allow"))
+    decisions.decide(case.pk, ada, Verdict("allow"))
     assert uploads.usable(factories.account_of(alice), Upload.objects.get().public_id)
-    assert not sent.forget_looks()
-    assert len(deciding.take_back(ada)[0]) == 1
-    deciding.decide(case.pk, ada, Verdict("allow"))
+    assert not upload_cases.forget_looks()
+    assert len(decisions.take_back(ada)[0]) == 1
+    decisions.decide(case.pk, ada, Verdict("allow"))
     Case.objects.update(decided_at="2026-01-01T00:00:00Z")
-    assert sent.forget_looks() and not sent.forget_looks()
+    assert upload_cases.forget_looks() and not upload_cases.forget_looks()
     assert Case.objects.get().look is None and unowned() == []
 
 
@@ -128,19 +135,19 @@ def test_taking_it_away_with_a_ban_ends_its_use_tells_its_sender_and_may_be_appe
     case: Case, ada: User, bea: User, alice: User
 ) -> None:
     upload = Upload.objects.get()
-    decided = deciding.decide(case.pk, ada, Verdict("hide", told="violent or gory", sanction="ban"))
+    decided = decisions.decide(case.pk, ada, Verdict("hide", told="violent or gory", sanction="ban"))
     assert not uploads.usable(factories.account_of(alice), upload.public_id)
     assert Sanction.objects.get().kind == "ban" and decided.done["taken"]
     notice = Notice.objects.filter(user=alice).order_by("id")[0]
     assert (notice.kind, notice.params["what"]) == ("moderation.removed", "your file “cat.png”")
-    assert deciding.take_back(ada)[1] == [case]
+    assert decisions.take_back(ada)[1] == [case]
     appeal = appeals.make(Case.objects.get(pk=case.pk), alice, "It is my cat.")
-    deciding.decide(appeal.pk, bea, Verdict("restore"))
+    decisions.decide(appeal.pk, bea, Verdict("restore"))
     assert Notice.objects.filter(user=alice, kind="moderation.appeal_right").exists()
 
 
 def test_whoever_looks_at_the_appeal_sees_it_too(case: Case, ada: User, alice: User, as_bea: Client) -> None:
-    deciding.decide(case.pk, ada, Verdict("hide"))
+    decisions.decide(case.pk, ada, Verdict("hide"))
     appeal = appeals.make(Case.objects.get(pk=case.pk), alice, "It is my cat.")
     assert as_bea.get(f"/admin/moderation/{appeal.pk}/picture/medium/").status_code == 200
     page = as_bea.get(f"/admin/moderation/?tab=appeals&case={appeal.pk}")
@@ -150,17 +157,17 @@ def test_whoever_looks_at_the_appeal_sees_it_too(case: Case, ada: User, alice: U
 def test_removing_it_seals_the_whole_file_and_blocks_the_picture(
     case: Case, staff: User, ada: User, alice: User
 ) -> None:
-    with pytest.raises(deciding.NotAllowed):
-        deciding.decide(case.pk, ada, Verdict("remove"))
-    exporting.ask(alice, factories.account_of(alice))
-    assert exporting.make_next()
-    deciding.decide(case.pk, staff, Verdict("remove", told="violent or gory"))
+    with pytest.raises(decisions.NotAllowed):
+        decisions.decide(case.pk, ada, Verdict("remove"))
+    exports.request_export(alice, factories.account_of(alice))
+    assert exports.make_next()
+    decisions.decide(case.pk, staff, Verdict("remove", told="violent or gory"))
     assert not Upload.objects.exists() and Export.objects.get().state == "gone"
     assert evidence.seal_some()
     row = Evidence.objects.get()
     assert b"".join(evidence.content(row)) == PICTURE
     assert evidence.look_at(row.pk, staff, "Asked for by the police").words["file"] == "cat.png"
-    assert judging.is_blocked(phash.of(scene(3))) and BlockedPicture.objects.get().case == case.pk
+    assert image_safety.is_blocked(phash.compute(scene(3))) and BlockedPicture.objects.get().case == case.pk
     with pytest.raises(uploads.NotTaken, match="was removed"):
         send(alice)
     assert unowned() == []
@@ -173,18 +180,18 @@ def test_a_file_that_its_sender_deleted_meanwhile_is_still_seen_and_removed(case
     assert not Upload.objects.exists()
     case.refresh_from_db()
     assert case.look is not None
-    deciding.decide(case.pk, staff, Verdict("remove"))
-    assert evidence.seal_some() and judging.is_blocked(phash.of(scene(3))) and unowned() == []
+    decisions.decide(case.pk, staff, Verdict("remove"))
+    assert evidence.seal_some() and image_safety.is_blocked(phash.compute(scene(3))) and unowned() == []
 
 
 def test_what_is_refused_at_once_opens_no_case(alice: User) -> None:
     Classifier.objects.update(limits={"nsfw": {"drop": 0.7}})
-    from predictions.judging import classifiers
+    from predictions.image_safety import classifiers
 
     classifiers.forget()
     with pytest.raises(uploads.NotTaken):
         send(alice)
-    assert not chores.findings() and RuleHit.objects.get().look is None
+    assert not case_jobs.open_for_findings() and RuleHit.objects.get().look is None
 
 
 def test_it_is_decided_by_the_desks_buttons(
@@ -194,14 +201,14 @@ def test_it_is_decided_by_the_desks_buttons(
     assert "Take away" in page and "Remove for good" not in page and 'value="ban"' in page
     as_ada.post(f"/admin/moderation/{case.pk}/decide/", {"deed": "hide", "reason": "violent or gory"})
     assert Case.objects.get(pk=case.pk).decision == "hide"
-    with pytest.raises(deciding.Decided):
-        deciding.decide(case.pk, factories.make_staff("root"), Verdict("remove"))
+    with pytest.raises(decisions.AlreadyDecided):
+        decisions.decide(case.pk, factories.make_staff("root"), Verdict("remove"))
 
 
 def test_its_sender_reads_that_a_file_was_taken_away_and_not_that_a_picture_was_hidden(
     case: Case, ada: User, as_alice: Client
 ) -> None:
-    deciding.decide(case.pk, ada, Verdict("hide"))
+    decisions.decide(case.pk, ada, Verdict("hide"))
     page = as_alice.get(f"/account/decisions/{case.pk}/").content.decode()
     assert "A moderator took away a file that you sent" in page and "hid your picture" not in page
     assert "taken away: cat.png" in as_alice.get("/account/decisions/").content.decode()

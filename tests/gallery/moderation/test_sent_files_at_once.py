@@ -11,10 +11,10 @@ from django.db import connection
 
 from accounts.models import User
 from gallery.models import Case
-from gallery.moderation import deciding
-from gallery.moderation.deciding import Verdict
-from predictions import forgetting
+from gallery.moderation import decisions
+from gallery.moderation.decisions import Verdict
 from predictions.files import uploads
+from predictions.lifecycle import personal_data
 from predictions.models import Upload
 from tests import factories
 from tests.races import Beside
@@ -32,7 +32,7 @@ def removed_by_its_sender(upload: Upload) -> Callable[[], Any]:
 
 
 def removed_with_its_account(upload: Upload) -> Callable[[], Any]:
-    return partial(forgetting.forget_uploads, upload.account)
+    return partial(personal_data.forget_uploads, upload.account)
 
 
 @pytest.mark.parametrize(("decision", "by"), [("remove", "hand_over"), ("hide", "take_away")])
@@ -61,7 +61,7 @@ def test_no_decision_and_no_removal_wait_in_a_circle(
         return whole(upload_id)
 
     monkeypatch.setattr(uploads, by, meanwhile)
-    deciding.decide(case.pk, staff, Verdict(decision, told="no"))
+    decisions.decide(case.pk, staff, Verdict(decision, told="no"))
     (other,) = others
     other.end()
     case.refresh_from_db()

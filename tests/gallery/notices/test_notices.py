@@ -14,13 +14,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from accounts import tokens
 from accounts.models import MICRO, Notice, NoticeChoice, User
-from accounts.notices import kinds, telling
-from accounts.organizations import founding
-from gallery.leaving import closing
-from gallery.notices import choices, mailing, wording
-from predictions.clock import after
+from accounts.notifications import mail_preferences, mail_queue, notice_kinds, notice_text, notices
+from accounts.organizations import management
+from accounts.tokens import api_tokens
+from core.clock import after
+from gallery.privacy import closure
 from tests import factories
 from tests.accounts.entrance.forms import WORDS
 
@@ -30,43 +29,43 @@ ClientOf = Callable[[User], Client]
 
 @pytest.fixture(autouse=True)
 def _awake() -> Iterator[None]:
-    mailing.forget_rest()
+    mail_queue.forget_rest()
     yield
-    mailing.forget_rest()
+    mail_queue.forget_rest()
 
 
 def give(user: User, reason: str = "for the show") -> Notice:
-    return telling.tell(user, "credits.granted", link="/account/", amount_micro=5 * MICRO, reason=reason)
+    return notices.notify(user, "credits.granted", link="/account/", amount_micro=5 * MICRO, reason=reason)
 
 
 def test_a_notice_speaks_the_readers_language(alice: User) -> None:
     told = give(alice)
-    assert wording.of(told).line == "5.00 credits were added: for the show"
+    assert notice_text.for_notice(told).line == "5.00 credits were added: for the show"
     with translation.override("zh-hans"):
-        assert "5.00" in wording.of(told).line
+        assert "5.00" in notice_text.for_notice(told).line
 
 
 def test_every_kind_has_words_that_name_nothing_unknown(alice: User) -> None:
-    for kind in kinds.ALL:
-        words = wording.of(Notice(user=alice, kind=kind.name, params={}))
+    for kind in notice_kinds.ALL:
+        words = notice_text.for_notice(Notice(user=alice, kind=kind.name, params={}))
         assert words.line, kind.name
         # A title stands in lists, where nothing is named.
         assert str(kind.title) and "%(" not in str(kind.title), kind.name
-    assert len({kind.name for kind in kinds.ALL}) == len(kinds.ALL)
+    assert len({kind.name for kind in notice_kinds.ALL}) == len(notice_kinds.ALL)
 
 
 def test_a_kind_of_an_older_release_breaks_nothing(alice: User, client_of: ClientOf) -> None:
-    telling.tell(alice, "long.gone", link="/account/")
+    notices.notify(alice, "long.gone", link="/account/")
     assert client_of(alice).get("/account/notices/").status_code == 200
-    mailing.step()
+    mail_queue.run_once()
     assert mail.outbox == []
 
 
 def test_the_mail_comes_once_with_both_forms_and_the_way_out(alice: User, settings: Any) -> None:
     settings.ORIGIN = "https://darkroom.example"
     give(alice)
-    mailing.step()
-    mailing.step()
+    mail_queue.run_once()
+    mail_queue.run_once()
     (letter,) = mail.outbox
     assert letter.to == [alice.email]
     assert "5.00 credits were added: for the show" in letter.subject
@@ -78,7 +77,7 @@ def test_the_mail_comes_once_with_both_forms_and_the_way_out(alice: User, settin
 
 def test_hostile_words_stay_words(alice: User) -> None:
     give(alice, reason="<img src=x onerror=alert(1)>\r\nBcc: all@example.org %(amount)s")
-    mailing.step()
+    mail_queue.run_once()
     (letter,) = mail.outbox
     assert "<img" not in letter.alternatives[0].content  # type: ignore[attr-defined]
     assert "\n" not in letter.subject and "Bcc" not in letter.message()
@@ -87,31 +86,31 @@ def test_hostile_words_stay_words(alice: User) -> None:
 def test_who_declined_gets_no_mail_and_still_the_notice(alice: User) -> None:
     NoticeChoice.objects.create(user=alice, kind="credits.granted", mail=False)
     told = give(alice)
-    mailing.step()
+    mail_queue.run_once()
     told.refresh_from_db()
     assert mail.outbox == []
     assert not told.mail_owed and told.mailed_at is None
 
 
 def test_one_click_in_the_mail_ends_that_kind_without_signing_in(alice: User) -> None:
-    address = reverse("notices_stop", args=[choices.stop_token(alice.pk, "credits.granted")])
+    address = reverse("notices_stop", args=[mail_preferences.stop_token(alice.pk, "credits.granted")])
     stranger = Client(enforce_csrf_checks=True)
     assert stranger.get(address).status_code == 200
     assert not NoticeChoice.objects.exists()
     assert stranger.post(address, {"List-Unsubscribe": "One-Click"}).status_code == 200
-    assert not choices.wants_mail(alice.pk, "credits.granted")
+    assert not mail_preferences.wants_mail(alice.pk, "credits.granted")
     assert stranger.post(reverse("notices_stop", args=["forged"])).status_code == 404
 
 
 def test_what_is_necessary_cannot_be_declined(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = kinds.Kind("test.needed", "about you", "It is so.", necessary=True)
-    monkeypatch.setattr(kinds, "ALL", (*kinds.ALL, needed))
-    monkeypatch.setitem(kinds.BY_NAME, needed.name, needed)
-    assert not choices.stop(alice.pk, needed.name)
-    choices.choose(alice, [])
-    assert choices.wants_mail(alice.pk, needed.name)
-    telling.tell(alice, needed.name)
-    mailing.step()
+    needed = notice_kinds.Kind("test.needed", "about you", "It is so.", necessary=True)
+    monkeypatch.setattr(notice_kinds, "ALL", (*notice_kinds.ALL, needed))
+    monkeypatch.setitem(notice_kinds.BY_NAME, needed.name, needed)
+    assert not mail_preferences.stop(alice.pk, needed.name)
+    mail_preferences.choose(alice, [])
+    assert mail_preferences.wants_mail(alice.pk, needed.name)
+    notices.notify(alice, needed.name)
+    mail_queue.run_once()
     assert "List-Unsubscribe" not in mail.outbox[0].extra_headers
 
 
@@ -125,26 +124,26 @@ def test_a_server_that_is_away_is_tried_again_and_one_that_died_in_between_too(
 
     with monkeypatch.context() as patch:
         patch.setattr(locmem.EmailBackend, "send_messages", away)
-        assert mailing.step() is False
+        assert mail_queue.run_once() is False
         told.refresh_from_db()
         assert told.mail_owed and told.mail_tries == 1 and "secret" not in told.mail_note
-        assert mailing.step() is False, "the chore rests"
-    mailing.forget_rest()
+        assert mail_queue.run_once() is False, "the chore rests"
+    mail_queue.forget_rest()
     assert mail.outbox == [], "not before its time"
     Notice.objects.filter(pk=told.pk).update(mail_at=told.created_at)
-    mailing.step()
+    mail_queue.run_once()
     assert len(mail.outbox) == 1
 
 
 def test_after_its_last_try_a_mail_is_given_up(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     told = give(alice)
-    Notice.objects.filter(pk=told.pk).update(mail_tries=len(mailing.PAUSES))
+    Notice.objects.filter(pk=told.pk).update(mail_tries=len(mail_queue.PAUSES))
 
     def away(*_all: Any) -> int:
         raise OSError("no route")
 
     monkeypatch.setattr(locmem.EmailBackend, "send_messages", away)
-    mailing.step()
+    mail_queue.run_once()
     told.refresh_from_db()
     assert not told.mail_owed and told.mailed_at is None and told.mail_note == "OSError"
 
@@ -152,24 +151,24 @@ def test_after_its_last_try_a_mail_is_given_up(alice: User, monkeypatch: pytest.
 def test_a_slow_mail_server_leaves_the_other_chores_their_turn(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailing, "TURN_S", 0.0)
+    monkeypatch.setattr(mail_queue, "TURN_S", 0.0)
     for _number in range(3):
         give(alice)
     for sent in (1, 2, 3):
-        more = mailing.step()
+        more = mail_queue.run_once()
         assert (len(mail.outbox), more) == (sent, sent < 3)
 
 
 def test_a_mail_whose_every_try_killed_its_process_is_given_up_unsent(alice: User) -> None:
     told = give(alice)
-    Notice.objects.filter(pk=told.pk).update(mail_tries=len(mailing.PAUSES) + 1)
-    mailing.step()
+    Notice.objects.filter(pk=told.pk).update(mail_tries=len(mail_queue.PAUSES) + 1)
+    mail_queue.run_once()
     told.refresh_from_db()
     assert (told.mail_owed, told.mailed_at, told.mail_note, mail.outbox) == (False, None, "given up", [])
 
 
 def test_somebody_without_an_account_is_written_to(settings: Any) -> None:
-    telling.write_to(
+    notices.notify_address(
         "new@example.org",
         "credits.granted",
         language="en",
@@ -177,7 +176,7 @@ def test_somebody_without_an_account_is_written_to(settings: Any) -> None:
         amount_micro=MICRO,
         reason="hello",
     )
-    mailing.step()
+    mail_queue.run_once()
     assert mail.outbox[0].to == ["new@example.org"]
     kept = Notice.objects.get()
     assert (kept.address, kept.link, kept.params) == ("", "", {}), (
@@ -203,7 +202,7 @@ def test_nobody_reads_or_marks_anothers(alice: User, bob: User, client_of: Clien
     told = give(alice, reason="between us")
     assert client_of(bob).post(reverse("notice", args=[told.pk])).status_code == 404
     assert "between us" not in client_of(bob).get("/account/notices/").content.decode()
-    headers = {"Authorization": f"Bearer {tokens.issue(bob, 'b')[1]}"}
+    headers = {"Authorization": f"Bearer {api_tokens.issue(bob, 'b')[1]}"}
     answer = Client().post(
         "/api/notices/read", {"ids": [told.pk]}, content_type="application/json", headers=headers
     )
@@ -214,14 +213,14 @@ def test_nobody_reads_or_marks_anothers(alice: User, bob: User, client_of: Clien
 
 def test_a_link_that_is_not_ours_is_not_followed(alice: User, client_of: ClientOf) -> None:
     for link in ("//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"):
-        told = telling.tell(alice, "credits.granted", link=link)
+        told = notices.notify(alice, "credits.granted", link=link)
         assert client_of(alice).post(reverse("notice", args=[told.pk]))["Location"] == reverse("notices")
 
 
 def test_the_api_lists_pages_and_marks(alice: User) -> None:
     for n in range(3):
         give(alice, reason=f"reason {n}")
-    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'a')[1]}"}
+    headers = {"Authorization": f"Bearer {api_tokens.issue(alice, 'a')[1]}"}
     first = Client().get("/api/notices?limit=2", headers=headers).json()
     assert [one["params"]["reason"] for one in first["results"]] == ["reason 2", "reason 1"]
     second = Client().get(first["next"], headers=headers).json()
@@ -239,13 +238,13 @@ def test_the_bell_counts_up_to_a_hundred(alice: User, client_of: ClientOf) -> No
 def test_after_a_year_a_notice_goes_unless_its_mail_is_owed(alice: User) -> None:
     old, owed, new = give(alice), give(alice), give(alice)
     Notice.objects.filter(pk__in=[old.pk, new.pk]).update(mail_owed=False)
-    Notice.objects.filter(pk__in=[old.pk, owed.pk]).update(created_at=after(-mailing.KEPT_S - 60))
-    assert mailing.prune() and not mailing.prune()
+    Notice.objects.filter(pk__in=[old.pk, owed.pk]).update(created_at=after(-mail_queue.KEPT_S - 60))
+    assert mail_queue.prune() and not mail_queue.prune()
     assert set(Notice.objects.all()) == {owed, new}
 
 
 def test_a_matter_that_several_necessary_kinds_tell_of_is_listed_once(alice: User) -> None:
-    titles = [str(choice.kind.title) for choice in choices.mails_wanted(alice)]
+    titles = [str(choice.kind.title) for choice in mail_preferences.mails_wanted(alice)]
     assert len(titles) == len(set(titles))
     assert titles.count("Copies of what is mine") == 1
 
@@ -253,9 +252,9 @@ def test_a_matter_that_several_necessary_kinds_tell_of_is_listed_once(alice: Use
 def test_choosing_keeps_what_is_wanted(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     client.post("/account/notices/choices/", {"mail": []})
-    assert not choices.wants_mail(alice.pk, "credits.granted")
+    assert not mail_preferences.wants_mail(alice.pk, "credits.granted")
     client.post("/account/notices/choices/", {"mail": ["credits.granted", "no.such"]})
-    assert choices.wants_mail(alice.pk, "credits.granted")
+    assert mail_preferences.wants_mail(alice.pk, "credits.granted")
     assert factories.account_of(alice)
 
 
@@ -263,15 +262,15 @@ def test_a_mail_that_cannot_be_written_stands_before_no_other(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = give(alice), give(bob)
-    written = mailing.write
+    written = mail_queue.write
 
     def write(notice: Notice, address: str) -> Any:
         if notice.pk == bad.pk:
             raise UnicodeError("an address that is none")
         return written(notice, address)
 
-    monkeypatch.setattr(mailing, "write", write)
-    mailing.step()
+    monkeypatch.setattr(mail_queue, "write", write)
+    mail_queue.run_once()
     bad.refresh_from_db()
     good.refresh_from_db()
     assert good.mailed_at is not None and bad.mailed_at is None
@@ -281,12 +280,12 @@ def test_a_mail_that_cannot_be_written_stands_before_no_other(
 @pytest.mark.parametrize("verified", [False, True])
 def test_nobody_is_written_to_who_has_not_confirmed_the_address(alice: User, verified: bool) -> None:
     EmailAddress.objects.create(user=alice, email=alice.email, primary=True, verified=verified)
-    told = telling.tell(alice, "export.ready", link="/account/export/")
-    mailing.step()
+    told = notices.notify(alice, "export.ready", link="/account/export/")
+    mail_queue.run_once()
     told.refresh_from_db()
     assert (len(mail.outbox), told.mail_owed) == (int(verified), False)
     assert told.mail_note == ("" if verified else "not confirmed")
-    wish = closing.ask(alice)
+    wish = closure.request_closure(alice)
     assert wish.address == (alice.email if verified else "")
 
 
@@ -302,8 +301,8 @@ def test_nor_of_a_change_of_the_password(alice: User) -> None:
 def test_a_long_reason_is_cut_in_the_subject_and_whole_in_the_mail(alice: User) -> None:
     give(alice, "because " * 20)
     give(alice, "for the show of Mr. Fog.")
-    telling.tell(alice, "export.no_room")
-    mailing.step()
+    notices.notify(alice, "export.no_room")
+    mail_queue.run_once()
     long, short, first = mail.outbox
     assert long.subject.endswith("…") and len(long.subject) <= 110 and "because " * 20 in str(long.body)
     assert short.subject == "Darkroom: 5.00 credits were added: for the show of Mr. Fog."
@@ -316,8 +315,8 @@ def test_every_kind_is_a_mail_in_both_languages_with_one_link_and_a_way_out_wher
     for language in ("en", "zh-hans"):
         User.objects.filter(pk=alice.pk).update(language=language)
         alice.refresh_from_db()
-        for kind in (one for one in kinds.ALL if one.mail):
-            letter = mailing.write(telling.tell(alice, kind.name, link="/account/"), alice.email)
+        for kind in (one for one in notice_kinds.ALL if one.mail):
+            letter = mail_queue.write(notices.notify(alice, kind.name, link="/account/"), alice.email)
             assert letter is not None
             html = str(letter.alternatives[0][0])
             assert f'lang="{language}"' in html and html.count("<a ") <= 2, kind.name
@@ -330,16 +329,18 @@ def test_every_kind_is_a_mail_in_both_languages_with_one_link_and_a_way_out_wher
                 address = way.strip("<>").removeprefix(settings.ORIGIN)
                 assert Client(enforce_csrf_checks=True).post(address, "List-Unsubscribe=One-Click",
                     content_type="application/x-www-form-urlencoded").status_code == 200  # fmt: skip
-                assert not choices.wants_mail(alice.pk, kind.name)
+                assert not mail_preferences.wants_mail(alice.pk, kind.name)
 
 
 def test_a_token_of_an_organisation_reads_nobodys_inbox(alice: User) -> None:
     told = give(alice)
-    shared = tokens.issue(alice, "shared", account=founding.found(alice, "Studio Nord"))[1]
+    shared = api_tokens.issue(alice, "shared", account=management.create(alice, "Studio Nord"))[1]
     headers = {"Authorization": f"Bearer {shared}"}
     assert Client().get("/api/notices", headers=headers).status_code == 403
     assert Client().post("/api/notices/read", {}, "application/json", headers=headers).status_code == 403
     told.refresh_from_db()
     assert told.read_at is None
-    headers = {"Authorization": f"Bearer {tokens.issue(alice, 'own', account=founding.own(alice))[1]}"}
+    headers = {
+        "Authorization": f"Bearer {api_tokens.issue(alice, 'own', account=management.personal_account_of(alice))[1]}"
+    }
     assert [one["id"] for one in Client().get("/api/notices", headers=headers).json()["results"]] == [told.pk]

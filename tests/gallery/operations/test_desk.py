@@ -13,16 +13,17 @@ from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
 
-from accounts import credits, site
+from accounts import credits
 from accounts.models import MICRO, AuditEntry, LedgerEntry, Purchase, User
-from config import health
-from config.templatetags import desks
-from gallery.operations import charts, drawing, upstreams, words
-from gallery.operations import figures as desk
-from gallery.operations import period as periods
-from predictions import figures
-from predictions.figures import days as summing
+from accounts.site import site_rules
+from config.health import components
+from config.templatetags import staff_bar
+from core import charts
+from operations.dashboard import chart_data, number_format, periods, upstream_table
+from operations.dashboard import totals as desk
 from predictions.models import QueueLook, Status, Upstream, UsageDay
+from predictions.usage import daily
+from predictions.usage import daily as summing
 from tests import factories
 from tests.csv_files import rows_of
 from tests.share import one_in
@@ -53,7 +54,7 @@ def busy(alice: User, bob: User) -> None:
 
 def week() -> periods.Period:
     """The seven days up to today."""
-    today = figures.today()
+    today = daily.today()
     return periods.Period("week", today - timedelta(days=6), today, today)
 
 
@@ -72,7 +73,7 @@ def test_chart_and_table_and_file_say_the_same(boss: Client, busy: None) -> None
     rows_of_file = rows_of(boss.get(f"{PAGE}credits.csv?period=week"))
     assert len(rows_of_file) == 7
     last = rows_of_file[-1]
-    chart = drawing.credits(week())
+    chart = chart_data.credits(week())
     assert (last["redeem"], last["purchase"], last["spent"]) == ("5.00", "9.00", "12.00")
     by_name = dict(zip([one.name for one in chart.series], chart.rows[-1][1], strict=True))
     assert (by_name["redeemed"], by_name["bought"], by_name["spent"]) == ("5.00", "9.00", "12.00")
@@ -142,7 +143,7 @@ def test_dates_that_are_no_period_are_said_to_be_none(boss: Client, query: str) 
 
 
 def test_any_dates_are_a_period_against_as_many_days_before(boss: Client) -> None:
-    today = figures.today()
+    today = daily.today()
     first = today - timedelta(days=9)
     period = boss.get(f"{PAGE}?from={first}&to={today}").context["period"]
     assert (period.length, period.before.last) == (10, first - timedelta(days=1))
@@ -181,7 +182,7 @@ def test_the_switch_pauses_an_upstream_on_record_and_once(boss: Client) -> None:
     assert not Upstream.objects.get().paused
     assert AuditEntry.objects.get(action="upstream.resume").detail["before"]["paused"] is True
     assert boss.post(f"{PAGE}upstreams/{upstream.pk + 1}/", {"on": "1"}).status_code == 302
-    assert next(row.name for row in upstreams.rows()) == "main"
+    assert next(row.name for row in upstream_table.rows()) == "main"
 
 
 def test_who_may_only_look_switches_nothing(client_of: ClientOf) -> None:
@@ -220,8 +221,8 @@ def test_the_bar_says_apart_what_is_silent_and_what_the_audit_found(monkeypatch:
     said = []
     for down in ([], ["audit"], ["audit", "sweep"]):
         cache.delete("desk-health")
-        monkeypatch.setattr(health, "silent", lambda down=down: down)
-        said.append((desks.desk_health()["ok"], desks.desk_health()["words"]))
+        monkeypatch.setattr(components, "silent", lambda down=down: down)
+        said.append((staff_bar.staff_health()["ok"], staff_bar.staff_health()["words"]))
     assert said == [
         (True, "All parts healthy"), (False, "The audit found something"), (False, "1 part is silent"),
     ]  # fmt: skip
@@ -235,20 +236,20 @@ def test_an_area_has_a_gap_where_nobody_looked_and_begins_and_ends_with_what_is_
 
 
 def test_the_axis_of_the_queue_is_in_the_zone_whose_days_are_shown() -> None:
-    site.change(billing_zone="Asia/Shanghai")
-    day = figures.today() - timedelta(days=3)
-    chart = drawing.queue(periods.Period("dates", day, day, figures.today()))
+    site_rules.change(billing_zone="Asia/Shanghai")
+    day = daily.today() - timedelta(days=3)
+    chart = chart_data.queue(periods.Period("dates", day, day, daily.today()))
     assert [words for _at, words in chart.marks] == ["00:00", "06:00", "12:00", "18:00", "00:00"]
     assert chart.slots[0].endswith("00:00")
 
 
 def test_an_axis_tells_its_steps_apart() -> None:
-    shown = [words.credits_round(n * 2_500_000) for n in range(5)]
+    shown = [number_format.credits_round(n * 2_500_000) for n in range(5)]
     assert shown == ["0", "2.50", "5", "7.5", "10"]
 
 
 def test_a_day_that_is_not_over_is_compared_with_no_whole_one(boss: Client, alice: User) -> None:
-    today = figures.today()
+    today = daily.today()
     model = factories.make_version().model
     for back, outputs in ((0, 1), (1, 500)):
         UsageDay.objects.create(

@@ -12,11 +12,12 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from accounts import announcing, credits, site
+from accounts import credits
 from accounts.models import MICRO, Account, Announcement, AuditEntry, Plan, Site, User
-from accounts.organizations import founding
-from gallery.operations import announcing as desk
-from gallery.operations import house
+from accounts.organizations import management
+from accounts.site import announcement_cache, site_rules
+from operations import announcement_editor as desk
+from operations import site_settings
 from predictions.models import Prediction, Status
 from tests import factories
 from tests.share import one_in
@@ -138,7 +139,7 @@ def test_what_is_left_empty_says_what_the_environment_says(boss: Client, setting
     settings.REGISTRATION, settings.WELCOME_CREDITS = "closed", 77
     text = boss.get("/admin/house/").content.decode()
     assert "As the environment says: closed" in text and "as the environment says, 77." in text
-    assert set(house.FIELDS) <= {one.attname for one in Site._meta.fields}
+    assert set(site_settings.FIELDS) <= {one.attname for one in Site._meta.fields}
 
 
 def test_maintenance_is_said_in_both_languages_drains_and_ends_with_one_press(
@@ -148,7 +149,7 @@ def test_maintenance_is_said_in_both_languages_drains_and_ends_with_one_press(
     words = {"words_en": "Back soon.", "words_zh": "马上回来。", "minutes": "30"}
     assert boss.post("/admin/operations/maintenance/", {**words, "words_zh": ""}).status_code == 422
     assert boss.post("/admin/operations/maintenance/", words).status_code == 302
-    assert site.rules().maintenance
+    assert site_rules.current().maintenance
     assert "1 prediction is still to end: 1 waiting" in boss.get("/admin/operations/").content.decode()
     visitor = Client()
     assert "Back soon." in visitor.get("/gallery/").content.decode()
@@ -163,13 +164,13 @@ def test_maintenance_is_said_in_both_languages_drains_and_ends_with_one_press(
     assert "Drained" in boss.get("/admin/operations/draining/").content.decode()
     for _twice in range(2):
         boss.post("/admin/operations/maintenance/", {"end": "1"})
-    assert not site.rules().maintenance
+    assert not site_rules.current().maintenance
     assert AuditEntry.objects.filter(action="maintenance.end").count() == 1
 
 
 def test_the_line_of_maintenance_is_whole_sentences_whatever_the_operator_wrote() -> None:
     until = timezone.now() + timedelta(minutes=30)
-    site.keep(Site(pk=1, maintenance=True, maintenance_en="Moving disks", maintenance_until=until))
+    site_rules.keep(Site(pk=1, maintenance=True, maintenance_en="Moving disks", maintenance_until=until))
     assert "Moving disks. Until about" in Client().get("/gallery/").content.decode()
     chinese = Client().get("/gallery/", headers={"Accept-Language": "zh-CN"}).content.decode()
     assert "Moving disks" not in chinese and "服务器正在维护，暂时不接受新的任务。" in chinese
@@ -178,14 +179,14 @@ def test_the_line_of_maintenance_is_whole_sentences_whatever_the_operator_wrote(
 def test_the_desk_says_that_maintenance_was_to_be_over_by_now(boss: Client) -> None:
     soon, past = timezone.now() + timedelta(hours=1), timezone.now() - timedelta(hours=1)
     for until, words in ((soon, "until about"), (past, "was to be over at")):
-        site.keep(Site(pk=1, maintenance=True, maintenance_en="Disks", maintenance_until=until))
+        site_rules.keep(Site(pk=1, maintenance=True, maintenance_en="Disks", maintenance_until=until))
         assert words in boss.get("/admin/operations/draining/").content.decode()
 
 
 def announce(**fields: Any) -> Announcement:
     """One that is shown from now on."""
     row = Announcement.objects.create(**{"text_en": "Two new models.", "text_zh": "两个新模型。", **fields})
-    announcing.forget()
+    announcement_cache.forget()
     return row
 
 
@@ -201,9 +202,9 @@ def test_an_announcement_stands_on_pages_in_the_readers_language_until_it_is_put
 
 def test_a_page_asks_for_announcements_once_in_a_while(django_assert_num_queries: Any) -> None:
     announce()
-    announcing.current()
+    announcement_cache.current()
     with django_assert_num_queries(0):
-        announcing.shown_to(None)
+        announcement_cache.visible_to(None)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_a_page_asks_for_announcements_once_in_a_while(django_assert_num_queries
 )
 def test_visitors_see_only_what_is_for_everybody_and_now(fields: dict[str, Any]) -> None:
     announce(**fields)
-    assert announcing.shown_to(None) == []
+    assert announcement_cache.visible_to(None) == []
     assert Client().get("/api/announcements").json()["announcements"] == []
 
 
@@ -226,7 +227,7 @@ def test_many_for_staff_push_out_none_that_is_for_everybody() -> None:
     row = announce()
     for number in range(25):
         announce(audience="staff", text_en=f"For staff {number}.")
-    assert announcing.shown_to(None) == [row]
+    assert announcement_cache.visible_to(None) == [row]
 
 
 def test_frontends_get_what_is_said_to_everybody_without_a_token() -> None:
@@ -243,7 +244,7 @@ def test_frontends_get_what_is_said_to_everybody_without_a_token() -> None:
 
 
 def test_frontends_have_something_to_say_of_maintenance_where_the_operator_wrote_nothing() -> None:
-    site.change(maintenance=True, maintenance_en="We move")
+    site_rules.change(maintenance=True, maintenance_en="We move")
     told = Client().get("/api/announcements").json()["maintenance"]
     assert (told["on"], told["text_en"]) == (True, "We move.")
     # Not yet said in Chinese by the operator, so the house says it.
@@ -336,10 +337,10 @@ def test_a_members_page_reads_no_pictures_out_of_the_inputs(boss: Client, alice:
 
 
 def test_members_are_shown_with_what_is_their_own_whomever_they_act_for(boss: Client, alice: User) -> None:
-    club = founding.found(alice, "Studio Nord")
+    club = management.create(alice, "Studio Nord")
     credits.grant(club, 777 * MICRO)
-    founding.act_for(alice, club.pk)
-    own = founding.own(alice)
+    management.act_for(alice, club.pk)
+    own = management.personal_account_of(alice)
     credits.grant(own, 31 * MICRO, reference="grant-own")
     Account.objects.filter(pk=own.pk).update(status="suspended")
     for page in (
@@ -369,9 +370,9 @@ def test_the_plan_of_new_organisations_is_one_that_there_is(boss: Client, alice:
     assert boss.post("/admin/house/", {**switched, "organization_plan_id": "999"}).status_code == 422
     assert boss.post("/admin/house/", {**switched, "organization_plan_id": str(plan.pk)}).status_code == 302
     assert f'<option value="{plan.pk}" selected>clubs</option>' in boss.get("/admin/house/").content.decode()
-    assert founding.found(alice, "Studio Nord").plan == plan
+    assert management.create(alice, "Studio Nord").plan == plan
     entry = AuditEntry.objects.get(action="house.change")
     assert entry.detail["after"]["organization_plan_id"] == plan.pk
     boss.post("/admin/house/", {**switched, "organization_plan_id": "", "organizations_owned": "1"})
-    with pytest.raises(founding.CannotDo):
-        founding.found(alice, "another")
+    with pytest.raises(management.CannotDo):
+        management.create(alice, "another")

@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import MICRO, AuditEntry, User
-from predictions.cog import importing, reading
+from predictions.catalogue import cog_import, cog_schema
 from predictions.models import HostedModel, Prediction, Version
-from predictions.prices import editing
+from predictions.pricing import revisions
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.predictions.cog.test_reading import document
@@ -48,7 +48,7 @@ def test_it_runs_once_it_has_a_price(
     refused = ask(wish)
     assert (refused.status_code, Prediction.objects.exists()) == (422, False)
     assert "no price" in refused.json()["detail"]
-    editing.add(
+    revisions.add(
         version.model, None, unit="output", amount=MICRO, least=0, most=None, source="",
         rules=[{"input": "steps", "above": 30, "factor": "1.5"}],
     )  # fmt: skip
@@ -67,8 +67,10 @@ def test_it_runs_once_it_has_a_price(
 def test_a_price_that_bounds_nothing_refuses_at_every_door(
     alice: User, bearer: Any, provider: FakeProvider
 ) -> None:
-    version = importing.bring("acme", "ink", reading.read(document())).version
-    editing.add(version.model, None, unit="megapixel", amount=MICRO, least=0, most=None, source="", rules=[])
+    version = cog_import.bring("acme", "ink", cog_schema.read(document())).version
+    revisions.add(
+        version.model, None, unit="megapixel", amount=MICRO, least=0, most=None, source="", rules=[]
+    )
     wish = {"version": version.pk, "input": {"prompt": "a hill"}}
     for path in ("/v1/predictions", "/api/quotes"):
         answer = Client().post(path, wish, content_type="application/json", headers=bearer(alice))

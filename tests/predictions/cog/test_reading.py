@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from predictions import catalogue
-from predictions.cog import importing, reading
+from predictions.catalogue import cog_import, cog_schema, lookup
 from predictions.models import HostedModel, Version
 from tests import factories
 
@@ -44,7 +43,7 @@ def document(given: Any = None, made: Any = None, **more: Any) -> str:
 
 
 def test_references_and_optional_inputs_are_put_in_their_place() -> None:
-    found = reading.read(document())
+    found = cog_schema.read(document())
     assert found.properties["style"] == {
         "type": "string",
         "enum": ["ink", "oil"],
@@ -56,14 +55,14 @@ def test_references_and_optional_inputs_are_put_in_their_place() -> None:
     assert found.properties["image"] == {"type": "string", "format": "uri", "title": "Image", "x-order": 2}
     assert found.input_schema["required"] == ["prompt"]
     assert found.output_schema == OUTPUT
-    assert importing.guessed_kind("ink", found) == HostedModel.Kind.TEXT_TO_IMAGE
+    assert cog_import.guessed_kind("ink", found) == HostedModel.Kind.TEXT_TO_IMAGE
 
 
 @pytest.mark.django_db
 def test_every_document_that_this_house_publishes_is_read_back_as_its_schema() -> None:
-    catalogue.load()
+    lookup.load()
     for version in Version.objects.select_related("model"):
-        found = reading.read(json.dumps(catalogue.openapi_schema(version)))
+        found = cog_schema.read(json.dumps(lookup.openapi_schema(version)))
         assert list(found.properties) == list(version.properties), version.model.ref
         for name, rule in version.properties.items():
             kept = {
@@ -72,7 +71,7 @@ def test_every_document_that_this_house_publishes_is_read_back_as_its_schema() -
                 if key in rule
             }
             assert {key: found.properties[name].get(key) for key in kept} == kept, (version.model.ref, name)
-        assert importing.guessed_kind(version.model.name, found) in HostedModel.Kind.values
+        assert cog_import.guessed_kind(version.model.name, found) in HostedModel.Kind.values
 
 
 def inputs(**rules: Any) -> Any:
@@ -146,17 +145,17 @@ MANY = {"M": {f"x-{n}": n for n in range(50_000)}}
     ],
 )  # fmt: skip
 def test_what_is_no_such_document_or_would_do_harm_is_refused(text: str, words: str) -> None:
-    with pytest.raises(reading.NotCog, match=words):
-        reading.read(text)
+    with pytest.raises(cog_schema.NotCog, match=words):
+        cog_schema.read(text)
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(reading.NotCog, match="UTF-8"):
-        reading.read(b"\xff\xfe{}")
+    with pytest.raises(cog_schema.NotCog, match="UTF-8"):
+        cog_schema.read(b"\xff\xfe{}")
 
 
 def test_a_pattern_is_left_to_the_model() -> None:
-    found = reading.read(document(inputs(x={"type": "string", "pattern": "(a+)+$"})))
+    found = cog_schema.read(document(inputs(x={"type": "string", "pattern": "(a+)+$"})))
     assert "pattern" not in found.properties["x"]
     assert found.notes == ["x: its pattern is not checked here; the model checks it."]
 
@@ -173,20 +172,22 @@ def test_a_pattern_is_left_to_the_model() -> None:
     ],
 )  # fmt: skip
 def test_the_kind_is_guessed(name: str, rules: Any, made: Any, kind: str) -> None:
-    assert importing.guessed_kind(name, reading.read(document(inputs(**rules), made))) == kind
+    assert cog_import.guessed_kind(name, cog_schema.read(document(inputs(**rules), made))) == kind
 
 
 @pytest.mark.django_db
 def test_the_same_schema_is_one_version_and_another_one_a_new_one() -> None:
-    first = importing.bring("acme", "ink", reading.read(document()))
+    first = cog_import.bring("acme", "ink", cog_schema.read(document()))
     assert first.new and len(first.version.pk) == 64
-    with pytest.raises(importing.CannotImport, match="there already"):
-        importing.bring("acme", "ink", reading.read(document()))
-    again = importing.bring("acme", "ink", reading.read(document(made={"type": "string", "format": "uri"})))
+    with pytest.raises(cog_import.CannotImport, match="there already"):
+        cog_import.bring("acme", "ink", cog_schema.read(document()))
+    again = cog_import.bring(
+        "acme", "ink", cog_schema.read(document(made={"type": "string", "format": "uri"}))
+    )
     assert not again.new
     assert HostedModel.objects.count() == 1
-    assert catalogue.find_version("acme/ink") == again.version
-    assert catalogue.find_version(first.version.pk) == first.version
+    assert lookup.find_version("acme/ink") == again.version
+    assert lookup.find_version(first.version.pk) == first.version
 
 
 @pytest.mark.django_db
@@ -203,14 +204,14 @@ def test_the_same_schema_is_one_version_and_another_one_a_new_one() -> None:
 def test_names_and_ids_are_checked_and_nothing_is_left_behind(
     owner: str, name: str, more: dict[str, str], words: str
 ) -> None:
-    with pytest.raises(importing.CannotImport, match=words):
-        importing.bring(owner, name, reading.read(document()), **more)
+    with pytest.raises(cog_import.CannotImport, match=words):
+        cog_import.bring(owner, name, cog_schema.read(document()), **more)
     assert not HostedModel.objects.exists()
 
 
 @pytest.mark.django_db
 def test_a_version_of_another_model_is_not_taken_over() -> None:
     other = factories.make_version()
-    with pytest.raises(importing.CannotImport, match=other.model.ref):
-        importing.bring("acme", "ink", reading.read(document()), version=other.pk)
+    with pytest.raises(cog_import.CannotImport, match=other.model.ref):
+        cog_import.bring("acme", "ink", cog_schema.read(document()), version=other.pk)
     assert not HostedModel.objects.filter(name="ink").exists()

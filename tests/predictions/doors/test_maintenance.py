@@ -12,11 +12,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import maintenance, site
 from accounts.models import LedgerEntry, Site, User
+from accounts.site import maintenance_mode, site_rules
+from operations import maintenance as draining
 from predictions import lifecycle
 from predictions.models import Deployment, Prediction, Version
-from predictions.running import draining
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 
@@ -28,9 +28,9 @@ DOORS = ["/v1", "/replicate/v1", "model", "deployment", "openai", "quote", "batc
 
 @pytest.mark.parametrize(("said", "told"), [("Back soon", "Back soon."), ("Back soon!", "Back soon!")])
 def test_what_the_operator_says_is_a_sentence_of_its_own(db: None, said: str, told: str) -> None:
-    site.keep(Site(pk=1, maintenance=True, maintenance_en=said, maintenance_zh="马上回来"))
-    assert maintenance.words("en") == told
-    assert maintenance.words("zh-hans") == "马上回来。"
+    site_rules.keep(Site(pk=1, maintenance=True, maintenance_en=said, maintenance_zh="马上回来"))
+    assert maintenance_mode.message("en") == told
+    assert maintenance_mode.message("zh-hans") == "马上回来。"
 
 
 def ask(door: str, version: Version, headers: dict[str, str], **more: Any) -> Any:
@@ -72,7 +72,7 @@ def untouched() -> bool:
 
 @pytest.fixture
 def closed(provider: FakeProvider, version: Version) -> None:
-    site.change(
+    site_rules.change(
         maintenance=True,
         maintenance_en="We move to a larger house.",
         maintenance_zh="我们正在搬家。",
@@ -104,7 +104,7 @@ def test_it_is_told_in_the_readers_language(
 def test_without_a_time_it_is_worth_trying_in_two_minutes(
     alice: User, bearer: Bearer, version: Version, closed: None
 ) -> None:
-    site.change(maintenance_until=timezone.now() - timedelta(hours=1), maintenance_en="")
+    site_rules.change(maintenance_until=timezone.now() - timedelta(hours=1), maintenance_en="")
     answer = ask("/v1", version, bearer(alice))
     assert answer["Retry-After"] == "120"
     assert "is being looked after" in told("/v1", answer)
@@ -120,7 +120,7 @@ def test_a_create_that_was_taken_before_is_answered_again(
 ) -> None:
     headers = bearer(alice) | {"Idempotency-Key": "once"}
     first = ask("/v1", version, headers)
-    site.change(maintenance=True)
+    site_rules.change(maintenance=True)
     again = ask("/v1", version, headers)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json()["id"] == first.json()["id"]
@@ -132,7 +132,7 @@ def test_what_is_under_way_ends_and_is_read_and_then_the_house_is_drained(
 ) -> None:
     headers = bearer(alice)
     made = ask("/v1", version, headers).json()["id"]
-    site.change(maintenance=True)
+    site_rules.change(maintenance=True)
     assert (draining.state().waiting, draining.state().drained) == (1, False)
     fakes.work_off()
     assert draining.state().drained
@@ -155,7 +155,7 @@ def test_the_studio_says_it_on_its_button_and_takes_nothing(
 def test_nothing_new_is_taken_while_it_is_switched_off(
     door: str, alice: User, bearer: Bearer, version: Version, provider: FakeProvider
 ) -> None:
-    site.change(switches_off=["predictions"])
+    site_rules.change(switches_off=["predictions"])
     assert "New predictions are switched off" in told(door, ask(door, version, bearer(alice)))
     assert untouched()
 
@@ -163,7 +163,7 @@ def test_nothing_new_is_taken_while_it_is_switched_off(
 def test_where_predictions_are_switched_off_staff_take_none_either(
     staff: User, bearer: Bearer, version: Version, provider: FakeProvider
 ) -> None:
-    site.change(switches_off=["predictions"])
+    site_rules.change(switches_off=["predictions"])
     assert ask("/v1", version, bearer(staff)).status_code == 503
 
 
@@ -171,7 +171,7 @@ def test_where_predictions_are_switched_off_staff_take_none_either(
 def test_tokens_open_nothing_while_the_apis_are_switched_off(
     door: str, alice: User, bearer: Bearer, version: Version, provider: FakeProvider
 ) -> None:
-    site.change(switches_off=["api"])
+    site_rules.change(switches_off=["api"])
     answer = ask(door, version, bearer(alice))
     assert answer.status_code == 503
     assert "The APIs for tokens are switched off" in json.dumps(answer.json())
@@ -182,14 +182,14 @@ def test_tokens_open_nothing_while_the_apis_are_switched_off(
 def test_a_session_goes_on_while_the_apis_are_switched_off(
     alice: User, client_of: ClientOf, version: Version
 ) -> None:
-    site.change(switches_off=["api"])
+    site_rules.change(switches_off=["api"])
     assert client_of(alice).get("/library/").status_code == 200
 
 
 def test_an_input_that_carries_a_file_is_sent_as_much_as_a_file(
     alice: User, bearer: Bearer, version: Version, provider: FakeProvider
 ) -> None:
-    site.change(switches_off=["uploads"])
+    site_rules.change(switches_off=["uploads"])
     headers = bearer(alice)
     file = {"type": "string", "format": "uri"}
     version.input_schema["properties"] |= {"image": file, "images": {"type": "array", "items": file}}
@@ -209,19 +209,19 @@ def test_an_input_that_carries_a_file_is_sent_as_much_as_a_file(
 def test_a_webhook_is_refused_and_what_is_owed_waits_while_they_are_switched_off(
     alice: User, bearer: Bearer, version: Version, provider: FakeProvider
 ) -> None:
-    from predictions.delivery import rounds, webhooks
     from predictions.models import Delivery
+    from predictions.webhooks import delivery_claims, outbox
 
     headers = bearer(alice)
     running = factories.make_prediction(
         alice, version, webhook="https://example.org/hook", webhook_events=["completed"]
     )
-    site.change(switches_off=["webhooks"])
+    site_rules.change(switches_off=["webhooks"])
     words = told("/v1", ask("/v1", version, headers, webhook="https://example.org/hook"))
     assert "Webhooks are switched off" in words
     lifecycle.cancel(running.public_id)
     assert Delivery.objects.filter(state=Delivery.State.OWED).count() == 1
-    assert (rounds.is_due(), rounds.claim_due()) == (False, [])
-    site.change(switches_off=[])
-    assert rounds.is_due()
-    assert webhooks.address_of(Delivery.objects.get()) == "https://example.org/hook"
+    assert (delivery_claims.is_due(), delivery_claims.claim_due()) == (False, [])
+    site_rules.change(switches_off=[])
+    assert delivery_claims.is_due()
+    assert outbox.address_of(Delivery.objects.get()) == "https://example.org/hook"

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import site
 from accounts.models import MICRO, User
-from predictions import figures
-from predictions.figures import days, reasons
-from predictions.lifecycle import ending
+from accounts.site import site_rules
+from predictions.lifecycle import messages
 from predictions.models import FailureDay, FigureDay, Prediction, Price, Status, UsageDay, Version
-from predictions.upstreams import spending
+from predictions.upstreams import run_records
+from predictions.usage import daily, failure_classes, time_series
 from tests import factories
 from tests.upstreams import rows
 
@@ -25,9 +24,9 @@ DAY = date(2026, 3, 10)
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Any:
-    days.forget()
+    daily.forget()
     yield
-    days.forget()
+    daily.forget()
 
 
 def ended(
@@ -46,12 +45,12 @@ def test_a_day_holds_what_ended_on_it(alice: User, bob: User, version: Version) 
     ended(bob, version, Status.ABORTED)
     ended(alice, version, at=NOON + timedelta(days=1), delivered=7)
     factories.make_prediction(alice, version)
-    days.sum_up(DAY)
-    mine = figures.usage(factories.account_of(alice), DAY, DAY)
-    assert mine.total == figures.Amount(succeeded=2, failed=1, outputs=4, filtered=2, charged=4 * MICRO)
+    daily.sum_up(DAY)
+    mine = time_series.usage(factories.account_of(alice), DAY, DAY)
+    assert mine.total == time_series.Amount(succeeded=2, failed=1, outputs=4, filtered=2, charged=4 * MICRO)
     assert mine.models == {version.model.ref: mine.total}
-    assert figures.usage(None, DAY, DAY).total.canceled == 1
-    assert list(figures.usage(None, DAY - timedelta(days=2), DAY).days) == [
+    assert time_series.usage(None, DAY, DAY).total.canceled == 1
+    assert list(time_series.usage(None, DAY - timedelta(days=2), DAY).days) == [
         date(2026, 3, 8),
         date(2026, 3, 9),
         DAY,
@@ -61,12 +60,12 @@ def test_a_day_holds_what_ended_on_it(alice: User, bob: User, version: Version) 
 def test_summed_again_it_says_the_same_and_forgets_what_is_no_more(alice: User, version: Version) -> None:
     first = ended(alice, version, delivered=1)
     other = ended(alice, factories.make_version(), delivered=1)
-    days.sum_up(DAY)
-    days.sum_up(DAY)
+    daily.sum_up(DAY)
+    daily.sum_up(DAY)
     assert UsageDay.objects.count() == 2
     Prediction.objects.filter(pk=other.pk).update(completed_at=NOON + timedelta(days=1))
     Prediction.objects.filter(pk=first.pk).update(delivered=4)
-    days.sum_up(DAY)
+    daily.sum_up(DAY)
     assert list(UsageDay.objects.values_list("model", "outputs")) == [(version.model_id, 4)]
 
 
@@ -85,10 +84,10 @@ def test_summed_again_it_says_the_same_and_forgets_what_is_no_more(alice: User, 
 def test_a_day_is_one_of_the_billing_zone(
     alice: User, version: Version, zone: str, at: datetime, day: date
 ) -> None:
-    site.change(billing_zone=zone)
+    site_rules.change(billing_zone=zone)
     ended(alice, version, at=at)
     for one in (day - timedelta(days=1), day, day + timedelta(days=1)):
-        days.sum_up(one)
+        daily.sum_up(one)
     assert list(UsageDay.objects.values_list("day", flat=True)) == [day]
 
 
@@ -99,21 +98,21 @@ def test_what_upstreams_cost_stands_beside_what_was_charged(alice: User, version
     for _ in range(2):
         Prediction.objects.filter(pk=made.pk).update(run=_ + 1)
         made.refresh_from_db()
-        run = spending.reserve(made, upstream.keys.get().provider_name)
+        run = run_records.reserve(made, upstream.keys.get().provider_name)
         assert run is not None
-        spending.ended(run, "succeeded", metrics={}, delivered=1, error="")
-    days.sum_up(DAY)
-    (margin,) = figures.margins(DAY, DAY)
+        run_records.ended(run, "succeeded", metrics={}, delivered=1, error="")
+    daily.sum_up(DAY)
+    (margin,) = time_series.margins(DAY, DAY)
     assert (margin.charged, margin.spent, margin.left, margin.percent) == (MICRO, MICRO // 2, MICRO // 2, 50)
 
 
 @pytest.mark.parametrize(
     ("error", "more", "reason"),
     [
-        (ending.free(ending.TOO_LONG), {}, REASON.TOO_LONG),
-        (ending.free(ending.WAITED_TOO_LONG), {"upstream": False}, REASON.TOO_LONG),
-        (ending.free(ending.QUARANTINED), {"upstream": False}, REASON.OURS),
-        (ending.free(ending.ANSWER_LOST), {}, REASON.UPSTREAM),
+        (messages.free(messages.TOO_LONG), {}, REASON.TOO_LONG),
+        (messages.free(messages.WAITED_TOO_LONG), {"upstream": False}, REASON.TOO_LONG),
+        (messages.free(messages.QUARANTINED), {"upstream": False}, REASON.OURS),
+        (messages.free(messages.ANSWER_LOST), {}, REASON.UPSTREAM),
         ("NSFW content detected. Try running it again, or try a different prompt.", {}, REASON.SENSITIVE),
         ("All of it.", {"filtered": 2}, REASON.SENSITIVE),
         ("Their words.", {"kind": "safety"}, REASON.SENSITIVE),
@@ -124,14 +123,14 @@ def test_what_upstreams_cost_stands_beside_what_was_charged(alice: User, version
     ],
 )
 def test_a_failure_has_a_class(error: str, more: dict[str, Any], reason: str) -> None:
-    assert reasons.of(error, **more) == reason
+    assert failure_classes.classify(error, **more) == reason
 
 
 def test_failures_are_counted_by_day_and_model(alice: User, version: Version) -> None:
-    for error in (ending.free(ending.TOO_LONG), "NSFW content detected", "NSFW content detected"):
+    for error in (messages.free(messages.TOO_LONG), "NSFW content detected", "NSFW content detected"):
         ended(alice, version, Status.FAILED, error=error, provider="upstream-1")
-    days.sum_up(DAY)
-    found = figures.failures(DAY, DAY)
+    daily.sum_up(DAY)
+    found = time_series.failures(DAY, DAY)
     assert found.total == {"upstream": 0, "too_long": 1, "sensitive": 2, "input": 0, "ours": 0}
     assert found.days[DAY] == found.models[version.model.ref] == found.total
 
@@ -140,16 +139,16 @@ def test_old_days_are_summed_once_and_new_ones_again(alice: User, version: Versi
     present = timezone.now()
     for back in (0, 1, 2, 4):
         ended(alice, version, at=present - timedelta(days=back))
-    while days.step():
+    while daily.run_once():
         pass
-    today = days.today()
+    today = daily.today()
     closed = FigureDay.objects.filter(closed=True).values_list("day", flat=True)
     assert set(closed) == {today - timedelta(days=back) for back in (2, 3, 4)}
-    assert figures.usage(None, today - timedelta(days=4), today).total.succeeded == 4
-    assert figures.as_of() is not None
+    assert time_series.usage(None, today - timedelta(days=4), today).total.succeeded == 4
+    assert time_series.as_of() is not None
     Prediction.objects.update(delivered=9)
-    days.forget()
-    while days.step():
+    daily.forget()
+    while daily.run_once():
         pass
     outputs = dict(UsageDay.objects.values_list("day", "outputs"))
     assert [outputs[today - timedelta(days=back)] for back in (0, 1, 2, 4)] == [9, 9, 1, 1]
@@ -159,11 +158,11 @@ def test_another_billing_zone_has_every_day_summed_anew(alice: User, version: Ve
     # Lately: every day since then is summed up.
     evening = datetime.combine(timezone.now().date() - timedelta(days=3), time(20), tzinfo=UTC)
     ended(alice, version, at=evening)
-    while days.step():
+    while daily.run_once():
         pass
-    site.change(billing_zone="Asia/Shanghai")
-    days.forget()
-    while days.step():
+    site_rules.change(billing_zone="Asia/Shanghai")
+    daily.forget()
+    while daily.run_once():
         pass
     assert list(UsageDay.objects.values_list("day", flat=True)) == [evening.date() + timedelta(days=1)]
 
@@ -173,5 +172,5 @@ def test_outputs_from_before_they_were_counted_are_read_from_the_charge(alice: U
     by_run = factories.make_version(unit=Price.Unit.RUN)
     ended(alice, by_output, charge=2 * MICRO, ceiling=2 * MICRO)
     ended(alice, by_run, charge=MICRO)
-    days.sum_up(DAY)
-    assert figures.usage(None, DAY, DAY).total.outputs == 4 + 1
+    daily.sum_up(DAY)
+    assert time_series.usage(None, DAY, DAY).total.outputs == 4 + 1

@@ -7,9 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.models import User
-from predictions import figures
-from predictions.figures import looks
 from predictions.models import Phase, QueueLook, Status, Version
+from predictions.usage import queue_samples, time_series
 from tests import factories
 
 
@@ -35,24 +34,24 @@ def test_a_look_says_how_the_queue_stands(alice: User, version: Version) -> None
         started_at=long_ago,
         created_at=long_ago,
     )
-    look = figures.now()
+    look = queue_samples.now()
     assert (look.waiting, look.running, look.start_p95_ms) == (2, 4, 40_000)
     assert 90 <= look.oldest_s <= 95
 
 
 def test_an_empty_queue_has_nothing_to_say(db: None) -> None:
-    look = figures.now()
+    look = queue_samples.now()
     assert (look.waiting, look.running, look.oldest_s, look.start_p95_ms) == (0, 0, 0, None)
 
 
 def test_one_look_a_minute_is_kept_however_many_look_and_old_ones_go(alice: User) -> None:
-    old = QueueLook.objects.create(at=timezone.now() - looks.KEPT - timedelta(days=1))
-    looks.step()
-    looks.step()
+    old = QueueLook.objects.create(at=timezone.now() - queue_samples.KEPT - timedelta(days=1))
+    queue_samples.run_once()
+    queue_samples.run_once()
     assert QueueLook.objects.count() == 1
     assert not QueueLook.objects.filter(pk=old.pk).exists()
     QueueLook.objects.update(at=timezone.now() - timedelta(seconds=60))
-    looks.step()
+    queue_samples.run_once()
     assert QueueLook.objects.count() == 2
 
 
@@ -65,6 +64,6 @@ def test_of_a_long_period_the_worst_of_each_stretch_is_read(db: None) -> None:
             running=1,
             start_p95_ms=None if minute < 60 else minute,
         )
-    found = figures.queue(start, start + timedelta(hours=2), points=2)
+    found = time_series.queue(start, start + timedelta(hours=2), points=2)
     assert [(one.waiting, one.start_p95_ms) for one in found] == [(59, None), (59, 119)]
-    assert len(figures.queue(start, start + timedelta(hours=1))) == 60
+    assert len(time_series.queue(start, start + timedelta(hours=1))) == 60

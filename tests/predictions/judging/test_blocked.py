@@ -16,11 +16,12 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image, ImageOps
 
 from accounts.models import LedgerEntry, User
-from predictions import judging, refusals, submit
-from predictions.files import phash, pictures, uploads
-from predictions.judging import blocked, sent
+from predictions import image_safety, tasks
+from predictions.files import image_probe, phash, uploads
+from predictions.image_safety import blocklist, upload_checks
+from predictions.inputs import file_references
 from predictions.models import BlockedPicture, Output, Prediction, RuleHit, Upload, Version
-from predictions.running import inputs, tasks
+from predictions.submit import acceptance, refusals, work_request
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.file_server import FileServer
@@ -35,7 +36,7 @@ GOOD = as_bytes(scene(2))
 
 @pytest.fixture(autouse=True)
 def _blocked(db: None) -> None:
-    judging.block(phash.of(scene(1)), reason="Not ours to show", case=7)
+    image_safety.block(phash.compute(scene(1)), reason="Not ours to show", case=7)
 
 
 @pytest.fixture
@@ -56,10 +57,10 @@ def data_uri(data: bytes, kind: str = "image/jpeg") -> str:
 
 
 def ask(user: User, version: Version, image: str, origin: str = "http://testserver") -> Prediction:
-    wish = submit.Request(
+    wish = work_request.Request(
         factories.account_of(user), user, version, {"prompt": "x", "image": image}, origin=origin
     )
-    return submit.accept(wish)
+    return acceptance.accept(wish)
 
 
 def send(user: User, data: bytes) -> str:
@@ -76,7 +77,7 @@ def test_an_upload_of_it_is_refused_with_a_sentence(alice: User) -> None:
         answer = Client().post("/v1/files", {"content": file}, headers=headers)
         assert answer.status_code == status, answer.content
         if status == 422:
-            assert answer.json()["detail"] == f"- content: {sent.REFUSED}\n"
+            assert answer.json()["detail"] == f"- content: {upload_checks.REFUSED}\n"
     assert Upload.objects.count() == 2
     hit = RuleHit.objects.get()
     assert (hit.what, hit.source, hit.action, hit.excerpt) == (
@@ -90,14 +91,14 @@ def test_an_upload_of_it_is_refused_with_a_sentence(alice: User) -> None:
 def test_a_million_frames_behind_it_hide_it_from_nobody(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     data = as_bytes(scene(1).convert("P"), "GIF")
     tiny = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
-    limits = dataclasses.replace(pictures.LIMITS, cpu_s=3)
-    monkeypatch.setattr(pictures, "LIMITS", limits)
-    assert send(alice, data[:-1] + tiny * 1_000_000 + b";") == f"- content: {sent.REFUSED}\n"
+    limits = dataclasses.replace(image_probe.LIMITS, cpu_s=3)
+    monkeypatch.setattr(image_probe, "LIMITS", limits)
+    assert send(alice, data[:-1] + tiny * 1_000_000 + b";") == f"- content: {upload_checks.REFUSED}\n"
 
 
 def test_what_cannot_be_looked_at_within_the_limits_is_not_let_through_unseen(alice: User) -> None:
     large = as_bytes(Image.new("L", (8000, 6000)), "PNG")
-    assert send(alice, large) == f"- content: {sent.NOT_SEEN}\n"
+    assert send(alice, large) == f"- content: {upload_checks.NOT_SEEN}\n"
 
 
 @pytest.mark.parametrize("side", [256, 1500])
@@ -125,7 +126,7 @@ def test_a_data_uri_of_it_is_refused_before_anything_is_held(
     with pytest.raises(refusals.PromptNotAllowed) as refused:
         ask(alice, version, data_uri(BAD))
     assert refused.value.faults[0].field == "input.image"
-    assert refused.value.faults[0].description == sent.REFUSED
+    assert refused.value.faults[0].description == upload_checks.REFUSED
     assert ask(alice, version, data_uri(GOOD, "image/png")).status == "starting"
 
 
@@ -136,24 +137,26 @@ def test_one_of_a_list_of_pictures_is_refused_as_one_alone(alice: User, provider
     )
     factories.give(alice, 5)
 
-    def wish(*pictures: bytes) -> submit.Request:
+    def wish(*pictures: bytes) -> work_request.Request:
         given = {"images": [data_uri(one) for one in pictures]}
-        return submit.Request(factories.account_of(alice), alice, version, given, origin="http://testserver")
+        return work_request.Request(
+            factories.account_of(alice), alice, version, given, origin="http://testserver"
+        )
 
     with pytest.raises(refusals.PromptNotAllowed, match="was removed from this server"):
-        submit.accept(wish(GOOD, BAD))
+        acceptance.accept(wish(GOOD, BAD))
     assert not Prediction.objects.exists()
-    assert submit.accept(wish(GOOD)).status == "starting"
+    assert acceptance.accept(wish(GOOD)).status == "starting"
 
 
 def test_a_file_that_was_sent_before_it_was_blocked_cannot_be_used(
     alice: User, version: Version, provider: FakeProvider
 ) -> None:
-    blocked.keep(blocked.Blocked())
+    blocklist.keep(blocklist.Blocked())
     upload = uploads.keep(
         alice, factories.account_of(alice), uploads.Sent("in.jpg", "image/jpeg", {}), iter([BAD])
     )
-    blocked.forget()
+    blocklist.forget()
     with pytest.raises(refusals.PromptNotAllowed):
         ask(alice, version, f"http://testserver/v1/files/{upload.public_id}")
 
@@ -161,7 +164,7 @@ def test_a_file_that_was_sent_before_it_was_blocked_cannot_be_used(
 def test_an_output_that_was_blocked_cannot_be_used(
     alice: User, version: Version, provider: FakeProvider
 ) -> None:
-    made = factories.make_output(factories.make_prediction(alice), phash=phash.of(scene(1)))
+    made = factories.make_output(factories.make_prediction(alice), phash=phash.compute(scene(1)))
     with pytest.raises(refusals.PromptNotAllowed):
         ask(alice, version, f"http://testserver/f/{made.token}/{made.name}")
 
@@ -175,7 +178,7 @@ def test_one_that_is_fetched_from_elsewhere_ends_the_prediction_with_its_hold_re
         made = ask(alice, version, f"{server.url}/bad.jpg")
         tasks.start()
     made.refresh_from_db()
-    assert (made.status, made.error) == ("failed", f"Input image: {sent.REFUSED}")
+    assert (made.status, made.error) == ("failed", f"Input image: {upload_checks.REFUSED}")
     assert provider.orders == [] and factories.account_of(alice).held == 0
 
 
@@ -184,7 +187,9 @@ def test_an_output_that_looks_like_it_is_dropped_and_not_paid_for(
     alice: User, version: Version, provider: FakeProvider
 ) -> None:
     provider.files = {"0": BAD}
-    made = submit.accept(submit.Request(factories.account_of(alice), alice, version, {"prompt": "x"}))
+    made = acceptance.accept(
+        work_request.Request(factories.account_of(alice), alice, version, {"prompt": "x"})
+    )
     fakes.work_off()
     made.refresh_from_db()
     words = "The output was dropped as sensitive. Try other words. Nothing was charged."
@@ -199,54 +204,54 @@ def test_an_output_that_looks_like_it_is_dropped_and_not_paid_for(
 @pytest.mark.django_db(transaction=True)
 def test_every_output_keeps_its_hash(alice: User, version: Version, provider: FakeProvider) -> None:
     provider.files = {"0": GOOD}
-    submit.accept(submit.Request(factories.account_of(alice), alice, version, {"prompt": "x"}))
+    acceptance.accept(work_request.Request(factories.account_of(alice), alice, version, {"prompt": "x"}))
     fakes.work_off()
-    assert blocked.distance(Output.objects.get().phash, phash.of(scene(2))) < 16
+    assert blocklist.distance(Output.objects.get().phash, phash.compute(scene(2))) < 16
 
 
 def test_a_lifted_block_lets_it_through_again(alice: User, tmp_path: Path) -> None:
-    own = phash.of(scene(1))
-    assert judging.is_blocked(own) and not judging.block(own, reason="once more")
-    assert judging.unblock(own) and not judging.unblock(own)
-    assert not judging.is_blocked(own)
-    assert judging.block(own) and judging.is_blocked(own)
+    own = phash.compute(scene(1))
+    assert image_safety.is_blocked(own) and not image_safety.block(own, reason="once more")
+    assert image_safety.unblock(own) and not image_safety.unblock(own)
+    assert not image_safety.is_blocked(own)
+    assert image_safety.block(own) and image_safety.is_blocked(own)
 
 
 @pytest.mark.parametrize("nothing", ["", "0f", "z" * 64, "0F" * 32])
 def test_what_is_no_hash_blocks_nothing(nothing: str) -> None:
-    with pytest.raises(blocked.NoHash):
-        judging.block(nothing)
+    with pytest.raises(blocklist.NoHash):
+        image_safety.block(nothing)
 
 
 def test_another_process_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(blocked.known()) == 1
-    monkeypatch.setattr(blocked, "KEPT_S", 0.0)
-    BlockedPicture.objects.bulk_create([BlockedPicture(phash=phash.of(scene(5)))])
+    assert len(blocklist.current()) == 1
+    monkeypatch.setattr(blocklist, "KEPT_S", 0.0)
+    BlockedPicture.objects.bulk_create([BlockedPicture(phash=phash.compute(scene(5)))])
     with CaptureQueriesContext(connection) as asked:
-        assert len(blocked.known()) == 2
+        assert len(blocklist.current()) == 2
     assert len(asked) == 2 and '"id" > ' in asked[1]["sql"]
     BlockedPicture.objects.update(lifted_at="2026-01-01T00:00:00Z")
-    assert len(blocked.known()) == 0
+    assert len(blocklist.current()) == 0
 
 
 def test_the_nearest_of_a_hundred_thousand_is_found() -> None:
     import numpy as np
 
     packed = np.random.default_rng(4).bytes(32 * 100_000)
-    many = blocked.Blocked(range(100_000), packed).with_more(
-        blocked.Blocked([777_777], bytes.fromhex(phash.of(scene(1))))
+    many = blocklist.Blocked(range(100_000), packed).with_more(
+        blocklist.Blocked([777_777], bytes.fromhex(phash.compute(scene(1))))
     )
-    found = many.find([phash.of(ImageOps.mirror(scene(1)))])
+    found = many.find([phash.compute(ImageOps.mirror(scene(1)))])
     assert found is not None and found.pk == 777_777
-    assert many.find([phash.of(scene(2))]) is None
+    assert many.find([phash.compute(scene(2))]) is None
 
 
 def test_one_that_was_blocked_at_once_with_a_newer_one_is_known_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked, "KEPT_S", 0.0)
+    monkeypatch.setattr(blocklist, "KEPT_S", 0.0)
     for number, key in ((3, 10**6), (4, 10**6 - 1)):
         # The larger key is seen first; no signal tells this process, as of one that another wrote.
-        BlockedPicture.objects.bulk_create([BlockedPicture(pk=key, phash=phash.of(scene(number)))])
-        assert judging.is_blocked(phash.of(scene(number)))
+        BlockedPicture.objects.bulk_create([BlockedPicture(pk=key, phash=phash.compute(scene(number)))])
+        assert image_safety.is_blocked(phash.compute(scene(number)))
 
 
 def test_a_file_that_nobody_could_look_at_ends_its_own_prediction_alone(
@@ -255,6 +260,6 @@ def test_a_file_that_nobody_could_look_at_ends_its_own_prediction_alone(
     def look(_path: Path, _folder: Path) -> None:
         raise OSError
 
-    monkeypatch.setattr(sent.pictures, "look", look)
-    found = inputs.Fetched({"image": ("image/png", GOOD)})
+    monkeypatch.setattr(upload_checks.image_probe, "look", look)
+    found = file_references.Fetched({"image": ("image/png", GOOD)})
     assert found.refused() == "Input image could not be checked just now. Try again."

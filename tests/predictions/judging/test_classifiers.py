@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from accounts import site
 from accounts.models import MICRO, User
+from accounts.site import site_rules
+from core import crypto
 from gallery.models import Item
-from predictions import submit
-from predictions.delivery import signing
 from predictions.files import uploads
-from predictions.judging import asking, classifiers
+from predictions.image_safety import classifier_client, classifiers
 from predictions.models import Classifier, Output, Prediction, RuleHit, Version
-from predictions.upstreams import vault
+from predictions.submit import acceptance, work_request
+from predictions.webhooks import signatures
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.predictions.judging.service import Service, as_bytes, scene
@@ -68,7 +68,7 @@ def make(user: User, version: Version, provider: FakeProvider, count: int = 1) -
     provider.files = {"0": PICTURE}
     provider.updates = [fakes.done(count)]
     given = {"prompt": "a secret prompt", "num_outputs": count}
-    made = submit.accept(submit.Request(factories.account_of(user), user, version, given))
+    made = acceptance.accept(work_request.Request(factories.account_of(user), user, version, given))
     fakes.work_off()
     made.refresh_from_db()
     return made
@@ -77,8 +77,8 @@ def make(user: User, version: Version, provider: FakeProvider, count: int = 1) -
 def test_it_is_sent_the_thumbnail_signed_and_without_the_prompt(
     alice: User, version: Version, provider: FakeProvider, service: Service
 ) -> None:
-    secret = signing.new_secret()
-    add(service, secret=vault.encrypt(secret))
+    secret = signatures.new_secret()
+    add(service, secret=crypto.encrypt(secret))
     made = make(alice, version, provider)
     headers, body = service.requests[0]
     assert Webhook(secret).verify(body, headers)
@@ -137,7 +137,7 @@ def test_what_is_dropped_is_not_paid_for_and_the_others_come(
 def test_where_the_operator_says_so_it_is_paid_for(
     alice: User, version: Version, provider: FakeProvider, service: Service
 ) -> None:
-    site.change(filtered_costs=True)
+    site_rules.change(filtered_costs=True)
     add(service, kind="python", target=f"{__name__}.by_size")
     made = make(alice, version, provider, 3)
     assert (made.filtered, made.charge, made.delivered) == (1, 3 * MICRO, 2)
@@ -146,7 +146,7 @@ def test_where_the_operator_says_so_it_is_paid_for(
 def test_what_nobody_could_judge_is_never_paid_for_and_not_called_sensitive(
     alice: User, version: Version, provider: FakeProvider, service: Service
 ) -> None:
-    site.change(filtered_costs=True)
+    site_rules.change(filtered_costs=True)
     add(service, kind="python", target=f"{__name__}.by_size", when_down="refuse")
     made = make(alice, version, provider, 4)
     assert (made.status, made.filtered, made.charge, made.delivered) == ("succeeded", 1, 3 * MICRO, 2)
@@ -199,8 +199,8 @@ def test_an_answer_that_is_none_counts_as_a_failure(service: Service, raw: bytes
     import asyncio
 
     service.raw = raw
-    with pytest.raises(asking.Down):
-        asyncio.run(asking.ask(classifiers.of(add(service)), PICTURE, "image/jpeg", {}))
+    with pytest.raises(classifier_client.ClassifierDown):
+        asyncio.run(classifier_client.ask(classifiers.as_judge(add(service)), PICTURE, "image/jpeg", {}))
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "http://169.254.169.254/", "http://localhost/x"])
@@ -209,15 +209,15 @@ def test_inner_addresses_are_asked_only_where_the_operator_allows_them(settings:
 
     settings.OUTBOUND_ALLOW = []
     row = Classifier(name="inner", kind="webhook", target=target)
-    with pytest.raises(asking.Down):
-        asyncio.run(asking.ask(classifiers.of(row), PICTURE, "image/jpeg", {}))
+    with pytest.raises(classifier_client.ClassifierDown):
+        asyncio.run(classifier_client.ask(classifiers.as_judge(row), PICTURE, "image/jpeg", {}))
 
 
 @pytest.mark.parametrize("target", ["os.system", "subprocess.run", "no.such.thing"])
 def test_python_runs_only_where_the_setting_names_it(settings: Any, target: str) -> None:
     settings.CLASSIFIERS = ["no.such.thing"]
-    with pytest.raises(asking.Down):
-        asking.found(target)
+    with pytest.raises(classifier_client.ClassifierDown):
+        classifier_client.load_callable(target)
 
 
 def test_one_that_hangs_is_left_and_its_place_counts(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,19 +225,21 @@ def test_one_that_hangs_is_left_and_its_place_counts(settings: Any, monkeypatch:
     import threading
 
     go = threading.Event()
-    monkeypatch.setattr(asking, "found", lambda target: lambda picture, context: go.wait(30) and {})
+    monkeypatch.setattr(
+        classifier_client, "load_callable", lambda target: lambda picture, context: go.wait(30) and {}
+    )
     row = Classifier(name="slow", kind="python", target="any.where", timeout=1)
-    monkeypatch.setattr(asking, "LONGEST_S", 0.05)
-    for _again in range(asking.AT_ONCE):
-        with pytest.raises(asking.Down, match="did not answer"):
-            asyncio.run(asking.ask(classifiers.of(row), PICTURE, "image/jpeg", {}))
-    with pytest.raises(asking.Down, match="under way"):
-        asyncio.run(asking.ask(classifiers.of(row), PICTURE, "image/jpeg", {}))
+    monkeypatch.setattr(classifier_client, "LONGEST_S", 0.05)
+    for _again in range(classifier_client.AT_ONCE):
+        with pytest.raises(classifier_client.ClassifierDown, match="did not answer"):
+            asyncio.run(classifier_client.ask(classifiers.as_judge(row), PICTURE, "image/jpeg", {}))
+    with pytest.raises(classifier_client.ClassifierDown, match="under way"):
+        asyncio.run(classifier_client.ask(classifiers.as_judge(row), PICTURE, "image/jpeg", {}))
     go.set()
     until = time.monotonic() + 10
-    while asking._places._value < asking.AT_ONCE and time.monotonic() < until:  # type: ignore[attr-defined]
+    while classifier_client._places._value < classifier_client.AT_ONCE and time.monotonic() < until:  # type: ignore[attr-defined]
         threading.Event().wait(0.01)
-    assert asking._places._value == asking.AT_ONCE  # type: ignore[attr-defined]
+    assert classifier_client._places._value == classifier_client.AT_ONCE  # type: ignore[attr-defined]
 
 
 def test_sent_files_are_judged_where_it_says_so(alice: User, service: Service) -> None:

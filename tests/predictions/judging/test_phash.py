@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from skimage import data
 
-from predictions.files import phash, pictures
-from predictions.judging import blocked
+from predictions.files import image_probe, phash
+from predictions.image_safety import blocklist
 from tests.predictions.judging.service import as_bytes, scene
 
 NAMES = ["astronaut", "camera", "coffee", "chelsea", "rocket", "moon", "coins", "page"]
@@ -52,32 +52,36 @@ CHANGES: dict[str, Change] = {
 @pytest.mark.parametrize("name", NAMES[:4])
 def test_a_changed_copy_is_the_same_picture(name: str, change: str) -> None:
     own = photo(name)
-    assert blocked.distance(phash.of(own), phash.of(CHANGES[change](own))) <= blocked.NEAR
+    assert blocklist.distance(phash.compute(own), phash.compute(CHANGES[change](own))) <= blocklist.NEAR
 
 
 def test_no_two_photographs_are_taken_for_each_other() -> None:
-    hashes = [phash.of(photo(name)) for name in NAMES] + [phash.of(scene(seed)) for seed in range(30)]
-    nearest = min(blocked.distance(one, other) for one, other in itertools.combinations(hashes, 2))
-    assert nearest > blocked.NEAR
+    hashes = [phash.compute(photo(name)) for name in NAMES] + [
+        phash.compute(scene(seed)) for seed in range(30)
+    ]
+    nearest = min(blocklist.distance(one, other) for one, other in itertools.combinations(hashes, 2))
+    assert nearest > blocklist.NEAR
 
 
 @pytest.mark.parametrize("colour", ["black", "white", "#808080"])
 def test_a_picture_of_one_colour_is_known_by_nothing(colour: str) -> None:
-    assert phash.of(Image.new("RGB", (300, 200), colour)) == ""
+    assert phash.compute(Image.new("RGB", (300, 200), colour)) == ""
 
 
 def test_what_nobody_sees_through_a_transparent_picture_does_not_count() -> None:
     own = photo("coffee").convert("RGBA")
     hidden = Image.new("RGBA", own.size, (255, 0, 0, 0))
     both = [Image.composite(own, one, own.getchannel("A").point(lambda _: 0)) for one in (hidden, own)]
-    assert phash.of(both[0]) == phash.of(Image.new("RGBA", own.size, (0, 0, 0, 0))) == ""
+    assert phash.compute(both[0]) == phash.compute(Image.new("RGBA", own.size, (0, 0, 0, 0))) == ""
 
 
 def test_the_child_that_looks_at_a_picture_gives_its_hash(tmp_path: Path) -> None:
     file = tmp_path / "in.jpg"
     file.write_bytes(as_bytes(photo("astronaut"), "JPEG", quality=90))
-    look = pictures.look(file, tmp_path)
-    assert blocked.distance(look.phash, phash.of(photo("astronaut"))) < 16 and look.phashes == (look.phash,)
+    look = image_probe.look(file, tmp_path)
+    assert blocklist.distance(look.phash, phash.compute(photo("astronaut"))) < 16 and look.phashes == (
+        look.phash,
+    )
 
 
 def test_an_animation_is_known_by_its_first_and_its_middle_frame(tmp_path: Path) -> None:
@@ -85,13 +89,13 @@ def test_an_animation_is_known_by_its_first_and_its_middle_frame(tmp_path: Path)
     file = tmp_path / "in.gif"
     frames = [one.resize((512, 400)) for one in frames]
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    first, middle = pictures.look(file, tmp_path).phashes
-    assert blocked.distance(first, phash.of(frames[0])) <= blocked.NEAR
-    assert blocked.distance(middle, phash.of(frames[1])) <= blocked.NEAR
+    first, middle = image_probe.look(file, tmp_path).phashes
+    assert blocklist.distance(first, phash.compute(frames[0])) <= blocklist.NEAR
+    assert blocklist.distance(middle, phash.compute(frames[1])) <= blocklist.NEAR
 
 
 def test_an_animation_that_begins_black_is_known_by_its_middle(tmp_path: Path) -> None:
     shown = photo("coffee")
     file = tmp_path / "in.gif"
     Image.new("RGB", shown.size).save(file, "GIF", save_all=True, append_images=[shown, shown])
-    assert blocked.distance(pictures.look(file, tmp_path).phash, phash.of(shown)) <= blocked.NEAR
+    assert blocklist.distance(image_probe.look(file, tmp_path).phash, phash.compute(shown)) <= blocklist.NEAR

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from predictions import lifecycle
+from predictions.dispatch import fair_share, priority, queue_position
+from predictions.dispatch.priority import AGED_AFTER, Priorities
 from predictions.models import Prediction, Version
-from predictions.running import boosts, dispatch
-from predictions.running.boosts import AGED_AFTER, Boosts
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.predictions.plans.test_plans import put_on
@@ -51,7 +51,7 @@ class House:
         self.now += 1
         self.running = [one for one in self.running if one[2] > self.now]
         lanes = [
-            dispatch._Lane(account, account, 1, "", rows[0], later=rows[1:])
+            fair_share._Lane(account, account, 1, "", rows[0], later=rows[1:])
             for account, rows in self.waiting.items()
             if rows
         ]
@@ -61,15 +61,15 @@ class House:
         users = defaultdict(int, {(account, account): n for account, n in by_account.items()})
         limits = dict.fromkeys(self.plans, 3)
         of_plans = {account: boost for account, boost in self.plans.items() if boost}
-        load = dispatch._Load(
-            by_account, users, limits, Boosts(of_plans, [lane.account_id for lane in lanes])
+        load = fair_share._Load(
+            by_account, users, limits, Priorities(of_plans, [lane.account_id for lane in lanes])
         )
         heads = [
             lane.head for lane in lanes if load.boosts.ages(lane.account_id, by_account[lane.account_id])
         ]
         load.boosts.look(heads)
         before = dict(by_account)
-        for choice in dispatch._fill(lanes, load, _Free(self.slots - len(self.running)), 16):  # type: ignore[arg-type]
+        for choice in fair_share._fill(lanes, load, _Free(self.slots - len(self.running)), 16):  # type: ignore[arg-type]
             account = next(one for one, rows in self.waiting.items() if choice.prediction_id in rows)
             oldest = {one: rows[0] for one, rows in self.waiting.items() if rows}
             self.started.append((account, choice.prediction_id, dict(before), oldest))
@@ -104,7 +104,7 @@ def test_an_endless_stream_of_better_plans_keeps_nobody_waiting_for_what_came_la
     lasts = data.draw(st.integers(1, 4))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            boosts,
+            priority,
             "waited",
             lambda pks: [(pk, (house.now - house.asked_at[pk]) * TICK) for pk in sorted(pks)],
         )
@@ -184,7 +184,7 @@ def test_the_place_in_the_queue_knows_of_it(
     put_on(alice, priority=100)
     (old, second) = waiting(bob, version, 2, timedelta(minutes=11))
     rows = waiting(alice, version, 3)
-    places = {row.pk: dispatch.place(row) for row in (old, second, *rows)}
+    places = {row.pk: queue_position.queue_position(row) for row in (old, second, *rows)}
     assert places[old.pk].number <= 2  # type: ignore[union-attr]
     assert [places[row.pk].number for row in rows] == [2, 3, 4]  # type: ignore[union-attr]
     assert places[second.pk].number == 5  # type: ignore[union-attr]
@@ -212,10 +212,10 @@ def test_a_thousand_lanes_are_looked_at_by_a_few(monkeypatch: pytest.MonkeyPatch
         counts.append(len(pks))
         return [(pk, timedelta(minutes=20 - pk / 100)) for pk in sorted(pks)]
 
-    monkeypatch.setattr(boosts, "waited", look)
-    of_all = Boosts({0: 100}, range(2001))
+    monkeypatch.setattr(priority, "waited", look)
+    of_all = Priorities({0: 100}, range(2001))
     of_all.look(range(1, 2001))
-    assert counts[0] == 2 * boosts.EXACTLY
+    assert counts[0] == 2 * priority.EXACTLY
     given_to = [of_all.of(pk, 0, pk) for pk in range(1, 2001)]
     assert given_to == sorted(given_to, reverse=True)
-    assert set(given_to[: boosts.EXACTLY]) == {100} and given_to[-1] == 0
+    assert set(given_to[: priority.EXACTLY]) == {100} and given_to[-1] == 0

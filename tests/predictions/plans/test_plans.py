@@ -8,14 +8,15 @@ import pytest
 from django.test import Client
 
 from accounts import credits
+from accounts.credits import amounts
 from accounts.models import MICRO, Account, Plan, User
-from gallery import money
-from gallery.library import storage
-from predictions import lifecycle, pricing
+from gallery.library import storage_usage
+from predictions import lifecycle
+from predictions.dispatch import queue_position
 from predictions.files import media
-from predictions.lifecycle.ending import PreparedOutput
+from predictions.lifecycle.completion import PreparedOutput
 from predictions.models import Prediction, StoredFile, Version
-from predictions.running import dispatch
+from predictions.pricing import calculator
 from tests import factories, races
 from tests.fakes import FakeProvider
 from tests.gallery.pictures import paint, stored
@@ -118,7 +119,7 @@ def test_the_place_in_the_queue_is_the_one_that_the_plan_gives(
     theirs, mine = waiting(bob, version, 6), waiting(alice, version, 6)
     put_on(alice, priority=3)
     rows = [*theirs, *mine]
-    said = {row.pk: dispatch.place(row).number for row in rows}  # type: ignore[union-attr]
+    said = {row.pk: queue_position.queue_position(row).number for row in rows}  # type: ignore[union-attr]
     came = {pk: number for number, pk in enumerate(served(12), 1)}
     # Who stands level is told as behind the other; nobody is told to come sooner than they do by more than that.
     assert all(abs(said[pk] - came[pk]) <= 1 for pk in came), (said, came)
@@ -178,15 +179,15 @@ def test_the_room_of_a_plan_goes_before_the_servers(
     assert (refused.status_code, refused.json()["title"]) == (403, "Storage full")
     put_on(alice, storage_quota=size * 100)
     assert ask("/v1", version, bearer(alice)).status_code == 201
-    assert storage.used(factories.account_of(alice)).quota == size * 100
-    assert storage.used(factories.account_of(bob)).quota == 10**9
+    assert storage_usage.used(factories.account_of(alice)).quota == size * 100
+    assert storage_usage.used(factories.account_of(bob)).quota == 10**9
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_plan_pays_its_part_of_the_price_at_every_door(
     door: str, alice: User, bearer: Any, version: Version, provider: FakeProvider
 ) -> None:
-    whole = pricing.ceiling(pricing.current_price(version.model), version, WISH)
+    whole = calculator.ceiling(calculator.current_price(version.model), version, WISH)
     put_on(alice, price_percent=70)
     if door in ("quote", "batch"):
         answer = ask(door, version, bearer(alice)).json()
@@ -217,12 +218,12 @@ def test_what_was_asked_for_under_another_plan_keeps_its_price(
 def test_the_studio_says_the_price_of_the_plan(
     alice: User, client_of: Any, version: Version, provider: FakeProvider
 ) -> None:
-    whole = pricing.ceiling(pricing.current_price(version.model), version, WISH)
+    whole = calculator.ceiling(calculator.current_price(version.model), version, WISH)
     put_on(alice, price_percent=50)
     form = {"model": version.model.ref, "switches": "1", **WISH}
     page = client_of(alice).post("/studio/quote/", form).content.decode()
-    assert money.words(whole // 2) in page and money.words(whole) not in page
-    assert money.words(whole // 2) in client_of(alice).get("/studio/").content.decode()
+    assert amounts.with_unit(whole // 2) in page and amounts.with_unit(whole) not in page
+    assert amounts.with_unit(whole // 2) in client_of(alice).get("/studio/").content.decode()
 
 
 @pytest.mark.parametrize("percent", [-1, 1001, "x"])

@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from predictions import refusals, submit
 from predictions.models import Deployment, PlanRule, Prediction, PromptRule, RuleHit, Version
-from predictions.policy import hits, rules
+from predictions.policy import prompt_rules, rule_hits
+from predictions.submit import acceptance, checks, refusals, work_request
 from tests import factories
 from tests.openai.conftest import INPUT_SCHEMA as IMAGES
 from tests.openai.conftest import OpenAI
@@ -45,8 +45,8 @@ def version(db: None) -> Version:
 
 
 def ask(user: User, version: Version, **given: Any) -> Prediction:
-    request = submit.Request(factories.account_of(user), user, version, given)
-    return submit.accept(request)
+    request = work_request.Request(factories.account_of(user), user, version, given)
+    return acceptance.accept(request)
 
 
 Door = Callable[[User, Version, ClientOf], str]
@@ -161,7 +161,7 @@ def test_negative_prompts_are_searched_by_rules_that_say_so_alone(
 
 def test_what_is_flagged_runs_and_is_owed_a_case(alice: User, version: Version, rule: PromptRule) -> None:
     PromptRule.objects.filter(pk=rule.pk).update(action="flag")
-    rules.forget()
+    prompt_rules.forget()
     made = ask(alice, version, prompt=BAD)
     hit = RuleHit.objects.get()
     assert (hit.prediction, hit.action, hit.case_owed) == (made.public_id, "flag", True)
@@ -171,7 +171,7 @@ def test_a_request_that_is_not_accepted_after_all_flags_nothing(
     charlie: User, version: Version, rule: PromptRule
 ) -> None:
     PromptRule.objects.filter(pk=rule.pk).update(action="flag")
-    rules.forget()
+    prompt_rules.forget()
     with pytest.raises(refusals.InsufficientCredit):
         ask(charlie, version, prompt=BAD)
     assert not RuleHit.objects.exists()
@@ -208,16 +208,16 @@ def test_a_rule_that_is_switched_off_finds_nothing(alice: User, version: Version
 
 
 def test_a_quote_says_it_without_noting_it(alice: User, version: Version, rule: PromptRule) -> None:
-    request = submit.Request(factories.account_of(alice), alice, version, {"prompt": BAD})
+    request = work_request.Request(factories.account_of(alice), alice, version, {"prompt": BAD})
     with pytest.raises(refusals.PromptNotAllowed):
-        submit.check(request, dry=True)
+        checks.check(request, dry=True)
     assert not RuleHit.objects.exists()
 
 
 def test_the_same_refusal_is_noted_once_and_no_account_fills_the_list(
     alice: User, version: Version, rule: PromptRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hits, "MOST_AN_HOUR", 3)
+    monkeypatch.setattr(rule_hits, "MOST_AN_HOUR", 3)
     for prompt in [BAD, BAD, *(f"nude {number}" for number in range(5))]:
         with pytest.raises(refusals.PromptNotAllowed):
             ask(alice, version, prompt=prompt)
@@ -236,21 +236,21 @@ def test_what_is_found_deep_in_a_long_prompt_is_quoted_with_what_stands_around_i
 def test_a_house_without_rules_is_asked_nothing_more(alice: User, version: Version) -> None:
     account = factories.account_of(alice)
     with CaptureQueriesContext(connection) as asked:
-        submit._judge(submit.Request(account, alice, version, {}), {"prompt": BAD}, dry=False)
+        checks._judge(work_request.Request(account, alice, version, {}), {"prompt": BAD}, dry=False)
     assert len(asked) == 0
 
 
 def test_another_process_sees_a_changed_rule_by_its_time(
     version: Version, rule: PromptRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = rules.current()
-    monkeypatch.setattr(rules, "KEPT_S", 0.0)
+    before = prompt_rules.current()
+    monkeypatch.setattr(prompt_rules, "KEPT_S", 0.0)
     with CaptureQueriesContext(connection) as asked:
-        assert rules.current() is before
+        assert prompt_rules.current() is before
     assert len(asked) == 1, "that nothing changed is one small question"
     PlanRule.objects.bulk_create([PlanRule(rule=rule, plan=_plan(), action="off")])
-    rules.touch(rule.pk)
-    assert rules.current() is not before
+    prompt_rules.touch(rule.pk)
+    assert prompt_rules.current() is not before
 
 
 def test_findings_go_after_ninety_days_unless_a_moderator_is_still_to_see_them(
@@ -263,5 +263,5 @@ def test_findings_go_after_ninety_days_unless_a_moderator_is_still_to_see_them(
         )
     RuleHit.objects.update(created_at="2020-01-01T00:00:00Z")
     RuleHit.objects.create(what="prompt", source="bare", action="refuse", account=account, user=alice)
-    assert hits.prune() is True and hits.prune() is False
+    assert rule_hits.prune() is True and rule_hits.prune() is False
     assert RuleHit.objects.count() == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from predictions.policy.matching import Matcher, NotAPattern, Rule, compiled, words_of
+from predictions.policy.matcher import Matcher, NotAPattern, Rule, compiled, words_of
 
 ODD = [
     "nude", "NUDE", "a Nude lady", "ｎｕｄｅ", "n.u.d.e", "n u d e", "n-u-d-e", "n_u_d_e", "n.u.d.e.", "nu-de",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictions.prices import lines, rules
+from predictions.pricing import price_rules, rule_syntax
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ from predictions.prices import lines, rules
     ],
 )
 def test_a_line_says_a_rule(line: str, rule: dict[str, Any]) -> None:
-    assert lines.read(f"\n  {line}  \n\n") == [rule]
-    assert lines.read(lines.write([rule])) == [rule]
+    assert rule_syntax.read(f"\n  {line}  \n\n") == [rule]
+    assert rule_syntax.read(rule_syntax.write([rule])) == [rule]
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_line_says_a_rule(line: str, rule: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_no_rule_is_told_by_its_line(text: str, words: str) -> None:
-    with pytest.raises(rules.BadRules, match=words):
-        lines.read(text)
+    with pytest.raises(price_rules.BadRules, match=words):
+        rule_syntax.read(text)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_what_is_no_rule_is_told_by_its_line(text: str, words: str) -> None:
 def test_what_people_can_write_wrongly_is_said_in_their_language(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (lines, rules):
+    for module in (rule_syntax, price_rules):
         monkeypatch.setattr(module, "_", lambda words: words if words.startswith("%(") else f"[{words}]")
-    with pytest.raises(rules.BadRules) as caught:
-        lines.read(text)
+    with pytest.raises(price_rules.BadRules) as caught:
+        rule_syntax.read(text)
     where, colon, fault = str(caught.value).partition("]: ")
     assert (fault if colon else where).startswith("[") and (not colon or where == "[Line 1")
 
@@ -94,7 +94,7 @@ a_rule = st.one_of(
 
 @given(st.lists(a_rule, max_size=4))
 def test_whatever_rules_there_are_are_read_back_as_they_were(some: list[dict[str, Any]]) -> None:
-    again = lines.read(lines.write(some))
+    again = rule_syntax.read(rule_syntax.write(some))
     assert again == some
     assert [[type(v) for v in rule.get("in", [rule.get("is")])] for rule in again] == [
         [type(v) for v in rule.get("in", [rule.get("is")])] for rule in some

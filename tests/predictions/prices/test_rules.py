@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from predictions.prices import rules
+from predictions.pricing import price_rules
 
 MICRO = 1_000_000
 
 
 def priced(rule: dict[str, Any] | list[dict[str, Any]], value: Any, amount: int = MICRO) -> Fraction:
-    found = rules.parse(rule if isinstance(rule, list) else [rule])
-    return rules.apply(found, amount, {} if value is None else {"x": value})
+    found = price_rules.parse(rule if isinstance(rule, list) else [rule])
+    return price_rules.apply(found, amount, {} if value is None else {"x": value})
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_no_price_is_less_than_nothing() -> None:
 
 
 def test_a_rule_on_an_input_that_is_not_given_waits_for_its_default() -> None:
-    (rule,) = rules.parse([{"input": "steps", "above": 30, "factor": "2"}])
-    assert rules.apply([rule], 10, {}) == 10
-    assert rules.apply([rule], 10, {"steps": 50}) == 20
+    (rule,) = price_rules.parse([{"input": "steps", "above": 30, "factor": "2"}])
+    assert price_rules.apply([rule], 10, {}) == 10
+    assert price_rules.apply([rule], 10, {"steps": 50}) == 20
 
 
 @pytest.mark.parametrize(
@@ -113,5 +113,5 @@ def test_a_rule_on_an_input_that_is_not_given_waits_for_its_default() -> None:
     ],
 )
 def test_what_is_no_rule_is_refused_by_its_place_and_reason(raw: Any, words: str) -> None:
-    with pytest.raises(rules.BadRules, match=words):
-        rules.parse(raw)
+    with pytest.raises(price_rules.BadRules, match=words):
+        price_rules.parse(raw)

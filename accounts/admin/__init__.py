@@ -1,0 +1,27 @@
+"""Admin of accounts, money and people: registered as Django imports this package."""
+
+from __future__ import annotations
+
+from accounts.admin import (
+    billing,
+    ledger,
+    notifications,
+    plans,
+    redeem_codes,
+    sanctions,
+    sign_in,
+    tokens,
+    users,
+)
+
+__all__ = [
+    "billing",
+    "ledger",
+    "notifications",
+    "plans",
+    "redeem_codes",
+    "sanctions",
+    "sign_in",
+    "tokens",
+    "users",
+]

@@ -1,0 +1,440 @@
+"""The desk for payments: what is for sale, what was bought, what providers told; paying back."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import F, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts.admin.credit_postings import ONCE, AmountForm
+from accounts.billing import refunds
+from accounts.billing.currencies import in_words, smallest, whole
+from accounts.credits import amounts
+from accounts.models import Account, CreditPack, Dispute, EndedAllowance, PaymentEvent, Purchase, User
+from accounts.staff import audit_log
+from core.admin.cells import Badge, link, moment
+from core.admin.export import CsvExportAdmin, CsvLayout
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline
+from core.http import csv_rows
+
+
+class PackForm(forms.ModelForm):
+    """A pack with amounts as people write them."""
+
+    worth = forms.CharField(
+        label=gettext_lazy("Credits"),
+        max_length=30,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    cost = forms.CharField(
+        label=gettext_lazy("Price"),
+        max_length=20,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=gettext_lazy("In the currency itself, such as 5.00."),
+    )
+
+    class Meta:
+        model = CreditPack
+        fields = ("name", "currency", "enabled", "position")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["worth"].initial = amounts.decimal_text(self.instance.credits)
+            self.fields["cost"].initial = whole(self.instance.price, self.instance.currency)
+
+    def clean_worth(self) -> int:
+        """Micro-credits, more than none."""
+        micro = AmountForm.micro(self.cleaned_data["worth"])
+        if micro <= 0:
+            raise forms.ValidationError(_("A pack has more than nothing in it."))
+        return micro
+
+    def clean_currency(self) -> str:
+        """Three letters, small."""
+        name = str(self.cleaned_data["currency"]).strip().lower()
+        if not (len(name) == 3 and name.isascii() and name.isalpha()):
+            raise forms.ValidationError(_("A currency is three letters, such as usd."))
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """The price in the smallest unit of its currency."""
+        found: dict[str, Any] = super().clean() or {}
+        if "cost" in found and "currency" in found:
+            try:
+                found["price"] = smallest(found["cost"], found["currency"])
+            except ValueError:
+                self.add_error("cost", _("Write a price such as 5.00, more than nothing."))
+        return found
+
+
+@admin.register(CreditPack)
+class CreditPackAdmin(BaseAdmin):
+    """What is for sale. Purchases keep their own amounts."""
+
+    form = PackForm
+    list_display = ("name", "worth_shown", "price_shown", "enabled", "position")
+    fields = ("name", "worth", "cost", "currency", "enabled", "position")
+
+    def save_model(self, request: HttpRequest, obj: CreditPack, form: Any, change: bool) -> None:
+        """With what was there before on record."""
+        before = CreditPack.objects.filter(pk=obj.pk).values(*_PACK).first() if change else None
+        obj.credits, obj.price = form.cleaned_data["worth"], form.cleaned_data["price"]
+        super().save_model(request, obj, form, change)
+        after = {name: getattr(obj, name) for name in _PACK}
+        verb = "pack.change" if change else "pack.add"
+        audit_log.write(cast(User, request.user), verb, obj, detail={"before": before, "after": after})
+
+    @display(description=gettext_lazy("credits"))
+    def worth_shown(self, pack: CreditPack) -> str:
+        return amounts.display(pack.credits)
+
+    @display(description=gettext_lazy("price"))
+    def price_shown(self, pack: CreditPack) -> str:
+        return in_words(pack.price, pack.currency)
+
+
+_PACK = ("name", "credits", "price", "currency", "enabled", "position")
+
+
+class EventInline(ReadOnlyInline):
+    """What the provider told of a purchase."""
+
+    model = PaymentEvent
+    fields = ("when", "kind", "event_id", "outcome")
+    readonly_fields = fields
+    ordering = ("-id",)
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: PaymentEvent) -> str:
+        return moment(row.created_at)
+
+
+class DisputeInline(ReadOnlyInline):
+    """Disputes of a purchase, as the provider told of them."""
+
+    model = Dispute
+    fields = ("when", "number", "amount_shown", "state")
+    readonly_fields = fields
+    ordering = ("-id",)
+    show_change_link = False
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: Dispute) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("amount"))
+    def amount_shown(self, row: Dispute) -> str:
+        return in_words(row.amount, row.purchase.currency)
+
+
+class RefundForm(forms.Form):
+    """How much to pay back, and why."""
+
+    amount = forms.CharField(
+        label=gettext_lazy("Amount"),
+        max_length=20,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=gettext_lazy("In the currency itself, such as 5.00. Empty: all that is left."),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=300,
+        strip=True,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
+    once = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, purchase: Purchase, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._purchase = purchase
+        self.fields["once"].initial = secrets.token_hex(12)
+
+    def clean_amount(self) -> int:
+        """In the smallest unit; never more than is left."""
+        left = self._purchase.refundable()
+        text = self.cleaned_data["amount"].strip()
+        try:
+            amount = smallest(text, self._purchase.currency) if text else left
+        except ValueError:
+            raise forms.ValidationError(_("Write a price such as 5.00, more than nothing.")) from None
+        if not 0 < amount <= left:
+            words = _("At most %(left)s are left to pay back.")
+            raise forms.ValidationError(words % {"left": in_words(left, self._purchase.currency)})
+        return amount
+
+    def clean_once(self) -> str:
+        if not ONCE.fullmatch(self.cleaned_data["once"]):
+            raise forms.ValidationError(_("Open the form again."))
+        return str(self.cleaned_data["once"])
+
+
+def _cells(row: Purchase) -> list[csv_rows.Cell]:
+    """One purchase in the file."""
+    number = csv_rows.Number
+    return [
+        row.created_at.isoformat(timespec="seconds"), row.reference, row.account.name, row.user.username,
+        number(amounts.decimal_text(row.credits)), number(whole(row.price, row.currency)), row.currency, row.status,
+        row.paid_at.isoformat(timespec="seconds") if row.paid_at else "", number(whole(row.refunded, row.currency)),
+        number(whole(row.owed, row.currency)), number(amounts.decimal_text(row.taken_back)),
+        number(amounts.decimal_text(row.credits_owed)), row.provider, row.payment,
+    ]  # fmt: skip
+
+
+_COLUMNS = [
+    "when", "reference", "account", "user", "credits", "price", "currency", "status", "paid", "paid back", "owed",
+    "credits taken back", "credits owed", "provider", "payment",
+]  # fmt: skip
+_SHEET = CsvLayout(_COLUMNS, _cells, related=("account", "user"))
+
+
+class Owed(admin.SimpleListFilter):
+    """What is to go back to its buyer: by itself, or by staff where the provider could not."""
+
+    title = gettext_lazy("owed to the buyer")
+    parameter_name = "owed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("something is owed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
+        return queryset.filter(owed__gt=0) if self.value() == "yes" else queryset
+
+
+class CreditsOwed(admin.SimpleListFilter):
+    """Whose credits should have been taken back, and were not there."""
+
+    title = gettext_lazy("credits owed by the account")
+    parameter_name = "credits_owed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("credits are owed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> QuerySet[Purchase]:
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(to_take_back__gt=F("taken_back")).exclude(
+            account__status=Account.Status.CLOSED
+        )
+
+
+@admin.register(Purchase)
+class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
+    """What was bought. Paying back asks the provider; what it tells of it takes the credits back."""
+
+    list_display = (
+        "when",
+        "account_link",
+        "credits_shown",
+        "price_shown",
+        "state",
+        "refunded_shown",
+        "owed_shown",
+        "credits_owed_shown",
+        "reference",
+    )
+    list_filter = ("status", Owed, CreditsOwed, "created_at")
+    list_select_related = ("account",)
+    search_fields = ("=reference", "=session", "=payment", "account__name")
+    fields = (
+        "when", "reference", "account_link", "user", "credits_shown", "price_shown", "state", "paid_shown",
+        "refunded_shown", "owed_shown", "taken_back_shown", "credits_owed_shown", "provider", "session", "payment",
+    )  # fmt: skip
+    readonly_fields = fields
+    inlines = (DisputeInline, EventInline)
+    actions_detail = ("pay_back", "paid_otherwise")
+    sheet = _SHEET
+
+    def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Who may change purchases may pay them back; nothing else about them changes by hand."""
+        return bool(request.user.has_perm("accounts.change_purchase"))
+
+    @action(description=gettext_lazy("Pay back"), url_path="refund", icon="undo", permissions=["refund"])
+    def pay_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask the provider to pay some or all of it back."""
+        purchase = self.get_object(request, object_id)
+        if purchase is None:
+            raise Http404
+        back = reverse("admin:accounts_purchase_change", args=[purchase.pk])
+        if not refunds.can_be(purchase):
+            self.message_user(request, _("There is nothing to pay back."), messages.WARNING)
+            return redirect(back)
+        form = RefundForm(request.POST or None, purchase=purchase)
+        if request.method == "POST" and form.is_valid():
+            told = form.cleaned_data
+            try:
+                refunds.refund(
+                    purchase,
+                    told["amount"],
+                    by=cast(User, request.user),
+                    reason=told["reason"],
+                    once=told["once"],
+                )
+            except refunds.NotPaidBack as error:
+                form.add_error(None, str(error))
+            else:
+                words = _("%(amount)s are being paid back. The credits go when the provider has told us.")
+                shown = {"amount": in_words(told["amount"], purchase.currency)}
+                self.message_user(request, words % shown, messages.SUCCESS)
+                return redirect(back)
+        words = _("%(name)s paid %(price)s for %(credits)s credits; %(refunded)s were paid back.") % {
+            "name": purchase.account.name,
+            "price": in_words(purchase.price, purchase.currency),
+            "credits": amounts.display(purchase.credits),
+            "refunded": in_words(purchase.refunded, purchase.currency),
+        }
+        return ask_page(
+            self, request, form, title=_("Pay back"), words=words, button=_("Pay back"), back=back
+        )
+
+    @action(
+        description=gettext_lazy("Paid another way"),
+        url_path="otherwise",
+        icon="task_alt",
+        permissions=["refund"],
+    )
+    def paid_otherwise(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Note that the buyer got what they were owed by another way, such as a bank transfer."""
+        purchase = self.get_object(request, object_id)
+        if purchase is None:
+            raise Http404
+        back = reverse("admin:accounts_purchase_change", args=[purchase.pk])
+        form = ReasonForm(request.POST or None)
+        title = _("Paid another way")
+        if purchase.owed and not (request.method == "POST" and form.is_valid()):
+            words = _("%(owed)s are owed to the buyer. Say how they were paid; nothing is sent from here.")
+            words %= {"owed": in_words(purchase.owed, purchase.currency)}
+            return ask_page(self, request, form, title=title, words=words, button=title, back=back)
+        by = cast(User, request.user)
+        if purchase.owed and refunds.was_paid_otherwise(purchase, by=by, reason=form.cleaned_data["reason"]):
+            self.message_user(request, _("Nothing is owed for this purchase any more."), messages.SUCCESS)
+        else:
+            self.message_user(request, _("Nothing is owed for this purchase."), messages.WARNING)
+        return redirect(back)
+
+    @display(description=gettext_lazy("ordered"))
+    def when(self, row: Purchase) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, row: Purchase) -> str:
+        return link(row.account)
+
+    @display(description=gettext_lazy("credits"))
+    def credits_shown(self, row: Purchase) -> str:
+        return amounts.display(row.credits)
+
+    @display(description=gettext_lazy("price"))
+    def price_shown(self, row: Purchase) -> str:
+        return in_words(row.price, row.currency)
+
+    @display(description=gettext_lazy("paid back"))
+    def refunded_shown(self, row: Purchase) -> str:
+        return in_words(row.refunded, row.currency) if row.refunded else "–"
+
+    @display(description=gettext_lazy("paid"))
+    def paid_shown(self, row: Purchase) -> str:
+        return moment(row.paid_at)
+
+    @display(description=gettext_lazy("owed to the buyer"), label={"owed": "danger"})
+    def owed_shown(self, row: Purchase) -> str | Badge:
+        return Badge("owed", in_words(row.owed, row.currency)) if row.owed else "–"
+
+    @display(description=gettext_lazy("credits taken back"))
+    def taken_back_shown(self, row: Purchase) -> str:
+        return amounts.display(row.taken_back) if row.taken_back else "–"
+
+    @display(description=gettext_lazy("credits owed"), label={"owed": "danger", "lost": "default"})
+    def credits_owed_shown(self, row: Purchase) -> str | Badge:
+        if not row.credits_owed:
+            return "–"
+        if row.account.status == Account.Status.CLOSED:
+            words = _("%(amount)s, from an account that is closed")
+            return Badge("lost", words % {"amount": amounts.display(row.credits_owed)})
+        return Badge("owed", amounts.display(row.credits_owed))
+
+    @display(
+        description=gettext_lazy("status"),
+        label={
+            "open": "warning",
+            "paid": "success",
+            "disputed": "danger",
+            "refunded": "info",
+            "expired": "default",
+        },
+    )
+    def state(self, row: Purchase) -> Badge:
+        return Badge(row.status, row.get_status_display())
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    """Disputes of payments, by the banks of whoever paid; their part of the credits is taken back while they count."""
+
+    list_display = ("__str__", "purchase", "amount", "state", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("purchase",)
+    search_fields = ("=number", "=purchase__reference")
+    ordering = ("-id",)
+    fields = ("purchase", "number", "amount", "state", "created_at")
+    readonly_fields = fields
+
+
+@admin.register(EndedAllowance)
+class EndedAllowanceAdmin(ReadOnlyAdmin):
+    """Allowances that ended while work that they may pay for was on hold."""
+
+    list_display = ("period", "account_link", "given_shown", "left_shown", "on_hold_shown")
+    list_select_related = ("account",)
+    search_fields = ("=account__name",)
+    ordering = ("-id",)
+    fields = (*list_display, "first", "last")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, row: EndedAllowance) -> str:
+        return link(row.account)
+
+    @display(description=gettext_lazy("given"))
+    def given_shown(self, row: EndedAllowance) -> str:
+        return amounts.display(row.given)
+
+    @display(description=gettext_lazy("left"))
+    def left_shown(self, row: EndedAllowance) -> str:
+        return amounts.display(row.left)
+
+    @display(description=gettext_lazy("on hold"))
+    def on_hold_shown(self, row: EndedAllowance) -> str:
+        return amounts.display(row.on_hold)
+
+
+@admin.register(PaymentEvent)
+class PaymentEventAdmin(ReadOnlyAdmin):
+    """What providers told, and what it did."""
+
+    list_display = ("when", "provider", "kind", "outcome", "purchase_link", "event_id")
+    list_filter = ("provider", "kind")
+    list_select_related = ("purchase",)
+    search_fields = ("=event_id", "=purchase__reference")
+    fields = ("when", "provider", "event_id", "kind", "outcome", "purchase_link")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: PaymentEvent) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("purchase"))
+    def purchase_link(self, row: PaymentEvent) -> str:
+        return link(row.purchase)

@@ -1,0 +1,139 @@
+"""Credits by hand: the two questions of the account's page in the panel, and what is done with the answers."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django import forms
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts import credits
+from accounts.credits import amounts
+from accounts.models import Account, LedgerEntry, Membership, User
+from accounts.notifications import notices
+from accounts.staff import audit_log
+
+ONCE = re.compile(r"[0-9a-f]{24}")
+_TOLD_AT_MOST = 20
+
+
+class AmountForm(forms.Form):
+    """An amount of credits with a reason. `once` makes a form that is sent twice count once."""
+
+    amount = forms.CharField(
+        label=gettext_lazy("Credits"),
+        max_length=30,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=300,
+        strip=True,
+        help_text=gettext_lazy("The member reads it in the statement."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
+    once = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["once"].initial = secrets.token_hex(12)
+
+    def clean_amount(self) -> int:
+        """Micro-credits."""
+        return self.micro(self.cleaned_data["amount"])
+
+    @staticmethod
+    def micro(text: str) -> int:
+        """Micro-credits of what was written; ValidationError where it is no amount."""
+        try:
+            return amounts.parse(text.replace("\u2212", "-"))
+        except amounts.NotAnAmount as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_once(self) -> str:
+        if not ONCE.fullmatch(self.cleaned_data["once"]):
+            raise forms.ValidationError(_("Open the form again."))
+        return str(self.cleaned_data["once"])
+
+
+class GrantForm(AmountForm):
+    """Adds credits."""
+
+    def clean_amount(self) -> int:
+        micro = super().clean_amount()
+        if micro <= 0:
+            raise forms.ValidationError(_("A grant is more than nothing; to take credits away, adjust."))
+        return micro
+
+
+class AdjustForm(AmountForm):
+    """Corrects by a signed amount."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["amount"].help_text = _("Signed: 5 adds five credits, -5 takes five away.")
+
+    def clean_amount(self) -> int:
+        micro = super().clean_amount()
+        if micro == 0:
+            raise forms.ValidationError(_("An adjustment changes something."))
+        return micro
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What a form has done. `before`: it had been sent, and this time changed nothing."""
+
+    entry: LedgerEntry
+    before: bool = False
+
+
+def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | None:
+    """Write the movement that a valid form asks for, by the staff user who sent it.
+
+    None, with the reason as an error of the form, where the balance is too small. A form sent again changes nothing and
+    answers the row that it made the first time, for whatever account and amount that was.
+    """
+    answers, actor = form.cleaned_data, cast(User, request.user)
+    kind = LedgerEntry.Kind.GRANT if isinstance(form, GrantForm) else LedgerEntry.Kind.ADJUST
+    reference = f"{kind}-{answers['once']}"
+    write = credits.grant if kind == LedgerEntry.Kind.GRANT else credits.adjust
+    try:
+        with transaction.atomic(), audit_log.gathered():
+            entry = write(
+                account, answers["amount"], reason=answers["reason"], actor=actor, reference=reference
+            )
+            _put_on_record(entry, account, actor)
+            return Posted(entry)
+    except credits.AlreadyPosted as error:
+        return Posted(error.entry, before=True)
+    except credits.InsufficientCredits:
+        form.add_error("amount", _("The balance is smaller than that."))
+    except credits.AccountClosed:
+        form.add_error(None, _("This account is closed."))
+    except credits.TooMuch:
+        form.add_error("amount", _("The balance would be too large."))
+    return None
+
+
+def _put_on_record(entry: LedgerEntry, account: Account, actor: User) -> None:
+    """Who moved how much and why; and whoever was granted something is told."""
+    before = entry.balance_after - entry.balance_delta
+    detail = {"before": before, "after": entry.balance_after, "reference": entry.reference}
+    audit_log.write(
+        actor, f"credits.{entry.kind}", account, reason=entry.reason, account=account, detail=detail
+    )
+    if entry.kind == LedgerEntry.Kind.GRANT:
+        owners = Membership.objects.filter(account=account, role=Membership.Role.OWNER)
+        for membership in owners.select_related("user")[:_TOLD_AT_MOST]:
+            notices.notify(
+                membership.user, "credits.granted", link="/account/", amount_micro=entry.balance_delta,
+                reason=entry.reason,
+            )  # fmt: skip

@@ -1,0 +1,330 @@
+"""The desk for money: accounts and the ledger; people, and keys with their limits, have modules of their own."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+
+from accounts import credits
+from accounts.admin import credit_postings
+from accounts.admin.users import MembershipInline
+from accounts.credits import amounts, statement
+from accounts.models import Account, LedgerEntry, LedgerQuerySet, User
+from accounts.staff import suspensions
+from accounts.staff.list_search import IndexedSearchAdmin
+from core.admin.cells import Badge, link, moment
+from core.admin.export import CsvExportAdmin, CsvLayout
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.list_filters import IndexedChoicesFilter, NumberedDateFilter
+from core.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, ReadOnlyInline, mark_log_position
+from core.http import csv_rows
+
+
+class KindFilter(IndexedChoicesFilter):
+    """The kind of a movement; kinds that are no work by their own index."""
+
+    def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return cast(LedgerQuerySet, rows).of_kinds(value)
+
+
+class LedgerInline(ReadOnlyInline):
+    """The account's last movements."""
+
+    model = LedgerEntry
+    fields = ("created_at", "kind", "reference", "change", "change_on_hold", "balance", "reason", "actor")
+    readonly_fields = fields
+    ordering = ("-id",)
+    tab = True
+    max_rows = 30
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
+        """The newest rows only: an account may have a million."""
+        rows = super().get_queryset(request).select_related("actor")
+        account_id = str(request.resolver_match.kwargs.get("object_id") if request.resolver_match else "")
+        if not (account_id.isascii() and account_id.isdigit()):
+            return cast("QuerySet[LedgerEntry]", rows.none())
+        newest = (
+            LedgerEntry.objects.filter(account_id=account_id).order_by("-id").values("pk")[: self.max_rows]
+        )
+        return cast("QuerySet[LedgerEntry]", rows.filter(pk__in=[row["pk"] for row in newest]))
+
+    @display(description=gettext_lazy("change"))
+    def change(self, entry: LedgerEntry) -> str:
+        return amounts.display_change(entry.balance_delta)
+
+    @display(description=gettext_lazy("change on hold"))
+    def change_on_hold(self, entry: LedgerEntry) -> str:
+        return amounts.display_change(entry.held_delta) if entry.held_delta else ""
+
+    @display(description=gettext_lazy("balance after"))
+    def balance(self, entry: LedgerEntry) -> str:
+        return amounts.display(entry.balance_after)
+
+
+@admin.register(Account)
+class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
+    """Accounts with their ledger. Balances change through the two buttons alone."""
+
+    list_display = (
+        "name",
+        "kind",
+        "state",
+        "balance_shown",
+        "held_shown",
+        "plan",
+        "in_flight_limit",
+        "created_at",
+    )
+    list_filter = ("status", "kind", "plan")
+    list_select_related = ("plan",)
+    search_fields = ("name", "memberships__user__username", "memberships__user__email")
+    search_help_text = gettext_lazy("The beginning of a name or an address")
+    by_account = ("pk",)
+    ordering = ("-id",)
+    fields = (
+        "name",
+        "kind",
+        "status",
+        "plan",
+        "in_flight_limit",
+        "balance_shown",
+        "held_shown",
+        "owed_shown",
+        "whole_ledger",
+        "created_at",
+    )
+    # What an account is stays; how it stands is changed by the acts that own it: suspending, closing.
+    readonly_fields = (
+        "kind", "status", "balance_shown", "held_shown", "owed_shown", "whole_ledger", "created_at",
+    )  # fmt: skip
+    inlines = (LedgerInline, MembershipInline)
+    actions_detail = ("grant_credits", "adjust_credits", "suspend", "reopen")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        """Write what was changed and nothing else: credits move meanwhile. The plan is given by its owner."""
+        changed = [name for name in form.changed_data if name != "plan"]
+        if changed:
+            obj.save(update_fields=changed)
+        if "plan" in form.changed_data:
+            credits.set_plan(obj, obj.plan)
+
+    def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether one may move credits by hand: a permission of its own, `accounts.adjust_credits`."""
+        return bool(request.user.has_perm("accounts.adjust_credits"))
+
+    @display(
+        description=gettext_lazy("status"),
+        label={"active": "success", "suspended": "danger", "closing": "warning", "closed": "default"},
+    )
+    def state(self, account: Account) -> tuple[str, str]:
+        return account.status, account.get_status_display()
+
+    @display(description=gettext_lazy("balance"), ordering="balance")
+    def balance_shown(self, account: Account) -> str:
+        return amounts.display(account.balance)
+
+    @display(description=gettext_lazy("on hold"), ordering="held")
+    def held_shown(self, account: Account) -> str:
+        return amounts.display(account.held)
+
+    @display(description=gettext_lazy("credits owed"), label={"owed": "danger"})
+    def owed_shown(self, account: Account) -> str | Badge:
+        return Badge("owed", amounts.display(account.owed)) if account.owed else "–"
+
+    @display(description=gettext_lazy("ledger"))
+    def whole_ledger(self, account: Account) -> str:
+        address = reverse("admin:accounts_ledgerentry_changelist")
+        return format_html(
+            '<a href="{}?account__id__exact={}">{}</a>', address, account.pk, _("All movements")
+        )
+
+    @action(
+        description=gettext_lazy("Grant credits"), url_path="grant", icon="add_circle", permissions=["adjust"]
+    )
+    def grant_credits(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Add credits with a reason."""
+        return self._move(request, object_id, credit_postings.GrantForm, _("Grant credits"))
+
+    @action(
+        description=gettext_lazy("Adjust balance"), url_path="adjust", icon="balance", permissions=["adjust"]
+    )
+    def adjust_credits(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Correct the balance by a signed amount with a reason."""
+        return self._move(request, object_id, credit_postings.AdjustForm, _("Adjust the balance"))
+
+    def has_stand_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Who may change accounts may suspend them and open them again."""
+        return bool(request.user.has_perm("accounts.change_account"))
+
+    @action(description=gettext_lazy("Suspend"), url_path="suspend", icon="block", permissions=["stand"])
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let it do nothing new, with a reason."""
+        words = gettext_lazy(
+            "Nothing new is made, bought or given with it; its tokens are refused. What is under way ends as it would."
+        )
+        return self._stand(request, object_id, suspensions.suspend, gettext_lazy("Suspend"), words)
+
+    @action(
+        description=gettext_lazy("End the suspension"),
+        url_path="reopen",
+        icon="lock_open",
+        permissions=["stand"],
+    )
+    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let it do everything again, with a reason."""
+        words = gettext_lazy("It can do everything again that it could before.")
+        return self._stand(request, object_id, suspensions.reopen, gettext_lazy("End the suspension"), words)
+
+    def _stand(
+        self, request: HttpRequest, object_id: str, verb: suspensions.Verb, title: Any, words: Any
+    ) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        form = ReasonForm(request.POST or None)
+        back = reverse("admin:accounts_account_change", args=[account.pk])
+        if request.method == "POST" and form.is_valid():
+            try:
+                verb(account, by=cast(User, request.user), reason=form.cleaned_data["reason"])
+            except suspensions.CannotStand as error:
+                form.add_error(None, str(error))
+            else:
+                self.message_user(request, _("Done, and on record."), messages.SUCCESS)
+                return redirect(back)
+        return ask_page(self, request, form, title=title, words=words, button=title, back=back)
+
+    def _move(
+        self, request: HttpRequest, object_id: str, form_class: type[credit_postings.AmountForm], title: str
+    ) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        form = form_class(request.POST or None)
+        back = reverse("admin:accounts_account_change", args=[account.pk])
+        mark_log_position(request)
+        posted = credit_postings.post(request, account, form) if form.is_valid() else None
+        if posted is None:
+            words = _("%(name)s has %(balance)s credits, and %(held)s on hold.") % {
+                "name": account.name,
+                "balance": amounts.display(account.balance),
+                "held": amounts.display(account.held),
+            }
+            if account.owed:
+                owed = _(
+                    "%(owed)s credits are owed for returned payments. Whatever is added pays them off first."
+                )
+                words += " " + owed % {"owed": amounts.display(account.owed)}
+            return ask_page(self, request, form, title=title, words=words, button=title, back=back)
+        entry = posted.entry
+        change, after = amounts.display_change(entry.balance_delta), _balance(entry)
+        if posted.before:
+            words = _(
+                "This form was sent before, and counted once: %(change)s credits for %(name)s, “%(reason)s”."
+            )
+            told = {"change": change, "name": entry.account.name, "reason": entry.reason}
+            self.message_user(request, words % told, messages.WARNING)
+            return redirect("admin:accounts_account_change", entry.account_id)
+        self.log_change(request, account, f"{entry.get_kind_display()} {change}: {entry.reason}")
+        words = _("%(change)s credits; the balance is now %(after)s.") % {"change": change, "after": after}
+        self.message_user(request, words, messages.SUCCESS)
+        return redirect(back)
+
+
+def _balance(entry: LedgerEntry) -> str:
+    """What the account has now: of what came, it may have paid what it owed."""
+    return amounts.display(Account.objects.values_list("balance", flat=True).get(pk=entry.account_id))
+
+
+def _cells(row: LedgerEntry) -> list[csv_rows.Cell]:
+    """One movement in the file, as in its owner's statement."""
+    when, *cells = statement.cells(row)
+    actor = row.actor.username if row.actor else ""
+    return [csv_rows.Number(row.pk), when, row.account.name, *cells, actor]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
+    """Every movement of credits, as it was written."""
+
+    sheet = CsvLayout(
+        ["id", "when", "account", *statement.COLUMNS[1:], "by"], _cells, related=("account", "actor")
+    )
+
+    list_display = (
+        "when", "account_link", "kind_label", "reference", "change", "on_hold", "balance",
+        "reason", "actor",
+    )  # fmt: skip
+    list_filter = (("kind", KindFilter), ("created_at", NumberedDateFilter))
+    list_select_related = ("account", "actor")
+    search_fields = ("reference", "account__name", "reason")
+    search_help_text = gettext_lazy(
+        "A whole reference, the beginning of an account's name, or words of a new reason"
+    )
+    exactly, by_account, in_newest = ("reference",), ("account",), ("reason",)
+    led_to_by = ("account__id__exact",)
+    fields = (
+        "account_link", "kind", "reference", "change", "on_hold", "captured_shown", "released_shown", "balance",
+        "held", "reason", "token", "actor", "created_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("when"))
+    def when(self, entry: LedgerEntry) -> str:
+        return moment(entry.created_at)
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, entry: LedgerEntry) -> str:
+        return link(entry.account)
+
+    @display(
+        description=gettext_lazy("kind"),
+        label={
+            "grant": "success",
+            "hold": "warning",
+            "settle": "info",
+            "refund": "success",
+            "adjust": "danger",
+            "redeem": "success",
+            "gift": "default",
+            "allowance": "success",
+            "purchase": "success",
+        },
+    )
+    def kind_label(self, entry: LedgerEntry) -> tuple[str, str]:
+        return entry.kind, entry.get_kind_display()
+
+    @display(description=gettext_lazy("change"))
+    def change(self, entry: LedgerEntry) -> str:
+        return amounts.display_change(entry.balance_delta)
+
+    @display(description=gettext_lazy("change on hold"))
+    def on_hold(self, entry: LedgerEntry) -> str:
+        return amounts.display_change(entry.held_delta)
+
+    @display(description=gettext_lazy("charged"))
+    def captured_shown(self, entry: LedgerEntry) -> str:
+        return "–" if entry.captured is None else amounts.display(entry.captured)
+
+    @display(description=gettext_lazy("returned"))
+    def released_shown(self, entry: LedgerEntry) -> str:
+        return "–" if entry.released is None else amounts.display(entry.released)
+
+    @display(description=gettext_lazy("balance after"))
+    def balance(self, entry: LedgerEntry) -> str:
+        return amounts.display(entry.balance_after)
+
+    @display(description=gettext_lazy("on hold after"))
+    def held(self, entry: LedgerEntry) -> str:
+        return amounts.display(entry.held_after)

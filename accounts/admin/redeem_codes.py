@@ -1,0 +1,357 @@
+"""The desk for codes and gifts: batches are made here, handed out once as a file, and withdrawn."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, time, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.admin.credit_postings import ONCE, AmountForm
+from accounts.billing import redeem_codes
+from accounts.credits import amounts
+from accounts.models import CodeBatch, Gift, Plan, RedeemCode, Redemption, User
+from core import timezones
+from core.admin.cells import Badge, link, moment
+from core.admin.export import CsvExportAdmin, CsvLayout
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.http import csv_rows
+
+
+class BatchForm(forms.Form):
+    """A batch to be made."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=120, strip=True, widget=UnfoldAdminTextInputWidget()
+    )
+    worth = forms.CharField(
+        label=gettext_lazy("Credits, each"),
+        max_length=30,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    count = forms.IntegerField(
+        label=gettext_lazy("How many codes"),
+        min_value=1,
+        max_value=redeem_codes.MOST,
+        initial=1,
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    uses = forms.IntegerField(
+        label=gettext_lazy("Uses"),
+        min_value=1,
+        max_value=1_000_000,
+        initial=1,
+        help_text=gettext_lazy("How many accounts may redeem each code; each account once."),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    expires = forms.DateField(
+        label=gettext_lazy("Last day"),
+        required=False,
+        help_text=gettext_lazy("Empty: it never ends by itself."),
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+    )
+    plan = forms.ModelChoiceField(
+        Plan.objects.all(),
+        label=gettext_lazy("Plan"),
+        required=False,
+        help_text=gettext_lazy("The plan that an account gets with it; empty: it keeps its own."),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=300,
+        strip=True,
+        help_text=gettext_lazy("For the record; members do not see it."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+    once = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["once"].initial = secrets.token_hex(12)
+
+    def clean_worth(self) -> int:
+        """Micro-credits, more than none."""
+        micro = AmountForm.micro(self.cleaned_data["worth"])
+        if micro <= 0:
+            raise forms.ValidationError(_("A code is worth more than nothing."))
+        return micro
+
+    def clean_expires(self) -> datetime | None:
+        """The first moment after the last day."""
+        day = self.cleaned_data["expires"]
+        if day is None:
+            return None
+        if not timezones.is_valid_day(day):
+            raise forms.ValidationError(timezones.INVALID_DAY)
+        ends = timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+        if ends <= timezone.now():
+            raise forms.ValidationError(_("The date has passed."))
+        return ends
+
+    def clean_once(self) -> str:
+        if not ONCE.fullmatch(self.cleaned_data["once"]):
+            raise forms.ValidationError(_("Open the form again."))
+        return str(self.cleaned_data["once"])
+
+
+@admin.register(CodeBatch)
+class CodeBatchAdmin(BaseAdmin):
+    """Batches of codes. To add one hands out its codes as a file: they are shown nowhere else, and never again."""
+
+    list_display = ("name", "worth", "uses", "codes_count", "redeemed", "plan", "ends", "state", "made_by")
+    list_select_related = ("plan", "made_by")
+    search_fields = ("name",)
+    fields = (
+        "name", "worth", "uses", "codes_count", "redeemed", "plan", "ends", "state", "made_by", "created_at",
+    )  # fmt: skip
+    readonly_fields = fields
+    actions_detail = ("revoke_batch",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CodeBatch]:
+        """With how many codes it has, and how many uses are left."""
+        rows: QuerySet[CodeBatch] = super().get_queryset(request)
+        return rows.annotate(codes_count=Count("codes"), left=Sum("codes__uses_left"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Who may change batches may withdraw them; nothing else about them changes."""
+        return bool(request.user.has_perm("accounts.change_codebatch"))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Ask what to make; the answer to the form is the file."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = BatchForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            answer = self._made(request, form)
+            if answer is not None:
+                return answer
+        words = _(
+            "The codes come as a file, this once: they are not kept, and nobody can look them up later. Keep it safe."
+        )
+        return ask_page(
+            self, request, form, title=_("Make codes"), words=words, button=_("Make and download")
+        )
+
+    def _made(self, request: HttpRequest, form: BatchForm) -> HttpResponse | None:
+        told = form.cleaned_data
+        try:
+            batch, codes = redeem_codes.make(
+                name=told["name"], credits=told["worth"], count=told["count"], uses=told["uses"],
+                expires_at=told["expires"], plan=told["plan"], by=cast(User, request.user), reason=told["reason"],
+                once=told["once"],
+            )  # fmt: skip
+        except redeem_codes.AlreadyMade as error:
+            words = _(
+                "This form was sent already, and made the batch “%(name)s”. Look at the list of batches."
+            )
+            form.add_error(None, words % {"name": error.batch.name})
+            return None
+        return cast(
+            HttpResponse,
+            csv_rows.download(f"codes-{batch.pk}", redeem_codes.SHEET, redeem_codes.sheet(batch, codes)),
+        )
+
+    @action(
+        description=gettext_lazy("Withdraw the batch"),
+        url_path="revoke",
+        icon="block",
+        permissions=["revoke"],
+    )
+    def revoke_batch(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """No more of its codes can be redeemed."""
+        return _revoke(self, request, object_id, _("Withdraw the batch"))
+
+    @display(description=gettext_lazy("worth"))
+    def worth(self, batch: CodeBatch) -> str:
+        return amounts.display(batch.credits)
+
+    @display(description=gettext_lazy("codes"))
+    def codes_count(self, batch: Any) -> int:
+        return int(batch.codes_count)
+
+    @display(description=gettext_lazy("redeemed"))
+    def redeemed(self, batch: Any) -> int:
+        return int(batch.codes_count * batch.uses - (batch.left or 0))
+
+    @display(description=gettext_lazy("ends"))
+    def ends(self, batch: CodeBatch) -> str:
+        return moment(batch.expires_at)
+
+    @display(
+        description=gettext_lazy("state"), label={"open": "success", "over": "warning", "withdrawn": "danger"}
+    )
+    def state(self, batch: CodeBatch) -> Badge:
+        if batch.revoked_at is not None:
+            return Badge("withdrawn", _("withdrawn"))
+        if batch.expires_at is not None and batch.expires_at <= timezone.now():
+            return Badge("over", _("expired"))
+        return Badge("open", _("can be redeemed"))
+
+
+def _revoke(desk: Any, request: HttpRequest, object_id: str, title: str) -> HttpResponse:
+    row = desk.get_object(request, object_id)
+    if row is None:
+        raise Http404
+    form = ReasonForm(request.POST or None)
+    back = reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
+    if request.method != "POST" or not form.is_valid():
+        words = _("What was redeemed stays with its members. This cannot be undone.")
+        return ask_page(desk, request, form, title=title, words=words, button=title, back=back)
+    done = redeem_codes.revoke(row, by=cast(User, request.user), reason=form.cleaned_data["reason"])
+    desk.message_user(
+        request,
+        _("Withdrawn.") if done else _("It was withdrawn before."),
+        messages.SUCCESS if done else messages.WARNING,
+    )
+    return redirect(back)
+
+
+@admin.register(RedeemCode)
+class RedeemCodeAdmin(ReadOnlyAdmin):
+    """Single codes, by their last signs: the whole of none is known here. A member's whole code finds its row."""
+
+    list_display = ("hint_shown", "batch_link", "uses_left", "withdrawn")
+    list_select_related = ("batch",)
+    search_fields = ("=hint", "batch__name")
+    search_help_text = gettext_lazy("The last four signs of a code, a whole code, or the name of a batch.")
+    fields = ("hint_shown", "batch_link", "uses_left", "withdrawn")
+    readonly_fields = fields
+    actions_detail = ("revoke_code",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A whole code, as a member reports it, is looked for by its digest."""
+        plain = redeem_codes.normal(search_term)
+        if plain:
+            return queryset.filter(digest=redeem_codes.digest(plain)), False
+        return super().get_search_results(
+            request, queryset, search_term.upper() if len(search_term) == 4 else search_term
+        )
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """As for its batch."""
+        return bool(request.user.has_perm("accounts.change_codebatch"))
+
+    @action(
+        description=gettext_lazy("Withdraw the code"), url_path="revoke", icon="block", permissions=["revoke"]
+    )
+    def revoke_code(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """This one cannot be redeemed any more."""
+        return _revoke(self, request, object_id, _("Withdraw the code"))
+
+    @display(description=gettext_lazy("ends in"))
+    def hint_shown(self, code: RedeemCode) -> str:
+        return f"…{code.hint}"
+
+    @display(description=gettext_lazy("batch of codes"))
+    def batch_link(self, code: RedeemCode) -> str:
+        return link(code.batch)
+
+    @display(description=gettext_lazy("withdrawn"))
+    def withdrawn(self, code: RedeemCode) -> str:
+        return moment(code.revoked_at)
+
+
+def _redemption_cells(row: Redemption) -> list[csv_rows.Cell]:
+    """One redemption."""
+    worth = csv_rows.Number(amounts.decimal_text(row.code.batch.credits))
+    return [
+        row.created_at.isoformat(timespec="seconds"), row.account.name, row.user.username, row.code.hint,
+        row.code.batch.name, worth,
+    ]  # fmt: skip
+
+
+@admin.register(Redemption)
+class RedemptionAdmin(CsvExportAdmin, ReadOnlyAdmin):
+    """Who redeemed what."""
+
+    list_display = ("when", "account_link", "user", "code_link", "worth")
+    list_select_related = ("account", "user", "code__batch")
+    search_fields = ("account__name", "user__username", "=code__hint", "code__batch__name")
+    fields = ("when", "account_link", "user", "code_link", "worth")
+    readonly_fields = fields
+    sheet = CsvLayout(
+        ["when", "account", "user", "code ends in", "batch", "credits"],
+        _redemption_cells,
+        related=("account", "user", "code__batch"),
+    )
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: Redemption) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("account"))
+    def account_link(self, row: Redemption) -> str:
+        return link(row.account)
+
+    @display(description=gettext_lazy("redeem code"))
+    def code_link(self, row: Redemption) -> str:
+        return link(row.code, f"…{row.code.hint} · {row.code.batch.name}")
+
+    @display(description=gettext_lazy("worth"))
+    def worth(self, row: Redemption) -> str:
+        return amounts.display(row.code.batch.credits)
+
+
+def _gift_cells(row: Gift) -> list[csv_rows.Cell]:
+    """One gift."""
+    amount = csv_rows.Number(amounts.decimal_text(row.amount))
+    return [
+        row.created_at.isoformat(timespec="seconds"), row.reference, row.giver.name, row.receiver.name, amount,
+        row.words, row.user.username,
+    ]  # fmt: skip
+
+
+@admin.register(Gift)
+class GiftAdmin(CsvExportAdmin, ReadOnlyAdmin):
+    """Credits that members gave each other."""
+
+    list_display = ("when", "giver_link", "receiver_link", "amount_shown", "words", "user")
+    list_select_related = ("giver", "receiver", "user")
+    search_fields = ("=reference", "giver__name", "receiver__name")
+    fields = ("when", "reference", "giver_link", "receiver_link", "amount_shown", "words", "user")
+    readonly_fields = fields
+    sheet = CsvLayout(
+        ["when", "reference", "from", "to", "credits", "words", "by"],
+        _gift_cells,
+        related=("giver", "receiver", "user"),
+    )
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: Gift) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("from"))
+    def giver_link(self, row: Gift) -> str:
+        return link(row.giver)
+
+    @display(description=gettext_lazy("to"))
+    def receiver_link(self, row: Gift) -> str:
+        return link(row.receiver)
+
+    @display(description=gettext_lazy("amount"))
+    def amount_shown(self, row: Gift) -> str:
+        return amounts.display(row.amount)

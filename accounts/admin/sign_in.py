@@ -1,0 +1,386 @@
+"""The desk for who gets in: invitations, sessions, second factors, sign-ins, connected services."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, ClassVar, cast
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.validators import validate_email
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy, ngettext
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.auth import second_factor
+from accounts.credits import amounts
+from accounts.models import MICRO, Invitation, Plan, SignIn, Throttle, User
+from accounts.registration import invitations
+from accounts.sessions import client_info, login_sessions
+from core.admin.cells import Badge, link, moment
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.http import csv_rows
+from core.http.public_origin import shown_origin
+
+# Services come from the settings, and tokens of theirs are not kept: tables that stay empty need no desk.
+for _model in (SocialApp, SocialToken, SocialAccount, Authenticator, UserSession):
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)
+
+_MOST_GRANT = 1_000_000 * MICRO
+
+
+class InviteForm(forms.Form):
+    """Who is invited, and what they begin with."""
+
+    emails = forms.CharField(
+        label=gettext_lazy("Addresses"),
+        required=False,
+        max_length=60_000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text=gettext_lazy(
+            "One a line; each is sent a link that is good for this address alone and checks it."
+        ),
+    )
+    count = forms.IntegerField(
+        label=gettext_lazy("Links"),
+        initial=1,
+        min_value=1,
+        max_value=invitations.MOST_AT_ONCE,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("Without addresses: how many links, for whoever has them."),
+    )
+    uses = forms.IntegerField(
+        label=gettext_lazy("Uses of each link"),
+        initial=1,
+        min_value=1,
+        max_value=10_000,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    days = forms.IntegerField(
+        label=gettext_lazy("Good for days"),
+        initial=14,
+        min_value=1,
+        max_value=3650,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("Empty: until it is used or revoked."),
+    )
+    grant = forms.CharField(
+        label=gettext_lazy("Credits on top"),
+        required=False,
+        max_length=30,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=gettext_lazy("Beside the welcome credits."),
+    )
+    plan = forms.ModelChoiceField(
+        label=gettext_lazy("Plan"),
+        queryset=Plan.objects.none(),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    note = forms.CharField(
+        label=gettext_lazy("Note"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+
+    def __init__(self, *args: Any, may_grant: bool, may_plan: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_grant:
+            del self.fields["grant"]
+        if may_plan:
+            cast(forms.ModelChoiceField, self.fields["plan"]).queryset = Plan.objects.order_by("name")
+        else:
+            del self.fields["plan"]
+
+    def clean_emails(self) -> list[str]:
+        """Each once, in small letters."""
+        found = list(dict.fromkeys(self.cleaned_data["emails"].replace(",", " ").lower().split()))
+        if len(found) > invitations.MOST_AT_ONCE:
+            raise forms.ValidationError(_("At most %(n)d at once.") % {"n": invitations.MOST_AT_ONCE})
+        for email in found:
+            try:
+                validate_email(email)
+            except forms.ValidationError:
+                raise forms.ValidationError(
+                    _("“%(email)s” is no address.") % {"email": email[:100]}
+                ) from None
+        return found
+
+    def clean_grant(self) -> int:
+        """Micro-credits."""
+        text = self.cleaned_data["grant"].strip()
+        if not text:
+            return 0
+        try:
+            micro = amounts.parse(text)
+        except amounts.NotAnAmount as error:
+            raise forms.ValidationError(str(error)) from None
+        if not 0 <= micro <= _MOST_GRANT:
+            raise forms.ValidationError(_("Between 0 and %(most)s.") % {"most": amounts.display(_MOST_GRANT)})
+        return micro
+
+
+@admin.register(Invitation)
+class InvitationAdmin(BaseAdmin):
+    """Who may come in by a link. A link is shown once, when it is made; nothing of it is changed but that it ends."""
+
+    list_display = ("name", "state", "uses_left", "credits_on_top", "plan", "made_by", "made", "ends")
+    list_filter = ("revoked_at", "plan")
+    list_select_related = ("plan", "made_by")
+    search_fields = ("email", "note", "=hint")
+    fields = (
+        "name", "state", "email", "note", "uses_left", "credits_on_top", "plan", "made_by", "made", "ends", "came",
+    )  # fmt: skip
+    readonly_fields = fields
+    actions = ("revoke",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Whoever may make them may also end them."""
+        return self.has_add_permission(request)
+
+    @display(description=gettext_lazy("for"))
+    def name(self, row: Invitation) -> str:
+        return str(row)
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"good": "success", "used": "info", "ended": "warning", "revoked": "danger"},
+    )
+    def state(self, row: Invitation) -> Badge:
+        standing = _standing(row)
+        words = {"good": _("good"), "used": _("used up"), "ended": _("ended"), "revoked": _("revoked")}
+        return Badge(standing, words[standing])
+
+    @display(description=gettext_lazy("credits on top"))
+    def credits_on_top(self, row: Invitation) -> str:
+        return amounts.display(row.grant) if row.grant else "–"
+
+    @display(description=gettext_lazy("created"))
+    def made(self, row: Invitation) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("expires"))
+    def ends(self, row: Invitation) -> str:
+        return moment(row.expires_at)
+
+    @display(description=gettext_lazy("came by it"))
+    def came(self, row: Invitation) -> str:
+        names = row.members.order_by("pk").values_list("username", flat=True)[:50]
+        return ", ".join(names) or "–"
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Make one or several; their links stand in the answer itself, this once."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = InviteForm(
+            request.POST or None,
+            may_grant=request.user.has_perm("accounts.adjust_credits"),
+            may_plan=request.user.has_perm("accounts.change_account"),
+        )
+        if not form.is_valid():
+            words = _("Each link lets people sign up, also while registration is by invitation.")
+            return ask_page(self, request, form, title=_("Invite"), words=words, button=_("Invite"))
+        chosen = form.cleaned_data
+        made = invitations.make_many(
+            cast(User, request.user),
+            chosen["emails"],
+            chosen["count"],
+            uses=chosen["uses"],
+            grant=chosen.get("grant") or 0,
+            plan=chosen.get("plan"),
+            days=chosen["days"],
+            note=chosen["note"].replace("\x00", ""),
+            language=get_language() or "",
+        )
+        return self._shown(request, made)
+
+    def _shown(self, request: HttpRequest, made: list[tuple[Invitation, str]]) -> HttpResponse:
+        lines = [(row.email, shown_origin(request) + path, row.note) for row, path in made]
+        table = "".join(csv_rows.line(line) for line in [("address", "link", "note"), *lines])
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": Invitation._meta,
+            "title": ngettext("%(n)d invitation is made", "%(n)d invitations are made", len(made))
+            % {"n": len(made)},
+            "lines": lines,
+            "csv": base64.b64encode(table.encode()).decode("ascii"),
+            "back": reverse("admin:accounts_invitation_changelist"),
+        }
+        answer = TemplateResponse(request, "admin/invited.html", context)
+        answer["Cache-Control"] = "private, no-store"
+        return answer
+
+    @admin.action(description=gettext_lazy("Revoke"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
+        """Let the links open nothing any more."""
+        form = ReasonForm(request.POST if "answered" in request.POST else None)
+        if not form.is_valid():
+            words = _("Who has come by them already stays.")
+            return ask_page(
+                self, request, form, title=_("Revoke the invitations"), words=words, button=_("Revoke"),
+                chosen=rows, action="revoke",
+            )  # fmt: skip
+        by, reason = cast(User, request.user), form.cleaned_data["reason"]
+        done = sum(invitations.revoke(row, by, reason) for row in rows)
+        words = ngettext("%(n)d invitation is revoked.", "%(n)d invitations are revoked.", done) % {"n": done}
+        self.message_user(request, words, messages.SUCCESS if done else messages.WARNING)
+        return None
+
+
+def _standing(row: Invitation) -> str:
+    """As `invitations.standing`, without asking the database for each row: to look at, not to decide by."""
+    if row.revoked_at is not None:
+        return "revoked"
+    if not row.uses_left:
+        return "used"
+    return "ended" if row.expires_at is not None and row.expires_at <= timezone.now() else "good"
+
+
+@admin.register(SignIn)
+class SignInAdmin(ReadOnlyAdmin):
+    """Who came in and who tried to, by network."""
+
+    list_display = ("when", "who", "result", "how", "network", "browser")
+    list_filter = ("succeeded", "how")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "=network")
+    fields = list_display
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("when"))
+    def when(self, row: SignIn) -> str:
+        return moment(row.at)
+
+    @display(description=gettext_lazy("who"))
+    def who(self, row: SignIn) -> str:
+        return link(row.user) if row.user is not None else _("nobody here")
+
+    @display(description=gettext_lazy("result"), label={"in": "success", "away": "danger"})
+    def result(self, row: SignIn) -> Badge:
+        return Badge("in", _("came in")) if row.succeeded else Badge("away", _("sent away"))
+
+
+@admin.register(Throttle)
+class ThrottleAdmin(ReadOnlyAdmin):
+    """How often something was tried lately, by whom told as a hash alone: to see that somebody guesses."""
+
+    list_display = ("what", "count", "until")
+    list_filter = ("what",)
+    fields = list_display
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("until"))
+    def until(self, row: Throttle) -> str:
+        return moment(row.ends_at)
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ReadOnlyAdmin):
+    """Where members are signed in: by network, never with the key of a session."""
+
+    list_display = ("user", "browser", "network", "created_at", "last_seen_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    fields = list_display
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("browser"))
+    def browser(self, row: UserSession) -> str:
+        return client_info.browser(row.user_agent)
+
+    @display(description=gettext_lazy("from"))
+    def network(self, row: UserSession) -> str:
+        return client_info.network(row.ip)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """Who has which second factor; never what it is made of."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    fields = list_display
+    readonly_fields = fields
+
+
+@admin.register(SocialAccount)
+class SocialAccountAdmin(ReadOnlyAdmin):
+    """Who signs in by which other service; not what the service told."""
+
+    list_display = ("user", "provider", "last_login", "date_joined")
+    list_filter = ("provider",)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "=uid")
+    fields = ("user", "provider", "uid", "last_login", "date_joined")
+    readonly_fields = fields
+
+
+class SignInActions(ModelAdmin):
+    """What an administrator does for a user who lost a telephone, or whose password somebody else has."""
+
+    entrance_actions: ClassVar = ("end_sessions", "remove_second_factor")
+
+    def has_entrance_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Administrators only: whoever takes away a second factor may next take over the account."""
+        return bool(request.user.is_superuser)
+
+    @action(
+        description=gettext_lazy("End all sessions"),
+        url_path="end-sessions",
+        icon="logout",
+        permissions=["entrance"],
+    )
+    def end_sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Sign the user out everywhere."""
+        words = _("They are signed out everywhere, and sign in again with what they have.")
+        return self._do(request, object_id, _("End all sessions"), words, login_sessions.end_all)
+
+    @action(
+        description=gettext_lazy("Remove second factors"),
+        url_path="remove-second-factor",
+        icon="phonelink_erase",
+        permissions=["entrance"],
+    )
+    def remove_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let the user in with the password alone."""
+        words = _(
+            "Be sure that it is them who asks. Apps, passkeys and recovery codes are gone; the password stays."
+        )
+        return self._do(request, object_id, _("Remove second factors"), words, second_factor.remove_all)
+
+    def _do(self, request: HttpRequest, object_id: str, title: str, words: str, act: Any) -> HttpResponse:
+        user = self.get_object(request, object_id)
+        if user is None:
+            raise Http404
+        back = reverse("admin:accounts_user_change", args=[user.pk])
+        form = ReasonForm(request.POST or None)
+        if not form.is_valid():
+            return ask_page(
+                self, request, form, title=f"{title}: {user}", words=words, button=title, back=back
+            )
+        act(user, cast(User, request.user), form.cleaned_data["reason"])
+        self.message_user(request, _("Done, and on record."), messages.SUCCESS)
+        return redirect(back)

@@ -1,0 +1,30 @@
+"""Ask again under the account's lock, so that nothing moves between a suspicion and its confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Account
+from core.db.invariants import Row, in_batches
+
+
+def confirmed(suspects: QuerySet[Row], account_of: Callable[[Row], int]) -> Iterator[Row]:
+    """The suspects that are still suspect when nothing can move on their account."""
+    for suspect in in_batches(suspects):
+        again = under_lock(account_of(suspect), suspects.filter(pk=suspect.pk).first)
+        if again is not None:
+            yield again
+
+
+Answer = TypeVar("Answer")
+
+
+def under_lock(account_id: int, ask: Callable[[], Answer]) -> Answer:
+    """Ask while nothing can move on that account."""
+    with transaction.atomic():
+        Account.objects.select_for_update().filter(pk=account_id).first()
+        return ask()

@@ -1,0 +1,135 @@
+"""Whether codes, gifts, purchases and allowances agree with the ledger, from both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Concat, Replace, Substr
+
+from accounts.audit.account_lock import confirmed
+from accounts.credits.amounts import decimal_text
+from accounts.models import Account, Gift, LedgerEntry, Purchase, Redemption
+from core.db.invariants import Breach
+
+Kind = LedgerEntry.Kind
+_OUT, _IN = "-out", "-in"
+
+
+def breaches(*, after: int = 0) -> Iterator[Breach]:
+    """What was given, redeemed, bought or allowed in one place and not in the other, or not in the same amount.
+
+    Of the ledger's rows those with a higher number than `after` are looked at.
+    """
+    rows = LedgerEntry.objects.not_work().filter(pk__gt=after)
+    yield from _gifts(rows)
+    yield from _redemptions(rows)
+    yield from _purchases(rows)
+    yield from _taken_back()
+    yield from _allowances(rows)
+
+
+def _account(row: Any) -> int:
+    return int(row.account_id)
+
+
+def _text(pattern: str, column: str) -> Concat:
+    """`pattern` with `*` replaced by a column of the outer query."""
+    before, _, after = pattern.partition("*")
+    return Concat(Value(before), Cast(OuterRef(column), CharField()), Value(after), output_field=CharField())
+
+
+def _row(kind: str, pattern: str, column: str) -> QuerySet[LedgerEntry]:
+    return LedgerEntry.objects.filter(kind=kind, reference=_text(pattern, column))
+
+
+def _gifts(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
+    gifts = Gift.objects.filter(
+        ~Exists(_gift_row("out", "giver", -1)) | ~Exists(_gift_row("in", "receiver", 1))
+    )
+    for gift in confirmed(gifts, lambda row: row.giver_id):
+        yield Breach(
+            "gift", gift.reference, f"of {decimal_text(gift.amount)} does not stand in both accounts"
+        )
+    rows = entries.filter(kind=Kind.GIFT)
+    yield from _unpaired(rows.filter(balance_delta__lt=0), _OUT, _IN)
+    yield from _unpaired(rows.filter(balance_delta__gte=0), _IN, _OUT)
+
+
+def _gift_row(end: str, whose: str, sign: int) -> QuerySet[LedgerEntry]:
+    amount = OuterRef("amount") if sign > 0 else Value(0) - OuterRef("amount")
+    return _row(Kind.GIFT, f"gift-*-{end}", "reference").filter(account=OuterRef(whose), balance_delta=amount)
+
+
+def _unpaired(rows: QuerySet[Any], own: str, other: str) -> Iterator[Breach]:
+    there = Replace(OuterRef("reference"), Value(own), Value(other))
+    pair = LedgerEntry.objects.filter(
+        kind=Kind.GIFT, reference=there, balance_delta=Value(0) - OuterRef("balance_delta")
+    )
+    wrong = rows.filter(~Q(reference__endswith=own) | ~Exists(pair))
+    for entry in confirmed(wrong, _account):
+        yield Breach(
+            "gift",
+            entry.reference,
+            f"moved {decimal_text(entry.balance_delta)}, and the other side of it is not there",
+        )
+
+
+def _redemptions(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
+    row = _row(Kind.REDEEM, "redeem-*", "pk").filter(account=OuterRef("account"))
+    for redemption in confirmed(Redemption.objects.filter(~Exists(row)), _account):
+        yield Breach("redeem", f"redemption {redemption.pk}", "gave no credits")
+    yield from _unknown(entries, Kind.REDEEM, _pk_of(Redemption, "redeem-"), "no code was redeemed for it")
+
+
+def _pk_of(model: Any, prefix: str) -> Exists:
+    return Exists(
+        model.objects.annotate(
+            name=Concat(Value(prefix), Cast("pk", CharField()), output_field=CharField())
+        ).filter(account=OuterRef("account"), name=OuterRef("reference"))
+    )
+
+
+def _unknown(entries: QuerySet[LedgerEntry], kind: str, known: Exists, words: str) -> Iterator[Breach]:
+    for entry in confirmed(entries.filter(~known, kind=kind), _account):
+        yield Breach(kind, entry.reference, f"added {decimal_text(entry.balance_delta)}, but {words}")
+
+
+def _purchases(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
+    row = _row(Kind.PURCHASE, "purchase-*", "reference").filter(
+        account=OuterRef("account"), balance_delta=OuterRef("credits")
+    )
+    # Money for an account that was closed meanwhile is paid back by hand.
+    paid = Purchase.objects.filter(paid_at__isnull=False).exclude(account__status=Account.Status.CLOSED)
+    for purchase in confirmed(paid.filter(~Exists(row)), _account):
+        yield Breach("purchase", purchase.reference, "was paid, but gave no credits or others than it says")
+    # What is given again after a dispute has a number behind the purchase's own reference.
+    own = Substr(OuterRef("reference"), len("purchase-") + 1, 20)
+    known = Purchase.objects.filter(account=OuterRef("account"), reference=own, paid_at__isnull=False)
+    yield from _unknown(entries, Kind.PURCHASE, Exists(known), "nothing was paid for it")
+
+
+def _taken_back() -> Iterator[Breach]:
+    of_account = LedgerEntry.objects.not_work().filter(account=OuterRef("account")).order_by()
+    moved = of_account.filter(
+        Q(kind=Kind.REFUND, reference__startswith=_text("back-*-", "reference"))
+        | Q(kind=Kind.PURCHASE, reference__startswith=_text("purchase-*-", "reference"))
+    )
+    taken = moved.values("account").annotate(s=Sum("balance_delta")).values("s")
+    purchases: QuerySet[Any] = Purchase.objects.filter(paid_at__isnull=False).annotate(
+        taken=Value(0) - Coalesce(Subquery(taken), Value(0))
+    )
+    for purchase in confirmed(purchases.exclude(taken_back=F("taken")), _account):
+        yield Breach(
+            "purchase",
+            purchase.reference,
+            f"says that {decimal_text(purchase.taken_back)} was taken back, the ledger {decimal_text(purchase.taken)}",
+        )
+
+
+def _allowances(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
+    own = Concat(Value("allowance-"), Cast("account_id", CharField()), Value("-"), output_field=CharField())
+    rows = entries.filter(kind=Kind.ALLOWANCE).annotate(own=own)
+    for entry in confirmed(rows.exclude(reference__startswith=F("own")), _account):
+        yield Breach("allowance", entry.reference, "is not named after its account")

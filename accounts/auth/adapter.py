@@ -1,0 +1,126 @@
+"""How allauth behaves here: who may sign up, where a caller is, what mails look like, what happens to the banned."""
+
+from __future__ import annotations
+
+import smtplib
+from typing import Any, cast
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.userkit import filter_users_by_email
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
+from django.core.mail import EmailMessage
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import translation
+
+from accounts.auth import blocked_login, emails, login_attempts, login_redirect, passwords, second_factor
+from accounts.models import SignIn, User
+from accounts.registration import admission, email_addresses, usernames
+from accounts.sessions import client_info, login_history
+
+log = structlog.get_logger(__name__)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Registration is open, by invitation or closed; whoever is banned learns why after the right password alone."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return admission.is_open(request)
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        usernames.refuse_misleading(username)
+        return cast(str, super().clean_username(username, shallow))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_info.counted(request)
+
+    def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:
+        # Who has a second factor shows it too, before anything of theirs is told: `login` then turns them away.
+        if not user.is_active and second_factor.has_second_factor(cast(User, user)):
+            return None
+        return cast("HttpResponse | None", super().pre_login(request, user, **kwargs))
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        if not user.is_active:
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        response = cast(HttpResponse, super().post_login(request, user, **kwargs))
+        said_first = login_redirect.path_for(cast(User, user))
+        return redirect(said_first) if said_first else response
+
+    def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        blocked_login.remember(request, cast(User, user))
+        return redirect("account_inactive")
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        with passwords.ROOM.enter():
+            return self._authenticate(request, **credentials)
+
+    def _authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        if credentials.get("username"):
+            # allauth looks for an address by this too; by both it would hash twice for addresses that it knows.
+            credentials.pop("email", None)
+        # Counted before it is compared, so that of many tries at once no more are looked at than may be.
+        users = login_attempts.named(credentials)
+        login = str(credentials.get("email") or credentials.get("username") or "")
+        try:
+            taken = login_attempts.password(request, users, login)
+        except login_attempts.NotCompared:
+            # As for a wrong one, the work too.
+            for _one in users:
+                make_password(str(credentials.get("password") or ""))
+            login_history.note(request, users[0], SignIn.How.PASSWORD, succeeded=False)
+            return None
+        user = cast("AbstractBaseUser | None", super().authenticate(request, **credentials))
+        if user is not None:
+            taken.give_back()
+        else:
+            login_history.note(request, users[0] if users else None, SignIn.How.PASSWORD, succeeded=False)
+            login_attempts.wrong(taken, users)
+        return user
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        user = context.get("user") or _at(email)
+        language = getattr(user, "language", "") or translation.get_language() or "en"
+        try:
+            with translation.override(language):
+                super().send_mail(template_prefix, email, {**context, "recipient": user})
+        except (OSError, smtplib.SMTPException) as error:
+            # What was asked for is done; the mail can be asked for again. Not who was written to.
+            log.error("mail_failed", mail=template_prefix, error=type(error).__name__)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: AbstractBaseUser,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        to = email or EmailAddress.objects.get_primary_email(user)
+        # The former address is told of a change by its own name: it was confirmed when it was theirs.
+        if to and (email or email_addresses.may_be_written_to(cast(User, user), to)):
+            super().send_notification_mail(template_prefix, user, context, to)
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMessage:
+        letter = emails.write(template_prefix, context)
+        if letter is None:
+            return super().render_mail(template_prefix, email, context, headers)
+        return emails.compose(letter, [email] if isinstance(email, str) else email, headers=headers)
+
+
+def _at(email: str) -> User | None:
+    """Who has this address, so that a mail is written in their language."""
+    users = filter_users_by_email(email, prefer_verified=True)
+    return cast(User, users[0]) if users else None

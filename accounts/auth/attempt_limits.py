@@ -1,0 +1,112 @@
+"""Rate limits on guesses (passwords, codes): counted in the database, first, and only then is the try looked at.
+
+A row of its own for each who tries: no other use of a cache drives it out, a restart forgets nothing, all web processes
+count together, and of many tries at once no more are looked at than may be. What turns out to be right is given back.
+Windows begin with the first try and are told by the database's clock. What strangers can make up is bounded by whoever
+calls: a name of nobody is counted together with its network, and a network has a limit of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.utils.crypto import salted_hmac
+
+from accounts.models import Throttle
+from core.clock import Now
+
+_BATCH = 1000
+_SALT = "accounts.throttle"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`most` tries in `window_s` seconds, by `who`: any text that tells one from another, such as `user 7`."""
+
+    who: str
+    most: int
+    window_s: int
+
+
+class TooMany(Exception):
+    """Too many tries; nothing was looked at. `wait_s`: seconds until the next one."""
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(wait_s)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A try that was counted. `counts`: how many there are now, by who."""
+
+    counts: dict[str, int]
+    _windows: Sequence[tuple[int, datetime]]
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken({**self.counts, **other.counts}, [*self._windows, *other._windows])
+
+    def give_back(self) -> None:
+        """It was right, or none at all: uncount it, where its window still runs."""
+        for pk, ends_at in self._windows:
+            Throttle.objects.filter(pk=pk, ends_at=ends_at, count__gt=0).update(count=F("count") - 1)
+
+
+def take(what: str, limits: Sequence[Limit]) -> Taken:
+    """Count one try against every limit, or against none and raise TooMany."""
+    # In one order, so that two who try at once never wait for each other.
+    keyed = dict(sorted((_key(what, limit.who), limit) for limit in limits))
+    if wait_s := _wait_s(what, keyed):
+        raise TooMany(wait_s)
+    with transaction.atomic():
+        # Also locks what is there already: nobody removes it before it is counted.
+        Throttle.objects.bulk_create(
+            [Throttle(what=what, who=key) for key in keyed],
+            update_conflicts=True,
+            unique_fields=["what", "who"],
+            update_fields=["who"],
+        )
+        for key, limit in keyed.items():
+            if not _count(Throttle.objects.filter(what=what, who=key), limit):
+                # Somebody was quicker: none of them is counted.
+                raise TooMany(_wait_s(what, keyed) or 1)
+        rows = {row.who: row for row in Throttle.objects.filter(what=what, who__in=keyed)}
+    counts = {limit.who: rows[key].count for key, limit in keyed.items()}
+    return Taken(counts, [(row.pk, row.ends_at) for row in rows.values()])
+
+
+def _count(rows: QuerySet[Throttle], limit: Limit) -> int:
+    runs = Q(ends_at__gt=Now())
+    ends_at = Now() + timedelta(seconds=limit.window_s)
+    return rows.exclude(runs, count__gte=limit.most).update(
+        count=Case(When(runs, then=F("count") + 1), default=Value(1)),
+        ends_at=Case(When(runs, then=F("ends_at")), default=ends_at),
+    )
+
+
+def _wait_s(what: str, keyed: dict[str, Limit]) -> int:
+    """Seconds until every limit has room; 0 for now."""
+    rows = Throttle.objects.filter(what=what, who__in=keyed, ends_at__gt=Now()).annotate(now=Now())
+    waits = [(row.ends_at - row.now).total_seconds() for row in rows if row.count >= keyed[row.who].most]
+    return math.ceil(max(waits, default=0))
+
+
+def _key(what: str, who: str) -> str:
+    return salted_hmac(_SALT, f"{what} {who}", algorithm="sha256").hexdigest()
+
+
+def old() -> QuerySet[Throttle]:
+    """Counts whose time is over."""
+    return Throttle.objects.filter(ends_at__lt=Now())
+
+
+def forget_old() -> bool:
+    """A chore: remove counts whose time is over, a thousand at a time; whether there may be more."""
+    over = old().order_by("ends_at").values_list("pk", flat=True)
+    removed, _each = Throttle.objects.filter(pk__in=list(over[:_BATCH]), ends_at__lt=Now()).delete()
+    return removed >= _BATCH

@@ -1,0 +1,50 @@
+"""The `member_required` decorator of views, and who is signed in: the user and their account."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.utils import timezone
+
+from accounts.models import Account, User
+from core.http.pages import View, reader_zone
+
+
+def member_required(view: View) -> View:
+    """Only for people who are signed in; others go to the sign-in page and come back.
+
+    What the view says of times before it renders, as in a message, is in the reader's zone too.
+    """
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        request.is_private = True  # type: ignore[attr-defined]
+        if request.user.is_authenticated:
+            with timezone.override(reader_zone(request)):
+                return view(request, *args, **kwargs)
+        back = request.get_full_path() if request.method == "GET" else request.META.get("HTTP_REFERER", "/")
+        target = f"{resolve_url('account_login')}?{urlencode({REDIRECT_FIELD_NAME: back})}"
+        if request.headers.get("HX-Request") == "true":
+            # A fragment cannot show the sign-in page: the whole page goes there.
+            return HttpResponse(status=204, headers={"HX-Redirect": target})
+        return HttpResponseRedirect(target)
+
+    return guarded
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user of a request that `member` let through."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def account_of(request: HttpRequest) -> Account:
+    """The account that user acts for."""
+    account = user_of(request).account
+    assert account is not None
+    return account

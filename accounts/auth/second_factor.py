@@ -1,0 +1,110 @@
+"""Second factors: allauth keeps them, we encrypt what they are made of, and name them for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import User
+from accounts.personal_accounts import personal_account
+from accounts.staff import audit_log
+from core import crypto
+
+_SEALED = ("secret", "seed")
+
+
+class MfaAdapter(DefaultMFAAdapter):
+    """Secrets are encrypted with the house's keys, so that a copy of the database opens no account."""
+
+    error_messages: ClassVar = {
+        **DefaultMFAAdapter.error_messages,
+        # An address that nobody confirmed, behind a second factor, would be lost to whoever it belongs to.
+        "add_email_blocked": gettext_lazy(
+            "With a second factor the address stays. Take the second factor away, confirm the new address, then set it "
+            "up again."
+        ),
+    }
+
+    def encrypt(self, text: str) -> str:
+        return crypto.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return crypto.decrypt(encrypted_text)
+
+    def get_totp_issuer(self) -> str:
+        return "Darkroom"
+
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
+        return user.get_username()
+
+    def _get_site_name(self) -> str:
+        return "Darkroom"
+
+    def generate_authenticator_name(self, user: AbstractBaseUser, type: Authenticator.Type) -> str:
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return _("Passkey") if number == 1 else _("Passkey %(number)d") % {"number": number}
+
+
+def authenticators_of(user: User) -> QuerySet[Authenticator]:
+    """The second factors of a member; recovery codes alone are none."""
+    return Authenticator.objects.filter(user_id=user.pk).exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether signing in takes more than a password."""
+    return authenticators_of(user).exists()
+
+
+def remove_all(user: User, by: User, reason: str) -> int:
+    """Staff takes away somebody's second factors, who lost them; how many there were."""
+    with transaction.atomic():
+        removed, _each = Authenticator.objects.filter(user_id=user.pk).delete()
+        if removed:
+            audit_log.write(
+                by, "user.remove_second_factor", user, reason=reason, account=personal_account(user)
+            )
+    return removed
+
+
+def rotate() -> int:
+    """Encrypt every stored secret again, with the newest key; how many there were. Raises sealing.NoKeyFits."""
+    changed = 0
+    for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+            sealed: dict[str, Any] = (
+                {name: row.data[name] for name in _SEALED if name in row.data} if row else {}
+            )
+            if row is None or not sealed:
+                continue
+            row.data |= {name: crypto.encrypt(crypto.decrypt(stored)) for name, stored in sealed.items()}
+            row.save(update_fields=["data"])
+            changed += 1
+    return changed
+
+
+def stored() -> Iterator[str]:
+    """What they are made of, as it is stored: the newest first."""
+    for data in Authenticator.objects.order_by("-pk").values_list("data", flat=True):
+        yield from (data[name] for name in _SEALED if name in data)
+
+
+def unreadable() -> list[str]:
+    """What is stored and fits no key, in words without any secret."""
+    found = []
+    for row in Authenticator.objects.select_related("user").order_by("pk"):
+        try:
+            for name in _SEALED:
+                if name in row.data:
+                    crypto.decrypt(row.data[name])
+        except crypto.NoKeyFits:
+            found.append(f"a second factor of {row.user.get_username()}")
+    return found

@@ -1,0 +1,45 @@
+"""Disputes of payments: one row each, moved by what the provider tells, twice, late and in any order.
+
+Of two events the one that the provider made later counts; of the same second the one that is further on: an inquiry,
+then open, then over. One that says nothing new changes nothing.
+"""
+
+from __future__ import annotations
+
+from accounts.billing import clawback
+from accounts.billing.provider_base import Event, What
+from accounts.models import Dispute, Purchase
+
+State = Dispute.State
+STATES: dict[What, Dispute.State] = {
+    What.INQUIRY: State.INQUIRY,
+    What.DISPUTED: State.OPEN,
+    What.DISPUTE_WON: State.WON,
+    What.DISPUTE_LOST: State.LOST,
+}
+_FURTHER = {State.INQUIRY: 0, State.OPEN: 1, State.WON: 2, State.LOST: 2}
+
+
+def note(purchase: Purchase, event: Event) -> str:
+    """Do what an event says of a dispute of this purchase, whose account and row are locked; in words for the desk."""
+    state = STATES[event.what]
+    amount = min(purchase.price if event.amount is None else event.amount, purchase.price)
+    row = Dispute.objects.filter(purchase=purchase, number=event.dispute).first()
+    if row is None:
+        Dispute.objects.create(
+            purchase=purchase, number=event.dispute, amount=amount, state=state, told_at=event.at
+        )
+    elif _is_old(row, state, event.at):
+        return f"nothing: the dispute is {row.state} {event.dispute}".strip()
+    else:
+        Dispute.objects.filter(pk=row.pk).update(
+            amount=amount, state=state, told_at=max(row.told_at, event.at)
+        )
+    return f"{event.what.value}: {clawback.level(purchase, 'dispute')} {event.dispute}".strip()
+
+
+def _is_old(row: Dispute, state: Dispute.State, at: int) -> bool:
+    """Whether an event was made before what the row says; by its state where the times do not tell."""
+    if at and row.told_at and at != row.told_at:
+        return at < row.told_at
+    return _FURTHER[state] < _FURTHER[State(row.state)]

@@ -1,0 +1,182 @@
+"""An order of credits: its row first, then the way to the provider's page. Nothing is paid by what happens here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts import personal_accounts
+from accounts.billing import provider_registry
+from accounts.billing.provider_base import Checkout, Order, ProviderError
+from accounts.credits import amounts
+from accounts.models import Account, CreditPack, Purchase, User
+from accounts.site import feature_flags
+from accounts.staff import audit_log
+
+log = structlog.get_logger(__name__)
+OPEN_AT_MOST = 10
+"""Orders of one account that may wait for payment at a time: each is a page held open at the provider. Those for which
+it opened none count too, so that nobody asks it for ever what it refuses."""
+PAGE_ENDS = timedelta(hours=2)
+"""How long the provider's page takes money: no less than half an hour is what Stripe allows."""
+
+
+class CannotBuy(Exception):
+    """No order was made, or it came to no page; nothing was charged."""
+
+    WORDS: dict[str, str | Promise] = {
+        "off": _("Credits cannot be bought here now."),
+        "gone": _("This is not for sale any more. Nothing was charged."),
+        "closed": _("This account takes no credits now."),
+        "many": _("Too many payments of yours are still open. Finish one of them, or wait an hour."),
+        "refused_often": _(
+            "Your last orders were refused by the payment service. Nothing was charged; "
+            "tell the operator, and try again in an hour."
+        ),
+        "provider": _("The payment service does not answer. Nothing was charged; try again in a minute."),
+        "refused": _(
+            "This cannot be paid here now. Nothing was charged. Trying again will not help: tell the operator."
+        ),
+        "stale": _("This form was used already. Open it again."),
+    }
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+    def __str__(self) -> str:
+        return str(self.WORDS[self.why])
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where the provider sends the buyer back to; `{reference}` stands for the purchase's."""
+
+    done: str
+    cancelled: str
+
+
+def reference_of(account: Account, once: str) -> str:
+    """The reference of the one order that a form makes, however often it is sent."""
+    return hashlib.sha256(f"buy:{account.pk}:{once}".encode()).hexdigest()[:20]
+
+
+def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) -> tuple[Purchase, Checkout]:
+    """Order a pack, and open the provider's page for it. Raises CannotBuy.
+
+    The row is committed before the provider is asked: an order that is paid is always known here, whatever ends in
+    between. The same `once` comes to the same order, and to the same page: the one that was opened for it, or that the
+    provider opens for an order that asks for the very same.
+    """
+    if not feature_flags.is_on("purchases"):
+        raise CannotBuy("off")
+    # Whose own account is closed to new things begins nothing for an organisation either.
+    if account.status != Account.Status.ACTIVE or personal_accounts.is_personal_account_closed(user):
+        raise CannotBuy("closed")
+    purchase = _order(user, account, pack_id, once)
+    if purchase.page:
+        return purchase, Checkout(purchase.session, purchase.page)
+    provider = provider_registry.provider(purchase.provider)
+    if provider is None:
+        raise CannotBuy("off")
+    fill = {"reference": purchase.reference}
+    try:
+        checkout = provider.checkout(
+            _as_asked(purchase, user),
+            done=ways.done.format(**fill),
+            cancelled=ways.cancelled.format(**fill),
+        )
+    except ProviderError as error:
+        if not error.permanent:
+            raise CannotBuy("provider") from error
+        _refused(purchase, error)
+        raise CannotBuy("refused") from error
+    Purchase.objects.filter(pk=purchase.pk, session__in=["", checkout.session]).update(
+        session=checkout.session, page=checkout.url
+    )
+    return purchase, checkout
+
+
+def _refused(purchase: Purchase, error: ProviderError) -> None:
+    """End an order that the provider will never take, and tell the operator why: only they can see to it."""
+    log.error(
+        "payment_page_refused", purchase=purchase.reference, provider=purchase.provider, error=str(error)
+    )
+    with transaction.atomic():
+        rows = Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.OPEN, session="")
+        if rows.update(status=Purchase.Status.EXPIRED):
+            detail = {"price": purchase.price, "currency": purchase.currency}
+            audit_log.write(
+                None, "purchase.not_opened", purchase, reason=str(error), account=purchase.account_id, detail=detail
+            )  # fmt: skip
+
+
+def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
+    reference = reference_of(account, once)
+    made = _made(reference, account, pack_id)
+    if made is not None:
+        return made
+    provider = provider_registry.chosen()
+    if provider is None:
+        raise CannotBuy("off")
+    pack = CreditPack.objects.filter(pk=pack_id, enabled=True).first()
+    if pack is None:
+        raise CannotBuy("gone")
+    try:
+        with transaction.atomic():
+            # The account's row lets its orders be counted one after the other.
+            locked = Account.objects.select_for_update().filter(pk=account.pk, status=Account.Status.ACTIVE)
+            if not locked.exists():
+                raise CannotBuy("closed")
+            lately = timezone.now() - timedelta(hours=1)
+            no_page = Q(status=Purchase.Status.EXPIRED, session="")
+            counted = Purchase.objects.filter(
+                Q(status=Purchase.Status.OPEN) | no_page, account=account, created_at__gt=lately
+            )
+            if counted.count() >= OPEN_AT_MOST:
+                # What was refused is open no more: it would be wrong to ask them to finish it.
+                raise CannotBuy("refused_often" if counted.filter(no_page).exists() else "many")
+            return Purchase.objects.create(
+                reference=reference, account=account, user=user, pack=pack, credits=pack.credits, price=pack.price,
+                currency=pack.currency.lower(), provider=provider.name, language=_language(),
+            )  # fmt: skip
+    except IntegrityError:
+        made = _made(reference, account, pack_id)
+        if made is None:
+            raise
+        return made
+
+
+def _made(reference: str, account: Account, pack_id: int) -> Purchase | None:
+    purchase = Purchase.objects.filter(reference=reference, account=account).first()
+    if purchase is not None and (purchase.pack_id != pack_id or purchase.status != Purchase.Status.OPEN):
+        raise CannotBuy("stale")
+    return purchase
+
+
+def _as_asked(purchase: Purchase, user: User) -> Order:
+    # As it was ordered, whatever the reader has chosen since: the provider refuses another order of the same name.
+    language = purchase.language or _language()
+    with translation.override(language):
+        name = str(_("%(amount)s credits") % {"amount": amounts.display_plain(purchase.credits)})
+    return Order(
+        reference=purchase.reference,
+        name=name,
+        price=purchase.price,
+        currency=purchase.currency,
+        email=user.email,
+        language=language,
+        ends_at=int((purchase.created_at + PAGE_ENDS).timestamp()),
+    )
+
+
+def _language() -> str:
+    return (translation.get_language() or "en")[:10]

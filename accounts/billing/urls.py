@@ -1,0 +1,9 @@
+"""Where payment providers tell what happened; mounted at `/payments/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from accounts.views import purchases
+
+urlpatterns = [path("<slug:provider>/webhook", purchases.webhook, name="payment_webhook")]

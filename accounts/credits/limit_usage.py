@@ -1,0 +1,156 @@
+"""What the spending limits of API tokens and accounts allow and leave, for people and programs, in micro-credits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from accounts import credits
+from accounts.credits import AccountLimitReached, TokenLimitReached, spending_limits, spending_periods
+from accounts.credits.amounts import decimal_text
+from accounts.models import Account, ApiToken, TokenSpending
+
+_EACH = {"day": " a day", "month": " a month", "total": " in all"}
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One limit of a token: what it allows, what is spent and on hold, what is left, and when it begins anew."""
+
+    limit: str
+    most: int
+    spent: int
+    resets_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        """What can be spent yet; never below nothing, also where a limit was lowered."""
+        return max(0, self.most - self.spent)
+
+    @property
+    def per_mille(self) -> int:
+        """How full it is, 0 to 1000."""
+        return min(1000, self.spent * 1000 // self.most) if self.most else 1000
+
+
+def meters(tokens: Iterable[ApiToken]) -> dict[int, list[Meter]]:
+    """The meters of tokens by their ids, the narrowest limit first. One query for all."""
+    limited = [token for token in tokens if is_limited(token)]
+    now = timezone.now()
+    rows = TokenSpending.objects.filter(
+        token_id__in=[token.pk for token in limited], period__in=spending_periods.periods(now)
+    )
+    spent = {(row.token_id, row.period): row.spent for row in rows} if limited else {}
+    return {
+        token.pk: [
+            Meter(
+                name,
+                most,
+                spent.get((token.pk, spending_periods.period(name, now)), 0),
+                spending_periods.ends_at(name, now),
+            )
+            for name, most in _limits(token)
+            if most is not None
+        ]
+        for token in limited
+    }
+
+
+def is_limited(token: ApiToken) -> bool:
+    """Whether the token may spend so much and no more."""
+    return any(most is not None for _name, most in _limits(token))
+
+
+def meters_of(token: ApiToken) -> list[Meter]:
+    """The meters of one token; empty where it has no limit."""
+    return meters([token]).get(token.pk, [])
+
+
+def meters_of_account(account: Account) -> list[Meter]:
+    """The meters of an account's own spending limits, of which its plan's lower ones are a part."""
+    if not account.limits_tokens:
+        return []
+    now = timezone.now()
+    return [
+        Meter(name, most, credits.spent(account.pk, None, name, now), spending_periods.ends_at(name, now))
+        for _of_member, name, most in credits.limits_of(account.pk)
+    ]
+
+
+def refusal(reached: TokenLimitReached) -> str:
+    """Which limit refused, what it leaves until when, and what was asked."""
+    until = f" until {reached.ends_at:%Y-%m-%dT%H:%M:%SZ}" if reached.ends_at is not None else ""
+    return (
+        f"The spending limit of this API token is reached: it may spend {decimal_text(reached.most)} credits"
+        f"{_EACH[reached.limit]}, of which {decimal_text(reached.left)} are left{until}, and this can cost up to "
+        f"{decimal_text(reached.asked)}. Nothing was charged."
+    )
+
+
+def account_refusal(reached: AccountLimitReached, *, sees_money: bool = True) -> str:
+    """The same for a limit of the account, or of whoever acts for it. A plain member of an organisation does not see
+    its money: they are told that there is a limit, and not how much it allows and leaves.
+    """
+    until = f" until {reached.ends_at:%Y-%m-%dT%H:%M:%SZ}" if reached.ends_at is not None else ""
+    if not (reached.of_member or sees_money):
+        return (
+            f"The spending limit of this account leaves less than this can cost{until}. Nothing was charged."
+        )
+    whose = (
+        "Your spending limit in this account is reached: you may"
+        if reached.of_member
+        else "The spending limit of this account is reached: it may"
+    )
+    return (
+        f"{whose} spend {decimal_text(reached.most)} credits{_EACH[reached.limit]}, of which "
+        f"{decimal_text(reached.left)} are left{until}, and this can cost up to {decimal_text(reached.asked)}. "
+        "Nothing was charged."
+    )
+
+
+def _limits(token: ApiToken) -> list[tuple[str, int | None]]:
+    return list(
+        zip(spending_periods.LIMITS, (token.day_limit, token.month_limit, token.total_limit), strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much of one kind an account may take up at a time, and takes. `most`: None where there is no limit."""
+
+    limit: str
+    most: int | None
+    used: int
+
+    @property
+    def left(self) -> int | None:
+        """What there is room for yet; never below nothing, also where a limit was lowered."""
+        return None if self.most is None else max(0, self.most - self.used)
+
+
+_rooms: list[Callable[[Account], list[Room]]] = []
+
+
+def register_room_usage(read: Callable[[Account], list[Room]]) -> None:
+    """Tell who counts what an account takes up: a floor above, which this one must not import."""
+    _rooms[:] = [read]
+
+
+def rooms_of(account: Account) -> list[Room]:
+    """What the account may take up, and takes. One query."""
+    return [room for read in _rooms for room in read(account)]
+
+
+def usage_of_account(account: Account) -> list[Meter]:
+    """The account's own limits or its plan's, whichever is lower. One query where there is no limit."""
+    now = timezone.now()
+    found = [(name, most) for _of_member, name, most in spending_limits.limits_of(account.pk)]
+    if not found:
+        return []
+    return [
+        Meter(name, most, credits.spent(account.pk, None, name, now), spending_periods.ends_at(name, now))
+        for name, most in found
+    ]

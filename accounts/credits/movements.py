@@ -1,0 +1,242 @@
+"""Movements that are no work: credits that come, go, are given and are corrected. Each happens once by its reference.
+
+Of whatever comes, what the account owes is paid first, in rows of its own behind that movement's (`debts`).
+
+A second posting of the same kind under the same reference changes nothing and raises AlreadyPosted with the first row,
+whatever else would have refused it meanwhile. Each runs in a savepoint of its own, so the caller's transaction goes on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from accounts.credits import allowance_ends, balance_updates, debts
+from accounts.credits.exceptions import (
+    AccountClosed,
+    AlreadyPosted,
+    GiftLimitReached,
+    InsufficientCredits,
+    TooMuch,
+)
+from accounts.models import MICRO, Account, LedgerEntry, User
+
+Kind = LedgerEntry.Kind
+LARGEST = 1_000_000_000 * MICRO
+"""The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
+
+
+def grant(
+    account: Account, amount: int, *, reason: str = "", actor: User | None = None, reference: str = ""
+) -> LedgerEntry:
+    """Add credits, to whatever account is not closed.
+
+    `reference` makes it happen once: a second grant with the same one is AlreadyPosted, which is an IntegrityError.
+    """
+    if amount <= 0:
+        raise ValueError("A grant is more than nothing; to take credits away, adjust.")
+    return _post(Kind.GRANT, account, amount, reason, actor, reference, balance_updates.NOT_CLOSED)
+
+
+def adjust(
+    account: Account, delta: int, *, reason: str, actor: User | None, reference: str = ""
+) -> LedgerEntry:
+    """Correct a balance by a signed amount, with a reason. Never below zero: InsufficientCredits."""
+    if delta == 0:
+        raise ValueError("An adjustment changes something.")
+    if not reason.strip():
+        raise ValueError("An adjustment has a reason.")
+    return _post(Kind.ADJUST, account, delta, reason, actor, reference, balance_updates.ANY)
+
+
+def redeem(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
+    """Add what a code is worth. AccountClosed where the account is not active."""
+    return _post(Kind.REDEEM, account, _positive(amount), reason, None, reference, balance_updates.ACTIVE)
+
+
+def purchase(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
+    """Add credits that were paid for: also while the account is suspended or closing; once closed, AccountClosed."""
+    return _post(
+        Kind.PURCHASE, account, _positive(amount), reason, None, reference, balance_updates.NOT_CLOSED
+    )
+
+
+def refund(
+    account: Account, amount: int, *, reference: str, reason: str = "", actor: User | None = None
+) -> LedgerEntry:
+    """Give credits back for a prediction that has ended; `reference` is its public id, so it happens once.
+
+    AccountClosed where the account is closed.
+    """
+    return _post(
+        Kind.REFUND, account, _positive(amount), reason, actor, reference, balance_updates.NOT_CLOSED
+    )
+
+
+def allow(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
+    """Add an allowance. AccountClosed where the account is not active."""
+    return _post(Kind.ALLOWANCE, account, _positive(amount), reason, None, reference, balance_updates.ACTIVE)
+
+
+def end_allowance(account: Account, period: str, given: int, *, first: int) -> LedgerEntry | None:
+    """Take what is left of what was `given` for a period that is over, by the ledger's row `first` or after; None where
+    nothing is. What is on hold counts as used until it comes back: `settle` takes it then.
+    """
+    left = allowance_ends.begin(account.pk, period, given, first)
+    if left <= 0:
+        return None
+    return _post(
+        Kind.ALLOWANCE,
+        account,
+        -left,
+        "",
+        None,
+        allowance_ends.reference(account.pk, period),
+        balance_updates.ACTIVE,
+    )
+
+
+def clear(account: Account, *, reason: str) -> None:
+    """Leave an account that was closed for good with nothing, and owing nothing. Nothing of it may be on hold.
+
+    Inside the transaction that closes it, after it did: what is paid at this moment came before and goes too, or waits
+    and finds the account closed.
+    """
+    with transaction.atomic():
+        locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        if locked.status != Account.Status.CLOSED:
+            raise ValueError("What is left is taken from an account that is closed.")
+        Account.objects.filter(pk=account.pk).update(owed=0)
+        if locked.balance:
+            adjust(account, -locked.balance, reason=reason, actor=None)
+
+
+def give(
+    giver: Account,
+    receiver: Account,
+    amount: int,
+    *,
+    reference: str,
+    reason: str = "",
+    actor: User | None = None,
+    most: int | None = None,
+    since: datetime | None = None,
+) -> tuple[LedgerEntry, LedgerEntry]:
+    """Move credits from one account to another: the rows `gift-REFERENCE-out` and `gift-REFERENCE-in`, or none.
+
+    Both accounts are active, else AccountClosed. `most` is what the giver may give from `since` on, this gift
+    included, else GiftLimitReached; it is asked while both are locked.
+    """
+    _positive(amount)
+    _named(reference)
+    if giver.pk == receiver.pk:
+        raise ValueError("A gift goes to somebody else.")
+    outward, inward = f"gift-{reference}-out", f"gift-{reference}-in"
+    try:
+        with transaction.atomic():
+            # The lower number first, whoever gives: two that give to each other never wait for each other.
+            after = {
+                pk: balance_updates.move_or_say_why(
+                    pk, -amount if pk == giver.pk else amount, balance_updates.ACTIVE, spends=pk == giver.pk
+                )
+                for pk in sorted((giver.pk, receiver.pk))
+            }
+            _ask_limit(giver.pk, amount, most, since)
+            said = _clean(reason)
+            out = balance_updates.record(
+                giver.pk, Kind.GIFT, outward, -amount, 0, after[giver.pk], reason=said, actor=actor
+            )
+            came = balance_updates.record(
+                receiver.pk, Kind.GIFT, inward, amount, 0, after[receiver.pk], reason=said, actor=actor
+            )
+            debts.pay(receiver.pk, after[receiver.pk])
+            return out, came
+    except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
+        _if_posted(Kind.GIFT, outward)
+        raise
+
+
+def _ask_limit(giver_id: int, amount: int, most: int | None, since: datetime | None) -> None:
+    if most is None:
+        return
+    rows = LedgerEntry.objects.of_kinds(Kind.GIFT).filter(account=giver_id, balance_delta__lt=0)
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    given = -(rows.aggregate(s=Sum("balance_delta"))["s"] or 0)
+    if given + amount > most:
+        raise GiftLimitReached(most, max(0, most - given))
+
+
+def _post(
+    kind: LedgerEntry.Kind,
+    account: Account,
+    delta: int,
+    reason: str,
+    actor: User | None,
+    reference: str,
+    allowed: tuple[str, ...],
+) -> LedgerEntry:
+    if not _is_whole(delta):
+        raise ValueError("An amount is a whole number of micro-credits.")
+    if abs(delta) > LARGEST:
+        raise ValueError("The amount is too large.")
+    by_hand = kind in {Kind.GRANT, Kind.ADJUST}
+    reference = reference or (f"{kind}-{secrets.token_hex(12)}" if by_hand else "")
+    _named(reference)
+    try:
+        with transaction.atomic():
+            after = balance_updates.move_or_say_why(account.pk, delta, allowed)
+            entry = balance_updates.record(
+                account.pk, kind, reference, delta, 0, after, reason=_clean(reason), actor=actor
+            )
+            debts.pay(account.pk, after)
+            return entry
+    except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
+        _if_posted(kind, reference)
+        raise
+
+
+def _if_posted(kind: LedgerEntry.Kind, reference: str) -> None:
+    first = LedgerEntry.objects.filter(kind=kind, reference=reference).first()
+    if first is not None:
+        raise AlreadyPosted(first) from None
+
+
+def _positive(amount: int) -> int:
+    if not _is_whole(amount) or amount <= 0:
+        raise ValueError("An amount is a whole number of micro-credits, and more than nothing.")
+    if amount > LARGEST:
+        raise ValueError("The amount is too large.")
+    return amount
+
+
+def _is_whole(amount: object) -> bool:
+    return isinstance(amount, int) and not isinstance(amount, bool)
+
+
+def _named(reference: str) -> None:
+    if not reference or len(reference) > 55 or "\x00" in reference:
+        # Up to 64 with what is put around it.
+        raise ValueError("A movement has a reference of at most 55 characters.")
+
+
+def _clean(reason: str) -> str:
+    # PostgreSQL stores no NUL.
+    return reason.replace("\x00", "").strip()[:300]
+
+
+def erase_gift_reasons(gifts: Iterable[str]) -> int:
+    """Empty the reasons of both rows of these gifts, by their references; how many rows."""
+    references = [f"gift-{one}-{way}" for one in gifts for way in ("out", "in")]
+    changed = 0
+    for start in range(0, len(references), 500):
+        # Past the rows' own guard, which knows no exception.
+        rows = LedgerEntry._base_manager.filter(
+            kind=LedgerEntry.Kind.GIFT, reference__in=references[start : start + 500]
+        )
+        changed += rows.exclude(reason="").update(reason="")
+    return changed

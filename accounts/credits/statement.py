@@ -1,0 +1,372 @@
+"""An account's ledger as its owner reads it: filtered, in pages, summed up, or whole as CSV.
+
+A page of an account with a million rows costs what a page of a small one costs: pages go by id, never by number, and
+nothing is counted. No single index serves every filter, so a filter is one or several *sources*, each of which an index
+has in the order of ids, no row in two, merged here. A period is turned into ids first (`between`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import credits
+from accounts.credits.amounts import decimal_text
+from accounts.models import Account, ApiToken, LedgerEntry, LedgerQuerySet
+from core import pagination
+from core.http.csv_rows import Cell, Number
+
+__all__ = [
+    "GROUPS",
+    "PAGE",
+    "Filters",
+    "Line",
+    "Sums",
+    "as_rows",
+    "cells",
+    "entries",
+    "line",
+    "lines",
+    "page",
+    "sums",
+]
+
+PAGE = 50
+_BATCH = 1000
+_SUMMED = 20_000
+"""Rows that a page adds up at most; the CSV has all."""
+_MOVED = ["change", "change on hold", "charged", "returned", "balance", "on hold"]
+COLUMNS = ["when", "kind", "reference", *_MOVED, "reason"]
+Kind = LedgerEntry.Kind
+GROUPS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
+    "spent": (gettext_lazy("Spent"), (Kind.HOLD, Kind.SETTLE)),
+    "back": (gettext_lazy("Came back"), (Kind.REFUND,)),
+    "added": (
+        gettext_lazy("Added"),
+        (Kind.GRANT, Kind.REDEEM, Kind.PURCHASE, Kind.ALLOWANCE, Kind.GIFT, Kind.ADJUST),
+    ),
+}
+"""What people look for, and the kinds of rows that it is."""
+_GIVEN = {"Welcome": gettext_lazy("Welcome"), "Invitation": gettext_lazy("Invitation")}
+"""Reasons of the house's own, which stand in the ledger in English."""
+_OF_WORK: tuple[str, ...] = (Kind.HOLD, Kind.SETTLE)
+_WITH_REASONS = tuple(kind for kind in Kind.values if kind not in _OF_WORK)
+_BEGINNING = re.compile(r"[a-z0-9]{6,}")
+"""A text that may be the beginning of a prediction's id."""
+_NAMED = 200
+"""Rows of one beginning that are looked at."""
+_SLACK = timedelta(hours=1)
+"""Ids follow times but for the length of a transaction; by an hour they certainly do."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What of the ledger is asked for. `since` counts, `until` does not."""
+
+    kind: str = ""
+    group: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+    reference: str = ""
+    token: int | None = None
+    """Of one API token of the account, by its number: what it set aside and what was charged for it."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds asked for; none: all."""
+        if self.kind in Kind.values:
+            return (self.kind,)
+        return GROUPS[self.group][1] if self.group in GROUPS else ()
+
+    @property
+    def any(self) -> bool:
+        return self != Filters()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a statement. Amounts are micro-credits."""
+
+    entry: LedgerEntry
+    words: str
+    change: int
+    total: int
+    waits: bool = False
+    """A hold whose prediction has not ended yet."""
+    token: str = ""
+    """The name of the API token that asked for it."""
+
+    @property
+    def is_prediction(self) -> bool:
+        """Whether the reference is a prediction's public id."""
+        paid_for = self.entry.kind in {Kind.HOLD, Kind.SETTLE, Kind.REFUND}
+        return paid_for and not self.entry.reference.startswith("back-")
+
+    @property
+    def came_back(self) -> bool:
+        return self.entry.kind == Kind.REFUND and self.change > 0
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A filtered part of the ledger in one line, in micro-credits. Holds are no spending, and are left out."""
+
+    opening: int | None
+    closing: int | None
+    charged: int
+    added: int
+    rows: int
+    whole: bool
+    """Whether all of it was added up; else `charged` and `added` are of the newest rows alone."""
+
+
+def entries(account: Account, kind: str = "") -> QuerySet[LedgerEntry]:
+    """The account's ledger, newest first, of one kind where a known one is named."""
+    found = LedgerEntry.objects.filter(account=account).order_by("-id")
+    return found.of_kinds(kind) if kind in Kind.values else found
+
+
+def page(
+    account: Account, filters: Filters, cursor: str, size: int | None = None
+) -> pagination.Page[LedgerEntry]:
+    """The `size` newest rows that fit and are older than the cursor. BadCursor for a forged one."""
+    size = PAGE if size is None else size
+    before = pagination.decode(cursor) if cursor else None
+    found = list(islice(_merged(_sources(account, filters), before, size + 1), size + 1))
+    more, found = len(found) > size, found[:size]
+    return pagination.Page(found, pagination.encode(found[-1].pk) if more else "")
+
+
+def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
+    """Parts of the ledger that together are what is asked for, each in the order of an index; no row is in two."""
+    rows = LedgerEntry.objects.filter(account=account).order_by("-id")
+    kinds = filters.kinds
+    if filters.token is not None:
+        # Without the account beside it, of which a token has one: else the index of the whole account might be read.
+        rows = LedgerEntry.objects.filter(token=filters.token).order_by("-id")
+        kinds = tuple(kind for kind in kinds or _OF_WORK if kind in _OF_WORK)
+        if not kinds or not ApiToken.objects.filter(pk=filters.token, account=account).exists():
+            return []
+        kinds = () if len(kinds) == len(_OF_WORK) else kinds
+    if filters.since or filters.until:
+        rows = _within(rows, account, filters)
+    if filters.reference:
+        rows = rows.filter(reference=filters.reference)
+    text = filters.text.replace("\x00", "").strip()
+    if not text:
+        return [rows.of_kinds(kind) for kind in kinds] if kinds else [rows]
+    # Only what is no work has a reason, and that is little; the rest is found by its reference's own index.
+    by_reason = [kind for kind in kinds or _WITH_REASONS if kind in _WITH_REASONS and filters.token is None]
+    named = _named(account, text)
+    found = [rows.of_kinds(kind).filter(reason__icontains=text).exclude(pk__in=named) for kind in by_reason]
+    return [*found, rows.filter(pk__in=named, **({"kind__in": kinds} if kinds else {}))] if named else found
+
+
+def _named(account: Account, text: str) -> list[int]:
+    """Ids of the account's rows whose reference is the text, or begins with it where it looks like a prediction's.
+
+    Asked of everybody's rows, a bounded number of them: with the account beside it SQLite would read the whole account.
+    """
+    asked = [Q(reference=text)]
+    if _BEGINNING.fullmatch(text):
+        # A range of the unique index; `z` sorts behind whatever an id may go on with, in every collation.
+        asked.append(Q(reference__gte=text, reference__lte=text + "z" * 30))
+    named: dict[int, None] = {}
+    for one in asked:
+        rows = (
+            LedgerEntry.objects.filter(one).order_by("reference").values_list("pk", "account_id", "reference")
+        )
+        for pk, account_id, reference in rows[:_NAMED]:
+            if account_id == account.pk and reference.startswith(text):
+                named[pk] = None
+    return list(named)
+
+
+def _merged(sources: Sequence[QuerySet[LedgerEntry]], before: int | None, size: int) -> Iterator[LedgerEntry]:
+    """The newest rows of all sources."""
+    found = []
+    for source in sources:
+        rows: QuerySet[Any] = source.filter(id__lt=before) if before is not None else source
+        found.append(list(rows[:size]))
+    yield from heapq.merge(*found, key=lambda row: -row.pk)
+
+
+def _within(rows: LedgerQuerySet, account: Account, filters: Filters) -> LedgerQuerySet:
+    """Rows of the period. By ids first, so that the index of the account is entered where the period ends."""
+    if filters.since:
+        low = first_id(account, filters.since - _SLACK)
+        rows = rows.filter(created_at__gte=filters.since, id__gte=low) if low is not None else rows.none()
+    if filters.until:
+        high = first_id(account, filters.until + _SLACK)
+        rows = rows.filter(created_at__lt=filters.until)
+        rows = rows.filter(id__lt=high) if high is not None else rows
+    return rows
+
+
+def first_id(account: Account, at: datetime) -> int | None:
+    """The id of the account's first row at or after a time; None where there is none.
+
+    By halving: times have no index of their own, which every hold would have to write.
+    """
+    mine = LedgerEntry.objects.filter(account=account).order_by("id")
+    # Two queries: asked for both ends at once, SQLite reads all between.
+    low = mine.values_list("id", flat=True).first()
+    high = mine.values_list("id", flat=True).last() or 0
+    if low is None:
+        return None
+    found: int | None = None
+    while low <= high:
+        middle = (low + high) // 2
+        row = mine.filter(id__gte=middle, id__lte=high).values_list("id", "created_at").first()
+        if row is None:
+            high = middle - 1
+        elif row[1] >= at:
+            found, high = row[0], middle - 1
+        else:
+            low = row[0] + 1
+    return found
+
+
+def lines(rows: list[LedgerEntry]) -> list[Line]:
+    """The rows as lines, in two queries more: which holds still wait for their prediction's end, and tokens' names."""
+    held = [row.reference for row in rows if row.kind == Kind.HOLD]
+    ended: set[str] = set()
+    if held:
+        settled = LedgerEntry.objects.filter(kind=Kind.SETTLE, reference__in=held)
+        ended = set(settled.values_list("reference", flat=True))
+    asked = {row.token_id for row in rows if row.token_id is not None}
+    names = dict(ApiToken.objects.filter(pk__in=asked).values_list("pk", "name")) if asked else {}
+    return [
+        replace(
+            line(row),
+            waits=row.kind == Kind.HOLD and row.reference not in ended and row.held_delta > 0,
+            token=names.get(row.token_id or 0, ""),
+        )
+        for row in rows
+    ]
+
+
+def line(entry: LedgerEntry) -> Line:
+    """The words of a statement for one row of the ledger.
+
+    `change` is what the row did to what can be spent; `total` is everything the account had after it, holds
+    included.
+    """
+    return Line(entry, _words(entry), entry.balance_delta, entry.balance_after + entry.held_after)
+
+
+def sums(account: Account, filters: Filters) -> Sums:
+    """What the filtered rows come to; exact, and bounded: at most so many rows are added up."""
+    of_work = Q(kind__in=_OF_WORK)
+    charged = added = rows = 0
+    for source in _sources(account, filters):
+        found = source[: _SUMMED + 1].aggregate(
+            rows=Count("id"),
+            charged=Sum("captured", filter=Q(kind=Kind.SETTLE)),
+            added=Sum("balance_delta", filter=~of_work),
+        )
+        rows += found["rows"]
+        charged += found["charged"] or 0
+        added += found["added"] or 0
+    opening = closing = None
+    if not filters.kinds and not filters.text and filters.token is None:
+        opening, closing = _ends(account, filters)
+    return Sums(opening, closing, charged, added, rows, rows <= _SUMMED)
+
+
+def _ends(account: Account, filters: Filters) -> tuple[int, int]:
+    """What the account had, holds included, before the period's first row and after its last."""
+    rows = _sources(account, filters)[0]
+    first, last = rows.order_by("id").first(), rows.first()
+    if first is None or last is None:
+        before = LedgerEntry.objects.filter(account=account).order_by("-id")
+        at = filters.since or filters.until
+        if at is not None and (low := first_id(account, at)) is not None:
+            before = before.filter(id__lt=low)
+        found = before.first()
+        has = found.balance_after + found.held_after if found else 0
+        return has, has
+    moved = first.balance_delta + first.held_delta
+    return first.balance_after + first.held_after - moved, last.balance_after + last.held_after
+
+
+def _words(entry: LedgerEntry) -> str:
+    reason = entry.reason
+    if entry.kind == Kind.HOLD:
+        return _("Set aside for a prediction")
+    if entry.kind == Kind.SETTLE:
+        return _settled(entry)
+    if entry.kind == Kind.GRANT:
+        given = _GIVEN.get(reason) if entry.actor_id is None else None
+        return str(given or reason or _("Credits added"))
+    if entry.kind == Kind.REDEEM:
+        return _("Code redeemed: %(hint)s") % {"hint": reason} if reason else _("Code redeemed")
+    if entry.kind == Kind.GIFT:
+        said = _("Gift received") if entry.balance_delta > 0 else _("Gift given")
+        return f"{said}: {reason}" if reason else said
+    if entry.kind == Kind.PURCHASE:
+        # Behind the purchase's own reference stands a number where it is not the first time.
+        again = "-" in entry.reference.removeprefix("purchase-")
+        return _("Payment not returned after all, credits given again") if again else _("Credits bought")
+    if entry.kind == Kind.ALLOWANCE:
+        if entry.balance_delta > 0:
+            return _("Allowance")
+        # With a hold's number behind it, it is what came back later.
+        late = not entry.reference.endswith("-end")
+        return _("Returned credits of an allowance that has ended") if late else _("Allowance that has ended")
+    if entry.kind == Kind.REFUND:
+        return _taken_back(entry) if entry.reference.startswith("back-") else reason or _("Refund")
+    return _("Adjustment: %(reason)s") % {"reason": reason}
+
+
+def _taken_back(entry: LedgerEntry) -> str:
+    if credits.OWED in entry.reference:
+        return _("Paid off: credits owed for a returned payment")
+    is_disputed = entry.reason == "dispute"
+    if not entry.balance_delta:
+        if is_disputed:
+            return _("Payment disputed, no credits left to take back")
+        return _("Payment returned, no credits left to take back")
+    if is_disputed:
+        return _("Payment disputed, credits taken back")
+    return _("Payment returned, credits taken back")
+
+
+def _settled(entry: LedgerEntry) -> str:
+    if not entry.captured:
+        return _("Prediction not charged, all returned")
+    if entry.released:
+        return _("Prediction charged, the rest returned")
+    return _("Prediction charged")
+
+
+def as_rows(account: Account, filters: Filters) -> Iterator[list[Cell]]:
+    """The rows of the statement's CSV, newest first, read in batches so that memory stays flat. Amounts are credits."""
+    cursor = ""
+    while True:
+        found = page(account, filters, cursor, _BATCH)
+        for entry in found.rows:
+            yield cells(entry)
+        cursor = found.next
+        if not cursor:
+            return
+
+
+def cells(entry: LedgerEntry) -> list[Cell]:
+    """One row of the CSV."""
+    movements = (entry.balance_delta, entry.held_delta, entry.captured, entry.released)
+    amounts = (*movements, entry.balance_after, entry.held_after)
+    shown = [Number("" if amount is None else decimal_text(amount)) for amount in amounts]
+    when = entry.created_at.isoformat(timespec="seconds")
+    return [when, entry.kind, entry.reference, *shown, entry.reason]

@@ -1,0 +1,125 @@
+"""Asking people to join an organisation, by their address. The secret is in the mail alone; here only its digest is."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, Membership, OrganizationInvitation, User
+from accounts.notifications import notices
+from accounts.organizations import roles
+from accounts.organizations.management import CannotDo
+from accounts.tokens import api_tokens
+from core.clock import Now
+
+LASTS = timedelta(days=14)
+MOST_OPEN = 100
+"""Invitations of one organisation that wait for an answer."""
+MOST_A_DAY, MOST_TO_ONE = 200, 5
+"""Mails that one member has us send in a day: in all, and to the same address."""
+
+
+def pending(account: Account) -> QuerySet[OrganizationInvitation]:
+    """Those that wait for an answer, newest first."""
+    return OrganizationInvitation.objects.filter(
+        account=account, accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=Now()
+    )
+
+
+def invite(account: Account, email: str, role: str, *, by: User) -> OrganizationInvitation:
+    """Invite somebody, in a role. The same address again sends a new link, and the old one ends. Raises CannotDo."""
+    email = email.strip()[:254].lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise CannotDo(_("This is no e-mail address."), "email") from None
+    if role not in Membership.Role.values:
+        raise CannotDo(_("There is no such role."), "role")
+    if Membership.objects.filter(account=account, user__email__iexact=email).exists():
+        raise CannotDo(_("They are a member already."), "email")
+    secret = secrets.token_urlsafe(24)
+    try:
+        with transaction.atomic():
+            Account.objects.select_for_update().get(pk=account.pk)
+            # Asked again now that nobody can be removed: else their own link would bring them back.
+            roles.require(by, account, roles.MANAGING)
+            _not_too_often(by, email)
+            if pending(account).exclude(email=email).count() >= MOST_OPEN:
+                raise CannotDo(_("%(most)s invitations wait for an answer already.") % {"most": MOST_OPEN})
+            _end(account, email)
+            made = OrganizationInvitation.objects.create(
+                account=account,
+                email=email,
+                role=role,
+                digest=api_tokens.digest(secret),
+                made_by=by,
+                expires_at=Now() + LASTS,
+            )
+            notices.notify_address(
+                email, "organization.invited", language=by.language, link=reverse("organization_join", args=[secret]),
+                name=account.name, by=by.shown_name,
+            )  # fmt: skip
+    except IntegrityError:
+        raise CannotDo(_("They were invited at this moment already.")) from None
+    return made
+
+
+def _not_too_often(by: User, email: str) -> None:
+    """No house of ours fills the mailboxes of people who never asked. Raises CannotDo."""
+    today = OrganizationInvitation.objects.filter(made_by=by, created_at__gt=Now() - timedelta(days=1))
+    if today.count() >= MOST_A_DAY or today.filter(email=email).count() >= MOST_TO_ONE:
+        raise CannotDo(_("There were several tries today. Try again tomorrow."))
+
+
+def _end(account: Account, email: str) -> None:
+    OrganizationInvitation.objects.filter(
+        account=account, email=email, accepted_at__isnull=True, revoked_at__isnull=True
+    ).update(revoked_at=Now())
+
+
+def find(secret: str) -> OrganizationInvitation | None:
+    """The invitation of a link that can still be accepted."""
+    if len(secret) > 100:
+        return None
+    rows = OrganizationInvitation.objects.filter(
+        digest=api_tokens.digest(secret),
+        accepted_at__isnull=True,
+        revoked_at__isnull=True,
+        expires_at__gt=Now(),
+    )
+    return rows.select_related("account", "made_by").exclude(account__status=Account.Status.CLOSED).first()
+
+
+def accept(secret: str, user: User) -> Membership:
+    """Join, once. Whoever has the link is who was meant: it went to their address alone. Raises CannotDo."""
+    with transaction.atomic():
+        invitation = find(secret)
+        if invitation is None:
+            raise CannotDo(_("This invitation has ended, or was accepted already. Ask for a new one."))
+        taken = OrganizationInvitation.objects.filter(
+            pk=invitation.pk, accepted_at__isnull=True, revoked_at__isnull=True
+        ).update(accepted_at=Now(), accepted_by=user)
+        if not taken:
+            raise CannotDo(_("This invitation has ended, or was accepted already. Ask for a new one."))
+        member, made = Membership.objects.get_or_create(
+            account=invitation.account, user=user, defaults={"role": invitation.role}
+        )
+        if made and invitation.made_by_id != user.pk:
+            notices.notify(
+                invitation.made_by, "organization.joined", link=reverse("organization", args=[invitation.account_id]),
+                name=invitation.account.name, who=user.shown_name,
+            )  # fmt: skip
+    return member
+
+
+def revoke(account: Account, number: int) -> bool:
+    """End an invitation; False where it does not wait any more."""
+    waiting = OrganizationInvitation.objects.filter(Q(accepted_at__isnull=True, revoked_at__isnull=True))
+    return bool(waiting.filter(account=account, pk=number).update(revoked_at=Now()))

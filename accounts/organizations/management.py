@@ -1,0 +1,183 @@
+"""Founding, renaming, leaving and choosing organisations."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import credits, personal_accounts
+from accounts.models import Account, ApiToken, Membership, OrganizationInvitation, Plan, User
+from accounts.notifications import notices
+from accounts.organizations import roles
+from accounts.personal_accounts import ensure_account, personal_account
+from accounts.site import feature_flags, site_rules
+from core.clock import Now
+
+LONGEST_NAME = 80
+
+
+class CannotDo(Exception):
+    """It is not done; the message says why, in words for the user. `field`: what was given that is at fault; empty
+    where it is nothing that was given.
+    """
+
+    def __init__(self, words: str, field: str = "") -> None:
+        self.field = field
+        super().__init__(words)
+
+
+def create(user: User, name: str) -> Account:
+    """A new organisation, owned by the user, on the plan that the house begins them on. Raises CannotDo."""
+    if not feature_flags.is_on("organizations"):
+        raise CannotDo(_("New organisations are switched off on this server."))
+    if personal_accounts.is_personal_account_closed(user):
+        raise CannotDo(_("Your own account is closed to new things."))
+    name = clean_name(name)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        owned = Membership.objects.filter(
+            user=user, role=roles.OWNER, account__kind=Account.Kind.ORGANIZATION
+        ).exclude(account__status=Account.Status.CLOSED)
+        most = site_rules.current().organizations_owned
+        if owned.count() >= most:
+            raise CannotDo(
+                ngettext(
+                    "You own %(most)s organisation already.", "You own %(most)s organisations already.", most
+                )
+                % {"most": most}
+            )
+        account = Account.objects.create(name=name, kind=Account.Kind.ORGANIZATION)
+        Membership.objects.create(account=account, user=user, role=roles.OWNER)
+        # Founding is no way out of a plan.
+        plan = first_plan(user)
+        if plan is not None:
+            credits.set_plan(account, plan)
+    return account
+
+
+def first_plan(founder: User) -> Plan | None:
+    """What a new organisation begins on: what the house says, else the plan of new accounts, else its founder's."""
+    named = Plan.objects.filter(pk=site_rules.current().organization_plan_id or 0).first()
+    named = named or Plan.objects.filter(is_default=True).first()
+    return named or personal_account_of(founder).plan
+
+
+def clean_name(name: str) -> str:
+    """The name of an organisation as it is kept. Raises CannotDo for none."""
+    name = " ".join(name.replace("\x00", "").split())[:LONGEST_NAME]
+    if not name:
+        raise CannotDo(_("An organisation has a name."), "name")
+    return name
+
+
+def rename(account: Account, name: str) -> None:
+    """Give it another name. Raises CannotDo."""
+    Account.objects.filter(pk=account.pk).update(name=clean_name(name))
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """Whom the user may act for, their own account first."""
+    rows = Membership.objects.filter(user=user).exclude(account__status=Account.Status.CLOSED)
+    return sorted(
+        rows.select_related("account"),
+        key=lambda one: (one.account.kind != Account.Kind.USER, one.account.name.casefold(), one.pk),
+    )
+
+
+def act_for(user: User, account_id: int) -> Account | None:
+    """Have the user act for that account from now on, on every page; None where they are no member of it.
+
+    Tokens stay with the account that they were made for.
+    """
+    with transaction.atomic():
+        member = Membership.objects.select_for_update().filter(user=user, account_id=account_id).first()
+        if member is None:
+            return None
+        User.objects.filter(pk=user.pk).update(account_id=account_id)
+    user.account = Account.objects.get(pk=account_id)
+    return user.account
+
+
+def personal_account_of(user: User) -> Account:
+    """The account that is the user's own."""
+    return personal_account(user) or ensure_account(user)
+
+
+def leave(user: User, account: Account) -> None:
+    """Leave an organisation. Its last owner cannot. Raises CannotDo."""
+    remove(account, user, by=user)
+
+
+def remove(account: Account, user: User, *, by: User) -> None:
+    """End a membership: their tokens of this organisation are revoked, what they invited others to ends, and they act
+    for themselves again.
+
+    What they made stays the organisation's. Raises CannotDo for the last owner.
+    """
+    with transaction.atomic():
+        # The account's row first: two owners who remove each other must not both succeed. No key: who turns to the
+        # organisation meanwhile (`act_for`), and names it with their membership locked, need not wait.
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+        member = Membership.objects.filter(account=account, user=user).first()
+        if member is None or account.kind != Account.Kind.ORGANIZATION:
+            raise CannotDo(_("There is no such member."))
+        keep_an_owner(account, member)
+        member.delete()
+        ApiToken.objects.filter(account=account, user=user, revoked_at__isnull=True).update(revoked_at=Now())
+        end_invitations(account, user)
+        User.objects.filter(pk=user.pk, account=account).update(account=personal_account_of(user))
+        credits.member_left(account.pk, user)
+        if by.pk != user.pk:
+            notices.notify(user, "organization.removed", name=account.name)
+    user.refresh_from_db(fields=["account"])
+
+
+def end_invitations(account: Account, maker: User) -> None:
+    """End what an owner who is none any more invited people to: nobody comes back by a link of their own."""
+    OrganizationInvitation.objects.filter(
+        account=account, made_by=maker, accepted_at__isnull=True, revoked_at__isnull=True
+    ).update(revoked_at=Now())
+
+
+def keep_an_owner(account: Account, leaving: Membership) -> None:
+    """Raise CannotDo where nobody else would own the organisation. The account's row is locked."""
+    if leaving.role != roles.OWNER:
+        return
+    # Nobody counts who is kept out: banned for good, perhaps, or about to be deleted.
+    others = Membership.objects.filter(account=account, role=roles.OWNER, user__is_active=True)
+    if not others.exclude(pk=leaving.pk).exists():
+        raise CannotDo(_("An organisation has an owner: name another one first, or close it."))
+
+
+def give_role(account: Account, number: int, role: str, *, by: User) -> Membership:
+    """Give a member another role. The last owner stays one. Raises CannotDo, and NotYourRole."""
+    if role not in Membership.Role.values:
+        raise CannotDo(_("There is no such role."))
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=account.pk)
+        # Asked again now that nobody can be removed: whoever just was makes nobody an owner any more.
+        roles.require(by, account, roles.MANAGING)
+        member = _member(account, number)
+        if role != Membership.Role.OWNER:
+            keep_an_owner(account, member)
+            end_invitations(account, member.user)
+        Membership.objects.filter(pk=member.pk).update(role=role)
+    member.role = role
+    return member
+
+
+def limit(account: Account, number: int, month: int | None) -> Membership:
+    """Set what a member may spend each month, in micro-credits; None: as much as there is. Raises CannotDo."""
+    if month is not None and not 0 <= month <= credits.LARGEST:
+        raise CannotDo(_("A limit is from 0 to 1,000,000,000 credits."))
+    member = _member(account, number)
+    credits.limit_member(member, month=month)
+    return member
+
+
+def _member(account: Account, number: int) -> Membership:
+    found = Membership.objects.filter(account=account, pk=number).select_related("user").first()
+    if found is None or account.kind != Account.Kind.ORGANIZATION:
+        raise CannotDo(_("There is no such member."))
+    return found

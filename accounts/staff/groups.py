@@ -1,0 +1,136 @@
+"""The two levels of staff, as data: what each may do, and no more than it needs. Administrators are superusers.
+
+*Moderators* decide cases: they read what is reported, hide and restore it, warn, mute and ban members. They see no
+money, no keys, no prices, and edit no user. *Operators* run the house: money, prices, plans, codes, upstreams, models,
+house rules and announcements; they remove pictures for good and open sealed evidence; they read the audit log. Neither
+gives rights to anybody: users, groups, addresses and tokens of others are the administrators' alone.
+
+The groups are made after each `migrate` and brought to what stands here; an administrator makes groups of their own for
+anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from allauth.account.signals import user_logged_in
+from django.apps import apps
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.signals import post_migrate
+from django.http import HttpRequest
+from django.utils.translation import gettext_noop
+
+from accounts.models import User
+from accounts.staff import audit_log, log_triggers
+from core.net import client_ip
+
+MODERATORS = "Moderators"
+OPERATORS = "Operators"
+NAMES = (gettext_noop("Moderators"), gettext_noop("Operators"))
+
+_MODERATION = (
+    "accounts.view_user", "accounts.view_sanction", "accounts.add_sanction", "accounts.change_sanction",
+    "gallery.decide_case", "gallery.view_case", "gallery.change_case",
+    "gallery.view_item", "gallery.change_item", "gallery.view_collection", "gallery.change_collection",
+    "gallery.view_comment", "gallery.change_comment", "gallery.view_report", "gallery.change_report",
+    "gallery.view_sharelink", "gallery.change_sharelink", "gallery.view_itemtag",
+    "gallery.view_collectionitem",
+    "predictions.view_output",
+)  # fmt: skip
+
+_OPERATION = (
+    "gallery.remove_item", "gallery.view_evidence",
+    "accounts.view_auditentry",
+    "accounts.view_account", "accounts.change_account", "accounts.adjust_credits",
+    "accounts.view_ledgerentry", "accounts.view_accountspending", "accounts.view_tokenspending",
+    "accounts.view_membership", "accounts.view_organizationinvitation",
+    "accounts.view_plan", "accounts.add_plan", "accounts.change_plan",
+    "accounts.view_codebatch", "accounts.add_codebatch", "accounts.change_codebatch",
+    "accounts.view_redeemcode", "accounts.view_redemption", "accounts.view_gift", "accounts.change_gift",
+    "accounts.view_creditpack", "accounts.add_creditpack", "accounts.change_creditpack",
+    "accounts.view_paymentevent", "accounts.view_purchase", "accounts.change_purchase",
+    "accounts.view_dispute", "accounts.view_endedallowance",
+    "accounts.view_invitation", "accounts.add_invitation", "accounts.change_invitation",
+    "accounts.view_announcement", "accounts.add_announcement", "accounts.change_announcement",
+    "accounts.view_site", "accounts.add_site", "accounts.change_site",
+    "accounts.view_notice", "accounts.view_apitoken",
+    "gallery.view_export", "gallery.view_closure", "gallery.view_preset", "gallery.view_searchrow",
+)  # fmt: skip
+_ALL_OF = ("predictions",)
+"""Apps of which operators may all: models, prices, upstreams, rules for prompts, work under way."""
+_NEVER = ("delete_",)
+
+
+def rights(group: str) -> set[str]:
+    """What a group may do, as `app.codename`, of what exists in this house."""
+    return {f"{row.content_type.app_label}.{row.codename}" for row in _permissions(group)}
+
+
+def sync() -> None:
+    """Bring both groups to what stands here: what was added by hand goes, what is missing comes."""
+    with transaction.atomic():
+        for name in NAMES:
+            group, _made = Group.objects.get_or_create(name=name)
+            wanted = {row.pk for row in _permissions(name)}
+            if wanted != set(group.permissions.values_list("pk", flat=True)):
+                group.permissions.set(wanted)
+
+
+def connect_signals() -> None:
+    """Have the groups made after each `migrate`, and each sign-in of staff put on record."""
+    post_migrate.connect(after_migrate, dispatch_uid="accounts.staff.groups")
+    user_logged_in.connect(signed_in, dispatch_uid="accounts.staff.groups")
+
+
+def signed_in(request: HttpRequest, user: User, **_signal: Any) -> None:
+    """Put a sign-in of staff on record, with where it came from."""
+    if user.is_staff or user.is_superuser:
+        detail = {
+            "from": str(client_ip.client_address(request)),
+            "with": request.headers.get("User-Agent", "")[:200],
+        }
+        audit_log.write(user, "staff.sign_in", user, detail=detail)
+
+
+def after_migrate(app_config: Any, **_signal: Any) -> None:
+    """`sync` once the last app has its permissions; and see that the record is still guarded."""
+    # The signal comes for apps with models alone.
+    if app_config == [one for one in apps.get_app_configs() if one.models_module is not None][-1]:
+        restore()
+
+
+def restore() -> None:
+    """Both groups as they stand here, and the record guarded."""
+    log_triggers.install()
+    sync()
+
+
+def all_permissions_are_there() -> bool:
+    """Whether the last `migrate` ended: Django makes the permissions after it, just before the groups are made."""
+    wanted = {
+        (model._meta.app_label, codename)
+        for model in apps.get_models()
+        for codename in (
+            *(get_permission_codename(action, model._meta) for action in model._meta.default_permissions),
+            *(codename for codename, _words in model._meta.permissions),
+        )
+    }
+    return wanted <= set(Permission.objects.values_list("content_type__app_label", "codename"))
+
+
+def _permissions(group: str) -> Iterator[Permission]:
+    named = _MODERATION if group == MODERATORS else (*_MODERATION, *_OPERATION)
+    rows = Permission.objects.select_related("content_type")
+    chosen = Q(pk__in=())
+    for name in named:
+        app, codename = name.split(".")
+        chosen |= Q(content_type__app_label=app, codename=codename)
+    if group == OPERATORS:
+        chosen |= Q(content_type__app_label__in=_ALL_OF)
+    for row in rows.filter(chosen):
+        if not row.codename.startswith(_NEVER):
+            yield row

@@ -1,0 +1,87 @@
+"""Search of the admin's long lists, each question by an index of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from accounts.staff import people_search
+
+if TYPE_CHECKING:
+    from unfold.admin import ModelAdmin
+else:
+    ModelAdmin = object
+
+NEWEST = 20_000
+"""Of so many rows the words are read, where no index has them."""
+_WORDS = 8
+
+
+class IndexedSearchAdmin(ModelAdmin):
+    """For a panel: what a search asks, each by an index of its own, and what it finds in the newest rows besides."""
+
+    exactly: ClassVar[tuple[str, ...]] = ()
+    """Columns with an index, or through a relation, that bear exactly the words."""
+    by_user: ClassVar[tuple[str, ...]] = ()
+    by_account: ClassVar[tuple[str, ...]] = ()
+    """Relations to a user or an account whose name begins with the words."""
+    in_newest: ClassVar[tuple[str, ...]] = ()
+    """Columns that have the words anywhere, in the newest rows alone."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list; it says so where words may stand in more rows than were read or are listed."""
+        answer = super().changelist_view(request, extra_context)
+        if getattr(request, "_words_fell_short", False):
+            messages.info(
+                request,
+                _(
+                    "Words are looked for in the newest %(rows)s rows, and the newest %(most)s that have them are "
+                    "listed. A whole ID or the beginning of a name finds older ones."
+                )
+                % {"rows": f"{NEWEST:,}", "most": people_search.MOST},
+            )
+        return answer
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        words = people_search.clean(search_term)
+        if not words:
+            return queryset, False
+        # Who may not see addresses finds nobody by one: a search is an answer too.
+        by_address = bool(request.user.has_perm("accounts.view_account"))
+        wanted = Q(pk__in=self.newest(request, queryset, words))
+        for column in self.exactly:
+            if column != "pk":
+                # Said as an index that leaves out rows without words says it.
+                wanted |= Q(~Q(**{column: ""}), **{column: words})
+            elif people_search.is_number(words):
+                wanted |= Q(pk=words)
+        if self.by_user and (users := people_search.people(words, by_address=by_address)):
+            for column in self.by_user:
+                wanted |= Q(**{f"{column}__in": users})
+        if self.by_account and (accounts := people_search.accounts(words, by_address=by_address)):
+            for column in self.by_account:
+                wanted |= Q(**{f"{column}__in": accounts})
+        return queryset.filter(wanted), False
+
+    def newest(self, request: HttpRequest, queryset: QuerySet[Any], words: str) -> list[Any]:
+        """Keys of new rows that have every word somewhere."""
+        everything = queryset.model._base_manager.order_by("-pk")
+        last = everything.values_list("pk", flat=True).first()
+        if not self.in_newest or last is None:
+            return []
+        rows = queryset.filter(pk__gt=last - NEWEST).order_by("-pk")
+        for word in words.split()[:_WORDS]:
+            anywhere = Q()
+            for column in self.in_newest:
+                anywhere |= Q(**{f"{column}__icontains": word})
+            rows = rows.filter(anywhere)
+        found = list(rows.values_list("pk", flat=True)[: people_search.MOST])
+        if len(found) == people_search.MOST or everything.filter(pk__lte=last - NEWEST).exists():
+            request._words_fell_short = True  # type: ignore[attr-defined]
+        return found

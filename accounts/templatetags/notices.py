@@ -1,0 +1,23 @@
+"""The bell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from accounts.models import User
+from accounts.notifications import views
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def unread_notices(context: dict[str, Any]) -> str:
+    """How many notices the reader has not read, `99+` at most; empty for none."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return ""
+    number = views.unread(user)
+    return "" if not number else str(number) if number <= views.MOST_COUNTED else f"{views.MOST_COUNTED}+"

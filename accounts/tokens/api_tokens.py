@@ -1,0 +1,147 @@
+"""API tokens: issue, look up, revoke. A token is 240 random bits, so an unsalted SHA-256 keeps it safe."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+from datetime import timedelta
+from typing import Any, Unpack
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import credits
+from accounts.models import Account, ApiToken, Membership, User
+from accounts.personal_accounts import ensure_account
+from accounts.tokens.token_validation import SPENDING, Limits, TokenTerms
+from core.clock import Now
+from core.db.prepared import Prepared
+
+LIMIT = 100
+"""Usable tokens that one user may have: more is a leak or a loop, never a need."""
+
+_ALPHABET = string.ascii_letters + string.digits
+_FORM = re.compile(r"dr_[A-Za-z0-9]{40}")
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+class CannotIssue(Exception):
+    """No token is made; the message says why, in words for the user. `field`: the term at fault, where one is."""
+
+    def __init__(self, words: str, field: str = "") -> None:
+        self.field = field
+        super().__init__(words)
+
+
+_BY_DIGEST = Prepared[ApiToken](
+    lambda digest: (
+        ApiToken.objects.usable().select_related("user", "account__plan").filter(digest=digest)[:1]
+    ),
+    digest=str,
+)
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether the text has the form of a token. What has it is never stored or said again, whoever sent it."""
+    return bool(_FORM.fullmatch(text))
+
+
+def issue(
+    user: User, name: str, account: Account | None = None, **terms: Unpack[Limits]
+) -> tuple[ApiToken, str]:
+    """Make a token for that account, else for the one the user acts for. The second value is the token itself, to be
+    shown once.
+
+    `terms` are the other fields that its owner chooses, checked by `accounts.tokens.token_validation` already;
+    without them it may do
+    all that its user may. Raises CannotIssue for a suspended account, a date that has passed or too many tokens.
+    """
+    account = account or ensure_account(user)
+    if not user.is_active or account.status != Account.Status.ACTIVE:
+        raise CannotIssue(_("This account is suspended."))
+    _refuse_the_past(terms)
+    if ApiToken.objects.usable().filter(user=user).count() >= LIMIT:
+        raise CannotIssue(_("There are %(limit)s tokens already; revoke one first.") % {"limit": LIMIT})
+    plain = "dr_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
+    token = ApiToken(user=user, account=account, prefix=plain[:7], digest=digest(plain))
+    with transaction.atomic():
+        _ask_membership(user, account)
+        _write(token, {**terms, "name": name})
+    return token, plain
+
+
+def _ask_membership(user: User, account: Account) -> None:
+    """Raise CannotIssue for who was removed from an organisation meanwhile: nobody revokes a token made after that."""
+    if account.kind != Account.Kind.ORGANIZATION:
+        return
+    # As whoever removes them locks it: no key, so that who turns to the organisation need not wait.
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    if not Membership.objects.filter(user=user, account=account).exists():
+        raise CannotIssue(_("You do not act for this account any more."))
+
+
+def change(token: ApiToken, **terms: Unpack[TokenTerms]) -> None:
+    """Give a usable token other terms; what is left out stays. Raises CannotIssue."""
+    _refuse_the_past(terms)
+    with transaction.atomic():
+        if not ApiToken.objects.usable().filter(pk=token.pk).exists():
+            raise CannotIssue(_("This token is revoked or has expired."))
+        _write(token, terms)
+
+
+def _write(token: ApiToken, terms: TokenTerms) -> None:
+    chosen: dict[str, Any] = dict(terms)
+    if "name" in chosen:
+        chosen["name"] = chosen["name"].replace("\x00", "").strip()[:80] or "token"
+    limits = {field: chosen.pop(field, getattr(token, field)) for field in SPENDING}
+    for field, value in chosen.items():
+        setattr(token, field, value)
+    if token.pk is None:
+        token.save()
+    elif chosen:
+        token.save(update_fields=list(chosen))
+    if limits != {field: getattr(token, field) for field in SPENDING}:
+        day, month, total = limits.values()
+        credits.limit(token, day=day, month=month, total=total)
+
+
+def _refuse_the_past(terms: Limits) -> None:
+    expires_at = terms.get("expires_at")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise CannotIssue(_("The date has passed."), "expires_at")
+
+
+def digest(plain: str) -> str:
+    """The hash, 64 hex digits, under which a token or an invitation is kept: too random to need a salt."""
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def look_up(plain: str) -> ApiToken | None:
+    """The usable token of that text with its user and account, or None.
+
+    Unknown, revoked and expired look alike.
+    """
+    if not _FORM.fullmatch(plain):
+        return None
+    token = _BY_DIGEST.first(digest=digest(plain))
+    if token is not None:
+        _touch(token)
+    return token
+
+
+def revoke(token: ApiToken) -> bool:
+    """Close the door for good; the row stays as history. False where it was closed already."""
+    return bool(ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()))
+
+
+def _touch(token: ApiToken) -> None:
+    # At most one write a minute: a poller must not turn every read into a write.
+    if token.last_used_at is None or token.last_used_at < timezone.now() - _TOUCH_EVERY:
+        before = timezone.now() - _TOUCH_EVERY
+        ApiToken.objects.filter(
+            Q(last_used_at__isnull=True) | Q(last_used_at__lt=before), pk=token.pk
+        ).update(last_used_at=Now())

@@ -1,0 +1,105 @@
+"""Who asks, by the API token in the `Authorization` header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from accounts.models import Account, ApiToken, User
+from accounts.site import feature_flags
+from accounts.tokens import api_tokens, network_access
+
+UNAUTHENTICATED = "You did not pass a valid authentication token"
+"""One sentence for a missing, malformed, unknown, expired and revoked token, so that nobody can tell them
+apart.
+"""
+
+_SCHEMES = {"bearer", "token"}
+
+
+class AccountBarred(PermissionDenied):
+    """The token is good, but its user is banned or its account suspended: 403."""
+
+    default_detail = _("This account is suspended.")
+
+
+def authenticate_header_value(header: str) -> ApiToken | None:
+    """The token that an `Authorization` header names, with its user and account; None where it opens nothing.
+
+    `Bearer TOKEN` and `Token TOKEN` in any case, blanks around ignored. Raises AccountBarred for a banned
+    user or a suspended account.
+    """
+    parts = header.split()
+    if len(parts) != 2 or parts[0].lower() not in _SCHEMES:
+        return None
+    token = api_tokens.look_up(parts[1])
+    if token is not None and is_barred(token.user, token.account):
+        raise AccountBarred
+    return token
+
+
+def authenticate(request: HttpRequest) -> ApiToken | None:
+    """The token of a request, which may be used from where it comes; None where its header opens nothing.
+
+    Raises AccountBarred, permits.NotFromHere for an address outside the token's networks, and switches.SwitchedOff
+    where tokens open nothing at present.
+    """
+    token = authenticate_header_value(request.headers.get("Authorization", ""))
+    if token is not None:
+        # For the log, which names who asked.
+        request.api_token = token  # type: ignore[attr-defined]
+        network_access.check(token, request)
+        feature_flags.require("api")
+    return token
+
+
+def is_barred(user: User, account: Account | None) -> bool:
+    """Whether the user is banned or the account suspended."""
+    return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)
+
+
+def handed_out(prefix: str = "") -> Q:
+    """Of rows that were made by a user for an account: those that open by their own address, for whoever has it.
+
+    What a banned member handed out opens for nobody. What the deleted brought to an organisation is its own. `prefix`
+    leads from the rows to `user` and `account`.
+    """
+    barred = Q(**{f"{prefix}account__status": Account.Status.SUSPENDED})
+    return (
+        Q(**{f"{prefix}user__is_active": True}) | Q(**{f"{prefix}user__erased_at__isnull": False})
+    ) & ~barred
+
+
+def still_open(tokens: Iterable[int]) -> set[int]:
+    """Those of these tokens, by primary key, that would open the door now: of requests that are held for a while."""
+    rows = ApiToken.objects.usable().filter(pk__in=tokens, user__is_active=True)
+    return set(rows.exclude(account__status=Account.Status.SUSPENDED).values_list("pk", flat=True))
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`request.user` is the token's user and `request.auth` the ApiToken, whose account pays."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        """None without a token header, so that the session may speak; AuthenticationFailed (401) for a bad
+        one.
+        """
+        header = request.headers.get("Authorization", "")
+        scheme = header.split(maxsplit=1)[0].lower() if header.strip() else ""
+        if scheme not in _SCHEMES:
+            return None
+        token = authenticate(request._request)
+        if token is None:
+            raise AuthenticationFailed(UNAUTHENTICATED)
+        # For whom its user acts on the pages at the moment is nothing to a token. Not saved.
+        token.user.account = token.account
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes DRF answer 401, not 403, and names the scheme."""
+        return "Bearer"

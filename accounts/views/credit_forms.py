@@ -1,0 +1,196 @@
+"""Forms of the account pages about money."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from accounts.credits import amounts, gifts
+from accounts.credits.form_fields import CreditsField
+from accounts.credits.statement import GROUPS, Filters
+from accounts.models import Account, ApiToken, LedgerEntry
+from core import timezones
+
+ONCE = re.compile(r"[0-9a-f]{24}")
+
+
+class OnceForm(forms.Form):
+    """A form that counts once, however often it is sent: `once` is made when it is shown."""
+
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["once"].initial = secrets.token_hex(12)
+
+    def clean_once(self) -> str:
+        """As it was made here: a form of one's own making has no place to count twice in."""
+        if not ONCE.fullmatch(self.cleaned_data["once"]):
+            raise forms.ValidationError(_("Open the form again."))
+        return str(self.cleaned_data["once"])
+
+
+class RedeemForm(forms.Form):
+    """A code, however it is typed."""
+
+    code = forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=64,
+        widget=forms.TextInput(
+            attrs={
+                "placeholder": "DR-XXXX-XXXX-XXXX-XXXX",
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "class": "mono",
+            }
+        ),
+        help_text=gettext_lazy("Capitals, blanks and dashes do not matter."),
+    )
+
+
+class GiftForm(OnceForm):
+    """Credits for somebody else."""
+
+    to = forms.CharField(
+        label=pgettext_lazy("gift", "To"),
+        max_length=150,
+        strip=True,
+        help_text=gettext_lazy("A member's user name."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    amount = forms.CharField(
+        label=gettext_lazy("Credits"),
+        max_length=30,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    words = forms.CharField(
+        label=gettext_lazy("Words"),
+        required=False,
+        strip=True,
+        max_length=gifts.LONGEST_WORDS,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("If you like: they stand in both statements."),
+    )
+
+    def clean_amount(self) -> int:
+        """Micro-credits, more than none."""
+        try:
+            micro = amounts.parse(self.cleaned_data["amount"])
+        except amounts.NotAnAmount:
+            raise forms.ValidationError(_("Write an amount of credits, such as 12 or 0.5.")) from None
+        if micro <= 0:
+            raise forms.ValidationError(str(gifts.CannotGive(gifts.Why.AMOUNT)))
+        return micro
+
+
+class LimitsForm(forms.Form):
+    """What an account may spend, and when its people are told that little is left."""
+
+    day_limit = CreditsField(gettext_lazy("Credits a day"))
+    month_limit = CreditsField(gettext_lazy("Credits a month"))
+    low_at = CreditsField(gettext_lazy("Tell me below"))
+
+    def __init__(self, data: Any = None, *, account: Account) -> None:
+        names = ("day_limit", "month_limit", "low_at")
+        super().__init__(data, initial={name: getattr(account, name) for name in names})
+        self.fields["low_at"].widget.attrs["placeholder"] = _("as the site has it")
+        self.fields["low_at"].help_text = _("Credits below which you get a notice. 0: never.")
+
+
+_TOKENS_SHOWN = 100
+
+
+class StatementForm(forms.Form):
+    """What of the account's statement to show. What makes no sense is left out, and said."""
+
+    group = forms.ChoiceField(choices=[(name, name) for name in GROUPS], required=False)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
+        choices=[("", gettext_lazy("All kinds")), *LedgerEntry.Kind.choices],
+        required=False,
+    )
+    since = forms.DateField(
+        label=gettext_lazy("From"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    until = forms.DateField(
+        label=gettext_lazy("To"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    token = forms.IntegerField(
+        label=gettext_lazy("Token"),
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        widget=forms.Select,
+        error_messages={"invalid": gettext_lazy("There is no such token.")},
+    )
+    q = forms.CharField(
+        label=gettext_lazy("Reference or reason"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any = None, *, account: Account) -> None:
+        super().__init__(data)
+        self._tokens = ApiToken.objects.filter(account=account)
+        # Those that were revoked have spent too.
+        newest = list(self._tokens.order_by("-id")[:_TOKENS_SHOWN])
+        widget = self.fields["token"].widget
+        widget.choices = [("", _("All tokens")), *((token.pk, str(token)) for token in newest)]
+        self.has_tokens = bool(newest)
+
+    def clean_token(self) -> int | None:
+        """One of the account's own; also one that is too old for the list."""
+        number = self.cleaned_data["token"]
+        if number is None:
+            return None
+        token = self._tokens.filter(pk=number).first()
+        if token is None:
+            raise forms.ValidationError(_("There is no such token."))
+        widget = self.fields["token"].widget
+        if all(key != number for key, _words in widget.choices):
+            widget.choices = [*widget.choices, (token.pk, str(token))]
+        return int(number)
+
+    def clean(self) -> dict[str, Any]:
+        """Days of years that every part of the server can work with, in their order."""
+        found: dict[str, Any] = super().clean() or {}
+        for name in ("since", "until"):
+            day = found.get(name)
+            if day is not None and not timezones.is_valid_day(day):
+                self.add_error(name, timezones.INVALID_DAY)
+        if found.get("since") and found.get("until") and found["since"] > found["until"]:
+            self.add_error("until", _("The last day is before the first."))
+        return found
+
+    def filters(self) -> Filters:
+        """What was asked for, with days of the current time zone; fields at fault are as if they were empty."""
+        self.is_valid()
+        found = self.cleaned_data
+        since, until = found.get("since"), found.get("until")
+        return Filters(
+            kind=found.get("kind") or "",
+            group=found.get("group") or "",
+            since=_begins(since) if since else None,
+            until=_begins(until + timedelta(days=1)) if until else None,
+            text=(found.get("q") or "").strip(),
+            token=found.get("token"),
+        )
+
+
+def _begins(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

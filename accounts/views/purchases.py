@@ -1,0 +1,147 @@
+"""Pages on which credits are bought, and the door at which providers tell what was paid."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import structlog
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.request import UnreadablePostError
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import ownership
+from accounts.billing import orders, payment_events, provider_registry
+from accounts.billing.provider_base import NotGenuine
+from accounts.models import CreditPack, Dispute, Purchase, User
+from accounts.views.credit_forms import ONCE, OnceForm
+from core import timezones
+
+log = structlog.get_logger(__name__)
+LARGEST_EVENT = 512 * 1024
+"""Bytes of a webhook's body; Stripe's own are a few thousand."""
+_SHOWN = 30
+_ASKED_AT_MOST = 30
+"""How often the page of an order asks by itself whether it was paid."""
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def credits(request: HttpRequest) -> HttpResponse:
+    """What is for sale, and what was bought. A POST orders a pack and leads to the provider's page."""
+    user = cast(User, request.user)
+    account = ownership.money_account(user)
+    refusal: orders.CannotBuy | None = None
+    if request.method == "POST":
+        answer = _ordered(request, user)
+        if isinstance(answer, HttpResponse):
+            return answer
+        refusal = answer
+    selling = provider_registry.is_selling()
+    rows = Purchase.objects.filter(account=account).order_by("-id")[: _SHOWN + 1]
+    context: dict[str, Any] = {
+        "own": account,
+        "packs": CreditPack.objects.filter(enabled=True) if selling else [],
+        "purchases": rows,
+        "once": OnceForm().fields["once"].initial,
+        "refusal": refusal,
+        "cancelled": "cancelled" in request.GET,
+    }
+    status = 200 if refusal is None else 502 if refusal.why in {"provider", "refused"} else 409
+    with timezone.override(timezones.for_reader(request)):
+        return _leading_out(render(request, "accounts/credits.html", context, status=status))
+
+
+def _ordered(request: HttpRequest, user: User) -> HttpResponse | orders.CannotBuy:
+    pack, once = request.POST.get("pack", ""), request.POST.get("once", "")
+    if not (pack.isascii() and pack.isdigit() and len(pack) < 19):
+        return orders.CannotBuy("gone")
+    if not ONCE.fullmatch(once):
+        return orders.CannotBuy("stale")
+    # A slot for the reference, which is not known before the order's row is.
+    page = request.build_absolute_uri(reverse("account_purchase", args=["0" * 20])).replace(
+        "0" * 20, "{reference}"
+    )
+    ways = orders.Ways(
+        done=page, cancelled=request.build_absolute_uri(f"{reverse('account_credits')}?cancelled=1")
+    )
+    try:
+        _purchase, checkout = orders.buy(user, ownership.money_account(user), int(pack), once=once, ways=ways)
+    except orders.CannotBuy as error:
+        log.info("not_bought", why=error.why, cause=str(error.__cause__ or ""))
+        return error
+    answer = HttpResponseRedirect(checkout.url)
+    answer.status_code = 303
+    return answer
+
+
+def _leading_out(response: HttpResponse) -> HttpResponse:
+    """Let the page's form end at the provider: browsers hold a redirect after a form against `form-action` too."""
+    provider = provider_registry.chosen()
+    if provider is not None:
+        origins = " ".join(provider.page_origins)
+        response["Content-Security-Policy"] = (
+            "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; style-src-attr 'unsafe-inline'; "
+            f"object-src 'none'; base-uri 'none'; form-action 'self' {origins}; frame-ancestors 'none'"
+        )
+    return response
+
+
+@never_cache
+@require_GET
+@login_required
+def purchase(request: HttpRequest, reference: str) -> HttpResponse:
+    """One order: waiting for the provider's word, or its receipt. A fragment while it asks again by itself."""
+    account = ownership.money_account(cast(User, request.user))
+    found = Purchase.objects.filter(account=account, reference=reference).first()
+    if found is None:
+        raise Http404
+    asked = request.GET.get("asked", "")
+    times = min(int(asked), _ASKED_AT_MOST) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 0
+    context = {
+        "purchase": found,
+        "disputes": found.disputes.exclude(state=Dispute.State.INQUIRY).order_by("pk"),
+        "own": account,
+        "asks_again": found.status == Purchase.Status.OPEN and times < _ASKED_AT_MOST,
+        "next_asked": times + 1,
+        "fragment": bool(getattr(request, "htmx", False)),
+    }
+    template = "accounts/_purchase.html" if context["fragment"] else "accounts/purchase.html"
+    with timezone.override(timezones.for_reader(request)):
+        return render(request, template, context)
+
+
+@csrf_exempt
+@require_POST
+def webhook(request: HttpRequest, provider: str) -> HttpResponse:
+    """Where a provider tells what happened. 2xx only after what it says is committed; it asks again after the rest."""
+    found = provider_registry.provider(provider)
+    if found is None:
+        return JsonResponse({"error": "There is no such provider here."}, status=404)
+    body = _body(request)
+    if body is None:
+        return JsonResponse({"error": "The body is too large."}, status=413)
+    try:
+        event = found.verify(request.headers, body)
+    except NotGenuine:
+        log.warning("payment_event_forged", provider=provider)
+        return JsonResponse({"error": "The signature does not fit."}, status=400)
+    return JsonResponse({"received": True, "outcome": payment_events.receive(provider, event)})
+
+
+def _body(request: HttpRequest) -> bytes | None:
+    """The body as it came, for the signature; None where it is larger than any event."""
+    told = request.META.get("CONTENT_LENGTH") or "0"
+    if not (told.isascii() and told.isdigit() and len(told) < 10) or int(told) > LARGEST_EVENT:
+        return None
+    try:
+        body = request.read(LARGEST_EVENT + 1)
+    except UnreadablePostError:
+        return b""
+    return None if len(body) > LARGEST_EVENT else body

@@ -1,0 +1,104 @@
+"""What is closed for whom before any view is asked: refused networks everywhere, switched off features on pages.
+
+That a feature is off the APIs tell themselves, each in its own shape. Here it is caught for every page at once, so that
+none forgets it: a sentence and the way back, or the page for what is closed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext as _
+
+from accounts.auth import passwords
+from accounts.site import feature_flags
+from accounts.tokens import network_access
+from config.middleware.error_pages import error_page
+from config.middleware.page_only import TOKEN_MOUNTS
+from core.http.redirects import came_from
+from predictions.files import media
+
+VISITORS = frozenset({
+    "gallery", "gallery_week", "gallery_tag", "gallery_author", "gallery_model", "gallery_item", "item_picture",
+    "collections_public", "collection_public", "comments", "feed_newest", "feed_tag", "feed_author", "oembed",
+    "sitemap", "sitemap_section", "report_item", "report_comment", "report_collection",
+})  # fmt: skip
+"""The addresses at which visitors see the gallery, by name."""
+
+
+class NetworksMiddleware(MiddlewareMixin):
+    """Answers nothing to networks that the house rules refuse, but that they are."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """The refusal, where there is one."""
+        return _refused(request)
+
+
+def _refused(request: HttpRequest) -> HttpResponse | None:
+    try:
+        if not network_access.is_refused(request):
+            return None
+    except (DatabaseError, InterfaceError):
+        # The database is away for a moment: the door that is asked says so, in words of its own.
+        return None
+    words = _("This server answers no requests from your network. Nothing was charged.")
+    return error_page(request, 403, says=words)
+
+
+class ClosedFeaturesMiddleware(MiddlewareMixin):
+    """Closes the gallery to visitors where it is switched off, and turns `SwitchedOff` of a page into an answer."""
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        """The closed gallery, for who is not signed in."""
+        match = request.resolver_match
+        if match is None or match.url_name not in VISITORS or feature_flags.is_on("public_gallery"):
+            return None
+        if request.user.is_authenticated:
+            return None
+        return _told(request, feature_flags.FeatureOff("public_gallery"))
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """The sentence for what is switched off, a storage that is away, or too many passwords at once."""
+        if isinstance(error, passwords.Busy):
+            return _busy(request, error)
+        off = isinstance(error, feature_flags.FeatureOff | media.StorageAway)
+        if not off or request.path_info.startswith(TOKEN_MOUNTS):
+            return None
+        return _told(request, error)  # type: ignore[arg-type]
+
+
+def _told(request: HttpRequest, off: feature_flags.FeatureOff | media.StorageAway) -> HttpResponse:
+    words = str(off.detail)
+    if _asks_for_data(request):
+        return _data(words, off.wait)
+    if request.method in ("GET", "HEAD") or not hasattr(request, "session"):
+        return error_page(request, 503, says=words, retry_after=off.wait)
+    messages.error(request, words)
+    if request.headers.get("HX-Request") == "true":
+        answer = HttpResponse(status=204)
+        answer["HX-Refresh"] = "true"
+        return answer
+    return HttpResponseRedirect(came_from(request, "/"))
+
+
+def _busy(request: HttpRequest, busy: passwords.Busy) -> HttpResponse:
+    words = str(busy.detail)
+    if _asks_for_data(request):
+        return _data(words, busy.wait)
+    return error_page(request, 503, says=words, retry_after=busy.wait)
+
+
+def _data(words: str, wait_s: int) -> HttpResponse:
+    # A script that was led to a page would take that for the answer it wanted.
+    return JsonResponse({"detail": words}, status=503, headers={"Retry-After": str(wait_s)})
+
+
+def _asks_for_data(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "").partition(";")[0].strip() == "application/json"

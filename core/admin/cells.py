@@ -1,0 +1,59 @@
+"""Cells of the admin's lists: badges, links, times, JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+_LONGEST_VALUE = 400
+
+
+class Badge(tuple[str, str]):
+    """What colours a cell of a list, and its words. The page of a row, which has no colours, shows the words alone."""
+
+    def __new__(cls, colour: str, words: str) -> Badge:
+        return super().__new__(cls, (colour, words))
+
+    def __str__(self) -> str:
+        return str(self[1])
+
+
+def link(row: Model | None, words: str = "") -> str:
+    """A link to the row's own page in the panel; a dash for none."""
+    if row is None:
+        return "–"
+    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', address, words or str(row)
+    )
+
+
+def moment(at: datetime | None) -> str:
+    """A time in the reader's zone on one line, to the minute; a dash for none."""
+    if at is None:
+        return "–"
+    local = timezone.localtime(at)
+    shown = f"{local:%Y-%m-%d %H:%M}"
+    return format_html('<time class="whitespace-nowrap" datetime="{}">{}</time>', local.isoformat(), shown)
+
+
+def pretty(value: Any) -> str:
+    """JSON to be read by people; long strings such as data URIs are cut."""
+    text = json.dumps(_cut(value), indent=2, ensure_ascii=False)
+    return format_html('<pre style="white-space:pre-wrap;overflow-wrap:anywhere">{}</pre>', text)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cut(inner) for inner in value[:100]]
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE and " " not in value[:_LONGEST_VALUE]:
+        return f"{value[:60]}… ({len(value)} characters)"
+    return value

@@ -1,0 +1,52 @@
+"""Admin actions that ask for a reason first: the form, and its page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+
+class ReasonForm(forms.Form):
+    """Asks why."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, strip=True, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
+
+
+def ask_page(
+    desk: ModelAdmin,
+    request: HttpRequest,
+    form: forms.Form,
+    *,
+    title: str,
+    words: str = "",
+    button: str = "",
+    back: str = "",
+    chosen: QuerySet[Any] | None = None,
+    action: str = "",
+) -> TemplateResponse:
+    """A page of the panel with one form. With `chosen` and `action` it sends the rows of a bulk action again."""
+    context = {
+        **desk.admin_site.each_context(request),
+        "opts": desk.model._meta,
+        "title": title,
+        "words": words,
+        "form": form,
+        "button": button or _("Save"),
+        "back": back
+        or reverse(f"admin:{desk.model._meta.app_label}_{desk.model._meta.model_name}_changelist"),
+        "chosen": [row.pk for row in chosen] if chosen is not None else [],
+        "checkbox_name": ACTION_CHECKBOX_NAME,
+        "action": action,
+    }
+    return TemplateResponse(request, "admin/ask_reason.html", context, status=422 if form.errors else 200)

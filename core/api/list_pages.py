@@ -1,0 +1,78 @@
+"""Lists under `/api/`: pages by keyset, newest first, with the address of the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core import pagination
+from core.api.serializer_fields import BAD_CURSOR, Listed
+
+Row = TypeVar("Row", bound=Model)
+
+
+def page_query(query: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The filters of a list, checked. Raises ValidationError (400), which names the wrong one."""
+    # As plain texts: read as a form, an empty value would pass for one that was not given.
+    found = query(data=request.query_params.dict())
+    found.is_valid(raise_exception=True)
+    # A list without a cursor begins at its beginning; an empty one is none that was given out.
+    beginning = {"cursor": ""} if isinstance(found, Listed) else {}
+    checked: dict[str, Any] = {**beginning, **found.validated_data}
+    return checked
+
+
+def page(rows: QuerySet[Row], query: dict[str, Any], *, time: str = "") -> pagination.Page[Row]:
+    """One page of `rows`. `time`: the column that orders them, where it is not the id alone."""
+    try:
+        if time:
+            return pagination.page_by_time(rows, time, query["cursor"], query["limit"])
+        return pagination.page(rows, query["cursor"], query["limit"])
+    except pagination.BadCursor:
+        raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
+
+
+def answer(
+    request: Request,
+    rows: QuerySet[Row],
+    query: dict[str, Any],
+    render: Callable[[Row], Any],
+    *,
+    time: str = "",
+) -> Response:
+    """The answer with one page of `rows`, each rendered."""
+    found = page(rows, query, time=time)
+    return Response({"results": [render(row) for row in found.rows], "next": next_url(request, found.next)})
+
+
+def next_url(request: Request, cursor: str) -> str | None:
+    """The address of this list after `cursor`, with the same filters; None without a cursor."""
+    if not cursor:
+        return None
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+@cache
+def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
+    """The shape of one page of such rows, for the API's description."""
+    return inline_serializer(
+        name,
+        {
+            "results": row(many=True),
+            "next": serializers.URLField(
+                allow_null=True, help_text="The address of the older rows; null at the end."
+            ),
+        },
+    )
+
+
+__all__ = ["BAD_CURSOR", "Listed", "answer", "next_url", "page", "page_of", "page_query"]

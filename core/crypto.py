@@ -1,0 +1,107 @@
+"""Secrets at rest: encrypted with the newest key of DARKROOM_KEYS, readable with any of them.
+
+Whatever is encrypted or read here is blotted out of this process's logs from then on.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import Model
+
+from core import redaction
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+
+_held: list[tuple[type[Model], str]] = []
+
+
+def holds(model: type[Model], column: str) -> None:
+    """Have this column encrypted anew too when the keys are rotated; what is empty in it holds nothing."""
+    if (model, column) not in _held:
+        _held.append((model, column))
+
+
+def held() -> list[tuple[type[Model], str]]:
+    """The columns that were told."""
+    return list(_held)
+
+
+class NoKeyFits(Exception):
+    """What is stored was encrypted with none of the keys that this process has. The text holds no secret."""
+
+
+def encrypt(secret: str) -> str:
+    """The secret as it is stored: text in ASCII, different each time."""
+    redaction.remember(secret)
+    return ring_of(keys()).encrypt(secret.encode()).decode("ascii")
+
+
+def decrypt(stored: str) -> str:
+    """The secret of what `encrypt` gave. Raises NoKeyFits."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        secret = ring_of(keys()).decrypt(stored.encode()).decode()
+    except (InvalidToken, UnicodeError):
+        raise NoKeyFits(
+            "A stored secret fits none of the keys in DARKROOM_KEYS. Put back the key that it was encrypted with, "
+            "or enter the secret again."
+        ) from None
+    redaction.remember(secret)
+    return secret
+
+
+def opens(stored: str, keys: tuple[str, ...]) -> bool:
+    """Whether one of these keys fits. What is read is forgotten at once, and not blotted out of anything."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        ring_of(keys).decrypt(stored.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def keys() -> tuple[str, ...]:
+    """The keys, newest first; those of a file as it is now."""
+    path: Path | None = settings.VAULT_KEYS_FILE
+    if path is None:
+        return tuple(settings.VAULT_KEYS)
+    try:
+        stat = path.stat()
+    except OSError:
+        return tuple(settings.VAULT_KEYS)
+    return _read(path, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed_ns: int, _inode: int) -> tuple[str, ...]:
+    return tuple(
+        f"{part.rstrip('=')}=" for part in path.read_text(encoding="utf-8").replace(",", " ").split()
+    )
+
+
+@lru_cache(maxsize=4)
+def ring_of(keys: tuple[str, ...]) -> MultiFernet:
+    # Not at the top: most processes of a house without upstreams never need it.
+    from cryptography.fernet import Fernet, MultiFernet
+
+    for key in keys:
+        redaction.remember(key)
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise NoKeyFits(
+            "DARKROOM_KEYS holds something that is no key; `manage.py keys new` prints one."
+        ) from None
+
+
+def signing_keys() -> list[str]:
+    """The key that things are made with now, then those that are only compared."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]

@@ -1,0 +1,42 @@
+"""What every page shares: the reader's time zone, the theme, and who must sign in first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from core import timezones
+
+View = Callable[..., HttpResponse]
+ZONE_COOKIE = timezones.COOKIE
+reader_zone = timezones.for_reader
+THEMES = ("dark", "light")
+
+
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
+    """Render a page or a fragment with times in the reader's zone, as the browser told it in a cookie."""
+    with timezone.override(reader_zone(request)):
+        response = render(request, template, context, status=status)
+    # Pages differ by who looks; nothing between may keep them, and going back shows what is true now. Of what is for
+    # its reader alone not even the browser keeps a copy: the next person at it may press "back".
+    kept = "private, no-store" if getattr(request, "is_private", False) else "private, no-cache"
+    response.headers.setdefault("Cache-Control", kept)
+    return response
+
+
+def theme_of(request: HttpRequest) -> str:
+    """`dark` or `light` as the reader chose; empty where the system decides."""
+    chosen = request.COOKIES.get("theme", "")
+    return chosen if chosen in THEMES else ""
+
+
+def base_url(request: HttpRequest) -> str:
+    """The origin of this server as people paste it: the operator's, or the one that was asked."""
+    return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"

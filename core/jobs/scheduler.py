@@ -1,0 +1,52 @@
+"""Work that is owed and not urgent: indexing, copies, emptying the trash. Beside the sweep, in a thread of its own.
+
+What is owed stands in rows, written in the transaction that owes it; a chore does some of it and says whether there may
+be more. It names the rows that it is about, and is called where there are any; a seldom one may go by the clock alone.
+Each is bounded to about a second a turn, may be killed at any moment, and may run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.db.prepared import Question
+from core.jobs.runner import Step
+
+PAUSE_S = 0.5
+"""Between the turns of a chore that has more to do."""
+UNASKED_S = 300.0
+BY_CLOCK_S = 30.0
+"""A chore that is called more often than that has a question: an idle house is asked but one."""
+
+_chores: dict[str, Step] = {}
+
+
+def register(
+    name: str,
+    step: Callable[[], bool],
+    *,
+    due: Question | None = None,
+    every_s: float = PAUSE_S,
+    unasked_s: float = UNASKED_S,
+) -> None:
+    """Have `step` called while any row of `due()` is there, or, without it, every so many seconds.
+
+    With it, `every_s` is the rest after a turn that left nothing over. What changes in `due` must be a database
+    function; it is asked every second, so an index must answer it. `unasked_s`: how often it is called at the least.
+    """
+    if due is None and every_s < BY_CLOCK_S:
+        raise ValueError(f"The chore {name} is called often: it needs a question.")
+    _chores[name] = Step(name, step, due, every_s, unasked_s=max(unasked_s, every_s))
+
+
+def jobs() -> list[Step]:
+    """All of them, as steps of a thread of their own."""
+    return list(_chores.values())
+
+
+def all_done(most: int = 1000) -> None:
+    """Everything that is owed now, one after the other; for commands and tests. What breaks is raised."""
+    for chore in jobs():
+        for _turn in range(most):
+            if not chore.do():
+                break

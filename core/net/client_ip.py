@@ -1,0 +1,45 @@
+"""Where a request comes from, and whether a token may be used from there.
+
+The address is the connection's own, or behind a trusted proxy the last that `X-Forwarded-For` names: the one that the
+proxy itself has seen. What stands before it was written by the caller, who could name any address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from core.net import ip_addresses
+from core.net.ip_addresses import UNKNOWN, Address, Network, parse
+
+__all__ = ["UNKNOWN", "Address", "Network", "parse"]
+
+
+def client_address(request: HttpRequest) -> Address | None:
+    """The caller's address, IPv4 wherever it is one; None where it cannot be told."""
+    return _address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For"))
+
+
+def scope_address(scope: Mapping[str, Any]) -> Address | None:
+    """The same of an ASGI scope, before there is a request."""
+    forwarded = [value.decode("latin1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    remote = (scope.get("client") or [""])[0]
+    return _address(remote, ",".join(forwarded) if forwarded else None)
+
+
+def _address(remote: str, forwarded: str | None) -> Address | None:
+    text = remote
+    if settings.TRUST_PROXY and forwarded is not None:
+        text = forwarded.rpartition(",")[2]
+    return ip_addresses.read(text)
+
+
+def household(request: HttpRequest) -> str:
+    """Whose requests are counted together: one IPv4 address, or the /64 of an IPv6 one, whose devices choose the rest.
+
+    `UNKNOWN` for all whose address cannot be told.
+    """
+    return ip_addresses.household(client_address(request))

@@ -1,0 +1,108 @@
+"""Cases as a list to be searched; they are decided at the moderators' desk, which each leads to."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from accounts.staff.list_search import IndexedSearchAdmin
+from core.admin.cells import link, moment
+from core.admin.list_filters import NumberedDateFilter
+from core.admin.model_admins import ReadOnlyAdmin
+from gallery.models import AccountDeed, Case
+from gallery.moderation import reasons
+
+
+@admin.register(Case)
+class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
+    """Every case, open and closed."""
+
+    list_display = (
+        "number",
+        "kind",
+        "about",
+        "user_link",
+        "reason",
+        "count",
+        "state",
+        "decided_by",
+        "opened",
+    )
+    list_filter: ClassVar = [
+        "kind", ("decided_at", admin.EmptyFieldListFilter), "decision", "reason", ("opened_at", NumberedDateFilter),
+    ]  # fmt: skip
+    list_select_related = ("user", "decided_by")
+    search_fields = ("id", "item__public_id", "user__username", "about")
+    exactly, by_user, in_newest = ("pk", "item__public_id"), ("user",), ("about",)
+    fields = readonly_fields = (
+        "desk", "kind", "about", "user_link", "reason", "words", "count", "item", "comment", "collection", "sanction",
+        "parent", "opened", "decision", "told_words", "note", "decided_at", "decided_by",
+    )  # fmt: skip
+
+    @display(description=gettext_lazy("case"))
+    def number(self, case: Case) -> str:
+        return str(case.pk)
+
+    @display(description=gettext_lazy("about"))
+    def user_link(self, case: Case) -> str:
+        return link(case.user)
+
+    @display(description=gettext_lazy("told to the member"))
+    def told_words(self, case: Case) -> str:
+        return reasons.display(case.told) or "–"
+
+    @display(description=gettext_lazy("open since"))
+    def opened(self, case: Case) -> str:
+        return moment(case.opened_at)
+
+    @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
+    def state(self, case: Case) -> tuple[str, str]:
+        return (
+            ("closed", case.get_decision_display()) if case.decision else ("open", str(gettext_lazy("open")))
+        )
+
+    @display(description=gettext_lazy("at the desk"))
+    def desk(self, case: Case) -> str:
+        address = reverse("moderation_case", args=[case.pk])
+        words = gettext_lazy("See it at the desk")
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', address, words
+        )
+
+    def has_view_permission(self, request: HttpRequest, obj: Case | None = None) -> bool:
+        return bool(request.user.has_perm("gallery.view_case"))
+
+    def get_fields(self, request: HttpRequest, obj: Case | None = None) -> Any:
+        """Nobody reads what was said by who complained of them, moderators neither."""
+        own = obj is not None and obj.kind == Case.Kind.REPORT and obj.user_id == request.user.pk
+        return tuple(name for name in super().get_fields(request, obj) if not (own and name == "words"))
+
+
+@admin.register(AccountDeed)
+class AccountDeedAdmin(ReadOnlyAdmin):
+    """What was done to all public pictures of a member."""
+
+    list_display = ("user", "what", "reason", "changed", "made_by", "created_at", "done_at")
+    list_select_related = ("user", "made_by", "of")
+    list_filter: ClassVar = [("done_at", admin.EmptyFieldListFilter), "created_at"]
+    search_fields = ("user__username", "reason")
+    fields = readonly_fields = (
+        "user",
+        "what",
+        "reason",
+        "changed",
+        "case",
+        "made_by",
+        "created_at",
+        "done_at",
+    )
+
+    @display(description=gettext_lazy("what"))
+    def what(self, deed: AccountDeed) -> str:
+        return str(gettext_lazy("hidden") if deed.of_id is None else gettext_lazy("shown again"))

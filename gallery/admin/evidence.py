@@ -1,0 +1,132 @@
+"""The desk for sealed evidence: that there is some is a list; what it holds is shown only for a reason, on record."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+
+from accounts.models import User
+from core.admin.cells import link, moment, pretty
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.model_admins import ReadOnlyAdmin
+from gallery.models import Evidence
+from gallery.moderation import evidence
+
+_SALT = "gallery.evidence"
+OPEN_FOR_S = 300
+"""So long after it was opened its picture may be looked at, by who opened it."""
+_INLINE = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4"}
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnlyAdmin):
+    """What is kept of removed pictures, until when; and the way to open it."""
+
+    list_display = ("item_id_then", "member", "case", "sealed", "kept_until", "state")
+    list_filter = ("created_at",)
+    list_select_related = ("user", "case")
+    search_fields = ("=item_id_then", "user__username", "=case__id")
+    led_to_by = ("case__id__exact",)
+    fields = readonly_fields = (
+        "item_id_then", "member", "case", "content_type", "made_by", "created_at", "sealed_until", "gone_at",
+    )  # fmt: skip
+    actions_detail = ("open_sealed",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The right to see that there is some is apart from the right to open it."""
+        return bool(super().has_view_permission(request, obj))
+
+    def has_open_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Who may remove pictures for good may open what is kept of them."""
+        return bool(request.user.has_perm(evidence.PERMISSION))
+
+    @display(description=gettext_lazy("member"))
+    def member(self, row: Evidence) -> str:
+        return link(row.user)
+
+    @display(description=gettext_lazy("sealed"))
+    def sealed(self, row: Evidence) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("kept until"))
+    def kept_until(self, row: Evidence) -> str:
+        return moment(row.sealed_until)
+
+    @display(description=gettext_lazy("state"), label={"sealed": "success", "gone": "default"})
+    def state(self, row: Evidence) -> tuple[str, str]:
+        return ("gone", _("gone")) if row.gone_at is not None else ("sealed", _("sealed"))
+
+    @action(
+        description=gettext_lazy("Open the evidence"), url_path="open", icon="lock_open", permissions=["open"]
+    )
+    def open_sealed(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why; then show it once, and keep it nowhere."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        form = ReasonForm(request.POST or None)
+        title = _("Open the evidence")
+        back = reverse("admin:gallery_evidence_change", args=[row.pk])
+        if not form.is_valid():
+            words = _("It is shown once. Your name and the reason go on record.")
+            return _private(ask_page(self, request, form, title=title, words=words, button=title, back=back))
+        try:
+            opened = evidence.look_at(row.pk, cast(User, request.user), form.cleaned_data["reason"])
+        except evidence.Gone:
+            form.add_error(None, _("It is gone: its time was over, or no key of this server opens it."))
+            return _private(ask_page(self, request, form, title=title, button=title, back=back))
+        ticket = signing.dumps([row.pk, request.user.pk], salt=_SALT)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": _("Evidence %(item)s") % {"item": row.item_id_then},
+            "row": row,
+            "words": pretty(opened.words),
+            "picture": reverse("admin:gallery_evidence_picture", args=[row.pk]) + f"?ticket={ticket}",
+            "is_film": row.content_type.startswith("video/"),
+            "shows": row.content_type in _INLINE and row.file_id is not None,
+            "back": back,
+        }
+        return _private(TemplateResponse(request, "admin/evidence.html", context))
+
+    def get_urls(self) -> list[Any]:
+        own = path(
+            "<int:number>/picture/",
+            self.admin_site.admin_view(self.picture),
+            name="gallery_evidence_picture",
+        )
+        return [own, *super().get_urls()]
+
+    def picture(self, request: HttpRequest, number: int) -> HttpResponse:
+        """The picture of evidence that this member of staff has just opened; 404 for everybody and everything else."""
+        if not self.has_open_permission(request):
+            raise Http404
+        try:
+            named = signing.loads(request.GET.get("ticket", ""), salt=_SALT, max_age=OPEN_FOR_S)
+        except signing.BadSignature:
+            raise Http404 from None
+        row = Evidence.objects.select_related("file").filter(pk=number, gone_at__isnull=True).first()
+        if row is None or row.file is None or named != [row.pk, request.user.pk]:
+            raise Http404
+        kind = row.content_type if row.content_type in _INLINE else "application/octet-stream"
+        answer = StreamingHttpResponse(evidence.content(row), content_type=kind)
+        answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        answer["X-Content-Type-Options"] = "nosniff"
+        how = "inline" if kind in _INLINE else "attachment"
+        answer["Content-Disposition"] = f'{how}; filename="evidence-{row.pk}"'
+        return _private(answer)  # type: ignore[arg-type]
+
+
+def _private(answer: HttpResponse) -> HttpResponse:
+    """Kept by nobody, neither browser nor proxy."""
+    answer["Cache-Control"] = "private, no-store"
+    answer["Referrer-Policy"] = "no-referrer"
+    return answer

@@ -1,0 +1,306 @@
+"""What people do with pictures, for the operator to look at: comments are hidden, reports closed, none written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+from unfold.decorators import display
+
+from accounts.models import User
+from core.admin.cells import link
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.model_admins import ReadOnlyAdmin
+from gallery.models import (
+    Collection,
+    CollectionEditor,
+    CollectionItem,
+    Comment,
+    Follow,
+    ItemTag,
+    Like,
+    Preset,
+    ReaderChoice,
+    Report,
+    SearchRow,
+    Tag,
+)
+from gallery.moderation import cases, decisions
+
+
+@admin.register(Tag)
+class TagAdmin(ReadOnlyAdmin):
+    """Words that pictures are filed under."""
+
+    list_display = ("name", "created_at")
+    search_fields = ("name",)
+    fields = readonly_fields = ("name", "created_at")
+
+
+@admin.register(ItemTag)
+class ItemTagAdmin(ReadOnlyAdmin):
+    """Which picture has which tag."""
+
+    list_display = ("tag", "item", "listed_at")
+    list_select_related = ("tag", "item")
+    search_fields = ("tag__name", "=item__public_id")
+    fields = readonly_fields = ("tag", "item", "position", "listed_at")
+
+
+@admin.register(Like)
+class LikeAdmin(ReadOnlyAdmin):
+    """Who likes what."""
+
+    list_display = ("user", "item", "created_at")
+    list_select_related = ("user", "item")
+    search_fields = ("user__username", "=item__public_id")
+    fields = readonly_fields = ("user", "item", "recent", "created_at")
+
+
+@admin.register(Follow)
+class FollowAdmin(ReadOnlyAdmin):
+    """Who follows whom."""
+
+    list_display = ("follower", "followed", "created_at")
+    list_select_related = ("follower", "followed")
+    search_fields = ("follower__username", "followed__username")
+    fields = readonly_fields = ("follower", "followed", "created_at")
+
+
+@admin.register(Comment)
+class CommentAdmin(ReadOnlyAdmin):
+    """What was written under pictures. Hiding takes a comment away at once; its author still has their account."""
+
+    list_display = ("text", "user", "item", "state", "created_at")
+    list_filter: ClassVar = [
+        ("hidden_at", admin.EmptyFieldListFilter), ("removed_at", admin.EmptyFieldListFilter), "created_at",
+    ]  # fmt: skip
+    list_select_related = ("user", "item")
+    search_fields = ("user__username", "=item__public_id", "text")
+    fields = readonly_fields = ("text", "user", "item", "removed_at", "hidden_at", "created_at")
+    actions = ("hide", "restore")
+
+    def has_moderate_permission(self, request: HttpRequest) -> bool:
+        """Who may change comments may hide them."""
+        return bool(request.user.has_perm("gallery.change_comment"))
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"hidden": "danger", "removed": "default", "shown": "success"},
+    )
+    def state(self, comment: Comment) -> tuple[str, str]:
+        if comment.hidden_at is not None:
+            return "hidden", _("hidden")
+        return ("removed", _("removed")) if comment.removed_at is not None else ("shown", _("shown"))
+
+    @admin.action(description=gettext_lazy("Hide"), permissions=["moderate"])
+    def hide(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
+        """Hide the chosen comments."""
+        assert isinstance(request.user, User)
+        rows = list(chosen.select_related("item", "user"))
+        cases = decisions.hide_now(rows, request.user, "")
+        tell(self, request, [case.comment for case in cases if case.comment is not None], "Hidden.")
+
+    @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
+    def restore(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
+        """Show the chosen comments again."""
+        assert isinstance(request.user, User)
+        by, rows = request.user, chosen.select_related("item", "user")
+        tell(self, request, [one for one in rows if decisions.show_now(one, by)], "Shown again.")
+
+
+def tell(desk: ReadOnlyAdmin, request: HttpRequest, changed: Sequence[Model], note: str) -> None:
+    """Log what an action did to each row, and say to how many."""
+    for row in changed:
+        desk.log_change(request, row, note)
+    words = ngettext("%(n)d row changed.", "%(n)d rows changed.", len(changed)) % {"n": len(changed)}
+    desk.message_user(request, words, messages.SUCCESS if changed else messages.WARNING)
+
+
+def let_stand(desk: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Report]) -> None:
+    """Decide the cases of these open reports: what they are about is let stand. Say how many were decided."""
+    assert isinstance(request.user, User)
+    found = cases.of_reports(reports)
+    left = decisions.leave_now(found, request.user)
+    words = ngettext("%(n)d case decided.", "%(n)d cases decided.", len(left)) % {"n": len(left)}
+    if len(left) < len(found):
+        others = len(found) - len(left)
+        more = ngettext(
+            "%(n)d stays as it was: decided already, or not yours.",
+            "%(n)d stay as they were: decided already, or not yours.",
+            others,
+        )
+        words = f"{words} {more % {'n': others}}"
+    desk.message_user(request, words, messages.SUCCESS if left else messages.WARNING)
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    """Complaints, newest first. Closing one decides its case, as the moderators' desk does: all of it is let stand."""
+
+    list_display = ("reason", "item", "comment", "collection", "reporter", "state", "case_link", "created_at")
+    list_filter: ClassVar = [("closed_at", admin.EmptyFieldListFilter), "reason", "created_at"]
+    list_select_related = ("item", "comment", "collection", "reporter", "case")
+    search_fields = ("=item__public_id", "reporter__username", "words")
+    fields = readonly_fields = (
+        "reason", "words", "item", "comment", "collection", "reporter", "case_link", "created_at", "closed_at",
+        "closed_by", "told",
+    )  # fmt: skip
+    actions = ("close",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        """Nobody learns who complained of them, moderators neither."""
+        rows: QuerySet[Report] = super().get_queryset(request)
+        user = request.user
+        if not isinstance(user, User) or user.is_superuser:
+            return rows
+        return rows.exclude(item__user=user).exclude(comment__user=user).exclude(collection__user=user)
+
+    def has_moderate_permission(self, request: HttpRequest) -> bool:
+        """Who decides cases may close reports: it is the same."""
+        return bool(request.user.has_perm("gallery.decide_case"))
+
+    @display(description=gettext_lazy("case"))
+    def case_link(self, report: Report) -> str:
+        return link(report.case)
+
+    @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
+    def state(self, report: Report) -> tuple[str, str]:
+        return ("open", pgettext("report", "open")) if report.closed_at is None else ("closed", _("closed"))
+
+    @admin.action(
+        description=gettext_lazy("Close: let stand what they are about, for all who reported it"),
+        permissions=["moderate"],
+    )
+    def close(self, request: HttpRequest, chosen: QuerySet[Report]) -> None:
+        """Decide the cases of the chosen reports, in the moderator's name."""
+        let_stand(self, request, chosen.filter(closed_at__isnull=True))
+
+
+@admin.register(Collection)
+class CollectionAdmin(ReadOnlyAdmin):
+    """Sets of pictures. Hiding one works at once: its public page and its share links are gone, its pictures stay."""
+
+    list_display = ("title", "user", "state", "complaints", "hidden_reason", "changed_at")
+    list_filter: ClassVar = [("hidden_at", admin.EmptyFieldListFilter), "visibility", "created_at"]
+    list_select_related = ("user",)
+    search_fields = ("=public_id", "title", "user__username")
+    fields = readonly_fields = (
+        "title", "description", "user", "account", "visibility", "cover", "published_at", "hidden_at",
+        "hidden_reason", "complaints", "created_at", "changed_at",
+    )  # fmt: skip
+    actions = ("hide", "restore", "close_reports")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
+        """Each with its open reports."""
+        open_ones = Count("reports", filter=Q(reports__closed_at__isnull=True))
+        return super().get_queryset(request).annotate(open_reports=open_ones)
+
+    def has_moderate_permission(self, request: HttpRequest) -> bool:
+        """Who may change collections may hide them."""
+        return bool(request.user.has_perm("gallery.change_collection"))
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        """Who decides cases may close reports: it is the same."""
+        return bool(request.user.has_perm("gallery.decide_case"))
+
+    @display(description=gettext_lazy("open reports"), ordering="open_reports")
+    def complaints(self, collection: Collection) -> int:
+        return int(getattr(collection, "open_reports", 0))
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"hidden": "danger", "public": "success", "unlisted": "default", "private": "default"},
+    )
+    def state(self, collection: Collection) -> tuple[str, str]:
+        if collection.hidden_at is not None:
+            return "hidden", _("hidden")
+        return collection.visibility, collection.get_visibility_display()
+
+    @admin.action(description=gettext_lazy("Hide, with a reason"), permissions=["moderate"])
+    def hide(self, request: HttpRequest, chosen: QuerySet[Collection]) -> HttpResponse | None:
+        """Ask for the reason, then hide the chosen collections."""
+        form = ReasonForm(request.POST if "answered" in request.POST else None)
+        if not form.is_valid():
+            words = _(
+                "Their public pages and share links are gone at once; the pictures in them stay. "
+                "The owner reads the reason."
+            )
+            title = _("Hide")
+            return ask_page(
+                self, request, form, title=title, words=words, button=title, chosen=chosen, action="hide"
+            )
+        reason = form.cleaned_data["reason"]
+        assert isinstance(request.user, User)
+        cases = decisions.hide_now(list(chosen), request.user, reason)
+        hidden = [case.collection for case in cases if case.collection is not None]
+        tell(self, request, hidden, f"Hidden: {reason}")
+        return None
+
+    @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
+    def restore(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
+        """Show the chosen collections to whom they were shown before."""
+        assert isinstance(request.user, User)
+        by = request.user
+        tell(self, request, [one for one in chosen if decisions.show_now(one, by)], "Shown again.")
+
+    @admin.action(description=gettext_lazy("Close their reports: let them stand"), permissions=["close"])
+    def close_reports(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
+        """Decide the cases of what was reported of the chosen collections, in the moderator's name."""
+        let_stand(self, request, Report.objects.filter(collection__in=chosen, closed_at__isnull=True))
+
+
+@admin.register(CollectionItem)
+class CollectionItemAdmin(ReadOnlyAdmin):
+    """Which picture stands in which collection."""
+
+    list_display = ("collection", "item", "added_by", "created_at")
+    list_select_related = ("collection", "item", "added_by")
+    search_fields = ("=collection__public_id", "=item__public_id")
+    fields = readonly_fields = ("collection", "item", "place", "added_by", "created_at")
+
+
+@admin.register(CollectionEditor)
+class CollectionEditorAdmin(ReadOnlyAdmin):
+    """Who may change whose collection."""
+
+    list_display = ("collection", "user", "created_at")
+    list_select_related = ("collection", "user")
+    search_fields = ("=collection__public_id", "user__username")
+    fields = readonly_fields = ("collection", "user", "created_at")
+
+
+@admin.register(Preset)
+class PresetAdmin(ReadOnlyAdmin):
+    """Settings that members keep under a name."""
+
+    list_display = ("name", "user", "model", "created_at")
+    list_select_related = ("user", "model")
+    search_fields = ("name", "user__username")
+    fields = readonly_fields = ("name", "user", "model", "values", "created_at")
+
+
+@admin.register(ReaderChoice)
+class ReaderChoiceAdmin(ReadOnlyAdmin):
+    """How members want the gallery to be shown."""
+
+    list_display = ("user", "sensitive")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    fields = readonly_fields = ("user", "sensitive")
+
+
+@admin.register(SearchRow)
+class SearchRowAdmin(ReadOnlyAdmin):
+    """Which pictures stand in the search index."""
+
+    ordering = ("-pk",)
+    list_display = ("item", "place")
+    list_select_related = ("item",)
+    search_fields = ("=item__public_id",)
+    fields = readonly_fields = ("item", "place")

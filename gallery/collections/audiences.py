@@ -1,0 +1,65 @@
+"""How members, readers and guests look at the pictures of a collection."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from gallery.collections.picture_rows import Look
+from gallery.items import tiles
+from gallery.models import Collection, Item, ShareLink
+from gallery.public.reader_preferences import Reader
+from gallery.shares import link_access
+
+
+def members(user: User, collection: Collection, reader: Reader) -> Look:
+    """Owner and editors: an own picture has its own page, another's one in the collection."""
+
+    def href(item: Item) -> str:
+        if item.account_id == user.account_id:
+            return reverse("library_item", args=[item.public_id])
+        return reverse("collection_item", args=[collection.public_id, item.public_id])
+
+    def pictures(item: Item) -> str:
+        return _base("collection_picture", collection.public_id, item.public_id)
+
+    def own(item: Item) -> bool:
+        return item.account_id == user.account_id
+
+    return Look(
+        href,
+        pictures,
+        words=lambda item: tiles.words_for(item, own=own(item)),
+        blurs=lambda item: item.sensitive and not own(item) and not reader.shows,
+    )
+
+
+def readers(reader: Reader) -> Look:
+    """Everybody, at public and unlisted collections: pictures have their pages and addresses in the gallery."""
+    return Look(
+        href=lambda item: reverse("gallery_item", args=[item.public_id]),
+        pictures=lambda item: _base("item_picture", item.public_id),
+        words=lambda item: tiles.words_for(item, own=False),
+        blurs=lambda item: item.sensitive and not reader.shows,
+    )
+
+
+def guests(link: ShareLink) -> Look:
+    """Whoever has a share link: all addresses are of the link and end with it."""
+
+    def words(item: Item) -> str:
+        told = item.prompt[:160] if link_access.shows_prompt(link, item) else ""
+        return item.title or told or _("A shared picture")
+
+    return Look(
+        href=lambda item: reverse("share_item", args=[link.token, item.public_id]),
+        pictures=lambda item: _base("share_item_picture", link.token, item.public_id),
+        words=words,
+        blurs=lambda item: item.sensitive,
+    )
+
+
+def _base(name: str, *names: str) -> str:
+    """The address of pictures without the size."""
+    return reverse(name, args=[*names, "medium"]).removesuffix("medium")

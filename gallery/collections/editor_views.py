@@ -1,0 +1,85 @@
+"""Editors: asked in and shown out by the owner, free to leave."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+from limits import RateLimitItemPerHour
+
+from accounts.auth.member_pages import member_required, user_of
+from gallery import safe_text
+from gallery.collections import editors, positions, querysets
+from gallery.collections.views import back
+from gallery.items.access import found
+from predictions.api_dialects.common import rate_limits
+
+_AN_HOUR = RateLimitItemPerHour(60)
+"""Names that one member may try: enough for every collection, too few to ask who has an account here."""
+
+
+@require_POST
+@member_required
+def add(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make a member an editor, by user name."""
+    user = user_of(request)
+    collection = querysets.owned(user, public_id)
+    name = safe_text.line(request.POST.get("username", "")[:160], 150)
+    if not _may_try(user.pk):
+        messages.error(request, _("Too many names at once. Try again in an hour."))
+        return back(collection, "people")
+    try:
+        editor = editors.invite(collection, name)
+    except editors.NoMember:
+        messages.error(request, _("No other member has the user name “%(name)s”.") % {"name": name[:40]})
+    except editors.TooManyEditors:
+        messages.error(
+            request, _("A collection has at most %(most)d editors.") % {"most": editors.MAX_EDITORS}
+        )
+    except positions.Gone:
+        raise Http404 from None
+    else:
+        said = _("%(name)s can add to this collection, arrange it and take pictures out.")
+        messages.success(request, said % {"name": editor.shown_name})
+    return back(collection, "people")
+
+
+def _may_try(user_id: int) -> bool:
+    counted = rate_limits.count(_AN_HOUR, "editors", str(user_id))
+    return counted is None or counted.passed
+
+
+@require_POST
+@member_required
+def remove(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show an editor out; their pictures go with them."""
+    collection = querysets.owned(user_of(request), public_id)
+    name = safe_text.line(request.POST.get("username", "")[:160], 150)
+    editor = found(editors.for_collection(collection).filter(user__username=name).first()).user
+    try:
+        editors.leave(collection, editor)
+    except positions.Gone:
+        raise Http404 from None
+    said = _("%(name)s no longer sees this collection. Their pictures have left it.")
+    messages.success(request, said % {"name": editor.shown_name})
+    return back(collection, "people")
+
+
+@require_POST
+@member_required
+def leave(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Leave somebody else's collection, with one's own pictures."""
+    user = user_of(request)
+    collection = querysets.edited(user, public_id)
+    try:
+        left = editors.leave(collection, user)
+    except positions.Gone:
+        raise Http404 from None
+    if not left:
+        # The owner cannot leave; there is a way to delete it.
+        raise Http404
+    said = _("You left “%(title)s”. Your pictures are in your library alone.")
+    messages.success(request, said % {"title": collection.title})
+    return HttpResponseRedirect(reverse("collections"))

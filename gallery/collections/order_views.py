@@ -1,0 +1,86 @@
+"""The order of a collection, its cover, and what leaves it: by whoever keeps it."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from accounts.auth.member_pages import member_required, user_of
+from gallery.collections import curation, positions, querysets
+from gallery.collections.views import back, seen_by
+from gallery.models import Collection
+
+STEPS: tuple[str, ...] = get_args(positions.Step)
+MAX_IDS = 1000
+"""Of one request. A page of the sheet shows fewer."""
+
+
+@require_POST
+@member_required
+def move(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Move one picture: `item` with `before` or `after`, or one of the buttons `earlier`, `later`, `first`, `last`.
+
+    A script is answered 204; 404 where one of the pictures is not, or no longer, in the collection.
+    """
+    user = user_of(request)
+    collection = querysets.edited(user, public_id)
+    seen = seen_by(user, collection)
+    step = next((name for name in STEPS if request.POST.get(name)), "")
+    item = request.POST.get(step or "item", "")
+    try:
+        if step:
+            positions.step(collection, seen, item, cast(positions.Step, step))
+        else:
+            before, after = request.POST.get("before", ""), request.POST.get("after", "")
+            positions.move(collection, seen, item, before=before, after=after)
+    except positions.Gone:
+        raise Http404 from None
+    if request.headers.get("X-Requested-With") == "fetch":
+        return HttpResponse(status=204)
+    return back(collection, f"i-{item}", arrange=True)
+
+
+@require_POST
+@member_required
+def cover(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Let one of its pictures stand for it."""
+    user = user_of(request)
+    collection = querysets.edited(user, public_id)
+    entry = querysets.entry(seen_by(user, collection), request.POST.get("cover", ""))
+    try:
+        curation.set_cover(collection, entry.item)
+    except positions.Gone:
+        raise Http404 from None
+    messages.success(request, _("This is the cover now."))
+    return back(collection, f"i-{entry.item.public_id}", arrange=True)
+
+
+@require_POST
+@member_required
+def remove(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Take pictures out; they stay in their libraries."""
+    collection = querysets.edited(user_of(request), public_id)
+    return _removed(request, collection, querysets.valid_ids(request.POST.getlist("ids")))
+
+
+def _removed(request: HttpRequest, collection: Collection, ids: list[str]) -> HttpResponse:
+    if len(ids) > MAX_IDS:
+        messages.error(request, _("At most %(most)d pictures at once.") % {"most": MAX_IDS})
+        return back(collection, arrange=True)
+    try:
+        count = curation.remove(collection, ids)
+    except positions.Gone:
+        raise Http404 from None
+    if count:
+        words = ngettext(
+            "%(n)d picture taken out. It is still in its owner's library.",
+            "%(n)d pictures taken out. They are still in their owners' libraries.",
+            count,
+        )
+        messages.success(request, words % {"n": count})
+    return back(collection, arrange=True)

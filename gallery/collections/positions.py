@@ -1,0 +1,151 @@
+"""The order of a collection: places with room between, so that one picture moves alone.
+
+Whoever writes places holds the collection's lock (`locked`), so that moves at the same time happen one after another;
+two pictures never share a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from core.clock import Now
+from core.pagination import BadCursor
+from gallery.models import Collection, CollectionItem
+
+GAP = 2**20
+"""Between neighbours: twenty pictures can be put into one spot before those behind it must give way."""
+_LARGEST = 2**63 - 1
+Step = Literal["earlier", "later", "first", "last"]
+
+
+class Gone(Exception):
+    """The collection, or what should be moved, is no longer there."""
+
+
+@contextmanager
+def locked(collection: Collection) -> Iterator[Collection]:
+    """The collection as it is now, held until the end of the transaction, and marked as changed. Raises Gone."""
+    with transaction.atomic():
+        now = Collection.objects.select_for_update().filter(pk=collection.pk).first()
+        if now is None:
+            raise Gone
+        yield now
+        Collection.objects.filter(pk=now.pk).update(changed_at=Now())
+
+
+def move(
+    collection: Collection, seen: QuerySet[CollectionItem], item: str, *, before: str = "", after: str = ""
+) -> None:
+    """Put one item before or after another one; all by public id. Raises Gone.
+
+    `seen` are the entries as the mover sees them: what they do not see cannot be moved, and stays where it is.
+    """
+    with locked(collection):
+        moved, target = _entry(seen, item), _entry(seen, before or after)
+        if moved.pk != target.pk:
+            _put(collection, moved, target, in_front=bool(before))
+
+
+def step(collection: Collection, seen: QuerySet[CollectionItem], item: str, where: Step) -> None:
+    """Move one item by one place, or to one end, among those that are seen. Raises Gone."""
+    with locked(collection):
+        moved = _entry(seen, item)
+        forward = where in ("earlier", "first")
+        others = seen.exclude(pk=moved.pk)
+        if where == "earlier":
+            target = others.filter(ahead(moved.place, moved.pk)).order_by("-place", "-id").first()
+        elif where == "later":
+            target = others.filter(behind(moved.place, moved.pk)).order_by("place", "id").first()
+        else:
+            target = others.order_by(*(("place", "id") if forward else ("-place", "-id"))).first()
+        if target is not None:
+            _put(collection, moved, target, in_front=forward)
+
+
+def last_place(collection: Collection) -> int:
+    """The place of the last entry, or 0 where there is none. Under the lock."""
+    last = collection.entries.order_by("-place").values_list("place", flat=True).first()
+    return last or 0
+
+
+def _entry(seen: QuerySet[CollectionItem], item: str) -> CollectionItem:
+    # A forged id may hold what a database refuses as text.
+    found = seen.filter(item__public_id=item).first() if "\0" not in item else None
+    if found is None:
+        raise Gone
+    return found
+
+
+def _put(collection: Collection, moved: CollectionItem, target: CollectionItem, *, in_front: bool) -> None:
+    place = _free(collection, moved, target, in_front)
+    if place is None:
+        _make_room(collection, target, in_front)
+        target.refresh_from_db(fields=["place"])
+        place = _free(collection, moved, target, in_front)
+    CollectionItem.objects.filter(pk=moved.pk).update(place=place)
+
+
+def _make_room(collection: Collection, target: CollectionItem, in_front: bool) -> None:
+    """Move all that follows back by one GAP, in one statement; the target too where room is needed before it."""
+    following = behind(target.place, target.pk)
+    if in_front:
+        following |= Q(pk=target.pk)
+    collection.entries.filter(following).update(place=F("place") + GAP)
+
+
+def _free(
+    collection: Collection, moved: CollectionItem, target: CollectionItem, in_front: bool
+) -> int | None:
+    """A place right before or after the target; None where its neighbour leaves no room."""
+    others = collection.entries.exclude(pk__in=[moved.pk, target.pk])
+    if in_front:
+        near = others.filter(ahead(target.place, target.pk)).order_by("-place", "-id").first()
+    else:
+        near = others.filter(behind(target.place, target.pk)).order_by("place", "id").first()
+    if near is None:
+        return target.place - GAP if in_front else target.place + GAP
+    place = (near.place + target.place) // 2
+    return place if place not in (near.place, target.place) else None
+
+
+def ahead(place: int, pk: int) -> Q:
+    """Entries before a place in the order `place, id`; written so that the index on both is used as a range."""
+    return Q(place__lte=place) & (Q(place__lt=place) | Q(pk__lt=pk))
+
+
+def behind(place: int, pk: int) -> Q:
+    """Entries after a place in the order `place, id`; written so that the index on both is used as a range."""
+    return Q(place__gte=place) & (Q(place__gt=place) | Q(pk__gt=pk))
+
+
+def page(entries: QuerySet[CollectionItem], cursor: str, size: int) -> tuple[list[CollectionItem], str]:
+    """The `size` entries behind a cursor, and the cursor of those behind them (empty at the end); one query.
+
+    A cursor that is none starts the list anew.
+    """
+    try:
+        if cursor:
+            entries = entries.filter(behind(*parsed(cursor)))
+    except BadCursor:
+        pass
+    found = list(entries.order_by("place", "id")[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    return found, f"{found[-1].place}.{found[-1].pk}" if more else ""
+
+
+def parsed(cursor: str) -> tuple[int, int]:
+    """Place and id of a cursor, `-12.34`; BadCursor where it is none."""
+    first, dot, second = cursor.partition(".")
+    digits = first.removeprefix("-")
+    if not (
+        dot and len(cursor) <= 41 and all(part.isascii() and part.isdigit() for part in (digits, second))
+    ):
+        raise BadCursor(cursor)
+    place = min(int(digits), _LARGEST)
+    return -place if first.startswith("-") else place, min(int(second), _LARGEST)

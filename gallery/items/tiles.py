@@ -1,0 +1,165 @@
+"""Pictures as tiles of justified rows: addresses, placeholders and words for those who do not see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.items import justified_rows
+from gallery.items.access import WORDS_OF_A_TILE
+from gallery.models import Item
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_CHECKERBOARD = "--blur:var(--checks);--fill:16px 16px;--fills:repeat"
+_BLUR = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]{1,4000}")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture in a row. `breaks` are the width classes in which the row ends after it."""
+
+    item: Item
+    own: bool
+    breaks: str = ""
+    target: int = 260
+
+    @property
+    def href(self) -> str:
+        """The page behind it: the owner's in lists of their own, else the public one."""
+        return reverse("library_item" if self.own else "gallery_item", args=[self.item.public_id])
+
+    @property
+    def ratio(self) -> str:
+        """Width by height as it stands in the row."""
+        return f"{justified_rows.shown_ratio(self.item.ratio):.4f}"
+
+    @property
+    def style(self) -> str:
+        """Ratio, colour and blur: they hold the place until the picture is there."""
+        return f"--r:{self.ratio};{placeholder(self.item)}"
+
+    @property
+    def srcset(self) -> str:
+        """The two thumbnails with their real widths."""
+        return srcset(self.item)
+
+    @property
+    def sizes(self) -> str:
+        """How wide the tile will be, as near as can be told before layout."""
+        ratio = justified_rows.shown_ratio(self.item.ratio)
+        phone = min(100, round(ratio * 56))
+        return f"(max-width: 640px) {phone}vw, {round(ratio * self.target)}px"
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing in it moves; its file was loaded with it."""
+        return not self.item.moves
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether something of it is transparent."""
+        return is_clear(self.item)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the original."""
+        return self.item.output.file.size
+
+    @property
+    def alt(self) -> str:
+        """What it shows, as far as the reader may know it."""
+        return words_for(self.item, own=self.own)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of pictures, with a day's heading in the library."""
+
+    tiles: list[Tile]
+    filler_style: str
+    day: date | None = None
+    height_style: str = ""
+    more: bool = False
+
+
+def picture_url(item: Item, size: str) -> str:
+    """The item's own picture address, checked at each request."""
+    return reverse("item_picture", args=[item.public_id, size])
+
+
+def srcset(item: Item) -> str:
+    """The sizes that exist, for `srcset`; empty where there are no thumbnails."""
+    found = [(name, getattr(item.output, name)) for name in ("small", "medium")]
+    return ", ".join(
+        f"{picture_url(item, name)} {file.width}w" for name, file in found if file and file.width
+    )
+
+
+def is_clear(item: Item) -> bool:
+    """Whether something of it is transparent: of such pictures only the colour is noted, and no blur."""
+    return bool(item.output.colour) and not item.output.blur
+
+
+def placeholder(item: Item) -> str:
+    """Dominant colour and tiny blur as CSS custom properties; what is not of the expected form is left out.
+
+    What is transparent stands on a checkerboard instead, which stays.
+    """
+    output = item.output
+    if is_clear(item):
+        return _CHECKERBOARD
+    parts = []
+    if _COLOUR.fullmatch(output.colour):
+        parts.append(f"--c:{output.colour}")
+    if _BLUR.fullmatch(output.blur):
+        parts.append(f"--blur:url({output.blur})")
+    return ";".join(parts)
+
+
+def words_for(item: Item, *, own: bool) -> str:
+    """Alternative text: the title, the prompt where it may be read, or whose picture it is."""
+    if item.title:
+        return item.title
+    # Lists read only how it begins (`access.for_tiles`).
+    begins: str | None = vars(item).get("begins")
+    prompt = item.prompt if begins is None else begins
+    if prompt and (own or item.show_prompt):
+        return prompt[:WORDS_OF_A_TILE]
+    return _("Picture by %(name)s") % {"name": item.user.shown_name}
+
+
+def group(
+    items: Sequence[Item],
+    *,
+    own: bool,
+    widths: Sequence[justified_rows.Width],
+    more: bool,
+    day: date | None = None,
+) -> Group:
+    """Lay out some items as rows."""
+    layout = justified_rows.lay_out(
+        [justified_rows.shown_ratio(item.ratio) for item in items], widths, more=more
+    )
+    target = widths[-2].target
+    tiles = [Tile(item, own, ends, target) for item, ends in zip(items, layout.breaks, strict=True)]
+    return Group(tiles, layout.filler_style, day, layout.height_style, more)
+
+
+def groups_by_day(
+    items: Sequence[Item], *, more: bool, widths: Sequence[justified_rows.Width] = justified_rows.LIBRARY
+) -> list[Group]:
+    """A member's items by the reader's own days, newest day first."""
+    days: dict[date, list[Item]] = {}
+    for item in items:
+        days.setdefault(timezone.localtime(item.created_at).date(), []).append(item)
+    last = len(days) - 1
+    return [
+        group(of_day, own=True, widths=widths, more=more and index == last, day=day)
+        for index, (day, of_day) in enumerate(days.items())
+    ]

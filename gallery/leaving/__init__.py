@@ -1,1 +1,0 @@
-"""What members take with them (exports), and how they go (closures)."""

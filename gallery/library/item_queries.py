@@ -1,0 +1,98 @@
+"""Pages of the library under a filter, how many match, and which rows a deed on all of them means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+
+from accounts.models import User
+from core import pagination
+from gallery.items import access
+from gallery.library import item_filters
+from gallery.library.item_filters import Filter
+from gallery.models import Item, ItemQuerySet
+from gallery.search import results
+from predictions.models import HostedModel
+
+MANY = 1000
+"""Counts go so far and no further: nobody waits for a million rows to be counted."""
+MOST = 10_000
+"""Items that one deed on all that matches is about."""
+_STEP = 500
+
+
+def page(user: User, wanted: Filter, size: int, after: str = "") -> pagination.RowsPage[Item]:
+    """The `size` items after a cursor with what a page of pictures needs, newest first."""
+    items = access.for_tiles(item_filters.matching(user, wanted))
+    if wanted.text:
+        assert user.account is not None
+        return results.own_page(user.account, wanted.text, size, after, within=items)
+    return pagination.page_or_newest(items, "created_at", size, after)
+
+
+def ids(user: User, wanted: Filter, most: int = MOST) -> list[int]:
+    """The row numbers of what matches, newest first, at most so many."""
+    items = item_filters.matching(user, wanted)
+    if not wanted.text:
+        newest = items.order_by("-created_at", "-id")
+        return list(newest.values_list("pk", flat=True)[:most])
+    found: list[int] = []
+    after = ""
+    assert user.account is not None
+    while len(found) < most:
+        some = results.own_page(user.account, wanted.text, _STEP, after, within=items)
+        found += [item.pk for item in some.rows]
+        after = some.older
+        if not after:
+            break
+    return found[:most]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How many match, at most `MOST`, whether there are more, and the bytes of their originals."""
+
+    count: int
+    more: bool
+    bytes: int
+
+
+def measured(user: User, wanted: Filter) -> Measure:
+    """How much a deed on all that matches is about; bounded."""
+    if wanted.text:
+        rows = ids(user, wanted, MOST + 1)
+        parts = [rows[start : start + _STEP] for start in range(0, min(len(rows), MOST), _STEP)]
+        size = sum(_bytes(Item.objects.filter(pk__in=part)) for part in parts)
+        return Measure(min(len(rows), MOST), len(rows) > MOST, size)
+    items = item_filters.matching(user, wanted).order_by("-created_at", "-id")
+    count = items[: MOST + 1].count()
+    return Measure(min(count, MOST), count > MOST, _bytes(items[:MOST]))
+
+
+def _bytes(items: ItemQuerySet) -> int:
+    found: dict[str, Any] = items.aggregate(size=Coalesce(Sum("output__file__size"), 0))
+    return int(found["size"])
+
+
+def counts(user: User) -> dict[str, str]:
+    """The numbers beside the library's sections, none higher than `1,000+`."""
+    assert user.account is not None
+    mine = Item.objects.owned_by(user.account)
+    films = list(HostedModel.objects.filter(kind=HostedModel.Kind.VIDEO).values_list("pk", flat=True))
+    found = {
+        "everything": mine,
+        "liked": mine.filter(liked__user=user),
+        "published": mine.filter(visibility=Item.Visibility.PUBLIC),
+        "shared": item_filters.matching(user, Filter(shared=True)),
+        "films": mine.filter(model_id__in=films),
+    }
+    return {name: capped(items) for name, items in found.items()}
+
+
+def capped(rows: Any) -> str:
+    """How many rows there are, in words, without counting further than is worth it."""
+    count = rows.order_by()[: MANY + 1].count()
+    return f"{MANY:,}+" if count > MANY else f"{count:,}"

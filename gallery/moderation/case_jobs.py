@@ -1,0 +1,101 @@
+"""What moderation owes: cases of findings and of reports from before there were cases, deeds on members, loose ends."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from core.clock import Now
+from core.db.due_rows import DueRows
+from gallery.models import Case, Item, Report
+from gallery.moderation import cases, upload_cases
+from predictions.models import Prediction, RuleHit
+from predictions.models.prediction import LIVE
+
+AT_ONCE = 20
+
+
+def open_for_reports() -> bool:
+    """Put open reports without a case into one; whether there were any."""
+    return _REPORTS.step(most=AT_ONCE)
+
+
+def _loose_reports() -> QuerySet[Report]:
+    return Report.objects.filter(case__isnull=True, closed_at__isnull=True)
+
+
+def _join(row: tuple[int]) -> bool:
+    named = ("item", "comment__item", "comment__user", "collection")
+    found = Report.objects.select_related(*named).filter(pk=row[0]).first()
+    if found is None:
+        return False
+    cases.lock(cases.thing_of(found))
+    # Once more, now that nobody else decides on it.
+    for report in _loose_reports().filter(pk=row[0]).select_related(*named, "reporter"):
+        cases.join(report)
+    return True
+
+
+_REPORTS = DueRows("cases of reports", lambda: _loose_reports().values_list("pk"), _join)
+
+
+def open_for_findings() -> bool:
+    """Open cases for what rules and classifiers found, once the picture is there; whether there were any.
+
+    Where a prediction gave no picture there is nothing to look at: the finding stays on its list.
+    """
+    return _FINDINGS.step(most=AT_ONCE)
+
+
+def owed_findings() -> QuerySet[RuleHit]:
+    """What `findings` deals with."""
+    live = Prediction.objects.filter(public_id=OuterRef("prediction"), status__in=LIVE)
+    return RuleHit.objects.filter(~Exists(live), case_owed=True)
+
+
+def _open_case(row: tuple[int]) -> bool:
+    hit = owed_findings().filter(pk=row[0]).select_related("user", "account", "look").first()
+    if hit is None:
+        return False
+    if hit.what == RuleHit.What.UPLOAD:
+        upload_cases.open_case(hit)
+    else:
+        _open(hit)
+    return True
+
+
+_FINDINGS = DueRows("cases of findings", lambda: owed_findings().values_list("pk"), _open_case)
+
+
+def _open(hit: RuleHit) -> None:
+    prediction = Prediction.objects.filter(public_id=hit.prediction).only("pk").first()
+    items = Item.objects.none()
+    if prediction is not None:
+        items = Item.objects.filter(output__prediction=prediction).select_related("output", "user")
+        if hit.output_index is not None:
+            items = items.filter(output__index=hit.output_index)
+    mark = {"by": hit.source, "what": hit.what, "found": hit.excerpt, "scores": hit.marks}
+    with transaction.atomic():
+        if not RuleHit.objects.filter(pk=hit.pk, case_owed=True).update(case_owed=False):
+            return
+        for item in items:
+            words = f"{hit.source}: {hit.excerpt}" if hit.excerpt else hit.source
+            cases.flag(item, words=words, marks={"found": [mark]})
+
+
+def close_orphans() -> bool:
+    """Close open cases about what its owner deleted meanwhile, and of whoever is gone: nothing is left to decide.
+
+    An appeal against a removal goes on: there the thing was gone before. So does what is about a thing of an
+    organisation, which stays when whoever made it goes.
+    """
+    gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True)
+    about_more = Q(marks__has_key="all") | Q(marks__has_key=upload_cases.MARK) | Q(sanction__isnull=False)
+    against_removal = Q(parent__isnull=False, parent__decision=Case.Decision.REMOVE)
+    erased = Q(user__erased_at__isnull=False)
+    rows = Case.objects.filter(gone, erased | ~(about_more | against_removal), decided_at__isnull=True)
+    found = list(rows.order_by("id").values_list("pk", flat=True)[:AT_ONCE])
+    Case.objects.filter(pk__in=found, decided_at__isnull=True).update(
+        decision=Case.Decision.GONE, decided_at=Now()
+    )
+    return len(found) == AT_ONCE

@@ -1,0 +1,155 @@
+"""All public pictures of a member hidden, or shown again: owed in one row, done in the background, one decision.
+
+What a deed hid carries the deed's own time of hiding, so that the way back finds just that, and nothing that was hidden
+for another reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+
+from accounts.models import User
+from accounts.organizations import management
+from accounts.staff import audit_log, sanctions
+from core.clock import Now
+from core.db.due_rows import DueRows
+from core.jobs import wakeups
+from gallery.items import visibility
+from gallery.models import AccountDeed, Case, Item
+from gallery.moderation import member_notices
+from predictions.models import BlockedPicture
+
+AT_ONCE = 200
+"""Pictures in one transaction."""
+_LONGEST_REASON = 200
+
+
+class Busy(Exception):
+    """One such deed on this member is still going on."""
+
+
+class NotAllowed(Exception):
+    """Not by this one: it is about themselves, or about staff."""
+
+
+class NothingToHide(Exception):
+    """Nothing of theirs is public, or all of it is shown again already."""
+
+
+def hide_all(user: User, moderator: User, reason: str, note: str = "") -> AccountDeed:
+    """Have all public and unlisted pictures of a member hidden, as one decision that they may appeal.
+
+    Raises NotAllowed, Busy and Nothing.
+    """
+    if not sanctions.outranks(moderator, user):
+        raise NotAllowed
+    reason, note = (text.replace("\x00", "").strip() for text in (reason, note))
+    reason = reason[:_LONGEST_REASON]
+    if not _to_hide(user.pk).exists():
+        raise NothingToHide
+    # Not the one that they act for at present, which may be an organisation's.
+    account = management.personal_account_of(user)
+    with transaction.atomic():
+        case = Case.objects.create(
+            kind=Case.Kind.REPORT, user=user, account=account, about=user.username, count=0,
+            opened_by=moderator, marks={"all": True}, decision=Case.Decision.HIDE, told=reason,
+            note=note[:500], decided_at=Now(), decided_by=moderator,
+        )  # fmt: skip
+        deed = _begin(user, case, moderator, reason, None)
+        member_notices.notify(case, "hidden", reason)
+        audit_log.write(
+            moderator, "user.hide_pictures", user, reason=reason, account=account.pk, case=case.pk,
+            detail={"deed": deed.pk},
+        )  # fmt: skip
+    return deed
+
+
+def show_again(case: Case, moderator: User, reason: str, *, appealed: bool = False) -> int:
+    """Take the hiding of such a case back, in the background; the deed's number. Raises as `hide_all` does.
+
+    `appealed`: the answer to their appeal tells the member; else they are told here.
+    """
+    if not sanctions.outranks(moderator, case.user):
+        raise NotAllowed
+    with transaction.atomic():
+        hid = AccountDeed.objects.filter(case=case, of=None).order_by("-id").first()
+        if hid is None or AccountDeed.objects.filter(of=hid).exists():
+            raise NothingToHide
+        deed = _begin(case.user, case, moderator, reason, hid)
+        if not appealed:
+            member_notices.notify(case, "restored", reason)
+        audit_log.write(
+            moderator, "user.show_pictures", case.user, reason=reason, account=case.account_id, case=case.pk,
+            detail={"deed": deed.pk},
+        )  # fmt: skip
+    return deed.pk
+
+
+def _begin(user: User, case: Case, moderator: User, reason: str, of: AccountDeed | None) -> AccountDeed:
+    try:
+        with transaction.atomic():
+            wakeups.send_on_commit(wakeups.CHORES)
+            return AccountDeed.objects.create(user=user, case=case, made_by=moderator, reason=reason, of=of)
+    except IntegrityError:
+        raise Busy from None
+
+
+def run_once() -> bool:
+    """A chore: some pictures of each deed that is owed; whether there were any."""
+    return _DEEDS.step()
+
+
+def _go_on(row: tuple[int]) -> bool:
+    deed = unfinished().filter(pk=row[0]).select_related("of").first()
+    if deed is None:
+        return False
+    rows = _owed(deed).filter(pk__gt=deed.last_id).order_by("pk")
+    found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+    if not found:
+        AccountDeed.objects.filter(pk=deed.pk).update(done_at=Now())
+        return True
+    # Once more what is owed: what somebody hid meanwhile for another reason is theirs.
+    changed = _owed(deed).filter(pk__in=found).update(**_change(deed))
+    visibility.propagate(found)
+    AccountDeed.objects.filter(pk=deed.pk).update(last_id=found[-1], changed=F("changed") + changed)
+    return True
+
+
+def unfinished() -> QuerySet[AccountDeed]:
+    """What `step` deals with."""
+    return AccountDeed.objects.filter(done_at__isnull=True)
+
+
+_DEEDS = DueRows("pictures of a member", lambda: unfinished().values_list("pk"), _go_on)
+
+
+def _owed(deed: AccountDeed) -> QuerySet[Item]:
+    if deed.of is None:
+        return _to_hide(deed.user_id)
+    return Item.objects.filter(user=deed.user_id, hidden_at=deed.of.created_at)
+
+
+def _to_hide(user_id: int) -> QuerySet[Item]:
+    """All of theirs that is open; in the trash too, for it would come back from there as public as it was."""
+    open_ones = (Item.Visibility.PUBLIC, Item.Visibility.UNLISTED)
+    return Item.objects.filter(user=user_id, visibility__in=open_ones, hidden_at__isnull=True)
+
+
+def _change(deed: AccountDeed) -> dict[str, Any]:
+    if deed.of is None:
+        return {"hidden_at": deed.created_at, "hidden_reason": deed.reason, "search_owed": True}
+    return {"hidden_at": None, "hidden_reason": "", "search_owed": True}
+
+
+def for_user(user: User) -> list[AccountDeed]:
+    """What was done to all pictures of a member, newest first."""
+    rows = AccountDeed.objects.filter(user=user).select_related("made_by", "of").order_by("-id")
+    return list(rows[:5])
+
+
+def unblock(blocked: QuerySet[BlockedPicture]) -> int:
+    """The same picture is refused no more."""
+    return blocked.update(lifted_at=Now())

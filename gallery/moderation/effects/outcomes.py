@@ -1,0 +1,237 @@
+"""What each decision does, and what takes it back. Called by `deciding`, in its transaction, with the thing locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.translation import gettext_noop
+
+from accounts.models import User
+from accounts.staff import sanctions
+from gallery import permissions
+from gallery.items import publication
+from gallery.models import Case, Comment, Item
+from gallery.moderation import member_notices, review, upload_cases
+from gallery.moderation.cases import Thing
+from gallery.moderation.effects import bulk_hide, takedown, visibility_changes
+from gallery.social import discussion
+from predictions.models import BlockedPicture
+
+Done = dict[str, Any]
+Decision = Case.Decision
+TAKEN_BACK = gettext_noop("The decision was taken back.")
+
+
+class NotPossible(Exception):
+    """What it is about does not let it: it is gone, or went on since."""
+
+
+def hide(thing: Thing, reason: str) -> bool:
+    """Take it from everybody but its owner; whether others saw it until now."""
+    if isinstance(thing, Item):
+        return visibility_changes.hide(thing, reason)
+    if isinstance(thing, Comment):
+        return discussion.hide(thing)
+    return visibility_changes.hide_collection(thing, reason)
+
+
+def show(thing: Thing) -> bool:
+    """Show it again to whom it was shown before; whether it was hidden, and by nothing but what is taken back."""
+    if isinstance(thing, Item):
+        return visibility_changes.restore(thing) or _left_to_the_refusal(thing)
+    if isinstance(thing, Comment):
+        return discussion.restore(thing)
+    return visibility_changes.restore_collection(thing)
+
+
+def show_refused(thing: Thing) -> bool:
+    """Take a refusal to publish it back, without an appeal; whether there was one. With the thing locked."""
+    now = (
+        Item.objects.filter(pk=thing.pk, hidden_at__isnull=False).first() if isinstance(thing, Item) else None
+    )
+    refused = review.refusal(now) if now is not None else None
+    if now is None or refused is None:
+        return False
+    review.show_refused(now, refused)
+    return True
+
+
+def _left_to_the_refusal(item: Item) -> bool:
+    """What was refused meanwhile stays hidden for that alone, and is shown when that is taken back. Always False."""
+    now = Item.objects.filter(pk=item.pk, review=Item.Review.REFUSED, hidden_at__isnull=False).first()
+    refused = review.refusal(now) if now is not None else None
+    if refused is not None and not refused.done.get("hidden"):
+        Case.objects.filter(pk=refused.pk).update(done={**refused.done, "hidden": True})
+        Item.objects.filter(pk=item.pk).update(hidden_reason=refused.told)
+    return False
+
+
+def mark(case: Case, item: Item) -> Done:
+    """Blur it for others; its owner is told if that is news."""
+    changed = visibility_changes.mark_sensitive(item)
+    if changed:
+        member_notices.notify(case, "sensitive")
+    return {"sensitive": changed}
+
+
+def _allow(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    return {}
+
+
+def _hide(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    if upload_cases.is_upload_case(case):
+        member_notices.notify(case, "removed", told)
+        return {"taken": upload_cases.take_away(case)}
+    changed = thing is not None and hide(thing, told)
+    before = visibility_changes.take_over(thing, told) if isinstance(thing, Item) and not changed else None
+    if changed or before is not None:
+        member_notices.notify(case, "hidden", told)
+    return {"hidden": changed} if before is None else {"hidden": False, "before": before}
+
+
+def _remove(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    if upload_cases.is_upload_case(case):
+        member_notices.notify(case, "removed", told)
+        upload_cases.remove(case, moderator, told)
+        return {"removed": True}
+    if not isinstance(thing, Item):
+        raise NotPossible
+    member_notices.notify(case, "removed", told)
+    takedown.remove(thing, moderator, told, case)
+    return {"removed": True}
+
+
+def _publish(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    if not isinstance(thing, Item) or not open_as_wished(thing, case.wish, case.opened_by):
+        raise NotPossible
+    member_notices.notify(case, "published")
+    return {"published": True}
+
+
+def open_as_wished(item: Item, wish: dict[str, Any], by: User | None = None) -> bool:
+    """Publish it exactly as it was wished (`by` whom); False where they cannot have it any more."""
+    try:
+        return publication.publish(item, **wish, visibility=Item.Visibility.PUBLIC, reviewed=True, by=by)
+    except (publication.Hidden, permissions.Suspended):
+        return False
+
+
+def _refuse(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    rows = Item.objects.filter(pk=case.item_id or 0, review=Item.Review.WAITING)
+    if not isinstance(thing, Item) or not rows.update(review=Item.Review.REFUSED):
+        return {"refused": False}
+    hidden = visibility_changes.hide(thing, told)
+    before = None if hidden else visibility_changes.take_over(thing, told)
+    member_notices.notify(case, "refused", told)
+    return {"refused": True, "hidden": hidden} | ({"before": before} if before is not None else {})
+
+
+def _restore(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    """The appeal was right: whatever the decision did is undone."""
+    if case.sanction is not None:
+        # Lifting tells them itself.
+        try:
+            lifted = sanctions.lift(case.sanction, moderator, told or TAKEN_BACK)
+        except sanctions.NotAllowed:
+            raise NotPossible from None
+        return {"lifted": lifted}
+    parent = case.parent
+    assert parent is not None
+    done: Done = {}
+    if parent.decision == Decision.REFUSE:
+        if not isinstance(thing, Item):
+            raise NotPossible
+        review.show_refused(thing, parent)
+        done = {"published": open_as_wished(thing, parent.wish, parent.opened_by)}
+    elif parent.decision == Decision.REMOVE:
+        changed = BlockedPicture.objects.filter(case=parent.pk, lifted_at__isnull=True)
+        done = {"unblocked": bulk_hide.unblock(changed)}
+    elif upload_cases.is_upload_case(parent):
+        done = {}  # it may be sent again
+    elif parent.marks.get("all"):
+        try:
+            done = {"deed": bulk_hide.show_again(parent, moderator, told, appealed=True)}
+        except bulk_hide.Busy:
+            raise NotPossible from None
+        except bulk_hide.NothingToHide:
+            pass  # somebody shows them again already; the appeal was right all the same
+    else:
+        done = {"shown": thing is not None and show(thing)}
+    member_notices.notify(case, "appeal_right", told)
+    return done
+
+
+def _uphold(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+    member_notices.notify(case, "upheld", told)
+    return {}
+
+
+DO: dict[str, Callable[[Case, Thing | None, User, str], Done]] = {
+    Decision.ALLOW: _allow,
+    Decision.HIDE: _hide,
+    Decision.REMOVE: _remove,
+    Decision.PUBLISH: _publish,
+    Decision.REFUSE: _refuse,
+    Decision.RESTORE: _restore,
+    Decision.UPHOLD: _uphold,
+}
+
+
+def _undo_allow(case: Case, thing: Thing | None, done: Done) -> None:
+    if done.get("sensitive") and isinstance(thing, Item):
+        visibility_changes.mark_sensitive(thing, False)
+
+
+def _undo_hide(case: Case, thing: Thing | None, done: Done) -> None:
+    if upload_cases.is_upload_case(case):
+        # What was taken away may be gone already; it can be sent again.
+        raise NotPossible
+    if done.get("before") and isinstance(thing, Item):
+        visibility_changes.give_back(thing, done["before"])
+    elif done.get("hidden") and thing is not None and show(thing):
+        member_notices.notify(case, "restored", TAKEN_BACK)
+
+
+def _undo_publish(case: Case, thing: Thing | None, done: Done) -> None:
+    if not isinstance(thing, Item):
+        raise NotPossible
+    now = Item.objects.get(pk=thing.pk)
+    if now.visibility != Item.Visibility.PUBLIC:
+        # Its owner took it back meanwhile.
+        raise NotPossible
+    publication.unpublish(thing)
+    Item.objects.filter(pk=thing.pk).update(review=Item.Review.WAITING)
+    # Taking it from the lists takes back the wish that waits, too; this one waits again.
+    Case.objects.filter(pk=case.pk).update(decision="", decided_at=None)
+
+
+def _undo_refuse(case: Case, thing: Thing | None, done: Done) -> None:
+    refused = Item.objects.filter(pk=case.item_id or 0, review=Item.Review.REFUSED)
+    if not isinstance(thing, Item) or not refused.exists():
+        raise NotPossible
+    # `done` of the row is empty by now.
+    case.done = done
+    review.show_refused(thing, case)
+    Item.objects.filter(pk=thing.pk).update(review=Item.Review.WAITING)
+
+
+def _undo_restore(case: Case, thing: Thing | None, done: Done) -> None:
+    if case.parent is None or not done.get("shown") or thing is None or not hide(thing, case.parent.told):
+        raise NotPossible
+    member_notices.notify(case, "hidden", case.parent.told)
+
+
+def _undo_nothing(case: Case, thing: Thing | None, done: Done) -> None:
+    return None
+
+
+UNDO: dict[str, Callable[[Case, Thing | None, Done], None]] = {
+    Decision.ALLOW: _undo_allow,
+    Decision.HIDE: _undo_hide,
+    Decision.PUBLISH: _undo_publish,
+    Decision.REFUSE: _undo_refuse,
+    Decision.RESTORE: _undo_restore,
+    Decision.UPHOLD: _undo_nothing,
+}
+"""Removing for good, and lifting a sanction, are not taken back."""

@@ -1,0 +1,123 @@
+"""Removing a picture for good, as a moderator's decision: everything of it goes at once, and evidence is kept sealed.
+
+One transaction that never touches the storage, so that it may be part of a decision: what showed the picture goes as
+when its owner deletes it, and its whole file changes hands, from the output to the evidence. A chore then encrypts it
+(`evidence.seal`), and dooms the plain one. From the first moment no address leads to either.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.site import site_rules
+from accounts.staff import audit_log
+from core import crypto
+from core.clock import Now
+from core.jobs import scheduler, wakeups
+from gallery.items import deletion
+from gallery.models import Case, Evidence, Item, Report
+from gallery.moderation import evidence, upload_cases
+from gallery.moderation.effects import ban_effects
+from gallery.privacy import exports
+from predictions.files import removal
+from predictions.models import Output, Prediction
+
+_LONGEST_REASON = 200
+
+
+def connect_signals() -> None:
+    """Have what bans and removed pictures owe done by the chores, and tell those below what is ours."""
+    ban_effects.connect_signals()
+    removal.register_owner(evidence.owned)
+    removal.register_owner(upload_cases.owned)
+    crypto.holds(Evidence, "words")
+    scheduler.register("banned pictures", ban_effects.run_once, due=ban_effects.owed)
+    scheduler.register("evidence", evidence.seal_some, due=evidence.due)
+    scheduler.register("old evidence", evidence.forget_old, due=evidence.old, every_s=60.0)
+    scheduler.register("looks of sent files", upload_cases.forget_looks, every_s=60.0)
+
+
+def lock(item: Item) -> None:
+    """Let whoever else would remove it wait, or its owner and a moderator who do it at once wait in a circle: each
+    takes the prediction first, and the item behind it. In a transaction, before the item is locked.
+    """
+    owner = Output.objects.filter(pk=item.output_id).values("prediction")
+    Prediction.objects.select_for_update().only("pk").filter(pk__in=owner).first()
+
+
+def remove(
+    item: Item, by: User | None, reason: str, case: Case | int | None = None, block: bool = True
+) -> Evidence | None:
+    """Remove it, and keep it sealed for as long as the house rules say. None where it is gone already.
+
+    `block`: the same picture is refused from now on, sent or made. Who may do it the caller has asked.
+    """
+    number = case.pk if isinstance(case, Case) else case
+    reason = reason.replace("\x00", "").strip()[:_LONGEST_REASON]
+    with transaction.atomic(), audit_log.gathered():
+        output = (
+            Output.objects.select_related("file", "prediction__version__model", "prediction__account")
+            .filter(pk=item.output_id)
+            .first()
+        )
+        if output is None:
+            return None
+        told = _words(item, output)
+        if not deletion.delete(item, spare_file=True):
+            return None
+        exports.without(item.user_id, item.account_id)
+        sealed = Evidence.objects.create(
+            case_id=number,
+            user_id=item.user_id,
+            item_id_then=item.public_id,
+            file=output.file,
+            content_type=output.file.content_type,
+            words=evidence.close_words(told),
+            phash=output.phash,
+            made_by=by,
+            sealed_until=Now() + timedelta(days=site_rules.current().evidence_days),
+            sealing_owed=True,
+            block_owed=block,
+        )
+        if block:
+            evidence.block(sealed, reason=reason, by=by)
+        audit_log.write(
+            by, "item.take_out", item, name=item.title or item.public_id, reason=reason,
+            account=item.account_id, case=number,
+            detail={"evidence": sealed.pk, "block": block, "prediction": output.prediction.public_id},
+        )  # fmt: skip
+        wakeups.send_on_commit(wakeups.CHORES)
+    return sealed
+
+
+def _words(item: Item, output: Output) -> dict[str, Any]:
+    """What is said of the picture, for whoever opens the evidence."""
+    prediction = output.prediction
+    reports = Report.objects.filter(item=item).select_related("reporter").order_by("pk")[:100]
+    return {
+        "item": item.public_id,
+        "title": item.title,
+        "prompt": item.prompt,
+        "made_by": item.user.username,
+        "account": prediction.account.name,
+        "model": prediction.version.model.ref,
+        "prediction": prediction.public_id,
+        "made_at": prediction.created_at.isoformat(),
+        "visibility": item.visibility,
+        "input": evidence.without_files(prediction.input),
+        "marks": output.marks,
+        "sha256": output.file.sha256,
+        "reports": [
+            {
+                "by": row.reporter.username if row.reporter else "",
+                "reason": row.reason,
+                "words": row.words,
+                "at": row.created_at.isoformat(),
+            }
+            for row in reports
+        ],
+    }

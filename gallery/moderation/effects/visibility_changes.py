@@ -1,0 +1,95 @@
+"""Hiding and restoring items and collections. A hidden item leaves every public place at once, and its file goes to its
+owner alone; a hidden collection has no public page and no share link, and its pictures stay what they are.
+
+An item's tags leave their lists with it, and the search index is owed the change; feeds and maps read the item itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+
+from accounts.models import Sanction
+from core.clock import Now
+from gallery.items import visibility
+from gallery.live import broadcast
+from gallery.models import AccountDeed, Collection, Item
+
+LONGEST_REASON = 200
+"""Characters of what a moderator tells the owner."""
+
+
+def hide(item: Item, reason: str) -> bool:
+    """Hide it, with a reason that its owner sees. False where it was hidden already."""
+    with transaction.atomic():
+        changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True).update(
+            hidden_at=Now(), hidden_reason=reason.strip()[:LONGEST_REASON], search_owed=True
+        )
+        visibility.propagate([item.pk])
+    return changed == 1
+
+
+def take_over(item: Item, reason: str) -> dict[str, Any] | None:
+    """Hide for its own reason what is hidden with all pictures of its maker, so that it stays when those come back.
+
+    In a transaction, with the item locked. What it was hidden for, as `give_back` takes it; None for anything else.
+    """
+    deed = AccountDeed.objects.filter(user=OuterRef("user"), of=None, created_at=OuterRef("hidden_at"))
+    rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
+    found = rows.annotate(deed=Subquery(deed.values("pk")[:1])).values(
+        "hidden_for_id", "deed", "hidden_reason"
+    )
+    before = found.first()
+    if before is None or (before["hidden_for_id"] is None and before["deed"] is None):
+        return None
+    rows.update(hidden_at=Now(), hidden_reason=reason.strip()[:LONGEST_REASON], hidden_for=None)
+    return {"ban": before["hidden_for_id"], "deed": before["deed"], "reason": before["hidden_reason"]}
+
+
+def give_back(item: Item, before: dict[str, Any]) -> None:
+    """Hide it again with all the others of its maker, or show it where those came back meanwhile."""
+    rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
+    ban = Sanction.objects.filter(pk=before["ban"] or 0, lifted_at__isnull=True).first()
+    deed = AccountDeed.objects.filter(pk=before["deed"] or 0, taken_back__isnull=True).first()
+    if ban is not None:
+        rows.update(hidden_for=ban, hidden_reason=before["reason"])
+    elif deed is not None:
+        rows.update(hidden_at=deed.created_at, hidden_reason=before["reason"])
+    else:
+        restore(item)
+
+
+def restore(item: Item) -> bool:
+    """Show it again where it was shown before. False where it was not hidden.
+
+    What was refused stays hidden until that is taken back (`review.show_refused`).
+    """
+    with transaction.atomic():
+        shown = Item.objects.filter(pk=item.pk, hidden_at__isnull=False).exclude(review=Item.Review.REFUSED)
+        changed = shown.update(hidden_at=None, hidden_reason="", hidden_for=None, search_owed=True)
+        visibility.propagate([item.pk])
+    return changed == 1
+
+
+def hide_collection(collection: Collection, reason: str) -> bool:
+    """Hide a collection, with a reason that its owner sees. False where it was hidden already."""
+    rows = Collection.objects.filter(pk=collection.pk, hidden_at__isnull=True)
+    return bool(rows.update(hidden_at=Now(), hidden_reason=reason.strip()[:LONGEST_REASON]))
+
+
+def restore_collection(collection: Collection) -> bool:
+    """Show it again to whom it was shown before. False where it was not hidden."""
+    rows = Collection.objects.filter(pk=collection.pk, hidden_at__isnull=False)
+    return bool(rows.update(hidden_at=None, hidden_reason=""))
+
+
+def mark_sensitive(item: Item, sensitive: bool = True) -> bool:
+    """Blur it for others, or no longer, by a moderator's word. False where it was so already."""
+    with transaction.atomic():
+        changed = Item.objects.filter(pk=item.pk, sensitive=not sensitive).update(
+            sensitive=sensitive, search_owed=True, rendition_owed=True
+        )
+        broadcast.items_changed([item.pk])
+    return changed == 1

@@ -1,0 +1,87 @@
+"""What a moderator does with all public pictures of a member, and how far it is."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.auth.member_pages import user_of
+from accounts.models import User
+from accounts.staff import sanctions
+from core.http.pages import page
+from gallery.models import AccountDeed, Item
+from gallery.moderation import reasons
+from gallery.moderation.effects import bulk_hide
+from gallery.moderation.staff_pages import case_lists
+from gallery.moderation.staff_pages.views import moderators
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@moderators("gallery.decide_case")
+def pictures(request: HttpRequest, username: str) -> HttpResponse:
+    """GET: the page with what was done. POST: hide all of them (`deed=hide`), or show those of a deed again."""
+    member = get_object_or_404(User, username=username)
+    here = reverse("moderation_member", args=[member.username])
+    if request.method == "POST":
+        _act(request, member)
+        return HttpResponseRedirect(here)
+    done = bulk_hide.for_user(member)
+    context = {
+        "member": member,
+        "public": case_lists.counted(Item.objects.public().filter(user=member)),
+        "deeds": [(deed, _can_be_shown(deed, done)) for deed in done],
+        "going": any(deed.done_at is None for deed in done),
+        "reasons": reasons.choices(),
+        "suggested": reasons.RULES,
+        "not_theirs": _not_theirs(member, user_of(request)),
+    }
+    part = request.headers.get("HX-Request") == "true"
+    return page(
+        request,
+        "moderation/staff_pages/_bulk_hides.html" if part else "moderation/staff_pages/member.html",
+        context,
+    )
+
+
+def _not_theirs(member: User, moderator: User) -> str:
+    """Why they may not act upon that member; empty where they may."""
+    if sanctions.outranks(moderator, member):
+        return ""
+    if member.pk == moderator.pk:
+        return _("Another moderator decides what is about yourself.")
+    return _("This is about staff: an administrator decides it.")
+
+
+def _can_be_shown(deed: AccountDeed, all_of_them: list[AccountDeed]) -> bool:
+    taken = any(one.of_id == deed.pk for one in all_of_them)
+    return deed.of_id is None and deed.done_at is not None and not taken
+
+
+def _act(request: HttpRequest, member: User) -> None:
+    moderator = user_of(request)
+    told = request.POST.get("own_words", "").strip() or request.POST.get("reason", "").strip()
+    told = told.replace("\x00", "")[:200]
+    try:
+        if request.POST.get("deed") == "hide":
+            bulk_hide.hide_all(member, moderator, told or reasons.RULES, request.POST.get("note", "")[:500])
+            messages.success(request, _("Their public pictures are being hidden."))
+        else:
+            number = request.POST.get("of", "")
+            of = AccountDeed.objects.filter(
+                user=member,
+                pk=int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0,
+            ).first()
+            if of is None:
+                raise bulk_hide.NothingToHide
+            bulk_hide.show_again(of.case, moderator, told)
+            messages.success(request, _("Their pictures are being shown again."))
+    except bulk_hide.NotAllowed:
+        messages.error(request, _not_theirs(member, moderator))
+    except bulk_hide.Busy:
+        messages.error(request, _("The last one is still going on. Wait until it is done."))
+    except bulk_hide.NothingToHide:
+        messages.error(request, _("There is nothing to do: none of theirs is public, or all is shown again."))

@@ -1,0 +1,148 @@
+"""Cases of files that members sent and that a classifier would have a moderator see: opened, looked at, decided.
+
+Nobody but its sender ever sees such a file, so there is nothing to hide. To let it stand changes nothing; to take it
+away ends its use; to remove it for good keeps it sealed and refuses the same picture from then on. What it looks like
+is kept as our own thumbnail for whoever decides, and for the appeal.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from accounts.models import User
+from accounts.site import site_rules
+from accounts.staff import audit_log
+from core.clock import Now
+from core.db.due_rows import DueRows
+from gallery.models import Case, Evidence
+from gallery.moderation import evidence
+from gallery.privacy import exports
+from predictions.files import media, uploads
+from predictions.models import RuleHit, StoredFile, Upload
+
+MARK = "sent"
+"""In a case's marks: it is about a file that was sent."""
+_LONGEST_ABOUT = 200
+UNDO_WITHIN = timedelta(hours=1)
+"""How long what was let stand may still be looked at: as long as that may be taken back."""
+
+
+def is_upload_case(case: Case) -> bool:
+    """Whether a case is about a file that was sent."""
+    return bool(case.marks.get(MARK))
+
+
+def open_case(hit: RuleHit) -> Case | None:
+    """Show it to a moderator; the same file of the same member joins the case that is open. None where it was done."""
+    mark = {"by": hit.source, "what": hit.what, "found": hit.excerpt, "scores": hit.marks.get("scores", {})}
+    sha256 = str(hit.marks.get("sha256", ""))
+    with transaction.atomic():
+        if not RuleHit.objects.filter(pk=hit.pk, case_owed=True).update(case_owed=False, look=None):
+            return None
+        case = _open_one(hit.user_id, sha256) if sha256 else None
+        if case is not None:
+            found = [*case.marks.get("found", []), mark][-20:]
+            Case.objects.filter(pk=case.pk).update(count=F("count") + 1, marks={**case.marks, "found": found})
+            media.doom([hit.look] if hit.look is not None else [])
+            return case
+        return Case.objects.create(
+            kind=Case.Kind.FLAG,
+            user=hit.user,
+            account=hit.account,
+            upload=Upload.objects.filter(public_id=hit.upload).first() if hit.upload else None,
+            look=hit.look,
+            about=str(hit.marks.get("name", ""))[:_LONGEST_ABOUT],
+            words=f"{hit.source}: {hit.excerpt}"[:2000],
+            marks={MARK: True, "sha256": sha256, "found": [mark]},
+        )
+
+
+def _open_one(user_id: int, sha256: str) -> Case | None:
+    rows = Case.objects.filter(kind=Case.Kind.FLAG, user=user_id, decided_at__isnull=True)
+    return rows.filter(marks__sha256=sha256).order_by("id").first()
+
+
+def lock(case: Case) -> None:
+    """Lock the file, before the case as a removal does, which takes the case's link to it along."""
+    if case.upload_id is not None:
+        uploads.lock(case.upload_id)
+
+
+def take_away(case: Case) -> bool:
+    """End the use of the file; whether it was still there."""
+    return case.upload_id is not None and uploads.take_away(case.upload_id)
+
+
+def remove(case: Case, moderator: User, reason: str) -> Evidence:
+    """Remove it for good, keep it sealed, and refuse the same picture from now on."""
+    whole = uploads.hand_over(case.upload_id) if case.upload_id is not None else None
+    exports.without(case.user_id, case.account_id)
+    # What came within an input alone has no file of its own: then what it looks like is the evidence.
+    file = whole or case.look
+    Case.objects.filter(pk=case.pk).update(look=None, upload=None)
+    media.doom([case.look] if whole is not None and case.look is not None else [])
+    sealed = Evidence.objects.create(
+        case=case,
+        user=case.user,
+        item_id_then=str(case.about)[:32] or "file",
+        file=file,
+        content_type=file.content_type if file is not None else "",
+        words=evidence.close_words(_words(case, file)),
+        made_by=moderator,
+        sealed_until=Now() + timedelta(days=site_rules.current().evidence_days),
+        sealing_owed=True,
+        block_owed=True,
+    )
+    audit_log.write(
+        moderator, "upload.take_out", case, name=case.about, reason=reason, account=case.account_id, case=case.pk,
+        detail={"evidence": sealed.pk, "block": True},
+    )  # fmt: skip
+    return sealed
+
+
+def _words(case: Case, file: StoredFile | None) -> dict[str, Any]:
+    """What is said of it, for whoever opens the evidence."""
+    return {
+        "file": case.about,
+        "sent_by": case.user.username,
+        "account": case.account.name,
+        "found": case.marks.get("found", []),
+        "times": case.count,
+        "seen_at": case.opened_at.isoformat(),
+        "sha256": case.marks.get("sha256", ""),
+        "kept_sha256": file.sha256 if file is not None else "",
+    }
+
+
+def forget_looks() -> bool:
+    """A chore: remove what decided files look like, once nobody takes the decision back or appeals any more."""
+    return _LOOKS.step()
+
+
+def _old_looks() -> QuerySet[Case]:
+    kept = timedelta(days=site_rules.current().evidence_days)
+    let_stand = Q(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
+    others = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - kept - UNDO_WITHIN)
+    return Case.objects.filter(let_stand | others, look__isnull=False)
+
+
+def _forget_look(row: tuple[int]) -> bool:
+    case = _old_looks().filter(pk=row[0]).select_related("look").first()
+    if case is None or case.look is None:
+        return False
+    if not Case.objects.filter(pk=case.pk, look=case.look).update(look=None):
+        return False
+    media.doom([case.look])
+    return True
+
+
+_LOOKS = DueRows("looks of sent files", lambda: _old_looks().values_list("pk"), _forget_look)
+
+
+def owned() -> Exists:
+    """Of stored files: whether a case keeps one to be looked at."""
+    return Exists(Case.objects.filter(look=OuterRef("pk")))

@@ -1,0 +1,154 @@
+"""A member's side: what moderators decided about their things and themselves, and the way to appeal, once each.
+
+Whoever is kept out by a ban comes here too, by what the entrance has of them (`accounts.auth.blocked_login`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.auth import blocked_login
+from accounts.auth.member_pages import member_required, user_of
+from accounts.models import Sanction, User
+from core.http.pages import page
+from core.http.redirects import safe_next
+from gallery.items import access
+from gallery.models import Case
+from gallery.moderation import appeals, cases, reasons, review
+
+
+class AppealForm(forms.Form):
+    """Why the decision was wrong, in their words."""
+
+    words = forms.CharField(
+        label=gettext_lazy("Why it was wrong"),
+        max_length=appeals.LONGEST,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 6, "class": "input"}),
+    )
+
+
+def _person(request: HttpRequest) -> User | None:
+    """Who is signed in, or is kept out and has shown that it is them."""
+    return request.user if isinstance(request.user, User) else blocked_login.blocked_user(request)
+
+
+@require_safe
+@member_required
+def decisions(request: HttpRequest) -> HttpResponse:
+    """All decisions about the member, newest first, with what became of their appeals."""
+    user = user_of(request)
+    found = list(appeals.decisions(user)[: appeals.SHOWN])
+    made = Case.objects.filter(parent__in=found)
+    by_parent = {one.parent_id: one for one in made}
+    sanctions = list(Sanction.objects.filter(user=user).order_by("-id")[: appeals.SHOWN])
+    of_sanctions = Case.objects.filter(kind=Case.Kind.APPEAL, sanction__in=sanctions)
+    by_sanction = {one.sanction_id: one for one in of_sanctions}
+    context = {
+        "cases": [
+            (case, appeals.state(by_parent.get(case.pk)), reasons.display(case.told)) for case in found
+        ],
+        "sanctions": [
+            (row, appeals.state(by_sanction.get(row.pk)), reasons.display(row.reason)) for row in sanctions
+        ],
+    }
+    return page(request, "moderation/decisions.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decision(request: HttpRequest, number: int) -> HttpResponse:
+    """One decision about something of theirs. POST: appeal."""
+    user = _person(request)
+    if user is None:
+        return _sign_in(request)
+    case = access.found(appeals.decision(user, number))
+    before = appeals.against(case)
+    context = {
+        "case": case,
+        "thing": cases.thing_of(case),
+        "reason": reasons.display(case.told).rstrip(".。"),
+        "appeal": before,
+        "state": appeals.state(before),
+        "answer": reasons.display(before.told) if before is not None else "",
+        "stands": appeals.stands(case),
+    }
+    return _shown(request, context, lambda text: appeals.make(case, user, text))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def sanction(request: HttpRequest, number: int) -> HttpResponse:
+    """A warning, a mute or a ban. POST: appeal."""
+    user = _person(request)
+    if user is None:
+        return _sign_in(request)
+    row = access.found(Sanction.objects.filter(user=user, pk=number).first())
+    before = appeals.against_sanction(row)
+    context = {
+        "sanction": row,
+        "reason": reasons.display(row.reason).rstrip(".。"),
+        "appeal": before,
+        "state": appeals.state(before),
+        "answer": reasons.display(before.told) if before is not None else "",
+        "stands": row.lifted_at is None,
+    }
+    return _shown(request, context, lambda text: appeals.make_against_sanction(row, user, text))
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    """Nobody is here: to the sign-in page and back."""
+    return member_required(lambda _request: HttpResponse())(request)
+
+
+def _shown(request: HttpRequest, context: dict[str, Any], make: Any) -> HttpResponse:
+    form = AppealForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            make(form.cleaned_data["words"])
+        except appeals.Empty:
+            form.add_error("words", _("Say why it was wrong."))
+        except appeals.Already:
+            messages.error(request, _("You appealed already; once is what there is."))
+            return HttpResponseRedirect(request.path)
+        except appeals.NotOpen:
+            messages.error(request, _("There is nothing to appeal against any more."))
+            return HttpResponseRedirect(request.path)
+        else:
+            messages.success(
+                request, _("Your appeal was sent. A moderator will look at it, and you will be told.")
+            )
+            return HttpResponseRedirect(request.path)
+    context |= {"form": form, "is_barred": not request.user.is_authenticated}
+    return page(request, "moderation/decision.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@member_required
+def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The owner wants a picture that waits for a moderator not to be published after all."""
+    item = access.owned(request.user, public_id)
+    if review.withdraw(item):
+        messages.success(request, _("Taken back. The picture stays as it is."))
+    return HttpResponseRedirect(safe_next(request, reverse("library_item", args=[public_id])))
+
+
+def appeal_option(request: HttpRequest, user: User) -> blocked_login.WayOut | None:
+    """What the page of those who are kept out offers: to appeal, or what became of it."""
+    row = Sanction.objects.filter(user=user, kind=Sanction.Kind.BAN, lifted_at__isnull=True).first()
+    if row is None:
+        return None
+    appealed = appeals.against_sanction(row) is not None
+    words = gettext_lazy("See your appeal") if appealed else gettext_lazy("Appeal")
+    return blocked_login.WayOut(words, reverse("decision_sanction", args=[row.pk]), "gavel")
+
+
+def connect_signals() -> None:
+    """Offer the appeal to whoever is kept out."""
+    blocked_login.register_way_out(appeal_option)

@@ -1,1 +1,0 @@
-"""How people are reached: the inbox, mails, and what of them somebody wants."""

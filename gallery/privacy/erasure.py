@@ -1,0 +1,226 @@
+"""What a wish to delete an account does once its grace is over: stage by stage everything goes, and is counted.
+
+Every stage looks at what is left and removes some of it, so that it may be killed anywhere and goes on. Bare rows stay
+for the books, emptied of words by `emptying`; all that stays is named in `kept`. The user's row is emptied too, its
+name becomes `deleted-` and a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.db.models import Model, Q
+
+from accounts import credits
+from accounts.models import (
+    Account,
+    ApiToken,
+    LedgerEntry,
+    Membership,
+    Notice,
+    OrganizationInvitation,
+    User,
+)
+from accounts.notifications import notices
+from accounts.organizations import management
+from core.clock import Now
+from gallery.items import deletion, item_tags
+from gallery.models import (
+    Closure,
+    Collection,
+    CollectionEditor,
+    CollectionItem,
+    Export,
+    Follow,
+    Item,
+    ItemTag,
+    Report,
+    ShareLink,
+)
+from gallery.privacy import anonymization, exports, third_party_rows
+from gallery.social import discussion, likes
+from predictions.lifecycle import personal_data
+from predictions.models import Prediction
+
+BATCH = 25
+PREDICTIONS = "predictions"
+
+
+def is_personal(wish: Closure) -> bool:
+    """Whether it is a member who goes, not an organisation."""
+    return wish.account.kind == Account.Kind.USER
+
+
+def begin(wish: Closure) -> None:
+    """Close every door, once."""
+    with transaction.atomic():
+        if not Closure.objects.filter(pk=wish.pk, called_off_at__isnull=True, begun_at__isnull=True).update(
+            begun_at=Now()
+        ):
+            return
+        theirs = Q(account=wish.account)
+        if is_personal(wish):
+            User.objects.filter(pk=wish.user_id).update(is_active=False)
+            theirs |= Q(user=wish.user)
+        Account.objects.filter(pk=wish.account_id).update(status=Account.Status.CLOSING)
+        tokens = ApiToken.objects.filter(theirs, revoked_at__isnull=True).update(revoked_at=Now())
+        _count(wish, "tokens", tokens)
+        # Those of deleted pictures have told nothing for long, and count all the same.
+        _count(wish, PREDICTIONS, Prediction.objects.owned_by(wish.account).count())
+
+
+def go_on(wish: Closure) -> bool:
+    """Remove some of what is left, of the first stage that has anything; whether anything was done."""
+    if is_personal(wish):
+        # A ban whose time was over meanwhile has let them in again.
+        User.objects.filter(pk=wish.user_id, is_active=True).update(is_active=False)
+    if personal_data.end_live(wish.account):
+        return True
+    if not personal_data.is_quiet(wish.account):
+        # A provider that is still at work is waited for; the sweep asks it to stop.
+        return False
+    for name, remove in STAGES if is_personal(wish) else STAGES_OF_ALL:
+        removed = remove(wish)
+        if removed:
+            if name != PREDICTIONS:
+                _count(wish, name, removed)
+            return True
+    _finish(wish)
+    return True
+
+
+def _count(wish: Closure, name: str, number: int) -> None:
+    if not number:
+        return
+    with transaction.atomic():
+        row = Closure.objects.select_for_update().get(pk=wish.pk)
+        receipt = {**row.receipt, name: row.receipt.get(name, 0) + number}
+        Closure.objects.filter(pk=wish.pk).update(receipt=receipt)
+
+
+def _items(wish: Closure) -> int:
+    some = list(Item.objects.filter(account=wish.account)[:BATCH])
+    tags = set(ItemTag.objects.filter(item__in=some).values_list("tag_id", flat=True))
+    anonymization.log_of(Item, [item.pk for item in some])
+    for item in some:
+        deletion.delete(item)
+    item_tags.drop_unused(tags)
+    return len(some)
+
+
+def _collections(wish: Closure) -> int:
+    with transaction.atomic():
+        some = list(Collection.objects.filter(account=wish.account).values_list("pk", flat=True)[:BATCH])
+        Report.objects.filter(collection_id__in=some).delete()
+        for kind in (CollectionItem, CollectionEditor, ShareLink):
+            kind.objects.filter(collection_id__in=some).delete()
+        Collection.objects.filter(pk__in=some).delete()
+    return len(some)
+
+
+def _shares(wish: Closure) -> int:
+    return _delete_some(ShareLink, Q(created_by=wish.user))
+
+
+def _comments(wish: Closure) -> int:
+    return discussion.forget(wish.user, BATCH)
+
+
+def _likes(wish: Closure) -> int:
+    return likes.forget(wish.user, BATCH)
+
+
+def _follows(wish: Closure) -> int:
+    return _delete_some(Follow, Q(follower=wish.user) | Q(followed=wish.user))
+
+
+def _exports(wish: Closure) -> int:
+    ready = list(Export.objects.filter(user=wish.user, state=Export.State.READY)[:BATCH])
+    for export in ready:
+        exports.remove(export)
+    Export.objects.filter(user=wish.user, state__in=exports.UNDER_WAY).update(
+        state=Export.State.FAILED, claim="", lease_until=None
+    )
+    return len(ready)
+
+
+def _predictions(wish: Closure) -> int:
+    return personal_data.forget_predictions(wish.account)
+
+
+def _uploads(wish: Closure) -> int:
+    return personal_data.forget_uploads(wish.account)
+
+
+def _notices(wish: Closure) -> int:
+    return _delete_some(Notice, Q(user=wish.user))
+
+
+def _delete_some(kind: type[Model], which: Q) -> int:
+    rows = kind._default_manager
+    some = list(rows.filter(which).values_list("pk", flat=True)[: BATCH * 8])
+    return rows.filter(pk__in=some).delete()[0] if some else 0
+
+
+Stages = tuple[tuple[str, Callable[[Closure], int]], ...]
+STAGES_OF_ALL: Stages = (
+    ("collections", _collections),
+    ("pictures", _items),
+    ("uploads", _uploads),
+    (PREDICTIONS, _predictions),
+)
+STAGES: Stages = (
+    ("exports", _exports),
+    ("shares", _shares),
+    *STAGES_OF_ALL,
+    ("comments", _comments),
+    ("likes", _likes),
+    ("follows", _follows),
+    ("notices", _notices),
+)
+"""What goes, in this order; each removes some and says how many, nothing where nothing is left."""
+
+
+def _finish(wish: Closure) -> None:
+    """Empty the rows that stay, end the account, and owe the receipt; all or nothing."""
+    account, personal_one = wish.account, is_personal(wish)
+    personal_data.forget_rest(wish.user if personal_one else None, account)
+    if personal_one:
+        third_party_rows.remove(wish.user)
+    with transaction.atomic():
+        kept = LedgerEntry.objects.filter(account=account).count()
+        receipt = {**Closure.objects.get(pk=wish.pk).receipt, "ledger_rows_kept": kept}
+        done = Closure.objects.filter(pk=wish.pk, finished_at__isnull=True)
+        if not done.update(finished_at=Now(), receipt=receipt, address=""):
+            return
+        anonymization.account(account)
+        if personal_one:
+            anonymization.user(wish.user, account)
+        # Closed, then cleared; and an organisation before its members, as whoever suspends it has them.
+        Account.objects.filter(pk=account.pk).update(
+            name=f"deleted-{wish.user_id}" if personal_one else f"deleted-organisation-{account.pk}",
+            status=Account.Status.CLOSED,
+            webhook_secret="",
+            webhook_secret_old="",
+        )
+        credits.clear(account, reason="The account was deleted.")
+        if not personal_one:
+            _part_members(account)
+        if wish.address:
+            named = {} if personal_one else {"name": account.name}
+            notices.notify_address(
+                wish.address, "account.closed" if personal_one else "organization.closed", language=wish.language,
+                link=f"/account/receipt/{wish.reference}/", **named,
+            )  # fmt: skip
+
+
+def _part_members(account: Account) -> None:
+    """The members of an organisation act for themselves again."""
+    OrganizationInvitation.objects.filter(account=account).delete()
+    for member in Membership.objects.filter(account=account).select_related("user"):
+        # The membership first: who chooses to act for it at this moment waits, and finds none.
+        member.delete()
+        User.objects.filter(pk=member.user_id, account=account).update(
+            account=management.personal_account_of(member.user)
+        )

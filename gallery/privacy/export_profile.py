@@ -1,0 +1,90 @@
+"""Who a member is, for `account.json` of an export: names, addresses, ways in, choices. Nothing that opens a door."""
+
+from __future__ import annotations
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
+
+from accounts.models import Account, Membership, NoticeChoice, User
+from gallery.models import ReaderChoice
+from gallery.privacy import export_contents
+
+
+def profile_row(user: User, account: Account) -> export_contents.Row:
+    """The member and the account, for `account.json`."""
+    memberships = Membership.objects.filter(user=user).select_related("account")
+    return {
+        "username": user.username,
+        "display_name": user.display_name,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "email": user.email,
+        "joined_at": export_contents.stamp(user.date_joined),
+        "last_login_at": export_contents.stamp(user.last_login),
+        "language": user.language,
+        "account": {
+            "name": account.name,
+            "kind": account.kind,
+            "status": account.status,
+            "plan": account.plan.name if account.plan is not None else None,
+            "balance_micro": account.balance,
+            "held_micro": account.held,
+            "owed_micro": account.owed,
+            "created_at": export_contents.stamp(account.created_at),
+            "in_flight_limit": account.in_flight_limit,
+            "day_limit_micro": account.day_limit,
+            "month_limit_micro": account.month_limit,
+            "low_at_micro": account.low_at,
+        },
+        "acts_for": [
+            {
+                "account": one.account.name,
+                "role": one.role,
+                "month_limit_micro": one.month_limit,
+                "since": export_contents.stamp(one.created_at),
+            }
+            for one in memberships
+        ],
+        "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
+        "services": [
+            {
+                "service": one.provider,
+                "called_there": one.uid,
+                "told": one.extra_data,
+                "since": export_contents.stamp(one.date_joined),
+                "last_used_at": export_contents.stamp(one.last_login),
+            }
+            for one in SocialAccount.objects.filter(user=user)
+        ],
+        "second_factors": [_second_factor(one) for one in Authenticator.objects.filter(user_id=user.pk)],
+        "sessions": [
+            {
+                **export_contents.fields(one, "ip", "user_agent"),
+                "since": export_contents.stamp(one.created_at),
+                "last_used_at": export_contents.stamp(one.last_seen_at),
+            }
+            for one in UserSession.objects.filter(user=user)
+        ],
+        "choices": _choices(user),
+    }
+
+
+def _second_factor(one: Authenticator) -> export_contents.Row:
+    return {
+        "kind": one.type,
+        # Of passkeys alone; all else in there opens the account.
+        "name": str(one.data.get("name", "")),
+        "since": export_contents.stamp(one.created_at),
+        "last_used_at": export_contents.stamp(one.last_used_at),
+    }
+
+
+def _choices(user: User) -> export_contents.Row:
+    reading = ReaderChoice.objects.filter(user=user).first() or ReaderChoice()
+    return {
+        "sensitive_pictures": reading.sensitive,
+        "private_pictures_kept_days": reading.keep_days,
+        "mails": dict(NoticeChoice.objects.filter(user=user).values_list("kind", "mail")),
+    }

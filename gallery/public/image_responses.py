@@ -1,0 +1,77 @@
+"""What pages of published pictures share: the bytes of a size, and what a pasted link shows."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+
+from core.http.public_origin import own_origin
+from gallery.items import access, details
+from gallery.models import Item
+from gallery.provenance import file_response
+from predictions.files import media
+from predictions.models import StoredFile
+
+CARD = (1200, 630)
+"""What a pasted link shows of a sensitive picture: a card that says so, the same for all."""
+CARD_FILE = "cards/sensitive.png"
+
+
+def oembed_address(request: HttpRequest) -> str:
+    """Where other sites ask what to show of this page."""
+    origin = own_origin(request)
+    return f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}"
+
+
+def open_graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
+    """What a pasted link shows: the picture with its size, or that it is sensitive."""
+    origin = own_origin(request)
+    told: dict[str, object] = {
+        "og_url": origin + request.path,
+        "oembed_url": oembed_address(request),
+        "og_site": origin,
+    }
+    if item.sensitive:
+        card = {"og_image": origin + static(CARD_FILE), "og_width": CARD[0], "og_height": CARD[1]}
+        return told | card | {"og_type": "image/png", "og_veiled": True}
+    file = access.file_of(item, "medium")
+    return told | {
+        "og_image": origin + picture_path,
+        "og_width": file.width or item.width,
+        "og_height": file.height or item.height,
+        "og_type": file.content_type,
+    }
+
+
+def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) -> HttpResponse:
+    """The bytes of an item in one size, checked anew each time; `words`: whether this reader may have the prompt."""
+    if size not in ("small", "medium", "full"):
+        raise Http404
+    file = access.file_of(item, cast(access.Size, size))
+    attachment = "download" in request.GET
+    name = details.download_name(item, file, words=words)
+    # Kept by the browser, but asked for again each time: unpublishing, withdrawing and hiding end it at once.
+    if size == "full":
+        response = file_response.send(request, item, filename=name, attachment=attachment, words=words)
+    else:
+        response = media.send(request, file, filename=name, attachment=attachment, revalidate=True)
+    response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
+    return _for_our_pages(response)
+
+
+def send_thumbnail(request: HttpRequest, file: StoredFile) -> HttpResponse:
+    """The bytes of a thumbnail that belongs to no item, checked anew each time."""
+    return _for_our_pages(media.send(request, file, filename="look", revalidate=True))
+
+
+def _for_our_pages(response: HttpResponse) -> HttpResponse:
+    response["Vary"] = "Cookie"
+    # Unlike the API's own files these are for our pages alone.
+    del response["Access-Control-Allow-Origin"]
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

@@ -1,0 +1,148 @@
+"""Words of a text, the same for what is kept and for what is asked.
+
+Neither database cuts Chinese into words, so it is done here: scripts that are written without spaces (Han, kana, Thai
+and others, Hangul too, since its words carry endings) become single characters and pairs of neighbours; everything
+else becomes words between what is neither letter nor digit. Both are folded: full width is half width, upper case is
+lower case, `é` is `e`. What does not show, such as zero-width and bidirectional characters, is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+MOST_TEXT = 20_000
+"""Characters of a text that are looked at."""
+MOST_WORDS = 2_000
+"""Different words that are kept of one item."""
+MOST_ASKED_TEXT = 200
+MOST_ASKED = 16
+"""Characters and words of a question that are looked at."""
+LONGEST = 40
+"""Characters of a word; longer ones are cut, in both."""
+SHORTEST_BEGINNING = 3
+"""Letters of a last word that may go on: fewer begin too many words to say anything."""
+ACCOUNT = "\ue000"
+"""Before an account's number; no text has it, since private characters are left out."""
+
+_CACHED = 50_000
+_JOINED = "'\u2019\u02bc"
+"""Apostrophes, as in `don't`, which is one word."""
+_NO_SPACES = re.compile(
+    "["
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
+    "\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\u3130-\u318f\uac00-\ud7af"  # Hangul
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u302f\u3038-\u303c"  # radicals and signs that stand among Han
+    "\u3040-\u30ff\u31f0-\u31ff\U0001b000-\U0001b16f"  # kana
+    "\u3100-\u312f\u31a0-\u31bf"  # bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "]+"
+)
+# The accents of Latin, Greek and Cyrillic; marks of other scripts are parts of their letters.
+_ACCENTS = re.compile("[\u0300-\u036f]")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word that is asked for; `prefix` where more letters may follow."""
+
+    word: str
+    prefix: bool = False
+
+
+class _Shown(dict[int, str | None]):
+    """What becomes of a character, for `str.translate`: itself, a gap, or nothing."""
+
+    def __missing__(self, code: int) -> str | None:
+        found = _shown(chr(code))
+        if len(self) < _CACHED:
+            self[code] = found
+        return found
+
+
+def _shown(character: str) -> str | None:
+    kind = unicodedata.category(character)
+    if kind[0] in "LNM":
+        # A variation selector is a mark that only says how a sign looks.
+        return None if character in "\ufe0e\ufe0f" or 0xE0100 <= ord(character) <= 0xE01EF else character
+    if kind == "So":
+        # A sign, as most emoji are, is a word of its own.
+        return f" {character} "
+    if kind in ("Cf", "Sk") or character in _JOINED:
+        return None
+    return " "
+
+
+_SHOWN = _Shown()
+
+
+def folded(text: str) -> str:
+    """The text as it is compared: only letters, digits and signs, words set apart by spaces."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", plain))
+    return unicodedata.normalize("NFKC", bare).translate(_SHOWN)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Runs of one way of writing: Han and its like, or letters that make one word."""
+    for chunk in folded(text).split():
+        start = 0
+        for run in _NO_SPACES.finditer(chunk):
+            if run.start() > start:
+                yield chunk[start : run.start()]
+            yield run.group()
+            start = run.end()
+        if start < len(chunk):
+            yield chunk[start:]
+
+
+def index_words(texts: Iterable[str]) -> list[str]:
+    """The different words of some texts, in their order, at most `MOST_WORDS`."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for piece in _pieces(text[:MOST_TEXT]):
+            found.update(dict.fromkeys(_words(piece)))
+            if len(found) >= MOST_WORDS:
+                return list(found)[:MOST_WORDS]
+    return list(found)
+
+
+def _words(piece: str) -> Iterator[str]:
+    if not _NO_SPACES.match(piece):
+        yield piece[:LONGEST]
+        return
+    yield from piece
+    yield from _pairs(piece)
+
+
+def _pairs(run: str) -> Iterator[str]:
+    return (run[place : place + 2] for place in range(len(run) - 1))
+
+
+def query_terms(text: str) -> list[Term]:
+    """The words of a question, all of which must be there; the last may be the beginning of a word.
+
+    Empty where the text has nothing that could be found. Whatever the text is, no error.
+    """
+    found: dict[Term, None] = {}
+    pieces = list(_pieces(text[:MOST_ASKED_TEXT]))
+    for number, piece in enumerate(pieces):
+        if _NO_SPACES.match(piece):
+            found.update(dict.fromkeys(map(Term, _pairs(piece) if len(piece) > 1 else piece)))
+        else:
+            begun = number == len(pieces) - 1 and len(piece) >= SHORTEST_BEGINNING
+            found[Term(piece[:LONGEST], begun)] = None
+    return list(found)[:MOST_ASKED]
+
+
+def grows(word: str) -> bool:
+    """Whether it is a word of letters that can begin another, and neither a sign nor an account's."""
+    return not (_NO_SPACES.match(word) or word.startswith(ACCOUNT))
+
+
+def account_term(account: int) -> Term:
+    """The word that everything of an account has in its own index, and no text can have."""
+    return Term(f"{ACCOUNT}{account}")

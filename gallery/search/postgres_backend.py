@@ -1,0 +1,107 @@
+"""Search on PostgreSQL: two columns of words in the narrow table, each with a GIN index.
+
+Of a rare word all rows are fetched and sorted; for a common one the rows are walked from the newest on, until there
+are enough with the word. Left to itself the planner often walks for a rare word, through all there is. So:
+
+1. Where its statistics say that a word is common, the newest rows are walked, but not far.
+2. Where they do not, or were wrong, hits are counted: a word is common that more than `RARE` rows have.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from django.db import connection
+
+from gallery.search.backend import LARGEST, Entry, Hit, Index, Question, sizes
+
+RARE = 2_000
+COMMON, NEAR = 10_000, 20_000
+"""A word that the statistics expect in more rows is looked for in the newest of them without being counted."""
+_PLACE = {"own": "item_id", "public": "place"}
+_GUESS = "EXPLAIN (FORMAT JSON) SELECT 1 FROM gallery_searchrow WHERE {index}_words @@ %s::tsquery"
+# Materialised: planned as if all were wanted, so by the words' own index, and left after the first.
+_SOME = """
+WITH hit AS MATERIALIZED (SELECT {place} AS place, item_id FROM gallery_searchrow WHERE {index}_words @@ %s::tsquery)
+SELECT place, item_id FROM hit LIMIT %s
+"""
+# The limit inside keeps the words' own index out of it: the rows come in the order of their place.
+_WALK = """
+SELECT place, item_id FROM (
+    SELECT {place} AS place, item_id, {index}_words AS words FROM gallery_searchrow
+    WHERE {place} < %s ORDER BY {place} DESC LIMIT %s
+) AS near WHERE words @@ %s::tsquery ORDER BY place DESC LIMIT %s
+"""
+_WRITE = """
+INSERT INTO gallery_searchrow (item_id, place, own_words, public_words)
+VALUES (%s, %s, array_to_tsvector(%s::text[]), array_to_tsvector(%s::text[]))
+ON CONFLICT (item_id) DO UPDATE
+SET place = excluded.place, own_words = excluded.own_words, public_words = excluded.public_words
+"""
+
+
+class PostgresBackend:
+    """The words as `tsvector`, made of our words as they are: no parser, no dictionary."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """One row each, new or in place of the old one."""
+        rows = [
+            (entry.item, entry.place, list(entry.own), None if entry.place is None else list(entry.public))
+            for entry in entries
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(_WRITE, rows)
+
+    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
+        """All at once where they are few, else as the walk comes by."""
+        words, before = _written(question), LARGEST if before is None else before
+        near = NEAR if self._seems_common(index, words) else None
+        if near is None:
+            some = self._rows(_SOME, index, words, RARE + 1)
+            if len(some) <= RARE:
+                yield from _parts(some, before)
+                return
+        parts = sizes()
+        part = next(parts)
+        while True:
+            found = self._rows(_WALK, index, before, near, words, part)
+            if found:
+                yield found
+                before = found[-1].place
+            if len(found) == part:
+                part = next(parts)
+                continue
+            if near is None:
+                return
+            # Common, but not here, or not common at all.
+            near, some = None, self._rows(_SOME, index, words, RARE + 1)
+            if len(some) <= RARE:
+                yield from _parts(some, before)
+                return
+
+    def _seems_common(self, index: Index, words: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(_GUESS.format(index=index), [words])
+            (plan,) = cursor.fetchone()
+        return bool(plan[0]["Plan"]["Plan Rows"] > COMMON)
+
+    def _rows(self, statement: str, index: Index, *values: str | int | None) -> list[Hit]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement.format(index=index, place=_PLACE[index]), values)
+            return [Hit(place, item) for place, item in cursor.fetchall()]
+
+
+def _parts(some: Sequence[Hit], before: int) -> Iterator[list[Hit]]:
+    rest = sorted((hit for hit in some if hit.place < before), key=_newest_first)
+    ends = itertools.takewhile(lambda start: start < len(rest), itertools.accumulate(sizes(), initial=0))
+    yield from (rest[start:end] for start, end in itertools.pairwise([*ends, len(rest)]))
+
+
+def _newest_first(hit: Hit) -> int:
+    return -hit.place
+
+
+def _written(question: Question) -> str:
+    """As `tsquery` reads it. No word has an apostrophe or a backslash, so none can leave its own."""
+    return " & ".join("(" + " | ".join(f"'{word}'" for word in group) + ")" for group in question)

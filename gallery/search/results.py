@@ -1,0 +1,72 @@
+"""Pages of what has the words, newest first. What a page shows is always as the rows themselves say now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from accounts.models import Account
+from core import pagination
+from gallery.models import Item, ItemQuerySet
+from gallery.search import lexemes, vocabulary
+from gallery.search.backend import Hit, Index
+from gallery.search.backend_registry import get_backend
+
+MOST_LOOKED_AT = 4_000
+"""Hits that are compared with the filters of one page: a page may be short and still have an older one."""
+_LARGEST = 2**63 - 1
+
+
+def public_page(text: str, size: int, after: str, *, within: ItemQuerySet) -> pagination.RowsPage[Item]:
+    """The `size` published items of `within` after a cursor that have all words of the text, by time of publishing.
+
+    A text without words finds nothing, a cursor that is none starts anew. What was changed and is not indexed anew
+    yet is left out: its old words may be of a prompt that is hidden by now.
+    """
+    asked = lexemes.query_terms(text)
+    return _page("public", asked, size, after, within.public().filter(search_owed=False))
+
+
+def own_page(
+    account: Account, text: str, size: int, after: str, *, within: ItemQuerySet
+) -> pagination.RowsPage[Item]:
+    """The same of an account's own items, by time of making; found by their model's name and hidden prompts too."""
+    asked = lexemes.query_terms(text)
+    if asked:
+        asked = [lexemes.account_term(account.pk), *asked]
+    return _page("own", asked, size, after, within.filter(account=account))
+
+
+def _page(
+    index: Index, terms: list[lexemes.Term], size: int, after: str, within: ItemQuerySet
+) -> pagination.RowsPage[Item]:
+    if not terms:
+        return pagination.RowsPage([])
+    # The hits have their order; sorting by another would be for nothing.
+    hits = get_backend().hits(index, vocabulary.grown(terms), _place(after))
+    return _filled(hits, size, within.order_by())
+
+
+def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagination.RowsPage[Item]:
+    """A page of those hits that the filters let through."""
+    rows: list[Item] = []
+    last, looked_at = 0, 0
+    for hits in parts:
+        items = {item.pk: item for item in within.filter(pk__in=[hit.item for hit in hits])}
+        for hit in hits:
+            if hit.item not in items:
+                continue
+            if len(rows) == size:
+                return pagination.RowsPage(rows, str(last))
+            rows.append(items[hit.item])
+            last = hit.place
+        looked_at += len(hits)
+        if looked_at >= MOST_LOOKED_AT:
+            return pagination.RowsPage(rows, str(hits[-1].place))
+    return pagination.RowsPage(rows)
+
+
+def _place(cursor: str) -> int | None:
+    """The place in a cursor; None, the start, where it is none."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
+        return None
+    return min(int(cursor), _LARGEST)

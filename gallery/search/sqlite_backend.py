@@ -1,0 +1,59 @@
+"""Search on SQLite: two FTS5 tables, whose rowid is the item's id (`own`) or its place (`public`).
+
+FTS5 reads a word's rows in the order of rowid and stops when there are enough; any other order would read all of them.
+Its tokeniser `ascii` takes everything beyond ASCII for letters, so words stay as `words` made them whatever Unicode
+its tables know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db import connection
+
+from gallery.models import SearchRow
+from gallery.search.backend import LARGEST, Entry, Hit, Index, Question, sizes
+
+_HITS = {
+    "own": "SELECT rowid, rowid FROM gallery_search_own WHERE gallery_search_own MATCH %s AND rowid < %s "
+    "ORDER BY rowid DESC LIMIT %s",
+    "public": "SELECT row.place, row.item_id FROM (SELECT rowid AS place FROM gallery_search_public "
+    "WHERE gallery_search_public MATCH %s AND rowid < %s ORDER BY rowid DESC LIMIT %s) AS hit "
+    "CROSS JOIN gallery_searchrow AS row ON row.place = hit.place ORDER BY hit.place DESC",
+}
+
+
+class SqliteBackend:
+    """The words in FTS5."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Rows of the words go with their row of the table by triggers, and are written after it."""
+        SearchRow.objects.filter(pk__in=[entry.item for entry in entries])._raw_delete("default")
+        SearchRow.objects.bulk_create(SearchRow(item_id=entry.item, place=entry.place) for entry in entries)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO gallery_search_own (rowid, words) VALUES (%s, %s)",
+                [(entry.item, " ".join(entry.own)) for entry in entries],
+            )
+            cursor.executemany(
+                "INSERT INTO gallery_search_public (rowid, words) VALUES (%s, %s)",
+                [(entry.place, " ".join(entry.public)) for entry in entries if entry.place is not None],
+            )
+
+    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
+        """A few first, then more at a time."""
+        words = _written(question)
+        for part in sizes():
+            with connection.cursor() as cursor:
+                cursor.execute(_HITS[index], [words, LARGEST if before is None else before, part])
+                found = [Hit(place, item) for place, item in cursor.fetchall()]
+            if found:
+                yield found
+            if len(found) < part:
+                return
+            before = found[-1].place
+
+
+def _written(question: Question) -> str:
+    """In the language of FTS5. No word has a quotation mark or a space, so none can leave its own."""
+    return " AND ".join("(" + " OR ".join(f'"{word}"' for word in group) + ")" for group in question)

@@ -1,0 +1,61 @@
+"""Reporting what a share link shows, signed in or not, without telling any other address of it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from core.http.pages import page
+from gallery.collections import querysets
+from gallery.models import Collection, Item, ShareLink
+from gallery.public.reader_preferences import remember_report
+from gallery.shares import link_access
+from gallery.shares.guest_views import is_unlocked, without_indexing
+from gallery.social import abuse_reports, interaction_limits
+from gallery.social.forms import ReportForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
+    """Report what a link shows, a picture or a collection, or one picture of a shared collection."""
+    link = link_access.open_link(token)
+    if not is_unlocked(request, link):
+        return HttpResponseRedirect(reverse("share", args=[link.token]))
+    thing = (
+        querysets.entry(link_access.entries_of(link), item_id).item
+        if item_id
+        else link_access.target_of(link)
+    )
+    form = ReportForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            said = form.cleaned_data
+            fresh = abuse_reports.report(
+                thing, abuse_reports.reporter_of(request), said["reason"], said["words"]
+            )
+        except interaction_limits.TooMany as error:
+            form.add_error(None, error.words)
+        else:
+            remember_report(request, thing)
+            thanks = _("Thank you. A moderator will look at it.")
+            messages.success(request, thanks if fresh else abuse_reports.AGAIN)
+            return without_indexing(HttpResponseRedirect(_page_of(link, thing)))
+    context = {"form": form, "link": link, "back": _page_of(link, thing), **_words_of(thing)}
+    return without_indexing(
+        page(request, "shares/report.html", context, status=422 if form.errors else 200), asks=True
+    )
+
+
+def _words_of(thing: Item | Collection) -> dict[str, str]:
+    if isinstance(thing, Collection):
+        return {"heading": _("Report this collection"), "back_words": _("To the collection")}
+    return {"heading": _("Report this picture"), "back_words": _("To the picture")}
+
+
+def _page_of(link: ShareLink, thing: Item | Collection) -> str:
+    if isinstance(thing, Collection) or link.item_id is not None:
+        return reverse("share", args=[link.token])
+    return reverse("share_item", args=[link.token, thing.public_id])

@@ -1,0 +1,86 @@
+"""Passwords of share links: asked for on a page of the link's own, counted, and remembered by a signed mark.
+
+The mark is a cookie for the link's own addresses. It names the link and its password's hash, so it opens no other
+link, and ends with the password, with the link, and after twelve hours.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from accounts.auth import attempt_limits
+from core import crypto
+from core.net import client_ip
+from gallery.models import ShareLink
+
+MAX_LENGTH = 128
+"""Characters of a password: what is longer is refused before it costs the work of a hash."""
+MIN_LENGTH = 6
+COOKIE = "share_open"
+LASTS_S = 12 * 3600
+_SALT = "gallery.shares.locks"
+_OF_NETWORK = (5, 300)
+"""Wrong passwords from one network, and in how many seconds."""
+_OF_LINK = (200, 3600)
+"""All networks together: so many guesses reach no password of six characters while the link lives."""
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password; empty for none. Raises ValueError where it is too long."""
+    if len(password) > MAX_LENGTH:
+        raise ValueError(f"A password has at most {MAX_LENGTH} characters.")
+    return make_password(_folded(password)) if password else ""
+
+
+def matches(link: ShareLink, password: str) -> bool:
+    """Whether it is the link's password; at the cost of a hash, unless it is longer than any may be."""
+    return len(password) <= MAX_LENGTH and check_password(_folded(password), link.password)
+
+
+def _folded(password: str) -> str:
+    # The same keys give composed or decomposed letters, wide or narrow ones, as the device likes.
+    return unicodedata.normalize("NFKC", password)
+
+
+def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.Taken:
+    """Count one try before it is looked at; whoever finds it right gives it back. Raises throttle.TooMany."""
+    network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_OF_NETWORK)
+    return attempt_limits.take("share", [network, attempt_limits.Limit(f"link {link.pk}", *_OF_LINK)])
+
+
+def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
+    """Give the reader who knew the password the mark that opens the link."""
+    response.set_cookie(
+        COOKIE,
+        signing.TimestampSigner(salt=_SALT).sign(_digest(link)),
+        max_age=LASTS_S,
+        path=reverse("share", args=[link.token]),
+        secure=settings.BEHIND_TLS,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def is_open_for(request: HttpRequest, link: ShareLink) -> bool:
+    """Whether the reader may pass: there is no password, or they bear a mark of this one."""
+    if not link.is_locked:
+        return True
+    try:
+        mark = signing.TimestampSigner(salt=_SALT).unsign(request.COOKIES.get(COOKIE, ""), max_age=LASTS_S)
+    except signing.BadSignature:
+        return False
+    return any(constant_time_compare(mark, _digest(link, key)) for key in crypto.signing_keys())
+
+
+def _digest(link: ShareLink, secret_key: str | None = None) -> str:
+    """With the newest key unless another is given."""
+    text = f"{link.token}\n{link.password}"
+    return salted_hmac(_SALT, text, secret=secret_key, algorithm="sha256").hexdigest()

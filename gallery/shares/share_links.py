@@ -1,0 +1,74 @@
+"""Share links: made and withdrawn, counted when opened. All of it takes effect at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+
+from accounts.models import User
+from accounts.site import feature_flags
+from core.clock import Now
+from gallery.items.publication import Hidden, check_open_account
+from gallery.models import Collection, Item, ShareLink
+from gallery.permissions import Suspended, check_may_post
+from gallery.shares import link_passwords
+
+__all__ = [
+    "MAX_OPEN_LINKS",
+    "Hidden",
+    "Suspended",
+    "TooManyLinks",
+    "count_view",
+    "share",
+    "withdraw",
+]
+MAX_OPEN_LINKS = 50
+"""Open links of one item or collection: more than anybody sends, few enough for a list."""
+
+
+class TooManyLinks(Exception):
+    """The item or collection has as many open links as it may have."""
+
+
+def share(
+    thing: Item | Collection,
+    user: User,
+    *,
+    show_prompt: bool = False,
+    allow_download: bool = True,
+    password: str = "",
+    expires_at: datetime | None = None,
+) -> ShareLink:
+    """Make a new link with a fresh random address; an older or withdrawn one is never given again.
+
+    `password` in clear; only its hash is kept. Raises Hidden, Suspended, TooManyLinks, and ValueError for a password
+    that is longer than any may be, and switches.SwitchedOff.
+    """
+    feature_flags.require("publishing")
+    check_open_account(thing.account_id)
+    check_may_post(user)
+    # As the row is now, not as it was read: hidden a moment ago is hidden.
+    if type(thing)._default_manager.filter(pk=thing.pk, hidden_at__isnull=False).exists():
+        raise Hidden
+    of = {"item": thing} if isinstance(thing, Item) else {"collection": thing}
+    if ShareLink.objects.open().filter(**of)[: MAX_OPEN_LINKS + 1].count() >= MAX_OPEN_LINKS:
+        raise TooManyLinks
+    return ShareLink.objects.create(
+        **of,
+        created_by=user,
+        show_prompt=show_prompt,
+        allow_download=allow_download,
+        password=link_passwords.hashed(password),
+        expires_at=expires_at,
+    )
+
+
+def withdraw(link: ShareLink) -> bool:
+    """End a link for good, page and pictures; whether it stood open until now."""
+    return bool(ShareLink.objects.filter(pk=link.pk, withdrawn_at__isnull=True).update(withdrawn_at=Now()))
+
+
+def count_view(link: ShareLink) -> None:
+    """One more opening of the link's page, for its owner to see."""
+    ShareLink.objects.filter(pk=link.pk).update(views=F("views") + 1)

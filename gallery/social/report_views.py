@@ -1,0 +1,117 @@
+"""The pages on which something is reported, signed in or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from core.http.pages import page
+from gallery.collections import querysets
+from gallery.items import access
+from gallery.models import Comment
+from gallery.public.reader_preferences import remember_report
+from gallery.social import abuse_reports, discussion, interaction_limits
+from gallery.social.forms import ReportForm
+
+
+@dataclass(frozen=True)
+class ReportTarget:
+    """What is reported, and the words and ways of its page."""
+
+    thing: abuse_reports.Thing
+    action: str
+    heading: str
+    back: str
+    """The page it was reported from, and `back_words`, the name of the way there."""
+    back_words: str
+    thanks: str
+    then: str
+    """Where the reporter comes to afterwards."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Report an open item. Afterwards the reporter's lists leave it out."""
+    item = access.published(public_id)
+    complaint = ReportTarget(
+        thing=item,
+        action=reverse("report_item", args=[public_id]),
+        heading=_("Report this picture"),
+        back=reverse("gallery_item", args=[public_id]),
+        back_words=_("To the picture"),
+        thanks=_("Thank you. A moderator will look at it. You no longer see this picture."),
+        then=reverse("gallery"),
+    )
+    return _report(request, complaint)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_comment(request: HttpRequest, number: int) -> HttpResponse:
+    """Report a comment that stands under an open item."""
+    found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item", "user").first()
+    comment = access.found(found)
+    item = access.published(comment.item.public_id)
+    back = reverse("gallery_item", args=[item.public_id])
+    complaint = ReportTarget(
+        thing=comment,
+        action=reverse("report_comment", args=[number]),
+        heading=_("Report this comment"),
+        back=back,
+        back_words=_("To the picture"),
+        thanks=_("Thank you. A moderator will look at it. You no longer see this comment."),
+        then=f"{back}#comments",
+    )
+    return _report(request, complaint)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_collection(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Report a public or unlisted collection as a whole. Afterwards the reporter's lists leave it out."""
+    collection = querysets.published(public_id)
+    complaint = ReportTarget(
+        thing=collection,
+        action=reverse("report_collection", args=[public_id]),
+        heading=_("Report this collection"),
+        back=reverse("collection_public", args=[public_id]),
+        back_words=_("To the collection"),
+        thanks=_("Thank you. A moderator will look at it. You no longer see this collection."),
+        then=reverse("collections_public"),
+    )
+    return _report(request, complaint)
+
+
+def _report(request: HttpRequest, complaint: ReportTarget) -> HttpResponse:
+    form = ReportForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        chosen = form.cleaned_data
+        try:
+            fresh = abuse_reports.report(
+                complaint.thing, abuse_reports.reporter_of(request), chosen["reason"], chosen["words"]
+            )
+        except interaction_limits.TooMany as error:
+            form.add_error(None, error.words)
+        else:
+            return _thanked(request, complaint, fresh)
+    status = 422 if form.errors else 200
+    part = request.headers.get("HX-Request") == "true"
+    template = "social/_report_dialog.html" if part else "social/report.html"
+    context = {"form": form, "complaint": complaint, "heading": complaint.heading}
+    if isinstance(complaint.thing, Comment):
+        context["said"] = complaint.thing.text
+    response = page(request, template, context, status=status)
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def _thanked(request: HttpRequest, complaint: ReportTarget, fresh: bool) -> HttpResponse:
+    if not isinstance(complaint.thing, Comment):
+        remember_report(request, complaint.thing)
+    messages.success(request, complaint.thanks if fresh else abuse_reports.AGAIN)
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Redirect": complaint.then})
+    return HttpResponseRedirect(complaint.then)

@@ -1,1 +1,0 @@
-"""Pages: each authenticates, parses, calls one verb, renders."""

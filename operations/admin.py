@@ -1,0 +1,51 @@
+"""The panel's overview, and the queue's own tables in it, to be read only.
+
+They are found by name, for one module alone may import the queue.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.exceptions import NotRegistered
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from core.admin.model_admins import ReadOnlyAdmin
+from gallery.moderation.staff_pages.views import landing
+
+admin.site.index_title = _("Overview")
+
+_index = admin.site.index
+
+
+def _front(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The overview, or the desk for those who have no other business here."""
+    return landing(request) or _index(request, extra_context)
+
+
+admin.site.index = _front  # type: ignore[method-assign, assignment]
+
+_TASK = ("name", "func", "cluster", "started", "stopped", "attempt_count")
+_COLUMNS = {
+    "OrmQ": ("key", "lock"),
+    "Failure": _TASK,
+    "Success": _TASK,
+    "Schedule": ("name", "func", "schedule_type", "next_run"),
+}
+
+
+def _register(name: str, columns: tuple[str, ...]) -> None:
+    model = apps.get_model("django_q", name)
+    try:
+        admin.site.unregister(model)
+    except NotRegistered:
+        return
+    fields = {"list_display": columns, "ordering": ("-pk",), "__doc__": f"{name} rows of the queue."}
+    admin.site.register(model, type(f"{name}Desk", (ReadOnlyAdmin,), fields))
+
+
+for _name, _columns in _COLUMNS.items():
+    _register(_name, _columns)

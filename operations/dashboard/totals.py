@@ -1,0 +1,166 @@
+"""The desk's figures: read from days that are summed up, and from indexes; never from all predictions or the ledger.
+
+Credits that came and went are the ledger's rows that are no work (their own partial index, `ledger_not_work`); what was
+spent is the sum of the settlements, which days of usage carry. So chart, table and CSV show the same numbers, and they
+are the ledger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from django.core.cache import cache
+from django.db.models import Count, QuerySet, Sum
+
+from accounts.models import Account, LedgerEntry, Purchase, User
+from accounts.site import site_rules
+from core.db.daily_sums import sum_by_day
+from operations.dashboard.periods import Period
+from predictions.models import UsageDay
+from predictions.usage import time_series
+from predictions.usage.daily import bounds
+
+KEPT_S = 15
+CAME = ("grant", "purchase", "redeem", "allowance")
+"""The ways in which credits come, in the order of their chart."""
+_WORK = (LedgerEntry.Kind.HOLD.value, LedgerEntry.Kind.SETTLE.value)
+Found = TypeVar("Found")
+
+
+@dataclass
+class Credits:
+    """Movements of credits in a period that are no work, and what work took, by day; and how many there are now."""
+
+    days: dict[date, dict[str, int]] = field(default_factory=dict)
+    total: dict[str, int] = field(default_factory=dict)
+    balance: int = 0
+    held: int = 0
+
+
+@dataclass
+class People:
+    """Sign-ups and active accounts by day, how many were active in all, and how many members there are."""
+
+    days: dict[date, tuple[int, int]] = field(default_factory=dict)
+    active: int = 0
+    joined: int = 0
+    members: int = 0
+
+
+@dataclass
+class Summary:
+    """The row of figures: of a period, and of the one before it."""
+
+    usage: time_series.Usage
+    people: People
+    revenue: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def margin_percent(self) -> float | None:
+        """Of what was charged the part that is left."""
+        total = self.usage.total
+        return 100 * total.margin / total.charged if total.charged else None
+
+    @property
+    def failed_percent(self) -> float | None:
+        """Of all that ended what failed."""
+        total = self.usage.total
+        return 100 * total.failed / total.ended if total.ended else None
+
+
+def summary(period: Period) -> Summary:
+    """The figures of a period."""
+    return kept("summary", period, lambda: _summary(period))
+
+
+def _summary(period: Period) -> Summary:
+    return Summary(time_series.usage(None, period.first, period.last), _people(period), _revenue(period))
+
+
+def credits_of(period: Period) -> Credits:
+    """Credits that came and went in a period."""
+    return kept("credits", period, lambda: _credits(period))
+
+
+def failures(period: Period) -> time_series.Failures:
+    """Why predictions failed in a period."""
+    return kept("failures", period, lambda: time_series.failures(period.first, period.last))
+
+
+def _people(period: Period) -> People:
+    zone = site_rules.billing_zone()
+    start, end = span(period)
+    came = User.objects.filter(date_joined__gte=start, date_joined__lt=end)
+    joined = {key[0]: one["n"] for key, one in sum_by_day(came, "date_joined", zone, n=Count("pk")).items()}
+    rows = UsageDay.objects.filter(day__gte=period.first, day__lte=period.last).order_by()
+    active = dict(rows.values_list("day").annotate(n=Count("account", distinct=True)))
+    return People(
+        days={day: (joined.get(day, 0), active.get(day, 0)) for day in period.days},
+        active=rows.aggregate(n=Count("account", distinct=True))["n"],
+        joined=sum(joined.values()),
+        members=User.objects.filter(date_joined__lt=end, erased_at__isnull=True).count(),
+    )
+
+
+def _paid(period: Period) -> QuerySet[Purchase]:
+    start, end = span(period)
+    return Purchase.objects.filter(paid_at__gte=start, paid_at__lt=end)
+
+
+def _revenue(period: Period) -> dict[str, int]:
+    """By currency what purchases brought, in its smallest unit, less what was paid back of them."""
+    sums = _paid(period).order_by("currency").values_list("currency")
+    return {
+        currency: came - went
+        for currency, came, went in sums.annotate(came=Sum("price"), went=Sum("refunded"))
+    }
+
+
+def revenue_of(period: Period) -> dict[tuple[date, str], int]:
+    """The same by the day on which they were paid; days without any are not there."""
+    sums = sum_by_day(
+        _paid(period),
+        "paid_at",
+        site_rules.billing_zone(),
+        "currency",
+        came=Sum("price"),
+        went=Sum("refunded"),
+    )
+    return {(day, currency): one["came"] - one["went"] for (day, currency), one in sums.items()}
+
+
+def _credits(period: Period) -> Credits:
+    start, end = span(period)
+    rows = LedgerEntry.objects.not_work().filter(created_at__gte=start, created_at__lt=end)
+    moved = sum_by_day(rows, "created_at", site_rules.billing_zone(), "kind", moved=Sum("balance_delta"))
+    spent = {day: one.charged for day, one in summary(period).usage.days.items()}
+    kinds = [*(kind for kind in LedgerEntry.Kind.values if kind not in _WORK), "spent"]
+    found = Credits(days={day: dict.fromkeys(kinds, 0) for day in period.days}, total=dict.fromkeys(kinds, 0))
+    for (day, kind), one in moved.items():
+        found.days[day][kind] += one["moved"]
+    for day, amount in spent.items():
+        found.days[day]["spent"] = amount
+    for of_day in found.days.values():
+        for kind, amount in of_day.items():
+            found.total[kind] += amount
+    now = Account.objects.aggregate(balance=Sum("balance"), held=Sum("held"))
+    return replace(found, balance=now["balance"] or 0, held=now["held"] or 0)
+
+
+def span(period: Period) -> tuple[datetime, datetime]:
+    """The moments at which a period begins and ends."""
+    zone = site_rules.billing_zone()
+    return bounds(period.first, zone)[0], bounds(period.last, zone)[1]
+
+
+def kept(name: str, period: Period, read: Callable[[], Found]) -> Found:
+    """Figures of the last quarter minute: a page that is reloaded must not sum everything each time."""
+    key = f"operations-{name}-{period.first}-{period.last}-{site_rules.current().billing_zone}"
+    found: Any = cache.get(key)
+    if found is None:
+        found = read()
+        cache.set(key, found, KEPT_S)
+    return found

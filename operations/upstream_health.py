@@ -1,0 +1,270 @@
+"""The page that shows how every upstream stands, with the buttons for what an operator does then."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.credits import amounts
+from core import crypto
+from core.admin.cells import link, moment
+from predictions.admin import run_history
+from predictions.admin import upstreams as admin_upstreams
+from predictions.models import Upstream, UpstreamKey, UpstreamRun
+from predictions.upstreams import circuits, health_report, key_rotation
+
+_STRAYS = 50
+
+
+def health_page(request: HttpRequest) -> HttpResponse:
+    """GET: the page. POST: one act of pause, resume, probe, ran and never, with the row's `pk`."""
+    if not request.user.has_perm("predictions.view_upstream"):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _act(request)
+    found = health_report.overview()
+    context = {
+        **admin.site.each_context(request),
+        "title": _("How the upstreams stand"),
+        "upstreams": [_shown(one) for one in found],
+        "strays": _strays(request),
+        "encryption": _encryption() if found else None,
+        "may_act": request.user.has_perm("predictions.change_upstream"),
+        "may_check": request.user.has_perm("predictions.change_upstreamrun"),
+        "may_add": request.user.has_perm("predictions.add_upstream"),
+    }
+    return TemplateResponse(request, "operations/upstream_health.html", context)
+
+
+def _act(request: HttpRequest) -> HttpResponse:
+    act, pk = request.POST.get("act", ""), request.POST.get("pk", "")
+    if act not in _ACTS or not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return HttpResponseBadRequest()
+    permission, do = _ACTS[act]
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+    do(request, int(pk))
+    return redirect("upstreams_health")
+
+
+def _pause(request: HttpRequest, pk: int, paused: bool = True) -> None:
+    for upstream in Upstream.objects.filter(pk=pk):
+        admin_upstreams.set_paused(_desk(Upstream), request, upstream, paused)
+
+
+def _resume(request: HttpRequest, pk: int) -> None:
+    _pause(request, pk, paused=False)
+
+
+def _probe(request: HttpRequest, pk: int) -> None:
+    keys = UpstreamKey.objects.filter(upstream=pk)
+    tried = sum(circuits.probe_now(key.pk) for key in keys)
+    words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
+    messages.add_message(request, messages.SUCCESS if tried else messages.WARNING, words)
+
+
+def _ran(request: HttpRequest, pk: int) -> None:
+    run_history.check_strays(
+        _desk(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=True
+    )
+
+
+def _never(request: HttpRequest, pk: int) -> None:
+    run_history.check_strays(
+        _desk(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=False
+    )
+
+
+_ACTS: dict[str, tuple[str, Any]] = {
+    "pause": ("predictions.change_upstream", _pause),
+    "resume": ("predictions.change_upstream", _resume),
+    "probe": ("predictions.change_upstream", _probe),
+    "ran": ("predictions.change_upstreamrun", _ran),
+    "never": ("predictions.change_upstreamrun", _never),
+}
+
+
+def _desk(model: Any) -> Any:
+    return admin.site._registry[model]
+
+
+def _shown(one: health_report.Health) -> dict[str, Any]:
+    words, variant = _standing(one)
+    return {
+        "name": link(one.upstream, one.upstream.name),
+        "pk": one.upstream.pk,
+        "url": one.upstream.url,
+        "paused": one.upstream.paused,
+        "enabled": one.upstream.enabled,
+        "resting": any(key.key.state != UpstreamKey.State.CLOSED for key in one.keys),
+        "standing": words,
+        "variant": variant,
+        "figures": _figures(one),
+        "keys": _keys(one),
+        "routes": _routes(one),
+        "margins": _margins(one),
+    }
+
+
+def _standing(one: health_report.Health) -> tuple[str, str]:
+    """Words for how it stands, and the colour of their label."""
+    count = {"n": one.in_flight}
+    return {
+        "off": (_("switched off"), "default"),
+        "draining": (_("paused, %(n)d still in flight") % count, "warning"),
+        "drained": (_("paused, nothing in flight"), "warning"),
+        "capped": (_("the most a day is spent"), "danger"),
+        "keyless": (_("no key that can be used"), "danger"),
+        "resting": (_("resting"), "danger"),
+        "waiting": (_("asked to wait"), "warning"),
+        "partly": (_("some keys rest"), "warning"),
+        "well": (_("well"), "success"),
+    }[one.standing]
+
+
+def _figures(one: health_report.Health) -> list[tuple[str, str]]:
+    cap = one.upstream.day_cap
+    spent = amounts.display(one.spent)
+    return [
+        (_("In flight"), f"{one.in_flight} / {one.upstream.in_flight_limit}"),
+        (_("Waiting for its models"), str(one.waiting)),
+        (_("Answers of the last hour: median, slowest twentieth"), _speed(one.hour)),
+        (_("Errors of the last hour"), _errors(one.hour)),
+        (_("Answers of the last day: median, slowest twentieth"), _speed(one.day)),
+        (_("Errors of the last day"), _errors(one.day)),
+        (_("Spent today, and the most"), f"{spent} / {'–' if cap is None else amounts.display(cap)}"),
+        (_("Lost starts to look after"), str(one.strays)),
+    ]
+
+
+def _speed(speed: health_report.Speed) -> str:
+    return "–" if speed.p50_ms is None else f"{speed.p50_ms:,} / {speed.p95_ms:,} ms"
+
+
+def _errors(speed: health_report.Speed) -> str:
+    percent = speed.error_percent
+    return "–" if percent is None else f"{percent:.1f} % ({speed.errors} / {speed.runs})"
+
+
+def _keys(one: health_report.Health) -> dict[str, Any]:
+    return {
+        "headers": [
+            _("Key"),
+            _("State"),
+            _("In flight"),
+            _("Next probe"),
+            _("Asked to wait until"),
+            _("Last error"),
+        ],
+        "rows": [_key_row(key) for key in one.keys],
+    }
+
+
+def _key_row(one: health_report.KeyHealth) -> list[Any]:
+    key = one.key
+    words = admin_upstreams.state_of(key)[1] if one.readable else _("cannot be read with DARKROOM_KEYS")
+    # The sentence; the answer itself stands on the key's own page.
+    summary = Truncator(key.error.partition("\n")[0]).chars(200)
+    error = f"{key.error_kind}: {summary}" if key.error_kind else "–"
+    until = key.open_until if key.state == UpstreamKey.State.OPEN else key.probe_until
+    return [
+        _unbroken(link(key, f"{key.label} …{key.hint}")),
+        _unbroken(words),
+        f"{one.in_flight} / {one.limit}",
+        _second(until) if key.state != UpstreamKey.State.CLOSED else "–",
+        _second(one.asked_to_wait_until),
+        format_html("{} · {}", error, moment(key.error_at)) if key.error_at else error,
+    ]
+
+
+def _routes(one: health_report.Health) -> dict[str, Any]:
+    return {
+        "headers": [_("Model"), _("Rests until"), _("What the service said")],
+        "rows": [[route.model.ref, _second(route.rest_until), route.error[:300]] for route in one.resting],
+    }
+
+
+def _encryption() -> dict[str, Any]:
+    """With which of DARKROOM_KEYS the stored secrets are encrypted, and what is to do about it."""
+    try:
+        now = key_rotation.rotation()
+    except crypto.NoKeyFits as error:
+        return {"figures": [], "advice": str(error)}
+    figures = [
+        (_("Keys in DARKROOM_KEYS"), now.keys),
+        (_("Secrets encrypted with the newest"), now.newest),
+        (_("Secrets encrypted with an older one"), now.older),
+        (_("Secrets that fit none of them"), now.lost),
+    ]
+    return {"figures": figures, "advice": _advice(now)}
+
+
+def _advice(now: key_rotation.Rotation) -> str:
+    if now.lost:
+        return _("Put the key that is missing back behind the newest, or enter the secret again.")
+    if now.older:
+        return _("Encrypt everything with the newest key: manage.py keys rotate")
+    if now.keys > 1:
+        return _("Nothing here needs the older keys any more; backups from before the change do.")
+    if now.in_file:
+        return _("To change it: manage.py keys rotate --add")
+    return _(
+        "To change it, put a fresh key in front (manage.py keys new), start anew, then: manage.py keys rotate"
+    )
+
+
+def _unbroken(text: str) -> str:
+    return format_html('<span class="whitespace-nowrap">{}</span>', text)
+
+
+def _second(at: datetime | None) -> str:
+    """A time of the next minutes in the reader's zone, to the second; a dash for none."""
+    if at is None:
+        return "–"
+    local = timezone.localtime(at)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%H:%M:%S}")
+
+
+def _margins(one: health_report.Health) -> dict[str, Any]:
+    return {
+        "headers": [_("Model"), _("Runs"), _("Cost"), _("Charged"), _("Margin"), _("Cost not known")],
+        "rows": [
+            [
+                margin.model,
+                margin.runs,
+                amounts.display(margin.cost),
+                amounts.display(margin.charged),
+                amounts.display_change(margin.margin),
+                margin.unknown or "–",
+            ]
+            for margin in one.margins
+        ],
+    }
+
+
+def _strays(request: HttpRequest) -> list[dict[str, Any]]:
+    if not request.user.has_perm("predictions.view_upstreamrun"):
+        return []
+    return [
+        {
+            "pk": run.pk,
+            "prediction": link(run.prediction),
+            "upstream": run.upstream.name,
+            "key": run.key.label,
+            "sent": moment(run.sent_at),
+            "sought": f"{run.prediction.public_id}-{run.run}",
+            "reserved": amounts.display(run.reserved),
+        }
+        for run in health_report.strays()[:_STRAYS]
+    ]

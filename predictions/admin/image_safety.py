@@ -1,0 +1,296 @@
+"""The desk for who judges pictures: what was removed and is refused again, and classifiers with how they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+
+from accounts.models import User
+from accounts.staff import audit_log
+from core import crypto
+from core.admin.cells import moment
+from core.admin.forms import ReasonForm, ask_page
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.clock import Now
+from predictions import image_safety
+from predictions.image_safety import classifier_client, classifiers
+from predictions.inputs import user_urls
+from predictions.models import BlockedPicture, Classifier
+from predictions.webhooks import signatures
+
+SAMPLE = Path(__file__).parent.parent / "image_safety" / "data" / "sample.jpg"
+"""What a classifier is tried with: a harmless picture that shows nothing."""
+MOST_LABELS = 50
+_SHORTEST_SECRET = 16
+_LIMIT = re.compile(r"(sensitive|flag|drop)\s+(0(?:\.\d{1,4})?|1(?:\.0{1,4})?|\.\d{1,4})")
+_LABEL = re.compile(r"\s*([^\s:][^:]{0,59}):\s*(.*)")
+_RECORDED = ("name", "kind", "target", "limits", "timeout", "when_down", "on_uploads", "enabled")
+
+
+def limits_of(text: str) -> dict[str, dict[str, float]]:
+    """`label: sensitive 0.5, flag 0.8, drop 0.95`, a label a line. Raises ValidationError."""
+    limits: dict[str, dict[str, float]] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        label, rest = _LABEL.fullmatch(line), ""
+        parts: list[str] = []
+        if label is not None:
+            rest = label.group(2)
+            parts = [part.strip() for part in rest.split(",") if part.strip()]
+        found = [_LIMIT.fullmatch(part) for part in parts]
+        if label is None or not parts or not all(found):
+            raise forms.ValidationError(
+                _("“%(line)s”: write a label, a colon and limits, such as nsfw: sensitive 0.5, drop 0.95.")
+                % {"line": line.strip()[:60]}
+            )
+        limits[label.group(1).strip()] = {
+            one.group(1): float(one.group(2)) for one in found if one is not None
+        }
+    if len(limits) > MOST_LABELS:
+        raise forms.ValidationError(_("At most %(most)s labels.") % {"most": MOST_LABELS})
+    return limits
+
+
+def limit_lines(limits: Any) -> str:
+    """The same as it is written."""
+    lines = []
+    for label, one in (limits if isinstance(limits, dict) else {}).items():
+        parts = [f"{deed} {one[deed]:g}" for deed in classifiers.DEEDS if deed in one]
+        lines.append(f"{label}: {', '.join(parts)}")
+    return "\n".join(lines)
+
+
+class ClassifierForm(forms.ModelForm):
+    """Who is asked, how it is signed, and from which scores on something is done."""
+
+    new_secret = forms.CharField(
+        label=gettext_lazy("New secret"),
+        required=False,
+        max_length=200,
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+        help_text=gettext_lazy(
+            "whsec_… as the service knows it; stored encrypted at once. Empty: it stays as it is, and a new "
+            "service gets one that is shown once."
+        ),
+    )
+    limit_lines = forms.CharField(
+        label=gettext_lazy("Limits"),
+        required=False,
+        max_length=4000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "placeholder": "nsfw: sensitive 0.5, drop 0.95"}),
+        help_text=gettext_lazy(
+            "A label a line, each with the scores from 0 to 1 from which a picture is blurred (sensitive), shown to "
+            "a moderator (flag) or not let through (drop). * is any label that has no line."
+        ),
+    )
+
+    class Meta:
+        model = Classifier
+        fields = ("name", "kind", "target", "timeout", "when_down", "on_uploads", "enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "limit_lines" in self.fields:
+            self.fields["limit_lines"].initial = limit_lines(self.instance.limits)
+
+    def clean_limit_lines(self) -> dict[str, dict[str, float]]:
+        """Labels with limits."""
+        return limits_of(self.cleaned_data["limit_lines"])
+
+    def clean_timeout(self) -> int:
+        """Within what a worker waits."""
+        seconds: int = self.cleaned_data["timeout"]
+        if not 1 <= seconds <= classifier_client.LONGEST_S:
+            raise forms.ValidationError(
+                _("From 1 to %(most)s seconds.") % {"most": int(classifier_client.LONGEST_S)}
+            )
+        return seconds
+
+    def clean_new_secret(self) -> str:
+        """A secret that signs."""
+        secret: str = self.cleaned_data["new_secret"]
+        if secret:
+            try:
+                known = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+            except ValueError:
+                known = b""
+            if not secret.startswith("whsec_") or len(known) < _SHORTEST_SECRET:
+                raise forms.ValidationError(_("A secret is whsec_ and Base64 behind it."))
+        return secret
+
+    def clean(self) -> dict[str, Any]:
+        """An address that may be reached, or a function that the operator allows."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        kind, target = cleaned.get("kind"), cleaned.get("target", "")
+        if kind == Classifier.Kind.WEBHOOK and target:
+            wrong = user_urls.objection(target)
+            if wrong:
+                self.add_error(
+                    "target",
+                    _("An http(s) address on the public network, or one that DARKROOM_OUTBOUND_ALLOW names."),
+                )
+        elif kind == Classifier.Kind.PYTHON and target:
+            try:
+                classifier_client.load_callable(target)
+            except classifier_client.ClassifierDown as down:
+                self.add_error("target", str(down))
+        return cleaned
+
+
+@admin.register(Classifier)
+class ClassifierAdmin(BaseAdmin):
+    """Classifiers. One that is not wanted any more is switched off: findings name it."""
+
+    form = ClassifierForm
+    list_display = ("name", "kind", "target", "stands", "when_down", "on_uploads", "enabled")
+    list_filter = ("enabled", "kind")
+    search_fields = ("name", "target")
+    fields = (
+        "name", "kind", "target", "new_secret", "limit_lines", "timeout", "when_down", "on_uploads", "enabled",
+        "stands_in_words", "last_answer", "last_failure", "created_at",
+    )  # fmt: skip
+    readonly_fields = ("stands_in_words", "last_answer", "last_failure", "created_at")
+    actions_detail = ("try_it",)
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"ok": "success", "fails": "danger", "new": "default", "off": "default"},
+    )
+    def stands(self, row: Classifier) -> tuple[str, str]:
+        if not row.enabled:
+            return "off", _("switched off")
+        if row.failed_at is not None and (row.answered_at is None or row.failed_at >= row.answered_at):
+            return "fails", _("fails")
+        return ("ok", _("answers")) if row.answered_at is not None else ("new", _("not asked yet"))
+
+    @display(description=gettext_lazy("state"))
+    def stands_in_words(self, row: Classifier) -> str:
+        return self.stands(row)[1] if row.pk else "–"
+
+    @display(description=gettext_lazy("last answer"))
+    def last_answer(self, row: Classifier) -> str:
+        return moment(row.answered_at)
+
+    @display(description=gettext_lazy("last failure"))
+    def last_failure(self, row: Classifier) -> str:
+        return f"{moment(row.failed_at)} {row.failure}" if row.failed_at is not None else "–"
+
+    def save_model(self, request: HttpRequest, obj: Classifier, form: ClassifierForm, change: bool) -> None:
+        """Seal its secret, and put on record what changed; never the secret."""
+        before = _said(Classifier.objects.get(pk=obj.pk)) if change else {}
+        obj.limits = form.cleaned_data["limit_lines"]
+        secret = form.cleaned_data["new_secret"]
+        if not secret and not obj.secret and obj.kind == Classifier.Kind.WEBHOOK:
+            secret = signatures.new_secret()
+            words = _("It is signed with %(secret)s. Copy it now: it is not shown again.") % {
+                "secret": secret
+            }
+            messages.warning(request, words)
+        if secret:
+            obj.secret = crypto.encrypt(secret)
+        super().save_model(request, obj, form, change)
+        after = _said(obj)
+        if before != after or secret:
+            detail = {"before": before, "after": after, "new_secret": bool(secret)}
+            deed = "classifier.change" if change else "classifier.add"
+            audit_log.write(cast(User, request.user), deed, obj, detail=detail)
+
+    @action(description=gettext_lazy("Try it"), url_path="try", icon="science", permissions=["change"])
+    def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send it a harmless picture, and say what it answers."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return HttpResponseRedirect(reverse("admin:predictions_classifier_changelist"))
+        back = reverse("admin:predictions_classifier_change", args=[row.pk])
+        if request.method != "POST":
+            words = _("It is sent a harmless picture, as it would be sent one that was made.")
+            return ask_page(
+                self, request, forms.Form(), title=_("Try %(name)s") % {"name": row.name}, words=words,
+                button=_("Send it"), back=back,
+            )  # fmt: skip
+        _try(request, row)
+        return HttpResponseRedirect(back)
+
+
+def _try(request: HttpRequest, row: Classifier) -> None:
+    context = {"kind": "try", "prediction": "", "index": 0, "model": ""}
+    judge = classifiers.as_judge(row)
+    try:
+        scores = asyncio.run(classifier_client.ask(judge, SAMPLE.read_bytes(), "image/jpeg", context))
+    except classifier_client.ClassifierDown as down:
+        Classifier.objects.filter(pk=row.pk).update(failed_at=Now(), failure=str(down)[:300])
+        messages.error(request, _("No judgement: %(why)s") % {"why": str(down)})
+        return
+    Classifier.objects.filter(pk=row.pk).update(answered_at=Now())
+    shown = ", ".join(f"{label} {score:g}" for label, score in list(scores.items())[:20]) or _("no label")
+    messages.success(request, _("It answers: %(scores)s.") % {"scores": shown})
+
+
+def _said(row: Classifier) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _RECORDED}
+
+
+@admin.register(BlockedPicture)
+class BlockedPictureAdmin(ReadOnlyAdmin):
+    """Pictures that were removed, by what they look like. Removing one puts it here; lifting wants a reason."""
+
+    list_display = ("known_by", "reason", "case", "created_by", "since", "lifted")
+    list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("created_by",)
+    search_fields = ("phash__startswith", "reason")
+    fields = readonly_fields = ("phash", "reason", "case", "created_by", "since", "lifted")
+    actions = ("lift",)
+
+    @display(description=gettext_lazy("picture"))
+    def known_by(self, row: BlockedPicture) -> str:
+        return row.phash[:16]
+
+    @display(description=gettext_lazy("since"))
+    def since(self, row: BlockedPicture) -> str:
+        return moment(row.created_at)
+
+    @display(description=gettext_lazy("lifted"))
+    def lifted(self, row: BlockedPicture) -> str:
+        return moment(row.lifted_at)
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change the list of blocked pictures."""
+        return bool(request.user.has_perm("predictions.change_blockedpicture"))
+
+    @admin.action(description=gettext_lazy("Let be sent and made again"), permissions=["lift"])
+    def lift(self, request: HttpRequest, chosen: QuerySet[BlockedPicture]) -> HttpResponse | None:
+        """Lift the block, with a reason that goes on record."""
+        form = ReasonForm(request.POST if "reason" in request.POST else None)
+        if not form.is_bound or not form.is_valid():
+            return ask_page(
+                self, request, form, title=_("Let these pictures be sent and made again"),
+                button=_("Lift the block"), chosen=chosen, action="lift",
+            )  # fmt: skip
+        lifted = 0
+        for row in chosen:
+            with transaction.atomic():
+                if row.lifted_at is None and image_safety.unblock(row.phash):
+                    lifted += 1
+                    audit_log.write(
+                        cast(User, request.user), "blocked_picture.lift", row, case=row.case,
+                        reason=form.cleaned_data["reason"],
+                    )  # fmt: skip
+        words = ngettext("%(n)s block was lifted.", "%(n)s blocks were lifted.", lifted) % {"n": lifted}
+        self.message_user(request, words, messages.SUCCESS)
+        return None

@@ -1,0 +1,318 @@
+"""The desk for prompt rules: what is looked for, what it does, a box to try it in, and what was found."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from accounts.models import Plan, User
+from accounts.staff import audit_log
+from core.admin.cells import link, moment, pretty
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.clock import Now
+from predictions.models import Action, PlanRule, Prediction, PromptRule, RuleHit
+from predictions.policy import dry_runs, matcher, prompt_rules
+
+_RECORDED = ("name", "kind", "text", "action", "words", "negative", "enabled")
+_LONGEST_RECORDED = 4000
+
+
+def check_text(kind: str, text: str) -> str:
+    """What is wrong with what a rule looks for, in a sentence; empty where nothing is."""
+    if kind == PromptRule.Kind.PATTERN:
+        try:
+            matcher.compiled(text.strip())
+        except matcher.NotAPattern as fault:
+            return _("RE2 does not take this pattern: %(why)s.") % {"why": str(fault).rstrip(".")}
+        return ""
+    words = matcher.words_of(text)
+    if not words:
+        return _("Write at least one word.")
+    if len(words) > matcher.MOST_WORDS:
+        return _("At most %(most)s words in one rule.") % {"most": matcher.MOST_WORDS}
+    long = next((word for word in words if len(word) > matcher.MOST_WORD), "")
+    if long:
+        return _("“%(word)s…” is longer than %(most)s characters.") % {
+            "word": long[:20],
+            "most": matcher.MOST_WORD,
+        }
+    silent = next((word for word in words if not any(sign.isalnum() for sign in word)), "")
+    return _("“%(word)s” has neither letter nor digit.") % {"word": silent[:20]} if silent else ""
+
+
+class RuleForm(forms.ModelForm):
+    """A rule that can be looked for."""
+
+    class Meta:
+        model = PromptRule
+        fields = ("name", "kind", "text", "action", "words", "negative", "enabled")
+
+    def clean(self) -> dict[str, Any]:
+        """Patterns compile, and words are words."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("kind") and cleaned.get("text"):
+            wrong = check_text(cleaned["kind"], cleaned["text"])
+            if wrong:
+                self.add_error("text", wrong)
+        return cleaned
+
+
+class PlanRuleInline(TabularInline):
+    """What it does instead for accounts of a plan."""
+
+    model = PlanRule
+    fields = ("plan", "action")
+    extra = 0
+    hide_title = True
+
+
+@admin.register(PlanRule)
+class PlanRuleAdmin(ReadOnlyAdmin):
+    """All exceptions together; they are made at their rule."""
+
+    list_display = ("rule", "plan", "action")
+    list_filter = ("action", "plan")
+    list_select_related = ("rule", "plan")
+    fields = readonly_fields = ("rule", "plan", "action")
+
+
+class TryForm(forms.Form):
+    """A prompt, a plan, and a rule that is not saved yet."""
+
+    prompt = forms.CharField(
+        label=gettext_lazy("Prompt"),
+        max_length=20_000,
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+    )
+    plan = forms.ModelChoiceField(
+        label=gettext_lazy("Plan"),
+        queryset=Plan.objects.order_by("name"),
+        required=False,
+        empty_label=gettext_lazy("none"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    kind = forms.ChoiceField(
+        label=gettext_lazy("A rule that is not saved yet"),
+        choices=PromptRule.Kind.choices,
+        widget=UnfoldAdminSelectWidget,
+    )
+    text = forms.CharField(
+        label=gettext_lazy("looks for"),
+        max_length=20_000,
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text=gettext_lazy("Empty: only the rules that are there are tried."),
+    )
+    negative = forms.BooleanField(label=gettext_lazy("negative prompts too"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """The draft must be one that could be saved."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("text"):
+            wrong = check_text(cleaned.get("kind", ""), cleaned["text"])
+            if wrong:
+                self.add_error("text", wrong)
+        return cleaned
+
+
+@admin.register(PromptRule)
+class PromptRuleAdmin(BaseAdmin):
+    """Rules for prompts. One that is not wanted any more is switched off: findings name it."""
+
+    form = RuleForm
+    list_display = ("name", "kind", "short", "action_label", "enabled", "changed_at")
+    list_filter = ("enabled", "action", "kind")
+    search_fields = ("name", "text")
+    fields = (*_RECORDED, "created_by", "created_at", "changed_at")
+    readonly_fields = ("created_by", "created_at", "changed_at")
+    inlines = (PlanRuleInline,)
+    actions_list = ("try_rules",)
+    actions_detail = ("try_rule",)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The box to try rules in, beside the usual pages."""
+        view = self.admin_site.admin_view(self.try_view)
+        return [path("try/", view, name="predictions_promptrule_try"), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PromptRule]:
+        rows: QuerySet[PromptRule] = super().get_queryset(request)
+        return rows.select_related("created_by")
+
+    @action(description=gettext_lazy("Try the rules"), url_path="box", icon="science", permissions=["view"])
+    def try_rules(self, request: HttpRequest) -> HttpResponse:
+        """To the box."""
+        return HttpResponseRedirect(reverse("admin:predictions_promptrule_try"))
+
+    @action(description=gettext_lazy("Try it"), url_path="box", icon="science", permissions=["view"])
+    def try_rule(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """To the box, with this rule as a draft."""
+        query = urlencode({"rule": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:predictions_promptrule_try')}?{query}")
+
+    @display(description=gettext_lazy("looks for"))
+    def short(self, rule: PromptRule) -> str:
+        if rule.kind == PromptRule.Kind.PATTERN:
+            return format_html("<code>{}</code>", rule.text[:60])
+        words = matcher.words_of(rule.text)
+        shown = ", ".join(words[:4])[:60]
+        return f"{shown} … ({len(words)})" if len(words) > 4 else shown
+
+    @display(
+        description=gettext_lazy("does"),
+        label={"off": "default", "flag": "warning", "refuse": "danger"},
+    )
+    def action_label(self, rule: PromptRule) -> tuple[str, str]:
+        return rule.action, str(rule.get_action_display())
+
+    def save_model(self, request: HttpRequest, obj: PromptRule, form: forms.ModelForm, change: bool) -> None:
+        """Note who made it, and what it said before."""
+        request.rule_before = _said(PromptRule.objects.get(pk=obj.pk)) if change else None  # type: ignore[attr-defined]
+        if not change:
+            obj.created_by = cast(User, request.user)
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """With the plans: put it on record, and say what it would have found."""
+        super().save_related(request, form, formsets, change)
+        rule: PromptRule = form.instance
+        PromptRule.objects.filter(pk=rule.pk).update(changed_at=Now())
+        prompt_rules.forget()
+        before, after = request.rule_before, _said(PromptRule.objects.get(pk=rule.pk))  # type: ignore[attr-defined]
+        if before != after:
+            deed = "prompt_rule.change" if change else "prompt_rule.add"
+            audit_log.write(
+                cast(User, request.user), deed, rule, detail={"before": before or {}, "after": after}
+            )
+        if rule.enabled:
+            counted = dry_runs.past(prompt_rules.compile_rules([rule]))
+            self.message_user(request, _count_words(counted), messages.INFO)
+
+    def try_view(self, request: HttpRequest) -> HttpResponse:
+        """A prompt through the rules that are there, and a draft through the last prompts of the house."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        form = TryForm(request.POST) if request.method == "POST" else TryForm(initial=self._draft(request))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Try the rules"),
+            "form": form,
+            "back": reverse("admin:predictions_promptrule_changelist"),
+            "may_add": self.has_add_permission(request),
+        }
+        if request.method == "POST" and form.is_valid():
+            context |= _tried(form.cleaned_data)
+        status = 422 if form.is_bound and form.errors else 200
+        return TemplateResponse(request, "admin/policy/try.html", context, status=status)
+
+    def _draft(self, request: HttpRequest) -> dict[str, Any]:
+        """The rule that the address names, to be tried before it is changed."""
+        given = request.GET.get("rule", "")
+        is_number = given.isascii() and given.isdigit() and len(given) < 18
+        rule = PromptRule.objects.filter(pk=int(given)).first() if is_number else None
+        return {"kind": rule.kind, "text": rule.text, "negative": rule.negative} if rule is not None else {}
+
+
+def _said(rule: PromptRule) -> dict[str, Any]:
+    said = {name: getattr(rule, name) for name in _RECORDED}
+    said["text"] = said["text"][:_LONGEST_RECORDED]
+    said["plans"] = {str(one.plan): one.action for one in rule.plans.select_related("plan")}
+    return said
+
+
+def _tried(given: dict[str, Any]) -> dict[str, Any]:
+    """What the page shows: each finding with its place, and what would happen."""
+    draft = None
+    if given["text"]:
+        draft = PromptRule(
+            name=_("The new rule"), kind=given["kind"], text=given["text"], negative=given["negative"]
+        )
+    plan_id = given["plan"].pk if given["plan"] is not None else None
+    found = dry_runs.prompt(given["prompt"], plan_id, draft) if given["prompt"] else []
+    outcome = dry_runs.outcome(found)
+    counted = dry_runs.past(prompt_rules.compile_rules([draft])) if draft is not None else None
+    return {
+        "tried": bool(given["prompt"]),
+        "found": found,
+        "outcome": outcome,
+        "outcome_words": Action(outcome).label if found else "",
+        "counted": counted,
+        "count_words": _count_words(counted) if counted is not None else "",
+        "draft": draft,
+    }
+
+
+def _count_words(counted: dry_runs.Counted) -> str:
+    return ngettext(
+        "Of the last %(of)s prompt it would have found something in %(found)s.",
+        "Of the last %(of)s prompts it would have found something in %(found)s.",
+        counted.of,
+    ) % {"of": counted.of, "found": counted.found}
+
+
+@admin.register(RuleHit)
+class RuleHitAdmin(ReadOnlyAdmin):
+    """What rules and classifiers found: kept for ninety days."""
+
+    list_display = (
+        "when",
+        "what",
+        "source",
+        "action_label",
+        "excerpt",
+        "account",
+        "user",
+        "work",
+        "case_owed",
+    )
+    list_filter = ("what", "action", "case_owed")
+    list_select_related = ("account", "user")
+    search_fields = ("source", "excerpt", "prediction__exact", "account__name", "user__username")
+    fields = readonly_fields = (
+        "when", "what", "rule", "source", "done", "excerpt", "account", "user", "work", "output_index", "said",
+        "case_owed",
+    )  # fmt: skip
+
+    @display(description=gettext_lazy("when"))
+    def when(self, hit: RuleHit) -> str:
+        return moment(hit.created_at)
+
+    @display(
+        description=gettext_lazy("done"),
+        label={"off": "default", "flag": "warning", "refuse": "danger"},
+    )
+    def action_label(self, hit: RuleHit) -> tuple[str, str]:
+        words = {"flag": _("shown to a moderator"), "refuse": _("refused")}
+        return hit.action, words.get(hit.action, str(hit.get_action_display()))
+
+    @display(description=gettext_lazy("done"))
+    def done(self, hit: RuleHit) -> str:
+        return self.action_label(hit)[1]
+
+    @display(description=gettext_lazy("prediction"))
+    def work(self, hit: RuleHit) -> str:
+        if not hit.prediction:
+            return "–"
+        address = reverse("admin:predictions_prediction_changelist")
+        return format_html('<a href="{}?q={}">{}</a>', address, hit.prediction, hit.prediction[:8])
+
+    @display(description=gettext_lazy("said"))
+    def said(self, hit: RuleHit) -> str:
+        row: Model | None = (
+            Prediction.objects.filter(public_id=hit.prediction).first() if hit.prediction else None
+        )
+        return format_html("{}{}", pretty(hit.marks), link(row) if row is not None else "")

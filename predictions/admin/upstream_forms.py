@@ -1,0 +1,145 @@
+"""Forms of the desk for upstreams: addresses that are checked, keys that go in and never out, amounts in credits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.forms.models import BaseInlineFormSet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+
+from accounts.credits.form_fields import AmountField
+from predictions.models import Upstream, UpstreamKey, UpstreamRoute
+from predictions.providers.replicate import connection_pool
+from predictions.upstreams import allowed_hosts, setup
+
+_NUMBERS = ("priority", "weight", "in_flight_limit", "requests_per_second", "connect_s", "read_s")
+
+
+class UpstreamForm(forms.ModelForm):
+    """Everything about an upstream but its keys and routes."""
+
+    # Not a URLField: a gateway's host in a network of containers has no dot.
+    url = forms.CharField(
+        label=gettext_lazy("Address"),
+        max_length=allowed_hosts.LONGEST,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "https://host/v1"}),
+        help_text=gettext_lazy("The API's base with its version path, such as https://host/v1."),
+    )
+    day_cap = AmountField(
+        label=gettext_lazy("Most a day"), help_text=gettext_lazy("Credits, by days in UTC; empty: no cap.")
+    )
+
+    class Meta:
+        model = Upstream
+        fields = (
+            "name", "url", "enabled", "paused", "serves_all", "priority", "weight", "idempotent", "in_flight_limit",
+            "requests_per_second", "connect_s", "read_s", "files", "webhooks", "day_cap",
+        )  # fmt: skip
+
+    def clean_url(self) -> str:
+        """An address that can be one, without a slash at its end."""
+        url: str = self.cleaned_data["url"]
+        if self.instance.pk and url.strip().rstrip("/") == self.instance.url:
+            return self.instance.url
+        return str(_checked(setup.checked_url, url))
+
+    def clean(self) -> dict[str, Any]:
+        """Numbers within the bounds that hold for the command line too."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for name in _NUMBERS:
+            if cleaned.get(name) is not None:
+                try:
+                    setup.check_number(name, cleaned[name])
+                except setup.BadSetting as error:
+                    self.add_error(name, str(error))
+        return cleaned
+
+
+class KeyForm(forms.ModelForm):
+    """A key: its secret is typed in, and never shown again."""
+
+    new_secret = forms.CharField(
+        label=gettext_lazy("New key"),
+        required=False,
+        max_length=setup.LONGEST_SECRET,
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+        help_text=gettext_lazy("Stored encrypted at once. Empty: it stays as it is."),
+    )
+
+    class Meta:
+        model = UpstreamKey
+        fields = ("label", "enabled", "weight", "in_flight_limit")
+
+    def clean_new_secret(self) -> str:
+        """A key that may stand in a header; one that is new needs it."""
+        secret: str = self.cleaned_data["new_secret"]
+        if not secret and not self.instance.pk:
+            raise forms.ValidationError(_("A new key needs its text."))
+        return str(_checked(setup.checked_secret, secret)) if secret else ""
+
+    def save(self, commit: bool = True) -> UpstreamKey:
+        """The row, with a new secret encrypted and its circuit closed."""
+        secret = self.cleaned_data.get("new_secret", "")
+        if secret:
+            setup.seal(self.instance, secret)
+        if commit and self.instance.pk:
+            self.instance.save(update_fields=setup.KEY_COLUMNS)
+            return self.instance
+        key: UpstreamKey = super().save(commit)
+        return key
+
+
+class RouteForm(forms.ModelForm):
+    """How one model is reached, and what it costs there."""
+
+    cost = AmountField(label=gettext_lazy("Costs"), help_text=gettext_lazy("Credits; empty: not known."))
+
+    class Meta:
+        model = UpstreamRoute
+        fields = ("model", "enabled", "their_name", "their_version", "cost", "cost_unit")
+
+    def clean(self) -> dict[str, Any]:
+        """Names and versions as their API would take them."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for name, check in (("their_name", setup.checked_name), ("their_version", setup.checked_version)):
+            if cleaned.get(name):
+                try:
+                    check(cleaned[name])
+                except setup.BadSetting as error:
+                    self.add_error(name, str(error))
+        return cleaned
+
+
+class AtLeastOneKey(BaseInlineFormSet):
+    """An upstream without any key could never be used; and a key is sent to nobody but whom it was given for."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        if not any(form.instance.pk or form.cleaned_data.get("new_secret") for form in self.forms):
+            raise forms.ValidationError(_("An upstream needs a key."))
+        if self._moves():
+            for form in self.forms:
+                if form.instance.pk and not form.cleaned_data.get("new_secret"):
+                    # Else whoever may change an address could read every key by it.
+                    form.add_error(
+                        "new_secret",
+                        _("The address leads to another service: type this key anew, or add an upstream."),
+                    )
+
+    def _moves(self) -> bool:
+        stored = Upstream.objects.filter(pk=self.instance.pk).values_list("url", flat=True).first()
+        return stored is not None and not connection_pool.same_origin(stored, self.instance.url)
+
+
+def _checked(check: Callable[[str], str], value: str) -> str:
+    try:
+        return check(value)
+    except setup.BadSetting as error:
+        raise forms.ValidationError(str(error)) from None

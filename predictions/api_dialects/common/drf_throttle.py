@@ -1,0 +1,39 @@
+"""The dialects' rate limits for Django REST framework's views: by account, or by address where nobody is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from accounts.models import Account
+from core.net import client_ip
+from predictions.api_dialects.common import rate_limits
+
+
+class RateThrottle(BaseThrottle):
+    """Counts a request as the dialects do; `request.rate_standing` says afterwards how much is left."""
+
+    def __init__(self) -> None:
+        self.wait_s: float | None = None
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        try:
+            standing = self._spend(request, view)
+        except rate_limits.Throttled as throttled:
+            standing, self.wait_s = throttled.standing, throttled.retry_after_s
+        request._request.rate_standing = standing  # type: ignore[attr-defined]
+        return self.wait_s is None
+
+    def wait(self) -> float | None:
+        return self.wait_s
+
+    def _spend(self, request: Request, view: Any) -> rate_limits.Standing | None:
+        account = getattr(view, "account", None) if request.user and request.user.is_authenticated else None
+        if not isinstance(account, Account):
+            return rate_limits.spend_from(client_ip.household(request._request))
+        kind = rate_limits.kind_of(request._request, creates=False)
+        return rate_limits.spend(
+            kind, account, view.kwargs.get("prediction_id", "") if kind == "poll" else ""
+        )

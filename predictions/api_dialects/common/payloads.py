@@ -1,0 +1,26 @@
+"""JSON bodies of the dialects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from core.http import json_body
+
+
+def parse_json(request: HttpRequest) -> Any:
+    """The body as JSON, whatever its label says. Raises MalformedBody, or RequestDataTooBig (413)."""
+    return json_body.loads(request.body)
+
+
+def type_name(value: Any) -> str:
+    """The JSON name of a value's type."""
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+    return names.get(type(value), "null")
+
+
+def answer(value: Any, status: int = 200) -> HttpResponse:
+    """A JSON answer."""
+    return HttpResponse(json.dumps(value, ensure_ascii=False), status=status, content_type="application/json")

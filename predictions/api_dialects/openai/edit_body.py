@@ -1,0 +1,243 @@
+"""Requests that bring pictures: multipart forms as the official clients send them, or JSON with addresses.
+
+Size first, then the fields, by hand: every fault names its field. No picture is opened here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
+from django.core.files.base import ContentFile, File
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParserError
+
+from core.http.json_body import is_unicode
+from predictions.api_dialects.common.image_errors import ImageError, invalid
+from predictions.api_dialects.common.payloads import parse_json, type_name
+from predictions.api_dialects.openai import request_body
+from predictions.inputs import file_references
+from predictions.inputs.file_references import MAX_PICTURE
+from predictions.submit.validation import MAX_DATA_URI, sayable
+
+MAX_IMAGES = 16
+"""Pictures of one request, as OpenAI takes; the models here may take fewer."""
+_IMAGE = re.compile(r"image(\[\d{0,3}\])?")
+_FIELDS = request_body.SHARED | {"image", "images", "mask", "prompt", "input_fidelity", "markup"}
+_VARIATION = {"image", "model", "n", "response_format", "size", "user"}
+_NUMBERS = {"n", "output_compression", "partial_images"}
+_FILE_ID = re.compile(r"[a-z0-9]{26}")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as it was sent: its bytes, or where they are. `field` names it in errors."""
+
+    field: str
+    file: File | None = None
+    url: str = ""
+    upload: str = ""
+    """The public id of a file that the caller has uploaded before."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes, from the beginning."""
+        if self.file is not None:
+            self.file.seek(0)
+            yield from self.file.chunks()
+
+
+@dataclass(frozen=True)
+class EditBody:
+    """What was asked for, and the pictures that came with it."""
+
+    words: request_body.ImagesBody
+    pictures: list[Picture]
+    mask: Picture | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def digest(self, path: str) -> str:
+        """A hash, 64 hex digits, of all that was asked for: forms have another boundary each time they are sent."""
+        found = hashlib.sha256(path.encode())
+        for name in sorted(self.fields):
+            found.update(f"\n{name}={self.fields[name]!r}".encode("utf-8", "surrogatepass"))
+        for picture in (*self.pictures, *([self.mask] if self.mask else [])):
+            inner = hashlib.sha256(f"{picture.url}\n{picture.upload}".encode())
+            for chunk in picture.chunks():
+                inner.update(chunk)
+            found.update(f"\n{picture.field}:{inner.hexdigest()}".encode())
+        return found.hexdigest()
+
+
+def parse(request: HttpRequest) -> EditBody:
+    """The body of POST /images/edits. Raises MalformedBody, RequestDataTooBig or ImageError."""
+    given, pictures, mask = _form(request, _FIELDS) if _is_form(request) else _json(request)
+    if "markup" in given:
+        raise invalid(
+            "markup is not supported by any model of this server.", "markup", "unsupported_parameter"
+        )
+    _check_count(pictures)
+    fidelity = request_body.text(given, "input_fidelity")
+    shared = request_body.shared(given)
+    if fidelity is not None:
+        shared["hints"] = {**shared["hints"], "input_fidelity": fidelity}
+    words = request_body.ImagesBody(prompt=request_body.prompt_of(given), **shared)
+    return EditBody(words, pictures, mask, given)
+
+
+def parse_variation(request: HttpRequest) -> EditBody:
+    """The body of POST /images/variations, always a form. Raises RequestDataTooBig or ImageError."""
+    if not _is_form(request):
+        raise invalid("The body must be multipart/form-data.")
+    given, pictures, mask = _form(request, _VARIATION)
+    _check_count(pictures)
+    return EditBody(request_body.ImagesBody(prompt="", **request_body.shared(given)), pictures, mask, given)
+
+
+def _check_count(pictures: list[Picture]) -> None:
+    if not pictures:
+        raise invalid("Missing required parameter: 'image'.", "image")
+    if len(pictures) > MAX_IMAGES:
+        _too_many()
+
+
+def _is_form(request: HttpRequest) -> bool:
+    kind = request.content_type
+    if kind == "multipart/form-data":
+        return True
+    if kind in {"application/json", ""}:
+        return False
+    raise invalid("The body must be multipart/form-data, or application/json.")
+
+
+# -- Forms -----------------------------------------------------------------------------------------------------
+
+
+def _form(request: HttpRequest, names: set[str]) -> tuple[dict[str, Any], list[Picture], Picture | None]:
+    texts, files = _parts(request)
+    pictures, mask = [], None
+    for name, file in files:
+        if _IMAGE.fullmatch(name):
+            pictures.append(Picture(name, _sized(name, file)))
+        elif name == "mask" and "mask" in names:
+            if mask is not None:
+                raise invalid("mask was sent twice.", "mask")
+            mask = Picture(name, _sized(name, file))
+        elif name in names:
+            raise request_body.mistyped(name, "text", "a file")
+        else:
+            request_body.known({name: file}, names)
+    return _typed(texts, names), pictures, mask
+
+
+def _parts(request: HttpRequest) -> tuple[dict[str, str], list[tuple[str, Any]]]:
+    """The texts and files of a form. Raises ImageError 400, or RequestDataTooBig."""
+    try:
+        files = [(name, file) for name, all_of_one in request.FILES.lists() for file in all_of_one]
+        lists = dict(request.POST.lists())
+    except RequestDataTooBig:
+        raise
+    except TooManyFilesSent:
+        _too_many()
+    except (MultiPartParserError, SuspiciousOperation, OSError):
+        raise invalid("The body is not multipart/form-data that can be read.") from None
+    for name, values in lists.items():
+        if _IMAGE.fullmatch(name) or name == "mask":
+            raise invalid(f"{name} must be sent as a file, with a file name.", _plain(name))
+        if len(values) > 1:
+            raise invalid("A parameter was sent twice.", sayable(name))
+    return {name: str(values[0]) for name, values in lists.items() if values}, files
+
+
+def _too_many() -> NoReturn:
+    raise invalid(f"At most {MAX_IMAGES} pictures may be sent.", "image") from None
+
+
+def _sized(name: str, file: Any) -> Any:
+    if not file.size:
+        raise invalid(f"{name} is empty.", _plain(name))
+    if file.size > MAX_PICTURE:
+        raise too_large(name)
+    return file
+
+
+def too_large(name: str) -> ImageError:
+    """413: one picture has more bytes than any may have."""
+    text = f"{name} is larger than {MAX_PICTURE // 1024**2} MB; send a smaller picture."
+    return ImageError(413, text, param=_plain(name))
+
+
+def _plain(name: str) -> str:
+    return "image" if name.startswith("image") else name
+
+
+def _typed(texts: dict[str, str], names: set[str]) -> dict[str, Any]:
+    """A form's texts as the JSON that they stand for; what is neither a number nor a truth stays a text."""
+    given: dict[str, Any] = {}
+    for name, text in request_body.known(texts, names).items():
+        if name in _NUMBERS and re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
+            given[name] = int(text)
+        elif name == "stream" and text.lower() in {"true", "false"}:
+            given[name] = text.lower() == "true"
+        else:
+            given[name] = text
+    return given
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------
+
+
+def _json(request: HttpRequest) -> tuple[dict[str, Any], list[Picture], Picture | None]:
+    body = parse_json(request)
+    if not isinstance(body, dict):
+        raise invalid(f"The body must be an object, not {type_name(body)}.")
+    given = request_body.known(body, _FIELDS)
+    if "image" in given and "images" in given:
+        raise invalid("Send image or images, not both.", "images")
+    name = "images" if "images" in given else "image"
+    value = given.pop(name, [])
+    listed = value if isinstance(value, list) else [value]
+    if len(listed) > MAX_IMAGES:
+        _too_many()
+    pictures = [_picture(name, one) for one in listed]
+    mask = given.pop("mask", None)
+    return given, pictures, _picture("mask", mask) if mask is not None else None
+
+
+def _picture(name: str, value: Any) -> Picture:
+    """An address, a data URI, or an object with one of `image_url` and `file_id`."""
+    if isinstance(value, dict):
+        if len(value) != 1 or not {*value} <= {"image_url", "file_id"}:
+            raise invalid(f"{name} must have image_url or file_id, and nothing else.", name)
+        if "file_id" in value:
+            return _uploaded(name, value["file_id"])
+        value = value["image_url"]
+    if not isinstance(value, str):
+        raise request_body.mistyped(name, "string", type_name(value))
+    if "\x00" in value or not is_unicode(value):
+        raise invalid(f"{name} holds a NUL or half a character.", name)
+    if value[:5].lower() == "data:":
+        return Picture(name, _decoded(name, value))
+    if value[:8].lower().startswith(("http://", "https://")):
+        return Picture(name, url=value)
+    raise invalid(f"{name} must be an http(s) address or a data URI.", name)
+
+
+def _uploaded(name: str, value: Any) -> Picture:
+    if not isinstance(value, str) or not _FILE_ID.fullmatch(value):
+        raise invalid(f"{name} names no file of this account.", name)
+    return Picture(name, upload=value)
+
+
+def _decoded(name: str, text: str) -> ContentFile[bytes]:
+    if len(text) > MAX_DATA_URI:
+        raise too_large(name)
+    try:
+        data = file_references.of_data_uri(text)
+    except file_references.Unreadable as fault:
+        raise invalid(f"{name} cannot be read: {fault}.", name) from None
+    file: ContentFile[bytes] = ContentFile(data)
+    return _sized(name, file)

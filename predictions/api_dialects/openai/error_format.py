@@ -1,0 +1,25 @@
+"""The door of the images dialect: every error leaves in OpenAI's form, named after OpenAI's fields."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+
+from predictions.api_dialects.common import image_errors
+from predictions.api_dialects.common.endpoint import Endpoint
+
+FIELDS = {
+    "width": "size",
+    "height": "size",
+    "aspect_ratio": "size",
+    "num_outputs": "n",
+    "output_quality": "output_compression",
+}
+"""Which field of a request an input of a model was made from, where the names differ."""
+
+
+def render_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer of an exception."""
+    return image_errors.from_exception(request, error, FIELDS).response()
+
+
+endpoint = Endpoint(render_error, bearer_only=True)

@@ -1,0 +1,105 @@
+"""A request in OpenAI's words as inputs of the chosen model: one for each job that it takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from predictions.api_dialects.common.image_errors import invalid
+from predictions.api_dialects.common.image_results import refuse_without_pictures
+from predictions.api_dialects.openai import image_sizes
+from predictions.api_dialects.openai.model_choice import Chosen
+from predictions.api_dialects.openai.request_body import MAX_COUNT, ImagesBody
+from predictions.models import HostedModel, Version
+from predictions.pricing import calculator
+from predictions.submit import work_request
+
+FORMAT_KEY, QUALITY_KEY = "output_format", "output_quality"
+
+
+def inputs(
+    body: ImagesBody, chosen: Chosen, pictures: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The inputs of the jobs, together as many pictures as were asked for. Raises ImageError 400.
+
+    `pictures`: addresses by input, for a request that brings some; its words may then be for a model that takes none.
+    """
+    version = chosen.version
+    _refuse_unfit(version, pictures is not None)
+    shared = {
+        **({"prompt": body.prompt} if "prompt" in version.properties else {}),
+        **(pictures or {}),
+        **_size(body, version),
+        **_file(body, chosen),
+        **{name: text for name, text in body.hints.items() if _takes(version, name, text)},
+    }
+    return [{**shared, **share} for share in _shares(body.count, version)]
+
+
+def retry_identities(first: work_request.RetryIdentity) -> list[work_request.RetryIdentity]:
+    """How each job that one request can have is known again: by keys made from the caller's one, or as a whole."""
+    key = first.idempotency
+    if key is None:
+        return [first] * MAX_COUNT
+    names = [hashlib.sha256(f"{key.key}\n{number}".encode()).hexdigest() for number in range(1, MAX_COUNT)]
+    return [
+        first,
+        *(work_request.RetryIdentity(work_request.Idempotency(name, key.body_hash)) for name in names),
+    ]
+
+
+def _refuse_unfit(version: Version, with_pictures: bool) -> None:
+    refuse_without_pictures(version)
+    if version.model.kind == HostedModel.Kind.VIDEO:
+        raise invalid(f"{version.model.ref} makes videos, not pictures.", "model")
+    if "prompt" not in version.properties and not with_pictures:
+        raise invalid(f"{version.model.ref} takes no prompt.", "model")
+
+
+def _size(body: ImagesBody, version: Version) -> dict[str, Any]:
+    if body.size is None:
+        return {}
+    try:
+        return image_sizes.inputs_for(body.size, version.properties)
+    except image_sizes.NoSuchSize as fault:
+        raise invalid(str(fault), "size") from None
+
+
+def _takes(version: Version, name: str, text: str) -> bool:
+    """Whether the model has an input of that name for such a value: these are hints, and not worth a refusal."""
+    rule = version.properties.get(name, {})
+    return rule.get("type") == "string" and text in rule.get("enum", [text])
+
+
+def _file(body: ImagesBody, chosen: Chosen) -> dict[str, Any]:
+    """The model's format and quality. Refuses what it cannot make, but not what it makes anyway."""
+    found: dict[str, Any] = {}
+    properties = chosen.version.properties
+    formats = properties.get(FORMAT_KEY, {}).get("enum", [])
+    wanted = body.file_format or chosen.file_format
+    spelled = next((name for name in _spellings(wanted) if name in formats), None)
+    if spelled:
+        found[FORMAT_KEY] = spelled
+    elif body.file_format and (formats or body.file_format != "png"):
+        raise invalid(f"{chosen.version.model.ref} makes no {body.file_format} files.", "output_format")
+    if body.compression is not None:
+        if QUALITY_KEY in properties:
+            found[QUALITY_KEY] = body.compression
+        elif body.compression != 100:
+            raise invalid(f"{chosen.version.model.ref} does not compress its files.", "output_compression")
+    return found
+
+
+def _spellings(name: str | None) -> tuple[str, ...]:
+    return ("jpeg", "jpg") if name == "jpeg" else (name,) if name else ()
+
+
+def _shares(count: int, version: Version) -> list[dict[str, Any]]:
+    """How many each job makes: as many as the model can at once, or one where it has no such input."""
+    name = calculator.count_key(version)
+    if not name:
+        return [{} for _ in range(count)]
+    most = max(1, int(version.properties[name].get("maximum", count)))
+    full, rest = divmod(count, most)
+    return [{name: most}] * full + ([{name: rest}] if rest else [])

@@ -1,0 +1,152 @@
+"""Which model is meant: `owner/name`, `owner/name:id`, or one of OpenAI's names that stands for one of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from predictions import availability
+from predictions.api_dialects.common.endpoint import TokenRequest
+from predictions.api_dialects.common.image_errors import invalid, model_not_found
+from predictions.api_dialects.common.image_results import Form
+from predictions.api_dialects.common.payloads import answer
+from predictions.catalogue import lookup
+from predictions.models import HostedModel, Version
+from predictions.submit.validation import sayable
+
+ALIASES = {
+    # Any size as it is asked for; no choice of a file format, as with OpenAI's own.
+    "dall-e-2": "stability-ai/sdxl",
+    "dall-e-3": "stability-ai/sdxl",
+    # These are asked for a file format and its compression, which sdxl does not have.
+    "gpt-image-1": "lucataco/flux-dev-lora",
+    "gpt-image-1-mini": "lucataco/flux-dev-lora",
+    "gpt-image-1.5": "lucataco/flux-dev-lora",
+    "chatgpt-image-latest": "lucataco/flux-dev-lora",
+}
+"""What OpenAI's names stand for where the operator does not say (DARKROOM_OPENAI_ALIASES)."""
+_PICTURED = (HostedModel.Kind.IMAGE_TO_IMAGE, HostedModel.Kind.TEXT_TO_IMAGE)
+_MASKED = (HostedModel.Kind.INPAINTING, *_PICTURED)
+DEFAULT = "default"
+"""The alias for a request that names no model."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A version, and what the name it was asked by implies."""
+
+    version: Version
+    form: Form = "url"
+    file_format: str | None = None
+    """Which files a caller expects who knows the model by OpenAI's name."""
+
+
+def choose(name: str) -> Chosen:
+    """The model that a request means; empty for the default. Raises ImageError 404."""
+    target = _alias(name or DEFAULT)
+    version = lookup.find_version(target or name)
+    if version is None:
+        raise model_not_found(
+            f"The model '{sayable(name)}' does not exist." if name else "There is no default model."
+        )
+    if target is None:
+        return Chosen(version)
+    return _by_alias(name, version)
+
+
+def choose_for(name: str, *, mask: bool, prompt: bool) -> Chosen:
+    """The model that a request with a picture means. Raises ImageError 404, or 400 for one that takes none.
+
+    An alias stands for the first served model that takes what is sent: a picture, with `mask` one beside it, and with
+    `prompt` words.
+    """
+    own: dict[str, str] = settings.OPENAI_ALIASES
+    if (name or DEFAULT) in own or name not in {*ALIASES, DEFAULT, ""}:
+        chosen = choose(name)
+        _refuse_unfit(chosen.version, mask)
+        return chosen
+    taking = availability.refs_taking_pictures()
+    kinds = _MASKED if mask else _PICTURED
+    for model in HostedModel.objects.filter(enabled=True, kind__in=kinds):
+        version = lookup.find_version(model.ref) if model.ref in taking else None
+        if version is not None and _fits(version, mask, prompt):
+            return _by_alias(name, version)
+    what = "a picture with a mask" if mask else "a picture"
+    raise model_not_found(f"No model of this server works from {what} at present.")
+
+
+def _by_alias(name: str, version: Version) -> Chosen:
+    data = name.startswith(("gpt-image", "chatgpt-image"))
+    return Chosen(version, "b64_json" if data else "url", "png")
+
+
+def _fits(version: Version, mask: bool, prompt: bool) -> bool:
+    """Whether it takes the pictures, and needs nothing that this dialect cannot say."""
+    properties, needed = version.properties, {*version.input_schema.get("required", [])}
+    known = {"image", "prompt"} | ({"mask"} if mask else set())
+    return (
+        _takes(properties, "image")
+        and (not mask or _takes(properties, "mask"))
+        and (not prompt or "prompt" in properties)
+        and needed <= known
+    )
+
+
+def _takes(properties: dict[str, dict[str, Any]], name: str) -> bool:
+    """Whether there is an input of that name for one file."""
+    return properties.get(name, {}).get("format") == "uri"
+
+
+def _refuse_unfit(version: Version, mask: bool) -> None:
+    ref = version.model.ref
+    if not _takes(version.properties, "image"):
+        raise invalid(f"{ref} takes no picture.", "model")
+    if mask and not _takes(version.properties, "mask"):
+        raise invalid(f"{ref} takes no mask.", "mask")
+    if ref in availability.served_refs() - availability.refs_taking_pictures():
+        raise invalid(
+            f"What serves {ref} on this server paints it from words only, not from a picture.",
+            "model",
+            "model_not_found",
+        )
+
+
+def list_models(request: TokenRequest) -> HttpResponse:
+    """GET /models: the whole catalogue, in the order of its shop window."""
+    rows = HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
+    return answer({"object": "list", "data": [_model_json(row, row.ref) for row in rows]})
+
+
+def get_model(request: TokenRequest, model_id: str) -> HttpResponse:
+    """GET /models/{id}: an `owner/name`, slash and all, or an alias, which is shown under its own name."""
+    version = lookup.find_version(_alias(model_id) or model_id)
+    if version is None:
+        raise model_not_found(f"The model '{sayable(model_id)}' does not exist.")
+    return answer(_model_json(version.model, model_id))
+
+
+def _model_json(model: HostedModel, shown_id: str) -> dict[str, object]:
+    created = int(model.created_at.timestamp())
+    return {"id": shown_id, "object": "model", "created": created, "owned_by": model.owner}
+
+
+def _alias(name: str) -> str | None:
+    """What a name stands for; None where it is no alias. Ours, unlike an operator's, give way to what is served."""
+    own: dict[str, str] = settings.OPENAI_ALIASES
+    if name in own:
+        return own[name]
+    if name == DEFAULT:
+        return _alias("dall-e-2")
+    target = ALIASES.get(name)
+    if target is None:
+        return None
+    served = availability.served_refs()
+    return target if target in served else _first_of(served) or target
+
+
+def _first_of(served: set[str]) -> str | None:
+    pictures = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
+    return next((model.ref for model in pictures if model.ref in served), None)

@@ -1,0 +1,186 @@
+"""Pictures as server-sent events: looks at them while they are made, and each of them once it is there.
+
+A client that leaves ends the stream only: the paid work goes on, and its pictures will be in the library.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+from django.http import StreamingHttpResponse
+
+from predictions import queries
+from predictions.api_dialects.common import image_errors, image_results
+from predictions.api_dialects.openai.request_body import ImagesBody
+from predictions.catalogue import output_size
+from predictions.files import image_conversion
+from predictions.models import Output, Prediction, Preview, Version
+from predictions.pricing import calculator
+from predictions.waiting import waiters
+from predictions.waiting.held_response import in_thread
+
+log = structlog.get_logger(__name__)
+
+KEEP_ALIVE_S = 12.0
+FIRST = 0.35
+"""A look is due when this share of its part of the work is done."""
+_FORMATS: dict[str, image_conversion.Format] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
+_NO_USAGE = {
+    "input_tokens": 0,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+    "output_tokens": 0,
+    "total_tokens": 0,
+}
+"""Clients demand the key. Work is paid for by picture or run here, and nothing is counted in tokens."""
+
+Kind = Literal["image_generation", "image_edit"]
+
+
+@dataclass(frozen=True)
+class Live:
+    """How the jobs of one request are shown while they run. Pixels; a size of 0 x 0 is not known beforehand."""
+
+    kind: Kind
+    partials: int
+    """Looks at each picture, at most."""
+    count: int
+    """Pictures that each job makes."""
+    width: int
+    height: int
+    file_format: image_conversion.Format
+    quality: str
+    background: str
+
+
+def live(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) -> Live:
+    """What a request says of its pictures; `given` is the input of its first job."""
+    size = output_size.expected_size(given, version.properties)
+    default = version.properties.get("output_format", {}).get("default", "png")
+    return Live(
+        kind=kind,
+        partials=body.partials,
+        count=max(1, calculator.asked_outputs(version, given)),
+        width=size[0] if size else 0,
+        height=size[1] if size else 0,
+        file_format=_FORMATS.get(str(given.get("output_format", default)), "png"),
+        quality=body.hints.get("quality", "auto"),
+        background=body.hints.get("background", "auto"),
+    )
+
+
+def streamed(wish: image_results.ImagesRequest, look: Live) -> StreamingHttpResponse:
+    """The answer; it lasts until all jobs of the request have ended."""
+    response = StreamingHttpResponse(_events(wish, look), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    image_results.name_jobs(response, wish)
+    return response
+
+
+async def _events(wish: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
+    try:
+        async for event in _told(wish, look):
+            yield event
+    except waiters.Barred:
+        yield _error(image_errors.still_under_way(wish.public_ids))
+
+
+async def _told(wish: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
+    sent = 0
+    for public_id in wish.public_ids:
+        async for event in _until_ended(public_id, look, wish.token):
+            yield event
+        found = await in_thread(_outputs, public_id)
+        if found is None:
+            # No more may be held, because the process is about to end: the work goes on without this reader.
+            yield _error(image_errors.still_under_way(wish.public_ids))
+            return
+        for output in found if wish.most is None else found[: wish.most - sent]:
+            sent += 1
+            yield await in_thread(_completed, output, look)
+    if not sent:
+        yield _error(await in_thread(image_results.why_none, wish))
+
+
+async def _until_ended(public_id: str, look: Live, token: int | None) -> AsyncIterator[bytes]:
+    """Looks at one job's pictures, and signs of life, until it has ended or nobody may wait."""
+    present = await in_thread(queries.find, public_id)
+    told, number = 0, 0
+    while present is not None and not present.is_ended:
+        due = _due(present, look, told)
+        if due > told:
+            preview = await in_thread(_newest, present.pk, number)
+            event = await _partial(preview, look, due) if preview is not None else b""
+            if preview is not None and event:
+                told, number = due, preview.number
+                yield event
+        if not waiters.has_room():
+            return
+        present = await waiters.changed(public_id, present.revision, KEEP_ALIVE_S, token)
+        if present is None:
+            yield b": hb\n\n"
+            present = await in_thread(queries.find, public_id)
+
+
+def _due(prediction: Prediction, look: Live, told: int) -> int:
+    """How many looks a client should have been shown by now."""
+    every = look.partials * look.count
+    if prediction.progress is None:
+        return min(every, told + 1)
+    return min(every, int(prediction.progress * every + 1 - FIRST))
+
+
+def _newest(prediction_id: int, number: int) -> Preview | None:
+    """The newest look, unless it is the one that is known by this number."""
+    return Preview.objects.filter(prediction_id=prediction_id).exclude(number=number).first()
+
+
+async def _partial(preview: Preview, look: Live, due: int) -> bytes:
+    """One look as large as the picture will be; empty where it cannot be had right now."""
+    try:
+        made = await image_conversion.enlarge(bytes(preview.data), look.width, look.height, look.file_format)
+    except image_conversion.TooBusy:
+        return b""
+    except image_conversion.Unusable as error:
+        log.info("preview_unusable", prediction=preview.prediction_id, reason=str(error))
+        return b""
+    fields = {
+        "b64_json": made.data,
+        "partial_image_index": (due - 1) % look.partials,
+        "size": f"{made.width}x{made.height}",
+        "output_format": look.file_format,
+    }
+    return _event(f"{look.kind}.partial_image", look, fields)
+
+
+def _outputs(public_id: str) -> list[Output] | None:
+    """The pictures of an ended job; None where it has not ended."""
+    prediction = Prediction.objects.get(public_id=public_id)
+    if not prediction.is_ended:
+        return None
+    return list(Output.objects.filter(prediction=prediction).select_related("file").order_by("index"))
+
+
+def _completed(output: Output, look: Live) -> bytes:
+    file = output.file
+    fields = {
+        "b64_json": image_results.base64_of(file).decode(),
+        "size": f"{file.width}x{file.height}" if file.width and file.height else "auto",
+        "output_format": file.content_type.removeprefix("image/"),
+        "usage": _NO_USAGE,
+    }
+    return _event(f"{look.kind}.completed", look, fields)
+
+
+def _event(name: str, look: Live, fields: dict[str, Any]) -> bytes:
+    beside = {"created_at": int(time.time()), "quality": look.quality, "background": look.background}
+    return f"event: {name}\ndata: {json.dumps({'type': name, **beside, **fields})}\n\n".encode()
+
+
+def _error(error: image_errors.ImageError) -> bytes:
+    return f"event: error\ndata: {json.dumps({'type': 'error', **error.body()})}\n\n".encode()

@@ -1,0 +1,165 @@
+"""The body of an images request, checked by hand: every fault names its field."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+
+from core.http.json_body import is_unicode
+from predictions.api_dialects.common.image_errors import ImageError, invalid
+from predictions.api_dialects.common.image_results import Form
+from predictions.api_dialects.common.payloads import parse_json, type_name
+from predictions.api_dialects.openai import image_sizes
+from predictions.submit.validation import sayable
+
+MAX_PROMPT = 32_000
+MAX_COUNT = 10
+MAX_TEXT = 256
+MAX_PARTIALS = 3
+FORMS: tuple[Form, ...] = ("url", "b64_json")
+HINTS = ("quality", "style", "background", "moderation", "user", "safety_identifier", "complexity")
+"""Taken from everybody, used where a model has an input of that name."""
+UNSUPPORTED = ("frame_count", "frame_duration_ms", "svg")
+"""Known to OpenAI's clients; what they ask for cannot be made here, and leaving it out would be a lie."""
+SHARED = {
+    "model", "n", "size", "response_format", "output_format", "output_compression", "stream",
+    "partial_images", *HINTS, *UNSUPPORTED,
+}  # fmt: skip
+_KNOWN = SHARED | {"prompt"}
+
+
+@dataclass(frozen=True)
+class ImagesBody:
+    """What was asked for, in OpenAI's words; None and empty where the caller left it open."""
+
+    prompt: str
+    model: str = ""
+    count: int = 1
+    size: image_sizes.Size | None = None
+    form: Form | None = None
+    file_format: str | None = None
+    compression: int | None = None
+    hints: dict[str, str] = field(default_factory=dict)
+    stream: bool = False
+    partials: int = 0
+    """Looks at the unfinished picture, where the answer is a stream."""
+
+
+def parse(request: HttpRequest) -> ImagesBody:
+    """The body of POST /images/generations. Raises MalformedBody or ImageError 400."""
+    body = parse_json(request)
+    if not isinstance(body, dict):
+        raise invalid(f"The body must be an object, not {type_name(body)}.")
+    given = known(body, _KNOWN)
+    return ImagesBody(prompt=prompt_of(given), **shared(given))
+
+
+def known(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
+    """What of a body is given, nulls left out. Raises ImageError 400 for a name that is not among `names`."""
+    for name in body:
+        if name not in names:
+            shown = sayable(name)
+            raise invalid(f"Unknown parameter: '{shown}'.", shown)
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def shared(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `ImagesBody` that all requests for pictures have, by their names there. Raises ImageError 400."""
+    for name in UNSUPPORTED:
+        if name in given:
+            raise _unsupported(name, f"{name} is not supported by any model of this server.")
+    stream, form = _boolean(given, "stream"), _form(given)
+    partials = _integer(given, "partial_images", 0, MAX_PARTIALS) or 0
+    if partials and not stream:
+        raise invalid("partial_images come with stream only; send stream: true as well.", "partial_images")
+    if stream and form == "url":
+        raise invalid(
+            "A stream carries its pictures as b64_json; leave response_format out.", "response_format"
+        )
+    return {
+        "model": text(given, "model") or "",
+        "count": _integer(given, "n", 1, MAX_COUNT) or 1,
+        "size": _size(given),
+        "form": form,
+        "file_format": _choice(given, "output_format", ("png", "jpeg", "webp")),
+        "compression": _integer(given, "output_compression", 0, 100),
+        "hints": {name: hint for name in HINTS if (hint := text(given, name)) is not None},
+        "stream": stream,
+        "partials": partials,
+    }
+
+
+def prompt_of(given: dict[str, Any]) -> str:
+    """The words, which every model needs. Raises ImageError 400."""
+    if "prompt" not in given:
+        raise invalid("Missing required parameter: 'prompt'.", "prompt")
+    prompt = text(given, "prompt", MAX_PROMPT)
+    if not prompt or not prompt.strip():
+        raise invalid("prompt must not be empty.", "prompt")
+    return prompt
+
+
+def _size(given: dict[str, Any]) -> image_sizes.Size | None:
+    try:
+        size = text(given, "size")
+        return image_sizes.parse("auto" if size is None else size)
+    except image_sizes.NoSuchSize as fault:
+        raise invalid(str(fault), "size") from None
+
+
+def _form(given: dict[str, Any]) -> Form | None:
+    chosen = _choice(given, "response_format", FORMS)
+    return next((form for form in FORMS if form == chosen), None)
+
+
+def _choice(given: dict[str, Any], name: str, choices: tuple[str, ...]) -> str | None:
+    value = text(given, name)
+    if value is not None and value not in choices:
+        raise invalid(f"{name} must be one of {', '.join(choices)}.", name)
+    return value
+
+
+def text(given: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str | None:
+    """A text field; None where it was left out. Raises ImageError 400."""
+    value = given.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise mistyped(name, "string", type_name(value))
+    if "\x00" in value or not is_unicode(value):
+        raise invalid(f"{name} holds a NUL or half a character.", name)
+    if len(value) > longest:
+        raise invalid(f"{name} must be at most {longest} characters long.", name)
+    return value
+
+
+def _boolean(given: dict[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise mistyped(name, "boolean", type_name(value))
+    return value
+
+
+def _integer(given: dict[str, Any], name: str, least: int, most: int) -> int | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise mistyped(name, "integer", type_name(value))
+    if not least <= value <= most:
+        raise invalid(f"{name} must be from {least} to {most}.", name)
+    return value
+
+
+def mistyped(name: str, expected: str, given: str) -> ImageError:
+    """400: a field of another type than its own."""
+    return invalid(f"Invalid type for '{name}': expected {expected}, got {given}.", name)
+
+
+def _unsupported(name: str, message: str) -> ImageError:
+    return invalid(message, name, "unsupported_parameter")

@@ -1,0 +1,67 @@
+"""Deployments: models that an operator offers under a name of its own, with inputs that are always set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+
+from predictions.api_dialects.common.endpoint import TokenRequest
+from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.replicate import cursor_pages, error_responses
+from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.api_dialects.replicate.serializers import time
+from predictions.catalogue import lookup
+from predictions.models import Deployment
+
+
+def list_deployments(request: TokenRequest) -> HttpResponse:
+    """GET /deployments, newest first."""
+    addresses = addresses_of(request)
+    rows = lookup.deployments()
+    return answer(cursor_pages.page(request, rows, addresses, lambda row: deployment_json(row, addresses)))
+
+
+def get(request: TokenRequest, owner: str, name: str) -> HttpResponse:
+    """GET /deployments/{owner}/{name}."""
+    found = lookup.find_deployment(owner, name)
+    if found is None:
+        raise Http404
+    return answer(deployment_json(found, addresses_of(request)))
+
+
+def not_by_callers(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
+    """422 for every change: deployments are made in the admin panel."""
+    raise error_responses.Problem(
+        422,
+        "Deployments are kept by operators",
+        "The operators of this server make and change its deployments.",
+    )
+
+
+def deployment_json(deployment: Deployment, addresses: Addresses) -> dict[str, Any]:
+    """The deployment object. Who of the operators made it stays with them: its owner stands for all."""
+    return {
+        "owner": deployment.owner,
+        "name": deployment.name,
+        "current_release": {
+            "number": deployment.number,
+            "model": deployment.version.model.ref,
+            "version": deployment.version_id,
+            "created_at": time(deployment.created_at),
+            "created_by": {
+                "type": "organization",
+                "username": deployment.owner,
+                "name": deployment.owner,
+                "github_url": None,
+                "avatar_url": addresses.own("/static/img/mark.svg"),
+            },
+            # They share the machine with everything else: nothing is kept running for one alone.
+            "configuration": {
+                "hardware": "cpu",
+                "min_instances": 0,
+                "max_instances": settings.ENGINE["slots"],
+            },
+        },
+    }

@@ -1,0 +1,162 @@
+"""The small endpoints: search, readme, examples, hardware, collections, and what this server does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse
+
+from accounts.models import Account
+from accounts.organizations import roles
+from accounts.tokens.token_scopes import NotPermitted
+from core.http.json_body import MalformedBody
+from predictions.api_dialects.common.endpoint import TokenRequest
+from predictions.api_dialects.common.payloads import answer, parse_json
+from predictions.api_dialects.replicate import cursor_pages, error_responses, model_views
+from predictions.api_dialects.replicate.absolute_urls import addresses_of
+from predictions.models import HostedModel, Prediction
+from predictions.webhooks import signing_secrets
+
+MAX_QUERY = 500
+
+
+def query_models(request: TokenRequest) -> HttpResponse:
+    """QUERY /models: the body is the query, bare (one client) or as a JSON string (two others)."""
+    rows = matching(_query(request)).order_by()
+    return answer(cursor_pages.page(request, rows, addresses_of(request), model_views.renderer(request)))
+
+
+def search(request: TokenRequest) -> HttpResponse:
+    """GET /search?query=&limit=: models and collections that match."""
+    words, text = request.GET.get("query"), request.GET.get("limit", "20")
+    if not words:
+        raise error_responses.bad_request("query is missing.")
+    if len(words) > MAX_QUERY:
+        raise error_responses.bad_request(f"query is longer than {MAX_QUERY} characters.")
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 50):
+        raise error_responses.bad_request("limit is a whole number from 1 to 50.")
+    render = model_views.renderer(request)
+    found = [{"model": render(row), "metadata": {"score": 1.0}} for row in matching(words)[: int(text)]]
+    folded = words.casefold()
+    fitting = [one for one in _collections() if folded in f"{one['name']} {one['description']}".casefold()]
+    return answer({"query": words, "models": found, "collections": fitting, "pages": []})
+
+
+def matching(words: str) -> QuerySet[HostedModel]:
+    """Enabled models whose owner, name or description holds every word; all where there is none."""
+    rows = model_views.shown()
+    for word in words[:MAX_QUERY].replace("\x00", "").split()[:10]:
+        one = Q(owner__icontains=word) | Q(name__icontains=word) | Q(description__icontains=word)
+        owner, _slash, name = word.partition("/")
+        rows = rows.filter(one | Q(owner__iexact=owner, name__iexact=name))
+    return rows
+
+
+def _query(request: TokenRequest) -> str:
+    try:
+        value: Any = parse_json(request)
+    except MalformedBody:
+        value = None
+    return value if isinstance(value, str) else request.body.decode("utf-8", "replace")
+
+
+def readme(request: TokenRequest, owner: str, name: str) -> HttpResponse:
+    """GET /models/{owner}/{name}/readme as Markdown."""
+    model = model_views.find(owner, name)
+    if not model.description:
+        raise Http404
+    return HttpResponse(f"# {model.ref}\n\n{model.description}\n", content_type="text/plain; charset=utf-8")
+
+
+def examples(request: TokenRequest, owner: str, name: str) -> HttpResponse:
+    """GET /models/{owner}/{name}/examples: none are kept here yet."""
+    model_views.find(owner, name)
+    return nothing_listed(request)
+
+
+def hardware(request: TokenRequest) -> HttpResponse:
+    """GET /hardware: a bare array."""
+    return answer([{"sku": "cpu", "name": "CPU"}])
+
+
+def collections(request: TokenRequest) -> HttpResponse:
+    """GET /collections: one for each kind of model."""
+    return answer({**_empty(), "results": _collections()})
+
+
+def collection(request: TokenRequest, slug: str) -> HttpResponse:
+    """GET /collections/{slug} with its models."""
+    found = next((one for one in _collections() if one["slug"] == slug), None)
+    if found is None:
+        raise Http404
+    render = model_views.renderer(request)
+    return answer({**found, "models": [render(row) for row in model_views.shown().filter(kind=slug)]})
+
+
+def nothing_listed(request: TokenRequest) -> HttpResponse:
+    """An empty page, so that nothing breaks for a client that lists what is not offered here."""
+    return answer(
+        cursor_pages.page(request, Prediction.objects.none(), addresses_of(request), lambda row: {})
+    )
+
+
+def not_here(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
+    """404 for a thing of a kind that is not offered here."""
+    raise Http404
+
+
+def no_trainings(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
+    """422, not 501 (clients repeat on 5xx) and not 404 (that reads as an unknown version)."""
+    raise error_responses.Problem(
+        422, "Trainings are not supported", "This server runs models; it does not train them."
+    )
+
+
+def operators_only(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
+    """403: the catalogue belongs to operators."""
+    raise error_responses.forbidden("The catalogue of this server is kept by its operators.")
+
+
+def _collections() -> list[dict[str, Any]]:
+    kinds = dict.fromkeys(model_views.shown().values_list("kind", flat=True))
+    labels = {choice.value: str(choice.label) for choice in HostedModel.Kind}
+    return [
+        {
+            "slug": kind,
+            "name": labels[kind].capitalize(),
+            "description": f"Models for {labels[kind]}.",
+            "full_description": None,
+        }
+        for kind in labels
+        if kind in kinds
+    ]
+
+
+def _empty() -> dict[str, Any]:
+    return {"next": None, "previous": None, "results": []}
+
+
+def get_webhook_secret(request: TokenRequest) -> HttpResponse:
+    """GET /webhooks/default/secret: one for each account, stable. Of an organisation's, for its owners."""
+    token = request.api_token
+    try:
+        roles.require(token.user, token.account, roles.MANAGING)
+    except roles.NotYourRole as refused:
+        raise NotPermitted(str(refused)) from None
+    return answer({"key": signing_secrets.secret_of(token.account)})
+
+
+def get_account(request: TokenRequest) -> HttpResponse:
+    """GET /account. An organisation has a name and no username: there it is the one of whoever made the token."""
+    token = request.api_token
+    shared = token.account.kind == Account.Kind.ORGANIZATION
+    return answer(
+        {
+            "type": token.account.kind,
+            "username": token.user.username,
+            "name": token.account.name if shared else token.user.shown_name,
+            "github_url": None,
+            "avatar_url": addresses_of(request).own("/static/img/mark.svg"),
+        }
+    )

@@ -1,0 +1,138 @@
+"""Server-sent events of one prediction, at its capability address: what a client shows while it waits.
+
+Events are `logs` (the new text), `output` (one for each file or the text), `error` and, always last, `done`.
+Their ids are positions in what the row holds, so that a client that comes late or again gets all it has not seen.
+Who asks with `?previews=1` also gets `preview` events, the newest look at an unfinished picture; nobody else does,
+since official clients raise on names that they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from accounts.tokens.authentication import handed_out
+from core.db.prepared import Prepared
+from predictions import queries
+from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.lifecycle import previews
+from predictions.models import Prediction
+from predictions.waiting import waiters
+from predictions.waiting.held_response import in_thread
+
+KEEP_ALIVE_S = 12.0
+_BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
+_ID = re.compile(r"(\d{1,9})-(\d{1,9})-(\d)")
+
+
+@dataclass
+class _Seen:
+    """How far a client is: characters of the log, outputs, and the number of the look that it was shown."""
+
+    logs: int = 0
+    outputs: int = 0
+    look: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.logs}-{self.outputs}"
+
+
+def stream(request: HttpRequest, token: str) -> HttpResponseBase:
+    """GET the stream: works without a token, replays from the start or after `Last-Event-ID`."""
+    prediction = _read(token)
+    if prediction is None:
+        raise Http404
+    match = _ID.fullmatch(request.headers.get("Last-Event-ID", ""))
+    seen = _Seen(int(match.group(1)), int(match.group(2))) if match else _Seen()
+    looks = request.GET.get("previews") == "1"
+    response = StreamingHttpResponse(
+        _events(prediction, seen, addresses_of(request), looks), content_type="text/event-stream"
+    )
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+_BY_TOKEN = Prepared[Prediction](
+    lambda token: queries.with_version(Prediction.objects.filter(handed_out(), stream_token=token))[:1],
+    token=str,
+)
+
+
+def _read(token: str) -> Prediction | None:
+    return _BY_TOKEN.first(token=token)
+
+
+async def _events(
+    prediction: Prediction, seen: _Seen, addresses: Addresses, looks: bool = False
+) -> AsyncIterator[bytes]:
+    for event in _new(prediction, seen, addresses):
+        yield event
+    if looks and not prediction.is_ended:
+        for event in await in_thread(_look, prediction, seen, addresses):
+            yield event
+    ended, public_id, revision = prediction.is_ended, prediction.public_id, prediction.revision
+    # A thousand streams wait at a time: none keeps its row meanwhile.
+    del prediction
+    # Without room (full, or about to end) the client comes again with the last id and misses nothing.
+    while not ended and waiters.has_room():
+        present = await waiters.changed(public_id, revision, KEEP_ALIVE_S)
+        if present is None:
+            yield b": hb\n\n"
+            continue
+        for event in _new(present, seen, addresses):
+            yield event
+        ended, revision = present.is_ended, present.revision
+        if looks and not ended:
+            for event in await in_thread(_look, present, seen, addresses):
+                yield event
+        del present
+
+
+def _new(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+    found: list[bytes] = []
+    if len(prediction.logs) > seen.logs:
+        text, seen.logs = prediction.logs[seen.logs :], len(prediction.logs)
+        found.append(_event("logs", text, f"{seen.id}-1"))
+    for text in _outputs(prediction, addresses)[seen.outputs :]:
+        seen.outputs += 1
+        found.append(_event("output", text, f"{seen.id}-2"))
+    if prediction.is_ended:
+        if prediction.shown_status == "failed":
+            detail = json.dumps({"detail": prediction.error or "failed"}, ensure_ascii=False)
+            found.append(_event("error", detail, f"{seen.id}-3"))
+        reasons = {"failed": {"reason": "error"}, "canceled": {"reason": "canceled"}}
+        found.append(_event("done", json.dumps(reasons.get(prediction.shown_status, {})), f"{seen.id}-4"))
+    return found
+
+
+def _look(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+    """The newest look where it is new to the client: its address, which opens without a token as this stream does."""
+    number = previews.number_of(prediction.pk)
+    if number is None or number == seen.look:
+        return []
+    seen.look = number
+    url = addresses.own(previews.path_of(prediction, number, key=True))
+    return [_event("preview", json.dumps({"url": url, "number": number}), f"{seen.id}-5")]
+
+
+def _outputs(prediction: Prediction, addresses: Addresses) -> list[str]:
+    output = prediction.output
+    if output is None:
+        return []
+    parts = output if isinstance(output, list) else [output]
+    texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
+    return [addresses.own(text) for text in texts] if prediction.version.gives_files else texts
+
+
+def _event(name: str, data: str, identity: str) -> bytes:
+    # Clients split lines at more characters than the standard says: each becomes a line of its own here.
+    lines = "".join(f"data: {line}\n" for line in _BREAKS.split(data))
+    return f"event: {name}\nid: {identity}\n{lines}\n".encode()

@@ -1,0 +1,227 @@
+"""Predictions: create, list, get, cancel. Views authenticate, parse, call one verb, render."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+
+from core.db.prepared import Prepared
+from predictions import lifecycle, queries
+from predictions.api_dialects.common import status_extras
+from predictions.api_dialects.common.endpoint import TokenRequest
+from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.request_headers import retry_identity as again_of
+from predictions.api_dialects.replicate import (
+    create_body,
+    cursor_pages,
+    error_responses,
+    images_response,
+    wait_headers,
+)
+from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.api_dialects.replicate.serializers import prediction_json
+from predictions.catalogue import lookup
+from predictions.models import Prediction, Version
+from predictions.submit import acceptance, idempotency, replays, work_request
+from predictions.waiting.held_response import held_until_ended
+
+_OWN = Prepared[Prediction](
+    lambda public_id, account: queries.with_version(
+        Prediction.objects.filter(public_id=public_id, account_id=account)
+    )[:1],
+    public_id=str,
+    account=int,
+)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The version that a create means; for a deployment's also what it sets in place of the caller's inputs."""
+
+    version: Version
+    fixed: dict[str, Any] = field(default_factory=dict)
+    deployment: str = ""
+
+
+def create(request: TokenRequest, *, created: int, waiting: int) -> HttpResponseBase:
+    """POST /predictions. `created` and `waiting` are the mount's status codes (201 and 202, or 200 and 200)."""
+    body = create_body.parse_create(request, with_version=True)
+    return _create(
+        request,
+        body,
+        lambda: _by_ref(body.version or "", error_responses.unknown_version),
+        created=created,
+        waiting=waiting,
+    )
+
+
+def create_for_model(
+    request: TokenRequest, owner: str, name: str, *, created: int, waiting: int
+) -> HttpResponseBase:
+    """POST /models/{owner}/{name}/predictions."""
+    body = create_body.parse_create(request, with_version=False)
+    return _create(
+        request,
+        body,
+        lambda: _by_ref(f"{owner}/{name}", error_responses.not_found),
+        created=created,
+        waiting=waiting,
+    )
+
+
+def create_for_deployment(
+    request: TokenRequest, owner: str, name: str, *, created: int, waiting: int
+) -> HttpResponseBase:
+    """POST /deployments/{owner}/{name}/predictions: what the operator fixed is set, whatever the caller sends."""
+    body = create_body.parse_create(request, with_version=False)
+    return _create(request, body, lambda: _by_deployment(owner, name), created=created, waiting=waiting)
+
+
+def _by_ref(ref: str, unknown: Callable[[], error_responses.Problem]) -> _Chosen:
+    version = lookup.find_version(ref)
+    if version is None:
+        raise unknown()
+    return _Chosen(version)
+
+
+def _by_deployment(owner: str, name: str) -> _Chosen:
+    found = lookup.find_deployment(owner, name)
+    if found is None:
+        raise error_responses.not_found()
+    return _Chosen(found.version, found.input, found.ref)
+
+
+def _create(
+    request: TokenRequest,
+    body: create_body.CreateBody,
+    choose: Callable[[], _Chosen],
+    *,
+    created: int,
+    waiting: int,
+) -> HttpResponseBase:
+    pictures = images_response.wants_pictures(request)
+    again, deadline_s = again_of(request), wait_headers.cancel_after(request)
+    prediction = idempotency.earlier_prediction(request.api_token.account, request.api_token.user, again)
+    if prediction is None:
+        chosen = choose()
+        if pictures:
+            images_response.refuse_what_cannot_be_shown(chosen.version)
+        prediction = acceptance.accept(_wish(request, body, chosen, again, deadline_s))
+    response: HttpResponse
+    if pictures:
+        response = images_response.as_images(request, prediction)
+    else:
+        response = _told(request, prediction, created=created, waiting=waiting)
+    replays.watch(response, again.repeatable)
+    return response
+
+
+def _told(request: TokenRequest, prediction: Prediction, *, created: int, waiting: int) -> HttpResponse:
+    """The answer to a create: at once, or held as long as the caller prefers."""
+    addresses = addresses_of(request)
+    preference = wait_headers.Preference(request.headers.get("Prefer", ""))
+    if preference.wait is None:
+        return _created(prediction, addresses, waiting if preference.asynchronous else created)
+    now = _created(prediction, addresses, waiting, preference)
+
+    # Nothing of the request or the row: both would be kept in memory for as long as it is held.
+    replayed, public_id = prediction.was_replayed, prediction.public_id
+
+    def later(present: Prediction) -> HttpResponse:
+        status = created if present.is_ended else waiting
+        return _created(present, addresses, status, preference, replayed=replayed)
+
+    return held_until_ended(now, public_id, preference.hold(request), later, request.api_token.pk)
+
+
+def _wish(
+    request: TokenRequest,
+    body: create_body.CreateBody,
+    chosen: _Chosen,
+    again: work_request.RetryIdentity,
+    deadline_s: float | None,
+) -> work_request.Request:
+    token, addresses = request.api_token, addresses_of(request)
+    return work_request.Request(
+        account=token.account,
+        user=token.user,
+        token=token,
+        version=chosen.version,
+        input={**body.input, **chosen.fixed},
+        deadline_s=deadline_s,
+        webhook=body.webhook,
+        webhook_events=body.webhook_events,
+        origin=addresses.origin,
+        mount=addresses.mount,
+        deployment=chosen.deployment,
+        again=again,
+    )
+
+
+def _created(
+    prediction: Prediction,
+    addresses: Addresses,
+    status: int,
+    preference: wait_headers.Preference | None = None,
+    *,
+    replayed: bool | None = None,
+) -> HttpResponse:
+    """The answer to a create. `replayed`: where the row does not say itself whether it was there before."""
+    found = prediction_json(prediction, addresses, as_starting=True)
+    response = answer(found, status)
+    response["Location"] = found["urls"]["get"]
+    if preference is not None:
+        response["Preference-Applied"] = preference.applied
+    if prediction.was_replayed if replayed is None else replayed:
+        response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def list_predictions(request: TokenRequest) -> HttpResponse:
+    """GET /predictions: the account's own, newest first."""
+    # Not joined: a hundred predictions of a few models share their rows.
+    rows = queries.prefetched(Prediction.objects.owned_by(request.api_token.account))
+    after, before = (
+        cursor_pages.parse_time(request, "created_after"),
+        cursor_pages.parse_time(request, "created_before"),
+    )
+    if after is not None:
+        rows = rows.filter(created_at__gte=after)
+    if before is not None:
+        rows = rows.filter(created_at__lt=before)
+    source = request.GET.get("source")
+    if source is not None:
+        if source != "web":
+            raise error_responses.bad_request("source can only be web.")
+        rows = rows.filter(source="web")
+    addresses = addresses_of(request)
+    return answer(cursor_pages.page(request, rows, addresses, lambda row: prediction_json(row, addresses)))
+
+
+def get(request: TokenRequest, public_id: str) -> HttpResponse:
+    """GET /predictions/{id}; while it waits, with its place in the queue, and while it runs, with a look at it."""
+    prediction, addresses = _own(request, public_id), addresses_of(request)
+    found = prediction_json(prediction, addresses)
+    now = {
+        "queue": status_extras.queue(prediction),
+        "preview": status_extras.preview(prediction, addresses.own),
+    }
+    found["darkroom"] |= {name: value for name, value in now.items() if value is not None}
+    return answer(found)
+
+
+def cancel(request: TokenRequest, public_id: str) -> HttpResponse:
+    """POST /predictions/{id}/cancel: 200 and the state, also where it has ended already."""
+    _own(request, public_id)
+    return answer(prediction_json(lifecycle.cancel(public_id), addresses_of(request)))
+
+
+def _own(request: TokenRequest, public_id: str) -> Prediction:
+    prediction = _OWN.first(public_id=public_id, account=request.api_token.account_id)
+    if prediction is None:
+        raise Http404
+    return prediction

@@ -1,0 +1,389 @@
+"""Who is next: fair over accounts, within the limits of accounts, API tokens and providers, exactly.
+
+Choice and claim happen under one lock (an advisory transaction lock on PostgreSQL; on SQLite an IMMEDIATE
+transaction is one), because counts that stand in an UPDATE are not rechecked. Call `choose`
+inside the transaction that claims.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Case, Count, F, Min, Q, When
+
+from accounts.models import Account, ApiToken
+from core.clock import Now
+from core.db.prepared import PreparedValues
+from predictions.dispatch import provider_lookup, routing
+from predictions.dispatch.priority import Priorities
+from predictions.models import HostedModel, Phase, Prediction, Upstream, UpstreamRun
+from predictions.providers.base import Provider
+from predictions.upstreams.configuration import provider_name
+
+_LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
+ALONE_FROM = 2
+REFUSED_FOR = timedelta(seconds=30)
+"""For so long others come before an upstream that declined a prediction."""
+_OF_SUSPECTS = ("account_id", "user_id", "token_id", "model_id", "provider")
+"""What the choice reads of them. Their inputs, results and logs may be megabytes, and all others wait for this lock."""
+IN_FLIGHT = (Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One prediction to be claimed, and the provider that gets it."""
+
+    prediction_id: int
+    provider: str
+
+
+@dataclass
+class _Lane:
+    """The waiting predictions of one user for one model, oldest first; those of an API token with a limit apart."""
+
+    account_id: int
+    user_id: int
+    model_id: int
+    pinned: str
+    head: int
+    token_id: int | None = None
+    """The token, where it has a limit of its own."""
+    beside_tokens: bool = False
+    """Whether tokens with limits of their own are about, whose predictions are in other lanes."""
+    later: list[int] | None = None
+
+    def move_on(self, most: int) -> None:
+        """Past the oldest, to the next, or to 0. Only a second one of the same lane asks the database."""
+        if self.later is None:
+            rows = _waiting().filter(account_id=self.account_id, user_id=self.user_id, model_id=self.model_id)
+            rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=self.head)
+            if self.token_id is not None:
+                rows = rows.filter(token_id=self.token_id)
+            elif self.beside_tokens:
+                rows = rows.exclude(token__in_flight_limit__gt=0)
+            self.later = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+        self.head = self.later.pop(0) if self.later else 0
+
+
+@dataclass
+class _Load:
+    """What is in flight, and how much may be: by account, by account and user, by token with a limit."""
+
+    accounts: dict[int, int]
+    users: dict[tuple[int, int], int]
+    limits: dict[int, int]
+    boosts: Priorities = field(default_factory=lambda: Priorities({}))
+    tokens: dict[int, int] = field(default_factory=dict)
+    token_limits: dict[int, int] = field(default_factory=dict)
+
+    def rank(self, lane: _Lane) -> tuple[int, int, int]:
+        """Fewest in flight first, less the boost of its plan; within the account its users in turn, then the oldest."""
+        in_flight = self.accounts[lane.account_id]
+        ahead = in_flight - self.boosts.of(lane.account_id, in_flight, lane.head)
+        return ahead, self.users[lane.account_id, lane.user_id], lane.head
+
+    def is_full(self, lane: _Lane) -> bool:
+        """Whether its account, or its token, has as many in flight as it may."""
+        if self.accounts[lane.account_id] >= self.limits[lane.account_id]:
+            return True
+        token_id = lane.token_id
+        return token_id is not None and self.tokens.get(token_id, 0) >= self.token_limits[token_id]
+
+    def add(self, account_id: int, user_id: int, token_id: int | None) -> None:
+        self.accounts[account_id] += 1
+        self.users[account_id, user_id] += 1
+        if token_id in self.token_limits:
+            self.tokens[token_id] = self.tokens.get(token_id, 0) + 1
+
+
+def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
+    """The predictions that free slots go to, fewest in flight first, then the oldest. Inside a transaction only.
+
+    `closed`: upstreams, by name, that get nothing now.
+    """
+    _lock()
+    everyone = provider_lookup.all_providers()
+    slots = _slots(everyone, closed)
+    models = _models()
+    suspects = _suspects(slots, models)
+    chosen = [choice for choice, _row in suspects]
+    if not slots.any_left():
+        return chosen
+    token_limits = _token_limits()
+    lanes = _lanes(by_token=bool(token_limits))
+    if not lanes:
+        return chosen
+    in_flight, by_user = in_flight_counts()
+    limits, boosts = _limits({lane.account_id for lane in lanes})
+    load = _Load(in_flight, by_user, limits, Priorities(boosts, limits))
+    if token_limits:
+        load.tokens, load.token_limits = _in_flight_by_token(), token_limits
+    for _choice, row in suspects:
+        load.add(row.account_id, row.user_id, row.token_id)
+    load.boosts.look(
+        [lane.head for lane in lanes if load.boosts.ages(lane.account_id, in_flight[lane.account_id])]
+    )
+    refused = _refused_lately() if any(routing.is_upstream(one) for one in everyone) else {}
+    return chosen + _fill(lanes, load, _Market(slots, models, refused), most - len(chosen))
+
+
+@dataclass(frozen=True)
+class _Market:
+    """Who has something to give, what is asked for by the model's key, and who declined which prediction lately."""
+
+    slots: routing.Slots
+    models: dict[int, routing.Wanted]
+    refused: dict[int, set[str]]
+
+    def serve(self, lane: _Lane) -> str | None:
+        """The name of the provider that the lane's first gets, its slot taken; None where it must wait."""
+        wanted = self.models.get(lane.model_id)
+        if wanted is None:
+            return None
+        provider = self.slots.find(wanted, lane.pinned, self.refused.get(lane.head, ()))
+        if provider is None:
+            return None
+        if lane.pinned:
+            self.slots.take_promised(provider.name)
+        else:
+            self.slots.take(provider.name)
+        return provider.name
+
+
+def _fill(lanes: list[_Lane], load: _Load, market: _Market, most: int) -> list[Choice]:
+    """Serve lanes by rank until no slot is free or nobody may have one.
+
+    A heap whose ranks may be out of date: a rank only grows, so a lane is looked at again when it comes up too early.
+    """
+    heap = [(load.rank(lane), number, lane) for number, lane in enumerate(lanes)]
+    heapq.heapify(heap)
+    chosen: list[Choice] = []
+    while heap and len(chosen) < most:
+        rank, number, lane = heapq.heappop(heap)
+        if rank != load.rank(lane):
+            heapq.heappush(heap, (load.rank(lane), number, lane))
+            continue
+        if load.is_full(lane):
+            continue
+        name = market.serve(lane)
+        if name is None:
+            continue
+        chosen.append(Choice(lane.head, name))
+        load.add(lane.account_id, lane.user_id, lane.token_id)
+        if len(chosen) < most:
+            lane.move_on(most)
+        if lane.head:
+            heapq.heappush(heap, (load.rank(lane), number, lane))
+    return chosen
+
+
+# Every claim asks the same: each question is compiled once.
+_MODELS = PreparedValues(
+    lambda: (
+        HostedModel.objects.filter(enabled=True)
+        .order_by()
+        .values_list("pk", "owner", "name", "engine_last_resort")
+    )
+)
+_OPEN = PreparedValues(
+    lambda: (
+        Prediction.objects.filter(upstream_open=True)
+        .order_by()
+        .values_list("provider")
+        .annotate(n=Count("pk"))
+    )
+)
+_ALONE = PreparedValues(
+    lambda: (
+        Prediction.objects.filter(upstream_open=True, start_attempts__gte=ALONE_FROM)
+        .exclude(phase=Phase.ENDED)
+        .order_by()
+        .values_list("provider")
+        .distinct()
+    )
+)
+# The oldest of each lane: what keeps that one waiting keeps the lane waiting, but no other lane.
+_SUSPECTS = PreparedValues(
+    lambda: (
+        _waiting()
+        .filter(start_attempts__gte=ALONE_FROM)
+        .order_by()
+        .values_list("model_id", "provider")
+        .annotate(head=Min("pk"))
+    )
+)
+_LANES = PreparedValues(
+    lambda: (
+        _waiting()
+        .filter(start_attempts__lt=ALONE_FROM)
+        .order_by()
+        .values_list("account_id", "user_id", "model_id", "provider")
+        .annotate(head=Min("pk"))
+    )
+)
+_PINNED = PreparedValues(
+    lambda: (
+        Prediction.objects.filter(phase=Phase.WAITING)
+        .exclude(provider="")
+        .order_by()
+        .values_list("provider")
+        .annotate(n=Count("pk"))
+    )
+)
+# Phase by phase: asked for four at once, SQLite's planner reads the whole table as soon as most of it is in one phase.
+_IN_FLIGHT = PreparedValues(
+    lambda: _in_phase(IN_FLIGHT[0]).union(*(_in_phase(phase) for phase in IN_FLIGHT[1:]), all=True)
+)
+PLAN_LIMITS = PreparedValues(
+    lambda: (
+        Account.objects.filter(Q(plan__in_flight_limit__gt=0) | ~Q(plan__priority=0), plan__isnull=False)
+        .order_by()
+        .values_list("pk", "plan__in_flight_limit", "plan__priority")
+    )
+)
+_OWN_LIMITS = PreparedValues(
+    lambda: Account.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
+)
+_LIMITS_OF_TOKENS = PreparedValues(
+    lambda: ApiToken.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
+)
+
+
+def _in_phase(phase: Phase) -> Any:
+    rows = Prediction.objects.filter(phase=phase).order_by().values_list("account_id", "user_id")
+    return rows.annotate(n=Count("pk"))
+
+
+def _lock() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _waiting() -> Any:
+    return Prediction.objects.filter(phase=Phase.WAITING).filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    )
+
+
+def _models() -> dict[int, routing.Wanted]:
+    return {pk: routing.Wanted(f"{owner}/{name}", bool(last)) for pk, owner, name, last in _MODELS.all()}
+
+
+def _slots(everyone: list[Provider], closed: Collection[str]) -> routing.Slots:
+    taken = {str(name): int(n) for name, n in _OPEN.all()}
+    upstreams = {one.name for one in everyone if routing.is_upstream(one)}
+    pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
+    promised = {name: n for name, n in pinned.items() if name in upstreams}
+    standing = routing.standing_of(everyone)
+    slots = routing.Slots(everyone, taken, promised=promised, standing=standing, full=closed)
+    for (name,) in _ALONE.all():
+        if name not in upstreams:
+            slots.shut(name)
+    return slots
+
+
+def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[tuple[Choice, Prediction]]:
+    """What was started twice without an answer runs alone: the engine first drains, and takes nothing beside it.
+
+    At an upstream it cannot hurt others: there only one of them is sent at a time.
+    """
+    chosen: list[tuple[Choice, Prediction]] = []
+    ids = [head for _model, _provider, head in _SUSPECTS.all()]
+    rows = Prediction.objects.filter(pk__in=ids).only(*_OF_SUSPECTS).order_by("id") if ids else ()
+    seen: set[str] = set()
+    for row in rows:
+        wanted = models.get(row.model_id)
+        provider = slots.find(wanted, row.provider) if wanted is not None else None
+        name = provider.name if provider is not None else row.provider or _engine_for(wanted)
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        alone = provider is not None and (routing.is_upstream(provider) or slots.is_idle(name))
+        if alone:
+            chosen.append((Choice(row.pk, name), row))
+            if row.provider:
+                slots.take_promised(name)
+            else:
+                slots.take(name)
+        if provider is None or not routing.is_upstream(provider):
+            slots.shut(name)
+    return chosen
+
+
+def _engine_for(wanted: routing.Wanted | None) -> str:
+    """The engine that works on it, "" where an upstream may get it, or nobody."""
+    if wanted is None:
+        return ""
+    first = next(iter(routing.serving(provider_lookup.all_providers(), wanted)), None)
+    return "" if first is None or routing.is_upstream(first) else first.name
+
+
+def _refused_lately() -> dict[int, set[str]]:
+    """Which upstreams declined which predictions within the last moments, so that others are asked first."""
+    rows = UpstreamRun.objects.filter(
+        upstream__in=Upstream.objects.filter(enabled=True),
+        sent_at__gt=Now() - REFUSED_FOR,
+        outcome=UpstreamRun.Outcome.REFUSED,
+    )
+    refused: dict[int, set[str]] = defaultdict(set)
+    for prediction_id, key_id in rows.order_by().values_list("prediction_id", "key_id"):
+        refused[prediction_id].add(provider_name(key_id))
+    return refused
+
+
+def _lanes(*, by_token: bool) -> list[_Lane]:
+    """Every lane that has something waiting. `by_token`: tokens with limits have lanes of their own."""
+    if not by_token:
+        return [_Lane(*row) for row in _LANES.all()]
+    limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
+    rows = (
+        _waiting()
+        .filter(start_attempts__lt=ALONE_FROM)
+        .order_by()
+        .annotate(limited=Case(limited, default=None))
+    )
+    lanes = rows.values_list("account_id", "user_id", "model_id", "provider", "limited").annotate(
+        head=Min("pk")
+    )
+    return [
+        _Lane(account, user, model, provider, head, token, beside_tokens=True)
+        for account, user, model, provider, token, head in lanes
+    ]
+
+
+def in_flight_counts() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
+    by_account: dict[int, int] = defaultdict(int)
+    by_user: dict[tuple[int, int], int] = defaultdict(int)
+    for account_id, user_id, count in _IN_FLIGHT.all():
+        by_account[account_id] += count
+        by_user[account_id, user_id] += count
+    return by_account, by_user
+
+
+def _in_flight_by_token() -> dict[int, int]:
+    rows = Prediction.objects.filter(phase__in=IN_FLIGHT, token__in_flight_limit__gt=0).order_by()
+    return dict(rows.values_list("token_id").annotate(n=Count("pk")))
+
+
+def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """How much each may have in flight, and the boosts of those whose plan gives one."""
+    default = settings.IN_FLIGHT_PER_ACCOUNT
+    # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
+    of_plans = PLAN_LIMITS.all()
+    own: dict[int, int] = {pk: limit for pk, limit, _priority in of_plans if limit}
+    own |= dict(_OWN_LIMITS.all())
+    boosts = {pk: priority for pk, _limit, priority in of_plans if priority and pk in account_ids}
+    return {pk: own.get(pk) or default for pk in account_ids}, boosts
+
+
+def _token_limits() -> dict[int, int]:
+    """The tokens with limits of their own; mostly nobody's."""
+    return dict(_LIMITS_OF_TOKENS.all())

@@ -1,0 +1,210 @@
+"""Which provider gets a prediction that is next: by priority, then by weight, within every limit, past what rests.
+
+Upstreams come before the engine. The engine works on a model that upstreams serve only where the operator made it their
+last resort, and only while none of them takes work. Local weights come before the embedded engine, and unless the
+operator says otherwise it never paints what they would make. For one choice under the dispatch lock; nothing is kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from predictions.dispatch import provider_lookup
+from predictions.providers.base import Provider
+from predictions.providers.registry import UnknownProvider
+from predictions.upstreams import circuits
+
+_chance = random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for: who works on this model."""
+
+    ref: str
+    """`owner/name`."""
+    last_resort: bool = False
+    """Whether the engine may have it while no upstream that serves it takes work."""
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """One provider with its limits; for the engine those that it does not have are wide open."""
+
+    provider: Provider
+    group: str
+    group_limit: int
+    priority: int
+    weight: int
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
+
+
+class Slots:
+    """What is free now, and who may have it. `taken`: how many each provider has under way, by name.
+
+    `promised`: of these so many wait to be asked again under the same key, so that their slots are theirs.
+    `full`: upstreams, by name, for whose answers enough workers wait already.
+    """
+
+    def __init__(
+        self,
+        everyone: Sequence[Provider],
+        taken: Mapping[str, int],
+        *,
+        promised: Mapping[str, int] | None = None,
+        standing: circuits.Standing | None = None,
+        full: Collection[str] = (),
+    ) -> None:
+        self._pools = [_pool(provider) for provider in everyone]
+        self._standing = standing or circuits.Standing()
+        self._closed = set(self._standing.unavailable)
+        self._half_open = set(self._standing.half_open)
+        self._promised = dict(promised or {})
+        self._alone: set[str] = set()
+        self._full = frozenset(full)
+        self.taken: dict[str, int] = defaultdict(int, taken)
+        self._group_taken: dict[str, int] = defaultdict(int)
+        for name, count in self._promised.items():
+            self.taken[name] += count
+        for name, count in self.taken.items():
+            self._group_taken[_group_of(name, self._pools)] += count
+
+    def any_left(self) -> bool:
+        """Whether anybody could get anything at all."""
+        return any(self._has_room(pool) for pool in self._pools) or bool(self._promised)
+
+    def is_idle(self, name: str) -> bool:
+        """Whether that provider has nothing under way."""
+        return self.taken[name] == 0
+
+    def shut(self, name: str) -> None:
+        """Give nothing more to this provider in this choice."""
+        self._alone.add(name)
+
+    def find(self, wanted: Wanted, pinned: str = "", refused_by: Collection[str] = ()) -> Provider | None:
+        """The provider that gets it, or None where it must wait. Nothing is taken yet, but for a probe.
+
+        `pinned`: only this one, where it was sent before. `refused_by`: who declined it lately; others come first.
+        """
+        if pinned:
+            return self._find_pinned(pinned, wanted)
+        upstreams = [pool for pool in self._pools if pool.group and pool.provider.serves(wanted.ref)]
+        if upstreams:
+            willing = self._willing(upstreams, wanted)
+            if willing or not wanted.last_resort:
+                others = [pool for pool in willing if pool.name not in refused_by]
+                return self._by_priority(others or willing)
+        for pool in self._pools:
+            if pool.group or not pool.provider.serves(wanted.ref):
+                continue
+            if self._has_room(pool):
+                return pool.provider
+            if getattr(pool.provider, "keeps_its_models", False):
+                return None
+        return None
+
+    def take(self, name: str) -> None:
+        """One slot of this provider is gone, and of its group."""
+        self.taken[name] += 1
+        self._group_taken[_group_of(name, self._pools)] += 1
+
+    def take_promised(self, name: str) -> None:
+        """The slot of one that was sent there before: it has been counted already, unless nothing was promised."""
+        if self._promised.get(name, 0) > 0:
+            self._promised[name] -= 1
+        else:
+            self.take(name)
+
+    def _find_pinned(self, name: str, wanted: Wanted) -> Provider | None:
+        pool = next((pool for pool in self._pools if pool.name == name), None)
+        if pool is None:
+            pool = _beside(name)
+        if pool is None or not pool.provider.serves(wanted.ref) or name in self._closed:
+            return None
+        promised = self._promised.get(name, 0) > 0 and pool.group not in self._full
+        return pool.provider if (promised or self._has_room(pool)) and self._may_probe(pool) else None
+
+    def _willing(self, upstreams: list[_Pool], wanted: Wanted) -> list[_Pool]:
+        """Those that take work now, whether or not they have a slot free.
+
+        Where all said not to know the model, and nobody else may have it, they are asked again: it ends clearly.
+        """
+        awake = [pool for pool in upstreams if pool.name not in self._closed]
+        knowing = [pool for pool in awake if (pool.name, wanted.ref) not in self._standing.resting_routes]
+        return knowing if knowing or wanted.last_resort else awake
+
+    def _by_priority(self, pools: list[_Pool]) -> Provider | None:
+        free = [pool for pool in pools if self._has_room(pool)]
+        while free:
+            first = min(pool.priority for pool in free)
+            equals = [pool for pool in free if pool.priority == first]
+            pool = _chance.choices(equals, [max(pool.weight, 0) or 1e-9 for pool in equals])[0]
+            if self._may_probe(pool):
+                return pool.provider
+            free.remove(pool)
+        return None
+
+    def _may_probe(self, pool: _Pool) -> bool:
+        """Yes of one whose circuit is closed; of a half-open one to exactly one asker of all processes."""
+        if pool.name not in self._half_open:
+            return True
+        self._half_open.discard(pool.name)
+        self._closed.add(pool.name)
+        return circuits.claim_probe(pool.name)
+
+    def _has_room(self, pool: _Pool) -> bool:
+        return (
+            pool.name not in self._alone
+            and pool.name not in self._closed
+            and pool.group not in self._full
+            and self.taken[pool.name] < pool.provider.limit
+            and (not pool.group or self._group_taken[pool.group] < pool.group_limit)
+        )
+
+
+def standing_of(everyone: Sequence[Provider]) -> circuits.Standing:
+    """How the upstreams among them stand now; no question is asked where there are none."""
+    return circuits.standing() if any(is_upstream(provider) for provider in everyone) else circuits.Standing()
+
+
+def is_upstream(provider: Provider) -> bool:
+    """Whether it is an upstream, and no engine of ours."""
+    return bool(getattr(provider, "group", ""))
+
+
+def serving(everyone: Sequence[Provider], wanted: Wanted) -> list[Provider]:
+    """All that may ever get it: the upstreams that serve it, and the engine where it may."""
+    upstreams = [one for one in everyone if is_upstream(one) and one.serves(wanted.ref)]
+    engines = [one for one in everyone if not is_upstream(one) and one.serves(wanted.ref)]
+    return upstreams + engines if wanted.last_resort or not upstreams else upstreams
+
+
+def _pool(provider: Provider) -> _Pool:
+    traits: Any = provider
+    if not is_upstream(provider):
+        return _Pool(provider, "", 0, 0, 1)
+    return _Pool(provider, traits.group, traits.group_limit, traits.priority, traits.weight)
+
+
+def _group_of(name: str, pools: Sequence[_Pool]) -> str:
+    """The upstream to which a provider belongs, also one whose key is used no more but still has work under way."""
+    for pool in pools:
+        if pool.name == name:
+            return pool.group
+    beside = _beside(name)
+    return beside.group if beside else ""
+
+
+def _beside(name: str) -> _Pool | None:
+    """A provider that gets nothing new, but may be asked again for what it was sent."""
+    try:
+        return _pool(provider_lookup.provider(name))
+    except UnknownProvider:
+        return None

@@ -1,0 +1,113 @@
+"""What is made of a final state that a provider tells, with what it says of the run's costs in the same transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import structlog
+from django.db import transaction
+
+from core import data_uri
+from predictions import lifecycle
+from predictions.dispatch import provider_lookup
+from predictions.files import media
+from predictions.lifecycle import strays
+from predictions.models import Prediction, UpstreamRun
+from predictions.providers.base import OutputRef, Update
+from predictions.providers.registry import UnknownProvider
+from predictions.upstreams import run_records
+
+log = structlog.get_logger(__name__)
+
+Outcome = UpstreamRun.Outcome
+LOST = "The service that ran this does not know it any more."
+CANCELED = "The provider canceled the run."
+KEPT = "kept:"
+"""Address of an output that stands in our own storage already: `kept:KEY`."""
+INLINE_BYTES = 32 * 1024
+"""Characters of a data URI from which on it is a file at once: rows stay small."""
+_OPERATORS_ALONE = ("upstream_cost", "upstream_status")
+
+
+def finish(prediction: Prediction, update: Update) -> None:
+    """Report a final update of a running prediction. Who ended it meanwhile was first: then only the run is noted."""
+    update = with_files_kept(update)
+    again = update.kind == "lost" and _honours_keys(prediction)
+    with transaction.atomic():
+        run = strays.run_of(prediction)
+        if update.kind == "succeeded":
+            ended = lifecycle.store_result(prediction, for_members(update))
+        elif update.kind == "lost":
+            # Run again where our keys are honoured, so that nothing can run twice; else the end.
+            ended = lifecycle.lost(prediction) if again else lifecycle.fail_running(prediction, LOST)
+        else:
+            words = CANCELED if update.kind == "canceled" else update.error
+            theirs = words == update.error and not update.error_is_ours
+            ended = lifecycle.fail_running(
+                prediction, words or "The run failed.", logs=update.logs, verbatim=bool(words) and theirs
+            )
+        if run is not None and ended:
+            note(run, update, Outcome.FAILED if update.kind == "lost" else update.kind)
+        elif run is not None:
+            drop(prediction, run, update)
+
+
+def drop(prediction: Prediction, run: UpstreamRun, update: Update) -> None:
+    """It ended there after it had ended here: only what it cost is kept."""
+    # Read again: the other writer may be another watcher, which has noted the very same end.
+    present = Prediction.objects.filter(pk=prediction.pk).values_list("status", "run").get()
+    if present[0] in ("succeeded", "starting", "processing"):
+        return
+    outcome = {"succeeded": Outcome.DROPPED, "canceled": Outcome.CANCELED}.get(update.kind, Outcome.FAILED)
+    note(run, update, outcome)
+    if outcome == Outcome.DROPPED:
+        log.warning("success_dropped", prediction=prediction.public_id, job=run.job_id)
+
+
+def note(run: UpstreamRun, update: Update, outcome: str, answered_ms: int | None = None) -> None:
+    """How the run ended there and what it cost; `answered_ms` where the start's answer said so."""
+    files = update.output if isinstance(update.output, list) else []
+    delivered = sum(isinstance(one, OutputRef) for one in files)
+    told = "\n".join(part for part in (update.error, update.answer) if part)
+    run_records.ended(
+        run, outcome, metrics=update.metrics, delivered=delivered, error=told, answered_ms=answered_ms
+    )
+
+
+def with_files_kept(update: Update) -> Update:
+    """The same with outputs that came as data URIs in the storage, as files that nobody owns yet. No transaction."""
+    if not isinstance(update.output, list) or not any(map(_is_inline, update.output)):
+        return update
+    return dataclasses.replace(
+        update, output=[_kept(one) if _is_inline(one) else one for one in update.output]
+    )
+
+
+def _is_inline(one: object) -> bool:
+    return isinstance(one, OutputRef) and one.address.startswith("data:") and len(one.address) > INLINE_BYTES
+
+
+def _kept(ref: OutputRef) -> OutputRef:
+    try:
+        kind, data = data_uri.parse(ref.address)
+    except data_uri.NotADataUri:
+        # Left as short as it can be: the collector says that it cannot be read.
+        return dataclasses.replace(ref, address="data:,")
+    with media.Writing(len(data)) as writing:
+        writing.write(data)
+        sha256 = writing.finished()
+        file = media.store(media.reserve("bin"), writing.path, sha256=sha256, content_type=kind)
+    return dataclasses.replace(ref, address=f"{KEPT}{file.key}", size=len(data))
+
+
+def for_members(update: Update) -> Update:
+    """The same without what operators alone may see."""
+    metrics = {name: value for name, value in update.metrics.items() if name not in _OPERATORS_ALONE}
+    return dataclasses.replace(update, metrics=metrics)
+
+
+def _honours_keys(prediction: Prediction) -> bool:
+    try:
+        return provider_lookup.provider(prediction.provider).start_is_idempotent
+    except UnknownProvider:
+        return False

@@ -1,0 +1,199 @@
+"""Fetches the files of a result and looks at each, on the event loop and in its threads: without the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from predictions.execution import final_states
+from predictions.execution.provider_calls import Calls
+from predictions.files import image_probe, media
+from predictions.files.image_formats import EXTENSIONS
+from predictions.files.image_probe import Look, Thumbnail
+from predictions.image_safety.safety_pipeline import PASSED, Judgement, SafetyPipeline
+from predictions.lifecycle.leases import FIRST_FETCH
+from predictions.providers.base import FileError, FileFault, Job, OutputRef, Provider, ProviderError
+
+MAX_OUTPUT = 160 * 1024 * 1024
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+_EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
+
+
+UNUSABLE = "The result could not be used:"
+NO_PICTURE = f"{UNUSABLE} {image_probe.UNREADABLE}. Try again."
+TOO_LARGE = f"{UNUSABLE} a file of it is larger than {MAX_OUTPUT // 1024**2} MiB."
+
+
+class Unusable(Exception):
+    """The provider gave something that is not what the model promises. The text is a sentence for people.
+
+    `detail`: what is not for them, for the log.
+    """
+
+    def __init__(self, words: str, detail: str = "") -> None:
+        super().__init__(words)
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """One output in a temporary place, known for what it is."""
+
+    index: int
+    ref: OutputRef
+    path: Path
+    sha256: str
+    look: Look
+    thumbnails: tuple[media.Finished, ...]
+    """The small one, then the medium one, as far as there are any."""
+    judgement: Judgement = PASSED
+    """What the house says of it."""
+
+    @property
+    def extension(self) -> str:
+        """Of what the file really is."""
+        return _EXTENSIONS.get(self.look.content_type, "bin")
+
+    def files(self) -> list[media.Finished]:
+        """The file itself, then its thumbnails."""
+        look = self.look
+        own = media.Finished(
+            self.path, self.extension, self.sha256, look.content_type, look.width, look.height
+        )
+        return [own, *self.thumbnails]
+
+
+@dataclass(frozen=True)
+class FetchOrder:
+    """Files of one job that are fetched together, within so many seconds."""
+
+    provider: Provider
+    job: Job
+    refs: Sequence[OutputRef]
+    first: int
+    """The place of the first of them among the job's outputs."""
+    seconds: float
+    house: SafetyPipeline = field(default_factory=SafetyPipeline)
+    """Who judges what comes."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What classifiers are told beside the picture."""
+
+
+class FetchedFiles(contextlib.ExitStack):
+    """Temporary files, which end with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came: dict[int, FetchedFile | BaseException] = {}
+        """What came, or what kept it from coming, by the output's place."""
+        # An exception that it holds holds a frame that holds the basket.
+        self.callback(self.came.clear)
+
+
+async def bring(errand: FetchOrder, calls: Calls) -> FetchedFiles:
+    """Fetch these side by side, and look at each as it comes. Does not raise; close the basket when it is emptied."""
+    basket = FetchedFiles()
+    places = range(errand.first, errand.first + len(errand.refs))
+    try:
+        writings = [basket.enter_context(media.Writing(MAX_OUTPUT)) for _ in errand.refs]
+        came = await asyncio.gather(
+            *(
+                _bring_one(errand, calls, basket, *one)
+                for one in zip(places, errand.refs, writings, strict=True)
+            ),
+            return_exceptions=True,
+        )
+    except OSError as error:
+        came = [error] * len(errand.refs)
+    except BaseException:
+        basket.close()
+        raise
+    basket.came.update(zip(places, came, strict=True))
+    return basket
+
+
+async def _bring_one(
+    errand: FetchOrder, calls: Calls, basket: FetchedFiles, index: int, ref: OutputRef, writing: media.Writing
+) -> FetchedFile:
+    try:
+        async with asyncio.timeout(max(errand.seconds, 0.0)):
+            if ref.address.startswith(final_states.KEPT):
+                await asyncio.to_thread(_read_kept, ref.address.removeprefix(final_states.KEPT), writing)
+            else:
+                async for chunk in errand.provider.fetch(errand.job, ref):
+                    _write(writing, chunk)
+    except TimeoutError:
+        # Where we gave it less time than that, it is no fault of the file's.
+        fault: FileFault = "slow" if errand.seconds >= FIRST_FETCH else "busy"
+        raise FileError("It did not come within the time limit.", fault) from None
+    # Here: an exit stack knows nothing of threads.
+    folder = basket.enter_context(_folder())
+    brought = await calls.aside(_looked_at, index, ref, writing, folder)
+    if not errand.house and not ref.sensitive:
+        return brought
+    context = {**errand.context, "index": index}
+    judgement = await errand.house.judge(brought.look, context, upstream_says=ref.sensitive)
+    return dataclasses.replace(brought, judgement=judgement)
+
+
+def _write(writing: media.Writing, chunk: bytes) -> None:
+    try:
+        writing.write(chunk)
+    except ValueError:
+        raise Unusable(TOO_LARGE) from None
+
+
+def _read_kept(key: str, writing: media.Writing) -> None:
+    try:
+        with media.storage().open(key, "rb") as file:
+            while chunk := file.read(media.CHUNK):
+                writing.write(chunk)
+    except FileNotFoundError:
+        raise ProviderError("The file that was kept is gone.", permanent=True) from None
+
+
+def _looked_at(index: int, ref: OutputRef, writing: media.Writing, folder: Path) -> FetchedFile:
+    sha256 = writing.finished()
+    try:
+        look = image_probe.look(writing.path, folder)
+    except image_probe.NotAPicture as error:
+        raise Unusable(f"{UNUSABLE} {error}. Try again.", error.detail) from None
+    thumbnails = tuple(_thumbnail(made) for made in (look.small, look.medium) if made is not None)
+    return FetchedFile(index, ref, writing.path, sha256, look, thumbnails)
+
+
+def safe_name(name: str, index: int, extension: str) -> str:
+    """The published file name, with the extension of what the file really is."""
+    stem = name.rsplit(".", 1)[0] if _NAME.fullmatch(name) else f"out-{index}"
+    return f"{stem}.{extension}"
+
+
+def _thumbnail(made: Thumbnail) -> media.Finished:
+    digest = hashlib.sha256(made.path.read_bytes()).hexdigest()
+    extension = made.path.suffix.removeprefix(".")
+    return media.Finished(made.path, extension, digest, made.content_type, made.width, made.height)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=settings.TEMPORARY, prefix="look-"))
+    try:
+        yield path
+    finally:
+        try:
+            # Mostly empty by now: what was in it was moved away.
+            path.rmdir()
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,113 @@
+"""Which files of a result are asked for again, and for how long: by why they did not come.
+
+How often each failed stands in the prediction's `result`, so that whichever worker asks next goes on counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext_noop
+
+from predictions import lifecycle
+from predictions.lifecycle.leases import COLLECT_PATIENCE
+from predictions.models import Prediction
+from predictions.providers.base import FileFault
+
+LONGEST_PAUSE_S = 60.0
+GONE = gettext_noop("The finished files were gone before they could be stored.")
+KEY = "fetches"
+"""Where in `result` the failures are counted."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """For how long a file is asked for again that does not come for one reason."""
+
+    seconds: float
+    waiting: str
+    """What is said while it is tried."""
+    end: str
+    """What is said when it is given up: what happened, and what to do."""
+    most: int = 0
+    """Failures of that kind in a row after which it is given up; 0 for any number."""
+    pause_s: float = LONGEST_PAUSE_S
+    """The longest pause between two tries."""
+
+
+PATIENCE: Mapping[FileFault, Patience] = {
+    "missing": Patience(
+        30.0,
+        gettext_noop("A finished file isn't there yet. Trying again for half a minute."),
+        GONE,
+        pause_s=10.0,
+    ),
+    "cut": Patience(
+        120.0,
+        gettext_noop("A finished file arrived incomplete. Trying again."),
+        gettext_noop("The finished files arrived incomplete each time. Try again."),
+        most=3,
+        pause_s=10.0,
+    ),
+    "slow": Patience(
+        120.0,
+        gettext_noop("A finished file is arriving too slowly. Trying again."),
+        gettext_noop("The finished files arrived too slowly to be stored. Try again."),
+        most=3,
+        pause_s=10.0,
+    ),
+    "busy": Patience(
+        120.0,
+        gettext_noop("The server that has a finished file answered with an error. Trying again."),
+        gettext_noop("The server that has the finished files kept answering with errors. Try again later."),
+        pause_s=20.0,
+    ),
+    "unreachable": Patience(
+        COLLECT_PATIENCE,
+        gettext_noop("The server that has a finished file can't be reached. Trying again for ten minutes."),
+        gettext_noop("The server that has the finished files couldn't be reached. Try again later."),
+    ),
+}
+ENDS = tuple(one.end for one in PATIENCE.values())
+
+
+@dataclass(frozen=True)
+class Retries:
+    """What is asked for again, with all failures so far, and what of it is given up."""
+
+    seconds: float
+    """Until it is asked for again."""
+    counted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By the output's place, for the row: the fault, how often in a row, and how old the result was when it began."""
+    given_up: dict[int, str] = field(default_factory=dict)
+    """The sentence that says so, by the output's place."""
+    note: str = ""
+    """What is said meanwhile."""
+
+
+def for_prediction(prediction: Prediction, awaited: Mapping[int, FileFault]) -> Retries:
+    """Go on counting these failures: what is asked for again, and what is not. Asks the database for the time."""
+    age = lifecycle.result_age(prediction)
+    before: Mapping[str, Mapping[str, Any]] = (prediction.result or {}).get(KEY) or {}
+    counted: dict[str, dict[str, Any]] = {}
+    given_up: dict[int, str] = {}
+    for place, fault in awaited.items():
+        known, patience = before.get(str(place)) or {}, PATIENCE[fault]
+        again = known.get("fault") == fault
+        times, since = (known["times"] + 1, known["since"]) if again else (1, round(age, 3))
+        if (patience.most and times >= patience.most) or age - since >= patience.seconds:
+            given_up[place] = patience.end
+        else:
+            counted[str(place)] = {"fault": fault, "times": times, "since": since}
+    waiting = sorted({awaited[int(place)] for place in counted})
+    longest = min((PATIENCE[fault].pause_s for fault in waiting), default=LONGEST_PAUSE_S)
+    note = " ".join(PATIENCE[fault].waiting for fault in waiting)
+    return Retries(min(max(age / 2, 1.0), longest), counted, given_up, note)
+
+
+def log_message(logs: str) -> str:
+    """What a log's last line says of a file that is asked for again; empty where it says something else."""
+    line = logs[-1000:].rstrip("\n").rpartition("\n")[2].removeprefix("[").removesuffix("]")
+    return next((one.waiting for one in PATIENCE.values() if line.startswith(one.waiting)), "")

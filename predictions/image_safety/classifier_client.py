@@ -1,0 +1,187 @@
+"""Asks one classifier what it thinks of a picture: over the network or in this process, within limits. No database.
+
+A service gets a POST with JSON, signed after Standard Webhooks with its own secret:
+
+    {"type": "picture.judge",
+     "picture": {"content_type": "image/jpeg", "data": BASE64},     (at most 640 px a side)
+     "context": {"kind": "output" or "upload", "prediction", "index", "model"}}
+
+and answers 200 with `{"labels": {NAME: SCORE, …}}`, scores from 0 to 1. A Python classifier is called as
+`function(picture: bytes, context: dict)` and gives the same mapping of names to scores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import math
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from core import crypto
+from core.net import http_client
+from predictions.image_safety.classifiers import Judge
+from predictions.inputs import user_urls
+from predictions.models import Classifier
+from predictions.webhooks import failure_reasons, signatures
+
+MOST_LABELS = 100
+MOST_ANSWER = 64 * 1024
+LONGEST_S = 20.0
+"""Seconds that any classifier gets, whatever its row says: a worker waits for it."""
+AT_ONCE = 4
+"""Calls of Python classifiers in one process; one that hangs keeps its place."""
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
+class ClassifierDown(Exception):
+    """No judgement could be had; one line for operators, without any secret."""
+
+
+async def ask(
+    judge: Judge, picture: bytes, content_type: str, context: Mapping[str, Any]
+) -> dict[str, float]:
+    """Its scores from 0 to 1 by label. Raises Down."""
+    seconds = min(judge.timeout, LONGEST_S)
+    try:
+        async with asyncio.timeout(seconds):
+            if judge.kind == Classifier.Kind.PYTHON:
+                said = await _called(judge.target, picture, dict(context))
+            else:
+                said = await _posted(judge, picture, content_type, context, seconds)
+    except TimeoutError:
+        raise ClassifierDown(f"It did not answer within {seconds:.0f} seconds.") from None
+    return _scores(said)
+
+
+async def _posted(
+    judge: Judge, picture: bytes, content_type: str, context: Mapping[str, Any], seconds: float
+) -> Any:
+    if not user_urls.looks_reachable(judge.target):
+        raise ClassifierDown(
+            "Its address is not one that may be reached: DARKROOM_OUTBOUND_ALLOW names inner ones."
+        )
+    body = json.dumps(
+        {
+            "type": "picture.judge",
+            "picture": {"content_type": content_type, "data": base64.b64encode(picture).decode()},
+            "context": dict(context),
+        }
+    )
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+    }
+    if judge.secret:
+        try:
+            secret = crypto.decrypt(judge.secret)
+        except crypto.NoKeyFits as error:
+            raise ClassifierDown(str(error)) from None
+        headers |= signatures.headers(secret, f"msg_{secrets.token_urlsafe(18)}", body, timezone.now())
+    try:
+        async with user_urls.http_client_for_users(timeout_s=seconds) as client:
+            request = client.build_request("POST", judge.target, content=body.encode(), headers=headers)
+            answer = await client.send(request, stream=True)
+            try:
+                return await _read(answer)
+            finally:
+                await answer.aclose()
+    except (*http_client.TROUBLES, ValueError) as error:
+        raise ClassifierDown(_why(error)) from None
+
+
+async def _read(answer: http_client.Response) -> Any:
+    if answer.status_code != 200:
+        raise ClassifierDown(f"It answered {answer.status_code}.")
+    chunks, size = [], 0
+    async for chunk in answer.aiter_raw():
+        size += len(chunk)
+        if size > MOST_ANSWER:
+            raise ClassifierDown(f"Its answer is larger than {MOST_ANSWER // 1024} KiB.")
+        chunks.append(chunk)
+    try:
+        return json.loads(b"".join(chunks))
+    except (ValueError, RecursionError):
+        raise ClassifierDown("Its answer is no JSON.") from None
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if text in (failure_reasons.NO_NAME, failure_reasons.INNER):
+        return f"It could not be reached: {text}"[:300]
+    return (
+        "It could not be reached."
+        if not isinstance(error, http_client.TimeoutException)
+        else "It took too long."
+    )
+
+
+def load_callable(target: str) -> Callable[[bytes, dict[str, Any]], Any]:
+    """The function of a Python classifier. Raises Down where the operator did not allow it, or there is none."""
+    if target not in settings.CLASSIFIERS:
+        raise ClassifierDown("DARKROOM_CLASSIFIERS does not name it.")
+    try:
+        function = import_string(target)
+    except Exception as error:  # a module of somebody else's may break in any way
+        raise ClassifierDown(f"It could not be imported ({type(error).__name__}).") from None
+    if not callable(function):
+        raise ClassifierDown("It is no function.")
+    made: Callable[[bytes, dict[str, Any]], Any] = function
+    return made
+
+
+async def _called(target: str, picture: bytes, context: dict[str, Any]) -> Any:
+    """In a thread of its own that nobody waits for at the end: a model that hangs must not hold the process."""
+    function = load_callable(target)
+    if not _places.acquire(blocking=False):
+        raise ClassifierDown("Too many of its calls are still under way.")
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def call() -> None:
+        try:
+            said, broke = function(picture, context), None
+        except Exception as error:  # whatever it raises is its own trouble
+            said, broke = None, type(error).__name__
+        finally:
+            _places.release()
+        try:
+            loop.call_soon_threadsafe(_settle, future, said, broke)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    threading.Thread(target=call, name="classifier", daemon=True).start()
+    return await future
+
+
+def _settle(future: asyncio.Future[Any], said: Any, broke: str | None) -> None:
+    if future.done():
+        return
+    if broke is None:
+        future.set_result(said)
+    else:
+        future.set_exception(ClassifierDown(f"It broke ({broke})."))
+
+
+def _scores(said: Any) -> dict[str, float]:
+    """An answer as scores, or Down where it is none."""
+    labels = said.get("labels") if isinstance(said, Mapping) and "labels" in said else said
+    if not isinstance(labels, Mapping) or len(labels) > MOST_LABELS:
+        raise ClassifierDown("Its answer holds no labels with scores.")
+    scores: dict[str, float] = {}
+    for name, score in labels.items():
+        if not isinstance(name, str) or not 0 < len(name) <= 60 or "\x00" in name:
+            raise ClassifierDown("Its answer holds a label that is none.")
+        number = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
+        if not number or not 0 <= score <= 1:
+            raise ClassifierDown("Its answer holds a score that is not between 0 and 1.")
+        scores[name] = round(float(score), 4)
+    return scores

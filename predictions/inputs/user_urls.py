@@ -1,0 +1,67 @@
+"""Which addresses given by users may be reached: public ones, and what the operator allows by name."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from core.http.json_body import is_unicode
+from core.net import http_client, ssrf
+from predictions.inputs import user_urls
+from predictions.webhooks import failure_reasons
+
+MAX_LENGTH = 2000
+"""Characters of an address."""
+
+
+def may_reach(text: str) -> bool:
+    """Whether an IP address may be connected to."""
+    return ssrf.may_reach(text, _allowed())
+
+
+def looks_reachable(url: str) -> bool:
+    """What can be told without resolving: an http(s) address whose literal host is no inner one."""
+    if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in url):
+        # Parsers drop some of them and keep others: nobody could say what was checked.
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip(".").lower(), parts.port
+    except ValueError:
+        return False
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        return False
+    if ssrf.is_loopback_name(host):
+        return may_reach("127.0.0.1")
+    literal = ssrf.literal(host)
+    return literal is None or may_reach(str(literal))
+
+
+def objection(url: str) -> str:
+    """Why an address cannot be one that webhooks go to, in a sentence; empty where it can."""
+    if len(url) > MAX_LENGTH:
+        return f"The address is longer than {MAX_LENGTH} characters."
+    if not is_unicode(url) or not looks_reachable(url):
+        return "An http(s) address on the public network is expected."
+    return ""
+
+
+def _allowed() -> list[ssrf.Network]:
+    names: list[str] = list(settings.OUTBOUND_ALLOW)
+    if settings.CONFORMANCE:
+        names.append("127.0.0.1/32")
+    return [ipaddress.ip_network(name) for name in names]
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    return await ssrf.resolve(host, port)
+
+
+def http_client_for_users(*, timeout_s: float) -> http_client.AsyncClient:
+    """A client that reaches public addresses only, and what the operator allows by name."""
+    guard = http_client.Guard(
+        user_urls.may_reach, _resolve, no_name=failure_reasons.NO_NAME, inner=failure_reasons.INNER
+    )
+    return http_client.client(timeout_s=timeout_s, guard=guard)

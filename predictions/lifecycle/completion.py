@@ -1,0 +1,376 @@
+"""T5: the one place where predictions end. Once, whoever comes first; settled in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+
+from accounts import credits
+from accounts.site import site_rules
+from core.clock import Now
+from core.db import pipeline
+from core.db.due_rows import PART_S, DueRows
+from core.db.pipeline import PreparedInsert
+from core.jobs import wakeups
+from predictions.execution import task_queue
+from predictions.files import media, uploads
+from predictions.lifecycle import incremental_outputs, inline_files, previews, updates
+from predictions.lifecycle.messages import (
+    PAST_DEADLINE,
+    TOO_LONG,
+    WAITED_TOO_LONG,
+    free,
+    one_line,
+    with_note,
+)
+from predictions.models import Output, Phase, Prediction, RuleHit, Status, StoredFile
+from predictions.models.prediction import LIVE
+from predictions.pricing import calculator
+from predictions.signals import prediction_succeeded
+from predictions.submit import quotas
+from predictions.webhooks import outbox
+
+_ALWAYS = Q()
+_TOO_LATE = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
+"""A successful result is stored: the provider's work is done, and no cancel ends it any more."""
+
+
+_OUTPUT = PreparedInsert(Output)
+
+
+@dataclass(frozen=True)
+class PreparedOutput:
+    """An output whose bytes are stored already, under a pending row; the end makes it kept."""
+
+    index: int
+    name: str
+    token: str
+    file: StoredFile
+    small: StoredFile | None
+    medium: StoredFile | None
+    colour: str
+    blur: str
+    phash: str = ""
+    marks: dict[str, Any] = field(default_factory=dict)
+    """What was said of it by those who judge pictures."""
+    row: Output | None = None
+    """Its row, where it was shown before the end: then its files are owned already."""
+
+    @property
+    def path(self) -> str:
+        """Its own address on this server, without the origin."""
+        return media.output_path(self.token, self.name)
+
+    def files(self) -> list[StoredFile]:
+        """All its files."""
+        return [file for file in (self.file, self.small, self.medium) if file is not None]
+
+    def row_of(self, prediction: Prediction) -> Output:
+        """A new row for it."""
+        return Output(
+            prediction=prediction,
+            index=self.index,
+            name=self.name,
+            token=self.token,
+            file=self.file,
+            small=self.small,
+            medium=self.medium,
+            colour=self.colour,
+            blur=self.blur,
+            phash=self.phash,
+            marks=self.marks,
+        )
+
+
+def succeed(
+    prediction: Prediction,
+    claim: str,
+    outputs: list[PreparedOutput],
+    value: Any,
+    note: str = "",
+    *,
+    asked: int = 0,
+    filtered: int = 0,
+    hits: Sequence[RuleHit] = (),
+) -> bool:
+    """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
+
+    `note`: a last line for the log, such as which output is missing; `asked`: how many outputs there should have been,
+    0 for as many as there are; `filtered`: how many of them the house dropped, with what is noted of these and others.
+    False where the claim lost: somebody else ended it, and the files stay pending.
+    """
+    output = _shown_output(prediction, outputs, value)
+    metrics = dict((prediction.result or {}).get("metrics") or {})
+    paid_for = filtered if site_rules.current().filtered_costs else 0
+    delivered = _delivered(prediction, outputs, asked, metrics, paid_for)
+    cost = calculator.charge(
+        prediction.price, prediction.version, prediction.input, delivered, prediction.price_percent
+    )
+    charge = min(cost, prediction.ceiling)
+    with transaction.atomic():
+        if not updates.SUCCEED.run(
+            pk=prediction.pk,
+            claim=claim,
+            output=output,
+            metrics=metrics,
+            charge=charge,
+            delivered=delivered.outputs - paid_for,
+            filtered=filtered,
+            # Nobody but the holder of the claim writes them from the result on.
+            logs=with_note(prediction.logs, note) if note else prediction.logs,
+        ):
+            return False
+        new = [(output, output.row_of(prediction)) for output in outputs if output.row is None]
+        rows = [output.row for output in outputs if output.row is not None] + [row for _, row in new]
+        with pipeline.batch() as together:
+            for _, row in new:
+                together.send(_OUTPUT.statement(row))
+        if hits:
+            RuleHit.objects.bulk_create(hits)
+        media.keep([file for output, _ in new for file in output.files()])
+        if rows:
+            prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
+        if prediction.webhook and "completed" not in prediction.webhook_events:
+            # Whoever asked to be told of the end gets the whole output with it.
+            outbox.enqueue(prediction.pk, "output")
+        # The provider was done with it when its result came; and a webhook is turned off, never on.
+        _settled(
+            prediction.pk,
+            prediction.account_id,
+            prediction.public_id,
+            charge,
+            told=bool(prediction.webhook),
+            may_run=False,
+        )
+    return True
+
+
+def fail(
+    prediction_id: int,
+    error: str,
+    *,
+    claim: str = "",
+    where: Q = _ALWAYS,
+    closed: bool = False,
+    filtered: int = 0,
+    hits: Sequence[RuleHit] = (),
+) -> bool:
+    """End as failed with one line for people; the hold goes back, and the line says so. With `claim`: only while it is
+    the row's; `where`: only while that holds of the row.
+
+    `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once. `filtered`: how
+    many outputs the house dropped, with what is noted of them.
+    """
+    mine = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
+    values: dict[str, Any] = {"upstream_open": False} if closed else {}
+    with transaction.atomic():
+        ended = _end(mine & where, Status.FAILED, error=free(error), charge=0, filtered=filtered, **values)
+        if ended:
+            RuleHit.objects.bulk_create(hits)
+            _in_vain(prediction_id)
+    return ended
+
+
+def fail_waiting(prediction_id: int, error: str) -> bool:
+    """End as failed what waits and was sent to nobody, where it still does; the hold goes back."""
+    return fail(prediction_id, error, where=Q(phase=Phase.WAITING, provider=""))
+
+
+def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim: bool = False) -> bool:
+    """End as failed because the provider says so: it works on it no more, so its slot is free at once.
+
+    `verbatim`: the error is the published model's own text, which callers compare; what was charged is told beside it.
+    """
+    told = one_line(error) if verbatim else free(error)
+    values: dict[str, Any] = {"error": told, "charge": 0, "upstream_open": False}
+    if logs:
+        values["logs"] = logs.replace("\x00", "")
+    with transaction.atomic():
+        ended = _end(Q(pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run), Status.FAILED, **values)
+        if ended:
+            _in_vain(prediction.pk)
+    return ended
+
+
+def cancel(public_id: str, *, error: str | None = None) -> Prediction:
+    """End as canceled at once, from any live status, the hold returned; or leave it as it is where it has ended.
+
+    Too late once a successful result is stored: then the present state is the answer.
+    """
+    _cancel(public_id, None if error is None else free(error))
+    return Prediction.objects.select_related("model", "version", "price").get(public_id=public_id)
+
+
+def _cancel(public_id: str, error: str | None) -> None:
+    with transaction.atomic():
+        ended = _end(
+            Q(public_id=public_id) & ~_TOO_LATE,
+            Case(
+                When(phase=Phase.WAITING, start_attempts=0, then=Value(Status.ABORTED.value)),
+                default=Value(Status.CANCELED.value),
+            ),
+            charge=0,
+            error=error,
+        )
+        if ended:
+            _in_vain(Prediction.objects.values_list("pk", flat=True).get(public_id=public_id))
+
+
+def _past_deadline() -> QuerySet[Prediction]:
+    # A deadline that can be kept no more is none: the result is there, and is brought home as if none had been asked.
+    return _live().filter(deadline__lte=Now()).exclude(_TOO_LATE)
+
+
+def _past_limit() -> QuerySet[Prediction]:
+    return _live().filter(must_end_by__lte=Now())
+
+
+def _live() -> QuerySet[Prediction]:
+    return Prediction.objects.filter(status__in=LIVE).exclude(phase=Phase.ENDED)
+
+
+def _fail_late(prediction_id: int) -> None:
+    """End as failed what is past its limit, if it still is: one that waited may have been begun since it was listed."""
+    waited = When(phase=Phase.WAITING, then=Value(free(WAITED_TOO_LONG)))
+    with transaction.atomic():
+        if _end(
+            Q(pk=prediction_id, must_end_by__lte=Now()),
+            Status.FAILED,
+            error=Case(waited, default=Value(free(TOO_LONG))),
+            charge=0,
+        ):
+            _in_vain(prediction_id)
+
+
+_DEADLINES = DueRows(
+    "deadlines",
+    lambda: _past_deadline().values_list("pk", "public_id"),
+    lambda row: _cancel(row[1], free(PAST_DEADLINE)),
+)
+_LIMITS = DueRows("limits", lambda: _past_limit().values_list("pk"), lambda row: _fail_late(row[0]))
+
+
+def expire(seconds: float = PART_S) -> int:
+    """End what passed its deadline (canceled, as the caller asked) or its limit (failed), for at most about so many
+    seconds each. Returns how many were looked at.
+    """
+    return _DEADLINES.work(seconds) + _LIMITS.work(seconds)
+
+
+def late() -> tuple[QuerySet[Prediction], QuerySet[Prediction]]:
+    """What `expire` deals with."""
+    return _past_deadline(), _past_limit()
+
+
+def remove_data(prediction_id: int) -> bool:
+    """Forget input, output and logs of an ended prediction; money and times stay."""
+    with transaction.atomic():
+        changed = Prediction.objects.filter(pk=prediction_id, phase=Phase.ENDED, data_removed=False).update(
+            data_removed=True, input={}, output=None, logs="", result=None, revision=F("revision") + 1
+        )
+        if changed:
+            outbox.forget_bodies(prediction_id)
+    return changed == 1
+
+
+def forget(prediction_ids: Sequence[int]) -> int:
+    """Forget all that ended predictions tell of whoever made them; status, money and times stay. How many they were."""
+    with transaction.atomic():
+        return Prediction.objects.filter(pk__in=prediction_ids, phase=Phase.ENDED).update(
+            data_removed=True, input={}, output=None, logs="", result=None, error=None, webhook="", webhook_events=[],
+            origin="", batch="", made_from="", made_how="", request_id="", revision=F("revision") + 1,
+        )  # fmt: skip
+
+
+def turn_webhook_off(prediction_id: int) -> None:
+    """The receiver said that it is gone for good: nothing more is owed for this prediction."""
+    with transaction.atomic():
+        Prediction.objects.filter(pk=prediction_id).update(webhook="")
+        outbox.drop_owed(prediction_id)
+
+
+def _end(where: Q, status: Any, **values: Any) -> bool:
+    """The conditional UPDATE from a live status. True where this call is the one that ended it."""
+    changed = Prediction.objects.filter(where, status__in=LIVE).update(
+        status=status,
+        phase=Phase.ENDED,
+        completed_at=Now(),
+        claim="",
+        lease_until=None,
+        look_at=None,
+        not_before=None,
+        result=None,
+        revision=F("revision") + 1,
+        **values,
+    )
+    return changed == 1
+
+
+def _in_vain(prediction_id: int) -> None:
+    """What every end without success owes, in its transaction: what was shown goes, and the hold goes back.
+
+    Asked of the row after the end has locked it: what grew until then is found, and nothing grows any more.
+    """
+    row = Prediction.objects.values_list("account_id", "public_id", "output", "input_bytes")
+    account_id, public_id, output, input_bytes = row.get(pk=prediction_id)
+    incremental_outputs.drop(prediction_id, output)
+    inline_files.forget(prediction_id, input_bytes)
+    _settled(prediction_id, account_id, public_id, 0)
+
+
+def _settled(
+    prediction_id: int,
+    account_id: int,
+    reference: str,
+    charge: int,
+    *,
+    told: bool = True,
+    may_run: bool = True,
+) -> None:
+    """Forget its preview, note what is owed, wake who is affected, then settle.
+
+    `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
+    last, everywhere; just before it the row of the room that it takes.
+    """
+    from predictions.lifecycle.claims import wake_waiting
+
+    wakeups.send_on_commit(wakeups.ENDED, reference)
+    previews.drop(prediction_id)
+    uploads.end_uses(prediction_id)
+    if told:
+        outbox.enqueue(prediction_id, "completed")
+    if may_run and Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
+        task_queue.wake("cancel")
+    wake_waiting()
+    quotas.release(prediction_id, account_id)
+    credits.settle(account_id, reference, charge)
+
+
+def _delivered(
+    prediction: Prediction,
+    outputs: list[PreparedOutput],
+    asked: int,
+    metrics: dict[str, Any],
+    paid_for: int = 0,
+) -> calculator.Delivered:
+    """What is charged for: files with their pixels, or one value; and how long the provider says that it worked.
+
+    `paid_for`: dropped files that cost as much as one that came.
+    """
+    seconds = calculator.seconds_of(metrics)
+    if not prediction.version.gives_files:
+        return calculator.Delivered(1, seconds=seconds)
+    pixels = sum((one.file.width or 0) * (one.file.height or 0) for one in outputs)
+    count = len(outputs) + paid_for
+    return calculator.Delivered(count, asked, pixels * count // max(1, len(outputs)), seconds)
+
+
+def _shown_output(prediction: Prediction, outputs: list[PreparedOutput], value: Any) -> Any:
+    if not prediction.version.gives_files:
+        return value
+    paths = [output.path for output in outputs]
+    return paths if prediction.version.gives_list else paths[0]

@@ -1,0 +1,84 @@
+"""Files of a list that grows while the model works: shown one after the other, each as soon as it is stored.
+
+Their rows stand before the prediction has ended; its end takes them over, or removes them where it has no success.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+
+from predictions.files import media
+from predictions.lifecycle import strays
+from predictions.models import Output, Phase, Prediction, RuleHit
+from predictions.models.prediction import LIVE
+from predictions.providers.base import OutputRef, Update
+from predictions.webhooks import outbox
+
+if TYPE_CHECKING:
+    from predictions.lifecycle.completion import PreparedOutput
+
+
+def announced(prediction: Prediction, update: Update) -> list[OutputRef]:
+    """All files that are whole already, where some are not yet shown; else none.
+
+    Only of our own engines, where a run that has to be made again repeats itself exactly.
+    """
+    if not prediction.version.streams_files or strays.is_upstream(prediction.provider):
+        return []
+    if not isinstance(update.output, list):
+        return []
+    files = [ref for ref in update.output if isinstance(ref, OutputRef)]
+    return files if len(files) > len(prediction.output or []) else []
+
+
+def due() -> list[Prediction]:
+    """Running predictions with announced files that are not shown yet, in no order: they are as few as engines' slots.
+
+    So those whose files cannot be had hide no other.
+    """
+    rows = Prediction.objects.filter(phase=Phase.RUNNING, result__isnull=False).select_related("version")
+    found = [row for row in rows if len((row.result or {}).get("files") or []) > len(row.output or [])]
+    random.shuffle(found)
+    return found
+
+
+def show(prediction: Prediction, outputs: list[PreparedOutput], hits: Sequence[RuleHit] = ()) -> bool:
+    """Show these stored files after those that are shown. False where it runs no more, or another was first.
+
+    `hits`: what a moderator is to see of them.
+    """
+    shown = list(prediction.output or [])
+    with transaction.atomic():
+        changed = Prediction.objects.filter(
+            pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE
+        )
+        # Locked by this write, the row ends only afterwards: its end then finds these.
+        if not changed.update(revision=F("revision") + 1):
+            return False
+        if Output.objects.filter(prediction=prediction).count() != len(shown):
+            return False
+        Output.objects.bulk_create(output.row_of(prediction) for output in outputs)
+        RuleHit.objects.bulk_create(hits)
+        media.keep([file for output in outputs for file in output.files()])
+        Prediction.objects.filter(pk=prediction.pk).update(
+            output=[*shown, *(output.path for output in outputs)]
+        )
+        outbox.enqueue(prediction.pk, "output")
+    return True
+
+
+def drop(prediction_id: int, output: Any) -> None:
+    """Inside the transaction of an end without success, with what was shown till then: its files go."""
+    if not output:
+        return
+    rows = list(Output.objects.filter(prediction=prediction_id).select_related("file", "small", "medium"))
+    if not rows:
+        return  # words, which an end without success leaves as they are
+    media.doom([file for row in rows for file in (row.file, row.small, row.medium) if file is not None])
+    Output.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    Prediction.objects.filter(pk=prediction_id).update(output=None)

@@ -1,0 +1,85 @@
+"""What this floor keeps of somebody who goes: forgotten some at a time, and counted."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import Account, User
+from predictions import lifecycle
+from predictions.files import media, uploads
+from predictions.models import (
+    Delivery,
+    DeliveryAttempt,
+    IdempotencyKey,
+    Phase,
+    Prediction,
+    Preview,
+    RuleHit,
+    UnansweredCreate,
+    Upload,
+)
+from predictions.upstreams import run_records
+
+BATCH = 100
+
+
+def end_live(account: Account, most: int = 50) -> int:
+    """Cancel what is waiting or under way, one transaction each; how many there were.
+
+    A result that is being fetched ends by itself: among those that are canceled it would hide others.
+    """
+    live = Prediction.objects.owned_by(account).live().exclude(phase__in=[Phase.RESULT, Phase.COLLECTING])
+    public_ids = list(live.order_by("pk").values_list("public_id", flat=True)[:most])
+    for public_id in public_ids:
+        lifecycle.cancel(public_id)
+    return len(public_ids)
+
+
+def is_quiet(account: Account) -> bool:
+    """Whether nothing of the account is under way, here or at a provider."""
+    rows = Prediction.objects.owned_by(account)
+    return not rows.filter(~Q(phase=Phase.ENDED) | Q(upstream_open=True)).exists()
+
+
+def forget_predictions(account: Account) -> int:
+    """Forget what some ended predictions tell; how many. The bare rows stay, since the ledger names them."""
+    tells = (
+        Q(data_removed=False) | ~Q(webhook="") | ~Q(origin="") | ~Q(request_id="") | Q(error__isnull=False)
+    )
+    rows = Prediction.objects.owned_by(account).filter(tells, phase=Phase.ENDED)
+    with transaction.atomic():
+        some = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not some:
+            return 0
+        of_these = Q(prediction_id__in=some)
+        DeliveryAttempt.objects.filter(delivery__prediction_id__in=some).delete()
+        for kind in (Delivery, IdempotencyKey, UnansweredCreate, Preview):
+            kind.objects.filter(of_these).delete()
+        run_records.forget_answers(some)
+        return lifecycle.forget(some)
+
+
+def forget_uploads(account: Account) -> int:
+    """Remove some of the files that were sent; how many."""
+    some = list(Upload.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    for pk in some:
+        with transaction.atomic():
+            file = uploads.hand_over(pk)
+            media.doom([file] if file is not None else [])
+    return len(some)
+
+
+def forget_rest(user: User | None, account: Account) -> None:
+    """What is left: test deliveries, keys, findings of rules. Few rows, in one transaction."""
+    with transaction.atomic():
+        DeliveryAttempt.objects.filter(delivery__account=account).delete()
+        Delivery.objects.filter(account=account).delete()
+        IdempotencyKey.objects.filter(account=account).delete()
+        UnansweredCreate.objects.filter(account=account).delete()
+        whose = Q(account=account) if user is None else Q(user=user)
+        # Those too that a moderator was still to be shown: there is nothing left to look at.
+        RuleHit.objects.filter(whose).delete()
+
+
+__all__ = ["end_live", "forget_predictions", "forget_rest", "forget_uploads", "is_quiet"]

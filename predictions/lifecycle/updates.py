@@ -1,0 +1,137 @@
+"""The writes that every answer needs, compiled once. What they mean stands where they are called."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from core.clock import Now, after
+from core.db.prepared import PreparedValues
+from core.db.prepared_writes import PreparedWrite
+from predictions.lifecycle.leases import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FETCH, START_LEASE
+from predictions.models import Phase, Prediction, Preview, Status
+from predictions.models.prediction import LIVE
+
+RESULT, OUTPUT, METRICS = (Prediction._meta.get_field(name) for name in ("result", "output", "metrics"))
+
+CLAIM_START = PreparedWrite(
+    lambda pk, claim, provider: (
+        Prediction.objects.filter(pk=pk, phase=Phase.WAITING),
+        {
+            "phase": Phase.CLAIMED,
+            "claim": claim,
+            "lease_until": after(START_LEASE),
+            "start_attempts": F("start_attempts") + 1,
+            "provider": provider,
+            "upstream_open": True,
+            "not_before": None,
+        },
+    ),
+    pk=int,
+    claim=str,
+    provider=str,
+)
+CLAIM_RESULT = PreparedWrite(
+    lambda pk, claim: (
+        Prediction.objects.filter(pk=pk, phase=Phase.RESULT, status__in=LIVE),
+        {
+            "phase": Phase.COLLECTING,
+            "claim": claim,
+            "lease_until": after(COLLECT_LEASE + FIRST_FETCH),
+            "collect_attempts": F("collect_attempts") + 1,
+            "not_before": None,
+        },
+    ),
+    pk=int,
+    claim=str,
+)
+
+
+@lru_cache(maxsize=64)
+def renewed(phase: str, seconds: float) -> PreparedWrite:
+    """Lengthen a claim in this phase; there are as many as there are time limits, so the newest are kept."""
+    return PreparedWrite(
+        lambda pk, claim: (
+            Prediction.objects.filter(pk=pk, phase=phase, claim=claim),
+            {"lease_until": after(seconds)},
+        ),
+        pk=int,
+        claim=str,
+    )
+
+
+def _begun(**where: Any) -> PreparedWrite:
+    return PreparedWrite(
+        lambda pk, claim, job, instance, result, logs: (
+            Prediction.objects.filter(pk=pk, phase=Phase.CLAIMED, claim=claim, status__in=LIVE),
+            {
+                "status": Status.PROCESSING,
+                "started_at": Coalesce(F("started_at"), Now()),
+                "must_end_by": after(COLLECT_LIMIT),
+                "job_id": job,
+                "job_instance": instance,
+                "job_seen_at": Now(),
+                "look_at": None,
+                "result": result,
+                "logs": logs,
+                "progress": 1.0,
+                "upstream_open": False,
+                "revision": F("revision") + 2,
+                **where,
+            },
+        ),
+        pk=int,
+        claim=str,
+        job=str,
+        instance=str,
+        result=RESULT,
+        logs=str,
+    )
+
+
+BEGIN_FINISHED = _begun(
+    phase=Phase.COLLECTING,
+    lease_until=after(COLLECT_LEASE + FIRST_FETCH),
+    collect_attempts=F("collect_attempts") + 1,
+)
+"""With the result of a start's answer, under the same claim: its worker goes on."""
+BEGIN_LEFT = _begun(phase=Phase.RESULT, claim="", lease_until=None)
+"""The same, left to others."""
+SUCCEED = PreparedWrite(
+    lambda pk, claim, output, metrics, charge, delivered, filtered, logs: (
+        Prediction.objects.filter(pk=pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE),
+        {
+            "status": Status.SUCCEEDED,
+            "phase": Phase.ENDED,
+            "completed_at": Now(),
+            "claim": "",
+            "lease_until": None,
+            "look_at": None,
+            "not_before": None,
+            "result": None,
+            "revision": F("revision") + 1,
+            "output": output,
+            "metrics": metrics,
+            "charge": charge,
+            "delivered": delivered,
+            "filtered": filtered,
+            "progress": 1.0,
+            "logs": logs,
+        },
+    ),
+    pk=int,
+    claim=str,
+    output=OUTPUT,
+    metrics=METRICS,
+    charge=int,
+    delivered=int,
+    filtered=int,
+    logs=str,
+)
+FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}), pk=int)
+ANY_WAITING = PreparedValues(
+    lambda: Prediction.objects.filter(phase=Phase.WAITING).order_by().values_list("pk")[:1]
+)

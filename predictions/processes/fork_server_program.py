@@ -1,0 +1,50 @@
+"""The fork server as a program, `python -P -m predictions.processes.fork_server_program CONTROL_FD`.
+
+Two kinds of children: `files` opens a file that nobody trusts (a stream socket; `memory` in bytes, `cpu` in seconds),
+`painters` forks the engine's painters (a SEQPACKET socket).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+
+from core.processes.fork_server import client
+
+_CLEAN = "clean"
+
+
+def main() -> None:
+    """Serve, without secrets in the environment: started with a fuller one, the program starts itself once more."""
+    control, wanted = int(sys.argv[1]), client.environment()
+    # By name: glibc cuts the text of its own settings to pieces.
+    if set(os.environ) != set(wanted) and _CLEAN not in sys.argv:
+        os.execve(sys.executable, [*client.command(control), _CLEAN], wanted)  # noqa: S606
+    # Only now: a process that starts itself once more should not load it twice.
+    from core.processes.fork_server import server
+    from predictions.files import sandbox
+
+    kinds = {
+        "files": server.ChildKind(_open_files, reports_end=True),
+        "painters": server.ChildKind(_fork_painters, keeps_leash=True),
+    }
+    server.serve(control, kinds, sandbox.warm_up)
+
+
+def _open_files(order: dict[str, Any], theirs: int) -> None:
+    from predictions.files import sandbox
+
+    sandbox.work(order["memory"], order["cpu"], theirs)
+
+
+def _fork_painters(_order: dict[str, Any], theirs: int) -> None:
+    # Here for the first time: a server that paints nothing needs none of it.
+    from engine.server import painter_server
+
+    painter_server.serve(socket.socket(fileno=theirs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Signs of life of the supervisor and of the services, which have no database: noted in a thread of the sweep.
+
+The supervisor tells the state of its parts over a socket that the sweep inherits; engine and local weights are asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.db import close_old_connections, connections
+
+from core.processes.supervisor import Supervisor
+from predictions.models import Beat
+from predictions.processes.heartbeat import EVERY_S, beat_all
+
+log = structlog.get_logger(__name__)
+Tell = Callable[[Supervisor], None]
+
+VARIABLE = "DARKROOM_STATES_FD"
+SOON_S = 0.5
+"""The pause while somebody has not been heard: at a start the engine is known as soon as it answers."""
+SERVICES = ("engine", "local")
+LARGEST = 65_536
+
+
+def run(stop: threading.Event) -> None:
+    """Note them until `stop` is set. Where everything stops, take all signs back: what was stopped is not missed."""
+    heard = _listener()
+    if heard is None:
+        return
+    with heard:
+        complete = False
+        while not stop.wait(EVERY_S if complete else SOON_S):
+            try:
+                complete = _note(heard)
+            except Exception:
+                log.exception("pulse_broke")
+            close_old_connections()
+        with contextlib.suppress(Exception):
+            if (_latest(heard) or {}).get("stopping"):
+                Beat.objects.filter(instance=os.environ["DARKROOM_INSTANCE"]).delete()
+    connections.close_all()
+
+
+def _note(heard: socket.socket) -> bool:
+    """Whether everybody was heard."""
+    told = _latest(heard)
+    said = {} if told is None else {"supervisor": {"parts": told["parts"]}}
+    complete = told is not None
+    for name in SERVICES:
+        path = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET", "")
+        secret = os.environ.get(f"DARKROOM_{name.upper()}_SECRET", "")
+        if path and secret:
+            answer = engine_health(Path(path), secret)
+            complete = complete and answer is not None
+            if answer is not None:
+                said[name] = answer
+    beat_all(said)
+    return complete
+
+
+def _listener() -> socket.socket | None:
+    """What the supervisor tells is heard here; None where this process was started alone."""
+    text = os.environ.get(VARIABLE, "")
+    if not text.isdigit():
+        return None
+    try:
+        heard = socket.socket(fileno=int(text))
+    except OSError:
+        return None
+    heard.setblocking(False)
+    return heard
+
+
+def _latest(heard: socket.socket) -> Any:
+    """The newest that was told; None where nothing new was."""
+    text = b""
+    with contextlib.suppress(BlockingIOError):
+        while new := heard.recv(LARGEST):
+            text = new
+    return json.loads(text) if text else None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("engine", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def engine_health(path: Path, secret: str, timeout: float = 3.0) -> dict[str, Any] | None:
+    """The engine's own account (boot id, slots, what it is painting), or None where it does not answer well."""
+    connection_ = _UnixConnection(path, timeout)
+    try:
+        connection_.request("GET", "/health", headers={"Authorization": f"Bearer {secret}"})
+        response = connection_.getresponse()
+        body = response.read()
+        answer = json.loads(body) if response.status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection_.close()
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,74 @@
+"""Parts that are programs without Django: the engine, the service of local weights, and the fork server of all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from core.processes import programs
+from core.processes.fork_server import client
+from core.processes.supervisor import Part
+from engine.protocol.service_address import ServiceAddress
+
+FROZEN_SERVER_S = 30.0
+"""Seconds without a sign of life of the fork server, which gives one every five."""
+
+
+def engine(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
+    """What starts the engine: `argv`, and what is added to the environment."""
+    own = {
+        "DARKROOM_ENGINE_SLOTS": str(settings.ENGINE["slots"]),
+        "DARKROOM_CONFORMANCE": "1" if settings.CONFORMANCE else "0",
+    }
+    return programs.python_command("engine"), {**_shared(), **place.environment(), **own}
+
+
+def local(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
+    """What starts the service of local weights."""
+    own = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
+    return programs.python_command("engine.local"), {**_shared(), **place.environment(), **own}
+
+
+@contextlib.contextmanager
+def sharing_a_fork_server(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """These parts with a fork server that all of them share, which is stopped last.
+
+    Both ends of its socket stay here: when it dies, the next one takes up what was ordered meanwhile.
+    """
+    ours, theirs = client.pair()
+    with ours, theirs:
+        shared = {client.VARIABLE: str(ours.fileno())}
+        yield [
+            Part(
+                "fork-server", client.command(theirs.fileno()), programs.python_path(),
+                fds=(theirs.fileno(),), stage=1 + max(one.stage for one in parts), grace_s=0.0,
+                silent_s=FROZEN_SERVER_S,
+            ),
+            *(replace(one, env={**one.env, **shared}, fds=(*one.fds, ours.fileno())) for one in parts),
+        ]  # fmt: skip
+
+
+def exec_service(name: str, purpose: str) -> NoReturn:
+    """Turn this process of Django's into that program. Raises `CommandError` where the environment has no secret."""
+    secret = os.environ.get(f"DARKROOM_{name.upper()}_SECRET", "")
+    if not secret:
+        raise CommandError(f"DARKROOM_{name.upper()}_SECRET is not set: {purpose} would answer nobody.")
+    folder = getattr(settings, name.upper())["folder"]
+    socket = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET") or folder / "run" / f"{name}.sock"
+    place = ServiceAddress(name, Path(socket), secret, folder / "work")
+    argv, environment = {"engine": engine, "local": local}[name](place)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.execve(argv[0], argv, {**os.environ, **environment})  # noqa: S606
+
+
+def _shared() -> dict[str, str]:
+    return {"DARKROOM_LOG_LEVEL": settings.LOGGING["root"]["level"], **programs.python_path()}

@@ -1,0 +1,227 @@
+"""Finds lost work and wakes or ends it, every second; removes what nobody owns. Two sweeps do no harm."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from django.db.models import Q, QuerySet
+
+from core.clock import Now
+from core.db.due_rows import PART_S
+from core.jobs import postgres_listener, scheduler, wakeups
+from core.jobs.runner import DuePoller, Runner, Step
+from core.processes import programs
+from predictions import availability, lifecycle
+from predictions.execution import task_queue
+from predictions.files import removal, uploads
+from predictions.lifecycle import completion, strays
+from predictions.models import Beat, IdempotencyKey, Phase, Prediction
+from predictions.processes import due_times, heartbeat, service_status
+from predictions.processes.hourly_audit import HourlyAudit
+from predictions.submit import replays
+from predictions.upstreams import circuits, webhook_secrets
+from predictions.upstreams.health_check import Prober
+from predictions.upstreams.webhook_secrets import Fetcher
+from predictions.webhooks import delivery_log as deliveries
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE_S = 0.05
+"""The pause where a step left rows over."""
+ROUND_S = 1.0
+SLOW_ROUND_S = 60.0
+SLOWEST_ROUND_S = 600.0
+JUMP_S = 30.0
+STOPPING_S = 5.0
+BEATS_KEPT = timedelta(days=1)
+KEYS_KEPT = timedelta(hours=24)
+PRUNED_AT_ONCE = deliveries.PRUNED_AT_ONCE
+PRUNE_S = 5.0
+PRUNE_EVERY_S = 300.0
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep until `stop` is set: all of it in threads, whose one statement a second says what there is to do."""
+    # Threads of their own for what waits for disks or has much to do: it holds back no lease, limit or wake-up.
+    runners = {
+        "sweep": Runner([*steps(), *reminders(), *beside()], pause_s=AT_ONCE_S, skips=_Clock().has_jumped),
+        "chores": Runner(scheduler.jobs(), pause_s=scheduler.PAUSE_S),
+        "removal": Runner(removing(), pause_s=ROUND_S),
+    }
+    asker = DuePoller(step for runner in runners.values() for step in runner.steps)
+    helpers = [
+        threading.Thread(target=asker.run, args=[stop], name="questions", daemon=True),
+        *(
+            threading.Thread(target=runner.run, args=[stop, asker], name=name, daemon=True)
+            for name, runner in runners.items()
+        ),
+        threading.Thread(target=service_status.run, args=[stop], name="pulse", daemon=True),
+        threading.Thread(
+            target=postgres_listener.run, args=[stop, heartbeat.others_work], name="listener", daemon=True
+        ),
+    ]
+    for helper in helpers:
+        helper.start()
+    stop.wait()
+    asker.close()
+    # A step ends its turn within about a second; what it leaves undone is still owed.
+    until = time.monotonic() + STOPPING_S
+    for helper in helpers:
+        helper.join(max(0.0, until - time.monotonic()))
+
+
+def once() -> bool:
+    """One round of what finds lost work, whether anything is due or not; for tests and by hand.
+
+    Each step on its own and for a bounded time, so that none that breaks or has much to do stops another. Whether any
+    used up its time, so that there may be more of it.
+    """
+    return Runner(steps(), pause_s=0.0).round(None)
+
+
+class _Clock:
+    """Leases and limits compare with the clock: after a jump of this machine's, one round is left out."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def has_jumped(self) -> bool:
+        drift = time.time() - time.monotonic() - self._offset
+        if abs(drift) <= JUMP_S:
+            return False
+        log.error("clock_jumped", seconds=round(drift))
+        self._offset += drift
+        return True
+
+
+def steps() -> list[Step]:
+    """What finds lost work, with the rows by which each knows that there is any."""
+    return [
+        Step("life", programs.report_alive),
+        Step("beat", _beat, every_s=heartbeat.EVERY_S),
+        Step("wake", _bounded(wake_due), _to_wake),
+        Step("leases", _bounded(lifecycle.take_back), lifecycle.leases_over),
+        Step("overdue starts", _bounded(lifecycle.give_up), lifecycle.overdue_starts),
+        Step("limits", _bounded(lifecycle.expire), completion.late),
+        Step("caps", _bounded(availability.end_capped), availability.waiting_where_capped),
+        Step("forgotten starts", _bounded(strays.close_forgotten), strays.forgotten),
+    ]
+
+
+def beside() -> list[Step]:
+    """What only starts something, and never waits for it."""
+    prober, fetcher, audit = Prober(), Fetcher(), HourlyAudit()
+    return [
+        Step("probes", prober.step, circuits.probes_due, unasked_s=SLOWEST_ROUND_S),
+        Step(
+            "hook secrets",
+            fetcher.step,
+            webhook_secrets.missing,
+            every_s=SLOW_ROUND_S,
+            unasked_s=SLOWEST_ROUND_S,
+        ),
+        # It asks no database whether its hour has come.
+        Step("audit", audit.step),
+    ]
+
+
+def reminders() -> list[Step]:
+    """Hints at what is overdue, for watcher and poster where the first did not reach them: alone they look seldom.
+
+    Workers need none: `wake_due` has just woken them once more.
+    """
+    return [
+        Step("overdue looks", partial(wakeups.send, wakeups.LOOKS), due_times.overdue_looks, every_s=ROUND_S),
+        Step(
+            "overdue deliveries",
+            partial(wakeups.send, wakeups.DELIVERIES),
+            due_times.overdue_deliveries,
+            every_s=ROUND_S,
+        ),
+    ]
+
+
+def removing() -> list[Step]:
+    """What removes files and rows that nobody needs any more."""
+    return [
+        Step("unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S),
+        Step("temporary files", _none_left(removal.remove_old_temporary), every_s=SLOW_ROUND_S),
+        Step("uploads", _none_left(uploads.remove_unneeded), every_s=SLOW_ROUND_S),
+        Step("old rows", prune, every_s=PRUNE_EVERY_S),
+    ]
+
+
+def _bounded(step: Callable[[], object]) -> Callable[[], bool]:
+    """The step, which says whether it dealt with rows until its time was over."""
+
+    def do() -> bool:
+        began = time.monotonic()
+        return bool(step()) and time.monotonic() - began >= PART_S
+
+    return do
+
+
+def _none_left(step: Callable[[], object]) -> Callable[[], None]:
+    """The step, once in its time however much it did."""
+
+    def do() -> None:
+        step()
+
+    return do
+
+
+def wake_due() -> None:
+    """Wake the workers for what is due and unclaimed; at most one wake-up of a kind a round."""
+    if task_queue.depth() > 50:
+        return
+    start, collect, cancel = _to_wake()
+    if start.exists():
+        task_queue.wake("start")
+    if collect.exists():
+        task_queue.wake("collect")
+    if cancel.exists():
+        task_queue.wake("cancel")
+
+
+def _to_wake() -> tuple[QuerySet[Prediction], QuerySet[Prediction], QuerySet[Prediction]]:
+    """What waits to be started, to be fetched, and to be called off."""
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    left = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+    return (
+        Prediction.objects.filter(due, phase=Phase.WAITING),
+        Prediction.objects.filter(due, phase=Phase.RESULT),
+        Prediction.objects.ended().filter(left, upstream_open=True),
+    )
+
+
+def _beat() -> None:
+    heartbeat.beat("sweep")
+
+
+def prune() -> bool:
+    """Forget old rows of every kind that grows, each kind for a bounded time. Whether more are left."""
+    more = False
+    for some in (
+        partial(_forget_some, Beat.objects.filter(at__lt=Now() - BEATS_KEPT)),
+        partial(_forget_some, IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT)),
+        partial(_forget_some, replays.forgotten()),
+        deliveries.prune,
+    ):
+        until = time.monotonic() + PRUNE_S
+        while is_left := some() >= PRUNED_AT_ONCE:
+            if time.monotonic() >= until:
+                break
+        more = more or is_left
+    return more
+
+
+def _forget_some(rows: QuerySet[Any]) -> int:
+    """Delete the oldest of these in a short transaction, so that nobody waits long for one."""
+    # By key, since a DELETE has no limit.
+    return rows.filter(pk__in=rows.order_by("pk").values("pk")[:PRUNED_AT_ONCE]).delete()[0]

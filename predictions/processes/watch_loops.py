@@ -1,0 +1,47 @@
+"""Watcher and poster in one process: each a loop in a thread of its own, with a connection of its own.
+
+So a receiver that hangs delays no look. A loop that breaks is begun again while the other goes on; one that hangs gives
+no sign of life, and the supervisor starts the process anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from predictions.execution import watcher
+from predictions.processes.due_times import NextDue
+from predictions.processes.heartbeat import Heartbeats
+from predictions.webhooks import delivery_loop
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S = 0.5
+STOPPING_S = 5.0
+Loop = Callable[[threading.Event, NextDue, Heartbeats], None]
+
+
+def run(stop: threading.Event) -> None:
+    """Watch and post until `stop` is set."""
+    due, signs = NextDue(), Heartbeats("watcher", "poster")
+    threads = [
+        threading.Thread(target=_keep, args=[name, loop, stop, due, signs], name=name, daemon=True)
+        for name, loop in (("watcher", watcher.run), ("poster", delivery_loop.run))
+    ]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join(STOPPING_S)
+
+
+def _keep(name: str, loop: Loop, stop: threading.Event, due: NextDue, signs: Heartbeats) -> None:
+    """Run one loop until `stop` is set, and begin it again where it breaks."""
+    while not stop.is_set():
+        try:
+            loop(stop, due, signs)
+        except Exception:
+            log.exception("loop_broke", loop=name)
+            stop.wait(AGAIN_S)

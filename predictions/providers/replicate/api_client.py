@@ -1,0 +1,151 @@
+"""One request to an upstream's API: at its pace, within its limits, without ever saying the key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from core import redaction
+from core.http import request_ids
+from core.net import http_client
+from predictions.providers.base import ProviderError
+from predictions.providers.replicate import connection_pool, error_classifier
+from predictions.providers.replicate.config import UpstreamConfig
+from predictions.providers.replicate.rate_limiter import pace_of, rest_by_limits
+from predictions.providers.replicate.response_reader import Answer, Room, Turn, read
+
+T = TypeVar("T")
+_FIRST_REST_S = 1.0
+_LOOKS_REST_S = 60.0
+
+
+class Unsent(ProviderError):
+    """Nothing of the request was sent."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, waits: bool = False) -> None:
+        super().__init__(
+            message,
+            permanent=False,
+            refused=True,
+            retry_after=retry_after,
+            kind="rate" if waits else "transient",
+        )
+
+
+class Broken(ProviderError):
+    """The request went out, in whole or in part, and no whole answer came back."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=False)
+
+
+class Api:
+    """The API of one upstream with one key. Holds configuration only; connections belong to `clients`."""
+
+    def __init__(self, config: UpstreamConfig) -> None:
+        self._config = config
+        self._auth = connection_pool.Bearer(config.secret)
+        # The same one in every provider of this key, however often they are made anew.
+        self._pace = pace_of(config)
+        redaction.remember(config.secret)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        use: Callable[[Answer], T],
+        *,
+        patience: float,
+        content: bytes | None = None,
+        files: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        starts: bool = False,
+        fresh: bool = False,
+        room: Room | None = None,
+    ) -> T:
+        """Send one request and return what `use` makes of its answer, whatever the status. Redirects are answers.
+
+        `use` is called while a large answer is the only one that this process holds: keep what is small. Raises
+        Unsent and Broken. `patience`: seconds to wait for a turn. `starts`: work begins with it, so that every rest
+        that was asked for is kept. `fresh`: over a new connection. `room`: where what `use` makes is large.
+        """
+        config, pace = self._config, self._pace
+        longest = _LOOKS_REST_S if not starts else 3600.0
+        granted, wait = pace.take(patience, rests_at_most=longest)
+        if not granted:
+            raise Unsent("Too many requests for this key right now.", retry_after=wait, waits=True)
+        if wait:
+            await asyncio.sleep(wait)
+        # Whether anything was sent matters to starts alone, and costs something for each request.
+        sent = _Sent(anything=not starts)
+        try:
+            async with (
+                asyncio.timeout(config.connect_s + config.read_s),
+                connection_pool.borrowed_client(config, fresh=fresh) as client,
+            ):
+                request = client.build_request(
+                    method,
+                    config.url.rstrip("/") + path,
+                    content=content,
+                    files=files,
+                    headers=_headers(headers, content),
+                    extensions={"trace": sent.note} if starts else None,
+                )
+                response = await client.send(request, stream=True, auth=self._auth)
+                try:
+                    with Turn(room) as turn:
+                        answer = await read(response, self._hide, turn)
+                        self._rest(answer)
+                        return use(answer)
+                finally:
+                    await response.aclose()
+        except http_client.TROUBLES as error:
+            reason = _reason(error)
+        # Not inside the block: what is raised there keeps the other error, whose frames hold what came so far.
+        if sent.anything:
+            raise Broken(f"The service's answer did not come: {reason}.")
+        raise Unsent(f"The service cannot be reached: {reason}.")
+
+    def _hide(self, body: bytes) -> bytes:
+        secret = self._config.secret.encode()
+        return body.replace(secret, redaction.BLOT.encode()) if secret and secret in body else body
+
+    def _rest(self, answer: Answer) -> None:
+        """Keep quiet where the answer asks for it."""
+        pace = self._pace
+        if answer.status in (429, 503):
+            verdict = error_classifier.classify(answer.status, answer.headers, answer.said)
+            if verdict.kind == "rate" or (answer.status == 503 and verdict.retry_after):
+                pace.rest(_FIRST_REST_S if verdict.retry_after is None else verdict.retry_after)
+            return
+        seconds = rest_by_limits(answer.headers)
+        if seconds:
+            pace.rest(seconds)
+
+
+class _Sent:
+    """Whether anything of a request has left this machine."""
+
+    def __init__(self, *, anything: bool) -> None:
+        self.anything = anything
+
+    async def note(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Called by the transport at each of its steps."""
+        if event.endswith("send_request_headers.started"):
+            self.anything = True
+
+
+def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str, str]:
+    # For whoever follows one request through both logs.
+    headers = {"Accept": "application/json", **request_ids.header(), **(given or {})}
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def _reason(error: BaseException) -> str:
+    # The name alone: texts of transports repeat addresses, and addresses may hold what nobody should read.
+    if connection_pool.INNER in str(error):
+        return connection_pool.INNER
+    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

@@ -1,0 +1,270 @@
+"""What an upstream's refusal means: whose fault it is, what the operator reads of it and what the caller."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core import redaction
+from predictions.providers.base import ErrorKind, ProviderError
+from predictions.providers.replicate import error_phrases
+from predictions.providers.replicate.rate_limiter import asked_to_wait
+
+MAX_ANSWER = 4000
+"""Characters of an answer that are kept for operators."""
+MAX_SENTENCE = 500
+_LOOKED_AT = 4000
+_MEMBERS: frozenset[ErrorKind] = frozenset({"safety", "bad_input"})
+# Keys as some services say them again: most of it starred out, beginning and end shown.
+_STARRED = re.compile(r"\b[A-Za-z0-9_-]{2,40}[*.•…]{3,}[A-Za-z0-9_-]{2,20}\b")
+_TAGS = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]{0,1000}>")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\s]+")
+_BY_STATUS: dict[int, ErrorKind] = {
+    400: "bad_input",
+    401: "key",
+    402: "quota",
+    403: "key",
+    404: "permanent",
+    405: "permanent",
+    406: "permanent",
+    408: "transient",
+    409: "transient",
+    410: "permanent",
+    413: "bad_input",
+    415: "permanent",
+    422: "bad_input",
+    423: "transient",
+    425: "transient",
+    429: "rate",
+    451: "safety",
+    501: "permanent",
+    505: "permanent",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one error answer means."""
+
+    kind: ErrorKind
+    summary: str
+    """One sentence for operators, without secrets."""
+    words: str
+    """One line for the caller where it is about their words or input, else empty."""
+    explicit: bool = False
+    """Whether the service's own words gave the kind, not the status alone."""
+    retry_after: float | None = None
+    answer: str = field(default="", repr=False)
+    """What came, cut and scrubbed."""
+
+
+def classify(status: int, headers: Mapping[str, str], body: Any, secret: str = "") -> Verdict:
+    """What an error answer means. `body`: decoded JSON, or text (HTML, prose, nothing). Header names in lower case."""
+    said = _said(body)
+    text = " ".join(said.sentences).lower()[:_LOOKED_AT]
+    kind, explicit = _kind(status, said, text)
+    sentence = one_line(": ".join(dict.fromkeys(said.sentences)), secret)
+    return Verdict(
+        kind=kind,
+        summary=f"The service answered {status}" + (f": {sentence}" if sentence else "."),
+        words=_for_the_caller(status, body, said, secret) if kind in _MEMBERS else "",
+        explicit=explicit,
+        retry_after=asked_to_wait(headers, text if kind == "rate" else ""),
+        answer=shown(body, secret),
+    )
+
+
+def redirected(status: int, headers: Mapping[str, str], secret: str = "") -> ProviderError:
+    """The refusal of a request that the service sent elsewhere: the address that the operator gave is not its API's.
+
+    Nothing was started there; no repeat helps before the address is mended.
+    """
+    onward = one_line(headers.get("location", ""), secret, most=200)
+    return ProviderError(
+        f"The service answered {status}: its address leads elsewhere{f', to {onward}' if onward else ''}. "
+        "Redirects are not followed: give the address of the API itself.",
+        permanent=False,
+        refused=True,
+        kind="address",
+    )
+
+
+def kind_of_words(text: str) -> ErrorKind | None:
+    """Whose fault a sentence says it is; None where it does not tell."""
+    lower = text.lower()[:_LOOKED_AT]
+    for pattern, kind in (
+        (error_phrases.SAFETY, "safety"),
+        (error_phrases.QUOTA, "quota"),
+        (error_phrases.KEY, "key"),
+        (error_phrases.RATE, "rate"),
+    ):
+        if pattern.search(lower):
+            return kind  # type: ignore[return-value]
+    return None
+
+
+def scrub(text: str, secret: str = "") -> str:
+    """The text without the key, and without anything that looks like somebody's."""
+    if secret:
+        text = text.replace(secret, redaction.BLOT)
+    return _STARRED.sub(redaction.BLOT, redaction.scrub(text))
+
+
+def one_line(text: str, secret: str = "", most: int = MAX_SENTENCE) -> str:
+    """One printable line, scrubbed and cut; what only controls a screen is dropped."""
+    line = _UNPRINTABLE.sub(" ", scrub(text[: most * 8], secret).encode(errors="replace").decode()).strip()
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def shown(body: Any, secret: str = "") -> str:
+    """An answer as operators may read it: cut, scrubbed, without NUL characters."""
+    if isinstance(body, str):
+        text = body[: MAX_ANSWER * 4]
+    else:
+        text = _json_start(body)
+    clean = scrub(text, secret).replace("\x00", "").encode(errors="replace").decode()
+    return clean if len(clean) <= MAX_ANSWER else clean[:MAX_ANSWER] + " […]"
+
+
+def _json_start(body: Any) -> str:
+    """How an answer begins, as JSON. What is long is cut before it is written: an answer may be 64 MiB."""
+    return json.dumps(_beginning(body, [MAX_ANSWER * 2]), ensure_ascii=False, default=str)
+
+
+def _beginning(value: Any, room: list[int]) -> Any:
+    """A copy of so many characters and values, the rest left out."""
+    room[0] -= 4
+    if isinstance(value, str):
+        text = value[: max(room[0], 0)]
+        room[0] -= len(text)
+        return text
+    if isinstance(value, list):
+        return [_beginning(inner, room) for inner in value[: max(room[0], 0) // 4]]
+    if isinstance(value, dict):
+        pairs = itertools.islice(value.items(), max(room[0], 0) // 4)
+        return {_beginning(name, room): _beginning(inner, room) for name, inner in pairs}
+    return value
+
+
+@dataclass
+class _Said:
+    """What an error body says, whoever wrote it."""
+
+    codes: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """One line for each thing wrong with the input."""
+
+
+def _said(body: Any) -> _Said:
+    said = _Said()
+    if isinstance(body, str):
+        text = _TAGS.sub(" ", body[:20_000]) if "<" in body[:2000] else body[:_LOOKED_AT]
+        said.sentences.append(" ".join(text.split())[:_LOOKED_AT])
+    elif isinstance(body, dict):
+        _read(body, said, 0)
+    elif isinstance(body, list):
+        for entry in body[:10]:
+            _read(entry, said, 0) if isinstance(entry, dict) else _note(said, entry)
+    return said
+
+
+def _read(body: Mapping[str, Any], said: _Said, depth: int) -> None:
+    for name in ("code", "type", "status", "reason"):
+        value = body.get(name)
+        if isinstance(value, str) and len(value) < 80:
+            said.codes.append(value.lower())
+    for name in ("title", "message", "msg", "detail", "error_message", "error_description", "description"):
+        _note(said, body.get(name))
+    said.faults += list(_faults(body))
+    for name in ("error", "errors", "detail", "data"):
+        inner = body.get(name)
+        if isinstance(inner, dict) and depth < 3:
+            _read(inner, said, depth + 1)
+        elif isinstance(inner, list) and depth < 3 and name == "errors":
+            for entry in inner[:10]:
+                _read(entry, said, depth + 1) if isinstance(entry, dict) else _note(said, entry)
+        elif name == "error":
+            _note(said, inner)
+
+
+def _note(said: _Said, value: object) -> None:
+    if isinstance(value, str) and value.strip():
+        said.sentences.append(" ".join(value[:_LOOKED_AT].split()))
+
+
+def _faults(body: Mapping[str, Any]) -> Iterator[str]:
+    """Faults of the input: Replicate's `invalid_fields`, and FastAPI's `detail` as a list."""
+    for entry in _list(body.get("invalid_fields"))[:20]:
+        if isinstance(entry, dict) and isinstance(entry.get("description"), str):
+            yield f"{_text(entry.get('field'))}: {entry['description']}".removeprefix(": ")
+    for entry in _list(body.get("detail"))[:20]:
+        if isinstance(entry, dict) and isinstance(entry.get("msg"), str):
+            where = ".".join(str(part)[:80] for part in _list(entry.get("loc"))[:8] if part != "body")
+            yield f"{where}: {entry['msg']}".removeprefix(": ")
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _kind(status: int, said: _Said, text: str) -> tuple[ErrorKind, bool]:
+    """The kind, and whether words gave it. Machine words first, then prose, then the status."""
+    if error_phrases.NO_CHANNEL.search(text):
+        # Said under codes of a model that is not found, which it is only for the moment.
+        return "channel", True
+    for code in said.codes:
+        known = error_phrases.CODES.get(code)
+        if known is not None and not (
+            code == "image_generation_user_error" and error_phrases.QUOTA.search(text)
+        ):
+            return known, True
+    if status == 401:
+        return ("quota" if error_phrases.QUOTA.search(text) else "key"), True
+    if status == 429:
+        # Asked to slow down because little credit is left is still a matter of waiting.
+        plain_rate = error_phrases.RATE.search(text) and not re.search(
+            r"exceeded your current quota|insufficient", text
+        )
+        return ("quota" if error_phrases.QUOTA.search(text) and not plain_rate else "rate"), True
+    if status == 402:
+        return "quota", True
+    for pattern, kind in _order(status):
+        if pattern.search(text):
+            return kind, True
+    if said.faults and status < 500:
+        return "bad_input", True
+    return _BY_STATUS.get(status, "transient" if status >= 500 or status < 400 else "permanent"), False
+
+
+def _order(status: int) -> list[tuple[re.Pattern[str], ErrorKind]]:
+    prose: list[tuple[re.Pattern[str], ErrorKind]] = [
+        (error_phrases.QUOTA, "quota"),
+        (error_phrases.RATE, "rate"),
+        (error_phrases.UNKNOWN_MODEL, "permanent"),
+        (error_phrases.KEY, "key"),
+        (error_phrases.OVERLOADED, "transient"),
+    ]
+    if status not in (404, 405):
+        prose.insert(0, (error_phrases.SAFETY, "safety"))
+    if status >= 500 or status < 400:
+        prose.append((error_phrases.BAD_INPUT, "bad_input"))
+    return prose
+
+
+def _for_the_caller(status: int, body: Any, said: _Said, secret: str) -> str:
+    """Their message, as one line: the faults one by one where there are any, else the longest sentence."""
+    if said.faults:
+        return one_line("; ".join(said.faults), secret)
+    if status == 413:
+        return "The input is larger than the provider takes."
+    # A page or a proxy's line of text says nothing to a caller.
+    return "" if isinstance(body, str) else one_line(max(said.sentences, key=len, default=""), secret)

@@ -1,0 +1,300 @@
+"""The provider that talks to a Replicate-compatible service with one of its keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from predictions.providers.base import (
+    FINAL,
+    AnswerLost,
+    FileError,
+    Job,
+    Kind,
+    Order,
+    OutputRef,
+    ProviderError,
+    Update,
+)
+from predictions.providers.replicate import (
+    connection_pool,
+    downloads,
+    error_classifier,
+    job_states,
+    output_references,
+    start_response,
+)
+from predictions.providers.replicate.api_client import Api, Broken, Unsent
+from predictions.providers.replicate.config import SAME, Route, UpstreamConfig
+from predictions.providers.replicate.input_files import InputFiles
+from predictions.providers.replicate.response_reader import Answer, Room
+
+GRACE_S = 30.0
+"""Seconds in which a job that was accepted may still be unknown to the service's other machines."""
+UNREADABLE_MOST = 5
+"""Answers about one job that make no sense, in a row, before it is given up."""
+UNREADABLE = "The provider's answer could not be understood."
+_START_PATIENCE_S = 1.0
+_LOOK_PATIENCE_S = 2.0
+_INSTANCE_MOST = 64
+_GONE = (404, 410)
+
+
+class UpstreamProvider:
+    """One key of one upstream. Holds configuration only: any number of loops and threads may share it."""
+
+    def __init__(self, config: UpstreamConfig) -> None:
+        self.config = config
+        self.name = config.name
+        self.group = config.group
+        self.group_limit = config.group_limit
+        self.priority = config.priority
+        self.weight = config.weight
+        self.limit = config.limit
+        self.start_is_idempotent = config.idempotent
+        self._api = Api(config)
+        self._files = InputFiles(config, self._api)
+
+    def __repr__(self) -> str:
+        return f"UpstreamProvider({self.name!r}, {self.group!r})"
+
+    def serves(self, model: str) -> bool:
+        """Whether `owner/name` is among its routes; without routes it serves everything."""
+        return self.config.routes is None or model in self.config.routes
+
+    def takes_pictures(self, model: str) -> bool:
+        """Whether it serves the model: what the model takes is its own schema's matter."""
+        return self.serves(model)
+
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Keep connections to the service in the running loop, for every call made there inside the block."""
+        return connection_pool.session(self.config)
+
+    async def start(self, order: Order) -> Job | Update:
+        """Create a prediction there, by version or by name. A finished answer is a final `Update`."""
+        path, body = self._request(order)
+        body["input"], uploaded = await self._files.into(order)
+        if self.config.webhook_url:
+            body["webhook"] = self.config.webhook_url.replace("{key}", order.key)
+            body["webhook_events_filter"] = ["start", "output", "completed"]
+        room = Room()
+        try:
+            said = await self._create(order, path, body, room)
+            if said.update is None or not said.update.is_final or not _is_whole(said):
+                return Job(id=said.id, instance=_instance(uploaded))
+            update = replace(said.update, job_id=said.id)
+            room.keep(update)
+        finally:
+            room.end()
+        await self._forget(uploaded)
+        return update
+
+    async def check(self, job: Job) -> Update:
+        """The job's state. Unknown shortly after it was accepted, it counts as starting; later as lost."""
+        answered = await self._look("GET", _path(job), lambda answer: self._state(job, answer))
+        return answered
+
+    async def cancel(self, job: Job) -> bool:
+        """Ask for an end; true once the service says that it has ended, or does not know the job."""
+        state = await self._look("POST", f"{_path(job)}/cancel", lambda answer: self._canceled(job, answer))
+        if state is None:
+            # Told, or there is no such call; what it does now only a look can say.
+            state = await self._look("GET", _path(job), lambda answer: self._canceled(job, answer))
+        return state in FINAL
+
+    async def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
+        """The bytes of one output: from where it lies, or out of the job's own answer."""
+        if ref.address.startswith(output_references.AGAIN):
+            address = await self._inline(job, ref.address.removeprefix(output_references.AGAIN))
+            chunks = downloads.of_data(address)
+        elif output_references.is_data(ref.address):
+            chunks = downloads.of_data(ref.address)
+        else:
+            chunks = downloads.of_address(self.config, ref.address, ref.size)
+        async for chunk in chunks:
+            yield chunk
+
+    async def release(self, job: Job) -> None:
+        """Delete what was uploaded for the job, as far as its id says what that was."""
+        await self._forget(job.instance.split()[1:])
+
+    def _request(self, order: Order) -> tuple[str, dict[str, Any]]:
+        """Path and body, without the input. Raises ProviderError where no route leads there."""
+        routes = self.config.routes
+        route = Route(order.model, SAME) if routes is None else routes.get(order.model)
+        if route is None:
+            raise ProviderError(
+                "The service serves no such model.", permanent=True, refused=True, kind="permanent"
+            )
+        version = order.version if route.version == SAME else route.version
+        if version:
+            return "/predictions", {"version": version}
+        owner, _, name = (route.name or order.model).partition("/")
+        return f"/models/{quote(owner, safe='')}/{quote(name, safe='')}/predictions", {}
+
+    async def _create(self, order: Order, path: str, body: dict[str, Any], room: Room) -> job_states.JobState:
+        headers = {
+            "Idempotency-Key": order.key,
+            # For the operator who looks for a stray there.
+            "X-Darkroom-Prediction": order.key.rpartition("-")[0] or order.key,
+        }
+        try:
+            return await self._api.ask(
+                "POST",
+                path,
+                lambda answer: start_response.outcome(answer, self.config),
+                patience=_START_PATIENCE_S,
+                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
+                content=json.dumps(body).encode(),
+                headers=headers,
+                starts=True,
+                fresh=not self.config.idempotent,
+                room=room,
+            )
+        except Broken as error:
+            raise AnswerLost(str(error)) from None
+
+    async def _look(self, method: str, path: str, use: Any) -> Any:
+        return await self._api.ask(method, path, use, patience=_LOOK_PATIENCE_S)
+
+    def _state(self, job: Job, answer: Answer) -> Update:
+        """What an answer about a job says of it. Raises ProviderError where it cannot be told now."""
+        if answer.status in _GONE:
+            return self._unknown(job, answer)
+        if not answer.is_success:
+            raise self._trouble(answer)
+        said = None
+        if not answer.unreadable:
+            said = job_states.parse(answer.data, base=self.config.url, secret=self.config.secret, again=True)
+        if said is None or said.id not in ("", job.id):
+            return self._senseless(job, answer)
+        _senseless.forget((self.name, job.id))
+        return said.update or Update("processing")
+
+    def _unknown(self, job: Job, answer: Answer) -> Update:
+        """Not visible yet, or lost; a page that is not the API's own word has to say so more than once."""
+        if answer.status == 404 and _is_new(job):
+            return Update("starting")
+        if not isinstance(answer.data, dict) and _senseless.count((self.name, job.id)) < UNREADABLE_MOST:
+            raise self._trouble(answer)
+        _senseless.forget((self.name, job.id))
+        return Update("lost")
+
+    def _senseless(self, job: Job, answer: Answer) -> Update:
+        """Something else than a job's state: a passing page of a proxy, or all that will ever come."""
+        trouble = self._trouble(answer)
+        if trouble.kind in ("key", "quota", "rate"):
+            # Some gateways say no with a 200: that is about us, not about the job.
+            raise trouble
+        shown = trouble.answer
+        reason = f": {answer.unreadable}" if answer.unreadable else ""
+        if answer.hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:
+            _senseless.forget((self.name, job.id))
+            error = f"{UNREADABLE[:-1]}{reason}."
+            return Update("failed", error=error, error_is_ours=True, error_kind="permanent", answer=shown)
+        raise ProviderError(f"The service's answer makes no sense{reason}.", permanent=False, answer=shown)
+
+    def _canceled(self, job: Job, answer: Answer) -> Kind | None:
+        """The state after a cancel: a final kind, `processing` while it goes on, None where it cannot be told."""
+        if answer.status == 404 and _is_new(job):
+            return "processing"
+        if answer.status in _GONE:
+            return "lost"
+        if answer.is_success:
+            return job_states.status_of(answer.data)
+        if answer.status in (400, 405, 409, 422, 501):
+            return None
+        raise self._trouble(answer)
+
+    def _trouble(self, answer: Answer) -> ProviderError:
+        verdict = error_classifier.classify(answer.status, answer.headers, answer.said, self.config.secret)
+        return ProviderError(
+            verdict.summary,
+            permanent=False,
+            retry_after=verdict.retry_after,
+            kind=verdict.kind,
+            answer=verdict.answer,
+        )
+
+    async def _inline(self, job: Job, index: str) -> str:
+        if not re.fullmatch(r"\d{1,3}", index):
+            raise downloads.gone("The output has an address that nobody gave.")
+
+        def find(answer: Answer) -> str | None:
+            if not answer.is_success and answer.status not in _GONE:
+                raise self._trouble(answer)
+            return job_states.inline_file(answer.data, int(index), self.config.url)
+
+        try:
+            address: str | None = await self._look("GET", _path(job), find)
+        except Broken as error:
+            raise FileError(str(error), "cut") from None
+        except Unsent as error:
+            raise FileError(str(error), "unreachable", retry_after=error.retry_after) from None
+        if address is None:
+            raise downloads.gone("The service no longer has this output.")
+        return address
+
+    async def _forget(self, uploaded: list[str]) -> None:
+        """Delete uploads, where the service is there and lets us; they end by themselves as well."""
+        try:
+            await self._files.delete(uploaded)
+        except ProviderError:
+            return
+
+
+class _Senseless:
+    """How often in a row the answers about a job made no sense to this process; of the newest jobs only."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def count(self, job: tuple[str, str]) -> int:
+        with self._lock:
+            self._counts[job] = self._counts.pop(job, 0) + 1
+            while len(self._counts) > 10_000:
+                self._counts.popitem(last=False)
+            return self._counts[job]
+
+    def forget(self, job: tuple[str, str]) -> None:
+        with self._lock:
+            self._counts.pop(job, None)
+
+
+_senseless = _Senseless()
+
+
+def _is_whole(said: job_states.JobState) -> bool:
+    """Whether a final answer is all there is to know: a success that shows nothing is looked at once more."""
+    update = said.update
+    return (
+        not said.id or update is None or update.kind != "succeeded" or update.output not in (None, "", [], {})
+    )
+
+
+def _path(job: Job) -> str:
+    # Their own `urls` are not used: a gateway copies those of the service behind it, where its key means nothing.
+    return f"/predictions/{quote(job.id, safe='')}"
+
+
+def _instance(uploaded: list[str]) -> str:
+    """When it was accepted, and the ids of its uploads as far as there is room for them."""
+    text = str(int(time.time()))
+    for name in uploaded:
+        if len(text) + 1 + len(name) <= _INSTANCE_MOST:
+            text += f" {name}"
+    return text
+
+
+def _is_new(job: Job) -> bool:
+    accepted = job.instance.partition(" ")[0]
+    return accepted.isdigit() and time.time() - int(accepted) < GRACE_S

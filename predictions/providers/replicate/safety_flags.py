@@ -1,0 +1,71 @@
+"""What an upstream's answer says of its own pictures: which of them its filters call sensitive. Pure.
+
+Services say it in one of a few ways, each beside the pictures or in the object that holds them: a list with one truth
+for each picture (`has_nsfw_concepts`, `nsfw_content_detected`), the same name with one truth for all, or a field of
+each picture's own entry.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from predictions.providers.base import OutputRef
+
+NAMES = (
+    "has_nsfw_concepts",
+    "has_nsfw_concept",
+    "nsfw_content_detected",
+    "nsfw_detected",
+    "nsfw",
+    "is_nsfw",
+)
+
+
+def with_safety_flags(references: list[OutputRef], data: dict[str, Any], output: Any) -> list[OutputRef]:
+    """The references with what the answer `data`, and its `output` as it came, say of each."""
+    sensitive = _by_place(len(references), data, output)
+    if not any(sensitive):
+        return references
+    return [
+        dataclasses.replace(ref, sensitive=True) if said else ref
+        for ref, said in zip(references, sensitive, strict=True)
+    ]
+
+
+def _by_place(count: int, data: dict[str, Any], output: Any) -> list[bool]:
+    found = [False] * count
+    for said in _said(data, output):
+        if isinstance(said, list) and len(said) == count:
+            found = [one or _is_true(other) for one, other in zip(found, said, strict=True)]
+        elif not isinstance(said, list) and _is_true(said):
+            # Of all of them together: nobody knows which, so each may be it.
+            return [True] * count
+    return found
+
+
+def _said(data: dict[str, Any], output: Any) -> Iterator[Any]:
+    for holder in (data, data.get("metrics"), data.get("meta"), output):
+        if isinstance(holder, dict):
+            yield from (holder[name] for name in NAMES if name in holder)
+    for entries in _entries(output):
+        own = [next((one[name] for name in NAMES if name in one), False) for one in entries]
+        if any(map(_is_true, own)):
+            yield own
+
+
+def _entries(output: Any) -> Iterator[list[dict[str, Any]]]:
+    lists = [output] if isinstance(output, list) else []
+    if isinstance(output, dict):
+        lists = [value for value in list(output.values())[:100] if isinstance(value, list)]
+    for one in lists:
+        if one and all(isinstance(entry, dict) for entry in one):
+            yield one
+
+
+def _is_true(value: Any) -> bool:
+    """A truth, or how sure a service is of it."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("true", "yes", "1")
+    return value is True or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0.5)

@@ -1,0 +1,79 @@
+"""What the answer to a start means: a job, a result, a refusal, or something that nobody can follow up."""
+
+from __future__ import annotations
+
+import re
+
+from predictions.providers.base import AnswerLost, ErrorKind, ProviderError
+from predictions.providers.replicate import error_classifier, job_states
+from predictions.providers.replicate.config import UpstreamConfig
+from predictions.providers.replicate.error_classifier import Verdict
+from predictions.providers.replicate.response_reader import Answer
+
+_ACCEPTED = (200, 201, 202)
+# Cloudflare's own: the service was not reached at all. 520 and 524 come after it was.
+_NEVER_REACHED = (521, 522, 523, 525, 526, 530)
+_NOT_OURS = (501, 505)
+_PERMANENT: frozenset[ErrorKind] = frozenset({"safety", "bad_input", "permanent"})
+_PLAIN: frozenset[ErrorKind] = frozenset({"key", "quota", "rate", "channel", "safety", "bad_input"})
+"""Kinds that a service finds out before it begins, whatever status it dresses them in."""
+
+
+def outcome(answer: Answer, config: UpstreamConfig) -> job_states.JobState:
+    """What was started: a job's id, or a final update. Raises ProviderError and AnswerLost."""
+    if answer.status not in _ACCEPTED:
+        raise _not_accepted(answer, config)
+    said = None
+    if not answer.unreadable:
+        said = job_states.parse(answer.data, base=config.url, secret=config.secret, again=False)
+    if said is not None and (said.id or (said.update is not None and said.update.is_final)):
+        return said
+    verdict = _verdict(answer, config)
+    if verdict.explicit and verdict.kind in _PLAIN and said is None:
+        # Some gateways say no with a 200.
+        raise _refused(verdict)
+    raise AnswerLost(
+        f"The service answered {answer.status} without the id of a job"
+        + (f": {answer.unreadable}." if answer.unreadable else "."),
+        permanent=True,
+        kind="permanent",
+        answer=verdict.answer,
+    )
+
+
+def _not_accepted(answer: Answer, config: UpstreamConfig) -> ProviderError:
+    status, verdict = answer.status, _verdict(answer, config)
+    if 200 <= status < 300:
+        return AnswerLost(verdict.summary, permanent=True, kind="permanent", answer=verdict.answer)
+    if status < 400:
+        return error_classifier.redirected(status, answer.headers, config.secret)
+    if status in (409, 422) and re.search("idempoten", verdict.answer.lower()):
+        # The key is known: something runs, or ran, under it.
+        return AnswerLost(verdict.summary, permanent=status == 422, answer=verdict.answer)
+    if status < 500 or _says_no(status, verdict):
+        return _refused(verdict)
+    return AnswerLost(verdict.summary, answer=verdict.answer)
+
+
+def _says_no(status: int, verdict: Verdict) -> bool:
+    """Whether a server error says that nothing was begun."""
+    if status in _NEVER_REACHED or status in _NOT_OURS or (verdict.explicit and verdict.kind in _PLAIN):
+        return True
+    explicit = verdict.explicit or verdict.retry_after is not None
+    return status == 503 and explicit
+
+
+def _refused(verdict: Verdict) -> ProviderError:
+    return ProviderError(
+        verdict.summary,
+        permanent=verdict.kind in _PERMANENT,
+        refused=True,
+        retry_after=verdict.retry_after,
+        kind=verdict.kind,
+        words=verdict.words,
+        answer=verdict.answer,
+    )
+
+
+def _verdict(answer: Answer, config: UpstreamConfig) -> Verdict:
+    return error_classifier.classify(answer.status, answer.headers, answer.said, config.secret)

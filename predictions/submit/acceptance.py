@@ -1,0 +1,229 @@
+"""The one door for new work: checks in the contract's order, quotes, holds, inserts (T1). All doors use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import credits
+from accounts.credits import allowances
+from accounts.models import Account
+from accounts.organizations import visible_funds
+from core.clock import Now, after
+from core.db import pipeline
+from core.db.pipeline import PreparedInsert
+from core.http import request_ids
+from predictions.catalogue import output_size
+from predictions.execution import result_files, task_queue
+from predictions.files import uploads
+from predictions.inputs import file_references
+from predictions.models import Prediction, RuleHit, Version
+from predictions.models.prediction import new_public_id
+from predictions.policy import rule_hits
+from predictions.pricing import calculator
+from predictions.submit import quotas
+from predictions.submit.checks import (
+    check,
+)
+from predictions.submit.idempotency import (
+    _is_remembered,
+    _KeyTaken,
+    _remember_all,
+    _replay_all,
+)
+from predictions.submit.refusals import (
+    AccountLimit,
+    AccountSuspended,
+    InsufficientCredit,
+    InvalidInput,
+    ServerFull,
+    TokenLimit,
+    TooManyWaiting,
+)
+from predictions.submit.validation import Fault
+from predictions.submit.work_request import Offer, Request
+
+
+def accept(request: Request) -> Prediction:
+    """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused.
+
+    With an idempotency key that is known already, the first prediction comes back (`was_replayed`), unchanged.
+    """
+    return accept_all([request])[0]
+
+
+def accept_all(requests: Sequence[Request]) -> list[Prediction]:
+    """Several predictions of one wish and one account, all or none, as `accept` does with one. Raises Refused.
+
+    Where they have idempotency keys, each has its own; the first being known gives all that the keys gave before.
+    """
+    account, user = requests[0].account, requests[0].user
+    keys = [request.again.idempotency for request in requests]
+    known = _replay_all(account, user, keys)
+    if known:
+        return known
+    offers = [check(request) for request in requests]
+    rows = [_row(offer, new_public_id()) for offer in offers]
+    try:
+        _insert_or_renew(offers, rows)
+    except _KeyTaken:
+        # The same create, sent twice at once: the other one was first, and its answer is this one's too.
+        first = _replay_all(account, user, keys)
+        if not first:
+            raise ServerFull(
+                "The first request with this Idempotency-Key is still under way; try again."
+            ) from None
+        return first
+    except (quotas.QuotaExceeded, uploads.Gone) as refused:
+        # The same create, sent twice at once, may be what took the last room.
+        first = _replay_all(account, user, keys)
+        if first:
+            return first
+        if isinstance(refused, uploads.Gone):
+            raise InvalidInput(_gone(offers)) from None
+        raise quotas.refusal(account, [_work(row) for row in rows]) or _just_now(account) from None
+    except credits.TokenLimitReached as reached:
+        raise TokenLimit(reached) from None
+    except credits.AccountLimitReached as reached:
+        raise AccountLimit(reached, sees_money=visible_funds.sees_money(user, account)) from None
+    except credits.InsufficientCredits:
+        raise InsufficientCredit from None
+    except credits.AccountClosed:
+        raise AccountSuspended from None
+    for request, row in zip(requests, rows, strict=True):
+        if request.deadline_s is not None:
+            row.refresh_from_db(fields=["deadline"])
+    return rows
+
+
+_PREDICTION = PreparedInsert(Prediction, must_end_by=lambda: after(settings.QUEUE_LIMIT))
+
+
+def _insert_or_renew(offers: list[Offer], rows: list[Prediction]) -> None:
+    """T1; where credits are missing, once more after the allowance that the account may be owed."""
+    try:
+        _insert(offers, rows)
+    except (credits.TokenLimitReached, credits.AccountLimitReached):
+        raise
+    except credits.InsufficientCredits:
+        if not allowances.renew(offers[0].request.account.pk):
+            raise
+        _insert(offers, rows)
+
+
+def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
+    """T1: room, rows, keys, wake-up and holds, all or none."""
+    for row in rows:
+        # The key of a try that was rolled back may be another's by now.
+        row.pk = None
+    # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
+    admission = quotas.Admission(offers[0].request.account, [_work(row) for row in rows])
+    inserts = [_PREDICTION.statement(row) for row in rows if row.deadline is None]
+    wake_up = task_queue.wake_up("start")
+    holds = [_hold(offer, row) for offer, row in zip(offers, rows, strict=True)]
+    found = [hit for offer, row in zip(offers, rows, strict=True) for hit in _flagged(offer, row)]
+    with transaction.atomic():
+        # The holds go last, as everywhere: the account's row is what others wait for, so it is locked for the
+        # shortest time. Where nothing comes between they go with the rest.
+        dated = [row for row in rows if row.deadline is not None]
+        between = bool(found or dated) or _is_remembered(offers) or any(offer.uploads for offer in offers)
+        with pipeline.batch() as together:
+            # First, so that where there is none nothing else was written.
+            admission.send(together)
+            for statement in [*inserts, wake_up]:
+                together.send(statement)
+            if not between:
+                for hold in holds:
+                    hold.send(together)
+        for row in dated:
+            row.save(force_insert=True)
+        if between:
+            RuleHit.objects.bulk_create(found)
+            uploads.note_uses(
+                offers[0].request.account,
+                {row.pk: offer.uploads for offer, row in zip(offers, rows, strict=True)},
+            )
+            _remember_all(offers, rows)
+            with pipeline.batch() as last:
+                for hold in holds:
+                    hold.send(last)
+        for hold in holds:
+            hold.check()
+        task_queue.hint()
+
+
+def _just_now(account: Account) -> TooManyWaiting:
+    """For who was refused for what has ended since: the next try finds room."""
+    return TooManyWaiting("predictions", quotas.limits_of(account).predictions)
+
+
+def _gone(offers: list[Offer]) -> list[Fault]:
+    """What to say of uploads that were removed while they were being named."""
+    checked = ((offer.request, offer.input) for offer in offers)
+    faults = [
+        fault
+        for request, given in checked
+        for fault in file_references.objections(request.version, given, request.origin, request.account)
+    ]
+    return faults or [Fault("format", "input", "Names a file that this account no longer has")]
+
+
+def _work(row: Prediction) -> quotas.Work:
+    return quotas.Work(row.input_bytes, row.output_bytes)
+
+
+def _flagged(offer: Offer, row: Prediction) -> list[RuleHit]:
+    """What a moderator is to see of it, owed a case."""
+    if not offer.flagged:
+        return []
+    return rule_hits.flagged(offer.flagged, offer.request.account, offer.request.user, row.public_id)
+
+
+def _hold(offer: Offer, row: Prediction) -> credits.Hold:
+    request = offer.request
+    return credits.Hold(request.account.pk, offer.ceiling, row.public_id, request.token, request.user)
+
+
+def _row(offer: Offer, public_id: str) -> Prediction:
+    request = offer.request
+    prediction = Prediction(
+        public_id=public_id,
+        account=request.account,
+        user=request.user,
+        token=request.token,
+        model=request.version.model,
+        version=request.version,
+        source=request.source,
+        input=offer.input,
+        webhook=request.webhook,
+        webhook_events=list(request.webhook_events),
+        origin=request.origin,
+        mount=request.mount,
+        deployment=request.deployment,
+        batch=request.batch,
+        made_from=request.made_from,
+        made_how=request.made_how,
+        price=offer.price,
+        price_percent=offer.percent,
+        ceiling=offer.ceiling,
+        input_bytes=len(json.dumps(offer.input)),
+        output_bytes=_output_bytes(request.version, offer.input),
+        request_id=request_ids.current()[: request_ids.LONGEST],
+        must_end_by=after(settings.QUEUE_LIMIT),
+    )
+    if request.deadline_s is not None:
+        prediction.deadline = Now() + timedelta(seconds=request.deadline_s)
+    return prediction
+
+
+def _output_bytes(version: Version, given: dict[str, Any]) -> int:
+    """What its files will take, roughly; words take no room."""
+    if not version.gives_files:
+        return 0
+    count = min(max(1, calculator.asked_outputs(version, given)), result_files.MAX_FILES)
+    return count * output_size.expected_bytes(given, version.properties)

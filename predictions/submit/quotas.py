@@ -1,0 +1,379 @@
+"""The room that an account takes: bytes stored, uploads, waiting predictions. The only writer of `AccountUsage`.
+
+One row for each account, moved by one conditional statement in the transaction that stores, accepts or ends something,
+so that parallel uploads or creates never pass a limit together, and nothing is summed up to know. What counts:
+
+    predictions, input_bytes   predictions that have not ended, and their inputs as JSON
+    output_bytes               what these are expected to give
+    stored_bytes               every file of the account, from when its place is reserved until its bytes are removed
+    upload_bytes               uploads among them, each as `LEAST_UPLOAD` bytes at least
+
+Files that are doomed still stand in `stored_bytes`; whoever asks how much is used leaves them out, so that whoever
+dooms a file need not lock this row. Limits are the plan's, else the server's. Sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    F,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Coalesce, Greatest
+
+from accounts.credits.limit_usage import Room
+from accounts.models import Account
+from core.db import pipeline
+from core.db.pipeline import Batch, Rows, Statement
+from core.db.prepared_writes import PreparedWrite
+from predictions.models import AccountUsage, Prediction, StoredFile
+from predictions.submit.refusals import InvalidInput, Refused, StorageFull, TooManyWaiting
+from predictions.submit.validation import Fault
+
+LEAST_UPLOAD = 4096
+"""Bytes that an upload counts at least: what a file takes on a disk, however short it is."""
+NO_LIMIT = 2**62
+_COLUMNS = ("predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes")
+
+
+class QuotaExceeded(Exception):
+    """A limit of the account forbids it; `refusal` says which."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one prediction takes until it ends."""
+
+    input_bytes: int
+    output_bytes: int
+    """As expected."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that an account may take; `NO_LIMIT` where it may take as much as fits."""
+
+    predictions: int
+    input_bytes: int
+    storage: int
+    uploads: int
+
+
+def limits_of(account: Account) -> Limits:
+    """Those of its plan, else the server's."""
+    plan = account.plan if account.plan_id is not None else None
+
+    def own(name: str, servers: int) -> int:
+        found: int | None = getattr(plan, name, None)
+        return (servers if found is None else found) or NO_LIMIT
+
+    return Limits(
+        predictions=own("waiting_limit", settings.WAITING_LIMIT),
+        input_bytes=own("waiting_bytes", settings.WAITING_BYTES),
+        storage=own("storage_quota", settings.STORAGE_QUOTA),
+        uploads=own("upload_quota", settings.UPLOAD_QUOTA),
+    )
+
+
+class Admission:
+    """Room for new predictions, taken with them: `send` it inside a batch of the transaction that inserts them.
+
+    NoRoom is raised when the batch is read where not all of them fit.
+    """
+
+    def __init__(self, account: Account, works: Sequence[Work]) -> None:
+        self._account, self._works = account, works
+
+    def send(self, batch: Batch) -> None:
+        """Take it."""
+        limits, work = limits_of(self._account), _total(self._works)
+        count = len(self._works)
+        params = [
+            self._account.pk, count, work.input_bytes, work.output_bytes,
+            count, limits.predictions, work.input_bytes, limits.input_bytes,
+            limits.predictions, limits.input_bytes,
+        ]  # fmt: skip
+        bounded = limits.storage < NO_LIMIT
+        if bounded:
+            # One may be begun while any room is left, of several each after those before it.
+            params += [self._account.pk, work.output_bytes - self._works[-1].output_bytes, limits.storage]
+        batch.send(Statement(_admit(bounded=bounded), params, _taken))
+
+
+def take_upload(account: Account, size: int) -> None:
+    """Take room for an upload, in the transaction that reserves its place. Raises NoRoom."""
+    limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
+    params = [
+        account.pk, size, counted, size, limits.storage, counted, limits.uploads,
+        account.pk, limits.storage, account.pk, limits.uploads,
+    ]  # fmt: skip
+    with pipeline.batch() as alone:
+        alone.send(Statement(_take_upload(), params, _taken))
+
+
+def store(account_id: int, size: int) -> None:
+    """So many bytes more are stored for an account, which no limit forbids; in the transaction that notes them."""
+    with pipeline.batch() as alone:
+        alone.send(Statement(_store(), [account_id, size]))
+
+
+def remove(files: Iterable[StoredFile]) -> None:
+    """The bytes of these files are gone; in the transaction that removes their rows."""
+    by_account: dict[int, list[StoredFile]] = {}
+    for file in files:
+        if file.account_id is not None:
+            by_account.setdefault(file.account_id, []).append(file)
+    # In one order, so that two that remove files of the same accounts never wait for each other.
+    for account_id, own in sorted(by_account.items()):
+        uploads = sum(max(file.size, LEAST_UPLOAD) for file in own if file.is_upload)
+        AccountUsage.objects.filter(account_id=account_id).update(
+            stored_bytes=Greatest(F("stored_bytes") - sum(file.size for file in own), 0),
+            upload_bytes=Greatest(F("upload_bytes") - uploads, 0),
+        )
+
+
+def release(prediction_id: int, account_id: int) -> None:
+    """A prediction has ended; once, in the transaction that ends it. The row is locked to its end: call it late."""
+    _ENDED.run(pk=prediction_id, account=account_id)
+
+
+def refusal(account: Account, works: Sequence[Work] = ()) -> Refused | None:
+    """Why an account may have no new predictions that take so much (without any: none at all); None where it may."""
+    limits, work = limits_of(account), _total(works)
+    if limits.storage == NO_LIMIT and not works:
+        return None
+    usage = AccountUsage.objects.filter(account=account).first() or AccountUsage(account=account)
+    stored = used(account)
+    if stored >= limits.storage:
+        return StorageFull.of_pictures(stored, limits.storage)
+    if len(works) > limits.predictions:
+        text = f"Asks for {len(works)} predictions, and {limits.predictions} of this account may wait at once"
+        return InvalidInput([Fault("too_many", "input", text)])
+    if usage.predictions + len(works) > limits.predictions:
+        return TooManyWaiting("predictions", limits.predictions)
+    if work.input_bytes > limits.input_bytes:
+        text = f"Is larger than all inputs of this account that wait may be: {limits.input_bytes} bytes"
+        return InvalidInput([Fault("too_large", "input", text)])
+    if usage.input_bytes + work.input_bytes > limits.input_bytes:
+        return TooManyWaiting("input_bytes", limits.input_bytes)
+    if works and stored + work.output_bytes - works[-1].output_bytes >= limits.storage:
+        # More than one, and too many even where nothing else is under way.
+        return StorageFull.of_pictures(stored, limits.storage)
+    if works and stored + usage.output_bytes + work.output_bytes >= limits.storage:
+        return TooManyWaiting("output_bytes", limits.storage)
+    return None
+
+
+def refusal_of_upload(account: Account, size: int) -> Refused | None:
+    """Why an account may send no file of this size; None where it may."""
+    limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
+    if limits.storage == limits.uploads == NO_LIMIT:
+        return None
+    if size > limits.storage or counted > limits.uploads:
+        return StorageFull.of_file(counted, min(limits.storage, limits.uploads))
+    usage = AccountUsage.objects.filter(account=account).first() or AccountUsage(account=account)
+    stored = used(account)
+    if stored + size > limits.storage:
+        return StorageFull.of_pictures(stored, limits.storage)
+    sent = usage.upload_bytes - _doomed(account, is_upload=True)
+    if sent + counted > limits.uploads:
+        return StorageFull.of_uploads(sent, limits.uploads)
+    if stored + usage.output_bytes + size > limits.storage:
+        return TooManyWaiting("output_bytes", limits.storage)
+    return None
+
+
+def used(account: Account) -> int:
+    """Bytes of the account's files that are kept or on their way."""
+    stored = AccountUsage.objects.filter(account=account).values_list("stored_bytes", flat=True).first()
+    return max(0, (stored or 0) - _doomed(account)) if stored else 0
+
+
+def rooms(account: Account) -> list[Room]:
+    """What an account may take up, and takes, for itself to see. One query."""
+    limits = limits_of(account)
+    rows = StoredFile.objects.filter(account=OuterRef("pk"), state=StoredFile.State.DOOMED)
+    doomed = rows.order_by().values("account")
+    usage = (
+        AccountUsage.objects.filter(account=account)
+        .annotate(
+            doomed=_sum(doomed.annotate(s=Sum("size"))),
+            doomed_uploads=_sum(doomed.filter(is_upload=True).annotate(s=Sum(_least()))),
+        )
+        .values(*_COLUMNS, "doomed", "doomed_uploads")
+        .first()
+    ) or dict.fromkeys((*_COLUMNS, "doomed", "doomed_uploads"), 0)
+    used = (
+        ("predictions", limits.predictions, usage["predictions"]),
+        ("input_bytes", limits.input_bytes, usage["input_bytes"]),
+        ("upload_bytes", limits.uploads, usage["upload_bytes"] - usage["doomed_uploads"]),
+        ("stored_bytes", limits.storage, usage["stored_bytes"] - usage["doomed"] + usage["output_bytes"]),
+    )
+    return [Room(name, None if most == NO_LIMIT else most, max(0, count)) for name, most, count in used]
+
+
+def recount(account_id: int) -> None:
+    """Sum the account's row up anew from what it counts: the audit's repair."""
+    with transaction.atomic():
+        # Made and locked first: what is being counted meanwhile waits, and is then added to what is summed up here.
+        store(account_id, 0)
+        _RECOUNT.run(account=account_id)
+
+
+def miscounted() -> QuerySet[AccountUsage]:
+    """Rows that differ from the sums of what they count, with these as `true_…`."""
+    sums = {f"true_{name}": found for name, found in _sums().items()}
+    differs = Q()
+    for name in _COLUMNS:
+        differs |= ~Q(**{name: F(f"true_{name}")})
+    return AccountUsage.objects.annotate(**sums).filter(differs)
+
+
+def uncounted() -> QuerySet[Account]:
+    """Accounts that have something that counts, and no row."""
+    files = StoredFile.objects.filter(account=OuterRef("pk"))
+    live = Prediction.objects.live().filter(account=OuterRef("pk"))
+    return Account.objects.filter(Exists(files) | Exists(live), usage__isnull=True)
+
+
+def _sums() -> dict[str, Coalesce]:
+    """What each column counts, for the account in `OuterRef("pk")`."""
+    live = Prediction.objects.live().filter(account=OuterRef("pk")).order_by().values("account")
+    files = StoredFile.objects.filter(account=OuterRef("pk")).order_by().values("account")
+    uploads = files.filter(is_upload=True)
+    rows = (
+        live.annotate(s=Count("pk")),
+        live.annotate(s=Sum("input_bytes")),
+        live.annotate(s=Sum("output_bytes")),
+        files.annotate(s=Sum("size")),
+        uploads.annotate(s=Sum(_least())),
+    )
+    return {name: _sum(found) for name, found in zip(_COLUMNS, rows, strict=True)}
+
+
+def _sum(rows: QuerySet[Any, Any]) -> Coalesce:
+    """The sum `s` of rows; 0 where there are none."""
+    return Coalesce(Subquery(rows.values("s")), Value(0), output_field=BigIntegerField())
+
+
+def _total(works: Sequence[Work]) -> Work:
+    return Work(sum(one.input_bytes for one in works), sum(one.output_bytes for one in works))
+
+
+def _taken(rows: Rows) -> None:
+    if not rows:
+        raise QuotaExceeded
+
+
+def _doomed(account: Account, **where: bool) -> int:
+    rows = StoredFile.objects.filter(account=account, state=StoredFile.State.DOOMED, **where)
+    return int(rows.aggregate(s=Sum(_least() if where else F("size")))["s"] or 0)
+
+
+_ENDED = PreparedWrite(
+    lambda pk, account: (
+        AccountUsage.objects.filter(account_id=account),
+        # Never below nothing: a prediction must end, also one that was never counted. The audit tells of it.
+        {
+            "predictions": Greatest(F("predictions") - 1, 0),
+            "input_bytes": _less("input_bytes", pk),
+            "output_bytes": _less("output_bytes", pk),
+        },
+    ),
+    pk=int,
+    account=int,
+)
+
+
+_RECOUNT = PreparedWrite(
+    lambda account: (AccountUsage.objects.filter(account_id=account), _sums()), account=int
+)
+
+
+def _less(name: str, prediction_id: int) -> Greatest:
+    own = Subquery(Prediction.objects.filter(pk=prediction_id).values(name), output_field=BigIntegerField())
+    return Greatest(F(name) - own, 0, output_field=BigIntegerField())
+
+
+def _least() -> Greatest:
+    return Greatest(F("size"), Value(LEAST_UPLOAD), output_field=BigIntegerField())
+
+
+def _table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _upsert(values: str, fits: str, changes: str, still_fits: str) -> str:
+    """The account's row made, or changed, where it fits. Every parameter is cast: PostgreSQL knows no type for them."""
+    usage = _table(AccountUsage)
+    return (
+        f"INSERT INTO {usage} AS now (account_id, {', '.join(_COLUMNS)}) "
+        f"SELECT {values} WHERE {fits} ON CONFLICT (account_id) DO UPDATE SET {changes} WHERE {still_fits} "
+        "RETURNING account_id"
+    )
+
+
+_N = "CAST(%s AS bigint)"
+
+
+def _changed(*names: str) -> str:
+    return ", ".join(f"{name} = now.{name} + excluded.{name}" for name in names)
+
+
+def _doomed_sum(what: str, where: str = "") -> str:
+    files = _table(StoredFile)
+    return (
+        f"COALESCE((SELECT SUM({what}) FROM {files} WHERE account_id = {_N} "  # noqa: S608 (a table's own name)
+        f"AND state = 'doomed'{where}), 0)"
+    )
+
+
+@cache
+def _admit(*, bounded: bool) -> str:
+    room = (
+        f" AND now.stored_bytes - {_doomed_sum('size')} + now.output_bytes + {_N} < {_N}" if bounded else ""
+    )
+    return _upsert(
+        f"{_N}, {_N}, {_N}, {_N}, 0, 0",
+        f"{_N} <= {_N} AND {_N} <= {_N}",
+        _changed("predictions", "input_bytes", "output_bytes"),
+        "now.predictions + excluded.predictions <= " + _N
+        + " AND now.input_bytes + excluded.input_bytes <= " + _N + room,
+    )  # fmt: skip
+
+
+@cache
+def _take_upload() -> str:
+    largest = "GREATEST" if connection.vendor == "postgresql" else "MAX"
+    sent = _doomed_sum(f"{largest}(size, {LEAST_UPLOAD})", f" AND is_upload = {_true()}")
+    return _upsert(
+        f"{_N}, 0, 0, 0, {_N}, {_N}",
+        f"{_N} <= {_N} AND {_N} <= {_N}",
+        _changed("stored_bytes", "upload_bytes"),
+        f"now.stored_bytes - {_doomed_sum('size')} + now.output_bytes + excluded.stored_bytes <= {_N} "
+        f"AND now.upload_bytes - {sent} + excluded.upload_bytes <= {_N}",
+    )
+
+
+def _true() -> str:
+    return "true" if connection.vendor == "postgresql" else "1"
+
+
+@cache
+def _store() -> str:
+    return _upsert(f"{_N}, 0, 0, 0, {_N}, 0", "1 = 1", _changed("stored_bytes"), "1 = 1")

@@ -1,0 +1,231 @@
+"""Why new work is not accepted: one class for each reason, with what a dialect needs to say so. Nothing was charged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from django.template.defaultfilters import filesizeformat
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts import credits
+from accounts.credits import limit_usage
+from accounts.models import Plan
+from accounts.site import maintenance_mode
+from predictions import policy
+from predictions.submit.validation import Fault
+
+Waiting = Literal["predictions", "input_bytes", "output_bytes"]
+"""What of predictions that have not ended is at its limit: their number, their inputs, or their outputs to come."""
+Full = Literal["pictures", "uploads", "file"]
+"""Whose room is full: of all that is stored, of uploads alone, or one file is larger than that whole room."""
+_NAMED = 10
+"""Models of a plan that a refusal names."""
+
+
+class Refused(Exception):
+    """A request that was not accepted: nothing is held, stored or queued. Carries what a dialect needs to say so."""
+
+    status = 422
+    title = "Refused"
+    detail = "The request was refused."
+    retry_after_s: int | None = None
+    """Seconds after which it may be worth trying again; None where waiting does not help."""
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
+
+
+class InvalidInput(Refused):
+    """The input does not fit the version's schema."""
+
+    title = "Input validation failed"
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__("".join(fault.line for fault in faults))
+
+
+class PromptNotAllowed(InvalidInput):
+    """A rule of this server refuses the words or the files."""
+
+    title = "Prompt not allowed"
+
+    def __init__(self, faults: list[Fault], findings: Sequence[policy.Finding] = ()) -> None:
+        self.findings = tuple(findings)
+        """What the rules found, for doors that speak the reader's language."""
+        super().__init__(faults)
+
+
+class ModelNotAvailable(Refused):
+    """No provider can serve this model at present, or it has no price."""
+
+    title = "Model not available"
+    detail = "No provider can serve this model at present. Nothing was charged."
+
+
+class InsufficientCredit(Refused):
+    """The account has less than the most this can cost."""
+
+    status = 402
+    title = "Insufficient credit"
+    detail = "You have insufficient credit to run this model. Add credit to your account and try again."
+
+
+class TokenLimit(InsufficientCredit):
+    """A spending limit of the API token leaves less than the most this can cost."""
+
+    def __init__(self, reached: credits.TokenLimitReached) -> None:
+        super().__init__(limit_usage.refusal(reached))
+
+
+class AccountLimit(InsufficientCredit):
+    """A spending limit of the account, or of whoever acts for it, leaves less than the most this can cost."""
+
+    def __init__(self, reached: credits.AccountLimitReached, *, sees_money: bool) -> None:
+        self.reached, self.sees_money = reached, sees_money
+        super().__init__(limit_usage.account_refusal(reached, sees_money=sees_money))
+
+
+class ModelNotPermitted(Refused):
+    """The API token may use some models, and this is none of them."""
+
+    title = "Invalid version or not permitted"
+
+    def __init__(self, ref: str, allowed: list[str]) -> None:
+        self.ref = ref
+        super().__init__(f"This API token may not use {ref}. It may use: {', '.join(allowed)}.")
+
+
+class PlanModel(ModelNotPermitted):
+    """The account's plan has some models, and this is none of them."""
+
+    def __init__(self, ref: str, plan: Plan) -> None:
+        self.ref = ref
+        self.plan = plan.name
+        named = ", ".join(plan.allowed_models[:_NAMED])
+        more = "" if len(plan.allowed_models) <= _NAMED else ", …"
+        Refused.__init__(self, f"The plan “{plan.name}” does not include {ref}. It includes: {named}{more}.")
+
+
+class HouseClosed(Refused):
+    """Nothing new is taken for a while: maintenance, or the operator switched new predictions off."""
+
+    status = 503
+    title = "Service unavailable"
+    retry_after_s: int
+
+    def __init__(self, detail: str, retry_after_s: int, *, maintained: bool) -> None:
+        self.retry_after_s = retry_after_s
+        self.maintained = maintained
+        super().__init__(detail)
+
+    def told_in(self, language: str) -> str:
+        """The same for a reader of a language."""
+        return maintained(language) if self.maintained else self.detail
+
+
+class AccountSuspended(Refused):
+    """The account takes no new work."""
+
+    status = 403
+    title = "Forbidden"
+    detail = "This account is closed to new predictions."
+
+
+class ServerFull(Refused):
+    """The disk is nearly full: new work would end without a place for its pictures."""
+
+    status = 503
+    title = "Service unavailable"
+    retry_after_s = 5
+    detail = "The server has too little free space for new pictures. Nothing was charged; try again later."
+
+
+class StorageFull(Refused):
+    """What is stored for the account takes all the room that it has."""
+
+    # Not 402, which is about credit, and not 507, which clients would try again.
+    status = 403
+    title = "Storage full"
+    detail = "Other files of this account took the room at the same moment. Nothing was charged; try again."
+    what: Full | None = None
+    """What is full; None where there was no room for a moment only."""
+
+    @classmethod
+    def of_pictures(cls, used: int, quota: int) -> StorageFull:
+        """The quota of all that is stored. Bytes."""
+        return cls._of(
+            "pictures",
+            f"Your pictures and uploads take {_size(used)} of {_size(quota)}. Delete some and empty the trash, then "
+            "try again. Nothing was charged.",
+        )
+
+    @classmethod
+    def of_uploads(cls, used: int, quota: int) -> StorageFull:
+        """The quota of uploads alone. Bytes."""
+        return cls._of(
+            "uploads",
+            f"Your uploads take {_size(used)} of {_size(quota)}. Each goes a day after it came; delete some, then try "
+            "again. Nothing was charged.",
+        )
+
+    @classmethod
+    def of_file(cls, size: int, quota: int) -> StorageFull:
+        """A file that would not fit into an empty quota either. Bytes."""
+        return cls._of(
+            "file",
+            f"The file takes {_size(size)}, and all files of this account together may take {_size(quota)}. Send a "
+            "smaller one. Nothing was charged.",
+        )
+
+    @classmethod
+    def _of(cls, what: Full, detail: str) -> StorageFull:
+        full = cls(detail)
+        full.what = what
+        return full
+
+
+class TooManyWaiting(Refused):
+    """What the account has waiting or under way is as much as it may be: more once some of it has ended."""
+
+    status = 429
+    title = "Too many predictions waiting"
+    # As long as the rate limits' longest: clients obey it to the letter, many times over.
+    retry_after_s = 10
+
+    def __init__(self, what: Waiting, most: int) -> None:
+        self.what, self.most = what, most
+        super().__init__(
+            {
+                "predictions": f"{most} predictions of this account have not ended, which is as many as it may have.",
+                "input_bytes": f"The inputs of this account's predictions that have not ended take {_size(most)}, "
+                "which is as much as they may.",
+                "output_bytes": "What is being made for this account may take all the room that it has left "
+                f"(of {_size(most)}).",
+            }[what]
+            + " Nothing was charged; try again when some of them have ended."
+        )
+
+
+def _size(number: int) -> str:
+    """Bytes for people, in English: what programs read is the same for all."""
+    with translation.override("en"):
+        return filesizeformat(number).replace("\xa0", " ")
+
+
+class KeyReused(Refused):
+    """The idempotency key came with another body before."""
+
+    title = "Idempotency key reused"
+    detail = "This Idempotency-Key was sent with another body in the last 24 hours. Use a new key for a new request."
+
+
+def maintained(language: str | None) -> str:
+    """What is said while the house is under maintenance, in a language (None: the one in use)."""
+    with translation.override(language or translation.get_language()):
+        # Not within the braces: what collects the words for translation does not look there.
+        free = _("Nothing was charged.")
+        return f"{maintenance_mode.message()} {free}"

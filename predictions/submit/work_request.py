@@ -1,0 +1,70 @@
+"""Data classes of a create: what is asked for, how a retry is recognised, and what passed all checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from accounts.models import Account, ApiToken, User
+from predictions import policy
+from predictions.models import Version
+from predictions.submit import replays
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A caller's key for one create, and the hash of the body that came with it (64 hex digits)."""
+
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True)
+class RetryIdentity:
+    """How a create that was sent before is known again: by the caller's key, or by its client's count of repeats."""
+
+    idempotency: Idempotency | None = None
+    repeatable: replays.Repeatable | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish, as a dialect or a page understood it. `input` has no nulls dropped yet."""
+
+    account: Account
+    user: User
+    version: Version
+    input: dict[str, Any]
+    token: ApiToken | None = None
+    source: Literal["api", "web"] = "api"
+    deadline_s: float | None = None
+    """Seconds after creation at which the caller wants it canceled."""
+    webhook: str = ""
+    webhook_events: tuple[str, ...] = ()
+    origin: str = ""
+    """`https://host` under which the caller reached us; webhooks carry addresses under it."""
+    mount: str = ""
+    deployment: str = ""
+    """`owner/name` of the alias that it came by."""
+    again: RetryIdentity = RetryIdentity()
+    batch: str = ""
+    """The same for all predictions of one press in the studio."""
+    made_from: str = ""
+    made_how: str = ""
+    """The public id of the gallery's item that it is made from, and how (`MadeHow`)."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A request that passed every check but credit: what will be held, and what is inserted."""
+
+    request: Request
+    price: Any
+    percent: int
+    """What the account pays of the price."""
+    ceiling: int
+    input: dict[str, Any] = field(repr=False)
+    uploads: frozenset[str] = frozenset()
+    """Public ids of those that the input names."""
+    flagged: tuple[policy.Finding, ...] = ()
+    """What a moderator is to see of it."""

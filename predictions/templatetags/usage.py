@@ -1,0 +1,31 @@
+"""The chart of usage for templates."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.formats import date_format
+from django.utils.translation import pgettext
+
+from accounts.credits.amounts import display_plain
+from accounts.models import Account
+from predictions.usage import account_usage
+
+register = template.Library()
+
+
+@register.simple_tag
+def usage_chart(account: Account) -> account_usage.Chart:
+    """The account's last thirty days."""
+    return account_usage.chart(account)
+
+
+@register.filter
+def short_day(day: object) -> str:
+    """A day below a chart: `9 Nov`."""
+    return date_format(day, pgettext("format of a day below a chart", "j M"))  # type: ignore[arg-type]
+
+
+@register.filter
+def axis(micro: int) -> str:
+    """An amount beside a chart: as short as it is exact."""
+    return display_plain(micro)

@@ -1,0 +1,46 @@
+"""Which upstreams have spent the most that they may today. Asked for each new prediction, so it may be a second old."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from core.clock import Now
+from predictions.models import UpstreamDay
+
+STALE_S = 1.0
+_NAME = "upstreams-at-their-cap"
+
+
+def reached() -> frozenset[str]:
+    """Names of the upstreams to which nothing more is sent on this day."""
+    known: frozenset[str] | None = cache.get(_NAME)
+    if known is None:
+        known = frozenset(rows().values_list("upstream__name", flat=True))
+        cache.set(_NAME, known, STALE_S)
+    return known
+
+
+def rows() -> QuerySet[UpstreamDay]:
+    """The rows of this day of upstreams at their cap."""
+    spent = Q(capped_at__isnull=False) | Q(spent__gte=F("upstream__day_cap"))
+    return UpstreamDay.objects.filter(spent, day=today(), upstream__day_cap__isnull=False)
+
+
+def forget() -> None:
+    """Ask anew at the next question: a cap was just reached in this process."""
+    cache.delete(_NAME)
+
+
+def today() -> Any:
+    """The present day as an expression."""
+    return TruncDate(Now(), tzinfo=UTC)
+
+
+def day_of(at: datetime) -> date:
+    """The day that a moment falls into."""
+    return at.astimezone(UTC).date()

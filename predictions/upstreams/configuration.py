@@ -1,0 +1,225 @@
+"""From rows to providers. Asked for each request, so it is a look-up; the rows are read again once a second at most."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import structlog
+from django.conf import settings
+
+from core import crypto
+from predictions.models import Upstream, UpstreamKey, UpstreamRoute
+from predictions.providers.registry import UnknownProvider
+from predictions.providers.replicate import SAME, Route, UpstreamConfig, UpstreamProvider, rate_limiter
+from predictions.providers.replicate.config import FilesMode
+from predictions.upstreams import allowed_hosts, webhook_urls
+
+log = structlog.get_logger(__name__)
+
+STALE_S = 1.0
+"""Seconds after which a change of the rows is seen in every process."""
+_BY_NAME = "-"
+_SCALE = 1000
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What one reading of the rows gave."""
+
+    marks: tuple[Any, ...] = ()
+    enabled: tuple[UpstreamProvider, ...] = ()
+    every: Mapping[str, UpstreamProvider] = field(default_factory=dict)
+    configs: Mapping[str, UpstreamConfig] = field(default_factory=dict)
+
+
+class _State:
+    def __init__(self) -> None:
+        self.known = _Known()
+        self.fresh_until = 0.0
+        self.reading = threading.Lock()
+
+
+_state = _State()
+
+
+class WholeCatalogue(Mapping[str, Route]):
+    """Routes of an upstream that serves everything: each model as it is called here, but for the exceptions.
+
+    An exception of None is a model that it does not serve.
+    """
+
+    def __init__(self, exceptions: Mapping[str, Route | None]) -> None:
+        self._exceptions = dict(exceptions)
+
+    def __getitem__(self, model: str) -> Route:
+        found = self._exceptions.get(model, Route(name=model, version=SAME))
+        if found is None:
+            raise KeyError(model)
+        return found
+
+    def __contains__(self, model: object) -> bool:
+        return isinstance(model, str) and self._exceptions.get(model, True) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (model for model, route in self._exceptions.items() if route is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WholeCatalogue) and self._exceptions == other._exceptions
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self._exceptions)))
+
+
+def all_providers() -> list[UpstreamProvider]:
+    """Every enabled key of every enabled upstream as a provider, the preferred first; paused and resting ones too."""
+    return list(_now().enabled)
+
+
+def provider(name: str) -> UpstreamProvider:
+    """The provider of that name, also a disabled one: what runs there is still watched. Raises `UnknownProvider`."""
+    return _knowing(name).every[name]
+
+
+def config(name: str) -> UpstreamConfig:
+    """How that provider is configured. Raises `UnknownProvider`."""
+    return _knowing(name).configs[name]
+
+
+def _knowing(name: str) -> _Known:
+    known = _now()
+    if name not in known.every:
+        known = _now(anew=True)
+    if name in known.every:
+        return known
+    raise UnknownProvider(f"No provider is called {name}.")
+
+
+def knows(name: str) -> bool:
+    """Whether there is a provider of that name: a key whose secret can be read."""
+    return name in _now().every
+
+
+def any_key() -> bool:
+    """Whether there is any upstream with a key, enabled or not."""
+    return bool(_now().every)
+
+
+def forget() -> None:
+    """Read the rows anew at the next question: for whoever has just changed them in this process."""
+    _state.fresh_until = 0.0
+
+
+def reset() -> None:
+    """Begin as a new process does; for tests, whose databases come and go."""
+    _state.known, _state.fresh_until = _Known(), 0.0
+
+
+def _now(*, anew: bool = False) -> _Known:
+    if not anew and time.monotonic() < _state.fresh_until:
+        return _state.known
+    # Whoever comes while somebody reads takes what was known: nobody waits for a query of another's.
+    if not _state.reading.acquire(blocking=not _state.known.marks):
+        return _state.known
+    try:
+        if anew or time.monotonic() >= _state.fresh_until:
+            _state.known = _read(_state.known)
+            _state.fresh_until = time.monotonic() + STALE_S
+    finally:
+        _state.reading.release()
+    return _state.known
+
+
+def _read(known: _Known) -> _Known:
+    marks = tuple(Upstream.objects.order_by("priority", "name").values_list("pk", "changed"))
+    if marks == known.marks:
+        return known
+    enabled: list[UpstreamProvider] = []
+    every: dict[str, UpstreamProvider] = {}
+    configs: dict[str, UpstreamConfig] = {}
+    for upstream in Upstream.objects.order_by("priority", "name").prefetch_related("keys"):
+        for key, config in _configs(upstream):
+            # The same object as long as nothing changed: it keeps connections and its pace.
+            same = known.configs.get(config.name) == config
+            found = known.every[config.name] if same else UpstreamProvider(config)
+            every[config.name], configs[config.name] = found, config
+            if upstream.enabled and key.enabled:
+                enabled.append(found)
+    return _Known(marks, tuple(enabled), every, configs)
+
+
+def _configs(upstream: Upstream) -> Iterator[tuple[UpstreamKey, UpstreamConfig]]:
+    keys = sorted(upstream.keys.all(), key=lambda key: key.pk)
+    routes = _routes(upstream)
+    weights = sum(key.weight for key in keys if key.enabled) or 1
+    for key in keys:
+        try:
+            secret = crypto.decrypt(key.secret)
+        except crypto.NoKeyFits:
+            # The others go on; a system check and the panel name it.
+            log.error("upstream_key_unreadable", upstream=upstream.name, key=key.label)
+            continue
+        yield key, _config(upstream, key, secret, routes, weights)
+
+
+def _config(
+    upstream: Upstream, key: UpstreamKey, secret: str, routes: Mapping[str, Route] | None, weights: int
+) -> UpstreamConfig:
+    inside = allowed_hosts.is_inside(upstream.url)
+    rate_limiter.share_in(settings.UPSTREAM_PACES)
+    return UpstreamConfig(
+        name=provider_name(key.pk),
+        group=upstream.name,
+        url=upstream.url.rstrip("/"),
+        secret=secret,
+        idempotent=upstream.idempotent,
+        limit=key.in_flight_limit or upstream.in_flight_limit,
+        group_limit=upstream.in_flight_limit,
+        requests_per_second=upstream.requests_per_second,
+        connect_s=upstream.connect_s,
+        read_s=upstream.read_s,
+        files=cast(FilesMode, upstream.files),
+        routes=routes,
+        priority=upstream.priority,
+        # An upstream's share is parted among its keys; whole numbers, and never none at all.
+        weight=max(1, round(_SCALE * upstream.weight * key.weight / weights)),
+        webhook_url=webhook_urls.address(upstream.pk) if upstream.webhooks else "",
+        allow_private=inside,
+        # Who is outside can make this server fetch nothing inside.
+        reach=tuple(allowed_hosts.networks()) if inside else (),
+    )
+
+
+def _routes(upstream: Upstream) -> Mapping[str, Route] | None:
+    rows = list(UpstreamRoute.objects.filter(upstream=upstream).select_related("model").order_by("pk"))
+    if not upstream.serves_all:
+        return {row.model.ref: _route(row) for row in rows if row.enabled}
+    exceptions = {row.model.ref: _route(row) if row.enabled else None for row in rows}
+    return WholeCatalogue(exceptions) if exceptions else None
+
+
+def _route(row: UpstreamRoute) -> Route:
+    version = "" if row.their_version == _BY_NAME else row.their_version or SAME
+    return Route(name=row.their_name or row.model.ref, version=version)
+
+
+PREFIX = "upstream-"
+
+
+def key_pk(provider_name: str) -> int | None:
+    """The key's primary key of `upstream-12`; None for any other provider's name."""
+    number = provider_name.removeprefix(PREFIX)
+    if number == provider_name or not (number.isascii() and number.isdigit()):
+        return None
+    return int(number)
+
+
+def provider_name(pk: int) -> str:
+    """The provider's name of that key."""
+    return f"{PREFIX}{pk}"

@@ -1,0 +1,291 @@
+"""What is sent to upstreams and what it costs: the only writer of runs and days, each change in its own transaction.
+
+A run is written, with its part of the day's cap, before anything is sent. A day's `spent` is always the sum over its
+runs of the cost where it is known, else of what is reserved for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from core.clock import Now
+from core.db import pipeline
+from core.db.pipeline import PreparedInsert
+from core.db.prepared import Prepared
+from core.db.prepared_writes import PreparedWrite
+from core.redaction import scrub
+from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
+from predictions.providers.base import ProviderError
+from predictions.providers.registry import UnknownProvider
+from predictions.upstreams import alerts, costs
+from predictions.upstreams.budget import day_of, today
+from predictions.upstreams.configuration import key_pk
+
+Outcome = UpstreamRun.Outcome
+
+_LONGEST_ANSWER = 4000
+_OPEN = (Outcome.SENT, Outcome.LOST)
+_ENDS: dict[str, tuple[str, ...]] = {
+    Outcome.ACCEPTED: (Outcome.SENT, Outcome.LOST),
+    Outcome.REFUSED: (Outcome.SENT, Outcome.LOST),
+    Outcome.LOST: (Outcome.SENT, Outcome.ACCEPTED),
+    Outcome.SUCCEEDED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
+    Outcome.FAILED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
+    Outcome.CANCELED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
+    # What was called off, given up or failed here may have been done there all the same.
+    Outcome.DROPPED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST, Outcome.FAILED, Outcome.CANCELED),
+}
+
+
+# Each start asks both: compiled once.
+_KEY = Prepared[UpstreamKey](
+    lambda pk: UpstreamKey.objects.select_related("upstream").filter(pk=pk)[:1], pk=int
+)
+_ROUTE = Prepared[UpstreamRoute](
+    lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1],
+    upstream=int,
+    model=int,
+)
+
+
+_RUN = PreparedInsert(UpstreamRun)
+_ADD = PreparedWrite(
+    lambda upstream, day, most: (
+        UpstreamDay.objects.filter(upstream_id=upstream, day=day),
+        {"spent": F("spent") + most},
+    ),
+    upstream=int,
+    day=date,
+    most=int,
+)
+_SUCCEEDED = PreparedWrite(
+    lambda pk, reserved, cost, answered_ms: (
+        UpstreamRun.objects.filter(
+            pk=pk, outcome__in=_ENDS[Outcome.SUCCEEDED], cost__isnull=True, reserved=reserved
+        ),
+        {
+            "outcome": Outcome.SUCCEEDED,
+            "cost": cost,
+            "reserved": 0,
+            "ended_at": Now(),
+            "answered_ms": answered_ms,
+        },
+    ),
+    pk=int,
+    reserved=int,
+    cost=int,
+    answered_ms=int,
+)
+
+
+class CapReached(Exception):
+    """The upstream's cap of the day does not hold this one; nothing was sent, and nothing may be sent there today."""
+
+
+class NotYours(Exception):
+    """The start is another worker's, or wanted no more; nothing was written."""
+
+
+def reserve(
+    prediction: Prediction,
+    provider_name: str,
+    still_mine: Callable[[], bool] = lambda: True,
+    *,
+    anew: bool = False,
+) -> UpstreamRun:
+    """The row of a start that is about to be sent, with its part of the day's cap. Call it before sending.
+
+    A repeat of the same run with the same key (its answer was lost) gets the same row again; `anew`: the caller knows
+    of none. `still_mine` is asked first, in the same transaction. Raises `CapReached`, `NotYours` where it says no, or
+    `UnknownProvider` where the key is gone.
+    """
+    key = _KEY.first(pk=key_pk(provider_name) or 0)
+    if key is None:
+        raise UnknownProvider(f"No provider is called {provider_name}.")
+    mine = UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key=key)
+    route = _ROUTE.first(upstream=key.upstream_id, model=prediction.model_id)
+    most = costs.reserve(route, prediction)
+    with transaction.atomic():
+        if not still_mine():
+            raise NotYours
+        again = None if anew else mine.filter(outcome__in=_OPEN).order_by("-id").first()
+        if again is not None:
+            mine.filter(pk=again.pk).update(outcome=Outcome.SENT)
+            again.refresh_from_db()
+            return again
+        run = UpstreamRun(
+            prediction=prediction, upstream=key.upstream, key=key, run=prediction.run, reserved=most
+        )
+        with pipeline.batch() as alone:
+            alone.send(_RUN.statement(run))
+        if _take(key.upstream, run, most):
+            return run
+        transaction.set_rollback(True)
+    _cap(key.upstream)
+    raise CapReached(f"{key.upstream.name} has spent the most that it may on this day.")
+
+
+def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
+    """Add to the day, unless that goes beyond the cap."""
+    day = UpstreamDay.objects.filter(upstream=upstream, day=day_of(run.sent_at))
+    fits = day
+    if upstream.day_cap is not None:
+        # At the cap already: nothing more, even what costs nothing as far as is known.
+        fits = day.filter(spent__lt=upstream.day_cap, spent__lte=upstream.day_cap - most)
+    if upstream.day_cap is None:
+        added = _ADD.run(upstream=upstream.pk, day=day_of(run.sent_at), most=most)
+    else:
+        added = fits.update(spent=F("spent") + most)
+    if added:
+        return True
+    UpstreamDay.objects.bulk_create(
+        [UpstreamDay(upstream=upstream, day=day_of(run.sent_at))], ignore_conflicts=True
+    )
+    return bool(fits.update(spent=F("spent") + most))
+
+
+def _cap(upstream: Upstream) -> None:
+    with transaction.atomic():
+        UpstreamDay.objects.bulk_create([UpstreamDay(upstream=upstream, day=_today())], ignore_conflicts=True)
+        first = UpstreamDay.objects.filter(upstream=upstream, day=today(), capped_at__isnull=True)
+        tell = bool(first.update(capped_at=Now()))
+    if tell:
+        alerts.capped(upstream)
+
+
+def _today() -> Any:
+    return Upstream.objects.values_list(today(), flat=True)[:1].get()
+
+
+def uncap(upstream_pk: int) -> None:
+    """The cap was changed: today's may be tried again."""
+    with transaction.atomic():
+        UpstreamDay.objects.filter(upstream=upstream_pk, day=today()).update(capped_at=None)
+
+
+def run_of(prediction: Prediction) -> UpstreamRun | None:
+    """The newest run of a prediction at the provider that it has; None for the engine's work."""
+    pk = key_pk(prediction.provider)
+    rows = UpstreamRun.objects.filter(prediction=prediction, key=pk).order_by("-id")
+    return rows.first() if pk else None
+
+
+def is_sent(run: UpstreamRun) -> bool:
+    """Whether nobody has told yet what came of its last sending."""
+    return UpstreamRun.objects.filter(pk=run.pk, outcome=Outcome.SENT).exists()
+
+
+def accepted(run: UpstreamRun, job_id: str, answered_ms: int | None = None) -> None:
+    """They took it and gave it this id."""
+    _move(run, Outcome.ACCEPTED, job_id=job_id[:200], answered_ms=answered_ms)
+
+
+def refused(run: UpstreamRun, error: ProviderError, answered_ms: int | None = None) -> None:
+    """Surely nothing was started: what was reserved goes back to the day."""
+    _move(run, Outcome.REFUSED, cost=0, ended=True, answered_ms=answered_ms, **_told(error))
+
+
+def lost(run: UpstreamRun, error: ProviderError) -> None:
+    """It was sent, and whether it runs there nobody knows. What was reserved stays so until somebody has looked."""
+    _move(run, Outcome.LOST, **_told(error))
+
+
+def ended(
+    run: UpstreamRun,
+    outcome: str,
+    *,
+    metrics: dict[str, Any] | None = None,
+    delivered: int = 0,
+    error: str = "",
+    answered_ms: int | None = None,
+) -> int | None:
+    """It ended there: `succeeded`, `failed`, `canceled`, or `dropped` (a success that nobody waits for any more).
+
+    `metrics`: theirs, as the provider gave them; `delivered`: output files; `answered_ms`: where the start's answer was
+    the end. Gives the cost in micro-credits, None where nothing says it. Counted once: an end that was told before
+    changes nothing.
+    """
+    route = _ROUTE.first(upstream=run.upstream_id, model=run.prediction.model_id)
+    cost = costs.cost(route, outcome, metrics or {}, delivered)
+    columns: dict[str, Any] = {
+        "answer": scrub(error).replace("\x00", "")[:_LONGEST_ANSWER],
+        "answered_ms": answered_ms,
+    }
+    if _end_as_known(run, outcome, cost, **columns):
+        return cost
+    _move(run, outcome, cost=cost, ended=True, **columns)
+    run.refresh_from_db(fields=["cost"])
+    return run.cost
+
+
+def _end_as_known(run: UpstreamRun, outcome: str, cost: int | None, **columns: Any) -> bool:
+    """End a run that is as it was read or made, without reading it again. False where it may be otherwise."""
+    if run.cost is not None:
+        return False
+    if outcome == Outcome.SUCCEEDED and columns["answered_ms"] is not None and not columns["answer"]:
+        with transaction.atomic(savepoint=False):
+            known = {"reserved": run.reserved, "answered_ms": columns["answered_ms"]}
+            if not _SUCCEEDED.run(pk=run.pk, cost=cost, **known):
+                return False
+            _correct(run, (cost or 0) - run.reserved)
+        return True
+    columns = {name: value for name, value in columns.items() if value not in (None, "")}
+    same = UpstreamRun.objects.filter(
+        pk=run.pk, outcome__in=_ENDS[outcome], cost__isnull=True, reserved=run.reserved
+    )
+    with transaction.atomic(savepoint=False):
+        if not same.update(outcome=outcome, cost=cost, reserved=0, ended_at=Now(), **columns):
+            return False
+        _correct(run, (cost or 0) - run.reserved)
+    return True
+
+
+def checked(run: UpstreamRun, *, it_ran: bool) -> bool:
+    """Somebody looked after a lost start: it ran there (what was reserved is its cost), or not. False: not lost."""
+    if it_ran:
+        return _move(run, Outcome.DROPPED, cost=run.reserved, ended=True, only=(Outcome.LOST,))
+    return _move(run, Outcome.REFUSED, cost=0, ended=True, only=(Outcome.LOST,))
+
+
+def _told(error: ProviderError) -> dict[str, Any]:
+    words = f"{error}\n{error.answer}" if error.answer else str(error)
+    return {"error_kind": error.kind, "answer": scrub(words).replace("\x00", "")[:_LONGEST_ANSWER]}
+
+
+def _move(
+    run: UpstreamRun,
+    outcome: str,
+    *,
+    cost: int | None = None,
+    ended: bool = False,
+    only: tuple[str, ...] = (),
+    **columns: Any,
+) -> bool:
+    """One step of a run, with the day's sum in the same transaction. False where the run stands elsewhere already."""
+    columns = {name: value for name, value in columns.items() if value not in (None, "")}
+    with transaction.atomic(savepoint=False):
+        rows = UpstreamRun.objects.filter(pk=run.pk, outcome__in=only or _ENDS[outcome])
+        now = rows.select_for_update().first()
+        if now is None:
+            return False
+        if ended:
+            counted = now.reserved if now.cost is None else now.cost
+            columns |= {"cost": cost, "reserved": 0, "ended_at": Now()}
+            _correct(now, (cost or 0) - counted)
+        return bool(rows.update(outcome=outcome, **columns))
+
+
+def _correct(run: UpstreamRun, difference: int) -> None:
+    if difference:
+        day = UpstreamDay.objects.filter(upstream=run.upstream_id, day=day_of(run.sent_at))
+        day.update(spent=F("spent") + difference)
+
+
+def forget_answers(prediction_ids: Sequence[int]) -> None:
+    """Forget what upstreams answered about these predictions, which may repeat their prompts; the costs stay."""
+    UpstreamRun.objects.filter(prediction_id__in=prediction_ids).exclude(answer="").update(answer="")

@@ -1,0 +1,93 @@
+"""News from upstreams: `POST /hooks/upstream/<token>/<key>`. It only makes the watcher look sooner.
+
+What the body says is never believed: whoever forges one costs us a look. The address cannot be guessed, and where the
+upstream's secret is known the call must be signed with it (Standard Webhooks).
+"""
+
+from __future__ import annotations
+
+import re
+
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException
+from django.views.decorators.csrf import csrf_exempt
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from core import crypto
+from core.cache import counters
+from predictions import lifecycle
+from predictions.models import Upstream
+from predictions.upstreams import webhook_urls
+from predictions.upstreams.configuration import provider_name
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 1024 * 1024
+A_MINUTE = 60
+"""Calls for one run that count within a minute."""
+_KEY = re.compile(r"([a-z0-9]{26})-(\d{1,5})")
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+@csrf_exempt
+def receive(request: HttpRequest, token: str, key: str) -> HttpResponse:
+    """An upstream says that there is news of the run to which we gave this key."""
+    if request.method != "POST":
+        answer = _say(405, "Only POST.")
+        answer["Allow"] = "POST"
+        return answer
+    upstream_pk = webhook_urls.upstream_of(token) if len(token) <= 200 else None
+    found = _KEY.fullmatch(key)
+    upstream = Upstream.objects.filter(pk=upstream_pk).first() if upstream_pk and found else None
+    if upstream is None or found is None:
+        return _say(404, "There is no such hook.")
+    body = _body(request)
+    if body is None:
+        return _say(413, f"At most {MAX_BODY} bytes.")
+    if not _is_signed(upstream, request, body):
+        log.warning("upstream_webhook_forged", upstream=upstream.name)
+        return _say(401, "The signature is missing, wrong or too old.")
+    if not _counts(key):
+        return _say(429, "That is enough news of one run.")
+    names = {provider_name(pk) for pk in upstream.keys.values_list("pk", flat=True)}
+    looking = lifecycle.look_now(found[1], int(found[2]), names)
+    return JsonResponse({"ok": True, "looking": looking})
+
+
+def _say(status: int, detail: str) -> HttpResponse:
+    return JsonResponse({"detail": detail}, status=status)
+
+
+def _body(request: HttpRequest) -> bytes | None:
+    """The body, None where it is too large."""
+    length = request.headers.get("Content-Length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY:
+        return None
+    try:
+        body = request.read(MAX_BODY + 1)
+    except RawPostDataException:
+        body = request.body
+    return body if len(body) <= MAX_BODY else None
+
+
+def _is_signed(upstream: Upstream, request: HttpRequest, body: bytes) -> bool:
+    """Whether it is signed as it should be; where no secret is known the address alone must do."""
+    if not upstream.webhook_secret:
+        return True
+    headers = {name: request.headers.get(name, "") for name in _HEADERS}
+    try:
+        Webhook(crypto.decrypt(upstream.webhook_secret)).verify(body, headers, json_parse=False)
+    except (WebhookVerificationError, crypto.NoKeyFits, ValueError):
+        return False
+    return True
+
+
+def _counts(key: str) -> bool:
+    name = f"upstream-hook-{key}"
+    if counters.cache.add(name, 1, 60):
+        return True
+    try:
+        return int(counters.cache.incr(name)) <= A_MINUTE
+    except ValueError:
+        return True

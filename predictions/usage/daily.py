@@ -1,0 +1,183 @@
+"""Sums up days: what every account made of every model, and why things failed. The only writer of those rows.
+
+A day is summed as a whole and only what differs is written, so that it may be done again, by two at once, and be killed
+at any moment. Today and yesterday are done again every few minutes, because costs are known late; older days once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import time as time_of_day
+from itertools import islice
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.site import site_rules
+from predictions.models import FailureDay, FigureDay, Prediction, Status, UpstreamRun, UsageDay
+from predictions.upstreams.configuration import key_pk
+from predictions.usage import failure_classes, period_totals
+
+EVERY_S = 120.0
+"""Seconds between two sums of a day that is not over; more where a sum itself takes long."""
+_SHARE = 20
+_BATCH = 500
+_KEY = ("account_id", "model_id")
+_FIGURES = ("succeeded", "failed", "canceled", "outputs", "filtered", "charged", "spent")
+_due: dict[date, float] = {}
+"""When this process sums an open day again, by its own steady clock. Another process may do so too: no harm."""
+
+
+def today() -> date:
+    """The present day in the billing zone."""
+    return timezone.now().astimezone(site_rules.billing_zone()).date()
+
+
+def bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The moments at which a day begins and the next one begins, also where a clock is put forward or back."""
+    return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time_of_day(), zone).astimezone(UTC)
+
+
+def run_once() -> bool:
+    """Sum up one day that is due: today and yesterday first, then the newest that was never done. True if one was."""
+    now, present = time.monotonic(), today()
+    for day in (present, present - timedelta(days=1)):
+        if now >= _due.get(day, 0.0):
+            sum_up(day)
+            _due[day] = time.monotonic() + max(EVERY_S, _SHARE * (time.monotonic() - now))
+            return True
+    for day in [one for one in _due if one < present - timedelta(days=1)]:
+        del _due[day]
+    missing = next(_never_done(present - timedelta(days=2)), None)
+    if missing is None:
+        return False
+    sum_up(missing, closed=True)
+    return True
+
+
+def forget() -> None:
+    """Take every open day for due; for tests and commands."""
+    _due.clear()
+
+
+def _never_done(last: date) -> Iterator[date]:
+    """Days up to the last, newest first, that were not summed up for good in the present zone."""
+    zone = site_rules.billing_zone()
+    ended = Prediction.objects.ended().filter(completed_at__isnull=False)
+    oldest = ended.order_by("completed_at").values_list("completed_at", flat=True).first()
+    if oldest is None:
+        return
+    first = oldest.astimezone(zone).date()
+    # In another zone it may have been a day before.
+    other = FigureDay.objects.exclude(zone=str(zone)).order_by("day").values_list("day", flat=True).first()
+    first = min(first, other or first)
+    done = set(FigureDay.objects.filter(closed=True, zone=str(zone)).values_list("day", flat=True))
+    day = last
+    while day >= first:
+        if day not in done:
+            yield day
+        day -= timedelta(days=1)
+
+
+def sum_up(day: date, *, closed: bool = False) -> None:
+    """Bring the rows of one day to what the predictions say now."""
+    zone = site_rules.billing_zone()
+    start, end = bounds(day, zone)
+    ended = Prediction.objects.ended().filter(completed_at__gte=start, completed_at__lt=end)
+    sums = _sums(ended.order_by())
+    counts = _failures(ended.filter(status=Status.FAILED).order_by())
+    _bring(UsageDay, day, _KEY, _FIGURES, sums)
+    _bring(FailureDay, day, ("model_id", "reason"), ("count",), counts)
+    FigureDay.objects.update_or_create(
+        day=day, defaults={"zone": str(zone), "closed": closed, "made_at": timezone.now()}
+    )
+
+
+def _sums(ended: QuerySet[Prediction]) -> dict[tuple[Any, ...], dict[str, int]]:
+    rows = ended.values(*_KEY).annotate(
+        succeeded=Count("pk", filter=Q(status=Status.SUCCEEDED)),
+        failed=Count("pk", filter=Q(status=Status.FAILED)),
+        canceled=Count("pk", filter=Q(status__in=[Status.CANCELED, Status.ABORTED])),
+        outputs=Coalesce(Sum(period_totals.delivered()), 0),
+        dropped=Coalesce(Sum("filtered"), 0),
+        paid=Coalesce(Sum("charge"), 0),
+    )
+    found = {
+        (row["account_id"], row["model_id"]): {
+            **{name: row[name] for name in ("succeeded", "failed", "canceled", "outputs")},
+            "filtered": row["dropped"],
+            "charged": row["paid"],
+            "spent": 0,
+        }
+        for row in rows
+    }
+    # A query of its own: joined to their runs, predictions that ran twice would count twice.
+    costs = ended.filter(upstream_runs__cost__gt=0).values(*_KEY).annotate(cost=Sum("upstream_runs__cost"))
+    for row in costs:
+        known = found.get((row["account_id"], row["model_id"]))
+        if known is not None:
+            known["spent"] = row["cost"]
+    return found
+
+
+def _failures(failed: QuerySet[Prediction]) -> dict[tuple[Any, ...], dict[str, int]]:
+    last = UpstreamRun.objects.filter(prediction=OuterRef("pk")).order_by("-id")
+    rows = (
+        failed.annotate(kind=Subquery(last.values("error_kind")[:1]))
+        .values_list("model_id", "error", "kind", "provider", "filtered")
+        .annotate(n=Count("pk"))
+    )
+    counts: Counter[tuple[int, str]] = Counter()
+    for model_id, error, kind, provider, filtered, n in rows.iterator(chunk_size=1000):
+        reason = failure_classes.classify(
+            error or "",
+            kind=kind or "",
+            upstream=bool(kind) or key_pk(provider) is not None,
+            filtered=filtered,
+        )
+        counts[model_id, str(reason)] += n
+    return {key: {"count": n} for key, n in counts.items()}
+
+
+def _bring(
+    model: type[models.Model],
+    day: date,
+    key: tuple[str, ...],
+    figures: tuple[str, ...],
+    wanted: dict[tuple[Any, ...], dict[str, int]],
+) -> None:
+    """Write what differs, in small transactions."""
+    manager = model._default_manager
+    there = {
+        row[1 : 1 + len(key)]: (row[0], row[1 + len(key) :])
+        for row in manager.filter(day=day).values_list("pk", *key, *figures)
+    }
+    new = [
+        model(day=day, **dict(zip(key, one, strict=True)), **values)
+        for one, values in wanted.items()
+        if one not in there or there[one][1] != tuple(values[name] for name in figures)
+    ]
+    unique = ["day", *(name.removesuffix("_id") for name in key)]
+    for batch in _batches(new):
+        with transaction.atomic():
+            manager.bulk_create(
+                batch, update_conflicts=True, unique_fields=unique, update_fields=list(figures)
+            )
+    for gone in _batches(pk for one, (pk, _) in there.items() if one not in wanted):
+        manager.filter(pk__in=gone).delete()
+
+
+def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    each = iter(rows)
+    while batch := list(islice(each, _BATCH)):
+        yield batch

@@ -1,0 +1,52 @@
+"""For what sort of reason a prediction failed: five classes for charts, from its error and its last run upstream."""
+
+from __future__ import annotations
+
+import re
+
+from predictions import availability
+from predictions.execution import final_states, retries, starts
+from predictions.lifecycle import messages
+from predictions.models import FailureDay
+from predictions.providers.replicate import error_phrases
+
+Reason = FailureDay.Reason
+
+_KNOWN: dict[str, str] = {
+    messages.QUARANTINED: Reason.OURS,
+    messages.TOO_LONG: Reason.TOO_LONG,
+    messages.WAITED_TOO_LONG: Reason.TOO_LONG,
+    messages.ANSWER_LOST: Reason.UPSTREAM,
+    final_states.LOST: Reason.UPSTREAM,
+    final_states.CANCELED: Reason.UPSTREAM,
+    starts.NOT_ACCEPTED: Reason.UPSTREAM,
+    starts.UNKNOWN_THERE: Reason.UPSTREAM,
+    starts.NO_ROOM: Reason.UPSTREAM,
+    availability.CAPPED: Reason.UPSTREAM,
+}
+_KINDS: dict[str, str] = {"safety": Reason.SENSITIVE, "bad_input": Reason.INPUT}
+_NSFW = re.compile(r"\bnsfw\b", re.IGNORECASE)
+_LOOKED_AT = 4000
+
+
+def classify(error: str, *, kind: str = "", upstream: bool = True, filtered: int = 0) -> str:
+    """The class of a failure.
+
+    `kind`: what the last refusal of an upstream was taken for; `upstream`: whether it ran at one; `filtered`: how many
+    outputs this house dropped.
+    """
+    if filtered:
+        return Reason.SENSITIVE
+    said = error.removesuffix(messages.FREE).rstrip()
+    if said == retries.GONE:
+        return Reason.UPSTREAM if upstream else Reason.OURS
+    if said in _KNOWN:
+        return _KNOWN[said]
+    if kind in _KINDS:
+        return _KINDS[kind]
+    text = said.lower()[:_LOOKED_AT]
+    if _NSFW.search(text) or error_phrases.SAFETY.search(text):
+        return Reason.SENSITIVE
+    if error_phrases.BAD_INPUT.search(text):
+        return Reason.INPUT
+    return Reason.UPSTREAM if upstream else Reason.OURS

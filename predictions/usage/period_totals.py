@@ -1,0 +1,124 @@
+"""How much an account used in a period: counts by end state, outputs and charges, added up by the database.
+
+A prediction counts on the day on which it ended: then its charge is settled, and what the ledger captured on a day is
+what that day's predictions cost. What has not ended counts today. `predictions.usage.time_series` has the same rule
+for charts.
+Amounts are micro-credits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
+
+from accounts.models import Account, ApiToken
+from predictions.models import HostedModel, Prediction, Price, Status
+from predictions.models.prediction import UNDER_WAY
+
+LONGEST_DAYS = 400
+
+
+@dataclass
+class Amount:
+    """What one day, model or token used."""
+
+    starting: int = 0
+    processing: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    canceled: int = 0
+    outputs: int = 0
+    charged: int = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take in one row of a grouped query."""
+        status = Status.CANCELED.value if row["status"] == Status.ABORTED else row["status"]
+        setattr(self, status, getattr(self, status) + row["count"])
+        self.outputs += row["given"]
+        self.charged += row["spent"]
+
+
+@dataclass
+class Usage:
+    """A period's usage. Days without anything are there too, so that a chart needs no filling in."""
+
+    total: Amount = field(default_factory=Amount)
+    days: dict[date, Amount] = field(default_factory=dict)
+    models: dict[str, Amount] = field(default_factory=dict)
+    tokens: dict[tuple[int | None, str], Amount] = field(default_factory=dict)
+
+
+def for_account(account: Account, first: date, last: date, zone: ZoneInfo) -> Usage:
+    """The usage from the first to the last day, both included, by that zone's midnights. Four queries."""
+    counts, present = (
+        Q(completed_at__gte=_midnight(first, zone), completed_at__lt=_midnight(_next(last), zone)),
+        timezone.now().astimezone(zone).date(),
+    )
+    if first <= present <= last:
+        counts |= Q(phase__in=UNDER_WAY)
+    rows = Prediction.objects.filter(counts, account=account).order_by()
+    found = Usage(
+        days={first + timedelta(days=number): Amount() for number in range((last - first).days + 1)}
+    )
+    by_day = _grouped(rows.annotate(day=TruncDate("completed_at", tzinfo=zone)), "day")
+    _fill(found.days, by_day, lambda row: row["day"] or present)
+    whats = list(_grouped(rows, "model_id", "token_id"))
+    models = _models({row["model_id"] for row in whats})
+    tokens = _tokens({row["token_id"] for row in whats if row["token_id"]})
+    _fill(found.models, whats, lambda row: models[row["model_id"]])
+    _fill(found.tokens, whats, lambda row: (row["token_id"], tokens.get(row["token_id"], "")))
+    for row in whats:
+        found.total.add(row)
+    return found
+
+
+def delivered() -> Case:
+    """How many outputs a prediction gave, as an expression over its row.
+
+    Not from the files themselves: who deletes a picture has used it all the same. Rows from before they were counted
+    say it by their charge, which had no rules then.
+    """
+    by_file = Q(price__unit=Price.Unit.OUTPUT, price__amount__gt=0)
+    return Case(
+        When(~Q(status=Status.SUCCEEDED), then=Value(0)),
+        When(delivered__isnull=False, then=F("delivered")),
+        When(by_file, then=F("charge") / F("price__amount")),
+        default=Value(1),
+        output_field=BigIntegerField(),
+    )
+
+
+def _grouped(rows: QuerySet[Prediction], *names: str) -> Iterable[dict[str, Any]]:
+    return rows.values(*names, "status").annotate(
+        count=Count("pk"), given=Coalesce(Sum(delivered()), 0), spent=Coalesce(Sum("charge"), 0)
+    )
+
+
+def _fill(
+    amounts: dict[Any, Amount], rows: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], Any]
+) -> None:
+    for row in rows:
+        amounts.setdefault(key(row), Amount()).add(row)
+
+
+def _models(ids: set[int]) -> dict[int, str]:
+    return {model.pk: model.ref for model in HostedModel.objects.filter(pk__in=ids)}
+
+
+def _tokens(ids: set[int]) -> dict[int, str]:
+    return dict(ApiToken.objects.filter(pk__in=ids).values_list("pk", "name"))
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _next(day: date) -> date:
+    return day + timedelta(days=1)

@@ -1,0 +1,89 @@
+"""Looks at the queue: one a minute is kept, so that a chart can be drawn of any period."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from core.clock import Now
+from predictions.dispatch.fair_share import IN_FLIGHT
+from predictions.models import Phase, Prediction, QueueLook
+
+EVERY_S = 60.0
+KEPT = timedelta(days=180)
+_MINUTE = timedelta(seconds=60)
+_ONCE = timedelta(seconds=50)
+_PRUNED = 1000
+_OF_ALL = 10_000
+"""Starts of a minute that are looked at for how long they waited."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the queue stood at a moment. `start_p95_ms`: None where nothing began in the minute before."""
+
+    at: datetime
+    waiting: int
+    running: int
+    oldest_s: int
+    start_p95_ms: int | None
+
+
+def now() -> Look:
+    """The queue as it stands, from indexes alone."""
+    at = _database_time()
+    waiting = Prediction.objects.filter(phase=Phase.WAITING).aggregate(n=Count("pk"), first=Min("pk"))
+    phases = Prediction.objects.filter(phase__in=IN_FLIGHT).order_by().values_list("phase")
+    running = sum(n for _phase, n in phases.annotate(n=Count("pk")))
+    oldest = 0
+    if waiting["first"] is not None:
+        made = Prediction.objects.filter(pk=waiting["first"]).values_list("created_at", flat=True).first()
+        oldest = max(0, int((at - made).total_seconds())) if made else 0
+    return Look(at, waiting["n"], running, oldest, _p95(at))
+
+
+def _p95(at: datetime) -> int | None:
+    """What began in the last minute is under way, or has ended since: both are few, and found by an index."""
+    since = at - _MINUTE
+    begun = Prediction.objects.filter(started_at__gt=since).order_by()
+    took: list[float] = []
+    for rows in (begun.filter(phase__in=IN_FLIGHT), begun.ended().filter(completed_at__gt=since)):
+        pairs = rows.values_list("created_at", "started_at")[:_OF_ALL]
+        took += [(started - created).total_seconds() for created, started in pairs if started is not None]
+    if not took:
+        return None
+    took.sort()
+    return max(0, round(took[math.ceil(len(took) * 0.95) - 1] * 1000))
+
+
+def _database_time() -> datetime:
+    """The database's own now: rows compare by it."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT statement_timestamp()")
+            found: datetime = cursor.fetchone()[0]
+            return found
+    # SQLite's clock is this machine's.
+    return timezone.now()
+
+
+def run_once() -> bool:
+    """Keep a look, unless somebody did within the last moments; forget some of the oldest. Never more to do at once."""
+    if not QueueLook.objects.filter(at__gt=Now() - _ONCE).exists():
+        look = now()
+        QueueLook.objects.create(
+            waiting=look.waiting,
+            running=look.running,
+            oldest_s=look.oldest_s,
+            start_p95_ms=look.start_p95_ms,
+        )
+    old = QueueLook.objects.filter(at__lt=Now() - KEPT).order_by("at").values_list("pk", flat=True)[:_PRUNED]
+    chosen = list(old)
+    if chosen:
+        QueueLook.objects.filter(pk__in=chosen).delete()
+    return len(chosen) == _PRUNED

@@ -1,0 +1,305 @@
+"""Who posts what next, and what became of it. A claim is a lease: who dies with one leaves it due again."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q, TextField, Value
+from django.db.models.functions import Coalesce, NullIf
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from accounts.site import feature_flags
+from core.clock import Now, after
+from core.db.pipeline import PreparedInsert, batch
+from core.db.prepared import Prepared
+from core.db.prepared_writes import PreparedWrite
+from core.http import request_ids
+from predictions import queries
+from predictions.models import Delivery, DeliveryAttempt
+from predictions.webhooks import outbox, signatures, signing_secrets
+
+log = structlog.get_logger(__name__)
+
+WAITS_S = (0, 5, 30, 120, 600, 1800, 7200, 21600)
+"""Before each try of `start` and `completed`; others are tried once."""
+JITTER = 0.2
+MAX_RETRY_AFTER_S = 21600.0
+LEASE_S = 30.0
+PER_ACCOUNT = 8
+PER_HOST = 16
+PER_ACCOUNT_AND_HOST = 4
+UNKNOWN = gettext_noop("The worker that sent it was stopped, so nobody knows whether it arrived")
+_PASSES = 12
+_CLAIM = PreparedWrite(
+    lambda pk, before, token: (
+        Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now()),
+        {"claim": token, "due_at": after(LEASE_S), "attempts": F("attempts") + 1},
+    ),
+    pk=int,
+    before=str,
+    token=str,
+)
+_KEEP_BODY = PreparedWrite(
+    lambda pk, claim, body: (Delivery.objects.filter(pk=pk, claim=claim, body=""), {"body": body}),
+    pk=int,
+    claim=str,
+    body=str,
+)
+_DELIVERED = PreparedWrite(
+    lambda pk, claim, code: (
+        Delivery.objects.filter(pk=pk, claim=claim),
+        {
+            "claim": "",
+            "state": Delivery.State.DELIVERED,
+            "answer_code": code,
+            "answer_note": "",
+            "delivered_at": Now(),
+        },
+    ),
+    pk=int,
+    claim=str,
+    code=int,
+)
+_LAST_TRY = Prepared(
+    lambda delivery: DeliveryAttempt.objects.filter(delivery_id=delivery).order_by("-number")[:1],
+    delivery=int,
+)
+_TRY = PreparedInsert(DeliveryAttempt)
+_ORIGIN = re.compile(r"(?:[^:/?#]*://[^/?#]*)?")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery in this worker's hands, with all that its try needs."""
+
+    delivery: Delivery
+    claim: str
+    url: str
+    body: str
+    headers: dict[str, str] = field(repr=False)
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was claimed, by the database's clock."""
+        return self.delivery.due_at - timedelta(seconds=LEASE_S)
+
+
+class _Room:
+    """What is under way, by account and by receiver, whoever posts it.
+
+    Of one prediction nothing is told while something else of it is being told: else its end might overtake a log line.
+    """
+
+    def __init__(self, under_way: Iterable[tuple[int, str, int | None]]) -> None:
+        self.accounts: Counter[int] = Counter()
+        self.hosts: Counter[str] = Counter()
+        self.pairs: Counter[tuple[int, str]] = Counter()
+        self.predictions: set[int | None] = set()
+        for account_id, url, prediction_id in under_way:
+            self.take(account_id, origin(url), prediction_id)
+
+    def take(self, account_id: int, host: str, prediction_id: int | None) -> None:
+        self.accounts[account_id] += 1
+        self.hosts[host] += 1
+        self.pairs[account_id, host] += 1
+        if prediction_id is not None:
+            self.predictions.add(prediction_id)
+
+    def has(self, account_id: int, host: str, prediction_id: int | None) -> bool:
+        return (
+            prediction_id not in self.predictions
+            and self.accounts[account_id] < PER_ACCOUNT
+            and self.hosts[host] < PER_HOST
+            and self.pairs[account_id, host] < PER_ACCOUNT_AND_HOST
+        )
+
+    def full(self) -> Q:
+        """What cannot be taken, as a condition: so that a long row of it hides nobody who stands behind."""
+        found = Q(account_id__in=[one for one, number in self.accounts.items() if number >= PER_ACCOUNT])
+        found |= Q(prediction_id__in=self.predictions)
+        for host, number in self.hosts.items():
+            if number >= PER_HOST:
+                found |= _at(host)
+        for (account_id, host), number in self.pairs.items():
+            if number >= PER_ACCOUNT_AND_HOST:
+                found |= Q(account_id=account_id) & _at(host)
+        return found
+
+
+def claim_due(most: int = 16) -> list[Claimed]:
+    """Claim what is due, oldest first, with room for one receiver and for one account kept small."""
+    if most <= 0 or not is_due():
+        return []
+    with transaction.atomic():
+        taken = _take(most)
+    rows = Delivery.objects.filter(pk__in=taken).select_related(
+        "account", "prediction__model", "prediction__version", "prediction__user"
+    )
+    rows = rows.defer(*(f"prediction__version__{name}" for name in queries.UNSHOWN))
+    ready = [_ready_or_none(row, taken[row.pk]) for row in rows if row.claim == taken[row.pk]]
+    return [one for one in ready if one is not None]
+
+
+def _take(most: int) -> dict[int, str]:
+    """The claims of what was taken, by row."""
+    owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target())
+    soon = owed.filter(due_at__gt=Now(), due_at__lte=after(LEASE_S + 1)).exclude(claim="")
+    room, taken = _Room(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
+    due = owed.filter(due_at__lte=Now()).order_by("due_at", "pk")
+    for _ in range(_PASSES):
+        # What is taken is due no more; what is full is asked for no more: each pass sees others.
+        seen = due.exclude(room.full()).values_list(
+            "pk", "claim", "attempts", "account_id", "target", "prediction_id"
+        )
+        rows = list(seen[: most * 2])
+        for pk, claim, tries, account_id, url, prediction_id in rows:
+            if claim and tries >= len(WAITS_S):
+                _give_up(pk, claim)
+                continue
+            host = origin(url)
+            if len(taken) < most and room.has(account_id, host, prediction_id):
+                token = _claim(pk, claim)
+                if token:
+                    taken[pk] = token
+                    room.take(account_id, host, prediction_id)
+        if len(taken) >= most or len(rows) < most * 2:
+            break
+    return taken
+
+
+def _give_up(pk: int, before: str) -> None:
+    """It cost its worker at every try: one like that must not go on for ever."""
+    mine = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
+    if mine.update(claim="", state=Delivery.State.GIVEN_UP, answer_note=UNKNOWN):
+        _note_try(pk, None, UNKNOWN, 0)
+
+
+def _claim(pk: int, before: str) -> str:
+    """Take one: its new claim, or nothing where somebody was faster. Moving the time forward is the lease."""
+    token = secrets.token_hex(16)
+    if not _CLAIM.run(pk=pk, before=before, token=token):
+        return ""
+    if before:
+        # Whoever had it is gone. That try is told too: the receiver may have seen it.
+        _note_try(pk, None, UNKNOWN, 0)
+    return token
+
+
+def _ready_or_none(row: Delivery, claim: str) -> Claimed | None:
+    try:
+        if outbox.is_barred(row):
+            outbox.drop(row, claim)
+            return None
+        return _ready(row, claim)
+    except Exception:
+        # It is leased, so it steps aside for a while: one that cannot be rendered stops no other.
+        log.exception("delivery_not_ready", message=row.message_id)
+        return None
+
+
+def _ready(row: Delivery, claim: str) -> Claimed:
+    if not row.body and row.prediction is not None:
+        body = outbox.render(row.prediction)
+        with transaction.atomic():
+            _KEEP_BODY.run(pk=row.pk, claim=claim, body=body)
+        row.body = body
+    secret = signing_secrets.secret_of(row.account)
+    now = timezone.now()
+    headers = signatures.headers(
+        secret, row.message_id, row.body, now, *signing_secrets.older_of(row.account)
+    )
+    headers["Content-Type"] = "application/json"
+    if row.prediction is not None and row.prediction.request_id:
+        headers[request_ids.HEADER] = row.prediction.request_id
+    return Claimed(row, claim, outbox.address_of(row), row.body, headers)
+
+
+def delivered(one: Claimed, code: int, *, took_ms: int = 0) -> None:
+    """The receiver has it."""
+    with transaction.atomic():
+        # Also where it was dropped meanwhile: that it arrived is the truth.
+        if _DELIVERED.run(pk=one.delivery.pk, claim=one.claim, code=code):
+            _note_try(one.delivery.pk, code, "", took_ms, one.began_at)
+
+
+def failed(
+    one: Claimed,
+    *,
+    code: int | None,
+    note: str,
+    retry: bool,
+    wait_s: float | None = None,
+    took_ms: int = 0,
+) -> None:
+    """It did not arrive: tried again where that may help and tries are left, else given up, and kept to be seen."""
+    row, note = one.delivery, note[:300]
+    values: dict[str, Any] = {"answer_code": code, "answer_note": note}
+    if retry and row.event in outbox.LASTING and row.attempts < len(WAITS_S):
+        values |= {"due_at": after(_wait(row.attempts, wait_s))}
+    else:
+        values |= {"state": Delivery.State.GIVEN_UP}
+    with transaction.atomic():
+        if not Delivery.objects.filter(pk=row.pk, claim=one.claim).update(claim=""):
+            return
+        _note_try(row.pk, code, note, took_ms, one.began_at)
+        Delivery.objects.filter(pk=row.pk, state=Delivery.State.OWED).update(**values)
+        if code == 410 and row.prediction_id is not None:
+            # The prediction is about to forget the address; whoever looks at the log still wants to know it.
+            Delivery.objects.filter(prediction_id=row.prediction_id, url="").update(url=one.url)
+
+
+def _wait(tries: int, asked_s: float | None) -> float:
+    """Seconds until the next try after so many: as the receiver asked, else by the plan."""
+    if asked_s is not None:
+        return min(max(asked_s, 1.0), MAX_RETRY_AFTER_S)
+    return WAITS_S[tries] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+
+
+def _note_try(
+    delivery_id: int, code: int | None, note: str, took_ms: int, at: datetime | None = None
+) -> None:
+    """Keep what became of a try, which began `at`, now where that is not known. Inside a transaction."""
+    last = _LAST_TRY.first(delivery=delivery_id)
+    tried = DeliveryAttempt(
+        delivery_id=delivery_id,
+        number=(last.number if last else 0) + 1,
+        answer_code=code,
+        note=note,
+        took_ms=took_ms,
+        **({} if at is None else {"at": at}),
+    )
+    with batch() as alone:
+        alone.send(_TRY.statement(tried))
+
+
+def is_due() -> bool:
+    """Whether anything waits to be delivered now. While webhooks are switched off all of it stays owed."""
+    if not feature_flags.is_on("webhooks"):
+        return False
+    return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=Now()).exists()
+
+
+def target() -> Any:
+    """The address of a delivery, in a query: its own, else that of its prediction."""
+    empty = Value("", output_field=TextField())
+    return Coalesce(NullIf(F("url"), empty), F("prediction__webhook"), empty)
+
+
+def origin(url: str) -> str:
+    """Scheme and place of an address, as they are written: what counts as one receiver."""
+    return _ORIGIN.match(url).group()  # type: ignore[union-attr]  # it matches nothing at least
+
+
+def _at(host: str) -> Q:
+    """The addresses of one receiver, as a condition."""
+    return Q(target=host) | Q(target__startswith=f"{host}/") | Q(target__startswith=f"{host}?")

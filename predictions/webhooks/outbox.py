@@ -1,0 +1,140 @@
+"""What is owed to whom. Rows are written inside the transaction of the change; the rest is done by who can crash.
+
+A body is rendered once, at the first try, so that every try of one event sends and signs the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from accounts.models import Account, User
+from accounts.personal_accounts import personal_account
+from core.jobs import wakeups
+from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.serializers import prediction_json
+from predictions.models import Delivery, Prediction
+
+EVENTS = ("start", "output", "logs", "completed")
+LASTING = ("start", "completed")
+"""Events that are tried again; the others are told once, because a newer one says more."""
+THROTTLE = timedelta(milliseconds=500)
+INLINE_AT_MOST = 64 * 1024
+"""Characters of a data URI in the input that a body still carries."""
+NEWER = gettext_noop("A newer event took its place")
+CLOSED = gettext_noop("Not sent, because the account was closed")
+GONE = gettext_noop("Not sent, because the receiver said that it is gone for good")
+
+_DATA_URI = re.compile(r"data:([\w.+/-]{0,100})", re.ASCII)
+
+
+def enqueue(prediction_id: int, event: str) -> None:
+    """Note that an event is to be told, where the caller asked for it. Call it inside the change's transaction."""
+    row = (
+        # Nothing is told for one who was banned.
+        Prediction.objects.filter(pk=prediction_id, user__is_active=True)
+        .exclude(webhook="")
+        .values_list("webhook_events", "account_id")
+    )
+    found = row.first()
+    if found is None or event not in found[0]:
+        return
+    account_id = found[1]
+    if event in LASTING:
+        if event == "completed":
+            _drop(prediction_id, NEWER, event__in=["output", "logs"])
+        Delivery.objects.create(account_id=account_id, prediction_id=prediction_id, event=event)
+        wakeups.send_on_commit(wakeups.DELIVERIES)
+    else:
+        _owe_throttled(account_id, prediction_id, event)
+
+
+def _owe_throttled(account_id: int, prediction_id: int, event: str) -> None:
+    """At most one of a kind every half second: the one that is owed already will tell of this change too."""
+    rows = Delivery.objects.filter(prediction_id=prediction_id, event=event)
+    # One with a body was asked for again by hand: it tells what it told before.
+    if rows.filter(state=Delivery.State.OWED, claim="", body="").exists():
+        return
+    _drop(prediction_id, NEWER, event=event)
+    last: datetime | None = rows.aggregate(at=Max("created_at"))["at"]
+    due = timezone.now() if last is None else max(timezone.now(), last + THROTTLE)
+    Delivery.objects.create(account_id=account_id, prediction_id=prediction_id, event=event, due_at=due)
+    wakeups.send_on_commit(wakeups.DELIVERIES)
+
+
+def address_of(delivery: Delivery) -> str:
+    """Where it is posted: its own address, else that of its prediction; empty where that was turned off."""
+    return delivery.url or (delivery.prediction.webhook if delivery.prediction else "")
+
+
+def drop_owed(prediction_id: int) -> None:
+    """Nothing more is told of this prediction. Call it inside the transaction that turns its webhook off."""
+    _drop(prediction_id, GONE)
+
+
+def is_barred(delivery: Delivery) -> bool:
+    """Whether nobody may be told of it: its account is suspended, or who asked for it is banned."""
+    asked = delivery.prediction.user if delivery.prediction is not None else None
+    return delivery.account.status == Account.Status.SUSPENDED or (asked is not None and not asked.is_active)
+
+
+def owed_to(user: User) -> QuerySet[Delivery]:
+    """What is owed of all that a member asked for, and to their own account."""
+    mine = Q(prediction__user=user)
+    own = personal_account(user)
+    if own is not None:
+        mine |= Q(account=own)
+    return Delivery.objects.filter(mine, state=Delivery.State.OWED)
+
+
+def drop_of(user: User) -> int:
+    """Nothing more is told to one who was banned; how many events were owed."""
+    owed = Delivery.objects.filter(pk__in=owed_to(user).values("pk"), state=Delivery.State.OWED)
+    return owed.update(state=Delivery.State.DROPPED, answer_note=CLOSED)
+
+
+def drop(delivery: Delivery, claim: str) -> None:
+    """The same for one that a worker has in its hands."""
+    Delivery.objects.filter(pk=delivery.pk, claim=claim, state=Delivery.State.OWED).update(
+        claim="", state=Delivery.State.DROPPED, answer_note=CLOSED
+    )
+
+
+def forget_bodies(prediction_id: int) -> None:
+    """What was told of this prediction is forgotten. Call it inside the transaction that removes its data."""
+    Delivery.objects.filter(prediction_id=prediction_id).exclude(body="").update(body="")
+
+
+def _drop(prediction_id: int, why: str, **which: Any) -> None:
+    Delivery.objects.filter(prediction_id=prediction_id, state=Delivery.State.OWED, **which).update(
+        state=Delivery.State.DROPPED, answer_note=why
+    )
+
+
+def render(prediction: Prediction) -> str:
+    """The prediction object as GET would give it now, as text.
+
+    Outputs are addresses there as here. Large data URIs of the input are left out: many receivers refuse bodies of
+    more than a megabyte or so, and the caller has these bytes.
+    """
+    addresses = Addresses(prediction.origin, prediction.mount or "/v1")
+    shown = prediction_json(prediction, addresses)
+    shown["input"] = _without_data(shown["input"])
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _without_data(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > INLINE_AT_MOST:
+        found = _DATA_URI.match(value)
+        return f"{found.group()} ({len(value)} characters left out)" if found else value
+    if isinstance(value, dict):
+        return {key: _without_data(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_data(inner) for inner in value]
+    return value

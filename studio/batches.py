@@ -1,0 +1,231 @@
+"""A list of prompts, a row of seeds, or both: one press of the button that asks for several predictions at once.
+
+All of them are accepted together or none is, under one id (`Prediction.batch`), for the price that the button says.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, User
+from predictions import policy
+from predictions.models import Prediction, Version
+from predictions.models.prediction import new_public_id
+from predictions.pricing import calculator
+from predictions.submit import acceptance, checks, validation, work_request
+from studio.form import field_values
+from studio.form.controls import PROMPTS
+from studio.lineage import Origin
+
+LARGEST = 64
+"""Predictions of one press."""
+MOST_SEEDS = 16
+EACH_LINE = "each_line"
+"""The switch: each line of the prompt is a prompt of its own."""
+SEED_COUNT = "seed_count"
+"""How many seeds each prompt is made with, counting up from the form's own."""
+RANDOM_SEEDS = 1_000_000
+"""Where counting starts if the form has no seed: below this."""
+
+
+class NotABatch(Exception):
+    """The form asks for something that is no batch: the field at fault, and a sentence for people."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        self.field, self.sentence = field, sentence
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True)
+class Series:
+    """What of a form makes several predictions of it, as far as it can be read; never refuses."""
+
+    lines: int = 1
+    seeds: int = 1
+    each_line: bool = False
+
+    @property
+    def count(self) -> int:
+        """Predictions that it asks for, more than `LARGEST` too; 1 where it is no series."""
+        return max(1, self.lines) * max(1, self.seeds)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is a plain form."""
+        return self.count == 1
+
+
+def series(version: Version, form: Mapping[str, str]) -> Series:
+    """The lines and seeds of a form, for the price; what is no number of seeds counts as one."""
+    each_line = EACH_LINE in form
+    raw = form.get(SEED_COUNT, "").strip()
+    seeds = int(raw) if len(raw) <= 3 and raw.isascii() and raw.isdigit() else 1
+    lines = len(_lines(_prompt(version, form)[1][: policy.MAX_TEXT])) if each_line else 1
+    return Series(lines, max(1, seeds) if "seed" in version.properties else 1, each_line)
+
+
+def count_of(version: Version, form: Mapping[str, str]) -> int:
+    """How many predictions a form asks for: 1 for a plain one."""
+    return series(version, form).count
+
+
+def quote(
+    version: Version, form: Mapping[str, str], account: Account, given: dict[str, Any] | None = None
+) -> int:
+    """The most that all of a form's predictions can cost the account, in micro-credits: what is held for them. Raises
+    refusals.ModelNotAvailable. `given`: the input of one of them, where it is not the form's own.
+    """
+    given = field_values.read(version, form) if given is None else given
+    count = count_of(version, form)
+    if 1 < count <= LARGEST and _differ(version):
+        try:
+            return sum(checks.quote(version, one, account) for one in _each(version, form, given))
+        except NotABatch:
+            # It is refused when it is pressed, with the reason.
+            pass
+    return checks.quote(version, given, account) * count
+
+
+def _differ(version: Version) -> bool:
+    """Whether the predictions of one press may have different prices: by a rule on what they differ in."""
+    try:
+        rules = calculator.current_price(version.model).rules
+    except calculator.NoPrice:
+        return False
+    return any(rule.get("input") in {"seed", *PROMPTS} for rule in rules if isinstance(rule, dict))
+
+
+def inputs(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One input for each prediction: every prompt with every seed, prompt by prompt. Raises NotABatch."""
+    return _each(version, form, field_values.read(version, form))
+
+
+def _each(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> list[dict[str, Any]]:
+    prompts = _prompts(version, form)
+    seeds = _seeds(version, form, given)
+    if len(prompts) * len(seeds) > LARGEST:
+        words = {"prompts": len(prompts), "seeds": len(seeds), "limit": LARGEST}
+        raise NotABatch(
+            SEED_COUNT if len(prompts) <= LARGEST else EACH_LINE,
+            _("%(prompts)s prompts with %(seeds)s seeds each are too many: at most %(limit)s at once.")
+            % words,
+        )
+    return [given | prompt | seed for prompt in prompts for seed in seeds]
+
+
+def accept(
+    account: Account, user: User, version: Version, form: Mapping[str, str], origin: Origin, address: str = ""
+) -> list[Prediction]:
+    """Ask for all that a form says, all or none. Raises NotABatch, and what `submit.accept_all` raises.
+
+    `address` is the origin of this server as the page sees it, under which pictures of ours are named.
+    """
+    wanted = inputs(version, form)
+    if len(wanted) > 1:
+        _check_lines(version, wanted)
+    return accept_each(account, user, version, [(given, origin) for given in wanted], address)
+
+
+def accept_each(
+    account: Account,
+    user: User,
+    version: Version,
+    wanted: Sequence[tuple[dict[str, Any], Origin]],
+    address: str,
+) -> list[Prediction]:
+    """Ask for one prediction of each input, with what it is made from: all or none, as one group where they are
+    several. Raises what `submit.accept_all` raises.
+    """
+    together = new_public_id() if len(wanted) > 1 else ""
+    return acceptance.accept_all(
+        [
+            work_request.Request(
+                account=account,
+                user=user,
+                version=version,
+                input=given,
+                source="web",
+                batch=together,
+                origin=address,
+                made_from=origin.item_id,
+                made_how=origin.how,
+            )
+            for given, origin in wanted
+        ]
+    )
+
+
+def _prompt(version: Version, form: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the model's prompt and what the form holds for it; empty where it takes none."""
+    name = next((name for name in PROMPTS if name in version.properties), "")
+    return name, form.get(name, "") if name else ""
+
+
+def _lines(text: str) -> list[str]:
+    """The lines that say something; broken at line feeds alone, so that other marks stay within their prompt."""
+    return [line.strip() for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
+
+
+def _prompts(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What each prompt of a list sets; nothing where the form is no list."""
+    if EACH_LINE not in form:
+        return [{}]
+    name, text = _prompt(version, form)
+    if not name:
+        raise NotABatch(EACH_LINE, _("This model takes no prompt, so there is no list to make."))
+    if len(text) > policy.MAX_TEXT:
+        raise NotABatch(
+            EACH_LINE, _("The list is too long: at most %(limit)s characters.") % {"limit": policy.MAX_TEXT}
+        )
+    lines = _lines(text)
+    if len(lines) > LARGEST:
+        words = {"lines": len(lines), "limit": LARGEST}
+        raise NotABatch(EACH_LINE, _("The list has %(lines)s prompts: at most %(limit)s at once.") % words)
+    if not lines:
+        raise NotABatch(name, _("Write what the picture should show."))
+    return [{name: line} for line in lines]
+
+
+def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each seed sets; nothing for one. Each counts on where the pictures of the one before end."""
+    raw = form.get(SEED_COUNT, "").strip()
+    if raw in ("", "1"):
+        return [{}]
+    if not (len(raw) <= 3 and raw.isascii() and raw.isdigit() and 1 <= int(raw) <= MOST_SEEDS):
+        raise NotABatch(
+            SEED_COUNT,
+            _("Seeds: from 1 to %(limit)s. You gave %(value)s.") % {"limit": MOST_SEEDS, "value": raw[:40]},
+        )
+    if "seed" not in version.properties:
+        raise NotABatch(SEED_COUNT, _("This model takes no seed, so each prompt is made once."))
+    first = given.get("seed")
+    if first is None:
+        # Known beforehand where the price goes by it: the button says what is held.
+        first = 0 if _differ(version) else secrets.randbelow(RANDOM_SEEDS)
+    elif not isinstance(first, int):
+        raise NotABatch("seed", _("Seed takes a number. You gave %(value)s.") % {"value": str(first)[:40]})
+    step = max(1, calculator.asked_outputs(version, dict(given)))
+    return [{"seed": first + index * step} for index in range(int(raw))]
+
+
+def _check_lines(version: Version, wanted: list[dict[str, Any]]) -> None:
+    """What is wrong with one prompt of a list is said of that line; other faults are `submit`'s to find."""
+    name = next((name for name in PROMPTS if name in version.properties), "")
+    first = {given.get(name): number for number, given in reversed(list(enumerate(wanted)))}
+    prompts = list(dict.fromkeys(given.get(name) for given in wanted))
+    if len(prompts) < 2:
+        return
+    for line, prompt in enumerate(prompts, start=1):
+        given = wanted[first[prompt]]
+        faults = [one for one in validation.check(version, given) if one.field == f"input.{name}"]
+        faults = faults or policy.objections({name: prompt})
+        if faults:
+            raise NotABatch(
+                EACH_LINE,
+                _("Prompt %(line)s of the list: %(fault)s") % {"line": line, "fault": faults[0].description},
+            )

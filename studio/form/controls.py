@@ -1,0 +1,384 @@
+"""Controls from a model's own input schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from predictions.catalogue import input_labels
+from predictions.catalogue.input_labels import TURNED
+from predictions.models import Version
+from studio.form import model_hints, requirements, size_options
+from studio.form.input_fields import is_mask, picture_fields
+from studio.form.input_pictures import Picture
+from studio.form.size_options import Shape
+
+PROMPTS = ("prompt", "prompt_start")
+ENDINGS = ("prompt_end",)
+"""Where a film goes that begins with the prompt."""
+NEGATIVES = ("negative_prompt", "n_prompt")
+OPEN_CONTROLS = 5
+SEGMENTS = 5
+_ALWAYS_MORE = ("hf_lora", "lora_scale", "replicate_weights", "motion_module")
+"""For those who know what they are."""
+_CANNOT_BE_TYPED = ("array", "object")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice of a control."""
+
+    value: str
+    label: str
+    chosen: bool
+    # Width and height of the little outline of an aspect ratio, in CSS pixels.
+    outline: tuple[int, int] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One input as the page shows it. `kind` names the template of its body."""
+
+    name: str
+    kind: str
+    label: str
+    value: str
+    default: str = ""
+    minimum: str = ""
+    maximum: str = ""
+    step: str = "1"
+    help: str = ""
+    description: str = ""
+    error: str = ""
+    options: list[Option] = field(default_factory=list)
+    partner: Control | None = None
+    shapes: list[Shape] = field(default_factory=list)
+    beside: str = ""
+    """Another input without which this one means nothing, and the values of it with which it does (any if empty)."""
+    beside_values: tuple[str, ...] = ()
+    idle: bool = False
+    """Whether it means nothing as the form stands."""
+    follows: str = ""
+    """The picture whose shape the result takes, so that this input means nothing beside it."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether it differs from the model's default."""
+        return self.value != self.default or (self.partner is not None and self.partner.changed)
+
+    @property
+    def shown_on(self) -> bool:
+        """Whether a switch is on as the page shows it: nobody switches a disabling on, so those are turned."""
+        return (self.value == "true") != self.name.startswith(TURNED)
+
+    @property
+    def value_or_empty(self) -> str:
+        """A prompt that was typed; the model's own example is no prompt of ours."""
+        return "" if self.value == self.default else self.value
+
+    @property
+    def default_share(self) -> float:
+        """Where the default's tick stands on the slider, 0 to 1."""
+        if not (self.default and self.minimum and self.maximum):
+            return 0.0
+        low, high = float(self.minimum), float(self.maximum)
+        return round((float(self.default) - low) / (high - low), 4) if high > low else 0.0
+
+    @property
+    def beside_text(self) -> str:
+        """The values of `beside`, for the page's script."""
+        return " ".join(self.beside_values)
+
+    @property
+    def chosen_count(self) -> int:
+        """How many of its options are chosen."""
+        return sum(option.chosen for option in self.options)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A picture that a model takes: empty, or with the picture in it."""
+
+    name: str
+    label: str
+    required: bool
+    is_mask: bool
+    picture: Picture | None = None
+    description: str = ""
+    error: str = ""
+    blocked: bool = False
+    """A mask whose picture is not there yet."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The controls of one version: the dock's own, the open ones, and those under More settings."""
+
+    version: Version
+    prompt: Control | None
+    negative: Control | None
+    open: list[Control]
+    more: list[Control]
+    dropped: list[str] = field(default_factory=list)
+    ending: Control | None = None
+    slots: list[Slot] = field(default_factory=list)
+
+    @property
+    def wide_slots(self) -> list[Slot]:
+        """Pictures without which nothing can be made: they stand above the words."""
+        return [slot for slot in self.slots if slot.required]
+
+    @property
+    def slim_slots(self) -> list[Slot]:
+        """Pictures that may be added."""
+        return [slot for slot in self.slots if not slot.required]
+
+    @property
+    def note(self) -> str:
+        """What the model always does."""
+        return model_hints.note(self.version)
+
+    @property
+    def more_names(self) -> str:
+        """What More settings holds, in a line."""
+        return " · ".join(control.label for control in self.more[:4]) + (" …" if len(self.more) > 4 else "")
+
+    @property
+    def more_changed(self) -> int:
+        """How many under More settings differ from their defaults."""
+        return sum(control.changed for control in self.more)
+
+    @property
+    def more_open(self) -> bool:
+        """Whether something in there is wrong, so that it must be seen."""
+        return any(control.error for control in self.more)
+
+    @property
+    def wrong_in_settings(self) -> bool:
+        """Whether something is wrong that stands in the panel and not in the dock."""
+        return any(control.error for control in [*self.open, *self.more])
+
+
+def panel(
+    version: Version,
+    values: Mapping[str, Any],
+    errors: Mapping[str, str] | None = None,
+    dropped: list[str] | None = None,
+    pictures: Mapping[str, Picture | None] | None = None,
+) -> Panel:
+    """The controls with these values (an input, or what a form held) and a sentence under each wrong one.
+
+    `dropped` are the labels of settings that another model had and this one has not; `pictures` what the values of
+    picture fields name.
+    """
+    errors = errors or {}
+    rules = {name: version.properties[name] for name in input_labels.in_order(version, version.properties)}
+    slots = _slots(version, errors, pictures or {})
+    slot_names = {slot.name for slot in slots}
+    made = {
+        name: _control(version, name, rule, values, errors.get(name, ""))
+        for name, rule in rules.items()
+        if name not in slot_names and rule.get("type") not in _CANNOT_BE_TYPED
+    }
+    prompt = next((made[name] for name in PROMPTS if name in made), None)
+    negative = next((made[name] for name in NEGATIVES if name in made), None)
+    ending = next((made[name] for name in ENDINGS if name in made), None)
+    placed = {control.name for control in (prompt, negative, ending) if control is not None}
+    listed = _listed(made, placed)
+    listed.sort(key=_weight if slots else _weight_of_words)
+    for_all = [control for control in listed if control.name not in _ALWAYS_MORE]
+    first = _first(for_all)
+    more = [control for control in listed if control not in first]
+    return Panel(version, prompt, negative, first, more, dropped or [], ending, slots)
+
+
+def _first(listed: list[Control]) -> list[Control]:
+    """The controls that stand open: some that are to be seen now, and those between them that will be."""
+    seen = [control for control in listed if control.follows or not control.idle][:OPEN_CONTROLS]
+    return listed[: listed.index(seen[-1]) + 1] if seen else listed
+
+
+def _slots(version: Version, errors: Mapping[str, str], pictures: Mapping[str, Picture | None]) -> list[Slot]:
+    required = requirements.required_pictures(version)
+    there = any(picture for name, picture in pictures.items() if not is_mask(name))
+    return [
+        Slot(
+            name=name,
+            label=input_labels.label(name),
+            required=name in required,
+            is_mask=is_mask(name),
+            picture=pictures.get(name),
+            description=""
+            if name in input_labels.LABELS
+            else str(version.properties[name].get("description", "")),
+            error=errors.get(name, ""),
+            blocked=is_mask(name) and not there,
+        )
+        for name in picture_fields(version)
+    ]
+
+
+def _listed(made: Mapping[str, Control], placed: set[str]) -> list[Control]:
+    listed = []
+    for name, control in made.items():
+        if name in placed:
+            continue
+        if name in ("width", "height") and {"width", "height"} <= made.keys():
+            placed |= {"width", "height"}
+            control = _size(made["width"], made["height"])
+        listed.append(control)
+    return listed
+
+
+# What people reach for first, whatever the schema's order says; the rest keeps that order.
+_FIRST = [
+    model_hints.OBJECTS,
+    "path",
+    "aspect_ratio",
+    "width",
+    "num_outputs",
+    "num_animation_frames",
+    "gif_frames_per_second",
+    "prompt_strength",
+    "num_inference_steps",
+    "steps",
+    "guidance_scale",
+    "seed",
+    "output_format",
+]
+
+
+def _weight_of_words(control: Control) -> int:
+    """Where there is no picture, the prompt's strength is for those who know it."""
+    return len(_FIRST) if control.name == "prompt_strength" else _weight(control)
+
+
+def _weight(control: Control) -> int:
+    return _FIRST.index(control.name) if control.name in _FIRST else len(_FIRST)
+
+
+def _control(
+    version: Version, name: str, rule: dict[str, Any], values: Mapping[str, Any], error: str
+) -> Control:
+    default = rule.get("default")
+    given = values.get(name)
+    common: dict[str, Any] = {
+        "name": name,
+        "label": input_labels.label(name, version),
+        "value": text(default if given is None else given),
+        "default": text(default),
+        "help": input_labels.help_for(name, rule),
+        "description": str(rule.get("description", "")),
+        "error": error,
+    }
+    limits = model_hints.LIMITS.get((version.model.ref, name))
+    if limits is not None:
+        rule = rule | dict(zip(("minimum", "maximum"), limits, strict=True))
+    return _in_place(_of_rule(name, rule, common), version, values)
+
+
+def _in_place(control: Control, version: Version, values: Mapping[str, Any]) -> Control:
+    """With what it depends on."""
+    rules, name = version.properties, control.name
+    if control.kind == "shapes" and version.model.ref not in model_hints.PIXELS_AT_RATIO:
+        control = replace(control, options=[replace(option, note="") for option in control.options])
+    if model_hints.follows_picture(version, name):
+        return replace(control, follows="image", idle=bool(values.get("image")))
+    if (
+        name == "prompt_strength"
+        and "image" in rules
+        and "image" not in requirements.required_pictures(version)
+    ):
+        return replace(control, beside="image", idle=not values.get("image"))
+    beside, among = model_hints.ONLY_WITH.get(name, ("", ()))
+    if beside in rules:
+        chosen = text(values.get(beside, rules[beside].get("default")))
+        return replace(control, beside=beside, beside_values=among, idle=chosen not in among)
+    return control
+
+
+def _of_rule(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
+    value = common["value"]
+    if name == "aspect_ratio" and "enum" in rule:
+        options = [
+            Option(
+                str(o),
+                str(o),
+                str(o) == value,
+                size_options.of_ratio(str(o)),
+                size_options.FLUX_PIXELS.get(str(o), ""),
+            )
+            for o in rule["enum"]
+        ]
+        return Control(kind="shapes", options=options, **common)
+    if name == model_hints.OBJECTS:
+        chosen = value.split(",")
+        options = [Option(one, str(word), one in chosen) for one, word in model_hints.NAMES.items()]
+        return Control(kind="names", options=options, **common)
+    if "enum" in rule and all(str(o) in model_hints.STYLES for o in rule["enum"]):
+        options = [Option(str(o), str(model_hints.STYLES[str(o)][0]), str(o) == value,
+            note=str(model_hints.STYLES[str(o)][1]))
+                   for o in rule["enum"]]  # fmt: skip
+        return Control(kind="cards", options=options, **common)
+    if "enum" in rule:
+        options = [Option(text(o), input_labels.value(o), text(o) == value) for o in rule["enum"]]
+        short = len(options) <= SEGMENTS and sum(len(option.label) for option in options) <= 24
+        return Control(kind="segmented" if short else "select", options=options, **common)
+    return _plain(name, rule, common)
+
+
+def _plain(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
+    kind = rule.get("type")
+    if kind == "boolean":
+        return Control(kind="switch", **common)
+    if name == "seed":
+        return Control(kind="seed", **common)
+    if kind not in ("integer", "number"):
+        return Control(kind="text", **common)
+    low, high = rule.get("minimum"), rule.get("maximum")
+    limits: dict[str, Any] = {"minimum": text(low), "maximum": text(high), "step": _step(kind, low, high)}
+    if name == "num_outputs" and low == 1 and high is not None:
+        if high > SEGMENTS:
+            return Control(kind="stepper", **limits, **common)
+        counts = [str(count) for count in range(1, int(high) + 1)]
+        options = [Option(count, count, count == common["value"]) for count in counts]
+        return Control(kind="segmented", options=options, **limits, **common)
+    return Control(kind="number" if low is None or high is None else "slider", **limits, **common)
+
+
+def _size(width: Control, height: Control) -> Control:
+    """Width and height stand in one control."""
+    sides = [
+        size_options.Side(
+            one.value, one.default, [int(o.value) for o in one.options], one.minimum, one.maximum
+        )
+        for one in (width, height)
+    ]
+    return replace(
+        width,
+        kind="size",
+        label=input_labels.label("size"),
+        partner=height,
+        error=width.error or height.error,
+        step=width.step if width.options else "8",
+        shapes=size_options.pairs(*sides),
+    )
+
+
+def _step(kind: str, low: Any, high: Any) -> str:
+    if kind == "integer":
+        return "1"
+    return "0.01" if low is not None and high is not None and high - low <= 2 else "0.1"
+
+
+def text(value: Any) -> str:
+    """A value as a form field holds it; None is the empty field."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

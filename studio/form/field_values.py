@@ -1,0 +1,165 @@
+"""What a form of the studio said, as a model's input; and faults as sentences under their fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from predictions import policy
+from predictions.catalogue import input_labels
+from predictions.catalogue.input_labels import TURNED
+from predictions.models import Version
+from predictions.submit import validation
+from predictions.submit.validation import Fault
+from studio.form import model_hints
+from studio.form.controls import PROMPTS, text
+from studio.form.input_fields import is_mask, picture_fields
+
+# A switch that is off sends nothing: this field, sent with the form, says that the switches were there.
+SWITCHES = "switches"
+
+
+def ordered(version: Version) -> dict[str, dict[str, Any]]:
+    """The inputs in the schema's own order; PostgreSQL gives the keys of JSON back in an order of its own."""
+    return {name: version.properties[name] for name in input_labels.in_order(version, version.properties)}
+
+
+def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
+    """The input of a form. Empty fields are left out; what is no number stays text, for validation to refuse."""
+    given: dict[str, Any] = {}
+    for name, rule in ordered(version).items():
+        if rule.get("type") == "boolean":
+            if SWITCHES in form:
+                given[name] = (name in form) != _turned(name)
+            continue
+        typed = raw(form, name)
+        if rule.get("type") == "string":
+            typed = typed.replace("\r\n", "\n")
+            if rule.get("format") == "uri":
+                typed = typed.strip()
+            if typed.strip() or (name in version.input_schema.get("required", []) and name not in form):
+                given[name] = typed
+        elif typed.strip():
+            given[name] = _number(typed.strip(), rule)
+    return {name: value for name, value in given.items() if value != ""}
+
+
+def as_form(version: Version, given: Mapping[str, Any]) -> dict[str, str]:
+    """An input (of a prediction to be made again) as the fields of a form, for the controls."""
+    return {name: text(value) for name, value in given.items() if not _is_data(value)}
+
+
+def kept(version: Version, form: Mapping[str, str]) -> dict[str, str]:
+    """A form's own fields for the controls, with its switches as `true` and `false`."""
+    read_out = read(version, form)
+    values = {}
+    for name, rule in ordered(version).items():
+        if rule.get("type") == "boolean":
+            if name in read_out:
+                values[name] = text(read_out[name])
+        elif name in form:
+            values[name] = raw(form, name)
+    return values
+
+
+def raw(form: Mapping[str, str], name: str) -> str:
+    """A field's text. Names of objects may come as several ticked boxes, or as one text."""
+    if name != model_hints.OBJECTS:
+        return form.get(name, "")
+    texts = form.getlist(name) if isinstance(form, QueryDict) else [form.get(name, "")]
+    names = [part.strip() for text in texts for part in str(text)[: policy.MAX_TEXT].split(",")]
+    return ",".join(dict.fromkeys(part for part in names if part))
+
+
+def carry(old: Version, new: Version, form: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What of a form goes along to another model, and the labels of what was changed and does not fit there.
+
+    Defaults stay behind: each model has its own.
+    """
+    values: dict[str, str] = {}
+    left = []
+    for name, value in kept(old, form).items():
+        if not value.strip() or value == text(old.properties[name].get("default")):
+            continue
+        there = _same_picture(old, new, name)
+        if there in new.properties and _fits(new, there, form if there == name else {there: value}):
+            values[there] = value
+        else:
+            left.append(input_labels.label(name))
+    return values, left
+
+
+def _same_picture(old: Version, new: Version, name: str) -> str:
+    """What an input is called in another model: the picture to work from has several names."""
+    if name in new.properties or name not in picture_fields(old) or is_mask(name):
+        return name
+    return next((other for other in picture_fields(new) if not is_mask(other)), name)
+
+
+def _fits(version: Version, name: str, form: Mapping[str, str]) -> bool:
+    given = read(version, form)
+    return name in given and not any(
+        fault.field == f"input.{name}" for fault in validation.check(version, {name: given[name]})
+    )
+
+
+def _turned(name: str) -> bool:
+    """Whether the page shows the opposite of the field: nobody switches a disabling on."""
+    return name.startswith(TURNED)
+
+
+def _number(raw: str, rule: dict[str, Any]) -> Any:
+    try:
+        value = float(raw) if rule.get("type") == "number" or "." in raw else int(raw)
+    except ValueError:
+        return raw
+    if isinstance(value, float) and not math.isfinite(value):
+        return raw
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def sentences(version: Version, given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
+    """One sentence for each field at fault: what it takes, and what it was given."""
+    found: dict[str, str] = {}
+    for fault in faults:
+        if fault.type == "required":
+            name = fault.description.split(" ")[0]
+        else:
+            name = fault.field.removeprefix("input.").split(".")[0]
+        found.setdefault(name, _sentence(name, version.properties.get(name, {}), given.get(name), fault))
+    return found
+
+
+def _sentence(name: str, rule: dict[str, Any], value: Any, fault: Fault) -> str:
+    label = input_labels.label(name)
+    if fault.found:
+        return _("This server does not allow “%(found)s”. Nothing was charged.") % {"found": fault.found}
+    if fault.type == "required":
+        return (
+            _("Write what the picture should show.")
+            if name in PROMPTS
+            else _("%(field)s is needed.") % {"field": label}
+        )
+    low, high = rule.get("minimum"), rule.get("maximum")
+    if low is not None and high is not None and fault.type.startswith(("number_", "invalid_type")):
+        return _("%(field)s: from %(low)s to %(high)s. You gave %(value)s.") % {
+            "field": label, "low": text(low), "high": text(high), "value": text(value)[:40],
+        }  # fmt: skip
+    if fault.type == "invalid_type":
+        return _("%(field)s takes a number. You gave %(value)s.") % {
+            "field": label,
+            "value": text(value)[:40],
+        }
+    if fault.type == "too_many":
+        return _("That's more pictures than can wait at once. Ask for fewer. Nothing was charged.")
+    if fault.type == "enum":
+        return _("%(field)s: choose one of the values listed.") % {"field": label}
+    return fault.description
+
+
+def _is_data(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("data:")

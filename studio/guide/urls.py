@@ -1,0 +1,20 @@
+"""Addresses of the documentation, mounted at `/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from studio.guide import views
+
+urlpatterns = [
+    path("docs/", views.guide, name="guide"),
+    path("docs", RedirectView.as_view(url="/docs/")),
+    path("docs/search", views.search, name="guide_search"),
+    path("llms.txt", views.llms, name="llms"),
+    path("docs/llms.txt", views.llms),
+    path("docs/models/<str:owner>/<str:name>.md", views.model_markdown, name="guide_model_markdown"),
+    path("docs/models/<str:owner>/<str:name>", views.model, name="guide_model"),
+    path("docs/<slug:slug>.md", views.markdown, name="guide_markdown"),
+    path("docs/<slug:slug>", views.guide, name="guide_page"),
+]

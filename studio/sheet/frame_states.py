@@ -1,0 +1,168 @@
+"""The frames of one prediction: each picture that is to be, is being made, or is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gallery.items import justified_rows, tiles
+from gallery.models import Item
+from predictions.execution import result_files
+from predictions.lifecycle import previews
+from predictions.models import Phase, Prediction, Status
+from predictions.pricing import calculator
+from studio.sheet import failure_messages
+
+
+@dataclass(frozen=True)
+class FrameContext:
+    """What the frames of a sheet are drawn with beside the rows themselves."""
+
+    previews: dict[int, int] = field(default_factory=dict)
+    """The number of the newest look, by the key of the prediction."""
+    liked: frozenset[int] = frozenset()
+    """Keys of the items that the reader likes."""
+    veil: bool = True
+    """Whether sensitive pictures are blurred until asked for."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture to be, or one that is. `state` names how it is drawn."""
+
+    number: int
+    state: str
+    ratio: float
+    tile: tiles.Tile | None = None
+    seed: int | None = None
+    look: str = ""
+    """Address of the newest look at it while it is being made."""
+    done: float = 0.0
+    """How far this one is, 0 to 100, while the pictures of a batch are made one after the other."""
+    words: str = ""
+    """The answer of a model that gives text."""
+    liked: bool = False
+    veiled: bool = False
+
+    @property
+    def shown_number(self) -> str:
+        """The number as on the edge of a film."""
+        return f"{self.number:02d}"
+
+    @property
+    def style(self) -> str:
+        """Ratio and placeholder."""
+        parts = f"--r:{self.ratio:.4f}"
+        return f"{parts};{tiles.placeholder(self.tile.item)}" if self.tile else parts
+
+
+def is_developing(prediction: Prediction) -> bool:
+    """Whether somebody works on it now."""
+    return not prediction.is_ended and prediction.phase != Phase.WAITING
+
+
+def asked(prediction: Prediction) -> int:
+    """How many pictures it was asked for."""
+    return max(1, calculator.asked_outputs(prediction.version, prediction.input))
+
+
+def for_prediction(
+    prediction: Prediction, items: list[Item], look: FrameContext, before: int = 0
+) -> list[Frame]:
+    """The frames of a prediction with its items, in their order; `before` frames of its batch come first."""
+    count, ratio = asked(prediction), asked_ratio(prediction)
+    if prediction.status == Status.SUCCEEDED:
+        return _finished(prediction, items, count, look, before)
+    if prediction.status == Status.FAILED:
+        state = "dropped" if failure_messages.held_back(prediction) else "failed"
+        return [Frame(before + 1, state, ratio)]
+    if prediction.is_ended:
+        return [Frame(before + 1, "cancelled", ratio)]
+    if not is_developing(prediction):
+        return [Frame(before + index + 1, "queued", ratio) for index in range(count)]
+    return _developing(prediction, count, ratio, look.previews.get(prediction.pk), before)
+
+
+def _developing(
+    prediction: Prediction, count: int, ratio: float, look: int | None, before: int
+) -> list[Frame]:
+    # They are made one after the other, so the look is at the one that the progress has come to.
+    made = (prediction.progress or 0) * count
+    at_work = min(count - 1, int(made))
+    address = previews.path_of(prediction, look) if look is not None else ""
+    return [
+        Frame(
+            before + index + 1,
+            "developing",
+            ratio,
+            look=address if index == at_work else "",
+            done=round(100 * min(1.0, max(0.0, made - index)), 1),
+        )
+        for index in range(count)
+    ]
+
+
+def _finished(
+    prediction: Prediction, items: list[Item], count: int, look: FrameContext, before: int
+) -> list[Frame]:
+    ratio = asked_ratio(prediction)
+    if not prediction.version.gives_files:
+        return [Frame(before + 1, "text", ratio, words=_text(prediction))]
+    frames = [_of_item(prediction, item, look, before) for item in items]
+    delivered = len(prediction.output) if isinstance(prediction.output, list) else 1
+    if prediction.data_removed or not isinstance(prediction.output, list):
+        delivered = count
+    return sorted(
+        [*frames, *_away(prediction, frames, range(before + 1, before + count + 1), count - delivered)],
+        key=lambda frame: frame.number,
+    )
+
+
+def _away(prediction: Prediction, there: list[Frame], numbers: range, count: int) -> list[Frame]:
+    """Frames for what did not come, at the places that are free."""
+    taken = {frame.number for frame in there}
+    free = [number for number in numbers if number not in taken]
+    # Where an item is gone for good nobody knows which place was its own.
+    places = free[max(0, len(free) - count) :] if count > 0 else []
+    # What a service lost on the way is not what it held back.
+    lost = len(places) - prediction.filtered if result_files.names_missing(prediction.logs) else 0
+    return [
+        Frame(number, "missing" if order < lost else "dropped", asked_ratio(prediction))
+        for order, number in enumerate(places)
+    ]
+
+
+def _of_item(prediction: Prediction, item: Item, look: FrameContext, before: int) -> Frame:
+    index, first = item.output.index, prediction.seed()
+    state = "trashed" if item.in_trash else "hidden" if item.hidden_at else "done"
+    return Frame(
+        before + index + 1,
+        state,
+        justified_rows.shown_ratio(item.ratio),
+        tiles.Tile(item, own=True),
+        None if first is None else first + index,
+        liked=item.pk in look.liked,
+        veiled=item.sensitive and look.veil,
+    )
+
+
+def _text(prediction: Prediction) -> str:
+    output = prediction.output
+    if isinstance(output, list):
+        return "".join(part for part in output if isinstance(part, str))
+    return output if isinstance(output, str) else ""
+
+
+def asked_ratio(prediction: Prediction) -> float:
+    """Width by height as the input asks for them, so that a frame has its shape before the picture is there."""
+    rules = prediction.version.properties
+    given = prediction.input
+    ratio = given.get("aspect_ratio", rules.get("aspect_ratio", {}).get("default"))
+    if isinstance(ratio, str):
+        wide, _colon, high = ratio.partition(":")
+        if wide.isdigit() and high.isdigit() and int(high):
+            return justified_rows.shown_ratio(int(wide) / int(high))
+    width = given.get("width", rules.get("width", {}).get("default"))
+    height = given.get("height", rules.get("height", {}).get("default"))
+    if isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0:
+        return justified_rows.shown_ratio(width / height)
+    return 1.0

@@ -1,0 +1,260 @@
+"""What members do with what stands on the sheet: look again, cancel, make once more, vary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+)
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.auth.member_pages import account_of, member_required, user_of
+from accounts.credits import amounts
+from core.http.pages import base_url, page
+from gallery.items import access
+from predictions import lifecycle
+from predictions.models import Prediction, Version
+from predictions.models.prediction import MadeHow
+from predictions.pricing import calculator
+from predictions.submit import acceptance, checks, refusals, work_request
+from studio import lineage
+from studio.form import field_values, form_state, prefill, refusal_messages
+from studio.lineage import Origin
+from studio.sheet import strip_list
+
+STOP_POLLING = 286
+MOST_KNOWN = 400
+"""Strips and parts of one page that are asked about at once."""
+VARIATIONS = 4
+
+
+@require_safe
+@member_required
+def group(request: HttpRequest, batch: str) -> HttpResponse:
+    """All frames of one press: the group opened in its place, or a page with it alone."""
+    found = access.found(strip_list.find_group(account_of(request), batch[:26], user=user_of(request)))
+    if request.headers.get("HX-Request") == "true":
+        return page(request, "studio/_batch.html", {"batch": found})
+    return page(request, "studio/group.html", {"batch": found, "live": found.live})
+
+
+@require_POST
+@member_required
+def live(request: HttpRequest) -> HttpResponse:
+    """What changed since the page knew it: only those strips. Says when there is nothing left to ask for."""
+    known = dict(_parse_key(key) for key in request.POST.getlist("known")[:MOST_KNOWN])
+    account = account_of(request)
+    batches = strip_list.find_strips(account, list(known), fresh=True, user=user_of(request))
+    changed = [batch for batch in batches if batch.state_key != known.get(batch.key)]
+    more = strip_list.any_live(batches)
+    context = {"batches": changed, "account": account, "settled": any(not batch.live for batch in changed)}
+    if not changed:
+        return HttpResponse(status=204 if more else STOP_POLLING)
+    return page(request, "studio/_live.html", context, status=200 if more else STOP_POLLING)
+
+
+def _parse_key(key: str) -> tuple[str, str]:
+    return key.split(".")[0][:26], key[:80]
+
+
+@require_POST
+@member_required
+def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Cancel one's own; says what came back, or that it was too late."""
+    prediction = _own(request, public_id)
+    after = lifecycle.cancel(prediction.public_id)
+    batches = strip_list.find_strips(
+        account_of(request), [public_id, prediction.batch], user=user_of(request)
+    )
+    if request.headers.get("HX-Request") == "true":
+        return _news(request, batches)
+    if after.is_ended and after.shown_status == "canceled":
+        _cancelled(request, after.ceiling - (after.charge or 0))
+    else:
+        messages.info(request, _("Too late to cancel: it was already done."))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+@require_POST
+@member_required
+def cancel_rest(request: HttpRequest, batch: str) -> HttpResponse:
+    """Cancel all of one press that still lives; what is done stays."""
+    account = account_of(request)
+    mine = Prediction.objects.owned_by(account).filter(strip_list.BATCHED, batch=batch[:26])
+    living = list(mine.live().order_by("-id"))
+    if not living and not mine.exists():
+        raise Http404
+    # The last first: what waits at the end is not begun while those before it are called off.
+    ended = [lifecycle.cancel(one.public_id) for one in living]
+    if request.headers.get("HX-Request") == "true":
+        ids = [one.public_id for one in living]
+        return _news(request, strip_list.find_strips(account, [*ids, batch[:26]], user=user_of(request)))
+    came_back = sum(one.ceiling for one in ended if one.shown_status == "canceled")
+    if came_back:
+        _cancelled(request, came_back)
+    else:
+        messages.info(request, _("Too late to cancel: it was already done."))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def _cancelled(request: HttpRequest, came_back: int) -> None:
+    words = _("Cancelled. %(credits)s came back.") % {"credits": amounts.with_unit(came_back)}
+    messages.success(request, words)
+
+
+@require_POST
+@member_required
+def again(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make the same once more, at today's price."""
+    source = _own(request, public_id)
+    origin = lineage.of_form(
+        account_of(request), {"made_from": source.made_from, "made_how": source.made_how}
+    )
+    return _ask(request, source, source.input, origin)
+
+
+@require_POST
+@member_required
+def vary(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Make variations of a picture: its own settings with new seeds, four of them where its model makes several."""
+    found = lineage.recipe(account_of(request), public_id)
+    if found is None:
+        raise Http404
+    item, source = found
+    if source.data_removed:
+        messages.error(request, _("What made this picture was deleted, so it cannot be varied."))
+        return _said(request)
+    origin = lineage.of_item(account_of(request), item, MadeHow.VARIATION)
+    return _ask(request, source, _varied(source), origin)
+
+
+def _varied(source: Prediction) -> dict[str, Any]:
+    """The input of variations: the same without its seed."""
+    given = {name: value for name, value in source.input.items() if name != "seed"}
+    name = calculator.count_key(source.version)
+    if name:
+        most = source.version.properties[name].get("maximum", VARIATIONS)
+        given[name] = max(1, min(VARIATIONS, int(most)))
+    return given
+
+
+@require_safe
+@member_required
+def vary_price(request: HttpRequest, public_id: str) -> HttpResponse:
+    """How many variations there would be and what they cost, for the menu that offers them."""
+    found = lineage.recipe(account_of(request), public_id)
+    if found is None:
+        raise Http404
+    source = found[1]
+    given = _varied(source)
+    try:
+        cost = checks.quote(source.version, given, account_of(request))
+    except refusals.ModelNotAvailable:
+        return HttpResponse(_("Not available"), content_type="text/plain; charset=utf-8")
+    words = f"{max(1, calculator.asked_outputs(source.version, given))} · {amounts.with_unit(cost)}"
+    return HttpResponse(words, content_type="text/plain; charset=utf-8")
+
+
+def _ask(request: HttpRequest, source: Prediction, given: dict[str, Any], origin: Origin) -> HttpResponse:
+    """Ask for one prediction like another; its strip for htmx, else the studio."""
+    wish = work_request.Request(
+        account=account_of(request),
+        user=user_of(request),
+        version=source.version,
+        input=given,
+        source="web",
+        origin=base_url(request),
+        made_from=origin.item_id,
+        made_how=origin.how,
+    )
+    try:
+        row = acceptance.accept(wish)
+    except refusals.Refused as refused:
+        messages.error(request, refusal_message(request, refused, source.version, given))
+        return _said(request)
+    if request.headers.get("HX-Request") == "true":
+        return made(request, [row])
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
+    """The new strip, for the sheet that is open."""
+    account, user = account_of(request), user_of(request)
+    account.refresh_from_db()
+    group = strip_list.find_group(account, rows[0].batch, user=user)
+    batches = [group] if group else strip_list.find_strips(account, [rows[0].public_id], user=user)
+    return page(request, "studio/_made.html", {"batches": batches, "live": True, "account": account})
+
+
+def refusal_message(
+    request: HttpRequest, refused: refusals.Refused, version: Version, given: dict[str, Any]
+) -> str:
+    """Why nothing was accepted, in the reader's language."""
+    if isinstance(refused, refusals.InsufficientCredit):
+        account_of(request).refresh_from_db()
+        limit = (
+            refusal_messages.limited(refused)
+            if isinstance(refused, refusals.AccountLimit)
+            else refused.detail
+        )
+        return str(form_state.price_of(request, version, given)["short_of"]) or limit
+    if isinstance(refused, refusals.InvalidInput):
+        return " ".join(field_values.sentences(version, given, refused.faults).values())
+    if isinstance(refused, refusals.PlanModel):
+        return form_state.unavailable_message(refused)
+    if isinstance(refused, refusals.StorageFull):
+        return refusal_messages.storage_full(refused)
+    if isinstance(refused, refusals.TooManyWaiting):
+        return refusal_messages.too_many_waiting(refused)
+    words = {
+        refusals.AccountSuspended: _("This account is closed to new pictures. You can download yours."),
+        refusals.ModelNotAvailable: _("No provider can serve this model now. Nothing was charged."),
+        refusals.ServerFull: _("The server has too little free space for new pictures. Nothing was charged."),
+    }
+    return words.get(type(refused), refused.detail)
+
+
+def _news(request: HttpRequest, batches: list[strip_list.Strip]) -> HttpResponse:
+    account = account_of(request)
+    account.refresh_from_db()
+    return page(request, "studio/_live.html", {"batches": batches, "account": account, "settled": True})
+
+
+def _said(request: HttpRequest) -> HttpResponse:
+    """The messages as toasts on the open page, or on the studio's."""
+    if request.headers.get("HX-Request") == "true":
+        response = page(request, "studio/_toasts.html", status=200)
+        response["HX-Reswap"] = "none"
+        return response
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def _own(request: HttpRequest, public_id: str) -> Prediction:
+    return access.found(prefill.own_prediction(request, public_id))
+
+
+MOST_HAD = 100
+"""Strips that a page may say it has."""
+MOST_AGAIN = 24
+
+
+@require_POST
+@member_required
+def strips(request: HttpRequest) -> HttpResponse:
+    """POST /live/strips/: of the newest strips those that the page lacks, and what it wants to see again.
+
+    `have` names the elements that it has, `again` the predictions whose strips or parts have changed.
+    """
+    have = {one[:80] for one in request.POST.getlist("have")[:MOST_HAD]}
+    again = [one[:26] for one in request.POST.getlist("again")[:MOST_AGAIN]]
+    account, user = account_of(request), user_of(request)
+    found = [strip for strip in strip_list.recent(account, user) if f"batch-{strip.key}" not in have]
+    found += strip_list.find_strips(account, again, user=user) if again else []
+    return page(request, "studio/_arrived.html", {"batches": found}, status=200 if found else 204)

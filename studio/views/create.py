@@ -1,0 +1,215 @@
+"""The studio's page, and the press of its button."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.auth.member_pages import account_of, member_required, user_of
+from accounts.credits import amounts
+from accounts.models import Account
+from core.http.pages import base_url, page
+from predictions.models import Version
+from predictions.submit import refusals, validation
+from studio import batches, lineage
+from studio.form import (
+    field_values,
+    form_state,
+    input_fields,
+    input_pictures,
+    prefill,
+    requirements,
+)
+from studio.form.form_state import form_context, price_of, version_of
+from studio.sheet import strip_list
+from studio.views import presets
+from studio.views.actions import made, refusal_message
+
+QUOTED = "quoted"
+"""The price that the button said, in micro-credits."""
+LONGEST_AMOUNT = 18
+LONGEST_KEPT = 1000
+"""Characters of a field that an address keeps."""
+SAMPLES = (
+    gettext_lazy("a red balloon over green hills at sunset"),
+    gettext_lazy("a lighthouse on a cliff, storm clouds, oil painting"),
+    gettext_lazy("a snowy pine forest under northern lights"),
+)
+
+
+@require_safe
+@member_required
+def studio(request: HttpRequest) -> HttpResponse:
+    """The studio, filled in as the address wishes; or only older strips of its sheet (`?after=`, for htmx)."""
+    if "after" in request.GET and request.headers.get("HX-Request") == "true":
+        older = strip_list.page(account_of(request), request.GET["after"], user=user_of(request))
+        return page(request, "studio/_older.html", {"batches": older.strips, "older": older.older})
+    return _studio_page(request, prefill.of_address(request))
+
+
+def _studio_page(
+    request: HttpRequest,
+    wish: prefill.Prefill,
+    errors: Mapping[str, str] | None = None,
+    refusal: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    account, user = account_of(request), user_of(request)
+    shown = strip_list.page(account, request.GET.get("after", ""), user=user)
+    form = request.POST or request.GET
+    context = {
+        **form_state.form_context(request, wish.version, wish.values, errors, refusal, wish.dropped),
+        "batches": shown.strips,
+        "older": shown.older,
+        "live": shown.live,
+        "samples": SAMPLES,
+        "origin": wish.origin,
+        "presets": presets.for_user(user),
+        "each_line": wish.each_line or batches.EACH_LINE in form,
+        "seed_count": form.get(batches.SEED_COUNT, "")[:8] or str(wish.seeds),
+        "most_seeds": batches.MOST_SEEDS,
+        "largest": batches.LARGEST,
+        "payer": account.pk,
+    }
+    return page(request, "studio/studio.html", context, status=status)
+
+
+@require_POST
+@member_required
+def make(request: HttpRequest) -> HttpResponse:
+    """Ask for pictures. What is wrong comes back with the form kept and a sentence under its field."""
+    version = form_state.version_of(input_fields.model_of(request.POST))
+    if version is None:
+        return _refused(request, None, request.POST, refusal=_("Choose a model first."))
+    other = _other_payer(request.POST, account_of(request))
+    if other:
+        return _refused(request, version, request.POST, refusal=other)
+    form, wrong = input_pictures.settled(request, version)
+    given = field_values.read(version, form)
+    wrong = requirements.faults(version, given) | wrong
+    if wrong:
+        return _refused(request, version, form, errors=wrong)
+    dearer = _dearer(version, form, given, account_of(request))
+    if dearer:
+        return _refused(request, version, form, refusal=dearer)
+    origin = lineage.of_form(account_of(request), form)
+    try:
+        rows = batches.accept(account_of(request), user_of(request), version, form, origin, base_url(request))
+    except batches.NotABatch as refused:
+        known = refused.field in version.properties
+        errors = {refused.field: refused.sentence} if known else None
+        return _refused(request, version, form, errors=errors, refusal="" if known else refused.sentence)
+    except refusals.InvalidInput as refused:
+        errors = field_values.sentences(version, given, refused.faults)
+        return _refused(request, version, form, errors=errors)
+    except refusals.Refused as refused:
+        return _refused(request, version, form, refusal=refusal_message(request, refused, version, given))
+    if request.headers.get("HX-Request") == "true":
+        return made(request, rows)
+    return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
+
+
+def _other_payer(form: Mapping[str, str], account: Account) -> str:
+    """Why it has to be seen once more who pays and keeps the pictures: the form was opened for another account. Empty
+    where it was not, and for forms that name none.
+    """
+    if form.get(form_state.PAYER, "") in ("", str(account.pk)):
+        return ""
+    if account.kind == Account.Kind.ORGANIZATION:
+        words = _("You act for %(name)s now. Nothing was charged. Press again to make it on its balance.")
+        return words % {"name": account.name}
+    return _(
+        "You act for your own account now. Nothing was charged. Press again to make it on your own balance."
+    )
+
+
+def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any], account: Account) -> str:
+    """Why the price has to be seen once more: it is above what the button said. Empty where it is not, and for forms
+    that say no price. What is wrong with a form is said first, by those who find it.
+    """
+    raw = form.get(QUOTED, "")
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT):
+        return ""
+    if batches.count_of(version, form) > batches.LARGEST or validation.check(version, given):
+        return ""
+    try:
+        cost = batches.quote(version, form, account)
+    except refusals.ModelNotAvailable:
+        return ""
+    if cost <= int(raw):
+        return ""
+    words = {"cost": amounts.with_unit(cost), "quoted": amounts.with_unit(int(raw))}
+    return (
+        _(
+            "This costs %(cost)s, not %(quoted)s as the button said. Nothing was charged. Press again to make it."
+        )
+        % words
+    )
+
+
+def _as_address(form: QueryDict, version: Version) -> str:
+    """The form as an address, so that the next picture starts from the same settings without JavaScript too."""
+    kept = QueryDict(mutable=True)
+    kept[input_fields.MODEL] = version.model.ref
+    for name in field_values.ordered(version):
+        value = field_values.raw(form, name)
+        if value:
+            kept.appendlist(name, value[:LONGEST_KEPT])
+    if field_values.SWITCHES in form:
+        kept[field_values.SWITCHES] = "1"
+    if all(len(field_values.raw(form, name)) <= LONGEST_KEPT for name in field_values.ordered(version)):
+        # A list that was cut short would be another list.
+        for name in (batches.EACH_LINE, batches.SEED_COUNT):
+            if form.get(name, "1") != "1":
+                kept[name] = str(form[name])[:8]
+    return kept.urlencode()
+
+
+def _refused(
+    request: HttpRequest,
+    version: Version | None,
+    form: QueryDict,
+    *,
+    errors: Mapping[str, str] | None = None,
+    refusal: str = "",
+) -> HttpResponse:
+    values = field_values.kept(version, form) if version is not None else {}
+    if request.headers.get("HX-Request") == "true":
+        context = form_state.form_context(request, version, values, errors, refusal)
+        # It is said who pays now, so that the next press is for them.
+        context["payer"] = account_of(request).pk
+        response = page(request, "studio/_form.html", context, status=422)
+        response["HX-Retarget"], response["HX-Reswap"] = "#form", "outerHTML"
+        return response
+    wish = prefill.Prefill(version, values, lineage.of_form(account_of(request), form))
+    return _studio_page(request, wish, errors, refusal, status=422)
+
+
+@require_POST
+@member_required
+def form(request: HttpRequest) -> HttpResponse:
+    """The form again for another model (`to`): settings that fit are kept, the others are named."""
+    old, new = version_of(input_fields.model_of(request.POST)), version_of(request.POST.get("to", ""))
+    if new is None:
+        return HttpResponse(status=204)
+    values, dropped = (
+        field_values.carry(old, new, input_fields.inputs_of(request.POST)) if old is not None else ({}, [])
+    )
+    return page(request, "studio/_form.html", form_context(request, new, values, dropped=dropped))
+
+
+@require_POST
+@member_required
+def quote(request: HttpRequest) -> HttpResponse:
+    """The button with the price of the form as it stands."""
+    version = version_of(input_fields.model_of(request.POST))
+    if version is None:
+        return HttpResponse(status=204)
+    given = field_values.read(version, input_fields.inputs_of(request.POST))
+    return page(request, "studio/_price.html", price_of(request, version, given))

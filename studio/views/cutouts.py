@@ -1,0 +1,173 @@
+"""Cut out: the ground of chosen pictures taken away, all in one press, for a price that is said before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from accounts.auth.member_pages import account_of, member_required, user_of
+from accounts.credits import allowances, amounts
+from accounts.models import User
+from accounts.organizations import visible_funds
+from core.http.pages import base_url, page, reader_zone
+from core.http.redirects import safe_next
+from gallery.items import access, tiles
+from gallery.library import selection
+from gallery.models import Item
+from predictions.catalogue import lookup
+from predictions.catalogue.lookup import background_removal_model
+from predictions.models import Version
+from predictions.models.prediction import MadeHow
+from predictions.submit import checks, refusals
+from studio import batches, lineage
+from studio.form import input_fields, input_pictures, model_hints, refusal_messages
+from studio.views.actions import refusal_message
+
+SHOWN = 8
+"""Pictures that are shown before the price is accepted."""
+LONGEST_AMOUNT = 18
+
+
+class NotCut(Exception):
+    """Nothing is cut out: a sentence for people."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be made: the pictures, the model that does it, and the most that all of it costs (micro-credits)."""
+
+    items: list[Item]
+    version: Version
+    cost: int
+    films: int = 0
+    """Chosen films, which are left as they are."""
+
+    @property
+    def shown(self) -> list[tiles.Tile]:
+        """The first of the pictures."""
+        return [tiles.Tile(item, own=True) for item in self.items[:SHOWN]]
+
+    @property
+    def more(self) -> int:
+        """How many are not shown."""
+        return max(0, len(self.items) - SHOWN)
+
+    @property
+    def ids(self) -> str:
+        """What the form sends back."""
+        return " ".join(item.public_id for item in self.items)
+
+    @property
+    def deed(self) -> str:
+        """What the button says before the price."""
+        return model_hints.action_label(self.version, {}, len(self.items))
+
+    @property
+    def left_out(self) -> str:
+        """What is not cut out, in a sentence; empty where everything is."""
+        words = ngettext(
+            "%(n)s film is left as it is: only pictures are cut out.",
+            "%(n)s films are left as they are: only pictures are cut out.",
+            self.films,
+        )
+        return words % {"n": self.films} if self.films else ""
+
+
+def plan(user: User, pks: list[int]) -> Plan:
+    """What cutting out these own items would be, in their order. Raises NotCut."""
+    if not pks:
+        raise NotCut(_("Select pictures first."))
+    if len(pks) > batches.LARGEST:
+        words = {"limit": batches.LARGEST, "count": f"{len(pks):,}"}
+        raise NotCut(_("Up to %(limit)s pictures are cut out at once. You chose %(count)s.") % words)
+    assert user.account is not None
+    found = access.with_files(Item.objects.owned_by(user.account)).in_bulk(pks)
+    chosen = [found[pk] for pk in pks if pk in found]
+    items = [item for item in chosen if not item.is_film]
+    if not items:
+        raise NotCut(_("Only pictures are cut out, no films."))
+    one = background_removal_model()
+    version = lookup.find_version(one.ref) if one is not None else None
+    if version is None or not input_fields.picture_fields(version):
+        raise NotCut(_("No provider can serve this model now. Nothing was charged."))
+    try:
+        cost = checks.quote(version, {}, user.account) * len(items)
+    except refusals.ModelNotAvailable:
+        raise NotCut(_("No provider can serve this model now. Nothing was charged.")) from None
+    return Plan(items, version, cost, len(chosen) - len(items))
+
+
+@require_POST
+@member_required
+def cut(request: HttpRequest) -> HttpResponse:
+    """Show what would be cut out and its price; once that price comes back (`quoted`), make it all or nothing."""
+    try:
+        with timezone.override(reader_zone(request)):
+            pks = selection.chosen(user_of(request), request.POST).pks
+        wanted = plan(user_of(request), pks)
+    except selection.TooMany:
+        return _refused(request, _("Up to 10,000 pictures at once."))
+    except NotCut as refused:
+        return _refused(request, str(refused))
+    raw = request.POST.get("quoted", "")
+    quoted = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT else None
+    if quoted is None:
+        return _asked(request, wanted)
+    if wanted.cost > quoted:
+        words = {"cost": amounts.with_unit(wanted.cost), "quoted": amounts.with_unit(quoted)}
+        sentence = _(
+            "This costs %(cost)s, not %(quoted)s as the button said. Nothing was charged. Press again to make it."
+        )
+        return _asked(request, wanted, sentence % words)
+    return _made(request, wanted)
+
+
+def _made(request: HttpRequest, wanted: Plan) -> HttpResponse:
+    account = account_of(request)
+    field = input_fields.picture_fields(wanted.version)[0]
+    asked = [
+        ({field: input_pictures.picture_of(request, item).url}, lineage.of_item(account, item, MadeHow.INPUT))
+        for item in wanted.items
+    ]
+    try:
+        batches.accept_each(account, user_of(request), wanted.version, asked, base_url(request))
+    except refusals.Refused as refused:
+        return _asked(request, wanted, refusal_message(request, refused, wanted.version, {}))
+    return HttpResponseRedirect(reverse("studio"))
+
+
+def _asked(request: HttpRequest, wanted: Plan, refusal: str = "") -> HttpResponse:
+    """The pictures with the price on a button: as a part of the library's page where a script asks, else alone."""
+    account = account_of(request)
+    covered = allowances.covers(account, wanted.cost)
+    short = refusal_messages.lacking(
+        visible_funds.for_user(user_of(request), account), account.balance, wanted.cost
+    )
+    if not short and not covered:
+        several = _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.")
+        one = _("This needs %(cost)s; you have %(have)s. Add credits first.")
+        told = {"cost": amounts.with_unit(wanted.cost), "have": amounts.short(account.balance)}
+        short = (several if len(wanted.items) > 1 else one) % told
+    context = {
+        "plan": wanted,
+        "refusal": "" if short else refusal,
+        "short_of": short,
+        "next": safe_next(request, reverse("library")),
+    }
+    part = request.headers.get("HX-Request") == "true"
+    status = 422 if refusal else 200
+    return page(request, "studio/_cut.html" if part else "studio/cut.html", context, status=status)
+
+
+def _refused(request: HttpRequest, sentence: str) -> HttpResponse:
+    if request.headers.get("HX-Request") == "true":
+        return JsonResponse({"detail": sentence}, status=422)
+    messages.error(request, sentence)
+    return HttpResponseRedirect(safe_next(request, reverse("library")))

@@ -1,0 +1,125 @@
+"""What the studio's page asks for beside its form: pictures to work from (send, see, pick) and the last seed."""
+
+from __future__ import annotations
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.auth.member_pages import account_of, member_required
+from core import pagination
+from core.http.pages import page
+from gallery.items import access
+from gallery.models import Item
+from gallery.search import results
+from predictions.files import image_probe, media
+from predictions.files.image_formats import EXTENSIONS
+from predictions.inputs import file_references
+from predictions.models import Prediction, Status
+from studio.form import form_state, input_pictures
+
+BODY = file_references.MAX_PICTURE + 1024**2
+"""Bytes of a request with one picture and what stands around it."""
+SHELF = 24
+"""Pictures of one page of the picker."""
+LONGEST_SEARCH = 200
+
+
+@csrf_exempt
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    """POST a picture (`file`) of 25 MB at most; its address and size as JSON, or a sentence in `detail`.
+
+    How large the body says it is comes first, then who sends it and from which page; only then is it read.
+    """
+    if not request.user.is_authenticated:
+        return _detail(_("You were signed out. Sign in again and send the picture once more."), 401)
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > BODY:
+        return _detail(_too_large(), 413)
+    try:
+        return _received(request)
+    except RequestDataTooBig:
+        return _detail(_too_large(), 413)
+    except (MultiPartParserError, SuspiciousOperation, OSError):
+        return _detail(_("The picture did not arrive whole. Send it once more."), 400)
+
+
+@csrf_protect
+def _received(request: HttpRequest) -> HttpResponse:
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        return _detail(_("Choose a picture first."), 400)
+    try:
+        return JsonResponse(input_pictures.keep(request, file).as_json(), status=201)
+    except input_pictures.NotTaken as refused:
+        return _detail(str(refused), refused.status)
+
+
+def _too_large() -> str:
+    return _("The picture is larger than %(most)s MB. Use a smaller picture.") % {
+        "most": input_pictures.MOST_MB
+    }
+
+
+def _detail(sentence: str, status: int) -> HttpResponse:
+    return JsonResponse({"detail": sentence}, status=status)
+
+
+@require_safe
+@member_required
+def file(request: HttpRequest, public_id: str) -> HttpResponse:
+    """An upload for the member who sent it; 404 for everybody else, and for what is no picture."""
+    sent = access.found(input_pictures.own_upload(request, public_id))
+    if sent.content_type not in EXTENSIONS:
+        raise Http404
+    return media.send(request, sent.file, filename=sent.name, max_age=3600)
+
+
+@require_safe
+@member_required
+def use(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A picture of the library, or one that everybody may see, as an input: the answer of an upload."""
+    return JsonResponse(input_pictures.of_item(request, public_id).as_json())
+
+
+@require_safe
+@member_required
+def shelf(request: HttpRequest) -> HttpResponse:
+    """The picker: a page of the member's own pictures, newest first; films are left out."""
+    account = account_of(request)
+    after, text = request.GET.get("after", "")[:200], request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    own = access.with_files(
+        Item.objects.owned_by(account).exclude(output__file__content_type=image_probe.VIDEO)
+    )
+    if text:
+        found = results.own_page(account, text, SHELF, after, within=own)
+    else:
+        found = pagination.page_or_newest(own, "created_at", SHELF, after)
+    context = {
+        "pictures": [(item, input_pictures.picture_of(request, item)) for item in found.rows],
+        "older": found.older,
+        "after": after,
+        "q": text,
+    }
+    template = "studio/_shelf_list.html" if "list" in request.GET else "studio/_shelf.html"
+    return page(request, template, context)
+
+
+@require_safe
+@member_required
+def seed(request: HttpRequest) -> HttpResponse:
+    """The seed that the newest finished prediction of a model was made with; null where there is none."""
+    version = form_state.version_of(request.GET.get("model", ""))
+    used = None
+    if version is not None:
+        mine = Prediction.objects.owned_by(account_of(request)).filter(
+            model_id=version.model_id, status=Status.SUCCEEDED
+        )
+        newest = mine.only("input", "logs").order_by("-created_at", "-id").first()
+        used = newest.seed() if newest is not None else None
+    return JsonResponse({"seed": used})

@@ -1,0 +1,158 @@
+"""Presets: a member's own settings under a name."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.auth.member_pages import member_required, user_of
+from accounts.models import User
+from core.http.pages import page
+from gallery.items import access
+from gallery.models import Preset
+from predictions.models import Version
+from studio.form import field_values, form_state, input_fields, prefill
+from studio.form.controls import PROMPTS
+
+MOST = 200
+"""Presets of one member."""
+LARGEST = 20_000
+"""Characters of all values of one preset together."""
+LONGEST_NAME = 60
+
+
+class NotKept(Exception):
+    """A preset that is not kept: a sentence for people."""
+
+
+def for_user(user: User) -> list[Preset]:
+    """A member's presets by name, without their values."""
+    return list(
+        Preset.objects.filter(user=user).select_related("model").defer("values").order_by("name", "id")
+    )
+
+
+def keep(user: User, name: str, version: Version, form: Mapping[str, str], *, words: bool) -> Preset:
+    """Keep the settings of a form under a name, over those that had it. `words`: with the prompt. Raises NotKept."""
+    name = clean_name(name)
+    values = field_values.kept(version, form)
+    if not words:
+        values = {field: value for field, value in values.items() if field not in PROMPTS}
+    values = {field: value for field, value in values.items() if value}
+    size = sum(len(field) + len(value) for field, value in values.items())
+    if size > LARGEST or any("\x00" in value for value in values.values()):
+        raise NotKept(
+            _("These settings are too long to be kept: at most %(limit)s characters.") % {"limit": LARGEST}
+        )
+    with transaction.atomic():
+        mine = Preset.objects.filter(user=user)
+        if not mine.filter(name=name).exists() and mine.count() >= MOST:
+            raise NotKept(_("You have %(limit)s presets already. Delete one first.") % {"limit": MOST})
+        kept, _new = mine.update_or_create(
+            user=user, name=name, defaults={"model": version.model, "values": values}
+        )
+    return kept
+
+
+def rename(preset: Preset, name: str) -> None:
+    """Give it another name. Raises NotKept where another has it."""
+    preset.name = clean_name(name)
+    try:
+        with transaction.atomic():
+            preset.save(update_fields=["name"])
+    except IntegrityError:
+        raise NotKept(_("Another preset is called “%(name)s”.") % {"name": preset.name}) from None
+
+
+def clean_name(text: str) -> str:
+    """A name on one line, without what cannot be seen. Raises NotKept where nothing is left, or too much."""
+    plain = "".join(" " if sign.isspace() else sign for sign in text[: 10 * LONGEST_NAME])
+    plain = "".join(
+        sign for sign in plain if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )
+    name = " ".join(unicodedata.normalize("NFC", plain).split())
+    if not name:
+        raise NotKept(_("Give the preset a name."))
+    if len(name) > LONGEST_NAME:
+        raise NotKept(_("A preset's name has at most %(limit)s characters.") % {"limit": LONGEST_NAME})
+    return name
+
+
+@require_POST
+@member_required
+def save(request: HttpRequest) -> HttpResponse:
+    """Keep the form as it stands under `preset_name`."""
+    version = form_state.version_of(input_fields.model_of(request.POST))
+    if version is None:
+        return _list(request, fault=_("Choose a model first."))
+    name = request.POST.get("preset_name", "")
+    try:
+        given = input_fields.inputs_of(request.POST)
+        kept = keep(user_of(request), name, version, given, words="preset_words" in given)
+    except NotKept as fault:
+        return _list(request, fault=str(fault), name=name[:LONGEST_NAME])
+    return _list(request, said=_("Kept as “%(name)s”.") % {"name": kept.name})
+
+
+@require_POST
+@member_required
+def apply(request: HttpRequest, number: int) -> HttpResponse:
+    """The form with these settings, and with the words that stand in it where the preset has none."""
+    preset = _own(request, number)
+    wish = prefill.of_preset(preset)
+    if wish is None or wish.version is None:
+        return _list(request, fault=_("The model of this preset is no longer there."))
+    values = dict(wish.values)
+    for name in PROMPTS:
+        if name in wish.version.properties and name not in values and request.POST.get(name):
+            values[name] = request.POST[name]
+    if request.headers.get("HX-Request") != "true":
+        return HttpResponseRedirect(f"{reverse('studio')}?preset={preset.pk}")
+    context = form_state.form_context(request, wish.version, values, dropped=wish.dropped)
+    return page(request, "studio/_form.html", context)
+
+
+@require_POST
+@member_required
+def change(request: HttpRequest, number: int) -> HttpResponse:
+    """Rename a preset (`name`)."""
+    try:
+        rename(_own(request, number), request.POST.get("name", ""))
+    except NotKept as fault:
+        return _list(request, fault=str(fault))
+    return _list(request, said=_("Renamed."))
+
+
+@require_POST
+@member_required
+def delete(request: HttpRequest, number: int) -> HttpResponse:
+    """Delete a preset."""
+    _own(request, number).delete()
+    return _list(request, said=_("Preset deleted."))
+
+
+def _own(request: HttpRequest, number: int) -> Preset:
+    # A number that no database holds is nobody's preset.
+    rows = Preset.objects.filter(user=user_of(request)).select_related("model")
+    return access.found(rows.filter(pk=number).first() if number < 2**63 else None)
+
+
+def _list(request: HttpRequest, *, said: str = "", fault: str = "", name: str = "") -> HttpResponse:
+    """The list as it is now, with one sentence; a page of its own without JavaScript."""
+    context = {
+        "presets": for_user(user_of(request)),
+        "preset_said": said,
+        "preset_fault": fault,
+        "preset_name": name,
+    }
+    if request.headers.get("HX-Request") == "true":
+        response = page(request, "studio/_presets.html", context)
+        response["HX-Retarget"], response["HX-Reswap"] = "#preset-list", "outerHTML"
+        return response
+    return page(request, "studio/presets.html", context, status=422 if fault else 200)
