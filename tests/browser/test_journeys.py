@@ -15,6 +15,7 @@ from gallery.models import Item, ShareLink
 from predictions import lifecycle
 from predictions.catalogue import lookup
 from predictions.files import media
+from predictions.lifecycle import completion
 from predictions.models import Phase, Prediction, Status
 from tests import factories
 from tests.browser.conftest import Window, until
@@ -34,7 +35,7 @@ def finish(prediction: Prediction) -> None:
     for file in files:
         file.state = "pending"
         file.save()
-    output = lifecycle.ending.PreparedOutput(
+    output = completion.PreparedOutput(
         index=0, name="out-0.webp", token=media.new_token(), file=files[0], small=files[1], medium=files[2],
         colour="#804020", blur="",
     )  # fmt: skip

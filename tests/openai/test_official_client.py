@@ -122,7 +122,7 @@ def test_without_credit_the_client_asks_once(server: RunningServer) -> None:
     script = (
         "from accounts.models import User; from accounts.tokens import api_tokens; from django.conf import settings; "
         "settings.WELCOME_CREDITS = 0; "
-        "user = User.objects.create_user('poor', 'poor@example.org', 'x'); print(tokens.issue(user, 'poor')[1])"
+        "user = User.objects.create_user('poor', 'poor@example.org', 'x'); print(api_tokens.issue(user, 'poor')[1])"
     )
     made = server.manage("shell", "-c", script)
     assert made.returncode == 0, made.stderr
