@@ -1,0 +1,1 @@
+"""The accounts app: users, accounts, credits, tokens, organisations, staff and the site's settings."""

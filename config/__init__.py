@@ -1,0 +1,1 @@
+"""The project: settings, addresses, the web server, health, and what holds all apps together."""

@@ -1,0 +1,1 @@
+"""The embedded engine: paints and edits pictures without Django, database or network."""

@@ -1,0 +1,1 @@
+"""The gallery app: finished outputs as items to browse, share and moderate."""

@@ -1,0 +1,1 @@
+"""The predictions app: accepts requests, runs them at a provider, ends them."""

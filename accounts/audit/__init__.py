@@ -1,0 +1,1 @@
+"""Checks of the ledger's and the accounts' invariants, for `manage.py audit`."""

@@ -1,0 +1,1 @@
+"""Registration: who may sign up, invitations, names, e-mail addresses, welcome credits."""

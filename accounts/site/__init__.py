@@ -1,0 +1,1 @@
+"""The site's settings, feature flags, maintenance mode and announcements."""

@@ -1,0 +1,1 @@
+"""Staff: groups and permissions, the audit log, warnings, suspensions and bans."""

@@ -1,0 +1,1 @@
+"""API tokens: issue, authentication, scopes, limits and allowed networks."""

@@ -1,0 +1,1 @@
+"""The admin site: its theme, sidebar and first page."""

@@ -1,0 +1,1 @@
+"""The project's own API as a whole: its addresses and its OpenAPI document."""

@@ -1,0 +1,1 @@
+"""Health checks: `/livez`, `/readyz` and `/health`."""

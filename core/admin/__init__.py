@@ -1,0 +1,1 @@
+"""Base classes, filters, cells and exports of the Django admin."""

@@ -1,0 +1,1 @@
+"""Errors, fields, lists and examples of the project's own API."""

@@ -1,0 +1,1 @@
+"""Caches: counters that nobody can evict, and Redis that may be away."""

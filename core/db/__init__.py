@@ -1,0 +1,1 @@
+"""Database helpers: prepared statements, pipelined writes, retries, checks of invariants."""

@@ -1,0 +1,1 @@
+"""HTTP helpers of pages and APIs: rendering, redirects, origins, JSON bodies, CSV."""

@@ -1,0 +1,1 @@
+"""Periodic jobs and wake-ups between processes and machines."""

@@ -1,0 +1,1 @@
+"""Network addresses, the guard against server-side request forgery, the HTTP client."""

@@ -1,0 +1,1 @@
+"""Process trees in plain Python: supervisor, forks, sessions, ends with the parent."""

@@ -1,0 +1,1 @@
+"""Pixels: decoding, encoding, arrays and previews."""

@@ -1,0 +1,1 @@
+"""What the engine's callers and processes share: outputs, typed inputs, progress, addresses."""

@@ -1,0 +1,1 @@
+"""Items: creation from outputs, who may see them, their pages, publication and deletion."""

@@ -1,0 +1,1 @@
+"""The operations dashboard: totals, charts and upstreams of any period."""

@@ -1,0 +1,1 @@
+"""The APIs that official clients speak: Replicate's and OpenAI's images."""

@@ -1,0 +1,1 @@
+"""Checks of the predictions' invariants, for `manage.py audit`."""

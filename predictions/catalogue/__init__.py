@@ -1,0 +1,1 @@
+"""The catalogue: shipped models and versions, imports from Cog, samples."""

@@ -1,0 +1,1 @@
+"""Dispatch: which prediction is next, which provider gets it, and its place in the queue."""

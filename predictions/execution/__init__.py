@@ -1,0 +1,1 @@
+"""Execution: starting, watching, collecting and cancelling jobs at providers."""

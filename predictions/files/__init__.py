@@ -1,0 +1,1 @@
+"""Stored files, uploads, and opening untrusted files in limited child processes."""

@@ -1,0 +1,1 @@
+"""The parts of the process tree: workers, watcher, sweep, services, and their heartbeats."""

@@ -1,0 +1,1 @@
+"""Submission: checks in a fixed order, price, hold and insert of a new prediction."""

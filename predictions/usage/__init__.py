@@ -1,0 +1,1 @@
+"""Usage: what was made and spent, by day, for members and for operators."""

@@ -1,0 +1,1 @@
+"""The operator's file of local models, and each model's parameters."""

@@ -1,0 +1,1 @@
+"""Pipelines of diffusers: loading, caching, schedulers, and running one model."""

@@ -1,0 +1,1 @@
+"""Land, water, plants, buildings and weather of a scene."""

@@ -1,0 +1,1 @@
+"""From a prompt in English or Chinese to what is painted."""

@@ -1,0 +1,1 @@
+"""Skies: day, night, space, light and clouds."""

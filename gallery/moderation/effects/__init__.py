@@ -1,0 +1,1 @@
+"""What a moderation decision does to items, uploads and members."""

@@ -1,0 +1,1 @@
+"""The moderators' pages: lists of cases, one case, one member."""

@@ -1,0 +1,1 @@
+"""What the API dialects share: tokens, rate limits, headers, bodies."""

@@ -1,0 +1,1 @@
+"""The OpenAI images API under `/openai/v1/images/`."""

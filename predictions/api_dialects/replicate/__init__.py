@@ -1,0 +1,1 @@
+"""The Replicate API under `/v1/` and `/replicate/v1/`."""

@@ -1,0 +1,1 @@
+"""Things: buildings, vehicles, plants, tableware."""

@@ -1,0 +1,1 @@
+"""People: figures, hair, clothes."""
