@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from accounts.models import Account, Membership, User
-from core.http.exceptions import ExplainedDenial
+from core.http.denials import ExplainedDenial
 
 OWNER, BILLING, MEMBER = Membership.Role.OWNER, Membership.Role.BILLING, Membership.Role.MEMBER
 MONEY = frozenset({OWNER, BILLING})

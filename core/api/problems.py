@@ -20,7 +20,7 @@ from rest_framework.views import exception_handler
 
 from core.db.retry import AWAY
 from core.http import json_body
-from core.http.exceptions import ExplainedDenial
+from core.http.denials import ExplainedDenial
 
 log = structlog.get_logger(__name__)
 _LONGEST_FAULT = 300
