@@ -1,4 +1,4 @@
-"""Admin of accounts, money and people: registered as Django imports this package."""
+"""Admin classes of the accounts app; importing this package registers them."""
 
 from __future__ import annotations
 

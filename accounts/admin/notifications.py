@@ -1,4 +1,4 @@
-"""The desk for what people are told and asked: to be read, so that a mail that did not come can be looked for."""
+"""Read-only admin of notices, mail preferences, organisation invitations, site rules and announcements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.admin.model_admins import ReadOnlyAdmin
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
-    """Notices and how their mails stand. Where they lead is not shown: some links are keys."""
+    """Notices and the state of their mails, to find out why one did not arrive. Links are hidden: some are secrets."""
 
     list_display = ("kind", "user", "created_at", "read_at", "mail_owed", "mailed_at", "mail_note")
     list_filter = ("mail_owed", "kind", "created_at")
@@ -23,7 +23,7 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 @admin.register(NoticeChoice)
 class NoticeChoiceAdmin(ReadOnlyAdmin):
-    """Who wants no mail about what."""
+    """Mail preferences: which kinds of notice a user gets no mail about."""
 
     list_display = ("user", "kind", "mail")
     list_filter = ("kind", "mail")
@@ -34,7 +34,7 @@ class NoticeChoiceAdmin(ReadOnlyAdmin):
 
 @admin.register(OrganizationInvitation)
 class OrganizationInvitationAdmin(ReadOnlyAdmin):
-    """Who was asked to join which organisation."""
+    """Invitations to join an organisation."""
 
     list_display = (
         "email",
@@ -55,14 +55,14 @@ class OrganizationInvitationAdmin(ReadOnlyAdmin):
 
 @admin.register(Site)
 class SiteAdmin(ReadOnlyAdmin):
-    """The one row of house rules; /admin/house/ is the form that validates and records."""
+    """The single row of site rules, read-only; `/admin/house/` is the form that validates and records changes."""
 
     list_display = ("__str__", "registration", "maintenance", "changed_at")
 
 
 @admin.register(Announcement)
 class AnnouncementAdmin(ReadOnlyAdmin):
-    """What was announced to whom and when."""
+    """Announcements: audience, tone and period."""
 
     list_display = ("__str__", "audience", "tone", "starts_at", "ends_at", "withdrawn_at")
     list_filter = ("audience", "tone")

@@ -1,4 +1,4 @@
-"""The desk for plans: limits, an allowance, models, room and a place in the queue that several accounts share."""
+"""Admin of plans: limits, allowance, allowed models, storage quotas and queue priority shared by several accounts."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from core.admin.model_admins import BaseAdmin
 _GIB = 1024**3
 _MOST_PERCENT = 1000
 _AT_LEAST_ONE = ("creates_per_minute", "requests_per_minute", "in_flight_limit", "waiting_limit")
-_ROOMS = {"room": "storage_quota", "upload_room": "upload_quota", "waiting_room": "waiting_bytes"}
-"""Fields of the form in GiB, and the columns in bytes that they are about."""
-_TOLD = (
+_BYTE_FIELDS = {"room": "storage_quota", "upload_room": "upload_quota", "waiting_room": "waiting_bytes"}
+"""Form fields in GiB, and the model columns in bytes that they set."""
+_AUDITED_FIELDS = (
     "name", "creates_per_minute", "requests_per_minute", "in_flight_limit", "day_limit", "month_limit", "allowance",
     "allowance_every", "allowance_ends", "pays_organizations", "priority", "price_percent", "allowed_models",
     "storage_quota", "upload_quota", "waiting_limit", "waiting_bytes", "reviewed_first", "is_default",
@@ -39,7 +39,7 @@ _TOLD = (
 
 
 class RoomField(forms.DecimalField):
-    """An amount of bytes in GiB; empty for none of its own."""
+    """An amount of bytes, entered in GiB; empty: no limit of the plan's own."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -54,7 +54,7 @@ class RoomField(forms.DecimalField):
 
 
 class PlanForm(forms.ModelForm):
-    """Limits that are limits: empty, or at least one. Amounts in credits, room in GiB, models one a line."""
+    """Plan form. A limit is empty or at least 1; amounts in credits, storage in GiB, one model a line."""
 
     day_limit = AmountField(
         label=gettext_lazy("Spending a day"),
@@ -102,7 +102,7 @@ class PlanForm(forms.ModelForm):
         for name in ("priority", "price_percent", "allowance_every"):
             self.fields[name].required = False
         plan = self.instance
-        for name, column in _ROOMS.items():
+        for name, column in _BYTE_FIELDS.items():
             size = getattr(plan, column)
             if size is not None:
                 self.initial[name] = (Decimal(size) / _GIB).quantize(Decimal("0.001"))
@@ -117,33 +117,35 @@ class PlanForm(forms.ModelForm):
         return self.cleaned_data["allowance"] or 0
 
     def clean_priority(self) -> int:
-        """By how many predictions under way it goes before others, or after."""
-        found = int(self.cleaned_data["priority"] or 0)
-        if not -1000 <= found <= 1000:
+        """How many predictions in flight the plan is worth in the queue: positive goes earlier, negative later."""
+        priority = int(self.cleaned_data["priority"] or 0)
+        if not -1000 <= priority <= 1000:
             raise forms.ValidationError(_("A priority is from -1000 to 1000."))
-        return found
+        return priority
 
     def clean_price_percent(self) -> int:
-        """What is left empty is the price as it stands; nothing at all may be asked for too."""
-        found = self.cleaned_data["price_percent"]
-        if found is not None and found > _MOST_PERCENT:
+        """Empty means 100, the listed price; 0 (free) is allowed."""
+        percent = self.cleaned_data["price_percent"]
+        if percent is not None and percent > _MOST_PERCENT:
             raise forms.ValidationError(_("At most %(n)d percent.") % {"n": _MOST_PERCENT})
-        return 100 if found is None else int(found)
+        return 100 if percent is None else int(percent)
 
     def clean_allowance_every(self) -> str:
         return str(self.cleaned_data["allowance_every"] or Plan.Every.MONTH)
 
     def clean_models(self) -> list[str]:
-        """Models that there are, or that the plan names already."""
-        named = list(dict.fromkeys(self.cleaned_data["models"].replace(",", "\n").split()))
+        """Model references that exist, or that the plan names already."""
+        refs = list(dict.fromkeys(self.cleaned_data["models"].replace(",", "\n").split()))
         known = {*token_validation.known_models(), *(self.instance.allowed_models or [])}
-        unknown = [one for one in named if one not in known]
+        unknown = [ref for ref in refs if ref not in known]
         if unknown:
             raise forms.ValidationError(_("There is no model %(name)s.") % {"name": unknown[0][:100]})
-        return named
+        return refs
 
     def clean(self) -> dict[str, Any]:
-        """An empty field is the server's own limit; 0 would be read as none by one and as nothing by another."""
+        """Refuse 0 as a limit: some code would read it as no limit, some as nothing allowed. Empty is the server's
+        limit.
+        """
         cleaned: dict[str, Any] = super().clean() or {}
         for name in _AT_LEAST_ONE:
             if cleaned.get(name) == 0:
@@ -151,20 +153,20 @@ class PlanForm(forms.ModelForm):
         return cleaned
 
     def _post_clean(self) -> None:
-        for name, column in _ROOMS.items():
+        for name, column in _BYTE_FIELDS.items():
             size = self.cleaned_data.get(name)
             setattr(self.instance, column, None if size is None else int(size * _GIB))
         self.instance.allowed_models = self.cleaned_data.get("models") or []
         super()._post_clean()  # type: ignore[misc]
 
     def _get_validation_exclusions(self) -> set[str]:
-        # That there is one default plan is seen to when it is saved: the one before is none any more.
+        # The unique default plan is handled in save_model, which unsets the previous one.
         return {*super()._get_validation_exclusions(), "is_default"}  # type: ignore[misc]
 
 
 @admin.register(Plan)
 class PlanAdmin(BaseAdmin):
-    """What several accounts share."""
+    """Plans, with the number of their accounts."""
 
     form = PlanForm
     list_display = (
@@ -205,18 +207,18 @@ class PlanAdmin(BaseAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
-        """With how many accounts have it."""
+        """Annotated with the number of accounts."""
         rows: QuerySet[Plan] = super().get_queryset(request)
         return rows.annotate(accounts_count=Count("accounts"))
 
     def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
-        """Put it on record; have limits asked for, and the allowance looked at, by every account that has it."""
-        before = Plan.objects.filter(pk=obj.pk).values(*_TOLD).first() if change else None
+        """Save and write the audit log; then have every account of the plan check limits and allowance again."""
+        before = Plan.objects.filter(pk=obj.pk).values(*_AUDITED_FIELDS).first() if change else None
         with transaction.atomic():
             if obj.is_default:
                 Plan.objects.filter(is_default=True).exclude(pk=obj.pk).update(is_default=False)
             super().save_model(request, obj, form, change)
-            after = Plan.objects.filter(pk=obj.pk).values(*_TOLD).get()
+            after = Plan.objects.filter(pk=obj.pk).values(*_AUDITED_FIELDS).get()
             audit_log.write(
                 cast(User, request.user),
                 "plan.change" if change else "plan.add",

@@ -1,4 +1,6 @@
-"""The desk for codes and gifts: batches are made here, handed out once as a file, and withdrawn."""
+"""Admin of redeem codes and gifts: create a batch (codes are downloaded once as a CSV file), revoke it, list
+redemptions.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ from core.http import csv_rows
 
 
 class BatchForm(forms.Form):
-    """A batch to be made."""
+    """Creates a batch of redeem codes."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=120, strip=True, widget=UnfoldAdminTextInputWidget()
@@ -89,14 +91,14 @@ class BatchForm(forms.Form):
         self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_worth(self) -> int:
-        """Micro-credits, more than none."""
+        """Micro-credits; must be positive."""
         micro = AmountForm.micro(self.cleaned_data["worth"])
         if micro <= 0:
             raise forms.ValidationError(_("A code is worth more than nothing."))
         return micro
 
     def clean_expires(self) -> datetime | None:
-        """The first moment after the last day."""
+        """Midnight after the last day."""
         day = self.cleaned_data["expires"]
         if day is None:
             return None
@@ -115,7 +117,7 @@ class BatchForm(forms.Form):
 
 @admin.register(CodeBatch)
 class CodeBatchAdmin(BaseAdmin):
-    """Batches of codes. To add one hands out its codes as a file: they are shown nowhere else, and never again."""
+    """Batches of codes. Adding one answers with the codes as a file; they are never shown again."""
 
     list_display = ("name", "worth", "uses", "codes_count", "redeemed", "plan", "ends", "state", "made_by")
     list_select_related = ("plan", "made_by")
@@ -127,7 +129,7 @@ class CodeBatchAdmin(BaseAdmin):
     actions_detail = ("revoke_batch",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CodeBatch]:
-        """With how many codes it has, and how many uses are left."""
+        """Annotated with the number of codes and the uses left."""
         rows: QuerySet[CodeBatch] = super().get_queryset(request)
         return rows.annotate(codes_count=Count("codes"), left=Sum("codes__uses_left"))
 
@@ -135,11 +137,11 @@ class CodeBatchAdmin(BaseAdmin):
         return False
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Who may change batches may withdraw them; nothing else about them changes."""
+        """Who may change batches may revoke them; nothing else of a batch can be changed."""
         return bool(request.user.has_perm("accounts.change_codebatch"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Ask what to make; the answer to the form is the file."""
+        """Show the form; the response to a valid one is the CSV file."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = BatchForm(request.POST or None)
@@ -155,12 +157,12 @@ class CodeBatchAdmin(BaseAdmin):
         )
 
     def _made(self, request: HttpRequest, form: BatchForm) -> HttpResponse | None:
-        told = form.cleaned_data
+        data = form.cleaned_data
         try:
             batch, codes = redeem_codes.make(
-                name=told["name"], credits=told["worth"], count=told["count"], uses=told["uses"],
-                expires_at=told["expires"], plan=told["plan"], by=cast(User, request.user), reason=told["reason"],
-                once=told["once"],
+                name=data["name"], credits=data["worth"], count=data["count"], uses=data["uses"],
+                expires_at=data["expires"], plan=data["plan"], by=cast(User, request.user), reason=data["reason"],
+                once=data["once"],
             )  # fmt: skip
         except redeem_codes.AlreadyMade as error:
             words = _(
@@ -180,7 +182,7 @@ class CodeBatchAdmin(BaseAdmin):
         permissions=["revoke"],
     )
     def revoke_batch(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """No more of its codes can be redeemed."""
+        """Revoke all codes of the batch."""
         return _revoke(self, request, object_id, _("Withdraw the batch"))
 
     @display(description=gettext_lazy("worth"))
@@ -210,17 +212,17 @@ class CodeBatchAdmin(BaseAdmin):
         return Badge("open", _("can be redeemed"))
 
 
-def _revoke(desk: Any, request: HttpRequest, object_id: str, title: str) -> HttpResponse:
-    row = desk.get_object(request, object_id)
+def _revoke(model_admin: Any, request: HttpRequest, object_id: str, title: str) -> HttpResponse:
+    row = model_admin.get_object(request, object_id)
     if row is None:
         raise Http404
     form = ReasonForm(request.POST or None)
     back = reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
     if request.method != "POST" or not form.is_valid():
         words = _("What was redeemed stays with its members. This cannot be undone.")
-        return ask_page(desk, request, form, title=title, words=words, button=title, back=back)
+        return ask_page(model_admin, request, form, title=title, words=words, button=title, back=back)
     done = redeem_codes.revoke(row, by=cast(User, request.user), reason=form.cleaned_data["reason"])
-    desk.message_user(
+    model_admin.message_user(
         request,
         _("Withdrawn.") if done else _("It was withdrawn before."),
         messages.SUCCESS if done else messages.WARNING,
@@ -230,7 +232,7 @@ def _revoke(desk: Any, request: HttpRequest, object_id: str, title: str) -> Http
 
 @admin.register(RedeemCode)
 class RedeemCodeAdmin(ReadOnlyAdmin):
-    """Single codes, by their last signs: the whole of none is known here. A member's whole code finds its row."""
+    """Single codes, by their last four characters: only a digest of the whole is stored. A whole code finds its row."""
 
     list_display = ("hint_shown", "batch_link", "uses_left", "withdrawn")
     list_select_related = ("batch",)
@@ -243,7 +245,7 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A whole code, as a member reports it, is looked for by its digest."""
+        """Look a whole code, as a member reports it, up by its digest."""
         plain = redeem_codes.normal(search_term)
         if plain:
             return queryset.filter(digest=redeem_codes.digest(plain)), False
@@ -252,14 +254,14 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
         )
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """As for its batch."""
+        """The same permission as for its batch."""
         return bool(request.user.has_perm("accounts.change_codebatch"))
 
     @action(
         description=gettext_lazy("Withdraw the code"), url_path="revoke", icon="block", permissions=["revoke"]
     )
     def revoke_code(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """This one cannot be redeemed any more."""
+        """Revoke this code alone."""
         return _revoke(self, request, object_id, _("Withdraw the code"))
 
     @display(description=gettext_lazy("ends in"))
@@ -276,7 +278,7 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
 
 
 def _redemption_cells(row: Redemption) -> list[csv_rows.Cell]:
-    """One redemption."""
+    """A redemption as a CSV row."""
     worth = csv_rows.Number(amounts.decimal_text(row.code.batch.credits))
     return [
         row.created_at.isoformat(timespec="seconds"), row.account.name, row.user.username, row.code.hint,
@@ -286,7 +288,7 @@ def _redemption_cells(row: Redemption) -> list[csv_rows.Cell]:
 
 @admin.register(Redemption)
 class RedemptionAdmin(CsvExportAdmin, ReadOnlyAdmin):
-    """Who redeemed what."""
+    """Redemptions: which account redeemed which code."""
 
     list_display = ("when", "account_link", "user", "code_link", "worth")
     list_select_related = ("account", "user", "code__batch")
@@ -317,7 +319,7 @@ class RedemptionAdmin(CsvExportAdmin, ReadOnlyAdmin):
 
 
 def _gift_cells(row: Gift) -> list[csv_rows.Cell]:
-    """One gift."""
+    """A gift as a CSV row."""
     amount = csv_rows.Number(amounts.decimal_text(row.amount))
     return [
         row.created_at.isoformat(timespec="seconds"), row.reference, row.giver.name, row.receiver.name, amount,
@@ -327,7 +329,7 @@ def _gift_cells(row: Gift) -> list[csv_rows.Cell]:
 
 @admin.register(Gift)
 class GiftAdmin(CsvExportAdmin, ReadOnlyAdmin):
-    """Credits that members gave each other."""
+    """Gifts of credits between members."""
 
     list_display = ("when", "giver_link", "receiver_link", "amount_shown", "words", "user")
     list_select_related = ("giver", "receiver", "user")

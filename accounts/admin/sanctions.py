@@ -1,4 +1,4 @@
-"""The desk for staff: warning, muting and banning members from their list; sanctions; the audit log."""
+"""Admin of sanctions and the audit log: warn, mute and ban from the list of users, lift sanctions, export the log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Impose = Callable[[User, User, dict[str, Any]], object]
 
 
 class UntilForm(ReasonForm):
-    """Asks why and how long."""
+    """Asks for a reason and an optional end."""
 
     until = forms.SplitDateTimeField(
         label=gettext_lazy("Until"),
@@ -45,7 +45,7 @@ class UntilForm(ReasonForm):
     )
 
     def clean_until(self) -> datetime | None:
-        """Its end lies ahead."""
+        """A moment in the future."""
         until: datetime | None = self.cleaned_data["until"]
         if until is not None and until <= timezone.now():
             raise forms.ValidationError(_("This lies in the past."))
@@ -55,7 +55,7 @@ class UntilForm(ReasonForm):
 
 
 class BanForm(UntilForm):
-    """Asks also whether public pictures leave with them."""
+    """Asks also whether the members' public items are to be hidden."""
 
     hide_public = forms.BooleanField(
         label=gettext_lazy("Hide their public pictures too"),
@@ -66,15 +66,15 @@ class BanForm(UntilForm):
 
 
 class SanctionActions:
-    """What the list of users offers to those who may sanction: each asks for a reason that the member reads."""
+    """Bulk actions of the user list for who may sanction; each asks for a reason, which the member reads."""
 
     def has_sanction_permission(self, request: HttpRequest) -> bool:
-        """Whoever decides cases, or has the right by itself."""
+        """Who may decide cases, or has the permission itself."""
         return any(request.user.has_perm(name) for name in sanctions.PERMISSIONS)
 
     @admin.action(description=gettext_lazy("Warn"), permissions=["sanction"])
     def warn(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        """A warning, with a reason."""
+        """Warn, with a reason."""
         words = _("They read the reason. Nothing else changes.")
         return self._ask(request, users, "warn", _("Warn"), words, ReasonForm, _warn)
 
@@ -82,23 +82,23 @@ class SanctionActions:
         description=gettext_lazy("Mute: publishes, shares and comments nothing"), permissions=["sanction"]
     )
     def mute(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        """A mute, with a reason and perhaps an end."""
+        """Mute, with a reason and perhaps an end."""
         words = _("They publish, share and comment nothing, and go on making pictures. They read the reason.")
         return self._ask(request, users, "mute", _("Mute"), words, UntilForm, _mute)
 
     @admin.action(description=gettext_lazy("Lift the mute"), permissions=["sanction"])
     def unmute(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        """All their mutes lifted."""
+        """Lift all their mutes."""
         return self._ask(request, users, "unmute", _("Lift the mute"), "", ReasonForm, _unmute)
 
     @admin.action(description=gettext_lazy("Ban: no sign-in, no API"), permissions=["sanction"])
     def ban(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        """Every door closed; what that ends is told before."""
-        return self._ask(request, users, "ban", _("Ban"), _ends(users), BanForm, _ban)
+        """Ban: no sign-in and no API. The form lists the consequences first."""
+        return self._ask(request, users, "ban", _("Ban"), _ban_consequences(users), BanForm, _ban)
 
     @admin.action(description=gettext_lazy("Lift the ban"), permissions=["sanction"])
     def unban(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        """The doors opened again."""
+        """Lift the ban."""
         words = _("Their tokens work as before; they sign in again.")
         return self._ask(request, users, "unban", _("Lift the ban"), words, ReasonForm, _unban)
 
@@ -118,7 +118,7 @@ class SanctionActions:
                 cast(Any, self),
                 request,
                 form,
-                title=f"{title}: {_named(users)}",
+                title=f"{title}: {_short_names(users)}",
                 words=words,
                 button=title,
                 chosen=users,
@@ -132,56 +132,56 @@ class SanctionActions:
                 left += 1
             except sanctions.Already:
                 continue
-        said = ngettext("%(n)d user changed.", "%(n)d users changed.", changed) % {"n": changed}
+        message = ngettext("%(n)d user changed.", "%(n)d users changed.", changed) % {"n": changed}
         if left:
-            said += " " + ngettext(
+            message += " " + ngettext(
                 "%(n)d is staff, or you: an administrator decides there.",
                 "%(n)d are staff, or you: an administrator decides there.",
                 left,
             ) % {"n": left}
-        messages.add_message(request, messages.SUCCESS if changed else messages.WARNING, said)
+        messages.add_message(request, messages.SUCCESS if changed else messages.WARNING, message)
         return None
 
 
-def _named(users: QuerySet[User]) -> str:
-    """Whom it is about: the first few by name."""
-    names = list(users.values_list("username", flat=True)[: _NAMED + 1])
-    return ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])
+def _short_names(users: QuerySet[User]) -> str:
+    """The first few user names, for the title."""
+    names = list(users.values_list("username", flat=True)[: _NAMES_LISTED + 1])
+    return ", ".join([*names[:_NAMES_LISTED], *(["…"] if len(names) > _NAMES_LISTED else [])])
 
 
-def _warn(user: User, by: User, given: dict[str, Any]) -> object:
-    return sanctions.warn(user, by, given["reason"])
+def _warn(user: User, by: User, data: dict[str, Any]) -> object:
+    return sanctions.warn(user, by, data["reason"])
 
 
-def _mute(user: User, by: User, given: dict[str, Any]) -> object:
-    return sanctions.mute(user, by, given["until"], given["reason"])
+def _mute(user: User, by: User, data: dict[str, Any]) -> object:
+    return sanctions.mute(user, by, data["until"], data["reason"])
 
 
-def _unmute(user: User, by: User, given: dict[str, Any]) -> bool:
+def _unmute(user: User, by: User, data: dict[str, Any]) -> bool:
     rows = [row for row in sanctions.in_force(user) if row.kind == Sanction.Kind.MUTE]
-    return sum(sanctions.lift(row, by, given["reason"]) for row in rows) > 0
+    return sum(sanctions.lift(row, by, data["reason"]) for row in rows) > 0
 
 
-def _ban(user: User, by: User, given: dict[str, Any]) -> object:
-    return sanctions.ban(user, by, given["reason"], until=given["until"], hide_public=given["hide_public"])
+def _ban(user: User, by: User, data: dict[str, Any]) -> object:
+    return sanctions.ban(user, by, data["reason"], until=data["until"], hide_public=data["hide_public"])
 
 
-def _unban(user: User, by: User, given: dict[str, Any]) -> bool:
-    return sanctions.unban(user, by, given["reason"])
+def _unban(user: User, by: User, data: dict[str, Any]) -> bool:
+    return sanctions.unban(user, by, data["reason"])
 
 
-_MANY = 20
-_NAMED = 5
+_USERS_COUNTED = 20
+_NAMES_LISTED = 5
 
 
-def _ends(users: QuerySet[User]) -> str:
-    """What a ban of these would end, in one sentence; nothing is said of what there is none of."""
-    told: dict[str, int] = {}
-    for user in users[:_MANY]:
+def _ban_consequences(users: QuerySet[User]) -> str:
+    """What a ban of these users ends, in one paragraph; zero counts are left out."""
+    totals: dict[str, int] = {}
+    for user in users[:_USERS_COUNTED]:
         for name, number in sanctions.consequences(user).items():
-            told[name] = told.get(name, 0) + number
-    work, held = told.get("waiting", 0) + told.get("running", 0), told.get("held_micro", 0)
-    tokens, hooks, public = (told.get(name, 0) for name in ("tokens", "webhooks", "public_items"))
+            totals[name] = totals.get(name, 0) + number
+    work, held = totals.get("waiting", 0) + totals.get("running", 0), totals.get("held_micro", 0)
+    tokens, hooks, public = (totals.get(name, 0) for name in ("tokens", "webhooks", "public_items"))
     parts = [
         ngettext("%(n)d token ends.", "%(n)d tokens end.", tokens) % {"n": tokens} if tokens else "",
         ngettext("%(n)d prediction is called off.", "%(n)d predictions are called off.", work) % {"n": work}
@@ -201,7 +201,7 @@ def _ends(users: QuerySet[User]) -> str:
 
 
 class InForceFilter(admin.SimpleListFilter):
-    """Those that count now."""
+    """Filter by whether a sanction is in force."""
 
     title = gettext_lazy("in force")
     parameter_name = "now"
@@ -217,7 +217,7 @@ class InForceFilter(admin.SimpleListFilter):
 
 @admin.register(Sanction)
 class SanctionAdmin(ReadOnlyAdmin):
-    """Warnings, mutes and bans. They are lifted with a reason, and never deleted."""
+    """Warnings, mutes and bans. They are lifted with a reason and never deleted."""
 
     list_display = ("when", "member", "kind_label", "reason", "case", "made_by", "until_shown", "lifted")
     list_filter = (InForceFilter, "kind", "created_at")
@@ -255,7 +255,7 @@ class SanctionAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Lift, with a reason"), permissions=["lift"])
     def lift(self, request: HttpRequest, rows: QuerySet[Sanction]) -> HttpResponse | None:
-        """Ask for the reason, then lift what was chosen."""
+        """Ask for a reason, then lift the selected sanctions."""
         form = ReasonForm(request.POST if "answered" in request.POST else None)
         if not form.is_valid():
             title = _("Lift")
@@ -279,7 +279,7 @@ CSV_AT_MOST = 100_000
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """The audit log. Nobody edits it: not here, not in the database, no administrator either."""
+    """The audit log, read-only: database triggers refuse changes too, even an administrator's."""
 
     ordering = ("-number",)
     list_display = ("number", "when", "who", "what", "subject", "case", "reason")
@@ -317,30 +317,30 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return pretty(entry.detail)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """The list; its button takes the search and the filters along."""
+        """The list; its CSV button carries the search and the filters."""
         return keep_filters_in_button(super().changelist_view(request, extra_context), request, "csv/")
 
     @action(description=gettext_lazy("CSV"), url_path="csv", icon="download", permissions=["view"])
     def download(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list's search and filters find, newest first; no cell is a formula. That is on record, too."""
+        """The filtered list as CSV, newest first, with formulas escaped. The export itself is written to the log."""
         listed = filtered_rows(self, request)
         if listed is None:
             return HttpResponseRedirect(reverse("admin:accounts_auditentry_changelist"))
-        # Read before this very act is written: the file holds what the list showed.
+        # Bounded before this export is logged, so that the file holds what the list showed.
         rows = listed.order_by("-number").filter(number__lte=audit_log.newest())
         audit_log.write(
             cast(User, request.user), "auditentry.export", detail={"filters": dict(request.GET.lists())}
         )
         head = ("number", "at", "by", "act", "words", "kind", "id", "name", "account", "case", "reason")
-        return csv_rows.download("audit-log", head, _lines(rows))
+        return csv_rows.download("audit-log", head, _csv_rows(rows))
 
 
 def kinds() -> dict[str, str]:
-    """The names of all models by what acts call them."""
+    """Verbose names of all models by `model_name`, which audit entries store as their kind."""
     return {str(model._meta.model_name): str(model._meta.verbose_name) for model in apps.get_models()}
 
 
-def _lines(rows: QuerySet[AuditEntry]) -> Iterator[tuple[csv_rows.Cell, ...]]:
+def _csv_rows(rows: QuerySet[AuditEntry]) -> Iterator[tuple[csv_rows.Cell, ...]]:
     names = kinds()
     for row in rows[:CSV_AT_MOST].iterator(chunk_size=500):
         yield (

@@ -1,4 +1,6 @@
-"""The desk for who gets in: invitations, sessions, second factors, sign-ins, connected services."""
+"""Admin of sign-in: invitations, sign-in history, attempt counters, sessions, second factors, connected social
+accounts.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
 from core.http import csv_rows
 from core.http.public_origin import shown_origin
 
-# Services come from the settings, and tokens of theirs are not kept: tables that stay empty need no desk.
+# Social providers come from the settings and their tokens are not stored, so those tables stay empty and need no admin.
 for _model in (SocialApp, SocialToken, SocialAccount, Authenticator, UserSession):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
@@ -49,7 +51,7 @@ _MOST_GRANT = 1_000_000 * MICRO
 
 
 class InviteForm(forms.Form):
-    """Who is invited, and what they begin with."""
+    """Creates invitations: addresses or a number of links, and what their users start with."""
 
     emails = forms.CharField(
         label=gettext_lazy("Addresses"),
@@ -111,7 +113,7 @@ class InviteForm(forms.Form):
             del self.fields["plan"]
 
     def clean_emails(self) -> list[str]:
-        """Each once, in small letters."""
+        """Lower-cased, without duplicates."""
         found = list(dict.fromkeys(self.cleaned_data["emails"].replace(",", " ").lower().split()))
         if len(found) > invitations.MOST_AT_ONCE:
             raise forms.ValidationError(_("At most %(n)d at once.") % {"n": invitations.MOST_AT_ONCE})
@@ -140,7 +142,7 @@ class InviteForm(forms.Form):
 
 @admin.register(Invitation)
 class InvitationAdmin(BaseAdmin):
-    """Who may come in by a link. A link is shown once, when it is made; nothing of it is changed but that it ends."""
+    """Invitations to sign up. A link is shown once, when it is made; afterwards it can only be revoked."""
 
     list_display = ("name", "state", "uses_left", "credits_on_top", "plan", "made_by", "made", "ends")
     list_filter = ("revoked_at", "plan")
@@ -156,7 +158,7 @@ class InvitationAdmin(BaseAdmin):
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Whoever may make them may also end them."""
+        """Who may add invitations may revoke them."""
         return self.has_add_permission(request)
 
     @display(description=gettext_lazy("for"))
@@ -168,9 +170,9 @@ class InvitationAdmin(BaseAdmin):
         label={"good": "success", "used": "info", "ended": "warning", "revoked": "danger"},
     )
     def state(self, row: Invitation) -> Badge:
-        standing = _standing(row)
-        words = {"good": _("good"), "used": _("used up"), "ended": _("ended"), "revoked": _("revoked")}
-        return Badge(standing, words[standing])
+        key = _state_of(row)
+        labels = {"good": _("good"), "used": _("used up"), "ended": _("ended"), "revoked": _("revoked")}
+        return Badge(key, labels[key])
 
     @display(description=gettext_lazy("credits on top"))
     def credits_on_top(self, row: Invitation) -> str:
@@ -190,7 +192,7 @@ class InvitationAdmin(BaseAdmin):
         return ", ".join(names) or "–"
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Make one or several; their links stand in the answer itself, this once."""
+        """Create one or several; their links stand in this response only."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = InviteForm(
@@ -233,7 +235,7 @@ class InvitationAdmin(BaseAdmin):
 
     @admin.action(description=gettext_lazy("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
-        """Let the links open nothing any more."""
+        """Ask for a reason, then revoke the selected invitations."""
         form = ReasonForm(request.POST if "answered" in request.POST else None)
         if not form.is_valid():
             words = _("Who has come by them already stays.")
@@ -248,8 +250,8 @@ class InvitationAdmin(BaseAdmin):
         return None
 
 
-def _standing(row: Invitation) -> str:
-    """As `invitations.standing`, without asking the database for each row: to look at, not to decide by."""
+def _state_of(row: Invitation) -> str:
+    """As `invitations.state_of`, without a query a row: for display, never for a decision."""
     if row.revoked_at is not None:
         return "revoked"
     if not row.uses_left:
@@ -259,7 +261,7 @@ def _standing(row: Invitation) -> str:
 
 @admin.register(SignIn)
 class SignInAdmin(ReadOnlyAdmin):
-    """Who came in and who tried to, by network."""
+    """Sign-ins and refused attempts, by network."""
 
     list_display = ("when", "who", "result", "how", "network", "browser")
     list_filter = ("succeeded", "how")
@@ -283,7 +285,7 @@ class SignInAdmin(ReadOnlyAdmin):
 
 @admin.register(Throttle)
 class ThrottleAdmin(ReadOnlyAdmin):
-    """How often something was tried lately, by whom told as a hash alone: to see that somebody guesses."""
+    """Counters of recent attempts, their subject as a hash only: to see that somebody is guessing."""
 
     list_display = ("what", "count", "until")
     list_filter = ("what",)
@@ -297,7 +299,7 @@ class ThrottleAdmin(ReadOnlyAdmin):
 
 @admin.register(UserSession)
 class UserSessionAdmin(ReadOnlyAdmin):
-    """Where members are signed in: by network, never with the key of a session."""
+    """Open sessions by network; session keys are never shown."""
 
     list_display = ("user", "browser", "network", "created_at", "last_seen_at")
     list_select_related = ("user",)
@@ -316,7 +318,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
 
 @admin.register(Authenticator)
 class AuthenticatorAdmin(ReadOnlyAdmin):
-    """Who has which second factor; never what it is made of."""
+    """Second factors by user; never their secrets."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type",)
@@ -328,7 +330,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
 
 @admin.register(SocialAccount)
 class SocialAccountAdmin(ReadOnlyAdmin):
-    """Who signs in by which other service; not what the service told."""
+    """Connected social accounts; not the data that the provider sent."""
 
     list_display = ("user", "provider", "last_login", "date_joined")
     list_filter = ("provider",)
@@ -339,12 +341,12 @@ class SocialAccountAdmin(ReadOnlyAdmin):
 
 
 class SignInActions(ModelAdmin):
-    """What an administrator does for a user who lost a telephone, or whose password somebody else has."""
+    """Actions on a user whose second factor is lost or whose password is known to somebody else."""
 
     entrance_actions: ClassVar = ("end_sessions", "remove_second_factor")
 
     def has_entrance_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Administrators only: whoever takes away a second factor may next take over the account."""
+        """Administrators only: who removes a second factor could take the account over next."""
         return bool(request.user.is_superuser)
 
     @action(
@@ -365,7 +367,7 @@ class SignInActions(ModelAdmin):
         permissions=["entrance"],
     )
     def remove_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Let the user in with the password alone."""
+        """Let the user sign in with the password alone."""
         words = _(
             "Be sure that it is them who asks. Apps, passkeys and recovery codes are gone; the password stays."
         )

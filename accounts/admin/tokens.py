@@ -1,4 +1,6 @@
-"""The desk for keys and limits: API tokens, and what tokens with a spending limit have spent."""
+"""Admin of API tokens and spending counters: tokens, per-token and per-account spending, audit marks, secret
+fingerprints.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ class TokenSpendingInline(ReadOnlyInline):
 
 @admin.register(TokenSpending)
 class TokenSpendingAdmin(ReadOnlyAdmin):
-    """What each token with a spending limit has spent and on hold; `manage.py audit` compares it with the ledger."""
+    """Spent and held by each token with a spending limit; `manage.py audit` compares it with the ledger."""
 
     list_display = ("token_link", "period", "spent_shown")
     list_select_related = ("token",)
@@ -50,7 +52,7 @@ class TokenSpendingAdmin(ReadOnlyAdmin):
 
 @admin.register(AccountSpending)
 class AccountSpendingAdmin(ReadOnlyAdmin):
-    """What each account with a spending limit, and each member with one, has spent and on hold."""
+    """Spent and held by each account with a spending limit, and by each member with one."""
 
     list_display = ("account_link", "member", "period", "spent_shown")
     list_select_related = ("account", "member")
@@ -69,7 +71,7 @@ class AccountSpendingAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditMark)
 class AuditMarkAdmin(ReadOnlyAdmin):
-    """Up to which row the audit was content with the ledger; a quick one begins there."""
+    """Up to which row the audit found no breach; a quick audit starts there."""
 
     list_display = ("name", "upto", "at")
     fields = ("name", "upto", "at")
@@ -78,7 +80,7 @@ class AuditMarkAdmin(ReadOnlyAdmin):
 
 @admin.register(SecretFingerprint)
 class SecretFingerprintAdmin(ReadOnlyAdmin):
-    """Which secrets this database was made with; from a fingerprint nobody works out the secret."""
+    """Fingerprints of the secrets this database was made with; a secret cannot be derived from one."""
 
     list_display = ("kind", "created_at")
     fields = ("kind", "digest", "created_at")
@@ -87,7 +89,7 @@ class SecretFingerprintAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    """API tokens: whose, since when, what they may. The token itself is nowhere, and its digest is shown to nobody."""
+    """API tokens. The token itself is not stored, and its digest is not shown."""
 
     list_display = (
         "name", "prefix", "user_link", "state", "may", "created_at", "last_used_at", "expires_at",
@@ -104,13 +106,13 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     actions = ("revoke",)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Who may not see addresses finds nobody by one: a search is an answer too."""
-        found = tuple(super().get_search_fields(request))
-        seen = request.user.has_perm("accounts.view_account")
-        return found if seen else tuple(name for name in found if name != "user__email")
+        """Without e-mail addresses for staff who may not see them: a search result would reveal one."""
+        names = tuple(super().get_search_fields(request))
+        sees_addresses = request.user.has_perm("accounts.view_account")
+        return names if sees_addresses else tuple(name for name in names if name != "user__email")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Who may change tokens may end them."""
+        """Who may change tokens may revoke them."""
         return bool(request.user.has_perm("accounts.change_apitoken"))
 
     @display(description=gettext_lazy("user"))
@@ -152,7 +154,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Revoke for good"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
-        """End the chosen tokens."""
+        """Revoke the selected tokens."""
         ended = [token for token in chosen if api_tokens.revoke(token)]
         for token in ended:
             self.log_change(request, token, "Revoked.")

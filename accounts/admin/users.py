@@ -1,4 +1,4 @@
-"""The desk for people: users, groups, e-mail addresses, memberships."""
+"""Admin of users, groups, e-mail addresses and memberships."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ admin.site.unregister(EmailAddress)
 
 
 class AdministratorsOnly(RecordedAdmin):
-    """Read by whoever may; written by administrators alone, because whoever writes here can become one."""
+    """Readable with the view permission, writable by superusers only: who writes here could become one."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser and super().has_add_permission(request))
@@ -46,12 +46,12 @@ class AdministratorsOnly(RecordedAdmin):
 
 @admin.register(Group)
 class StaffGroupAdmin(AdministratorsOnly, GroupAdmin):
-    """Groups carry the permissions of moderators and operators."""
+    """Groups, which carry the permissions of moderators and operators."""
 
 
 @admin.register(EmailAddress)
 class EmailAddressAdmin(IndexedSearchAdmin, AdministratorsOnly, LargeTableAdmin):
-    """Which addresses were checked. Whoever sets an address can have the password sent there."""
+    """E-mail addresses and whether they are verified. Who sets an address can have a password reset sent to it."""
 
     list_display = ("email", "user", "verified", "primary")
     list_filter = ("verified", "primary")
@@ -62,7 +62,7 @@ class EmailAddressAdmin(IndexedSearchAdmin, AdministratorsOnly, LargeTableAdmin)
 
 
 class MembershipInline(ReadOnlyInline):
-    """Whom a user acts for, or who acts for an account."""
+    """Accounts a user acts for, or users who act for an account."""
 
     model = Membership
     fields = ("account", "user", "role", "created_at")
@@ -71,7 +71,7 @@ class MembershipInline(ReadOnlyInline):
 
 
 class OwnStatus(admin.SimpleListFilter):
-    """By how the account of their own stands, whomever they act for now."""
+    """Filter users by the status of their personal account, whichever account they act for now."""
 
     title = gettext_lazy("account")
     parameter_name = "own"
@@ -80,7 +80,7 @@ class OwnStatus(admin.SimpleListFilter):
         return [(str(value), str(words)) for value, words in Account.Status.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        """Those whose own account stands so."""
+        """Users whose personal account has the chosen status."""
         if self.value() not in Account.Status.values:
             return queryset
         own = Membership.objects.filter(
@@ -88,13 +88,13 @@ class OwnStatus(admin.SimpleListFilter):
         )
         if self.value() == Account.Status.ACTIVE:
             return queryset.filter(Exists(own.filter(user=OuterRef("pk"))))
-        # Few: found by their accounts, and not by asking each member.
+        # Few rows: found from the accounts, not by a subquery a user.
         return queryset.filter(pk__in=own.values("user"))
 
 
 @admin.register(User)
 class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions, LargeTableAdmin):
-    """Users with what their account has. Banning keeps everything and closes every door."""
+    """Users with the state of their personal account. A ban deletes nothing and blocks every kind of access."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
     list_display = (
@@ -111,7 +111,7 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
     search_fields = ("username", "email", "display_name")
     search_help_text = gettext_lazy("The beginning of a name or an address")
     by_user = ("pk",)
-    # By their indexes; by a balance all members would have to be read.
+    # Indexed columns only: sorting by balance would read all users.
     sortable_by = ("username", "date_joined")
     readonly_fields = ("account_link", "theirs", "last_login", "date_joined")
     ordering = ("-id",)
@@ -132,7 +132,7 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """With what is each member's own, whomever they act for now."""
+        """Annotated with the personal account's balance and holds, whichever account they act for now."""
         own = Membership.objects.filter(user=OuterRef("pk"), account__kind=Account.Kind.USER, role="owner")
         rows: QuerySet[User] = super().get_queryset(request)
         return with_personal_account(rows).annotate(
@@ -166,49 +166,49 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
 
     @display(description=gettext_lazy("theirs"))
     def theirs(self, user: User) -> str:
-        """Ways to everything that the user made. The floors above are named, never imported."""
+        """Links to all that the user made, by admin URL name: apps above are named, never imported."""
         lists = (
             (_("Predictions"), "predictions_prediction"), (_("Items"), "gallery_item"),
             (_("Share links"), "gallery_sharelink"), (_("API tokens"), "accounts_apitoken"),
         )  # fmt: skip
         query = urlencode({"q": user.username})
-        ways = ((f"{reverse(f'admin:{name}_changelist')}?{query}", words) for words, name in lists)
+        links = ((f"{reverse(f'admin:{name}_changelist')}?{query}", words) for words, name in lists)
         return format_html_join(
-            " · ", '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', ways
+            " · ", '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', links
         )
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Those who decide cases see no money and no addresses of members."""
-        unseen = () if _sees_money(request) else ("email", "balance", "on_hold")
-        return tuple(str(name) for name in super().get_list_display(request) if name not in unseen)
+        """Without money and addresses for staff who may only decide cases."""
+        hidden = () if _sees_money(request) else ("email", "balance", "on_hold")
+        return tuple(str(name) for name in super().get_list_display(request) if name not in hidden)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Nobody finds by what they may not see: a search is an answer too."""
-        found = tuple(super().get_search_fields(request))
-        return found if _sees_money(request) else tuple(name for name in found if name != "email")
+        """Without e-mail addresses for staff who may not see them: a search result would reveal one."""
+        names = tuple(super().get_search_fields(request))
+        return names if _sees_money(request) else tuple(name for name in names if name != "email")
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
             return super().get_fieldsets(request, obj)
-        unseen = {"password"} | (set() if _sees_money(request) else {"email", "first_name", "last_name"})
+        hidden = {"password"} | (set() if _sees_money(request) else {"email", "first_name", "last_name"})
         return [
-            (title, {**rest, "fields": tuple(name for name in rest["fields"] if name not in unseen)})
+            (title, {**rest, "fields": tuple(name for name in rest["fields"] if name not in hidden)})
             for title, rest in super().get_fieldsets(request, obj)
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """Who may edit users may not thereby make himself or anybody an administrator; nobody bans by a tick."""
+        """Only superusers grant staff rights and groups; `is_active` is changed by a ban, never by a tick."""
         fields = (*super().get_readonly_fields(request, obj), "is_active")
         if request.user.is_superuser:
             return fields
         return (*fields, "is_staff", "is_superuser", "groups", "user_permissions")
 
     def get_inlines(self, request: HttpRequest, obj: Model | None = None) -> tuple[Any, ...]:
-        """A user who is only being added has no membership yet."""
+        """None on the add page: a new user has no membership yet."""
         return self.inlines if obj is not None else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        # A helper who may edit another helper could set a new password and take over the other's permissions.
+        # Staff who could edit other staff could set a new password and take over the other's permissions.
         other = isinstance(obj, User) and obj.pk != request.user.pk and (obj.is_staff or obj.is_superuser)
         if other and not request.user.is_superuser:
             return False
@@ -221,7 +221,7 @@ def _sees_money(request: HttpRequest) -> bool:
 
 @admin.register(Membership)
 class MembershipAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
-    """Who acts for which account."""
+    """Memberships: who acts for which account."""
 
     list_display = ("account", "user", "role", "created_at")
     list_filter = ("role",)

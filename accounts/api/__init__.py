@@ -1,1 +1,1 @@
-"""The accounts' share of `/api/`: who I am, what moved, who may call in my name."""
+"""`/api/` endpoints of accounts: the caller, ledger, tokens, sessions, organisations, notices, announcements."""

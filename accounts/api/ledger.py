@@ -1,4 +1,4 @@
-"""`/api/ledger`: what moved."""
+"""`/api/ledger`: the account's credit movements, filtered and paginated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.api.problems import ProblemSerializer
 from core.api.serializer_fields import BlankText, Listed, Moment
 
 _PREDICTION = "q3x8m1v6r2c9t4k7w5n0p8s1d6"
-"""An example of the id that a hold and its settlement refer to."""
+"""Example prediction id, referenced by its hold and its settlement."""
 
 
 class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):

@@ -1,4 +1,4 @@
-"""`/api/me`: who I am, and what I may."""
+"""`/api/me`: the caller, the account, its balance and limits."""
 
 from __future__ import annotations
 
@@ -137,21 +137,21 @@ class MeView(OwnApiView):
     def get(self, request: Request) -> Response:
         """The caller, the balance of the account that a prediction would be charged to, and every limit in force."""
         account = self.account
-        seen = visible_funds.for_user(self.user, account)
+        funds = visible_funds.for_user(self.user, account)
         return Response(
             {
                 "username": self.user.username,
                 "name": self.user.shown_name,
                 "email": self.user.email,
-                # Always numbers, which frontends reckon with. Who has no limit may spend all that there is.
-                "balance": account.balance if seen.shown is None else seen.shown,
-                "held": seen.held or 0,
-                "owed": seen.owed,
-                "month_left": seen.left,
+                # Always numbers, for frontends to compute with. Without a limit of their own, members may spend the whole balance.
+                "balance": account.balance if funds.shown is None else funds.shown,
+                "held": funds.held or 0,
+                "owed": funds.owed,
+                "month_left": funds.left,
                 "account": AccountSerializer(account).data,
                 "plan": account.plan.name if account.plan else None,
                 "limits": _limits(account),
-                "spending": MeterSerializer(_meters(account, seen), many=True).data,
+                "spending": MeterSerializer(_meters(account, funds), many=True).data,
                 "room": RoomSerializer(limit_usage.rooms_of(account), many=True).data,
                 "token": TokenSerializer(self.token).data if self.token else None,
                 "features": {
@@ -163,9 +163,9 @@ class MeView(OwnApiView):
         )
 
 
-def _meters(account: Account, seen: visible_funds.VisibleFunds) -> Any:
-    """Of who does not see the money, the account's limits are none of their business either."""
-    return [] if seen.balance is None else limit_usage.meters_of_account(account)
+def _meters(account: Account, funds: visible_funds.VisibleFunds) -> Any:
+    """No account limits for members who may not see the organisation's money."""
+    return [] if funds.balance is None else limit_usage.meters_of_account(account)
 
 
 def _limits(account: Account) -> dict[str, int]:

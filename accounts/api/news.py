@@ -1,4 +1,4 @@
-"""`/api/announcements`: what the operator tells everybody, for frontends of others."""
+"""`/api/announcements`: announcements to everybody and maintenance mode, without authentication."""
 
 from __future__ import annotations
 
@@ -77,16 +77,16 @@ class AnnouncementsView(OpenView):
         What is announced to members or to staff alone stands on the pages only.
         """
         rules = site_rules.current()
-        told = {
+        maintenance = {
             "on": rules.maintenance,
-            "text_en": _said("en") if rules.maintenance else "",
-            "text_zh": _said("zh-hans") if rules.maintenance else "",
+            "text_en": _operator_message("en") if rules.maintenance else "",
+            "text_zh": _operator_message("zh-hans") if rules.maintenance else "",
             "until": rules.maintenance_until if rules.maintenance else None,
         }
-        shown = announcement_cache.visible_to(None)
-        return Response(NewsSerializer({"maintenance": told, "announcements": shown}).data)
+        announcements = announcement_cache.visible_to(None)
+        return Response(NewsSerializer({"maintenance": maintenance, "announcements": announcements}).data)
 
 
-def _said(language: str) -> str:
+def _operator_message(language: str) -> str:
     with translation.override(language):
         return maintenance_mode.operator_message()

@@ -1,4 +1,4 @@
-"""`/api/notices`: the inbox for frontends."""
+"""`/api/notices`: a member's notifications."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class NoticeSerializer(serializers.ModelSerializer[Notice]):
         fields = ["id", "kind", "text", "params", "link", "created_at", "read_at"]
 
     def get_text(self, notice: Notice) -> str:
-        """Its words."""
+        """The message in the active language."""
         return notice_text.for_notice(notice).line
 
 
@@ -119,9 +119,9 @@ class NoticesReadView(PrivateView):
     )
     def post(self, request: Request) -> Response:
         """Mark some notices, or all there are, as read. Ids of others are passed over, as those read before are."""
-        asked = ReadSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = ReadSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         rows = Notice.objects.filter(user=self.user, read_at__isnull=True)
-        if "ids" in asked.validated_data:
-            rows = rows.filter(pk__in=asked.validated_data["ids"])
+        if "ids" in serializer.validated_data:
+            rows = rows.filter(pk__in=serializer.validated_data["ids"])
         return Response({"read": rows.update(read_at=Now())})

@@ -1,4 +1,4 @@
-"""`/api/organizations`: members that share a balance, for frontends."""
+"""`/api/organizations`: organisations, their members and invitations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.api.problems import Denied, ProblemSerializer
 from core.api.serializer_fields import Listed, Text
 
 MAX_ID = 2**63 - 1
-"""No row has a larger number; SQLite takes none to compare."""
+"""The largest possible primary key; SQLite refuses to compare a larger number."""
 _ROLES = Membership.Role.choices
 
 
@@ -38,11 +38,11 @@ class OrganizationSerializer(serializers.Serializer[Any]):
     )
 
     def get_balance(self, member: Membership) -> int | None:
-        """What the organisation has to spend."""
+        """The organisation's balance, where the caller may see it."""
         return visible_funds.for_membership(member).balance
 
     def get_month_left(self, member: Membership) -> int | None:
-        """What the caller may still spend of it."""
+        """What is left of the caller's own monthly limit."""
         return visible_funds.for_membership(member).left
 
 
@@ -60,9 +60,9 @@ class MemberSerializer(serializers.Serializer[Membership]):
     created_at = serializers.DateTimeField(help_text="Member since.")
 
     def get_month_limit(self, member: Membership) -> int | None:
-        """The limit, for those who mind the money and for the one whom it limits."""
-        asks: Membership = self.context["asks"]
-        return member.month_limit if asks.role in roles.MONEY or asks.pk == member.pk else None
+        """The limit, visible to roles that manage money and to the member it limits."""
+        caller: Membership = self.context["asks"]
+        return member.month_limit if caller.role in roles.MONEY or caller.pk == member.pk else None
 
 
 class NameSerializer(serializers.Serializer[Any]):
@@ -133,9 +133,9 @@ class _View(OwnApiView):
     scope = token_scopes.ADMIN
 
     def membership(self, number: int) -> Membership:
-        """The caller's own membership of an organisation; Http404 for those that the caller does not act for.
+        """The caller's own membership of an organisation; Http404 where the caller has none.
 
-        A token speaks for the account that it was made for: of other organisations it knows nothing.
+        A token acts only for the account it was made for: it finds no other organisation.
         """
         if number > MAX_ID:
             raise Http404
@@ -150,7 +150,7 @@ class _View(OwnApiView):
         return found
 
     def managed(self, number: int) -> Account:
-        """An organisation that the caller owns."""
+        """An organisation that the caller owns; Denied 403 otherwise."""
         account = self.membership(number).account
         roles.require(self.user, account, roles.MANAGING)
         return account
@@ -167,14 +167,16 @@ class OrganizationsView(_View):
     )
     def get(self, request: Request) -> Response:
         """The organisations that the caller acts for, by name. A token sees the one that it was made for."""
-        found = [
-            one
-            for one in management.memberships_of(self.user)
-            if one.account.kind == Account.Kind.ORGANIZATION
+        memberships = [
+            membership
+            for membership in management.memberships_of(self.user)
+            if membership.account.kind == Account.Kind.ORGANIZATION
         ]
         if self.token is not None:
-            found = [one for one in found if one.account_id == self.token.account_id]
-        return Response(OrganizationSerializer(found, many=True).data)
+            memberships = [
+                membership for membership in memberships if membership.account_id == self.token.account_id
+            ]
+        return Response(OrganizationSerializer(memberships, many=True).data)
 
     @extend_schema(
         operation_id="organizations_create",
@@ -195,10 +197,10 @@ class OrganizationsView(_View):
         """Found an organisation, which the caller owns. Sessions alone may: a token belongs to one account."""
         if self.token is not None:
             raise Denied(403, "Forbidden", "An API token belongs to one account and founds no other.")
-        asked = NameSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = NameSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         try:
-            account = management.create(self.user, asked.validated_data["name"])
+            account = management.create(self.user, serializer.validated_data["name"])
         except management.CannotDo as cannot:
             raise _refused(cannot) from None
         made = self.membership(account.pk)
@@ -237,11 +239,11 @@ class OrganizationView(_View):
     def patch(self, request: Request, number: int) -> Response:
         """Give an organisation another name. Its owners alone may; what is left out stays as it is."""
         account = self.managed(number)
-        asked = NameSerializer(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
+        serializer = NameSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
         try:
-            if "name" in asked.validated_data:
-                management.rename(account, asked.validated_data["name"])
+            if "name" in serializer.validated_data:
+                management.rename(account, serializer.validated_data["name"])
         except management.CannotDo as cannot:
             raise _refused(cannot) from None
         return Response(OrganizationSerializer(self.membership(number)).data)
@@ -263,13 +265,13 @@ class MembersView(_View):
     )
     def get(self, request: Request, number: int) -> Response:
         """Everybody who acts for the organisation, the newest first, with their role and limit."""
-        asks = self.membership(number)
-        rows = Membership.objects.filter(account=asks.account).select_related("user")
+        caller = self.membership(number)
+        rows = Membership.objects.filter(account=caller.account).select_related("user")
         return list_pages.answer(
             request,
             rows,
             list_pages.page_query(Listed, request),
-            lambda row: MemberSerializer(row, context={"asks": asks}).data,
+            lambda row: MemberSerializer(row, context={"asks": caller}).data,
         )
 
 
@@ -295,16 +297,16 @@ class MemberView(_View):
     def patch(self, request: Request, number: int, member_id: int) -> Response:
         """Give a member another role or limit; owners alone may. 409 for the last owner, who stays one."""
         account = self.managed(number)
-        asked = MemberChangeSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wish = asked.validated_data
+        serializer = MemberChangeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        changes = serializer.validated_data
         if not Membership.objects.filter(account=account, pk=member_id).exists():
             raise Http404
         try:
-            if "role" in wish:
-                management.give_role(account, member_id, wish["role"], by=self.user)
-            if "month_limit" in wish:
-                management.limit(account, member_id, wish["month_limit"])
+            if "role" in changes:
+                management.give_role(account, member_id, changes["role"], by=self.user)
+            if "month_limit" in changes:
+                management.limit(account, member_id, changes["month_limit"])
         except management.CannotDo as cannot:
             raise _refused(cannot) from None
         found = Membership.objects.select_related("user").get(pk=member_id)
@@ -371,11 +373,11 @@ class InvitationsView(_View):
     def post(self, request: Request, number: int) -> Response:
         """Send somebody a link by mail with which they join; it lasts for two weeks. The link is in no answer."""
         account = self.managed(number)
-        asked = InviteSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wish = cast(dict[str, str], asked.validated_data)
+        serializer = InviteSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = cast(dict[str, str], serializer.validated_data)
         try:
-            made = join_invitations.invite(account, wish["email"], wish["role"], by=self.user)
+            made = join_invitations.invite(account, data["email"], data["role"], by=self.user)
         except management.CannotDo as cannot:
             raise _refused(cannot) from None
         made.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Tells drf-spectacular about our token header; importing it registers it."""
+"""drf-spectacular extension: describes the API token header in the schema. Importing the module registers it."""
 
 from __future__ import annotations
 

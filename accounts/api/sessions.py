@@ -1,4 +1,4 @@
-"""`/api/sessions` and `/api/sign-ins`: where a member is signed in, and who came in or tried to."""
+"""`/api/sessions` and `/api/sign-ins`: a member's open sessions, and sign-ins and refused attempts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SignInSerializer(serializers.ModelSerializer[SignIn]):
         fields = ["id", "at", "succeeded", "how", "network", "browser"]
 
 
-_SEAT = {
+_SESSION_EXAMPLE = {
     "id": 31,
     "browser": "Firefox 128 · Linux",
     "network": "203.0.113.0/24",
@@ -46,7 +46,7 @@ _SEAT = {
     "used_at": "2026-11-20T18:25:00.000000Z",
     "here": False,
 }
-_CAME = {
+_SIGN_IN_EXAMPLE = {
     "id": 902,
     "at": "2026-11-20T12:00:00.000000Z",
     "succeeded": True,
@@ -71,16 +71,21 @@ class SessionsView(PersonalView):
         },
         examples=[
             OpenApiExample(
-                "One", value={"results": [_SEAT], "next": None}, response_only=True, status_codes=["200"]
+                "One",
+                value={"results": [_SESSION_EXAMPLE], "next": None},
+                response_only=True,
+                status_codes=["200"],
             )
         ],
     )
     def get(self, request: Request) -> Response:
         """Every browser in which the caller is signed in, the newest first; API tokens are another list."""
-        found = list_pages.page_query(Listed, request)
-        seats = {seat.pk: seat for seat in login_sessions.open_sessions(request._request, self.user)}
-        rows = UserSession.objects.filter(pk__in=seats)
-        return list_pages.answer(request, rows, found, lambda row: SessionSerializer(seats[row.pk]).data)
+        query = list_pages.page_query(Listed, request)
+        sessions = {
+            session.pk: session for session in login_sessions.open_sessions(request._request, self.user)
+        }
+        rows = UserSession.objects.filter(pk__in=sessions)
+        return list_pages.answer(request, rows, query, lambda row: SessionSerializer(sessions[row.pk]).data)
 
     @extend_schema(
         operation_id="sessions_end_others",
@@ -127,12 +132,15 @@ class SignInsView(PersonalView):
         },
         examples=[
             OpenApiExample(
-                "Sign-ins", value={"results": [_CAME], "next": None}, response_only=True, status_codes=["200"]
+                "Sign-ins",
+                value={"results": [_SIGN_IN_EXAMPLE], "next": None},
+                response_only=True,
+                status_codes=["200"],
             )
         ],
     )
     def get(self, request: Request) -> Response:
         """Sign-ins of the last 90 days and tries that were refused, newest first, by network and never by address."""
         rows = SignIn.objects.filter(user=self.user)
-        found = list_pages.page_query(Listed, request)
-        return list_pages.answer(request, rows, found, lambda row: cast(Any, SignInSerializer(row)).data)
+        query = list_pages.page_query(Listed, request)
+        return list_pages.answer(request, rows, query, lambda row: cast(Any, SignInSerializer(row)).data)

@@ -1,4 +1,4 @@
-"""`/api/tokens`: who may call in my name, for what, from where, and for how much."""
+"""`/api/tokens`: create, list, change and revoke API tokens with their scopes, models, networks and limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _IN_FLIGHT = "Predictions at once, beside the account's own limit; more wait for
 
 
 class WholeNumber(serializers.IntegerField):
-    """A whole number of JSON, `2.0` too: neither a text that looks like one nor a fraction nor a flag."""
+    """A JSON integer, also written `2.0`; no strings, fractions or booleans."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, float) and data.is_integer():
@@ -87,28 +87,28 @@ class TermsSerializer(serializers.Serializer[Any]):
     expires_at = Moment(required=False, allow_null=True, help_text="When it ends by itself; null: never.")
 
     def validate_name(self, name: str) -> str:
-        """Not only blanks."""
+        """Refuse a name of blanks."""
         if not name.strip():
             raise serializers.ValidationError("This field may not be blank.")
         return name.strip()
 
     def validate_scopes(self, given: list[str]) -> list[str]:
-        """Known ones, at least one."""
+        """Known scopes, at least one."""
         return _checked(token_validation.scopes, given)
 
     def validate_allowed_models(self, given: list[str]) -> list[str]:
-        """Models that exist, or that the token has already."""
+        """Models that exist, or that the token allows already."""
         kept = self.instance.allowed_models if self.instance is not None else []
         return _checked(lambda refs: token_validation.allowed_models(refs, kept=kept), given)
 
     def validate_networks(self, given: list[str]) -> list[str]:
-        """Networks, in their shortest form."""
+        """CIDR networks, normalised."""
         return _checked(token_validation.network_list, given)
 
 
-def _checked(check: Callable[[list[str]], list[str]], given: list[str]) -> list[str]:
+def _checked(check: Callable[[list[str]], list[str]], values: list[str]) -> list[str]:
     try:
-        return check(given)
+        return check(values)
     except token_validation.BadTerm as error:
         raise serializers.ValidationError(str(error)) from None
 
@@ -142,10 +142,10 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     networks = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     def get_spending(self, token: ApiToken) -> MeterSerializer(many=True):  # type: ignore[valid-type]
-        """The meters, from the list's one query where there is one."""
-        known = self.context.get("meters")
-        found = known.get(token.pk, []) if known is not None else limit_usage.meters_of(token)
-        return MeterSerializer(cast(Any, found), many=True).data
+        """The token's spending limits; from the context where a list has loaded them all in one query."""
+        by_token = self.context.get("meters")
+        usage = by_token.get(token.pk, []) if by_token is not None else limit_usage.meters_of(token)
+        return MeterSerializer(cast(Any, usage), many=True).data
 
 
 class NewTokenSerializer(TokenSerializer):
@@ -157,7 +157,7 @@ class NewTokenSerializer(TokenSerializer):
         fields = [*TokenSerializer.Meta.fields, "token"]
 
 
-_ASKED: dict[str, Any] = {
+_REQUEST_DATA: dict[str, Any] = {
     "name": "shop",
     "scopes": ["read", "predict"],
     "allowed_models": ["stability-ai/sdxl"],
@@ -193,9 +193,9 @@ SHOWN: dict[str, Any] = {
     "last_used_at": "2026-11-20T12:30:00Z",
     "revoked_at": None,
 }
-_ASKING = OpenApiExample("A token for a shop's server", value=_ASKED, request_only=True)
-_ONE = OpenApiExample("A token", value=SHOWN, response_only=True)
-_NEW = OpenApiExample(
+_REQUEST_EXAMPLE = OpenApiExample("A token for a shop's server", value=_REQUEST_DATA, request_only=True)
+_TOKEN_EXAMPLE = OpenApiExample("A token", value=SHOWN, response_only=True)
+_CREATED_EXAMPLE = OpenApiExample(
     "The token, this once",
     value={**SHOWN, "last_used_at": None, "spending": [], "token": "dr_k3Jx" + "0" * 36},
     response_only=True,
@@ -230,15 +230,15 @@ class TokensView(OwnApiView):
         """
         found = list_pages.page(own_tokens(self), list_pages.page_query(Listed, request))
         context = {"meters": limit_usage.meters(found.rows)}
-        shown = TokenSerializer(found.rows, many=True, context=context).data
-        return Response({"results": shown, "next": list_pages.next_url(request, found.next)})
+        results = TokenSerializer(found.rows, many=True, context=context).data
+        return Response({"results": results, "next": list_pages.next_url(request, found.next)})
 
     @extend_schema(
         operation_id="tokens_create",
         summary="Make a token",
         request=TermsSerializer,
         responses={201: NewTokenSerializer, 400: ProblemSerializer, 422: ProblemSerializer, **_PROBLEMS},
-        examples=[_ASKING, _NEW],
+        examples=[_REQUEST_EXAMPLE, _CREATED_EXAMPLE],
     )
     def post(self, request: Request) -> Response:
         """Make a token. Its text is in this answer and never again.
@@ -247,21 +247,21 @@ class TokensView(OwnApiView):
         leaves out is as with itself. One with a spending limit makes none: many of them together would spend more than
         it may.
         """
-        asked = TermsSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wish = cast(token_validation.TokenTerms, asked.validated_data)
+        serializer = TermsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        terms = cast(token_validation.TokenTerms, serializer.validated_data)
         if self.token is not None:
             _refuse_where_limited(self.token)
-            wish = token_validation.inherited(self.token, wish)
-            _refuse_more(self.token, wish)
-        elif token_scopes.ACCOUNT in wish.get("scopes", ()):
+            terms = token_validation.inherited(self.token, terms)
+            _refuse_more(self.token, terms)
+        elif token_scopes.ACCOUNT in terms.get("scopes", ()):
             reauthentication.require_recent(request._request)
         try:
-            made, plain = api_tokens.issue(self.user, account=self.account, **wish)
+            token, plain = api_tokens.issue(self.user, account=self.account, **terms)
         except api_tokens.CannotIssue as error:
             raise _refused(error) from None
-        made.refresh_from_db()
-        data = {**TokenSerializer(made).data, "token": plain}
+        token.refresh_from_db()
+        data = {**TokenSerializer(token).data, "token": plain}
         return Response(data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
 
@@ -274,7 +274,7 @@ class TokenView(OwnApiView):
         operation_id="tokens_get",
         summary="One token",
         responses={200: TokenSerializer, 404: ProblemSerializer, **_PROBLEMS},
-        examples=[_ONE],
+        examples=[_TOKEN_EXAMPLE],
     )
     def get(self, request: Request, token_id: int) -> Response:
         """One of the caller's tokens, a revoked one too."""
@@ -303,16 +303,16 @@ class TokenView(OwnApiView):
     )
     def patch(self, request: Request, token_id: int) -> Response:
         """Change what is given and nothing else. A new spending limit counts what was spent before it was set."""
-        found = _own_token(self, token_id)
-        asked = TermsSerializer(found, data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        wish = cast(token_validation.TokenTerms, asked.validated_data)
+        token = _own_token(self, token_id)
+        serializer = TermsSerializer(token, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        terms = cast(token_validation.TokenTerms, serializer.validated_data)
         if self.token is not None:
-            _refuse_more(self.token, wish)
-        elif token_scopes.ACCOUNT in wish.get("scopes", ()):
+            _refuse_more(self.token, terms)
+        elif token_scopes.ACCOUNT in terms.get("scopes", ()):
             reauthentication.require_recent(request._request)
         try:
-            api_tokens.change(found, **wish)
+            api_tokens.change(token, **terms)
         except api_tokens.CannotIssue as error:
             raise _refused(error) from None
         return Response(TokenSerializer(_own_token(self, token_id)).data)
@@ -334,7 +334,7 @@ def _refused(error: api_tokens.CannotIssue) -> Denied:
 
 
 def own_tokens(view: OwnApiView) -> QuerySet[ApiToken]:
-    """The caller's usable tokens, newest first; for a token those of its own account."""
+    """The caller's usable tokens, newest first; for a token, those of its own account."""
     rows = ApiToken.objects.usable().filter(user=view.user)
     if view.token is not None:
         rows = rows.filter(account=view.token.account)
@@ -342,16 +342,16 @@ def own_tokens(view: OwnApiView) -> QuerySet[ApiToken]:
 
 
 def _own_token(view: OwnApiView, token_id: int) -> ApiToken:
-    """One of the caller's tokens; Http404 for another's, and for a token also where it is of another account."""
+    """One of the caller's tokens; Http404 for another user's, and for a token also for another account's."""
     found = ownership.own_token(view.user, token_id)
     if view.token is not None and found.account_id != view.token.account_id:
         raise Http404
     return found
 
 
-def _refuse_more(own: ApiToken, wish: token_validation.TokenTerms) -> None:
+def _refuse_more(own: ApiToken, terms: token_validation.TokenTerms) -> None:
     try:
-        token_validation.within(own, wish)
+        token_validation.within(own, terms)
     except token_validation.Exceeds as error:
         raise Denied(403, "Forbidden", str(error), {error.field: [str(error)]}) from None
 

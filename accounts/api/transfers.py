@@ -1,4 +1,4 @@
-"""`/api/redeem` and `/api/gifts`: credits that come by a code, or go to somebody else."""
+"""`/api/redeem` and `/api/gifts`: redeem a code, give credits to another member."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class RedeemView(OwnApiView):
         404: there is no such code. 409: it is used up, has expired, was withdrawn, or you had it already. Nothing was
         changed. 429: too many wrong codes; try again later.
         """
-        sent = RedeemSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
+        serializer = RedeemSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         try:
-            found = redeem_codes.redeem(self.user, self.account, sent.validated_data["code"])
+            found = redeem_codes.redeem(self.user, self.account, serializer.validated_data["code"])
         except redeem_codes.CannotRedeem as error:
             status, title = (404, "Not Found") if error.why == "unknown" else (409, "Conflict")
             words = f"{error} {_('Nothing was changed.')}"
@@ -121,9 +121,9 @@ class NewGiftSerializer(serializers.Serializer[Any]):
     words = Text(required=False, default="", allow_blank=True, max_length=gifts.LONGEST_WORDS)
 
     def to_internal_value(self, data: Any) -> Any:
-        """An amount is a whole number: neither a text nor a decimal that happens to be round."""
-        given = data.get("amount") if isinstance(data, dict) else None
-        if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
+        """Refuse an amount that is not a JSON integer: no string, no decimal with a zero fraction."""
+        amount = data.get("amount") if isinstance(data, dict) else None
+        if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int)):
             raise serializers.ValidationError({"amount": ["An amount is a whole number of micro-credits."]})
         return super().to_internal_value(data)
 
@@ -190,25 +190,25 @@ class GiftsView(OwnApiView):
         is reached, the key came with another gift, or members cannot give here. Nothing was moved then.
         """
         if self.token is not None and limit_usage.is_limited(self.token):
-            # It may spend so much and no more, and a gift is counted by none of its limits.
+            # Gifts are counted by none of its limits, so it could exceed them.
             words = (
                 "This API token has a spending limit, so it cannot give credits away. Nothing was changed."
             )
             raise Denied(403, "Forbidden", words)
-        sent = NewGiftSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
+        serializer = NewGiftSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         key = request.headers.get("Idempotency-Key", "")
         if not _KEY.fullmatch(key):
             words = "Send a key of 1 to 255 visible characters, so that the gift is made once."
             raise serializers.ValidationError({"Idempotency-Key": [words]})
-        told = sent.validated_data
+        data = serializer.validated_data
         try:
             gift, new = gifts.give(
                 self.user,
                 self.account,
-                to=told["to"],
-                amount=told["amount"],
-                words=told["words"],
+                to=data["to"],
+                amount=data["amount"],
+                words=data["words"],
                 key=f"api {key}",
             )
         except gifts.CannotGive as error:
@@ -218,9 +218,9 @@ class GiftsView(OwnApiView):
 
 def _denied(error: gifts.CannotGive) -> Denied:
     if error.why is gifts.Why.ANOTHER:
-        # To programs there is no form that they could open again.
-        said = _("This key was sent with another gift. Use a new key for a new one.")
-        words = f"{said} {_('Nothing was changed.')}"
+        # The default message says to open the form again, which an API client cannot.
+        message = _("This key was sent with another gift. Use a new key for a new one.")
+        words = f"{message} {_('Nothing was changed.')}"
         return Denied(409, "Conflict", words, {"Idempotency-Key": [error.why.value]})
     statuses = {gifts.Why.NOBODY: 404, gifts.Why.MUTED: 403, gifts.Why.LIMITED: 403}
     status = statuses.get(error.why, 409)

@@ -1,4 +1,4 @@
-"""Addresses of the accounts' share of `/api/`."""
+"""URL patterns of the accounts endpoints under `/api/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask again under the account's lock, so that nothing moves between a suspicion and its confirmation."""
+"""Re-check audit suspects under the account's lock, so that nothing moves between suspicion and confirmation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.db.invariants import Row, in_batches
 
 
 def confirmed(suspects: QuerySet[Row], account_of: Callable[[Row], int]) -> Iterator[Row]:
-    """The suspects that are still suspect when nothing can move on their account."""
+    """The suspects that still match the query while their account is locked."""
     for suspect in in_batches(suspects):
         again = under_lock(account_of(suspect), suspects.filter(pk=suspect.pk).first)
         if again is not None:
@@ -23,8 +23,8 @@ def confirmed(suspects: QuerySet[Row], account_of: Callable[[Row], int]) -> Iter
 Answer = TypeVar("Answer")
 
 
-def under_lock(account_id: int, ask: Callable[[], Answer]) -> Answer:
-    """Ask while nothing can move on that account."""
+def under_lock(account_id: int, query: Callable[[], Answer]) -> Answer:
+    """Call `ask` while the account's row is locked."""
     with transaction.atomic():
         Account.objects.select_for_update().filter(pk=account_id).first()
-        return ask()
+        return query()

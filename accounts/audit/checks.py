@@ -1,8 +1,9 @@
-"""Checks of the ledger and of all that must agree with it, and the words in which every app reports what is wrong.
+"""Audit of credits: ledger, balances, debts, allowances and spending counters; re-exports the helpers of audit
+modules.
 
-Each check is SQL that finds suspects, in portions where there may be many rows, so it needs no memory. The house goes
-on working meanwhile: a suspect is read again under its account's lock, which every movement of credits takes, before
-it is reported.
+Each check is SQL that finds suspects, in batches where there may be many rows, so memory stays small. The server keeps
+running meanwhile: before it is reported, a suspect is read again under its account's lock, which every movement of
+credits takes.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ __all__ = ["BATCH", "Breach", "breaches", "checked", "confirmed", "in_batches"]
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
-    """What is wrong with balances and ledger rows.
+    """Breaches in balances, ledger rows, debts and limits.
 
-    `quick` looks at the rows that were written since the last audit that was content with all before them.
+    `quick` reads only the rows written since the last audit that found no breach up to there.
     """
     first = ledger_rows.content_up_to() if quick else 0
     yield from ledger_rows.breaches(after=first)
@@ -30,5 +31,5 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
 
 
 def checked() -> dict[str, int]:
-    """How much there was to check."""
+    """Number of accounts and ledger rows, for the report."""
     return {"accounts": Account.objects.count(), "ledger rows": LedgerEntry.objects.count()}

@@ -1,4 +1,6 @@
-"""Whether what is to be taken back follows from refunds and disputes, and whether it was taken or is owed."""
+"""Audit of debts: clawbacks follow from refunds and disputes, debts equal what was not yet taken, ended allowances add
+up.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,11 @@ _CLOSED = Account.Status.CLOSED
 
 
 def breaches() -> Iterator[Breach]:
-    """Debts that nobody knows of, that nothing explains, or that were not paid though there was something to pay."""
+    """Purchases, debts and ended allowances that do not add up, and debts left unpaid despite a balance."""
     yield from _purchases()
     yield from _sums()
     yield from _unpaid()
-    yield from _ended()
+    yield from _ended_allowances()
 
 
 def _purchases() -> Iterator[Breach]:
@@ -32,10 +34,10 @@ def _purchases() -> Iterator[Breach]:
     paid = Purchase.objects.filter(paid_at__isnull=False).exclude(account__status=_CLOSED)
     rows = paid.annotate(disputed_now=Coalesce(Subquery(amounts), Value(0)))
     for row in in_batches(rows.filter(Q(refunded__gt=0) | Q(disputed_now__gt=0) | Q(to_take_back__gt=0))):
-        if _follows(row):
+        if _adds_up(row):
             continue
         again = under_lock(row.account_id, rows.filter(pk=row.pk).first)
-        if again is not None and not _follows(again):
+        if again is not None and not _adds_up(again):
             yield Breach(
                 "purchase",
                 again.reference,
@@ -44,12 +46,12 @@ def _purchases() -> Iterator[Breach]:
             )
 
 
-def _follows(row: Any) -> bool:
+def _adds_up(row: Any) -> bool:
     return bool(row.to_take_back == row.to_be_taken_back(row.refunded + row.disputed_now))
 
 
 def _sums() -> Iterator[Breach]:
-    """A closed account owes nothing, whatever its purchases say: nothing can come to it that would pay."""
+    """A closed account owes nothing, whatever its purchases say: no credits can arrive to pay with."""
     of_account = Purchase.objects.filter(account=OuterRef("pk"), to_take_back__gt=F("taken_back")).order_by()
     sums = of_account.values("account").annotate(s=Sum(F("to_take_back") - F("taken_back"))).values("s")
     explained = Case(When(status=_CLOSED, then=Value(0)), default=Coalesce(Subquery(sums), Value(0)))
@@ -76,9 +78,9 @@ def _collect(account_id: int) -> str:
     return f"{decimal_text(credits.collect(account_id))} taken for what was owed"
 
 
-def _ended() -> Iterator[Breach]:
+def _ended_allowances() -> Iterator[Breach]:
     for row in in_batches(EndedAllowance.objects.all()):
-        wrong = under_lock(row.account_id, partial(_wrongly_ended, row.pk))
+        wrong = under_lock(row.account_id, partial(_wrong_allowance, row.pk))
         if wrong is not None:
             yield Breach(
                 "allowance",
@@ -88,7 +90,7 @@ def _ended() -> Iterator[Breach]:
             )
 
 
-def _wrongly_ended(pk: int) -> EndedAllowance | None:
+def _wrong_allowance(pk: int) -> EndedAllowance | None:
     row = EndedAllowance.objects.filter(pk=pk).first()
     if row is None:
         return None

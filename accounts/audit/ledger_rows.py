@@ -1,8 +1,8 @@
-"""Whether every row of the ledger follows from the one before, and every balance from its last row.
+"""Audit of the ledger: every row follows from the one before, and every balance equals its last row.
 
-The ledger is read once in the order in which it was written, a portion of row numbers at a time: each portion is two
-statements that answer suspects alone, so ten million rows need no more memory than ten. What was found in order is
-noted (`AuditMark`), and a quick audit begins there.
+The ledger is read once in writing order, a range of row numbers at a time. Each range is two statements that return
+suspects only, so memory does not grow with the ledger. `AuditMark` records up to which row all was in order; a quick
+audit starts there.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from core.clock import Now
 from core.db.invariants import Breach, in_batches
 
 PORTION = 50_000
-"""Row numbers of the ledger, and of accounts, that one statement reads."""
+"""Row numbers, of the ledger or of accounts, that one statement reads."""
 SETTLED_AFTER = timedelta(minutes=10)
-"""So old a row is no longer overtaken by one with a lower number: no transaction is open for so long."""
+"""No row with a lower number can appear before a row of this age: no transaction stays open for so long."""
 MARK = "ledger"
 
 
 def content_up_to() -> int:
-    """The row up to which an audit was content with the ledger; 0 where none was."""
+    """The last row up to which an audit found no breach; 0 where none ran."""
     mark = AuditMark.objects.filter(name=MARK).first()
     return mark.upto if mark is not None else 0
 
@@ -38,10 +38,10 @@ def content_up_to() -> int:
 def breaches(*, after: int = 0) -> Iterator[Breach]:
     """Rows that do not follow, settlements without their hold, and balances that the ledger does not explain.
 
-    Rows with a higher number than `after` are looked at, and every account.
+    Reads rows numbered above `after`, and every account. Advances the mark where nothing was found.
     """
     last = LedgerEntry.objects.aggregate(last=Max("id"))["last"] or 0
-    # Taken before anything is looked at: what is numbered up to here is all there.
+    # Read before the checks: all rows numbered up to here are committed.
     settled = (
         LedgerEntry.objects.filter(created_at__lt=Now() - SETTLED_AFTER)
         .order_by("-id")
@@ -51,7 +51,7 @@ def breaches(*, after: int = 0) -> Iterator[Breach]:
     doubtful: set[int] = set()
     found = 0
     for low, high in _portions(LedgerEntry.objects.filter(pk__gt=after), last):
-        for breach, account_id in _rows(low, high):
+        for breach, account_id in _broken_rows(low, high):
             doubtful.add(account_id)
             found += 1
             yield breach
@@ -66,7 +66,7 @@ def breaches(*, after: int = 0) -> Iterator[Breach]:
 
 
 def _portions(rows: QuerySet[Any], last: int) -> Iterator[tuple[int, int]]:
-    """Above which and up to which number each portion lies: from the first of the rows to the last."""
+    """Ranges (above, up to and including) of primary keys, from the first of the rows to `last`."""
     first = rows.order_by("pk").values_list("pk", flat=True).first()
     if first is not None:
         for low in range(first - 1, last, PORTION):
@@ -74,7 +74,7 @@ def _portions(rows: QuerySet[Any], last: int) -> Iterator[tuple[int, int]]:
 
 
 @cache
-def _following() -> str:
+def _broken_rows_sql() -> str:
     ledger = connection.ops.quote_name(LedgerEntry._meta.db_table)
     before = (
         f"COALESCE(LAG(c.%s) OVER (PARTITION BY c.account_id ORDER BY c.id), (SELECT b.%s FROM {ledger} b "  # noqa: S608
@@ -90,9 +90,9 @@ def _following() -> str:
     )
 
 
-def _rows(low: int, high: int) -> Iterator[tuple[Breach, int]]:
+def _broken_rows(low: int, high: int) -> Iterator[tuple[Breach, int]]:
     with connection.cursor() as cursor:
-        cursor.execute(_following(), [low, high])
+        cursor.execute(_broken_rows_sql(), [low, high])
         suspects = cursor.fetchall()
     for entry_id, account_id in suspects:
         entry = under_lock(account_id, partial(_does_not_follow, entry_id))
@@ -133,8 +133,8 @@ def _settles(low: int, high: int) -> Iterator[Breach]:
         entry = under_lock(suspect.account_id, wrong.filter(pk=suspect.pk).first)
         if entry is None:
             continue
-        hold_of_it = getattr(entry, "hold", None)
-        held = "nothing" if hold_of_it is None else decimal_text(hold_of_it)
+        held_delta = getattr(entry, "hold", None)
+        held = "nothing" if held_delta is None else decimal_text(held_delta)
         yield Breach(
             "settle",
             entry.reference,
@@ -143,7 +143,7 @@ def _settles(low: int, high: int) -> Iterator[Breach]:
 
 
 def _balances(doubtful: set[int]) -> Iterator[Breach]:
-    """Accounts that do not say what their last row says; those whose rows are in doubt are added up.
+    """Accounts whose balance differs from their last row; those with doubtful rows are summed up in full.
 
     Where every row follows from the one before, the last one is the sum of them all.
     """
@@ -157,12 +157,12 @@ def _balances(doubtful: set[int]) -> Iterator[Breach]:
     for low, high in _portions(Account.objects.all(), last):
         doubtful |= set(wrong.filter(pk__gt=low, pk__lte=high).values_list("pk", flat=True))
     for account_id in sorted(doubtful):
-        breach = under_lock(account_id, partial(_added_up, account_id))
+        breach = under_lock(account_id, partial(_check_sums, account_id))
         if breach is not None:
             yield breach
 
 
-def _added_up(account_id: int) -> Breach | None:
+def _check_sums(account_id: int) -> Breach | None:
     account = Account.objects.get(pk=account_id)
     sums = LedgerEntry.objects.filter(account=account).aggregate(
         balance=Coalesce(Sum("balance_delta"), 0), held=Coalesce(Sum("held_delta"), 0)

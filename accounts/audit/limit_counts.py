@@ -1,4 +1,4 @@
-"""Whether what counts towards spending limits is what the ledger says, and whether every limit is asked for."""
+"""Audit of spending limits: counters equal the ledger, and every account with a limit has it checked by holds."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from core.db.invariants import Breach
 
 
 def breaches() -> Iterator[Breach]:
-    """Meters that are wrong, and limits of which no hold would know. Both can be mended."""
-    yield from _limits_of_tokens_that_nobody_asks()
-    yield from _limits_of_accounts_that_nobody_asks()
-    yield from _spending_of_tokens()
-    yield from _spending_of_accounts()
+    """Wrong spending counters, and limits that no hold checks. Both can be repaired."""
+    yield from _unchecked_token_limits()
+    yield from _unchecked_account_limits()
+    yield from _token_spending()
+    yield from _account_spending()
 
 
-def _limits_of_tokens_that_nobody_asks() -> Iterator[Breach]:
-    unasked = ApiToken.objects.filter(account__limits_tokens=False).filter(
+def _unchecked_token_limits() -> Iterator[Breach]:
+    unchecked = ApiToken.objects.filter(account__limits_tokens=False).filter(
         Q(day_limit__isnull=False) | Q(month_limit__isnull=False) | Q(total_limit__isnull=False)
     )
-    for token in confirmed(unasked, lambda row: int(row.account_id)):
+    for token in confirmed(unchecked, lambda row: int(row.account_id)):
         yield Breach(
             "token",
             f"{token.pk} ({token.name})",
             "has a spending limit of which its account does not know",
-            partial(_recounted, token),
+            partial(_recount_token, token),
         )
 
 
-def _limits_of_accounts_that_nobody_asks() -> Iterator[Breach]:
+def _unchecked_account_limits() -> Iterator[Breach]:
     limited = Q()
     for name in ("day_limit", "month_limit", "plan__day_limit", "plan__month_limit"):
         limited |= Q(**{f"{name}__isnull": False})
     members = Membership.objects.filter(account=OuterRef("pk"), month_limit__isnull=False)
-    unasked = Account.objects.filter(limited | Q(Exists(members)), limits_tokens=False)
-    for account in confirmed(unasked, lambda row: int(row.pk)):
+    unchecked = Account.objects.filter(limited | Q(Exists(members)), limits_tokens=False)
+    for account in confirmed(unchecked, lambda row: int(row.pk)):
         yield Breach(
             "limit",
             f"account {account.pk} ({account.name})",
             "has a spending limit that no hold asks for",
-            partial(_recounted_account, account.pk),
+            partial(_recount_account, account.pk),
         )
 
 
 def _holds_of_period() -> QuerySet[Any]:
     holds: QuerySet[Any] = spending_periods.net_holds().annotate(day=spending_periods.UtcDay("created_at"))
-    # A month is the beginning of its days, and `total` of them all.
+    # A month's key is a prefix of its days'; `total` matches every day.
     return holds.filter(
         Q(day__startswith=OuterRef("period")) | Q(Exact(OuterRef("period"), spending_periods.TOTAL))
     )
 
 
-def _spending_of_tokens() -> Iterator[Breach]:
+def _token_spending() -> Iterator[Breach]:
     counted = _holds_of_period().filter(token=OuterRef("token")).values("token").annotate(s=Sum("net"))
     meters: QuerySet[Any] = TokenSpending.objects.select_related("token").annotate(
         counted=Coalesce(Subquery(counted.values("s")), Value(0))
@@ -72,11 +72,11 @@ def _spending_of_tokens() -> Iterator[Breach]:
             "token",
             f"{meter.token_id} ({meter.token.name}), {meter.period}",
             _differs(meter),
-            partial(_recounted, meter.token),
+            partial(_recount_token, meter.token),
         )
 
 
-def _spending_of_accounts() -> Iterator[Breach]:
+def _account_spending() -> Iterator[Breach]:
     of_account = _holds_of_period().filter(account=OuterRef("account"))
     whole = of_account.values("account").annotate(s=Sum("net")).values("s")
     member = of_account.filter(member=OuterRef("member")).values("account").annotate(s=Sum("net")).values("s")
@@ -93,7 +93,7 @@ def _spending_of_accounts() -> Iterator[Breach]:
                 "limit",
                 f"account {meter.account_id} ({meter.account.name}){whose}, {meter.period}",
                 _differs(meter),
-                partial(_recounted_account, meter.account_id),
+                partial(_recount_account, meter.account_id),
             )
 
 
@@ -104,11 +104,11 @@ def _differs(meter: Any) -> str:
     )
 
 
-def _recounted(token: ApiToken) -> str:
+def _recount_token(token: ApiToken) -> str:
     credits.recount(token)
     return "summed up from the ledger"
 
 
-def _recounted_account(account_id: int) -> str:
+def _recount_account(account_id: int) -> str:
     credits.recount_account(account_id)
     return "summed up from the ledger"

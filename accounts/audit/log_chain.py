@@ -1,4 +1,4 @@
-"""Checks of the record of staff: that nobody changed, moved or took out a row, and that the database still refuses."""
+"""Audit of the staff audit log: no row changed, moved or removed, and the database triggers are in place."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ from core.clock import Now
 from core.db.invariants import Breach
 
 MARK = "record"
-"""Up to which entry an audit saw it whole."""
+"""Name of the `AuditMark` up to which the chain was intact."""
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
-    """What is wrong with the record. All of it is read, some hundred rows at a time."""
+    """Breaks in the chain of the audit log, missing entries and missing triggers. Reads all of it in batches."""
     if not log_triggers.is_there():
-        yield Breach("record", "triggers", "the database would let rows be changed or removed", _guarded)
-    seen = AuditMark.objects.filter(name=MARK).values_list("upto", flat=True).first() or 0
-    newest = audit_log.newest()
-    whole = newest >= seen
-    if not whole:
-        # What is left follows from itself: only who remembers knows that it went on.
         yield Breach(
-            "record", f"entries {newest + 1} to {seen}", "were there at an earlier audit and are gone"
+            "record", "triggers", "the database would let rows be changed or removed", _install_triggers
+        )
+    marked = AuditMark.objects.filter(name=MARK).values_list("upto", flat=True).first() or 0
+    newest = audit_log.newest()
+    is_intact = newest >= marked
+    if not is_intact:
+        # A truncated chain is consistent in itself; only the mark shows that entries followed.
+        yield Breach(
+            "record", f"entries {newest + 1} to {marked}", "were there at an earlier audit and are gone"
         )
     for number, why in audit_log.broken_entries():
-        whole = False
+        is_intact = False
         yield Breach("record", f"entry {number}", why)
-    if whole and newest > seen:
+    if is_intact and newest > marked:
         AuditMark.objects.update_or_create(name=MARK, defaults={"upto": newest, "at": Now()})
 
 
 def checked() -> dict[str, int]:
-    """How much there was to check."""
+    """Number of audit log entries, for the report."""
     return {"acts on record": AuditEntry.objects.count()}
 
 
-def _guarded() -> str:
+def _install_triggers() -> str:
     log_triggers.install()
     return "put the triggers back"
