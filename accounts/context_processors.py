@@ -1,4 +1,4 @@
-"""What every page knows about who is looking."""
+"""Template context of every page: the signed-in user's account and funds, registration mode, request id."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from accounts.site import site_rules
 
 
 def account(request: HttpRequest) -> dict[str, Any]:
-    """The account the signed-in user acts for and what they see of its money, both read lazily by the template; and
-    whether one may sign up.
-    """
+    """Account and funds are lazy, so that pages without them make no query."""
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
     return {

@@ -143,7 +143,7 @@ class MeView(OwnApiView):
                 "username": self.user.username,
                 "name": self.user.shown_name,
                 "email": self.user.email,
-                # Always numbers, for frontends to compute with. Without a limit of their own, members may spend the whole balance.
+                # Always numbers, for frontends to compute with. Members without a limit may spend the whole balance.
                 "balance": account.balance if funds.shown is None else funds.shown,
                 "held": funds.held or 0,
                 "owed": funds.owed,

@@ -1,1 +1,3 @@
-"""How people get in: registration, invitations, second factors, other services, sessions, and who is kept out."""
+"""Authentication: allauth adapters and forms, attempt limits, password hashing, second factors, social sign-in,
+blocked users.
+"""

@@ -1,4 +1,4 @@
-"""How allauth behaves here: who may sign up, where a caller is, what mails look like, what happens to the banned."""
+"""allauth account adapter: open or closed registration, rate-limited sign-in, banned users, e-mail rendering."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Registration is open, by invitation or closed; whoever is banned learns why after the right password alone."""
+    """Banned users learn the reason only after the right password and second factor."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return admission.is_open(request)
@@ -39,7 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return client_info.counted(request)
 
     def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:
-        # Who has a second factor shows it too, before anything of theirs is told: `login` then turns them away.
+        # A banned user passes their second factor first: a password alone reveals nothing. Then `login` refuses.
         if not user.is_active and second_factor.has_second_factor(cast(User, user)):
             return None
         return cast("HttpResponse | None", super().pre_login(request, user, **kwargs))
@@ -51,8 +51,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         response = cast(HttpResponse, super().post_login(request, user, **kwargs))
-        said_first = login_redirect.path_for(cast(User, user))
-        return redirect(said_first) if said_first else response
+        path = login_redirect.path_for(cast(User, user))
+        return redirect(path) if path else response
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         blocked_login.remember(request, cast(User, user))
@@ -64,35 +64,35 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         if credentials.get("username"):
-            # allauth looks for an address by this too; by both it would hash twice for addresses that it knows.
+            # allauth looks the username up as an address too; with both it would hash twice for known addresses.
             credentials.pop("email", None)
-        # Counted before it is compared, so that of many tries at once no more are looked at than may be.
+        # Counted before it is compared, so that concurrent attempts cannot exceed the limit.
         users = login_attempts.named(credentials)
         login = str(credentials.get("email") or credentials.get("username") or "")
         try:
-            taken = login_attempts.password(request, users, login)
+            counted = login_attempts.password(request, users, login)
         except login_attempts.NotCompared:
-            # As for a wrong one, the work too.
+            # Spend the same work as for a wrong password, so that the timing reveals nothing.
             for _one in users:
                 make_password(str(credentials.get("password") or ""))
             login_history.note(request, users[0], SignIn.How.PASSWORD, succeeded=False)
             return None
         user = cast("AbstractBaseUser | None", super().authenticate(request, **credentials))
         if user is not None:
-            taken.give_back()
+            counted.give_back()
         else:
             login_history.note(request, users[0] if users else None, SignIn.How.PASSWORD, succeeded=False)
-            login_attempts.wrong(taken, users)
+            login_attempts.wrong(counted, users)
         return user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        user = context.get("user") or _at(email)
+        user = context.get("user") or _user_with_email(email)
         language = getattr(user, "language", "") or translation.get_language() or "en"
         try:
             with translation.override(language):
                 super().send_mail(template_prefix, email, {**context, "recipient": user})
         except (OSError, smtplib.SMTPException) as error:
-            # What was asked for is done; the mail can be asked for again. Not who was written to.
+            # The action itself is done and the mail can be requested again. The recipient is kept out of the log.
             log.error("mail_failed", mail=template_prefix, error=type(error).__name__)
 
     def send_notification_mail(
@@ -103,7 +103,7 @@ class AccountAdapter(DefaultAccountAdapter):
         email: str | None = None,
     ) -> None:
         to = email or EmailAddress.objects.get_primary_email(user)
-        # The former address is told of a change by its own name: it was confirmed when it was theirs.
+        # An explicit recipient is the former address, which was verified while it was theirs.
         if to and (email or email_addresses.may_be_written_to(cast(User, user), to)):
             super().send_notification_mail(template_prefix, user, context, to)
 
@@ -114,13 +114,13 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any],
         headers: dict[str, str] | None = None,
     ) -> EmailMessage:
-        letter = emails.write(template_prefix, context)
-        if letter is None:
+        text = emails.write(template_prefix, context)
+        if text is None:
             return super().render_mail(template_prefix, email, context, headers)
-        return emails.compose(letter, [email] if isinstance(email, str) else email, headers=headers)
+        return emails.compose(text, [email] if isinstance(email, str) else email, headers=headers)
 
 
-def _at(email: str) -> User | None:
-    """Who has this address, so that a mail is written in their language."""
+def _user_with_email(email: str) -> User | None:
+    """The user with this address, so that a mail is written in their language."""
     users = filter_users_by_email(email, prefer_verified=True)
     return cast(User, users[0]) if users else None

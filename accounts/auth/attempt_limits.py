@@ -1,9 +1,9 @@
-"""Rate limits on guesses (passwords, codes): counted in the database, first, and only then is the try looked at.
+"""Rate limits of attempts (passwords, codes) in the database: an attempt is counted first and only then examined.
 
-A row of its own for each who tries: no other use of a cache drives it out, a restart forgets nothing, all web processes
-count together, and of many tries at once no more are looked at than may be. What turns out to be right is given back.
-Windows begin with the first try and are told by the database's clock. What strangers can make up is bounded by whoever
-calls: a name of nobody is counted together with its network, and a network has a limit of its own.
+A row per subject, not a cache entry: no other use of a cache evicts it, a restart forgets nothing, all web processes
+count together, and concurrent attempts cannot exceed the limit. An attempt that proves right is given back. A window
+starts with its first attempt and runs by the database's clock. Rows that strangers could create at will are bounded by
+the callers: an unknown name is counted together with its network, and a network has a limit of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SALT = "accounts.throttle"
 
 @dataclass(frozen=True)
 class Limit:
-    """`most` tries in `window_s` seconds, by `who`: any text that tells one from another, such as `user 7`."""
+    """`most` attempts in `window_s` seconds by `who`: any text that identifies a subject, such as `user 7`."""
 
     who: str
     most: int
@@ -34,7 +34,7 @@ class Limit:
 
 
 class TooMany(Exception):
-    """Too many tries; nothing was looked at. `wait_s`: seconds until the next one."""
+    """A limit is reached; nothing was examined. `wait_s`: seconds until the next attempt is allowed."""
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
@@ -43,7 +43,7 @@ class TooMany(Exception):
 
 @dataclass(frozen=True)
 class Taken:
-    """A try that was counted. `counts`: how many there are now, by who."""
+    """A counted attempt. `counts`: attempts in the current window, by subject."""
 
     counts: dict[str, int]
     _windows: Sequence[tuple[int, datetime]]
@@ -52,19 +52,19 @@ class Taken:
         return Taken({**self.counts, **other.counts}, [*self._windows, *other._windows])
 
     def give_back(self) -> None:
-        """It was right, or none at all: uncount it, where its window still runs."""
+        """Undo the count where its window still runs: the attempt was right, or was not examined."""
         for pk, ends_at in self._windows:
             Throttle.objects.filter(pk=pk, ends_at=ends_at, count__gt=0).update(count=F("count") - 1)
 
 
 def take(what: str, limits: Sequence[Limit]) -> Taken:
-    """Count one try against every limit, or against none and raise TooMany."""
-    # In one order, so that two who try at once never wait for each other.
+    """Count one attempt against every limit, or raise TooMany and count it against none."""
+    # Sorted, so that concurrent attempts lock the rows in one order and cannot deadlock.
     keyed = dict(sorted((_key(what, limit.who), limit) for limit in limits))
     if wait_s := _wait_s(what, keyed):
         raise TooMany(wait_s)
     with transaction.atomic():
-        # Also locks what is there already: nobody removes it before it is counted.
+        # The upsert also locks existing rows, so that none is pruned before it is counted.
         Throttle.objects.bulk_create(
             [Throttle(what=what, who=key) for key in keyed],
             update_conflicts=True,
@@ -73,7 +73,7 @@ def take(what: str, limits: Sequence[Limit]) -> Taken:
         )
         for key, limit in keyed.items():
             if not _count(Throttle.objects.filter(what=what, who=key), limit):
-                # Somebody was quicker: none of them is counted.
+                # A concurrent attempt took the last place: the transaction rolls all counts back.
                 raise TooMany(_wait_s(what, keyed) or 1)
         rows = {row.who: row for row in Throttle.objects.filter(what=what, who__in=keyed)}
     counts = {limit.who: rows[key].count for key, limit in keyed.items()}
@@ -90,7 +90,7 @@ def _count(rows: QuerySet[Throttle], limit: Limit) -> int:
 
 
 def _wait_s(what: str, keyed: dict[str, Limit]) -> int:
-    """Seconds until every limit has room; 0 for now."""
+    """Seconds until all limits allow an attempt; 0: now."""
     rows = Throttle.objects.filter(what=what, who__in=keyed, ends_at__gt=Now()).annotate(now=Now())
     waits = [(row.ends_at - row.now).total_seconds() for row in rows if row.count >= keyed[row.who].most]
     return math.ceil(max(waits, default=0))
@@ -101,12 +101,12 @@ def _key(what: str, who: str) -> str:
 
 
 def old() -> QuerySet[Throttle]:
-    """Counts whose time is over."""
+    """Rows whose window has ended."""
     return Throttle.objects.filter(ends_at__lt=Now())
 
 
 def forget_old() -> bool:
-    """A chore: remove counts whose time is over, a thousand at a time; whether there may be more."""
-    over = old().order_by("ends_at").values_list("pk", flat=True)
-    removed, _each = Throttle.objects.filter(pk__in=list(over[:_BATCH]), ends_at__lt=Now()).delete()
+    """Periodic job: delete ended windows, at most 1,000 rows; returns whether there may be more."""
+    ended = old().order_by("ends_at").values_list("pk", flat=True)
+    removed, _each = Throttle.objects.filter(pk__in=list(ended[:_BATCH]), ends_at__lt=Now()).delete()
     return removed >= _BATCH

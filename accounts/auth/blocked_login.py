@@ -1,7 +1,7 @@
-"""Who is kept out: after the right password they learn why, and what is left to them.
+"""Page of a blocked (banned or closed) user: after the right password, the reason and what they can still do.
 
-The floors above say what that is (an appeal, a copy of what is theirs) by `offers`; their own views ask `who`. For half
-an hour a signed token in the session stands for the one who signed in; it opens nothing else.
+Apps above add links (an appeal, an export) with `register_way_out`; their own views ask `blocked_user`. For half an
+hour a signed token in the session identifies the user; it grants nothing else.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from accounts.models import User
 from accounts.staff import sanctions
 
 LASTS_S = 1800
-_KEPT, _SALT = "entrance.barred", "accounts.entrance.barred"
+_SESSION_KEY, _SALT = "entrance.barred", "accounts.entrance.barred"
 
 
 @dataclass(frozen=True)
 class WayOut:
-    """Something that is left to somebody who is kept out: a link of the page."""
+    """A link on the page of a blocked user: something they can still do."""
 
     words: str | Promise
     address: str
@@ -36,20 +36,20 @@ _makers: list[Maker] = []
 
 
 def register_way_out(maker: Maker) -> None:
-    """Have a floor above offer something on the page; None where it has nothing for this one."""
+    """Let an app above add a link to the page; its function returns None where it has none for the user."""
     if maker not in _makers:
         _makers.append(maker)
 
 
 def remember(request: HttpRequest, user: User) -> None:
-    """Somebody who is kept out has just shown that it is them: by a key of the session that nobody had before."""
+    """Identify a blocked user who just authenticated, in a session with a fresh key."""
     request.session.cycle_key()
-    request.session[_KEPT] = signing.dumps(user.pk, salt=_SALT)
+    request.session[_SESSION_KEY] = signing.dumps(user.pk, salt=_SALT)
 
 
 def blocked_user(request: HttpRequest) -> User | None:
-    """The one who is kept out and signed in here within the last half hour; None for everybody else."""
-    token = request.session.get(_KEPT)
+    """The blocked user who authenticated in this session within the last half hour; None for anybody else."""
+    token = request.session.get(_SESSION_KEY)
     if not isinstance(token, str):
         return None
     try:
@@ -61,7 +61,7 @@ def blocked_user(request: HttpRequest) -> User | None:
 
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    """This account is closed: why, until when, and what can be done."""
+    """The page: why and until when the account is blocked, and the links."""
     user = blocked_user(request)
     if user is None and request.user.is_authenticated:
         return redirect("account_overview")

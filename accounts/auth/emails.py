@@ -1,4 +1,4 @@
-"""The mails of the entrance: their words in one place, and their form, plain and HTML, shared with every mail."""
+"""Text of allauth's e-mails (confirmation, password reset, security notices), and the layout that all e-mails share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.http.public_origin import on_own_origin, own_origin
 
 @dataclass(frozen=True)
 class EmailText:
-    """What a mail says: one button at most, and what stands below in small."""
+    """Subject and text of an e-mail: at most one button, and small print below."""
 
     subject: str
     lines: Sequence[str]
@@ -32,7 +32,7 @@ class EmailText:
 def compose(
     letter: EmailText, to: Sequence[str], *, headers: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
-    """The mail, plain and HTML, in the language that is active now."""
+    """The message, plain text and HTML, in the active language."""
     context = {"letter": letter, "language": get_language()}
     mail = EmailMultiAlternatives(
         subject=f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{letter.subject}",
@@ -45,15 +45,15 @@ def compose(
 
 
 def write(prefix: str, context: dict[str, Any]) -> EmailText | None:
-    """The words of one of allauth's mails; None for one that we do not know."""
-    maker = _ASKED.get(prefix)
+    """The text of one of allauth's e-mails, by its template prefix; None for an unknown one."""
+    maker = _REQUESTED.get(prefix)
     if maker is not None:
-        letter = maker(context)
-        # allauth makes its addresses of the Host of the request.
-        address = letter.address and on_own_origin(allauth_context.request, letter.address)
-        return replace(letter, address=address)
-    told = _TOLD.get(prefix)
-    return _told(*told(context)) if told is not None else None
+        text = maker(context)
+        # allauth builds its URLs from the request's Host header.
+        address = text.address and on_own_origin(allauth_context.request, text.address)
+        return replace(text, address=address)
+    notice = _SECURITY_NOTICES.get(prefix)
+    return _security_notice(*notice(context)) if notice is not None else None
 
 
 def _confirmation(context: dict[str, Any]) -> EmailText:
@@ -109,7 +109,7 @@ def _unknown(context: dict[str, Any]) -> EmailText:
     )
 
 
-_ASKED: dict[str, Callable[[dict[str, Any]], EmailText]] = {
+_REQUESTED: dict[str, Callable[[dict[str, Any]], EmailText]] = {
     "account/email/email_confirmation": _confirmation,
     "account/email/email_confirmation_signup": _confirmation,
     "account/email/account_already_exists": _already,
@@ -118,12 +118,12 @@ _ASKED: dict[str, Callable[[dict[str, Any]], EmailText]] = {
 }
 
 
-def _provider(context: dict[str, Any]) -> str:
+def _provider_name(context: dict[str, Any]) -> str:
     provider = context.get("provider")
     return str(getattr(provider, "name", provider) or "")
 
 
-_TOLD: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
+_SECURITY_NOTICES: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "account/email/email_changed": lambda c: (
         _("Your address is changed"),
         _("The address of your account is now %(email)s.") % {"email": c.get("to_email", "")},
@@ -170,16 +170,16 @@ _TOLD: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     ),
     "socialaccount/email/account_connected": lambda c: (
         _("Another way to sign in"),
-        _("One can now sign in to your account by %(service)s.") % {"service": _provider(c)},
+        _("One can now sign in to your account by %(service)s.") % {"service": _provider_name(c)},
     ),
     "socialaccount/email/account_disconnected": lambda c: (
         _("One way less to sign in"),
-        _("One can no longer sign in to your account by %(service)s.") % {"service": _provider(c)},
+        _("One can no longer sign in to your account by %(service)s.") % {"service": _provider_name(c)},
     ),
 }
 
 
-def _told(subject: str, line: str) -> EmailText:
+def _security_notice(subject: str, line: str) -> EmailText:
     request = allauth_context.request
     agent = client_info.browser(request.META.get("HTTP_USER_AGENT", ""))
     place = client_info.network_of(request) or _("unknown")

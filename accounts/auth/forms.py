@@ -1,4 +1,4 @@
-"""The forms to sign in, to sign up and to change the address with."""
+"""allauth forms: sign-in, sign-up, e-mail address, password, second factor, passkeys."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from accounts.models import User
 from accounts.registration import admission, email_addresses
 
 LONGEST = 320
-"""Characters of a user name or an e-mail address: what is longer is nobody's, and SQLite compares no such pattern."""
+"""Longest user name or e-mail address, in characters: no user has a longer one, and SQLite fails on such a pattern."""
 
 
 LONGEST_CREDENTIAL = 16_384
-"""Characters of what a browser says of a passkey; the longest have a chain of certificates."""
+"""Longest passkey credential, in characters of JSON; the longest contain a certificate chain."""
 
 
 class LoginForm(AllauthLoginForm):
-    """A user name or an e-mail address, and the password."""
+    """User name or e-mail address, and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,12 +53,12 @@ class LoginForm(AllauthLoginForm):
         self.fields["login"].label = self.fields["login"].widget.attrs["placeholder"] = _(
             "User name or e-mail"
         )
-        # The page has that link already, below.
+        # The page already has a password reset link below the form.
         self.fields["password"].help_text = ""
 
 
-class _Admitted(forms.Form):
-    """What both forms of sign-up ask first: whether this one may, before their address is looked up at all."""
+class _AdmissionMixin(forms.Form):
+    """Checks admission (open, invited, full) before the address is looked up at all."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,14 +69,14 @@ class _Admitted(forms.Form):
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).lower()
         if admission.is_full(_request()):
-            # The same for addresses that are known here and those that are not.
+            # The same for known and unknown addresses.
             raise forms.ValidationError(admission.FULL)
         if self.invited is None or self.invited.email.lower() != email:
             email_addresses.refuse_disposable(email)
         return cast(str, super().clean_email())  # type: ignore[misc]
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
-        """The new user, or an answer that says why there is none."""
+        """The new user, or a response that says why there is none."""
         try:
             return cast("tuple[User | None, HttpResponse | None]", super().try_save(request))  # type: ignore[misc]
         except admission.Refused as refused:
@@ -86,14 +86,14 @@ class _Admitted(forms.Form):
             return None, redirect("account_signup")
 
 
-class SignupForm(_Admitted, AllauthSignupForm):
-    """Name, address, password."""
+class SignupForm(_AdmissionMixin, AllauthSignupForm):
+    """Sign-up by name, address and password."""
 
     def save(self, request: HttpRequest) -> User:
         adapter = get_adapter()
         email = self.cleaned_data["email"]
         user = adapter.new_user(request)
-        # Hashes the password, which takes its time: not inside the transaction.
+        # Hashes the password, which is slow: kept outside the transaction.
         adapter.save_user(request, user, self, commit=False)
         with admission.opening(request, email) as opening:
             user.save()
@@ -102,12 +102,12 @@ class SignupForm(_Admitted, AllauthSignupForm):
         return cast(User, user)
 
 
-class SocialSignupForm(_Admitted, AllauthSocialSignupForm):
-    """What another service did not tell: a name, an address."""
+class SocialSignupForm(_AdmissionMixin, AllauthSocialSignupForm):
+    """Sign-up by a social account: asks for what the provider did not send, a name or an address."""
 
 
 class AddEmailForm(AllauthAddEmailForm):
-    """Another address; none that is made to be thrown away."""
+    """Adds an address; disposable ones are refused."""
 
     def clean_email(self) -> str:
         email_addresses.refuse_disposable(self.cleaned_data["email"].lower())
@@ -115,18 +115,20 @@ class AddEmailForm(AllauthAddEmailForm):
 
 
 class ChangePasswordForm(AllauthChangePasswordForm):
-    """The password that was, which counts as a try at it, and the new one."""
+    """Changes the password. The current one counts as a sign-in attempt."""
 
     def clean_oldpassword(self) -> str:
         with passwords.ROOM.enter():
-            taken = login_attempts.password(_request(), [cast(User, self.user)])
+            counted = login_attempts.password(_request(), [cast(User, self.user)])
             old = cast(str, super().clean_oldpassword())
-            taken.give_back()
+            counted.give_back()
             return old
 
 
-class _Code(forms.Form):
-    """The code of an app, or a recovery code; no code to redeem, for which other languages have another word."""
+class _SecondFactorCode(forms.Form):
+    """A code of an authenticator app, or a recovery code; the label has a context of its own because redeem codes
+    translate differently.
+    """
 
     user: User
 
@@ -136,23 +138,23 @@ class _Code(forms.Form):
         self.fields["code"].widget.attrs.pop("placeholder", None)
 
     def clean_code(self) -> str:
-        taken = login_attempts.code(_request(), self.user)
+        counted = login_attempts.code(_request(), self.user)
         code = cast(str, super().clean_code())  # type: ignore[misc]
         login_attempts.use_up(self.user, code)
-        taken.give_back()
+        counted.give_back()
         return code
 
 
-class CodeForm(_Code, AllauthCodeForm):
+class CodeForm(_SecondFactorCode, AllauthCodeForm):
     """The second step of the sign-in."""
 
 
-class CodeAgainForm(_Code, AllauthCodeAgainForm):
-    """The same, from who has to show once more that it is them."""
+class CodeAgainForm(_SecondFactorCode, AllauthCodeAgainForm):
+    """Reauthentication by a code."""
 
 
-class _Credential(forms.JSONField):
-    """What a browser says of a passkey: an object of some kilobytes."""
+class _CredentialField(forms.JSONField):
+    """A passkey credential as the browser sends it: a JSON object of some kilobytes."""
 
     widget = forms.HiddenInput
 
@@ -166,43 +168,43 @@ class _Credential(forms.JSONField):
         return found
 
 
-class _Passkey(forms.Form):
-    """A passkey at a sign-in; what is refused is written down, as wrong passwords are."""
+class _PasskeyMixin(forms.Form):
+    """Signs in by a passkey; refused ones are recorded in the history, as wrong passwords are."""
 
     user: User | None
-    credential = _Credential()
+    credential = _CredentialField()
 
     def clean_credential(self) -> Authenticator:
         try:
-            return cast(Authenticator, _read(super().clean_credential))  # type: ignore[misc]
+            return cast(Authenticator, _validated(super().clean_credential))  # type: ignore[misc]
         except forms.ValidationError:
             login_attempts.note_passkey(_request(), self.user)
             raise
 
 
-class PasskeyForm(_Passkey, AllauthPasskeyForm):
-    """In place of name and password."""
+class PasskeyForm(_PasskeyMixin, AllauthPasskeyForm):
+    """Sign-in by passkey instead of name and password."""
 
 
-class PasskeyStepForm(_Passkey, AllauthPasskeyStepForm):
+class PasskeyStepForm(_PasskeyMixin, AllauthPasskeyStepForm):
     """The second step of the sign-in."""
 
 
-class PasskeyAgainForm(_Passkey, AllauthPasskeyAgainForm):
-    """The same, from who has to show once more that it is them."""
+class PasskeyAgainForm(_PasskeyMixin, AllauthPasskeyAgainForm):
+    """Reauthentication by a passkey."""
 
 
 class AddPasskeyForm(AllauthAddPasskeyForm):
-    """A new one."""
+    """Adds a passkey."""
 
-    credential = _Credential()
+    credential = _CredentialField()
 
     def clean(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", _read(super().clean))
+        return cast("dict[str, Any]", _validated(super().clean))
 
 
-def _read(clean: Callable[[], Any]) -> Any:
-    """What allauth makes of a passkey; it looks for the parts of one without asking whether they are there."""
+def _validated(clean: Callable[[], Any]) -> Any:
+    """Call allauth's `clean`; a malformed passkey, whose parts it reads unchecked, is a validation error."""
     try:
         return clean()
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error):
@@ -210,7 +212,7 @@ def _read(clean: Callable[[], Any]) -> Any:
 
 
 def turned_away(request: HttpRequest, refused: admission.Refused) -> HttpResponse:
-    """To where it is explained why somebody was not let in."""
+    """Redirect to the page that explains why a sign-up was refused."""
     if refused.invitation:
         return redirect("entrance_invitation_ended")
     messages.error(request, str(refused.words))

@@ -1,4 +1,4 @@
-"""What holds on pages beside the sign-in itself: staff set up a second factor, sessions say when they were used."""
+"""Middleware of signed-in pages: forced second factor for staff, session activity, device cookie, provider failures."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from accounts.auth import second_factor
 from accounts.sessions import known_devices, login_sessions
 
 log = structlog.get_logger(__name__)
-_NO_PAGES = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/", "/live/")
-_DESK = "/admin/"
+_API_PREFIXES = ("/v1/", "/replicate/v1/", "/openai/v1/", "/api/", "/live/")
+_ADMIN_PREFIX = "/admin/"
 
 
 class LoginMiddleware(MiddlewareMixin):
-    """Asks nothing of the database where a token speaks, and nothing for a visitor whom no view asked for."""
+    """Makes no query for requests by API token, nor for visitors whose view does not read the user."""
 
     sync_capable = True
     async_capable = True
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Staff without a second factor set one up before they come to the desk, where the operator wants that."""
-        if not settings.STAFF_TWO_FACTOR or not request.path_info.startswith(_DESK):
+        """Send staff without a second factor to set one up before `/admin/`, where the setting asks for it."""
+        if not settings.STAFF_TWO_FACTOR or not request.path_info.startswith(_ADMIN_PREFIX):
             return None
         user = request.user
         if not user.is_authenticated or not user.is_staff or second_factor.has_second_factor(user):
@@ -39,10 +39,10 @@ class LoginMiddleware(MiddlewareMixin):
         return redirect("mfa_index")
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Another service that gives no answer we can use is a page of ours and no fault of ours."""
+        """Render an error page, not a 500, when a social provider gives no usable answer."""
         if not request.path_info.startswith("/accounts/"):
             return None
-        # Not at the top: most houses never talk to another service.
+        # Imported here: most installations have no social provider, and the library is large.
         from requests import RequestException
 
         if not isinstance(error, RequestException):
@@ -51,16 +51,16 @@ class LoginMiddleware(MiddlewareMixin):
         return render(request, "socialaccount/authentication_error.html", status=502)
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
-        """Note that the session is in use, if this answer was made for somebody, and that the device is known."""
-        known = getattr(request, "_cached_user", None)
-        if known is not None and known.is_authenticated and not request.path_info.startswith(_NO_PAGES):
+        """Record activity of the session if the view read its user, and set the known-device cookie."""
+        user = getattr(request, "_cached_user", None)
+        if user is not None and user.is_authenticated and not request.path_info.startswith(_API_PREFIXES):
             login_sessions.touch(request)
         known_devices.give(request, response)
-        return _leaving(request, response)
+        return _leave_page(request, response)
 
 
-def _leaving(request: HttpRequest, response: Any) -> Any:
-    """A page that leads on, instead of a redirect of a form to another house, which our pages' policy forbids."""
+def _leave_page(request: HttpRequest, response: Any) -> Any:
+    """Replace a redirect of a form to another host, which our `form-action` policy forbids, by a page with a link."""
     if (
         response.status_code != 302
         or request.method != "POST"

@@ -1,4 +1,4 @@
-"""Where somebody is led who has just signed in, wherever they were going: what the floors above must say first."""
+"""Redirects after sign-in that apps above register: pages a user must see first, whatever `next` says."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from accounts.models import User
 
 Lead = Callable[[User], str]
-_leads: list[Lead] = []
+_redirects: list[Lead] = []
 
 
 def register_redirect(lead: Lead) -> None:
-    """Have a floor above name a path of ours for some; empty for everybody else."""
-    if lead not in _leads:
-        _leads.append(lead)
+    """Register a function that returns a local path for a user, or an empty string."""
+    if lead not in _redirects:
+        _redirects.append(lead)
 
 
 def path_for(user: User) -> str:
-    """The first that is named; empty where nothing has to be said."""
-    return next((found for lead in _leads if (found := lead(user))), "")
+    """The first registered path for the user; empty where there is none."""
+    return next((path for redirect in _redirects if (path := redirect(user))), "")

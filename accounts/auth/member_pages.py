@@ -1,4 +1,4 @@
-"""The `member_required` decorator of views, and who is signed in: the user and their account."""
+"""View decorator `member_required`, and the signed-in user and account of a request."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from core.http.pages import View, reader_zone
 
 
 def member_required(view: View) -> View:
-    """Only for people who are signed in; others go to the sign-in page and come back.
+    """Only for signed-in users; others go to the sign-in page and return afterwards.
 
-    What the view says of times before it renders, as in a message, is in the reader's zone too.
+    The view runs in the reader's time zone, so that times in messages written before rendering are in it too.
     """
 
     @functools.wraps(view)
@@ -30,7 +30,7 @@ def member_required(view: View) -> View:
         back = request.get_full_path() if request.method == "GET" else request.META.get("HTTP_REFERER", "/")
         target = f"{resolve_url('account_login')}?{urlencode({REDIRECT_FIELD_NAME: back})}"
         if request.headers.get("HX-Request") == "true":
-            # A fragment cannot show the sign-in page: the whole page goes there.
+            # An htmx fragment cannot show the sign-in page: redirect the whole page.
             return HttpResponse(status=204, headers={"HX-Redirect": target})
         return HttpResponseRedirect(target)
 
@@ -38,13 +38,13 @@ def member_required(view: View) -> View:
 
 
 def user_of(request: HttpRequest) -> User:
-    """The signed-in user of a request that `member` let through."""
+    """The signed-in user of a request that `member_required` let through."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def account_of(request: HttpRequest) -> Account:
-    """The account that user acts for."""
+    """The account that this user acts for."""
     account = user_of(request).account
     assert account is not None
     return account

@@ -1,8 +1,8 @@
-"""Bounds how many passwords are hashed at once: each is half a second of a core and holds a web thread.
+"""Password hashing with bounded concurrency: each hash takes half a second of a core and holds a web thread.
 
-Whoever hashes enters the room, the hasher itself at the latest: sign-ins, sign-ups, new passwords, share links. A
-quarter of the web threads may hash and as many more wait, so that whatever is sent, half of them are left for pages.
-Whoever counts tries enters before the count: no try that waits here is counted.
+All hashing passes through `ROOM`, in the hasher at the latest: sign-ins, sign-ups, password changes, share links. A
+quarter of the web threads may hash and as many may wait, which leaves half of them for other pages under any load.
+Code that counts attempts enters before counting, so that no waiting attempt is counted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 MOST = 4
-"""At once in one process, of however many threads: fewer than the wrong passwords of one member and network, so that
-right ones at once, each counted until it was compared, never pass for guesses."""
+"""Concurrent hashes in one process, whatever its threads: fewer than the wrong passwords that one user and network may
+send, so that concurrent right ones, each counted until compared, never reach that limit."""
 WAIT_S = 5.0
 
 
 class Busy(Exception):
-    """As many are hashed as may be; nothing was looked at or counted. `wait`: seconds until it is worth a try."""
+    """No free place to hash; nothing was examined or counted. `wait`: seconds to wait before retrying."""
 
     wait = 5
     detail: Promise = _(
@@ -34,7 +34,7 @@ class Busy(Exception):
 
 
 class Room:
-    """So many threads at once, and so many more that wait for a place; a thread that is in may enter again."""
+    """A bounded number of threads, and a bounded number waiting for a place; reentrant within a thread."""
 
     def __init__(self, places: int, waiting: int) -> None:
         self._places = threading.Semaphore(places)
@@ -43,7 +43,7 @@ class Room:
 
     @contextmanager
     def enter(self) -> Iterator[None]:
-        """Raises Busy where there is no place, nor one to wait at."""
+        """Hold a place. Raises Busy where none is free within `WAIT_S`, or too many wait already."""
         if getattr(self._own, "is_in", False):
             yield
             return
@@ -67,11 +67,11 @@ class Room:
 
 _QUARTER = settings.WEB_THREADS // 4
 ROOM = Room(min(MOST, max(1, _QUARTER)), min(MOST, _QUARTER))
-"""The one of this process."""
+"""The process-wide instance."""
 
 
 class Hasher(PBKDF2PasswordHasher):
-    """Django's own, its hashes too, in the room."""
+    """Django's PBKDF2 hasher, with the same hashes, run inside `ROOM`."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         with ROOM.enter():
@@ -79,7 +79,7 @@ class Hasher(PBKDF2PasswordHasher):
 
 
 class TranslatedMinimumLength(MinimumLengthValidator):
-    """Django's own, whose sentence its Chinese lacks."""
+    """Django's validator with a message of our own, because Django's Chinese catalogue lacks it."""
 
     def get_error_message(self) -> str:
         return gettext("This password is shorter than %(least)d characters.") % {"least": self.min_length}

@@ -1,4 +1,4 @@
-"""Second factors: allauth keeps them, we encrypt what they are made of, and name them for people."""
+"""Second factors (TOTP, passkeys, recovery codes): allauth stores them; their secrets are encrypted here."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from accounts.personal_accounts import personal_account
 from accounts.staff import audit_log
 from core import crypto
 
-_SEALED = ("secret", "seed")
+_ENCRYPTED_FIELDS = ("secret", "seed")
 
 
 class MfaAdapter(DefaultMFAAdapter):
-    """Secrets are encrypted with the house's keys, so that a copy of the database opens no account."""
+    """Encrypts secrets with the installation's keys, so that a copy of the database opens no account."""
 
     error_messages: ClassVar = {
         **DefaultMFAAdapter.error_messages,
-        # An address that nobody confirmed, behind a second factor, would be lost to whoever it belongs to.
+        # An unverified address behind a second factor could not be recovered by its real owner.
         "add_email_blocked": gettext_lazy(
             "With a second factor the address stays. Take the second factor away, confirm the new address, then set it "
             "up again."
@@ -54,17 +54,17 @@ class MfaAdapter(DefaultMFAAdapter):
 
 
 def authenticators_of(user: User) -> QuerySet[Authenticator]:
-    """The second factors of a member; recovery codes alone are none."""
+    """A user's second factors; recovery codes alone are none."""
     return Authenticator.objects.filter(user_id=user.pk).exclude(type=Authenticator.Type.RECOVERY_CODES)
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether signing in takes more than a password."""
+    """Whether the user has a second factor."""
     return authenticators_of(user).exists()
 
 
 def remove_all(user: User, by: User, reason: str) -> int:
-    """Staff takes away somebody's second factors, who lost them; how many there were."""
+    """Remove a user's second factors on behalf of staff, with an audit entry; returns how many there were."""
     with transaction.atomic():
         removed, _each = Authenticator.objects.filter(user_id=user.pk).delete()
         if removed:
@@ -75,34 +75,34 @@ def remove_all(user: User, by: User, reason: str) -> int:
 
 
 def rotate() -> int:
-    """Encrypt every stored secret again, with the newest key; how many there were. Raises sealing.NoKeyFits."""
+    """Re-encrypt every stored secret with the newest key; returns how many rows changed. Raises crypto.NoKeyFits."""
     changed = 0
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
             row = Authenticator.objects.select_for_update().filter(pk=pk).first()
-            sealed: dict[str, Any] = (
-                {name: row.data[name] for name in _SEALED if name in row.data} if row else {}
+            encrypted: dict[str, Any] = (
+                {name: row.data[name] for name in _ENCRYPTED_FIELDS if name in row.data} if row else {}
             )
-            if row is None or not sealed:
+            if row is None or not encrypted:
                 continue
-            row.data |= {name: crypto.encrypt(crypto.decrypt(stored)) for name, stored in sealed.items()}
+            row.data |= {name: crypto.encrypt(crypto.decrypt(stored)) for name, stored in encrypted.items()}
             row.save(update_fields=["data"])
             changed += 1
     return changed
 
 
 def stored() -> Iterator[str]:
-    """What they are made of, as it is stored: the newest first."""
+    """The encrypted secrets as stored, newest first."""
     for data in Authenticator.objects.order_by("-pk").values_list("data", flat=True):
-        yield from (data[name] for name in _SEALED if name in data)
+        yield from (data[name] for name in _ENCRYPTED_FIELDS if name in data)
 
 
 def unreadable() -> list[str]:
-    """What is stored and fits no key, in words without any secret."""
+    """Stored secrets that no key decrypts, described without any secret."""
     found = []
     for row in Authenticator.objects.select_related("user").order_by("pk"):
         try:
-            for name in _SEALED:
+            for name in _ENCRYPTED_FIELDS:
                 if name in row.data:
                     crypto.decrypt(row.data[name])
         except crypto.NoKeyFits:

@@ -1,4 +1,4 @@
-"""Signing in by another service: which ones the settings name, and whom they may vouch for."""
+"""allauth social account adapter: providers from the settings, and sign-in by an address verified on both sides."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from accounts.registration import admission, email_addresses
 
 
 class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
-    """Services come from the settings alone. An address opens an account only where both sides have checked it."""
+    """Matches an existing account by address only where both sides have verified it."""
 
     def list_apps(
         self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
     ) -> list[SocialApp]:
-        """Those of the settings; the table of allauth is left empty and not asked."""
+        """Providers of the settings; allauth's own table stays empty and is not queried."""
         built = allauth_adapter._build_apps_from_settings(provider=provider, client_id=client_id)
         return [app for apps in built.values() for app in apps]
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
-        """The member who has an address that they have checked here and the service has checked there."""
+        """The user whose address is verified both here and by the provider."""
         for address in sociallogin.email_addresses:
-            # Some services write the word, and the word `false` is true in Python.
-            said = address.verified is True or str(address.verified).lower() == "true"
-            address.verified = said and _was_written_so(sociallogin, address.email)
+            # Some providers send the string "false", which is truthy.
+            verified = address.verified is True or str(address.verified).lower() == "true"
+            address.verified = verified and _is_same_spelling(sociallogin, address.email)
         app = sociallogin.provider.app
         if app is not None and not app.settings.get("trust_email", True):
             for address in sociallogin.email_addresses:
@@ -43,16 +43,16 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
         for address in sociallogin.email_addresses:
             if not address.verified:
                 continue
-            of_it = EmailAddress.objects.filter(
+            rows = EmailAddress.objects.filter(
                 email__in=email_addresses.spellings(address.email), verified=True
             )
-            found = of_it.select_related("user").first()
+            found = rows.select_related("user").first()
             if found is not None:
                 return cast(User, found.user), address.email
         return None
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
-        """Make the new member, as the form of sign-up does."""
+        """Create the user, under the same admission as the sign-up form."""
         user = sociallogin.user
         email = str(form.cleaned_data.get("email") or "") if form is not None else user_email(user) or ""
         try:
@@ -77,18 +77,18 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
                 raise admission.Refused(error.messages[0]) from None
 
 
-def _was_written_so(sociallogin: SocialLogin, email: str) -> bool:
-    """Whether an address is the one that the service wrote.
+def _is_same_spelling(sociallogin: SocialLogin, email: str) -> bool:
+    """Whether an address is what the provider sent, not another that lower-cases to the same text.
 
-    allauth makes small letters of it before anybody sees it, and so of some letters beyond ASCII another address.
+    allauth lower-cases addresses first, which turns some non-ASCII letters into ASCII ones.
     """
-    said = (text for text in _texts(sociallogin.account.extra_data) if text.lower() == email)
-    return all(email_addresses.folded(text) == email for text in said)
+    originals = (text for text in _all_strings(sociallogin.account.extra_data) if text.lower() == email)
+    return all(email_addresses.folded(text) == email for text in originals)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _all_strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | dict):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _all_strings(item)

@@ -1,4 +1,4 @@
-"""Pages of the entrance beside allauth's, mounted before them at `/accounts/`."""
+"""URL patterns beside allauth's, mounted before them at `/accounts/`."""
 
 from __future__ import annotations
 

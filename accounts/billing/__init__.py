@@ -1,10 +1,12 @@
-"""Buying credits: a small interface to payment providers, what their events do, and who asks after lost ones.
+"""Billing: buying credits through payment providers, refunds and disputes, redeem codes.
 
-base        what a provider is, and the words it answers in
-registry    which are set up
-stripe_api  Stripe, by its official library
-buying      an order, and the way to the provider's page
-events      what a provider told, done once
-looking     asks the provider about orders of which nothing was heard
-owing       asks it what was paid back where a payment back failed, and pays back what is owed
+provider_base      what a provider implements: orders, events, errors
+provider_registry  the providers that are configured
+stripe_api         Stripe, by its official library
+orders             an order, and the redirect to the provider's page
+payment_events     a provider's events, each applied once
+disputes, clawback disputes, and taking credits back
+reconciliation     asks the provider about orders without an event
+refunds            refunds, and what is still owed to buyers
+redeem_codes       codes made in batches and redeemed for credits
 """

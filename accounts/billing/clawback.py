@@ -1,4 +1,4 @@
-"""Bringing what was taken back of a purchase's credits to what follows from its refunds and disputes."""
+"""Clawback: bring the credits taken back for a purchase to what its refunds and disputes require."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ Status = Purchase.Status
 
 
 def level(purchase: Purchase, why: str) -> str:
-    """Bring a paid purchase's status, and what is taken back of it, to what was returned; in words for the desk.
+    """Update a paid purchase's status and the credits taken back of it; returns the outcome in words for staff.
 
-    Inside a transaction that has locked its account and then its row. `purchase` itself is brought up to date.
+    Call inside a transaction that has locked the account and then the purchase. `purchase` itself is updated.
     """
     if purchase.paid_at is None:
         return "remembered until it is paid"
     purchase.status = _status(purchase)
     Purchase.objects.filter(pk=purchase.pk).update(status=purchase.status)
-    _owe_no_more(purchase)
+    _reduce_owed(purchase)
     try:
-        # Paid for a closed account it gave nothing, so nothing is to be taken.
-        wanted = purchase.to_be_taken_back() if _gave(purchase) else 0
-        done = credits.take_back(purchase, wanted, reason=why)
+        # A payment for a closed account credited nothing, so nothing is taken back.
+        target = purchase.to_be_taken_back() if _was_credited(purchase) else 0
+        taken_back = credits.take_back(purchase, target, reason=why)
     except credits.AccountClosed:
-        # Else the provider would tell it for days, and the dispute stand open for ever.
+        # An error would make the provider resend the event for days, and leave the dispute open for ever.
         return "nothing given again: the account is closed"
-    _tell(purchase, done)
-    if done.taken or done.owed:
-        taken, due, owed = map(display_plain, (done.taken, done.taken + done.owed, done.owed))
+    _notify(purchase, taken_back)
+    if taken_back.taken or taken_back.owed:
+        taken, due, owed = map(
+            display_plain, (taken_back.taken, taken_back.taken + taken_back.owed, taken_back.owed)
+        )
         return f"{taken} of {due} credits taken back, {owed} owed"
-    if done.given_again or done.written_off:
-        again, written_off = map(display_plain, (done.given_again, done.written_off))
+    if taken_back.given_again or taken_back.written_off:
+        again, written_off = map(display_plain, (taken_back.given_again, taken_back.written_off))
         return f"{again} credits given again, {written_off} no longer owed"
     return "nothing to take back"
 
@@ -43,22 +45,22 @@ def _status(purchase: Purchase) -> Purchase.Status:
     return Status.REFUNDED if purchase.returned() >= purchase.price else Status.PAID
 
 
-def _owe_no_more(purchase: Purchase) -> None:
-    """Owe the buyer of a closed account no more than they have not got back by now, by us or by their bank."""
+def _reduce_owed(purchase: Purchase) -> None:
+    """Cap what the buyer of a closed account is owed at what neither we nor their bank have returned by now."""
     left = max(0, purchase.price - purchase.refunded - purchase.disputed(Dispute.State.LOST))
     if purchase.owed > left:
         purchase.owed = left
         Purchase.objects.filter(pk=purchase.pk).update(owed=left)
 
 
-def _gave(purchase: Purchase) -> bool:
+def _was_credited(purchase: Purchase) -> bool:
     rows = LedgerEntry.objects.filter(
         kind=LedgerEntry.Kind.PURCHASE, reference=f"purchase-{purchase.reference}"
     )
     return rows.exists()
 
 
-def _tell(purchase: Purchase, done: credits.Taken) -> None:
+def _notify(purchase: Purchase, done: credits.Taken) -> None:
     for kind, amount in (
         ("credits.taken_back", done.taken),
         ("credits.owed", done.owed),

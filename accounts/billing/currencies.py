@@ -1,4 +1,4 @@
-"""Amounts of money: in the smallest unit as providers count them, and as people write them."""
+"""Currencies: amounts in the smallest unit, as providers count them, and as people write them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True)
-class _Counted:
-    """How payment services count a currency: units of one of it, decimals that are shown, units of the least step."""
+class _Currency:
+    """How providers count a currency: smallest units in one, decimals displayed, multiple that amounts must be of."""
 
     units: int = 100
     decimals: int = 2
     step: int = 1
 
 
-_USUAL = _Counted()
-# One to read each.
+_DEFAULT = _Currency()
+# ISO codes.
 _OTHERS = {
-    # The smallest unit is the whole one.
-    **dict.fromkeys("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split(), _Counted(1, 0)),  # noqa: SIM905
-    # Whole ones too; yet counted in hundredths, as they were when they had some.
-    **dict.fromkeys(("isk", "ugx"), _Counted(100, 0, 100)),
-    # Thousandths, of which the banks take tens.
-    **dict.fromkeys("bhd jod kwd omr tnd".split(), _Counted(1000, 3, 10)),  # noqa: SIM905
+    # Zero-decimal currencies.
+    **dict.fromkeys("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split(), _Currency(1, 0)),  # noqa: SIM905
+    # Zero-decimal as well, but still counted in hundredths.
+    **dict.fromkeys(("isk", "ugx"), _Currency(100, 0, 100)),
+    # Three decimals, of which the last must be zero.
+    **dict.fromkeys("bhd jod kwd omr tnd".split(), _Currency(1000, 3, 10)),  # noqa: SIM905
 }
 _SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "cny": "CN¥", "jpy": "¥"}
-_WRITTEN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 MOST = 99_999_999
-"""In the smallest unit: what Stripe takes at most, and what fits the column."""
+"""Largest amount in the smallest unit: Stripe's maximum, which fits the column."""
 
 
 def figure(amount: int, currency: str) -> str:
-    """An amount in the smallest unit as people read it, without its currency: `1,234.50`."""
-    counted = _OTHERS.get(currency.lower(), _USUAL)
-    return f"{Decimal(amount) / counted.units:,.{counted.decimals}f}"
+    """An amount in the smallest unit as text without its currency: `1,234.50`."""
+    unit = _OTHERS.get(currency.lower(), _DEFAULT)
+    return f"{Decimal(amount) / unit.units:,.{unit.decimals}f}"
 
 
 def in_words(amount: int, currency: str) -> str:
@@ -45,18 +45,18 @@ def in_words(amount: int, currency: str) -> str:
 
 
 def whole(amount: int, currency: str) -> str:
-    """An amount in the smallest unit as a plain number of the currency: `5.00`."""
-    counted = _OTHERS.get(currency.lower(), _USUAL)
-    return f"{Decimal(amount) / counted.units:.{counted.decimals}f}"
+    """An amount in the smallest unit as a plain decimal: `5.00`."""
+    unit = _OTHERS.get(currency.lower(), _DEFAULT)
+    return f"{Decimal(amount) / unit.units:.{unit.decimals}f}"
 
 
 def smallest(text: str, currency: str) -> int:
-    """The smallest units of what somebody wrote, more than none; ValueError where it is no such amount."""
+    """Parse a positive amount into smallest units; ValueError where it is no valid amount."""
     text = text.strip()
-    if not _WRITTEN.fullmatch(text):
+    if not _AMOUNT.fullmatch(text):
         raise ValueError(text)
-    counted = _OTHERS.get(currency.lower(), _USUAL)
-    value = Decimal(text) * counted.units
-    if value != int(value) or int(value) % counted.step or not 0 < value <= MOST:
+    unit = _OTHERS.get(currency.lower(), _DEFAULT)
+    value = Decimal(text) * unit.units
+    if value != int(value) or int(value) % unit.step or not 0 < value <= MOST:
         raise ValueError(text)
     return int(value)

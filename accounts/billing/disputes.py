@@ -1,7 +1,7 @@
-"""Disputes of payments: one row each, moved by what the provider tells, twice, late and in any order.
+"""Disputes of payments: one row each, updated by provider events, which may be repeated, late and out of order.
 
-Of two events the one that the provider made later counts; of the same second the one that is further on: an inquiry,
-then open, then over. One that says nothing new changes nothing.
+Of two events the one the provider created later counts; within the same second the one whose state is further on:
+inquiry, then open, then won or lost. An event that adds nothing changes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FURTHER = {State.INQUIRY: 0, State.OPEN: 1, State.WON: 2, State.LOST: 2}
 
 
 def note(purchase: Purchase, event: Event) -> str:
-    """Do what an event says of a dispute of this purchase, whose account and row are locked; in words for the desk."""
+    """Apply a dispute event to a purchase whose account and row are locked; returns the outcome in words for staff."""
     state = STATES[event.what]
     amount = min(purchase.price if event.amount is None else event.amount, purchase.price)
     row = Dispute.objects.filter(purchase=purchase, number=event.dispute).first()
@@ -29,7 +29,7 @@ def note(purchase: Purchase, event: Event) -> str:
         Dispute.objects.create(
             purchase=purchase, number=event.dispute, amount=amount, state=state, told_at=event.at
         )
-    elif _is_old(row, state, event.at):
+    elif _is_stale(row, state, event.at):
         return f"nothing: the dispute is {row.state} {event.dispute}".strip()
     else:
         Dispute.objects.filter(pk=row.pk).update(
@@ -38,8 +38,8 @@ def note(purchase: Purchase, event: Event) -> str:
     return f"{event.what.value}: {clawback.level(purchase, 'dispute')} {event.dispute}".strip()
 
 
-def _is_old(row: Dispute, state: Dispute.State, at: int) -> bool:
-    """Whether an event was made before what the row says; by its state where the times do not tell."""
+def _is_stale(row: Dispute, state: Dispute.State, at: int) -> bool:
+    """Whether an event was created before the row's newest one; by state where the times do not decide."""
     if at and row.told_at and at != row.told_at:
         return at < row.told_at
     return _FURTHER[state] < _FURTHER[State(row.state)]

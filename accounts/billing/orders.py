@@ -1,4 +1,4 @@
-"""An order of credits: its row first, then the way to the provider's page. Nothing is paid by what happens here."""
+"""Orders of credit packs: insert the purchase row, then open the provider's checkout page. Nothing is charged here."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from accounts.staff import audit_log
 
 log = structlog.get_logger(__name__)
 OPEN_AT_MOST = 10
-"""Orders of one account that may wait for payment at a time: each is a page held open at the provider. Those for which
-it opened none count too, so that nobody asks it for ever what it refuses."""
+"""Unpaid orders one account may have at a time; each holds a checkout page open at the provider. Orders that it refused
+to open a page for count too, so that a refused order is not retried without end."""
 PAGE_ENDS = timedelta(hours=2)
-"""How long the provider's page takes money: no less than half an hour is what Stripe allows."""
+"""How long the checkout page accepts payment; Stripe's minimum is half an hour."""
 
 
 class CannotBuy(Exception):
-    """No order was made, or it came to no page; nothing was charged."""
+    """No order was made, or no checkout page opened; nothing was charged."""
 
     WORDS: dict[str, str | Promise] = {
         "off": _("Credits cannot be bought here now."),
@@ -58,30 +58,30 @@ class CannotBuy(Exception):
 
 @dataclass(frozen=True)
 class Ways:
-    """Where the provider sends the buyer back to; `{reference}` stands for the purchase's."""
+    """URLs the provider sends the buyer back to; `{reference}` is replaced by the purchase's reference."""
 
     done: str
     cancelled: str
 
 
 def reference_of(account: Account, once: str) -> str:
-    """The reference of the one order that a form makes, however often it is sent."""
+    """The reference of the one order that a form makes, however often it is submitted."""
     return hashlib.sha256(f"buy:{account.pk}:{once}".encode()).hexdigest()[:20]
 
 
 def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) -> tuple[Purchase, Checkout]:
-    """Order a pack, and open the provider's page for it. Raises CannotBuy.
+    """Order a pack and open the provider's checkout page for it. Raises CannotBuy.
 
-    The row is committed before the provider is asked: an order that is paid is always known here, whatever ends in
-    between. The same `once` comes to the same order, and to the same page: the one that was opened for it, or that the
-    provider opens for an order that asks for the very same.
+    The row is committed before the provider is called: an order that gets paid is always known here, even after a
+    crash in between. The same `once` yields the same order and the same page, either the stored one or the one the
+    provider returns for an identical request.
     """
     if not feature_flags.is_on("purchases"):
         raise CannotBuy("off")
-    # Whose own account is closed to new things begins nothing for an organisation either.
+    # Users whose personal account is closed cannot buy for an organisation either.
     if account.status != Account.Status.ACTIVE or personal_accounts.is_personal_account_closed(user):
         raise CannotBuy("closed")
-    purchase = _order(user, account, pack_id, once)
+    purchase = _get_or_create(user, account, pack_id, once)
     if purchase.page:
         return purchase, Checkout(purchase.session, purchase.page)
     provider = provider_registry.provider(purchase.provider)
@@ -90,14 +90,14 @@ def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) ->
     fill = {"reference": purchase.reference}
     try:
         checkout = provider.checkout(
-            _as_asked(purchase, user),
+            _provider_order(purchase, user),
             done=ways.done.format(**fill),
             cancelled=ways.cancelled.format(**fill),
         )
     except ProviderError as error:
         if not error.permanent:
             raise CannotBuy("provider") from error
-        _refused(purchase, error)
+        _expire_refused(purchase, error)
         raise CannotBuy("refused") from error
     Purchase.objects.filter(pk=purchase.pk, session__in=["", checkout.session]).update(
         session=checkout.session, page=checkout.url
@@ -105,8 +105,8 @@ def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) ->
     return purchase, checkout
 
 
-def _refused(purchase: Purchase, error: ProviderError) -> None:
-    """End an order that the provider will never take, and tell the operator why: only they can see to it."""
+def _expire_refused(purchase: Purchase, error: ProviderError) -> None:
+    """End an order that the provider rejects for good, and log why: only the operator can fix it."""
     log.error(
         "payment_page_refused", purchase=purchase.reference, provider=purchase.provider, error=str(error)
     )
@@ -119,11 +119,11 @@ def _refused(purchase: Purchase, error: ProviderError) -> None:
             )  # fmt: skip
 
 
-def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
+def _get_or_create(user: User, account: Account, pack_id: int, once: str) -> Purchase:
     reference = reference_of(account, once)
-    made = _made(reference, account, pack_id)
-    if made is not None:
-        return made
+    existing = _existing(reference, account, pack_id)
+    if existing is not None:
+        return existing
     provider = provider_registry.chosen()
     if provider is None:
         raise CannotBuy("off")
@@ -132,38 +132,38 @@ def _order(user: User, account: Account, pack_id: int, once: str) -> Purchase:
         raise CannotBuy("gone")
     try:
         with transaction.atomic():
-            # The account's row lets its orders be counted one after the other.
+            # The lock on the account serialises counting its orders.
             locked = Account.objects.select_for_update().filter(pk=account.pk, status=Account.Status.ACTIVE)
             if not locked.exists():
                 raise CannotBuy("closed")
-            lately = timezone.now() - timedelta(hours=1)
+            since = timezone.now() - timedelta(hours=1)
             no_page = Q(status=Purchase.Status.EXPIRED, session="")
             counted = Purchase.objects.filter(
-                Q(status=Purchase.Status.OPEN) | no_page, account=account, created_at__gt=lately
+                Q(status=Purchase.Status.OPEN) | no_page, account=account, created_at__gt=since
             )
             if counted.count() >= OPEN_AT_MOST:
-                # What was refused is open no more: it would be wrong to ask them to finish it.
+                # Refused orders are not open: the buyer cannot finish them.
                 raise CannotBuy("refused_often" if counted.filter(no_page).exists() else "many")
             return Purchase.objects.create(
                 reference=reference, account=account, user=user, pack=pack, credits=pack.credits, price=pack.price,
                 currency=pack.currency.lower(), provider=provider.name, language=_language(),
             )  # fmt: skip
     except IntegrityError:
-        made = _made(reference, account, pack_id)
-        if made is None:
+        existing = _existing(reference, account, pack_id)
+        if existing is None:
             raise
-        return made
+        return existing
 
 
-def _made(reference: str, account: Account, pack_id: int) -> Purchase | None:
+def _existing(reference: str, account: Account, pack_id: int) -> Purchase | None:
     purchase = Purchase.objects.filter(reference=reference, account=account).first()
     if purchase is not None and (purchase.pack_id != pack_id or purchase.status != Purchase.Status.OPEN):
         raise CannotBuy("stale")
     return purchase
 
 
-def _as_asked(purchase: Purchase, user: User) -> Order:
-    # As it was ordered, whatever the reader has chosen since: the provider refuses another order of the same name.
+def _provider_order(purchase: Purchase, user: User) -> Order:
+    # In the language of the first request: the provider rejects a changed order under the same reference.
     language = purchase.language or _language()
     with translation.override(language):
         name = str(_("%(amount)s credits") % {"amount": amounts.display_plain(purchase.credits)})

@@ -1,12 +1,12 @@
-"""What a payment provider told, done once: the event's row, the purchase and the ledger in one transaction.
+"""Payment events of providers, each applied once: the event's row, the purchase and the ledger in one transaction.
 
-Events come twice, late and in any order. Of each purchase stands how much was paid back (`refunded`, which events let
-only grow), what is disputed (`disputes`), and how much of its credits is to be taken back, which every event moves to
-what follows from the others (`clawback`). So a refund that comes before the payment is remembered, and taken back when
-the payment comes.
+Events may be repeated, late and out of order. A purchase stores how much was refunded (`refunded`, which events only
+raise), its disputes (`disputes`), and how many credits are to be taken back, which every event brings to what follows
+from the others (`clawback`). So a refund that arrives before its payment is stored, and applied when the payment
+arrives.
 
-A payment back that fails is told without saying what is left of the others, and may be told before or after them: from
-then on no sum is made of events; the provider is asked (`owing`), and what it answers counts.
+A failed refund is reported without the sum of the other refunds, before or after them: from then on events are not
+summed up; the provider is asked instead (`refunds`), and its answer counts.
 """
 
 from __future__ import annotations
@@ -28,57 +28,57 @@ from core.clock import Now
 log = structlog.get_logger(__name__)
 SEEN = "seen before"
 _LATER = "later"
-"""Begins the outcome of an event whose purchase is not known yet: it is looked for when the payment comes."""
+"""Prefix of the outcome of events whose purchase is not known yet; they are applied when the payment arrives."""
 
 
 _LOCK = 0x70617965
-"""Of payments, among PostgreSQL's advisory locks of two numbers."""
+"""Class id of the PostgreSQL advisory locks (two-integer form) by payment."""
 
 
 def receive(provider: str, event: Event) -> str:
-    """Do what an event says, once; in words for the desk what it did. All of it, its row too, is one transaction."""
+    """Apply an event once, in one transaction with its row; returns the outcome in words for staff."""
     with transaction.atomic():
         try:
             with transaction.atomic():
                 row = PaymentEvent.objects.create(provider=provider, event_id=event.id, kind=event.kind[:80])
         except IntegrityError:
             return SEEN
-        _one_by_one(event)
-        purchase = _find(provider, event)
+        _lock_payment(event)
+        purchase = _find_locked(provider, event)
         if purchase is not None and purchase.paid_at is None and event.what in _AFTER_PAYMENT:
-            # Known by a refund that came before the payment, as this did: it is done when the payment comes.
+            # Found by an earlier refund, but not paid yet: apply this event when the payment arrives.
             purchase = None
-        outcome = _without(event) if purchase is None else _do(purchase, event)
+        outcome = _without_purchase(event) if purchase is None else _apply(purchase, event)
         row.purchase, row.outcome = purchase, outcome[:200]
         row.save(update_fields=["purchase", "outcome"])
     log.info("payment_event", provider=provider, kind=event.kind, outcome=outcome)
     return outcome
 
 
-def _one_by_one(event: Event) -> None:
-    """Events of one payment wait for each other, also where its purchase is not known by it yet: else a dispute could
-    look for the purchase, and the payment for what came before it, each before the other is committed.
+def _lock_payment(event: Event) -> None:
+    """Serialise the events of one payment, also before its purchase is known by it. Otherwise a dispute could look for
+    the purchase while the payment looks for earlier events, each before the other commits.
     """
     if event.payment and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, event.payment])
 
 
-def _find(provider: str, event: Event) -> Purchase | None:
-    """The purchase an event is about, locked until the transaction ends behind its account, as all lock them: events of
-    one purchase wait for each other, and for whatever else moves on its account.
+def _find_locked(provider: str, event: Event) -> Purchase | None:
+    """The purchase of an event, its account and row locked to the end of the transaction, in that order as everywhere:
+    events of one purchase wait for each other and for other movements on its account.
     """
-    about = Q()
+    condition = Q()
     if event.reference:
-        about |= Q(reference=event.reference)
+        condition |= Q(reference=event.reference)
     if event.session:
-        about |= Q(session=event.session)
+        condition |= Q(session=event.session)
     if event.payment:
-        about |= Q(payment=event.payment)
-    if not about or event.what == What.OTHER:
+        condition |= Q(payment=event.payment)
+    if not condition or event.what == What.OTHER:
         return None
-    found = Purchase.objects.filter(about, provider=provider).order_by("pk").first()
-    return _locked(found) if found is not None else None
+    purchase = Purchase.objects.filter(condition, provider=provider).order_by("pk").first()
+    return _locked(purchase) if purchase is not None else None
 
 
 def _locked(purchase: Purchase) -> Purchase:
@@ -86,7 +86,7 @@ def _locked(purchase: Purchase) -> Purchase:
     return Purchase.objects.select_for_update(no_key=True).get(pk=purchase.pk)
 
 
-def _without(event: Event) -> str:
+def _without_purchase(event: Event) -> str:
     if event.what == What.OTHER:
         return "not about a purchase"
     if event.payment and event.what in {*_AFTER_PAYMENT, What.REFUNDED}:
@@ -97,24 +97,24 @@ def _without(event: Event) -> str:
 _AFTER_PAYMENT = {*disputes.STATES, What.REFUND_FAILED}
 
 
-def _do(purchase: Purchase, event: Event) -> str:
+def _apply(purchase: Purchase, event: Event) -> str:
     if event.what == What.PAID:
-        return _paid(purchase, event)
+        return _apply_payment(purchase, event)
     if event.what == What.WAITING:
         return "waiting for the bank"
     if event.what == What.NOT_PAID:
-        return _not_paid(purchase, event)
+        return _apply_expiry(purchase, event)
     if event.currency and event.currency != purchase.currency:
         return _refuse(purchase, event, "another currency")
     if event.what == What.REFUNDED:
-        return _refunded(purchase, event)
+        return _apply_refund(purchase, event)
     if event.what == What.REFUND_FAILED:
         Purchase.objects.filter(pk=purchase.pk).update(refund_failed=True)
-        return _ask(purchase)
+        return _ask_provider(purchase)
     return disputes.note(purchase, event)
 
 
-def _paid(purchase: Purchase, event: Event) -> str:
+def _apply_payment(purchase: Purchase, event: Event) -> str:
     if event.reference != purchase.reference and event.session != purchase.session:
         return _refuse(purchase, event, "another order")
     if purchase.session and event.session != purchase.session:
@@ -134,51 +134,51 @@ def _paid(purchase: Purchase, event: Event) -> str:
             purchase.account,
             purchase.credits,
             reference=f"purchase-{purchase.reference}",
-            reason=_bought(purchase),
+            reason=_ledger_reason(purchase),
         )
     except credits.AccountClosed:
-        # The account was closed for good meanwhile: it bought nothing, so all of it goes back.
+        # The account was closed meanwhile and gets no credits: refund the whole payment.
         log.warning("payment_for_closed_account", purchase=purchase.reference)
         Purchase.objects.filter(pk=purchase.pk).update(owed=purchase.price, look_at=Now(), looks=0)
-        told = ["paid, but the account is closed: it is paid back"]
+        outcomes = ["paid, but the account is closed: it is paid back"]
     else:
         notices.notify(
             purchase.user, "credits.purchase", link=f"/account/credits/{purchase.reference}/",
             amount_micro=purchase.credits,
         )  # fmt: skip
-        told = ["credits added"]
+        outcomes = ["credits added"]
     purchase.refresh_from_db()
     if purchase.refunded:
-        told.append(clawback.level(purchase, "refund"))
-    told += _remembered(purchase)
-    return "; ".join(told)
+        outcomes.append(clawback.level(purchase, "refund"))
+    outcomes += _apply_early_events(purchase)
+    return "; ".join(outcomes)
 
 
-def _bought(purchase: Purchase) -> str:
+def _ledger_reason(purchase: Purchase) -> str:
     return f"{purchase.provider}: {purchase.price} {purchase.currency}"
 
 
-def _remembered(purchase: Purchase) -> list[str]:
-    """Do what was said about the payment before it came."""
+def _apply_early_events(purchase: Purchase) -> list[str]:
+    """Apply the events about the payment that arrived before it."""
     if not purchase.payment:
         return []
-    early = PaymentEvent.objects.filter(
+    rows = PaymentEvent.objects.filter(
         provider=purchase.provider, purchase__isnull=True, outcome__startswith=f"{_LATER} {purchase.payment} "
     )
-    told = []
-    for row in early.order_by("pk"):
+    outcomes = []
+    for row in rows.order_by("pk"):
         _, _, name, amount, dispute, *at = row.outcome.split(" ", 5)
-        early_one = Event(
+        event = Event(
             row.event_id, row.kind, What[name], amount=int(amount) or None, dispute=dispute,
             at=int(at[0]) if at else 0,
         )  # fmt: skip
-        told.append(_do(purchase, early_one))
-        PaymentEvent.objects.filter(pk=row.pk).update(purchase=purchase, outcome=told[-1][:200])
+        outcomes.append(_apply(purchase, event))
+        PaymentEvent.objects.filter(pk=row.pk).update(purchase=purchase, outcome=outcomes[-1][:200])
         purchase.refresh_from_db()
-    return told
+    return outcomes
 
 
-def _not_paid(purchase: Purchase, event: Event) -> str:
+def _apply_expiry(purchase: Purchase, event: Event) -> str:
     if purchase.session and event.session != purchase.session:
         return _refuse(purchase, event, "another checkout")
     changed = Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.OPEN).update(
@@ -187,12 +187,12 @@ def _not_paid(purchase: Purchase, event: Event) -> str:
     return "not paid" if changed else f"nothing: it is {purchase.status}"
 
 
-def _refunded(purchase: Purchase, event: Event) -> str:
+def _apply_refund(purchase: Purchase, event: Event) -> str:
     amount = event.amount or 0
     if amount > purchase.price:
         return _refuse(purchase, event, "more than was paid")
     if purchase.refund_failed or purchase.look_at is not None:
-        return _ask(purchase)
+        return _ask_provider(purchase)
     if amount <= purchase.refunded:
         return "nothing: known already"
     purchase.refunded = amount
@@ -201,30 +201,35 @@ def _refunded(purchase: Purchase, event: Event) -> str:
     return clawback.level(purchase, "refund")
 
 
-def _ask(purchase: Purchase) -> str:
-    """Have the provider asked what was paid back; whatever it is about to answer to an earlier question is void."""
+def _ask_provider(purchase: Purchase) -> str:
+    """Schedule asking the provider what was refunded; invalidates the answer to any earlier question."""
     Purchase.objects.filter(pk=purchase.pk).update(look_at=Now(), looks=0)
     return "the provider is asked what was paid back"
 
 
 def paid_back(purchase: Purchase, amount: int, *, asked: datetime | None, owed: int = 0) -> str:
-    """Take it from the provider that so much was paid back in all, as it said when it was asked.
+    """Store the provider's answer of how much was refunded in all.
 
-    Nothing where something was told meanwhile: `asked` is the purchase's `look_at` when it was. `owed`: what is still
-    to be paid back to its buyer.
+    Does nothing where an event arrived meanwhile: `asked` is the purchase's `look_at` at the time of the question.
+    `owed`: what is still to be paid back to the buyer.
     """
     with transaction.atomic():
-        now = _locked(purchase)
-        if now.look_at != asked:
+        locked = _locked(purchase)
+        if locked.look_at != asked:
             return "told meanwhile"
-        Purchase.objects.filter(pk=now.pk).update(look_at=None, looks=0)
-        before = now.refunded
-        now.refunded, now.owed = min(amount, now.price), owed
-        Purchase.objects.filter(pk=now.pk).update(refunded=now.refunded, owed=owed)
-        outcome = clawback.level(now, "refund")
-        if now.refunded < before:
-            detail = {"before": before, "after": now.refunded, "currency": now.currency, "outcome": outcome}
-            audit_log.write(None, "purchase.refund_failed", now, account=now.account_id, detail=detail)
+        Purchase.objects.filter(pk=locked.pk).update(look_at=None, looks=0)
+        before = locked.refunded
+        locked.refunded, locked.owed = min(amount, locked.price), owed
+        Purchase.objects.filter(pk=locked.pk).update(refunded=locked.refunded, owed=owed)
+        outcome = clawback.level(locked, "refund")
+        if locked.refunded < before:
+            detail = {
+                "before": before,
+                "after": locked.refunded,
+                "currency": locked.currency,
+                "outcome": outcome,
+            }
+            audit_log.write(None, "purchase.refund_failed", locked, account=locked.account_id, detail=detail)
     log.info("payment_asked", purchase=purchase.reference, outcome=outcome)
     return outcome
 

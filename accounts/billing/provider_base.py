@@ -1,4 +1,4 @@
-"""What a payment provider is to the house. A new one is a file beside `stripe_api`, and a line in `registry`."""
+"""Interface of payment providers. A new one is a module beside `stripe_api` and a branch in `provider_registry`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class ProviderError(Exception):
-    """The provider did not do what it was asked. `permanent`: asking again would be answered alike.
+    """The provider did not do what it was asked. `permanent`: a retry would fail the same way.
 
     The message is ours, for logs and staff: providers repeat keys and addresses in theirs.
     """
@@ -20,7 +20,7 @@ class ProviderError(Exception):
 
 
 class NotGenuine(Exception):
-    """What came to the webhook was not signed by the provider, not lately, or is nothing that it sends."""
+    """A webhook request that is not signed by the provider, too old, or not one of its events."""
 
 
 class What(StrEnum):
@@ -40,11 +40,11 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a provider in our own words; nothing provider-shaped passes further in.
+    """One event of a provider in our own terms; no provider-specific data passes further in.
 
-    `reference` is our purchase's, where the event carries it; `payment` the provider's id of the payment. `amount` is
-    in the smallest unit of `currency`: what was paid, was paid back in all, or is disputed. `dispute` is the provider's
-    id of a dispute; `at` when the provider made the event, in Unix seconds, 0 where it does not say.
+    `reference` is our purchase's, where the event carries it; `payment` the provider's payment id. `amount` is in the
+    smallest unit of `currency`: paid, refunded in all, or disputed. `dispute` is the provider's dispute id; `at` when
+    the provider created the event, in Unix seconds, 0 where it does not say.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Order:
-    """What the provider is asked to collect. `reference` makes it happen once, however often it is asked."""
+    """What the provider is to collect. `reference` makes it idempotent."""
 
     reference: str
     name: str
@@ -70,8 +70,7 @@ class Order:
     email: str
     language: str
     ends_at: int
-    """When the provider's page stops taking money, as a Unix time: part of the order, so that asking again asks for
-    the very same."""
+    """When the checkout page stops taking payment, in Unix seconds; part of the order, so that a retry is identical."""
 
 
 @dataclass(frozen=True)
@@ -83,29 +82,29 @@ class Checkout:
 
 
 class Provider(Protocol):
-    """How the house speaks with a payment provider. Every call but `verify` goes over the network, and may block."""
+    """A payment provider. Every call but `verify` uses the network and may block."""
 
     name: str
     title: str
 
     @property
     def page_origins(self) -> list[str]:
-        """Where its pages may be, for the content policy of ours that leads there."""
+        """Origins of its pages, for our Content-Security-Policy."""
 
     def checkout(self, order: Order, *, done: str, cancelled: str) -> Checkout:
-        """Open a page for the order, the same one for the same reference. Raises ProviderError."""
+        """Open a checkout page, the same one for the same reference. Raises ProviderError."""
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Event:
-        """The event in a webhook's body. Raises NotGenuine."""
+        """Verify a webhook's signature and parse its event. Raises NotGenuine."""
 
     def look(self, session: str) -> Event:
-        """What has become of a checkout, as the event that should have told it. Raises ProviderError."""
+        """The state of a checkout, as the event that should have reported it. Raises ProviderError."""
 
     def refund(self, payment: str, amount: int, *, once: str, reason: str, hurried: bool = False) -> None:
-        """Pay an amount back; its event tells of it. The same `once` pays back once. Raises ProviderError.
+        """Refund an amount, once for each `once`; an event reports it. Raises ProviderError.
 
-        `hurried`: nobody waits, and other chores do.
+        `hurried`: use a short timeout, in a periodic job that holds up others.
         """
 
     def paid_back(self, payment: str) -> int:
-        """How much of a payment has been paid back by now, failed tries left out. Raises ProviderError."""
+        """The amount of a payment refunded so far, failed refunds excluded. Raises ProviderError."""

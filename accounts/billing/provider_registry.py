@@ -1,4 +1,4 @@
-"""Which payment providers are set up, from the settings."""
+"""Registry of payment providers configured in the settings."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from accounts.site import feature_flags
 
 
 def provider(name: str) -> Provider | None:
-    """The provider of that name, where it is set up."""
-    chosen = settings.PAYMENTS.get(name)
-    if name == "stripe" and chosen and chosen["key"] and chosen["webhook_secret"]:
-        # Only here: without it, nobody needs Stripe's library.
-        return cast(Provider, import_string("accounts.billing.stripe_api.Stripe")(**chosen))
+    """The provider of that name, where it is configured."""
+    config = settings.PAYMENTS.get(name)
+    if name == "stripe" and config and config["key"] and config["webhook_secret"]:
+        # By dotted path: Stripe's library is needed only where it is configured.
+        return cast(Provider, import_string("accounts.billing.stripe_api.Stripe")(**config))
     return None
 
 
 def chosen() -> Provider | None:
-    """The one that new orders go to."""
-    return next((found for name in settings.PAYMENTS if (found := provider(name)) is not None), None)
+    """The provider of new orders: the first that is configured."""
+    return next((instance for name in settings.PAYMENTS if (instance := provider(name)) is not None), None)
 
 
 def is_selling() -> bool:
-    """Whether members can buy credits now: a provider, a pack, and the operator has not switched it off."""
+    """Whether members can buy credits now: a provider, an enabled pack, and the feature flag."""
     if not settings.PAYMENTS or chosen() is None or not feature_flags.is_on("purchases"):
         return False
     return CreditPack.objects.filter(enabled=True).exists()

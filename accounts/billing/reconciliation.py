@@ -1,4 +1,4 @@
-"""Asks the provider about orders of which nothing was heard: webhooks get lost. A chore; safe to run twice."""
+"""Reconciliation of open orders: periodic job that asks the provider where no event arrived. Safe to run twice."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from core.clock import Now
 
 log = structlog.get_logger(__name__)
 AFTER = timedelta(hours=1)
-"""How long an order may be open before it is asked about."""
+"""Age of an open order before the provider is asked."""
 GIVEN_UP = timedelta(days=1)
-"""When an order that came to no page is over."""
+"""Age at which an order without a checkout page expires."""
 KEPT_ASKING = timedelta(days=14)
-"""How long the slowest ways of paying may take."""
-_asked_to = 0
-"""The newest order that this process has asked about in its round: one that breaks stops no other."""
+"""Age at which any unpaid order expires: the slowest payment methods take this long."""
+_last_asked = 0
+"""Primary key of the last order this process asked about in the current round: an order that fails blocks no other."""
 
 
 def run_once() -> bool:
-    """Ask about one order; whether there was one. Those that stay open are asked about again in the next round."""
-    global _asked_to
+    """Ask about one order; returns whether there was one. Orders that stay open are asked about in the next round."""
+    global _last_asked
     waiting = Purchase.objects.filter(status=Purchase.Status.OPEN, created_at__lt=Now() - AFTER)
-    purchase = waiting.filter(pk__gt=_asked_to).order_by("pk").first()
+    purchase = waiting.filter(pk__gt=_last_asked).order_by("pk").first()
     if purchase is None:
-        _asked_to = 0
+        _last_asked = 0
         return False
-    _asked_to = purchase.pk
+    _last_asked = purchase.pk
     ask_provider(purchase)
     return True
 
 
 def ask_provider(purchase: Purchase) -> str:
-    """Ask about one order, and do what the answer says."""
+    """Ask about one order and apply the answer."""
     provider = provider_registry.provider(purchase.provider)
     if purchase.session and provider is not None:
         try:
             event = provider.look(purchase.session)
         except (ProviderError, NotGenuine) as error:
             log.warning("payment_look_failed", purchase=purchase.reference, error=str(error))
-            return _over(purchase, KEPT_ASKING)
+            return _expire_after(purchase, KEPT_ASKING)
         outcome = payment_events.receive(purchase.provider, event)
-        # An answer that was refused leaves it open, and comes again each time: that ends by age too.
-        ended = _over(purchase, KEPT_ASKING)
-        return ended if event.what == provider_base.What.WAITING else outcome
-    return _over(purchase, GIVEN_UP)
+        # A refused answer leaves the order open and recurs each time: it expires by age too.
+        state = _expire_after(purchase, KEPT_ASKING)
+        return state if event.what == provider_base.What.WAITING else outcome
+    return _expire_after(purchase, GIVEN_UP)
 
 
-def _over(purchase: Purchase, after: timedelta) -> str:
-    """End an order that is too old. Should it be paid all the same, its event still counts."""
+def _expire_after(purchase: Purchase, after: timedelta) -> str:
+    """Expire an order older than `after`. Should it be paid all the same, its event still counts."""
     rows = Purchase.objects.filter(pk=purchase.pk, status=Purchase.Status.OPEN, created_at__lt=Now() - after)
     return "over" if rows.update(status=Purchase.Status.EXPIRED) else "open"

@@ -1,7 +1,7 @@
-"""Redeem codes: made in batches, handed out once, redeemed once by each account and each member. `credits` writes it.
+"""Redeem codes: made in batches, handed out once, redeemed once by each account and user, credited by `credits`.
 
 A code is 80 random bits in Crockford's base 32 (`DR-7K3M-…`), which has no I, L, O and U, so that what people type for
-a 1 or a 0 is read as one. Only its SHA-256 is kept: the codes themselves exist in the answer that hands them out.
+1 or 0 is unambiguous. Only its SHA-256 is stored: the codes themselves exist in the response that hands them out.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from core.http.csv_rows import Cell, Number
 
 PREFIX = "DR"
 MOST = 10_000
-"""Codes of one batch."""
+"""Codes in one batch."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_READ = str.maketrans("OILoil", "011011")
+_LOOKALIKES = str.maketrans("OILoil", "011011")
 _LENGTH = 16
 _LONGEST = 64
-"""Characters that somebody may type for a code, blanks and dashes included."""
-_TOGETHER = 1000
+"""Longest text accepted as a code, blanks and dashes included."""
+_INSERT_BATCH = 1000
 AGAIN_FOR = timedelta(hours=1)
-"""For so long the form that made a batch hands out its codes again."""
+"""How long a repeated submission of the form that made a batch returns its codes again."""
 
 
 class CannotRedeem(Exception):
-    """The code gives nothing; nothing was changed. `why` is for programs, the message for people."""
+    """The code was not redeemed; nothing was changed. `why` is for programs, the message for people."""
 
     WORDS: dict[str, str | Promise] = {
         "unknown": _("There is no such code. Look at it again: it has four groups of four, after DR."),
@@ -71,7 +71,7 @@ class AlreadyMade(Exception):
 
 @dataclass(frozen=True)
 class Redeemed:
-    """What a code gave."""
+    """The result of redeeming a code."""
 
     redemption: Redemption
     credits: int
@@ -79,39 +79,39 @@ class Redeemed:
 
 
 def new_code() -> str:
-    """A code as it is handed out."""
-    return _written(secrets.randbits(5 * _LENGTH))
+    """A random code, formatted."""
+    return _format(secrets.randbits(5 * _LENGTH))
 
 
-def _written(number: int) -> str:
+def _format(number: int) -> str:
     text = ""
     for _place in range(_LENGTH):
-        number, rest = divmod(number, len(_ALPHABET))
-        text += _ALPHABET[rest]
+        number, digit = divmod(number, len(_ALPHABET))
+        text += _ALPHABET[digit]
     return "-".join([PREFIX, *(text[start : start + 4] for start in range(0, _LENGTH, 4))])
 
 
 def normal(text: str) -> str:
-    """What somebody typed, as the sixteen characters it stands for; empty where it can be no code.
+    """Normalise typed text to the sixteen characters of a code; empty where it cannot be one.
 
     Case, blanks, dashes of any kind and a missing DR do not matter; O is 0, and I and L are 1.
     """
     if len(text) > _LONGEST:
         return ""
-    plain = "".join(each for each in text if each.isascii() and each.isalnum()).upper()
-    others = [each for each in text if not (each.isascii() and each.isalnum())]
+    plain = "".join(char for char in text if char.isascii() and char.isalnum()).upper()
+    others = [char for char in text if not (char.isascii() and char.isalnum())]
     if any(
-        not (each.isspace() or each in "-_.\u2010\u2011\u2012\u2013\u2014\u2212\uff0d") for each in others
+        not (char.isspace() or char in "-_.\u2010\u2011\u2012\u2013\u2014\u2212\uff0d") for char in others
     ):
         return ""
     if len(plain) == _LENGTH + len(PREFIX) and plain.startswith(PREFIX):
         plain = plain.removeprefix(PREFIX)
-    plain = plain.translate(_READ)
+    plain = plain.translate(_LOOKALIKES)
     return plain if len(plain) == _LENGTH and set(plain) <= set(_ALPHABET) else ""
 
 
 def digest(plain: str) -> str:
-    """What is kept of a code."""
+    """The digest that is stored of a code."""
     return hashlib.sha256(f"redeem:{plain}".encode()).hexdigest()
 
 
@@ -127,15 +127,14 @@ def make(
     reason: str = "",
     once: str = "",
 ) -> tuple[CodeBatch, list[str]]:
-    """Make a batch, and hand out its codes: they are in the answer and nowhere else.
+    """Make a batch and return its codes, which are stored nowhere.
 
-    `once` makes it happen once, whichever processes are asked at a time. The very same wish within an hour is answered
-    with the same batch and codes (a double click shows the second answer, and the first is lost), anything else under
-    the same `once` with AlreadyMade.
+    `once` makes it idempotent across processes. The same request within an hour returns the same batch and codes (a
+    double click shows the second response, and the first is lost); any other under the same `once` raises AlreadyMade.
     """
     if not 1 <= count <= MOST:
         raise ValueError(f"A batch has 1 to {MOST} codes.")
-    codes = _codes_of(once, count) if once else _fresh(count)
+    codes = _derived_codes(once, count) if once else _random_codes(count)
     batch = CodeBatch(
         name=name, credits=credits, uses=uses, expires_at=expires_at, plan=plan, made_by=by,
         once=hashlib.sha256(f"codes:{once}".encode()).hexdigest() if once else None,
@@ -146,40 +145,41 @@ def make(
         first = CodeBatch.objects.filter(once=batch.once).first() if once else None
         if first is None:
             raise
-        _ask_same(first, batch, codes)
+        _require_same(first, batch, codes)
         with transaction.atomic():
             audit_log.write(by, "codes.again", first, reason=reason, detail={"count": count})
         return first, codes
     return batch, codes
 
 
-def _fresh(count: int) -> list[str]:
+def _random_codes(count: int) -> list[str]:
     codes = {new_code() for _number in range(count)}
     while len(codes) < count:
         codes.add(new_code())
     return list(codes)
 
 
-def _codes_of(once: str, count: int) -> list[str]:
-    """The codes that follow from a form's own random text and the house's secret: neither alone tells them, and of the
-    first only a digest is kept."""
-    made = (
+def _derived_codes(once: str, count: int) -> list[str]:
+    """Codes derived from the form's random text and the installation's secret key: neither alone reveals them, and of
+    the form's text only a digest is stored.
+    """
+    hashes = (
         salted_hmac("accounts.billing.redeem_codes", f"{once} {number}", algorithm="sha256")
         for number in range(count)
     )
-    return [_written(int.from_bytes(one.digest()[: 5 * _LENGTH // 8], "big")) for one in made]
+    return [_format(int.from_bytes(hashed.digest()[: 5 * _LENGTH // 8], "big")) for hashed in hashes]
 
 
-def _ask_same(first: CodeBatch, wish: CodeBatch, codes: list[str]) -> None:
-    """AlreadyMade where the wish is another, or too late to be a double click."""
+def _require_same(first: CodeBatch, batch: CodeBatch, codes: list[str]) -> None:
+    """Raise AlreadyMade where the repeated request differs, or comes too late to be a double click."""
     names = ("name", "credits", "uses", "expires_at", "plan_id", "made_by_id")
-    same = all(getattr(first, name) == getattr(wish, name) for name in names)
-    lately = CodeBatch.objects.filter(pk=first.pk, created_at__gt=Now() - AGAIN_FOR, revoked_at__isnull=True)
-    kept = RedeemCode.objects.filter(batch=first)
-    if not (same and lately.exists() and kept.count() == len(codes)):
+    same = all(getattr(first, name) == getattr(batch, name) for name in names)
+    recent = CodeBatch.objects.filter(pk=first.pk, created_at__gt=Now() - AGAIN_FOR, revoked_at__isnull=True)
+    stored = RedeemCode.objects.filter(batch=first)
+    if not (same and recent.exists() and stored.count() == len(codes)):
         raise AlreadyMade(first)
-    if not kept.filter(digest=digest(normal(codes[0]))).exists():
-        # Made under another secret of the house.
+    if not stored.filter(digest=digest(normal(codes[0]))).exists():
+        # Made under another secret key.
         raise AlreadyMade(first)
 
 
@@ -190,21 +190,21 @@ def _insert(batch: CodeBatch, codes: list[str], by: User | None, reason: str) ->
             RedeemCode(batch=batch, digest=digest(normal(code)), hint=code[-4:], uses_left=batch.uses)
             for code in codes
         )
-        RedeemCode.objects.bulk_create(rows, batch_size=_TOGETHER)
+        RedeemCode.objects.bulk_create(rows, batch_size=_INSERT_BATCH)
         plan, ends = batch.plan, batch.expires_at
-        told = {
+        detail = {
             "count": len(codes),
             "credits": batch.credits,
             "uses": batch.uses,
             "plan": plan.name if plan else None,
         }
         audit_log.write(
-            by, "codes.make", batch, reason=reason, detail=told | {"expires_at": ends and ends.isoformat()}
+            by, "codes.make", batch, reason=reason, detail=detail | {"expires_at": ends and ends.isoformat()}
         )
 
 
 def sheet(batch: CodeBatch, codes: list[str]) -> Iterator[list[Cell]]:
-    """The rows of the file in which codes are handed out."""
+    """CSV rows of a batch's codes."""
     ends = batch.expires_at.isoformat(timespec="seconds") if batch.expires_at else ""
     for code in codes:
         yield [code, batch.name, Number(decimal_text(batch.credits)), str(batch.uses), ends]
@@ -214,7 +214,7 @@ SHEET = ["code", "batch", "credits", "uses", "expires"]
 
 
 def revoke(subject: CodeBatch | RedeemCode, *, by: User, reason: str) -> bool:
-    """Withdraw a batch or one code: what was redeemed stays, nothing more is. False where it was withdrawn before."""
+    """Revoke a batch or one code: redemptions stay, no more are possible. False where it was revoked before."""
     with transaction.atomic():
         rows = type(subject)._default_manager.filter(pk=subject.pk, revoked_at__isnull=True)
         if not rows.update(revoked_at=Now()):
@@ -225,12 +225,14 @@ def revoke(subject: CodeBatch | RedeemCode, *, by: User, reason: str) -> bool:
 
 
 def redeem_uncounted(user: User, account: Account, text: str) -> Redeemed:
-    """Redeem what somebody typed for an account of theirs. Raises CannotRedeem, with nothing changed.
+    """Redeem a typed code for an account of the user. Raises CannotRedeem, with nothing changed.
 
-    1. The redemption's own row: a second of the same account waits for the first, and is refused.
-    2. One of the code's uses is taken by a conditional UPDATE, which also asks whether it may be used now. Whoever
-       redeemed it for another account before is refused then.
-    3. The ledger's row, under the redemption's id; the account last, as everywhere.
+    1. Insert the redemption: a second of the same account waits for the first and is refused.
+
+    2. Take one use of the code by a conditional UPDATE that also checks that it is usable; then refuse a user who
+    redeemed it for another account before.
+
+    3. Write the ledger row under the redemption's id; the account is locked last, as everywhere.
     """
     plain = normal(text)
     code = (
@@ -243,11 +245,11 @@ def redeem_uncounted(user: User, account: Account, text: str) -> Redeemed:
     batch = code.batch
     try:
         with transaction.atomic():
-            redemption = _entered(code, account, user)
+            redemption = _insert_redemption(code, account, user)
             usable = RedeemCode.objects.filter(_usable(), pk=code.pk, uses_left__gt=0)
             if not usable.update(uses_left=F("uses_left") - 1):
                 raise CannotRedeem(_why_not(code))
-            # Asked while the code's row is locked: else whoever founds ten organisations redeems it ten times more.
+            # Checked while the code's row is locked: else one user could redeem it for each of their organisations.
             if Redemption.objects.filter(code=code, user=user).exclude(pk=redemption.pk).exists():
                 raise CannotRedeem("own")
             credits.redeem(
@@ -260,9 +262,9 @@ def redeem_uncounted(user: User, account: Account, text: str) -> Redeemed:
     return Redeemed(redemption, batch.credits, batch.plan)
 
 
-def _entered(code: RedeemCode, account: Account, user: User) -> Redemption:
+def _insert_redemption(code: RedeemCode, account: Account, user: User) -> Redemption:
     active = Account.objects.filter(pk=account.pk, status=Account.Status.ACTIVE)
-    # Whose own account is closed to new things begins nothing for an organisation either.
+    # Users whose personal account is closed cannot redeem for an organisation either.
     if not active.exists() or personal_accounts.is_personal_account_closed(user):
         raise CannotRedeem("closed")
     try:
@@ -273,8 +275,9 @@ def _entered(code: RedeemCode, account: Account, user: User) -> Redemption:
 
 
 def _usable() -> Q:
-    """No join: it would put the condition on `uses_left` into a subquery, which PostgreSQL does not ask again after it
-    has waited for another's UPDATE."""
+    """Condition of usable codes, without a join: a join would move the condition on `uses_left` into a subquery, which
+    PostgreSQL does not re-evaluate after waiting for another UPDATE.
+    """
     open_now = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
     batches = CodeBatch.objects.filter(open_now, pk=OuterRef("batch"), revoked_at__isnull=True)
     return Q(Exists(batches), revoked_at__isnull=True)
@@ -289,24 +292,24 @@ def _why_not(code: RedeemCode) -> str:
 
 
 OF_ACCOUNT = (10, 600)
-"""Codes that may be wrong, and in how many seconds; right ones do not count.
+"""Wrong codes per account, in so many seconds; right ones do not count.
 
-Not by network: a code has 80 random bits, and one member who guesses would keep all their neighbours waiting.
+Not by network: a code has 80 random bits, and one member who guesses would block all their neighbours.
 """
 _COUNTED = {"unknown", "used", "expired", "revoked"}
 
 
 def redeem(user: User, account: Account, text: str) -> redeem_codes.Redeemed:
-    """Redeem what was typed. Raises throttle.TooMany, when nothing was looked up, or redeeming.CannotRedeem."""
-    taken = attempt_limits.take("redeem", [attempt_limits.Limit(f"account {account.pk}", *OF_ACCOUNT)])
+    """Redeem a typed code, rate-limited. Raises CannotRedeem, or attempt_limits.TooMany before any lookup."""
+    counted = attempt_limits.take("redeem", [attempt_limits.Limit(f"account {account.pk}", *OF_ACCOUNT)])
     try:
         with transaction.atomic():
-            found = redeem_codes.redeem_uncounted(user, account, text)
-            if found.plan is not None:
-                notices.notify(user, "credits.plan", link="/account/", mail=False, plan=found.plan.name)
+            redeemed = redeem_codes.redeem_uncounted(user, account, text)
+            if redeemed.plan is not None:
+                notices.notify(user, "credits.plan", link="/account/", mail=False, plan=redeemed.plan.name)
     except redeem_codes.CannotRedeem as error:
         if error.why not in _COUNTED:
-            taken.give_back()
+            counted.give_back()
         raise
-    taken.give_back()
-    return found
+    counted.give_back()
+    return redeemed

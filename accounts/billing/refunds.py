@@ -1,7 +1,8 @@
-"""Asks the provider what was paid back where events alone do not tell, and pays back what is owed. A chore.
+"""Refunds by staff, and a periodic job that asks providers about failed refunds and pays back what is owed to buyers.
 
-Owed is the price of what was paid for an account that was closed meanwhile. Each try first asks how much went back
-already, and names what is left by that amount: a try whose answer was lost is never paid twice.
+Owed is the price of a purchase whose account was closed before the payment arrived. Each attempt first asks how much
+was refunded already and derives its idempotency key from the rest: an attempt whose answer was lost is never paid
+twice.
 """
 
 from __future__ import annotations
@@ -22,34 +23,34 @@ from core.clock import Now
 
 log = structlog.get_logger(__name__)
 LONGEST = timedelta(days=1)
-"""Between two tries; it is tried until the provider has answered."""
+"""Longest interval between two attempts; they go on until the provider answers."""
 _REASON = "The account was closed before the payment came."
 
 
 def run_once() -> bool:
-    """Ask about one purchase; whether there was one. Before it is asked it steps aside, for longer each time."""
-    found = due().order_by("look_at").first()
-    if found is None:
+    """Ask about one purchase; returns whether there was one. It is rescheduled first, at growing intervals."""
+    purchase = due().order_by("look_at").first()
+    if purchase is None:
         return False
-    wait = min(LONGEST, timedelta(minutes=2 ** min(found.looks, 11)))
-    mine = Purchase.objects.filter(pk=found.pk, look_at=found.look_at)
-    if mine.update(look_at=Now() + wait, looks=F("looks") + 1):
-        pay_what_is_owed(Purchase.objects.select_related("account").get(pk=found.pk))
+    wait = min(LONGEST, timedelta(minutes=2 ** min(purchase.looks, 11)))
+    claim = Purchase.objects.filter(pk=purchase.pk, look_at=purchase.look_at)
+    if claim.update(look_at=Now() + wait, looks=F("looks") + 1):
+        pay_what_is_owed(Purchase.objects.select_related("account").get(pk=purchase.pk))
     return True
 
 
 def due() -> QuerySet[Purchase]:
-    """Purchases to be asked about."""
+    """Purchases that are due to be asked about."""
     return Purchase.objects.filter(look_at__lte=Now())
 
 
 def pay_what_is_owed(purchase: Purchase) -> str:
-    """Ask about one purchase, pay back what is owed of it, and do what the answer says."""
+    """Ask about one purchase, pay back what is owed of it, and store the answer."""
     provider = provider_registry.provider(purchase.provider)
     if provider is None or not purchase.payment:
         return "nobody to ask"
     try:
-        return _settled(purchase, provider)
+        return _settle(purchase, provider)
     except ProviderError as error:
         log.warning("payment_not_settled", purchase=purchase.reference, owed=purchase.owed, error=str(error))
         if error.permanent and purchase.looks == 1:
@@ -61,19 +62,19 @@ def pay_what_is_owed(purchase: Purchase) -> str:
         return "asked again later"
 
 
-def _settled(purchase: Purchase, provider: Provider) -> str:
+def _settle(purchase: Purchase, provider: Provider) -> str:
     back = min(provider.paid_back(purchase.payment), purchase.price)
     lost = purchase.disputed(Dispute.State.LOST)
     left = max(0, purchase.price - back - lost)
     if purchase.owed and left and purchase.disputed(Dispute.State.OPEN):
-        # Their bank may be paying it back in our stead.
+        # The buyer's bank may be returning it in our place.
         return "asked again later: it is disputed"
     if purchase.owed and left and not purchase.refund_failed:
-        # Named by what is left too, which a lost dispute makes less.
+        # The key contains the rest too, which a lost dispute reduces.
         once = f"refund-{purchase.reference}-owed-{back}-{left}"
         provider.refund(purchase.payment, left, once=once, reason=_REASON, hurried=True)
         return payment_events.paid_back(purchase, back + left, asked=purchase.look_at)
-    # What failed once would fail again: where no credits can be given instead, it stays owed until staff saw to it.
+    # A refund that failed would fail again: where no credits can be given instead, it stays owed for staff to resolve.
     closed = purchase.account.status == Account.Status.CLOSED
     unpaid = purchase.owed or (purchase.refund_failed and back < purchase.refunded)
     owed = left if closed and unpaid else 0
@@ -84,19 +85,19 @@ log = structlog.get_logger(__name__)
 
 
 class NotPaidBack(Exception):
-    """The provider did not take it on; nothing was paid back."""
+    """The provider did not accept the refund; nothing was paid back."""
 
     def __init__(self, words: str | Promise) -> None:
         super().__init__(str(words))
 
 
 def can_be(purchase: Purchase) -> bool:
-    """Whether something of it was paid and is left, beside what is disputed or was lost."""
+    """Whether anything of the purchase can be refunded: paid, and neither refunded, disputed nor lost."""
     return purchase.paid_at is not None and bool(purchase.payment) and purchase.refundable() > 0
 
 
 def was_paid_otherwise(purchase: Purchase, *, by: User, reason: str) -> bool:
-    """Note that the buyer has what they were owed by another way. False where nothing was owed."""
+    """Record that the buyer was paid what they were owed by other means. False where nothing was owed."""
     with transaction.atomic():
         rows = Purchase.objects.filter(pk=purchase.pk, owed__gt=0)
         if not rows.update(owed=0, look_at=None):
@@ -109,9 +110,9 @@ def was_paid_otherwise(purchase: Purchase, *, by: User, reason: str) -> bool:
 
 
 def refund(purchase: Purchase, amount: int, *, by: User, reason: str, once: str) -> None:
-    """Ask the provider to pay that much back, once for each `once`. Raises NotPaidBack.
+    """Ask the provider to refund an amount, once for each `once`. Raises NotPaidBack.
 
-    On record first, and again where it failed: whatever ends in between, it is known who asked for what.
+    Written to the audit log first, and again where it failed: after a crash in between it is known who asked for what.
     """
     provider = provider_registry.provider(purchase.provider)
     if provider is None or not can_be(purchase):

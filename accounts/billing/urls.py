@@ -1,4 +1,4 @@
-"""Where payment providers tell what happened; mounted at `/payments/`."""
+"""URL patterns of payment webhooks, mounted at `/payments/`."""
 
 from __future__ import annotations
 

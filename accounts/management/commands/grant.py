@@ -50,7 +50,7 @@ class Command(BaseCommand):
         except credits.AccountClosed:
             raise CommandError(f"The account of {user.username} is closed.") from None
         except ValueError as error:
-            # A reference that is too long, or a balance that would be too large.
+            # The reference is too long, or the balance would be too large.
             raise CommandError(str(error)) from None
         account = Account.objects.get(pk=entry.account_id)
         owes = f", and still owes {amounts.decimal_text(account.owed)}" if account.owed else ""
